@@ -1,0 +1,110 @@
+//! The one seam between lanherd and the kernel: what a client needs of the LAN that it is plugged into.
+//!
+//! Two implementations exist: [`linux`], the real one, and `fake`, an in-memory LAN for actor tests on a paused clock.
+//! Who owns what: a [`Lan`] owns everything by *name* and can undo it without the [`Port`]; a `Port` owns the client's
+//! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
+
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::dhcp::{Lease, Transmit};
+use crate::identity::Identity;
+use crate::phase::{Failure, words};
+
+/// What a port tells its client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortEvent {
+    /// The namespace exists; the link is next.
+    NamespaceReady,
+    /// A UDP payload for port 68 arrived: a DHCP message, not yet decoded, hostile until then.
+    Dhcp(Vec<u8>),
+    /// The link has gone and will not come back by itself.
+    LinkLost(String),
+}
+
+/// Where a port delivers its events; called from any thread, never blocks.
+pub type Inbox = Box<dyn Fn(PortEvent) + Send + Sync>;
+
+/// One step of a cleanup that failed; the steps after it were tried all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} could not be removed: {why}")]
+pub struct CleanupError {
+    /// The thing, as a person would name it: `namespace ns3`, `/etc/netns/ns3`.
+    pub what: String,
+    /// The reason.
+    pub why: String,
+}
+
+/// A LAN that clients are plugged into.
+pub trait Lan: Send + Sync + 'static {
+    /// One client's place on it.
+    type Port: Port;
+
+    /// Makes namespace, macvlan and sockets for `identity`, and delivers what arrives to `inbox`.
+    ///
+    /// When it fails, or its future is dropped, something may be left: the caller calls [`Lan::detach`] in either case.
+    fn attach(
+        &self,
+        identity: &Identity,
+        inbox: Inbox,
+    ) -> impl Future<Output = Result<Self::Port, Failure>> + Send;
+
+    /// Removes all that [`Lan::attach`] made for `identity`, by name; tries every step; does nothing where nothing is.
+    ///
+    /// Never touches a namespace that this `Lan` did not make. The port should be dropped before, or its sockets keep
+    /// the namespace alive.
+    fn detach(&self, identity: &Identity) -> impl Future<Output = Vec<CleanupError>> + Send;
+}
+
+/// One client's place on the LAN. Shared by the client's actor and its workload tasks.
+pub trait Port: Send + Sync + 'static {
+    /// Puts a DHCP message on the wire; does not block.
+    fn transmit(&self, transmit: &Transmit) -> io::Result<()>;
+
+    /// Sets address, routes and resolver to what `lease` says, replacing what stood before.
+    fn configure(&self, lease: &Lease) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Removes address, routes and resolver (RFC 2131, 4.4.5: a client whose lease expires stops using the address).
+    fn deconfigure(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Sends one ICMP echo request to `target` and waits for the answer, `timeout` at most.
+    fn ping(
+        &self,
+        target: Ipv4Addr,
+        sequence: u16,
+        timeout: Duration,
+    ) -> impl Future<Output = PingOutcome> + Send;
+}
+
+/// What became of one echo request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PingOutcome {
+    /// It was answered after this round trip time.
+    Reply(Duration),
+    /// It was not.
+    Lost(PingCause),
+}
+
+words! {
+    /// Why an echo request was not answered: a closed list.
+    PingCause {
+        /// Nothing came back in time.
+        Timeout = "timeout",
+        /// A router or the target answered that it cannot be reached (ICMP type 3).
+        Unreachable = "unreachable",
+        /// The time to live ran out on the way (ICMP type 11).
+        TtlExceeded = "ttl_exceeded",
+        /// The client has no route to the target.
+        NoRoute = "no_route",
+        /// The neighbour did not answer ARP.
+        HostDown = "host_down",
+        /// The target is no address: the lease names no router, or the name is unknown.
+        NoTarget = "no_target",
+        /// The client was not online.
+        Offline = "offline",
+        /// The tester's own host refused to send: not the router's fault.
+        Tester = "tester",
+    }
+}

@@ -1,0 +1,135 @@
+//! What a client is doing and why it failed, as outsiders see it: the same words in metrics, reports, logs and Gherkin.
+
+/// Implements `ALL`, `as_str` and `Display` for an enum of words, from one table.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(::serde::Serialize, ::serde::Deserialize)]
+        pub enum $name { $($(#[$doc])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word itself.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// What a client is doing.
+    Phase {
+        /// Waiting for admission by the pool.
+        Queued = "queued",
+        /// Its network namespace is being made.
+        Namespace = "namespace",
+        /// The namespace exists; the macvlan and the sockets are being made.
+        Link = "link",
+        /// The link is up; a lease is being asked for.
+        Dhcp = "dhcp",
+        /// The lease is there; address, routes and resolver are being set.
+        Configure = "configure",
+        /// Usable: the lease is held and configured.
+        Online = "online",
+        /// Releasing its lease and going away.
+        Leaving = "leaving",
+        /// Failed; waiting to be restarted.
+        Backoff = "backoff",
+        /// Failed and given up; torn down.
+        Failed = "failed",
+        /// Left as asked; torn down.
+        Gone = "gone",
+    }
+}
+
+impl Phase {
+    /// Whether the client is on its way to [`Phase::Online`] and takes one of the pool's outstanding places.
+    pub const fn is_joining(self) -> bool {
+        matches!(self, Self::Namespace | Self::Link | Self::Dhcp | Self::Configure)
+    }
+}
+
+words! {
+    /// The stage of its life in which a client failed.
+    Stage {
+        /// Making the namespace.
+        Namespace = "namespace",
+        /// Making the macvlan.
+        Link = "link",
+        /// Opening sockets in the namespace.
+        Socket = "socket",
+        /// Asking for a lease.
+        Dhcp = "dhcp",
+        /// Setting address, routes and resolver.
+        Configure = "configure",
+        /// Holding the lease.
+        Online = "online",
+    }
+}
+
+words! {
+    /// Why a client failed: a closed list.
+    Cause {
+        /// A namespace, or `/etc/netns` folder, of that name exists and is not ours.
+        NameTaken = "name_taken",
+        /// The kernel refused an operation; the detail names it.
+        Kernel = "kernel",
+        /// The parent interface does not exist, or has gone.
+        ParentGone = "parent_gone",
+        /// The MAC is still, or already, in use on the parent.
+        MacInUse = "mac_in_use",
+        /// The process lacks a privilege.
+        NoPrivilege = "no_privilege",
+        /// No server offered a lease before the deadline.
+        NoOffer = "no_offer",
+        /// A server offered, then did not acknowledge before the deadline.
+        NoAck = "no_ack",
+        /// Servers kept refusing with DHCPNAK until the deadline.
+        Nak = "nak",
+        /// The address was, or is, in use by somebody else on the LAN.
+        AddressConflict = "address_conflict",
+        /// The lease ran out and could not be extended.
+        LeaseExpired = "lease_expired",
+        /// The actor panicked or was killed.
+        Crashed = "crashed",
+        /// The client did not answer the pool within its deadline.
+        Unresponsive = "unresponsive",
+    }
+}
+
+impl Cause {
+    /// Whether trying again can help without somebody changing the surroundings.
+    pub const fn is_retryable(self) -> bool {
+        !matches!(self, Self::NameTaken | Self::ParentGone | Self::NoPrivilege)
+    }
+}
+
+/// One failure of one client: where, why, and the particulars for a person to read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{stage}: {cause}: {detail}")]
+pub struct Failure {
+    /// The stage it happened in.
+    pub stage: Stage,
+    /// The reason, from the closed list.
+    pub cause: Cause,
+    /// What exactly was seen, and what to do where there is something to do.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure with its particulars.
+    pub fn new(stage: Stage, cause: Cause, detail: impl Into<String>) -> Self {
+        Self { stage, cause, detail: detail.into() }
+    }
+}

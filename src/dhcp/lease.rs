@@ -9,12 +9,20 @@ pub enum Lifetime {
     /// Until it is released.
     Infinite,
     /// For so long, counted from [`Lease::requested_at`]; the invariant is `t1 < t2 < lease`.
-    Finite { lease: Duration, t1: Duration, t2: Duration },
+    Finite {
+        lease: Duration,
+        t1: Duration,
+        t2: Duration,
+    },
 }
 
 /// A route: to `destination/prefix_len` through `gateway` (`0.0.0.0`: on the link; RFC 3442).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route { pub destination: Ipv4Addr, pub prefix_len: u8, pub gateway: Ipv4Addr }
+pub struct Route {
+    pub destination: Ipv4Addr,
+    pub prefix_len: u8,
+    pub gateway: Ipv4Addr,
+}
 
 /// An address granted by a server, with what came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,10 @@ pub struct Lease {
     pub requested_at: Instant,
 }
 impl Lease {
-    pub fn router(&self) -> Option<Ipv4Addr> { unimplemented!() } // first default gateway of routes
-    pub fn expires_at(&self) -> Option<Instant> { unimplemented!() }
+    pub fn router(&self) -> Option<Ipv4Addr> {
+        unimplemented!()
+    } // first default gateway of routes
+    pub fn expires_at(&self) -> Option<Instant> {
+        unimplemented!()
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::{Lease, Message};
+use super::{Ignored, Lease, Message};
 use crate::identity::Mac;
 
 /// Behaviour of one client. `Default` is what the RFC says.
@@ -22,25 +22,15 @@ pub struct Config {
 }
 /// Row 13.
 #[derive(Debug, Clone, Copy)]
-pub enum OfferPolicy {
-    First,
-    Window(Duration),
-}
+pub enum OfferPolicy { First, Window(Duration) }
 /// Row 37 adds `Duid`.
 #[derive(Debug, Clone)]
-pub enum ClientId {
-    None,
-    Mac,
-}
+pub enum ClientId { None, Mac }
 
 /// The state, each with its own data.
 #[derive(Debug, Clone)]
 pub enum State {}
-impl State {
-    pub const fn as_str(&self) -> &'static str {
-        unimplemented!()
-    }
-}
+impl State { pub const fn as_str(&self) -> &'static str { unimplemented!() } }
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,17 +43,11 @@ pub struct Transmit {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    Transmit(Transmit),
-    Event(Event),
-}
+pub enum Output { Transmit(Transmit), Event(Event) }
 
 /// How a lease was come by or extended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extension {
-    Renew,
-    Rebind,
-}
+pub enum Extension { Renew, Rebind }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -76,57 +60,24 @@ pub enum Event {
     /// A message was dropped, and why (rows 3, 4, 25-27, 38 ...).
     Ignored(Ignored),
     /// A DHCPNAK was obeyed outside of a held lease.
-    Refused {
-        server_id: Option<Ipv4Addr>,
-        message: Option<String>,
-    },
+    Refused { server_id: Option<Ipv4Addr>, message: Option<String> },
 }
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LossReason {
-    Expired,
-    Nak,
-    Released,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ignored {}
+pub enum LossReason { Expired, Nak, Released }
 
 pub struct Client {}
 impl Client {
-    pub fn new(config: Config, rng: fastrand::Rng) -> Self {
-        unimplemented!()
-    }
-    pub fn start(&mut self, now: Instant) {
-        unimplemented!()
-    }
+    pub fn new(config: Config, rng: fastrand::Rng) -> Self { unimplemented!() }
+    pub fn start(&mut self, now: Instant) { unimplemented!() }
     /// INIT-REBOOT with a remembered address.
-    pub fn reboot(&mut self, address: Ipv4Addr, now: Instant) {
-        unimplemented!()
-    }
-    pub fn handle_message(&mut self, message: &Message, now: Instant) {
-        unimplemented!()
-    }
-    pub fn handle_timeout(&mut self, now: Instant) {
-        unimplemented!()
-    }
-    pub fn renew(&mut self, now: Instant) {
-        unimplemented!()
-    }
-    pub fn rebind(&mut self, now: Instant) {
-        unimplemented!()
-    }
-    pub fn release(&mut self, now: Instant) {
-        unimplemented!()
-    }
-    pub fn poll_output(&mut self) -> Option<Output> {
-        unimplemented!()
-    }
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        unimplemented!()
-    }
-    pub fn state(&self) -> &State {
-        unimplemented!()
-    }
-    pub fn lease(&self) -> Option<&Lease> {
-        unimplemented!()
-    }
+    pub fn reboot(&mut self, address: Ipv4Addr, now: Instant) { unimplemented!() }
+    pub fn handle_message(&mut self, message: &Message, now: Instant) { unimplemented!() }
+    pub fn handle_timeout(&mut self, now: Instant) { unimplemented!() }
+    pub fn renew(&mut self, now: Instant) { unimplemented!() }
+    pub fn rebind(&mut self, now: Instant) { unimplemented!() }
+    pub fn release(&mut self, now: Instant) { unimplemented!() }
+    pub fn poll_output(&mut self) -> Option<Output> { unimplemented!() }
+    pub fn poll_timeout(&self) -> Option<Instant> { unimplemented!() }
+    pub fn state(&self) -> &State { unimplemented!() }
+    pub fn lease(&self) -> Option<&Lease> { unimplemented!() }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use crate::dhcp::client::Ignored;
+use crate::dhcp::Ignored;
 use crate::dhcp::options::MessageType;
 use crate::dhcp::wire::DecodeError;
 use crate::phase::{Cause, Failure, Stage};

@@ -397,7 +397,7 @@ impl<L: Lan> Herd<L> {
             After::Restart(_) => None,
             After::GiveUp | After::Gone => slot.lease.held().map(|lease| {
                 let config = dhcp_config(&self.config.dhcp, &slot.identity);
-                dhcp::client::release_of(&config, lease, &mut slot.rng)
+                config.release_of(lease, &mut slot.rng)
             }),
         };
         if release.is_some() {

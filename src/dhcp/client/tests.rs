@@ -3,6 +3,7 @@
 mod acquiring;
 mod holding;
 mod refusing;
+mod two_machines;
 
 use std::time::Duration;
 

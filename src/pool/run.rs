@@ -56,8 +56,13 @@ impl Runs {
 
     /// Answers those that are complete.
     pub(super) fn answer_complete(&mut self) {
-        let complete = self.running.extract_if(.., |_, run| run.pending.is_empty());
-        complete.for_each(|(_, run)| run.finish());
+        let complete: Vec<RunId> = self
+            .running
+            .iter()
+            .filter(|(_, run)| run.pending.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
+        complete.into_iter().for_each(|id| self.answer(id));
     }
 
     /// Answers one, complete or not.

@@ -3,6 +3,7 @@
 mod acquiring;
 mod holding;
 mod refusing;
+mod two_machines;
 
 use std::time::Duration;
 
@@ -15,10 +16,13 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 2);
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 50);
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 51);
-const BROADCAST: Ipv4Addr = Ipv4Addr::BROADCAST;
 
 /// An hour's lease with T1 and T2 of the server, so that the timeline has no fuzz.
-const HOUR: Terms = Terms { lease: 3600, t1: Some(1800), t2: Some(3150) };
+const HOUR: Terms = Terms {
+    lease: 3600,
+    t1: Some(1800),
+    t2: Some(3150),
+};
 
 #[derive(Clone, Copy)]
 struct Terms {
@@ -29,13 +33,20 @@ struct Terms {
 
 impl Terms {
     const fn of(lease: u32) -> Self {
-        Self { lease, t1: None, t2: None }
+        Self {
+            lease,
+            t1: None,
+            t2: None,
+        }
     }
 }
 
 /// A client that starts at second 0, without a delay.
 fn config() -> Config {
-    Config { start_delay: Duration::ZERO..=Duration::ZERO, ..Config::new(MAC) }
+    Config {
+        start_delay: Duration::ZERO..=Duration::ZERO,
+        ..Config::new(MAC)
+    }
 }
 
 /// A client, its clock, and what it has sent and said.
@@ -51,7 +62,13 @@ impl Bench {
     fn new(config: Config, seed: u64) -> Self {
         let start = Instant::now();
         let client = Client::new(config, fastrand::Rng::with_seed(seed));
-        Self { client, start, now: start, sent: Vec::new(), events: Vec::new() }
+        Self {
+            client,
+            start,
+            now: start,
+            sent: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     /// A client that has sent its first DISCOVER.
@@ -182,7 +199,8 @@ impl Bench {
     fn ack(&self, server: Ipv4Addr, address: Ipv4Addr, terms: Terms) -> Message {
         let mut ack = self.reply(MessageType::Ack, server);
         ack.yiaddr = address;
-        ack.options.push(code::LEASE_TIME, terms.lease.to_be_bytes());
+        ack.options
+            .push(code::LEASE_TIME, terms.lease.to_be_bytes());
         if let Some(t1) = terms.t1 {
             ack.options.push(code::RENEWAL_TIME, t1.to_be_bytes());
         }
@@ -199,9 +217,18 @@ impl Bench {
 
 /// A message in one line: type, then what tells the kinds of REQUEST apart, then where it goes.
 fn line(transmit: &Transmit) -> String {
-    let Transmit { message, source, destination } = transmit;
+    let Transmit {
+        message,
+        source,
+        destination,
+    } = transmit;
     let kind = message.message_type().map_or("?", MessageType::as_str);
-    let option = |code: u8| message.options.address(code).map_or(String::new(), |address| format!(" {code}={address}"));
+    let option = |code: u8| {
+        message
+            .options
+            .address(code)
+            .map_or(String::new(), |address| format!(" {code}={address}"))
+    };
     format!(
         "{kind} ciaddr={}{}{} {source} > {destination}",
         message.ciaddr,
@@ -211,7 +238,11 @@ fn line(transmit: &Transmit) -> String {
 }
 
 fn lines(bench: &Bench) -> Vec<String> {
-    bench.sent.iter().map(|(_, transmit)| line(transmit)).collect()
+    bench
+        .sent
+        .iter()
+        .map(|(_, transmit)| line(transmit))
+        .collect()
 }
 
 /// Asserts that the waits between `times` are `expected`, each `fuzz` off at most.

@@ -3,7 +3,10 @@
 use super::*;
 
 fn refused(server_id: Option<Ipv4Addr>) -> Event {
-    Event::Refused { server_id, message: None }
+    Event::Refused {
+        server_id,
+        message: None,
+    }
 }
 
 /// Clients in the four states in which a NAK may come, with their names.
@@ -14,20 +17,35 @@ fn four() -> [Bench; 4] {
     rebinding.until(3150.0);
     let mut all = [Bench::requesting(), Bench::rebooting(), renewing, rebinding];
     all.iter_mut().for_each(|bench| bench.events.clear());
-    assert_eq!(all.each_ref().map(Bench::state), ["requesting", "rebooting", "renewing", "rebinding"]);
+    assert_eq!(
+        all.each_ref().map(Bench::state),
+        ["requesting", "rebooting", "renewing", "rebinding"]
+    );
     all
 }
 
 #[test]
 fn a_nak_returns_to_init_in_every_state_and_the_address_is_not_asked_for_again() {
-    let expected = [refused(Some(SERVER)), refused(Some(SERVER)), Event::Lost(LossReason::Nak), Event::Lost(LossReason::Nak)];
+    let expected = [
+        refused(Some(SERVER)),
+        refused(Some(SERVER)),
+        Event::Lost(LossReason::Nak),
+        Event::Lost(LossReason::Nak),
+    ];
     for (mut bench, event) in four().into_iter().zip(expected) {
         bench.receive(&bench.nak(SERVER));
         assert_eq!((bench.happened(), bench.state()), (vec![event], "init"));
-        assert_eq!(bench.client.poll_timeout(), Some(bench.now), "the first NAK has no delay");
+        assert_eq!(
+            bench.client.poll_timeout(),
+            Some(bench.now),
+            "the first NAK has no delay"
+        );
         assert_eq!(bench.client.lease(), None);
         bench.until(bench.seconds());
-        assert_eq!(line(bench.last()), "discover ciaddr=0.0.0.0 0.0.0.0 > 255.255.255.255");
+        assert_eq!(
+            line(bench.last()),
+            "discover ciaddr=0.0.0.0 0.0.0.0 > 255.255.255.255"
+        );
     }
 }
 
@@ -38,7 +56,10 @@ fn a_foreign_nak_counts_only_where_all_servers_were_asked() {
         bench.receive(&bench.nak(OTHER_SERVER));
         match state {
             "requesting" | "renewing" => {
-                assert_eq!((bench.ignored(), bench.state()), (vec![Ignored::ForeignServer], state));
+                assert_eq!(
+                    (bench.ignored(), bench.state()),
+                    (vec![Ignored::ForeignServer], state)
+                );
             }
             _ => assert_eq!(bench.state(), "init"),
         }
@@ -53,7 +74,10 @@ fn a_nak_without_a_server_identifier_is_obeyed_in_every_state() {
         bench.receive(&nak);
         assert!(matches!(
             bench.happened().as_slice(),
-            [Event::Refused { server_id: None, .. } | Event::Lost(LossReason::Nak)]
+            [Event::Refused {
+                server_id: None,
+                ..
+            } | Event::Lost(LossReason::Nak)]
         ));
         assert_eq!(bench.state(), "init");
     }
@@ -66,12 +90,18 @@ fn a_nak_of_another_transaction_or_before_any_is_passed_over() {
         let mut nak = bench.nak(SERVER);
         nak.xid ^= 1;
         bench.receive(&nak);
-        assert_eq!((bench.ignored(), bench.state()), (vec![Ignored::ForeignXid], state));
+        assert_eq!(
+            (bench.ignored(), bench.state()),
+            (vec![Ignored::ForeignXid], state)
+        );
     }
     let requesting = Bench::requesting();
     let mut bench = Bench::bound();
     bench.receive(&requesting.nak(SERVER));
-    assert_eq!((bench.ignored(), bench.state()), (vec![Ignored::Unexpected], "bound"));
+    assert_eq!(
+        (bench.ignored(), bench.state()),
+        (vec![Ignored::Unexpected], "bound")
+    );
 }
 
 #[test]
@@ -81,7 +111,13 @@ fn the_servers_words_are_passed_on_and_safe_to_print() {
     nak.options.push(code::MESSAGE, *b"wrong\x1bnetwork\0");
     bench.receive(&nak);
     let message = Some("wrong\u{fffd}network".to_owned());
-    assert_eq!(bench.happened(), [Event::Refused { server_id: Some(SERVER), message }]);
+    assert_eq!(
+        bench.happened(),
+        [Event::Refused {
+            server_id: Some(SERVER),
+            message
+        }]
+    );
 }
 
 /// Refuses every request that `bench` sends from now on, `times` times; the seconds at which it sent DISCOVER.
@@ -103,9 +139,15 @@ fn a_server_that_refuses_on_and_on_is_asked_ever_less_often() {
     let mut bench = Bench::requesting();
     let discovers = nak_loop(&mut bench, 10);
     assert!(discovers[0] < 1e-6);
-    for (pair, base) in discovers.windows(2).zip([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0]) {
+    for (pair, base) in discovers
+        .windows(2)
+        .zip([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0])
+    {
         let wait = pair[1] - pair[0];
-        assert!((0.75 * base - 1e-6..=1.25 * base + 1e-6).contains(&wait), "{discovers:?}");
+        assert!(
+            (0.75 * base - 1e-6..=1.25 * base + 1e-6).contains(&wait),
+            "{discovers:?}"
+        );
     }
 }
 

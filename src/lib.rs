@@ -2,5 +2,7 @@
 
 pub mod dhcp;
 pub mod identity;
+pub mod lab;
 pub mod lan;
 pub mod phase;
+pub mod sandbox;

@@ -19,7 +19,7 @@ const MAX_REBOOT_REQUESTS: u32 = 2;
 
 impl Client {
     pub(super) fn wait_to_discover(&mut self, now: Instant) -> State {
-        let at = now + self.config.start_delay(&mut self.rng);
+        let at = now + self.config.random_start_delay(&mut self.rng);
         State::Init(Init {
             acquisition: Acquisition {
                 began: at,
@@ -30,7 +30,7 @@ impl Client {
     }
 
     pub(super) fn wait_to_reboot(&mut self, address: Ipv4Addr, now: Instant) -> State {
-        let at = now + self.config.start_delay(&mut self.rng);
+        let at = now + self.config.random_start_delay(&mut self.rng);
         State::InitReboot(InitReboot { address, at })
     }
 

@@ -34,7 +34,10 @@ impl NetNs {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let inode = file.metadata()?.ino();
-        Ok(Self { fd: file.into(), inode })
+        Ok(Self {
+            fd: file.into(),
+            inode,
+        })
     }
 
     /// Makes a new namespace; the calling thread is home again when this returns.
@@ -65,6 +68,12 @@ impl NetNs {
     pub fn inode(&self) -> u64 {
         self.inode
     }
+}
+
+/// Moves the calling process, which must have one thread, into a new network namespace and what `more` names, for good:
+/// for a program that hides from the host before it starts.
+pub fn isolate(more: CloneFlags) -> nix::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET | more)
 }
 
 impl AsFd for NetNs {

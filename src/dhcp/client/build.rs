@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::Config;
 use super::offers::Offer;
 use super::state::Sent;
+use super::{Config, Transmit};
 use crate::dhcp::options::code;
 use crate::dhcp::{Lease, Message, MessageType};
 
@@ -50,6 +50,15 @@ impl Config {
         message.secs = secs;
         message.ciaddr = address;
         self.finish(message)
+    }
+
+    /// The RELEASE of a lease whose holder can no longer send it itself.
+    pub fn release_of(&self, lease: &Lease, rng: &mut fastrand::Rng) -> Transmit {
+        Transmit {
+            message: self.release(rng.u32(..), lease),
+            source: lease.address,
+            destination: lease.server_id,
+        }
     }
 
     /// RELEASE: `ciaddr` and 54, and nothing that asks for anything. The client identifier stays: "if the client used a

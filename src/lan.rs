@@ -6,7 +6,18 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod frame;
+pub mod leftovers;
+pub mod linux;
+mod names;
+pub mod netlink;
 pub mod netns;
+mod pins;
+mod pool_dir;
+mod sys;
+
+pub use names::Paths;
+pub use pool_dir::LockError;
 
 use std::future::Future;
 use std::io;

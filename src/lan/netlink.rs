@@ -171,7 +171,7 @@ impl Netlink {
                 }
                 match payload {
                     NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                        links.push(link)
+                        links.push(link);
                     }
                     NetlinkPayload::Done(_) => end = Some(Ok(())),
                     NetlinkPayload::Error(answer) => {

@@ -7,8 +7,9 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
+use super::filter;
 use super::port::{HEARD, LinuxPort, Sockets};
 use super::seats::Seat;
 use super::worker::Bench;
@@ -251,12 +252,7 @@ fn open_sockets(bench: &Bench) -> io::Result<Sockets> {
 /// A socket on the client's port that drops all that it receives.
 fn dhcp_socket() -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    socket.attach_filter(&[SockFilter::new(
-        (libc::BPF_RET | libc::BPF_K) as u16,
-        0,
-        0,
-        0,
-    )])?;
+    socket.attach_filter(&filter::nothing())?;
     socket.set_reuse_address(true)?;
     socket.set_broadcast(true)?;
     socket.bind_device(Some(LINK.as_bytes()))?;

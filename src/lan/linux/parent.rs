@@ -263,7 +263,7 @@ async fn watch(parent: &Parent, seats: &Seats) {
             }
             Ok(Fate::Unknown) => tracing::debug!("link events were lost; looking again"),
             Err(error) => {
-                tracing::warn!(%error, "the parent {} cannot be watched; trying again", parent.name)
+                tracing::warn!(%error, "the parent {} cannot be watched; trying again", parent.name);
             }
         }
         tokio::time::sleep(WATCH_PAUSE).await;

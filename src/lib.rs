@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod phase;
 pub mod pool;
 pub mod sandbox;
+pub mod scenario;
 pub mod stats;
 pub mod target;
 pub mod units;

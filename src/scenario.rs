@@ -75,8 +75,8 @@ pub struct Scenario {
     pub broadcast: bool,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
-    /// From what MACs and random choices are derived.
-    pub seed: Seed,
+    /// From what MACs and random choices are derived; `None`: as whoever runs it likes.
+    pub seed: Option<Seed>,
     /// Where the report goes.
     pub report: Option<PathBuf>,
 }
@@ -130,7 +130,7 @@ impl Scenario {
             timeout: self.pings.timeout.0,
         };
         PoolConfig {
-            seed: self.seed,
+            seed: self.seed.unwrap_or_default(),
             join_rate: self.join_rate,
             outstanding: self.outstanding,
             restart: self.restart.clone(),

@@ -172,7 +172,7 @@ impl Draft {
             start_delay: self.start_delay.unwrap_or(Timespan(Duration::ZERO)),
             broadcast: self.broadcast,
             metrics: self.metrics,
-            seed: self.seed.unwrap_or_default(),
+            seed: self.seed,
             report: self.report,
         })
     }
@@ -209,11 +209,14 @@ impl Draft {
                 return Err(Mistake::PingsOnly("timeout"));
             }
         }
-        let every = at_least_a_tick("every", self.every)?
-            .unwrap_or(Timespan(PingSpec::DEFAULT_INTERVAL));
+        let every =
+            at_least_a_tick("every", self.every)?.unwrap_or(Timespan(PingSpec::DEFAULT_INTERVAL));
         let timeout = at_least_a_tick("timeout", self.timeout)?
             .unwrap_or(Timespan(PingSpec::DEFAULT_TIMEOUT));
-        if let Some(hold) = self.hold.filter(|hold| !self.ping.is_empty() && *hold < every) {
+        if let Some(hold) = self
+            .hold
+            .filter(|hold| !self.ping.is_empty() && *hold < every)
+        {
             return Err(Mistake::NoTimeToPing { every, hold });
         }
         let mut targets = self.ping.clone();
@@ -227,10 +230,7 @@ impl Draft {
     }
 }
 
-fn at_least_a_tick(
-    key: &'static str,
-    span: Option<Timespan>,
-) -> Result<Option<Timespan>, Mistake> {
+fn at_least_a_tick(key: &'static str, span: Option<Timespan>) -> Result<Option<Timespan>, Mistake> {
     match span {
         Some(span) if span.0 < TICK => Err(Mistake::TooShort(key)),
         Some(_) | None => Ok(span),

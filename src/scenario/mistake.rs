@@ -134,7 +134,13 @@ impl fmt::Display for TextError {
         }
         let margin = line.to_string().len();
         // A tab stays one, so that the mark stands below what it marks. Control characters do not reach the terminal.
-        let visible = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let visible = |c: char| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        };
         let shown: String = self.text.chars().map(visible).collect();
         let indent: String = shown
             .chars()
@@ -142,7 +148,13 @@ impl fmt::Display for TextError {
             .map(|c| if c == '\t' { c } else { ' ' })
             .collect();
         let mut mark = String::new();
-        write!(mark, "{:margin$} | {indent}{:^<width$}", "", "", width = self.width)?;
+        write!(
+            mark,
+            "{:margin$} | {indent}{:^<width$}",
+            "",
+            "",
+            width = self.width
+        )?;
         write!(f, "\n{:margin$} |\n{line} | {shown}\n{mark}", "")
     }
 }

@@ -10,6 +10,7 @@ pub mod lan;
 pub mod metrics;
 pub mod phase;
 pub mod pool;
+pub mod report;
 pub mod sandbox;
 pub mod stats;
 pub mod target;

@@ -76,8 +76,6 @@ impl Client {
 
     /// A message came.
     pub fn handle_message(&mut self, message: &Message, now: Instant) {
-        // First of all, or an answer that comes after the end would extend what no longer exists.
-        self.expire(now);
         match accept::accept(message, &self.config, &self.state) {
             Ok(reply) => self.step(Input::Reply(reply), now),
             Err(reason) => self.ignore(reason),
@@ -101,7 +99,7 @@ impl Client {
         self.step(Input::Rebind, now);
     }
 
-    /// Gives the lease back, or gives up looking for one, and stops.
+    /// Gives back the lease, or what may just have become one, or gives up looking for one; and stops.
     pub fn release(&mut self, now: Instant) {
         self.step(Input::Release, now);
     }
@@ -132,6 +130,7 @@ impl Client {
         reason = "the whole table, so that the compiler sees it whole"
     )]
     fn step(&mut self, input: Input<'_>, now: Instant) {
+        // First of all, or an answer that comes after the end would extend what no longer exists.
         self.expire(now);
         self.state = match (mem::take(&mut self.state), input) {
             (State::Stopped, Input::Start) => self.wait_to_discover(now),
@@ -218,11 +217,13 @@ impl Client {
                 | State::Rebinding(Extending { lease, .. }),
                 Input::Release,
             ) => self.give_back(&lease),
+            (State::Requesting(requesting), Input::Release) => {
+                self.give_back_requested(requesting.offer)
+            }
             (
                 State::Stopped
                 | State::Init(_)
                 | State::Selecting(_)
-                | State::Requesting(_)
                 | State::InitReboot(_)
                 | State::Rebooting(_),
                 Input::Release,

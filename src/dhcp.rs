@@ -1,10 +1,16 @@
 //! A `DHCPv4` client as RFC 2131 describes it, without a clock, a socket or a runtime: pure, and driven by its caller.
 
 pub mod client;
+mod domain;
+mod ignored;
 mod lease;
 pub mod options;
 pub mod wire;
 
-pub use client::{Client, Config, Event, Output, State, Transmit};
-pub use lease::{Lease, Lifetime, Route};
-pub use wire::Message;
+pub use client::{
+    Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, State, Transmit,
+};
+pub use ignored::Ignored;
+pub use lease::{Grant, Lease, Lifetime, Route};
+pub use options::{MessageType, Options, code};
+pub use wire::{DecodeError, Message, Op};

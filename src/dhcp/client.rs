@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::{Lease, Message};
+use super::{Ignored, Lease, Message};
 use crate::identity::Mac;
 
 /// Behaviour of one client. `Default` is what the RFC says.
@@ -64,8 +64,6 @@ pub enum Event {
 }
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossReason { Expired, Nak, Released }
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ignored {}
 
 pub struct Client {}
 impl Client {

@@ -3,38 +3,304 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use super::domain::{parse_name, parse_search_list};
+use super::options::code;
+use super::{Ignored, Message};
+
+/// Option 51's value for a lease without an end (RFC 2131, 3.3).
+const INFINITY: u32 = u32::MAX;
+/// The fuzz on a default T1 or T2, as a fraction of the lease time to either side (RFC 2131, 4.4.5).
+const TIMER_FUZZ: f64 = 0.01;
+/// The smallest packet that every IPv4 host must accept (RFC 791, 3.1); less is a server's mistake.
+const MIN_MTU: u16 = 576;
+
 /// How long a lease lasts (RFC 2131, 3.3: `0xffffffff` is infinity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
     /// Until it is released.
     Infinite,
-    /// For so long, counted from [`Lease::requested_at`]; the invariant is `t1 < t2 < lease`.
-    Finite { lease: Duration, t1: Duration, t2: Duration },
+    /// For so long, counted from [`Lease::requested_at`]; `0 < t1 < t2 < lease`.
+    Finite {
+        /// Until it ends.
+        lease: Duration,
+        /// Until the client asks its server for more (RENEWING).
+        t1: Duration,
+        /// Until the client asks any server for more (REBINDING).
+        t2: Duration,
+    },
 }
 
 /// A route: to `destination/prefix_len` through `gateway` (`0.0.0.0`: on the link; RFC 3442).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route { pub destination: Ipv4Addr, pub prefix_len: u8, pub gateway: Ipv4Addr }
+pub struct Route {
+    /// The network, with the bits beyond the prefix cleared.
+    pub destination: Ipv4Addr,
+    /// How many bits of it count, 0 to 32.
+    pub prefix_len: u8,
+    /// The next hop.
+    pub gateway: Ipv4Addr,
+}
+
+impl Route {
+    /// The default route through `gateway`.
+    pub const fn default_through(gateway: Ipv4Addr) -> Self {
+        Self {
+            destination: Ipv4Addr::UNSPECIFIED,
+            prefix_len: 0,
+            gateway,
+        }
+    }
+}
 
 /// An address granted by a server, with what came with it.
+///
+/// All of it is checked: addresses are those of hosts, names have only a domain name's characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
+    /// The address.
     pub address: Ipv4Addr,
+    /// The length of its network's prefix: option 1, or where there is none the natural one of its class (RFC 791, 3.2),
+    /// as other clients have it.
     pub prefix_len: u8,
+    /// The server that granted it.
     pub server_id: Ipv4Addr,
     /// Option 3, in the server's order of preference.
     pub routers: Vec<Ipv4Addr>,
     /// What to install: option 121 where present (it overrides 3, RFC 3442), else a default route via the first router.
     pub routes: Vec<Route>,
+    /// Option 6, in the server's order of preference.
     pub dns: Vec<Ipv4Addr>,
+    /// Option 15, without a dot at its end.
     pub domain: Option<String>,
+    /// Option 119 (RFC 3397).
     pub search: Vec<String>,
+    /// Option 26, in bytes, at least 576.
     pub mtu: Option<u16>,
+    /// How long it lasts.
     pub lifetime: Lifetime,
-    /// When the REQUEST that won it was sent: the lease counts from here (RFC 2131, 4.4.1).
+    /// When the REQUEST that won it was sent: the lease counts from here (RFC 2131, 4.4.1 and 4.4.5).
     pub requested_at: Instant,
 }
-impl Lease {
-    pub fn router(&self) -> Option<Ipv4Addr> { unimplemented!() } // first default gateway of routes
-    pub fn expires_at(&self) -> Option<Instant> { unimplemented!() }
+
+/// A lease, and the values beside it that were passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The lease.
+    pub lease: Lease,
+    /// Why each value was passed over.
+    pub dropped: Vec<Ignored>,
 }
+
+impl Lease {
+    /// The router that packets for elsewhere go to: the gateway of the first default route.
+    pub fn router(&self) -> Option<Ipv4Addr> {
+        self.routes
+            .iter()
+            .find(|route| route.prefix_len == 0)
+            .map(|route| route.gateway)
+    }
+
+    /// When it ends; `None`: never.
+    pub fn expires_at(&self) -> Option<Instant> {
+        self.at(|_, _, lease| lease)
+    }
+
+    /// T1: when its server is asked for more; `None`: never.
+    pub fn renew_at(&self) -> Option<Instant> {
+        self.at(|t1, _, _| t1)
+    }
+
+    /// T2: when any server is asked for more; `None`: never.
+    pub fn rebind_at(&self) -> Option<Instant> {
+        self.at(|_, t2, _| t2)
+    }
+
+    fn at(&self, pick: impl Fn(Duration, Duration, Duration) -> Duration) -> Option<Instant> {
+        match self.lifetime {
+            Lifetime::Infinite => None,
+            Lifetime::Finite { lease, t1, t2 } => {
+                self.requested_at.checked_add(pick(t1, t2, lease))
+            }
+        }
+    }
+
+    /// What `ack` grants to the client whose REQUEST was sent at `requested_at`; `rng` gives the fuzz of T1 and T2.
+    ///
+    /// `Err` where it grants nothing that can be used.
+    pub fn from_ack(
+        ack: &Message,
+        requested_at: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Result<Grant, Ignored> {
+        let address = usable(ack.yiaddr).ok_or(Ignored::UnusableAddress)?;
+        let server_id = server_id(ack).ok_or(Ignored::NoServerId)?;
+        let seconds = ack
+            .options
+            .seconds(code::LEASE_TIME)
+            .ok_or(Ignored::NoLeaseTime)?;
+        if seconds == 0 {
+            return Err(Ignored::ZeroLeaseTime);
+        }
+        let mut values = Values {
+            ack,
+            dropped: Vec::new(),
+        };
+        let routers = values.hosts(code::ROUTERS, Ignored::Router);
+        let lease = Self {
+            address,
+            prefix_len: values.prefix_len(address),
+            server_id,
+            routes: values.routes(&routers),
+            routers,
+            dns: values.hosts(code::DNS_SERVERS, Ignored::DnsServer),
+            domain: values.domain(),
+            search: values.search(),
+            mtu: values.mtu(),
+            lifetime: values.lifetime(seconds, rng),
+            requested_at,
+        };
+        Ok(Grant {
+            lease,
+            dropped: values.dropped,
+        })
+    }
+}
+
+/// `address`, if a host on a LAN can have it: not of 0/8, loopback, multicast, or 240/4 with its broadcast address.
+pub(super) fn usable(address: Ipv4Addr) -> Option<Ipv4Addr> {
+    (1..224)
+        .contains(&address.octets()[0])
+        .then_some(address)
+        .filter(|address| !address.is_loopback())
+}
+
+/// Option 54, if it is a host's address: RENEW and RELEASE will be sent there.
+pub(super) fn server_id(message: &Message) -> Option<Ipv4Addr> {
+    message.options.address(code::SERVER_ID).and_then(usable)
+}
+
+/// Reads the values that come with an address, passing over those that cannot be used.
+struct Values<'a> {
+    ack: &'a Message,
+    dropped: Vec<Ignored>,
+}
+
+impl Values<'_> {
+    fn prefix_len(&mut self, address: Ipv4Addr) -> u8 {
+        let natural = match address.octets()[0] {
+            0..128 => 8,
+            128..192 => 16,
+            192.. => 24,
+        };
+        let Some(mask) = self.ack.options.address(code::SUBNET_MASK) else {
+            return natural;
+        };
+        let ones = mask.to_bits().leading_ones();
+        // A mask of no ones at all would put the whole Internet on the link.
+        if ones == 0 || ones != mask.to_bits().count_ones() {
+            self.dropped.push(Ignored::SubnetMask);
+            return natural;
+        }
+        u8::try_from(ones).unwrap_or(natural)
+    }
+
+    fn hosts(&mut self, code: u8, reason: Ignored) -> Vec<Ipv4Addr> {
+        let mut hosts = Vec::new();
+        for address in self.ack.options.addresses(code) {
+            match usable(address) {
+                Some(host) => hosts.push(host),
+                None => self.dropped.push(reason),
+            }
+        }
+        hosts
+    }
+
+    /// "If the DHCP server returns both a Classless Static Routes option and a Router option, the DHCP client MUST ignore
+    /// the Router option" (RFC 3442), even where the former has no default route.
+    fn routes(&mut self, routers: &[Ipv4Addr]) -> Vec<Route> {
+        let Some(offered) = self.ack.options.routes() else {
+            return routers
+                .first()
+                .map(|router| Route::default_through(*router))
+                .into_iter()
+                .collect();
+        };
+        let mut routes: Vec<Route> = Vec::new();
+        for route in offered {
+            let is_known = |known: &Route| {
+                (known.destination, known.prefix_len) == (route.destination, route.prefix_len)
+            };
+            let on_link = route.gateway.is_unspecified();
+            if (on_link || usable(route.gateway).is_some()) && !routes.iter().any(is_known) {
+                routes.push(route);
+            } else {
+                self.dropped.push(Ignored::Route);
+            }
+        }
+        routes
+    }
+
+    fn domain(&mut self) -> Option<String> {
+        let text = self.ack.options.text(code::DOMAIN_NAME)?;
+        let name = parse_name(&text);
+        if name.is_none() {
+            self.dropped.push(Ignored::DomainName);
+        }
+        name
+    }
+
+    fn search(&mut self) -> Vec<String> {
+        let list = parse_search_list(
+            &self
+                .ack
+                .options
+                .get(code::DOMAIN_SEARCH)
+                .unwrap_or_default(),
+        );
+        if list.dropped > 0 {
+            self.dropped.push(Ignored::DomainSearch);
+        }
+        list.names
+    }
+
+    fn mtu(&mut self) -> Option<u16> {
+        let mtu = self.ack.options.short(code::MTU)?;
+        if mtu < MIN_MTU {
+            self.dropped.push(Ignored::Mtu);
+            return None;
+        }
+        Some(mtu)
+    }
+
+    /// T1 and T2 as the server says; where it does not, or says what breaks their order, 0.5 and 0.875 of the lease with
+    /// some fuzz, so that a herd does not renew as one (RFC 2131, 4.4.5).
+    fn lifetime(&mut self, seconds: u32, rng: &mut fastrand::Rng) -> Lifetime {
+        if seconds == INFINITY {
+            return Lifetime::Infinite;
+        }
+        let lease = Duration::from_secs(seconds.into());
+        let mut fuzzed =
+            |fraction: f64| lease.mul_f64(fraction + TIMER_FUZZ * (2.0 * rng.f64() - 1.0));
+        let (default_t1, default_t2) = (fuzzed(0.5), fuzzed(0.875));
+        let given = |code| {
+            self.ack
+                .options
+                .seconds(code)
+                .map(|seconds| Duration::from_secs(seconds.into()))
+        };
+        let t1 = given(code::RENEWAL_TIME).unwrap_or(default_t1);
+        let t2 = given(code::REBINDING_TIME).unwrap_or(default_t2);
+        if Duration::ZERO < t1 && t1 < t2 && t2 < lease {
+            return Lifetime::Finite { lease, t1, t2 };
+        }
+        self.dropped.push(Ignored::Timers);
+        Lifetime::Finite {
+            lease,
+            t1: default_t1,
+            t2: default_t2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -67,6 +67,12 @@ impl NetNs {
     }
 }
 
+/// Moves the calling process, which must have one thread, into a new network namespace and what `more` names, for good:
+/// for a program that hides from the host before it starts.
+pub fn isolate(more: CloneFlags) -> nix::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET | more)
+}
+
 impl AsFd for NetNs {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

@@ -1,0 +1,142 @@
+//! What forbids user namespaces, found out by reading the knobs that distributions have for it.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+/// What forbids unprivileged namespaces on this system; displays the remedy with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Barrier {
+    /// Debian's switch: `kernel.unprivileged_userns_clone = 0`.
+    UsernsClone,
+    /// A limit on the number of namespaces (namespaces(7)) is used up, or 0: `user.max_user_namespaces` and its like.
+    Limit {
+        /// The name of the limit, as sysctl(8) takes it.
+        sysctl: String,
+    },
+    /// Ubuntu's, from 23.10: `kernel.apparmor_restrict_unprivileged_userns = 1`.
+    AppArmor,
+    /// A seccomp filter, as containers have.
+    Seccomp,
+    /// None of the above, but the kernel says no: a chroot, a security module, or namespaces nested too deeply.
+    Unknown(Errno),
+}
+
+impl std::error::Error for Barrier {}
+
+impl fmt::Display for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UsernsClone => f.write_str(
+                "kernel.unprivileged_userns_clone is 0; run as root, or `sysctl kernel.unprivileged_userns_clone=1`",
+            ),
+            Self::Limit { sysctl } => write!(
+                f,
+                "{sysctl} allows no more namespaces; run as root, or raise it: `sysctl {sysctl}=10000`"
+            ),
+            Self::AppArmor => f.write_str(
+                "AppArmor restricts user namespaces; run as root, or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`",
+            ),
+            Self::Seccomp => f.write_str(
+                "a seccomp filter, probably a container's, forbids it; give the container the capabilities SYS_ADMIN, NET_ADMIN and NET_RAW, or a seccomp profile that allows unshare",
+            ),
+            Self::Unknown(errno) => write!(
+                f,
+                "the kernel refuses user namespaces ({}); run as root, or outside of the chroot or container",
+                errno.desc()
+            ),
+        }
+    }
+}
+
+const LIMITS: [&str; 3] = ["user.max_user_namespaces", "user.max_net_namespaces", "user.max_mnt_namespaces"];
+
+impl Barrier {
+    /// A knob that is known to forbid, whatever else may.
+    pub(super) fn known() -> Option<Self> {
+        Self::read_knobs(Path::new("/proc/sys"))
+    }
+
+    /// What stands behind the kernel's refusal; `None` where `errno` is no refusal.
+    pub(super) fn behind(errno: Errno) -> Option<Self> {
+        let in_seccomp = fs::read_to_string("/proc/self/status")
+            .is_ok_and(|status| status.lines().any(|line| line.starts_with("Seccomp:") && line.ends_with('2')));
+        Self::explain(errno, Self::known(), in_seccomp)
+    }
+
+    fn explain(errno: Errno, known: Option<Self>, in_seccomp: bool) -> Option<Self> {
+        match errno {
+            Errno::ENOSPC | Errno::EUSERS => Some(known.unwrap_or_else(|| Self::Limit { sysctl: LIMITS[0].to_owned() })),
+            Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::EINVAL => {
+                Some(known.unwrap_or(if in_seccomp { Self::Seccomp } else { Self::Unknown(errno) }))
+            }
+            _ => None,
+        }
+    }
+
+    fn read_knobs(sysctls: &Path) -> Option<Self> {
+        let knob = |name: &str| -> Option<u64> {
+            let text = fs::read_to_string(sysctls.join(name.replace('.', "/"))).ok()?;
+            text.trim().parse().ok()
+        };
+        if knob("kernel.unprivileged_userns_clone") == Some(0) {
+            return Some(Self::UsernsClone);
+        }
+        if let Some(limit) = LIMITS.into_iter().find(|limit| knob(limit) == Some(0)) {
+            return Some(Self::Limit { sysctl: limit.to_owned() });
+        }
+        (knob("kernel.apparmor_restrict_unprivileged_userns") == Some(1)).then_some(Self::AppArmor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stand-in for `/proc/sys` with these knobs.
+    fn knobs(name: &str, values: &[(&str, &str)]) -> Option<Barrier> {
+        let root = std::env::temp_dir().join(format!("lanherd-knobs-{}-{name}", std::process::id()));
+        for (knob, value) in values {
+            let path = root.join(knob.replace('.', "/"));
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, format!("{value}\n")).expect("a knob");
+        }
+        let found = Barrier::read_knobs(&root);
+        fs::remove_dir_all(&root).expect("removed");
+        found
+    }
+
+    #[test]
+    fn each_distributions_knob_is_recognised_and_named_with_its_remedy() {
+        let cases = [
+            ("kernel.unprivileged_userns_clone", "0", Barrier::UsernsClone),
+            ("user.max_user_namespaces", "0", Barrier::Limit { sysctl: "user.max_user_namespaces".into() }),
+            ("user.max_net_namespaces", "0", Barrier::Limit { sysctl: "user.max_net_namespaces".into() }),
+            ("kernel.apparmor_restrict_unprivileged_userns", "1", Barrier::AppArmor),
+        ];
+        for (knob, value, barrier) in cases {
+            assert_eq!(knobs(knob, &[(knob, value)]), Some(barrier.clone()));
+            assert!(barrier.to_string().contains(&format!("sysctl {knob}")), "{barrier}");
+        }
+    }
+
+    #[test]
+    fn a_system_that_allows_user_namespaces_has_no_barrier() {
+        let open = [
+            ("kernel.unprivileged_userns_clone", "1"),
+            ("user.max_user_namespaces", "96365"),
+            ("kernel.apparmor_restrict_unprivileged_userns", "0"),
+        ];
+        assert_eq!(knobs("open", &open), None);
+    }
+
+    #[test]
+    fn a_refusal_without_a_known_knob_is_laid_on_seccomp_where_there_is_a_filter() {
+        assert_eq!(Barrier::explain(Errno::EPERM, None, true), Some(Barrier::Seccomp));
+        assert_eq!(Barrier::explain(Errno::EPERM, None, false), Some(Barrier::Unknown(Errno::EPERM)));
+        assert_eq!(Barrier::explain(Errno::EPERM, Some(Barrier::AppArmor), true), Some(Barrier::AppArmor));
+        assert_eq!(Barrier::explain(Errno::ENOMEM, None, true), None);
+    }
+}

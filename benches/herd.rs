@@ -113,14 +113,20 @@ fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     match arguments.child {
         None => compare(&arguments),
-        Some(Role::Child { part: Part::House, way, clients }) => {
+        Some(Role::Child {
+            part: Part::House,
+            way,
+            clients,
+        }) => {
             println!("{}", serde_json::to_string(&measure::house(way, clients)?)?);
             Ok(())
         }
-        Some(Role::Child { part: Part::Subject, way, clients }) => match way {
-            Way::Bare => {
-                measure::subject(clients, || bare::bring_up(PARENT, clients, TARGET))
-            }
+        Some(Role::Child {
+            part: Part::Subject,
+            way,
+            clients,
+        }) => match way {
+            Way::Bare => measure::subject(clients, || bare::bring_up(PARENT, clients, TARGET)),
             Way::Dhclient | Way::Udhcpc => {
                 measure::subject(clients, || shell::bring_up(way, PARENT, clients, TARGET))
             }

@@ -62,7 +62,9 @@ pub fn bring_up(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<Bare
         .collect();
     shared.listen()?;
     for worker in workers {
-        worker.join().map_err(|_| io::Error::other("a worker panicked"))??;
+        worker
+            .join()
+            .map_err(|_| io::Error::other("a worker panicked"))??;
     }
     let sockets = std::mem::take(&mut shared.lock().standing);
     Ok(Bare { sockets })
@@ -136,7 +138,8 @@ impl Shared {
                     }
                     work.asking[index] = Some(asking);
                     drop(work);
-                    self.wire.send(&wire::discover(self.identities[index].mac, index))?;
+                    self.wire
+                        .send(&wire::discover(self.identities[index].mac, index))?;
                 }
                 Job::Finish(index, asking, grant) => self.finish(index, *asking, &grant)?,
                 Job::Over => return Ok(()),
@@ -158,7 +161,10 @@ impl Shared {
                 work.outstanding += 1;
                 return Job::Make(work.made - 1);
             }
-            work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+            work = self
+                .changed
+                .wait(work)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -176,7 +182,12 @@ impl Shared {
             .up()
             .build();
         home.add_link(link)?;
-        Ok(Asking { netlink, icmp, grant: None, sent: Instant::now() })
+        Ok(Asking {
+            netlink,
+            icmp,
+            grant: None,
+            sent: Instant::now(),
+        })
     }
 
     /// Address, routes and loopback in one send, then the first ping.
@@ -200,7 +211,10 @@ impl Shared {
             }
         }
         let mut work = self.lock();
-        work.standing.push(Sockets { _netlink: asking.netlink, _icmp: asking.icmp });
+        work.standing.push(Sockets {
+            _netlink: asking.netlink,
+            _icmp: asking.icmp,
+        });
         work.done += 1;
         if work.done == self.identities.len() {
             self.changed.notify_all();
@@ -210,7 +224,8 @@ impl Shared {
 
     /// Reads the herd's raw socket until every client has its lease.
     fn listen(&self) -> io::Result<()> {
-        self.wire.set_read_timeout(Some(Duration::from_millis(100)))?;
+        self.wire
+            .set_read_timeout(Some(Duration::from_millis(100)))?;
         let mut frame = [0; 2048];
         let mut granted = 0;
         let mut checked = Instant::now();
@@ -237,8 +252,12 @@ impl Shared {
 
     /// Takes one frame; whether it granted a lease.
     fn hear(&self, frame: &[u8]) -> io::Result<bool> {
-        let Some((index, reply)) = wire::read(frame) else { return Ok(false) };
-        let Some(identity) = self.identities.get(index) else { return Ok(false) };
+        let Some((index, reply)) = wire::read(frame) else {
+            return Ok(false);
+        };
+        let Some(identity) = self.identities.get(index) else {
+            return Ok(false);
+        };
         let mut work = self.lock();
         let Some(asking) = work.asking.get_mut(index).and_then(Option::as_mut) else {
             return Ok(false);
@@ -253,7 +272,9 @@ impl Shared {
                 Ok(false)
             }
             wire::Reply::Ack(grant) => {
-                let Some(asking) = work.asking[index].take() else { return Ok(false) };
+                let Some(asking) = work.asking[index].take() else {
+                    return Ok(false);
+                };
                 work.outstanding -= 1;
                 work.granted.push_back((index, asking, grant));
                 drop(work);

@@ -8,8 +8,8 @@ use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload,
 };
-use rtnetlink::packet_route::RouteNetlinkMessage as Rt;
 use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::RouteNetlinkMessage as Rt;
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -62,7 +62,9 @@ impl Netlink {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(route.router)),
             NeighbourAttribute::LinkLayerAddress(route.router_mac.octets().to_vec()),
         ];
-        let default = RouteMessageBuilder::<Ipv4Addr>::new().gateway(route.router).build();
+        let default = RouteMessageBuilder::<Ipv4Addr>::new()
+            .gateway(route.router)
+            .build();
         self.change(vec![
             (Rt::SetLink(loopback), 0),
             (Rt::NewAddress(address), NLM_F_CREATE | NLM_F_EXCL),
@@ -98,7 +100,12 @@ impl Netlink {
     /// Sends all `messages` at once and reads an acknowledgement for each.
     fn change(&self, messages: Vec<(Rt, u16)>) -> io::Result<()> {
         let mut awaited = messages.len();
-        self.send(messages.into_iter().map(|(m, flags)| (m, flags | NLM_F_ACK)).collect())?;
+        self.send(
+            messages
+                .into_iter()
+                .map(|(m, flags)| (m, flags | NLM_F_ACK))
+                .collect(),
+        )?;
         while awaited > 0 {
             for message in self.receive()? {
                 if let NetlinkPayload::Error(error) = message.payload {

@@ -50,7 +50,11 @@ struct Standing {
 
 /// Runs `way` once in a sandbox of its own.
 pub fn run(way: Way, clients: u32) -> io::Result<Sample> {
-    let flags: &[&str] = if nix::unistd::geteuid().is_root() { &["-nm"] } else { &["-Urnm"] };
+    let flags: &[&str] = if nix::unistd::geteuid().is_root() {
+        &["-nm"]
+    } else {
+        &["-Urnm"]
+    };
     let output = Command::new("unshare")
         .args(flags)
         .args(["--propagation", "private", "--kill-child"])
@@ -60,7 +64,10 @@ pub fn run(way: Way, clients: u32) -> io::Result<Sample> {
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
-        return Err(io::Error::other(format!("{way:?} with {clients} clients: {}", output.status)));
+        return Err(io::Error::other(format!(
+            "{way:?} with {clients} clients: {}",
+            output.status
+        )));
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }
@@ -84,7 +91,12 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
     let mut subject = Subject::start(way, clients)?;
     let standing: Standing = serde_json::from_str(&subject.line()?)?;
     let start = Instant::now();
-    subject.child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?.write_all(b"down\n")?;
+    subject
+        .child
+        .stdin
+        .take()
+        .ok_or(io::ErrorKind::BrokenPipe)?
+        .write_all(b"down\n")?;
     subject.line()?;
     gone()?;
     let down = start.elapsed();
@@ -111,16 +123,16 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
 }
 
 /// The subject: the herd itself.
-pub fn subject<H: Herd>(
-    clients: u32,
-    bring_up: impl FnOnce() -> io::Result<H>,
-) -> io::Result<()> {
+pub fn subject<H: Herd>(clients: u32, bring_up: impl FnOnce() -> io::Result<H>) -> io::Result<()> {
     let before = memory()?;
     let start = Instant::now();
     let herd = bring_up()?;
     let up_ms = milliseconds(start.elapsed());
     let memory_bytes = (memory()? - before) / f64::from(clients);
-    say(&serde_json::to_string(&Standing { up_ms, memory_bytes })?)?;
+    say(&serde_json::to_string(&Standing {
+        up_ms,
+        memory_bytes,
+    })?)?;
     io::stdin().read_exact(&mut [0; 5])?;
     herd.tear_down()?;
     say("closed")
@@ -150,13 +162,19 @@ impl Subject {
             .stdout(Stdio::piped())
             .spawn()?;
         let out = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Self { child, lines: BufReader::new(out) })
+        Ok(Self {
+            child,
+            lines: BufReader::new(out),
+        })
     }
 
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.lines.read_line(&mut line)? == 0 {
-            return Err(io::Error::other(format!("the subject ended: {}", self.child.wait()?)));
+            return Err(io::Error::other(format!(
+                "the subject ended: {}",
+                self.child.wait()?
+            )));
         }
         Ok(line)
     }
@@ -167,7 +185,13 @@ fn memory() -> io::Result<f64> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
     rollup
         .lines()
-        .find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .find_map(|line| {
+            line.strip_prefix("Pss:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse()
+                .ok()
+        })
         .map(|kib: f64| kib * 1024.0)
         .ok_or_else(|| io::Error::other("no Pss in /proc/self/smaps_rollup"))
 }

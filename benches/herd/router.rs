@@ -22,7 +22,26 @@ pub fn start(uplink: &str) -> io::Result<Router> {
     );
     assert!(Command::new("sh").args(["-c", &script]).status()?.success());
     let child = Command::new("ip")
-        .args(["netns", "exec", "r", "dnsmasq", "-k", "--leasefile-ro", "--no-ping", "--port=0", "-C", "/dev/null", "--pid-file=", "--interface=lan", "--dhcp-range=10.77.1.0,10.77.250.0,255.255.0.0,1h", "--dhcp-authoritative", "--dhcp-lease-max=10000", "--user=root", "-q", "--log-facility=/dev/null"])
+        .args([
+            "netns",
+            "exec",
+            "r",
+            "dnsmasq",
+            "-k",
+            "--leasefile-ro",
+            "--no-ping",
+            "--port=0",
+            "-C",
+            "/dev/null",
+            "--pid-file=",
+            "--interface=lan",
+            "--dhcp-range=10.77.1.0,10.77.250.0,255.255.0.0,1h",
+            "--dhcp-authoritative",
+            "--dhcp-lease-max=10000",
+            "--user=root",
+            "-q",
+            "--log-facility=/dev/null",
+        ])
         .spawn()?;
     std::thread::sleep(std::time::Duration::from_millis(300));
     Ok(Router(child))

@@ -58,7 +58,11 @@ pub fn bring_up(way: Way, parent: &str, clients: u32, target: Ipv4Addr) -> io::R
          test ! -e {folder}/failed"
     );
     let status = Command::new("sh").args(["-c", &script]).status()?;
-    if status.success() { Ok(Shell { clients }) } else { Err(io::Error::other("some clients failed")) }
+    if status.success() {
+        Ok(Shell { clients })
+    } else {
+        Err(io::Error::other("some clients failed"))
+    }
 }
 
 impl Herd for Shell {

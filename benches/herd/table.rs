@@ -28,7 +28,10 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| clients | way | up | to bare | down | after SIGKILL | memory per client |")?;
+        writeln!(
+            f,
+            "| clients | way | up | to bare | down | after SIGKILL | memory per client |"
+        )?;
         writeln!(f, "|--:|---|--:|--:|--:|--:|--:|")?;
         let mut rows: Vec<(u32, Way)> = Vec::new();
         for &(clients, way, _) in &self.0 {

@@ -87,7 +87,11 @@ pub fn discover(mac: Mac, index: usize) -> Vec<u8> {
 pub fn request(mac: Mac, index: usize, grant: &Grant) -> Vec<u8> {
     let [a, b, c, d] = grant.address.octets();
     let [e, f, g, h] = grant.server.octets();
-    frame(mac, index, &[53, 1, 3, 50, 4, a, b, c, d, 54, 4, e, f, g, h])
+    frame(
+        mac,
+        index,
+        &[53, 1, 3, 50, 4, a, b, c, d, 54, 4, e, f, g, h],
+    )
 }
 
 fn frame(mac: Mac, index: usize, options: &[u8]) -> Vec<u8> {

@@ -1,0 +1,13 @@
+//! The whole program on a real kernel, against real servers: each test on a pretend machine of its own.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_servers;
+mod herd;
+mod house;
+mod interrupted;
+mod leases;
+mod neighbours;
+mod privileges;
+mod usage;

@@ -9,6 +9,7 @@ pub mod wire;
 
 pub use client::{
     Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, State, Transmit,
+    Unanswered,
 };
 pub use ignored::Ignored;
 pub use lease::{Grant, Lease, Lifetime, Route};

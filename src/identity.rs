@@ -143,8 +143,11 @@ impl Mac {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        for (at, octet) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { ":" };
+            write!(f, "{separator}{octet:02x}")?;
+        }
+        Ok(())
     }
 }
 
@@ -222,7 +225,10 @@ fn mix(value: u64) -> u64 {
 }
 
 /// A permutation of the 32-bit numbers under `key`: a Feistel network of four rounds, a bijection by construction.
-#[allow(clippy::cast_possible_truncation, reason = "the halves of a 32-bit word")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the halves of a 32-bit word"
+)]
 fn permute(value: u32, key: u64) -> u32 {
     let (mut left, mut right) = ((value >> 16) as u16, value as u16);
     for round in 0..4_u64 {
@@ -263,7 +269,17 @@ mod tests {
 
     #[test]
     fn pool_names_that_could_collide_or_break_paths_are_refused() {
-        for bad in ["", "ns1", "1ns", "Ns", "a/b", "..", "a b", "thirteenchars", "näme"] {
+        for bad in [
+            "",
+            "ns1",
+            "1ns",
+            "Ns",
+            "a/b",
+            "..",
+            "a b",
+            "thirteenchars",
+            "näme",
+        ] {
             assert!(bad.parse::<PoolName>().is_err(), "{bad:?} was accepted");
         }
         for good in ["ns", "phones", "iot-lab", "a1b"] {
@@ -275,7 +291,13 @@ mod tests {
     fn a_mac_reads_back_as_it_is_written() {
         let mac = Mac([0x02, 0, 0x5e, 0x10, 0, 0xff]);
         assert_eq!(mac.to_string().parse(), Ok(mac));
-        for bad in ["", "02:00:5e:10:00", "02:00:5e:10:00:01:02", "02-00-5e-10-00-01", "02:00:5e:10:00:1"] {
+        for bad in [
+            "",
+            "02:00:5e:10:00",
+            "02:00:5e:10:00:01:02",
+            "02-00-5e-10-00-01",
+            "02:00:5e:10:00:1",
+        ] {
             assert!(bad.parse::<Mac>().is_err(), "{bad:?} was accepted");
         }
     }

@@ -58,6 +58,10 @@ pub trait Lan: Send + Sync + 'static {
     /// Never touches a namespace that this `Lan` did not make. The port should be dropped before, or its sockets keep
     /// the namespace alive.
     fn detach(&self, identity: &Identity) -> impl Future<Output = Vec<CleanupError>> + Send;
+
+    /// Puts a DHCP message on the wire for a client that has no [`Port`] any more: the release of a lease whose holder
+    /// died. Does not block.
+    fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()>;
 }
 
 /// One client's place on the LAN. Shared by the client's actor and its workload tasks.
@@ -108,5 +112,15 @@ words! {
         Offline = "offline",
         /// The tester's own host refused to send: not the router's fault.
         Tester = "tester",
+    }
+}
+
+impl PingCause {
+    /// Whether the request was handed to the kernel before it was lost.
+    pub const fn was_sent(self) -> bool {
+        !matches!(
+            self,
+            Self::NoRoute | Self::NoTarget | Self::Offline | Self::Tester
+        )
     }
 }

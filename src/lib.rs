@@ -1,6 +1,17 @@
 //! A herd of whole LAN clients on one Linux box, pointed at a router.
+//!
+//! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
+pub mod client;
 pub mod dhcp;
 pub mod identity;
 pub mod lan;
+pub mod metrics;
 pub mod phase;
+pub mod pool;
+pub mod stats;
+pub mod target;
+pub mod units;
+pub mod workload;
+
+pub use pool::{Pool, PoolConfig};

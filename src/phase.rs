@@ -42,6 +42,8 @@ words! {
         Configure = "configure",
         /// Usable: the lease is held and configured.
         Online = "online",
+        /// Told to give its lease back; has link but no address until told to renew.
+        Released = "released",
         /// Releasing its lease and going away.
         Leaving = "leaving",
         /// Failed; waiting to be restarted.
@@ -56,7 +58,10 @@ words! {
 impl Phase {
     /// Whether the client is on its way to [`Phase::Online`] and takes one of the pool's outstanding places.
     pub const fn is_joining(self) -> bool {
-        matches!(self, Self::Namespace | Self::Link | Self::Dhcp | Self::Configure)
+        matches!(
+            self,
+            Self::Namespace | Self::Link | Self::Dhcp | Self::Configure
+        )
     }
 }
 
@@ -130,6 +135,10 @@ pub struct Failure {
 impl Failure {
     /// A failure with its particulars.
     pub fn new(stage: Stage, cause: Cause, detail: impl Into<String>) -> Self {
-        Self { stage, cause, detail: detail.into() }
+        Self {
+            stage,
+            cause,
+            detail: detail.into(),
+        }
     }
 }

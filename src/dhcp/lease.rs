@@ -225,19 +225,19 @@ impl Values<'_> {
                 .into_iter()
                 .collect();
         };
-        let mut routes: Vec<Route> = Vec::new();
+        let mut kept: Vec<Route> = Vec::new();
         for route in offered {
             let is_known = |known: &Route| {
                 (known.destination, known.prefix_len) == (route.destination, route.prefix_len)
             };
             let on_link = route.gateway.is_unspecified();
-            if (on_link || usable(route.gateway).is_some()) && !routes.iter().any(is_known) {
-                routes.push(route);
+            if (on_link || usable(route.gateway).is_some()) && !kept.iter().any(is_known) {
+                kept.push(route);
             } else {
                 self.dropped.push(Ignored::Route);
             }
         }
-        routes
+        kept
     }
 
     fn domain(&mut self) -> Option<String> {

@@ -340,7 +340,7 @@ impl Found {
                 | code::SERVER_ID
                 | code::RENEWAL_TIME
                 | code::REBINDING_TIME => length == 4,
-                code::ROUTERS | code::DNS_SERVERS => length > 0 && length % 4 == 0,
+                code::ROUTERS | code::DNS_SERVERS => length > 0 && length.is_multiple_of(4),
                 code::CLASSLESS_ROUTES => length >= 5,
                 _ => true,
             };

@@ -34,7 +34,10 @@ impl NetNs {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let inode = file.metadata()?.ino();
-        Ok(Self { fd: file.into(), inode })
+        Ok(Self {
+            fd: file.into(),
+            inode,
+        })
     }
 
     /// Makes a new namespace; the calling thread is home again when this returns.

@@ -1,0 +1,139 @@
+//! What was seen while a lease was asked for, so that a failure can say exactly why there is none.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use crate::dhcp::Ignored;
+use crate::dhcp::options::MessageType;
+use crate::dhcp::wire::DecodeError;
+use crate::phase::{Cause, Failure, Stage};
+
+/// One attempt to acquire a lease.
+#[derive(Debug, Default)]
+pub(super) struct Acquisition {
+    /// When the first message was sent.
+    began: Option<Instant>,
+    discovers: u32,
+    requests: u32,
+    refusals: u32,
+    last_refusal: Option<(Option<Ipv4Addr>, Option<String>)>,
+    ignored: BTreeMap<Ignored, u32>,
+    malformed: u32,
+    last_malformed: Option<DecodeError>,
+    not_sent: Option<String>,
+}
+
+impl Acquisition {
+    pub(super) fn sent(&mut self, kind: Option<MessageType>, now: Instant) {
+        self.began.get_or_insert(now);
+        match kind {
+            Some(MessageType::Discover) => self.discovers += 1,
+            Some(MessageType::Request) => self.requests += 1,
+            _ => {}
+        }
+    }
+
+    pub(super) fn not_sent(&mut self, error: &io::Error) {
+        self.not_sent = Some(error.to_string());
+    }
+
+    pub(super) fn refused(&mut self, server_id: Option<Ipv4Addr>, message: Option<String>) {
+        self.refusals += 1;
+        self.last_refusal = Some((server_id, message));
+    }
+
+    pub(super) fn ignored(&mut self, reason: Ignored) {
+        *self.ignored.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn malformed(&mut self, error: DecodeError) {
+        self.malformed += 1;
+        self.last_malformed = Some(error);
+    }
+
+    /// The time since the first message.
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        self.began
+            .map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
+    }
+
+    /// The failure when the deadline passed without a lease.
+    pub(super) fn failure(&self, deadline: Duration) -> Failure {
+        let cause = if self.refusals > 0 {
+            Cause::Nak
+        } else if self.requests > 0 {
+            Cause::NoAck
+        } else {
+            Cause::NoOffer
+        };
+        let mut detail = match cause {
+            Cause::Nak => format!("refused with DHCPNAK {} times", self.refusals),
+            Cause::NoAck => format!("offers, but no DHCPACK for {} DHCPREQUESTs", self.requests),
+            _ => format!("no offer for {} DHCPDISCOVERs", self.discovers),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(detail, " within {}", humantime::format_duration(deadline));
+        if let Some((server_id, message)) = &self.last_refusal {
+            if let Some(server_id) = server_id {
+                let _ = write!(detail, ", last by {server_id}");
+            }
+            if let Some(message) = message {
+                let _ = write!(detail, " ({message:?})");
+            }
+        }
+        for (reason, count) in &self.ignored {
+            let _ = write!(detail, "; {count} messages ignored: {reason}");
+        }
+        if let Some(error) = &self.last_malformed {
+            let _ = write!(
+                detail,
+                "; {} malformed messages, last: {error}",
+                self.malformed
+            );
+        }
+        if let Some(error) = &self.not_sent {
+            let _ = write!(detail, "; could not send: {error}");
+        }
+        Failure::new(Stage::Dhcp, cause, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(120);
+
+    #[test]
+    fn the_cause_is_the_farthest_that_the_exchange_came() {
+        let now = Instant::now();
+        let mut seen = Acquisition::default();
+        seen.sent(Some(MessageType::Discover), now);
+        assert_eq!(seen.failure(DEADLINE).cause, Cause::NoOffer);
+        seen.sent(Some(MessageType::Request), now);
+        assert_eq!(seen.failure(DEADLINE).cause, Cause::NoAck);
+        seen.refused(
+            Some(Ipv4Addr::new(192, 0, 2, 1)),
+            Some("go away".to_owned()),
+        );
+        let failure = seen.failure(DEADLINE);
+        assert_eq!(failure.cause, Cause::Nak);
+        assert!(failure.detail.contains("192.0.2.1"), "{failure}");
+        assert!(failure.detail.contains("go away"), "{failure}");
+    }
+
+    #[test]
+    fn the_time_counts_from_the_first_message() {
+        let (start, mut seen) = (Instant::now(), Acquisition::default());
+        assert_eq!(seen.elapsed(start), Duration::ZERO);
+        seen.sent(Some(MessageType::Discover), start);
+        seen.sent(Some(MessageType::Discover), start + Duration::from_secs(4));
+        assert_eq!(
+            seen.elapsed(start + Duration::from_secs(5)),
+            Duration::from_secs(5)
+        );
+    }
+}

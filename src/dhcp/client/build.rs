@@ -1,0 +1,107 @@
+//! What stands in each message that a client sends (RFC 2131, 4.3.2, 4.3.6 and table 5).
+
+use std::net::Ipv4Addr;
+
+use super::{Config, Transmit};
+use super::offers::Offer;
+use super::state::Sent;
+use crate::dhcp::options::code;
+use crate::dhcp::{Lease, Message, MessageType};
+
+/// The smallest value of option 57 (RFC 2132, 9.10).
+const MIN_MESSAGE_SIZE: u16 = 576;
+
+impl Config {
+    /// DISCOVER; option 50 for an address that it would like to have again.
+    pub(super) fn discover(&self, sent: &Sent, hint: Option<Ipv4Addr>) -> Message {
+        let mut message = self.unbound(MessageType::Discover, sent);
+        if let Some(address) = hint {
+            message
+                .options
+                .push(code::REQUESTED_ADDRESS, address.octets());
+        }
+        self.finish(message)
+    }
+
+    /// REQUEST in SELECTING: options 50 and 54, `ciaddr` 0.
+    pub(super) fn request_offered(&self, sent: &Sent, offer: &Offer) -> Message {
+        let mut message = self.unbound(MessageType::Request, sent);
+        message
+            .options
+            .push(code::REQUESTED_ADDRESS, offer.address.octets());
+        message
+            .options
+            .push(code::SERVER_ID, offer.server_id.octets());
+        self.finish(message)
+    }
+
+    /// REQUEST in INIT-REBOOT: option 50 without 54, `ciaddr` 0.
+    pub(super) fn request_remembered(&self, sent: &Sent, address: Ipv4Addr) -> Message {
+        let mut message = self.unbound(MessageType::Request, sent);
+        message
+            .options
+            .push(code::REQUESTED_ADDRESS, address.octets());
+        self.finish(message)
+    }
+
+    /// REQUEST in RENEWING and REBINDING: `ciaddr`, neither 50 nor 54.
+    pub(super) fn extend(&self, xid: u32, secs: u16, address: Ipv4Addr) -> Message {
+        let mut message = self.identified(MessageType::Request, xid);
+        message.secs = secs;
+        message.ciaddr = address;
+        self.finish(message)
+    }
+
+    /// The RELEASE of a lease whose holder can no longer send it itself.
+    pub fn release_of(&self, lease: &Lease, rng: &mut fastrand::Rng) -> Transmit {
+        Transmit {
+            message: self.release(rng.u32(..), lease),
+            source: lease.address,
+            destination: lease.server_id,
+        }
+    }
+
+    /// RELEASE: `ciaddr` and 54, and nothing that asks for anything. The client identifier stays: "if the client used a
+    /// 'client identifier' when it obtained the lease, it MUST use the same" (RFC 2131, 3.1(6)).
+    pub(super) fn release(&self, xid: u32, lease: &Lease) -> Message {
+        let mut message = self.identified(MessageType::Release, xid);
+        message.ciaddr = lease.address;
+        message
+            .options
+            .push(code::SERVER_ID, lease.server_id.octets());
+        message
+    }
+
+    /// A message of a client without an address, which may have to ask for broadcast replies (RFC 2131, 4.1).
+    fn unbound(&self, message_type: MessageType, sent: &Sent) -> Message {
+        let mut message = self.identified(message_type, sent.xid);
+        message.secs = sent.secs;
+        message.broadcast = self.broadcast;
+        message
+    }
+
+    fn identified(&self, message_type: MessageType, xid: u32) -> Message {
+        let mut message = Message::request(message_type, self.mac, xid);
+        if let Some(client_id) = self.client_id.value(self.mac) {
+            message.options.push(code::CLIENT_ID, client_id);
+        }
+        message
+    }
+
+    /// What stands in every message that asks for a lease.
+    fn finish(&self, mut message: Message) -> Message {
+        let size = self.max_message_size.max(MIN_MESSAGE_SIZE);
+        message
+            .options
+            .push(code::MAX_MESSAGE_SIZE, size.to_be_bytes());
+        if let Some(hostname) = self.hostname.as_deref().filter(|name| !name.is_empty()) {
+            message.options.push(code::HOST_NAME, hostname);
+        }
+        if !self.parameter_requests.is_empty() {
+            message
+                .options
+                .push(code::PARAMETER_REQUESTS, self.parameter_requests.as_slice());
+        }
+        message
+    }
+}

@@ -1,0 +1,266 @@
+//! BOUND, RENEWING, REBINDING, and the end of a lease.
+
+use super::*;
+
+const RENEW: &str = "request ciaddr=192.168.1.50 192.168.1.50 > 192.168.1.1";
+const REBIND: &str = "request ciaddr=192.168.1.50 192.168.1.50 > 255.255.255.255";
+const DISCOVER_AGAIN: &str = "discover ciaddr=0.0.0.0 50=192.168.1.50 0.0.0.0 > 255.255.255.255";
+const RELEASE: &str = "release ciaddr=192.168.1.50 54=192.168.1.1 192.168.1.50 > 192.168.1.1";
+
+#[test]
+fn a_mute_server_is_asked_at_half_of_what_remains_until_the_lease_is_gone() {
+    let mut bench = Bench::bound();
+    bench.until(3600.0);
+    let timeline: Vec<(u32, String)> = bench
+        .sent
+        .iter()
+        .map(|(seconds, transmit)| (*seconds as u32, line(transmit)))
+        .collect();
+    let expected: Vec<(u32, String)> = [
+        // T1 at 1800; then half of what remains to T2 at 3150, at least a minute.
+        (1800, RENEW),
+        (2475, RENEW),
+        (2812, RENEW),
+        (2981, RENEW),
+        (3065, RENEW),
+        (3125, RENEW),
+        // T2; then half of what remains to the end at 3600, at least a minute.
+        (3150, REBIND),
+        (3375, REBIND),
+        (3487, REBIND),
+        (3547, REBIND),
+        (3600, DISCOVER_AGAIN),
+    ]
+    .map(|(seconds, line)| (seconds, line.to_owned()))
+    .into();
+    assert_eq!(timeline, expected);
+    assert_eq!(bench.events, [(3600.0, Event::Lost(LossReason::Expired))]);
+}
+
+#[test]
+fn a_renewal_moves_all_timers_and_counts_from_its_own_request() {
+    let mut bench = Bench::bound();
+    bench.until(2500.0);
+    assert_eq!(bench.state(), "renewing");
+    bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
+    let Some(Event::Renewed {
+        lease,
+        by: Extension::Renew,
+    }) = bench.happened().pop()
+    else {
+        panic!("not renewed");
+    };
+    assert_eq!(lease.requested_at, bench.start + Duration::from_secs(2475));
+    assert_eq!(bench.state(), "bound");
+    bench.forget();
+    bench.until(2475.0 + 1800.0);
+    assert_eq!(lines(&bench), [RENEW]);
+}
+
+#[test]
+fn the_answer_to_an_earlier_renewal_is_passed_over() {
+    let mut bench = Bench::bound();
+    bench.until(1800.0);
+    let stale = bench.ack(SERVER, ADDRESS, HOUR);
+    bench.until(2480.0);
+    bench.receive(&stale);
+    assert_eq!(
+        (bench.ignored(), bench.state()),
+        (vec![Ignored::ForeignXid], "renewing")
+    );
+}
+
+#[test]
+fn a_rebinding_takes_the_ack_of_any_server_which_then_is_the_one_to_renew_with() {
+    let mut bench = Bench::bound();
+    bench.until(3200.0);
+    assert_eq!(bench.state(), "rebinding");
+    bench.receive(&bench.ack(OTHER_SERVER, ADDRESS, HOUR));
+    assert!(matches!(
+        bench.happened().as_slice(),
+        [Event::Renewed {
+            by: Extension::Rebind,
+            ..
+        }]
+    ));
+    bench.forget();
+    bench.until(3150.0 + 1800.0);
+    assert_eq!(
+        lines(&bench),
+        ["request ciaddr=192.168.1.50 192.168.1.50 > 192.168.1.2"]
+    );
+}
+
+#[test]
+fn an_extension_that_changes_the_address_is_passed_over() {
+    let mut bench = Bench::bound();
+    for (second, state) in [(1900.0, "renewing"), (3200.0, "rebinding")] {
+        bench.until(second);
+        bench.receive(&bench.ack(SERVER, OTHER_ADDRESS, HOUR));
+        assert_eq!(
+            (bench.ignored(), bench.state()),
+            (vec![Ignored::OtherAddress], state)
+        );
+        bench.receive(&bench.offer(SERVER, ADDRESS));
+        assert_eq!(
+            (bench.ignored(), bench.state()),
+            (vec![Ignored::Unexpected], state)
+        );
+    }
+}
+
+#[test]
+fn an_extension_may_change_options_and_terms() {
+    let mut bench = Bench::bound();
+    bench.until(1800.0);
+    let mut ack = bench.ack(SERVER, ADDRESS, Terms::of(100));
+    ack.options
+        .push_addresses(code::DNS_SERVERS, &[OTHER_SERVER]);
+    bench.receive(&ack);
+    let lease = bench.client.lease().expect("a lease").clone();
+    assert_eq!(lease.dns, [OTHER_SERVER]);
+    assert_eq!(
+        lease.expires_at(),
+        Some(bench.start + Duration::from_secs(1900))
+    );
+    bench.until(1900.0);
+    assert!(bench.happened().contains(&Event::Lost(LossReason::Expired)));
+}
+
+#[test]
+fn a_lease_that_was_lost_is_asked_for_again_at_once_and_a_reply_after_its_end_does_not_revive_it() {
+    let mut bench = Bench::bound();
+    bench.until(3599.0);
+    let ack = bench.ack(SERVER, ADDRESS, HOUR);
+    bench.forget();
+    bench.now = bench.start + Duration::from_secs(3600);
+    bench.receive(&ack);
+    assert_eq!(
+        bench.happened(),
+        [
+            Event::Lost(LossReason::Expired),
+            Event::Ignored(Ignored::Unexpected)
+        ]
+    );
+    bench.until(3600.0);
+    assert_eq!(lines(&bench), [DISCOVER_AGAIN]);
+    assert_eq!(bench.last().message.secs, 0, "a new acquisition");
+}
+
+#[test]
+fn a_machine_that_slept_catches_up_without_messages_that_are_too_late() {
+    let mut bench = Bench::bound();
+    bench.sleep_until(3200.0);
+    assert_eq!(
+        (bench.state(), lines(&bench)),
+        ("rebinding", vec![REBIND.to_owned()])
+    );
+
+    let mut bench = Bench::bound();
+    bench.sleep_until(9000.0);
+    assert_eq!(
+        (bench.state(), lines(&bench)),
+        ("selecting", vec![DISCOVER_AGAIN.to_owned()])
+    );
+    assert_eq!(bench.happened(), [Event::Lost(LossReason::Expired)]);
+}
+
+#[test]
+fn an_infinite_lease_has_no_timers_and_is_renewed_only_when_told() {
+    let mut bench = Bench::bound_on(Terms::of(u32::MAX));
+    assert_eq!(bench.client.poll_timeout(), None);
+    bench.tell(Client::renew);
+    bench.until(150.0);
+    assert_eq!(lines(&bench), [RENEW; 3]);
+    assert_eq!(bench.times(), [0.0, 60.0, 120.0]);
+    bench.receive(&bench.ack(SERVER, ADDRESS, Terms::of(u32::MAX)));
+    assert_eq!(
+        (bench.state(), bench.client.poll_timeout()),
+        ("bound", None)
+    );
+}
+
+#[test]
+fn renew_and_rebind_act_at_once_with_a_new_xid_each() {
+    let mut bench = Bench::bound();
+    bench.until(10.0);
+    bench.tell(Client::renew);
+    bench.tell(Client::renew);
+    assert_eq!(bench.state(), "renewing");
+    bench.tell(Client::rebind);
+    bench.tell(Client::rebind);
+    assert_eq!(bench.state(), "rebinding");
+    bench.tell(Client::renew);
+    assert_eq!(bench.state(), "rebinding", "T2 is not taken back");
+    assert_eq!(lines(&bench), [RENEW, RENEW, REBIND, REBIND, REBIND]);
+    assert_eq!(bench.times(), [10.0; 5]);
+    let mut xids: Vec<u32> = bench
+        .sent
+        .iter()
+        .map(|(_, transmit)| transmit.message.xid)
+        .collect();
+    xids.sort_unstable();
+    xids.dedup();
+    assert_eq!(xids.len(), 5);
+}
+
+#[test]
+fn secs_of_an_extension_counts_from_the_first_request_for_it() {
+    let mut bench = Bench::bound();
+    bench.until(3400.0);
+    let secs: Vec<u16> = bench
+        .sent
+        .iter()
+        .map(|(_, transmit)| transmit.message.secs)
+        .collect();
+    assert_eq!(secs, [0, 675, 1012, 1181, 1265, 1325, 1350, 1575]);
+}
+
+#[test]
+fn release_gives_the_lease_back_from_every_state_that_holds_one() {
+    for second in [10.0, 1800.0, 3150.0] {
+        let mut bench = Bench::bound();
+        bench.until(second);
+        bench.forget();
+        bench.tell(Client::release);
+        assert_eq!(lines(&bench), [RELEASE]);
+        assert_eq!(bench.last().message.secs, 0);
+        assert_eq!(bench.happened(), [Event::Lost(LossReason::Released)]);
+        assert_eq!(
+            (bench.state(), bench.client.poll_timeout()),
+            ("stopped", None)
+        );
+
+        bench.tell(Client::start);
+        bench.until(second);
+        assert_eq!(
+            line(bench.last()),
+            "discover ciaddr=0.0.0.0 0.0.0.0 > 255.255.255.255"
+        );
+    }
+}
+
+#[test]
+fn release_without_a_lease_stops_and_sends_nothing() {
+    for mut bench in [Bench::selecting(), Bench::requesting(), Bench::rebooting()] {
+        bench.forget();
+        bench.tell(Client::release);
+        assert_eq!(
+            (bench.state(), bench.client.poll_timeout()),
+            ("stopped", None)
+        );
+        assert!(bench.sent.is_empty() && bench.events.is_empty());
+    }
+}
+
+#[test]
+fn releasing_a_lease_that_has_just_run_out_sends_no_release() {
+    let mut bench = Bench::bound();
+    bench.now = bench.start + Duration::from_secs(3600);
+    bench.tell(Client::release);
+    assert_eq!(
+        (bench.happened(), bench.sent.len()),
+        (vec![Event::Lost(LossReason::Expired)], 0)
+    );
+    assert_eq!(bench.state(), "stopped");
+}

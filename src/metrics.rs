@@ -1,0 +1,480 @@
+//! Every metric family, in one place: names and labels are an interface, and labels never name a client.
+
+use std::time::Duration;
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::dhcp::options::MessageType;
+use crate::identity::{PoolName, Seed};
+use crate::lan::PingOutcome;
+use crate::phase::{Cause, Failure, Phase};
+use crate::target::Target;
+
+/// The address family label; `DHCPv6` will bring the second.
+const FAMILY: &str = "ipv4";
+
+/// Round trips: 20 buckets, doubling from 50 µs to 26 s.
+const RTT_BUCKETS: (f64, f64, usize) = (50e-6, 2.0, 20);
+
+/// Joins and leases: 18 buckets, doubling from 1 ms to 131 s.
+const LEASE_BUCKETS: (f64, f64, usize) = (1e-3, 2.0, 18);
+
+/// Which way a DHCP message went, seen from the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From client to server.
+    Sent,
+    /// From server to client.
+    Received,
+}
+
+impl Direction {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+        }
+    }
+}
+
+/// How a lease was confirmed after it was first acquired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewKind {
+    /// RENEWING, unicast.
+    Renew,
+    /// REBINDING, broadcast.
+    Rebind,
+    /// INIT-REBOOT, after a restart.
+    Reboot,
+}
+
+impl RenewKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Renew => "renew",
+            Self::Rebind => "rebind",
+            Self::Reboot => "reboot",
+        }
+    }
+}
+
+/// What came of trying to acquire a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acquired {
+    /// A lease.
+    Bound,
+    /// Nothing before the deadline.
+    Failed,
+}
+
+impl Acquired {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The metrics of one pool, and the registry that serves them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// The value of the labels `group` and `supervisor`.
+    group: String,
+    clients: IntGaugeVec,
+    clients_wanted: IntGaugeVec,
+    transitions: IntCounterVec,
+    failures: IntCounterVec,
+    join: HistogramVec,
+    dhcp_acquire: HistogramVec,
+    dhcp_renew: HistogramVec,
+    dhcp_messages: IntCounterVec,
+    lease_expirations: IntCounterVec,
+    ping_requests: IntCounterVec,
+    ping_errors: IntCounterVec,
+    ping_rtt: HistogramVec,
+    restarts: IntCounterVec,
+    give_ups: IntCounterVec,
+    budget_used: GaugeVec,
+    leaked: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Registers every family for the pool of that name.
+    ///
+    /// # Errors
+    /// Only if two families had one name.
+    pub fn new(pool: &PoolName, seed: Seed) -> prometheus::Result<Self> {
+        // The process' own figures keep their standard names, so they stand in front of the prefix.
+        let registry = Registry::new();
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let r = &registry;
+
+        info(
+            r,
+            "build_info",
+            "The build that runs.",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+        )?;
+        info(
+            r,
+            "run_info",
+            "The run.",
+            &[("pool", pool.as_str()), ("seed", &seed.to_string())],
+        )?;
+
+        let metrics = Self {
+            clients: gauge(r, "clients", "Clients by phase.", &["group", "phase"])?,
+            clients_wanted: gauge(
+                r,
+                "clients_wanted",
+                "Clients that should be online.",
+                &["group"],
+            )?,
+            transitions: counter(
+                r,
+                "client_transitions_total",
+                "Changes of phase.",
+                &["from", "to"],
+            )?,
+            failures: counter(
+                r,
+                "client_failures_total",
+                "Failures of clients by stage and cause.",
+                &["stage", "cause"],
+            )?,
+            join: histogram(
+                r,
+                "client_join_duration_seconds",
+                "From admission to usable.",
+                LEASE_BUCKETS,
+                &["group"],
+            )?,
+            dhcp_acquire: histogram(
+                r,
+                "dhcp_acquire_duration_seconds",
+                "From the first DHCP message to the lease, or to giving up.",
+                LEASE_BUCKETS,
+                &["group", "family", "outcome"],
+            )?,
+            dhcp_renew: histogram(
+                r,
+                "dhcp_renew_duration_seconds",
+                "From the request that confirms a lease to its acknowledgement.",
+                LEASE_BUCKETS,
+                &["kind"],
+            )?,
+            dhcp_messages: counter(
+                r,
+                "dhcp_messages_total",
+                "DHCP messages of all clients.",
+                &["direction", "type"],
+            )?,
+            lease_expirations: counter(
+                r,
+                "dhcp_lease_expirations_total",
+                "Leases that ran out while held.",
+                &["group"],
+            )?,
+            ping_requests: counter(
+                r,
+                "ping_requests_total",
+                "ICMP echo requests handed to the kernel.",
+                &["target", "family"],
+            )?,
+            ping_errors: counter(
+                r,
+                "ping_errors_total",
+                "ICMP echo requests without an answer, those that could not be sent included.",
+                &["target", "family", "cause"],
+            )?,
+            ping_rtt: histogram(
+                r,
+                "ping_rtt_seconds",
+                "Round trip time of answered ICMP echo requests.",
+                RTT_BUCKETS,
+                &["target", "family"],
+            )?,
+            restarts: counter(
+                r,
+                "supervisor_restarts_total",
+                "Restarts of clients by the cause of the failure before.",
+                &["supervisor", "cause"],
+            )?,
+            give_ups: counter(
+                r,
+                "supervisor_give_ups_total",
+                "Clients given up.",
+                &["supervisor"],
+            )?,
+            budget_used: float_gauge(
+                r,
+                "supervisor_budget_used_ratio",
+                "The restart budget that the client closest to its end has used.",
+                &["supervisor"],
+            )?,
+            leaked: gauge(
+                r,
+                "leaked_objects",
+                "Things that lanherd made and could not remove.",
+                &["kind"],
+            )?,
+            group: pool.to_string(),
+            registry,
+        };
+        metrics.start_at_zero();
+        Ok(metrics)
+    }
+
+    /// The text exposition format, as `/metrics` serves it.
+    pub fn render(&self) -> String {
+        // It fails only for families without samples or with broken names, and gather() returns neither.
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_default()
+    }
+
+    /// How many clients should be online.
+    pub fn wanted(&self, clients: u32) {
+        self.clients_wanted
+            .with_label_values(&[&self.group])
+            .set(i64::from(clients));
+    }
+
+    /// A client was created in `phase`.
+    pub fn entered(&self, phase: Phase) {
+        self.clients
+            .with_label_values(&[self.group.as_str(), phase.as_str()])
+            .inc();
+    }
+
+    /// A client in `phase` was forgotten.
+    pub fn forgotten(&self, phase: Phase) {
+        self.clients
+            .with_label_values(&[self.group.as_str(), phase.as_str()])
+            .dec();
+    }
+
+    /// A client went from one phase to another.
+    pub fn transition(&self, from: Phase, to: Phase) {
+        self.forgotten(from);
+        self.entered(to);
+        self.transitions
+            .with_label_values(&[from.as_str(), to.as_str()])
+            .inc();
+    }
+
+    /// A client failed.
+    pub fn failed(&self, failure: &Failure) {
+        self.failures
+            .with_label_values(&[failure.stage.as_str(), failure.cause.as_str()])
+            .inc();
+    }
+
+    /// A client became usable, so long after it was admitted.
+    pub fn joined(&self, after: Duration) {
+        self.join
+            .with_label_values(&[&self.group])
+            .observe(after.as_secs_f64());
+    }
+
+    /// Trying to acquire a lease ended.
+    pub fn dhcp_acquired(&self, outcome: Acquired, took: Duration) {
+        self.dhcp_acquire
+            .with_label_values(&[self.group.as_str(), FAMILY, outcome.as_str()])
+            .observe(took.as_secs_f64());
+    }
+
+    /// A lease was confirmed.
+    pub fn dhcp_renewed(&self, kind: RenewKind, took: Duration) {
+        self.dhcp_renew
+            .with_label_values(&[kind.as_str()])
+            .observe(took.as_secs_f64());
+    }
+
+    /// A DHCP message was sent or received; `None`: one that could not be decoded.
+    pub fn dhcp_message(&self, direction: Direction, kind: Option<MessageType>) {
+        let kind = kind.map_or("malformed", MessageType::as_str);
+        self.dhcp_messages
+            .with_label_values(&[direction.as_str(), kind])
+            .inc();
+    }
+
+    /// A lease ran out.
+    pub fn lease_expired(&self) {
+        self.lease_expirations
+            .with_label_values(&[&self.group])
+            .inc();
+    }
+
+    /// An echo request came to its end.
+    pub fn pinged(&self, target: Target, outcome: PingOutcome) {
+        let target = target.to_string();
+        let labels = [target.as_str(), FAMILY];
+        match outcome {
+            PingOutcome::Reply(rtt) => {
+                self.ping_requests.with_label_values(&labels).inc();
+                self.ping_rtt
+                    .with_label_values(&labels)
+                    .observe(rtt.as_secs_f64());
+            }
+            PingOutcome::Lost(cause) => {
+                self.ping_requests
+                    .with_label_values(&labels)
+                    .inc_by(u64::from(cause.was_sent()));
+                self.ping_errors
+                    .with_label_values(&[labels[0], labels[1], cause.as_str()])
+                    .inc();
+            }
+        }
+    }
+
+    /// A client will be restarted.
+    pub fn restarted(&self, cause: Cause) {
+        self.restarts
+            .with_label_values(&[self.group.as_str(), cause.as_str()])
+            .inc();
+    }
+
+    /// A client was given up.
+    pub fn gave_up(&self) {
+        self.give_ups.with_label_values(&[&self.group]).inc();
+    }
+
+    /// The highest share of a restart budget that any client has used, 0 to 1.
+    pub fn budget_used(&self, ratio: f64) {
+        self.budget_used
+            .with_label_values(&[&self.group])
+            .set(ratio);
+    }
+
+    /// How many things of a kind could not be removed.
+    pub fn leaked(&self, kind: &str, count: usize) {
+        self.leaked
+            .with_label_values(&[kind])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Makes the series whose labels are known appear before their first event, so that `rate()` sees it.
+    fn start_at_zero(&self) {
+        let group = self.group.as_str();
+        for phase in Phase::ALL {
+            self.clients
+                .with_label_values(&[group, phase.as_str()])
+                .set(0);
+        }
+        self.wanted(0);
+        self.give_ups.with_label_values(&[group]).reset();
+        self.lease_expirations.with_label_values(&[group]).reset();
+        self.budget_used(0.0);
+        self.leaked("namespace", 0);
+    }
+}
+
+fn options(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("lanherd")
+}
+
+fn counter(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    let family = IntCounterVec::new(options(name, help), labels)?;
+    r.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn gauge(r: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+    let family = IntGaugeVec::new(options(name, help), labels)?;
+    r.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn float_gauge(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<GaugeVec> {
+    let family = GaugeVec::new(options(name, help), labels)?;
+    r.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn histogram(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    (start, factor, count): (f64, f64, usize),
+    labels: &[&str],
+) -> prometheus::Result<HistogramVec> {
+    let buckets = prometheus::exponential_buckets(start, factor, count)?;
+    let options = HistogramOpts::new(name, help)
+        .namespace("lanherd")
+        .buckets(buckets);
+    let family = HistogramVec::new(options, labels)?;
+    r.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+/// A gauge that is always 1 and tells something by its labels.
+fn info(r: &Registry, name: &str, help: &str, labels: &[(&str, &str)]) -> prometheus::Result<()> {
+    let (names, values): (Vec<&str>, Vec<&str>) = labels.iter().copied().unzip();
+    gauge(r, name, help, &names)?
+        .with_label_values(&values)
+        .set(1);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lan::PingCause;
+
+    fn metrics() -> Metrics {
+        Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
+    }
+
+    #[test]
+    fn what_happened_stands_in_the_text() {
+        let metrics = metrics();
+        metrics.entered(Phase::Queued);
+        metrics.transition(Phase::Queued, Phase::Namespace);
+        metrics.pinged(
+            Target::GoogleDns,
+            PingOutcome::Reply(Duration::from_micros(80)),
+        );
+        metrics.pinged(Target::GoogleDns, PingOutcome::Lost(PingCause::NoRoute));
+        let text = metrics.render();
+        for line in [
+            r#"lanherd_clients{group="ns",phase="namespace"} 1"#,
+            r#"lanherd_clients{group="ns",phase="queued"} 0"#,
+            r#"lanherd_client_transitions_total{from="queued",to="namespace"} 1"#,
+            r#"lanherd_ping_requests_total{family="ipv4",target="Google DNS"} 1"#,
+            r#"lanherd_ping_errors_total{cause="no_route",family="ipv4",target="Google DNS"} 1"#,
+            r#"lanherd_ping_rtt_seconds_bucket{family="ipv4",target="Google DNS",le="0.0001"} 1"#,
+            r#"lanherd_run_info{pool="ns",seed="7"} 1"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        assert!(text.contains("process_resident_memory_bytes"), "{text}");
+    }
+
+    #[test]
+    fn no_series_names_a_client() {
+        let metrics = metrics();
+        for _ in 0..1_000 {
+            metrics.entered(Phase::Queued);
+            metrics.transition(Phase::Queued, Phase::Online);
+        }
+        let before = metrics.render().lines().count();
+        metrics.entered(Phase::Online);
+        assert_eq!(metrics.render().lines().count(), before);
+    }
+}

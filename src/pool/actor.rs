@@ -1,0 +1,128 @@
+//! The pool's actor: messages in, one change each, then whatever follows from it.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+
+use super::herd::Herd;
+use super::slot::{Ending, Incarnation};
+use super::status::{Census, HerdStatus, PingReport, TearDownReport};
+use super::{PoolConfig, PoolError, Selection};
+use crate::client::{Fact, RunId};
+use crate::identity::ClientNumber;
+use crate::lan::{CleanupError, Lan};
+use crate::metrics::Metrics;
+use crate::phase::{Cause, Failure, Stage};
+use crate::workload::ping::PingSpec;
+
+/// What the pool is told: by its users above the line, by itself and its clients below.
+#[derive(Debug)]
+pub(super) enum PoolMsg {
+    Create(u32, RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>),
+    Remove(Selection, RpcReplyPort<TearDownReport>),
+    Ping(Selection, PingSpec, RpcReplyPort<PingReport>),
+    Renew(Selection, RpcReplyPort<u32>),
+    Release(Selection, RpcReplyPort<u32>),
+    Census(RpcReplyPort<Census>),
+    Status(RpcReplyPort<HerdStatus>),
+    Settled(RpcReplyPort<Census>),
+    TearDown(RpcReplyPort<TearDownReport>),
+    // ---
+    Fact(ClientNumber, Incarnation, Fact),
+    AdmissionOpens,
+    Cleaned(ClientNumber, Vec<CleanupError>),
+    BackoffOver(ClientNumber, Incarnation),
+    LeaveDeadline(ClientNumber, Incarnation),
+    RunDeadline(RunId),
+}
+
+/// What a pool is made of.
+pub(super) struct PoolArgs<L> {
+    pub(super) lan: Arc<L>,
+    pub(super) config: PoolConfig,
+    pub(super) metrics: Metrics,
+}
+
+/// The actor. Its state is in [`Herd`].
+pub(super) struct PoolActor<L>(PhantomData<fn() -> L>);
+
+impl<L> Default for PoolActor<L> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<L: Lan> Actor for PoolActor<L> {
+    type Msg = PoolMsg;
+    type State = Herd<L>;
+    type Arguments = PoolArgs<L>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<PoolMsg>,
+        PoolArgs {
+            lan,
+            config,
+            metrics,
+        }: PoolArgs<L>,
+    ) -> Result<Herd<L>, ActorProcessingErr> {
+        Ok(Herd::new(myself, lan, config, metrics))
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<PoolMsg>,
+        message: PoolMsg,
+        herd: &mut Herd<L>,
+    ) -> Result<(), ActorProcessingErr> {
+        herd.handle(message);
+        herd.follow_up().await;
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<PoolMsg>,
+        event: SupervisionEvent,
+        herd: &mut Herd<L>,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            // ractor's word for an actor that was killed; one that stops by itself gives no reason.
+            SupervisionEvent::ActorTerminated(who, _, Some(_)) => {
+                herd.actor_ended(who.get_id(), Ending::Killed);
+            }
+            SupervisionEvent::ActorTerminated(who, _, None) => {
+                herd.actor_ended(who.get_id(), Ending::Stopped);
+            }
+            SupervisionEvent::ActorFailed(who, error) => {
+                herd.actor_ended(who.get_id(), Ending::Failed(failure_of(error)));
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        herd.follow_up().await;
+        Ok(())
+    }
+
+    /// Reached by a pool that is stopped without a tear-down: nothing may be left then either.
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<PoolMsg>,
+        herd: &mut Herd<L>,
+    ) -> Result<(), ActorProcessingErr> {
+        herd.abandon().await;
+        Ok(())
+    }
+}
+
+/// The failure that an actor's error stands for; a panic is one without a cause of its own.
+fn failure_of(error: ActorProcessingErr) -> Failure {
+    match error.downcast::<Failure>() {
+        Ok(failure) => *failure,
+        Err(panic) => Failure::new(
+            Stage::Online,
+            Cause::Crashed,
+            format!("its actor panicked: {panic}"),
+        ),
+    }
+}

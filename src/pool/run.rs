@@ -1,0 +1,142 @@
+//! One ping of many clients: told to each, collected into one answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ractor::RpcReplyPort;
+
+use super::status::PingReport;
+use crate::client::RunId;
+use crate::identity::ClientNumber;
+use crate::lan::{PingCause, PingOutcome};
+use crate::stats::PingStats;
+use crate::target::Target;
+use crate::workload::ping::PingSpec;
+
+/// What a loaded tester may add to the time that the pings themselves take.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// When the run is over, whoever has not answered.
+pub(super) fn deadline(spec: &PingSpec) -> Duration {
+    spec.duration().unwrap_or_default().saturating_add(SLACK)
+}
+
+/// All running fan-outs.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    running: BTreeMap<RunId, Run>,
+    started: u64,
+}
+
+impl Runs {
+    pub(super) fn next_id(&mut self) -> RunId {
+        self.started += 1;
+        RunId(self.started)
+    }
+
+    pub(super) fn insert(&mut self, id: RunId, run: Run) {
+        self.running.insert(id, run);
+    }
+
+    pub(super) fn get_mut(&mut self, id: RunId) -> Option<&mut Run> {
+        self.running.get_mut(&id)
+    }
+
+    /// The client died: it will answer none of the runs that wait for it.
+    pub(super) fn lose(&mut self, number: ClientNumber) {
+        for run in self
+            .running
+            .values_mut()
+            .filter(|run| run.pending.contains(&number))
+        {
+            run.missing(number);
+        }
+    }
+
+    /// Answers those that are complete.
+    pub(super) fn answer_complete(&mut self) {
+        let complete: Vec<RunId> = self
+            .running
+            .iter()
+            .filter(|(_, run)| run.pending.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
+        complete.into_iter().for_each(|id| self.answer(id));
+    }
+
+    /// Answers one, complete or not.
+    pub(super) fn answer(&mut self, id: RunId) {
+        if let Some(run) = self.running.remove(&id) {
+            run.finish();
+        }
+    }
+}
+
+/// A running fan-out.
+#[derive(Debug)]
+pub(super) struct Run {
+    target: Target,
+    pending: BTreeSet<ClientNumber>,
+    clients: BTreeMap<ClientNumber, PingStats>,
+    reply: RpcReplyPort<PingReport>,
+}
+
+impl Run {
+    pub(super) fn new(target: Target, reply: RpcReplyPort<PingReport>) -> Self {
+        Self {
+            target,
+            pending: BTreeSet::new(),
+            clients: BTreeMap::new(),
+            reply,
+        }
+    }
+
+    /// The client was told to ping.
+    pub(super) fn expect(&mut self, number: ClientNumber) {
+        self.pending.insert(number);
+        self.stats(number, None);
+    }
+
+    /// The client could not be told, or died.
+    pub(super) fn missing(&mut self, number: ClientNumber) {
+        self.stats(number, None)
+            .record(PingOutcome::Lost(PingCause::Offline));
+        self.pending.remove(&number);
+    }
+
+    pub(super) fn record(
+        &mut self,
+        number: ClientNumber,
+        address: Option<Ipv4Addr>,
+        outcome: PingOutcome,
+    ) {
+        self.stats(number, address).record(outcome);
+    }
+
+    pub(super) fn ended(&mut self, number: ClientNumber) {
+        self.pending.remove(&number);
+    }
+
+    /// Sends the answer. Whoever has not ended by then was kept waiting by the tester itself.
+    fn finish(mut self) {
+        for number in std::mem::take(&mut self.pending) {
+            self.stats(number, None)
+                .record(PingOutcome::Lost(PingCause::Tester));
+        }
+        // Whoever asked may have gone.
+        let _ = self.reply.send(PingReport {
+            clients: self.clients,
+        });
+    }
+
+    fn stats(&mut self, number: ClientNumber, address: Option<Ipv4Addr>) -> &mut PingStats {
+        let target = self.target;
+        let stats = self
+            .clients
+            .entry(number)
+            .or_insert_with(|| PingStats::new(target, target.address()));
+        stats.address = address.or(stats.address);
+        stats
+    }
+}

@@ -1,0 +1,174 @@
+//! One client's place in the pool: what is known of it over all its lives.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ractor::ActorRef;
+use tokio::task::JoinHandle;
+
+use super::restart::History;
+use super::status::ClientStatus;
+use crate::client::ClientMsg;
+use crate::dhcp::Lease;
+use crate::identity::Identity;
+use crate::phase::{Failure, Phase, Stage};
+use crate::stats::PingStats;
+use crate::target::Target;
+
+/// Tells the lives of one client apart, so that what an earlier one said late is not taken for the present one's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Incarnation(pub(super) u32);
+
+/// A client as its supervisor knows it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) identity: Identity,
+    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
+    /// Changed only through the herd, which keeps the census.
+    pub(super) phase: Phase,
+    pub(super) lease: LeaseRecord,
+    pub(super) failure: Option<Failure>,
+    pub(super) history: History,
+    pub(super) restarts: u32,
+    pub(super) rng: fastrand::Rng,
+    pub(super) admitted: Option<Instant>,
+    pub(super) join: Option<Duration>,
+    pub(super) dhcp: Option<Duration>,
+    pub(super) pings: BTreeMap<Target, PingStats>,
+}
+
+/// Where in its life a client is, and what the pool holds of it there.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// Waiting for admission; owns nothing.
+    Queued,
+    /// Its actor lives.
+    Running(Running),
+    /// Its actor was told to leave.
+    Leaving(Running),
+    /// Its actor has ended; what it owned is being removed.
+    Cleaning(After),
+    /// Removed; to be queued again.
+    Backoff,
+    /// Removed, for good.
+    Ended,
+}
+
+/// A living actor.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) actor: ActorRef<ClientMsg>,
+    pub(super) task: JoinHandle<()>,
+}
+
+/// How an actor ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// It stopped by itself.
+    Stopped,
+    /// It was killed.
+    Killed,
+    /// It failed, or panicked.
+    Failed(Failure),
+}
+
+/// What comes after cleaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// Another life, after this wait.
+    Restart(Duration),
+    /// Nothing: it failed for good.
+    GiveUp,
+    /// Nothing: it left.
+    Gone,
+}
+
+/// What is known of a client's lease.
+#[derive(Debug)]
+pub(super) enum LeaseRecord {
+    /// It never had one.
+    Never,
+    /// The server thinks that the client has it, also between two lives.
+    Held(Lease),
+    /// Released, expired or refused.
+    Past(Lease),
+}
+
+impl LeaseRecord {
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        match self {
+            Self::Never => None,
+            Self::Held(lease) | Self::Past(lease) => Some(lease),
+        }
+    }
+
+    pub(super) fn held(&self) -> Option<&Lease> {
+        match self {
+            Self::Held(lease) => Some(lease),
+            Self::Never | Self::Past(_) => None,
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        if let Self::Held(lease) = std::mem::replace(self, Self::Never) {
+            *self = Self::Past(lease);
+        }
+    }
+}
+
+impl Slot {
+    pub(super) fn new(identity: Identity, rng: fastrand::Rng) -> Self {
+        Self {
+            identity,
+            life: Life::Queued,
+            incarnation: Incarnation::default(),
+            phase: Phase::Queued,
+            lease: LeaseRecord::Never,
+            failure: None,
+            history: History::default(),
+            restarts: 0,
+            rng,
+            admitted: None,
+            join: None,
+            dhcp: None,
+            pings: BTreeMap::new(),
+        }
+    }
+
+    /// The actor, if it lives and was not told to leave.
+    pub(super) fn actor(&self) -> Option<&ActorRef<ClientMsg>> {
+        match &self.life {
+            Life::Running(running) => Some(&running.actor),
+            Life::Queued | Life::Leaving(_) | Life::Cleaning(_) | Life::Backoff | Life::Ended => {
+                None
+            }
+        }
+    }
+
+    /// The stage of its life, for a failure that its actor could not tell itself.
+    pub(super) fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Queued | Phase::Namespace | Phase::Backoff => Stage::Namespace,
+            Phase::Link => Stage::Link,
+            Phase::Dhcp => Stage::Dhcp,
+            Phase::Configure => Stage::Configure,
+            Phase::Online | Phase::Released | Phase::Leaving | Phase::Failed | Phase::Gone => {
+                Stage::Online
+            }
+        }
+    }
+
+    pub(super) fn status(&self) -> ClientStatus {
+        ClientStatus {
+            identity: self.identity.clone(),
+            phase: self.phase,
+            failure: self.failure.clone(),
+            lease: self.lease.lease().cloned(),
+            join: self.join,
+            dhcp: self.dhcp,
+            restarts: self.restarts,
+            pings: self.pings.clone(),
+        }
+    }
+}

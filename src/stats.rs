@@ -1,0 +1,177 @@
+//! Figures of bounded size: they cost the same after a minute and after a week.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::lan::{PingCause, PingOutcome};
+use crate::target::Target;
+
+/// A distribution of durations: exact to the microsecond below 256 µs, to 1 % above, up to one hour.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    histogram: Histogram<u32>,
+}
+
+impl Distribution {
+    const LONGEST: Duration = Duration::from_secs(3600);
+
+    /// Counts one duration. What is longer than an hour counts as an hour.
+    pub fn record(&mut self, duration: Duration) {
+        let micros = duration.min(Self::LONGEST).as_micros();
+        // It grows by itself up to an hour's bucket, so a value below that is always taken.
+        self.histogram
+            .saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// The value below or at which `quantile` (0 to 1) of all lie; `None` where nothing was counted.
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        (self.count() > 0)
+            .then(|| Duration::from_micros(self.histogram.value_at_quantile(quantile)))
+    }
+
+    /// The shortest.
+    pub fn min(&self) -> Option<Duration> {
+        (self.count() > 0).then(|| Duration::from_micros(self.histogram.min()))
+    }
+
+    /// The longest.
+    pub fn max(&self) -> Option<Duration> {
+        (self.count() > 0).then(|| Duration::from_micros(self.histogram.max()))
+    }
+
+    /// Adds all of `other`.
+    pub fn add(&mut self, other: &Self) {
+        // Both histograms resize, so the sum always fits.
+        let _ = self.histogram.add(&other.histogram);
+    }
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        let mut histogram = Histogram::<u32>::new(2)
+            .unwrap_or_else(|_| unreachable!("two significant digits are within its range"));
+        histogram.auto(true);
+        Self { histogram }
+    }
+}
+
+impl FromIterator<Duration> for Distribution {
+    fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Self {
+        let mut distribution = Self::default();
+        for duration in durations {
+            distribution.record(duration);
+        }
+        distribution
+    }
+}
+
+/// What became of one client's echo requests to one target.
+#[derive(Debug, Clone)]
+pub struct PingStats {
+    /// What was pinged.
+    pub target: Target,
+    /// Its address, where there was one to send to.
+    pub address: Option<Ipv4Addr>,
+    /// Requests that were handed to the kernel.
+    pub sent: u64,
+    /// Requests that were answered in time.
+    pub received: u64,
+    /// The others, by cause; those that were never sent among them.
+    pub lost: BTreeMap<PingCause, u64>,
+    /// Round trip times of the answered ones.
+    pub rtt: Distribution,
+}
+
+impl PingStats {
+    /// Nothing counted yet.
+    pub fn new(target: Target, address: Option<Ipv4Addr>) -> Self {
+        Self {
+            target,
+            address,
+            sent: 0,
+            received: 0,
+            lost: BTreeMap::new(),
+            rtt: Distribution::default(),
+        }
+    }
+
+    /// Counts one outcome.
+    pub fn record(&mut self, outcome: PingOutcome) {
+        match outcome {
+            PingOutcome::Reply(rtt) => {
+                self.sent += 1;
+                self.received += 1;
+                self.rtt.record(rtt);
+            }
+            PingOutcome::Lost(cause) => {
+                self.sent += u64::from(cause.was_sent());
+                *self.lost.entry(cause).or_default() += 1;
+            }
+        }
+    }
+
+    /// The share of requests that was not answered, those never sent included; `None` where none was wanted.
+    pub fn loss(&self) -> Option<f64> {
+        let lost: u64 = self.lost.values().sum();
+        let wanted = self.received + lost;
+        (wanted > 0).then(|| lost as f64 / wanted as f64)
+    }
+
+    /// Whether every request, and at least one, was answered.
+    pub fn is_lossless(&self) -> bool {
+        self.received > 0 && self.lost.is_empty()
+    }
+
+    /// The cause that occurred most.
+    pub fn main_cause(&self) -> Option<PingCause> {
+        self.lost
+            .iter()
+            .max_by_key(|(_, count)| **count)
+            .map(|(cause, _)| *cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_lan_round_trips_are_exact_and_long_ones_within_a_percent() {
+        let short: Distribution = (1..=100).map(Duration::from_micros).collect();
+        assert_eq!(short.quantile(0.5), Some(Duration::from_micros(50)));
+        assert_eq!(short.quantile(0.99), Some(Duration::from_micros(99)));
+        assert_eq!(short.min(), Some(Duration::from_micros(1)));
+        let long: Distribution = [Duration::from_secs(50)].into_iter().collect();
+        let read = long.max().expect("one value").as_secs_f64();
+        assert!((read / 50.0 - 1.0).abs() < 0.01, "{read}");
+    }
+
+    #[test]
+    fn an_empty_distribution_has_no_figures_and_an_endless_duration_is_counted() {
+        assert_eq!(Distribution::default().quantile(0.5), None);
+        let mut endless = Distribution::default();
+        endless.record(Duration::MAX);
+        assert_eq!(endless.count(), 1);
+    }
+
+    #[test]
+    fn what_was_never_sent_is_loss_but_not_sent() {
+        let mut stats = PingStats::new(Target::Router, None);
+        stats.record(PingOutcome::Reply(Duration::from_micros(80)));
+        stats.record(PingOutcome::Lost(PingCause::Timeout));
+        stats.record(PingOutcome::Lost(PingCause::Offline));
+        stats.record(PingOutcome::Lost(PingCause::Offline));
+        assert_eq!((stats.sent, stats.received), (2, 1));
+        assert_eq!(stats.loss(), Some(0.75));
+        assert_eq!(stats.main_cause(), Some(PingCause::Offline));
+        assert!(!stats.is_lossless());
+    }
+}

@@ -1,0 +1,126 @@
+//! Durations and rates as people write them: `500ms`, `10m`, `50/s`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How often something may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rate {
+    per_second: f64,
+}
+
+impl Rate {
+    /// The time from one to the next.
+    pub fn interval(self) -> Duration {
+        Duration::from_secs_f64(self.per_second.recip())
+    }
+}
+
+/// Why a text is no rate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no rate: use a number above 0 per second or minute, as 50/s or 10/m")]
+pub struct RateError(String);
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || RateError(text.to_owned());
+        let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+        let number: f64 = number.trim().parse().map_err(|_| refuse())?;
+        let per_second = match unit.trim() {
+            "s" => number,
+            "m" | "min" => number / 60.0,
+            _ => return Err(refuse()),
+        };
+        // One in a month to a million a second: what a timer can keep, and what 1/x can express.
+        if (3e-7..=1e6).contains(&per_second) {
+            Ok(Self { per_second })
+        } else {
+            Err(refuse())
+        }
+    }
+}
+
+impl TryFrom<String> for Rate {
+    type Error = RateError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Rate> for String {
+    fn from(rate: Rate) -> Self {
+        rate.to_string()
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.per_second)
+    }
+}
+
+/// Durations as text in files: `#[serde(with = "serde_duration")]`.
+pub mod serde_duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes `1m 30s`.
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*duration))
+    }
+
+    /// Reads `90s`, `1m 30s`, `250ms`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::duration(&text).map_err(D::Error::custom)
+    }
+}
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no duration: use a number and a unit, as 500ms, 30s, 10m, 24h")]
+pub struct DurationError(String);
+
+/// Reads a duration: `500ms`, `30s`, `1h 30m`; at most 100 years, so that adding one to a clock cannot overflow.
+pub fn duration(text: &str) -> Result<Duration, DurationError> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| duration.as_secs() <= 100 * 366 * 86_400)
+        .ok_or_else(|| DurationError(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_and_bounded() {
+        assert_eq!(
+            "50/s".parse::<Rate>().map(Rate::interval),
+            Ok(Duration::from_millis(20))
+        );
+        assert_eq!(
+            "30/m".parse::<Rate>().map(Rate::interval),
+            Ok(Duration::from_secs(2))
+        );
+        for bad in ["", "0/s", "-1/s", "50/h", "NaN/s", "inf/s", "1e9/s", "fast"] {
+            assert!(bad.parse::<Rate>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_an_end() {
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5_400)));
+        for bad in ["", "10", "-1s", "500years", "soon"] {
+            assert!(duration(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What clients do once they are online: one file each.
+
+pub mod ping;

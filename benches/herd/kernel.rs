@@ -24,6 +24,9 @@ pub const CLIENT_LINK: u32 = 2;
 /// The loopback's index in every namespace.
 const LOOPBACK: u32 = 1;
 
+/// The sequence number of a batch's last message.
+const LAST: u32 = 1;
+
 /// What a client sets when it has a lease.
 pub struct Route {
     pub address: Ipv4Addr,
@@ -97,26 +100,27 @@ impl Netlink {
         }
     }
 
-    /// Sends all `messages` at once and reads an acknowledgement for each.
-    fn change(&self, messages: Vec<(Rt, u16)>) -> io::Result<()> {
-        let mut awaited = messages.len();
-        self.send(
-            messages
-                .into_iter()
-                .map(|(m, flags)| (m, flags | NLM_F_ACK))
-                .collect(),
-        )?;
-        while awaited > 0 {
+    /// Sends all `messages` at once. The kernel works through them in order and reports every error, so it is enough
+    /// that it acknowledges the last.
+    fn change(&self, mut messages: Vec<(Rt, u16)>) -> io::Result<()> {
+        if let Some((_, flags)) = messages.last_mut() {
+            *flags |= NLM_F_ACK;
+        }
+        self.send(messages)?;
+        let mut failure = None;
+        loop {
             for message in self.receive()? {
                 if let NetlinkPayload::Error(error) = message.payload {
-                    if error.code.is_some() {
-                        return Err(error.to_io());
+                    if error.code.is_none() {
+                        return failure.map_or(Ok(()), Err);
                     }
-                    awaited -= 1;
+                    if message.header.sequence_number == LAST {
+                        return Err(failure.unwrap_or_else(|| error.to_io()));
+                    }
+                    failure.get_or_insert(error.to_io());
                 }
             }
         }
-        Ok(())
     }
 
     fn send(&self, messages: Vec<(Rt, u16)>) -> io::Result<()> {
@@ -124,6 +128,7 @@ impl Netlink {
         for (message, flags) in messages {
             let mut header = NetlinkHeader::default();
             header.flags = NLM_F_REQUEST | flags;
+            header.sequence_number = if flags & NLM_F_ACK == 0 { 0 } else { LAST };
             let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
             message.finalize();
             let start = bytes.len();
@@ -135,9 +140,10 @@ impl Netlink {
     }
 
     fn receive(&self) -> io::Result<Vec<NetlinkMessage<Rt>>> {
-        let (bytes, _) = self.0.recv_from_full()?;
+        let mut buffer = vec![0; 8 << 10];
+        let length = self.0.recv(&mut buffer.as_mut_slice(), 0)?;
         let mut messages = Vec::new();
-        let mut rest = bytes.as_slice();
+        let mut rest = buffer.get(..length).unwrap_or_default();
         while rest.len() >= 16 {
             let message = NetlinkMessage::<Rt>::deserialize(rest).map_err(io::Error::other)?;
             let length = (message.header.length as usize).max(16).next_multiple_of(4);

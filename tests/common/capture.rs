@@ -22,10 +22,7 @@ pub struct Capture {
 /// One DHCP message as it was seen.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// Since the epoch.
-    pub at: Duration,
     pub source_mac: [u8; 6],
-    pub destination_mac: [u8; 6],
     pub source: Ipv4Addr,
     pub destination: Ipv4Addr,
     /// The UDP payload's length.
@@ -42,11 +39,6 @@ impl Seen {
     /// Whether the message holds option `code`.
     pub fn has(&self, code: OptionCode) -> bool {
         self.message.opts().get(code).is_some()
-    }
-
-    /// Whether a client sent it.
-    pub fn is_from_client(&self) -> bool {
-        self.message.opcode() == dhcproto::v4::Opcode::BootRequest
     }
 
     /// A REQUEST that extends a lease: it says in `ciaddr` which address it holds.
@@ -86,7 +78,7 @@ impl Capture {
     /// All messages so far. A frame that does not decode fails the test.
     pub fn messages(&self) -> Vec<Seen> {
         let bytes = fs::read(&self.file).expect("tcpdump has made its file");
-        frames(&bytes).map(|(at, frame)| read(at, frame)).collect()
+        frames(&bytes).map(read).collect()
     }
 
     /// Waits until `pick` finds what it looks for.
@@ -102,19 +94,18 @@ impl Capture {
 }
 
 /// The packets of a pcap file in this machine's byte order, as far as they are written (pcap-savefile(5)).
-fn frames(file: &[u8]) -> impl Iterator<Item = (Duration, &[u8])> {
+fn frames(file: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = file.get(24..).unwrap_or_default();
     std::iter::from_fn(move || {
         let word = |at: usize| Some(u32::from_ne_bytes(rest.get(at..at + 4)?.try_into().ok()?));
-        let at = Duration::new(word(0)?.into(), word(4)? * 1000);
         let end = 16 + word(8)? as usize;
         let frame = rest.get(16..end)?;
         rest = &rest[end..];
-        Some((at, frame))
+        Some(frame)
     })
 }
 
-fn read(at: Duration, frame: &[u8]) -> Seen {
+fn read(frame: &[u8]) -> Seen {
     let packet = SlicedPacket::from_ethernet(frame).expect("the kernel sends whole frames");
     let Some(NetSlice::Ipv4(ip)) = &packet.net else {
         panic!("not IPv4: {frame:02x?}")
@@ -124,11 +115,8 @@ fn read(at: Duration, frame: &[u8]) -> Seen {
     };
     let message = Message::from_bytes(udp.payload())
         .unwrap_or_else(|error| panic!("not DHCP: {error}: {:02x?}", udp.payload()));
-    let mac = |at: usize| frame[at..at + 6].try_into().expect("six bytes");
     Seen {
-        at,
-        source_mac: mac(6),
-        destination_mac: mac(0),
+        source_mac: frame[6..12].try_into().expect("six bytes"),
         source: ip.header().source_addr(),
         destination: ip.header().destination_addr(),
         length: udp.payload().len(),

@@ -71,11 +71,6 @@ impl Router {
         Self { server }
     }
 
-    /// What the server has logged.
-    pub fn log(&self) -> String {
-        self.server.stderr()
-    }
-
     /// Kills the server; the router's addresses go on answering pings.
     pub fn die(self) {
         drop(self.server);

@@ -4,7 +4,18 @@
 //! Who owns what: a [`Lan`] owns everything by *name* and can undo it without the [`Port`]; a `Port` owns the client's
 //! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
 
+pub mod frame;
+pub mod leftovers;
+pub mod linux;
+mod names;
+pub mod netlink;
 pub mod netns;
+mod pins;
+mod pool_dir;
+mod sys;
+
+pub use names::Paths;
+pub use pool_dir::LockError;
 
 use std::future::Future;
 use std::io;

@@ -5,10 +5,12 @@
 pub mod client;
 pub mod dhcp;
 pub mod identity;
+pub mod lab;
 pub mod lan;
 pub mod metrics;
 pub mod phase;
 pub mod pool;
+pub mod sandbox;
 pub mod stats;
 pub mod target;
 pub mod units;

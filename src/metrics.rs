@@ -108,6 +108,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Only if two families had one name.
+    #[allow(clippy::too_many_lines, reason = "a table: one entry a family")]
     pub fn new(pool: &PoolName, seed: Seed) -> prometheus::Result<Self> {
         // The process' own figures keep their standard names, so they stand in front of the prefix.
         let registry = Registry::new();

@@ -115,7 +115,11 @@ fn become_root_of_own_namespace() -> Result<(), SandboxError> {
 fn map(file: &str, content: &str) -> Result<(), SandboxError> {
     fs::write(format!("/proc/self/{file}"), content).map_err(|error| {
         // Ubuntu's AppArmor lets the namespace be made, and then takes all capabilities in it.
-        match error.raw_os_error().map(nix::errno::Errno::from_raw).and_then(Barrier::behind) {
+        match error
+            .raw_os_error()
+            .map(nix::errno::Errno::from_raw)
+            .and_then(Barrier::behind)
+        {
             Some(barrier) => SandboxError::Forbidden(barrier),
             None => SandboxError::step(format!("write /proc/self/{file}"))(error),
         }
@@ -138,8 +142,8 @@ fn threads() -> Result<usize, SandboxError> {
 
 /// The value of one line of `/proc/self/status` (proc(5)).
 fn status(key: &str) -> Result<String, SandboxError> {
-    let status =
-        fs::read_to_string("/proc/self/status").map_err(SandboxError::step("read /proc/self/status"))?;
+    let status = fs::read_to_string("/proc/self/status")
+        .map_err(SandboxError::step("read /proc/self/status"))?;
     let value = status
         .lines()
         .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -148,7 +152,10 @@ fn status(key: &str) -> Result<String, SandboxError> {
 
 fn loopback_up() -> Result<(), SandboxError> {
     let up = SandboxError::step("bring the loopback interface up");
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Err(up(error)),
     };

@@ -1,5 +1,11 @@
 //! The bodies of the fuzz targets as ordinary tests: over the seeds, over mutated seeds, and over random bytes.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
 #[path = "../fuzz/src/bodies.rs"]
 mod bodies;
 

@@ -1,6 +1,12 @@
 //! Every kind of message that the client sends, read back by an independent decoder and compared field by field with
 //! RFC 2131 (4.3.2, 4.4.1 and table 5).
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 

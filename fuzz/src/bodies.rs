@@ -59,7 +59,7 @@ pub fn client(data: &[u8]) -> BTreeSet<&'static str> {
             1 => rig.wait(Duration::from_secs(u64::from(script.byte()) * 60)),
             2 => rig.wait_for_timer(),
             3 => rig.sleep(Duration::from_secs(u64::from(script.byte()) * 30)),
-            4 => rig.command(|client, now| client.start(now)),
+            4 => rig.command(Client::start),
             5 => {
                 let address = HOSTS[script.index(HOSTS.len())];
                 rig.command(|client, now| client.reboot(address, now));
@@ -176,21 +176,26 @@ impl Rig {
 
     /// Handles what is due; a client never asks for the same moment over and over.
     fn handle_timers(&mut self) {
+        let is_due = |rig: &Self| rig.client.poll_timeout().is_some_and(|due| due <= rig.now);
         for _ in 0..4 {
             self.client.handle_timeout(self.now);
             self.spontaneous += self.drain();
-            if self.client.poll_timeout().is_none_or(|due| due > self.now) {
-                // Every lease gives rise to three messages at most before it is over (RENEW, REBIND, DISCOVER), every
-                // refusal to one; all the others are at least three seconds apart.
-                let elapsed = (self.now - self.start).as_secs();
-                assert!(
-                    self.spontaneous <= 4 * self.inputs + elapsed / 3 + 4,
-                    "a storm"
-                );
-                return;
+            if !is_due(self) {
+                break;
             }
         }
-        panic!("the client spins in {:?}", self.client.state());
+        assert!(
+            !is_due(self),
+            "the client spins in {:?}",
+            self.client.state()
+        );
+        // Every lease gives rise to three messages at most before it is over (RENEW, REBIND, DISCOVER), every refusal to
+        // one; all the others are at least three seconds apart.
+        let elapsed = (self.now - self.start).as_secs();
+        assert!(
+            self.spontaneous <= 4 * self.inputs + elapsed / 3 + 4,
+            "a storm"
+        );
     }
 
     fn command(&mut self, command: impl FnOnce(&mut Client, Instant)) {

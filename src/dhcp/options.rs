@@ -142,6 +142,11 @@ impl Options {
         self.push(code::CLASSLESS_ROUTES, value)
     }
 
+    /// Makes `value` the only instance of `code`, at the end.
+    pub fn set(&mut self, code: u8, value: impl Into<Vec<u8>>) -> &mut Self {
+        self.remove(code).push(code, value)
+    }
+
     /// Removes every instance of `code`.
     pub fn remove(&mut self, code: u8) -> &mut Self {
         self.0.retain(|(present, _)| *present != code);

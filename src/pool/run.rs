@@ -62,7 +62,9 @@ impl Runs {
             .filter(|(_, run)| run.pending.is_empty())
             .map(|(id, _)| *id)
             .collect();
-        complete.into_iter().for_each(|id| self.answer(id));
+        for id in complete {
+            self.answer(id);
+        }
     }
 
     /// Answers one, complete or not.

@@ -51,7 +51,11 @@ impl fmt::Display for Barrier {
     }
 }
 
-const LIMITS: [&str; 3] = ["user.max_user_namespaces", "user.max_net_namespaces", "user.max_mnt_namespaces"];
+const LIMITS: [&str; 3] = [
+    "user.max_user_namespaces",
+    "user.max_net_namespaces",
+    "user.max_mnt_namespaces",
+];
 
 impl Barrier {
     /// A knob that is known to forbid, whatever else may.
@@ -61,16 +65,25 @@ impl Barrier {
 
     /// What stands behind the kernel's refusal; `None` where `errno` is no refusal.
     pub(super) fn behind(errno: Errno) -> Option<Self> {
-        let in_seccomp = fs::read_to_string("/proc/self/status")
-            .is_ok_and(|status| status.lines().any(|line| line.starts_with("Seccomp:") && line.ends_with('2')));
+        let in_seccomp = fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+            status
+                .lines()
+                .any(|line| line.starts_with("Seccomp:") && line.ends_with('2'))
+        });
         Self::explain(errno, Self::known(), in_seccomp)
     }
 
     fn explain(errno: Errno, known: Option<Self>, in_seccomp: bool) -> Option<Self> {
         match errno {
-            Errno::ENOSPC | Errno::EUSERS => Some(known.unwrap_or_else(|| Self::Limit { sysctl: LIMITS[0].to_owned() })),
+            Errno::ENOSPC | Errno::EUSERS => Some(known.unwrap_or_else(|| Self::Limit {
+                sysctl: LIMITS[0].to_owned(),
+            })),
             Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::EINVAL => {
-                Some(known.unwrap_or(if in_seccomp { Self::Seccomp } else { Self::Unknown(errno) }))
+                Some(known.unwrap_or(if in_seccomp {
+                    Self::Seccomp
+                } else {
+                    Self::Unknown(errno)
+                }))
             }
             _ => None,
         }
@@ -85,7 +98,9 @@ impl Barrier {
             return Some(Self::UsernsClone);
         }
         if let Some(limit) = LIMITS.into_iter().find(|limit| knob(limit) == Some(0)) {
-            return Some(Self::Limit { sysctl: limit.to_owned() });
+            return Some(Self::Limit {
+                sysctl: limit.to_owned(),
+            });
         }
         (knob("kernel.apparmor_restrict_unprivileged_userns") == Some(1)).then_some(Self::AppArmor)
     }
@@ -97,7 +112,8 @@ mod tests {
 
     /// A stand-in for `/proc/sys` with these knobs.
     fn knobs(name: &str, values: &[(&str, &str)]) -> Option<Barrier> {
-        let root = std::env::temp_dir().join(format!("lanherd-knobs-{}-{name}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("lanherd-knobs-{}-{name}", std::process::id()));
         for (knob, value) in values {
             let path = root.join(knob.replace('.', "/"));
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
@@ -111,14 +127,37 @@ mod tests {
     #[test]
     fn each_distributions_knob_is_recognised_and_named_with_its_remedy() {
         let cases = [
-            ("kernel.unprivileged_userns_clone", "0", Barrier::UsernsClone),
-            ("user.max_user_namespaces", "0", Barrier::Limit { sysctl: "user.max_user_namespaces".into() }),
-            ("user.max_net_namespaces", "0", Barrier::Limit { sysctl: "user.max_net_namespaces".into() }),
-            ("kernel.apparmor_restrict_unprivileged_userns", "1", Barrier::AppArmor),
+            (
+                "kernel.unprivileged_userns_clone",
+                "0",
+                Barrier::UsernsClone,
+            ),
+            (
+                "user.max_user_namespaces",
+                "0",
+                Barrier::Limit {
+                    sysctl: "user.max_user_namespaces".into(),
+                },
+            ),
+            (
+                "user.max_net_namespaces",
+                "0",
+                Barrier::Limit {
+                    sysctl: "user.max_net_namespaces".into(),
+                },
+            ),
+            (
+                "kernel.apparmor_restrict_unprivileged_userns",
+                "1",
+                Barrier::AppArmor,
+            ),
         ];
         for (knob, value, barrier) in cases {
             assert_eq!(knobs(knob, &[(knob, value)]), Some(barrier.clone()));
-            assert!(barrier.to_string().contains(&format!("sysctl {knob}")), "{barrier}");
+            assert!(
+                barrier.to_string().contains(&format!("sysctl {knob}")),
+                "{barrier}"
+            );
         }
     }
 
@@ -134,9 +173,18 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_known_knob_is_laid_on_seccomp_where_there_is_a_filter() {
-        assert_eq!(Barrier::explain(Errno::EPERM, None, true), Some(Barrier::Seccomp));
-        assert_eq!(Barrier::explain(Errno::EPERM, None, false), Some(Barrier::Unknown(Errno::EPERM)));
-        assert_eq!(Barrier::explain(Errno::EPERM, Some(Barrier::AppArmor), true), Some(Barrier::AppArmor));
+        assert_eq!(
+            Barrier::explain(Errno::EPERM, None, true),
+            Some(Barrier::Seccomp)
+        );
+        assert_eq!(
+            Barrier::explain(Errno::EPERM, None, false),
+            Some(Barrier::Unknown(Errno::EPERM))
+        );
+        assert_eq!(
+            Barrier::explain(Errno::EPERM, Some(Barrier::AppArmor), true),
+            Some(Barrier::AppArmor)
+        );
         assert_eq!(Barrier::explain(Errno::ENOMEM, None, true), None);
     }
 }

@@ -18,8 +18,14 @@ const OWN: [(&str, &[&str]); 2] = [("/run", &["netns", "lanherd"]), ("/etc", &["
 /// Cuts the mount namespace's ties with the host's, and gives it its own directories.
 pub(super) fn make_private() -> Result<(), SandboxError> {
     // Otherwise what is mounted inside would, by propagation, appear on the host (mount_namespaces(7)).
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-        .map_err(|errno| SandboxError::step("detach the mounts from the host's")(errno.into()))?;
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )
+    .map_err(|errno| SandboxError::step("detach the mounts from the host's")(errno.into()))?;
     for (parent, names) in OWN {
         let parent = Path::new(parent);
         if names.iter().all(|name| parent.join(name).is_dir()) {
@@ -28,7 +34,8 @@ pub(super) fn make_private() -> Result<(), SandboxError> {
                 cover(&path).map_err(SandboxError::step(format!("cover {}", path.display())))?;
             }
         } else {
-            rebuild(parent, names).map_err(SandboxError::step(format!("rebuild {}", parent.display())))?;
+            rebuild(parent, names)
+                .map_err(SandboxError::step(format!("rebuild {}", parent.display())))?;
         }
     }
     Ok(())
@@ -38,7 +45,13 @@ pub(super) fn make_private() -> Result<(), SandboxError> {
 fn cover(path: &Path) -> io::Result<()> {
     let options = format!("mode=755,uid={}", geteuid());
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("lanherd"), path, Some("tmpfs"), flags, Some(options.as_str()))?;
+    mount(
+        Some("lanherd"),
+        path,
+        Some("tmpfs"),
+        flags,
+        Some(options.as_str()),
+    )?;
     Ok(())
 }
 
@@ -79,6 +92,12 @@ fn restore(from: &Path, to: &Path) -> io::Result<()> {
     } else {
         File::create_new(to)?;
     }
-    mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?;
+    mount(
+        Some(from),
+        to,
+        None::<&str>,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        None::<&str>,
+    )?;
     Ok(())
 }

@@ -19,7 +19,7 @@ const MAX_REBOOT_REQUESTS: u32 = 2;
 
 impl Client {
     pub(super) fn wait_to_discover(&mut self, now: Instant) -> State {
-        let at = now + self.config.start_delay(&mut self.rng);
+        let at = now + self.config.random_start_delay(&mut self.rng);
         State::Init(Init {
             acquisition: Acquisition {
                 began: at,
@@ -30,7 +30,7 @@ impl Client {
     }
 
     pub(super) fn wait_to_reboot(&mut self, address: Ipv4Addr, now: Instant) -> State {
-        let at = now + self.config.start_delay(&mut self.rng);
+        let at = now + self.config.random_start_delay(&mut self.rng);
         State::InitReboot(InitReboot { address, at })
     }
 
@@ -92,8 +92,8 @@ impl Client {
         State::Selecting(selecting)
     }
 
-    /// "The DHCPREQUEST message MUST use the same value in the 'secs' field as the original DHCPDISCOVER" (RFC 2131,
-    /// 3.1(3)), and it keeps the xid (table 5).
+    /// Asks for what was offered, with the secs of the DISCOVER, so that relays pass it to the same servers (RFC 2131,
+    /// 3.1(3)), and with its xid (table 5).
     pub(super) fn request(&mut self, selecting: &Selecting, offer: Offer, now: Instant) -> State {
         let sent = selecting.sent.answered(now, &mut self.rng);
         self.broadcast(self.config.request_offered(&sent, &offer));
@@ -107,10 +107,7 @@ impl Client {
     pub(super) fn request_again(&mut self, mut requesting: Requesting, now: Instant) -> State {
         if requesting.sent.count >= MAX_REQUESTS {
             self.event(Event::Unanswered(Unanswered::Requesting));
-            return State::Init(Init {
-                acquisition: requesting.acquisition,
-                at: now,
-            });
+            return requesting.give_up(now);
         }
         requesting.sent.again_with_same_secs(now, &mut self.rng);
         self.broadcast(
@@ -137,13 +134,10 @@ impl Client {
             Ok(lease) => self.bind(lease, false),
             Err(reason) => {
                 self.ignore(reason);
-                match reason {
-                    Ignored::LeaseRunOut => State::Init(Init {
-                        acquisition: requesting.acquisition,
-                        at: now,
-                    }),
-                    _ => State::Requesting(requesting),
+                if reason == Ignored::LeaseRunOut {
+                    return requesting.give_up(now);
                 }
+                State::Requesting(requesting)
             }
         }
     }
@@ -173,7 +167,7 @@ impl Client {
     ) -> State {
         if rebooting.sent.count >= MAX_REBOOT_REQUESTS {
             self.event(Event::Unanswered(Unanswered::Rebooting));
-            return rebooting.forget(now);
+            return rebooting.give_up(now);
         }
         rebooting.sent.again(now, &mut self.rng);
         self.broadcast(
@@ -193,10 +187,10 @@ impl Client {
             Ok(lease) => self.bind(lease, true),
             Err(reason) => {
                 self.ignore(reason);
-                match reason {
-                    Ignored::LeaseRunOut => rebooting.forget(now),
-                    _ => State::Rebooting(rebooting),
+                if reason == Ignored::LeaseRunOut {
+                    return rebooting.give_up(now);
                 }
+                State::Rebooting(rebooting)
             }
         }
     }

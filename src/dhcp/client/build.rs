@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Config, Transmit};
 use super::offers::Offer;
 use super::state::Sent;
+use super::{Config, Transmit};
 use crate::dhcp::options::code;
 use crate::dhcp::{Lease, Message, MessageType};
 

@@ -54,7 +54,7 @@ impl Config {
         }
     }
 
-    pub(super) fn start_delay(&self, rng: &mut fastrand::Rng) -> Duration {
+    pub(super) fn random_start_delay(&self, rng: &mut fastrand::Rng) -> Duration {
         let (&least, &most) = (self.start_delay.start(), self.start_delay.end());
         least + most.saturating_sub(least).mul_f64(rng.f64())
     }

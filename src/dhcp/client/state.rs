@@ -182,6 +182,16 @@ pub struct Requesting {
     pub(super) offer: Offer,
 }
 
+impl Requesting {
+    /// Back to INIT, in the same acquisition.
+    pub(super) fn give_up(self, now: Instant) -> State {
+        State::Init(Init {
+            acquisition: self.acquisition,
+            at: now,
+        })
+    }
+}
+
 /// See [`State::InitReboot`].
 #[derive(Debug, Clone)]
 pub struct InitReboot {
@@ -199,7 +209,7 @@ pub struct Rebooting {
 
 impl Rebooting {
     /// Back to INIT, where the address is no more than a hint.
-    pub(super) fn forget(self, now: Instant) -> State {
+    pub(super) fn give_up(self, now: Instant) -> State {
         let acquisition = Acquisition {
             began: self.sent.began,
             hint: Some(self.address),

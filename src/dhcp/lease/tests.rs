@@ -139,10 +139,7 @@ fn an_ack_that_grants_nothing_usable_says_why() {
         Ignored::NoServerId
     );
     assert_eq!(
-        refused(|ack| _ = ack
-            .options
-            .remove(code::SERVER_ID)
-            .push(code::SERVER_ID, [255; 4])),
+        refused(|ack| _ = ack.options.set(code::SERVER_ID, [255; 4])),
         Ignored::NoServerId
     );
     assert_eq!(grant(&ack(0)), Err(Ignored::ZeroLeaseTime));
@@ -188,9 +185,8 @@ fn the_prefix_is_option_1_or_else_the_natural_one_of_the_class() {
 fn the_first_router_becomes_the_default_route() {
     let second = Ipv4Addr::new(192, 168, 1, 2);
     let grant = with(|ack| {
-        _ = ack
-            .options
-            .push_addresses(code::ROUTERS, &[Ipv4Addr::UNSPECIFIED, SERVER, second])
+        ack.options
+            .push_addresses(code::ROUTERS, &[Ipv4Addr::UNSPECIFIED, SERVER, second]);
     });
     assert_eq!(grant.lease.routers, [SERVER, second]);
     assert_eq!(grant.lease.routes, [Route::default_through(SERVER)]);
@@ -207,10 +203,9 @@ fn classless_routes_override_the_routers_even_without_a_default_route() {
         gateway: Ipv4Addr::new(192, 168, 1, 9),
     };
     let grant = with(|ack| {
-        _ = ack
-            .options
+        ack.options
             .push_addresses(code::ROUTERS, &[SERVER])
-            .push_routes(&[route])
+            .push_routes(&[route]);
     });
     assert_eq!(
         (grant.lease.routes.as_slice(), grant.lease.router()),
@@ -219,10 +214,9 @@ fn classless_routes_override_the_routers_even_without_a_default_route() {
 
     let default = Route::default_through(Ipv4Addr::new(192, 168, 1, 9));
     let grant = with(|ack| {
-        _ = ack
-            .options
+        ack.options
             .push_addresses(code::ROUTERS, &[SERVER])
-            .push_routes(&[route, default])
+            .push_routes(&[route, default]);
     });
     assert_eq!(grant.lease.router(), Some(default.gateway));
 }

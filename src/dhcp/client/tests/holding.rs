@@ -11,12 +11,12 @@ const RELEASE: &str = "release ciaddr=192.168.1.50 54=192.168.1.1 192.168.1.50 >
 fn a_mute_server_is_asked_at_half_of_what_remains_until_the_lease_is_gone() {
     let mut bench = Bench::bound();
     bench.until(3600.0);
-    let timeline: Vec<(u32, String)> = bench
+    let timeline: Vec<(f64, String)> = bench
         .sent
         .iter()
-        .map(|(seconds, transmit)| (*seconds as u32, line(transmit)))
+        .map(|(seconds, transmit)| (seconds.floor(), line(transmit)))
         .collect();
-    let expected: Vec<(u32, String)> = [
+    let expected: Vec<(f64, String)> = [
         // T1 at 1800; then half of what remains to T2 at 3150, at least a minute.
         (1800, RENEW),
         (2475, RENEW),
@@ -31,7 +31,7 @@ fn a_mute_server_is_asked_at_half_of_what_remains_until_the_lease_is_gone() {
         (3547, REBIND),
         (3600, DISCOVER_AGAIN),
     ]
-    .map(|(seconds, line)| (seconds, line.to_owned()))
+    .map(|(seconds, line)| (f64::from(seconds), line.to_owned()))
     .into();
     assert_eq!(timeline, expected);
     assert_eq!(bench.events, [(3600.0, Event::Lost(LossReason::Expired))]);

@@ -16,7 +16,9 @@ fn four() -> [Bench; 4] {
     let mut rebinding = Bench::bound();
     rebinding.until(3150.0);
     let mut all = [Bench::requesting(), Bench::rebooting(), renewing, rebinding];
-    all.iter_mut().for_each(|bench| bench.events.clear());
+    for bench in &mut all {
+        bench.events.clear();
+    }
     assert_eq!(
         all.each_ref().map(Bench::state),
         ["requesting", "rebooting", "renewing", "rebinding"]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// How long the server grants.
-const LEASE: Duration = Duration::from_secs(600);
+const LEASE_SECONDS: u32 = 600;
 const CLIENTS: u8 = 8;
 
 /// A small server: one address per client from a range, and its own idea of who holds what until when.
@@ -40,7 +40,13 @@ impl Server {
             }
             MessageType::Request if is_free(self, &asked) => {
                 self.grants.retain(|_, (mac, _)| *mac != request.chaddr);
-                self.grants.insert(asked, (request.chaddr, now + LEASE));
+                self.grants.insert(
+                    asked,
+                    (
+                        request.chaddr,
+                        now + Duration::from_secs(LEASE_SECONDS.into()),
+                    ),
+                );
                 Some(Self::answer(request, MessageType::Ack, asked))
             }
             MessageType::Request => Some(Self::answer(
@@ -63,7 +69,7 @@ impl Server {
         if kind != MessageType::Nak {
             answer
                 .options
-                .push(code::LEASE_TIME, (LEASE.as_secs() as u32).to_be_bytes());
+                .push(code::LEASE_TIME, LEASE_SECONDS.to_be_bytes());
         }
         answer
     }
@@ -88,7 +94,7 @@ impl Sim {
         let now = Instant::now();
         let client = |number: u8| {
             let mut config = Config::new(Mac([2, 0, 0, 0, 0, number]));
-            config.client_id = if number % 2 == 0 {
+            config.client_id = if number.is_multiple_of(2) {
                 ClientId::Mac
             } else {
                 ClientId::None
@@ -177,7 +183,7 @@ impl Sim {
                 match output {
                     Output::Transmit(transmit) => self.send(None, &transmit.message),
                     Output::Event(Event::Lost(reason)) => {
-                        *self.lost.entry(reason.as_str()).or_default() += 1
+                        *self.lost.entry(reason.as_str()).or_default() += 1;
                     }
                     Output::Event(_) => {}
                 }

@@ -1,0 +1,219 @@
+//! The lab: a virtual router for where there is none, in a network namespace of its own behind a veth pair.
+//!
+//! It gives out leases, answers pings to itself and to well-known addresses ("Google DNS"), answers DNS queries, and lets
+//! nothing leave the machine. It lives on one thread, `lanherd-lab`, inside the router's namespace, with a runtime of its
+//! own: the herd's reactor never pays for it.
+//!
+//! Who owns what: the thread owns the namespace, which has no name, and with it the far end of the pair; the near end goes
+//! with the far one. So the lab is gone when its thread ends, whether that is by [`Lab::stop`], by `Drop`, by a panic or by
+//! the end of the process; only after `stop` and `Drop` is it gone *at once*.
+
+mod config;
+pub mod dhcp;
+mod dns;
+mod neighbours;
+mod range;
+mod router;
+pub(crate) mod topology;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+pub use config::{LabConfig, LeaseTime, LeaseTimeError};
+pub use dns::Zone;
+pub use range::{AddressRange, AddressRangeError, Subnet};
+
+use crate::identity::Mac;
+use crate::lan::netns::NetNs;
+use dhcp::{Counters, Leased, Server};
+use router::{Router, lock};
+use topology::Uplink;
+
+/// Why there is no lab, or why it did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The uplink's name is none that an interface can have.
+    #[error("{0:?} is no interface name: use 1 to 15 letters, digits, - or _")]
+    UplinkName(String),
+    /// An interface of that name exists. It is never taken over.
+    #[error(
+        "an interface {0} exists already: choose another name for the lab's uplink, or remove it first"
+    )]
+    UplinkTaken(String),
+    /// An alias lies in the lab's own subnet.
+    #[error(
+        "the alias {alias} lies in the subnet of the lab's range {range}: choose another range"
+    )]
+    AliasInside {
+        /// The alias.
+        alias: Ipv4Addr,
+        /// The range.
+        range: AddressRange,
+    },
+    /// The MTU is below what a host must accept (RFC 791, 3.1).
+    #[error("an mtu of {0} is too small: use 576 to 65535")]
+    Mtu(u16),
+    /// The process may not make namespaces or interfaces.
+    #[error(
+        "no privilege to make the lab's namespace and links: run as root, or in a sandbox: {0}"
+    )]
+    NoPrivilege(#[source] io::Error),
+    /// Something that should have worked did not.
+    #[error("cannot {step}: {source}")]
+    Step {
+        /// What was being done.
+        step: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The lab's thread panicked; what it owned is gone with it.
+    #[error("the lab's thread died: this is a bug in lanherd")]
+    Died,
+}
+
+/// A running lab. Dropping it stops it, and waits the few milliseconds that this takes.
+#[derive(Debug)]
+pub struct Lab {
+    config: LabConfig,
+    server: Arc<Mutex<Server>>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<Result<(), LabError>>,
+}
+
+impl Lab {
+    /// Starts a lab whose uplink is in the calling thread's namespace. Blocks until the router answers, some milliseconds.
+    pub fn start(config: LabConfig) -> Result<Self, LabError> {
+        config.check()?;
+        let server = Arc::new(Mutex::new(Server::new(config.server())));
+        let (stop, stopped) = oneshot::channel();
+        let (ready, readiness) = mpsc::sync_channel(1);
+        let thread = {
+            let (config, server) = (config.clone(), Arc::clone(&server));
+            thread::Builder::new()
+                .name("lanherd-lab".to_owned())
+                .spawn(move || live(&config, server, &ready, stopped))
+                .map_err(|source| LabError::Step {
+                    step: "start the lab's thread".to_owned(),
+                    source,
+                })?
+        };
+        match readiness.recv() {
+            Ok(()) => Ok(Self {
+                config,
+                server,
+                running: Some(Running { stop, thread }),
+            }),
+            // It ended before it was ready: its result says why.
+            Err(mpsc::RecvError) => Err(thread
+                .join()
+                .unwrap_or(Err(LabError::Died))
+                .err()
+                .unwrap_or(LabError::Died)),
+        }
+    }
+
+    /// The name of the near end: the parent for clients.
+    pub fn uplink(&self) -> &str {
+        &self.config.uplink
+    }
+
+    /// The subnet.
+    pub fn subnet(&self) -> Subnet {
+        self.config.subnet()
+    }
+
+    /// The router's address on the LAN.
+    pub fn router(&self) -> Ipv4Addr {
+        self.config.subnet().router()
+    }
+
+    /// The router's hardware address on the LAN.
+    pub fn router_mac(&self) -> Mac {
+        topology::ROUTER_MAC
+    }
+
+    /// What is leased now, in no order.
+    pub fn leases(&self) -> Vec<Leased> {
+        lock(&self.server).leases().collect()
+    }
+
+    /// How many addresses are leased now.
+    pub fn active(&self) -> usize {
+        lock(&self.server).active()
+    }
+
+    /// What its DHCP server has seen and done.
+    pub fn counters(&self) -> Counters {
+        lock(&self.server).counters()
+    }
+
+    /// Stops it: its links are gone when this returns.
+    pub fn stop(mut self) -> Result<(), LabError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), LabError> {
+        let Some(Running { stop, thread }) = self.running.take() else {
+            return Ok(());
+        };
+        // No receiver: the thread has ended already, and says why.
+        let _ = stop.send(());
+        thread.join().unwrap_or(Err(LabError::Died))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::warn!(%error, "the lab did not stop well");
+        }
+    }
+}
+
+/// The life of the lab's thread. `ready` is answered when the router is, and dropped unanswered when there will be none.
+fn live(
+    config: &LabConfig,
+    server: Arc<Mutex<Server>>,
+    ready: &mpsc::SyncSender<()>,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), LabError> {
+    let step = |step: &'static str| {
+        move |source| LabError::Step {
+            step: step.to_owned(),
+            source,
+        }
+    };
+    let namespace = NetNs::create().map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => LabError::NoPrivilege(error),
+        _ => step("make the lab's namespace")(error),
+    })?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(step("start the lab's runtime"))?;
+    runtime.block_on(async {
+        let uplink = Uplink::create(config, &namespace).await?;
+        let served = async {
+            namespace
+                .enter()
+                .map_err(step("enter the lab's namespace"))?;
+            let router = Router::open(config, server).await?;
+            // Nobody waits any more only if the starting thread is gone; then `stop` is, too.
+            let _ = ready.send(());
+            router.serve(stop).await;
+            Ok(())
+        }
+        .await;
+        served.and(uplink.remove().await)
+    })
+}

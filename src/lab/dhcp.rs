@@ -1,0 +1,483 @@
+//! A DHCP server (RFC 2131, 4.3) without a socket or a clock: a message in, at most one out.
+//!
+//! It serves the lab, and stands opposite the client's state machine in simulations on a virtual clock.
+
+mod bindings;
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use bindings::{Bindings, ClientKey, Hold, Holding, Record};
+
+use super::config::{LeaseTime, seconds};
+use super::range::{AddressRange, Subnet};
+use crate::dhcp::options::{MessageType, Options, code};
+use crate::dhcp::{Message, wire::Op};
+use crate::identity::Mac;
+
+/// RFC 3046: what a relay agent added comes back to it, at the end.
+const RELAY_AGENT_INFORMATION: u8 = 82;
+
+/// What a server gives out. [`LabConfig::server`](super::LabConfig::server) makes one that is whole.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The addresses.
+    pub range: AddressRange,
+    /// Their subnet. Its router's address is the server identifier (option 54).
+    pub subnet: Subnet,
+    /// How long a lease lasts (option 51).
+    pub lease: LeaseTime,
+    /// T1 (option 58), in whole seconds; `None`: not sent. Neither it nor T2 goes with an infinite lease.
+    pub t1: Option<Duration>,
+    /// T2 (option 59), in whole seconds; `None`: not sent.
+    pub t2: Option<Duration>,
+    /// Sent where the client asks for them, in the client's order; in this one where it has no list (option 55).
+    pub known: Options,
+    /// Sent in every OFFER and ACK, after the others.
+    pub always: Options,
+    /// How long an offered address is kept for its client. Default: a minute, in which a client gives up (RFC 2131, 4.1).
+    pub offer_hold: Duration,
+    /// How long an address is set aside that a client found in use. Default: ten minutes.
+    pub decline_hold: Duration,
+}
+
+impl Default for ServerConfig {
+    /// The default range and lease time, and no parameters.
+    fn default() -> Self {
+        let range = AddressRange::default();
+        Self {
+            range,
+            subnet: range.subnet(),
+            lease: LeaseTime::default(),
+            t1: None,
+            t2: None,
+            known: Options::new(),
+            always: Options::new(),
+            offer_hold: Duration::from_secs(60),
+            decline_hold: Duration::from_secs(600),
+        }
+    }
+}
+
+/// An answer, and the way it must go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The answer.
+    pub message: Message,
+    /// The way.
+    pub to: ReplyTo,
+}
+
+/// The way of an answer (RFC 2131, 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyTo {
+    /// To 255.255.255.255, port 68.
+    Broadcast,
+    /// To an address that its owner does not answer ARP for yet, port 68.
+    Hardware {
+        /// The address: `yiaddr`.
+        address: Ipv4Addr,
+        /// Its owner: `chaddr`.
+        mac: Mac,
+    },
+    /// To a client that has its address, port 68.
+    Unicast(Ipv4Addr),
+    /// To a relay agent, port 67.
+    Relay(Ipv4Addr),
+}
+
+/// What a server has seen and done since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// DHCPDISCOVERs received.
+    pub discovers: u64,
+    /// DHCPREQUESTs received.
+    pub requests: u64,
+    /// DHCPDECLINEs received.
+    pub declines: u64,
+    /// DHCPRELEASEs received.
+    pub releases: u64,
+    /// DHCPINFORMs received.
+    pub informs: u64,
+    /// DHCPOFFERs sent.
+    pub offers: u64,
+    /// DHCPACKs sent.
+    pub acks: u64,
+    /// DHCPNAKs sent.
+    pub naks: u64,
+    /// DHCPDISCOVERs left unanswered because no address was free.
+    pub exhausted: u64,
+    /// Messages that a server does not answer, or not from that client.
+    pub ignored: u64,
+}
+
+/// An address that is leased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The client's hardware address.
+    pub mac: Mac,
+    /// The host name it gave (option 12), if it can be one.
+    pub host_name: Option<String>,
+    /// When the lease ends; `None`: never.
+    pub expires_at: Option<Instant>,
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    bindings: Bindings,
+    counters: Counters,
+}
+
+impl Server {
+    /// A server that knows nobody yet.
+    pub fn new(config: ServerConfig) -> Self {
+        Self {
+            bindings: Bindings::new(config.range),
+            config,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes in a client's message; gives the answer, if there is to be one.
+    pub fn handle(&mut self, message: &Message, now: Instant) -> Option<Reply> {
+        self.expire(now);
+        let from_elsewhere =
+            !message.giaddr.is_unspecified() && !self.config.subnet.contains(message.giaddr);
+        let kind = match (message.op, message.message_type()) {
+            (Op::Request, Some(kind)) if !from_elsewhere => kind,
+            (Op::Request | Op::Reply, _) => return self.ignore(),
+        };
+        let reply = match kind {
+            MessageType::Discover => self.discover(message, now),
+            MessageType::Request => self.request(message, now),
+            MessageType::Decline => self.decline(message, now),
+            MessageType::Release => self.release(message),
+            MessageType::Inform => self.inform(message),
+            MessageType::Offer | MessageType::Ack | MessageType::Nak => self.ignore(),
+        };
+        if let Some(reply) = &reply {
+            match reply.message.message_type() {
+                Some(MessageType::Offer) => self.counters.offers += 1,
+                Some(MessageType::Ack) => self.counters.acks += 1,
+                Some(MessageType::Nak) => self.counters.naks += 1,
+                Some(_) | None => {}
+            }
+        }
+        reply
+    }
+
+    /// Frees the addresses whose offers and leases have run out.
+    pub fn expire(&mut self, now: Instant) {
+        self.bindings.expire(now);
+    }
+
+    /// When [`Self::expire`] next has something to do; `None`: never, as things are.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.bindings.next_deadline()
+    }
+
+    /// The addresses that clients have left since the last call; some may be held again.
+    pub fn take_vacated(&mut self) -> Vec<Ipv4Addr> {
+        self.bindings.take_vacated()
+    }
+
+    /// Who is offered or leased `address`.
+    pub fn holder(&self, address: Ipv4Addr) -> Option<Mac> {
+        Some(self.bindings.holding(address)?.mac)
+    }
+
+    /// The host name of who is offered or leased `address`.
+    pub fn host_name(&self, address: Ipv4Addr) -> Option<&str> {
+        self.bindings.holding(address)?.host_name.as_deref()
+    }
+
+    /// The address of the client that gave this host name, in lower case; where several did, the latest's.
+    pub fn with_host_name(&self, name: &str) -> Option<Ipv4Addr> {
+        self.bindings.with_host_name(name)
+    }
+
+    /// What is leased, in no order.
+    pub fn leases(&self) -> impl Iterator<Item = Leased> {
+        self.bindings.bound().map(|(address, holding)| Leased {
+            address,
+            mac: holding.mac,
+            host_name: holding.host_name.clone(),
+            expires_at: match holding.hold {
+                Hold::Bound { until } => until,
+                Hold::Offered { until } => Some(until),
+            },
+        })
+    }
+
+    /// How many addresses are leased.
+    pub fn active(&self) -> usize {
+        self.bindings.bound_count()
+    }
+
+    /// What was seen and done so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// RFC 2131, 4.3.1.
+    fn discover(&mut self, message: &Message, now: Instant) -> Option<Reply> {
+        self.counters.discovers += 1;
+        let client = ClientKey::of(message);
+        let requested = message.options.address(code::REQUESTED_ADDRESS);
+        let Some(address) = self.bindings.choose(&client, requested) else {
+            self.counters.exhausted += 1;
+            return None;
+        };
+        let hold = match self.bindings.record(&client) {
+            // The lease goes on until the client has taken the new one.
+            Some(Record::Held(_, hold @ Hold::Bound { .. })) => hold,
+            Some(Record::Held(_, Hold::Offered { .. }) | Record::Past(_)) | None => Hold::Offered {
+                until: now + self.config.offer_hold,
+            },
+        };
+        self.bindings.hold(address, holding(client, message, hold));
+        Some(self.grant(MessageType::Offer, message, address))
+    }
+
+    /// RFC 2131, 4.3.2 and table 4.
+    fn request(&mut self, message: &Message, now: Instant) -> Option<Reply> {
+        self.counters.requests += 1;
+        let client = ClientKey::of(message);
+        let record = self.bindings.record(&client);
+        let requested = message.options.address(code::REQUESTED_ADDRESS);
+        let held = Some(message.ciaddr).filter(|address| !address.is_unspecified());
+        match (message.options.address(code::SERVER_ID), requested, held) {
+            // It chose another server: what was offered is free.
+            (Some(server), ..) if server != self.config.subnet.router() => {
+                if let Some(Record::Held(address, Hold::Offered { .. })) = record {
+                    self.bindings.release(address);
+                }
+                self.ignore()
+            }
+            // SELECTING.
+            (Some(_), Some(address), None)
+                if record.is_some_and(|record| record.address() == address) =>
+            {
+                Some(self.bind(client, message, address, now))
+            }
+            (Some(_), Some(address), None) => {
+                Some(self.refuse(message, &format!("{address} was not offered to you")))
+            }
+            // INIT-REBOOT.
+            (None, Some(address), None) => self.reboot(client, record, message, address, now),
+            // RENEWING or REBINDING, which differ in the way the message came.
+            (_, _, Some(address)) if record.is_some_and(|record| record.address() == address) => {
+                Some(self.bind(client, message, address, now))
+            }
+            (_, _, Some(address)) => {
+                Some(self.refuse(message, &format!("{address} is not leased to you")))
+            }
+            (_, None, None) => self.ignore(),
+        }
+    }
+
+    /// "If the network is not correct: DHCPNAK. If the DHCP server has no record of this client, then it MUST remain
+    /// silent" (RFC 2131, 4.3.2), but this one is alone, and knows when the address is somebody else's.
+    fn reboot(
+        &mut self,
+        client: ClientKey,
+        record: Option<Record>,
+        message: &Message,
+        address: Ipv4Addr,
+        now: Instant,
+    ) -> Option<Reply> {
+        let is_elses = self
+            .bindings
+            .holding(address)
+            .is_some_and(|holding| holding.client != client);
+        if !self.config.subnet.contains(address) {
+            return Some(self.refuse(message, &format!("{address} is not of this network")));
+        }
+        match record {
+            Some(record) if record.address() == address => {
+                Some(self.bind(client, message, address, now))
+            }
+            Some(_) => Some(self.refuse(message, &format!("{address} is not leased to you"))),
+            None if is_elses => {
+                Some(self.refuse(message, &format!("{address} is leased to another client")))
+            }
+            None => self.ignore(),
+        }
+    }
+
+    /// RFC 2131, 4.3.3.
+    fn decline(&mut self, message: &Message, now: Instant) -> Option<Reply> {
+        self.counters.declines += 1;
+        let address = message.options.address(code::REQUESTED_ADDRESS)?;
+        match self.bindings.record(&ClientKey::of(message)) {
+            Some(Record::Held(held, _)) if held == address => {
+                self.bindings
+                    .decline(address, now + self.config.decline_hold);
+                None
+            }
+            Some(_) | None => self.ignore(),
+        }
+    }
+
+    /// RFC 2131, 4.3.4. The client is remembered, and gets the address back while nobody else has had it.
+    fn release(&mut self, message: &Message) -> Option<Reply> {
+        self.counters.releases += 1;
+        match self.bindings.record(&ClientKey::of(message)) {
+            Some(Record::Held(held, _)) if held == message.ciaddr => {
+                self.bindings.release(held);
+                None
+            }
+            Some(_) | None => self.ignore(),
+        }
+    }
+
+    /// RFC 2131, 4.3.5: parameters, no lease.
+    fn inform(&mut self, message: &Message) -> Option<Reply> {
+        self.counters.informs += 1;
+        if message.ciaddr.is_unspecified() {
+            return self.ignore();
+        }
+        let mut reply = self.answer(MessageType::Ack, message);
+        reply.ciaddr = message.ciaddr;
+        self.add_parameters(&mut reply, message);
+        Some(address_reply(message, reply))
+    }
+
+    fn bind(
+        &mut self,
+        client: ClientKey,
+        message: &Message,
+        address: Ipv4Addr,
+        now: Instant,
+    ) -> Reply {
+        let until = match self.config.lease {
+            LeaseTime::Infinite => None,
+            LeaseTime::Finite(lease) => now.checked_add(lease),
+        };
+        self.bindings
+            .hold(address, holding(client, message, Hold::Bound { until }));
+        self.grant(MessageType::Ack, message, address)
+    }
+
+    /// An OFFER or an ACK of `address` (RFC 2131, table 3).
+    fn grant(&self, kind: MessageType, message: &Message, address: Ipv4Addr) -> Reply {
+        let mut reply = self.answer(kind, message);
+        reply.yiaddr = address;
+        if kind == MessageType::Ack {
+            reply.ciaddr = message.ciaddr;
+        }
+        reply
+            .options
+            .push(code::LEASE_TIME, self.config.lease.seconds().to_be_bytes());
+        if let LeaseTime::Finite(_) = self.config.lease {
+            let timers = [
+                (code::RENEWAL_TIME, self.config.t1),
+                (code::REBINDING_TIME, self.config.t2),
+            ];
+            for (code, timer) in timers {
+                if let Some(timer) = timer {
+                    reply.options.push(code, seconds(timer).to_be_bytes());
+                }
+            }
+        }
+        self.add_parameters(&mut reply, message);
+        address_reply(message, reply)
+    }
+
+    /// A NAK, which is always broadcast: the client may not have the address it sent from (RFC 2131, 4.1).
+    fn refuse(&self, message: &Message, why: &str) -> Reply {
+        let mut reply = self.answer(MessageType::Nak, message);
+        reply.options.push(code::MESSAGE, why.as_bytes());
+        let to = if message.giaddr.is_unspecified() {
+            ReplyTo::Broadcast
+        } else {
+            // The relay must broadcast it too (RFC 2131, 4.3.2).
+            reply.broadcast = true;
+            ReplyTo::Relay(message.giaddr)
+        };
+        Reply { message: reply, to }
+    }
+
+    fn answer(&self, kind: MessageType, message: &Message) -> Message {
+        let mut reply = Message::reply_to(message, kind);
+        reply
+            .options
+            .push_addresses(code::SERVER_ID, &[self.config.subnet.router()]);
+        reply
+    }
+
+    /// The parameters, in the order in which the client asks for them, but the mask before the routers (RFC 2132, 3.3).
+    fn add_parameters(&self, reply: &mut Message, message: &Message) {
+        let known = &self.config.known;
+        let wanted: Vec<u8> = match message.options.get(code::PARAMETER_REQUESTS) {
+            Some(list) if list.contains(&code::SUBNET_MASK) => {
+                [&[code::SUBNET_MASK], list.as_ref()].concat()
+            }
+            Some(list) => list.into_owned(),
+            None => known.iter().map(|(code, _)| code).collect(),
+        };
+        for code in wanted {
+            if let Some(value) = known.get(code).filter(|_| !reply.options.contains(code)) {
+                reply.options.push(code, value);
+            }
+        }
+        for (code, value) in self.config.always.iter() {
+            reply.options.push(code, value);
+        }
+        if let Some(value) = message.options.get(RELAY_AGENT_INFORMATION) {
+            reply.options.push(RELAY_AGENT_INFORMATION, value);
+        }
+    }
+
+    fn ignore(&mut self) -> Option<Reply> {
+        self.counters.ignored += 1;
+        None
+    }
+}
+
+fn holding(client: ClientKey, message: &Message, hold: Hold) -> Holding {
+    let host_name = message
+        .options
+        .text(code::HOST_NAME)
+        .map(|name| name.to_ascii_lowercase());
+    Holding {
+        client,
+        mac: message.chaddr,
+        host_name: host_name.filter(|name| is_label(name)),
+        hold,
+    }
+}
+
+/// RFC 1123, 2.1: letters, digits and hyphens, 1 to 63, no hyphen at an end.
+fn is_label(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// The way of an OFFER or ACK (RFC 2131, 4.1).
+fn address_reply(request: &Message, message: Message) -> Reply {
+    let to = if !request.giaddr.is_unspecified() {
+        ReplyTo::Relay(request.giaddr)
+    } else if !request.ciaddr.is_unspecified() {
+        ReplyTo::Unicast(request.ciaddr)
+    } else if request.broadcast {
+        ReplyTo::Broadcast
+    } else {
+        ReplyTo::Hardware {
+            address: message.yiaddr,
+            mac: request.chaddr,
+        }
+    };
+    Reply { message, to }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The lab's DNS responder (RFC 1035): pure, a query in, an answer out.
+//!
+//! It knows the well-known names of the aliases, the router's, and every client's by its host name. To the rest of the
+//! world it says that there is no such name: nothing is ever asked of another server.
+
+use std::net::Ipv4Addr;
+
+use simple_dns::rdata::{A, PTR, RData};
+use simple_dns::{
+    CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord,
+};
+
+use super::LabConfig;
+use super::dhcp::Server;
+
+/// Names that the well-known resolvers have on the real internet.
+const WELL_KNOWN: [(&str, Ipv4Addr); 4] = [
+    ("dns.google", Ipv4Addr::new(8, 8, 8, 8)),
+    ("dns.google", Ipv4Addr::new(8, 8, 4, 4)),
+    ("one.one.one.one", Ipv4Addr::new(1, 1, 1, 1)),
+    ("one.one.one.one", Ipv4Addr::new(1, 0, 0, 1)),
+];
+/// How long answers may be remembered, in seconds: not for long, as clients come and go.
+const TTL: u32 = 10;
+/// The fixed fields of a message (RFC 1035, 4.1.1), in bytes.
+const HEADER_LEN: usize = 12;
+
+/// The names that do not come from leases.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    fixed: Vec<(String, Ipv4Addr)>,
+    domain: Option<String>,
+}
+
+impl Zone {
+    /// The names of a lab.
+    pub fn new(config: &LabConfig) -> Self {
+        let domain = config
+            .domain
+            .as_deref()
+            .map(|domain| domain.trim_matches('.').to_ascii_lowercase());
+        let router = match &domain {
+            Some(domain) => format!("router.{domain}"),
+            None => "router".to_owned(),
+        };
+        let aliases = WELL_KNOWN
+            .into_iter()
+            .filter(|(_, address)| config.aliases.contains(address))
+            .map(|(name, address)| (name.to_owned(), address));
+        Self {
+            fixed: aliases
+                .chain([(router, config.subnet().router())])
+                .collect(),
+            domain,
+        }
+    }
+
+    /// The answer to `query`; `None` where there is to be none: it is no query at all.
+    pub fn answer(&self, query: &[u8], server: &Server) -> Option<Vec<u8>> {
+        let header = query.get(..HEADER_LEN)?;
+        // An answer to an answer would go on for ever.
+        if header[2] & 0x80 != 0 {
+            return None;
+        }
+        let id = u16::from_be_bytes([header[0], header[1]]);
+        // The counts are looked at before they are believed: one question, no answers, at most an OPT record.
+        let [questions, answers, authorities, extra] =
+            [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
+        let reply = match Packet::parse(query) {
+            _ if (questions, answers, authorities) != (1, 0, 0) || extra > 1 => {
+                bare(id, header, RCODE::FormatError)
+            }
+            Err(_) => bare(id, header, RCODE::FormatError),
+            Ok(packet) if packet.opcode() != OPCODE::StandardQuery => {
+                bare(id, header, RCODE::NotImplemented)
+            }
+            Ok(packet) => self.resolve(packet, server),
+        };
+        reply.build_bytes_vec_compressed().ok()
+    }
+
+    fn resolve<'q>(&self, query: Packet<'q>, server: &Server) -> Packet<'q> {
+        let mut reply = Packet::new_reply(query.id());
+        reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER | PacketFlag::RECURSION_AVAILABLE);
+        if query.has_flags(PacketFlag::RECURSION_DESIRED) {
+            reply.set_flags(PacketFlag::RECURSION_DESIRED);
+        }
+        let Some(question) = query.questions.into_iter().next() else {
+            *reply.rcode_mut() = RCODE::FormatError;
+            return reply;
+        };
+        if !matches!(question.qclass, QCLASS::CLASS(CLASS::IN) | QCLASS::ANY) {
+            *reply.rcode_mut() = RCODE::NotImplemented;
+            reply.questions.push(question);
+            return reply;
+        }
+        let name = question.qname.to_string().to_ascii_lowercase();
+        let known = self.look_up(&name, server);
+        if known.is_empty() {
+            *reply.rcode_mut() = RCODE::NameError;
+        }
+        reply.answers = known
+            .into_iter()
+            .filter(|data| match question.qtype {
+                QTYPE::ANY => true,
+                QTYPE::TYPE(kind) => data.type_code() == kind,
+                _ => false,
+            })
+            .map(|data| ResourceRecord::new(question.qname.clone(), CLASS::IN, TTL, data))
+            .collect();
+        reply.questions.push(question);
+        reply
+    }
+
+    /// All records of `name`, which is in lower case.
+    fn look_up(&self, name: &str, server: &Server) -> Vec<RData<'static>> {
+        if let Some(address) = reverse(name) {
+            let pointer = self
+                .name_of(address, server)
+                .map(|name| Name::new(&name).map(Name::into_owned));
+            return pointer
+                .and_then(Result::ok)
+                .map(|name| RData::PTR(PTR(name)))
+                .into_iter()
+                .collect();
+        }
+        let fixed = self
+            .fixed
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, address)| *address);
+        let host = match &self.domain {
+            Some(domain) => name
+                .strip_suffix(domain.as_str())
+                .and_then(|rest| rest.strip_suffix('.')),
+            None => Some(name),
+        };
+        let leased = host.and_then(|host| server.with_host_name(host));
+        fixed
+            .chain(leased)
+            .map(|address| RData::A(A::from(address)))
+            .collect()
+    }
+
+    fn name_of(&self, address: Ipv4Addr, server: &Server) -> Option<String> {
+        if let Some((name, _)) = self.fixed.iter().find(|(_, known)| *known == address) {
+            return Some(name.clone());
+        }
+        let host = server.host_name(address)?;
+        Some(match &self.domain {
+            Some(domain) => format!("{host}.{domain}"),
+            None => host.to_owned(),
+        })
+    }
+}
+
+/// The address in `4.3.2.1.in-addr.arpa` (RFC 1035, 3.5).
+fn reverse(name: &str) -> Option<Ipv4Addr> {
+    let address: Ipv4Addr = name.strip_suffix(".in-addr.arpa")?.parse().ok()?;
+    let [a, b, c, d] = address.octets();
+    Some(Ipv4Addr::new(d, c, b, a))
+}
+
+/// An answer that is nothing but a refusal.
+fn bare<'q>(id: u16, header: &[u8], rcode: RCODE) -> Packet<'q> {
+    let mut reply = Packet::new_reply(id);
+    if header[2] & 1 != 0 {
+        reply.set_flags(PacketFlag::RECURSION_DESIRED);
+    }
+    *reply.rcode_mut() = rcode;
+    reply
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,520 @@
+//! The real LAN: clients are network namespaces with a macvlan each on a parent interface of this host.
+//!
+//! Who owns what. A [`LinuxLan`] owns the pool's lock and folder, the raw socket on the parent, two threads that enter
+//! namespaces and one that watches the parent. A client's visible things (namespace, resolver folder, record) belong to
+//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns two sockets inside the namespace; the kernel
+//! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
+//!
+//! On abort. When [`Lan::attach`] fails or is dropped, whatever it had made has a record, and [`Lan::detach`] removes it;
+//! a job that was already queued runs first, because both go through the same thread. When the process is killed, the
+//! kernel drops the lock, and the records tell the next run, or `lanherd clean`, what was left.
+
+mod addressing;
+mod attach;
+mod parent;
+mod port;
+mod seats;
+mod wire;
+mod worker;
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use netlink_packet_route::link::MacVlanMode;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::leftovers::{self, Removed};
+use super::names::{Names, Paths, Record};
+use super::netlink::NetlinkError;
+use super::pins;
+use super::pool_dir::{self, LockError, PoolDir};
+use super::{CleanupError, Inbox, Lan};
+use crate::identity::{ClientNumber, Identity, Mac, PoolName};
+use crate::phase::{Cause, Failure, Stage, words};
+
+pub use parent::ParentError;
+pub use port::LinuxPort;
+
+use parent::{Parent, Watch};
+use seats::Seats;
+use wire::Wire;
+use worker::{WorkerGone, Workers};
+
+/// The name of every client's macvlan in its namespace.
+pub const LINK: &str = "lan0";
+/// Its number there: beyond those of the devices that the kernel puts into every new namespace by itself.
+const LINK_INDEX: u32 = 68;
+
+/// The client whose thread does what concerns no client.
+const NOBODY: ClientNumber = ClientNumber(0);
+
+words! {
+    /// How the macvlans of one parent see each other.
+    #[derive(Default)]
+    MacvlanMode {
+        /// As on a switch: clients reach each other directly, and every broadcast is copied to every client.
+        #[default]
+        Bridge = "bridge",
+        /// Clients reach only what is behind the parent: scales to thousands.
+        Private = "private",
+        /// Clients reach each other through the switch behind the parent, which must send frames back ("hairpin").
+        Vepa = "vepa",
+        /// One client that has the parent to itself.
+        Passthru = "passthru",
+    }
+}
+
+/// Why a text is no macvlan mode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no macvlan mode: use bridge, private, vepa or passthru")]
+pub struct MacvlanModeError(String);
+
+impl FromStr for MacvlanMode {
+    type Err = MacvlanModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| MacvlanModeError(text.to_owned()))
+    }
+}
+
+impl From<MacvlanMode> for MacVlanMode {
+    fn from(mode: MacvlanMode) -> Self {
+        match mode {
+            MacvlanMode::Bridge => Self::Bridge,
+            MacvlanMode::Private => Self::Private,
+            MacvlanMode::Vepa => Self::Vepa,
+            MacvlanMode::Passthru => Self::Passthrough,
+        }
+    }
+}
+
+/// What a LAN of this host is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LanConfig {
+    /// The interface on which the clients' macvlans stand.
+    pub parent: String,
+    /// How they see each other.
+    pub mode: MacvlanMode,
+    /// The pool whose clients they are.
+    pub pool: PoolName,
+    /// Where things are written.
+    pub paths: Paths,
+    /// A neighbour to be written into the ARP table of each client whose router it is.
+    ///
+    /// For a router on this very host: the table's limits count the entries of all namespaces together, except
+    /// permanent ones.
+    pub neighbour: Option<(Ipv4Addr, Mac)>,
+}
+
+impl LanConfig {
+    /// The usual folders, bridge mode, no fixed neighbour.
+    pub fn new(parent: impl Into<String>, pool: PoolName) -> Self {
+        Self {
+            parent: parent.into(),
+            mode: MacvlanMode::default(),
+            pool,
+            paths: Paths::default(),
+            neighbour: None,
+        }
+    }
+}
+
+/// Why a LAN could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Privileges are missing.
+    #[error(
+        "lanherd lacks {}; run it as root, or give the program the three that it needs: \
+         setcap cap_sys_admin,cap_net_admin,cap_net_raw+ep lanherd", .missing.join(", ")
+    )]
+    NoPrivilege {
+        /// The capabilities that are missing.
+        missing: Vec<&'static str>,
+    },
+    /// The parent cannot carry a herd.
+    #[error(transparent)]
+    Parent(#[from] ParentError),
+    /// The pool's folder or lock cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The kernel refused something else.
+    #[error("{doing}: {error}")]
+    Kernel {
+        /// What was being done.
+        doing: &'static str,
+        /// The reason.
+        error: io::Error,
+    },
+}
+
+fn refusing(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {
+    move |error| OpenError::Kernel { doing, error }
+}
+
+/// A thing that bears a client's name and is not ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} exists already and was not made by lanherd, so client {number} would be refused; remove it, or choose another \
+     --pool name", .path.display()
+)]
+pub struct Foreign {
+    /// The client whose name it bears.
+    pub number: ClientNumber,
+    /// The thing.
+    pub path: PathBuf,
+}
+
+/// Something that should have been gone when the LAN was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leak {
+    /// The thing, as a person would name it.
+    pub what: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a leaked thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It was removed while closing.
+    Removed,
+    /// It is still there, for this reason.
+    Remains(String),
+}
+
+impl From<CleanupError> for Leak {
+    fn from(error: CleanupError) -> Self {
+        Self {
+            what: error.what,
+            fate: Fate::Remains(error.why),
+        }
+    }
+}
+
+impl From<Removed> for Leak {
+    fn from(removed: Removed) -> Self {
+        match removed.outcome {
+            Ok(()) => Self {
+                what: removed.what,
+                fate: Fate::Removed,
+            },
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// A LAN on a parent interface of this host. Cheap to clone; all clones are the same LAN.
+#[derive(Clone)]
+pub struct LinuxLan {
+    shared: Arc<Shared>,
+}
+
+/// What the LAN, its ports and their jobs share.
+struct Shared {
+    config: LanConfig,
+    parent: Arc<Parent>,
+    workers: Workers,
+    wire: Arc<Wire>,
+    seats: Arc<Seats>,
+    /// The namespaces made so far, by inode: what may still be pinned by somebody else's process in the end.
+    made: Mutex<HashMap<u64, (String, Record)>>,
+    /// The pool, until it is given up.
+    folder: Mutex<Option<PoolDir>>,
+    reader: AbortHandle,
+    watch: Watch,
+}
+
+impl Shared {
+    fn names(&self, identity: &Identity) -> Names {
+        Names::new(&self.config.paths, &self.config.pool, &identity.namespace)
+    }
+
+    fn made(&self) -> MutexGuard<'_, HashMap<u64, (String, Record)>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the links out of namespaces that somebody else's processes keep alive, and says which.
+    fn unplug_pinned(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Leak> {
+        let mut made = self.made().clone();
+        made.retain(|_, (_, record)| wanted(record));
+        if made.is_empty() {
+            return Vec::new();
+        }
+        let records = made
+            .iter()
+            .map(|(inode, (_, record))| (*inode, *record))
+            .collect();
+        pins::find_and_unplug(&records)
+            .into_iter()
+            .filter_map(|pin| {
+                let (name, _) = made.remove(&pin.inode)?;
+                Some(Leak {
+                    what: format!("namespace {name}"),
+                    fate: Fate::Remains(pin.to_string()),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl LinuxLan {
+    /// Takes the pool, removes what a killed run of it left and returns what that was, checks the parent, and opens
+    /// what the herd shares.
+    ///
+    /// Must be called within a Tokio runtime, whose threads are all in the namespace of the parent.
+    pub async fn open(config: LanConfig) -> Result<(Self, Vec<Removed>), OpenError> {
+        let missing =
+            missing_capabilities().map_err(refusing("reading this process's capabilities"))?;
+        if !missing.is_empty() {
+            return Err(OpenError::NoPrivilege { missing });
+        }
+        let workers = Workers::start(&Handle::current())
+            .map_err(refusing("starting the threads that enter namespaces"))?;
+        let wanted = config.clone();
+        let opened = workers
+            .run(NOBODY, move |bench| open_kernel(bench, &wanted))
+            .await;
+        let opened =
+            opened.map_err(|gone| refusing("opening the LAN")(io::Error::other(gone)))??;
+        let Opened {
+            folder,
+            removed,
+            parent,
+            socket,
+        } = opened;
+        let seats = Arc::new(Seats::default());
+        let parent = Arc::new(parent);
+        let wire = Wire::new(socket)
+            .map(Arc::new)
+            .map_err(refusing("registering the raw socket"))?;
+        let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
+            .map_err(refusing("starting the watch on the parent"))?;
+        let reader = tokio::spawn(Arc::clone(&wire).deliver(Arc::clone(&seats))).abort_handle();
+        let shared = Shared {
+            config,
+            parent,
+            workers,
+            wire,
+            seats,
+            made: Mutex::default(),
+            folder: Mutex::new(Some(folder)),
+            reader,
+            watch,
+        };
+        Ok((
+            Self {
+                shared: Arc::new(shared),
+            },
+            removed,
+        ))
+    }
+
+    /// Which of these clients' names are borne by something that is not ours.
+    pub fn foreign(&self, identities: &[Identity]) -> Vec<Foreign> {
+        identities
+            .iter()
+            .filter_map(|identity| {
+                let names = self.shared.names(identity);
+                let path = names.foreign().ok().flatten()?.to_owned();
+                Some(Foreign {
+                    number: identity.number,
+                    path,
+                })
+            })
+            .collect()
+    }
+
+    /// The parent's MTU, in bytes.
+    pub fn parent_mtu(&self) -> u32 {
+        self.shared.parent.mtu()
+    }
+
+    /// Removes what is still there of the herd, gives the pool up, ends the threads, and returns what should have been
+    /// gone before. Ports should have been dropped and clients detached. Closing again does nothing.
+    pub async fn close(&self) -> Vec<Leak> {
+        let shared = Arc::clone(&self.shared);
+        shared.reader.abort();
+        shared.watch.stop();
+        let closing = self
+            .shared
+            .workers
+            .run(NOBODY, move |_| close_kernel(&shared))
+            .await;
+        self.shared.workers.stop().await;
+        closing.unwrap_or_default()
+    }
+}
+
+/// What [`open_kernel`] found and made.
+struct Opened {
+    folder: PoolDir,
+    removed: Vec<Removed>,
+    parent: Parent,
+    socket: OwnedFd,
+}
+
+fn open_kernel(bench: &mut worker::Bench, config: &LanConfig) -> Result<Opened, OpenError> {
+    // The parent first: a wrong name should leave no trace.
+    let parent = Parent::check(&mut bench.netlink, &config.parent)
+        .map_err(refusing("looking up the parent"))??;
+    let folder = PoolDir::take(&config.paths, &config.pool)?;
+    let prepared = pool_dir::prepare_host(&config.paths).map_err(OpenError::from);
+    let opened = prepared.and_then(|()| {
+        let removed = leftovers::remove_clients(&folder)
+            .map_err(refusing("removing what an earlier run left"))?;
+        let socket =
+            wire::open(parent.index).map_err(refusing("opening a raw socket on the parent"))?;
+        Ok((removed, socket))
+    });
+    match opened {
+        Ok((removed, socket)) => Ok(Opened {
+            folder,
+            removed,
+            parent,
+            socket,
+        }),
+        Err(error) => {
+            for leak in folder.release() {
+                tracing::warn!("{leak}");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn close_kernel(shared: &Shared) -> Vec<Leak> {
+    let Some(folder) = shared
+        .folder
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+    else {
+        return Vec::new();
+    };
+    let mut leaks: Vec<Leak> = shared
+        .seats
+        .all()
+        .iter()
+        .map(|seat| Leak {
+            what: format!("sockets of client {}", seat.identity.number),
+            fate: Fate::Remains("its port is still in use".to_owned()),
+        })
+        .collect();
+    match folder.clients() {
+        Ok(clients) => leaks.extend(
+            clients
+                .iter()
+                .flat_map(leftovers::remove_client)
+                .map(Leak::from),
+        ),
+        Err(error) => leaks.push(Leak {
+            what: shared
+                .config
+                .paths
+                .pool(&shared.config.pool)
+                .display()
+                .to_string(),
+            fate: Fate::Remains(error.to_string()),
+        }),
+    }
+    leaks.extend(shared.unplug_pinned(|_| true));
+    leaks.extend(folder.release().into_iter().map(Leak::from));
+    leaks
+}
+
+impl Lan for LinuxLan {
+    type Port = LinuxPort;
+
+    async fn attach(&self, identity: &Identity, inbox: Inbox) -> Result<LinuxPort, Failure> {
+        attach::attach(&self.shared, identity, inbox).await
+    }
+
+    async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
+        let names = self.shared.names(identity);
+        let removed = self
+            .shared
+            .workers
+            .run(identity.number, move |_| names.remove())
+            .await;
+        removed.unwrap_or_else(|gone| {
+            vec![CleanupError {
+                what: format!("namespace {}", identity.namespace),
+                why: gone.to_string(),
+            }]
+        })
+    }
+}
+
+/// Capabilities by their number in `linux/capability.h`.
+const NEEDED: [(u32, &str); 3] = [
+    (12, "CAP_NET_ADMIN"),
+    (13, "CAP_NET_RAW"),
+    (21, "CAP_SYS_ADMIN"),
+];
+
+fn missing_capabilities() -> io::Result<Vec<&'static str>> {
+    let status = std::fs::read_to_string("/proc/thread-self/status")?;
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .ok_or(io::ErrorKind::InvalidData)?;
+    Ok(NEEDED
+        .iter()
+        .filter(|(bit, _)| effective & (1 << bit) == 0)
+        .map(|(_, name)| *name)
+        .collect())
+}
+
+/// The failure that a refused system call means.
+fn refused(stage: Stage, doing: impl Display, error: &io::Error) -> Failure {
+    failure(stage, &doing, error.raw_os_error(), error)
+}
+
+/// The failure that a refused netlink request means.
+fn refused_request(stage: Stage, doing: impl Display, error: &NetlinkError) -> Failure {
+    failure(stage, &doing, error.io().raw_os_error(), error)
+}
+
+fn failure(stage: Stage, doing: &dyn Display, errno: Option<i32>, words: &dyn Display) -> Failure {
+    let (cause, remedy) = match (errno, stage) {
+        (Some(libc::EPERM | libc::EACCES), _) => (
+            Cause::NoPrivilege,
+            "; lanherd needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW",
+        ),
+        (Some(libc::ENODEV), Stage::Link) => (Cause::ParentGone, "; the parent is gone"),
+        (Some(libc::EADDRINUSE), Stage::Link) => (
+            Cause::MacInUse,
+            "; another interface on the parent has this MAC: give another --seed",
+        ),
+        (Some(libc::EMFILE | libc::ENFILE), _) => {
+            (Cause::Kernel, "; raise the limit of open files: ulimit -n")
+        }
+        (Some(libc::ENOSPC), Stage::Namespace) => {
+            (Cause::Kernel, "; raise the sysctl user.max_net_namespaces")
+        }
+        _ => (Cause::Kernel, ""),
+    };
+    Failure::new(stage, cause, format!("{doing}: {words}{remedy}"))
+}
+
+fn worker_gone(stage: Stage, gone: WorkerGone) -> Failure {
+    Failure::new(stage, Cause::Kernel, gone.to_string())
+}

@@ -1,0 +1,435 @@
+//! From a lease to what the kernel is asked to set, and from one such state to the next. Pure.
+
+use std::net::Ipv4Addr;
+
+use super::LINK_INDEX;
+use crate::dhcp::{Lease, Route};
+use crate::identity::Mac;
+use crate::lan::netlink::Request;
+use crate::lan::netlink::request::{self, Reach};
+
+/// The smallest MTU that a host must accept from a server, in bytes (RFC 2132, 5.1).
+const SMALLEST_MTU: u16 = 68;
+
+/// What is set in a client's namespace while it holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Addressing {
+    address: Ipv4Addr,
+    prefix_len: u8,
+    routes: Vec<Route>,
+    neighbour: Option<(Ipv4Addr, Mac)>,
+    mtu: u32,
+}
+
+/// What the LAN itself says about every client's addressing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    /// The parent's MTU, in bytes: no macvlan on it can have a larger one.
+    pub mtu: u32,
+    /// A neighbour that is to be known for good where it is the client's router.
+    pub neighbour: Option<(Ipv4Addr, Mac)>,
+}
+
+impl Addressing {
+    /// What `lease` asks for.
+    ///
+    /// Of several routes to one destination the first counts. An MTU above the parent's, or below what RFC 2132 allows,
+    /// is left aside.
+    pub fn of(lease: &Lease, surroundings: &Surroundings) -> Self {
+        let mut routes: Vec<Route> = Vec::with_capacity(lease.routes.len());
+        for route in lease.routes.iter().map(on_its_boundary) {
+            let is_new = routes.iter().all(|known| {
+                (known.destination, known.prefix_len) != (route.destination, route.prefix_len)
+            });
+            if is_new {
+                routes.push(route);
+            }
+        }
+        // Gateways may be reachable only through routes to the link itself: those come first.
+        routes.sort_by_key(|route| !route.gateway.is_unspecified());
+        let router = lease.router();
+        Self {
+            address: lease.address,
+            prefix_len: lease.prefix_len,
+            routes,
+            neighbour: surroundings
+                .neighbour
+                .filter(|(address, _)| Some(*address) == router),
+            mtu: lease
+                .mtu
+                .filter(|mtu| *mtu >= SMALLEST_MTU)
+                .map(u32::from)
+                .filter(|mtu| *mtu <= surroundings.mtu)
+                .unwrap_or(surroundings.mtu),
+        }
+    }
+
+    fn reach(&self, route: &Route) -> Reach {
+        let in_prefix = route.gateway.is_unspecified()
+            || network(route.gateway, self.prefix_len) == network(self.address, self.prefix_len);
+        if in_prefix {
+            Reach::Prefix
+        } else {
+            Reach::OnLink
+        }
+    }
+}
+
+/// The kernel refuses a destination with bits set beyond its prefix; servers do send them.
+fn on_its_boundary(route: &Route) -> Route {
+    Route {
+        destination: network(route.destination, route.prefix_len),
+        ..*route
+    }
+}
+
+fn network(address: Ipv4Addr, prefix_len: u8) -> Ipv4Addr {
+    let mask = u32::MAX
+        .checked_shl(32 - u32::from(prefix_len.min(32)))
+        .unwrap_or(0);
+    Ipv4Addr::from_bits(address.to_bits() & mask)
+}
+
+/// One request with the words for it, for the case that it is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub words: String,
+    pub request: Request,
+    pub kind: StepKind,
+}
+
+/// Whether a step takes something away, which may have gone by itself, or sets something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepKind {
+    Remove,
+    Set,
+}
+
+/// The steps from what stands to what is to stand. `usual_mtu` is the link's where no lease says otherwise, in bytes.
+pub(super) fn steps(
+    old: Option<&Addressing>,
+    new: Option<&Addressing>,
+    usual_mtu: u32,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let Some(old) = old {
+        removals(old, new, &mut steps);
+    }
+    let old_mtu = old.map_or(usual_mtu, |old| old.mtu);
+    let new_mtu = new.map_or(usual_mtu, |new| new.mtu);
+    if old_mtu != new_mtu {
+        steps.push(set(
+            format!("MTU {new_mtu}"),
+            request::set_mtu(LINK_INDEX, new_mtu),
+        ));
+    }
+    if let Some(new) = new {
+        additions(old, new, &mut steps);
+    }
+    steps
+}
+
+fn removals(old: &Addressing, new: Option<&Addressing>, steps: &mut Vec<Step>) {
+    let mut remove = |words: String, request| {
+        steps.push(Step {
+            words,
+            request,
+            kind: StepKind::Remove,
+        })
+    };
+    if let Some((address, mac)) = old.neighbour
+        && new.and_then(|new| new.neighbour) != old.neighbour
+    {
+        remove(
+            format!("neighbour {address} at {mac}"),
+            request::delete_neighbour(LINK_INDEX, address),
+        );
+    }
+    let keeps_address =
+        new.is_some_and(|new| (new.address, new.prefix_len) == (old.address, old.prefix_len));
+    if keeps_address {
+        for route in &old.routes {
+            if new.is_some_and(|new| !new.routes.contains(route)) {
+                remove(route_words(route), request::delete_route(LINK_INDEX, route));
+            }
+        }
+    } else {
+        // Its routes go with it.
+        remove(
+            format!("address {}/{}", old.address, old.prefix_len),
+            request::delete_address(LINK_INDEX, old.address, old.prefix_len),
+        );
+    }
+}
+
+fn additions(old: Option<&Addressing>, new: &Addressing, steps: &mut Vec<Step>) {
+    let kept = old.filter(|old| (old.address, old.prefix_len) == (new.address, new.prefix_len));
+    if kept.is_none() {
+        steps.push(set(
+            format!("address {}/{}", new.address, new.prefix_len),
+            request::add_address(LINK_INDEX, new.address, new.prefix_len),
+        ));
+    }
+    for route in &new.routes {
+        if kept.is_none_or(|old| !old.routes.contains(route)) {
+            steps.push(set(
+                route_words(route),
+                request::add_route(LINK_INDEX, route, new.reach(route), new.address),
+            ));
+        }
+    }
+    if let Some((address, mac)) = new.neighbour
+        && kept.is_none_or(|old| old.neighbour != new.neighbour)
+    {
+        steps.push(set(
+            format!("neighbour {address} at {mac}"),
+            request::add_neighbour(LINK_INDEX, address, mac),
+        ));
+    }
+}
+
+fn set(words: String, request: Request) -> Step {
+    Step {
+        words,
+        request,
+        kind: StepKind::Set,
+    }
+}
+
+fn route_words(route: &Route) -> String {
+    let Route {
+        destination,
+        prefix_len,
+        gateway,
+    } = route;
+    if gateway.is_unspecified() {
+        format!("route to {destination}/{prefix_len} on the link")
+    } else {
+        format!("route to {destination}/{prefix_len} through {gateway}")
+    }
+}
+
+/// The resolver file's lines for a lease (`resolv.conf(5)`).
+///
+/// Names come from the network: those that are not plain host names are left out, or one with a line break in it would
+/// add lines of its own.
+pub(super) fn resolver_lines(lease: &Lease) -> String {
+    let mut lines = String::new();
+    let search: Vec<&str> = lease
+        .search
+        .iter()
+        .chain(lease.domain.iter().filter(|_| lease.search.is_empty()))
+        .map(String::as_str)
+        .filter(|name| is_host_name(name))
+        .collect();
+    if !search.is_empty() {
+        lines.push_str("search ");
+        lines.push_str(&search.join(" "));
+        lines.push('\n');
+    }
+    for server in &lease.dns {
+        lines.push_str("nameserver ");
+        lines.push_str(&server.to_string());
+        lines.push('\n');
+    }
+    lines
+}
+
+fn is_host_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 255
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::dhcp::Lifetime;
+
+    const SURROUNDINGS: Surroundings = Surroundings {
+        mtu: 1500,
+        neighbour: None,
+    };
+
+    fn lease(routes: &[(&str, u8, &str)]) -> Lease {
+        Lease {
+            address: Ipv4Addr::new(10, 0, 0, 7),
+            prefix_len: 24,
+            server_id: Ipv4Addr::new(10, 0, 0, 1),
+            routers: Vec::new(),
+            routes: routes
+                .iter()
+                .map(|(destination, prefix_len, gateway)| Route {
+                    destination: destination.parse().expect("an address"),
+                    prefix_len: *prefix_len,
+                    gateway: gateway.parse().expect("an address"),
+                })
+                .collect(),
+            dns: Vec::new(),
+            domain: None,
+            search: Vec::new(),
+            mtu: None,
+            lifetime: Lifetime::Infinite,
+            requested_at: Instant::now(),
+        }
+    }
+
+    fn words(old: Option<&Lease>, new: Option<&Lease>) -> Vec<String> {
+        let of = |lease| Addressing::of(lease, &SURROUNDINGS);
+        steps(old.map(of).as_ref(), new.map(of).as_ref(), 1500)
+            .into_iter()
+            .map(|step| match step.kind {
+                StepKind::Remove => format!("- {}", step.words),
+                StepKind::Set => format!("+ {}", step.words),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_first_lease_sets_address_then_link_routes_then_gateways() {
+        let lease = lease(&[("0.0.0.0", 0, "10.1.0.1"), ("10.1.0.1", 32, "0.0.0.0")]);
+        assert_eq!(
+            words(None, Some(&lease)),
+            [
+                "+ address 10.0.0.7/24",
+                "+ route to 10.1.0.1/32 on the link",
+                "+ route to 0.0.0.0/0 through 10.1.0.1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_renewal_that_changes_nothing_asks_nothing_of_the_kernel() {
+        let lease = lease(&[("0.0.0.0", 0, "10.0.0.1")]);
+        assert_eq!(words(Some(&lease), Some(&lease)), [""; 0]);
+    }
+
+    #[test]
+    fn a_renewal_with_another_router_replaces_only_the_route() {
+        let old = lease(&[("0.0.0.0", 0, "10.0.0.1")]);
+        let new = lease(&[("0.0.0.0", 0, "10.0.0.2")]);
+        assert_eq!(
+            words(Some(&old), Some(&new)),
+            [
+                "- route to 0.0.0.0/0 through 10.0.0.1",
+                "+ route to 0.0.0.0/0 through 10.0.0.2"
+            ]
+        );
+    }
+
+    #[test]
+    fn another_address_replaces_everything_and_no_lease_removes_it() {
+        let old = lease(&[("0.0.0.0", 0, "10.0.0.1")]);
+        let new = Lease {
+            address: Ipv4Addr::new(10, 0, 0, 9),
+            ..old.clone()
+        };
+        assert_eq!(
+            words(Some(&old), Some(&new)),
+            [
+                "- address 10.0.0.7/24",
+                "+ address 10.0.0.9/24",
+                "+ route to 0.0.0.0/0 through 10.0.0.1"
+            ]
+        );
+        assert_eq!(words(Some(&new), None), ["- address 10.0.0.9/24"]);
+    }
+
+    #[test]
+    fn of_two_routes_to_one_destination_the_first_counts_even_where_stray_bits_hide_it() {
+        let lease = lease(&[("10.9.0.0", 16, "10.0.0.1"), ("10.9.3.4", 16, "10.0.0.2")]);
+        assert_eq!(
+            words(None, Some(&lease))[1..],
+            ["+ route to 10.9.0.0/16 through 10.0.0.1".to_owned()]
+        );
+    }
+
+    #[test]
+    fn an_mtu_is_followed_only_between_68_and_the_parents() {
+        for (offered, set) in [
+            (67, 1500),
+            (68, 68),
+            (1400, 1400),
+            (1500, 1500),
+            (9000, 1500),
+        ] {
+            let lease = Lease {
+                mtu: Some(offered),
+                ..lease(&[])
+            };
+            assert_eq!(
+                Addressing::of(&lease, &SURROUNDINGS).mtu,
+                set,
+                "offered {offered}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_lease_without_the_mtu_that_the_last_one_had_restores_the_links_own() {
+        let with = Lease {
+            mtu: Some(1400),
+            ..lease(&[])
+        };
+        assert_eq!(words(Some(&with), Some(&lease(&[]))), ["+ MTU 1500"]);
+        assert_eq!(
+            words(Some(&with), None),
+            ["- address 10.0.0.7/24", "+ MTU 1500"]
+        );
+    }
+
+    #[test]
+    fn the_neighbour_is_known_for_good_only_where_it_is_the_router() {
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let surroundings = Surroundings {
+            neighbour: Some((Ipv4Addr::new(10, 0, 0, 1), mac)),
+            mtu: 1500,
+        };
+        let through =
+            |gateway| Addressing::of(&lease(&[("0.0.0.0", 0, gateway)]), &surroundings).neighbour;
+        assert_eq!(through("10.0.0.1"), surroundings.neighbour);
+        assert_eq!(through("10.0.0.2"), None);
+    }
+
+    #[test]
+    fn resolver_lines_name_servers_and_refuse_names_that_would_add_lines() {
+        let lease = Lease {
+            dns: vec![Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)],
+            domain: Some("ignored.example".into()),
+            search: vec![
+                "lan.example".into(),
+                "evil\nnameserver 6.6.6.6".into(),
+                String::new(),
+            ],
+            ..lease(&[])
+        };
+        assert_eq!(
+            resolver_lines(&lease),
+            "search lan.example\nnameserver 10.0.0.1\nnameserver 10.0.0.2\n"
+        );
+        let lease = Lease {
+            search: Vec::new(),
+            ..lease
+        };
+        assert!(resolver_lines(&lease).starts_with("search ignored.example\n"));
+        assert_eq!(resolver_lines(&self::lease(&[])), "");
+    }
+
+    #[test]
+    fn networks_are_masked_at_every_prefix_length() {
+        let all = Ipv4Addr::BROADCAST;
+        for (prefix_len, expected) in [
+            (0, "0.0.0.0"),
+            (1, "128.0.0.0"),
+            (24, "255.255.255.0"),
+            (32, "255.255.255.255"),
+        ] {
+            assert_eq!(network(all, prefix_len).to_string(), expected);
+        }
+        assert_eq!(network(all, 200), all);
+    }
+}

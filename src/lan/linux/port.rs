@@ -1,0 +1,272 @@
+//! One client's place on the LAN: its two sockets, and what is set in its namespace.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+
+use super::addressing::{Addressing, StepKind, Surroundings, resolver_lines, steps};
+use super::seats::{Seat, Seated};
+use super::worker::Bench;
+use super::{Shared, refused, refused_request, worker_gone};
+use crate::dhcp::options::MessageType;
+use crate::dhcp::{Lease, Transmit};
+use crate::identity::Mac;
+use crate::lan::frame::SERVER_PORT;
+use crate::lan::netlink::{Netlink, NetlinkError};
+use crate::lan::{PingCause, PingOutcome, Port};
+use crate::phase::{Cause, Failure, Stage};
+
+/// ICMP types (RFC 792).
+const ECHO_REPLY: u8 = 0;
+const DESTINATION_UNREACHABLE: u8 = 3;
+const TIME_EXCEEDED: u8 = 11;
+/// What the ping socket is to hear: a redirect, for one, would be taken for the answer to the request that it quotes.
+pub(super) const HEARD: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
+
+/// As many bytes as `ping(8)` sends.
+const ECHO_PAYLOAD: [u8; 56] = [0x6c; 56];
+
+/// The real [`Port`].
+pub struct LinuxPort {
+    shared: Arc<Shared>,
+    seated: Seated,
+    sockets: Sockets,
+}
+
+/// The sockets inside the namespace.
+pub(super) struct Sockets {
+    /// On port 68: sends unicast through the client's own stack, and keeps that stack from answering what servers send
+    /// with "port unreachable". It is never read: the shared raw socket hears the same.
+    pub dhcp: UdpSocket,
+    /// Echo requests and what answers them.
+    pub icmp: surge_ping::Client,
+}
+
+impl LinuxPort {
+    pub(super) fn new(shared: Arc<Shared>, seated: Seated, sockets: Sockets) -> Self {
+        Self {
+            shared,
+            seated,
+            sockets,
+        }
+    }
+
+    fn seat(&self) -> &Seat {
+        &self.seated.seat
+    }
+
+    /// Sets what is to stand in place of what stands.
+    async fn address(
+        &self,
+        new: Option<Addressing>,
+        comment: &'static str,
+        resolver: String,
+    ) -> Result<(), Failure> {
+        let seat = Arc::clone(&self.seated.seat);
+        let shared = Arc::clone(&self.shared);
+        self.shared
+            .workers
+            .run(seat.identity.number, move |bench| {
+                set_addressing(bench, &shared, &seat, new, comment, &resolver)
+            })
+            .await
+            .unwrap_or_else(|gone| Err(worker_gone(Stage::Configure, gone)))
+    }
+}
+
+fn set_addressing(
+    _bench: &mut Bench,
+    shared: &Shared,
+    seat: &Seat,
+    new: Option<Addressing>,
+    comment: &str,
+    resolver: &str,
+) -> Result<(), Failure> {
+    let names = shared.names(&seat.identity);
+    let unset =
+        |doing: String, error: &NetlinkError| refused_request(Stage::Configure, doing, error);
+    let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
+    let namespace = names
+        .open()
+        .map_err(|error| broken("opening the namespace", &error))?
+        .ok_or_else(|| {
+            let detail = format!(
+                "{} is gone: somebody else removed it",
+                names.binding().display()
+            );
+            Failure::new(Stage::Configure, Cause::Kernel, detail)
+        })?;
+    let mut netlink = namespace
+        .with(Netlink::open)
+        .and_then(|opened| opened)
+        .map_err(|error| broken("opening a netlink socket in the namespace", &error))?;
+    let steps = steps(
+        seat.addressing().as_ref(),
+        new.as_ref(),
+        shared.parent.mtu(),
+    );
+    if !steps.is_empty() {
+        let answers = netlink
+            .send(steps.iter().map(|step| step.request.clone()))
+            .map_err(|error| broken("setting the address", &error))?;
+        // Whatever became of it, this is what the next change has to start from.
+        seat.set_addressing(new);
+        for (step, answer) in steps.iter().zip(answers) {
+            match (step.kind, answer) {
+                (_, Ok(())) => {}
+                (StepKind::Remove, Err(error)) if has_gone(&error) => {}
+                (StepKind::Remove, Err(error)) => {
+                    return Err(unset(format!("removing {}", step.words), &error));
+                }
+                (StepKind::Set, Err(error)) => {
+                    return Err(unset(format!("setting {}", step.words), &error));
+                }
+            }
+        }
+    }
+    names
+        .write_resolver(comment, resolver)
+        .map_err(|error| broken("writing the resolver file", &error))
+}
+
+/// What was to be removed is not there: it went with something else.
+fn has_gone(error: &NetlinkError) -> bool {
+    use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
+    [EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH]
+        .iter()
+        .any(|errno| error.is(*errno))
+}
+
+impl Port for LinuxPort {
+    /// Broadcasts go out through the raw socket, unicasts through the client's own stack, which asks for the server's
+    /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
+    /// before an ARP answer comes.
+    fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
+        let message = transmit.message.encode();
+        let client = (self.seat().identity.mac, transmit.source);
+        let wire = &self.shared.wire;
+        if transmit.destination.is_broadcast() {
+            return wire.send(client, (Mac::BROADCAST, transmit.destination), &message);
+        }
+        let is_release = transmit.message.options.message_type() == Some(MessageType::Release);
+        match self.seat().server().filter(|_| is_release) {
+            Some(server) => wire.send(client, (server, transmit.destination), &message),
+            None => self
+                .sockets
+                .dhcp
+                .send_to(&message, (transmit.destination, SERVER_PORT))
+                .map(drop),
+        }
+    }
+
+    async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
+        let surroundings = Surroundings {
+            mtu: self.shared.parent.mtu(),
+            neighbour: self.shared.config.neighbour,
+        };
+        let addressing = Addressing::of(lease, &surroundings);
+        let resolver = resolver_lines(lease);
+        let comment = if lease.dns.is_empty() {
+            "the lease names no DNS server"
+        } else {
+            "from the lease"
+        };
+        self.address(Some(addressing), comment, resolver).await
+    }
+
+    async fn deconfigure(&self) -> Result<(), Failure> {
+        self.address(None, "no lease", String::new()).await
+    }
+
+    /// The round trip time runs from just before the request is handed to the kernel until the reply was read: an upper
+    /// bound of what the network took, and never less.
+    async fn ping(&self, target: Ipv4Addr, sequence: u16, timeout: Duration) -> PingOutcome {
+        // One socket per client, so the identifier need not tell clients apart; it does so for whoever reads a capture.
+        let identifier = PingIdentifier(self.seat().identity.number.0 as u16);
+        let mut pinger = self
+            .sockets
+            .icmp
+            .pinger(IpAddr::V4(target), identifier)
+            .await;
+        pinger.timeout(timeout);
+        let (answer, timing) = timed(pinger.ping(PingSequence(sequence), &ECHO_PAYLOAD)).await;
+        match answer {
+            Ok((IcmpPacket::V4(packet), after_sending)) => match packet.get_icmp_type().0 {
+                ECHO_REPLY => PingOutcome::Reply(timing.round_trip(after_sending)),
+                // The client's own stack says so when nobody answered its ARP requests.
+                DESTINATION_UNREACHABLE if packet.get_source() == packet.get_destination() => {
+                    PingOutcome::Lost(PingCause::HostDown)
+                }
+                TIME_EXCEEDED => PingOutcome::Lost(PingCause::TtlExceeded),
+                _ => PingOutcome::Lost(PingCause::Unreachable),
+            },
+            Ok((IcmpPacket::V6(_), _)) => PingOutcome::Lost(PingCause::Tester),
+            Err(error) => PingOutcome::Lost(cause(&error)),
+        }
+    }
+}
+
+/// How long an echo took.
+#[derive(Debug, Clone, Copy)]
+struct Timing {
+    polls: u32,
+    first_poll: Duration,
+    total: Duration,
+}
+
+impl Timing {
+    /// The least that is sure to hold the round trip, given what surge-ping measured, whose clock starts only when the
+    /// request has been sent: under load the answer may have been read by then.
+    ///
+    /// Polled just twice, to send and to take the answer, it was sent during the first poll. Polled more often it had
+    /// to wait for room in the socket's buffer, and only the whole time is sure.
+    fn round_trip(self, after_sending: Duration) -> Duration {
+        if self.polls <= 2 {
+            self.total.min(self.first_poll + after_sending)
+        } else {
+            self.total
+        }
+    }
+}
+
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Timing) {
+    let mut work = pin!(work);
+    let started = Instant::now();
+    let mut timing = Timing {
+        polls: 0,
+        first_poll: Duration::ZERO,
+        total: Duration::ZERO,
+    };
+    let result = std::future::poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        timing.polls += 1;
+        if timing.polls == 1 {
+            timing.first_poll = started.elapsed();
+        }
+        polled
+    })
+    .await;
+    timing.total = started.elapsed();
+    (result, timing)
+}
+
+fn cause(error: &SurgeError) -> PingCause {
+    match error {
+        SurgeError::Timeout { .. } => PingCause::Timeout,
+        SurgeError::IOError(error) => match error.raw_os_error() {
+            Some(libc::ENETUNREACH) => PingCause::NoRoute,
+            Some(libc::EHOSTUNREACH) => PingCause::HostDown,
+            _ => PingCause::Tester,
+        },
+        SurgeError::IncorrectBufferSize
+        | SurgeError::MalformedPacket(_)
+        | SurgeError::EchoRequestPacket
+        | SurgeError::NetworkError
+        | SurgeError::IdenticalRequests { .. }
+        | SurgeError::ClientDestroyed => PingCause::Tester,
+    }
+}

@@ -1,0 +1,246 @@
+//! The requests that lanherd makes of the kernel, each a function of plain values.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::RawFd;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoMacVlan, LinkAttribute, LinkMessage, MacVlanMode,
+};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::{LinkMacVlan, LinkUnspec};
+
+use crate::dhcp::Route;
+use crate::identity::Mac;
+
+/// One request of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub(super) message: RouteNetlinkMessage,
+    pub(super) flags: u16,
+}
+
+impl Request {
+    const fn new(message: RouteNetlinkMessage, flags: u16) -> Self {
+        Self { message, flags }
+    }
+}
+
+/// What a macvlan is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Macvlan<'a> {
+    /// Its name in its namespace.
+    pub name: &'a str,
+    /// Its number there: fixed, so that nobody need look it up.
+    pub index: u32,
+    /// The number of the parent, in the namespace of the socket that the request is sent through.
+    pub parent: u32,
+    /// How macvlans of one parent see each other.
+    pub mode: MacVlanMode,
+    /// Its address.
+    pub mac: Mac,
+    /// The namespace that it is made in: a descriptor.
+    pub namespace: RawFd,
+    /// How many broadcasts may wait for it.
+    pub broadcast_queue: u32,
+}
+
+/// Makes a macvlan directly inside a namespace; it is down.
+pub fn add_macvlan(macvlan: &Macvlan<'_>) -> Request {
+    let message = LinkMacVlan::new(macvlan.name, macvlan.parent, macvlan.mode)
+        .append_info_data(InfoMacVlan::BcQueueLen(macvlan.broadcast_queue))
+        .index(macvlan.index)
+        .address(macvlan.mac.octets().to_vec())
+        .setns_by_fd(macvlan.namespace)
+        .build();
+    Request::new(
+        RouteNetlinkMessage::NewLink(message),
+        NLM_F_CREATE | NLM_F_EXCL,
+    )
+}
+
+/// Brings a link up.
+pub fn up(index: u32) -> Request {
+    Request::new(
+        RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(index).up().build()),
+        0,
+    )
+}
+
+/// Keeps a link that is down from taking a link-local IPv6 address when it comes up, and so from speaking IPv6 at all.
+pub fn no_ipv6(index: u32) -> Request {
+    let mut message = LinkUnspec::new_with_index(index).build();
+    message
+        .attributes
+        .push(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(
+            vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)],
+        )]));
+    Request::new(RouteNetlinkMessage::SetLink(message), 0)
+}
+
+/// Gives a link an address of its own.
+pub fn set_mac(index: u32, mac: Mac) -> Request {
+    let message = LinkUnspec::new_with_index(index)
+        .address(mac.octets().to_vec())
+        .build();
+    Request::new(RouteNetlinkMessage::SetLink(message), 0)
+}
+
+/// Sets a link's MTU, in bytes.
+pub fn set_mtu(index: u32, mtu: u32) -> Request {
+    Request::new(
+        RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(index).mtu(mtu).build()),
+        0,
+    )
+}
+
+/// Deletes a link.
+pub fn delete_link(index: u32) -> Request {
+    Request::new(
+        RouteNetlinkMessage::DelLink(LinkUnspec::new_with_index(index).build()),
+        0,
+    )
+}
+
+/// Asks for the link called `name`.
+pub(super) fn get_link(name: &str) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message
+        .attributes
+        .push(LinkAttribute::IfName(name.to_owned()));
+    RouteNetlinkMessage::GetLink(message)
+}
+
+/// Adds an address with its broadcast address; the kernel adds the route to the prefix.
+pub fn add_address(index: u32, address: Ipv4Addr, prefix_len: u8) -> Request {
+    let mut message = address_message(index, address, prefix_len);
+    // Prefixes of 31 and 32 bits have no broadcast address (RFC 3021).
+    if prefix_len < 31 {
+        let broadcast = Ipv4Addr::from_bits(address.to_bits() | u32::MAX >> prefix_len);
+        message
+            .attributes
+            .push(AddressAttribute::Broadcast(broadcast));
+    }
+    Request::new(
+        RouteNetlinkMessage::NewAddress(message),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Removes an address, and with it the routes that go out from it.
+pub fn delete_address(index: u32, address: Ipv4Addr, prefix_len: u8) -> Request {
+    let message = address_message(index, address, prefix_len);
+    Request::new(RouteNetlinkMessage::DelAddress(message), 0)
+}
+
+fn address_message(index: u32, address: Ipv4Addr, prefix_len: u8) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.prefix_len = prefix_len;
+    message.header.index = index;
+    message.attributes = vec![
+        AddressAttribute::Local(IpAddr::V4(address)),
+        AddressAttribute::Address(IpAddr::V4(address)),
+    ];
+    message
+}
+
+/// Where a route's gateway is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Within a prefix that the link has an address in.
+    Prefix,
+    /// On the link all the same, although no address says so.
+    OnLink,
+}
+
+/// Adds a route through the link, or replaces the one to the same destination.
+pub fn add_route(index: u32, route: &Route, reach: Reach, source: Ipv4Addr) -> Request {
+    let mut message = route_message(index, route);
+    message
+        .attributes
+        .push(RouteAttribute::PrefSource(RouteAddress::Inet(source)));
+    match reach {
+        Reach::Prefix => {}
+        Reach::OnLink => message.header.flags = RouteFlags::Onlink,
+    }
+    Request::new(
+        RouteNetlinkMessage::NewRoute(message),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Removes a route.
+pub fn delete_route(index: u32, route: &Route) -> Request {
+    Request::new(
+        RouteNetlinkMessage::DelRoute(route_message(index, route)),
+        0,
+    )
+}
+
+fn route_message(index: u32, route: &Route) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    message.header.destination_prefix_length = route.prefix_len;
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Dhcp;
+    message.header.kind = RouteType::Unicast;
+    message.header.scope = RouteScope::Link;
+    message.attributes.push(RouteAttribute::Oif(index));
+    if route.prefix_len > 0 {
+        message
+            .attributes
+            .push(RouteAttribute::Destination(RouteAddress::Inet(
+                route.destination,
+            )));
+    }
+    if !route.gateway.is_unspecified() {
+        message.header.scope = RouteScope::Universe;
+        message
+            .attributes
+            .push(RouteAttribute::Gateway(RouteAddress::Inet(route.gateway)));
+    }
+    message
+}
+
+/// Writes a neighbour into the ARP table for good; such entries do not count against the table's limits.
+pub fn add_neighbour(index: u32, address: Ipv4Addr, mac: Mac) -> Request {
+    let mut message = neighbour_message(index, address);
+    message.header.state = NeighbourState::Permanent;
+    message
+        .attributes
+        .push(NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec()));
+    Request::new(
+        RouteNetlinkMessage::NewNeighbour(message),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Removes a neighbour from the ARP table.
+pub fn delete_neighbour(index: u32, address: Ipv4Addr) -> Request {
+    Request::new(
+        RouteNetlinkMessage::DelNeighbour(neighbour_message(index, address)),
+        0,
+    )
+}
+
+fn neighbour_message(index: u32, address: Ipv4Addr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.ifindex = index;
+    message.header.kind = RouteType::Unicast;
+    message
+        .attributes
+        .push(NeighbourAttribute::Destination(NeighbourAddress::Inet(
+            address,
+        )));
+    message
+}

@@ -1,0 +1,360 @@
+//! A pool's folder under the state folder: the lock that says that the pool is alive, and one record per client; and the
+//! host's folders that all pools share.
+//!
+//! Whoever holds the lock owns the pool, its clients' records and whatever they describe. The kernel drops the lock
+//! when the process dies, however it dies.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use super::CleanupError;
+use super::names::{Names, Paths, absent_is_fine, cleanup};
+use crate::identity::PoolName;
+
+/// The lock's name in the pool's folder; no namespace is called so, since theirs end in a digit.
+const LOCK: &str = "lock";
+/// How often, and how long apart, a lock held by somebody is tried again: `find` holds it for an instant.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Why a pool could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process runs it.
+    #[error("a pool of this name is alive{}; stop it, or choose another --pool name", process(.pid.as_ref()))]
+    Alive {
+        /// The process, where the lock says so.
+        pid: Option<u32>,
+    },
+    /// The folder or the lock cannot be used.
+    #[error("{}: {error}; run as root, or make the folder once and give it to your user", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+}
+
+fn process(pid: Option<&u32>) -> String {
+    pid.map(|pid| format!(" in process {pid}"))
+        .unwrap_or_default()
+}
+
+/// A pool that this process owns, until this is dropped.
+#[derive(Debug)]
+pub(super) struct PoolDir {
+    paths: Paths,
+    pool: PoolName,
+    lock: Flock<File>,
+}
+
+impl PoolDir {
+    /// Makes the folders where they are missing, and takes the lock.
+    pub fn take(paths: &Paths, pool: &PoolName) -> Result<Self, LockError> {
+        let shared = lock_state(paths)?;
+        let folder = paths.pool(pool);
+        let failed = |error| LockError::Io {
+            path: folder.clone(),
+            error,
+        };
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(folder.join(LOCK))
+            .map_err(failed)?;
+        let mut lock = try_lock(file, FlockArg::LockExclusiveNonblock).map_err(failed)?;
+        let Locked::Ours(held) = &mut lock else {
+            return Err(alive(&folder));
+        };
+        held.set_len(0)
+            .and_then(|()| write!(held, "{}", std::process::id()))
+            .map_err(failed)?;
+        drop(shared);
+        match lock {
+            Locked::Ours(lock) => Ok(Self {
+                paths: paths.clone(),
+                pool: pool.clone(),
+                lock,
+            }),
+            Locked::Theirs => Err(alive(&folder)),
+        }
+    }
+
+    /// The clients that have a record.
+    pub fn clients(&self) -> io::Result<Vec<Names>> {
+        records(&self.paths, &self.pool)
+    }
+
+    /// Gives the pool up, and removes its folder and, after the last pool, what lanherd made of the shared folders.
+    pub fn release(self) -> Vec<CleanupError> {
+        let shared = match lock_state(&self.paths) {
+            Ok(shared) => shared,
+            Err(error) => {
+                return vec![CleanupError {
+                    what: self.paths.state.display().to_string(),
+                    why: error.to_string(),
+                }];
+            }
+        };
+        let folder = self.paths.pool(&self.pool);
+        let mut errors = Vec::new();
+        let removed = absent_is_fine(fs::remove_file(folder.join(LOCK)))
+            .and_then(|()| absent_is_fine(fs::remove_dir(&folder)));
+        errors.extend(removed.map_err(cleanup(folder.display())).err());
+        drop(self.lock);
+        errors.extend(restore_host(&self.paths));
+        drop(shared);
+        errors
+    }
+}
+
+/// Who has a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A living process, whose number the lock tells if it could be read.
+    Alive(Option<u32>),
+    /// Nobody.
+    Nobody,
+}
+
+/// Looks who has a pool, without taking it.
+pub(super) fn owner(paths: &Paths, pool: &PoolName) -> io::Result<Owner> {
+    let folder = paths.pool(pool);
+    let file = match File::open(folder.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Owner::Nobody),
+        Err(error) => return Err(error),
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_held) => Ok(Owner::Nobody),
+        Err((_, nix::Error::EWOULDBLOCK)) => Ok(Owner::Alive(pid(&folder))),
+        Err((_, error)) => Err(error.into()),
+    }
+}
+
+/// The pools that have a folder.
+pub(super) fn pools(paths: &Paths) -> io::Result<Vec<PoolName>> {
+    let mut pools: Vec<PoolName> = names_in(&paths.state)?
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    pools.sort();
+    Ok(pools)
+}
+
+/// The clients of a pool that have a record.
+pub(super) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> {
+    let mut names = names_in(&paths.pool(pool))?;
+    names.retain(|name| name != LOCK);
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    Ok(names
+        .iter()
+        .map(|name| Names::new(paths, pool, name))
+        .collect())
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+enum Locked {
+    Ours(Flock<File>),
+    Theirs,
+}
+
+fn try_lock(mut file: File, how: FlockArg) -> io::Result<Locked> {
+    for _ in 0..LOCK_TRIES {
+        file = match Flock::lock(file, how) {
+            Ok(lock) => return Ok(Locked::Ours(lock)),
+            Err((file, nix::Error::EWOULDBLOCK)) => file,
+            Err((_, error)) => return Err(error.into()),
+        };
+        thread::sleep(LOCK_PAUSE);
+    }
+    Ok(Locked::Theirs)
+}
+
+fn alive(folder: &Path) -> LockError {
+    LockError::Alive { pid: pid(folder) }
+}
+
+fn pid(folder: &Path) -> Option<u32> {
+    let mut text = String::new();
+    File::open(folder.join(LOCK))
+        .ok()?
+        .take(16)
+        .read_to_string(&mut text)
+        .ok()?;
+    text.trim().parse().ok()
+}
+
+/// Makes the state folder and holds it against other pools that come or go at this instant.
+fn lock_state(paths: &Paths) -> Result<Flock<File>, LockError> {
+    let failed = |error| LockError::Io {
+        path: paths.state.clone(),
+        error,
+    };
+    for _ in 0..LOCK_TRIES {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&paths.state)
+            .map_err(failed)?;
+        let folder = File::open(&paths.state).map_err(failed)?;
+        let lock = Flock::lock(folder, FlockArg::LockExclusive)
+            .map_err(|(_, error)| failed(error.into()))?;
+        // Between opening and locking, the last pool may have removed the folder: then this lock protects nothing.
+        let held = lock.metadata().map_err(failed)?.ino();
+        if fs::metadata(&paths.state).is_ok_and(|there| there.ino() == held) {
+            return Ok(lock);
+        }
+    }
+    Err(failed(ErrorKind::WouldBlock.into()))
+}
+
+/// What lanherd changed about the shared folders, noted in the state folder *before* the change, so that the last pool
+/// to leave can change it back, whichever process made the change.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// The namespaces' folder was made.
+    NetnsFolder,
+    /// The namespaces' folder was bound on itself.
+    NetnsMount,
+    /// The resolvers' folder was made.
+    ResolvFolder,
+}
+
+impl Change {
+    /// In the order in which they are undone.
+    const ALL: [Self; 3] = [Self::NetnsMount, Self::NetnsFolder, Self::ResolvFolder];
+
+    /// The note's name; it holds a dot, which no pool's name does.
+    const fn note(self) -> &'static str {
+        match self {
+            Self::NetnsFolder => "netns.folder",
+            Self::NetnsMount => "netns.mount",
+            Self::ResolvFolder => "resolv.folder",
+        }
+    }
+
+    fn folder(self, paths: &Paths) -> &Path {
+        match self {
+            Self::NetnsFolder | Self::NetnsMount => &paths.netns,
+            Self::ResolvFolder => &paths.resolv,
+        }
+    }
+
+    fn make_note(self, paths: &Paths) -> io::Result<()> {
+        File::create(paths.state.join(self.note())).map(drop)
+    }
+
+    fn undo(self, paths: &Paths) -> io::Result<()> {
+        let folder = self.folder(paths);
+        match self {
+            Self::NetnsMount => match umount2(folder, MntFlags::MNT_DETACH) {
+                Ok(()) | Err(nix::Error::EINVAL | nix::Error::ENOENT) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+            Self::NetnsFolder | Self::ResolvFolder => absent_is_fine(fs::remove_dir(folder)),
+        }
+    }
+}
+
+/// Makes the shared folders ready, as `ip netns add` does with its own: bound on itself and shared, so that a namespace
+/// bound there is seen, and unbound, in every mount namespace of the host.
+pub(super) fn prepare_host(paths: &Paths) -> Result<(), LockError> {
+    let _shared = lock_state(paths)?;
+    make_folder(paths, Change::NetnsFolder)?;
+    make_folder(paths, Change::ResolvFolder)?;
+    let netns = paths.netns.as_path();
+    let failed = |error: io::Error| LockError::Io {
+        path: netns.to_owned(),
+        error,
+    };
+    let share = || {
+        mount(
+            None::<&str>,
+            netns,
+            None::<&str>,
+            MsFlags::MS_SHARED | MsFlags::MS_REC,
+            None::<&str>,
+        )
+    };
+    match share() {
+        Ok(()) => return Ok(()),
+        // Not a mount point yet.
+        Err(nix::Error::EINVAL) => {}
+        Err(error) => return Err(failed(error.into())),
+    }
+    Change::NetnsMount.make_note(paths).map_err(failed)?;
+    mount(
+        Some(netns),
+        netns,
+        None::<&str>,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        None::<&str>,
+    )
+    .and_then(|()| share())
+    .map_err(|error| failed(error.into()))
+}
+
+fn make_folder(paths: &Paths, change: Change) -> Result<(), LockError> {
+    let folder = change.folder(paths);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    change
+        .make_note(paths)
+        .and_then(|()| DirBuilder::new().recursive(true).mode(0o755).create(folder))
+        .map_err(|error| LockError::Io {
+            path: folder.to_owned(),
+            error,
+        })
+}
+
+/// Undoes the noted changes if no pool is left; what others have come to use is left to them.
+fn restore_host(paths: &Paths) -> Vec<CleanupError> {
+    match pools(paths) {
+        Ok(pools) if pools.is_empty() => {}
+        Ok(_) => return Vec::new(),
+        Err(error) => return vec![cleanup(paths.state.display())(error)],
+    }
+    let mut errors = Vec::new();
+    for change in Change::ALL {
+        let note = paths.state.join(change.note());
+        let folder = change.folder(paths);
+        if !note.exists() {
+            continue;
+        }
+        let in_use = names_in(folder).is_ok_and(|names| !names.is_empty());
+        let undone = if in_use { Ok(()) } else { change.undo(paths) };
+        let forgotten = undone.and_then(|()| absent_is_fine(fs::remove_file(&note)));
+        errors.extend(forgotten.map_err(cleanup(folder.display())).err());
+    }
+    if errors.is_empty() {
+        let removed = absent_is_fine(fs::remove_dir(&paths.state));
+        errors.extend(removed.map_err(cleanup(paths.state.display())).err());
+    }
+    errors
+}

@@ -1,0 +1,100 @@
+//! System calls that no safe wrapper covers. The only `unsafe` of the project: each function is a few lines long and
+//! takes and returns ordinary values.
+#![allow(
+    unsafe_code,
+    reason = "socket options and addresses that neither nix nor socket2 offers"
+)]
+
+use std::ffi::c_int;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// `ICMP_FILTER` of `linux/icmp.h`: the mask of ICMP types that a raw socket does *not* deliver.
+const ICMP_FILTER: c_int = 1;
+
+/// Binds an `AF_PACKET` socket to one interface and one `EtherType`; from here on it receives.
+pub(super) fn bind_packet(socket: BorrowedFd<'_>, index: c_int, ether_type: u16) -> io::Result<()> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: ether_type.to_be(),
+        sll_ifindex: index,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    // SAFETY: the pointer is to a live sockaddr_ll and the length is its size; the kernel only reads it.
+    check(unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_ll>() as libc::socklen_t,
+        )
+    })
+}
+
+/// Keeps an `AF_PACKET` socket from receiving what this host sends (Linux 4.20).
+pub(super) fn ignore_outgoing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(
+        socket.as_raw_fd(),
+        libc::SOL_PACKET,
+        libc::PACKET_IGNORE_OUTGOING,
+        1,
+    )
+}
+
+/// Makes a raw ICMP socket deliver only messages of these types (RFC 792); types above 31 always pass.
+pub(super) fn deliver_only_icmp(socket: RawFd, types: &[u8]) -> io::Result<()> {
+    let passed = types
+        .iter()
+        .fold(0_u32, |mask, kind| mask | 1 << (kind & 31));
+    set_option(socket, libc::SOL_RAW, ICMP_FILTER, (!passed).cast_signed())
+}
+
+/// The number of the network namespace that a socket lives in; unlike its inode never used twice (Linux 5.14).
+pub(super) fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut cookie = 0_u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: both pointers are to live values, and `length` says how much may be written to the first.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(cookie)
+}
+
+/// Has the runtime in whose context this is called watch a descriptor for something to read.
+pub(super) fn drive(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd names one and the same open descriptor for as long as it lives.
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
+}
+
+fn set_option(socket: RawFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: the pointer is to a live c_int and the length is its size; a number that is no socket is answered EBADF.
+    check(unsafe {
+        libc::setsockopt(
+            socket,
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    })
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

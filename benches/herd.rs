@@ -18,6 +18,8 @@ mod bare;
 mod kernel;
 #[path = "herd/measure.rs"]
 mod measure;
+#[path = "herd/pool.rs"]
+mod pool;
 #[path = "herd/router.rs"]
 mod router;
 #[path = "herd/shell.rs"]
@@ -43,7 +45,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// The ways to measure; a shell way is left out where its program is not installed.
-    #[arg(long, value_delimiter = ',', default_value = "bare,dhclient,udhcpc")]
+    #[arg(long, value_delimiter = ',', default_value = "bare,lanherd,dhclient,udhcpc")]
     ways: Vec<Way>,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
@@ -70,6 +72,8 @@ enum Part {
 enum Way {
     /// The bare kernel calls.
     Bare,
+    /// lanherd's library: a supervised pool.
+    Lanherd,
     /// `ip` and dhclient, all clients in parallel.
     Dhclient,
     /// `ip` and busybox udhcpc, all clients in parallel.
@@ -80,6 +84,7 @@ impl Way {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::Lanherd => "lanherd",
             Self::Dhclient => "dhclient",
             Self::Udhcpc => "udhcpc",
         }
@@ -88,7 +93,7 @@ impl Way {
     /// The largest herd it is asked to bring up: the shell takes a minute for 500.
     const fn limit(self) -> u32 {
         match self {
-            Self::Bare => u32::MAX,
+            Self::Bare | Self::Lanherd => u32::MAX,
             Self::Dhclient | Self::Udhcpc => 100,
         }
     }
@@ -96,14 +101,14 @@ impl Way {
     /// Whether its clients live on when their starter is killed, so that there is nothing to time.
     const fn survives_sigkill(self) -> bool {
         match self {
-            Self::Bare => false,
+            Self::Bare | Self::Lanherd => false,
             Self::Dhclient | Self::Udhcpc => true,
         }
     }
 
     fn is_installed(self) -> bool {
         match self {
-            Self::Bare => true,
+            Self::Bare | Self::Lanherd => true,
             Self::Dhclient | Self::Udhcpc => shell::is_installed(self.as_str()),
         }
     }
@@ -127,6 +132,9 @@ fn main() -> io::Result<()> {
             clients,
         }) => match way {
             Way::Bare => measure::subject(clients, || bare::bring_up(PARENT, clients, TARGET)),
+            Way::Lanherd => {
+                measure::subject(clients, || pool::bring_up(PARENT, clients, TARGET))
+            }
             Way::Dhclient | Way::Udhcpc => {
                 measure::subject(clients, || shell::bring_up(way, PARENT, clients, TARGET))
             }

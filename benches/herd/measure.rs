@@ -74,7 +74,12 @@ pub fn run(way: Way, clients: u32) -> io::Result<Sample> {
 
 /// The house: the router, then the subject twice, once to be ended and once to be killed.
 pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
-    let _router = router::start(PARENT)?;
+    // A private place for what is bound to names, so that nothing reaches the machine's own.
+    for folder in ["/run", "/etc"] {
+        cover(folder)?;
+    }
+    let lab = router::start(PARENT)?;
+    let router = router::describe(&lab);
     let netlink = kernel::Netlink::open()?;
     let parent = kernel::index_of(PARENT)?;
     let gone = || -> io::Result<()> {
@@ -88,7 +93,7 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
         Ok(())
     };
 
-    let mut subject = Subject::start(way, clients)?;
+    let mut subject = Subject::start(way, clients, &router)?;
     let standing: Standing = serde_json::from_str(&subject.line()?)?;
     let start = Instant::now();
     subject
@@ -105,7 +110,7 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
     let killed = if way.survives_sigkill() {
         Duration::ZERO
     } else {
-        let mut subject = Subject::start(way, clients)?;
+        let mut subject = Subject::start(way, clients, &router)?;
         subject.line()?;
         let start = Instant::now();
         subject.child.kill()?;
@@ -120,6 +125,18 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
         down_ms: milliseconds(down),
         killed_ms: milliseconds(killed),
     })
+}
+
+/// Lays an empty folder over `folder`, seen by this house only.
+fn cover(folder: &str) -> io::Result<()> {
+    nix::mount::mount(
+        Some("herd"),
+        folder,
+        Some("tmpfs"),
+        nix::mount::MsFlags::empty(),
+        Some("mode=755"),
+    )?;
+    Ok(())
 }
 
 /// The subject: the herd itself.
@@ -155,9 +172,10 @@ struct Subject {
 }
 
 impl Subject {
-    fn start(way: Way, clients: u32) -> io::Result<Self> {
+    fn start(way: Way, clients: u32, router: &str) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["child", "subject", way.as_str(), &clients.to_string()])
+            .env(router::ENVIRONMENT, router)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

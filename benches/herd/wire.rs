@@ -85,13 +85,11 @@ pub fn discover(mac: Mac, index: usize) -> Vec<u8> {
 
 /// The REQUEST that takes up `grant`.
 pub fn request(mac: Mac, index: usize, grant: &Grant) -> Vec<u8> {
-    let [a, b, c, d] = grant.address.octets();
-    let [e, f, g, h] = grant.server.octets();
-    frame(
-        mac,
-        index,
-        &[53, 1, 3, 50, 4, a, b, c, d, 54, 4, e, f, g, h],
-    )
+    let mut options = vec![53, 1, 3, 50, 4];
+    options.extend(grant.address.octets());
+    options.extend([54, 4]);
+    options.extend(grant.server.octets());
+    frame(mac, index, &options)
 }
 
 fn frame(mac: Mac, index: usize, options: &[u8]) -> Vec<u8> {

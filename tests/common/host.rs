@@ -31,6 +31,9 @@ pub struct Host {
     logs: Mutex<Vec<PathBuf>>,
 }
 
+/// Machines made by this process, for their folders' names.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// What the first process does. `/etc` becomes a copy, for lanherd makes `/etc/netns`, and the real one is not ours.
 const SET_UP: &str = r#"
 set -e
@@ -69,7 +72,6 @@ impl Host {
             nix::unistd::geteuid().is_root(),
             "this test makes namespaces and needs root: run ./scripts/test, which asks sudo for these tests only"
         );
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = std::env::temp_dir().join(format!(
             "lanherd-test-{}-{}",
             std::process::id(),

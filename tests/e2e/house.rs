@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use dhcproto::v4::MessageType;
 
-use super::common::capture::Capture;
+use super::common::capture::{Capture, Seen};
 use super::common::host::Host;
 use super::common::router::Router;
 use super::common::scripted::{Scripted, bytes, kind, reply};
@@ -45,7 +45,7 @@ fn assert_serves(host: &Host) {
         (messages.len() >= 4).then(|| {
             messages
                 .iter()
-                .filter_map(|seen| seen.kind())
+                .filter_map(Seen::kind)
                 .collect::<Vec<_>>()
         })
     });

@@ -1,0 +1,2 @@
+//! The lab against the real kernel, and against the DHCP clients that people use.
+fn main() {}

@@ -1,0 +1,128 @@
+//! A test harness whose every test runs in a process of its own, which has one thread until the test starts more: what the
+//! sandbox needs, and what keeps a test's namespaces from leaking into the next.
+
+use std::process::{Command, ExitCode, Output};
+
+/// Names the test that a process is to run.
+const CASE: &str = "LANHERD_TEST_CASE";
+/// Names a part of a test that is to be run in a further process.
+const PART: &str = "LANHERD_TEST_PART";
+
+/// Who runs a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Whoever runs the tests.
+    Caller,
+    /// Somebody without any privilege; the tests must be run by root for that.
+    #[allow(dead_code, reason = "not every file has such tests")]
+    Nobody,
+}
+
+/// The user and group id of [`User::Nobody`].
+#[allow(dead_code, reason = "not every file has such tests")]
+pub const NOBODY: u32 = 65534;
+
+pub struct Case {
+    pub name: &'static str,
+    pub user: User,
+    pub run: fn(),
+}
+
+/// Declares `main` of a test file: `tests! { Caller: a_sentence, Nobody: another_sentence }`, and the parts that tests run
+/// in further processes.
+#[macro_export]
+macro_rules! isolated_tests {
+    ($($user:ident: $name:ident,)+ ; $($part:ident,)*) => {
+        fn main() -> ::std::process::ExitCode {
+            let cases = [$($crate::isolated::Case {
+                name: stringify!($name),
+                user: $crate::isolated::User::$user,
+                run: $name,
+            },)+];
+            let parts: &[(&str, fn())] = &[$((stringify!($part), $part),)*];
+            $crate::isolated::main(&cases, parts)
+        }
+    };
+}
+
+pub fn main(cases: &[Case], parts: &[(&str, fn())]) -> ExitCode {
+    if let Ok(part) = std::env::var(PART) {
+        let (_, run) = parts.iter().find(|(name, _)| *name == part).expect("a part of that name");
+        run();
+        return ExitCode::SUCCESS;
+    }
+    if let Ok(name) = std::env::var(CASE) {
+        let case = cases.iter().find(|case| case.name == name).expect("a test of that name");
+        (case.run)();
+        return ExitCode::SUCCESS;
+    }
+    // As in libtest: names, or parts of them, select; options are none of ours, except that a list may be wanted.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let list = arguments.iter().any(|argument| argument == "--list");
+    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let selected =
+        cases.iter().filter(|case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(*filter)));
+    let mut failed = 0;
+    for case in selected {
+        if list {
+            println!("{}: test", case.name);
+        } else if !run_apart(case) {
+            failed += 1;
+        }
+    }
+    if failed > 0 {
+        println!("\n{failed} tests failed");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn run_apart(case: &Case) -> bool {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(CASE, case.name);
+    if case.user == User::Nobody {
+        use std::os::unix::process::CommandExt;
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+    }
+    match command.output() {
+        Ok(output) if output.status.success() => {
+            println!("test {} ... ok{}", case.name, remarks(&output));
+            true
+        }
+        Ok(output) => {
+            println!("test {} ... FAILED ({})\n{}", case.name, output.status, text(&output));
+            false
+        }
+        Err(error) => {
+            println!("test {} ... FAILED: it could not be started (are you root?): {error}", case.name);
+            false
+        }
+    }
+}
+
+/// What a test printed on stdout: measurements.
+fn remarks(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.lines().fold(String::new(), |text, line| text + "\n     " + line)
+}
+
+/// All that a program said.
+pub fn text(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
+/// A command that runs `part` of this test file in a process of its own.
+#[allow(dead_code, reason = "not every file has parts")]
+pub fn part(name: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(PART, name);
+    command
+}
+
+/// Runs a shell script, which must succeed, and gives what it printed.
+#[allow(dead_code, reason = "not every file needs it")]
+pub fn sh(script: &str) -> String {
+    let output = Command::new("sh").args(["-ec", script]).output().expect("a shell");
+    assert!(output.status.success(), "`{script}` failed: {}", text(&output));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}

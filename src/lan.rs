@@ -9,6 +9,8 @@ pub mod leftovers;
 pub mod linux;
 mod names;
 pub mod netlink;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod netns;
 mod pins;
 mod pool_dir;

@@ -257,3 +257,6 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lanherd::identity::PoolName;
+use lanherd::identity::{PoolName, Seed};
 use lanherd::lan::linux::{LanConfig, LinuxLan, MacvlanMode};
 use lanherd::metrics::Metrics;
 use lanherd::pool::{Pool, PoolConfig, Selection};
@@ -31,7 +31,7 @@ pub fn bring_up(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<Supe
 }
 
 async fn join(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<(Arc<LinuxLan>, Pool)> {
-    let name = PoolName::default();
+    let (name, seed) = (PoolName::default(), Seed(1));
     let (lan, _) = LinuxLan::open(LanConfig {
         mode: MacvlanMode::Private,
         neighbour: router::described(),
@@ -40,15 +40,15 @@ async fn join(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<(Arc<L
     .await
     .map_err(io::Error::other)?;
     let lan = Arc::new(lan);
-    let metrics = Metrics::new().map_err(io::Error::other)?;
-    let pool = Pool::start(Arc::clone(&lan), PoolConfig::new(name), metrics)
+    let metrics = Metrics::new(&name, seed).map_err(io::Error::other)?;
+    let pool = Pool::start(Arc::clone(&lan), PoolConfig { seed, ..PoolConfig::new(name) }, metrics)
         .await
         .map_err(io::Error::other)?;
     pool.create(clients).await.map_err(io::Error::other)?;
     let census = pool.settled(Duration::from_secs(120)).await.map_err(io::Error::other)?;
     let spec = PingSpec::once(Target::Address(target));
     let report = pool.ping(Selection::All, spec).await.map_err(io::Error::other)?;
-    if report.received() != u64::from(clients) {
+    if !report.is_success() {
         return Err(io::Error::other(format!("not every client was answered: {census:?}")));
     }
     Ok((lan, pool))

@@ -76,8 +76,6 @@ impl Client {
 
     /// A message came.
     pub fn handle_message(&mut self, message: &Message, now: Instant) {
-        // First of all, or an answer that comes after the end would extend what no longer exists.
-        self.expire(now);
         match accept::accept(message, &self.config, &self.state) {
             Ok(reply) => self.step(Input::Reply(reply), now),
             Err(reason) => self.ignore(reason),
@@ -132,6 +130,7 @@ impl Client {
         reason = "the whole table, so that the compiler sees it whole"
     )]
     fn step(&mut self, input: Input<'_>, now: Instant) {
+        // First of all, or an answer that comes after the end would extend what no longer exists.
         self.expire(now);
         self.state = match (mem::take(&mut self.state), input) {
             (State::Stopped, Input::Start) => self.wait_to_discover(now),

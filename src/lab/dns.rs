@@ -6,9 +6,7 @@
 use std::net::Ipv4Addr;
 
 use simple_dns::rdata::{A, PTR, RData};
-use simple_dns::{
-    CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord,
-};
+use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord};
 
 use super::LabConfig;
 use super::dhcp::Server;

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
 use super::herd::Herd;
 use super::slot::{Ending, Incarnation};
@@ -30,6 +30,7 @@ pub(super) enum PoolMsg {
     TearDown(RpcReplyPort<TearDownReport>),
     // ---
     Fact(ClientNumber, Incarnation, Fact),
+    ActorEnded(ActorId, Ending),
     AdmissionOpens,
     Cleaned(ClientNumber, Vec<CleanupError>),
     BackoffOver(ClientNumber, Incarnation),
@@ -83,24 +84,22 @@ impl<L: Lan> Actor for PoolActor<L> {
 
     async fn handle_supervisor_evt(
         &self,
-        _myself: ActorRef<PoolMsg>,
+        myself: ActorRef<PoolMsg>,
         event: SupervisionEvent,
-        herd: &mut Herd<L>,
+        _herd: &mut Herd<L>,
     ) -> Result<(), ActorProcessingErr> {
-        match event {
+        let (who, ending) = match event {
             // ractor's word for an actor that was killed; one that stops by itself gives no reason.
-            SupervisionEvent::ActorTerminated(who, _, Some(_)) => {
-                herd.actor_ended(who.get_id(), Ending::Killed);
+            SupervisionEvent::ActorTerminated(who, _, Some(_)) => (who, Ending::Killed),
+            SupervisionEvent::ActorTerminated(who, _, None) => (who, Ending::Stopped),
+            SupervisionEvent::ActorFailed(who, error) => (who, Ending::Failed(failure_of(error))),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
+                return Ok(());
             }
-            SupervisionEvent::ActorTerminated(who, _, None) => {
-                herd.actor_ended(who.get_id(), Ending::Stopped);
-            }
-            SupervisionEvent::ActorFailed(who, error) => {
-                herd.actor_ended(who.get_id(), Ending::Failed(failure_of(error)));
-            }
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
-        }
-        herd.follow_up().await;
+        };
+        // Supervision events overtake messages. Behind the facts that the actor told before, its end is in its place.
+        // A pool that has ended cleans up in post_stop.
+        drop(myself.cast(PoolMsg::ActorEnded(who.get_id(), ending)));
         Ok(())
     }
 

@@ -119,6 +119,7 @@ impl<L: Lan> Herd<L> {
                     self.learn(number, fact);
                 }
             }
+            PoolMsg::ActorEnded(actor, ending) => self.actor_ended(actor, ending),
             PoolMsg::AdmissionOpens => self.admission_timer = None,
             PoolMsg::Cleaned(number, errors) => self.cleaned(number, &errors),
             PoolMsg::BackoffOver(number, incarnation) => self.backoff_over(number, incarnation),
@@ -304,7 +305,7 @@ impl<L: Lan> Herd<L> {
         }
     }
 
-    pub(super) fn actor_ended(&mut self, actor: ActorId, ending: Ending) {
+    fn actor_ended(&mut self, actor: ActorId, ending: Ending) {
         let Some(number) = self.by_actor.remove(&actor) else {
             return;
         };

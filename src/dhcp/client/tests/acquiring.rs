@@ -401,15 +401,16 @@ fn an_ack_that_grants_nothing_usable_is_passed_over_and_the_request_goes_on() {
 
 #[test]
 fn the_lease_counts_from_the_first_request_however_late_the_ack_is() {
-    let mut bench = Bench::requesting();
+    let mut bench = Bench::selecting();
+    bench.until(3.0);
+    bench.receive(&bench.offer(SERVER, ADDRESS));
     bench.until(40.0);
     bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
+    let requested_at = bench.start + Duration::from_secs(3);
     let lease = bench.client.lease().expect("a lease");
-    assert_eq!(lease.requested_at, bench.start);
-    assert_eq!(
-        bench.client.poll_timeout(),
-        Some(bench.start + Duration::from_secs(1800))
-    );
+    assert_eq!(lease.requested_at, requested_at);
+    let renewal = requested_at + Duration::from_secs(1800);
+    assert_eq!(bench.client.poll_timeout(), Some(renewal));
 }
 
 #[test]

@@ -1,0 +1,284 @@
+//! An in-memory LAN with the lab's DHCP server and scripted faults, for actor tests on a paused clock.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::pending;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::{CleanupError, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent};
+use crate::dhcp::options::{MessageType, code};
+use crate::dhcp::{Lease, Message, Transmit};
+use crate::identity::{ClientNumber, Identity, Mac};
+use crate::lab::LabConfig;
+use crate::lab::dhcp::Server;
+use crate::phase::{Cause, Failure, Stage};
+
+/// How long the fake kernel takes to attach.
+const ATTACHING: Duration = Duration::from_millis(5);
+/// How long a message takes each way.
+const LATENCY: Duration = Duration::from_millis(1);
+/// The round trip time of every ping.
+pub(crate) const RTT: Duration = Duration::from_micros(80);
+/// Nobody answers a ping to this address.
+pub(crate) const SILENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// How the server behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Behaviour {
+    #[default]
+    Answers,
+    Mute,
+    NaksEveryRequest,
+    SendsGarbage,
+    AnswersToTheSibling,
+}
+
+/// What goes wrong with one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A namespace of its name stands there already, and is somebody else's.
+    NameTaken,
+    /// Its actor panics, once, when it configures its lease.
+    PanicsOnce,
+    /// Configuring its lease never ends.
+    HangsWhenConfigured,
+    /// Its namespace cannot be removed.
+    CannotBeRemoved,
+}
+
+#[derive(Default)]
+struct Inner {
+    behaviour: Behaviour,
+    troubles: HashMap<ClientNumber, Trouble>,
+    /// By name: what exists.
+    namespaces: BTreeMap<String, Option<Ipv4Addr>>,
+    inboxes: HashMap<Mac, Arc<Inbox>>,
+    /// Every message that a client sent, in order.
+    sent: Vec<(Mac, MessageType, Message)>,
+    attaching: usize,
+    most_attaching: usize,
+}
+
+/// The LAN. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct FakeLan {
+    inner: Arc<Mutex<Inner>>,
+    server: Arc<Mutex<Server>>,
+}
+
+impl FakeLan {
+    pub(crate) fn new(config: &LabConfig) -> Self {
+        Self {
+            inner: Arc::default(),
+            server: Arc::new(Mutex::new(Server::new(config.server()))),
+        }
+    }
+
+    pub(crate) fn behave(&self, behaviour: Behaviour) {
+        self.inner().behaviour = behaviour;
+    }
+
+    pub(crate) fn trouble(&self, number: u32, trouble: Trouble) {
+        self.inner().troubles.insert(ClientNumber(number), trouble);
+    }
+
+    /// The namespaces that exist, with the address configured in each.
+    pub(crate) fn namespaces(&self) -> BTreeMap<String, Option<Ipv4Addr>> {
+        self.inner().namespaces.clone()
+    }
+
+    /// How many leases the server counts.
+    pub(crate) fn leases(&self) -> usize {
+        self.server.lock().expect("not poisoned").active()
+    }
+
+    /// The messages that the client of that MAC sent, in order.
+    pub(crate) fn sent_by(&self, mac: Mac) -> Vec<(MessageType, Message)> {
+        let inner = self.inner();
+        let own = inner.sent.iter().filter(|(sender, ..)| *sender == mac);
+        own.map(|(_, kind, message)| (*kind, message.clone()))
+            .collect()
+    }
+
+    /// The most clients that were ever attaching at the same time.
+    pub(crate) fn most_attaching(&self) -> usize {
+        self.inner().most_attaching
+    }
+
+    /// Tells every client that its link has gone.
+    pub(crate) fn cut(&self, why: &str) {
+        let inboxes: Vec<_> = self.inner().inboxes.values().cloned().collect();
+        for inbox in inboxes {
+            inbox(PortEvent::LinkLost(why.to_owned()));
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A client's panic is part of the tests, and never happens while the lock is held.
+        self.inner.lock().expect("not poisoned")
+    }
+
+    /// What the client gets back for a message, and which client.
+    fn answer(&self, message: &Message) -> Option<(Mac, Vec<u8>)> {
+        let behaviour = self.inner().behaviour;
+        let now = tokio::time::Instant::now().into_std();
+        let mut server = self.server.lock().expect("not poisoned");
+        let mac = message.chaddr;
+        match behaviour {
+            Behaviour::Mute => None,
+            Behaviour::Answers => Some((mac, server.handle(message, now)?.message.encode())),
+            Behaviour::SendsGarbage => {
+                let mut bytes = server.handle(message, now)?.message.encode();
+                bytes.truncate(243);
+                Some((mac, bytes))
+            }
+            Behaviour::NaksEveryRequest => {
+                let mut reply = server.handle(message, now)?.message;
+                if message.options.message_type() == Some(MessageType::Request) {
+                    let server_id = reply.options.address(code::SERVER_ID)?;
+                    reply = Message::reply_to(message, MessageType::Nak);
+                    reply.options.push(code::SERVER_ID, server_id.octets());
+                }
+                Some((mac, reply.encode()))
+            }
+            Behaviour::AnswersToTheSibling => {
+                let mut reply = server.handle(message, now)?.message;
+                reply.chaddr = Mac([2, 0, 0, 0, 0, 1]);
+                Some((mac, reply.encode()))
+            }
+        }
+    }
+}
+
+impl Lan for FakeLan {
+    type Port = FakePort;
+
+    async fn attach(&self, identity: &Identity, inbox: Inbox) -> Result<FakePort, Failure> {
+        {
+            let mut inner = self.inner();
+            inner.attaching += 1;
+            inner.most_attaching = inner.most_attaching.max(inner.attaching);
+            if inner.troubles.get(&identity.number) == Some(&Trouble::NameTaken) {
+                inner.attaching -= 1;
+                let detail = format!("the namespace {} exists", identity.namespace);
+                return Err(Failure::new(Stage::Namespace, Cause::NameTaken, detail));
+            }
+            let before = inner.namespaces.insert(identity.namespace.clone(), None);
+            assert!(
+                before.is_none(),
+                "{} was attached twice",
+                identity.namespace
+            );
+        }
+        inbox(PortEvent::NamespaceReady);
+        tokio::time::sleep(ATTACHING).await;
+        let mut inner = self.inner();
+        inner.attaching -= 1;
+        inner.inboxes.insert(identity.mac, Arc::new(inbox));
+        Ok(FakePort {
+            lan: self.clone(),
+            identity: identity.clone(),
+        })
+    }
+
+    async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
+        let mut inner = self.inner();
+        inner.inboxes.remove(&identity.mac);
+        inner.namespaces.remove(&identity.namespace);
+        match inner.troubles.get(&identity.number) {
+            Some(Trouble::CannotBeRemoved) => vec![CleanupError {
+                what: format!("namespace {}", identity.namespace),
+                why: "it is scripted so".to_owned(),
+            }],
+            _ => Vec::new(),
+        }
+    }
+
+    fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
+        let message = transmit.message.clone();
+        let kind = message
+            .options
+            .message_type()
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        self.inner()
+            .sent
+            .push((identity.mac, kind, message.clone()));
+        let lan = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LATENCY).await;
+            let Some((mac, bytes)) = lan.answer(&message) else {
+                return;
+            };
+            tokio::time::sleep(LATENCY).await;
+            let inbox = lan.inner().inboxes.get(&mac).cloned();
+            if let Some(inbox) = inbox {
+                inbox(PortEvent::Dhcp(bytes));
+            }
+        });
+        Ok(())
+    }
+}
+
+/// One client's place on the fake LAN.
+pub(crate) struct FakePort {
+    lan: FakeLan,
+    identity: Identity,
+}
+
+impl Port for FakePort {
+    fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
+        self.lan.transmit_for(&self.identity, transmit)
+    }
+
+    async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
+        let trouble = self
+            .lan
+            .inner()
+            .troubles
+            .get(&self.identity.number)
+            .copied();
+        match trouble {
+            Some(Trouble::PanicsOnce) => {
+                self.lan.inner().troubles.remove(&self.identity.number);
+                panic!("scripted");
+            }
+            Some(Trouble::HangsWhenConfigured) => pending().await,
+            Some(Trouble::NameTaken | Trouble::CannotBeRemoved) | None => {}
+        }
+        let mut inner = self.lan.inner();
+        let holders: BTreeSet<_> = inner.namespaces.values().flatten().collect();
+        let own = inner
+            .namespaces
+            .get(&self.identity.namespace)
+            .copied()
+            .flatten();
+        assert!(
+            own == Some(lease.address) || !holders.contains(&lease.address),
+            "{} is used twice",
+            lease.address
+        );
+        inner
+            .namespaces
+            .insert(self.identity.namespace.clone(), Some(lease.address));
+        Ok(())
+    }
+
+    async fn deconfigure(&self) -> Result<(), Failure> {
+        self.lan
+            .inner()
+            .namespaces
+            .insert(self.identity.namespace.clone(), None);
+        Ok(())
+    }
+
+    async fn ping(&self, target: Ipv4Addr, _sequence: u16, timeout: Duration) -> PingOutcome {
+        if target == SILENT {
+            tokio::time::sleep(timeout).await;
+            return PingOutcome::Lost(PingCause::Timeout);
+        }
+        tokio::time::sleep(RTT).await;
+        PingOutcome::Reply(RTT)
+    }
+}

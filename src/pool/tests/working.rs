@@ -1,0 +1,208 @@
+use super::*;
+use crate::dhcp::options::MessageType;
+use crate::lan::PingCause;
+use crate::lan::fake::{Behaviour, RTT, SILENT, Trouble};
+use crate::target::Target;
+
+#[tokio::test(start_paused = true)]
+async fn all_clients_ping_at_the_same_time_and_each_has_its_figures() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(50).await;
+    herd.settle().await;
+    let began = tokio::time::Instant::now();
+    let spec = PingSpec::times(Target::GoogleDns, 3);
+    let report = herd
+        .pool
+        .ping(Selection::All, spec)
+        .await
+        .expect("a report");
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(report.is_success());
+    assert_eq!(report.clients.len(), 50);
+    for stats in report.clients.values() {
+        assert_eq!(
+            (stats.sent, stats.received, stats.rtt.max()),
+            (3, 3, Some(RTT))
+        );
+        assert_eq!(stats.address, Target::GoogleDns.address());
+    }
+    let kept = &herd.client(7).await.pings[&Target::GoogleDns];
+    assert_eq!((kept.sent, kept.received), (3, 3));
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_router_is_each_clients_own() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(2).await;
+    herd.settle().await;
+    let report = herd
+        .pool
+        .ping(Selection::All, PingSpec::once(Target::Router))
+        .await
+        .expect("one");
+    let router = herd.client(1).await.lease.and_then(|lease| lease.router());
+    assert!(router.is_some());
+    assert!(
+        report.clients.values().all(|stats| stats.address == router),
+        "{report:?}"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_target_is_a_result_with_a_cause() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(2).await;
+    herd.settle().await;
+    let spec = PingSpec::once(Target::Address(SILENT));
+    let report = herd
+        .pool
+        .ping(Selection::All, spec)
+        .await
+        .expect("a report");
+    assert!(!report.is_success());
+    for (_, stats) in report.failed() {
+        assert_eq!(
+            (stats.sent, stats.main_cause()),
+            (1, Some(PingCause::Timeout))
+        );
+    }
+    assert_eq!(
+        herd.settle().await.of(Phase::Online),
+        2,
+        "a lost ping ends nobody"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_selection_is_no_success() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(1).await;
+    herd.settle().await;
+    let nobody = Selection::Numbers(vec![ClientNumber(9)]);
+    let report = herd
+        .pool
+        .ping(nobody, PingSpec::once(Target::Router))
+        .await
+        .expect("a report");
+    assert!(report.clients.is_empty() && !report.is_success());
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_are_not_online_or_die_meanwhile_are_reported_not_waited_for() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(3).await;
+    herd.settle().await;
+    herd.pool
+        .release(Selection::Numbers(vec![ClientNumber(1)]))
+        .await
+        .expect("told");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let pool = herd.pool.clone();
+    let long = PingSpec::times(Target::Router, 60);
+    let run = tokio::spawn(async move { pool.ping(Selection::All, long).await });
+    tokio::time::sleep(Duration::from_millis(4_500)).await;
+    herd.pool
+        .remove(Selection::Numbers(vec![ClientNumber(2)]))
+        .await
+        .expect("removed");
+    let report = run.await.expect("no panic").expect("a report");
+    let figures = |number| {
+        let stats = &report.clients[&ClientNumber(number)];
+        (stats.received, stats.main_cause())
+    };
+    assert_eq!(figures(1), (0, Some(PingCause::Offline)));
+    assert_eq!(figures(2), (5, Some(PingCause::Offline)));
+    assert_eq!(figures(3), (60, None));
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn standing_pings_go_on_at_their_interval_and_over_a_restart() {
+    let spec = PingSpec::every(Target::CloudflareDns, Duration::from_secs(1));
+    let herd = Herd::with(|config| config.workloads.push(spec)).await;
+    herd.lan.trouble(1, Trouble::PanicsOnce);
+    herd.create(2).await;
+    herd.settle().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    for number in [1, 2] {
+        let stats = &herd.client(number).await.pings[&Target::CloudflareDns];
+        assert!(
+            (59..=61).contains(&stats.received),
+            "client {number}: {stats:?}"
+        );
+        assert_eq!(stats.sent, stats.received);
+    }
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_released_client_stays_without_a_lease_until_it_is_told_to_renew() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(2).await;
+    herd.settle().await;
+    let second = || Selection::Numbers(vec![ClientNumber(2)]);
+    assert_eq!(herd.pool.release(second()).await, Ok(1));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(herd.client(2).await.phase, Phase::Released);
+    assert_eq!(herd.lan.leases(), 1);
+    assert_eq!(herd.lan.namespaces()["ns2"], None, "the address is gone");
+    assert_eq!(herd.pool.renew(second()).await, Ok(1));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(herd.client(2).await.phase, Phase::Online);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewing_extends_the_lease_at_once() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(1).await;
+    herd.settle().await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let before = herd
+        .client(1)
+        .await
+        .lease
+        .and_then(|lease| lease.expires_at());
+    assert_eq!(herd.pool.renew(Selection::All).await, Ok(1));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let client = herd.client(1).await;
+    let after = client
+        .lease
+        .as_ref()
+        .and_then(crate::dhcp::Lease::expires_at);
+    assert_eq!(after.zip(before).map(|(a, b)| (a - b).as_secs()), Some(100));
+    let (kind, message) = herd.lan.sent_by(mac(&client)).pop().expect("a message");
+    assert_eq!(kind, MessageType::Request);
+    assert_eq!(
+        Some(message.ciaddr),
+        client.lease.map(|lease| lease.address)
+    );
+    assert!(herd.metric(r#"lanherd_dhcp_renew_duration_seconds_count{kind="renew"} 1"#));
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn telling_a_client_that_asks_already_to_renew_changes_nothing() {
+    let herd = Herd::with(|config| config.restart.restart = Restart::Temporary).await;
+    herd.lan.behave(Behaviour::Mute);
+    herd.create(1).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    herd.pool.renew(Selection::All).await.expect("told");
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(herd.client(1).await.phase, Phase::Dhcp);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        herd.client(1).await.phase,
+        Phase::Failed,
+        "the deadline was not put off"
+    );
+    herd.end().await;
+}

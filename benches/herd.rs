@@ -1,7 +1,8 @@
 //! What a herd costs: lanherd beside the bare kernel calls, and beside the shell.
 //!
 //! `cargo bench --bench herd -- --clients 10,100,1000 --runs 5` prints medians and ratios as a Markdown table. Runs of
-//! the ways alternate, so that whatever else the machine does falls on all of them. Needs what lanherd itself needs,
+//! the ways alternate, so that whatever else the machine does falls on all of them. Memory is the growth of the process's
+//! proportional set size over all clients, what it takes once included. Needs what lanherd itself needs,
 //! and util-linux; where root is lacking, the sandboxes are made in user namespaces.
 
 #![allow(
@@ -45,7 +46,11 @@ struct Arguments {
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// The ways to measure; a shell way is left out where its program is not installed.
-    #[arg(long, value_delimiter = ',', default_value = "bare,lanherd,dhclient,udhcpc")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "bare,lanherd,dhclient,udhcpc"
+    )]
     ways: Vec<Way>,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
@@ -132,9 +137,7 @@ fn main() -> io::Result<()> {
             clients,
         }) => match way {
             Way::Bare => measure::subject(clients, || bare::bring_up(PARENT, clients, TARGET)),
-            Way::Lanherd => {
-                measure::subject(clients, || pool::bring_up(PARENT, clients, TARGET))
-            }
+            Way::Lanherd => measure::subject(clients, || pool::bring_up(PARENT, clients, TARGET)),
             Way::Dhclient | Way::Udhcpc => {
                 measure::subject(clients, || shell::bring_up(way, PARENT, clients, TARGET))
             }

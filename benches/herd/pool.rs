@@ -41,15 +41,30 @@ async fn join(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<(Arc<L
     .map_err(io::Error::other)?;
     let lan = Arc::new(lan);
     let metrics = Metrics::new(&name, seed).map_err(io::Error::other)?;
-    let pool = Pool::start(Arc::clone(&lan), PoolConfig { seed, ..PoolConfig::new(name) }, metrics)
+    let pool = Pool::start(
+        Arc::clone(&lan),
+        PoolConfig {
+            seed,
+            ..PoolConfig::new(name)
+        },
+        metrics,
+    )
+    .await
+    .map_err(io::Error::other)?;
+    pool.create(clients).await.map_err(io::Error::other)?;
+    let census = pool
+        .settled(Duration::from_secs(120))
         .await
         .map_err(io::Error::other)?;
-    pool.create(clients).await.map_err(io::Error::other)?;
-    let census = pool.settled(Duration::from_secs(120)).await.map_err(io::Error::other)?;
     let spec = PingSpec::once(Target::Address(target));
-    let report = pool.ping(Selection::All, spec).await.map_err(io::Error::other)?;
+    let report = pool
+        .ping(Selection::All, spec)
+        .await
+        .map_err(io::Error::other)?;
     if !report.is_success() {
-        return Err(io::Error::other(format!("not every client was answered: {census:?}")));
+        return Err(io::Error::other(format!(
+            "not every client was answered: {census:?}"
+        )));
     }
     Ok((lan, pool))
 }
@@ -61,6 +76,10 @@ impl Herd for Supervised {
             pool.tear_down().await.map_err(io::Error::other)?;
             Ok::<_, io::Error>(lan.close().await)
         })?;
-        if leaks.is_empty() { Ok(()) } else { Err(io::Error::other(format!("leaks: {leaks:?}"))) }
+        if leaks.is_empty() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("leaks: {leaks:?}")))
+        }
     }
 }

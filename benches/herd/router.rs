@@ -11,8 +11,11 @@ pub const ENVIRONMENT: &str = "HERD_ROUTER";
 
 /// Starts it behind `uplink`.
 pub fn start(uplink: &str) -> io::Result<Lab> {
-    Lab::start(LabConfig { uplink: uplink.to_owned(), ..LabConfig::default() })
-        .map_err(io::Error::other)
+    Lab::start(LabConfig {
+        uplink: uplink.to_owned(),
+        ..LabConfig::default()
+    })
+    .map_err(io::Error::other)
 }
 
 /// The value of [`ENVIRONMENT`].

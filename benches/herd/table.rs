@@ -24,6 +24,21 @@ impl Table {
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied()
     }
+
+    /// What one more client takes, in bytes: the slope between the smallest and the largest herd, so that what a
+    /// process takes once, its threads and its code, is left out.
+    fn each_further(&self, way: Way) -> Option<f64> {
+        let sizes = || {
+            self.0
+                .iter()
+                .filter(|(_, w, _)| *w == way)
+                .map(|(clients, _, _)| *clients)
+        };
+        let (small, large) = (sizes().min()?, sizes().max()?);
+        let total =
+            |clients| Some(f64::from(clients) * self.median(clients, way, |s| s.memory_bytes)?);
+        (small < large).then_some((total(large)? - total(small)?) / f64::from(large - small))
+    }
 }
 
 impl fmt::Display for Table {
@@ -50,13 +65,27 @@ impl fmt::Display for Table {
             } else {
                 format!("{:.0} ms", cell(|s| s.killed_ms))
             };
+            let memory = if way.survives_sigkill() {
+                "in its daemons".to_owned()
+            } else {
+                format!("{:.1} KiB", cell(|s| s.memory_bytes) / 1024.0)
+            };
             writeln!(
                 f,
-                "| {clients} | {} | {up:.1} ms | {ratio} | {:.0} ms | {killed} | {:.1} KiB |",
+                "| {clients} | {} | {up:.1} ms | {ratio} | {:.0} ms | {killed} | {memory} |",
                 way.as_str(),
                 cell(|s| s.down_ms),
-                cell(|s| s.memory_bytes) / 1024.0
             )?;
+        }
+        for way in [Way::Bare, Way::Lanherd] {
+            if let Some(further) = self.each_further(way) {
+                writeln!(
+                    f,
+                    "\nEach further client of {}: {:.1} KiB.",
+                    way.as_str(),
+                    further / 1024.0
+                )?;
+            }
         }
         Ok(())
     }

@@ -26,7 +26,8 @@ pub fn in_a_world<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'sta
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
             .expect("this test needs root: it makes namespaces");
         let none = None::<&str>;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+            .expect("private mounts");
         for folder in ["/run", "/etc"] {
             mount(Some("world"), folder, Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
         }
@@ -60,7 +61,10 @@ pub fn try_ip(arguments: &str) -> (bool, String) {
         .output()
         .expect("the test needs iproute2");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.success(), text + &String::from_utf8_lossy(&output.stderr))
+    (
+        output.status.success(),
+        text + &String::from_utf8_lossy(&output.stderr),
+    )
 }
 
 /// The router: the parent's far end in a namespace of its own, kept off `/run/netns`.
@@ -75,15 +79,33 @@ impl Router {
     pub fn start() -> Self {
         let namespace = NetNs::create().expect("a namespace");
         fs::write("/run/router", "").expect("a file");
-        let path = format!("/proc/thread-self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&namespace));
-        mount(Some(path.as_str()), "/run/router", None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("bound");
+        let path = format!(
+            "/proc/thread-self/fd/{}",
+            std::os::fd::AsRawFd::as_raw_fd(&namespace)
+        );
+        mount(
+            Some(path.as_str()),
+            "/run/router",
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .expect("bound");
         ip("link set far0 netns /run/router");
-        let router = Self { server: within(&namespace, || UdpSocket::bind("0.0.0.0:67").expect("port 67")), namespace };
+        let router = Self {
+            server: within(&namespace, || {
+                UdpSocket::bind("0.0.0.0:67").expect("port 67")
+            }),
+            namespace,
+        };
         router.ip("link set lo up");
         router.ip("link set far0 up");
         router.ip(&format!("addr add {ROUTER}/24 dev far0"));
         router.server.set_broadcast(true).expect("broadcast");
-        router.server.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        router
+            .server
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .expect("a timeout");
         router
     }
 
@@ -94,24 +116,35 @@ impl Router {
     /// Sends a datagram for port 68 to one MAC, as servers do to a client without an address.
     pub fn send_to(&self, mac: Mac, payload: &[u8]) {
         let address = "10.9.0.250";
-        self.ip(&format!("neigh replace {address} lladdr {mac} dev far0 nud permanent"));
+        self.ip(&format!(
+            "neigh replace {address} lladdr {mac} dev far0 nud permanent"
+        ));
         let to: SocketAddr = format!("{address}:68").parse().expect("an address");
         self.server.send_to(payload, to).expect("sent");
     }
 
     /// Sends a datagram for port 68 to everybody.
     pub fn broadcast(&self, payload: &[u8]) {
-        within(&self.namespace, || self.server.send_to(payload, "10.9.0.255:68")).expect("sent");
+        within(&self.namespace, || {
+            self.server.send_to(payload, "10.9.0.255:68")
+        })
+        .expect("sent");
     }
 
     /// Makes it forward packets, as routers do.
     pub fn forward(&self) {
-        within(&self.namespace, || fs::write("/proc/sys/net/ipv4/ip_forward", "1")).expect("written");
+        within(&self.namespace, || {
+            fs::write("/proc/sys/net/ipv4/ip_forward", "1")
+        })
+        .expect("written");
     }
 
     pub fn mac(&self) -> Mac {
         let text = self.ip("-o link show far0");
-        let mac = text.split_whitespace().skip_while(|word| *word != "link/ether").nth(1);
+        let mac = text
+            .split_whitespace()
+            .skip_while(|word| *word != "link/ether")
+            .nth(1);
         mac.expect("a MAC").parse().expect("a MAC")
     }
 }
@@ -158,14 +191,19 @@ impl Told {
 }
 
 pub async fn attach(lan: &LinuxLan, number: u32) -> LinuxPort {
-    lan.attach(&client(number), Told::default().inbox()).await.expect("attached")
+    lan.attach(&client(number), Told::default().inbox())
+        .await
+        .expect("attached")
 }
 
 /// Waits until a condition holds.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(10), "waited in vain until {what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "waited in vain until {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -181,7 +219,11 @@ pub fn lease(last: u8) -> Lease {
         prefix_len: 24,
         server_id: ROUTER,
         routers: vec![ROUTER],
-        routes: vec![Route { destination: Ipv4Addr::UNSPECIFIED, prefix_len: 0, gateway: ROUTER }],
+        routes: vec![Route {
+            destination: Ipv4Addr::UNSPECIFIED,
+            prefix_len: 0,
+            gateway: ROUTER,
+        }],
         dns: vec![ROUTER],
         domain: Some("lan.example".into()),
         search: Vec::new(),
@@ -197,7 +239,14 @@ pub struct Resident(Child);
 impl Resident {
     pub fn of(namespace: &str) -> Self {
         let mut child = Command::new("ip")
-            .args(["netns", "exec", namespace, "sh", "-c", "echo ready; exec cat"])
+            .args([
+                "netns",
+                "exec",
+                namespace,
+                "sh",
+                "-c",
+                "echo ready; exec cat",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

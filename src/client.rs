@@ -201,7 +201,9 @@ impl<L: Lan> State<L> {
                 // It is asking already.
                 (None, Some(_)) => {}
             },
-            ClientMsg::Release => self.machine.release(now()),
+            ClientMsg::Release if self.machine.lease().is_some() => self.machine.release(now()),
+            // Nothing to give back, and a lease that is being asked for is wanted.
+            ClientMsg::Release => {}
             ClientMsg::Leave => self.say_goodbye(),
         }
         self.drive().await

@@ -4,13 +4,13 @@
 //! Who owns what: a [`Lan`] owns everything by *name* and can undo it without the [`Port`]; a `Port` owns the client's
 //! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
 
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod frame;
 pub mod leftovers;
 pub mod linux;
 mod names;
 pub mod netlink;
-#[cfg(test)]
-pub(crate) mod fake;
 pub mod netns;
 mod pins;
 mod pool_dir;

@@ -1,5 +1,12 @@
 //! The sandbox against the real kernel, with privilege and without.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test prints what it measured, and ends where it cannot go on"
+)]
+
 #[path = "support/isolated.rs"]
 mod isolated;
 
@@ -38,23 +45,38 @@ fn namespace(kind: &str) -> PathBuf {
 }
 
 fn names_in(path: &str) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let Ok(entries) = fs::read_dir(path) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
     names.sort();
     names
 }
 
 /// What `work` does in a child process leaves these directories of the host as they were.
 fn leaves_the_host_alone(work: impl FnOnce()) {
-    let look = || ["/run", "/run/netns", "/etc", "/etc/netns"].map(|path| (Path::new(path).exists(), names_in(path)));
+    let look = || {
+        ["/run", "/run/netns", "/etc", "/etc/netns"]
+            .map(|path| (Path::new(path).exists(), names_in(path)))
+    };
     let before = look();
     work();
     assert_eq!(look(), before, "the host's directories changed");
 }
 
 fn without_privilege_one_becomes_root_of_namespaces_of_ones_own() {
-    assert_eq!(sandbox::check().expect("allowed here"), Entrance::UserNamespace);
+    assert_eq!(
+        sandbox::check().expect("allowed here"),
+        Entrance::UserNamespace
+    );
     let outside = ["user", "net", "mnt"].map(namespace);
     assert!(!sandbox::is_inside());
     enter();
@@ -65,7 +87,9 @@ fn without_privilege_one_becomes_root_of_namespaces_of_ones_own() {
     assert_eq!(sh("id -u"), "0");
     // Loopback is up, and nothing else is there.
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.send_to(b"x", socket.local_addr().expect("an address")).expect("loopback is up");
+    socket
+        .send_to(b"x", socket.local_addr().expect("an address"))
+        .expect("loopback is up");
     assert_eq!(sh("ls /proc/self/net/dev_snmp6"), "lo");
 }
 
@@ -78,14 +102,19 @@ fn named_namespaces_and_their_resolvers_work() {
     sh("ip netns add ns1; ip netns exec ns1 ip link set lo up");
     fs::create_dir("/etc/netns/ns1").expect("a folder");
     fs::write("/etc/netns/ns1/resolv.conf", "nameserver 10.77.0.1\n").expect("a file");
-    assert_eq!(sh("ip netns exec ns1 cat /etc/resolv.conf"), "nameserver 10.77.0.1");
+    assert_eq!(
+        sh("ip netns exec ns1 cat /etc/resolv.conf"),
+        "nameserver 10.77.0.1"
+    );
     assert_eq!(sh("ip netns list"), "ns1");
     fs::create_dir("/run/lanherd/ns").expect("a state folder");
 }
 
 fn without_privilege_the_host_sees_nothing_and_reads_as_before() {
     leaves_the_host_alone(|| {
-        let output = part("enter_and_look_for_namespaces").output().expect("started");
+        let output = part("enter_and_look_for_namespaces")
+            .output()
+            .expect("started");
         assert!(output.status.success(), "{}", text(&output));
     });
 }
@@ -113,7 +142,10 @@ fn files_made_inside_by_relative_path_belong_to_the_user_outside() {
     // Uid 0 inside is the user's own outside: that is what the map says.
     assert_eq!(outside.metadata().expect("metadata").uid(), 0);
     let map = fs::read_to_string("/proc/self/uid_map").expect("a map");
-    let map: Vec<u32> = map.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+    let map: Vec<u32> = map
+        .split_whitespace()
+        .map(|word| word.parse().expect("a number"))
+        .collect();
     assert_eq!(map, [0, NOBODY, 1]);
 }
 
@@ -124,7 +156,9 @@ fn root_needs_no_user_namespace_and_leaves_nothing_on_the_host() {
         "this test needs root, or CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE"
     );
     leaves_the_host_alone(|| {
-        let output = part("enter_and_look_for_namespaces").output().expect("started");
+        let output = part("enter_and_look_for_namespaces")
+            .output()
+            .expect("started");
         assert!(output.status.success(), "{}", text(&output));
     });
     let user = namespace("user");
@@ -135,7 +169,9 @@ fn root_needs_no_user_namespace_and_leaves_nothing_on_the_host() {
 /// Each entry of a directory with what it is: a link's text, a file's size, or the number of entries in it.
 fn inventory(path: &str) -> BTreeMap<String, String> {
     let own = ["netns", "lanherd"];
-    let names = names_in(path).into_iter().filter(|name| !own.contains(&name.as_str()));
+    let names = names_in(path)
+        .into_iter()
+        .filter(|name| !own.contains(&name.as_str()));
     names
         .map(|name| {
             let entry = Path::new(path).join(&name);
@@ -145,7 +181,10 @@ fn inventory(path: &str) -> BTreeMap<String, String> {
             } else if kind.is_dir() {
                 format!("{:?}", names_in(&entry.to_string_lossy()))
             } else {
-                format!("{kind:?} {} bytes", fs::metadata(&entry).expect("metadata").len())
+                format!(
+                    "{kind:?} {} bytes",
+                    fs::metadata(&entry).expect("metadata").len()
+                )
             };
             (name, what)
         })
@@ -157,13 +196,18 @@ fn etc_and_run_hold_inside_what_they_hold_outside() {
     let release = fs::read("/etc/os-release").expect("a relative link");
     enter();
     assert_eq!(["/etc", "/run"].map(inventory), outside);
-    assert_eq!(fs::read("/etc/os-release").expect("a relative link"), release);
+    assert_eq!(
+        fs::read("/etc/os-release").expect("a relative link"),
+        release
+    );
 }
 
 fn a_sandbox_in_a_sandbox_is_empty_too() {
     enter();
     named_namespaces_and_their_resolvers_work();
-    let output = part("enter_and_look_for_namespaces").output().expect("started");
+    let output = part("enter_and_look_for_namespaces")
+        .output()
+        .expect("started");
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(sh("ip netns list"), "ns1");
 }
@@ -175,7 +219,10 @@ fn a_process_with_threads_is_refused() {
     let refused = sandbox::enter();
     drop(done);
     let _ = thread.join();
-    assert!(matches!(refused, Err(SandboxError::Threads(2))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SandboxError::Threads(2))),
+        "{refused:?}"
+    );
     assert_eq!(namespace("net"), before);
 }
 
@@ -193,7 +240,9 @@ fn where_user_namespaces_are_used_up_the_limit_is_named() {
 
 fn be_refused() {
     let before = namespace("net");
-    let expected = Barrier::Limit { sysctl: "user.max_user_namespaces".to_owned() };
+    let expected = Barrier::Limit {
+        sysctl: "user.max_user_namespaces".to_owned(),
+    };
     match sandbox::enter() {
         Err(SandboxError::Forbidden(barrier)) => assert_eq!(barrier, expected),
         other => panic!("{other:?}"),

@@ -99,7 +99,7 @@ impl Client {
         self.step(Input::Rebind, now);
     }
 
-    /// Gives the lease back, or gives up looking for one, and stops.
+    /// Gives back the lease, or what may just have become one, or gives up looking for one; and stops.
     pub fn release(&mut self, now: Instant) {
         self.step(Input::Release, now);
     }
@@ -217,11 +217,13 @@ impl Client {
                 | State::Rebinding(Extending { lease, .. }),
                 Input::Release,
             ) => self.give_back(&lease),
+            (State::Requesting(requesting), Input::Release) => {
+                self.give_back_requested(requesting.offer)
+            }
             (
                 State::Stopped
                 | State::Init(_)
                 | State::Selecting(_)
-                | State::Requesting(_)
                 | State::InitReboot(_)
                 | State::Rebooting(_),
                 Input::Release,

@@ -91,7 +91,9 @@ impl FakeLan {
 
     /// How many leases the server counts.
     pub(crate) fn leases(&self) -> usize {
-        self.server.lock().expect("not poisoned").active()
+        let mut server = self.server.lock().expect("not poisoned");
+        server.expire(tokio::time::Instant::now().into_std());
+        server.active()
     }
 
     /// The messages that the client of that MAC sent, in order.
@@ -131,7 +133,8 @@ impl FakeLan {
             Behaviour::Answers => Some((mac, server.handle(message, now)?.message.encode())),
             Behaviour::SendsGarbage => {
                 let mut bytes = server.handle(message, now)?.message.encode();
-                bytes.truncate(243);
+                // In the middle of option 53.
+                bytes.truncate(242);
                 Some((mac, bytes))
             }
             Behaviour::NaksEveryRequest => {

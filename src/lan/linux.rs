@@ -11,6 +11,7 @@
 
 mod addressing;
 mod attach;
+mod filter;
 mod parent;
 mod port;
 mod seats;
@@ -36,6 +37,7 @@ use super::netlink::NetlinkError;
 use super::pins;
 use super::pool_dir::{self, LockError, PoolDir};
 use super::{CleanupError, Inbox, Lan};
+use crate::dhcp::Transmit;
 use crate::identity::{ClientNumber, Identity, Mac, PoolName};
 use crate::phase::{Cause, Failure, Stage, words};
 
@@ -244,6 +246,26 @@ impl Shared {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn knows_server(&self, client: Mac) -> bool {
+        self.seats.server(client).is_some()
+    }
+
+    /// Puts a message on the wire past the client's own stack: to everybody, or to where the server was last heard.
+    fn send_raw(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
+        let next = if transmit.destination.is_broadcast() {
+            Mac::BROADCAST
+        } else {
+            self.seats.server(identity.mac).ok_or_else(|| {
+                let words = format!("the MAC of server {} is not known", transmit.destination);
+                io::Error::new(io::ErrorKind::HostUnreachable, words)
+            })?
+        };
+        let message = transmit.message.encode();
+        let source = (identity.mac, transmit.source);
+        self.wire
+            .send(source, (next, transmit.destination), &message)
+    }
+
     /// Takes the links out of namespaces that somebody else's processes keep alive, and says which.
     fn unplug_pinned(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Leak> {
         let mut made = self.made().clone();
@@ -448,17 +470,19 @@ impl Lan for LinuxLan {
 
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
         let names = self.shared.names(identity);
-        let removed = self
-            .shared
-            .workers
-            .run(identity.number, move |_| names.remove())
-            .await;
+        let workers = &self.shared.workers;
+        let removed = workers.run(identity.number, move |_| names.remove()).await;
+        self.shared.seats.forget_server(identity.mac);
         removed.unwrap_or_else(|gone| {
             vec![CleanupError {
                 what: format!("namespace {}", identity.namespace),
                 why: gone.to_string(),
             }]
         })
+    }
+
+    fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
+        self.shared.send_raw(identity, transmit)
     }
 }
 

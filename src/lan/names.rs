@@ -361,7 +361,7 @@ impl Names {
 
     fn remove_folder(&self) -> io::Result<()> {
         let resolver = self.resolver();
-        if self.resolver_is_ours(&resolver)? {
+        if is_our_resolver(&resolver)? {
             absent_is_fine(fs::remove_file(&resolver))?;
         }
         absent_is_fine(fs::remove_dir(&self.folder)).map_err(|error| match error.kind() {
@@ -370,19 +370,6 @@ impl Names {
             }
             _ => error,
         })
-    }
-
-    /// A file that was cut short before its heading is ours as well: the folder is.
-    fn resolver_is_ours(&self, path: &Path) -> io::Result<bool> {
-        let mut start = Vec::new();
-        match File::open(path) {
-            Ok(file) => file
-                .take(RESOLVER_HEADING.len() as u64)
-                .read_to_end(&mut start)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        Ok(RESOLVER_HEADING.as_bytes().starts_with(&start))
     }
 
     fn claim(&self) -> io::Result<Claim> {
@@ -421,6 +408,19 @@ impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "namespace {}", self.namespace)
     }
+}
+
+/// A file that was cut short before its heading is ours as well: the folder is.
+fn is_our_resolver(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(file) => file
+            .take(RESOLVER_HEADING.len() as u64)
+            .read_to_end(&mut start)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(RESOLVER_HEADING.as_bytes().starts_with(&start))
 }
 
 fn exists(path: &Path) -> io::Result<bool> {

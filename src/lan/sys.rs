@@ -4,6 +4,10 @@
     unsafe_code,
     reason = "socket options and addresses that neither nix nor socket2 offers"
 )]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "sizes and constants of a few bytes, in the types of C"
+)]
 
 use std::ffi::c_int;
 use std::io;

@@ -47,21 +47,31 @@ macro_rules! isolated_tests {
 
 pub fn main(cases: &[Case], parts: &[(&str, fn())]) -> ExitCode {
     if let Ok(part) = std::env::var(PART) {
-        let (_, run) = parts.iter().find(|(name, _)| *name == part).expect("a part of that name");
+        let (_, run) = parts
+            .iter()
+            .find(|(name, _)| *name == part)
+            .expect("a part of that name");
         run();
         return ExitCode::SUCCESS;
     }
     if let Ok(name) = std::env::var(CASE) {
-        let case = cases.iter().find(|case| case.name == name).expect("a test of that name");
+        let case = cases
+            .iter()
+            .find(|case| case.name == name)
+            .expect("a test of that name");
         (case.run)();
         return ExitCode::SUCCESS;
     }
     // As in libtest: names, or parts of them, select; options are none of ours, except that a list may be wanted.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let list = arguments.iter().any(|argument| argument == "--list");
-    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let selected =
-        cases.iter().filter(|case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(*filter)));
+    let filters: Vec<&String> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let selected = cases.iter().filter(|case| {
+        filters.is_empty() || filters.iter().any(|filter| case.name.contains(*filter))
+    });
     let mut failed = 0;
     for case in selected {
         if list {
@@ -90,11 +100,19 @@ fn run_apart(case: &Case) -> bool {
             true
         }
         Ok(output) => {
-            println!("test {} ... FAILED ({})\n{}", case.name, output.status, text(&output));
+            println!(
+                "test {} ... FAILED ({})\n{}",
+                case.name,
+                output.status,
+                text(&output)
+            );
             false
         }
         Err(error) => {
-            println!("test {} ... FAILED: it could not be started (are you root?): {error}", case.name);
+            println!(
+                "test {} ... FAILED: it could not be started (are you root?): {error}",
+                case.name
+            );
             false
         }
     }
@@ -103,12 +121,15 @@ fn run_apart(case: &Case) -> bool {
 /// What a test printed on stdout: measurements.
 fn remarks(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stdout);
-    said.lines().fold(String::new(), |text, line| text + "\n     " + line)
+    said.lines()
+        .fold(String::new(), |text, line| text + "\n     " + line)
 }
 
 /// All that a program said.
 pub fn text(output: &Output) -> String {
-    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+    [&output.stdout, &output.stderr]
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        .concat()
 }
 
 /// A command that runs `part` of this test file in a process of its own.
@@ -122,7 +143,14 @@ pub fn part(name: &str) -> Command {
 /// Runs a shell script, which must succeed, and gives what it printed.
 #[allow(dead_code, reason = "not every file needs it")]
 pub fn sh(script: &str) -> String {
-    let output = Command::new("sh").args(["-ec", script]).output().expect("a shell");
-    assert!(output.status.success(), "`{script}` failed: {}", text(&output));
+    let output = Command::new("sh")
+        .args(["-ec", script])
+        .output()
+        .expect("a shell");
+    assert!(
+        output.status.success(),
+        "`{script}` failed: {}",
+        text(&output)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

@@ -55,7 +55,7 @@ impl Config {
     /// The RELEASE of a lease whose holder can no longer send it itself.
     pub fn release_of(&self, lease: &Lease, rng: &mut fastrand::Rng) -> Transmit {
         Transmit {
-            message: self.release(rng.u32(..), lease),
+            message: self.release(rng.u32(..), lease.address, lease.server_id),
             source: lease.address,
             destination: lease.server_id,
         }
@@ -63,12 +63,10 @@ impl Config {
 
     /// RELEASE: `ciaddr` and 54, and nothing that asks for anything. The client identifier stays: "if the client used a
     /// 'client identifier' when it obtained the lease, it MUST use the same" (RFC 2131, 3.1(6)).
-    pub(super) fn release(&self, xid: u32, lease: &Lease) -> Message {
+    pub(super) fn release(&self, xid: u32, address: Ipv4Addr, server_id: Ipv4Addr) -> Message {
         let mut message = self.identified(MessageType::Release, xid);
-        message.ciaddr = lease.address;
-        message
-            .options
-            .push(code::SERVER_ID, lease.server_id.octets());
+        message.ciaddr = address;
+        message.options.push(code::SERVER_ID, server_id.octets());
         message
     }
 

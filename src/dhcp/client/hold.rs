@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use super::event::{Event, Extension, LossReason};
+use super::offers::Offer;
 use super::state::{Acquisition, Extending, Init, State};
 use super::{Client, has_come, timers};
 use crate::dhcp::lease::Grant;
@@ -122,9 +123,20 @@ impl Client {
     }
 
     pub(super) fn give_back(&mut self, lease: &Lease) -> State {
-        let message = self.config.release(self.rng.u32(..), lease);
-        self.transmit(message, lease.address, lease.server_id);
+        self.send_release(lease.address, lease.server_id);
         self.event(Event::Lost(LossReason::Released));
         State::Stopped
+    }
+
+    /// The server may have granted what was requested, and its ACK be on the way: without a RELEASE the address would
+    /// stay taken for the whole lease time. A server that has not granted it ignores this.
+    pub(super) fn give_back_requested(&mut self, offer: Offer) -> State {
+        self.send_release(offer.address, offer.server_id);
+        State::Stopped
+    }
+
+    fn send_release(&mut self, address: Ipv4Addr, server_id: Ipv4Addr) {
+        let message = self.config.release(self.rng.u32(..), address, server_id);
+        self.transmit(message, address, server_id);
     }
 }

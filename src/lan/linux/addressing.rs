@@ -47,14 +47,14 @@ impl Addressing {
         }
         // Gateways may be reachable only through routes to the link itself: those come first.
         routes.sort_by_key(|route| !route.gateway.is_unspecified());
-        let router = lease.router();
+        let gateway = lease.router();
         Self {
             address: lease.address,
             prefix_len: lease.prefix_len,
             routes,
             neighbour: surroundings
                 .neighbour
-                .filter(|(address, _)| Some(*address) == router),
+                .filter(|(address, _)| Some(*address) == gateway),
             mtu: lease
                 .mtu
                 .filter(|mtu| *mtu >= SMALLEST_MTU)
@@ -135,7 +135,7 @@ fn removals(old: &Addressing, new: Option<&Addressing>, steps: &mut Vec<Step>) {
             words,
             request,
             kind: StepKind::Remove,
-        })
+        });
     };
     if let Some((address, mac)) = old.neighbour
         && new.and_then(|new| new.neighbour) != old.neighbour

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 
 use super::addressing::{Addressing, StepKind, Surroundings, resolver_lines, steps};
@@ -14,7 +15,7 @@ use super::worker::Bench;
 use super::{Shared, refused, refused_request, worker_gone};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Lease, Transmit};
-use crate::identity::Mac;
+use crate::identity::ClientNumber;
 use crate::lan::frame::SERVER_PORT;
 use crate::lan::netlink::{Netlink, NetlinkError};
 use crate::lan::{PingCause, PingOutcome, Port};
@@ -135,7 +136,6 @@ fn set_addressing(
 
 /// What was to be removed is not there: it went with something else.
 fn has_gone(error: &NetlinkError) -> bool {
-    use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
     [EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH]
         .iter()
         .any(|errno| error.is(*errno))
@@ -146,21 +146,18 @@ impl Port for LinuxPort {
     /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
     /// before an ARP answer comes.
     fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
-        let message = transmit.message.encode();
-        let client = (self.seat().identity.mac, transmit.source);
-        let wire = &self.shared.wire;
-        if transmit.destination.is_broadcast() {
-            return wire.send(client, (Mac::BROADCAST, transmit.destination), &message);
-        }
+        let seat = self.seat();
         let is_release = transmit.message.options.message_type() == Some(MessageType::Release);
-        match self.seat().server().filter(|_| is_release) {
-            Some(server) => wire.send(client, (server, transmit.destination), &message),
-            None => self
-                .sockets
-                .dhcp
-                .send_to(&message, (transmit.destination, SERVER_PORT))
-                .map(drop),
+        if transmit.destination.is_broadcast()
+            || is_release && self.shared.knows_server(seat.identity.mac)
+        {
+            return self.shared.send_raw(&seat.identity, transmit);
         }
+        let message = transmit.message.encode();
+        self.sockets
+            .dhcp
+            .send_to(&message, (transmit.destination, SERVER_PORT))
+            .map(drop)
     }
 
     async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
@@ -186,7 +183,7 @@ impl Port for LinuxPort {
     /// bound of what the network took, and never less.
     async fn ping(&self, target: Ipv4Addr, sequence: u16, timeout: Duration) -> PingOutcome {
         // One socket per client, so the identifier need not tell clients apart; it does so for whoever reads a capture.
-        let identifier = PingIdentifier(self.seat().identity.number.0 as u16);
+        let identifier = PingIdentifier(low_half(self.seat().identity.number));
         let mut pinger = self
             .sockets
             .icmp
@@ -208,6 +205,11 @@ impl Port for LinuxPort {
             Err(error) => PingOutcome::Lost(cause(&error)),
         }
     }
+}
+
+fn low_half(number: ClientNumber) -> u16 {
+    let [.., high, low] = number.0.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
 
 /// How long an echo took.

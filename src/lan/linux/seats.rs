@@ -1,7 +1,7 @@
 //! Who is plugged in: one seat per client, found by its MAC.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::addressing::Addressing;
 use crate::identity::{Identity, Mac};
@@ -12,16 +12,8 @@ use crate::lan::{Inbox, PortEvent};
 pub(super) struct Seat {
     pub identity: Identity,
     inbox: Inbox,
-    known: Mutex<Known>,
-}
-
-/// What is remembered of a client between its jobs.
-#[derive(Default)]
-struct Known {
-    /// Where its last DHCP message came from on the link.
-    server: Option<Mac>,
-    /// What was set in its namespace.
-    addressing: Option<Addressing>,
+    /// What was set in its namespace; only the client's own thread changes it.
+    addressing: Mutex<Option<Addressing>>,
 }
 
 impl Seat {
@@ -29,7 +21,7 @@ impl Seat {
         Self {
             identity,
             inbox,
-            known: Mutex::default(),
+            addressing: Mutex::default(),
         }
     }
 
@@ -37,22 +29,13 @@ impl Seat {
         (self.inbox)(event);
     }
 
-    /// The link address from which the last DHCP message came.
-    pub fn server(&self) -> Option<Mac> {
-        self.known().server
-    }
-
     /// What stands in the namespace.
     pub fn addressing(&self) -> Option<Addressing> {
-        self.known().addressing.clone()
+        locked(&self.addressing).clone()
     }
 
     pub fn set_addressing(&self, addressing: Option<Addressing>) {
-        self.known().addressing = addressing;
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.addressing) = addressing;
     }
 }
 
@@ -60,6 +43,9 @@ impl Seat {
 #[derive(Default)]
 pub(super) struct Seats {
     by_mac: RwLock<HashMap<Mac, Arc<Seat>>>,
+    /// Where each client's last DHCP message came from on the link; outlives the seat, whose lease may have to be
+    /// released for it.
+    servers: Mutex<HashMap<Mac, Mac>>,
 }
 
 impl Seats {
@@ -78,8 +64,18 @@ impl Seats {
         let Some(seat) = datagram.recipient().and_then(|mac| self.find(mac)) else {
             return;
         };
-        seat.known().server = Some(datagram.source);
+        locked(&self.servers).insert(seat.identity.mac, datagram.source);
         seat.tell(PortEvent::Dhcp(datagram.payload.to_vec()));
+    }
+
+    /// The link address from which a client's last DHCP message came.
+    pub fn server(&self, client: Mac) -> Option<Mac> {
+        locked(&self.servers).get(&client).copied()
+    }
+
+    /// Forgets where a client's server is.
+    pub fn forget_server(&self, client: Mac) {
+        locked(&self.servers).remove(&client);
     }
 
     /// Tells everybody that the link has gone.
@@ -107,7 +103,7 @@ impl Seats {
             .map(Arc::clone)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Mac, Arc<Seat>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Mac, Arc<Seat>>> {
         self.by_mac.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -129,4 +125,8 @@ impl Drop for Seated {
             by_mac.remove(&self.seat.identity.mac);
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,16 +11,19 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
+use super::filter;
 use super::seats::Seats;
 use crate::identity::Mac;
-use crate::lan::frame::{CLIENT_PORT, Datagram, to_server};
+use crate::lan::frame::{Datagram, to_server};
 use crate::lan::sys;
 
 /// Room for the answers to a whole herd that asks at once, in bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
+/// `ETH_P_ALL`: a socket for IPv4 alone would not see frames that a macvlan takes away.
+const EVERY_PROTOCOL: u16 = 0x0003;
 /// The largest frame that can come: an IPv4 datagram behind an Ethernet header, in bytes.
 const LARGEST_FRAME: usize = 65_535 + 14;
 /// Frames read in one go before other tasks get their turn.
@@ -39,57 +42,14 @@ pub(super) fn open(index: u32) -> io::Result<OwnedFd> {
         Type::RAW.nonblocking(),
         Some(Protocol::from(0)),
     )?;
-    socket.attach_filter(&for_clients())?;
+    socket.attach_filter(&filter::for_clients())?;
     sys::ignore_outgoing(socket.as_fd())?;
     // The first form needs privilege in the initial user namespace, and goes beyond `net.core.rmem_max`.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }
-    // Every protocol: a macvlan takes the frames of the others away before they come to a socket for IPv4 alone.
-    sys::bind_packet(socket.as_fd(), index, libc::ETH_P_ALL as u16)?;
+    sys::bind_packet(socket.as_fd(), index, EVERY_PROTOCOL)?;
     Ok(socket.into())
-}
-
-/// Passes whole IPv4/UDP datagrams for port 68 without a VLAN tag; the place for ARP is beside the first comparison.
-///
-/// Offsets count from the Ethernet header. A frame with a VLAN tag belongs to another LAN, though the kernel hands it
-/// on with the tag taken off.
-fn for_clients() -> [SockFilter; 13] {
-    use libc::{
-        BPF_ABS, BPF_B, BPF_H, BPF_IND, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_LDX,
-        BPF_MSH, BPF_RET,
-    };
-    const VLAN_TAG_PRESENT: u32 =
-        (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT).cast_unsigned();
-    const MORE_FRAGMENTS_OR_OFFSET: u32 = 0x3fff;
-    let op = |code: u32, jump_true, jump_false, value| {
-        SockFilter::new(code as u16, jump_true, jump_false, value)
-    };
-    [
-        op(BPF_LD | BPF_B | BPF_ABS, 0, 0, VLAN_TAG_PRESENT),
-        op(BPF_JMP | BPF_JEQ | BPF_K, 0, 10, 0),
-        op(BPF_LD | BPF_H | BPF_ABS, 0, 0, 12),
-        op(
-            BPF_JMP | BPF_JEQ | BPF_K,
-            0,
-            8,
-            libc::ETH_P_IP.cast_unsigned(),
-        ),
-        op(BPF_LD | BPF_B | BPF_ABS, 0, 0, 23),
-        op(
-            BPF_JMP | BPF_JEQ | BPF_K,
-            0,
-            6,
-            libc::IPPROTO_UDP.cast_unsigned(),
-        ),
-        op(BPF_LD | BPF_H | BPF_ABS, 0, 0, 20),
-        op(BPF_JMP | BPF_JSET | BPF_K, 4, 0, MORE_FRAGMENTS_OR_OFFSET),
-        op(BPF_LDX | BPF_B | BPF_MSH, 0, 0, 14),
-        op(BPF_LD | BPF_H | BPF_IND, 0, 0, 16),
-        op(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, u32::from(CLIENT_PORT)),
-        op(BPF_RET | BPF_K, 0, 0, u32::MAX),
-        op(BPF_RET | BPF_K, 0, 0, 0),
-    ]
 }
 
 /// The raw socket, driven by the runtime.

@@ -242,7 +242,7 @@ fn release_gives_the_lease_back_from_every_state_that_holds_one() {
 
 #[test]
 fn release_without_a_lease_stops_and_sends_nothing() {
-    for mut bench in [Bench::selecting(), Bench::requesting(), Bench::rebooting()] {
+    for mut bench in [Bench::selecting(), Bench::rebooting()] {
         bench.forget();
         bench.tell(Client::release);
         assert_eq!(
@@ -251,6 +251,15 @@ fn release_without_a_lease_stops_and_sends_nothing() {
         );
         assert!(bench.sent.is_empty() && bench.events.is_empty());
     }
+}
+
+#[test]
+fn release_while_requesting_gives_back_what_the_server_may_have_granted() {
+    let mut bench = Bench::requesting();
+    bench.forget();
+    bench.tell(Client::release);
+    assert_eq!(lines(&bench), [RELEASE]);
+    assert_eq!((bench.state(), bench.events.len()), ("stopped", 0));
 }
 
 #[test]

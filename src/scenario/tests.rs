@@ -127,7 +127,7 @@ fn an_unknown_key_a_bad_value_and_a_wrong_type_are_found_at_their_place() {
         (
             "lab = true\nclients = 3\nping = ['router', 'nowhere']\n",
             3,
-            18,
+            8,
             "nowhere",
         ),
         (

@@ -187,26 +187,20 @@ fn live(
     ready: &mpsc::SyncSender<()>,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), LabError> {
-    let step = |step: &'static str| {
-        move |source| LabError::Step {
-            step: step.to_owned(),
-            source,
-        }
-    };
     let namespace = NetNs::create().map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => LabError::NoPrivilege(error),
-        _ => step("make the lab's namespace")(error),
+        _ => failed_to("make the lab's namespace")(error),
     })?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(step("start the lab's runtime"))?;
+        .map_err(failed_to("start the lab's runtime"))?;
     runtime.block_on(async {
         let uplink = Uplink::create(config, &namespace).await?;
-        let served = async {
+        let lived = async {
             namespace
                 .enter()
-                .map_err(step("enter the lab's namespace"))?;
+                .map_err(failed_to("enter the lab's namespace"))?;
             let router = Router::open(config, server).await?;
             // Nobody waits any more only if the starting thread is gone; then `stop` is, too.
             let _ = ready.send(());
@@ -214,6 +208,13 @@ fn live(
             Ok(())
         }
         .await;
-        served.and(uplink.remove().await)
+        lived.and(uplink.remove().await)
     })
+}
+
+fn failed_to(step: &str) -> impl FnOnce(io::Error) -> LabError {
+    move |source| LabError::Step {
+        step: step.to_owned(),
+        source,
+    }
 }

@@ -14,6 +14,7 @@ pub mod phase;
 pub mod pool;
 pub mod report;
 pub mod sandbox;
+pub mod scenario;
 pub mod stats;
 pub mod target;
 pub mod units;

@@ -15,6 +15,7 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::LinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
+use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
 pub use request::Request;
@@ -51,7 +52,7 @@ impl NetlinkError {
     }
 
     /// Whether the kernel answered with this errno.
-    pub fn is(&self, errno: nix::Error) -> bool {
+    pub fn is(&self, errno: Errno) -> bool {
         self.io().raw_os_error() == Some(errno as i32)
     }
 }

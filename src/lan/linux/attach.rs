@@ -5,8 +5,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::filter;
@@ -17,8 +18,8 @@ use super::{LINK, LINK_INDEX, MacvlanMode, Shared, refused, refused_request, wor
 use crate::identity::{Identity, Mac};
 use crate::lan::frame::CLIENT_PORT;
 use crate::lan::names::{ClaimError, Record};
+use crate::lan::netlink::Netlink;
 use crate::lan::netlink::request::{self, Macvlan};
-use crate::lan::netlink::{Netlink, NetlinkError};
 use crate::lan::netns::NetNs;
 use crate::lan::{Inbox, PortEvent, sys};
 use crate::phase::{Cause, Failure, Stage};
@@ -28,25 +29,33 @@ const LOOPBACK: u32 = 1;
 /// How many broadcasts may wait for the herd: the kernel's 1,000 overflow when a herd asks at once.
 const BROADCAST_QUEUE: u32 = 10_000;
 
-/// A MAC stays in use until the kernel has destroyed its last namespace, in the background: what is waited before the
-/// link is brought up again, doubled each time up to a limit, and for how long in all.
-const FIRST_WAIT: Duration = Duration::from_millis(10);
-const LONGEST_WAIT: Duration = Duration::from_millis(640);
-const PATIENCE: Duration = Duration::from_secs(5);
-/// By then the last namespace is not dying but kept alive: one look for who does so is worth its cost.
-const SUSPICION: Duration = Duration::from_secs(1);
+/// A MAC stays in use until the kernel has destroyed its last namespace, in the background: the pauses before the link
+/// is tried again, in milliseconds, five seconds in all.
+const PAUSES: [u64; 12] = [10, 20, 40, 80, 160, 320, 370, 500, 750, 750, 1000, 1000];
+/// Before this try, a second after the first one, it is looked once who keeps the MAC.
+const SUSPICIOUS_TRY: usize = 7;
 
-/// A namespace that has its name and its link.
+/// A namespace that has its name, on its way to being plugged in.
 struct Room {
     namespace: NetNs,
     netlink: Netlink,
     mac: Mac,
+    link: Link,
+}
+
+/// How far its link is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Absent,
+    Down,
 }
 
 /// How far a job got.
 enum Progress {
+    /// All the way.
     Ready(Sockets),
-    MacInUse(Room),
+    /// The MAC, or in passthru mode the parent, is still taken: to be tried again later.
+    Busy(Room),
 }
 
 pub(super) async fn attach(
@@ -55,67 +64,61 @@ pub(super) async fn attach(
     inbox: Inbox,
 ) -> Result<LinuxPort, Failure> {
     let seated = shared.seats.take(Seat::new(identity.clone(), inbox));
-    let number = identity.number;
-    let begun = {
-        let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
-        move |bench: &mut Bench| begin(bench, &shared, &seat)
-    };
     let gone = |gone| worker_gone(Stage::Namespace, gone);
-    let mut progress = shared.workers.run(number, begun).await.map_err(gone)??;
-    let started = Instant::now();
-    let mut wait = FIRST_WAIT;
-    let mut searched = Searched::NotYet;
+    let begin = {
+        let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
+        move |bench: &mut Bench| {
+            let room = make_namespace(&shared, &seat.identity)?;
+            seat.tell(PortEvent::NamespaceReady);
+            plug(bench, &shared, room)
+        }
+    };
+    let mut progress = shared
+        .workers
+        .run(identity.number, begin)
+        .await
+        .map_err(gone)??;
+    let mut pauses = PAUSES.into_iter().enumerate();
     loop {
         let room = match progress {
             Progress::Ready(sockets) => {
                 return Ok(LinuxPort::new(Arc::clone(shared), seated, sockets));
             }
-            Progress::MacInUse(room) => room,
+            Progress::Busy(room) => room,
         };
-        if started.elapsed() > PATIENCE {
-            let error = io::Error::from_raw_os_error(libc::EADDRINUSE);
-            return Err(refused(
-                Stage::Link,
-                format!("bringing {LINK} up with {}", identity.mac),
-                &error,
-            ));
-        }
-        tokio::time::sleep(wait).await;
-        wait = LONGEST_WAIT.min(wait * 2);
-        let search = started.elapsed() > SUSPICION && searched == Searched::NotYet;
-        if search {
-            searched = Searched::Once;
-        }
+        let (attempt, pause) = pauses
+            .next()
+            .ok_or_else(|| still_busy(shared, identity.mac))?;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
         let again = {
-            let (shared, mac) = (Arc::clone(shared), identity.mac);
+            let shared = Arc::clone(shared);
             move |bench: &mut Bench| {
-                if search {
-                    let inode = room.namespace.inode();
-                    for leak in
-                        shared.unplug_pinned(|record| record.mac == mac && record.inode != inode)
-                    {
-                        tracing::warn!(?leak, "an earlier namespace of this client is kept alive");
-                    }
+                if attempt == SUSPICIOUS_TRY {
+                    evict(&shared, &room);
                 }
-                bring_up(bench, &shared, room)
+                plug(bench, &shared, room)
             }
         };
-        progress = shared.workers.run(number, again).await.map_err(gone)??;
+        progress = shared
+            .workers
+            .run(identity.number, again)
+            .await
+            .map_err(gone)??;
     }
 }
 
-/// Whether somebody was looked for who keeps the MAC in use.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Searched {
-    NotYet,
-    Once,
+/// The client's earlier namespace is not dying, somebody's process keeps it alive: takes the link out of it.
+fn evict(shared: &Shared, room: &Room) {
+    let inode = room.namespace.inode();
+    for leak in shared.unplug_pinned(|record| record.mac == room.mac && record.inode != inode) {
+        tracing::warn!(?leak, "an earlier namespace of this client is kept alive");
+    }
 }
 
-fn begin(bench: &mut Bench, shared: &Shared, seat: &Seat) -> Result<Progress, Failure> {
-    let room = make_namespace(shared, &seat.identity)?;
-    seat.tell(PortEvent::NamespaceReady);
-    make_link(bench, shared, &seat.identity, &room)?;
-    bring_up(bench, shared, room)
+fn still_busy(shared: &Shared, mac: Mac) -> Failure {
+    let doing = format!("bringing {LINK} up with {mac} on {}", shared.parent.name);
+    let error = io::Error::from_raw_os_error(libc::EADDRINUSE);
+    refused(Stage::Link, doing, &error)
 }
 
 fn make_namespace(shared: &Shared, identity: &Identity) -> Result<Room, Failure> {
@@ -147,6 +150,7 @@ fn make_namespace(shared: &Shared, identity: &Identity) -> Result<Room, Failure>
         namespace,
         netlink,
         mac: identity.mac,
+        link: Link::Absent,
     })
 }
 
@@ -161,78 +165,92 @@ fn unclaimed(error: &ClaimError) -> Failure {
     }
 }
 
+/// Makes the link where there is none yet, brings it up, and opens the sockets.
+fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, Failure> {
+    if room.link == Link::Absent {
+        match make_link(bench, shared, &mut room)? {
+            Outcome::Done => room.link = Link::Down,
+            Outcome::Busy => return Ok(Progress::Busy(room)),
+        }
+    }
+    match bring_up(shared, &mut room)? {
+        Outcome::Done => {}
+        Outcome::Busy => return Ok(Progress::Busy(room)),
+    }
+    room.namespace
+        .with(|| open_sockets(bench))
+        .and_then(|opened| opened)
+        .map(Progress::Ready)
+        .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
+}
+
+/// What became of a step that may come too early.
+enum Outcome {
+    Done,
+    Busy,
+}
+
 /// Makes the macvlan directly inside, in one message, sent from home: there the parent is.
-fn make_link(
-    bench: &mut Bench,
-    shared: &Shared,
-    identity: &Identity,
-    room: &Room,
-) -> Result<(), Failure> {
-    let doing = || format!("making a macvlan on {}", shared.parent.name);
-    if shared.config.mode == MacvlanMode::Passthru && shared.seats.all().len() > 1 {
+fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
+    let parent = &shared.parent;
+    let mode = shared.config.mode;
+    if mode == MacvlanMode::Passthru && shared.seats.all().len() > 1 {
         let detail = format!(
-            "{}: passthru mode carries one client only; choose private or bridge",
-            doing()
+            "passthru mode gives {} to one client only; choose --mode private or bridge",
+            parent.name
         );
         return Err(Failure::new(Stage::Link, Cause::Kernel, detail));
     }
     let macvlan = Macvlan {
         name: LINK,
         index: LINK_INDEX,
-        parent: shared.parent.index,
-        mode: shared.config.mode.into(),
-        mac: identity.mac,
+        parent: parent.index,
+        mode: mode.into(),
+        mac: room.mac,
         namespace: room.namespace.as_raw_fd(),
         broadcast_queue: BROADCAST_QUEUE,
     };
-    bench
-        .netlink
-        .send_one(request::add_macvlan(&macvlan))
-        .map_err(|error| refused_request(Stage::Link, doing(), &error))
+    match bench.netlink.send_one(request::add_macvlan(&macvlan)) {
+        Ok(()) => Ok(Outcome::Done),
+        // So the kernel says that the parent is not given back yet by the client's last life.
+        Err(error) if mode == MacvlanMode::Passthru && error.is(Errno::EINVAL) => Ok(Outcome::Busy),
+        Err(error) => {
+            let doing = format!("making a macvlan on {}", parent.name);
+            Err(refused_request(Stage::Link, doing, &error))
+        }
+    }
 }
 
-/// Brings loopback and link up, in one go, and opens the sockets.
+/// Brings loopback and link up, in one go.
 ///
 /// The link is made down and brought up from inside, since only a link that is down can be kept from speaking IPv6
 /// without a write to `/proc/sys` for each namespace, which takes the longer the more namespaces there are.
-fn bring_up(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, Failure> {
-    let failed = |doing: &str, error: &NetlinkError| refused_request(Stage::Link, doing, error);
-    let netlink = &mut room.netlink;
+fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
+    let mut steps = vec![
+        ("bringing lo up", request::up(LOOPBACK)),
+        ("keeping the link from IPv6", request::no_ipv6(LINK_INDEX)),
+    ];
     if shared.config.mode == MacvlanMode::Passthru {
         // It was made with the parent's MAC; the kernel gives the parent its own back afterwards.
-        netlink
-            .send_one(request::set_mac(LINK_INDEX, room.mac))
-            .map_err(|error| failed("setting the link's MAC", &error))?;
+        let own_mac = request::set_mac(LINK_INDEX, room.mac);
+        steps.push(("setting the link's MAC", own_mac));
     }
-    let steps = [
-        request::up(LOOPBACK),
-        request::no_ipv6(LINK_INDEX),
-        request::up(LINK_INDEX),
-    ];
-    let answers = netlink
-        .send(steps)
+    steps.push(("bringing the link up", request::up(LINK_INDEX)));
+    let (words, requests): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+    let answers = room
+        .netlink
+        .send(requests)
         .map_err(|error| refused(Stage::Link, "bringing the link up", &error))?;
-    for (doing, answer) in [
-        "bringing lo up",
-        "keeping lan0 from IPv6",
-        "bringing lan0 up",
-    ]
-    .iter()
-    .zip(answers)
-    {
+    for (doing, answer) in words.into_iter().zip(answers) {
         match answer {
             Ok(()) => {}
             // A kernel that does not know IPv6 does not speak it.
-            Err(error) if error.is(nix::Error::EAFNOSUPPORT) => {}
-            Err(error) if error.is(nix::Error::EADDRINUSE) => return Ok(Progress::MacInUse(room)),
-            Err(error) => return Err(failed(doing, &error)),
+            Err(error) if error.is(Errno::EAFNOSUPPORT) => {}
+            Err(error) if error.is(Errno::EADDRINUSE) => return Ok(Outcome::Busy),
+            Err(error) => return Err(refused_request(Stage::Link, doing, &error)),
         }
     }
-    let sockets = room.namespace.with(|| open_sockets(bench));
-    sockets
-        .and_then(|opened| opened)
-        .map(Progress::Ready)
-        .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
+    Ok(Outcome::Done)
 }
 
 /// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.

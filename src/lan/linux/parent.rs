@@ -91,6 +91,11 @@ fn choice(names: &[String]) -> String {
     }
 }
 
+/// How often, and how long apart, an interface that has a carrier is asked whether it sends: the kernel takes up to a
+/// second to notice.
+const READY_TRIES: u32 = 300;
+const READY_PAUSE: Duration = Duration::from_millis(5);
+
 /// A parent that can carry a herd.
 #[derive(Debug)]
 pub(super) struct Parent {
@@ -100,8 +105,23 @@ pub(super) struct Parent {
 }
 
 impl Parent {
-    /// Looks the interface up and checks it.
+    /// Looks the interface up, checks it, and waits for an instant where it has a carrier but does not send yet: the
+    /// kernel notices a carrier in the background, and silently drops what is sent before.
     pub fn check(netlink: &mut Netlink, name: &str) -> io::Result<Result<Self, ParentError>> {
+        for _ in 0..READY_TRIES {
+            let running = netlink.link(name)?.is_none_or(|link| {
+                let flags = link.header.flags;
+                flags.contains(LinkFlags::Running) || !flags.contains(LinkFlags::LowerUp)
+            });
+            if running {
+                break;
+            }
+            thread::sleep(READY_PAUSE);
+        }
+        Self::check_now(netlink, name)
+    }
+
+    fn check_now(netlink: &mut Netlink, name: &str) -> io::Result<Result<Self, ParentError>> {
         let links = netlink.links()?;
         let name = name.to_owned();
         let Some(link) = links.iter().find(|link| name_of(link) == Some(&name)) else {

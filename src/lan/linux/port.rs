@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 
 use super::addressing::{Addressing, StepKind, Surroundings, resolver_lines, steps};
@@ -135,7 +136,6 @@ fn set_addressing(
 
 /// What was to be removed is not there: it went with something else.
 fn has_gone(error: &NetlinkError) -> bool {
-    use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
     [EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH]
         .iter()
         .any(|errno| error.is(*errno))

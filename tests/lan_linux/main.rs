@@ -1,0 +1,379 @@
+//! The real kernel, in namespaces that each test makes for itself. Needs root and iproute2.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions only, and all of this is one test program"
+)]
+
+mod leftovers;
+mod traffic;
+mod world;
+
+use std::fs;
+
+use lanherd::lan::linux::{Fate, LinuxLan, MacvlanMode, OpenError, ParentError};
+use lanherd::lan::{Lan, LockError, Paths, PortEvent};
+use lanherd::phase::{Cause, Stage};
+
+use world::{Told, attach, client, config, exists, in_a_world, ip, open, try_ip, until};
+
+#[test]
+fn a_client_is_an_ordinary_named_namespace_with_its_macvlan() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(3), told.inbox())
+            .await
+            .expect("attached");
+        assert_eq!(told.events(), [PortEvent::NamespaceReady]);
+        assert!(ip("netns list").contains("ns3"));
+        let link = ip("-n ns3 -d link show lan0");
+        assert!(link.contains(&client(3).mac.to_string()), "{link}");
+        assert!(link.contains("macvlan mode bridge"), "{link}");
+        assert!(link.contains("state UP"), "{link}");
+        assert!(link.contains("addrgenmode none"), "{link}");
+        assert!(!ip("-n ns3 -6 addr show dev lan0").contains("inet6"));
+        assert!(ip("-n ns3 link show lo").contains("LOOPBACK,UP"));
+        assert!(
+            ip("netns exec ns3 cat /etc/resolv.conf").starts_with("# lanherd: ns3: no lease yet")
+        );
+        drop(port);
+        assert_eq!(lan.detach(&client(3)).await, []);
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn after_detach_and_close_the_host_is_as_it_was() {
+    in_a_world(|| async {
+        let lan = open().await;
+        for number in 1..=3 {
+            drop(attach(&lan, number).await);
+        }
+        for number in 1..=3 {
+            assert_eq!(lan.detach(&client(number)).await, []);
+            assert!(!exists(&format!("/run/netns/ns{number}")));
+            assert!(!exists(&format!("/etc/netns/ns{number}")));
+        }
+        assert_eq!(lan.close().await, []);
+        for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
+            assert!(!exists(path), "{path} is still there");
+        }
+        assert!(
+            !fs::read_to_string("/proc/self/mountinfo")
+                .expect("mounts")
+                .contains("/run/netns")
+        );
+    });
+}
+
+#[test]
+fn folders_that_were_there_before_stay_and_so_does_what_is_in_them() {
+    in_a_world(|| async {
+        ip("netns add other");
+        fs::create_dir("/etc/netns").expect("made");
+        let lan = open().await;
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+        assert!(ip("netns list").contains("other"));
+        ip("-n other link set lo up");
+        assert!(exists("/etc/netns") && !exists("/run/lanherd"));
+    });
+}
+
+#[test]
+fn detaching_twice_or_what_never_was_does_nothing() {
+    in_a_world(|| async {
+        let lan = open().await;
+        assert_eq!(lan.detach(&client(9)).await, []);
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_mac_can_be_used_again_right_after_detach() {
+    in_a_world(|| async {
+        let lan = open().await;
+        for _ in 0..10 {
+            drop(attach(&lan, 1).await);
+            assert_eq!(lan.detach(&client(1)).await, []);
+        }
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_client_whose_last_life_was_not_detached_is_attached_anew() {
+    in_a_world(|| async {
+        let lan = open().await;
+        drop(attach(&lan, 1).await);
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_foreign_namespace_of_the_name_is_refused_and_untouched() {
+    in_a_world(|| async {
+        ip("netns add ns1");
+        ip("-n ns1 link set lo up");
+        let lan = open().await;
+        let foreign = lan.foreign(&[client(1), client(2)]);
+        assert_eq!(foreign.len(), 1);
+        assert_eq!(foreign[0].path.to_str(), Some("/run/netns/ns1"));
+        let failure = lan
+            .attach(&client(1), Told::default().inbox())
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(
+            (failure.stage, failure.cause),
+            (Stage::Namespace, Cause::NameTaken),
+            "{failure}"
+        );
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+        assert!(
+            ip("-n ns1 link show lo").contains("LOOPBACK,UP"),
+            "it was replaced"
+        );
+    });
+}
+
+#[test]
+fn a_foreign_resolver_folder_of_the_name_is_refused_and_untouched() {
+    in_a_world(|| async {
+        fs::create_dir_all("/etc/netns/ns1").expect("made");
+        let lan = open().await;
+        let failure = lan
+            .attach(&client(1), Told::default().inbox())
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(failure.cause, Cause::NameTaken, "{failure}");
+        assert!(failure.detail.contains("/etc/netns/ns1"), "{failure}");
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert!(!exists("/run/netns/ns1"));
+        assert_eq!(lan.close().await, []);
+        assert!(exists("/etc/netns/ns1"));
+    });
+}
+
+#[test]
+fn every_mode_reaches_the_kernel_and_passthru_carries_one_client_only() {
+    in_a_world(|| async {
+        for mode in MacvlanMode::ALL {
+            let before = ip("-o link show up0");
+            let (lan, _) = LinuxLan::open(lanherd::lan::linux::LanConfig {
+                mode: *mode,
+                ..config()
+            })
+            .await
+            .expect("opened");
+            let port = attach(&lan, 1).await;
+            let link = ip("-n ns1 -d link show lan0");
+            assert!(link.contains(&format!("macvlan mode {mode}")), "{link}");
+            assert!(link.contains(&client(1).mac.to_string()), "{link}");
+            if *mode == MacvlanMode::Passthru {
+                let failure = lan
+                    .attach(&client(2), Told::default().inbox())
+                    .await
+                    .err()
+                    .expect("refused");
+                assert_eq!(failure.stage, Stage::Link, "{failure}");
+                assert_eq!(lan.detach(&client(2)).await, []);
+            }
+            drop(port);
+            assert_eq!(lan.detach(&client(1)).await, []);
+            assert_eq!(lan.close().await, []);
+            until("the parent is as it was", || {
+                ip("-o link show up0") == before
+            })
+            .await;
+        }
+    });
+}
+
+#[test]
+fn a_pinned_namespace_is_reported_with_the_process_and_its_mac_is_free_again() {
+    in_a_world(|| async {
+        let lan = open().await;
+        drop(attach(&lan, 1).await);
+        let resident = world::Resident::of("ns1");
+        assert_eq!(lan.detach(&client(1)).await, []);
+        let leaks = lan.close().await;
+        let [leak] = &leaks[..] else {
+            panic!("{leaks:?}")
+        };
+        assert_eq!(leak.what, "namespace ns1");
+        let Fate::Remains(why) = &leak.fate else {
+            panic!("{leak:?}")
+        };
+        assert!(why.contains(&resident.pid().to_string()), "{why}");
+        let lan = open().await;
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_client_gets_its_mac_back_from_its_own_last_namespace_that_somebody_pins() {
+    in_a_world(|| async {
+        let lan = open().await;
+        drop(attach(&lan, 1).await);
+        let _resident = world::Resident::of("ns1");
+        assert_eq!(lan.detach(&client(1)).await, []);
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await.len(), 1);
+    });
+}
+
+#[test]
+fn what_is_not_detached_before_closing_is_removed_and_reported() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        let leaks = lan.close().await;
+        let whats: Vec<&str> = leaks.iter().map(|leak| leak.what.as_str()).collect();
+        assert_eq!(
+            whats,
+            [
+                "sockets of client 1",
+                "namespace ns1",
+                "/etc/netns/ns1",
+                "/run/lanherd/ns/ns1"
+            ]
+        );
+        assert!(matches!(leaks[0].fate, Fate::Remains(_)));
+        assert!(leaks[1..].iter().all(|leak| leak.fate == Fate::Removed));
+        assert!(!exists("/run/netns") && !exists("/run/lanherd"));
+        drop(port);
+    });
+}
+
+#[test]
+fn a_mac_that_somebody_else_has_on_the_parent_is_a_failure_after_a_while() {
+    in_a_world(|| async {
+        ip(&format!(
+            "link add link up0 name foreign address {} type macvlan mode bridge",
+            client(1).mac
+        ));
+        ip("link set foreign up");
+        let lan = open().await;
+        let failure = lan
+            .attach(&client(1), Told::default().inbox())
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(
+            (failure.stage, failure.cause),
+            (Stage::Link, Cause::MacInUse),
+            "{failure}"
+        );
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+        assert!(try_ip("link show foreign").0, "it was deleted");
+    });
+}
+
+#[test]
+fn the_parent_deleted_is_told_to_every_client() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let told = [Told::default(), Told::default()];
+        let mut ports = Vec::new();
+        for (number, told) in (1..).zip(&told) {
+            ports.push(
+                lan.attach(&client(number), told.inbox())
+                    .await
+                    .expect("attached"),
+            );
+        }
+        ip("link del up0");
+        let lost = PortEvent::LinkLost("the parent up0 was deleted".into());
+        until("both are told", || {
+            told.iter().all(|told| told.events().contains(&lost))
+        })
+        .await;
+        let failure = lan
+            .attach(&client(3), Told::default().inbox())
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(failure.cause, Cause::ParentGone, "{failure}");
+        drop(ports);
+        for number in 1..=3 {
+            assert_eq!(lan.detach(&client(number)).await, []);
+        }
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn an_unfit_parent_is_refused_with_the_reason_and_nothing_is_left() {
+    in_a_world(|| async {
+        ip("link add link up0 name macvlan0 type macvlan");
+        ip("link add br0 type bridge");
+        ip("link add port0 type veth peer name port1");
+        ip("link set port0 master br0");
+        ip("link add down0 type veth peer name down1");
+        ip("link add alone0 type veth peer name alone1");
+        ip("link set alone0 up");
+        let refused = async |parent: &str| {
+            let config = lanherd::lan::linux::LanConfig {
+                parent: parent.into(),
+                ..config()
+            };
+            match LinuxLan::open(config).await {
+                Err(OpenError::Parent(error)) => error,
+                Err(other) => panic!("{parent}: {other}"),
+                Ok(_) => panic!("{parent} was accepted"),
+            }
+        };
+        let missing = refused("eth7").await;
+        assert!(missing.to_string().contains("up0"), "{missing}");
+        assert!(matches!(missing, ParentError::Missing { .. }));
+        assert!(matches!(refused("lo").await, ParentError::Loopback { .. }));
+        assert!(matches!(
+            refused("macvlan0").await,
+            ParentError::Macvlan { .. }
+        ));
+        assert!(matches!(refused("port0").await, ParentError::Port { of, .. } if of == "br0"));
+        assert!(matches!(refused("down0").await, ParentError::Down { .. }));
+        assert!(matches!(
+            refused("alone0").await,
+            ParentError::NoCarrier { .. }
+        ));
+        assert!(!exists("/run/lanherd") && !exists("/run/netns"));
+    });
+}
+
+#[test]
+fn a_second_pool_of_the_name_is_refused_with_the_process_and_another_name_is_not() {
+    in_a_world(|| async {
+        let lan = open().await;
+        match LinuxLan::open(config()).await {
+            Err(OpenError::Lock(LockError::Alive { pid })) => {
+                assert_eq!(pid, Some(std::process::id()));
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("two pools of one name"),
+        }
+        let pool = "other".parse().expect("a name");
+        let (other, _) = LinuxLan::open(lanherd::lan::linux::LanConfig { pool, ..config() })
+            .await
+            .expect("opened");
+        assert_eq!(lan.close().await, []);
+        assert!(exists("/run/netns"), "the other pool still needs it");
+        assert_eq!(other.close().await, []);
+        assert!(!exists("/run/netns") && !exists(&Paths::default().state.display().to_string()));
+    });
+}

@@ -1,0 +1,372 @@
+//! Frames, addresses and pings.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use lanherd::dhcp::options::MessageType;
+use lanherd::dhcp::{Lease, Message, Route, Transmit};
+use lanherd::identity::Mac;
+use lanherd::lan::linux::{LanConfig, LinuxLan};
+use lanherd::lan::{Lan, PingCause, PingOutcome, Port};
+
+use crate::world::{
+    ROUTER, Router, Told, attach, client, config, in_a_world, ip, lease, open, until,
+};
+
+fn message(message_type: MessageType, mac: Mac) -> Message {
+    Message::request(message_type, mac, 7)
+}
+
+#[test]
+fn replies_come_only_to_the_client_they_are_for() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let told = [Told::default(), Told::default()];
+        let mut ports = Vec::new();
+        for (number, told) in (1..).zip(&told) {
+            ports.push(
+                lan.attach(&client(number), told.inbox())
+                    .await
+                    .expect("attached"),
+            );
+        }
+        let to_first = message(MessageType::Offer, client(1).mac).encode();
+        let to_second = message(MessageType::Offer, client(2).mac).encode();
+        router.broadcast(&message(MessageType::Offer, Mac([2, 0, 0, 0, 0, 9])).encode());
+        router.broadcast(&to_second);
+        router.send_to(client(1).mac, &to_first);
+        // Addressed to the second, about the first: it is the second's to drop.
+        router.send_to(client(2).mac, &to_first);
+        until("three were delivered", || {
+            told.iter().map(|told| told.messages().len()).sum::<usize>() == 3
+        })
+        .await;
+        assert_eq!(told[0].messages(), std::slice::from_ref(&to_first));
+        assert_eq!(told[1].messages(), [to_second, to_first]);
+        drop(ports);
+        for number in 1..=2 {
+            lan.detach(&client(number)).await;
+        }
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn what_clients_send_is_not_heard_as_a_reply() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        port.transmit(&broadcast(MessageType::Discover))
+            .expect("sent");
+        let mut buffer = [0; 1500];
+        let (length, from) = router.server.recv_from(&mut buffer).expect("heard");
+        assert_eq!(
+            buffer[..length],
+            message(MessageType::Discover, client(1).mac).encode()
+        );
+        assert_eq!(from.to_string(), "0.0.0.0:68");
+        assert_eq!(told.messages(), Vec::<Vec<u8>>::new());
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+fn broadcast(message_type: MessageType) -> Transmit {
+    Transmit {
+        message: message(message_type, client(1).mac),
+        source: Ipv4Addr::UNSPECIFIED,
+        destination: Ipv4Addr::BROADCAST,
+    }
+}
+
+fn unicast(message_type: MessageType) -> Transmit {
+    Transmit {
+        source: lease(7).address,
+        destination: ROUTER,
+        ..broadcast(message_type)
+    }
+}
+
+#[test]
+fn a_renewal_goes_through_the_clients_own_stack_and_a_reply_to_it_is_not_answered_with_an_error() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        port.configure(&lease(7)).await.expect("configured");
+        port.transmit(&unicast(MessageType::Request)).expect("sent");
+        let mut buffer = [0; 1500];
+        let (_, from) = router.server.recv_from(&mut buffer).expect("heard");
+        assert_eq!(from.to_string(), "10.9.0.7:68");
+        // Connected, the socket would be told of an ICMP error.
+        router.server.connect("10.9.0.7:68").expect("connected");
+        let reply = message(MessageType::Ack, client(1).mac).encode();
+        router.server.send(&reply).expect("sent");
+        until("the reply is delivered", || {
+            told.messages() == [reply.clone()]
+        })
+        .await;
+        router.server.send(&reply).expect("no error came back");
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_release_needs_no_arp_and_can_be_sent_for_a_client_that_is_gone() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        let unknown = lan.transmit_for(&client(1), &unicast(MessageType::Release));
+        assert_eq!(
+            unknown.expect_err("nobody was heard").kind(),
+            std::io::ErrorKind::HostUnreachable
+        );
+        router.send_to(
+            client(1).mac,
+            &message(MessageType::Ack, client(1).mac).encode(),
+        );
+        until("a server is heard", || told.messages().len() == 1).await;
+        // Without an address in the namespace, only the raw socket can send this.
+        port.transmit(&unicast(MessageType::Release)).expect("sent");
+        drop(port);
+        lan.transmit_for(&client(1), &unicast(MessageType::Release))
+            .expect("sent");
+        let mut buffer = [0; 1500];
+        for _ in 0..2 {
+            let (length, from) = router.server.recv_from(&mut buffer).expect("heard");
+            assert_eq!(from.to_string(), "10.9.0.7:68");
+            assert_eq!(
+                Message::decode(&buffer[..length])
+                    .expect("decodes")
+                    .message_type(),
+                Some(MessageType::Release)
+            );
+        }
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_lease_sets_address_route_resolver_and_mtu_and_its_loss_removes_them() {
+    in_a_world(|| async {
+        let _router = Router::start();
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        let with_mtu = Lease {
+            mtu: Some(1400),
+            ..lease(7)
+        };
+        port.configure(&with_mtu).await.expect("configured");
+        let address = ip("-n ns1 -4 addr show dev lan0");
+        assert!(
+            address.contains("inet 10.9.0.7/24 brd 10.9.0.255") && address.contains("mtu 1400"),
+            "{address}"
+        );
+        let routes = ip("-n ns1 route");
+        assert!(
+            routes.contains("default via 10.9.0.1 dev lan0 proto dhcp src 10.9.0.7"),
+            "{routes}"
+        );
+        let resolver = ip("netns exec ns1 cat /etc/resolv.conf");
+        assert_eq!(
+            resolver,
+            "# lanherd: ns1: from the lease\nsearch lan.example\nnameserver 10.9.0.1\n"
+        );
+        assert_eq!(
+            fs::read_to_string("/etc/resolv.conf").expect("the host's"),
+            "# the host's own\n"
+        );
+        port.deconfigure().await.expect("deconfigured");
+        let address = ip("-n ns1 -4 addr show dev lan0");
+        assert!(
+            !address.contains("inet") && !address.contains("mtu 1400"),
+            "{address}"
+        );
+        assert_eq!(ip("-n ns1 route"), "");
+        assert_eq!(
+            ip("netns exec ns1 cat /etc/resolv.conf"),
+            "# lanherd: ns1: no lease\n"
+        );
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_new_lease_replaces_the_old_one_and_a_running_process_sees_the_new_resolver() {
+    in_a_world(|| async {
+        let _router = Router::start();
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        port.configure(&lease(7)).await.expect("configured");
+        let resident = crate::world::Resident::of("ns1");
+        let other_dns = Lease {
+            dns: vec![Ipv4Addr::new(10, 9, 0, 53)],
+            ..lease(8)
+        };
+        port.configure(&other_dns).await.expect("configured");
+        let address = ip("-n ns1 -4 addr show dev lan0");
+        assert!(
+            address.contains("10.9.0.8/24") && !address.contains("10.9.0.7"),
+            "{address}"
+        );
+        assert!(
+            ip("-n ns1 route").contains("default via 10.9.0.1 dev lan0 proto dhcp src 10.9.0.8")
+        );
+        let seen = fs::read_to_string(format!("/proc/{}/root/etc/resolv.conf", resident.pid()))
+            .expect("its file");
+        assert!(
+            seen.contains("nameserver 10.9.0.53") && !seen.contains("10.9.0.1\n"),
+            "{seen}"
+        );
+        drop((resident, port));
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_gateway_outside_the_prefix_is_reached_on_the_link() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        let host = Lease {
+            prefix_len: 32,
+            ..lease(7)
+        };
+        port.configure(&host).await.expect("configured");
+        let routes = ip("-n ns1 route");
+        assert!(
+            routes.contains("default via 10.9.0.1 dev lan0 proto dhcp src 10.9.0.7 onlink"),
+            "{routes}"
+        );
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_lease_that_the_kernel_refuses_is_a_failure_that_names_the_route() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        let broadcast = Route {
+            destination: Ipv4Addr::UNSPECIFIED,
+            prefix_len: 0,
+            gateway: Ipv4Addr::new(10, 9, 0, 255),
+        };
+        let refused = Lease {
+            routes: vec![broadcast],
+            ..lease(7)
+        };
+        let failure = port.configure(&refused).await.expect_err("refused");
+        assert!(
+            failure
+                .detail
+                .contains("route to 0.0.0.0/0 through 10.9.0.255"),
+            "{failure}"
+        );
+        port.configure(&lease(7))
+            .await
+            .expect("a sound lease can follow");
+        assert!(ip("-n ns1 route").contains("default via 10.9.0.1"));
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn the_fixed_neighbour_is_known_for_good() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let neighbour = Some((ROUTER, router.mac()));
+        let (lan, _) = LinuxLan::open(LanConfig {
+            neighbour,
+            ..config()
+        })
+        .await
+        .expect("opened");
+        let port = attach(&lan, 1).await;
+        port.configure(&lease(7)).await.expect("configured");
+        let known = ip("-n ns1 neigh show 10.9.0.1");
+        assert!(
+            known.contains(&router.mac().to_string()) && known.contains("PERMANENT"),
+            "{known}"
+        );
+        port.deconfigure().await.expect("deconfigured");
+        assert_eq!(ip("-n ns1 neigh show nud permanent"), "");
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn pings_are_answered_or_lost_for_the_right_reason() {
+    in_a_world(|| async {
+        let router = Router::start();
+        router.ip("addr add 8.8.8.8/32 dev lo");
+        router.ip("route add unreachable 192.0.2.1");
+        router.ip("route add blackhole 192.0.2.2");
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        let patience = Duration::from_millis(300);
+        let google = Ipv4Addr::new(8, 8, 8, 8);
+        assert_eq!(
+            port.ping(google, 1, patience).await,
+            PingOutcome::Lost(PingCause::NoRoute)
+        );
+        port.configure(&lease(7)).await.expect("configured");
+        for sequence in 2..5 {
+            match port.ping(google, sequence, Duration::from_secs(5)).await {
+                PingOutcome::Reply(time) => {
+                    assert!(!time.is_zero() && time < Duration::from_secs(5));
+                }
+                PingOutcome::Lost(cause) => panic!("lost: {cause}"),
+            }
+        }
+        router.forward();
+        let unreachable = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(
+            port.ping(unreachable, 5, patience).await,
+            PingOutcome::Lost(PingCause::Unreachable)
+        );
+        let blackhole = Ipv4Addr::new(192, 0, 2, 2);
+        assert_eq!(
+            port.ping(blackhole, 6, patience).await,
+            PingOutcome::Lost(PingCause::Timeout)
+        );
+        // Three unanswered ARP requests, a second each.
+        let nobody = Ipv4Addr::new(10, 9, 0, 99);
+        assert_eq!(
+            port.ping(nobody, 7, Duration::from_secs(8)).await,
+            PingOutcome::Lost(PingCause::HostDown)
+        );
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}

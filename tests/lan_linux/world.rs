@@ -1,0 +1,272 @@
+//! A small world for one test: a thread in network and mount namespaces of its own, with an empty `/run` and `/etc`, a
+//! parent `up0`, and a router at the other end of its cable. It vanishes with the thread.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lanherd::dhcp::{Lease, Lifetime, Route};
+use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
+use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
+use lanherd::lan::netns::NetNs;
+use lanherd::lan::{Inbox, Lan, PortEvent};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+pub const PARENT: &str = "up0";
+pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
+
+/// Runs a test in a world of its own. Needs root, and says so.
+pub fn in_a_world<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'static) {
+    let world = thread::Builder::new().name("world".into()).spawn(move || {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+            .expect("this test needs root: it makes namespaces");
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+            .expect("private mounts");
+        for folder in ["/run", "/etc"] {
+            mount(Some("world"), folder, Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
+        }
+        fs::write("/etc/resolv.conf", "# the host's own\n").expect("a resolv.conf");
+        ip("link set lo up");
+        ip(&format!("link add {PARENT} type veth peer name far0"));
+        ip("link set far0 up");
+        ip(&format!("link set {PARENT} up"));
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+            .block_on(test());
+    });
+    let ended = world.expect("a thread").join();
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Runs `ip` and returns what it printed; it must succeed.
+pub fn ip(arguments: &str) -> String {
+    let (worked, text) = try_ip(arguments);
+    assert!(worked, "ip {arguments}: {text}");
+    text
+}
+
+pub fn try_ip(arguments: &str) -> (bool, String) {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .expect("the test needs iproute2");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (
+        output.status.success(),
+        text + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
+/// The router: the parent's far end in a namespace of its own, kept off `/run/netns`.
+pub struct Router {
+    namespace: NetNs,
+    /// A socket on the DHCP server's port.
+    pub server: UdpSocket,
+}
+
+impl Router {
+    /// Moves the far end into a namespace of its own.
+    pub fn start() -> Self {
+        let namespace = NetNs::create().expect("a namespace");
+        fs::write("/run/router", "").expect("a file");
+        let path = format!(
+            "/proc/thread-self/fd/{}",
+            std::os::fd::AsRawFd::as_raw_fd(&namespace)
+        );
+        mount(
+            Some(path.as_str()),
+            "/run/router",
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .expect("bound");
+        ip("link set far0 netns /run/router");
+        let router = Self {
+            server: within(&namespace, || {
+                UdpSocket::bind("0.0.0.0:67").expect("port 67")
+            }),
+            namespace,
+        };
+        router.ip("link set lo up");
+        router.ip("link set far0 up");
+        router.ip(&format!("addr add {ROUTER}/24 dev far0"));
+        router.server.set_broadcast(true).expect("broadcast");
+        router
+            .server
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .expect("a timeout");
+        router
+    }
+
+    pub fn ip(&self, arguments: &str) -> String {
+        within(&self.namespace, || ip(arguments))
+    }
+
+    /// Sends a datagram for port 68 to one MAC, as servers do to a client without an address.
+    pub fn send_to(&self, mac: Mac, payload: &[u8]) {
+        let address = "10.9.0.250";
+        self.ip(&format!(
+            "neigh replace {address} lladdr {mac} dev far0 nud permanent"
+        ));
+        let to: SocketAddr = format!("{address}:68").parse().expect("an address");
+        self.server.send_to(payload, to).expect("sent");
+    }
+
+    /// Sends a datagram for port 68 to everybody.
+    pub fn broadcast(&self, payload: &[u8]) {
+        within(&self.namespace, || {
+            self.server.send_to(payload, "10.9.0.255:68")
+        })
+        .expect("sent");
+    }
+
+    /// Makes it forward packets, as routers do.
+    pub fn forward(&self) {
+        within(&self.namespace, || {
+            fs::write("/proc/sys/net/ipv4/ip_forward", "1")
+        })
+        .expect("written");
+    }
+
+    pub fn mac(&self) -> Mac {
+        let text = self.ip("-o link show far0");
+        let mac = text
+            .split_whitespace()
+            .skip_while(|word| *word != "link/ether")
+            .nth(1);
+        mac.expect("a MAC").parse().expect("a MAC")
+    }
+}
+
+fn within<R>(namespace: &NetNs, work: impl FnOnce() -> R) -> R {
+    namespace.with(work).expect("entered")
+}
+
+pub fn config() -> LanConfig {
+    LanConfig::new(PARENT, PoolName::default())
+}
+
+pub async fn open() -> LinuxLan {
+    LinuxLan::open(config()).await.expect("opened").0
+}
+
+pub fn client(number: u32) -> Identity {
+    Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7))
+}
+
+/// What a client was told.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<Vec<PortEvent>>>);
+
+impl Told {
+    pub fn inbox(&self) -> Inbox {
+        let told = self.clone();
+        Box::new(move |event| told.0.lock().expect("unpoisoned").push(event))
+    }
+
+    pub fn events(&self) -> Vec<PortEvent> {
+        self.0.lock().expect("unpoisoned").clone()
+    }
+
+    pub fn messages(&self) -> Vec<Vec<u8>> {
+        self.events()
+            .into_iter()
+            .filter_map(|event| match event {
+                PortEvent::Dhcp(message) => Some(message),
+                PortEvent::NamespaceReady | PortEvent::LinkLost(_) => None,
+            })
+            .collect()
+    }
+}
+
+pub async fn attach(lan: &LinuxLan, number: u32) -> LinuxPort {
+    lan.attach(&client(number), Told::default().inbox())
+        .await
+        .expect("attached")
+}
+
+/// Waits until a condition holds.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "waited in vain until {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub fn exists(path: &str) -> bool {
+    Path::new(path).symlink_metadata().is_ok()
+}
+
+/// A lease as the router would grant it.
+pub fn lease(last: u8) -> Lease {
+    Lease {
+        address: Ipv4Addr::new(10, 9, 0, last),
+        prefix_len: 24,
+        server_id: ROUTER,
+        routers: vec![ROUTER],
+        routes: vec![Route {
+            destination: Ipv4Addr::UNSPECIFIED,
+            prefix_len: 0,
+            gateway: ROUTER,
+        }],
+        dns: vec![ROUTER],
+        domain: Some("lan.example".into()),
+        search: Vec::new(),
+        mtu: None,
+        lifetime: Lifetime::Infinite,
+        requested_at: Instant::now(),
+    }
+}
+
+/// A process that lives in a namespace until it is dropped.
+pub struct Resident(Child);
+
+impl Resident {
+    pub fn of(namespace: &str) -> Self {
+        let mut child = Command::new("ip")
+            .args([
+                "netns",
+                "exec",
+                namespace,
+                "sh",
+                "-c",
+                "echo ready; exec cat",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut line = String::new();
+        let mut output = std::io::BufReader::new(child.stdout.take().expect("its output"));
+        std::io::BufRead::read_line(&mut output, &mut line).expect("a line");
+        assert_eq!(line, "ready\n");
+        Self(child)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        // `cat` would end with its input as well; a test that failed should not wait for it.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

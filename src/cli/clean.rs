@@ -42,7 +42,10 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         let name = pool.pool;
         match pool.state {
             PoolState::Alive { pid } => {
-                let process = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                let process = pid.map_or_else(
+                    || "another process".to_owned(),
+                    |pid| format!("process {pid}"),
+                );
                 screen.result(&format!("pool {name} is alive in {process}: left alone"));
             }
             PoolState::Left(things) if args.dry_run => {

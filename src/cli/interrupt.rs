@@ -38,7 +38,9 @@ impl Interrupt {
             screen.say("interrupted: leaving");
             interrupted.send_replace(true);
             any().await;
-            screen.complain("already leaving: every client hands its lease back first, this takes seconds");
+            screen.complain(
+                "already leaving: every client hands its lease back first, this takes seconds",
+            );
             loop {
                 any().await;
             }
@@ -74,7 +76,9 @@ fn ignores_hangup() -> bool {
     fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| {
-            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+            let mask = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigIgn:"))?;
             u64::from_str_radix(mask.trim(), 16).ok()
         })
         .is_some_and(|ignored| ignored & 1 != 0)

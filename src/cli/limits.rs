@@ -101,7 +101,10 @@ mod tests {
     fn the_arp_table_matters_on_a_real_parent_only() {
         assert_eq!(crowded_neighbours(&on_parent(512, "private"), 1024), None);
         let warning = crowded_neighbours(&on_parent(1000, "private"), 1024).expect("a warning");
-        assert!(warning.ends_with("sysctl -w net.ipv4.neigh.default.gc_thresh3=3024"), "{warning}");
+        assert!(
+            warning.ends_with("sysctl -w net.ipv4.neigh.default.gc_thresh3=3024"),
+            "{warning}"
+        );
         let lab = Scenario::from_toml("lab = true\nclients = 1000\n").expect("a scenario");
         assert_eq!(crowded_neighbours(&lab, 1024), None);
     }

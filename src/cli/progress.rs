@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, HerdStatus};
+use lanherd::scenario::ClientCount;
 
 use super::screen::{Audience, Screen};
 
@@ -135,19 +136,21 @@ impl Progress {
     }
 
     /// The herd leaves.
-    pub fn leaving(&mut self, clients: u64) {
+    pub fn leaving(&mut self, clients: ClientCount) {
         self.clear();
         if self.screen.audience() == Audience::Person {
             let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
             let bar = self.screen.bars().add(bar);
-            bar.set_message(format!("{clients} clients hand their leases back and leave"));
+            bar.set_message(format!(
+                "{clients} clients hand their leases back and leave"
+            ));
             bar.tick();
             self.bars.push((Stage::Online, bar));
         }
     }
 
     /// Takes away what was drawn.
-    pub fn clear(&mut self) {
+    fn clear(&mut self) {
         for (_, bar) in self.bars.drain(..) {
             bar.finish_and_clear();
             self.screen.bars().remove(&bar);
@@ -177,6 +180,12 @@ impl Progress {
     fn tell(&mut self, figures: &Figures) {
         self.screen.say(&line(self.started.elapsed(), figures));
         self.told = Instant::now();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -76,9 +76,18 @@ fn summary(report: &Report) -> String {
     if totals.restarts > 0 {
         let _ = write!(line, ", {} restarts", totals.restarts);
     }
-    let pings: u64 = report.clients.iter().flat_map(|c| &c.pings).map(asked).sum();
+    let pings: u64 = report
+        .clients
+        .iter()
+        .flat_map(|c| &c.pings)
+        .map(asked)
+        .sum();
     if pings > 0 {
-        let _ = write!(line, ", {} of {pings} pings answered", totals.pings_received);
+        let _ = write!(
+            line,
+            ", {} of {pings} pings answered",
+            totals.pings_received
+        );
     }
     match totals.leaked_objects {
         0 => line.push_str(", nothing left behind"),
@@ -105,7 +114,9 @@ fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
         header.push("state".to_owned());
     }
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_header(header);
     for client in clients {
         let mut row = vec![
             client.namespace.clone(),
@@ -148,11 +159,20 @@ fn state(client: &Client) -> String {
 fn failure(client: &Client) -> String {
     let mut line = format!("{}: {}", client.namespace, client.phase);
     if let (Some(failure), Some(_)) = (&client.last_failure, client.cause) {
-        let _ = write!(line, ": {}: {}: {}", failure.stage, failure.cause, failure.detail);
+        let _ = write!(
+            line,
+            ": {}: {}: {}",
+            failure.stage, failure.cause, failure.detail
+        );
     }
     for pings in client.pings.iter().filter(|pings| never_answered(pings)) {
         let causes: Vec<&str> = pings.lost.keys().map(|cause| cause.as_str()).collect();
-        let _ = write!(line, "; no answer from {}: {}", pings.target, causes.join(", "));
+        let _ = write!(
+            line,
+            "; no answer from {}: {}",
+            pings.target,
+            causes.join(", ")
+        );
     }
     line
 }
@@ -257,11 +277,22 @@ mod tests {
     fn a_small_herd_is_shown_client_by_client_and_summed_up() {
         let text = render(&report(2, 0), Rows::Auto);
         let lines: Vec<&str> = text.lines().collect();
-        let ns2 = lines.iter().find(|line| line.contains("ns2")).expect("a row");
-        for word in ["02:00:00:00:00:02", "10.77.0.10/16", "3.25 ms", "1/1  0.08 ms"] {
+        let ns2 = lines
+            .iter()
+            .find(|line| line.contains("ns2"))
+            .expect("a row");
+        for word in [
+            "02:00:00:00:00:02",
+            "10.77.0.10/16",
+            "3.25 ms",
+            "1/1  0.08 ms",
+        ] {
             assert!(ns2.contains(word), "{word:?} is not in {ns2:?}");
         }
-        assert!(text.contains("ping Google DNS") && !text.contains("state"), "{text}");
+        assert!(
+            text.contains("ping Google DNS") && !text.contains("state"),
+            "{text}"
+        );
         assert_eq!(
             lines.last().copied(),
             Some("2 of 2 clients online, 2 of 2 pings answered, nothing left behind, 0.41 s")
@@ -272,7 +303,10 @@ mod tests {
     fn a_failed_client_has_its_cause_in_the_table_and_the_particulars_below() {
         let text = render(&report(1, 1), Rows::Auto);
         assert!(text.contains("failed: no_offer"), "{text}");
-        assert!(text.contains("\nns2: failed: dhcp: no_offer: nobody answered for 30s\n"), "{text}");
+        assert!(
+            text.contains("\nns2: failed: dhcp: no_offer: nobody answered for 30s\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -297,6 +331,9 @@ mod tests {
         pings.lost.insert(lanherd::lan::PingCause::Timeout, 3);
         let text = render(&report, Rows::Auto);
         assert!(text.contains("0/3"), "{text}");
-        assert!(text.contains("ns1: online; no answer from Google DNS: timeout"), "{text}");
+        assert!(
+            text.contains("ns1: online; no answer from Google DNS: timeout"),
+            "{text}"
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 mod clean;
 mod demo;
+mod doctor;
 mod exit;
+mod generate;
 mod interrupt;
 mod lab;
 mod limits;
@@ -17,7 +19,7 @@ mod up;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use self::exit::Exit;
@@ -52,6 +54,9 @@ enum Command {
     Run(run::Args),
     Lab(lab::Args),
     Clean(clean::Args),
+    Doctor(doctor::Args),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
 }
 
 /// The whole program.
@@ -76,6 +81,9 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(&args, screen),
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
+        Command::Doctor(args) => Ok(doctor::run(&args, screen)),
+        Command::Completions(args) => Ok(generate::completions(&args, Cli::command(), screen)),
+        Command::Man(args) => generate::man(&args, Cli::command(), screen),
     }
 }
 
@@ -103,8 +111,6 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod dhcp;
+pub mod doctor;
 pub mod http;
 pub mod identity;
 pub mod lab;

@@ -1,5 +1,11 @@
 //! The metrics server, over real sockets on the loopback.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

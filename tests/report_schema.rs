@@ -1,5 +1,11 @@
 //! The report and its JSON schema say the same.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant, SystemTime};

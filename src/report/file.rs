@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, eaccess};
 
 use super::Report;
 
@@ -54,7 +54,7 @@ pub fn check_writable(path: &Path) -> Result<(), ReportFileError> {
             draft.discard().map_err(refused)
         }
         Place::Stream => {
-            access(path, AccessFlags::W_OK).map_err(|errno| refused(io::Error::from(errno)))
+            eaccess(path, AccessFlags::W_OK).map_err(|errno| refused(io::Error::from(errno)))
         }
     }
 }

@@ -196,12 +196,16 @@ fn live(
         .build()
         .map_err(failed_to("start the lab's runtime"))?;
     runtime.block_on(async {
-        let uplink = Uplink::create(config, &namespace).await?;
+        let mut uplink = Uplink::create(config, &namespace).await?;
         let lived = async {
             namespace
                 .enter()
                 .map_err(failed_to("enter the lab's namespace"))?;
             let router = Router::open(config, server).await?;
+            uplink
+                .wait_until_sending()
+                .await
+                .map_err(failed_to("bring the uplink up"))?;
             // Nobody waits any more only if the starting thread is gone; then `stop` is, too.
             let _ = ready.send(());
             router.serve(stop).await;

@@ -32,6 +32,7 @@ isolated_tests! {
     Caller: an_interface_of_the_same_name_is_never_taken_over,
     Caller: without_privilege_and_sandbox_the_lab_says_what_to_do,
     Caller: a_killed_lab_vanishes_with_its_process,
+    Caller: the_first_message_after_the_start_arrives,
     Caller: the_uplink_is_silent,
     Caller: dhclient_gets_a_lease_and_reaches_google_dns,
     Caller: dhcpcd_gets_a_lease_and_reaches_google_dns,
@@ -250,6 +251,19 @@ fn a_killed_lab_vanishes_with_its_process() {
     start(LabConfig::default())
         .stop()
         .expect("another lab in its place");
+}
+
+fn the_first_message_after_the_start_arrives() {
+    enter();
+    for round in 0..30 {
+        let lab = start(LabConfig::default());
+        BareClients::new().join(&lab, 0);
+        eventually(
+            &format!("the server hears the client in round {round}"),
+            || lab.counters().acks == 1,
+        );
+        lab.stop().expect("a clean end");
+    }
 }
 
 fn the_uplink_is_silent() {

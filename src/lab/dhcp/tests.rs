@@ -1,5 +1,7 @@
 //! The server, message by message, on a clock that only the tests move.
 
+use std::time::Duration;
+
 use super::*;
 use crate::lab::LabConfig;
 

@@ -187,33 +187,38 @@ fn live(
     ready: &mpsc::SyncSender<()>,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), LabError> {
-    let step = |step: &'static str| {
-        move |source| LabError::Step {
-            step: step.to_owned(),
-            source,
-        }
-    };
     let namespace = NetNs::create().map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => LabError::NoPrivilege(error),
-        _ => step("make the lab's namespace")(error),
+        _ => failed_to("make the lab's namespace")(error),
     })?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(step("start the lab's runtime"))?;
+        .map_err(failed_to("start the lab's runtime"))?;
     runtime.block_on(async {
-        let uplink = Uplink::create(config, &namespace).await?;
-        let served = async {
+        let mut uplink = Uplink::create(config, &namespace).await?;
+        let lived = async {
             namespace
                 .enter()
-                .map_err(step("enter the lab's namespace"))?;
+                .map_err(failed_to("enter the lab's namespace"))?;
             let router = Router::open(config, server).await?;
+            uplink
+                .wait_until_sending()
+                .await
+                .map_err(failed_to("bring the uplink up"))?;
             // Nobody waits any more only if the starting thread is gone; then `stop` is, too.
             let _ = ready.send(());
             router.serve(stop).await;
             Ok(())
         }
         .await;
-        served.and(uplink.remove().await)
+        lived.and(uplink.remove().await)
     })
+}
+
+fn failed_to(step: &str) -> impl FnOnce(io::Error) -> LabError {
+    move |source| LabError::Step {
+        step: step.to_owned(),
+        source,
+    }
 }

@@ -4,13 +4,17 @@
 
 pub mod client;
 pub mod dhcp;
+pub mod doctor;
+pub mod http;
 pub mod identity;
 pub mod lab;
 pub mod lan;
 pub mod metrics;
 pub mod phase;
 pub mod pool;
+pub mod report;
 pub mod sandbox;
+pub mod scenario;
 pub mod stats;
 pub mod target;
 pub mod units;

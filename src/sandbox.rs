@@ -36,7 +36,7 @@ pub enum Entrance {
 /// Why the program is not in a sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// Only a process of one thread can change its user namespace (user_namespaces(7)).
+    /// Only a process of one thread can change its user namespace (`user_namespaces(7)`).
     #[error("the sandbox must be entered before threads are started, and {0} are running")]
     Threads(usize),
     /// This system does not let the user make namespaces.

@@ -1,5 +1,12 @@
 //! The sandbox against the real kernel, with privilege and without.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test prints what it measured, and ends where it cannot go on"
+)]
+
 #[path = "support/isolated.rs"]
 mod isolated;
 

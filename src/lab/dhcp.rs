@@ -3,88 +3,24 @@
 //! It serves the lab, and stands opposite the client's state machine in simulations on a virtual clock.
 
 mod bindings;
+mod config;
+mod reply;
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+pub use config::ServerConfig;
+pub use reply::{Reply, ReplyTo};
 
 use bindings::{Bindings, ClientKey, Hold, Holding, Record};
 
 use super::config::{LeaseTime, seconds};
-use super::range::{AddressRange, Subnet};
-use crate::dhcp::options::{MessageType, Options, code};
+use crate::dhcp::options::{MessageType, code};
 use crate::dhcp::{Message, wire::Op};
 use crate::identity::Mac;
 
 /// RFC 3046: what a relay agent added comes back to it, at the end.
 const RELAY_AGENT_INFORMATION: u8 = 82;
-
-/// What a server gives out. [`LabConfig::server`](super::LabConfig::server) makes one that is whole.
-#[derive(Debug, Clone)]
-pub struct ServerConfig {
-    /// The addresses.
-    pub range: AddressRange,
-    /// Their subnet. Its router's address is the server identifier (option 54).
-    pub subnet: Subnet,
-    /// How long a lease lasts (option 51).
-    pub lease: LeaseTime,
-    /// T1 (option 58), in whole seconds; `None`: not sent. Neither it nor T2 goes with an infinite lease.
-    pub t1: Option<Duration>,
-    /// T2 (option 59), in whole seconds; `None`: not sent.
-    pub t2: Option<Duration>,
-    /// Sent where the client asks for them, in the client's order; in this one where it has no list (option 55).
-    pub known: Options,
-    /// Sent in every OFFER and ACK, after the others.
-    pub always: Options,
-    /// How long an offered address is kept for its client. Default: a minute, in which a client gives up (RFC 2131, 4.1).
-    pub offer_hold: Duration,
-    /// How long an address is set aside that a client found in use. Default: ten minutes.
-    pub decline_hold: Duration,
-}
-
-impl Default for ServerConfig {
-    /// The default range and lease time, and no parameters.
-    fn default() -> Self {
-        let range = AddressRange::default();
-        Self {
-            range,
-            subnet: range.subnet(),
-            lease: LeaseTime::default(),
-            t1: None,
-            t2: None,
-            known: Options::new(),
-            always: Options::new(),
-            offer_hold: Duration::from_secs(60),
-            decline_hold: Duration::from_secs(600),
-        }
-    }
-}
-
-/// An answer, and the way it must go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The answer.
-    pub message: Message,
-    /// The way.
-    pub to: ReplyTo,
-}
-
-/// The way of an answer (RFC 2131, 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplyTo {
-    /// To 255.255.255.255, port 68.
-    Broadcast,
-    /// To an address that its owner does not answer ARP for yet, port 68.
-    Hardware {
-        /// The address: `yiaddr`.
-        address: Ipv4Addr,
-        /// Its owner: `chaddr`.
-        mac: Mac,
-    },
-    /// To a client that has its address, port 68.
-    Unicast(Ipv4Addr),
-    /// To a relay agent, port 67.
-    Relay(Ipv4Addr),
-}
 
 /// What a server has seen and done since it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -344,7 +280,7 @@ impl Server {
         let mut reply = self.answer(MessageType::Ack, message);
         reply.ciaddr = message.ciaddr;
         self.add_parameters(&mut reply, message);
-        Some(address_reply(message, reply))
+        Some(Reply::granting(message, reply))
     }
 
     fn bind(
@@ -385,21 +321,14 @@ impl Server {
             }
         }
         self.add_parameters(&mut reply, message);
-        address_reply(message, reply)
+        Reply::granting(message, reply)
     }
 
-    /// A NAK, which is always broadcast: the client may not have the address it sent from (RFC 2131, 4.1).
+    /// A NAK (RFC 2131, table 3).
     fn refuse(&self, message: &Message, why: &str) -> Reply {
         let mut reply = self.answer(MessageType::Nak, message);
         reply.options.push(code::MESSAGE, why.as_bytes());
-        let to = if message.giaddr.is_unspecified() {
-            ReplyTo::Broadcast
-        } else {
-            // The relay must broadcast it too (RFC 2131, 4.3.2).
-            reply.broadcast = true;
-            ReplyTo::Relay(message.giaddr)
-        };
-        Reply { message: reply, to }
+        Reply::refusing(message, reply)
     }
 
     fn answer(&self, kind: MessageType, message: &Message) -> Message {
@@ -460,23 +389,6 @@ fn is_label(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-')
-}
-
-/// The way of an OFFER or ACK (RFC 2131, 4.1).
-fn address_reply(request: &Message, message: Message) -> Reply {
-    let to = if !request.giaddr.is_unspecified() {
-        ReplyTo::Relay(request.giaddr)
-    } else if !request.ciaddr.is_unspecified() {
-        ReplyTo::Unicast(request.ciaddr)
-    } else if request.broadcast {
-        ReplyTo::Broadcast
-    } else {
-        ReplyTo::Hardware {
-            address: message.yiaddr,
-            mac: request.chaddr,
-        }
-    };
-    Reply { message, to }
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn is_host(address: Ipv4Addr) -> bool {
 }
 
 impl Default for AddressRange {
-    /// `10.77.0.10-10.77.255.250`: 65,265 addresses behind 10.77.0.1/16.
+    /// `10.77.0.10-10.77.255.250`: 65,521 addresses behind 10.77.0.1/16.
     fn default() -> Self {
         let network = Ipv4Addr::new(10, 77, 0, 0).to_bits();
         Self {
@@ -264,7 +264,7 @@ mod tests {
     fn a_range_reads_back_as_it_is_written() {
         let range = AddressRange::default();
         assert_eq!(range.to_string().parse(), Ok(range));
-        assert_eq!(range.len(), 65_265);
+        assert_eq!(range.len(), 65_521);
         assert_eq!(AddressRange::new(range.first(), range.last()), Ok(range));
     }
 }

@@ -177,7 +177,9 @@ impl DhcpService {
         Ok(match to {
             ReplyTo::Broadcast => SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT),
             ReplyTo::Hardware { address, mac } => {
-                self.neighbours.pin(address, mac)?;
+                self.neighbours
+                    .pin(address, mac)
+                    .map_err(io::Error::other)?;
                 SocketAddrV4::new(address, CLIENT_PORT)
             }
             ReplyTo::Unicast(address) => SocketAddrV4::new(address, CLIENT_PORT),

@@ -5,9 +5,10 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoVeth, LinkAttribute,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoVeth, LinkAttribute, LinkFlags,
 };
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::range::Subnet;
 use super::{LabConfig, LabError};
 use crate::identity::Mac;
+use crate::lan::netlink;
 use crate::lan::netns::NetNs;
 
 /// The router's end of the pair, in the router's namespace.
@@ -26,12 +28,12 @@ const NEAR_MAC: Mac = Mac([0x02, 0x6c, 0x61, 0x6e, 0x68, 0x02]);
 pub(super) const ROUTER_MAC: Mac = Mac([0x02, 0x6c, 0x61, 0x6e, 0x68, 0x01]);
 
 /// An rtnetlink connection to one namespace: the one that the calling thread was in when it was opened.
-struct Netlink {
+struct Rtnetlink {
     handle: Handle,
     driver: JoinHandle<()>,
 }
 
-impl Netlink {
+impl Rtnetlink {
     fn open() -> io::Result<Self> {
         let (connection, handle, _) = new_connection()?;
         Ok(Self {
@@ -58,7 +60,7 @@ impl Netlink {
     }
 }
 
-impl Drop for Netlink {
+impl Drop for Rtnetlink {
     fn drop(&mut self) {
         self.driver.abort();
     }
@@ -66,16 +68,23 @@ impl Drop for Netlink {
 
 /// Brings the loopback interface of the calling thread's namespace up.
 pub(crate) async fn loopback_up() -> io::Result<()> {
-    Netlink::open()?
+    Rtnetlink::open()?
         .set(LinkUnspec::new_with_name("lo").up())
         .await
 }
 
 /// The near end: the parent that clients are plugged into.
 pub(super) struct Uplink {
-    home: Netlink,
+    home: Rtnetlink,
+    observer: netlink::Netlink,
+    name: String,
     index: u32,
 }
+
+/// How often, and how long apart, the near end is asked whether it sends: the kernel takes up to a second to notice that
+/// the far end is up.
+const READY_TRIES: u32 = 300;
+const READY_PAUSE: Duration = Duration::from_millis(5);
 
 impl Uplink {
     /// Makes the pair: the near end in the calling thread's namespace, up and silent, the far end, still down, in
@@ -86,7 +95,8 @@ impl Uplink {
             step: format!("make the uplink {name}"),
             source,
         };
-        let home = Netlink::open().map_err(step)?;
+        let home = Rtnetlink::open().map_err(step)?;
+        let observer = netlink::Netlink::open().map_err(step)?;
         let mut far = LinkMessageBuilder::<LinkUnspec>::new()
             .name(LAN)
             .address(ROUTER_MAC.octets().to_vec())
@@ -109,8 +119,13 @@ impl Uplink {
             made => made.map_err(step)?,
         }
         let index = if_nametoindex(name).map_err(|errno| step(errno.into()))?;
-        let uplink = Self { home, index };
-        match uplink.raise(name).await {
+        let uplink = Self {
+            home,
+            observer,
+            name: name.to_owned(),
+            index,
+        };
+        match uplink.raise().await {
             Ok(()) => Ok(uplink),
             Err(error) => {
                 // What is reported is why it failed; the pair goes with the router's namespace in any case.
@@ -120,11 +135,23 @@ impl Uplink {
         }
     }
 
-    async fn raise(&self, name: &str) -> io::Result<()> {
-        self.home.silence_ipv6(name).await?;
+    async fn raise(&self) -> io::Result<()> {
+        self.home.silence_ipv6(&self.name).await?;
         self.home
             .set(LinkUnspec::new_with_index(self.index).up())
             .await
+    }
+
+    /// Waits, once the far end is up, until the near one sends: what is sent before is dropped without a word.
+    pub(super) async fn wait_until_sending(&mut self) -> io::Result<()> {
+        for _ in 0..READY_TRIES {
+            let link = self.observer.link(&self.name)?;
+            if link.is_some_and(|link| link.header.flags.contains(LinkFlags::Running)) {
+                return Ok(());
+            }
+            tokio::time::sleep(READY_PAUSE).await;
+        }
+        Err(io::ErrorKind::TimedOut.into())
     }
 
     /// Removes the pair; it is gone when this returns.
@@ -152,7 +179,7 @@ pub(super) async fn furnish(subnet: Subnet, aliases: &[Ipv4Addr]) -> Result<u32,
 }
 
 async fn furnish_links(subnet: Subnet, aliases: &[Ipv4Addr]) -> io::Result<u32> {
-    let inside = Netlink::open()?;
+    let inside = Rtnetlink::open()?;
     let lo = if_nametoindex("lo")?;
     let lan = if_nametoindex(LAN)?;
     let add = |index, address: Ipv4Addr, prefix_len| {

@@ -40,7 +40,7 @@ use crate::dhcp::Transmit;
 use crate::identity::{ClientNumber, Identity, Mac, PoolName};
 use crate::phase::{Cause, Failure, Stage, words};
 
-pub use parent::ParentError;
+pub use parent::{ParentError, candidates, check};
 pub use port::LinuxPort;
 
 use parent::{Parent, Watch};
@@ -501,7 +501,8 @@ const NEEDED: [(u32, &str); 3] = [
     (21, "CAP_SYS_ADMIN"),
 ];
 
-fn missing_capabilities() -> io::Result<Vec<&'static str>> {
+/// Which of the capabilities that a LAN needs the calling thread lacks (capabilities(7)).
+pub fn missing_capabilities() -> io::Result<Vec<&'static str>> {
     let status = std::fs::read_to_string("/proc/thread-self/status")?;
     let effective = status
         .lines()

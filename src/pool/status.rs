@@ -51,6 +51,14 @@ impl Census {
     }
 }
 
+impl FromIterator<(Phase, u32)> for Census {
+    fn from_iter<I: IntoIterator<Item = (Phase, u32)>>(counts: I) -> Self {
+        Self {
+            by_phase: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}
+
 /// The whole herd at one moment.
 #[derive(Debug, Clone)]
 pub struct HerdStatus {

@@ -1,5 +1,7 @@
 //! The server, message by message, on a clock that only the tests move.
 
+use std::time::Duration;
+
 use super::*;
 use crate::lab::LabConfig;
 
@@ -18,7 +20,7 @@ struct Lan {
 }
 
 impl Lan {
-    fn new(config: LabConfig) -> Self {
+    fn new(config: &LabConfig) -> Self {
         Self {
             server: Server::new(config.server()),
             now: Instant::now(),
@@ -26,7 +28,7 @@ impl Lan {
     }
 
     fn with_range(range: &str) -> Self {
-        Self::new(LabConfig {
+        Self::new(&LabConfig {
             range: range.parse().expect("a range"),
             ..LabConfig::default()
         })
@@ -47,7 +49,8 @@ impl Lan {
     }
 
     fn select(&mut self, client: u8, address: Ipv4Addr) -> Option<Reply> {
-        self.send(&selecting(client, address, ROUTER))
+        let server = self.server.config.subnet.router();
+        self.send(&selecting(client, address, server))
     }
 
     /// Through DISCOVER and REQUEST to a lease.
@@ -117,7 +120,7 @@ fn an_offered_address_is_kept_for_its_client_until_the_offer_lapses() {
 
 #[test]
 fn a_client_gets_the_same_address_again_after_release_and_after_expiry() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     assert_eq!((lan.join(1), lan.join(2)), (FIRST, SECOND));
     assert_eq!(lan.send(&releasing(1, FIRST)), None);
     assert_eq!(lan.server.active(), 1);
@@ -143,7 +146,7 @@ fn when_every_address_was_used_the_one_free_for_longest_is_given_out() {
 
 #[test]
 fn a_requested_address_is_given_where_it_is_free_and_in_the_range() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     let mut ask = |client, address| {
         let mut message = Message::request(MessageType::Discover, mac(client), 7);
         message
@@ -174,7 +177,7 @@ fn a_client_that_chose_another_server_gives_its_offer_back() {
 
 #[test]
 fn a_request_for_an_address_that_was_not_offered_is_refused() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     lan.discover(1);
     assert!(is_nak(lan.select(1, SECOND)));
     assert!(is_nak(lan.select(2, FIRST)));
@@ -182,7 +185,7 @@ fn a_request_for_an_address_that_was_not_offered_is_refused() {
 
 #[test]
 fn after_a_reboot_the_right_address_is_granted_a_wrong_one_refused_and_a_stranger_ignored() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     lan.join(1);
     lan.join(2);
     assert_eq!(granted(lan.send(&rebooting(1, FIRST))), Some(FIRST));
@@ -207,7 +210,7 @@ fn after_a_reboot_the_right_address_is_granted_a_wrong_one_refused_and_a_strange
 
 #[test]
 fn renewing_extends_the_lease_from_now_on_and_only_for_its_holder() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     lan.join(1);
     lan.wait(1800);
     let reply = lan.send(&renewing(1, FIRST)).expect("an ack");
@@ -228,7 +231,7 @@ fn renewing_extends_the_lease_from_now_on_and_only_for_its_holder() {
 
 #[test]
 fn an_infinite_lease_has_no_deadline_and_no_timers() {
-    let mut lan = Lan::new(LabConfig {
+    let mut lan = Lan::new(&LabConfig {
         lease: LeaseTime::Infinite,
         t1: Some(Duration::from_secs(5)),
         ..LabConfig::default()
@@ -264,7 +267,7 @@ fn a_declined_address_is_set_aside_and_comes_back_after_ten_minutes() {
 
 #[test]
 fn a_release_of_somebody_elses_address_is_ignored() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     lan.join(1);
     lan.send(&releasing(2, FIRST));
     lan.send(&releasing(1, SECOND));
@@ -273,7 +276,7 @@ fn a_release_of_somebody_elses_address_is_ignored() {
 
 #[test]
 fn inform_is_answered_with_parameters_and_no_lease() {
-    let mut lan = Lan::new(LabConfig {
+    let mut lan = Lan::new(&LabConfig {
         t1: Some(Duration::from_secs(5)),
         ..LabConfig::default()
     });
@@ -292,7 +295,7 @@ fn inform_is_answered_with_parameters_and_no_lease() {
 
 #[test]
 fn answers_go_the_way_that_the_client_can_hear() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     let mut discover = Message::request(MessageType::Discover, mac(1), 7);
     let mut way = |message: &Message| lan.send(message).map(|reply| reply.to);
     assert_eq!(
@@ -312,7 +315,7 @@ fn answers_go_the_way_that_the_client_can_hear() {
 
 #[test]
 fn a_relayed_nak_is_marked_for_broadcast() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     let mut request = renewing(1, FIRST);
     request.giaddr = Ipv4Addr::new(10, 77, 0, 2);
     let reply = lan.send(&request).expect("a nak");
@@ -333,7 +336,7 @@ fn codes(reply: Option<Reply>) -> Vec<u8> {
 
 #[test]
 fn parameters_come_in_the_order_asked_for_but_the_mask_before_the_routers() {
-    let mut lan = Lan::new(LabConfig {
+    let mut lan = Lan::new(&LabConfig {
         t2: Some(Duration::from_secs(3000)),
         ..LabConfig::default()
     });
@@ -372,7 +375,7 @@ fn parameters_come_in_the_order_asked_for_but_the_mask_before_the_routers() {
 
 #[test]
 fn options_given_by_hand_are_always_sent_and_what_a_relay_added_comes_last() {
-    let mut lan = Lan::new(LabConfig {
+    let mut lan = Lan::new(&LabConfig {
         options: vec![(200, vec![1])],
         mtu: Some(1400),
         ..LabConfig::default()
@@ -393,7 +396,7 @@ fn options_given_by_hand_are_always_sent_and_what_a_relay_added_comes_last() {
 
 #[test]
 fn clients_are_told_apart_by_client_id_before_hardware_address() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     let mut offer = |client: u8, id: u8| {
         let mut discover = Message::request(MessageType::Discover, mac(client), 7);
         discover.options.push(code::CLIENT_ID, [0, id]);
@@ -406,7 +409,7 @@ fn clients_are_told_apart_by_client_id_before_hardware_address() {
 
 #[test]
 fn a_discover_of_a_client_that_has_a_lease_does_not_end_it() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     lan.join(1);
     assert_eq!(lan.discover(1), Some(FIRST));
     lan.wait(120);
@@ -416,7 +419,7 @@ fn a_discover_of_a_client_that_has_a_lease_does_not_end_it() {
 
 #[test]
 fn servers_messages_and_bootp_are_ignored() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     let mut reply = Message::request(MessageType::Discover, mac(1), 7);
     reply.op = Op::Reply;
     let mut bootp = Message::request(MessageType::Discover, mac(1), 7);
@@ -431,7 +434,7 @@ fn servers_messages_and_bootp_are_ignored() {
 
 #[test]
 fn host_names_are_known_while_the_lease_lasts_and_only_if_they_can_be_labels() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     for (client, name) in [(1, "Phone"), (2, "a b"), (3, "-x"), (4, "")] {
         let mut discover = Message::request(MessageType::Discover, mac(client), 7);
         discover.options.push(code::HOST_NAME, name.as_bytes());
@@ -447,7 +450,7 @@ fn host_names_are_known_while_the_lease_lasts_and_only_if_they_can_be_labels() {
 
 #[test]
 fn vacated_addresses_are_told_once() {
-    let mut lan = Lan::new(LabConfig::default());
+    let mut lan = Lan::new(&LabConfig::default());
     lan.join(1);
     assert!(lan.server.take_vacated().is_empty());
     lan.send(&releasing(1, FIRST));

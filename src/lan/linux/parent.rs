@@ -172,6 +172,17 @@ impl Parent {
     }
 }
 
+/// Whether the interface can carry a herd: its MTU in bytes. Looks in the calling thread's namespace; changes nothing.
+pub fn check(name: &str) -> io::Result<Result<u32, ParentError>> {
+    let checked = Parent::check(&mut Netlink::open()?, name)?;
+    Ok(checked.map(|parent| parent.mtu()))
+}
+
+/// The interfaces of the calling thread's namespace that could carry a herd.
+pub fn candidates() -> io::Result<Vec<String>> {
+    Ok(suitable(&Netlink::open()?.links()?))
+}
+
 fn name_of(link: &LinkMessage) -> Option<&String> {
     link.attributes
         .iter()

@@ -1,0 +1,303 @@
+//! The floor: the bare sequence of kernel calls that N clients cost, and nothing else.
+//!
+//! Two workers make namespaces and links, one thread reads the herd's only raw socket. No actor, no restart, no name,
+//! no resolver file, no report: what lanherd takes beyond this is the price of what it adds. It is written to be fast,
+//! for a slow floor would flatter whoever stands on it: a namespace's sockets are opened while the thread is in it, so
+//! nobody ever enters twice; a macvlan is one message; address, routes and loopback are one send.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
+use nix::sched::{CloneFlags, unshare};
+use rtnetlink::LinkMacVlan;
+use rtnetlink::packet_route::link::MacVlanMode;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::measure::{self, Herd};
+use super::wire::{self, Grant};
+use super::{kernel, kernel::Route};
+
+/// Exchanges in flight: more overrun a server's socket.
+const OUTSTANDING: usize = 64;
+
+/// Two, as many as the kernel lets work side by side on namespaces.
+const WORKERS: usize = 2;
+
+/// After this long without an answer a message is sent again.
+const RETRANSMIT: Duration = Duration::from_secs(1);
+
+/// A herd that stands: the sockets that keep its namespaces alive.
+pub struct Bare {
+    sockets: Vec<Sockets>,
+}
+
+/// What one client holds open; nothing else pins its namespace.
+struct Sockets {
+    _netlink: kernel::Netlink,
+    _icmp: Socket,
+}
+
+/// Brings `clients` clients up on `parent` until each had its first ping of `target` answered.
+pub fn bring_up(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<Bare> {
+    let shared = Arc::new(Shared {
+        parent: kernel::index_of(parent)?,
+        wire: wire::open(parent)?,
+        target,
+        identities: (1..=clients)
+            .map(|n| Identity::derive(&PoolName::default(), ClientNumber(n), Seed(1)))
+            .collect(),
+        work: Mutex::default(),
+        changed: Condvar::new(),
+    });
+    let workers: Vec<_> = (0..WORKERS)
+        .map(|_| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.labour())
+        })
+        .collect();
+    shared.listen()?;
+    for worker in workers {
+        worker
+            .join()
+            .map_err(|_| io::Error::other("a worker panicked"))??;
+    }
+    let sockets = std::mem::take(&mut shared.lock().standing);
+    Ok(Bare { sockets })
+}
+
+impl Herd for Bare {
+    fn tear_down(self) -> io::Result<()> {
+        drop(self.sockets);
+        Ok(())
+    }
+}
+
+/// A client between its DISCOVER and its ACK.
+struct Asking {
+    netlink: kernel::Netlink,
+    icmp: Socket,
+    grant: Option<Grant>,
+    sent: Instant,
+}
+
+#[derive(Default)]
+struct Work {
+    made: usize,
+    done: usize,
+    asking: Vec<Option<Asking>>,
+    outstanding: usize,
+    granted: VecDeque<(usize, Asking, Grant)>,
+    standing: Vec<Sockets>,
+    failed: bool,
+}
+
+enum Job {
+    Make(usize),
+    Finish(usize, Box<Asking>, Grant),
+    Over,
+}
+
+struct Shared {
+    parent: u32,
+    wire: Socket,
+    target: Ipv4Addr,
+    identities: Vec<Identity>,
+    work: Mutex<Work>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn labour(&self) -> io::Result<()> {
+        // Opened before this thread leaves: it goes on speaking for the namespace that the parent is in.
+        let home = kernel::Netlink::open()?;
+        let result = self.labour_with(&home);
+        if result.is_err() {
+            self.lock().failed = true;
+            self.changed.notify_all();
+        }
+        result
+    }
+
+    fn labour_with(&self, home: &kernel::Netlink) -> io::Result<()> {
+        loop {
+            match self.next() {
+                Job::Make(index) => {
+                    let asking = self.make(home, index)?;
+                    let mut work = self.lock();
+                    if work.asking.len() <= index {
+                        work.asking.resize_with(index + 1, || None);
+                    }
+                    work.asking[index] = Some(asking);
+                    drop(work);
+                    self.wire
+                        .send(&wire::discover(self.identities[index].mac, index))?;
+                }
+                Job::Finish(index, asking, grant) => self.finish(index, *asking, &grant)?,
+                Job::Over => return Ok(()),
+            }
+        }
+    }
+
+    fn next(&self) -> Job {
+        let mut work = self.lock();
+        loop {
+            if work.failed || work.done == self.identities.len() {
+                return Job::Over;
+            }
+            if let Some((index, asking, grant)) = work.granted.pop_front() {
+                return Job::Finish(index, Box::new(asking), grant);
+            }
+            if work.made < self.identities.len() && work.outstanding < OUTSTANDING {
+                work.made += 1;
+                work.outstanding += 1;
+                return Job::Make(work.made - 1);
+            }
+            work = self
+                .changed
+                .wait(work)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A namespace, its two sockets, and a macvlan made inside it.
+    fn make(&self, home: &kernel::Netlink, index: usize) -> io::Result<Asking> {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        let namespace = std::fs::File::open("/proc/thread-self/ns/net")?;
+        let netlink = kernel::Netlink::open()?;
+        let icmp = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
+        icmp.set_read_timeout(Some(RETRANSMIT))?;
+        let link = LinkMacVlan::new("lan0", self.parent, MacVlanMode::Private)
+            .address(self.identities[index].mac.octets().to_vec())
+            .setns_by_fd(namespace.as_raw_fd())
+            .index(kernel::CLIENT_LINK)
+            .up()
+            .build();
+        home.add_link(link)?;
+        Ok(Asking {
+            netlink,
+            icmp,
+            grant: None,
+            sent: Instant::now(),
+        })
+    }
+
+    /// Address, routes and loopback in one send, then the first ping.
+    fn finish(&self, index: usize, asking: Asking, grant: &Grant) -> io::Result<()> {
+        asking.netlink.configure(&Route {
+            address: grant.address,
+            prefix_len: grant.prefix_len,
+            router: grant.router,
+            router_mac: grant.server_mac,
+        })?;
+        let target = SocketAddrV4::new(self.target, 0).into();
+        let mut answer = [0; 128];
+        let mut tries = 5;
+        loop {
+            asking.icmp.send_to(&wire::echo_request(index), &target)?;
+            match (&asking.icmp).read(&mut answer) {
+                Ok(length) if wire::is_echo_reply(&answer[..length]) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries > 0 => tries -= 1,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut work = self.lock();
+        work.standing.push(Sockets {
+            _netlink: asking.netlink,
+            _icmp: asking.icmp,
+        });
+        work.done += 1;
+        if work.done == self.identities.len() {
+            self.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Reads the herd's raw socket until every client has its lease.
+    fn listen(&self) -> io::Result<()> {
+        self.wire
+            .set_read_timeout(Some(Duration::from_millis(100)))?;
+        let mut frame = [0; 2048];
+        let mut granted = 0;
+        let mut checked = Instant::now();
+        while granted < self.identities.len() {
+            if self.lock().failed {
+                return Err(io::Error::other("a worker failed"));
+            }
+            match (&self.wire).read(&mut frame) {
+                Ok(length) => {
+                    if self.hear(&frame[..length])? {
+                        granted += 1;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if checked.elapsed() >= RETRANSMIT {
+                self.retransmit()?;
+                checked = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one frame; whether it granted a lease.
+    fn hear(&self, frame: &[u8]) -> io::Result<bool> {
+        let Some((index, reply)) = wire::read(frame) else {
+            return Ok(false);
+        };
+        let Some(identity) = self.identities.get(index) else {
+            return Ok(false);
+        };
+        let mut work = self.lock();
+        let Some(asking) = work.asking.get_mut(index).and_then(Option::as_mut) else {
+            return Ok(false);
+        };
+        match reply {
+            wire::Reply::Offer(grant) => {
+                let request = wire::request(identity.mac, index, &grant);
+                asking.grant = Some(grant);
+                asking.sent = Instant::now();
+                drop(work);
+                self.wire.send(&request)?;
+                Ok(false)
+            }
+            wire::Reply::Ack(grant) => {
+                let Some(asking) = work.asking[index].take() else {
+                    return Ok(false);
+                };
+                work.outstanding -= 1;
+                work.granted.push_back((index, asking, grant));
+                drop(work);
+                self.changed.notify_one();
+                Ok(true)
+            }
+        }
+    }
+
+    fn retransmit(&self) -> io::Result<()> {
+        for (index, asking) in self.lock().asking.iter_mut().enumerate() {
+            let Some(asking) = asking.as_mut().filter(|a| a.sent.elapsed() >= RETRANSMIT) else {
+                continue;
+            };
+            measure::note("retransmitted");
+            let mac: Mac = self.identities[index].mac;
+            let message = match &asking.grant {
+                Some(grant) => wire::request(mac, index, grant),
+                None => wire::discover(mac, index),
+            };
+            asking.sent = Instant::now();
+            self.wire.send(&message)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The command line: what can be said, and what the program's end says back.
+
+mod clean;
+mod demo;
+mod doctor;
+mod exit;
+mod generate;
+mod interrupt;
+mod lab;
+mod limits;
+mod logging;
+mod progress;
+mod run;
+mod screen;
+mod session;
+mod table;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use self::exit::Exit;
+use self::logging::Logging;
+use self::screen::Screen;
+
+const AFTER_HELP: &str = "\
+Examples:
+  lanherd demo                                     ten clients on a virtual router: no root, no router needed
+  lanherd doctor --parent eth0                     can this machine do it?
+  lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --for 10m --report report.json
+  lanherd run scenario.toml                        the same from a file
+  lanherd clean                                    after a run that was killed
+
+Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it,
+130 interrupted. After all of them the host is as it was before.";
+
+/// A herd of whole LAN clients on one Linux box, pointed at a router
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP, max_term_width = 120)]
+pub struct Cli {
+    #[command(flatten)]
+    logging: Logging,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Up(Box<up::Args>),
+    Run(run::Args),
+    Lab(lab::Args),
+    Clean(clean::Args),
+    Doctor(doctor::Args),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return refuse(&refusal).into(),
+    };
+    let screen = Screen::new(cli.logging.is_quiet());
+    logging::start(cli.logging, &screen);
+    let exit = run(cli.command, &screen).unwrap_or_else(|error| {
+        screen.complain(&format!("error: {error:#}"));
+        Exit::of_error(&error)
+    });
+    exit.into()
+}
+
+fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(args) => demo::run(args, screen),
+        Command::Up(args) => up::run(*args, screen),
+        Command::Run(args) => run::run(&args, screen),
+        Command::Lab(args) => lab::run(args, screen),
+        Command::Clean(args) => clean::run(&args, screen),
+        Command::Doctor(args) => Ok(doctor::run(&args, screen)),
+        Command::Completions(args) => Ok(generate::completions(&args, Cli::command(), screen)),
+        Command::Man(args) => generate::man(&args, Cli::command(), screen),
+    }
+}
+
+/// Prints what clap has to say: help and version, which were asked for, or a refusal.
+fn refuse(message: &clap::Error) -> Exit {
+    // Where the output has gone there is nobody to tell.
+    let _ = message.print();
+    if message.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Well
+    }
+}
+
+/// The reactor: never a single thread, so that whoever waits for a lock holds up nobody but himself.
+fn runtime() -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads(cores.max(2))
+        .thread_name("lanherd")
+        .enable_all()
+        .build()
+        .context("the runtime's threads could not be started")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_shows_an_example() {
+        for subcommand in Cli::command().get_subcommands() {
+            let name = subcommand.get_name();
+            let help = subcommand.clone().render_long_help().to_string();
+            assert!(
+                help.contains(&format!("  lanherd {name}")),
+                "no example of {name}"
+            );
+        }
+    }
+}

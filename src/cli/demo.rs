@@ -1,0 +1,59 @@
+//! `lanherd demo`: the whole in one go, on the embedded virtual router.
+
+use std::path::PathBuf;
+
+use lanherd::identity::Seed;
+use lanherd::lan::linux::MacvlanMode;
+use lanherd::pool::Restart;
+use lanherd::scenario::{ClientCount, Draft, Timespan};
+use lanherd::target::Target;
+use lanherd::workload::ping::PingSpec;
+
+use super::exit::{Exit, UsageError};
+use super::screen::Screen;
+use super::session::{Errand, Presentation, Session};
+
+const AFTER_HELP: &str = "\
+Examples:
+  lanherd demo
+  lanherd demo --clients 500 --mode private
+
+Everything happens in namespaces of the program's own: no root, no router, and nothing leaves the machine; 8.8.8.8 is
+an address of the virtual router. Succeeds (exit code 0) if every client came online and its ping was answered.";
+
+/// Show it: a virtual router, a herd, a ping of Google DNS each, a table, and everything gone
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// How many clients
+    #[arg(long, value_name = "N", default_value = "10")]
+    clients: ClientCount,
+    /// How clients see each other: bridge, private, vepa or passthru [default: bridge]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<MacvlanMode>,
+    /// From what MACs and random choices are derived [default: this machine's own]
+    #[arg(long, value_name = "N", value_parser = |text: &str| text.parse().map(Seed))]
+    seed: Option<Seed>,
+    /// How long a client may take to get a lease before it has failed
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    lease_timeout: Timespan,
+    /// Write a report in JSON to this file at the end
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    presentation: Presentation,
+}
+
+pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
+    let draft = Draft {
+        mode: args.mode,
+        seed: args.seed,
+        lease_timeout: Some(args.lease_timeout),
+        report: args.report,
+        restart: Some(Restart::Temporary),
+        ..Draft::in_lab(args.clients)
+    };
+    let scenario = draft.check().map_err(UsageError::new)?;
+    let errand = Errand::PingOnce(PingSpec::once(Target::GoogleDns));
+    Session::new(scenario, errand, args.presentation, screen).run()
+}

@@ -1,0 +1,169 @@
+//! How the program ends, as whoever started it sees it.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// The exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All well.
+    Well,
+    /// Clients or objectives failed.
+    Failed,
+    /// What was asked for cannot be meant.
+    Usage,
+    /// The environment cannot do it.
+    Environment,
+    /// Interrupted, by Ctrl-C or by a service manager.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What an error that ended the program means: a [`UsageError`] is the user's; all others are the environment's.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        if error.is::<UsageError>() {
+            Self::Usage
+        } else {
+            Self::Environment
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// An error that the user can only mend by asking for something else.
+#[derive(Debug)]
+pub struct UsageError(pub String);
+
+impl UsageError {
+    /// Of whatever says so.
+    pub fn new(error: impl fmt::Display) -> anyhow::Error {
+        Self(error.to_string()).into()
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// What a run demands of its pings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Each client gets an answer from each target; some may be lost.
+    SomeAnswers,
+    /// Every request is answered.
+    EveryAnswer,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether somebody ended it early.
+    pub interrupted: bool,
+    /// Clients that were asked for.
+    pub wanted: u64,
+    /// Clients that were online at the end.
+    pub online: u64,
+    /// Pairs of a client that was online and a target it was to ping, from which it never had an answer.
+    pub unanswered: u64,
+    /// Pings without an answer.
+    pub lost: u64,
+    /// Things that could not be removed, and steps of the end that failed.
+    pub troubles: u64,
+}
+
+impl Outcome {
+    /// The exit code that it deserves.
+    pub const fn exit(&self, demand: Demand) -> Exit {
+        if self.interrupted {
+            return Exit::Interrupted;
+        }
+        let lost = match demand {
+            Demand::SomeAnswers => 0,
+            Demand::EveryAnswer => self.lost,
+        };
+        if self.online < self.wanted || self.unanswered > 0 || lost > 0 || self.troubles > 0 {
+            Exit::Failed
+        } else {
+            Exit::Well
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: Outcome = Outcome {
+        interrupted: false,
+        wanted: 10,
+        online: 10,
+        unanswered: 0,
+        lost: 0,
+        troubles: 0,
+    };
+
+    #[test]
+    fn a_run_is_well_only_if_everybody_is_online_answered_and_gone_without_a_trace() {
+        assert_eq!(WELL.exit(Demand::EveryAnswer), Exit::Well);
+        for bad in [
+            Outcome { online: 9, ..WELL },
+            Outcome {
+                unanswered: 1,
+                ..WELL
+            },
+            Outcome {
+                troubles: 1,
+                ..WELL
+            },
+        ] {
+            assert_eq!(bad.exit(Demand::SomeAnswers), Exit::Failed, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_lost_ping_fails_the_demo_and_no_other_run() {
+        let lossy = Outcome { lost: 1, ..WELL };
+        assert_eq!(lossy.exit(Demand::SomeAnswers), Exit::Well);
+        assert_eq!(lossy.exit(Demand::EveryAnswer), Exit::Failed);
+    }
+
+    #[test]
+    fn an_interrupted_run_says_so_whatever_else_happened() {
+        let interrupted = Outcome {
+            interrupted: true,
+            online: 3,
+            ..WELL
+        };
+        assert_eq!(interrupted.exit(Demand::SomeAnswers), Exit::Interrupted);
+    }
+
+    #[test]
+    fn an_error_is_the_environments_unless_it_is_the_users_also_under_a_context() {
+        let usage = UsageError::new("0 clients").context("reading the options");
+        assert_eq!(Exit::of_error(&usage), Exit::Usage);
+        assert_eq!(
+            Exit::of_error(&anyhow::anyhow!("no such parent")),
+            Exit::Environment
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! `lanherd lab`: only the virtual router, for anybody's clients.
+
+use lanherd::lab::{AddressRange, Lab, LabConfig, LabError, LeaseTime};
+
+use super::exit::{Exit, UsageError};
+use super::interrupt::Interrupt;
+use super::runtime;
+use super::screen::Screen;
+
+const AFTER_HELP: &str = "\
+Examples:
+  lanherd lab                                              in one terminal, as root
+  lanherd up --parent lab0 --clients 10                    in another
+  lanherd lab --uplink lan9 --lease 2m --range 10.9.0.10-10.9.0.250
+
+The uplink is an ordinary interface of this host (one end of a veth pair, whose other end is the router), so any DHCP
+client can be tried on it, or on a macvlan of it. It is gone when this ends.";
+
+/// Run only the virtual router, on an interface of its own, until Ctrl-C (as root)
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The name of the interface to make: the parent for clients
+    #[arg(long, value_name = "NAME", default_value = "lab0")]
+    uplink: String,
+    /// How long leases last: 90s, 1h or infinite
+    #[arg(long, value_name = "TIME", default_value_t)]
+    lease: LeaseTime,
+    /// The addresses to give out
+    #[arg(long, value_name = "FIRST-LAST", default_value_t)]
+    range: AddressRange,
+}
+
+pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
+    let config = LabConfig {
+        uplink: args.uplink,
+        lease: args.lease,
+        range: args.range,
+        ..LabConfig::default()
+    };
+    runtime()?.block_on(serve(config, screen))
+}
+
+async fn serve(config: LabConfig, screen: &Screen) -> anyhow::Result<Exit> {
+    let mut interrupt = Interrupt::listen(screen)?;
+    let lab = start(config.clone()).await?;
+    screen.result(&offer(&lab, &config));
+    interrupt.comes().await;
+    let counters = lab.counters();
+    let leased = lab.active();
+    tokio::task::spawn_blocking(move || lab.stop()).await??;
+    screen.result(&format!(
+        "{} discovers, {} offers, {} requests, {} acknowledged, {} refused, {} declined, {} released, {} left without \
+         an address, {} ignored; {leased} leases were still held",
+        counters.discovers,
+        counters.offers,
+        counters.requests,
+        counters.acks,
+        counters.naks,
+        counters.declines,
+        counters.releases,
+        counters.exhausted,
+        counters.ignored,
+    ));
+    Ok(Exit::Interrupted)
+}
+
+/// Starts a lab off the reactor.
+pub async fn start(config: LabConfig) -> anyhow::Result<Lab> {
+    let started = tokio::task::spawn_blocking(move || Lab::start(config)).await?;
+    started.map_err(|error| match error {
+        LabError::UplinkName(_) | LabError::AliasInside { .. } | LabError::Mtu(_) => {
+            UsageError::new(error)
+        }
+        LabError::UplinkTaken(_)
+        | LabError::NoPrivilege(_)
+        | LabError::Step { .. }
+        | LabError::Died => error.into(),
+    })
+}
+
+fn offer(lab: &Lab, config: &LabConfig) -> String {
+    format!(
+        "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8 and \
+         1.1.1.1 answer\n\
+         use it:  lanherd up --parent {uplink} --clients 10 --ping \"Google DNS\"\n\
+         end it:  Ctrl-C",
+        uplink = lab.uplink(),
+        range = config.range,
+        router = lab.router(),
+        prefix = lab.subnet().prefix_len(),
+        lease = config.lease,
+    )
+}

@@ -1,0 +1,118 @@
+//! Limits of the host that a herd would meet: raised where that is this process's own affair, told of where it is not.
+
+use std::fs;
+
+use lanherd::lan::linux::MacvlanMode;
+use lanherd::scenario::{Place, Scenario};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// Above this, copying every broadcast to every sibling costs more than the rest.
+const MOST_IN_BRIDGE_MODE: u32 = 200;
+/// Open files: of a client, and of everything else.
+const FILES_PER_CLIENT: u64 = 4;
+const FILES_BESIDE: u64 = 64;
+/// Entries in the ARP table of the kernel: two a client where the router is on this host.
+const NEIGHBOURS_PER_CLIENT: u32 = 2;
+const GC_THRESH3: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
+
+/// Raises the number of files that this process may open as far as it may, and says what may still go wrong.
+pub fn prepare(scenario: &Scenario) -> Vec<String> {
+    let files = match open_files() {
+        Ok(files) => too_few_files(scenario, files),
+        Err(error) => Some(format!("the limit of open files cannot be raised: {error}")),
+    };
+    // Only the initial network namespace has this file, and only there can it be written.
+    let neighbours = fs::read_to_string(GC_THRESH3)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    [
+        crowded_bridge(scenario),
+        files,
+        neighbours.and_then(|limit| crowded_neighbours(scenario, limit)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn open_files() -> nix::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(hard)
+}
+
+fn crowded_bridge(scenario: &Scenario) -> Option<String> {
+    let clients = scenario.clients.get();
+    (scenario.mode == MacvlanMode::Bridge && clients > MOST_IN_BRIDGE_MODE).then(|| {
+        format!(
+            "in bridge mode every broadcast is copied to each of the {clients} clients: they may join slowly and lose \
+             packets; choose --mode private, unless they are to reach each other"
+        )
+    })
+}
+
+fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
+    let clients = scenario.clients.get();
+    let needed = u64::from(clients) * FILES_PER_CLIENT + FILES_BESIDE;
+    (limit < needed).then(|| {
+        format!(
+            "{clients} clients open up to {needed} files, and this process may open {limit}: raise the hard limit \
+             (ulimit -Hn {needed}), or ask for fewer clients"
+        )
+    })
+}
+
+fn crowded_neighbours(scenario: &Scenario, limit: u32) -> Option<String> {
+    let needed = scenario.clients.get() * NEIGHBOURS_PER_CLIENT;
+    match scenario.place {
+        // The lab enters its neighbours for good; the limit does not count those.
+        Place::Lab { .. } => None,
+        Place::Parent(_) => (needed > limit).then(|| {
+            format!(
+                "the ARP table of this host holds {limit} entries for all namespaces together, and {} clients may need \
+                 {needed}: pings may be lost on this host, not at the router; raise it for the run: \
+                 sysctl -w net.ipv4.neigh.default.gc_thresh3={}",
+                scenario.clients,
+                needed + 1024
+            )
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_parent(clients: u32, mode: &str) -> Scenario {
+        let text = format!("parent = 'lan0'\nclients = {clients}\nmode = '{mode}'\n");
+        Scenario::from_toml(&text).expect("a scenario")
+    }
+
+    #[test]
+    fn a_herd_above_200_is_warned_of_bridge_mode_only() {
+        assert_eq!(crowded_bridge(&on_parent(200, "bridge")), None);
+        assert!(crowded_bridge(&on_parent(201, "bridge")).is_some_and(|w| w.contains("private")));
+        assert_eq!(crowded_bridge(&on_parent(201, "private")), None);
+    }
+
+    #[test]
+    fn the_arp_table_matters_on_a_real_parent_only() {
+        assert_eq!(crowded_neighbours(&on_parent(512, "private"), 1024), None);
+        let warning = crowded_neighbours(&on_parent(1000, "private"), 1024).expect("a warning");
+        assert!(
+            warning.ends_with("sysctl -w net.ipv4.neigh.default.gc_thresh3=3024"),
+            "{warning}"
+        );
+        let lab = Scenario::from_toml("lab = true\nclients = 1000\n").expect("a scenario");
+        assert_eq!(crowded_neighbours(&lab, 1024), None);
+    }
+
+    #[test]
+    fn too_few_open_files_are_told_of_with_the_number_that_is_needed() {
+        assert_eq!(too_few_files(&on_parent(10, "private"), 1024), None);
+        let warning = too_few_files(&on_parent(1000, "private"), 1024).expect("a warning");
+        assert!(warning.contains("4064"), "{warning}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Logs, to standard error.
+
+use std::io::{self, IsTerminal};
+
+use clap::{ArgAction, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+use super::screen::Screen;
+
+/// How much is logged, and how.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Logging")]
+pub struct Logging {
+    /// Log more: -v what happens, -vv how, -vvv everything
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// How log lines are written to standard error
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Logging {
+    /// Whether only results and errors are wanted.
+    pub fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    fn level(self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (false, 0) => LevelFilter::WARN,
+            (false, 1) => LevelFilter::INFO,
+            (false, 2) => LevelFilter::DEBUG,
+            (false, _) => LevelFilter::TRACE,
+        }
+    }
+}
+
+/// Begins to log. Starts no thread.
+pub fn start(logging: Logging, screen: &Screen) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(logging.level())
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(screen.clone());
+    match logging.log_format {
+        Format::Text => subscriber.with_target(false).init(),
+        Format::Json => subscriber.json().init(),
+    }
+}

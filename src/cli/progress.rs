@@ -1,0 +1,333 @@
+//! What is told while a run goes on: bars to a person, lines to a log.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lanherd::phase::Phase;
+use lanherd::pool::{Census, HerdStatus};
+use lanherd::scenario::ClientCount;
+
+use super::screen::{Audience, Screen};
+
+/// How often a log is told of a herd that joins.
+const WHILE_JOINING: Duration = Duration::from_secs(1);
+/// How often a person is told of a herd that stands.
+const FOR_A_PERSON: Duration = Duration::from_secs(1);
+
+/// A run, as it is told of.
+pub struct Progress {
+    screen: Screen,
+    started: Instant,
+    /// When the last line was written.
+    told: Instant,
+    interval: Duration,
+    bars: Vec<(Stage, ProgressBar)>,
+}
+
+/// The steps that a joining client takes, as bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Namespace,
+    Link,
+    Dhcp,
+    Online,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::Namespace, Self::Link, Self::Dhcp, Self::Online];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespace",
+            Self::Link => "link",
+            Self::Dhcp => "DHCP",
+            Self::Online => "online",
+        }
+    }
+
+    /// Whether a client in `phase` has this step behind it.
+    const fn is_done_in(self, phase: Phase) -> bool {
+        let done: u8 = match phase {
+            Phase::Queued | Phase::Namespace | Phase::Backoff | Phase::Failed | Phase::Gone => 0,
+            Phase::Link => 1,
+            Phase::Dhcp => 2,
+            Phase::Configure => 3,
+            Phase::Online | Phase::Released | Phase::Leaving => 4,
+        };
+        let needed = match self {
+            Self::Namespace => 1,
+            Self::Link => 2,
+            Self::Dhcp => 3,
+            Self::Online => 4,
+        };
+        done >= needed
+    }
+
+    fn count(self, census: &Census) -> u32 {
+        Phase::ALL
+            .iter()
+            .filter(|phase| self.is_done_in(**phase))
+            .map(|phase| census.of(*phase))
+            .sum()
+    }
+}
+
+impl Progress {
+    /// Begins; a log is told of a standing herd every `interval`.
+    pub fn start(screen: &Screen, started: Instant, interval: Duration) -> Self {
+        Self {
+            screen: screen.clone(),
+            started,
+            told: started,
+            interval,
+            bars: Vec::new(),
+        }
+    }
+
+    /// The herd joins, and this is where it stands.
+    pub fn joining(&mut self, census: &Census) {
+        match self.screen.audience() {
+            Audience::Person => self.draw(census),
+            Audience::Log if self.told.elapsed() >= WHILE_JOINING => {
+                self.tell(&Figures::of_census(census));
+            }
+            Audience::Log | Audience::Nobody => {}
+        }
+    }
+
+    /// Nobody is on the way any more.
+    pub fn joined(&mut self, census: &Census) {
+        self.clear();
+        self.tell(&Figures::of_census(census));
+    }
+
+    /// When a standing herd should be told of next; `None` where nobody wants to know.
+    pub fn next(&self) -> Option<Instant> {
+        match self.screen.audience() {
+            Audience::Person => Some(self.told + FOR_A_PERSON),
+            Audience::Log => Some(self.told + self.interval),
+            Audience::Nobody => None,
+        }
+    }
+
+    /// The herd stands.
+    pub fn holding(&mut self, status: &HerdStatus) {
+        let figures = Figures::of_status(status);
+        match self.screen.audience() {
+            Audience::Person => {
+                let line = line(self.started.elapsed(), &figures);
+                if let Some((_, bar)) = self.bars.first() {
+                    bar.set_message(line);
+                } else {
+                    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
+                    let bar = self.screen.bars().add(bar);
+                    bar.set_message(line);
+                    self.bars.push((Stage::Online, bar));
+                }
+                for (_, bar) in &self.bars {
+                    bar.tick();
+                }
+                self.told = Instant::now();
+            }
+            Audience::Log => self.tell(&figures),
+            Audience::Nobody => {}
+        }
+    }
+
+    /// The herd leaves.
+    pub fn leaving(&mut self, clients: ClientCount) {
+        self.clear();
+        if self.screen.audience() == Audience::Person {
+            let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
+            let bar = self.screen.bars().add(bar);
+            bar.set_message(format!(
+                "{clients} clients hand their leases back and leave"
+            ));
+            bar.tick();
+            self.bars.push((Stage::Online, bar));
+        }
+    }
+
+    /// Takes away what was drawn.
+    fn clear(&mut self) {
+        for (_, bar) in self.bars.drain(..) {
+            bar.finish_and_clear();
+            self.screen.bars().remove(&bar);
+        }
+    }
+
+    fn draw(&mut self, census: &Census) {
+        if self.bars.is_empty() {
+            let clients = u64::from(census.total());
+            for stage in Stage::ALL {
+                let bar = ProgressBar::new(clients)
+                    .with_style(style("{prefix:>9} {bar:40} {pos}/{len} {msg}"))
+                    .with_prefix(stage.label());
+                self.bars.push((stage, self.screen.bars().add(bar)));
+            }
+        }
+        let failed = census.of(Phase::Failed) + census.of(Phase::Backoff);
+        for (stage, bar) in &self.bars {
+            bar.set_position(u64::from(stage.count(census)));
+            if *stage == Stage::Online && failed > 0 {
+                bar.set_message(format!("{failed} failed"));
+            }
+            bar.tick();
+        }
+    }
+
+    fn tell(&mut self, figures: &Figures) {
+        self.screen.say(&line(self.started.elapsed(), figures));
+        self.told = Instant::now();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// A template that is known to be one.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A herd in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Figures {
+    wanted: u32,
+    online: u32,
+    joining: u32,
+    failed: u32,
+    /// What a census does not know.
+    history: Option<History>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct History {
+    restarts: u64,
+    pings: u64,
+    answers: u64,
+}
+
+impl Figures {
+    fn of_census(census: &Census) -> Self {
+        Self {
+            wanted: census.total(),
+            online: census.of(Phase::Online),
+            joining: Phase::ALL
+                .iter()
+                .filter(|phase| is_on_the_way(**phase))
+                .map(|phase| census.of(*phase))
+                .sum(),
+            failed: census.of(Phase::Failed),
+            history: None,
+        }
+    }
+
+    fn of_status(status: &HerdStatus) -> Self {
+        let mut figures = Self::default();
+        let mut history = History::default();
+        for client in &status.clients {
+            figures.wanted += 1;
+            figures.online += u32::from(client.phase == Phase::Online);
+            figures.joining += u32::from(is_on_the_way(client.phase));
+            figures.failed += u32::from(client.phase == Phase::Failed);
+            history.restarts += u64::from(client.restarts);
+            for stats in client.pings.values() {
+                history.pings += stats.received + stats.lost.values().sum::<u64>();
+                history.answers += stats.received;
+            }
+        }
+        figures.history = Some(history);
+        figures
+    }
+}
+
+/// Whether a client in this phase will come online if nothing goes wrong.
+const fn is_on_the_way(phase: Phase) -> bool {
+    matches!(phase, Phase::Queued | Phase::Backoff) || phase.is_joining()
+}
+
+fn line(elapsed: Duration, figures: &Figures) -> String {
+    let mut line = format!(
+        "{:7.1} s: {} of {} online, {} joining, {} failed",
+        elapsed.as_secs_f64(),
+        figures.online,
+        figures.wanted,
+        figures.joining,
+        figures.failed
+    );
+    if let Some(History {
+        restarts,
+        pings,
+        answers,
+    }) = figures.history
+    {
+        // Writing to a string cannot fail.
+        let _ = write!(line, ", {restarts} restarts");
+        if pings > 0 {
+            let _ = write!(line, ", {answers} of {pings} pings answered");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_the_herd_stands_and_of_pings_only_where_there_are_some() {
+        let mut figures = Figures {
+            wanted: 10,
+            online: 7,
+            joining: 2,
+            failed: 1,
+            history: None,
+        };
+        let after = Duration::from_millis(12_340);
+        assert_eq!(
+            line(after, &figures),
+            "   12.3 s: 7 of 10 online, 2 joining, 1 failed"
+        );
+        figures.history = Some(History {
+            restarts: 3,
+            ..History::default()
+        });
+        assert_eq!(
+            line(after, &figures),
+            "   12.3 s: 7 of 10 online, 2 joining, 1 failed, 3 restarts"
+        );
+        figures.history = Some(History {
+            restarts: 3,
+            pings: 20,
+            answers: 19,
+        });
+        assert!(line(after, &figures).ends_with("3 restarts, 19 of 20 pings answered"));
+    }
+
+    #[test]
+    fn a_client_counts_for_every_bar_behind_it_and_a_failed_one_for_none() {
+        let behind = |phase: Phase| {
+            Stage::ALL
+                .iter()
+                .filter(|stage| stage.is_done_in(phase))
+                .count()
+        };
+        for (phase, bars) in [
+            (Phase::Queued, 0),
+            (Phase::Namespace, 0),
+            (Phase::Link, 1),
+            (Phase::Dhcp, 2),
+            (Phase::Configure, 3),
+            (Phase::Online, 4),
+            (Phase::Backoff, 0),
+            (Phase::Failed, 0),
+        ] {
+            assert_eq!(behind(phase), bars, "{phase}");
+        }
+    }
+}

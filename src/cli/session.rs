@@ -1,0 +1,178 @@
+//! One run of a herd, from its options to its exit code: what `demo`, `up` and `run` have in common.
+//!
+//! Whatever happens on the way, the end is the same: the herd is torn down, the LAN closed, the lab stopped, each
+//! step tried whatever became of the one before; then the results are told.
+
+mod course;
+mod house;
+
+use std::fs;
+use std::time::{Instant, SystemTime};
+
+use anyhow::Context as _;
+use lanherd::http::{self, Bound};
+use lanherd::identity::Seed;
+use lanherd::report::{self, Report};
+use lanherd::sandbox;
+use lanherd::scenario::{Place, Scenario, Timespan};
+use lanherd::workload::ping::PingSpec;
+
+use self::course::{Course, Ran};
+use self::house::{Farewell, House};
+use super::exit::{Demand, Exit, Outcome, UsageError};
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::screen::Screen;
+use super::table::{self, Rows};
+use super::{limits, runtime};
+
+/// What a herd does once it has joined.
+#[derive(Debug, Clone)]
+pub enum Errand {
+    /// As its scenario says: hold the leases, with standing pings, for a time or until interrupted.
+    Hold,
+    /// One round of pings, then the end.
+    PingOnce(PingSpec),
+}
+
+impl Errand {
+    const fn demand(&self) -> Demand {
+        match self {
+            Self::Hold => Demand::SomeAnswers,
+            Self::PingOnce(_) => Demand::EveryAnswer,
+        }
+    }
+}
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Presentation {
+    /// Which clients the table at the end shows
+    #[arg(long, value_enum, value_name = "ROWS", default_value_t = Rows::Auto)]
+    table: Rows,
+    /// Without a terminal: how often to tell how the herd stands
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    interval: Timespan,
+}
+
+/// One run.
+pub struct Session {
+    scenario: Scenario,
+    errand: Errand,
+    presentation: Presentation,
+    screen: Screen,
+}
+
+impl Session {
+    pub fn new(
+        mut scenario: Scenario,
+        errand: Errand,
+        presentation: Presentation,
+        screen: &Screen,
+    ) -> Self {
+        scenario.seed.get_or_insert_with(machine_seed);
+        Self {
+            scenario,
+            errand,
+            presentation,
+            screen: screen.clone(),
+        }
+    }
+
+    /// Runs it. There must be no other thread yet: the lab moves the whole program into a sandbox.
+    pub fn run(self) -> anyhow::Result<Exit> {
+        if let Some(path) = &self.scenario.report {
+            report::check_writable(path).map_err(UsageError::new)?;
+        }
+        // Before the sandbox: the host's Prometheus is to reach it.
+        let metrics = self.scenario.metrics.map(http::bind).transpose()?;
+        if let Place::Lab { .. } = self.scenario.place {
+            sandbox::enter()?;
+        }
+        for warning in limits::prepare(&self.scenario) {
+            tracing::warn!("{warning}");
+        }
+        let runtime = runtime()?;
+        let exit = runtime.block_on(self.live(metrics));
+        runtime.shutdown_background();
+        exit
+    }
+
+    async fn live(self, metrics: Option<Bound>) -> anyhow::Result<Exit> {
+        let (started_at, started) = (SystemTime::now(), Instant::now());
+        let interrupt = Interrupt::listen(&self.screen)?;
+        let house = House::open(&self.scenario, metrics, &self.screen).await?;
+        let course = Course {
+            pool: house.pool().clone(),
+            scenario: self.scenario.clone(),
+            errand: self.errand.clone(),
+            interrupt: interrupt.clone(),
+            screen: self.screen.clone(),
+            progress: Progress::start(&self.screen, started, self.presentation.interval.0),
+        };
+        // A task of its own, so that even a panic in it is followed by the tear-down.
+        let ran = tokio::spawn(course.run()).await;
+        let farewell = {
+            let mut progress = Progress::start(&self.screen, started, self.presentation.interval.0);
+            progress.leaving(self.scenario.clients);
+            house.close().await
+        };
+        for trouble in &farewell.troubles {
+            self.screen.complain(&format!("error: {trouble}"));
+        }
+        let Ran { status } = ran
+            .context("the run died: this is a bug in lanherd")?
+            .context("the run ended early")?;
+        let run = report::Run {
+            parameters: serde_json::to_value(&self.scenario)
+                .context("the parameters could not be written as json")?,
+            seed: self.scenario.seed.unwrap_or_default(),
+            started: started_at,
+            duration: started.elapsed(),
+            leaked_objects: farewell.leaked,
+        };
+        let report = Report::new(&status, run);
+        Ok(self.conclude(&report, &farewell, interrupt.has_come()))
+    }
+
+    /// Tells the results.
+    fn conclude(&self, report: &Report, farewell: &Farewell, interrupted: bool) -> Exit {
+        let mut outcome = Outcome {
+            interrupted,
+            wanted: u64::from(self.scenario.clients.get()),
+            online: report.totals.online,
+            unanswered: 0,
+            lost: 0,
+            troubles: farewell.troubles.len() as u64,
+        };
+        for client in &report.clients {
+            for pings in &client.pings {
+                outcome.lost += table::asked(pings) - pings.received;
+                outcome.unanswered += u64::from(table::never_answered(pings));
+            }
+        }
+        if let Some(path) = &self.scenario.report {
+            if let Err(error) = report::write(path, report) {
+                self.screen.complain(&format!("error: {error}"));
+                outcome.troubles += 1;
+            }
+        }
+        self.screen
+            .result(&table::render(report, self.presentation.table));
+        outcome.exit(self.errand.demand())
+    }
+}
+
+/// A seed of this machine's own: the same devices in every run, and others than those of the lanherd next door on the
+/// same LAN. Derived from `/etc/machine-id`, which does not follow from it (machine-id(5)); 32 bits, so that every
+/// reader of JSON keeps them all.
+fn machine_seed() -> Seed {
+    let machine = fs::read("/etc/machine-id").unwrap_or_default();
+    // FNV-1a.
+    let hash = machine
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    Seed(hash >> 32)
+}

@@ -1,0 +1,168 @@
+//! The course of a run between opening and tear-down: the herd joins, does what it is there for, and is looked at for
+//! the last time.
+
+use std::time::{Duration, Instant};
+
+use lanherd::Pool;
+use lanherd::phase::Phase;
+use lanherd::pool::{Census, ClientStatus, HerdStatus, PoolError, Selection};
+use lanherd::scenario::Scenario;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::Errand;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::screen::Screen;
+
+/// How often a herd that joins is looked at.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How often it is looked at more closely.
+const LOOK: Duration = Duration::from_secs(1);
+/// What a loaded tester may add to the time that an answer takes.
+const SLACK: Duration = Duration::from_millis(500);
+/// Longer than any run.
+const EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// All that a run needs.
+pub struct Course {
+    pub pool: Pool,
+    pub scenario: Scenario,
+    pub errand: Errand,
+    pub interrupt: Interrupt,
+    pub screen: Screen,
+    pub progress: Progress,
+}
+
+/// What it leaves.
+pub struct Ran {
+    /// The herd before its tear-down.
+    pub status: HerdStatus,
+}
+
+/// What follows a part of the course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Leave,
+}
+
+impl Course {
+    pub async fn run(mut self) -> Result<Ran, PoolError> {
+        self.pool.create(self.scenario.clients.get()).await?;
+        if self.join().await? == Then::GoOn {
+            match self.errand.clone() {
+                Errand::PingOnce(spec) => {
+                    let pool = self.pool.clone();
+                    tokio::select! {
+                        () = self.interrupt.comes() => {}
+                        // The status tells of it, too.
+                        pinged = pool.ping(Selection::All, spec) => drop(pinged?),
+                    }
+                }
+                Errand::Hold => {
+                    if self.hold().await? == Then::GoOn {
+                        self.hear_out().await?;
+                    }
+                }
+            }
+        }
+        let status = self.pool.status().await?;
+        Ok(Ran { status })
+    }
+
+    /// Returns when each client has come online or failed, if only to try again.
+    async fn join(&mut self) -> Result<Then, PoolError> {
+        let pool = self.pool.clone();
+        let mut settled = std::pin::pin!(pool.settled(EVER));
+        let mut glance = interval(GLANCE);
+        let mut look = interval(LOOK);
+        glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.interrupt.comes() => return Ok(Then::Leave),
+                census = &mut settled => {
+                    self.progress.joined(&census?);
+                    return Ok(Then::GoOn);
+                }
+                _ = glance.tick() => self.progress.joining(&self.pool.census().await?),
+                _ = look.tick() => {
+                    let status = self.pool.status().await?;
+                    if !status.clients.is_empty() && status.clients.iter().all(has_shown_itself) {
+                        self.progress.joined(&self.pool.census().await?);
+                        return Ok(Then::GoOn);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns when the time is over, or nobody is left to wait for.
+    async fn hold(&mut self) -> Result<Then, PoolError> {
+        let end = self.scenario.hold.map(|hold| Instant::now() + hold.0);
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let next_news = self.progress.next();
+            tokio::select! {
+                () = self.interrupt.comes() => return Ok(Then::Leave),
+                () = at(end) => return Ok(Then::GoOn),
+                () = at(next_news) => self.progress.holding(&self.pool.status().await?),
+                _ = look.tick() => {
+                    if is_lost(&self.pool.census().await?) {
+                        self.screen.complain("every client has failed for good: leaving");
+                        return Ok(Then::Leave);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the first outcome of every ping that was sent at the last moment.
+    async fn hear_out(&mut self) -> Result<(), PoolError> {
+        let pings = &self.scenario.pings;
+        let end = Instant::now() + pings.timeout.0 + SLACK;
+        let mut glance = interval(GLANCE);
+        while !pings.targets.is_empty() && Instant::now() < end {
+            let status = self.pool.status().await?;
+            let heard = |client: &ClientStatus| {
+                client.phase != Phase::Online || client.pings.len() >= pings.targets.len()
+            };
+            if status.clients.iter().all(heard) {
+                break;
+            }
+            tokio::select! {
+                () = self.interrupt.comes() => break,
+                _ = glance.tick() => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a client has come online or failed at least once.
+fn has_shown_itself(client: &ClientStatus) -> bool {
+    match client.phase {
+        Phase::Online
+        | Phase::Released
+        | Phase::Leaving
+        | Phase::Backoff
+        | Phase::Failed
+        | Phase::Gone => true,
+        Phase::Queued | Phase::Namespace | Phase::Link | Phase::Dhcp | Phase::Configure => {
+            client.join.is_some() || client.failure.is_some()
+        }
+    }
+}
+
+/// Whether there are clients, and none of them will ever be online again.
+fn is_lost(census: &Census) -> bool {
+    census.total() > 0 && census.of(Phase::Failed) + census.of(Phase::Gone) == census.total()
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}

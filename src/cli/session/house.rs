@@ -1,0 +1,170 @@
+//! What a herd stands on: the lab, the LAN, the pool and the metrics server, opened in this order and closed in the
+//! opposite one.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lanherd::Pool;
+use lanherd::http::{Bound, Server};
+use lanherd::lab::Lab;
+use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
+use lanherd::metrics::Metrics;
+use lanherd::scenario::{Place, Scenario};
+
+use crate::cli::lab;
+use crate::cli::screen::Screen;
+
+/// All of it, open.
+pub struct House {
+    pool: Pool,
+    server: Option<Server>,
+    lan: LinuxLan,
+    lab: Option<Lab>,
+}
+
+/// What came of closing it.
+#[derive(Debug, Default)]
+pub struct Farewell {
+    /// Things that lanherd made and could not remove.
+    pub leaked: u64,
+    /// What went wrong, those things among it.
+    pub troubles: Vec<String>,
+}
+
+impl House {
+    /// Opens it. After an error nothing is left.
+    pub async fn open(
+        scenario: &Scenario,
+        metrics_server: Option<Bound>,
+        screen: &Screen,
+    ) -> anyhow::Result<Self> {
+        let lab = match scenario.lab_config() {
+            Some(config) => Some(lab::start(config).await?),
+            None => None,
+        };
+        // From here on a lab that is dropped is stopped.
+        let parent = match (&lab, &scenario.place) {
+            (Some(lab), _) => lab.uplink().to_owned(),
+            (None, Place::Parent(parent)) => parent.clone(),
+            (None, Place::Lab { .. }) => anyhow::bail!("there is no lab: this is a bug in lanherd"),
+        };
+        let config = LanConfig {
+            mode: scenario.mode,
+            neighbour: lab.as_ref().map(|lab| (lab.router(), lab.router_mac())),
+            ..LanConfig::new(parent.clone(), scenario.pool.clone())
+        };
+        let (lan, leftovers) = LinuxLan::open(config).await?;
+        if !leftovers.is_empty() {
+            let pool = &scenario.pool;
+            screen.say(&format!(
+                "removed {} things that a killed run of pool {pool} had left",
+                leftovers
+                    .iter()
+                    .filter(|thing| thing.outcome.is_ok())
+                    .count()
+            ));
+            for error in leftovers
+                .iter()
+                .filter_map(|thing| thing.outcome.as_ref().err())
+            {
+                tracing::warn!("{error}");
+            }
+        }
+        match Self::start(scenario, &lan, metrics_server, screen).await {
+            Ok((pool, server)) => {
+                let (clients, pool_name) = (scenario.clients, &scenario.pool);
+                screen.say(&format!(
+                    "{clients} clients join on {parent} as {pool_name}1 to {pool_name}{clients}"
+                ));
+                Ok(Self {
+                    pool,
+                    server,
+                    lan,
+                    lab,
+                })
+            }
+            Err(error) => {
+                for leak in lan.close().await {
+                    tracing::error!("{} was left: {:?}", leak.what, leak.fate);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(
+        scenario: &Scenario,
+        lan: &LinuxLan,
+        metrics_server: Option<Bound>,
+        screen: &Screen,
+    ) -> anyhow::Result<(Pool, Option<Server>)> {
+        let config = scenario.pool_config();
+        let metrics =
+            Metrics::new(&config.name, config.seed).context("the metrics are not valid")?;
+        let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
+        let server = match metrics_server {
+            None => None,
+            Some(bound) => match bound.serve(metrics, pool.clone()) {
+                Ok(server) => Some(server),
+                Err(error) => {
+                    // It has no clients yet, so there is nothing to report.
+                    let _ = pool.tear_down().await;
+                    return Err(error.into());
+                }
+            },
+        };
+        if let Some(server) = &server {
+            screen.say(&format!(
+                "metrics are at http://{}/metrics",
+                server.address()
+            ));
+        }
+        Ok((pool, server))
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Tears the herd down and closes everything; every step is tried.
+    pub async fn close(self) -> Farewell {
+        let mut farewell = Farewell::default();
+        match self.pool.tear_down().await {
+            // A step that failed is tried again when the LAN closes, which tells of those that failed twice.
+            Ok(report) => tracing::info!(
+                clients = report.clients,
+                released = report.released,
+                "torn down"
+            ),
+            Err(error) => farewell
+                .troubles
+                .push(format!("the herd was not torn down in order: {error}")),
+        }
+        drop(self.pool);
+        if let Some(server) = self.server {
+            server.shut_down().await;
+        }
+        for leak in self.lan.close().await {
+            match leak.fate {
+                Fate::Removed => tracing::warn!("{} had to be removed in the end", leak.what),
+                Fate::Remains(why) => {
+                    farewell.leaked += 1;
+                    farewell
+                        .troubles
+                        .push(format!("{} could not be removed: {why}", leak.what));
+                }
+            }
+        }
+        if let Some(lab) = self.lab {
+            match tokio::task::spawn_blocking(move || lab.stop()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => farewell.troubles.push(error.to_string()),
+                Err(panic) => farewell
+                    .troubles
+                    .push(format!("the lab was not stopped: {panic}")),
+            }
+        }
+        farewell
+    }
+}

@@ -1,0 +1,339 @@
+//! The result of a run, for people: a table of its clients, and one line that says it all.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use lanherd::phase::Phase;
+use lanherd::report::{Client, Percentiles, Pings, Report};
+use lanherd::target::Target;
+
+/// Which clients the table shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// All of a herd of up to 50; of a larger one the first 20 that failed, and percentiles
+    Auto,
+    /// All
+    All,
+}
+
+/// A herd up to this large is shown client by client.
+const MOST_ROWS: usize = 50;
+/// So many of a large herd's failures are shown.
+const MOST_FAILURES: usize = 20;
+
+/// The table and what belongs to it, the summary last.
+pub fn render(report: &Report, rows: Rows) -> String {
+    let all = match rows {
+        Rows::All => true,
+        Rows::Auto => report.clients.len() <= MOST_ROWS,
+    };
+    let mut text = String::new();
+    let mut block = |block: String| {
+        text.push_str(&block);
+        text.push('\n');
+    };
+    if all {
+        block(table(report.clients.iter()));
+        for client in report.clients.iter().filter(|client| failed(client)) {
+            block(failure(client));
+        }
+    } else {
+        let failures = report.clients.iter().filter(|client| failed(client));
+        let count = failures.clone().count();
+        if count > 0 {
+            block(table(failures.clone().take(MOST_FAILURES)));
+            for client in failures.take(MOST_FAILURES) {
+                block(failure(client));
+            }
+        }
+        if count > MOST_FAILURES {
+            block(format!(
+                "... and {} more that failed; --table all shows every client",
+                count - MOST_FAILURES
+            ));
+        }
+        for (what, figures) in [
+            ("time to join", report.percentiles.join_ms),
+            ("time to lease", report.percentiles.dhcp_ms),
+            ("ping", report.percentiles.ping_ms),
+        ] {
+            if let Some(figures) = figures {
+                block(percentiles(what, &figures));
+            }
+        }
+    }
+    text.push_str(&summary(report));
+    text
+}
+
+/// `10 of 10 clients online, 10 of 10 pings answered, nothing left behind, 0.41 s`.
+fn summary(report: &Report) -> String {
+    let totals = &report.totals;
+    let mut line = format!("{} of {} clients online", totals.online, totals.wanted);
+    // Writing to a string cannot fail.
+    if totals.restarts > 0 {
+        let _ = write!(line, ", {} restarts", totals.restarts);
+    }
+    let pings: u64 = report
+        .clients
+        .iter()
+        .flat_map(|c| &c.pings)
+        .map(asked)
+        .sum();
+    if pings > 0 {
+        let _ = write!(
+            line,
+            ", {} of {pings} pings answered",
+            totals.pings_received
+        );
+    }
+    match totals.leaked_objects {
+        0 => line.push_str(", nothing left behind"),
+        1 => line.push_str(", 1 thing left behind"),
+        leaked => {
+            let _ = write!(line, ", {leaked} things left behind");
+        }
+    }
+    let _ = write!(line, ", {:.2} s", report.duration_ms / 1_000.0);
+    line
+}
+
+fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
+    let targets: BTreeSet<Target> = clients
+        .clone()
+        .flat_map(|client| client.pings.iter().map(|pings| pings.target))
+        .collect();
+    let with_state = clients.clone().any(|client| client.phase != Phase::Online);
+    let mut header: Vec<String> = ["client", "MAC", "address", "router", "DNS", "time to lease"]
+        .map(str::to_owned)
+        .into();
+    header.extend(targets.iter().map(|target| format!("ping {target}")));
+    if with_state {
+        header.push("state".to_owned());
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_header(header);
+    for client in clients {
+        let mut row = vec![
+            client.namespace.clone(),
+            client.mac.to_string(),
+            or_dash(client.address.as_ref()),
+            or_dash(client.router),
+            dns(client),
+            or_dash(client.dhcp_ms.map(millis)),
+        ];
+        row.extend(targets.iter().map(|target| {
+            let pings = client.pings.iter().find(|pings| pings.target == *target);
+            or_dash(pings.map(answers))
+        }));
+        if with_state {
+            row.push(state(client));
+        }
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}
+
+/// Whether the client is worth a word: it should be online and is not, or a target never answered it.
+fn failed(client: &Client) -> bool {
+    client.phase != Phase::Online || client.pings.iter().any(never_answered)
+}
+
+/// Whether pings were asked for, and not one was answered.
+pub fn never_answered(pings: &Pings) -> bool {
+    pings.received == 0 && asked(pings) > 0
+}
+
+fn state(client: &Client) -> String {
+    match client.cause {
+        Some(cause) => format!("{}: {cause}", client.phase),
+        None => client.phase.to_string(),
+    }
+}
+
+/// What exactly happened to a client, in a line.
+fn failure(client: &Client) -> String {
+    let mut line = format!("{}: {}", client.namespace, client.phase);
+    if let (Some(failure), Some(_)) = (&client.last_failure, client.cause) {
+        let _ = write!(
+            line,
+            ": {}: {}: {}",
+            failure.stage, failure.cause, failure.detail
+        );
+    }
+    for pings in client.pings.iter().filter(|pings| never_answered(pings)) {
+        let causes: Vec<&str> = pings.lost.keys().map(|cause| cause.as_str()).collect();
+        let _ = write!(
+            line,
+            "; no answer from {}: {}",
+            pings.target,
+            causes.join(", ")
+        );
+    }
+    line
+}
+
+fn dns(client: &Client) -> String {
+    let servers: Vec<String> = client.dns.iter().map(ToString::to_string).collect();
+    or_dash(Some(servers.join(", ")).filter(|servers| !servers.is_empty()))
+}
+
+fn answers(pings: &Pings) -> String {
+    let mut text = format!("{}/{}", pings.received, asked(pings));
+    if let Some(median) = pings.median_ms {
+        let _ = write!(text, "  {}", millis(median));
+    }
+    text
+}
+
+/// All that were wanted, those never sent included.
+pub fn asked(pings: &Pings) -> u64 {
+    pings.received + pings.lost.values().sum::<u64>()
+}
+
+fn percentiles(what: &str, figures: &Percentiles) -> String {
+    format!(
+        "{what}: median {}, 95 % {}, 99 % {}, longest {}",
+        millis(figures.p50),
+        millis(figures.p95),
+        millis(figures.p99),
+        millis(figures.max)
+    )
+}
+
+fn millis(ms: f64) -> String {
+    if ms < 10.0 {
+        format!("{ms:.2} ms")
+    } else if ms < 1_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.2} s", ms / 1_000.0)
+    }
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report of `online` clients with a ping each, and of `failed` ones that never had an offer.
+    fn report(online: u32, failed: u32) -> Report {
+        let client = |number: u32| {
+            let mut client = serde_json::json!({
+                "number": number,
+                "namespace": format!("ns{number}"),
+                "mac": format!("02:00:00:00:00:{number:02x}"),
+                "address": "10.77.0.10/16",
+                "router": "10.77.0.1",
+                "dns": ["10.77.0.1"],
+                "lease_seconds": 3600,
+                "join_ms": 12.5,
+                "dhcp_ms": 3.25,
+                "restarts": 0,
+                "phase": "online",
+                "cause": null,
+                "last_failure": null,
+                "pings": [{
+                    "target": "Google DNS", "address": "8.8.8.8", "sent": 1, "received": 1, "lost": {},
+                    "min_ms": 0.08, "median_ms": 0.08, "p99_ms": 0.08, "max_ms": 0.08
+                }],
+            });
+            if number > online {
+                client["phase"] = "failed".into();
+                client["cause"] = "no_offer".into();
+                client["address"] = serde_json::Value::Null;
+                client["pings"] = serde_json::json!([]);
+                client["last_failure"] = serde_json::json!({
+                    "stage": "dhcp", "cause": "no_offer", "detail": "nobody answered for 30s"
+                });
+            }
+            client
+        };
+        let figures = serde_json::json!({"p50": 1.0, "p95": 20.0, "p99": 300.0, "max": 4000.0});
+        let report = serde_json::json!({
+            "schema": "lanherd.report/1",
+            "started": "2026-01-01T00:00:00.000Z",
+            "duration_ms": 412.0,
+            "seed": 0,
+            "parameters": {},
+            "totals": {
+                "wanted": online + failed, "online": online, "failed": failed, "restarts": 0,
+                "pings_sent": online, "pings_received": online, "leaked_objects": 0
+            },
+            "percentiles": {"join_ms": figures, "dhcp_ms": {}, "ping_ms": {}},
+            "clients": (1..=online + failed).map(client).collect::<Vec<_>>(),
+        });
+        serde_json::from_value(report).expect("a report")
+    }
+
+    #[test]
+    fn a_small_herd_is_shown_client_by_client_and_summed_up() {
+        let text = render(&report(2, 0), Rows::Auto);
+        let lines: Vec<&str> = text.lines().collect();
+        let ns2 = lines
+            .iter()
+            .find(|line| line.contains("ns2"))
+            .expect("a row");
+        for word in [
+            "02:00:00:00:00:02",
+            "10.77.0.10/16",
+            "3.25 ms",
+            "1/1  0.08 ms",
+        ] {
+            assert!(ns2.contains(word), "{word:?} is not in {ns2:?}");
+        }
+        assert!(
+            text.contains("ping Google DNS") && !text.contains("state"),
+            "{text}"
+        );
+        assert_eq!(
+            lines.last().copied(),
+            Some("2 of 2 clients online, 2 of 2 pings answered, nothing left behind, 0.41 s")
+        );
+    }
+
+    #[test]
+    fn a_failed_client_has_its_cause_in_the_table_and_the_particulars_below() {
+        let text = render(&report(1, 1), Rows::Auto);
+        assert!(text.contains("failed: no_offer"), "{text}");
+        assert!(
+            text.contains("\nns2: failed: dhcp: no_offer: nobody answered for 30s\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn of_a_large_herd_only_failures_are_shown_and_percentiles() {
+        let text = render(&report(60, 25), Rows::Auto);
+        assert!(!text.contains("ns60 "), "{text}");
+        assert!(text.contains("ns80") && !text.contains("ns81"), "{text}");
+        assert!(text.contains("and 5 more that failed"), "{text}");
+        assert!(
+            text.contains("time to join: median 1.00 ms, 95 % 20 ms, 99 % 300 ms, longest 4.00 s"),
+            "{text}"
+        );
+        assert!(render(&report(60, 0), Rows::All).contains("ns60"));
+    }
+
+    #[test]
+    fn a_target_that_never_answered_is_named_with_the_cause() {
+        let mut report = report(1, 0);
+        let pings = &mut report.clients[0].pings[0];
+        pings.received = 0;
+        pings.median_ms = None;
+        pings.lost.insert(lanherd::lan::PingCause::Timeout, 3);
+        let text = render(&report, Rows::Auto);
+        assert!(text.contains("0/3"), "{text}");
+        assert!(
+            text.contains("ns1: online; no answer from Google DNS: timeout"),
+            "{text}"
+        );
+    }
+}

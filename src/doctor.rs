@@ -1,0 +1,117 @@
+//! Whether this machine can do what is asked of it, found out before a herd has to.
+//!
+//! Two steps: [`Facts::gather`] looks, and [`diagnose`] judges, without looking at anything else. Nothing is changed and
+//! nothing is sent. What can be tried is tried, in namespaces that are gone again afterwards, because a knob that allows a
+//! thing is no proof that the kernel does. (The kernel may load its modules for veth and macvlan meanwhile.)
+
+mod checks;
+mod facts;
+mod probe;
+
+use std::fmt;
+
+pub use self::checks::diagnose;
+pub use self::facts::{Facts, Files, Folder};
+pub use self::probe::{Kernel, Trial};
+
+/// Files that a client keeps open, at most: sockets, and its namespace while it joins.
+pub const FILES_PER_CLIENT: u64 = 4;
+/// Files that lanherd keeps open beside those of its clients, at most.
+pub const FILES_BESIDE: u64 = 64;
+/// Entries that a client may take in the ARP table of the kernel: its own of the router, and, where the router is on
+/// this host too, the router's of the client.
+pub const NEIGHBOURS_PER_CLIENT: u64 = 2;
+/// Memory that a client takes, in bytes: nearly all of it is the kernel's, for its network namespace.
+pub const MEMORY_PER_CLIENT: u64 = 300 * 1024;
+
+/// What the machine is to be used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// A herd on this interface.
+    Parent(String),
+    /// A herd on the embedded virtual router.
+    Lab,
+    /// Either: fit if one of the two could work.
+    Either,
+}
+
+/// What a check found; texts say what to do where there is something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// As it should be.
+    Fine(String),
+    /// It may work, or work worse.
+    Warning(String),
+    /// It cannot work.
+    Problem(String),
+}
+
+impl Finding {
+    /// `ok`, `warning` or `problem`.
+    pub const fn verdict(&self) -> &'static str {
+        match self {
+            Self::Fine(_) => "ok",
+            Self::Warning(_) => "warning",
+            Self::Problem(_) => "problem",
+        }
+    }
+
+    /// What was found, and the remedy.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Fine(text) | Self::Warning(text) | Self::Problem(text) => text,
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What.
+    pub subject: &'static str,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// All that was looked at. Displays a line a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// The checks, in the order in which a run would meet their subjects.
+    pub checks: Vec<Check>,
+}
+
+impl Diagnosis {
+    /// Whether all that was asked for can work.
+    pub fn is_fit(&self) -> bool {
+        self.problems() == 0
+    }
+
+    /// How many findings forbid what was asked for.
+    pub fn problems(&self) -> usize {
+        self.count(|finding| matches!(finding, Finding::Problem(_)))
+    }
+
+    /// How many findings may make it work worse.
+    pub fn warnings(&self) -> usize {
+        self.count(|finding| matches!(finding, Finding::Warning(_)))
+    }
+
+    fn count(&self, is_meant: impl Fn(&Finding) -> bool) -> usize {
+        self.checks
+            .iter()
+            .filter(|check| is_meant(&check.finding))
+            .count()
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Check { subject, finding }) in self.checks.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{:<8} {subject}: {}", finding.verdict(), finding.text())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! What the facts mean for what is asked.
+
+use super::facts::{Facts, Files};
+use super::probe::Trial;
+use super::{
+    Check, Diagnosis, FILES_BESIDE, FILES_PER_CLIENT, Finding, MEMORY_PER_CLIENT,
+    NEIGHBOURS_PER_CLIENT, Purpose,
+};
+use crate::lan::leftovers::{PoolFound, PoolState};
+use crate::sandbox::Entrance;
+
+/// The smallest packet that every IPv4 host must accept, in bytes (RFC 791, 3.1): a DHCP server may count on it.
+const LEAST_MTU: u32 = 576;
+/// What LANs have.
+const USUAL_MTU: u32 = 1500;
+/// What the kernel's table of neighbours holds where nobody changed it.
+const USUAL_NEIGHBOURS: u64 = 1024;
+/// Network namespaces that lanherd makes beside those of its clients.
+const NAMESPACES_BESIDE: u64 = 4;
+
+/// Judges `facts`: can this machine have `clients` clients for this purpose?
+pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
+    let mut checks = vec![Check {
+        subject: "privileges",
+        finding: privileges(facts, purpose),
+    }];
+    let mut add = |subject, finding: Option<Finding>| {
+        checks.extend(finding.map(|finding| Check { subject, finding }));
+    };
+    add("sandbox of the lab", sandbox(facts, purpose));
+    let kernel = &facts.kernel;
+    add(
+        "network namespaces",
+        Some(feature(&kernel.namespace, NAMESPACE)),
+    );
+    match purpose {
+        // Only the lab's uplink is one.
+        Purpose::Parent(_) => {}
+        Purpose::Lab | Purpose::Either => add("veth", Some(feature(&kernel.veth, VETH))),
+    }
+    add("macvlan", Some(feature(&kernel.macvlan, MACVLAN)));
+    add("parent", parent(facts, purpose));
+    add(
+        "open files",
+        facts.files.map(|files| open_files(files, clients)),
+    );
+    add("ARP table", neighbours(facts, purpose, clients));
+    let limit = facts.namespaces.map(|limit| namespaces(limit, clients));
+    add("number of namespaces", limit);
+    add("memory", facts.memory.map(|bytes| memory(bytes, clients)));
+    match purpose {
+        // The lab has folders of its own, where nothing can be left.
+        Purpose::Lab => {}
+        Purpose::Parent(_) | Purpose::Either => {
+            add("folders", Some(folders(facts, purpose)));
+            add("pools", Some(pools(&facts.pools)));
+        }
+    }
+    Diagnosis { checks }
+}
+
+/// A finding that forbids a herd on an interface: where the lab would do as well it is a warning.
+fn of_parent(purpose: &Purpose, text: String) -> Finding {
+    match purpose {
+        Purpose::Parent(_) => Finding::Problem(text),
+        Purpose::Lab | Purpose::Either => Finding::Warning(text),
+    }
+}
+
+fn privileges(facts: &Facts, purpose: &Purpose) -> Finding {
+    let missing = match &facts.missing_capabilities {
+        Ok(missing) => missing.join(", "),
+        Err(error) => {
+            let text = format!("this process's capabilities cannot be read: {error}; mount /proc");
+            return of_parent(purpose, text);
+        }
+    };
+    if missing.is_empty() {
+        return Finding::Fine("all that a herd needs are there".to_owned());
+    }
+    match purpose {
+        Purpose::Lab => Finding::Fine(format!("{missing} missing, and not needed for the lab")),
+        Purpose::Parent(_) | Purpose::Either => of_parent(
+            purpose,
+            format!(
+                "{missing} missing; for a herd on an interface run lanherd as root, or give it those that it needs: \
+                 setcap cap_sys_admin,cap_net_admin,cap_net_raw+ep lanherd"
+            ),
+        ),
+    }
+}
+
+fn sandbox(facts: &Facts, purpose: &Purpose) -> Option<Finding> {
+    Some(match facts.sandbox.as_ref()? {
+        Ok(Entrance::Privileged) => {
+            Finding::Fine("entered with the privileges that are there".to_owned())
+        }
+        Ok(Entrance::UserNamespace) => {
+            Finding::Fine("entered through a user namespace, without privileges".to_owned())
+        }
+        Err(why) => {
+            let has_privileges = facts.missing_capabilities.as_ref().is_ok_and(Vec::is_empty);
+            let could_use_parent = has_privileges && !facts.candidates.is_empty();
+            match purpose {
+                Purpose::Either if could_use_parent => Finding::Warning(why.clone()),
+                Purpose::Lab | Purpose::Parent(_) | Purpose::Either => {
+                    Finding::Problem(why.clone())
+                }
+            }
+        }
+    })
+}
+
+/// What a kernel feature is called, where it is configured.
+#[derive(Clone, Copy)]
+struct Feature {
+    option: &'static str,
+    module: Option<&'static str>,
+}
+
+const NAMESPACE: Feature = Feature {
+    option: "CONFIG_NET_NS",
+    module: None,
+};
+const VETH: Feature = Feature {
+    option: "CONFIG_VETH",
+    module: Some("veth"),
+};
+const MACVLAN: Feature = Feature {
+    option: "CONFIG_MACVLAN",
+    module: Some("macvlan"),
+};
+
+fn feature(trial: &Trial, feature: Feature) -> Finding {
+    let Feature { option, module } = feature;
+    match trial {
+        Trial::Works => Finding::Fine("tried, and works".to_owned()),
+        Trial::Refused(why) => Finding::Problem(match module {
+            Some(module) => format!(
+                "the kernel refuses: {why}; load the module (modprobe {module}), or use a kernel with {option}"
+            ),
+            None => format!("the kernel refuses: {why}; use a kernel with {option}"),
+        }),
+        Trial::NotTried => Finding::Warning(format!(
+            "could not be tried, for want of what stands above; mend that, or look for {option} in the kernel's \
+             configuration"
+        )),
+    }
+}
+
+fn parent(facts: &Facts, purpose: &Purpose) -> Option<Finding> {
+    match (purpose, &facts.parent) {
+        (Purpose::Parent(name), Some(Ok(mtu))) => Some(mtu_of(name, *mtu)),
+        (Purpose::Parent(_), Some(Err(why))) => Some(Finding::Problem(why.clone())),
+        (Purpose::Parent(_), None) | (Purpose::Lab, _) => None,
+        (Purpose::Either, _) => Some(if facts.candidates.is_empty() {
+            Finding::Warning(
+                "no interface here could carry a herd: one must be wired Ethernet, and up; the lab needs none"
+                    .to_owned(),
+            )
+        } else {
+            Finding::Fine(format!("could be {}", facts.candidates.join(", ")))
+        }),
+    }
+}
+
+fn mtu_of(name: &str, mtu: u32) -> Finding {
+    let remedy = format!("raise it: ip link set {name} mtu {USUAL_MTU}");
+    if mtu < LEAST_MTU {
+        Finding::Problem(format!(
+            "{name} has an MTU of {mtu}, and IPv4 hosts must be able to receive {LEAST_MTU} bytes; {remedy}"
+        ))
+    } else if mtu < USUAL_MTU {
+        Finding::Warning(format!(
+            "{name} has an MTU of {mtu}, and so will have its clients; unless the LAN wants it so, {remedy}"
+        ))
+    } else {
+        Finding::Fine(format!("{name} can carry a herd; its MTU is {mtu}"))
+    }
+}
+
+fn open_files(limit: Files, clients: u32) -> Finding {
+    let Files { soft, hard } = limit;
+    let needed = u64::from(clients) * FILES_PER_CLIENT + FILES_BESIDE;
+    if hard < needed {
+        Finding::Problem(format!(
+            "{clients} clients open up to {needed} files, and this process may open {hard}; raise the hard limit \
+             (ulimit -Hn {needed}), or ask for fewer clients"
+        ))
+    } else if soft < needed {
+        Finding::Fine(format!(
+            "{clients} clients open up to {needed}; the limit of {soft} is raised by lanherd itself, to {hard} at most"
+        ))
+    } else {
+        Finding::Fine(format!("{clients} clients open up to {needed} of {soft}"))
+    }
+}
+
+fn neighbours(facts: &Facts, purpose: &Purpose, clients: u32) -> Option<Finding> {
+    match purpose {
+        // The lab enters its neighbours for good, and such entries do not count.
+        Purpose::Lab => return None,
+        Purpose::Parent(_) | Purpose::Either => {}
+    }
+    let needed = u64::from(clients) * NEIGHBOURS_PER_CLIENT;
+    let limit = facts.neighbours.unwrap_or(USUAL_NEIGHBOURS);
+    Some(if needed > limit {
+        Finding::Warning(format!(
+            "it holds {limit} entries for all namespaces together, and {clients} clients may need {needed}: pings may \
+             be lost on this host, not at the router; raise it for the run: \
+             sysctl -w net.ipv4.neigh.default.gc_thresh3={}",
+            needed + USUAL_NEIGHBOURS
+        ))
+    } else {
+        Finding::Fine(format!(
+            "{clients} clients may need {needed} entries of {limit}"
+        ))
+    })
+}
+
+fn namespaces(limit: u64, clients: u32) -> Finding {
+    let needed = u64::from(clients) + NAMESPACES_BESIDE;
+    if limit < needed {
+        Finding::Problem(format!(
+            "{clients} clients need {needed}, and {limit} are allowed; raise it: \
+             sysctl -w user.max_net_namespaces={needed}"
+        ))
+    } else {
+        Finding::Fine(format!("{needed} of {limit} are needed"))
+    }
+}
+
+fn memory(available: u64, clients: u32) -> Finding {
+    let needed = u64::from(clients) * MEMORY_PER_CLIENT;
+    let in_mebibytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
+    let words = format!(
+        "{clients} clients take about {} MiB of the {} MiB that are free",
+        in_mebibytes(needed),
+        in_mebibytes(available)
+    );
+    if available < needed {
+        Finding::Problem(format!("{words}; ask for fewer clients"))
+    } else if available / 2 < needed {
+        Finding::Warning(format!(
+            "{words}, which leaves little for other programs; end some, or ask for fewer clients"
+        ))
+    } else {
+        Finding::Fine(words)
+    }
+}
+
+fn folders(facts: &Facts, purpose: &Purpose) -> Finding {
+    let mut refused = Vec::new();
+    for folder in &facts.folders {
+        if let Err(why) = &folder.writable {
+            refused.push(format!("{} ({why})", folder.path.display()));
+        }
+    }
+    if refused.is_empty() {
+        return Finding::Fine("can be written to".to_owned());
+    }
+    of_parent(
+        purpose,
+        format!(
+            "{} cannot be written to or made; run lanherd as root, or make them and give them to its user",
+            refused.join(", ")
+        ),
+    )
+}
+
+fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
+    let pools = match pools {
+        Ok(pools) => pools,
+        Err(error) => {
+            return Finding::Warning(format!(
+                "what killed runs left cannot be looked for: {error}; run this as root"
+            ));
+        }
+    };
+    let (mut alive, mut left) = (Vec::new(), Vec::new());
+    for found in pools {
+        match &found.state {
+            PoolState::Alive { pid: Some(pid) } => {
+                alive.push(format!("{} (process {pid})", found.pool));
+            }
+            PoolState::Alive { pid: None } => alive.push(found.pool.to_string()),
+            PoolState::Left(things) => {
+                left.push(format!("{} ({} things)", found.pool, things.len()));
+            }
+        }
+    }
+    let mut findings = Vec::new();
+    if !alive.is_empty() {
+        findings.push(format!(
+            "running: {}; another herd needs another --pool name",
+            alive.join(", ")
+        ));
+    }
+    if !left.is_empty() {
+        findings.push(format!(
+            "left by killed runs: {}; remove it: lanherd clean",
+            left.join(", ")
+        ));
+    }
+    if findings.is_empty() {
+        Finding::Fine("none is running, and nothing is left of killed runs".to_owned())
+    } else {
+        Finding::Warning(findings.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What there is to know of this machine.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{Resource, getrlimit};
+use nix::unistd::{AccessFlags, eaccess};
+
+use super::Purpose;
+use super::probe::Kernel;
+use crate::lan::Paths;
+use crate::lan::leftovers::{self, PoolFound};
+use crate::lan::linux;
+use crate::sandbox::{self, Entrance};
+
+/// What was found on this machine. Errors are texts: here they are findings like any other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The capabilities that a herd on an interface needs and this process lacks.
+    pub missing_capabilities: Result<Vec<&'static str>, String>,
+    /// How the lab's sandbox was entered, or why it was not; `None`: not tried.
+    pub sandbox: Option<Result<Entrance, String>>,
+    /// What the kernel can do.
+    pub kernel: Kernel,
+    /// The MTU of the parent in bytes, or why it cannot be one; `None`: none was named.
+    pub parent: Option<Result<u32, String>>,
+    /// The interfaces that could be parents.
+    pub candidates: Vec<String>,
+    /// The limit on open files.
+    pub files: Option<Files>,
+    /// `net.ipv4.neigh.default.gc_thresh3`: how many neighbours the kernel knows at most, all namespaces together. Only
+    /// the initial network namespace shows it.
+    pub neighbours: Option<u64>,
+    /// `user.max_net_namespaces`: how many network namespaces this user may make.
+    pub namespaces: Option<u64>,
+    /// The memory that is available, in bytes.
+    pub memory: Option<u64>,
+    /// The folders that a herd on an interface writes to.
+    pub folders: Vec<Folder>,
+    /// The pools that are, or were, on this host.
+    pub pools: Result<Vec<PoolFound>, String>,
+}
+
+/// The limit on open files (`RLIMIT_NOFILE`, getrlimit(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Files {
+    /// What holds now.
+    pub soft: u64,
+    /// How far lanherd may raise it by itself.
+    pub hard: u64,
+}
+
+/// A folder that lanherd writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it can be written to or, where it does not exist, made.
+    pub writable: Result<(), String>,
+}
+
+impl Facts {
+    /// Looks at this machine.
+    ///
+    /// To find out whether the lab can work its sandbox is entered, so this belongs in a program that does nothing else
+    /// afterwards, and on its only thread. For [`Purpose::Parent`] it is not.
+    pub fn gather(purpose: &Purpose) -> Self {
+        let paths = Paths::default();
+        let folders = [&paths.netns, &paths.resolv, &paths.state];
+        let missing_capabilities = linux::missing_capabilities().map_err(text);
+        let has_capabilities = missing_capabilities.as_ref().is_ok_and(Vec::is_empty);
+        let mut facts = Self {
+            missing_capabilities,
+            sandbox: None,
+            kernel: Kernel::UNKNOWN,
+            parent: match purpose {
+                Purpose::Parent(name) => Some(look_up(name)),
+                Purpose::Lab | Purpose::Either => None,
+            },
+            candidates: linux::candidates().unwrap_or_default(),
+            files: getrlimit(Resource::RLIMIT_NOFILE)
+                .ok()
+                .map(|(soft, hard)| Files { soft, hard }),
+            neighbours: sysctl("net/ipv4/neigh/default/gc_thresh3"),
+            namespaces: sysctl("user/max_net_namespaces"),
+            memory: fs::read_to_string("/proc/meminfo")
+                .ok()
+                .and_then(|meminfo| available(&meminfo)),
+            folders: folders.map(|path| Folder::look_at(path)).into(),
+            pools: leftovers::find(&paths, None).map_err(text),
+        };
+        // Last, because it changes what this process sees, and before there is a second thread.
+        match purpose {
+            Purpose::Parent(_) => {}
+            Purpose::Lab | Purpose::Either => facts.sandbox = Some(enter_sandbox()),
+        }
+        if has_capabilities || matches!(facts.sandbox, Some(Ok(_))) {
+            facts.kernel = Kernel::probe();
+        }
+        facts
+    }
+}
+
+impl Folder {
+    fn look_at(path: &Path) -> Self {
+        let existing = path.ancestors().find(|ancestor| ancestor.exists());
+        let writable = eaccess(
+            existing.unwrap_or(path),
+            AccessFlags::W_OK | AccessFlags::X_OK,
+        );
+        Self {
+            path: path.to_owned(),
+            writable: writable.map_err(|errno| text(errno.into())),
+        }
+    }
+}
+
+fn look_up(name: &str) -> Result<u32, String> {
+    match linux::check(name) {
+        Ok(Ok(mtu)) => Ok(mtu),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(format!("interface {name} cannot be looked up: {error}")),
+    }
+}
+
+fn enter_sandbox() -> Result<Entrance, String> {
+    let entrance = sandbox::check().map_err(|error| error.to_string())?;
+    sandbox::enter().map_err(|error| error.to_string())?;
+    Ok(entrance)
+}
+
+fn sysctl(path: &str) -> Option<u64> {
+    let text = fs::read_to_string(Path::new("/proc/sys").join(path)).ok()?;
+    text.trim().parse().ok()
+}
+
+/// `MemAvailable` of `/proc/meminfo` (proc(5)), in bytes.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it stands where errors are mapped"
+)]
+fn text(error: io::Error) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_that_is_available_is_read_in_bytes() {
+        let meminfo = "MemTotal:        8000 kB\nMemAvailable:    2048 kB\n";
+        assert_eq!(available(meminfo), Some(2 * 1024 * 1024));
+        assert_eq!(available("MemTotal: 8000 kB\n"), None);
+    }
+
+    #[test]
+    fn looking_at_this_machine_finds_its_limits_and_refuses_the_loopback() {
+        let facts = Facts::gather(&Purpose::Parent("lo".to_owned()));
+        assert!(facts.files.is_some_and(|files| files.soft <= files.hard));
+        assert!(facts.namespaces.is_some() && facts.memory.is_some());
+        let refusal = facts.parent.expect("looked up").expect_err("refused");
+        assert!(refusal.contains("loopback"), "{refusal}");
+        assert_eq!(facts.sandbox, None);
+        assert!(!sandbox::is_inside());
+    }
+}

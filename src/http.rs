@@ -1,0 +1,126 @@
+//! What a monitoring system asks over HTTP: `/metrics`, `/healthz` and `/readyz`.
+//!
+//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task. Nobody can keep
+//! a scrape from being answered by being slow: when there are too many connections the oldest is closed, a request must
+//! arrive within seconds, and a connection ends after a minute. Ending the server takes less than a second, whatever
+//! clients do; dropping it ends it as well, unwaited.
+
+mod connections;
+mod pages;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::pages::Pages;
+pub use self::pages::{Readiness, Ready};
+use crate::metrics::Metrics;
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The address cannot be listened on.
+    #[error("metrics cannot be served on {address}: {error}; {}", remedy(.error, *.address))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        #[source]
+        error: io::Error,
+    },
+}
+
+fn remedy(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "choose another port, or 0 for any that is free".to_owned(),
+        io::ErrorKind::PermissionDenied => "choose a port of 1024 or above".to_owned(),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "{} is no address of this machine: choose one that is, such as 127.0.0.1",
+            address.ip()
+        ),
+        _ => "choose another address or port".to_owned(),
+    }
+}
+
+/// A socket that listens, and is not yet served.
+///
+/// It stays in the network namespace in which it was made. So it is made before the program enters its sandbox, and
+/// serves the host from inside.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Listens on `address`; port 0 takes any that is free. Needs no runtime.
+///
+/// Whoever can reach the address can read the metrics, so an address beyond the loopback is warned about.
+pub fn bind(address: SocketAddr) -> Result<Bound, HttpError> {
+    let failed = |error| HttpError::Bind { address, error };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "metrics are served beyond this machine, without encryption or password"
+        );
+    }
+    Ok(Bound { listener, address })
+}
+
+impl Bound {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to answer. Must be called within a Tokio runtime.
+    pub fn serve<R: Readiness>(self, metrics: Metrics, readiness: R) -> Result<Server, HttpError> {
+        let address = self.address;
+        let listener = tokio::net::TcpListener::from_std(self.listener)
+            .map_err(|error| HttpError::Bind { address, error })?;
+        let pages = Arc::new(Pages { metrics, readiness });
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(connections::serve(listener, pages, stopped));
+        Ok(Server {
+            address,
+            stop,
+            task,
+        })
+    }
+}
+
+/// Listens on `address` and answers at once: [`bind`], then [`Bound::serve`].
+pub fn serve<R: Readiness>(
+    address: SocketAddr,
+    metrics: Metrics,
+    readiness: R,
+) -> Result<Server, HttpError> {
+    bind(address)?.serve(metrics, readiness)
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
+    pub async fn shut_down(self) {
+        drop(self.stop);
+        // It fails only if the runtime is ending, and then nobody is served any more either.
+        let _ = self.task.await;
+    }
+}

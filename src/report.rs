@@ -1,0 +1,375 @@
+//! The report of a run: what became of every client, for programs to read.
+//!
+//! Its fields are an interface, described by the JSON schema [`SCHEMA`]; a change that breaks a reader gets a new
+//! [`Version`]. Durations are in milliseconds, exact to the microsecond.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::file::{ReportFileError, check_writable, write};
+use crate::dhcp::Lifetime;
+use crate::identity::{ClientNumber, Mac, Seed};
+use crate::lan::PingCause;
+use crate::phase::{Cause, Failure, Phase, Stage};
+use crate::pool::{ClientStatus, HerdStatus};
+use crate::stats::{Distribution, PingStats};
+use crate::target::Target;
+
+/// The JSON schema (draft 2020-12) of [`Report`].
+pub const SCHEMA: &str = include_str!("../schemas/lanherd.report-1.schema.json");
+
+/// What a report says of a run beside the state of its herd.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The settings that it ran under, as an object.
+    pub parameters: serde_json::Value,
+    /// From which MACs and all random choices were derived.
+    pub seed: Seed,
+    /// When it began.
+    pub started: SystemTime,
+    /// How long it lasted, tear-down included.
+    pub duration: Duration,
+    /// How many things that lanherd made it could not remove.
+    pub leaked_objects: u64,
+}
+
+/// The report of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which report this is.
+    pub schema: Version,
+    /// When the run began (RFC 3339, UTC).
+    pub started: String,
+    /// How long it lasted, tear-down included.
+    pub duration_ms: f64,
+    /// From which MACs and all random choices were derived.
+    pub seed: Seed,
+    /// The settings that it ran under.
+    pub parameters: serde_json::Value,
+    /// Sums over all clients.
+    pub totals: Totals,
+    /// Distributions over all clients.
+    pub percentiles: AllPercentiles,
+    /// Every client, by number.
+    pub clients: Vec<Client>,
+}
+
+/// The versions of the report: one, so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Version {
+    /// What this module describes.
+    #[serde(rename = "lanherd.report/1")]
+    One,
+}
+
+/// Sums over all clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Clients that should have been online at the end: all but those told to go.
+    pub wanted: u64,
+    /// Clients that were online at the end.
+    pub online: u64,
+    /// Clients that were given up.
+    pub failed: u64,
+    /// Restarts of clients.
+    pub restarts: u64,
+    /// Echo requests handed to the kernel.
+    pub pings_sent: u64,
+    /// Echo requests answered in time.
+    pub pings_received: u64,
+    /// Things that lanherd made and could not remove.
+    pub leaked_objects: u64,
+}
+
+/// Distributions over all clients.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AllPercentiles {
+    /// From a client's first admission to its first time online.
+    #[serde(with = "empty_object")]
+    pub join_ms: Option<Percentiles>,
+    /// From the first DHCP message of a client's latest acquisition to the acknowledgement.
+    #[serde(with = "empty_object")]
+    pub dhcp_ms: Option<Percentiles>,
+    /// The round trips of all pings of all clients.
+    #[serde(with = "empty_object")]
+    pub ping_ms: Option<Percentiles>,
+}
+
+/// The values below or at which so many hundredths of all lie, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// The median.
+    pub p50: f64,
+    /// 95 of 100.
+    pub p95: f64,
+    /// 99 of 100.
+    pub p99: f64,
+    /// All.
+    pub max: f64,
+}
+
+/// One client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its number in the pool.
+    pub number: ClientNumber,
+    /// Its network namespace.
+    pub namespace: String,
+    /// The address of its macvlan.
+    pub mac: Mac,
+    /// The address that it holds, or held last, with its prefix's length: `10.0.0.7/24`.
+    pub address: Option<String>,
+    /// The router of that lease.
+    pub router: Option<Ipv4Addr>,
+    /// The DNS servers of that lease.
+    pub dns: Vec<Ipv4Addr>,
+    /// The duration of that lease in seconds; `None` without a lease, or for one without an end.
+    pub lease_seconds: Option<u64>,
+    /// From its first admission to its first time online.
+    pub join_ms: Option<f64>,
+    /// From the first DHCP message of its latest acquisition to the acknowledgement.
+    pub dhcp_ms: Option<f64>,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// What it was doing at the end.
+    pub phase: Phase,
+    /// Why it was not online, where it should have been.
+    pub cause: Option<Cause>,
+    /// Its latest failure, also where it has recovered since.
+    pub last_failure: Option<LastFailure>,
+    /// Its pings, one entry a target.
+    pub pings: Vec<Pings>,
+}
+
+/// A failure, with its particulars for a person to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// The stage it happened in.
+    pub stage: Stage,
+    /// The reason.
+    pub cause: Cause,
+    /// What exactly was seen.
+    pub detail: String,
+}
+
+/// One client's pings to one target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pings {
+    /// The target as the user names it.
+    pub target: Target,
+    /// Its address, where there was one to send to.
+    pub address: Option<Ipv4Addr>,
+    /// Echo requests handed to the kernel.
+    pub sent: u64,
+    /// Echo requests answered in time.
+    pub received: u64,
+    /// The requests without an answer by cause, those that were never sent among them.
+    pub lost: BTreeMap<PingCause, u64>,
+    /// The shortest round trip.
+    pub min_ms: Option<f64>,
+    /// The median round trip.
+    pub median_ms: Option<f64>,
+    /// The round trip that 99 of 100 do not exceed.
+    pub p99_ms: Option<f64>,
+    /// The longest round trip.
+    pub max_ms: Option<f64>,
+}
+
+impl Report {
+    /// The report of `run`, whose herd was in this state *before* it was torn down: afterwards no client is online.
+    pub fn new(herd: &HerdStatus, run: Run) -> Self {
+        Self {
+            schema: Version::One,
+            started: humantime::format_rfc3339_millis(run.started).to_string(),
+            duration_ms: milliseconds(run.duration),
+            seed: run.seed,
+            parameters: run.parameters,
+            totals: Totals::of(herd, run.leaked_objects),
+            percentiles: AllPercentiles::of(herd),
+            clients: herd.clients.iter().map(Client::from).collect(),
+        }
+    }
+}
+
+impl Totals {
+    fn of(herd: &HerdStatus, leaked_objects: u64) -> Self {
+        let clients_in = |wanted: fn(Phase) -> bool| {
+            herd.clients
+                .iter()
+                .filter(|client| wanted(client.phase))
+                .count() as u64
+        };
+        let pings = || herd.clients.iter().flat_map(|client| client.pings.values());
+        Self {
+            wanted: clients_in(is_wanted),
+            online: clients_in(|phase| phase == Phase::Online),
+            failed: clients_in(|phase| phase == Phase::Failed),
+            restarts: herd.clients.iter().map(|c| u64::from(c.restarts)).sum(),
+            pings_sent: pings().map(|stats| stats.sent).sum(),
+            pings_received: pings().map(|stats| stats.received).sum(),
+            leaked_objects,
+        }
+    }
+}
+
+impl AllPercentiles {
+    fn of(herd: &HerdStatus) -> Self {
+        let mut round_trips = Distribution::default();
+        for stats in herd.clients.iter().flat_map(|client| client.pings.values()) {
+            round_trips.add(&stats.rtt);
+        }
+        Self {
+            join_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.join).collect()),
+            dhcp_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.dhcp).collect()),
+            ping_ms: Percentiles::of_distribution(&round_trips),
+        }
+    }
+}
+
+impl Percentiles {
+    /// Exact, by nearest rank; `None` of nothing.
+    fn of(mut durations: Vec<Duration>) -> Option<Self> {
+        durations.sort_unstable();
+        let at = |percent: usize| {
+            let rank = (durations.len() * percent).div_ceil(100);
+            durations
+                .get(rank.saturating_sub(1))
+                .copied()
+                .map(milliseconds)
+        };
+        Some(Self {
+            p50: at(50)?,
+            p95: at(95)?,
+            p99: at(99)?,
+            max: at(100)?,
+        })
+    }
+
+    fn of_distribution(durations: &Distribution) -> Option<Self> {
+        let at = |quantile| durations.quantile(quantile).map(milliseconds);
+        Some(Self {
+            p50: at(0.50)?,
+            p95: at(0.95)?,
+            p99: at(0.99)?,
+            max: durations.max().map(milliseconds)?,
+        })
+    }
+}
+
+impl From<&ClientStatus> for Client {
+    fn from(client: &ClientStatus) -> Self {
+        let lease = client.lease.as_ref();
+        let cause = client.failure.as_ref().map(|failure| failure.cause);
+        Self {
+            number: client.identity.number,
+            namespace: client.identity.namespace.clone(),
+            mac: client.identity.mac,
+            address: lease.map(|lease| format!("{}/{}", lease.address, lease.prefix_len)),
+            router: lease.and_then(crate::dhcp::Lease::router),
+            dns: lease.map(|lease| lease.dns.clone()).unwrap_or_default(),
+            lease_seconds: lease.and_then(|lease| seconds(lease.lifetime)),
+            join_ms: client.join.map(milliseconds),
+            dhcp_ms: client.dhcp.map(milliseconds),
+            restarts: client.restarts,
+            phase: client.phase,
+            cause: cause.filter(|_| is_short_of_online(client.phase)),
+            last_failure: client.failure.as_ref().map(LastFailure::from),
+            pings: client.pings.values().map(Pings::from).collect(),
+        }
+    }
+}
+
+impl From<&Failure> for LastFailure {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            stage: failure.stage,
+            cause: failure.cause,
+            detail: failure.detail.clone(),
+        }
+    }
+}
+
+impl From<&PingStats> for Pings {
+    fn from(stats: &PingStats) -> Self {
+        Self {
+            target: stats.target,
+            address: stats.address,
+            sent: stats.sent,
+            received: stats.received,
+            lost: stats.lost.clone(),
+            min_ms: stats.rtt.min().map(milliseconds),
+            median_ms: stats.rtt.quantile(0.5).map(milliseconds),
+            p99_ms: stats.rtt.quantile(0.99).map(milliseconds),
+            max_ms: stats.rtt.max().map(milliseconds),
+        }
+    }
+}
+
+/// Whether a client in this phase was not told to go.
+const fn is_wanted(phase: Phase) -> bool {
+    !matches!(phase, Phase::Leaving | Phase::Gone)
+}
+
+/// Whether a client in this phase should be online and is not.
+const fn is_short_of_online(phase: Phase) -> bool {
+    match phase {
+        Phase::Queued
+        | Phase::Namespace
+        | Phase::Link
+        | Phase::Dhcp
+        | Phase::Configure
+        | Phase::Backoff
+        | Phase::Failed => true,
+        Phase::Online | Phase::Released | Phase::Leaving | Phase::Gone => false,
+    }
+}
+
+const fn seconds(lifetime: Lifetime) -> Option<u64> {
+    match lifetime {
+        Lifetime::Infinite => None,
+        Lifetime::Finite { lease, .. } => Some(lease.as_secs()),
+    }
+}
+
+/// Milliseconds, exact to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
+}
+
+/// Figures of nothing are `{}`, so that a reader may look for `p50` without asking for null first.
+mod empty_object {
+    use serde::ser::SerializeMap;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Percentiles;
+
+    #[allow(clippy::ref_option, reason = "serde's signature")]
+    pub fn serialize<S: Serializer>(
+        figures: &Option<Percentiles>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match figures {
+            Some(figures) => figures.serialize(serializer),
+            None => serializer.serialize_map(Some(0))?.end(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Percentiles>, D::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            #[serde(flatten)]
+            figures: Option<Percentiles>,
+        }
+        Ok(Object::deserialize(deserializer)?.figures)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::*;
+use crate::dhcp::{Lease, Route};
+use crate::identity::{Identity, PoolName};
+use crate::lan::PingOutcome;
+
+fn run() -> Run {
+    Run {
+        parameters: serde_json::json!({"clients": 2}),
+        seed: Seed(7),
+        started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+        duration: Duration::from_micros(1_234_567),
+        leaked_objects: 0,
+    }
+}
+
+fn client(number: u32, phase: Phase) -> ClientStatus {
+    ClientStatus {
+        identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
+        phase,
+        failure: None,
+        lease: None,
+        join: None,
+        dhcp: None,
+        restarts: 0,
+        pings: BTreeMap::new(),
+    }
+}
+
+fn lease(lifetime: Lifetime) -> Lease {
+    let router = Ipv4Addr::new(10, 0, 0, 1);
+    Lease {
+        address: Ipv4Addr::new(10, 0, 0, 7),
+        prefix_len: 24,
+        server_id: router,
+        routers: vec![router],
+        routes: vec![Route::default_through(router)],
+        dns: vec![router],
+        domain: None,
+        search: Vec::new(),
+        mtu: None,
+        lifetime,
+        requested_at: Instant::now(),
+    }
+}
+
+fn report(clients: Vec<ClientStatus>) -> Report {
+    Report::new(&HerdStatus { clients }, run())
+}
+
+#[test]
+fn an_online_client_is_reported_by_the_names_that_readers_know() {
+    let mut status = client(1, Phase::Online);
+    status.lease = Some(lease(Lifetime::Finite {
+        lease: Duration::from_secs(3_600),
+        t1: Duration::from_secs(1_800),
+        t2: Duration::from_secs(3_150),
+    }));
+    status.join = Some(Duration::from_micros(12_345));
+    status.dhcp = Some(Duration::from_micros(4_321));
+    let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
+    pings.record(PingOutcome::Reply(Duration::from_micros(80)));
+    status.pings.insert(Target::GoogleDns, pings);
+
+    let read = serde_json::to_value(report(vec![status])).expect("JSON");
+    assert_eq!(read["schema"], "lanherd.report/1");
+    assert_eq!(read["started"], "1970-01-01T00:00:01.500Z");
+    assert_eq!(read["duration_ms"], 1_234.567);
+    assert_eq!(read["percentiles"]["join_ms"]["p95"], 12.345);
+    assert_eq!(read["percentiles"]["ping_ms"]["max"], 0.08);
+    let client = &read["clients"][0];
+    assert_eq!(client["namespace"], "ns1");
+    assert_eq!(client["address"], "10.0.0.7/24");
+    assert_eq!(client["router"], "10.0.0.1");
+    assert_eq!(client["dns"], serde_json::json!(["10.0.0.1"]));
+    assert_eq!(client["lease_seconds"], 3_600);
+    assert_eq!(client["dhcp_ms"], 4.321);
+    assert_eq!(client["phase"], "online");
+    assert_eq!(client["cause"], serde_json::Value::Null);
+    assert_eq!(client["pings"][0]["target"], "Google DNS");
+    assert_eq!(client["pings"][0]["median_ms"], 0.08);
+}
+
+#[test]
+fn a_cause_is_given_only_for_clients_that_should_be_online_and_are_not() {
+    let with_failure = |phase| {
+        let failure = Failure::new(Stage::Dhcp, Cause::Nak, "refused");
+        ClientStatus {
+            failure: Some(failure),
+            ..client(1, phase)
+        }
+    };
+    for phase in Phase::ALL.iter().copied() {
+        let reported = &report(vec![with_failure(phase)]).clients[0];
+        let expected = match phase {
+            Phase::Online | Phase::Released | Phase::Leaving | Phase::Gone => None,
+            _ => Some(Cause::Nak),
+        };
+        assert_eq!(reported.cause, expected, "{phase}");
+        let last = reported.last_failure.as_ref().map(|last| last.cause);
+        assert_eq!(last, Some(Cause::Nak), "{phase}");
+    }
+}
+
+#[test]
+fn clients_told_to_go_are_not_wanted() {
+    let phases = [
+        Phase::Online,
+        Phase::Failed,
+        Phase::Backoff,
+        Phase::Leaving,
+        Phase::Gone,
+    ];
+    let clients = (1..).zip(phases).map(|(n, phase)| client(n, phase));
+    let totals = report(clients.collect()).totals;
+    assert_eq!((totals.wanted, totals.online, totals.failed), (3, 1, 1));
+}
+
+#[test]
+fn a_lease_without_an_end_has_no_seconds() {
+    let mut status = client(1, Phase::Online);
+    status.lease = Some(lease(Lifetime::Infinite));
+    let reported = &report(vec![status]).clients[0];
+    assert_eq!(reported.lease_seconds, None);
+    assert!(reported.address.is_some());
+}
+
+#[test]
+fn percentiles_are_nearest_ranks_and_nothing_of_nothing() {
+    let of = |values: std::ops::RangeInclusive<u64>| {
+        Percentiles::of(values.rev().map(Duration::from_millis).collect())
+            .map(|p| [p.p50, p.p95, p.p99, p.max])
+    };
+    assert_eq!(of(1..=200), Some([100.0, 190.0, 198.0, 200.0]));
+    assert_eq!(of(5..=5), Some([5.0; 4]));
+    assert_eq!(Percentiles::of(Vec::new()), None);
+}
+
+#[test]
+fn a_report_reads_back_as_it_was_written() {
+    let mut full = client(1, Phase::Online);
+    full.join = Some(Duration::from_millis(3));
+    for clients in [vec![], vec![full, client(2, Phase::Failed)]] {
+        let written = report(clients);
+        let text = serde_json::to_string(&written).expect("JSON");
+        let read: Report = serde_json::from_str(&text).expect("a report");
+        assert_eq!(read, written);
+    }
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("lanherd-report-{:016x}", fastrand::u64(..)));
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn entries(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.0).expect("the folder");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn checking_leaves_nothing_and_writing_leaves_the_report_alone() {
+    let folder = Folder::new();
+    let path = folder.0.join("report.json");
+    check_writable(&path).expect("writable");
+    assert_eq!(folder.entries(), Vec::<PathBuf>::new());
+
+    fs::write(&path, "of the last run").expect("a file");
+    check_writable(&path).expect("writable");
+    assert_eq!(fs::read_to_string(&path).expect("text"), "of the last run");
+
+    write(&path, &report(vec![])).expect("written");
+    assert_eq!(folder.entries(), [path.clone()]);
+    let text = fs::read_to_string(&path).expect("text");
+    assert!(serde_json::from_str::<Report>(&text).is_ok(), "{text}");
+}
+
+#[test]
+fn a_link_stays_a_link_and_what_is_no_file_is_written_into() {
+    let folder = Folder::new();
+    let (file, link) = (folder.0.join("file"), folder.0.join("link"));
+    fs::write(&file, "").expect("a file");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    write(&link, &report(vec![])).expect("written");
+    assert!(link.is_symlink());
+    assert!(fs::metadata(&file).expect("the file").len() > 0);
+
+    let null = PathBuf::from("/dev/null");
+    check_writable(&null).expect("writable");
+    write(&null, &report(vec![])).expect("written");
+    assert!(!fs::metadata(&null).expect("still there").is_file());
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_named_with_the_remedy() {
+    let folder = Folder::new();
+    let refusal = |path: PathBuf| {
+        let checked = check_writable(&path).expect_err("refused").to_string();
+        let written = write(&path, &report(vec![])).expect_err("refused");
+        assert_eq!(checked, written.to_string());
+        checked
+    };
+    let missing = folder.0.join("none").join("report.json");
+    assert!(refusal(missing).contains("there is no folder"));
+    assert!(refusal(folder.0.clone()).contains("is a folder"));
+    let file = folder.0.join("file");
+    fs::write(&file, "").expect("a file");
+    refusal(file.join("report.json"));
+}

@@ -1,0 +1,166 @@
+//! A scenario: everything that `lanherd up` can be told, in one validated value, from options or from a TOML file.
+//!
+//! ```
+//! use lanherd::scenario::Scenario;
+//!
+//! let scenario = Scenario::from_toml(
+//!     r#"
+//!     lab = true
+//!     clients = 10
+//!     ping = ["Google DNS", "router"]
+//!     for = "1m"
+//!     "#,
+//! )?;
+//! assert_eq!(scenario.clients.get(), 10);
+//! # Ok::<(), lanherd::scenario::TextError>(())
+//! ```
+
+mod draft;
+mod mistake;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use self::draft::Draft;
+pub use self::mistake::{Mistake, TextError};
+pub use self::values::{ClientCount, ClientCountError, Timespan};
+use crate::identity::{PoolName, Seed};
+use crate::lab::{AddressRange, LabConfig, LeaseTime};
+use crate::lan::linux::MacvlanMode;
+use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
+use crate::target::Target;
+use crate::units::Rate;
+use crate::workload::ping::PingSpec;
+
+/// A run that makes sense: made by [`Draft::check`] or [`Scenario::from_toml`].
+///
+/// It is serialised, under the names of the options, into the `parameters` of a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Scenario {
+    /// Where the clients stand.
+    #[serde(flatten)]
+    pub place: Place,
+    /// How many there are.
+    pub clients: ClientCount,
+    /// Their pool's name.
+    pub pool: PoolName,
+    /// How they see each other.
+    pub mode: MacvlanMode,
+    /// How many may begin to join in a time; `None`: as many as `outstanding` lets in.
+    pub join_rate: Option<Rate>,
+    /// How many may be joining at one time.
+    pub outstanding: NonZeroU32,
+    /// What they ping whenever they are online.
+    #[serde(flatten)]
+    pub pings: Pings,
+    /// How long to go on once each client has come online or failed; `None`: until interrupted.
+    #[serde(rename = "for")]
+    pub hold: Option<Timespan>,
+    /// How failures are answered.
+    #[serde(flatten)]
+    pub restart: RestartPolicy,
+    /// How long a client may take to get a lease.
+    pub lease_timeout: Timespan,
+    /// The longest random wait before a client's first DHCP message.
+    pub start_delay: Timespan,
+    /// Whether servers are asked to broadcast their replies.
+    pub broadcast: bool,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
+    /// From what MACs and random choices are derived; `None`: as whoever runs it likes.
+    pub seed: Option<Seed>,
+    /// Where the report goes.
+    pub report: Option<PathBuf>,
+}
+
+/// Where clients stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// On this interface.
+    Parent(String),
+    /// On an embedded virtual router.
+    Lab {
+        /// How long its leases last.
+        lease: LeaseTime,
+        /// The addresses that it gives out; enough for all clients.
+        range: AddressRange,
+    },
+}
+
+/// Standing pings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pings {
+    /// Whom, each once.
+    #[serde(rename = "ping")]
+    pub targets: Vec<Target>,
+    /// From one ping of a target to the next; not above the scenario's `hold`.
+    pub every: Timespan,
+    /// How long an answer may take.
+    pub timeout: Timespan,
+}
+
+impl Scenario {
+    /// How many clients may be joining at one time where nothing else is said.
+    pub const OUTSTANDING: NonZeroU32 = NonZeroU32::new(64).unwrap();
+    /// How long a client may take to get a lease where nothing else is said.
+    pub const LEASE_TIMEOUT: Timespan = Timespan(Duration::from_secs(120));
+
+    /// Reads a scenario file's text. Unknown keys are errors.
+    pub fn from_toml(text: &str) -> Result<Self, TextError> {
+        Draft::from_toml(text)?
+            .check()
+            .map_err(|mistake| TextError::of_mistake(&mistake, text))
+    }
+
+    /// How its pool runs.
+    pub fn pool_config(&self) -> PoolConfig {
+        let ping = |target: &Target| PingSpec {
+            target: *target,
+            count: None,
+            interval: self.pings.every.0,
+            timeout: self.pings.timeout.0,
+        };
+        PoolConfig {
+            seed: self.seed.unwrap_or_default(),
+            join_rate: self.join_rate,
+            outstanding: self.outstanding,
+            restart: self.restart.clone(),
+            lease_deadline: self.lease_timeout.0,
+            dhcp: DhcpSettings {
+                start_delay: self.start_delay.0,
+                broadcast: self.broadcast,
+                ..DhcpSettings::default()
+            },
+            workloads: self.pings.targets.iter().map(ping).collect(),
+            ..PoolConfig::new(self.pool.clone())
+        }
+    }
+
+    /// What the lab is to be like, where the clients stand on one.
+    pub fn lab_config(&self) -> Option<LabConfig> {
+        match self.place {
+            Place::Parent(_) => None,
+            Place::Lab { lease, range } => Some(LabConfig {
+                lease,
+                range,
+                ..LabConfig::default()
+            }),
+        }
+    }
+}
+
+impl Draft {
+    /// Reads a scenario file's text. Unknown keys are errors; the whole is not checked yet.
+    pub fn from_toml(text: &str) -> Result<Self, TextError> {
+        toml::from_str(text).map_err(|error| TextError::of_toml(&error, text))
+    }
+}

@@ -1,0 +1,209 @@
+use clap::Parser as _;
+
+use super::*;
+
+/// The options of `lanherd up`, as that command has them.
+#[derive(Debug, clap::Parser)]
+struct Up {
+    #[command(flatten)]
+    draft: Draft,
+}
+
+fn from_options(options: &[&str]) -> Scenario {
+    let up = Up::try_parse_from([&["up"], options].concat()).expect("options");
+    up.draft.check().expect("a scenario")
+}
+
+#[track_caller]
+fn refused(text: &str) -> TextError {
+    Scenario::from_toml(text).expect_err("it is refused")
+}
+
+#[test]
+fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
+    let options = from_options(&[
+        "--parent=eth0",
+        "--clients=7",
+        "--pool=phones",
+        "--mode=private",
+        "--join-rate=50/s",
+        "--outstanding=32",
+        "--ping=Google DNS",
+        "--ping=router",
+        "--every=500ms",
+        "--timeout=1s",
+        "--for=10m",
+        "--restart=permanent",
+        "--intensity=9",
+        "--period=1h",
+        "--lease-timeout=30s",
+        "--start-delay=10s",
+        "--broadcast",
+        "--metrics=127.0.0.1:9100",
+        "--seed=7",
+        "--report=out.json",
+    ]);
+    let text = r#"
+        parent = "eth0"
+        clients = 7
+        pool = "phones"
+        mode = "private"
+        join-rate = "50/s"
+        outstanding = 32
+        ping = ["Google DNS", "router"]
+        every = "500ms"
+        timeout = "1s"
+        for = "10m"
+        restart = "permanent"
+        intensity = 9
+        period = "1h"
+        lease-timeout = "30s"
+        start-delay = "10s"
+        broadcast = true
+        metrics = "127.0.0.1:9100"
+        seed = 7
+        report = "out.json"
+    "#;
+    assert_eq!(Scenario::from_toml(text), Ok(options.clone()));
+    let lab = from_options(&[
+        "--lab",
+        "--clients=3",
+        "--lab-lease=20m",
+        "--lab-range=10.9.0.10-10.9.0.40",
+    ]);
+    let text = "lab = true\nclients = 3\nlab-lease = '20m'\nlab-range = '10.9.0.10-10.9.0.40'\n";
+    assert_eq!(Scenario::from_toml(text), Ok(lab));
+
+    let keys: Vec<String> = text_keys(&options);
+    for argument in <Up as clap::CommandFactory>::command().get_arguments() {
+        let Some(name) = argument.get_long().filter(|name| !name.starts_with("lab")) else {
+            continue;
+        };
+        assert!(
+            keys.iter().any(|key| key == name),
+            "{name} is not in {keys:?}"
+        );
+    }
+}
+
+/// The names under which a report has the parameters.
+fn text_keys(scenario: &Scenario) -> Vec<String> {
+    match serde_json::to_value(scenario).expect("a scenario is JSON") {
+        serde_json::Value::Object(map) => map.keys().cloned().collect(),
+        other => panic!("{other} is no object"),
+    }
+}
+
+#[test]
+fn what_is_left_out_has_the_defaults_of_the_pool() {
+    let scenario = from_options(&["--parent=eth0", "--clients=1"]);
+    let config = scenario.pool_config();
+    let default = PoolConfig::new(PoolName::default());
+    assert_eq!(format!("{config:?}"), format!("{default:?}"));
+    assert_eq!(scenario.hold, None);
+    let lab = from_options(&["--lab", "--clients=1"])
+        .lab_config()
+        .expect("the lab");
+    assert_eq!(format!("{lab:?}"), format!("{:?}", LabConfig::default()));
+}
+
+#[test]
+fn an_unknown_key_a_bad_value_and_a_wrong_type_are_found_at_their_place() {
+    for (text, line, column, word) in [
+        (
+            "parent = \"a\"\nclients = 3\nclinets = 4\n",
+            3,
+            1,
+            "clinets",
+        ),
+        ("parent = \"a\"\nclients = 0\n", 2, 11, "0 clients"),
+        ("parent = \"a\"\nclients = \"x\"\n", 2, 11, "string"),
+        (
+            "parent = \"a\"\nclients = 3\n  for = 'soon'\n",
+            3,
+            9,
+            "soon",
+        ),
+        (
+            "lab = true\nclients = 3\nping = ['router', 'nowhere']\n",
+            3,
+            18,
+            "nowhere",
+        ),
+        (
+            "lab = true\nclients = 3\nmode = 'public'\n",
+            3,
+            8,
+            "private",
+        ),
+        ("lab = true\nclients = = 3\n", 2, 11, ""),
+        ("lab = true\nclients = 3\nclients = 3\n", 3, 1, "duplicate"),
+    ] {
+        let error = refused(text);
+        assert_eq!((error.line, error.column), (line, column), "{text}{error}");
+        assert!(error.message.contains(word), "{text}{error}");
+    }
+}
+
+#[test]
+fn values_that_contradict_each_other_are_found_at_the_key_to_blame() {
+    for (text, line, column, word) in [
+        ("clients = 3\n\nparent = \"a\"\nlab = true\n", 3, 1, "lab"),
+        (
+            "parent = \"a\"\nclients = 3\n lab-lease = '1h'\n",
+            3,
+            2,
+            "lab-lease",
+        ),
+        (
+            "lab = true\nlab-range = '10.9.0.10-10.9.0.12'\nclients = 5\n",
+            3,
+            1,
+            "10.9.0.10",
+        ),
+        (
+            "parent = \"a\"\nclients = 2\nmode = \"passthru\"\n",
+            2,
+            1,
+            "passthru",
+        ),
+        ("parent = \"a\"\nclients = 2\nevery = '1s'\n", 3, 1, "every"),
+        (
+            "parent = \"a\"\nclients = 2\nping = ['router']\ntimeout = '0s'\n",
+            4,
+            1,
+            "1ms",
+        ),
+        (
+            "parent = \"a\"\nclients = 2\nping = ['router']\nevery = '2s'\nfor = '1s'\n",
+            4,
+            1,
+            "never",
+        ),
+        ("clients = 2\n", 1, 1, "parent"),
+    ] {
+        let error = refused(text);
+        assert_eq!((error.line, error.column), (line, column), "{text}{error}");
+        assert!(error.message.contains(word), "{text}{error}");
+    }
+}
+
+#[test]
+fn the_message_shows_the_line_and_marks_the_place() {
+    let error = refused("lab = true\nclients = 3\nklients = 4\n");
+    let shown = error.to_string();
+    assert!(
+        shown.starts_with("line 3, column 1: unknown field `klients`"),
+        "{shown}"
+    );
+    assert!(
+        shown.ends_with("\n  |\n3 | klients = 4\n  | ^^^^^^^"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_target_that_is_named_twice_is_pinged_once() {
+    let scenario = from_options(&["--lab", "--clients=1", "--ping=router", "--ping=gateway"]);
+    assert_eq!(scenario.pings.targets, [Target::Router]);
+}

@@ -1,0 +1,95 @@
+//! Values of a scenario that no other module has a type for.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pool::MAX_CLIENTS;
+use crate::units::{self, DurationError};
+
+/// How many clients: 1 to [`MAX_CLIENTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "u32")]
+pub struct ClientCount(u32);
+
+impl ClientCount {
+    /// As a number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// Why a number, or a text, is no number of clients.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a herd cannot have {0} clients: ask for 1 to {MAX_CLIENTS}")]
+pub struct ClientCountError(String);
+
+impl TryFrom<i64> for ClientCount {
+    type Error = ClientCountError;
+
+    fn try_from(count: i64) -> Result<Self, Self::Error> {
+        u32::try_from(count)
+            .ok()
+            .filter(|count| (1..=MAX_CLIENTS).contains(count))
+            .map(Self)
+            .ok_or_else(|| ClientCountError(count.to_string()))
+    }
+}
+
+impl FromStr for ClientCount {
+    type Err = ClientCountError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let count: i64 = text
+            .parse()
+            .map_err(|_| ClientCountError(format!("{text:?}")))?;
+        count.try_into()
+    }
+}
+
+impl From<ClientCount> for u32 {
+    fn from(count: ClientCount) -> Self {
+        count.0
+    }
+}
+
+impl fmt::Display for ClientCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A duration as people write it: `500ms`, `30s`, `1h 30m` ([`units::duration`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timespan(pub Duration);
+
+impl FromStr for Timespan {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        units::duration(text).map(Self)
+    }
+}
+
+impl TryFrom<String> for Timespan {
+    type Error = DurationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Timespan> for String {
+    fn from(span: Timespan) -> Self {
+        span.to_string()
+    }
+}
+
+impl fmt::Display for Timespan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}

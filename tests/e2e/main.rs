@@ -1,0 +1,20 @@
+//! The whole program on a real kernel, against real servers: each test on a pretend machine of its own.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test's way to fail; helpers of tests are not recognised as such"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_servers;
+mod herd;
+mod house;
+mod interrupted;
+mod leases;
+mod neighbours;
+mod privileges;
+mod usage;

@@ -1,0 +1,107 @@
+//! Which privileges it takes, and what is said where they lack.
+
+use std::fs;
+
+use super::common::host::Host;
+use super::common::seconds;
+
+const NOBODY: [&str; 6] = [
+    "setpriv",
+    "--reuid",
+    "65534",
+    "--regid",
+    "65534",
+    "--clear-groups",
+];
+
+#[test]
+fn three_capabilities_are_enough_for_a_real_parent() {
+    let (host, _router) = Host::with_dnsmasq();
+    // What a service manager would prepare; the capabilities do not include writing to root's folders.
+    for folder in ["/run/netns", "/run/lanherd", "/etc/netns"] {
+        fs::create_dir_all(host.path(folder)).expect("root may");
+        std::os::unix::fs::chown(host.path(folder), Some(65534), Some(65534)).expect("root may");
+    }
+    let before = host.snapshot();
+    let capabilities = "-all,+sys_admin,+net_admin,+net_raw";
+    let inherited = "+sys_admin,+net_admin,+net_raw";
+    let arguments = host.up_arguments(5, &["--ping", "8.8.8.8", "--for", "2s"]);
+    let command: Vec<&str> = NOBODY
+        .into_iter()
+        .chain([
+            "--bounding-set",
+            capabilities,
+            "--inh-caps",
+            inherited,
+            "--ambient-caps",
+            inherited,
+        ])
+        .chain(["/run/bin/lanherd"])
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    let outcome = host.start("lanherd", &command).finish(seconds(60));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let report = host.report();
+    assert_eq!(report.total("online"), 5);
+    assert_eq!(report.total("pings_received"), report.total("pings_sent"));
+    // The mount that `ip netns` makes of /run/netns stays with a folder that was there before.
+    let after = host.snapshot();
+    assert_eq!((after.links, after.files), (before.links, before.files));
+}
+
+#[test]
+fn without_privilege_a_real_parent_is_refused_with_the_capabilities_that_lack() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let arguments = host.up_arguments(2, &["--for", "1s"]);
+    let command: Vec<&str> = NOBODY
+        .into_iter()
+        .chain(["--inh-caps=-all", "--bounding-set=-all", "/run/bin/lanherd"])
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    let outcome = host.start("lanherd", &command).finish(seconds(30));
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    let words = outcome.stderr.to_lowercase();
+    assert!(
+        words.contains("cap_net_admin") || words.contains("root"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_person_without_any_privilege_can_run_the_demo() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let command: Vec<&str> = NOBODY
+        .into_iter()
+        .chain([
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+            "/run/bin/lanherd",
+            "demo",
+        ])
+        .collect();
+    let outcome = host.start("lanherd", &command).finish(seconds(60));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn where_user_namespaces_are_forbidden_the_demo_says_which_setting_forbids_them() {
+    let host = Host::new();
+    let before = host.snapshot();
+    // The limit is set in a user namespace of its own: it holds for what is inside, and for nobody else.
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && \
+                  exec setpriv --inh-caps=-all --bounding-set=-all /run/bin/lanherd demo";
+    let command = ["unshare", "--user", "--map-root-user", "sh", "-c", script];
+    let outcome = host.start("lanherd", &command).finish(seconds(30));
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("max_user_namespaces"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(host.snapshot(), before);
+}

@@ -1,0 +1,215 @@
+//! The report and its JSON schema say the same.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant, SystemTime};
+
+use boon::{Compiler, Draft, SchemaIndex, Schemas};
+use lanherd::dhcp::{Lease, Lifetime, Route};
+use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
+use lanherd::lan::{PingCause, PingOutcome};
+use lanherd::phase::{Cause, Failure, Phase, Stage};
+use lanherd::pool::{ClientStatus, HerdStatus};
+use lanherd::report::{Report, Run, SCHEMA};
+use lanherd::stats::PingStats;
+use lanherd::target::Target;
+use serde_json::{Value, json};
+
+struct Schema {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    fn new() -> Self {
+        let source: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+        let id = source["$id"].as_str().expect("an $id").to_owned();
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.set_default_draft(Draft::V2020_12);
+        compiler.enable_format_assertions();
+        compiler.add_resource(&id, source).expect("a resource");
+        let index = compiler.compile(&id, &mut schemas).expect("a valid schema");
+        Self { schemas, index }
+    }
+
+    fn refusal(&self, instance: &Value) -> Option<String> {
+        self.schemas
+            .validate(instance, self.index)
+            .err()
+            .map(|error| format!("{error:#}"))
+    }
+}
+
+fn client(number: u32, phase: Phase) -> ClientStatus {
+    ClientStatus {
+        identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
+        phase,
+        failure: None,
+        lease: None,
+        join: None,
+        dhcp: None,
+        restarts: 0,
+        pings: BTreeMap::new(),
+    }
+}
+
+fn online(number: u32) -> ClientStatus {
+    let router = Ipv4Addr::new(10, 0, 0, 1);
+    let mut pings = BTreeMap::new();
+    for target in [Target::GoogleDns, Target::Router] {
+        let mut stats = PingStats::new(target, target.address());
+        stats.record(PingOutcome::Reply(Duration::from_micros(83)));
+        for cause in PingCause::ALL {
+            stats.record(PingOutcome::Lost(*cause));
+        }
+        pings.insert(target, stats);
+    }
+    ClientStatus {
+        lease: Some(Lease {
+            address: Ipv4Addr::new(10, 0, 0, 7),
+            prefix_len: 24,
+            server_id: router,
+            routers: vec![router],
+            routes: vec![Route::default_through(router)],
+            dns: vec![router, Ipv4Addr::new(1, 1, 1, 1)],
+            domain: None,
+            search: Vec::new(),
+            mtu: None,
+            lifetime: Lifetime::Infinite,
+            requested_at: Instant::now(),
+        }),
+        join: Some(Duration::from_micros(12_345)),
+        dhcp: Some(Duration::from_micros(4_321)),
+        pings,
+        ..client(number, Phase::Online)
+    }
+}
+
+fn report(clients: Vec<ClientStatus>) -> Value {
+    let run = Run {
+        parameters: json!({"clients": clients.len()}),
+        seed: Seed(u64::MAX),
+        started: SystemTime::now(),
+        duration: Duration::from_millis(2_500),
+        leaked_objects: 0,
+    };
+    serde_json::to_value(Report::new(&HerdStatus { clients }, run)).expect("JSON")
+}
+
+/// Every phase, with every stage and cause of a failure.
+fn failing() -> Vec<ClientStatus> {
+    let mut clients = Vec::new();
+    for phase in Phase::ALL {
+        for stage in Stage::ALL {
+            for cause in Cause::ALL {
+                let number = u32::try_from(clients.len()).expect("few") + 1;
+                let mut client = client(number, *phase);
+                client.failure = Some(Failure::new(*stage, *cause, "seen"));
+                client.restarts = 3;
+                clients.push(client);
+            }
+        }
+    }
+    clients
+}
+
+#[test]
+fn reports_of_full_failed_and_empty_herds_are_valid() {
+    let schema = Schema::new();
+    for clients in [vec![], vec![online(1), online(2)], failing()] {
+        assert_eq!(schema.refusal(&report(clients)), None);
+    }
+}
+
+#[test]
+fn the_words_of_the_schema_are_those_of_the_program() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
+    let words = |all: Vec<&str>| json!(all);
+    let definitions = &schema["$defs"];
+    assert_eq!(
+        definitions["phase"]["enum"],
+        words(Phase::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        definitions["stage"]["enum"],
+        words(Stage::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        definitions["cause"]["enum"],
+        words(Cause::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        definitions["pings"]["properties"]["lost"]["propertyNames"]["enum"],
+        words(PingCause::ALL.iter().map(|word| word.as_str()).collect())
+    );
+}
+
+#[test]
+fn a_broken_report_is_refused() {
+    let schema = Schema::new();
+    let sound = report(vec![online(1)]);
+    assert_eq!(schema.refusal(&sound), None);
+    let breaks: [(&str, Value); 14] = [
+        ("/schema", json!("lanherd.report/2")),
+        ("/started", json!("yesterday")),
+        ("/duration_ms", json!(-1)),
+        ("/seed", json!("7")),
+        ("/parameters", Value::Null),
+        ("/totals/online", json!(0.5)),
+        ("/percentiles/join_ms", json!({"p50": 1})),
+        ("/clients/0/number", json!(0)),
+        ("/clients/0/mac", json!("02-00-5e-10-00-01")),
+        ("/clients/0/address", json!("10.0.0.7")),
+        ("/clients/0/phase", json!("Online")),
+        ("/clients/0/cause", json!("bad luck")),
+        ("/clients/0/pings/0/lost", json!({"gremlins": 1})),
+        ("/clients/0/pings/0/sent", Value::Null),
+    ];
+    for (place, value) in breaks {
+        let mut broken = sound.clone();
+        *broken.pointer_mut(place).expect(place) = value;
+        assert!(schema.refusal(&broken).is_some(), "{place} was accepted");
+    }
+}
+
+#[test]
+fn a_report_with_a_field_more_or_less_is_refused_at_every_level() {
+    let schema = Schema::new();
+    let mut sound = report(vec![online(1), failing().remove(0)]);
+    let objects = [
+        "",
+        "/totals",
+        "/percentiles",
+        "/clients/0",
+        "/clients/0/pings/0",
+        "/clients/1/last_failure",
+    ];
+    for place in objects {
+        let object = sound
+            .pointer(place)
+            .and_then(Value::as_object)
+            .expect(place)
+            .clone();
+        for key in object.keys() {
+            let mut less = object.clone();
+            less.remove(key);
+            *sound.pointer_mut(place).expect(place) = less.into();
+            assert!(
+                schema.refusal(&sound).is_some(),
+                "{place} did without {key}"
+            );
+        }
+        let mut more = object.clone();
+        more.insert("surprise".to_owned(), json!(1));
+        *sound.pointer_mut(place).expect(place) = more.into();
+        assert!(schema.refusal(&sound).is_some(), "{place} took a surprise");
+        *sound.pointer_mut(place).expect(place) = object.into();
+    }
+    assert_eq!(schema.refusal(&sound), None);
+}

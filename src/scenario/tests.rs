@@ -207,3 +207,9 @@ fn a_target_that_is_named_twice_is_pinged_once() {
     let scenario = from_options(&["--lab", "--clients=1", "--ping=router", "--ping=gateway"]);
     assert_eq!(scenario.pings.targets, [Target::Router]);
 }
+
+#[test]
+fn the_example_in_the_repository_is_a_scenario() {
+    let scenario = Scenario::from_toml(include_str!("../../examples/scenario.toml"));
+    assert!(scenario.is_ok(), "{}", scenario.expect_err("it is not"));
+}

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use comfy_table::{LineStyle, Table, TableStyle};
 use lanherd::phase::Phase;
-use lanherd::report::{Client, Percentiles, Pings, Report};
+use lanherd::report::{Client, LastFailure, Percentiles, Pings, Report};
 use lanherd::target::Target;
 
 /// Which clients the table shows.
@@ -20,7 +20,7 @@ pub enum Rows {
 
 /// A herd up to this large is shown client by client.
 const MOST_ROWS: usize = 50;
-/// So many of a large herd's failures are shown.
+/// So many of a large herd's failures are shown, and so many different complaints.
 const MOST_FAILURES: usize = 20;
 
 /// A line below the header, and none between rows.
@@ -40,17 +40,11 @@ pub fn render(report: &Report, rows: Rows) -> String {
     };
     if all {
         block(table(report.clients.iter()));
-        for client in report.clients.iter().filter(|client| failed(client)) {
-            block(failure(client));
-        }
     } else {
         let failures = report.clients.iter().filter(|client| failed(client));
         let count = failures.clone().count();
         if count > 0 {
-            block(table(failures.clone().take(MOST_FAILURES)));
-            for client in failures.take(MOST_FAILURES) {
-                block(failure(client));
-            }
+            block(table(failures.take(MOST_FAILURES)));
         }
         if count > MOST_FAILURES {
             block(format!(
@@ -67,6 +61,9 @@ pub fn render(report: &Report, rows: Rows) -> String {
                 block(percentiles(what, &figures));
             }
         }
+    }
+    for complaint in complaints(&report.clients) {
+        block(complaint);
     }
     text.push_str(&summary(report));
     text
@@ -157,26 +154,57 @@ fn state(client: &Client) -> String {
     }
 }
 
-/// What exactly happened to a client, in a line.
-fn failure(client: &Client) -> String {
-    let mut line = format!("{}: {}", client.namespace, client.phase);
+/// What exactly went wrong: a line for all clients to which the same happened.
+fn complaints(clients: &[Client]) -> Vec<String> {
+    let mut complaints: Vec<(String, Vec<&str>)> = Vec::new();
+    for client in clients {
+        for what in complaints_of(client) {
+            let is_full = complaints.len() >= MOST_FAILURES;
+            match complaints.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, names)) => names.push(&client.namespace),
+                None if is_full => {}
+                None => complaints.push((what, vec![&client.namespace])),
+            }
+        }
+    }
+    complaints
+        .iter()
+        .map(|(what, names)| format!("{}: {what}", together(names)))
+        .collect()
+}
+
+fn complaints_of(client: &Client) -> Vec<String> {
+    let mut complaints = Vec::new();
     if let (Some(failure), Some(_)) = (&client.last_failure, client.cause) {
-        let _ = write!(
-            line,
-            ": {}: {}: {}",
-            failure.stage, failure.cause, failure.detail
-        );
+        let LastFailure {
+            stage,
+            cause,
+            detail,
+        } = failure;
+        complaints.push(format!("{}: {stage}: {cause}: {detail}", client.phase));
     }
     for pings in client.pings.iter().filter(|pings| never_answered(pings)) {
         let causes: Vec<&str> = pings.lost.keys().map(|cause| cause.as_str()).collect();
-        let _ = write!(
-            line,
-            "; no answer from {}: {}",
+        complaints.push(format!(
+            "no answer from {}: {}",
             pings.target,
             causes.join(", ")
-        );
+        ));
     }
-    line
+    complaints
+}
+
+/// `ns1, ns2, ns3 and 5 more`.
+fn together(names: &[&str]) -> String {
+    const MOST_NAMES: usize = 5;
+    match names.len() {
+        0..=MOST_NAMES => names.join(", "),
+        many => format!(
+            "{} and {} more",
+            names.get(..MOST_NAMES).unwrap_or_default().join(", "),
+            many - MOST_NAMES
+        ),
+    }
 }
 
 fn dns(client: &Client) -> String {
@@ -318,6 +346,12 @@ mod tests {
         assert!(text.contains("ns80") && !text.contains("ns81"), "{text}");
         assert!(text.contains("and 5 more that failed"), "{text}");
         assert!(
+            text.contains(
+                "\nns61, ns62, ns63, ns64, ns65 and 20 more: failed: dhcp: no_offer: nobody"
+            ),
+            "{text}"
+        );
+        assert!(
             text.contains("time to join: median 1.00 ms, 95 % 20 ms, 99 % 300 ms, longest 4.00 s"),
             "{text}"
         );
@@ -334,7 +368,7 @@ mod tests {
         let text = render(&report, Rows::Auto);
         assert!(text.contains("0/3"), "{text}");
         assert!(
-            text.contains("ns1: online; no answer from Google DNS: timeout"),
+            text.contains("\nns1: no answer from Google DNS: timeout\n"),
             "{text}"
         );
     }

@@ -22,7 +22,6 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,7 +46,7 @@ pub use port::LinuxPort;
 use parent::{Parent, Watch};
 use seats::Seats;
 use wire::Wire;
-use worker::{WorkerGone, Workers};
+use worker::{Bench, WorkerGone, Workers};
 
 /// The name of every client's macvlan in its namespace.
 pub const LINK: &str = "lan0";
@@ -315,19 +314,14 @@ impl LinuxLan {
             .await;
         let opened =
             opened.map_err(|gone| refusing("opening the LAN")(io::Error::other(gone)))??;
-        let Opened {
-            folder,
+        let (folder, furnished) = opened;
+        let Furnished {
             removed,
             parent,
-            socket,
-        } = opened;
-        let seats = Arc::new(Seats::default());
-        let parent = Arc::new(parent);
-        let wire = Wire::new(socket)
-            .map(Arc::new)
-            .map_err(refusing("registering the raw socket"))?;
-        let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
-            .map_err(refusing("starting the watch on the parent"))?;
+            wire,
+            seats,
+            watch,
+        } = furnished;
         let reader = tokio::spawn(Arc::clone(&wire).deliver(Arc::clone(&seats))).abort_handle();
         let shared = Shared {
             config,
@@ -348,7 +342,7 @@ impl LinuxLan {
         ))
     }
 
-    /// Which of these clients' names are borne by something that is not ours.
+    /// Which of these clients' names are borne by something that is not ours. Looks at a few files for each.
     pub fn foreign(&self, identities: &[Identity]) -> Vec<Foreign> {
         identities
             .iter()
@@ -384,34 +378,22 @@ impl LinuxLan {
     }
 }
 
-/// What [`open_kernel`] found and made.
-struct Opened {
-    folder: PoolDir,
+/// What the herd will share.
+struct Furnished {
     removed: Vec<Removed>,
-    parent: Parent,
-    socket: OwnedFd,
+    parent: Arc<Parent>,
+    wire: Arc<Wire>,
+    seats: Arc<Seats>,
+    watch: Watch,
 }
 
-fn open_kernel(bench: &mut worker::Bench, config: &LanConfig) -> Result<Opened, OpenError> {
+fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnished), OpenError> {
     // The parent first: a wrong name should leave no trace.
     let parent = Parent::check(&mut bench.netlink, &config.parent)
         .map_err(refusing("looking up the parent"))??;
     let folder = PoolDir::take(&config.paths, &config.pool)?;
-    let prepared = pool_dir::prepare_host(&config.paths).map_err(OpenError::from);
-    let opened = prepared.and_then(|()| {
-        let removed = leftovers::remove_clients(&folder)
-            .map_err(refusing("removing what an earlier run left"))?;
-        let socket =
-            wire::open(parent.index).map_err(refusing("opening a raw socket on the parent"))?;
-        Ok((removed, socket))
-    });
-    match opened {
-        Ok((removed, socket)) => Ok(Opened {
-            folder,
-            removed,
-            parent,
-            socket,
-        }),
+    match furnish(bench, config, &folder, parent) {
+        Ok(furnished) => Ok((folder, furnished)),
         Err(error) => {
             for leak in folder.release() {
                 tracing::warn!("{leak}");
@@ -419,6 +401,32 @@ fn open_kernel(bench: &mut worker::Bench, config: &LanConfig) -> Result<Opened, 
             Err(error)
         }
     }
+}
+
+fn furnish(
+    bench: &Bench,
+    config: &LanConfig,
+    folder: &PoolDir,
+    parent: Parent,
+) -> Result<Furnished, OpenError> {
+    pool_dir::prepare_host(&config.paths)?;
+    let removed =
+        leftovers::remove_clients(folder).map_err(refusing("removing what an earlier run left"))?;
+    let _context = bench.runtime.enter();
+    let wire = wire::open(parent.index)
+        .and_then(Wire::new)
+        .map_err(refusing("opening a raw socket on the parent"))?;
+    let parent = Arc::new(parent);
+    let seats = Arc::new(Seats::default());
+    let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
+        .map_err(refusing("starting the watch on the parent"))?;
+    Ok(Furnished {
+        removed,
+        parent,
+        wire: Arc::new(wire),
+        seats,
+        watch,
+    })
 }
 
 fn close_kernel(shared: &Shared) -> Vec<Leak> {

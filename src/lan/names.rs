@@ -278,14 +278,16 @@ impl Names {
         format!("{RESOLVER_HEADING}{}: {comment}\n{lines}", self.namespace)
     }
 
-    /// The namespace, if it is bound here and ours.
+    /// The namespace, if it is bound here and ours. For a client that is plugged in: while its sockets hold the
+    /// namespace, no other can have its inode.
     pub fn open(&self) -> io::Result<Option<NetNs>> {
         let Claim::Made(record) = self.claim()? else {
             return Ok(None);
         };
-        match self.bound(&record)? {
-            Binding::Ours => NetNs::open(&self.binding).map(Some),
-            Binding::Absent | Binding::Placeholder | Binding::Foreign => Ok(None),
+        match NetNs::open(&self.binding) {
+            Ok(namespace) => Ok(Some(namespace).filter(|there| there.inode() == record.inode)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

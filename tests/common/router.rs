@@ -28,7 +28,6 @@ impl Router {
             "--bind-dynamic",
             "--no-ping",
             "--leasefile-ro",
-            "--log-dhcp",
             "--log-facility=-",
             "--dhcp-option=option:dns-server,10.66.0.1",
             "--dhcp-option=option:domain-name,test.example",

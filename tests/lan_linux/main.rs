@@ -10,6 +10,7 @@ mod traffic;
 mod world;
 
 use std::fs;
+use std::process::Command;
 
 use lanherd::lan::linux::{Fate, LinuxLan, MacvlanMode, OpenError, ParentError};
 use lanherd::lan::{Lan, LockError, Paths, PortEvent};
@@ -42,6 +43,24 @@ fn a_client_is_an_ordinary_named_namespace_with_its_macvlan() {
         assert_eq!(lan.detach(&client(3)).await, []);
         assert_eq!(lan.close().await, []);
     });
+}
+
+#[test]
+fn the_port_of_dhcp_clients_needs_no_capability_of_its_own() {
+    let output = Command::new("setpriv")
+        .arg("--bounding-set=-net_bind_service")
+        .arg(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "a_client_is_an_ordinary_named_namespace_with_its_macvlan",
+        ])
+        .output()
+        .expect("the test needs setpriv of util-linux");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 #[test]

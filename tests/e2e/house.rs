@@ -42,12 +42,7 @@ fn assert_serves(host: &Host) {
     let capture = Capture::start(host);
     assert!(udhcpc(host), "no lease");
     let kinds = capture.wait_for("the exchange is recorded", seconds(5), |messages| {
-        (messages.len() >= 4).then(|| {
-            messages
-                .iter()
-                .filter_map(Seen::kind)
-                .collect::<Vec<_>>()
-        })
+        (messages.len() >= 4).then(|| messages.iter().filter_map(Seen::kind).collect::<Vec<_>>())
     });
     assert_eq!(kinds, EXCHANGE);
 }

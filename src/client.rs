@@ -4,7 +4,7 @@
 //! it: namespace, link and files belong to the [`Lan`] by name, and the pool removes them after the actor's end,
 //! however it ended. A failure is the `Err` of a handler, so the pool learns of it as of a panic: as a supervision event.
 //!
-//! Every handler is one change, then [`State::drive`].
+//! Every handler is one change, then `State::drive`.
 
 mod acquisition;
 mod workloads;

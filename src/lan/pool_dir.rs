@@ -28,8 +28,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process runs it.
-    #[error("a pool of this name is alive{}; stop it, or choose another --pool name", process(.pid.as_ref()))]
+    #[error("the pool {pool} is alive{}; stop it, or choose another --pool name", process(.pid.as_ref()))]
     Alive {
+        /// The pool's name.
+        pool: String,
         /// The process, where the lock says so.
         pid: Option<u32>,
     },
@@ -196,7 +198,14 @@ fn try_lock(mut file: File, how: FlockArg) -> io::Result<Locked> {
 }
 
 fn alive(folder: &Path) -> LockError {
-    LockError::Alive { pid: pid(folder) }
+    LockError::Alive {
+        pool: folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        pid: pid(folder),
+    }
 }
 
 fn pid(folder: &Path) -> Option<u32> {
@@ -353,8 +362,11 @@ fn restore_host(paths: &Paths) -> Vec<CleanupError> {
         errors.extend(forgotten.map_err(cleanup(folder.display())).err());
     }
     if errors.is_empty() {
-        let removed = absent_is_fine(fs::remove_dir(&paths.state));
-        errors.extend(removed.map_err(cleanup(paths.state.display())).err());
+        match absent_is_fine(fs::remove_dir(&paths.state)) {
+            // Made by somebody else for a user who may write in it but not remove it: it stays, as it was.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            removed => errors.extend(removed.map_err(cleanup(paths.state.display())).err()),
+        }
     }
     errors
 }

@@ -120,9 +120,11 @@ impl Host {
         }
         let init = child_of(keeper.id()).expect("unshare has forked");
         let router = child_of(init).expect("the router's process runs");
-        super::wait_for("the first process has nothing more to do", seconds(10), || {
-            (fs::read_to_string(format!("/proc/{init}/comm")).ok()? == "sleep\n").then_some(())
-        });
+        super::wait_for(
+            "the first process has nothing more to do",
+            seconds(10),
+            || (fs::read_to_string(format!("/proc/{init}/comm")).ok()? == "sleep\n").then_some(()),
+        );
         Self {
             keeper,
             init,

@@ -16,7 +16,17 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 66, 3, 1);
 fn assert_fails_for(host: &Host, cause: &str) {
     let before = host.snapshot();
     let outcome = host
-        .up(2, &["--restart", "temporary", "--for", "5s"])
+        .up(
+            2,
+            &[
+                "--restart",
+                "temporary",
+                "--lease-timeout",
+                "20s",
+                "--for",
+                "3s",
+            ],
+        )
         .finish(seconds(240));
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let report = host.report();

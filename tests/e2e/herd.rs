@@ -202,7 +202,17 @@ fn a_pool_of_addresses_too_small_fails_those_that_are_too_many_and_no_others() {
     let _router = Router::dnsmasq(&host, "10.66.1.1,10.66.1.5", "1h", &[]);
     let before = host.snapshot();
     let outcome = host
-        .up(8, &["--restart", "temporary", "--for", "5s"])
+        .up(
+            8,
+            &[
+                "--restart",
+                "temporary",
+                "--lease-timeout",
+                "15s",
+                "--for",
+                "3s",
+            ],
+        )
         .finish(seconds(180));
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let report = host.report();

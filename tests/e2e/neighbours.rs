@@ -64,7 +64,11 @@ fn a_pool_that_lives_in_another_process_is_refused_and_left_alone() {
         second.code,
         second.stderr
     );
-    assert!(second.stderr.contains("ns"), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("pool ns is alive"),
+        "{}",
+        second.stderr
+    );
     let clean = host.lanherd(&["clean"]).finish(seconds(30));
     assert_eq!(clean.code, Some(0), "{}", clean.stderr);
     assert_eq!(host.snapshot(), standing);

@@ -380,7 +380,7 @@ fn a_second_pool_of_the_name_is_refused_with_the_process_and_another_name_is_not
     in_a_world(|| async {
         let lan = open().await;
         match LinuxLan::open(config()).await {
-            Err(OpenError::Lock(LockError::Alive { pid })) => {
+            Err(OpenError::Lock(LockError::Alive { pid, .. })) => {
                 assert_eq!(pid, Some(std::process::id()));
             }
             Err(other) => panic!("{other}"),

@@ -7,8 +7,7 @@ use anyhow::Context as _;
 use lanherd::Pool;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
-use lanherd::lan::LockError;
-use lanherd::lan::linux::{Fate, LanConfig, LinuxLan, OpenError};
+use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
 use lanherd::metrics::Metrics;
 use lanherd::scenario::{Place, Scenario};
 
@@ -54,13 +53,7 @@ impl House {
             neighbour: lab.as_ref().map(|lab| (lab.router(), lab.router_mac())),
             ..LanConfig::new(parent.clone(), scenario.pool.clone())
         };
-        let opened = LinuxLan::open(config).await;
-        let (lan, leftovers) = opened.map_err(|error| match error {
-            OpenError::Lock(LockError::Alive { .. }) => {
-                anyhow::Error::new(error).context(format!("pool {} cannot start", scenario.pool))
-            }
-            error => error.into(),
-        })?;
+        let (lan, leftovers) = LinuxLan::open(config).await?;
         if !leftovers.is_empty() {
             let pool = &scenario.pool;
             screen.say(&format!(

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => return refuse(&refusal).into(),
     };
-    let screen = Screen::new(cli.logging.is_quiet());
+    let screen = Screen::new(cli.logging.is_quiet(), cli.logging.format());
     logging::start(cli.logging, &screen);
     let exit = run(cli.command, &screen).unwrap_or_else(|error| {
         screen.complain(&format!("error: {error:#}"));

@@ -4,7 +4,7 @@
 //! it: namespace, link and files belong to the [`Lan`] by name, and the pool removes them after the actor's end,
 //! however it ended. A failure is the `Err` of a handler, so the pool learns of it as of a panic: as a supervision event.
 //!
-//! Every handler is one change, then [`State::drive`].
+//! Every handler is one change, then `State::drive`.
 
 mod acquisition;
 mod workloads;
@@ -181,8 +181,6 @@ impl<L: Lan> State<L> {
             ClientMsg::Port(PortEvent::LinkLost(why)) => {
                 return Err(Failure::new(self.stage(), Cause::ParentGone, why));
             }
-            // The inbox tells the pool of it at once; here it would only be late.
-            ClientMsg::Port(PortEvent::NamespaceReady) => {}
             ClientMsg::Timer(at) => {
                 if self.timer.take_if(|timer| timer.at == at).is_some() {
                     self.machine.handle_timeout(now());
@@ -202,8 +200,9 @@ impl<L: Lan> State<L> {
                 (None, Some(_)) => {}
             },
             ClientMsg::Release if self.machine.lease().is_some() => self.machine.release(now()),
-            // Nothing to give back, and a lease that is being asked for is wanted.
-            ClientMsg::Release => {}
+            // Nothing to give back, and a lease that is being asked for is wanted. Of its namespace the inbox tells the
+            // pool at once; here that would only be late.
+            ClientMsg::Release | ClientMsg::Port(PortEvent::NamespaceReady) => {}
             ClientMsg::Leave => self.say_goodbye(),
         }
         self.drive().await

@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod netns;
 mod pins;
 mod pool_dir;
+mod record;
 mod sys;
 
 pub use names::Paths;

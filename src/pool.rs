@@ -1,7 +1,7 @@
 //! The pool: supervises a herd of clients, and is talked to in messages only.
 //!
 //! Who owns what: the pool keeps the record of every slot (a client's number, what it owns, its history); a client's
-//! actor owns its sockets; the [`Lan`](crate::lan::Lan) owns namespaces, links and files by name. When an actor ends,
+//! actor owns its sockets; the [`Lan`] owns namespaces, links and files by name. When an actor ends,
 //! however it ends, the pool awaits its task, so that nothing of it is left running, then detaches by name, and only
 //! then restarts it or gives it up. The pool itself never fails: no handler returns an error.
 

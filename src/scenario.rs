@@ -150,8 +150,8 @@ impl Scenario {
         match self.place {
             Place::Parent(_) => None,
             Place::Lab { lease, range } => Some(LabConfig {
-                lease,
                 range,
+                lease,
                 ..LabConfig::default()
             }),
         }

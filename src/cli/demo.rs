@@ -53,7 +53,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         restart: Some(Restart::Temporary),
         ..Draft::in_lab(args.clients)
     };
-    let scenario = draft.check().map_err(UsageError::new)?;
+    let scenario = draft.check().map_err(UsageError::because)?;
     let errand = Errand::PingOnce(PingSpec::once(Target::GoogleDns));
     Session::new(scenario, errand, args.presentation, screen).run()
 }

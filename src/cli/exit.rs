@@ -52,7 +52,7 @@ pub struct UsageError(pub String);
 
 impl UsageError {
     /// Of whatever says so.
-    pub fn new(error: impl fmt::Display) -> anyhow::Error {
+    pub fn because(error: impl fmt::Display) -> anyhow::Error {
         Self(error.to_string()).into()
     }
 }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_error_is_the_environments_unless_it_is_the_users_also_under_a_context() {
-        let usage = UsageError::new("0 clients").context("reading the options");
+        let usage = UsageError::because("0 clients").context("reading the options");
         assert_eq!(Exit::of_error(&usage), Exit::Usage);
         assert_eq!(
             Exit::of_error(&anyhow::anyhow!("no such parent")),

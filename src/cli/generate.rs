@@ -99,6 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+    use crate::cli::logging::Format;
 
     #[test]
     fn completions_of_each_shell_know_every_subcommand_and_are_the_same_every_time() {
@@ -126,7 +127,7 @@ mod tests {
         let args = ManArgs {
             dir: Some(dir.clone()),
         };
-        let written = man(&args, Cli::command(), &Screen::new(true));
+        let written = man(&args, Cli::command(), &Screen::new(true, Format::Text));
         let missing: Vec<String> = Cli::command()
             .get_subcommands()
             .map(|subcommand| format!("lanherd-{}.1", subcommand.get_name()))
@@ -142,7 +143,8 @@ mod tests {
         let args = ManArgs {
             dir: Some("/nonexistent/man1".into()),
         };
-        let error = man(&args, Cli::command(), &Screen::new(true)).expect_err("refused");
+        let error =
+            man(&args, Cli::command(), &Screen::new(true, Format::Text)).expect_err("refused");
         assert!(error.to_string().contains("/nonexistent/man1"), "{error}");
     }
 }

@@ -70,7 +70,7 @@ pub async fn start(config: LabConfig) -> anyhow::Result<Lab> {
     let started = tokio::task::spawn_blocking(move || Lab::start(config)).await?;
     started.map_err(|error| match error {
         LabError::UplinkName(_) | LabError::AliasInside { .. } | LabError::Mtu(_) => {
-            UsageError::new(error)
+            UsageError::because(error)
         }
         LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)

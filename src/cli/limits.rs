@@ -2,17 +2,13 @@
 
 use std::fs;
 
+use lanherd::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::scenario::{Place, Scenario};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Above this, copying every broadcast to every sibling costs more than the rest.
 const MOST_IN_BRIDGE_MODE: u32 = 200;
-/// Open files: of a client, and of everything else.
-const FILES_PER_CLIENT: u64 = 4;
-const FILES_BESIDE: u64 = 64;
-/// Entries in the ARP table of the kernel: two a client where the router is on this host.
-const NEIGHBOURS_PER_CLIENT: u32 = 2;
 const GC_THRESH3: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
 
 /// Raises the number of files that this process may open as far as it may, and says what may still go wrong.
@@ -64,8 +60,8 @@ fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
     })
 }
 
-fn crowded_neighbours(scenario: &Scenario, limit: u32) -> Option<String> {
-    let needed = scenario.clients.get() * NEIGHBOURS_PER_CLIENT;
+fn crowded_neighbours(scenario: &Scenario, limit: u64) -> Option<String> {
+    let needed = u64::from(scenario.clients.get()) * NEIGHBOURS_PER_CLIENT;
     match scenario.place {
         // The lab enters its neighbours for good; the limit does not count those.
         Place::Lab { .. } => None,

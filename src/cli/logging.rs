@@ -17,13 +17,14 @@ pub struct Logging {
     /// Say nothing but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// How log lines are written to standard error
+    /// How lines are written to standard error, progress and errors among them
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     log_format: Format,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
+/// How lines are written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
     /// For people
     Text,
     /// One JSON object a line
@@ -34,6 +35,11 @@ impl Logging {
     /// Whether only results and errors are wanted.
     pub fn is_quiet(self) -> bool {
         self.quiet
+    }
+
+    /// How lines are written to standard error.
+    pub fn format(self) -> Format {
+        self.log_format
     }
 
     fn level(self) -> LevelFilter {

@@ -34,9 +34,10 @@ pub struct Args {
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     let file = args.file.display();
-    let text = fs::read_to_string(&args.file)
-        .map_err(|error| UsageError::new(format!("the scenario {file} cannot be read: {error}")))?;
+    let text = fs::read_to_string(&args.file).map_err(|error| {
+        UsageError::because(format!("the scenario {file} cannot be read: {error}"))
+    })?;
     let scenario = Scenario::from_toml(&text)
-        .map_err(|error| UsageError::new(format!("the scenario {file}, {error}")))?;
+        .map_err(|error| UsageError::because(format!("the scenario {file}, {error}")))?;
     Session::new(scenario, Errand::Hold, args.presentation, screen).run()
 }

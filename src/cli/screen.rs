@@ -1,15 +1,19 @@
 //! The one place that prints: results to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::SystemTime;
 
 use indicatif::MultiProgress;
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::logging::Format;
 
 /// Where words go. Progress bars live on it, and step aside while something else is printed.
 #[derive(Debug, Clone)]
 pub struct Screen {
     bars: MultiProgress,
     audience: Audience,
+    format: Format,
 }
 
 /// Who looks at standard error.
@@ -25,17 +29,16 @@ pub enum Audience {
 
 impl Screen {
     /// This process's, quiet or not.
-    pub fn new(quiet: bool) -> Self {
-        let audience = if quiet {
-            Audience::Nobody
-        } else if io::stderr().is_terminal() {
-            Audience::Person
-        } else {
-            Audience::Log
+    pub fn new(quiet: bool, format: Format) -> Self {
+        let audience = match format {
+            Format::Text | Format::Json if quiet => Audience::Nobody,
+            Format::Text if io::stderr().is_terminal() => Audience::Person,
+            Format::Text | Format::Json => Audience::Log,
         };
         Self {
             bars: MultiProgress::new(),
             audience,
+            format,
         }
     }
 
@@ -58,15 +61,22 @@ impl Screen {
     /// News on the way, to standard error, unless nobody wants to hear.
     pub fn say(&self, text: &str) {
         match self.audience {
-            Audience::Person | Audience::Log => self.complain(text),
+            Audience::Person | Audience::Log => self.write_line("INFO", text),
             Audience::Nobody => {}
         }
     }
 
     /// What must be heard, to standard error.
     pub fn complain(&self, text: &str) {
-        let text = format!("{text}\n");
-        self.write(&mut io::stderr().lock(), text.as_bytes());
+        self.write_line("ERROR", text);
+    }
+
+    fn write_line(&self, level: &str, text: &str) {
+        let line = match self.format {
+            Format::Text => format!("{text}\n"),
+            Format::Json => json_line(SystemTime::now(), level, text),
+        };
+        self.write(&mut io::stderr().lock(), line.as_bytes());
     }
 
     fn write(&self, to: &mut impl Write, bytes: &[u8]) {
@@ -75,6 +85,17 @@ impl Screen {
             .bars
             .suspend(|| to.write_all(bytes).and_then(|()| to.flush()));
     }
+}
+
+/// A line of the same shape as those of the log, so that one reader understands all of standard error.
+fn json_line(now: SystemTime, level: &str, text: &str) -> String {
+    let line = serde_json::json!({
+        "timestamp": humantime::format_rfc3339_micros(now).to_string(),
+        "level": level,
+        "fields": { "message": text.trim() },
+        "target": "lanherd",
+    });
+    format!("{line}\n")
 }
 
 /// Log lines go to standard error as they are.
@@ -110,5 +131,20 @@ impl Drop for Line<'_> {
         if !self.buffer.is_empty() {
             self.screen.write(&mut io::stderr().lock(), &self.buffer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_is_one_object_whatever_the_text() {
+        let line = json_line(SystemTime::UNIX_EPOCH, "ERROR", "  two\nlines, \"quoted\"");
+        assert_eq!(line.matches('\n').count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&line).expect("an object");
+        assert_eq!(value["timestamp"], "1970-01-01T00:00:00.000000Z");
+        assert_eq!(value["level"], "ERROR");
+        assert_eq!(value["fields"]["message"], "two\nlines, \"quoted\"");
     }
 }

@@ -82,7 +82,7 @@ impl Session {
     /// Runs it. There must be no other thread yet: the lab moves the whole program into a sandbox.
     pub fn run(self) -> anyhow::Result<Exit> {
         if let Some(path) = &self.scenario.report {
-            report::check_writable(path).map_err(UsageError::new)?;
+            report::check_writable(path).map_err(UsageError::because)?;
         }
         // Before the sandbox: the host's Prometheus is to reach it.
         let metrics = self.scenario.metrics.map(http::bind).transpose()?;
@@ -151,11 +151,11 @@ impl Session {
                 outcome.unanswered += u64::from(table::never_answered(pings));
             }
         }
-        if let Some(path) = &self.scenario.report {
-            if let Err(error) = report::write(path, report) {
-                self.screen.complain(&format!("error: {error}"));
-                outcome.troubles += 1;
-            }
+        if let Some(path) = &self.scenario.report
+            && let Err(error) = report::write(path, report)
+        {
+            self.screen.complain(&format!("error: {error}"));
+            outcome.troubles += 1;
         }
         self.screen
             .result(&table::render(report, self.presentation.table));

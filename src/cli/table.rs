@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
+use comfy_table::{LineStyle, Table, TableStyle};
 use lanherd::phase::Phase;
 use lanherd::report::{Client, Percentiles, Pings, Report};
 use lanherd::target::Target;
@@ -22,6 +22,10 @@ pub enum Rows {
 const MOST_ROWS: usize = 50;
 /// So many of a large herd's failures are shown.
 const MOST_FAILURES: usize = 20;
+
+/// A line below the header, and none between rows.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The table and what belongs to it, the summary last.
 pub fn render(report: &Report, rows: Rows) -> String {
@@ -114,9 +118,7 @@ fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
         header.push("state".to_owned());
     }
     let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_header(header);
+    table.load_style(STYLE).set_header(header);
     for client in clients {
         let mut row = vec![
             client.namespace.clone(),

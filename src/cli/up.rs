@@ -28,6 +28,6 @@ pub struct Args {
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let scenario = args.draft.check().map_err(UsageError::new)?;
+    let scenario = args.draft.check().map_err(UsageError::because)?;
     Session::new(scenario, Errand::Hold, args.presentation, screen).run()
 }

@@ -16,7 +16,9 @@ use crate::phase::{Cause, Failure, Stage};
 pub(super) struct Acquisition {
     /// When the first message was sent.
     began: Option<Instant>,
+    /// Since the last refusal.
     discovers: u32,
+    /// Since the last refusal.
     requests: u32,
     refusals: u32,
     last_refusal: Option<(Option<Ipv4Addr>, Option<String>)>,
@@ -42,6 +44,8 @@ impl Acquisition {
 
     pub(super) fn refused(&mut self, server_id: Option<Ipv4Addr>, message: Option<String>) {
         self.refusals += 1;
+        self.discovers = 0;
+        self.requests = 0;
         self.last_refusal = Some((server_id, message));
     }
 
@@ -60,18 +64,28 @@ impl Acquisition {
             .map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
     }
 
-    /// The failure when the deadline passed without a lease.
-    pub(super) fn failure(&self, deadline: Duration) -> Failure {
-        let cause = if self.refusals > 0 {
+    /// How the attempt stood at its end. One message after a refusal may still be about to be answered; a second one was
+    /// sent because the first was not.
+    fn cause(&self) -> Cause {
+        if self.refusals > 0 && self.discovers < 2 && self.requests < 2 {
             Cause::Nak
         } else if self.requests > 0 {
             Cause::NoAck
         } else {
             Cause::NoOffer
-        };
+        }
+    }
+
+    /// The failure when the deadline passed without a lease.
+    pub(super) fn failure(&self, deadline: Duration) -> Failure {
+        let cause = self.cause();
         let mut detail = match cause {
             Cause::Nak => format!("refused with DHCPNAK {} times", self.refusals),
             Cause::NoAck => format!("offers, but no DHCPACK for {} DHCPREQUESTs", self.requests),
+            _ if self.refusals > 0 => format!(
+                "refused with DHCPNAK {} times, then no offer for {} DHCPDISCOVERs",
+                self.refusals, self.discovers
+            ),
             _ => format!("no offer for {} DHCPDISCOVERs", self.discovers),
         };
         // Writing to a String cannot fail.
@@ -106,6 +120,19 @@ mod tests {
     use super::*;
 
     const DEADLINE: Duration = Duration::from_secs(120);
+
+    #[test]
+    fn a_refusal_that_is_followed_by_silence_is_not_the_cause() {
+        let (now, mut seen) = (Instant::now(), Acquisition::default());
+        seen.sent(Some(MessageType::Request), now);
+        seen.refused(None, None);
+        seen.sent(Some(MessageType::Discover), now);
+        assert_eq!(seen.failure(DEADLINE).cause, Cause::Nak);
+        seen.sent(Some(MessageType::Discover), now);
+        let failure = seen.failure(DEADLINE);
+        assert_eq!(failure.cause, Cause::NoOffer);
+        assert!(failure.detail.contains("DHCPNAK 1 times"), "{failure}");
+    }
 
     #[test]
     fn the_cause_is_the_farthest_that_the_exchange_came() {

@@ -1,4 +1,7 @@
 //! What a killed run left on the host: found by its records, removed by name, and nothing else touched.
+//!
+//! To know a namespace for certain the calling thread enters it for an instant, so this is for threads that may do so:
+//! not across an await of a shared runtime.
 
 use std::collections::HashMap;
 use std::io;

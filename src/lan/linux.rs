@@ -11,6 +11,8 @@
 
 mod addressing;
 mod attach;
+mod config;
+mod error;
 mod filter;
 mod parent;
 mod port;
@@ -19,35 +21,32 @@ mod wire;
 mod worker;
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::io;
-use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use netlink_packet_route::link::MacVlanMode;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::leftovers::{self, Removed};
-use super::names::{Names, Paths, Record};
-use super::netlink::NetlinkError;
+use super::names::Names;
 use super::pins;
-use super::pool_dir::{self, LockError, PoolDir};
+use super::pool_dir::{self, PoolDir};
+use super::record::Record;
 use super::{CleanupError, Inbox, Lan};
 use crate::dhcp::Transmit;
-use crate::identity::{ClientNumber, Identity, Mac, PoolName};
-use crate::phase::{Cause, Failure, Stage, words};
+use crate::identity::{ClientNumber, Identity, Mac};
+use crate::phase::Failure;
 
+pub use config::{LanConfig, MacvlanMode, MacvlanModeError};
+pub use error::{Fate, Foreign, Leak, OpenError};
 pub use parent::{ParentError, candidates, check};
 pub use port::LinuxPort;
 
+use error::{refused, refused_request, refusing, worker_gone};
 use parent::{Parent, Watch};
 use seats::Seats;
 use wire::Wire;
-use worker::{WorkerGone, Workers};
+use worker::{Bench, Workers};
 
 /// The name of every client's macvlan in its namespace.
 pub const LINK: &str = "lan0";
@@ -56,165 +55,6 @@ const LINK_INDEX: u32 = 68;
 
 /// The client whose thread does what concerns no client.
 const NOBODY: ClientNumber = ClientNumber(0);
-
-words! {
-    /// How the macvlans of one parent see each other.
-    #[derive(Default)]
-    MacvlanMode {
-        /// As on a switch: clients reach each other directly, and every broadcast is copied to every client.
-        #[default]
-        Bridge = "bridge",
-        /// Clients reach only what is behind the parent: scales to thousands.
-        Private = "private",
-        /// Clients reach each other through the switch behind the parent, which must send frames back ("hairpin").
-        Vepa = "vepa",
-        /// One client that has the parent to itself.
-        Passthru = "passthru",
-    }
-}
-
-/// Why a text is no macvlan mode.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no macvlan mode: use bridge, private, vepa or passthru")]
-pub struct MacvlanModeError(String);
-
-impl FromStr for MacvlanMode {
-    type Err = MacvlanModeError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|mode| mode.as_str() == text)
-            .ok_or_else(|| MacvlanModeError(text.to_owned()))
-    }
-}
-
-impl From<MacvlanMode> for MacVlanMode {
-    fn from(mode: MacvlanMode) -> Self {
-        match mode {
-            MacvlanMode::Bridge => Self::Bridge,
-            MacvlanMode::Private => Self::Private,
-            MacvlanMode::Vepa => Self::Vepa,
-            MacvlanMode::Passthru => Self::Passthrough,
-        }
-    }
-}
-
-/// What a LAN of this host is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LanConfig {
-    /// The interface on which the clients' macvlans stand.
-    pub parent: String,
-    /// How they see each other.
-    pub mode: MacvlanMode,
-    /// The pool whose clients they are.
-    pub pool: PoolName,
-    /// Where things are written.
-    pub paths: Paths,
-    /// A neighbour to be written into the ARP table of each client whose router it is.
-    ///
-    /// For a router on this very host: the table's limits count the entries of all namespaces together, except
-    /// permanent ones.
-    pub neighbour: Option<(Ipv4Addr, Mac)>,
-}
-
-impl LanConfig {
-    /// The usual folders, bridge mode, no fixed neighbour.
-    pub fn new(parent: impl Into<String>, pool: PoolName) -> Self {
-        Self {
-            parent: parent.into(),
-            mode: MacvlanMode::default(),
-            pool,
-            paths: Paths::default(),
-            neighbour: None,
-        }
-    }
-}
-
-/// Why a LAN could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Privileges are missing.
-    #[error(
-        "lanherd lacks {}; run it as root, or give the program the three that it needs: \
-         setcap cap_sys_admin,cap_net_admin,cap_net_raw+ep lanherd", .missing.join(", ")
-    )]
-    NoPrivilege {
-        /// The capabilities that are missing.
-        missing: Vec<&'static str>,
-    },
-    /// The parent cannot carry a herd.
-    #[error(transparent)]
-    Parent(#[from] ParentError),
-    /// The pool's folder or lock cannot be had.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The kernel refused something else.
-    #[error("{doing}: {error}")]
-    Kernel {
-        /// What was being done.
-        doing: &'static str,
-        /// The reason.
-        error: io::Error,
-    },
-}
-
-fn refusing(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {
-    move |error| OpenError::Kernel { doing, error }
-}
-
-/// A thing that bears a client's name and is not ours.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{} exists already and was not made by lanherd, so client {number} would be refused; remove it, or choose another \
-     --pool name", .path.display()
-)]
-pub struct Foreign {
-    /// The client whose name it bears.
-    pub number: ClientNumber,
-    /// The thing.
-    pub path: PathBuf,
-}
-
-/// Something that should have been gone when the LAN was closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leak {
-    /// The thing, as a person would name it.
-    pub what: String,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// What became of a leaked thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// It was removed while closing.
-    Removed,
-    /// It is still there, for this reason.
-    Remains(String),
-}
-
-impl From<CleanupError> for Leak {
-    fn from(error: CleanupError) -> Self {
-        Self {
-            what: error.what,
-            fate: Fate::Remains(error.why),
-        }
-    }
-}
-
-impl From<Removed> for Leak {
-    fn from(removed: Removed) -> Self {
-        match removed.outcome {
-            Ok(()) => Self {
-                what: removed.what,
-                fate: Fate::Removed,
-            },
-            Err(error) => error.into(),
-        }
-    }
-}
 
 /// A LAN on a parent interface of this host. Cheap to clone; all clones are the same LAN.
 #[derive(Clone)]
@@ -315,19 +155,14 @@ impl LinuxLan {
             .await;
         let opened =
             opened.map_err(|gone| refusing("opening the LAN")(io::Error::other(gone)))??;
-        let Opened {
-            folder,
+        let (folder, furnished) = opened;
+        let Furnished {
             removed,
             parent,
-            socket,
-        } = opened;
-        let seats = Arc::new(Seats::default());
-        let parent = Arc::new(parent);
-        let wire = Wire::new(socket)
-            .map(Arc::new)
-            .map_err(refusing("registering the raw socket"))?;
-        let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
-            .map_err(refusing("starting the watch on the parent"))?;
+            wire,
+            seats,
+            watch,
+        } = furnished;
         let reader = tokio::spawn(Arc::clone(&wire).deliver(Arc::clone(&seats))).abort_handle();
         let shared = Shared {
             config,
@@ -348,7 +183,7 @@ impl LinuxLan {
         ))
     }
 
-    /// Which of these clients' names are borne by something that is not ours.
+    /// Which of these clients' names are borne by something that is not ours. Looks at a few files for each.
     pub fn foreign(&self, identities: &[Identity]) -> Vec<Foreign> {
         identities
             .iter()
@@ -384,34 +219,22 @@ impl LinuxLan {
     }
 }
 
-/// What [`open_kernel`] found and made.
-struct Opened {
-    folder: PoolDir,
+/// What the herd will share.
+struct Furnished {
     removed: Vec<Removed>,
-    parent: Parent,
-    socket: OwnedFd,
+    parent: Arc<Parent>,
+    wire: Arc<Wire>,
+    seats: Arc<Seats>,
+    watch: Watch,
 }
 
-fn open_kernel(bench: &mut worker::Bench, config: &LanConfig) -> Result<Opened, OpenError> {
+fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnished), OpenError> {
     // The parent first: a wrong name should leave no trace.
     let parent = Parent::check(&mut bench.netlink, &config.parent)
         .map_err(refusing("looking up the parent"))??;
     let folder = PoolDir::take(&config.paths, &config.pool)?;
-    let prepared = pool_dir::prepare_host(&config.paths).map_err(OpenError::from);
-    let opened = prepared.and_then(|()| {
-        let removed = leftovers::remove_clients(&folder)
-            .map_err(refusing("removing what an earlier run left"))?;
-        let socket =
-            wire::open(parent.index).map_err(refusing("opening a raw socket on the parent"))?;
-        Ok((removed, socket))
-    });
-    match opened {
-        Ok((removed, socket)) => Ok(Opened {
-            folder,
-            removed,
-            parent,
-            socket,
-        }),
+    match furnish(bench, config, &folder, parent) {
+        Ok(furnished) => Ok((folder, furnished)),
         Err(error) => {
             for leak in folder.release() {
                 tracing::warn!("{leak}");
@@ -419,6 +242,32 @@ fn open_kernel(bench: &mut worker::Bench, config: &LanConfig) -> Result<Opened, 
             Err(error)
         }
     }
+}
+
+fn furnish(
+    bench: &Bench,
+    config: &LanConfig,
+    folder: &PoolDir,
+    parent: Parent,
+) -> Result<Furnished, OpenError> {
+    pool_dir::prepare_host(&config.paths)?;
+    let removed =
+        leftovers::remove_clients(folder).map_err(refusing("removing what an earlier run left"))?;
+    let _context = bench.runtime.enter();
+    let wire = wire::open(parent.index)
+        .and_then(Wire::new)
+        .map_err(refusing("opening a raw socket on the parent"))?;
+    let parent = Arc::new(parent);
+    let seats = Arc::new(Seats::default());
+    let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
+        .map_err(refusing("starting the watch on the parent"))?;
+    Ok(Furnished {
+        removed,
+        parent,
+        wire: Arc::new(wire),
+        seats,
+        watch,
+    })
 }
 
 fn close_kernel(shared: &Shared) -> Vec<Leak> {
@@ -506,40 +355,4 @@ pub fn missing_capabilities() -> io::Result<Vec<&'static str>> {
         .filter(|(bit, _)| effective & (1 << bit) == 0)
         .map(|(_, name)| *name)
         .collect())
-}
-
-/// The failure that a refused system call means.
-fn refused(stage: Stage, doing: impl Display, error: &io::Error) -> Failure {
-    failure(stage, &doing, error.raw_os_error(), error)
-}
-
-/// The failure that a refused netlink request means.
-fn refused_request(stage: Stage, doing: impl Display, error: &NetlinkError) -> Failure {
-    failure(stage, &doing, error.io().raw_os_error(), error)
-}
-
-fn failure(stage: Stage, doing: &dyn Display, errno: Option<i32>, words: &dyn Display) -> Failure {
-    let (cause, remedy) = match (errno, stage) {
-        (Some(libc::EPERM | libc::EACCES), _) => (
-            Cause::NoPrivilege,
-            "; lanherd needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW",
-        ),
-        (Some(libc::ENODEV), Stage::Link) => (Cause::ParentGone, "; the parent is gone"),
-        (Some(libc::EADDRINUSE), Stage::Link) => (
-            Cause::MacInUse,
-            "; another interface on the parent has this MAC: give another --seed",
-        ),
-        (Some(libc::EMFILE | libc::ENFILE), _) => {
-            (Cause::Kernel, "; raise the limit of open files: ulimit -n")
-        }
-        (Some(libc::ENOSPC), Stage::Namespace) => {
-            (Cause::Kernel, "; raise the sysctl user.max_net_namespaces")
-        }
-        _ => (Cause::Kernel, ""),
-    };
-    Failure::new(stage, cause, format!("{doing}: {words}{remedy}"))
-}
-
-fn worker_gone(stage: Stage, gone: WorkerGone) -> Failure {
-    Failure::new(stage, Cause::Kernel, gone.to_string())
 }

@@ -8,17 +8,16 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::CleanupError;
-use super::netlink::Netlink;
 use super::netns::NetNs;
-use super::sys;
-use crate::identity::{Mac, PoolName};
+use super::record::Record;
+use crate::identity::PoolName;
 
 /// The folders that lanherd writes to. Tests put them elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,70 +44,6 @@ impl Paths {
     /// The folder with a pool's lock and records.
     pub(super) fn pool(&self, pool: &PoolName) -> PathBuf {
         self.state.join(pool.as_str())
-    }
-}
-
-/// What is known of a client's namespace: enough to tell it from any other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
-    /// The namespace's inode; used again by the kernel once the namespace is gone.
-    pub inode: u64,
-    /// The namespace's cookie, never used again; absent before Linux 5.14.
-    pub cookie: Option<u64>,
-    /// The address of the macvlan in it.
-    pub mac: Mac,
-}
-
-impl Record {
-    /// The record of the namespace that `netlink` is a socket in.
-    pub(super) fn of(namespace: &NetNs, netlink: &Netlink, mac: Mac) -> Self {
-        let cookie = sys::namespace_cookie(netlink.as_fd()).ok();
-        Self {
-            inode: namespace.inode(),
-            cookie,
-            mac,
-        }
-    }
-
-    /// Whether `namespace` is the one that this record is about.
-    pub(super) fn is_of(&self, namespace: &NetNs) -> bool {
-        if namespace.inode() != self.inode {
-            return false;
-        }
-        let Some(cookie) = self.cookie else {
-            return true;
-        };
-        let found = namespace.with(|| {
-            let socket = Netlink::open()?;
-            sys::namespace_cookie(socket.as_fd())
-        });
-        matches!(found, Ok(Ok(found)) if found == cookie)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let field = |key: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
-        };
-        Some(Self {
-            inode: field("inode")?.parse().ok()?,
-            cookie: match field("cookie")? {
-                "none" => None,
-                number => Some(number.parse().ok()?),
-            },
-            mac: field("mac")?.parse().ok()?,
-        })
-    }
-}
-
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inode {}\ncookie ", self.inode)?;
-        match self.cookie {
-            Some(cookie) => writeln!(f, "{cookie}")?,
-            None => writeln!(f, "none")?,
-        }
-        writeln!(f, "mac {}", self.mac)
     }
 }
 
@@ -278,14 +213,16 @@ impl Names {
         format!("{RESOLVER_HEADING}{}: {comment}\n{lines}", self.namespace)
     }
 
-    /// The namespace, if it is bound here and ours.
+    /// The namespace, if it is bound here and ours. For a client that is plugged in: while its sockets hold the
+    /// namespace, no other can have its inode.
     pub fn open(&self) -> io::Result<Option<NetNs>> {
         let Claim::Made(record) = self.claim()? else {
             return Ok(None);
         };
-        match self.bound(&record)? {
-            Binding::Ours => NetNs::open(&self.binding).map(Some),
-            Binding::Absent | Binding::Placeholder | Binding::Foreign => Ok(None),
+        match NetNs::open(&self.binding) {
+            Ok(namespace) => Ok(Some(namespace).filter(|there| there.inode() == record.inode)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -461,40 +398,5 @@ fn taken_or_failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -
             path: path.to_owned(),
             error,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_reads_back_as_it_is_written_with_and_without_a_cookie() {
-        for cookie in [Some(4097), None] {
-            let record = Record {
-                inode: 4_026_532_008,
-                cookie,
-                mac: Mac([2, 0, 0, 0, 0, 7]),
-            };
-            assert_eq!(Record::parse(&record.to_string()), Some(record));
-        }
-    }
-
-    #[test]
-    fn a_record_cut_short_anywhere_is_never_taken_for_another_one() {
-        let record = Record {
-            inode: 4_026_532_008,
-            cookie: Some(4097),
-            mac: Mac([2, 0, 0, 0, 0, 7]),
-        };
-        let text = record.to_string();
-        for length in 0..text.len() {
-            let read = Record::parse(&text[..length]);
-            assert!(
-                read.is_none() || read == Some(record),
-                "{:?}",
-                &text[..length]
-            );
-        }
     }
 }

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use netlink_packet_route::link::LinkAttribute;
 
 use super::linux::LINK;
-use super::names::Record;
 use super::netlink::{Netlink, request};
 use super::netns::NetNs;
+use super::record::Record;
 use crate::identity::Mac;
 
 /// A process that lives in a namespace of ours.

@@ -199,7 +199,11 @@ fn try_lock(mut file: File, how: FlockArg) -> io::Result<Locked> {
 
 fn alive(folder: &Path) -> LockError {
     LockError::Alive {
-        pool: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        pool: folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         pid: pid(folder),
     }
 }

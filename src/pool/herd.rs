@@ -248,10 +248,16 @@ impl<L: Lan> Herd<L> {
             }
             Fact::Renewed(lease) => slot.lease = LeaseRecord::Held(lease),
             Fact::Lost(reason) => {
-                info!(client = %slot.identity.namespace, %reason, "lease lost");
+                let client = &slot.identity.namespace;
                 slot.lease.end();
-                if reason == dhcp::LossReason::Released {
-                    self.departures.released(number);
+                match reason {
+                    dhcp::LossReason::Released => {
+                        debug!(%client, "lease released");
+                        self.departures.released(number);
+                    }
+                    dhcp::LossReason::Expired | dhcp::LossReason::Nak => {
+                        warn!(%client, %reason, "lease lost");
+                    }
                 }
             }
             Fact::Pinged(run, target, address, outcome) => {

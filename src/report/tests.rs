@@ -187,7 +187,7 @@ fn checking_leaves_nothing_and_writing_leaves_the_report_alone() {
     assert_eq!(fs::read_to_string(&path).expect("text"), "of the last run");
 
     write(&path, &report(vec![])).expect("written");
-    assert_eq!(folder.entries(), [path.clone()]);
+    assert_eq!(folder.entries(), std::slice::from_ref(&path));
     let text = fs::read_to_string(&path).expect("text");
     assert!(serde_json::from_str::<Report>(&text).is_ok(), "{text}");
 }

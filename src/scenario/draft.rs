@@ -22,12 +22,13 @@ use crate::workload::ping::PingSpec;
 /// The comments of the fields are what `--help` prints.
 #[derive(Debug, Clone, PartialEq, Deserialize, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[command(group(clap::ArgGroup::new("place").required(true)))]
 pub struct Draft {
     /// The wired interface that the clients stand on, such as eth0
-    #[arg(long, value_name = "NAME", required_unless_present = "lab")]
+    #[arg(long, value_name = "NAME", group = "place")]
     pub parent: Option<String>,
     /// Stand on an embedded virtual router instead: needs no root, and nothing leaves the machine
-    #[arg(long, conflicts_with = "parent")]
+    #[arg(long, group = "place")]
     #[serde(default)]
     pub lab: bool,
     /// How long the lab's leases last: 90s, 1h or infinite [default: 1h]

@@ -127,7 +127,7 @@ fn an_unknown_key_a_bad_value_and_a_wrong_type_are_found_at_their_place() {
         (
             "lab = true\nclients = 3\nping = ['router', 'nowhere']\n",
             3,
-            18,
+            8,
             "nowhere",
         ),
         (
@@ -206,4 +206,10 @@ fn the_message_shows_the_line_and_marks_the_place() {
 fn a_target_that_is_named_twice_is_pinged_once() {
     let scenario = from_options(&["--lab", "--clients=1", "--ping=router", "--ping=gateway"]);
     assert_eq!(scenario.pings.targets, [Target::Router]);
+}
+
+#[test]
+fn the_example_in_the_repository_is_a_scenario() {
+    let scenario = Scenario::from_toml(include_str!("../../examples/scenario.toml"));
+    assert!(scenario.is_ok(), "{}", scenario.expect_err("it is not"));
 }

@@ -213,7 +213,7 @@ fn a_living_pool_is_reported_with_its_process_and_left_alone() {
         );
         assert!(matches!(
             remove(&Paths::default(), &pool()),
-            Err(LockError::Alive { pid: Some(pid) }) if pid == std::process::id()
+            Err(LockError::Alive { pid: Some(pid), .. }) if pid == std::process::id()
         ));
         ip("-n ns1 link show lan0");
         drop(port);

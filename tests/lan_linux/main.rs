@@ -10,6 +10,7 @@ mod traffic;
 mod world;
 
 use std::fs;
+use std::process::Command;
 
 use lanherd::lan::linux::{Fate, LinuxLan, MacvlanMode, OpenError, ParentError};
 use lanherd::lan::{Lan, LockError, Paths, PortEvent};
@@ -42,6 +43,24 @@ fn a_client_is_an_ordinary_named_namespace_with_its_macvlan() {
         assert_eq!(lan.detach(&client(3)).await, []);
         assert_eq!(lan.close().await, []);
     });
+}
+
+#[test]
+fn the_port_of_dhcp_clients_needs_no_capability_of_its_own() {
+    let output = Command::new("setpriv")
+        .arg("--bounding-set=-net_bind_service")
+        .arg(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "a_client_is_an_ordinary_named_namespace_with_its_macvlan",
+        ])
+        .output()
+        .expect("the test needs setpriv of util-linux");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -361,7 +380,7 @@ fn a_second_pool_of_the_name_is_refused_with_the_process_and_another_name_is_not
     in_a_world(|| async {
         let lan = open().await;
         match LinuxLan::open(config()).await {
-            Err(OpenError::Lock(LockError::Alive { pid })) => {
+            Err(OpenError::Lock(LockError::Alive { pid, .. })) => {
                 assert_eq!(pid, Some(std::process::id()));
             }
             Err(other) => panic!("{other}"),

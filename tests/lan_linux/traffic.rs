@@ -288,12 +288,43 @@ fn a_lease_that_the_kernel_refuses_is_a_failure_that_names_the_route() {
                 .contains("route to 0.0.0.0/0 through 10.9.0.255"),
             "{failure}"
         );
+        assert!(
+            !ip("-n ns1 -4 addr show dev lan0").contains("inet"),
+            "half of it stands"
+        );
+        assert!(
+            port.configure(&refused).await.is_err(),
+            "the same again is refused again"
+        );
         port.configure(&lease(7))
             .await
             .expect("a sound lease can follow");
         assert!(ip("-n ns1 route").contains("default via 10.9.0.1"));
         drop(port);
         lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_lease_for_a_namespace_that_somebody_removed_is_a_failure_that_says_so() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        ip("netns del ns1");
+        ip("netns add ns1");
+        let failure = port.configure(&lease(7)).await.expect_err("refused");
+        assert!(
+            failure.detail.contains("somebody else removed it"),
+            "{failure}"
+        );
+        assert!(
+            !ip("-n ns1 -4 addr").contains("10.9.0.7"),
+            "it was set in a stranger"
+        );
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert!(ip("netns list").contains("ns1"), "the stranger was removed");
         assert_eq!(lan.close().await, []);
     });
 }

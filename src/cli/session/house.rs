@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use lanherd::Pool;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
-use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
+use lanherd::lan::LockError;
+use lanherd::lan::linux::{Fate, LanConfig, LinuxLan, OpenError};
 use lanherd::metrics::Metrics;
 use lanherd::scenario::{Place, Scenario};
 
@@ -53,7 +54,13 @@ impl House {
             neighbour: lab.as_ref().map(|lab| (lab.router(), lab.router_mac())),
             ..LanConfig::new(parent.clone(), scenario.pool.clone())
         };
-        let (lan, leftovers) = LinuxLan::open(config).await?;
+        let opened = LinuxLan::open(config).await;
+        let (lan, leftovers) = opened.map_err(|error| match error {
+            OpenError::Lock(LockError::Alive { .. }) => {
+                anyhow::Error::new(error).context(format!("pool {} cannot start", scenario.pool))
+            }
+            error => error.into(),
+        })?;
         if !leftovers.is_empty() {
             let pool = &scenario.pool;
             screen.say(&format!(

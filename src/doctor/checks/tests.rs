@@ -63,6 +63,7 @@ fn a_fit_machine_has_nothing_to_mend() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table: one entry a defect")]
 fn each_defect_is_found_judged_and_told_with_its_remedy() {
     type Defect = fn(&mut Facts);
     let cases: [(Defect, u32, &str, &str, &str); 16] = [

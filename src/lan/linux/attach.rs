@@ -17,10 +17,11 @@ use super::worker::Bench;
 use super::{LINK, LINK_INDEX, MacvlanMode, Shared, refused, refused_request, worker_gone};
 use crate::identity::{Identity, Mac};
 use crate::lan::frame::CLIENT_PORT;
-use crate::lan::names::{ClaimError, Record};
+use crate::lan::names::ClaimError;
 use crate::lan::netlink::Netlink;
 use crate::lan::netlink::request::{self, Macvlan};
 use crate::lan::netns::NetNs;
+use crate::lan::record::Record;
 use crate::lan::{Inbox, PortEvent, sys};
 use crate::phase::{Cause, Failure, Stage};
 

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 
-use super::addressing::{Addressing, StepKind, Surroundings, resolver_lines, steps};
+use super::addressing::{Addressing, Step, StepKind, Surroundings, resolver_lines, steps};
 use super::seats::{Seat, Seated};
-use super::worker::Bench;
 use super::{Shared, refused, refused_request, worker_gone};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Lease, Transmit};
@@ -71,8 +70,8 @@ impl LinuxPort {
         let shared = Arc::clone(&self.shared);
         self.shared
             .workers
-            .run(seat.identity.number, move |bench| {
-                set_addressing(bench, &shared, &seat, new, comment, &resolver)
+            .run(seat.identity.number, move |_| {
+                set_addressing(&shared, &seat, new, comment, &resolver)
             })
             .await
             .unwrap_or_else(|gone| Err(worker_gone(Stage::Configure, gone)))
@@ -80,7 +79,6 @@ impl LinuxPort {
 }
 
 fn set_addressing(
-    _bench: &mut Bench,
     shared: &Shared,
     seat: &Seat,
     new: Option<Addressing>,
@@ -88,50 +86,58 @@ fn set_addressing(
     resolver: &str,
 ) -> Result<(), Failure> {
     let names = shared.names(&seat.identity);
-    let unset =
-        |doing: String, error: &NetlinkError| refused_request(Stage::Configure, doing, error);
     let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
     let namespace = names
         .open()
         .map_err(|error| broken("opening the namespace", &error))?
         .ok_or_else(|| {
-            let detail = format!(
-                "{} is gone: somebody else removed it",
-                names.binding().display()
-            );
+            let path = names.binding().display();
+            let detail = format!("{path} is gone: somebody else removed it");
             Failure::new(Stage::Configure, Cause::Kernel, detail)
         })?;
     let mut netlink = namespace
         .with(Netlink::open)
         .and_then(|opened| opened)
         .map_err(|error| broken("opening a netlink socket in the namespace", &error))?;
-    let steps = steps(
-        seat.addressing().as_ref(),
-        new.as_ref(),
-        shared.parent.mtu(),
-    );
-    if !steps.is_empty() {
-        let answers = netlink
-            .send(steps.iter().map(|step| step.request.clone()))
-            .map_err(|error| broken("setting the address", &error))?;
-        // Whatever became of it, this is what the next change has to start from.
-        seat.set_addressing(new);
-        for (step, answer) in steps.iter().zip(answers) {
-            match (step.kind, answer) {
-                (_, Ok(())) => {}
-                (StepKind::Remove, Err(error)) if has_gone(&error) => {}
-                (StepKind::Remove, Err(error)) => {
-                    return Err(unset(format!("removing {}", step.words), &error));
-                }
-                (StepKind::Set, Err(error)) => {
-                    return Err(unset(format!("setting {}", step.words), &error));
-                }
-            }
-        }
+    let old = seat.addressing();
+    let usual_mtu = shared.parent.mtu();
+    let done = carry_out(&mut netlink, steps(old.as_ref(), new.as_ref(), usual_mtu));
+    if done.is_err() {
+        // Half a lease is none: what was set is taken back, as far as it goes, and the next lease starts afresh.
+        let _ = carry_out(&mut netlink, steps(old.as_ref(), None, usual_mtu));
+        let _ = carry_out(&mut netlink, steps(new.as_ref(), None, usual_mtu));
+        seat.set_addressing(None);
+        return done;
     }
+    seat.set_addressing(new);
     names
         .write_resolver(comment, resolver)
         .map_err(|error| broken("writing the resolver file", &error))
+}
+
+/// Has the kernel carry out all steps in one go, and returns the first refusal.
+fn carry_out(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), Failure> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let (labels, requests): (Vec<_>, Vec<_>) = steps
+        .into_iter()
+        .map(|step| ((step.kind, step.words), step.request))
+        .unzip();
+    let answers = netlink
+        .send(requests)
+        .map_err(|error| refused(Stage::Configure, "setting the address", &error))?;
+    for ((kind, words), answer) in labels.into_iter().zip(answers) {
+        let doing = match (kind, &answer) {
+            (StepKind::Remove, Err(error)) if has_gone(error) => continue,
+            (StepKind::Remove, _) => "removing",
+            (StepKind::Set, _) => "setting",
+        };
+        answer.map_err(|error| {
+            refused_request(Stage::Configure, format!("{doing} {words}"), &error)
+        })?;
+    }
+    Ok(())
 }
 
 /// What was to be removed is not there: it went with something else.

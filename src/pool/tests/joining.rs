@@ -17,14 +17,14 @@ async fn every_client_gets_a_name_a_mac_and_an_address_of_its_own() {
         .map(|c| c.identity.namespace.clone())
         .collect();
     let macs: BTreeSet<_> = status.clients.iter().map(mac).collect();
-    let held = herd.lan.namespaces();
-    let addresses: BTreeSet<_> = held.values().flatten().collect();
+    let standing = herd.lan.namespaces();
+    let addresses: BTreeSet<_> = standing.values().flatten().collect();
     assert_eq!((names.len(), macs.len(), addresses.len()), (200, 200, 200));
-    assert_eq!(names, held.keys().cloned().collect());
+    assert_eq!(names, standing.keys().cloned().collect());
     for client in &status.clients {
         let lease = client.lease.as_ref().expect("a lease");
         assert_eq!(
-            held.get(&client.identity.namespace),
+            standing.get(&client.identity.namespace),
             Some(&Some(lease.address))
         );
         assert!(

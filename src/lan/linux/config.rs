@@ -1,0 +1,85 @@
+//! What a LAN is to be.
+
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use netlink_packet_route::link::MacVlanMode;
+
+use crate::identity::{Mac, PoolName};
+use crate::lan::names::Paths;
+use crate::phase::words;
+
+words! {
+    /// How the macvlans of one parent see each other.
+    #[derive(Default)]
+    MacvlanMode {
+        /// As on a switch: clients reach each other directly, and every broadcast is copied to every client.
+        #[default]
+        Bridge = "bridge",
+        /// Clients reach only what is behind the parent: scales to thousands.
+        Private = "private",
+        /// Clients reach each other through the switch behind the parent, which must send frames back ("hairpin").
+        Vepa = "vepa",
+        /// One client that has the parent to itself.
+        Passthru = "passthru",
+    }
+}
+
+/// Why a text is no macvlan mode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no macvlan mode: use bridge, private, vepa or passthru")]
+pub struct MacvlanModeError(String);
+
+impl FromStr for MacvlanMode {
+    type Err = MacvlanModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| MacvlanModeError(text.to_owned()))
+    }
+}
+
+impl From<MacvlanMode> for MacVlanMode {
+    fn from(mode: MacvlanMode) -> Self {
+        match mode {
+            MacvlanMode::Bridge => Self::Bridge,
+            MacvlanMode::Private => Self::Private,
+            MacvlanMode::Vepa => Self::Vepa,
+            MacvlanMode::Passthru => Self::Passthrough,
+        }
+    }
+}
+
+/// What a LAN of this host is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LanConfig {
+    /// The interface on which the clients' macvlans stand.
+    pub parent: String,
+    /// How they see each other.
+    pub mode: MacvlanMode,
+    /// The pool whose clients they are.
+    pub pool: PoolName,
+    /// Where things are written.
+    pub paths: Paths,
+    /// A neighbour to be written into the ARP table of each client whose router it is.
+    ///
+    /// For a router on this very host: the table's limits count the entries of all namespaces together, except
+    /// permanent ones.
+    pub neighbour: Option<(Ipv4Addr, Mac)>,
+}
+
+impl LanConfig {
+    /// The usual folders, bridge mode, no fixed neighbour.
+    pub fn new(parent: impl Into<String>, pool: PoolName) -> Self {
+        Self {
+            parent: parent.into(),
+            mode: MacvlanMode::default(),
+            pool,
+            paths: Paths::default(),
+            neighbour: None,
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! lanherd's JSON report, read as a stranger would: by the field names of its schema.
+//! lanherd's JSON report, read as a stranger would: every one is checked against its schema.
 
 use std::path::Path;
 
@@ -16,6 +16,19 @@ impl Report {
             .unwrap_or_else(|error| panic!("the report {}: {error}", path.display()));
         let value: Value = serde_json::from_str(&text).expect("the report is JSON");
         assert_eq!(value["schema"], "lanherd.report/1");
+        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+        let schema = compiler
+            .compile(
+                concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/schemas/lanherd.report-1.schema.json"
+                ),
+                &mut schemas,
+            )
+            .expect("the schema is one");
+        if let Err(error) = schemas.validate(&value, schema) {
+            panic!("the report does not fit its schema: {error}\n{value:#}");
+        }
         Self(value)
     }
 

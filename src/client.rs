@@ -147,7 +147,8 @@ impl<L: Lan> Actor for ClientActor<L> {
         message: ClientMsg,
         state: &mut State<L>,
     ) -> Result<(), ActorProcessingErr> {
-        state.handle(message).await?;
+        // On the heap, and only while it runs: ractor keeps room for the future for as long as the actor lives.
+        Box::pin(state.handle(message)).await?;
         Ok(())
     }
 }

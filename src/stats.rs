@@ -9,59 +9,110 @@ use hdrhistogram::Histogram;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
 
-/// A distribution of durations: exact to the microsecond below 256 µs, to 1 % above, up to one hour.
+/// A distribution of durations in whole microseconds, up to one hour: exact for the first 32, and of each further one
+/// exact below 256 µs and to 1 % above.
 #[derive(Debug, Clone)]
-pub struct Distribution {
-    histogram: Histogram<u32>,
+pub struct Distribution(Samples);
+
+/// A histogram takes kilobytes, and most clients of most herds have few samples.
+#[derive(Debug, Clone)]
+enum Samples {
+    /// In the order in which they came.
+    Few(Vec<u32>),
+    Many(Box<Histogram<u32>>),
 }
 
 impl Distribution {
     const LONGEST: Duration = Duration::from_secs(3600);
+    const FEW: usize = 32;
 
     /// Counts one duration. What is longer than an hour counts as an hour.
     pub fn record(&mut self, duration: Duration) {
         let micros = duration.min(Self::LONGEST).as_micros();
-        // It grows by itself to an hour's bucket, so what is below is always taken.
-        let _ = self
-            .histogram
-            .record(u64::try_from(micros).unwrap_or(u64::MAX));
+        self.record_micros(u32::try_from(micros).unwrap_or(u32::MAX));
+    }
+
+    fn record_micros(&mut self, micros: u32) {
+        match &mut self.0 {
+            Samples::Few(few) if few.len() < Self::FEW => few.push(micros),
+            Samples::Few(few) => {
+                let mut histogram = histogram();
+                for micros in few.drain(..).chain([micros]) {
+                    count(&mut histogram, micros);
+                }
+                self.0 = Samples::Many(Box::new(histogram));
+            }
+            Samples::Many(histogram) => count(histogram, micros),
+        }
     }
 
     /// How many were counted.
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        match &self.0 {
+            Samples::Few(few) => few.len() as u64,
+            Samples::Many(histogram) => histogram.len(),
+        }
     }
 
-    /// The value below or at which `quantile` (0 to 1) of all lie; `None` where nothing was counted.
+    /// The least value at or below which a share of `quantile` (0 to 1) of all lie; `None` where nothing was counted.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
-        (self.count() > 0)
-            .then(|| Duration::from_micros(self.histogram.value_at_quantile(quantile)))
+        let micros = match &self.0 {
+            Samples::Few(few) => {
+                let mut sorted = few.clone();
+                sorted.sort_unstable();
+                // Among at most 32.
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let rank = (quantile * sorted.len() as f64).ceil() as usize;
+                u64::from(*sorted.get(rank.saturating_sub(1)).or(sorted.last())?)
+            }
+            Samples::Many(histogram) => histogram.value_at_quantile(quantile),
+        };
+        Some(Duration::from_micros(micros))
     }
 
     /// The shortest.
     pub fn min(&self) -> Option<Duration> {
-        (self.count() > 0).then(|| Duration::from_micros(self.histogram.min()))
+        self.quantile(0.0)
     }
 
     /// The longest.
     pub fn max(&self) -> Option<Duration> {
-        (self.count() > 0).then(|| Duration::from_micros(self.histogram.max()))
+        self.quantile(1.0)
     }
 
     /// Adds all of `other`.
     pub fn add(&mut self, other: &Self) {
-        // Both histograms resize, so the sum always fits.
-        let _ = self.histogram.add(&other.histogram);
+        match (&mut self.0, &other.0) {
+            (_, Samples::Few(few)) => few.iter().for_each(|micros| self.record_micros(*micros)),
+            // Both grow by themselves, so the sum always fits.
+            (Samples::Many(own), Samples::Many(others)) => drop(own.add(&**others)),
+            (Samples::Few(few), Samples::Many(others)) => {
+                let mut histogram = others.clone();
+                for micros in few {
+                    count(&mut histogram, *micros);
+                }
+                self.0 = Samples::Many(histogram);
+            }
+        }
     }
 }
 
 impl Default for Distribution {
     fn default() -> Self {
-        let mut histogram = Histogram::<u32>::new(2)
-            .unwrap_or_else(|_| unreachable!("two significant digits are within its range"));
-        histogram.auto(true);
-        Self { histogram }
+        Self(Samples::Few(Vec::new()))
     }
+}
+
+fn histogram() -> Histogram<u32> {
+    let mut histogram = Histogram::new(2)
+        .unwrap_or_else(|_| unreachable!("two significant digits are within its range"));
+    histogram.auto(true);
+    histogram
+}
+
+fn count(histogram: &mut Histogram<u32>, micros: u32) {
+    // It grows by itself to an hour's bucket, so what is below is always taken.
+    let _ = histogram.record(u64::from(micros));
 }
 
 impl FromIterator<Duration> for Distribution {
@@ -153,6 +204,33 @@ mod tests {
         let long: Distribution = [Duration::from_secs(50)].into_iter().collect();
         let read = long.max().expect("one value").as_secs_f64();
         assert!((read / 50.0 - 1.0).abs() < 0.01, "{read}");
+    }
+
+    #[test]
+    fn few_samples_and_many_are_one_distribution_however_they_are_added() {
+        let all: Distribution = (1..=200).map(Duration::from_micros).collect();
+        for cut in [1, 31, 32, 33, 100, 199] {
+            let mut first: Distribution = (1..=cut).map(Duration::from_micros).collect();
+            let rest: Distribution = (cut + 1..=200).map(Duration::from_micros).collect();
+            first.add(&rest);
+            for quantile in [0.0, 0.1, 0.5, 0.99, 1.0] {
+                assert_eq!(
+                    first.quantile(quantile),
+                    all.quantile(quantile),
+                    "{cut} {quantile}"
+                );
+            }
+            assert_eq!(first.count(), 200);
+        }
+        let few: Distribution = [3, 1, 2].map(Duration::from_micros).into_iter().collect();
+        assert_eq!(few.quantile(0.5), Some(Duration::from_micros(2)));
+        assert_eq!(
+            (few.min(), few.max()),
+            (
+                Some(Duration::from_micros(1)),
+                Some(Duration::from_micros(3))
+            )
+        );
     }
 
     #[test]

@@ -23,7 +23,6 @@ use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, Lan, PingOutcome};
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::stats::PingStats;
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -281,10 +280,7 @@ impl<L: Lan> Herd<L> {
     ) {
         self.metrics.pinged(target, outcome);
         if let Some(slot) = self.slots.get_mut(&number) {
-            let stats = slot
-                .pings
-                .entry(target)
-                .or_insert_with(|| PingStats::new(target, address));
+            let stats = slot.pings_of(target);
             stats.address = address.or(stats.address);
             stats.record(outcome);
         }

@@ -1,6 +1,5 @@
 //! One client's place in the pool: what is known of it over all its lives.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ractor::ActorRef;
@@ -35,7 +34,8 @@ pub(super) struct Slot {
     pub(super) admitted: Option<Instant>,
     pub(super) join: Option<Duration>,
     pub(super) dhcp: Option<Duration>,
-    pub(super) pings: BTreeMap<Target, PingStats>,
+    /// One for each target: few, and a map would take kilobytes for the first.
+    pub(super) pings: Vec<PingStats>,
 }
 
 /// Where in its life a client is, and what the pool holds of it there.
@@ -132,7 +132,7 @@ impl Slot {
             admitted: None,
             join: None,
             dhcp: None,
-            pings: BTreeMap::new(),
+            pings: Vec::new(),
         }
     }
 
@@ -159,6 +159,20 @@ impl Slot {
         }
     }
 
+    /// The figures of one target, begun where there are none.
+    pub(super) fn pings_of(&mut self, target: Target) -> &mut PingStats {
+        let at = self
+            .pings
+            .iter()
+            .position(|stats| stats.target == target)
+            .unwrap_or_else(|| {
+                self.pings.reserve_exact(1);
+                self.pings.push(PingStats::new(target, None));
+                self.pings.len() - 1
+            });
+        &mut self.pings[at]
+    }
+
     pub(super) fn status(&self) -> ClientStatus {
         ClientStatus {
             identity: self.identity.clone(),
@@ -168,7 +182,11 @@ impl Slot {
             join: self.join,
             dhcp: self.dhcp,
             restarts: self.restarts,
-            pings: self.pings.clone(),
+            pings: self
+                .pings
+                .iter()
+                .map(|stats| (stats.target, stats.clone()))
+                .collect(),
         }
     }
 }

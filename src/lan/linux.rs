@@ -321,7 +321,6 @@ impl Lan for LinuxLan {
         let names = self.shared.names(identity);
         let workers = &self.shared.workers;
         let removed = workers.run(identity.number, move |_| names.remove()).await;
-        self.shared.seats.forget_server(identity.mac);
         removed.unwrap_or_else(|gone| {
             vec![CleanupError {
                 what: format!("namespace {}", identity.namespace),

@@ -148,6 +148,8 @@ fn a_release_needs_no_arp_and_can_be_sent_for_a_client_that_is_gone() {
         // Without an address in the namespace, only the raw socket can send this.
         port.transmit(&unicast(MessageType::Release)).expect("sent");
         drop(port);
+        // As between two lives: detached, and the lease still held.
+        lan.detach(&client(1)).await;
         lan.transmit_for(&client(1), &unicast(MessageType::Release))
             .expect("sent");
         let mut buffer = [0; 1500];
@@ -161,7 +163,6 @@ fn a_release_needs_no_arp_and_can_be_sent_for_a_client_that_is_gone() {
                 Some(MessageType::Release)
             );
         }
-        lan.detach(&client(1)).await;
         assert_eq!(lan.close().await, []);
     });
 }

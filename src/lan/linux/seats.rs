@@ -43,8 +43,8 @@ impl Seat {
 #[derive(Default)]
 pub(super) struct Seats {
     by_mac: RwLock<HashMap<Mac, Arc<Seat>>>,
-    /// Where each client's last DHCP message came from on the link; outlives the seat, whose lease may have to be
-    /// released for it.
+    /// Where each client's last DHCP message came from on the link. It outlives the seat: a client that waits to be
+    /// restarted still holds its lease, and it may have to be released for it. As many as there are clients.
     servers: Mutex<HashMap<Mac, Mac>>,
 }
 
@@ -71,11 +71,6 @@ impl Seats {
     /// The link address from which a client's last DHCP message came.
     pub fn server(&self, client: Mac) -> Option<Mac> {
         locked(&self.servers).get(&client).copied()
-    }
-
-    /// Forgets where a client's server is.
-    pub fn forget_server(&self, client: Mac) {
-        locked(&self.servers).remove(&client);
     }
 
     /// Tells everybody that the link has gone.

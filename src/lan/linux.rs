@@ -2,7 +2,7 @@
 //!
 //! Who owns what. A [`LinuxLan`] owns the pool's lock and folder, the raw socket on the parent, two threads that enter
 //! namespaces and one that watches the parent. A client's visible things (namespace, resolver folder, record) belong to
-//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns two sockets inside the namespace; the kernel
+//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns three sockets inside the namespace; the kernel
 //! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
 //!
 //! On abort. When [`Lan::attach`] fails or is dropped, whatever it had made has a record, and [`Lan::detach`] removes it;

@@ -213,19 +213,6 @@ impl Names {
         format!("{RESOLVER_HEADING}{}: {comment}\n{lines}", self.namespace)
     }
 
-    /// The namespace, if it is bound here and ours. For a client that is plugged in: while its sockets hold the
-    /// namespace, no other can have its inode.
-    pub fn open(&self) -> io::Result<Option<NetNs>> {
-        let Claim::Made(record) = self.claim()? else {
-            return Ok(None);
-        };
-        match NetNs::open(&self.binding) {
-            Ok(namespace) => Ok(Some(namespace).filter(|there| there.inode() == record.inode)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// What of this name exists and is ours, as a person would name it.
     pub fn found(&self) -> io::Result<Vec<String>> {
         let mut things = Vec::new();

@@ -1,8 +1,8 @@
 //! Network namespaces: making, entering and leaving them. The only home of `setns` and `unshare(CLONE_NEWNET)`.
 //!
-//! Thread model: a namespace belongs to a *thread*, not to the process. [`NetNs::create`] and [`NetNs::with`] change the
-//! calling thread's namespace and change it back before they return, so they must run on a thread of their own, never
-//! on one that a runtime shares among tasks across an await. A socket stays in the namespace it was opened in, whatever
+//! Thread model: a namespace belongs to a *thread*, not to the process. [`Home`], [`NetNs::create`] and
+//! [`NetNs::with`] change the calling thread's namespace and change it back before they return, so they must run on a
+//! thread of their own, never on one that a runtime shares among tasks across an await. A socket stays in the namespace it was opened in, whatever
 //! thread uses it later; so entering is needed to open, and never to use. An open socket, or a thread left inside,
 //! keeps a namespace alive.
 
@@ -16,6 +16,40 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 /// The calling thread's namespace. `/proc/net` and `/proc/self` would show the main thread's.
 const OWN: &str = "/proc/thread-self/ns/net";
+
+/// The namespace of a thread that visits others. It is kept because looking one's own namespace up costs more than
+/// going there.
+#[derive(Debug)]
+pub struct Home(NetNs);
+
+impl Home {
+    /// The calling thread's namespace.
+    pub fn here() -> io::Result<Self> {
+        NetNs::current().map(Self)
+    }
+
+    /// Makes a new namespace, runs `work` inside, and returns home.
+    pub fn found<R>(&self, work: impl FnOnce() -> R) -> io::Result<(NetNs, R)> {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        let made = NetNs::current();
+        let result = work();
+        self.return_to()?;
+        Ok((made?, result))
+    }
+
+    /// Runs `work` inside `namespace`, and returns home.
+    pub fn visit<R>(&self, namespace: &NetNs, work: impl FnOnce() -> R) -> io::Result<R> {
+        namespace.enter()?;
+        let result = work();
+        self.return_to()?;
+        Ok(result)
+    }
+
+    /// Brings the calling thread home, wherever it is.
+    pub fn return_to(&self) -> io::Result<()> {
+        self.0.enter()
+    }
+}
 
 /// A reference to a network namespace, which lives at least as long.
 #[derive(Debug)]
@@ -42,11 +76,7 @@ impl NetNs {
 
     /// Makes a new namespace; the calling thread is home again when this returns.
     pub fn create() -> io::Result<Self> {
-        let home = Self::current()?;
-        unshare(CloneFlags::CLONE_NEWNET)?;
-        let made = Self::current();
-        home.enter()?;
-        made
+        Home::here()?.found(|| ()).map(|(made, ())| made)
     }
 
     /// Moves the calling thread in, for good: for threads that live in one namespace.
@@ -57,11 +87,7 @@ impl NetNs {
 
     /// Runs `work` inside, and returns home.
     pub fn with<R>(&self, work: impl FnOnce() -> R) -> io::Result<R> {
-        let home = Self::current()?;
-        self.enter()?;
-        let result = work();
-        home.enter()?;
-        Ok(result)
+        Home::here()?.visit(self, work)
     }
 
     /// The number that tells it from every other namespace alive on this host.

@@ -69,7 +69,7 @@ pub(super) async fn attach(
     let begin = {
         let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
         move |bench: &mut Bench| {
-            let room = make_namespace(&shared, &seat.identity)?;
+            let room = make_namespace(bench, &shared, &seat.identity)?;
             seat.tell(PortEvent::NamespaceReady);
             plug(bench, &shared, room)
         }
@@ -122,7 +122,7 @@ fn still_busy(shared: &Shared, mac: Mac) -> Failure {
     refused(Stage::Link, doing, &error)
 }
 
-fn make_namespace(shared: &Shared, identity: &Identity) -> Result<Room, Failure> {
+fn make_namespace(bench: &Bench, shared: &Shared, identity: &Identity) -> Result<Room, Failure> {
     let failed =
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let names = shared.names(identity);
@@ -134,12 +134,11 @@ fn make_namespace(shared: &Shared, identity: &Identity) -> Result<Room, Failure>
             error.to_string(),
         ));
     }
-    names.check_free().map_err(|error| unclaimed(&error))?;
-    let namespace = NetNs::create().map_err(failed("making a network namespace"))?;
-    let netlink = namespace
-        .with(Netlink::open)
-        .and_then(|opened| opened)
-        .map_err(failed("opening a netlink socket in the namespace"))?;
+    let (namespace, netlink) = bench
+        .home
+        .found(Netlink::open)
+        .map_err(failed("making a network namespace"))?;
+    let netlink = netlink.map_err(failed("opening a netlink socket in the namespace"))?;
     let record = Record::of(&namespace, &netlink, identity.mac);
     names
         .claim_for(&namespace, &record)
@@ -178,8 +177,14 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
         Outcome::Done => {}
         Outcome::Busy => return Ok(Progress::Busy(room)),
     }
-    room.namespace
-        .with(|| open_sockets(bench))
+    let Room {
+        namespace, netlink, ..
+    } = room;
+    bench
+        .home
+        .visit(&namespace, || {
+            open_sockets(bench, netlink, namespace.inode())
+        })
         .and_then(|opened| opened)
         .map(Progress::Ready)
         .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
@@ -255,7 +260,7 @@ fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
 }
 
 /// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.
-fn open_sockets(bench: &Bench) -> io::Result<Sockets> {
+fn open_sockets(bench: &Bench, netlink: Netlink, namespace: u64) -> io::Result<Sockets> {
     let _context = bench.runtime.enter();
     let config = surge_ping::Config::builder()
         .sock_type_hint(Type::RAW)
@@ -265,6 +270,8 @@ fn open_sockets(bench: &Bench) -> io::Result<Sockets> {
     Ok(Sockets {
         dhcp: dhcp_socket()?,
         icmp,
+        netlink: netlink.into(),
+        namespace,
     })
 }
 

@@ -1,9 +1,11 @@
-//! One client's place on the LAN: its two sockets, and what is set in its namespace.
+//! One client's place on the LAN: its sockets, and what is set in its namespace.
 
+use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::os::unix::fs::MetadataExt;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
@@ -34,7 +36,7 @@ const ECHO_PAYLOAD: [u8; 56] = [0x6c; 56];
 pub struct LinuxPort {
     shared: Arc<Shared>,
     seated: Seated,
-    sockets: Sockets,
+    sockets: Arc<Sockets>,
 }
 
 /// The sockets inside the namespace.
@@ -44,6 +46,10 @@ pub(super) struct Sockets {
     pub dhcp: UdpSocket,
     /// Echo requests and what answers them.
     pub icmp: surge_ping::Client,
+    /// For address, routes and link; only the client's own thread uses it.
+    pub netlink: Mutex<Netlink>,
+    /// The namespace that they are in, by inode: its name may be taken away from it.
+    pub namespace: u64,
 }
 
 impl LinuxPort {
@@ -51,7 +57,7 @@ impl LinuxPort {
         Self {
             shared,
             seated,
-            sockets,
+            sockets: Arc::new(sockets),
         }
     }
 
@@ -67,11 +73,11 @@ impl LinuxPort {
         resolver: String,
     ) -> Result<(), Failure> {
         let seat = Arc::clone(&self.seated.seat);
-        let shared = Arc::clone(&self.shared);
+        let (shared, sockets) = (Arc::clone(&self.shared), Arc::clone(&self.sockets));
         self.shared
             .workers
             .run(seat.identity.number, move |_| {
-                set_addressing(&shared, &seat, new, comment, &resolver)
+                set_addressing(&shared, &seat, &sockets, new, comment, &resolver)
             })
             .await
             .unwrap_or_else(|gone| Err(worker_gone(Stage::Configure, gone)))
@@ -81,24 +87,22 @@ impl LinuxPort {
 fn set_addressing(
     shared: &Shared,
     seat: &Seat,
+    sockets: &Sockets,
     new: Option<Addressing>,
     comment: &str,
     resolver: &str,
 ) -> Result<(), Failure> {
     let names = shared.names(&seat.identity);
     let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
-    let namespace = names
-        .open()
-        .map_err(|error| broken("opening the namespace", &error))?
-        .ok_or_else(|| {
-            let path = names.binding().display();
-            let detail = format!("{path} is gone: somebody else removed it");
-            Failure::new(Stage::Configure, Cause::Kernel, detail)
-        })?;
-    let mut netlink = namespace
-        .with(Netlink::open)
-        .and_then(|opened| opened)
-        .map_err(|error| broken("opening a netlink socket in the namespace", &error))?;
+    let binding = names.binding();
+    if !fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
+        let detail = format!("{} is gone: somebody else removed it", binding.display());
+        return Err(Failure::new(Stage::Configure, Cause::Kernel, detail));
+    }
+    let mut netlink = sockets
+        .netlink
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     let old = seat.addressing();
     let usual_mtu = shared.parent.mtu();
     let done = carry_out(&mut netlink, steps(old.as_ref(), new.as_ref(), usual_mtu));

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use crate::identity::ClientNumber;
 use crate::lan::netlink::Netlink;
-use crate::lan::netns::NetNs;
+use crate::lan::netns::Home;
 
 /// How many threads: the kernel makes two namespaces at once about 1.6 times as fast as one after the other, and gains
 /// nothing from more, since links are made one at a time.
@@ -23,7 +23,7 @@ const THREADS: usize = 2;
 
 /// What a job finds on its thread.
 pub(super) struct Bench {
-    home: NetNs,
+    pub home: Home,
     /// A conversation about home.
     pub netlink: Netlink,
     /// The runtime that drives the sockets that jobs open.
@@ -33,7 +33,7 @@ pub(super) struct Bench {
 impl Bench {
     fn new(runtime: Handle) -> io::Result<Self> {
         Ok(Self {
-            home: NetNs::current()?,
+            home: Home::here()?,
             netlink: Netlink::open()?,
             runtime,
         })
@@ -113,7 +113,7 @@ fn work(mut bench: Bench, jobs: &mpsc::Receiver<Job>) {
     while let Ok(job) = jobs.recv() {
         if catch_unwind(AssertUnwindSafe(|| job(&mut bench))).is_err() {
             tracing::error!("a job in a namespace panicked; only its client is affected");
-            if let Err(error) = bench.home.enter() {
+            if let Err(error) = bench.home.return_to() {
                 tracing::error!(%error, "a thread cannot return to its own namespace and ends");
                 return;
             }

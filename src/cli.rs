@@ -28,13 +28,13 @@ use self::screen::Screen;
 
 const AFTER_HELP: &str = "\
 Examples:
-  lanherd demo                                     ten clients on a virtual router: no root, no router needed
-  lanherd doctor --parent eth0                     can this machine do it?
-  lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --for 10m --report report.json
-  lanherd run scenario.toml                        the same from a file
-  lanherd clean                                    after a run that was killed
+  lanherd demo                      ten clients on a virtual router, without root
+  lanherd doctor --parent eth0      can this machine do it?
+  lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --for 10m --report r.json
+  lanherd run scenario.toml         the same from a file
+  lanherd clean                     after a run that was killed
 
-Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it,
+Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
 130 interrupted. After all of them the host is as it was before.";
 
 /// A herd of whole LAN clients on one Linux box, pointed at a router

@@ -14,7 +14,7 @@ Examples:
   lanherd clean                    of all pools
   lanherd clean --pool phones
 
-Removes namespaces, resolver folders and state files that a run left because it was killed (SIGKILL, out of memory).
+Removes namespaces, resolver folders and state files that a run left because it was killed (SIGKILL, out of memory). \
 A pool that is alive in another process is left alone, and so is every namespace and link that lanherd did not make.";
 
 /// Remove what a killed run left, and nothing else

@@ -18,7 +18,7 @@ Examples:
   lanherd demo
   lanherd demo --clients 500 --mode private
 
-Everything happens in namespaces of the program's own: no root, no router, and nothing leaves the machine; 8.8.8.8 is
+Everything happens in namespaces of the program's own: no root, no router, and nothing leaves the machine; 8.8.8.8 is \
 an address of the virtual router. Succeeds (exit code 0) if every client came online and its ping was answered.";
 
 /// Show it: a virtual router, a herd, a ping of Google DNS each, a table, and everything gone

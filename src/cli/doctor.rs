@@ -11,7 +11,7 @@ Examples:
   lanherd doctor --parent eth0 --clients 200   can these clients stand on this interface?
   lanherd doctor --lab                         can the virtual router run here?
 
-Looks at privileges, kernel features (tried in a namespace that is gone afterwards), the parent, limits and leftovers;
+Looks at privileges, kernel features (tried in a namespace that is gone afterwards), the parent, limits and leftovers; \
 changes nothing and sends nothing. Exit code 0 if all that was asked for can work, 3 if not.";
 
 /// Check whether this machine can do it, and what to do if not

@@ -13,7 +13,7 @@ Examples:
   lanherd up --parent lab0 --clients 10                    in another
   lanherd lab --uplink lan9 --lease 2m --range 10.9.0.10-10.9.0.250
 
-The uplink is an ordinary interface of this host (one end of a veth pair, whose other end is the router), so any DHCP
+The uplink is an ordinary interface of this host (one end of a veth pair, whose other end is the router), so any DHCP \
 client can be tried on it, or on a macvlan of it. It is gone when this ends.";
 
 /// Run only the virtual router, on an interface of its own, until Ctrl-C (as root)

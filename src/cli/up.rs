@@ -8,13 +8,13 @@ use super::session::{Errand, Presentation, Session};
 
 const AFTER_HELP: &str = "\
 Examples:
-  lanherd up --parent eth0 --clients 10                                hold ten leases until Ctrl-C
-  lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --ping router --for 10m --report report.json
+  lanherd up --parent eth0 --clients 10         hold ten leases until Ctrl-C
+  lanherd up --parent eth0 --clients 10 --ping router --for 10m --report r.json
   lanherd up --parent eth0 --clients 2000 --mode private --join-rate 50/s --metrics 127.0.0.1:9100
   lanherd up --lab --lab-lease 2m --clients 200 --ping router --for 1h
 
-Succeeds (exit code 0) if, at the end, every client is online and had an answer from each target that it was to ping;
-pings that were lost on the way are shown, and do not fail the run. While it runs, `ip netns exec ns3 COMMAND` runs
+Succeeds (exit code 0) if, at the end, every client is online and had an answer from each target that it was to ping; \
+pings that were lost on the way are shown, and do not fail the run. While it runs, `ip netns exec ns3 COMMAND` runs \
 any program as client 3.";
 
 /// Bring up a herd on an interface, and hold it

@@ -3,6 +3,7 @@
 mod failing;
 mod joining;
 mod leaving;
+mod storms;
 mod working;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Herd {
             Vec::<&String>::new()
         );
         assert_eq!(self.lan.leases(), 0, "leases that nobody released");
+        assert_eq!(self.lan.violations(), Vec::<String>::new());
         assert!(matches!(self.pool.census().await, Err(PoolError::Ended)));
         report
     }

@@ -206,3 +206,29 @@ async fn telling_a_client_that_asks_already_to_renew_changes_nothing() {
     );
     herd.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_does_not_wait_for_clients_that_fail_meanwhile() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(3).await;
+    herd.settle().await;
+    let pool = herd.pool.clone();
+    let long = PingSpec::times(Target::Router, 60);
+    let run = tokio::spawn(async move { pool.ping(Selection::All, long).await });
+    tokio::time::sleep(Duration::from_millis(4_500)).await;
+    herd.lan.cut("the parent lan0 was deleted");
+    let began = tokio::time::Instant::now();
+    let report = run.await.expect("no panic").expect("a report");
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    for stats in report.clients.values() {
+        assert_eq!(
+            (stats.received, stats.main_cause()),
+            (5, Some(PingCause::Offline))
+        );
+    }
+    herd.end().await;
+}

@@ -53,6 +53,21 @@ pub struct CleanupError {
     pub why: String,
 }
 
+impl CleanupError {
+    /// What kinds of things there are to be removed: a namespace, or a file or folder.
+    pub const KINDS: [&str; 2] = ["namespace", "file"];
+
+    /// The kind of the thing, one of [`CleanupError::KINDS`].
+    pub fn kind(&self) -> &'static str {
+        let [namespace, file] = Self::KINDS;
+        if self.what.starts_with(namespace) {
+            namespace
+        } else {
+            file
+        }
+    }
+}
+
 /// A LAN that clients are plugged into.
 pub trait Lan: Send + Sync + 'static {
     /// One client's place on it.

@@ -9,7 +9,7 @@ use prometheus::{
 
 use crate::dhcp::options::MessageType;
 use crate::identity::{PoolName, Seed};
-use crate::lan::PingOutcome;
+use crate::lan::{CleanupError, PingOutcome};
 use crate::phase::{Cause, Failure, Phase};
 use crate::target::Target;
 
@@ -353,11 +353,9 @@ impl Metrics {
             .set(ratio);
     }
 
-    /// How many things of a kind could not be removed.
-    pub fn leaked(&self, kind: &str, count: usize) {
-        self.leaked
-            .with_label_values(&[kind])
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// A thing of this kind could not be removed.
+    pub fn leaked(&self, kind: &str) {
+        self.leaked.with_label_values(&[kind]).inc();
     }
 
     /// Makes the series whose labels are known appear before their first event, so that `rate()` sees it.
@@ -372,7 +370,9 @@ impl Metrics {
         self.give_ups.with_label_values(&[group]).reset();
         self.lease_expirations.with_label_values(&[group]).reset();
         self.budget_used(0.0);
-        self.leaked("namespace", 0);
+        for kind in CleanupError::KINDS {
+            self.leaked.with_label_values(&[kind]).set(0);
+        }
     }
 }
 

@@ -59,6 +59,7 @@ struct Inner {
     sent: Vec<(Mac, MessageType, Message)>,
     attaching: usize,
     most_attaching: usize,
+    attached: usize,
     /// What must never happen, and did: a panic would only end the client in which it is noticed.
     violations: Vec<String>,
 }
@@ -109,6 +110,11 @@ impl FakeLan {
     /// The most clients that were ever attaching at the same time.
     pub(crate) fn most_attaching(&self) -> usize {
         self.inner().most_attaching
+    }
+
+    /// How often a client was attached.
+    pub(crate) fn attached(&self) -> usize {
+        self.inner().attached
     }
 
     /// What must never happen, and did.
@@ -169,6 +175,7 @@ impl Lan for FakeLan {
         {
             let mut inner = self.inner();
             inner.attaching += 1;
+            inner.attached += 1;
             inner.most_attaching = inner.most_attaching.max(inner.attaching);
             if inner.troubles.get(&identity.number) == Some(&Trouble::NameTaken) {
                 inner.attaching -= 1;

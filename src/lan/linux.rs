@@ -23,6 +23,7 @@ mod worker;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -207,6 +208,13 @@ impl LinuxLan {
     /// gone before. Ports should have been dropped and clients detached. Closing again does nothing.
     pub async fn close(&self) -> Vec<Leak> {
         let shared = Arc::clone(&self.shared);
+        // A ping that was called off lets go of its port a moment after its client has ended.
+        for _ in 0..50 {
+            if shared.seats.all().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         shared.reader.abort();
         shared.watch.stop();
         let closing = self

@@ -55,6 +55,12 @@ impl Admission {
         self.done(number);
     }
 
+    /// Takes many out of the queue; those that are joining already go on.
+    pub(super) fn withdraw_all(&mut self, numbers: &[ClientNumber]) {
+        let numbers: BTreeSet<_> = numbers.iter().collect();
+        self.queue.retain(|queued| !numbers.contains(queued));
+    }
+
     /// Lets one in, if one may come in at `now`.
     pub(super) fn admit(&mut self, now: Instant) -> Admit {
         let taken = u32::try_from(self.joining.len()).unwrap_or(u32::MAX);

@@ -142,6 +142,7 @@ impl<L: Lan> Herd<L> {
         };
         for error in errors {
             error!(client = %slot.identity.namespace, %error, "clean-up failed");
+            self.metrics.leaked(error.kind());
         }
         let Life::Cleaning(after) = slot.life else {
             return;
@@ -167,7 +168,9 @@ impl<L: Lan> Herd<L> {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        if !matches!(slot.life, Life::Backoff) || slot.incarnation != incarnation {
+        // One that was asked to leave meanwhile has no next life.
+        let is_due = matches!(slot.life, Life::Backoff) && slot.incarnation == incarnation;
+        if !is_due || self.exit.expects(number) {
             return;
         }
         slot.life = Life::Queued;
@@ -201,6 +204,8 @@ impl<L: Lan> Herd<L> {
             .filter(|(_, slot)| !matches!(slot.life, Life::Ended))
             .map(|(number, _)| number)
             .collect();
+        // Those that wait to join need not join first.
+        self.admission.withdraw_all(&numbers);
         for number in &numbers {
             self.exit.enqueue(*number);
         }
@@ -247,6 +252,7 @@ impl<L: Lan> Herd<L> {
                 let _ = running.task.await;
                 for error in self.lan.detach(&slot.identity).await {
                     error!(client = %slot.identity.namespace, %error, "clean-up failed");
+                    self.metrics.leaked(error.kind());
                 }
             }
         }

@@ -58,8 +58,15 @@ async fn a_step_that_fails_is_reported_and_stops_no_other() {
     herd.lan.trouble(2, Trouble::CannotBeRemoved);
     herd.create(3).await;
     herd.settle().await;
+    let metrics = herd.metrics.clone();
     let report = herd.end().await;
     assert_eq!(report.clients, 3);
+    assert!(
+        metrics
+            .render()
+            .lines()
+            .any(|l| l == r#"lanherd_leaked_objects{kind="namespace"} 1"#)
+    );
     let [(ClientNumber(2), error)] = &report.errors[..] else {
         panic!("{report:?}")
     };
@@ -120,4 +127,14 @@ async fn a_pool_that_is_being_torn_down_takes_no_more_clients() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(herd.pool.create(1).await, Err(PoolError::Closing));
     assert!(ending.await.expect("no panic").is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_wait_to_join_do_not_join_only_to_leave() {
+    let herd = Herd::with(|config| config.outstanding = NonZeroU32::new(4).expect("4")).await;
+    herd.create(200).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let lan = herd.lan.clone();
+    assert_eq!(herd.end().await.clients, 200);
+    assert_eq!(lan.attached(), 4);
 }

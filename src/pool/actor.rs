@@ -36,6 +36,8 @@ pub(super) enum PoolMsg {
     BackoffOver(ClientNumber, Incarnation),
     LeaveDeadline(ClientNumber, Incarnation),
     RunDeadline(RunId),
+    /// A restart no longer counts.
+    BudgetsAged,
 }
 
 /// What a pool is made of.

@@ -125,6 +125,7 @@ impl<L: Lan> Herd<L> {
             PoolMsg::BackoffOver(number, incarnation) => self.backoff_over(number, incarnation),
             PoolMsg::LeaveDeadline(number, incarnation) => self.leave_deadline(number, incarnation),
             PoolMsg::RunDeadline(run) => self.runs.answer(run),
+            PoolMsg::BudgetsAged => self.count_budgets(),
         }
     }
 

@@ -182,6 +182,7 @@ impl<L: Lan> Herd<L> {
         info!(client = %slot.identity.namespace, restarts = slot.restarts, %cause, "restarting");
         self.metrics.restarted(cause);
         self.count_budgets();
+        drop(self.after(self.config.restart.period, PoolMsg::BudgetsAged));
         self.enter(number, Phase::Queued);
         self.admission.enqueue(number);
     }

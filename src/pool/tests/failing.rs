@@ -132,6 +132,9 @@ async fn a_client_is_given_up_when_its_budget_is_spent_and_comes_back_if_the_ser
     herd.lan.behave(Behaviour::Answers);
     assert_eq!(herd.settle().await.of(Phase::Online), 1);
     assert_eq!(herd.client(1).await.restarts, 1);
+    assert!(herd.metric(r#"lanherd_supervisor_budget_used_ratio{supervisor="ns"} 0.5"#));
+    tokio::time::sleep(Duration::from_secs(601)).await;
+    assert!(herd.metric(r#"lanherd_supervisor_budget_used_ratio{supervisor="ns"} 0"#));
     herd.end().await;
 }
 

@@ -24,7 +24,7 @@ use crate::dhcp::{self, Event, Extension, Lease, LossReason, Message, Output, Tr
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, PingOutcome, Port, PortEvent};
 use crate::metrics::{Acquired, Direction, Metrics, RenewKind};
-use crate::phase::{Cause, Failure, Phase, Stage};
+use crate::phase::{Failure, Phase, Stage};
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -179,9 +179,16 @@ impl<L: Lan> State<L> {
         match message {
             ClientMsg::Begin => self.begin().await?,
             ClientMsg::Port(PortEvent::Dhcp(bytes)) => self.receive(&bytes),
-            ClientMsg::Port(PortEvent::LinkLost(why)) => {
-                return Err(Failure::new(self.stage(), Cause::ParentGone, why));
+            ClientMsg::Port(PortEvent::Gone(cause, why)) => {
+                return Err(Failure::new(self.stage(), cause, why));
             }
+            ClientMsg::Port(
+                PortEvent::Arp(_)
+                | PortEvent::CarrierLost
+                | PortEvent::CarrierBack
+                | PortEvent::MtuChanged
+                | PortEvent::Unconfigured(_),
+            ) => {}
             ClientMsg::Timer(at) => {
                 if self.timer.take_if(|timer| timer.at == at).is_some() {
                     self.machine.handle_timeout(now());

@@ -1,5 +1,6 @@
 //! A `DHCPv4` client as RFC 2131 describes it, without a clock, a socket or a runtime: pure, and driven by its caller.
 
+mod arp;
 pub mod client;
 mod domain;
 mod ignored;
@@ -7,6 +8,7 @@ mod lease;
 pub mod options;
 pub mod wire;
 
+pub use arp::{Arp, ArpOp};
 pub use client::{
     Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, State, Transmit,
     Unanswered,

@@ -25,9 +25,10 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::dhcp::{Lease, Transmit};
+use crate::dhcp::{Arp, Lease, Transmit};
+use crate::fault::Fault;
 use crate::identity::Identity;
-use crate::phase::{Failure, words};
+use crate::phase::{Cause, Failure, words};
 
 /// What a port tells its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +37,18 @@ pub enum PortEvent {
     NamespaceReady,
     /// A UDP payload for port 68 arrived: a DHCP message, not yet decoded, hostile until then.
     Dhcp(Vec<u8>),
-    /// The link has gone and will not come back by itself.
-    LinkLost(String),
+    /// An ARP packet that is about the address that [`Port::listen_arp`] named.
+    Arp(Arp),
+    /// The parent has no carrier any more.
+    CarrierLost,
+    /// The parent has its carrier back: on the same network, or on another one.
+    CarrierBack,
+    /// The parent's MTU has changed, and with it what the client's link can carry.
+    MtuChanged,
+    /// Somebody else removed what [`Port::configure`] had set: what, for a person to read.
+    Unconfigured(String),
+    /// The port is of no use any more: why, and the particulars for a person to read.
+    Gone(Cause, String),
 }
 
 /// Where a port delivers its events; called from any thread, never blocks.
@@ -91,7 +102,25 @@ pub trait Lan: Send + Sync + 'static {
     /// Puts a DHCP message on the wire for a client that has no [`Port`] any more: the release of a lease whose holder
     /// died. Does not block.
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()>;
+
+    /// The lease of a client that was taken over from a process that was killed; the client asks for it again.
+    fn remembered(&self, identity: &Identity) -> Option<Lease>;
+
+    /// Does one of the faults that aim at a client's sockets, address, link or namespace, as somebody else would.
+    fn sabotage(
+        &self,
+        identity: &Identity,
+        fault: Fault,
+    ) -> impl Future<Output = Result<(), SabotageError>> + Send;
+
+    /// Takes the parent down, and after `pause` up again; returns when it is up.
+    fn flap(&self, pause: Duration) -> impl Future<Output = Result<(), SabotageError>> + Send;
 }
+
+/// Why a fault was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SabotageError(pub String);
 
 /// One client's place on the LAN. Shared by the client's actor and its workload tasks.
 pub trait Port: Send + Sync + 'static {
@@ -103,6 +132,12 @@ pub trait Port: Send + Sync + 'static {
 
     /// Removes address, routes and resolver (RFC 2131, 4.4.5: a client whose lease expires stops using the address).
     fn deconfigure(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Puts an ARP packet on the wire, to everybody; does not block.
+    fn transmit_arp(&self, arp: &Arp) -> io::Result<()>;
+
+    /// From now on hands on ARP packets whose sender says that it has this address, or that probe for it; `None`: none.
+    fn listen_arp(&self, address: Option<Ipv4Addr>);
 
     /// Sends one ICMP echo request to `target` and waits for the answer, `timeout` at most.
     fn ping(

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod dhcp;
 pub mod doctor;
+pub mod fault;
 pub mod http;
 pub mod identity;
 pub mod lab;

@@ -44,6 +44,10 @@ words! {
         Online = "online",
         /// Told to give its lease back; has link but no address until told to renew.
         Released = "released",
+        /// Told by a server to do without IPv4 for a while (RFC 8925); asks again by itself.
+        V6Only = "v6_only",
+        /// The parent has no carrier; what is held is confirmed when it is back.
+        NoCarrier = "no_carrier",
         /// Releasing its lease and going away.
         Leaving = "leaving",
         /// Failed; waiting to be restarted.
@@ -92,6 +96,16 @@ words! {
         Kernel = "kernel",
         /// The parent interface does not exist, or has gone.
         ParentGone = "parent_gone",
+        /// The parent lost its carrier.
+        NoCarrier = "no_carrier",
+        /// Somebody removed the client's macvlan, or took it down.
+        LinkLost = "link_lost",
+        /// Somebody removed the client's namespace.
+        NamespaceGone = "namespace_gone",
+        /// Somebody removed the client's address, or its default route.
+        AddressLost = "address_lost",
+        /// A socket of the client was closed or broke.
+        SocketLost = "socket_lost",
         /// The MAC is still, or already, in use on the parent.
         MacInUse = "mac_in_use",
         /// The process lacks a privilege.
@@ -116,7 +130,31 @@ words! {
 impl Cause {
     /// Whether trying again can help without somebody changing the surroundings.
     pub const fn is_retryable(self) -> bool {
-        !matches!(self, Self::NameTaken | Self::ParentGone | Self::NoPrivilege)
+        !matches!(self, Self::NameTaken | Self::NoPrivilege)
+    }
+
+    /// Whether it is what a router, or the wire to it, does to its clients when it is down. When most of a herd has
+    /// one of these at once, it is one outage.
+    pub const fn is_of_the_router(self) -> bool {
+        match self {
+            Self::ParentGone
+            | Self::NoCarrier
+            | Self::NoOffer
+            | Self::NoAck
+            | Self::Nak
+            | Self::LeaseExpired => true,
+            Self::NameTaken
+            | Self::Kernel
+            | Self::LinkLost
+            | Self::NamespaceGone
+            | Self::AddressLost
+            | Self::SocketLost
+            | Self::MacInUse
+            | Self::NoPrivilege
+            | Self::AddressConflict
+            | Self::Crashed
+            | Self::Unresponsive => false,
+        }
     }
 }
 

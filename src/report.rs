@@ -323,9 +323,10 @@ const fn is_short_of_online(phase: Phase) -> bool {
         | Phase::Link
         | Phase::Dhcp
         | Phase::Configure
+        | Phase::NoCarrier
         | Phase::Backoff
         | Phase::Failed => true,
-        Phase::Online | Phase::Released | Phase::Leaving | Phase::Gone => false,
+        Phase::Online | Phase::Released | Phase::V6Only | Phase::Leaving | Phase::Gone => false,
     }
 }
 

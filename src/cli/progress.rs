@@ -50,10 +50,10 @@ impl Stage {
     const fn is_done_in(self, phase: Phase) -> bool {
         let done: u8 = match phase {
             Phase::Queued | Phase::Namespace | Phase::Backoff | Phase::Failed | Phase::Gone => 0,
-            Phase::Link => 1,
+            Phase::Link | Phase::NoCarrier => 1,
             Phase::Dhcp => 2,
             Phase::Configure => 3,
-            Phase::Online | Phase::Released | Phase::Leaving => 4,
+            Phase::Online | Phase::Released | Phase::V6Only | Phase::Leaving => 4,
         };
         let needed = match self {
             Self::Namespace => 1,

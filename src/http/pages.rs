@@ -58,6 +58,8 @@ impl From<&Census> for Ready {
                 | Phase::Dhcp
                 | Phase::Configure
                 | Phase::Released
+                | Phase::V6Only
+                | Phase::NoCarrier
                 | Phase::Backoff
                 | Phase::Failed => {
                     if clients > 0 {

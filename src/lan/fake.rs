@@ -7,9 +7,10 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::{CleanupError, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent};
+use super::{CleanupError, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent, SabotageError};
 use crate::dhcp::options::{MessageType, code};
-use crate::dhcp::{Lease, Message, Transmit};
+use crate::dhcp::{Arp, Lease, Message, Transmit};
+use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, Mac};
 use crate::lab::LabConfig;
 use crate::lab::dhcp::Server;
@@ -126,7 +127,7 @@ impl FakeLan {
     pub(crate) fn cut(&self, why: &str) {
         let inboxes: Vec<_> = self.inner().inboxes.values().cloned().collect();
         for inbox in inboxes {
-            inbox(PortEvent::LinkLost(why.to_owned()));
+            inbox(PortEvent::Gone(Cause::ParentGone, why.to_owned()));
         }
     }
 
@@ -235,6 +236,20 @@ impl Lan for FakeLan {
         });
         Ok(())
     }
+
+    fn remembered(&self, _identity: &Identity) -> Option<Lease> {
+        None
+    }
+
+    async fn sabotage(&self, _identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+        Err(SabotageError(format!("{fault} is not made here")))
+    }
+
+    async fn flap(&self, _pause: Duration) -> Result<(), SabotageError> {
+        Err(SabotageError(
+            "the parent is not taken down here".to_owned(),
+        ))
+    }
 }
 
 /// One client's place on the fake LAN.
@@ -287,6 +302,12 @@ impl Port for FakePort {
             .insert(self.identity.namespace.clone(), None);
         Ok(())
     }
+
+    fn transmit_arp(&self, _arp: &Arp) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn listen_arp(&self, _address: Option<Ipv4Addr>) {}
 
     async fn ping(&self, target: Ipv4Addr, _sequence: u16, timeout: Duration) -> PingOutcome {
         if target == SILENT {

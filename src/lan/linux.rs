@@ -33,8 +33,9 @@ use super::names::Names;
 use super::pins;
 use super::pool_dir::{self, PoolDir};
 use super::record::Record;
-use super::{CleanupError, Inbox, Lan};
-use crate::dhcp::Transmit;
+use super::{CleanupError, Inbox, Lan, SabotageError};
+use crate::dhcp::{Lease, Transmit};
+use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, Mac};
 use crate::phase::Failure;
 
@@ -339,6 +340,20 @@ impl Lan for LinuxLan {
 
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
         self.shared.send_raw(identity, transmit)
+    }
+
+    fn remembered(&self, _identity: &Identity) -> Option<Lease> {
+        None
+    }
+
+    async fn sabotage(&self, _identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+        Err(SabotageError(format!("{fault} is not made here")))
+    }
+
+    async fn flap(&self, _pause: Duration) -> Result<(), SabotageError> {
+        Err(SabotageError(
+            "the parent is not taken down here".to_owned(),
+        ))
     }
 }
 

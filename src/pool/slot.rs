@@ -153,9 +153,13 @@ impl Slot {
             Phase::Link => Stage::Link,
             Phase::Dhcp => Stage::Dhcp,
             Phase::Configure => Stage::Configure,
-            Phase::Online | Phase::Released | Phase::Leaving | Phase::Failed | Phase::Gone => {
-                Stage::Online
-            }
+            Phase::Online
+            | Phase::Released
+            | Phase::V6Only
+            | Phase::NoCarrier
+            | Phase::Leaving
+            | Phase::Failed
+            | Phase::Gone => Stage::Online,
         }
     }
 

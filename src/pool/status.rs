@@ -32,7 +32,7 @@ impl Census {
         self.by_phase.keys().all(|phase| {
             matches!(
                 phase,
-                Phase::Online | Phase::Released | Phase::Failed | Phase::Gone
+                Phase::Online | Phase::Released | Phase::V6Only | Phase::Failed | Phase::Gone
             )
         })
     }

@@ -96,7 +96,7 @@ fn a_cause_is_given_only_for_clients_that_should_be_online_and_are_not() {
     for phase in Phase::ALL.iter().copied() {
         let reported = &report(vec![with_failure(phase)]).clients[0];
         let expected = match phase {
-            Phase::Online | Phase::Released | Phase::Leaving | Phase::Gone => None,
+            Phase::Online | Phase::Released | Phase::V6Only | Phase::Leaving | Phase::Gone => None,
             _ => Some(Cause::Nak),
         };
         assert_eq!(reported.cause, expected, "{phase}");

@@ -317,7 +317,7 @@ fn the_parent_deleted_is_told_to_every_client() {
             );
         }
         ip("link del up0");
-        let lost = PortEvent::LinkLost("the parent up0 was deleted".into());
+        let lost = PortEvent::Gone(Cause::ParentGone, "the parent up0 was deleted".into());
         until("both are told", || {
             told.iter().all(|told| told.events().contains(&lost))
         })

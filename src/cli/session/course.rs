@@ -145,6 +145,8 @@ fn has_shown_itself(client: &ClientStatus) -> bool {
     match client.phase {
         Phase::Online
         | Phase::Released
+        | Phase::V6Only
+        | Phase::NoCarrier
         | Phase::Leaving
         | Phase::Backoff
         | Phase::Failed

@@ -15,7 +15,7 @@ use super::addressing::{Addressing, Step, StepKind, Surroundings, resolver_lines
 use super::seats::{Seat, Seated};
 use super::{Shared, refused, refused_request, worker_gone};
 use crate::dhcp::options::MessageType;
-use crate::dhcp::{Lease, Transmit};
+use crate::dhcp::{Arp, Lease, Transmit};
 use crate::identity::ClientNumber;
 use crate::lan::frame::SERVER_PORT;
 use crate::lan::netlink::{Netlink, NetlinkError};
@@ -188,6 +188,12 @@ impl Port for LinuxPort {
     async fn deconfigure(&self) -> Result<(), Failure> {
         self.address(None, "no lease", String::new()).await
     }
+
+    fn transmit_arp(&self, _arp: &Arp) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn listen_arp(&self, _address: Option<Ipv4Addr>) {}
 
     /// The round trip time runs from just before the request is handed to the kernel until the reply was read: an upper
     /// bound of what the network took, and never less.

@@ -7,6 +7,7 @@ use super::addressing::Addressing;
 use crate::identity::{Identity, Mac};
 use crate::lan::frame::Datagram;
 use crate::lan::{Inbox, PortEvent};
+use crate::phase::Cause;
 
 /// One client's place among the others.
 pub(super) struct Seat {
@@ -76,7 +77,7 @@ impl Seats {
     /// Tells everybody that the link has gone.
     pub fn link_lost(&self, why: &str) {
         for seat in self.all() {
-            seat.tell(PortEvent::LinkLost(why.to_owned()));
+            seat.tell(PortEvent::Gone(Cause::ParentGone, why.to_owned()));
         }
     }
 

@@ -1,0 +1,115 @@
+//! Faults that are made on purpose: a closed list, the same words in the CLI, metrics, events and Gherkin.
+
+use crate::phase::words;
+
+words! {
+    /// What is broken on purpose.
+    Fault {
+        /// A client's actor panics.
+        Crash = "crash",
+        /// A client's sockets are closed under it.
+        KillSockets = "kill_sockets",
+        /// A client's address is removed.
+        RemoveAddress = "remove_address",
+        /// A client's macvlan is deleted.
+        DeleteLink = "delete_link",
+        /// A client's namespace loses its name and its link.
+        DeleteNamespace = "delete_namespace",
+        /// A client falls silent and forgets its lease without releasing it, as if its plug were pulled.
+        Vanish = "vanish",
+        /// The parent interface is taken down, and up again.
+        FlapParent = "flap_parent",
+        /// The lab's router is down for a while, and comes back with its leases.
+        RouterReboot = "router_reboot",
+        /// The lab's router is down for a while, and has forgotten its leases.
+        RouterReset = "router_reset",
+        /// The lab's DHCP server does not answer.
+        DhcpMute = "dhcp_mute",
+        /// The lab's DHCP server answers seconds late.
+        DhcpSlow = "dhcp_slow",
+        /// The lab's DHCP server refuses every request.
+        DhcpNak = "dhcp_nak",
+        /// The lab's DHCP server has no address for anybody new.
+        DhcpExhausted = "dhcp_exhausted",
+        /// The lab's DHCP server gives addresses that others hold.
+        DhcpDuplicates = "dhcp_duplicates",
+        /// The lab's DHCP server forgets leases long before they end, and gives them to others.
+        DhcpExpireEarly = "dhcp_expire_early",
+        /// The lab's DHCP server sends messages that cannot be read.
+        DhcpGarbage = "dhcp_garbage",
+    }
+}
+
+/// What a fault is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aim {
+    /// Single clients, at one moment.
+    Client,
+    /// The parent interface, for a while.
+    Parent,
+    /// The lab's router, for a while.
+    Router,
+}
+
+impl Fault {
+    /// What it is done to.
+    pub const fn aim(self) -> Aim {
+        match self {
+            Self::Crash
+            | Self::KillSockets
+            | Self::RemoveAddress
+            | Self::DeleteLink
+            | Self::DeleteNamespace
+            | Self::Vanish => Aim::Client,
+            Self::FlapParent => Aim::Parent,
+            Self::RouterReboot
+            | Self::RouterReset
+            | Self::DhcpMute
+            | Self::DhcpSlow
+            | Self::DhcpNak
+            | Self::DhcpExhausted
+            | Self::DhcpDuplicates
+            | Self::DhcpExpireEarly
+            | Self::DhcpGarbage => Aim::Router,
+        }
+    }
+}
+
+impl std::str::FromStr for Fault {
+    type Err = FaultError;
+
+    /// Its word; a dash stands for an underscore, too.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let word = text.replace('-', "_");
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|fault| fault.as_str() == word)
+            .ok_or_else(|| FaultError(text.to_owned()))
+    }
+}
+
+/// Why a text names no fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no fault: use {}", words())]
+pub struct FaultError(String);
+
+fn words() -> String {
+    let words: Vec<_> = Fault::ALL.iter().map(|fault| fault.as_str()).collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back_with_dashes_and_with_underscores() {
+        for fault in Fault::ALL {
+            assert_eq!(fault.as_str().parse(), Ok(*fault));
+            assert_eq!(fault.as_str().replace('_', "-").parse(), Ok(*fault));
+        }
+        let error = "flood".parse::<Fault>().expect_err("no fault");
+        assert!(error.to_string().contains("delete_link"), "{error}");
+    }
+}

@@ -182,13 +182,6 @@ impl<L: Lan> State<L> {
             ClientMsg::Port(PortEvent::Gone(cause, why)) => {
                 return Err(Failure::new(self.stage(), cause, why));
             }
-            ClientMsg::Port(
-                PortEvent::Arp(_)
-                | PortEvent::CarrierLost
-                | PortEvent::CarrierBack
-                | PortEvent::MtuChanged
-                | PortEvent::Unconfigured(_),
-            ) => {}
             ClientMsg::Timer(at) => {
                 if self.timer.take_if(|timer| timer.at == at).is_some() {
                     self.machine.handle_timeout(now());
@@ -210,7 +203,15 @@ impl<L: Lan> State<L> {
             ClientMsg::Release if self.machine.lease().is_some() => self.machine.release(now()),
             // Nothing to give back, and a lease that is being asked for is wanted. Of its namespace the inbox tells the
             // pool at once; here that would only be late.
-            ClientMsg::Release | ClientMsg::Port(PortEvent::NamespaceReady) => {}
+            ClientMsg::Release
+            | ClientMsg::Port(
+                PortEvent::NamespaceReady
+                | PortEvent::Arp(_)
+                | PortEvent::CarrierLost
+                | PortEvent::CarrierBack
+                | PortEvent::MtuChanged
+                | PortEvent::Unconfigured(_),
+            ) => {}
             ClientMsg::Leave => self.say_goodbye(),
         }
         self.drive().await

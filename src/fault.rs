@@ -91,7 +91,7 @@ impl std::str::FromStr for Fault {
 
 /// Why a text names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no fault: use {}", words())]
+#[error("{word:?} is no fault: use {}", words(), word = .0)]
 pub struct FaultError(String);
 
 fn words() -> String {

@@ -184,7 +184,7 @@ impl Told {
             .into_iter()
             .filter_map(|event| match event {
                 PortEvent::Dhcp(message) => Some(message),
-                PortEvent::NamespaceReady | PortEvent::LinkLost(_) => None,
+                _ => None,
             })
             .collect()
     }

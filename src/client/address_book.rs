@@ -108,7 +108,7 @@ mod tests {
         let end = now + Duration::from_secs(60);
         assert_eq!(book.claim(ADDRESS, ONE, Some(end), now), Ok(()));
         assert_eq!(
-            book.claim(ADDRESS, TWO, None, end - Duration::from_secs(1)),
+            book.claim(ADDRESS, TWO, None, now + Duration::from_secs(59)),
             Err(ONE)
         );
         assert_eq!(book.claim(ADDRESS, TWO, None, end), Ok(()));

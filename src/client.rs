@@ -226,7 +226,7 @@ impl<L: Lan> State<L> {
             match output {
                 Output::Transmit(transmit) => self.transmit(&transmit),
                 Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason)),
-                Output::Event(_) => {}
+                Output::Arp(_) | Output::Event(_) => {}
             }
         }
         self.myself.stop(None);
@@ -294,6 +294,7 @@ impl<L: Lan> State<L> {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.transmit(&transmit),
+                Output::Arp(_) => {}
                 Output::Event(event) => self.react(event).await?,
             }
         }
@@ -343,6 +344,7 @@ impl<L: Lan> State<L> {
                 let kind = match by {
                     Extension::Renew => RenewKind::Renew,
                     Extension::Rebind => RenewKind::Rebind,
+                    Extension::Reboot => RenewKind::Reboot,
                 };
                 if let Some(began) = self.extension_began.take() {
                     self.metrics.dhcp_renewed(kind, now() - began);
@@ -363,7 +365,10 @@ impl<L: Lan> State<L> {
                         self.tell(Fact::Entered(Phase::Dhcp));
                         self.expect_lease();
                     }
-                    LossReason::Nak => {
+                    LossReason::Nak
+                    | LossReason::Conflict
+                    | LossReason::Declined
+                    | LossReason::V6Only => {
                         self.tell(Fact::Entered(Phase::Dhcp));
                         self.expect_lease();
                     }
@@ -374,7 +379,11 @@ impl<L: Lan> State<L> {
                 self.acquisition.refused(server_id, message);
             }
             // The acquisition counts the requests itself.
-            Event::Unanswered(_) => {}
+            Event::Unanswered(_)
+            | Event::Conflict { .. }
+            | Event::Defended { .. }
+            | Event::Informed { .. }
+            | Event::V6Only { .. } => {}
             Event::Ignored(reason) => {
                 debug!(client = %self.identity.namespace, %reason, "ignored a DHCP message");
                 self.acquisition.ignored(reason);

@@ -256,7 +256,11 @@ impl<L: Lan> Herd<L> {
                         debug!(%client, "lease released");
                         self.departures.released(number);
                     }
-                    dhcp::LossReason::Expired | dhcp::LossReason::Nak => {
+                    dhcp::LossReason::Expired
+                    | dhcp::LossReason::Nak
+                    | dhcp::LossReason::Conflict
+                    | dhcp::LossReason::Declined
+                    | dhcp::LossReason::V6Only => {
                         warn!(%client, %reason, "lease lost");
                     }
                 }

@@ -372,6 +372,7 @@ fn dhcp_config(settings: &DhcpSettings, identity: &Identity) -> dhcp::Config {
         broadcast: settings.broadcast,
         offers: settings.offers,
         client_id: settings.client_id,
+        conflict_detection: settings.conflict_detection,
         hostname: Some(identity.namespace.clone()),
         ..dhcp::Config::new(identity.mac)
     }

@@ -4,9 +4,11 @@
 //! Who owns what: a [`Lan`] owns everything by *name* and can undo it without the [`Port`]; a `Port` owns the client's
 //! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
 
+mod about;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod frame;
+mod held;
 pub mod leftovers;
 pub mod linux;
 mod names;
@@ -15,6 +17,7 @@ pub mod netns;
 mod pins;
 mod pool_dir;
 mod record;
+mod state_file;
 mod sys;
 
 pub use names::Paths;

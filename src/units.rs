@@ -84,6 +84,34 @@ pub mod serde_duration {
     }
 }
 
+/// The same where there may be none: `#[serde(default, with = "serde_optional_duration")]`.
+pub mod serde_optional_duration {
+    use std::time::Duration;
+
+    use serde::{Deserializer, Serializer};
+
+    use super::serde_duration;
+
+    /// Writes `1m 30s`.
+    #[allow(clippy::ref_option, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serde_duration::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads `90s`, `1m 30s`, `250ms`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        serde_duration::deserialize(deserializer).map(Some)
+    }
+}
+
 /// Why a text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no duration: use a number and a unit, as 500ms, 30s, 10m, 24h")]

@@ -84,31 +84,29 @@ pub mod serde_duration {
     }
 }
 
-/// The same where there may be none: `#[serde(default, with = "serde_optional_duration")]`.
+/// Durations that may be missing, as text in files: `#[serde(default, with = "serde_optional_duration")]`.
 pub mod serde_optional_duration {
     use std::time::Duration;
 
-    use serde::{Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::serde_duration;
+    /// One that is there, written as the others.
+    #[derive(Serialize, Deserialize)]
+    struct There(#[serde(with = "super::serde_duration")] Duration);
 
-    /// Writes `1m 30s`.
-    #[allow(clippy::ref_option, reason = "serde calls it so")]
+    /// Writes `1m 30s`, or nothing.
     pub fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        match duration {
-            Some(duration) => serde_duration::serialize(duration, serializer),
-            None => serializer.serialize_none(),
-        }
+        duration.map(There).serialize(serializer)
     }
 
-    /// Reads `90s`, `1m 30s`, `250ms`.
+    /// Reads `90s`, `1m 30s`, `250ms`, or nothing.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        serde_duration::deserialize(deserializer).map(Some)
+        Ok(Option::<There>::deserialize(deserializer)?.map(|there| there.0))
     }
 }
 

@@ -19,7 +19,12 @@ use super::names::{Names, Paths, absent_is_fine, cleanup};
 use crate::identity::PoolName;
 
 /// The lock's name in the pool's folder; no namespace is called so, since theirs end in a digit.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
+/// The control socket's name there.
+pub(super) const CONTROL: &str = "control";
+/// Marks the folder of a pool that lives in a lab: it has made nothing of the host's shared folders, and cannot undo
+/// there what others made.
+pub(super) const LAB: &str = "lab";
 /// How often, and how long apart, a lock held by somebody is tried again: `find` holds it for an instant.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
@@ -115,7 +120,9 @@ impl PoolDir {
         };
         let folder = self.paths.pool(&self.pool);
         let mut errors = Vec::new();
-        let removed = absent_is_fine(fs::remove_file(folder.join(LOCK)))
+        let removed = [CONTROL, LAB, LOCK]
+            .into_iter()
+            .try_for_each(|name| absent_is_fine(fs::remove_file(folder.join(name))))
             .and_then(|()| absent_is_fine(fs::remove_dir(&folder)));
         errors.extend(removed.map_err(cleanup(folder.display())).err());
         drop(self.lock);
@@ -162,7 +169,7 @@ pub(super) fn pools(paths: &Paths) -> io::Result<Vec<PoolName>> {
 /// The clients of a pool that have a record.
 pub(super) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> {
     let mut names = names_in(&paths.pool(pool))?;
-    names.retain(|name| name != LOCK);
+    names.retain(|name| name.ends_with(|last: char| last.is_ascii_digit()));
     names.sort_by_key(|name| (name.len(), name.clone()));
     Ok(names
         .iter()
@@ -345,7 +352,7 @@ fn make_folder(paths: &Paths, change: Change) -> Result<(), LockError> {
 /// Undoes the noted changes if no pool is left; what others have come to use is left to them.
 fn restore_host(paths: &Paths) -> Vec<CleanupError> {
     match pools(paths) {
-        Ok(pools) if pools.is_empty() => {}
+        Ok(pools) if pools.iter().all(|pool| paths.pool(pool).join(LAB).exists()) => {}
         Ok(_) => return Vec::new(),
         Err(error) => return vec![cleanup(paths.state.display())(error)],
     }
@@ -363,8 +370,15 @@ fn restore_host(paths: &Paths) -> Vec<CleanupError> {
     }
     if errors.is_empty() {
         match absent_is_fine(fs::remove_dir(&paths.state)) {
-            // Made by somebody else for a user who may write in it but not remove it: it stays, as it was.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            // Made by somebody else for a user who may write in it but not remove it, or the sandbox's cover of it: it
+            // stays, as it was. So it does while labs are in it.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied
+                        | ErrorKind::ResourceBusy
+                        | ErrorKind::DirectoryNotEmpty
+                ) => {}
             removed => errors.extend(removed.map_err(cleanup(paths.state.display())).err()),
         }
     }

@@ -26,6 +26,8 @@ pub(super) struct Acquisition {
     malformed: u32,
     last_malformed: Option<DecodeError>,
     not_sent: Option<String>,
+    /// The latest conflict about an address that was given.
+    conflict: Option<String>,
 }
 
 impl Acquisition {
@@ -49,6 +51,13 @@ impl Acquisition {
         self.last_refusal = Some((server_id, message));
     }
 
+    /// An address was given that somebody else has.
+    pub(super) fn conflicted(&mut self, words: &str) {
+        self.discovers = 0;
+        self.requests = 0;
+        self.conflict = Some(words.to_owned());
+    }
+
     pub(super) fn ignored(&mut self, reason: Ignored) {
         *self.ignored.entry(reason).or_default() += 1;
     }
@@ -67,7 +76,10 @@ impl Acquisition {
     /// How the attempt stood at its end. One message after a refusal may still be about to be answered; a second one was
     /// sent because the first was not.
     fn cause(&self) -> Cause {
-        if self.refusals > 0 && self.discovers < 2 && self.requests < 2 {
+        let is_last_word = self.discovers < 2 && self.requests < 2;
+        if is_last_word && self.conflict.is_some() {
+            Cause::AddressConflict
+        } else if is_last_word && self.refusals > 0 {
             Cause::Nak
         } else if self.requests > 0 {
             Cause::NoAck
@@ -80,6 +92,7 @@ impl Acquisition {
     pub(super) fn failure(&self, deadline: Duration) -> Failure {
         let cause = self.cause();
         let mut detail = match cause {
+            Cause::AddressConflict => "no address that is free".to_owned(),
             Cause::Nak => format!("refused with DHCPNAK {} times", self.refusals),
             Cause::NoAck => format!("offers, but no DHCPACK for {} DHCPREQUESTs", self.requests),
             _ if self.refusals > 0 => format!(
@@ -97,6 +110,9 @@ impl Acquisition {
             if let Some(message) = message {
                 let _ = write!(detail, " ({message:?})");
             }
+        }
+        if let Some(words) = &self.conflict {
+            let _ = write!(detail, "; {words}");
         }
         for (reason, count) in &self.ignored {
             let _ = write!(detail, "; {count} messages ignored: {reason}");

@@ -3,6 +3,7 @@
 //! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
 pub mod client;
+pub mod control;
 pub mod dhcp;
 pub mod doctor;
 pub mod fault;

@@ -26,7 +26,9 @@ pub use self::address_book::AddressBook;
 use self::alarm::Alarm;
 use self::link::Carrier;
 use self::workloads::Workloads;
-use crate::dhcp::{self, Event, Lease, LossReason, Message, Output, Transmit};
+use crate::dhcp::{
+    self, Arp, Event, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
+};
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, PingOutcome, Port, PortEvent};
 use crate::metrics::{Acquired, Direction, Metrics};
@@ -90,6 +92,8 @@ pub enum Fact {
     Renewed(Lease),
     /// It no longer holds a lease.
     Lost(LossReason),
+    /// This server answered its INFORM with these parameters.
+    Informed(Ipv4Addr, Options),
     /// Something befell it that it mends by itself.
     Troubled(Failure),
     /// One ping came to its end; `None`: of a standing workload.
@@ -164,6 +168,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             phase: Phase::Queued,
             carrier: Carrier::Present,
             configured: None,
+            listens_for: None,
             port: None,
             acquisition: Acquisition::default(),
             extension_began: None,
@@ -203,6 +208,8 @@ pub struct State<L: Lan> {
     acquisition: Acquisition,
     /// The address that the herd's book has for this client.
     configured: Option<Ipv4Addr>,
+    /// Whose ARP packets the port hands on.
+    listens_for: Option<Ipv4Addr>,
     /// When the first request of the running RENEWING or REBINDING was sent.
     extension_began: Option<Instant>,
     /// The one timer of the state machine.
@@ -235,7 +242,7 @@ impl<L: Lan> State<L> {
             ClientMsg::Order(order) => self.obey(order),
             ClientMsg::AskAgain => {
                 if self.machine.lease().is_none() {
-                    self.machine.renew(now());
+                    self.machine.reconnect(now());
                 }
             }
             ClientMsg::Resume => self.resume(),
@@ -244,7 +251,8 @@ impl<L: Lan> State<L> {
             ClientMsg::Port(PortEvent::MtuChanged) => self.fit_to_link().await?,
             ClientMsg::Port(PortEvent::Unconfigured(what)) => self.configure_again(what).await?,
             // Of its namespace the inbox tells the pool at once; here that would only be late.
-            ClientMsg::Port(PortEvent::NamespaceReady | PortEvent::Arp(_)) => {}
+            ClientMsg::Port(PortEvent::NamespaceReady) => {}
+            ClientMsg::Port(PortEvent::Arp(arp)) => self.machine.handle_arp(&arp, now()),
             ClientMsg::Leave => self.say_goodbye(),
         }
         self.drive().await
@@ -258,6 +266,8 @@ impl<L: Lan> State<L> {
             }
             (Order::Rebind, true) => self.machine.rebind(now()),
             (Order::Release, true) => self.machine.release(now()),
+            (Order::Decline, true) => self.machine.decline(now()),
+            (Order::Inform, true) => self.machine.inform(now()),
             // It is asking already, and a lease that is being asked for is wanted; or there is nothing to be done about.
             (Order::Renew | Order::Rebind | Order::Release | Order::Decline | Order::Inform, _) => {
             }
@@ -273,7 +283,7 @@ impl<L: Lan> State<L> {
             match output {
                 Output::Transmit(transmit) => self.transmit(&transmit),
                 Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason)),
-                Output::Event(_) => {}
+                Output::Arp(_) | Output::Event(_) => {}
             }
         }
         self.myself.stop(None);
@@ -327,6 +337,9 @@ impl<L: Lan> State<L> {
                 self.metrics
                     .dhcp_message(Direction::Received, message.options.message_type());
                 self.machine.handle_message(&message, now());
+                if matches!(self.machine.state(), dhcp::State::Probing(_)) {
+                    self.acquisition.granted(now());
+                }
             }
             Err(error) => {
                 debug!(client = %self.identity.namespace, %error, "dropped a malformed DHCP message");
@@ -341,9 +354,11 @@ impl<L: Lan> State<L> {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.transmit(&transmit),
+                Output::Arp(arp) => self.transmit_arp(&arp),
                 Output::Event(event) => self.react(event).await?,
             }
         }
+        self.listen();
         let wanted = self.machine.poll_timeout();
         if self.timer.as_ref().map(|timer| timer.at) != wanted {
             self.timer = wanted.map(|at| Alarm::set(&self.myself, at, ClientMsg::Timer(at)));
@@ -363,10 +378,34 @@ impl<L: Lan> State<L> {
                 self.acquisition.not_sent(&error);
             }
         }
-        if self.machine.lease().is_some() {
-            self.extension_began.get_or_insert_with(now);
-        } else {
-            self.acquisition.sent(kind, now());
+        match (kind, self.machine.lease()) {
+            (Some(MessageType::Request), Some(_)) => {
+                self.extension_began.get_or_insert_with(now);
+            }
+            (Some(MessageType::Discover | MessageType::Request), None) => {
+                self.asks_after_v6_only();
+                self.acquisition.sent(kind, now());
+            }
+            _ => {}
+        }
+    }
+
+    fn transmit_arp(&self, arp: &Arp) {
+        let Some(port) = &self.port else { return };
+        trace!(client = %self.identity.namespace, ?arp, "sending");
+        if let Err(error) = port.transmit_arp(arp) {
+            debug!(client = %self.identity.namespace, %error, "could not send an ARP packet");
+        }
+    }
+
+    /// Has the port hand on what the state machine wants to hear.
+    fn listen(&mut self) {
+        let wanted = self.machine.listens_for();
+        if self.listens_for != wanted
+            && let Some(port) = &self.port
+        {
+            port.listen_arp(wanted);
+            self.listens_for = wanted;
         }
     }
 

@@ -11,7 +11,7 @@ pub mod wire;
 pub use arp::{Arp, ArpOp};
 pub use client::{
     Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, State, Transmit,
-    Unanswered,
+    Unanswered, VendorOptions,
 };
 pub use ignored::Ignored;
 pub use lease::{Grant, Lease, Lifetime, Route};

@@ -102,6 +102,10 @@ pub struct DhcpSettings {
     pub offers: OfferPolicy,
     /// What identifies the client to the server (option 61).
     pub client_id: ClientId,
+    /// Whether it is made sure that nobody else has an address before it is used, and it is defended (RFC 5227). That
+    /// takes 4 to 7 s for each lease, so it is off by default; that no two clients of the herd have one address is
+    /// always made sure.
+    pub conflict_detection: bool,
 }
 
 impl Default for DhcpSettings {
@@ -111,6 +115,7 @@ impl Default for DhcpSettings {
             broadcast: false,
             offers: OfferPolicy::First,
             client_id: ClientId::Mac,
+            conflict_detection: false,
         }
     }
 }

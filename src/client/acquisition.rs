@@ -16,6 +16,8 @@ use crate::phase::{Cause, Failure, Stage};
 pub(super) struct Acquisition {
     /// When the first message was sent.
     began: Option<Instant>,
+    /// When the server granted what is being probed for now.
+    granted: Option<Instant>,
     /// Since the last refusal.
     discovers: u32,
     /// Since the last refusal.
@@ -51,10 +53,16 @@ impl Acquisition {
         self.last_refusal = Some((server_id, message));
     }
 
+    /// A server has granted an address; whether it is free is not known yet. Only the first word counts.
+    pub(super) fn granted(&mut self, now: Instant) {
+        self.granted.get_or_insert(now);
+    }
+
     /// An address was given that somebody else has.
     pub(super) fn conflicted(&mut self, words: &str) {
         self.discovers = 0;
         self.requests = 0;
+        self.granted = None;
         self.conflict = Some(words.to_owned());
     }
 
@@ -67,8 +75,9 @@ impl Acquisition {
         self.last_malformed = Some(error);
     }
 
-    /// The time since the first message.
+    /// The time from the first message until the server granted the address; until now, where it did not.
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        let now = self.granted.unwrap_or(now);
         self.began
             .map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
     }

@@ -47,7 +47,7 @@ impl<L: Lan> State<L> {
         }
         self.enter(Phase::Dhcp);
         self.expect_lease();
-        self.machine.rebind(now());
+        self.machine.reconnect(now());
     }
 
     /// Sets what the lease says once more, as the link can carry more, or less, than before.

@@ -3,7 +3,7 @@
 use tracing::debug;
 
 use super::{Fact, State, now};
-use crate::dhcp::{Event, Extension, Lease, LossReason};
+use crate::dhcp::{Event, Extension, Lease, LossReason, Unanswered};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::{Acquired, RenewKind};
@@ -19,7 +19,26 @@ impl<L: Lan> State<L> {
                 debug!(client = %self.identity.namespace, ?server_id, ?message, "a server refused (DHCPNAK)");
                 self.acquisition.refused(server_id, message);
             }
-            Event::Unanswered(_) => self.unanswered().await?,
+            Event::Unanswered(Unanswered::Rebooting) => self.unconfirmed().await?,
+            // Of the requests that were sent the acquisition keeps count.
+            Event::Unanswered(what @ (Unanswered::Requesting | Unanswered::Informing)) => {
+                debug!(client = %self.identity.namespace, %what, "no server answered");
+            }
+            Event::Conflict { address, holder } => {
+                let detail = format!("{address} is used by {holder}");
+                self.acquisition.conflicted(&detail);
+                self.trouble(self.stage(), Cause::AddressConflict, detail);
+            }
+            Event::Defended { address, against } => {
+                let detail = format!("{address} was defended against {against}");
+                self.trouble(Stage::Online, Cause::AddressConflict, detail);
+            }
+            Event::Informed { server_id, options } => self.tell(Fact::Informed(server_id, options)),
+            Event::V6Only { wait } => {
+                debug!(client = %self.identity.namespace, ?wait, "does without IPv4");
+                self.deadline = None;
+                self.enter_unless_cut_off(Phase::V6Only);
+            }
             Event::Ignored(reason) => {
                 debug!(client = %self.identity.namespace, %reason, "ignored a DHCP message");
                 self.acquisition.ignored(reason);
@@ -50,6 +69,7 @@ impl<L: Lan> State<L> {
         let kind = match by {
             Extension::Renew => RenewKind::Renew,
             Extension::Rebind => RenewKind::Rebind,
+            Extension::Reboot => RenewKind::Reboot,
         };
         if let Some(began) = self.extension_began.take() {
             self.metrics.dhcp_renewed(kind, now() - began);
@@ -63,9 +83,8 @@ impl<L: Lan> State<L> {
         self.put_to_use(&lease).await
     }
 
-    /// Of the requests that were sent the acquisition keeps count. Who only wanted a lease confirmed goes on using it
-    /// (RFC 2131, 3.2(2)).
-    async fn unanswered(&mut self) -> Result<(), Failure> {
+    /// Who only wanted a lease confirmed, and heard nothing, goes on using it (RFC 2131, 3.2(2)).
+    async fn unconfirmed(&mut self) -> Result<(), Failure> {
         match (self.phase, self.machine.lease().cloned()) {
             (Phase::Dhcp, Some(lease)) => {
                 self.deadline = None;
@@ -85,12 +104,13 @@ impl<L: Lan> State<L> {
         self.tell(Fact::Lost(reason));
         match reason {
             LossReason::Released => self.enter(Phase::Released),
-            LossReason::Expired | LossReason::Nak => {
-                if reason == LossReason::Expired {
-                    self.metrics.lease_expired();
-                }
+            // Told by an event of its own.
+            LossReason::V6Only => {}
+            LossReason::Expired => {
+                self.metrics.lease_expired();
                 self.ask_anew();
             }
+            LossReason::Nak | LossReason::Conflict | LossReason::Declined => self.ask_anew(),
         }
         Ok(())
     }
@@ -115,6 +135,13 @@ impl<L: Lan> State<L> {
         }
     }
 
+    /// The time without IPv4 is over: the machine asks by itself.
+    pub(super) fn asks_after_v6_only(&mut self) {
+        if self.phase == Phase::V6Only {
+            self.ask_anew();
+        }
+    }
+
     /// Enters the address into the herd's book; `Err`: who of the herd holds it.
     fn claim(&self, lease: &Lease) -> Result<(), ClientNumber> {
         let number = self.identity.number;
@@ -128,12 +155,15 @@ impl<L: Lan> State<L> {
             return false;
         };
         let detail = format!(
-            "{} gave {} to {} while client {holder} holds it",
-            lease.server_id, lease.address, self.identity.namespace
+            "{} gave {} to {} while {} holds it",
+            lease.server_id,
+            lease.address,
+            self.identity.namespace,
+            self.identity.sibling(holder)
         );
         self.acquisition.conflicted(&detail);
         self.trouble(Stage::Dhcp, Cause::AddressConflict, detail);
-        self.machine.release(now());
+        self.machine.decline(now());
         true
     }
 

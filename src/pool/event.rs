@@ -60,6 +60,13 @@ pub enum EventKind {
         /// Why.
         reason: LossReason,
     },
+    /// A server answered the client's INFORM.
+    Informed {
+        /// Which.
+        server: Ipv4Addr,
+        /// The codes of the options that it sent, in their order.
+        options: Vec<u8>,
+    },
     /// The client failed; its life is over.
     Failed {
         /// Where.
@@ -151,6 +158,9 @@ impl fmt::Display for EventKind {
                 write!(f, "bound to {address} by {server} in {took:.1?}")
             }
             Self::Renewed { address } => write!(f, "{address} extended"),
+            Self::Informed { server, options } => {
+                write!(f, "{server} answered INFORM with options {options:?}")
+            }
             Self::Lost { reason } => write!(f, "lease lost: {reason}"),
             Self::Failed {
                 stage,

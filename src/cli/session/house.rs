@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use lanherd::Pool;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
+use lanherd::lan::leftovers::{Cleared, Removed};
 use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
 use lanherd::metrics::Metrics;
 use lanherd::scenario::{Place, Scenario};
 
-use crate::cli::lab;
 use crate::cli::screen::Screen;
+use crate::cli::{clean, lab};
 
 /// All of it, open.
 pub struct House {
@@ -51,25 +52,12 @@ impl House {
         let config = LanConfig {
             mode: scenario.mode,
             neighbour: lab.as_ref().map(|lab| (lab.router(), lab.router_mac())),
+            seed: scenario.seed,
+            adopt: scenario.adopt.then(|| scenario.clients.get()),
             ..LanConfig::new(parent.clone(), scenario.pool.clone())
         };
-        let (lan, leftovers) = LinuxLan::open(config).await?;
-        if !leftovers.is_empty() {
-            let pool = &scenario.pool;
-            screen.say(&format!(
-                "removed {} things that a killed run of pool {pool} had left",
-                leftovers
-                    .iter()
-                    .filter(|thing| thing.outcome.is_ok())
-                    .count()
-            ));
-            for error in leftovers
-                .iter()
-                .filter_map(|thing| thing.outcome.as_ref().err())
-            {
-                tracing::warn!("{error}");
-            }
-        }
+        let (lan, cleared) = LinuxLan::open(config).await?;
+        tell(&cleared, scenario, screen);
         match Self::start(scenario, &lan, metrics_server, screen).await {
             Ok((pool, server)) => {
                 let (clients, pool_name) = (scenario.clients, &scenario.pool);
@@ -166,5 +154,35 @@ impl House {
             }
         }
         farewell
+    }
+}
+
+/// Says what became of what a killed run had left.
+fn tell(cleared: &Cleared, scenario: &Scenario, screen: &Screen) {
+    let run = format!("a killed run of pool {}", scenario.pool);
+    if let Some(misfit) = &cleared.misfit {
+        screen.say(&format!("nothing of {run} is taken over: {misfit}"));
+    }
+    if scenario.adopt && cleared.misfit.is_none() {
+        let adopted = cleared.adopted;
+        screen.say(&format!("{adopted} clients of {run} are taken over"));
+    }
+    if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
+        let is_removed = |thing: &&Removed| thing.outcome.is_ok();
+        let removed = cleared.removed.iter().filter(is_removed).count();
+        let released = cleared.released();
+        screen.say(&format!(
+            "removed {removed} things that {run} had left, and released {released} leases"
+        ));
+    }
+    for error in cleared
+        .removed
+        .iter()
+        .filter_map(|thing| thing.outcome.as_ref().err())
+    {
+        tracing::warn!("{error}");
+    }
+    for (why, leases) in cleared.unreleased() {
+        tracing::warn!("{}", clean::unreleased(leases, why));
     }
 }

@@ -28,6 +28,10 @@ impl<L: Lan> Herd<L> {
                 self.emit(Some(number), EventKind::Renewed { address });
             }
             Fact::Lost(reason) => self.lost(number, reason),
+            Fact::Informed(server, options) => {
+                let options = options.iter().map(|(code, _)| code).collect();
+                self.emit(Some(number), EventKind::Informed { server, options });
+            }
             Fact::Troubled(failure) => self.troubled(number, failure),
             Fact::Pinged(run, target, address, outcome) => {
                 self.pinged(number, run, target, address, outcome);
@@ -88,6 +92,10 @@ impl<L: Lan> Herd<L> {
             LossReason::Released => {
                 debug!(%client, "lease released");
                 self.departures.released(number);
+            }
+            LossReason::Conflict | LossReason::Declined | LossReason::V6Only => {
+                warn!(%client, %reason, "lease lost");
+                self.figures.leases_lost += 1;
             }
             LossReason::Expired | LossReason::Nak => {
                 if self.outages.is_on() {

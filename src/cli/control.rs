@@ -213,8 +213,19 @@ pub fn chaos(args: ChaosArgs, screen: &Screen) -> anyhow::Result<Exit> {
         let whose = client.map_or_else(String::new, |client| format!("client {client}: "));
         screen.complain(&format!("error: {whose}{fault} was not made: {error}"));
     }
-    let made = outcomes.len() - failed;
-    screen.result(&format!("{fault} was made {made} times"));
+    screen.result(&match outcomes.as_slice() {
+        [
+            FaultOutcome {
+                client: None,
+                error,
+            },
+        ] if error.is_none() => format!("{fault} was made"),
+        [FaultOutcome { client: None, .. }] => format!("{fault} was not made"),
+        many => {
+            let made = u32::try_from(many.len() - failed).unwrap_or(u32::MAX);
+            format!("{fault} was made to {}", clients_text(made))
+        }
+    });
     Ok(if failed == 0 {
         Exit::Well
     } else {

@@ -4,6 +4,7 @@
 
 pub mod chaos;
 pub mod client;
+pub mod control;
 pub mod dhcp;
 pub mod doctor;
 pub mod fault;

@@ -17,7 +17,7 @@ use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, HerdStatus};
-use crate::stats::{Distribution, PingStats};
+use crate::stats::{Distribution, PingStats, milliseconds};
 use crate::target::Target;
 
 /// The JSON schema (draft 2020-12) of [`Report`].
@@ -206,7 +206,7 @@ impl Totals {
         };
         let pings = || herd.clients.iter().flat_map(|client| client.pings.values());
         Self {
-            wanted: clients_in(is_wanted),
+            wanted: clients_in(Phase::is_wanted),
             online: clients_in(|phase| phase == Phase::Online),
             failed: clients_in(|phase| phase == Phase::Failed),
             restarts: herd.clients.iter().map(|c| u64::from(c.restarts)).sum(),
@@ -310,11 +310,6 @@ impl From<&PingStats> for Pings {
     }
 }
 
-/// Whether a client in this phase was not told to go.
-const fn is_wanted(phase: Phase) -> bool {
-    !matches!(phase, Phase::Leaving | Phase::Gone)
-}
-
 /// Whether a client in this phase should be online and is not.
 const fn is_short_of_online(phase: Phase) -> bool {
     match phase {
@@ -335,11 +330,6 @@ const fn seconds(lifetime: Lifetime) -> Option<u64> {
         Lifetime::Infinite => None,
         Lifetime::Finite { lease, .. } => Some(lease.as_secs()),
     }
-}
-
-/// Milliseconds, exact to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1_000.0
 }
 
 /// Figures of nothing are `{}`, so that a reader may look for `p50` without asking for null first.

@@ -291,6 +291,8 @@ mod tests {
             "schema": "lanherd.report/1",
             "started": "2026-01-01T00:00:00.000Z",
             "duration_ms": 412.0,
+            "complete": true,
+            "soak": null,
             "seed": 0,
             "parameters": {},
             "totals": {

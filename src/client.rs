@@ -7,6 +7,10 @@
 //! Every handler is one change, then `State::drive`.
 
 mod acquisition;
+mod address_book;
+mod alarm;
+mod link;
+mod reaction;
 mod workloads;
 
 use std::marker::PhantomData;
@@ -15,16 +19,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::task::JoinHandle;
 use tracing::{debug, trace};
 
 use self::acquisition::Acquisition;
+pub use self::address_book::AddressBook;
+use self::alarm::Alarm;
+use self::link::Carrier;
 use self::workloads::Workloads;
-use crate::dhcp::{self, Event, Extension, Lease, LossReason, Message, Output, Transmit};
+use crate::dhcp::{
+    self, Arp, Event, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
+};
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, PingOutcome, Port, PortEvent};
-use crate::metrics::{Acquired, Direction, Metrics, RenewKind};
-use crate::phase::{Failure, Phase, Stage};
+use crate::metrics::{Acquired, Direction, Metrics};
+use crate::phase::{Failure, Phase, Stage, words};
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -47,12 +55,30 @@ pub enum ClientMsg {
     Ping(RunId, PingSpec),
     /// A counted run of pings has told its last outcome: sent by the run.
     PingRunEnded(RunId),
-    /// Extend the lease now, or ask for one if there is none.
-    Renew,
-    /// Give the lease back, and stay without.
-    Release,
+    /// Do something about the lease at once.
+    Order(Order),
+    /// The router is there again: do not wait for the end of a backoff.
+    AskAgain,
+    /// Go on, now that the carrier is back: it is your turn.
+    Resume,
     /// Give the lease back, and end.
     Leave,
+}
+
+words! {
+    /// What a client can be told to do about its lease at once.
+    Order {
+        /// Extend it, or ask for one if there is none.
+        Renew = "renew",
+        /// Extend it by asking any server.
+        Rebind = "rebind",
+        /// Give it back, and stay without.
+        Release = "release",
+        /// Refuse its address as if it were in use, and ask for another one (RFC 2131, 4.4.4).
+        Decline = "decline",
+        /// Ask for parameters only (RFC 2131, 4.4.3).
+        Inform = "inform",
+    }
 }
 
 /// What a client tells its pool.
@@ -66,6 +92,10 @@ pub enum Fact {
     Renewed(Lease),
     /// It no longer holds a lease.
     Lost(LossReason),
+    /// This server answered its INFORM with these parameters.
+    Informed(Ipv4Addr, Options),
+    /// Something befell it that it mends by itself.
+    Troubled(Failure),
     /// One ping came to its end; `None`: of a standing workload.
     Pinged(Option<RunId>, Target, Option<Ipv4Addr>, PingOutcome),
     /// It will tell no more of this run.
@@ -91,6 +121,8 @@ pub struct ClientArgs<L> {
     pub lease_deadline: Duration,
     /// What it does whenever it is online.
     pub workloads: Arc<[PingSpec]>,
+    /// The addresses of the whole herd.
+    pub addresses: Arc<AddressBook>,
     /// Where it counts.
     pub metrics: Metrics,
     /// Whom it tells.
@@ -130,8 +162,13 @@ impl<L: Lan> Actor for ClientActor<L> {
             lan: args.lan,
             remembered: args.remembered,
             lease_deadline: args.lease_deadline,
+            addresses: args.addresses,
             metrics: args.metrics,
             facts: args.facts,
+            phase: Phase::Queued,
+            carrier: Carrier::Present,
+            configured: None,
+            listens_for: None,
             port: None,
             acquisition: Acquisition::default(),
             extension_began: None,
@@ -161,10 +198,18 @@ pub struct State<L: Lan> {
     machine: dhcp::Client,
     remembered: Option<Ipv4Addr>,
     lease_deadline: Duration,
+    addresses: Arc<AddressBook>,
     metrics: Metrics,
     facts: FactSink,
+    /// What the pool was told last.
+    phase: Phase,
+    carrier: Carrier,
     port: Option<Arc<L::Port>>,
     acquisition: Acquisition,
+    /// The address that the herd's book has for this client.
+    configured: Option<Ipv4Addr>,
+    /// Whose ARP packets the port hands on.
+    listens_for: Option<Ipv4Addr>,
     /// When the first request of the running RENEWING or REBINDING was sent.
     extension_began: Option<Instant>,
     /// The one timer of the state machine.
@@ -194,39 +239,51 @@ impl<L: Lan> State<L> {
             }
             ClientMsg::Ping(run, spec) => self.workloads.start_run(run, spec),
             ClientMsg::PingRunEnded(run) => self.workloads.run_ended(run),
-            ClientMsg::Renew => match (self.machine.lease(), &self.deadline) {
-                (Some(_), _) => self.machine.renew(now()),
-                (None, None) => self.acquire(),
-                // It is asking already.
-                (None, Some(_)) => {}
-            },
-            ClientMsg::Release if self.machine.lease().is_some() => self.machine.release(now()),
-            // Nothing to give back, and a lease that is being asked for is wanted. Of its namespace the inbox tells the
-            // pool at once; here that would only be late.
-            ClientMsg::Release
-            | ClientMsg::Port(
-                PortEvent::NamespaceReady
-                | PortEvent::Arp(_)
-                | PortEvent::CarrierLost
-                | PortEvent::CarrierBack
-                | PortEvent::MtuChanged
-                | PortEvent::Unconfigured(_),
-            ) => {}
+            ClientMsg::Order(order) => self.obey(order),
+            ClientMsg::AskAgain => {
+                if self.machine.lease().is_none() {
+                    self.machine.reconnect(now());
+                }
+            }
+            ClientMsg::Resume => self.resume(),
+            ClientMsg::Port(PortEvent::CarrierLost) => self.carrier_lost(),
+            ClientMsg::Port(PortEvent::CarrierBack) => self.carrier_back(),
+            ClientMsg::Port(PortEvent::MtuChanged) => self.fit_to_link().await?,
+            ClientMsg::Port(PortEvent::Unconfigured(what)) => self.configure_again(what).await?,
+            // Of its namespace the inbox tells the pool at once; here that would only be late.
+            ClientMsg::Port(PortEvent::NamespaceReady) => {}
+            ClientMsg::Port(PortEvent::Arp(arp)) => self.machine.handle_arp(&arp, now()),
             ClientMsg::Leave => self.say_goodbye(),
         }
         self.drive().await
     }
 
+    fn obey(&mut self, order: Order) {
+        match (order, self.machine.lease().is_some()) {
+            (Order::Renew, true) => self.machine.renew(now()),
+            (Order::Renew, false) if matches!(self.machine.state(), dhcp::State::Stopped) => {
+                self.acquire();
+            }
+            (Order::Rebind, true) => self.machine.rebind(now()),
+            (Order::Release, true) => self.machine.release(now()),
+            (Order::Decline, true) => self.machine.decline(now()),
+            (Order::Inform, true) => self.machine.inform(now()),
+            // It is asking already, and a lease that is being asked for is wanted; or there is nothing to be done about.
+            (Order::Renew | Order::Rebind | Order::Release | Order::Decline | Order::Inform, _) => {
+            }
+        }
+    }
+
     /// Releases the lease and ends. Address and routes go with the namespace, so nothing is deconfigured.
     fn say_goodbye(&mut self) {
-        self.tell(Fact::Entered(Phase::Leaving));
+        self.enter(Phase::Leaving);
         self.workloads.go_offline();
         self.machine.release(now());
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.transmit(&transmit),
                 Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason)),
-                Output::Event(_) => {}
+                Output::Arp(_) | Output::Event(_) => {}
             }
         }
         self.myself.stop(None);
@@ -237,7 +294,7 @@ impl<L: Lan> State<L> {
     /// It is awaited inside the handler, so that no part of it outlives the actor: the pool detaches by name as soon as
     /// the actor has ended.
     async fn begin(&mut self) -> Result<(), Failure> {
-        self.tell(Fact::Entered(Phase::Namespace));
+        self.enter(Phase::Namespace);
         let inbox = self.inbox();
         let port = self.lan.attach(&self.identity, inbox).await?;
         let port = Arc::new(port);
@@ -258,7 +315,7 @@ impl<L: Lan> State<L> {
 
     /// Begins to ask for a lease: for the remembered address first, if there is one.
     fn acquire(&mut self) {
-        self.tell(Fact::Entered(Phase::Dhcp));
+        self.enter(Phase::Dhcp);
         self.expect_lease();
         match self.remembered.take() {
             Some(address) => self.machine.reboot(address, now()),
@@ -280,6 +337,9 @@ impl<L: Lan> State<L> {
                 self.metrics
                     .dhcp_message(Direction::Received, message.options.message_type());
                 self.machine.handle_message(&message, now());
+                if matches!(self.machine.state(), dhcp::State::Probing(_)) {
+                    self.acquisition.granted(now());
+                }
             }
             Err(error) => {
                 debug!(client = %self.identity.namespace, %error, "dropped a malformed DHCP message");
@@ -294,9 +354,11 @@ impl<L: Lan> State<L> {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.transmit(&transmit),
+                Output::Arp(arp) => self.transmit_arp(&arp),
                 Output::Event(event) => self.react(event).await?,
             }
         }
+        self.listen();
         let wanted = self.machine.poll_timeout();
         if self.timer.as_ref().map(|timer| timer.at) != wanted {
             self.timer = wanted.map(|at| Alarm::set(&self.myself, at, ClientMsg::Timer(at)));
@@ -316,71 +378,35 @@ impl<L: Lan> State<L> {
                 self.acquisition.not_sent(&error);
             }
         }
-        if self.machine.lease().is_some() {
-            self.extension_began.get_or_insert_with(now);
-        } else {
-            self.acquisition.sent(kind, now());
+        match (kind, self.machine.lease()) {
+            (Some(MessageType::Request), Some(_)) => {
+                self.extension_began.get_or_insert_with(now);
+            }
+            (Some(MessageType::Discover | MessageType::Request), None) => {
+                self.asks_after_v6_only();
+                self.acquisition.sent(kind, now());
+            }
+            _ => {}
         }
     }
 
-    async fn react(&mut self, event: Event) -> Result<(), Failure> {
-        match event {
-            Event::Bound { lease, reboot } => {
-                self.deadline = None;
-                self.extension_began = None;
-                let took = self.acquisition.elapsed(now());
-                self.metrics.dhcp_acquired(Acquired::Bound, took);
-                if reboot {
-                    self.metrics.dhcp_renewed(RenewKind::Reboot, took);
-                }
-                self.tell(Fact::Bound(lease.clone(), took));
-                self.tell(Fact::Entered(Phase::Configure));
-                self.configure(&lease).await?;
-                self.tell(Fact::Entered(Phase::Online));
-                self.workloads.go_online(lease.router());
-            }
-            Event::Renewed { lease, by } => {
-                let kind = match by {
-                    Extension::Renew => RenewKind::Renew,
-                    Extension::Rebind => RenewKind::Rebind,
-                };
-                if let Some(began) = self.extension_began.take() {
-                    self.metrics.dhcp_renewed(kind, now() - began);
-                }
-                self.configure(&lease).await?;
-                self.workloads.go_online(lease.router());
-                self.tell(Fact::Renewed(lease));
-            }
-            Event::Lost(reason) => {
-                self.extension_began = None;
-                self.workloads.go_offline();
-                self.deconfigure().await?;
-                self.tell(Fact::Lost(reason));
-                match reason {
-                    LossReason::Released => self.tell(Fact::Entered(Phase::Released)),
-                    LossReason::Expired => {
-                        self.metrics.lease_expired();
-                        self.tell(Fact::Entered(Phase::Dhcp));
-                        self.expect_lease();
-                    }
-                    LossReason::Nak => {
-                        self.tell(Fact::Entered(Phase::Dhcp));
-                        self.expect_lease();
-                    }
-                }
-            }
-            Event::Refused { server_id, message } => {
-                debug!(client = %self.identity.namespace, ?server_id, ?message, "a server refused (DHCPNAK)");
-                self.acquisition.refused(server_id, message);
-            }
-            // The acquisition counts the requests itself.
-            Event::Unanswered(_) => {}
-            Event::Ignored(reason) => {
-                debug!(client = %self.identity.namespace, %reason, "ignored a DHCP message");
-                self.acquisition.ignored(reason);
-            }
+    fn transmit_arp(&self, arp: &Arp) {
+        let Some(port) = &self.port else { return };
+        trace!(client = %self.identity.namespace, ?arp, "sending");
+        if let Err(error) = port.transmit_arp(arp) {
+            debug!(client = %self.identity.namespace, %error, "could not send an ARP packet");
         }
-        Ok(())
+    }
+
+    /// Has the port hand on what the state machine wants to hear.
+    fn listen(&mut self) {
+        let wanted = self.machine.listens_for();
+        if self.listens_for != wanted
+            && let Some(port) = &self.port
+        {
+            port.listen_arp(wanted);
+            self.listens_for = wanted;
+        }
     }
 
     async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
@@ -411,32 +437,14 @@ impl<L: Lan> State<L> {
         }
     }
 
+    fn enter(&mut self, phase: Phase) {
+        if std::mem::replace(&mut self.phase, phase) != phase {
+            self.tell(Fact::Entered(phase));
+        }
+    }
+
     fn tell(&self, fact: Fact) {
         (self.facts)(fact);
-    }
-}
-
-/// A message to oneself at an instant; dropping it calls it off.
-struct Alarm {
-    at: Instant,
-    task: JoinHandle<()>,
-}
-
-impl Alarm {
-    fn set(myself: &ActorRef<ClientMsg>, at: Instant, message: ClientMsg) -> Self {
-        let myself = myself.clone();
-        let task = tokio::spawn(async move {
-            tokio::time::sleep_until(at.into()).await;
-            // An actor that has ended needs no alarm.
-            drop(myself.cast(message));
-        });
-        Self { at, task }
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -206,6 +206,15 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The namespace of another client of the same pool.
+    pub fn sibling(&self, number: ClientNumber) -> String {
+        // No pool's name ends in a digit.
+        let pool = self
+            .namespace
+            .trim_end_matches(|c: char| c.is_ascii_digit());
+        format!("{pool}{number}")
+    }
+
     /// The identity of client `number` of `pool` under `seed`.
     pub fn derive(pool: &PoolName, number: ClientNumber, seed: Seed) -> Self {
         Self {

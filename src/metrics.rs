@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::dhcp::options::MessageType;
+use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lan::{CleanupError, PingOutcome};
-use crate::phase::{Cause, Failure, Phase};
+use crate::phase::{Failure, Phase};
 use crate::target::Target;
 
 /// The address family label; `DHCPv6` will bring the second.
@@ -21,6 +23,9 @@ const RTT_BUCKETS: (f64, f64, usize) = (50e-6, 2.0, 20);
 
 /// Joins and leases: 18 buckets, doubling from 1 ms to 131 s.
 const LEASE_BUCKETS: (f64, f64, usize) = (1e-3, 2.0, 18);
+
+/// Recoveries: 18 buckets, doubling from 100 ms to 3.6 h.
+const RECOVERY_BUCKETS: (f64, f64, usize) = (0.1, 2.0, 18);
 
 /// Which way a DHCP message went, seen from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,7 @@ pub struct Metrics {
     dhcp_renew: HistogramVec,
     dhcp_messages: IntCounterVec,
     lease_expirations: IntCounterVec,
+    address_conflicts: IntCounterVec,
     ping_requests: IntCounterVec,
     ping_errors: IntCounterVec,
     ping_rtt: HistogramVec,
@@ -101,6 +107,9 @@ pub struct Metrics {
     give_ups: IntCounterVec,
     budget_used: GaugeVec,
     leaked: IntGaugeVec,
+    outages: IntCounter,
+    faults_injected: IntCounterVec,
+    recovery: HistogramVec,
 }
 
 impl Metrics {
@@ -181,6 +190,12 @@ impl Metrics {
                 "Leases that ran out while held.",
                 &["group"],
             )?,
+            address_conflicts: counter(
+                r,
+                "dhcp_address_conflicts_total",
+                "Addresses that were given to a client and are somebody else's.",
+                &["group"],
+            )?,
             ping_requests: counter(
                 r,
                 "ping_requests_total",
@@ -224,11 +239,43 @@ impl Metrics {
                 "Things that lanherd made and could not remove.",
                 &["kind"],
             )?,
+            outages: {
+                let family = IntCounter::with_opts(options(
+                    "outages_total",
+                    "Times that most of the herd was down at once, for reasons that are the router's.",
+                ))?;
+                r.register(Box::new(family.clone()))?;
+                family
+            },
+            faults_injected: counter(
+                r,
+                "faults_injected_total",
+                "Faults made on purpose.",
+                &["fault"],
+            )?,
+            recovery: histogram(
+                r,
+                "recovery_duration_seconds",
+                "From the beginning of a fault, or of an outage, until so large a share of those that it took offline is back.",
+                RECOVERY_BUCKETS,
+                &["fault", "share"],
+            )?,
             group: pool.to_string(),
             registry,
         };
         metrics.start_at_zero();
         Ok(metrics)
+    }
+
+    /// The same metrics, for the clients of another group.
+    #[must_use]
+    pub fn of_group(&self, group: &str) -> Self {
+        let metrics = Self {
+            group: group.to_owned(),
+            ..self.clone()
+        };
+        metrics.start_at_zero();
+        metrics
     }
 
     /// The text exposition format, as `/metrics` serves it.
@@ -334,11 +381,37 @@ impl Metrics {
         }
     }
 
-    /// A client will be restarted.
-    pub fn restarted(&self, cause: Cause) {
+    /// A client is restarted: after a failure with that cause, or for another reason.
+    pub fn restarted(&self, cause: &str) {
         self.restarts
-            .with_label_values(&[self.group.as_str(), cause.as_str()])
+            .with_label_values(&[self.group.as_str(), cause])
             .inc();
+    }
+
+    /// The address of a client was found to be somebody else's.
+    pub fn address_conflict(&self) {
+        self.address_conflicts
+            .with_label_values(&[&self.group])
+            .inc();
+    }
+
+    /// Most of the herd went down at once.
+    pub fn outage(&self) {
+        self.outages.inc();
+    }
+
+    /// A fault was made on purpose.
+    pub fn fault_injected(&self, fault: Fault) {
+        self.faults_injected
+            .with_label_values(&[fault.as_str()])
+            .inc();
+    }
+
+    /// So large a share of the clients that a fault, or an outage, took offline is back.
+    pub fn recovered(&self, fault: &str, share: &str, took: Duration) {
+        self.recovery
+            .with_label_values(&[fault, share])
+            .observe(took.as_secs_f64());
     }
 
     /// A client was given up.
@@ -369,9 +442,11 @@ impl Metrics {
         self.wanted(0);
         self.give_ups.with_label_values(&[group]).reset();
         self.lease_expirations.with_label_values(&[group]).reset();
+        self.address_conflicts.with_label_values(&[group]).reset();
         self.budget_used(0.0);
         for kind in CleanupError::KINDS {
-            self.leaked.with_label_values(&[kind]).set(0);
+            // Created at 0, and not set: it may have counted before another group was added.
+            self.leaked.with_label_values(&[kind]);
         }
     }
 }

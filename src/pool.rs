@@ -8,7 +8,12 @@
 mod actor;
 mod admission;
 mod departure;
+pub mod event;
+mod figures;
+mod group;
 mod herd;
+mod outage;
+mod recovery;
 pub mod restart;
 mod run;
 mod slot;
@@ -20,14 +25,21 @@ use std::time::Duration;
 
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef, RpcReplyPort};
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use self::actor::{PoolActor, PoolArgs, PoolMsg};
+pub use self::event::{Event, EventKind};
+pub use self::figures::Figures;
+pub use self::group::{Group, GroupName, GroupNameError};
+pub use self::outage::Share;
 pub use self::restart::{Restart, RestartPolicy};
-pub use self::status::{Census, ClientStatus, HerdStatus, PingReport, TearDownReport};
+pub use self::status::{Census, ClientStatus, HerdStatus, PingReport, Sabotaged, TearDownReport};
+use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
+use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName, Seed};
-use crate::lan::Lan;
+use crate::lan::{Lan, SabotageError};
 use crate::metrics::Metrics;
 use crate::units::Rate;
 use crate::workload::ping::PingSpec;
@@ -55,6 +67,9 @@ pub struct PoolConfig {
     pub dhcp: DhcpSettings,
     /// What every client does whenever it is online.
     pub workloads: Vec<PingSpec>,
+    /// Further groups, whose clients are supervised and behave in ways of their own; all above is that of the group that
+    /// bears the pool's name.
+    pub groups: Vec<Group>,
 }
 
 impl PoolConfig {
@@ -70,6 +85,7 @@ impl PoolConfig {
             leave_deadline: Duration::from_secs(10),
             dhcp: DhcpSettings::default(),
             workloads: Vec::new(),
+            groups: Vec::new(),
         }
     }
 }
@@ -106,6 +122,8 @@ pub enum Selection {
     All,
     /// Those of these numbers that exist.
     Numbers(Vec<ClientNumber>),
+    /// Those of this group.
+    Group(GroupName),
 }
 
 /// Why a pool did not do what it was asked.
@@ -126,6 +144,9 @@ pub enum PoolError {
     /// The herd would be larger than numbers reach.
     #[error("{0} clients are too many: the most is {MAX_CLIENTS}")]
     TooManyClients(u64),
+    /// There is no group of that name; these are there.
+    #[error("there is no such group; the pool has {0}")]
+    NoSuchGroup(String),
     /// The pool is being torn down and takes no more clients.
     #[error("the pool is being torn down")]
     Closing,
@@ -137,6 +158,12 @@ pub const MAX_CLIENTS: u32 = 65_000;
 /// How long the pool may take to answer what needs no waiting.
 const PROMPT: Duration = Duration::from_secs(10);
 
+/// How long faults may take to be made: the kernel is slow to take links down.
+const SABOTAGE: Duration = Duration::from_secs(60);
+
+/// How many events are kept for a reader that is slow.
+pub const EVENTS: usize = 4_096;
+
 /// A running pool. Clones talk to the same one.
 ///
 /// Dropping the last handle does not end it: call [`Pool::tear_down`].
@@ -144,6 +171,7 @@ const PROMPT: Duration = Duration::from_secs(10);
 pub struct Pool {
     actor: ActorRef<PoolMsg>,
     task: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
+    events: broadcast::WeakSender<Event>,
     leave_deadline: Duration,
 }
 
@@ -155,10 +183,13 @@ impl Pool {
         metrics: Metrics,
     ) -> Result<Self, PoolError> {
         let leave_deadline = config.leave_deadline;
+        let (events, _) = broadcast::channel(EVENTS);
+        let weak = events.downgrade();
         let args = PoolArgs {
             lan,
             config,
             metrics,
+            events,
         };
         let (actor, task) = PoolActor::spawn(None, PoolActor::default(), args)
             .await
@@ -166,13 +197,24 @@ impl Pool {
         Ok(Self {
             actor,
             task: Arc::new(Some(task).into()),
+            events: weak,
             leave_deadline,
         })
     }
 
     /// Adds `count` clients with the next free numbers, and returns them at once: they join by and by.
     pub async fn create(&self, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
-        self.ask(PROMPT, |reply| PoolMsg::Create(count, reply))
+        self.ask(PROMPT, |reply| PoolMsg::Create(None, count, reply))
+            .await?
+    }
+
+    /// The same, for clients of one of the groups of [`PoolConfig::groups`], or of the one that bears the pool's name.
+    pub async fn create_in(
+        &self,
+        group: GroupName,
+        count: u32,
+    ) -> Result<Vec<ClientNumber>, PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Create(Some(group), count, reply))
             .await?
     }
 
@@ -198,15 +240,73 @@ impl Pool {
             .await
     }
 
+    /// Lets clients go without a word to the server, as if their plugs were pulled: the server goes on thinking that they
+    /// hold their leases. Returns when all is torn down; the numbers are not used again.
+    pub async fn vanish(&self, which: Selection) -> Result<TearDownReport, PoolError> {
+        let timeout = self.departure_timeout();
+        self.ask(timeout, |reply| PoolMsg::Vanish(which, reply))
+            .await
+    }
+
+    /// Tells clients to do something about their leases at once; returns how many were told. What each has to do that
+    /// for (a lease, say) and has not, it does nothing about.
+    pub async fn order(&self, which: Selection, order: Order) -> Result<u32, PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Order(which, order, reply))
+            .await
+    }
+
     /// Tells clients to extend their leases now, or to ask for one if they have none; returns how many were told.
     pub async fn renew(&self, which: Selection) -> Result<u32, PoolError> {
-        self.ask(PROMPT, |reply| PoolMsg::Renew(which, reply)).await
+        self.order(which, Order::Renew).await
     }
 
     /// Tells clients to release their leases and to stay without; returns how many were told.
     pub async fn release(&self, which: Selection) -> Result<u32, PoolError> {
-        self.ask(PROMPT, |reply| PoolMsg::Release(which, reply))
+        self.order(which, Order::Release).await
+    }
+
+    /// Ends clients and starts them again, which costs no budget; those that were given up, too. Each keeps its identity
+    /// and asks for its address again. Returns how many.
+    pub async fn restart(&self, which: Selection) -> Result<u32, PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Restart(which, reply))
             .await
+    }
+
+    /// Does a fault that aims at clients ([`Aim::Client`](crate::fault::Aim)), and returns what came of it for each.
+    pub async fn sabotage(
+        &self,
+        which: Selection,
+        fault: Fault,
+    ) -> Result<Vec<Sabotaged>, PoolError> {
+        self.ask(SABOTAGE, |reply| PoolMsg::Sabotage(which, fault, reply))
+            .await
+    }
+
+    /// Takes the parent down, and after `pause` up again; returns when it is up.
+    pub async fn flap(&self, pause: Duration) -> Result<Result<(), SabotageError>, PoolError> {
+        self.ask(pause.saturating_add(SABOTAGE), |reply| {
+            PoolMsg::Flap(pause, reply)
+        })
+        .await
+    }
+
+    /// Says that a fault was made that the pool does not make itself, and lasts so long: it is counted, told, and the
+    /// recovery from it measured.
+    pub async fn struck(&self, fault: Fault, lasts: Duration) -> Result<(), PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Struck(fault, lasts, reply))
+            .await
+    }
+
+    /// All that happens from now on. The stream ends with the pool; a reader that is more than [`EVENTS`] behind is told
+    /// how many it missed.
+    pub fn events(&self) -> Result<broadcast::Receiver<Event>, PoolError> {
+        let events = self.events.upgrade().ok_or(PoolError::Ended)?;
+        Ok(events.subscribe())
+    }
+
+    /// What was counted since the pool began.
+    pub async fn figures(&self) -> Result<Figures, PoolError> {
+        self.ask(PROMPT, PoolMsg::Figures).await
     }
 
     /// How many clients are in each phase.

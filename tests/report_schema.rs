@@ -49,6 +49,7 @@ impl Schema {
 fn client(number: u32, phase: Phase) -> ClientStatus {
     ClientStatus {
         identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
+        group: lanherd::pool::GroupName::from(&PoolName::default()),
         phase,
         failure: None,
         lease: None,

@@ -9,12 +9,13 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use lanherd::dhcp::{
-    Client, ClientId, Config, Event, Lease, Lifetime, LossReason, Message, MessageType,
-    OfferPolicy, Op, Output, Transmit, code,
+    Arp, ArpOp, Client, ClientId, Config, Event, Lease, Lifetime, LossReason, Message, MessageType,
+    OfferPolicy, Op, Output, Transmit, Unanswered, code,
 };
 use lanherd::identity::Mac;
 
 const MAC: Mac = Mac([2, 0, 0x5e, 0x10, 0, 1]);
+const RIVAL: Mac = Mac([2, 0, 0x5e, 0x10, 0, 99]);
 const HOSTS: [Ipv4Addr; 4] = [
     Ipv4Addr::new(10, 0, 0, 1),
     Ipv4Addr::new(10, 0, 0, 2),
@@ -54,7 +55,7 @@ pub fn client(data: &[u8]) -> BTreeSet<&'static str> {
     let mut script = Script(data);
     let mut rig = Rig::new(&mut script);
     while let Some(step) = script.next() {
-        match step % 12 {
+        match step % 20 {
             0 => rig.wait(Duration::from_millis(u64::from(script.byte()) * 50)),
             1 => rig.wait(Duration::from_secs(u64::from(script.byte()) * 60)),
             2 => rig.wait_for_timer(),
@@ -70,6 +71,13 @@ pub fn client(data: &[u8]) -> BTreeSet<&'static str> {
             9 => {
                 let length = usize::from(script.byte());
                 rig.receive_bytes(script.take(length));
+            }
+            12 => rig.command(Client::decline),
+            13 => rig.command(Client::inform),
+            14 => rig.command(Client::reconnect),
+            15 | 16 => {
+                let arp = rig.arp(&mut script);
+                rig.command(|client, now| client.handle_arp(&arp, now));
             }
             _ => {
                 let reply = rig.reply(&mut script);
@@ -123,6 +131,8 @@ struct Rig {
     inputs: u64,
     /// Messages that it sent because of a timer.
     spontaneous: u64,
+    /// ARP packets that it sent.
+    arps: u64,
     seen: BTreeSet<&'static str>,
 }
 
@@ -140,6 +150,7 @@ impl Rig {
             config.client_id = ClientId::Mac;
         }
         config.broadcast = choice & 8 != 0;
+        config.conflict_detection = choice & 16 != 0;
         let start = Instant::now();
         Self {
             client: Client::new(config, fastrand::Rng::with_seed(u64::from(choice))),
@@ -149,6 +160,7 @@ impl Rig {
             last: None,
             inputs: 0,
             spontaneous: 0,
+            arps: 0,
             seen: BTreeSet::new(),
         }
     }
@@ -189,13 +201,31 @@ impl Rig {
             "the client spins in {:?}",
             self.client.state()
         );
-        // Every lease gives rise to three messages at most before it is over (RENEW, REBIND, DISCOVER), every refusal to
-        // one; all the others are at least three seconds apart.
+        // Every lease gives rise to three messages at most before it is over (RENEW, REBIND, DISCOVER), every INFORM to
+        // three more, every refusal to one; all the others are at least three seconds apart.
         let elapsed = (self.now - self.start).as_secs();
         assert!(
             self.spontaneous <= 4 * self.inputs + elapsed / 3 + 4,
             "a storm"
         );
+    }
+
+    /// Some host's ARP packet, likely about the address that matters.
+    fn arp(&self, script: &mut Script<'_>) -> Arp {
+        let choice = script.byte();
+        let ours = self.client.listens_for().unwrap_or(HOSTS[2]);
+        let pick = |is_ours: bool, host: usize| if is_ours { ours } else { HOSTS[host] };
+        Arp {
+            op: if choice & 1 == 0 {
+                ArpOp::Request
+            } else {
+                ArpOp::Reply
+            },
+            sender_mac: if choice & 2 == 0 { RIVAL } else { MAC },
+            sender: pick(choice & 4 == 0, script.index(HOSTS.len())),
+            target_mac: Mac::default(),
+            target: pick(choice & 8 == 0, script.index(HOSTS.len())),
+        }
     }
 
     fn command(&mut self, command: impl FnOnce(&mut Client, Instant)) {
@@ -284,9 +314,15 @@ impl Rig {
                     check_transmit(&transmit);
                     self.last = Some(transmit.message);
                 }
+                Output::Arp(arp) => {
+                    self.arps += 1;
+                    self.check_arp(&arp);
+                }
                 Output::Event(event) => self.note(event),
             }
         }
+        // Every grant gives rise to three probes and two announcements, every conflict to one announcement.
+        assert!(self.arps <= 5 * self.inputs, "a storm of ARP packets");
         assert_eq!(
             self.client.lease(),
             self.held.as_ref(),
@@ -308,6 +344,10 @@ impl Rig {
             Event::Renewed { by, .. } => by.as_str(),
             Event::Lost(reason) => reason.as_str(),
             Event::Refused { .. } => "event: refused",
+            Event::Conflict { .. } => "event: conflict",
+            Event::Defended { .. } => "event: defended",
+            Event::Informed { .. } => "event: informed",
+            Event::V6Only { .. } => "event: v6_only",
             Event::Unanswered(what) => what.as_str(),
             Event::Ignored(reason) => reason.as_str(),
         });
@@ -323,12 +363,46 @@ impl Rig {
                 check_lease(&lease);
                 self.held = Some(lease);
             }
-            Event::Lost(LossReason::Expired | LossReason::Nak | LossReason::Released) => {
+            Event::Lost(
+                LossReason::Expired
+                | LossReason::Nak
+                | LossReason::Released
+                | LossReason::Conflict
+                | LossReason::Declined
+                | LossReason::V6Only,
+            ) => {
                 assert!(self.held.take().is_some(), "lost what was not held");
             }
-            Event::Refused { .. } | Event::Unanswered(_) => assert_eq!(self.held, None),
+            Event::Refused { .. }
+            | Event::Unanswered(Unanswered::Requesting)
+            | Event::V6Only { .. } => assert_eq!(self.held, None),
+            Event::Informed { .. } | Event::Unanswered(Unanswered::Informing) => {
+                assert!(self.held.is_some());
+            }
+            Event::Defended { address, against } => {
+                assert_eq!(self.held.as_ref().map(|held| held.address), Some(address));
+                assert_eq!(against, RIVAL);
+            }
+            Event::Conflict { address, holder } => {
+                let held = self.held.as_ref();
+                assert!(held.is_none_or(|held| held.address == address));
+                assert_eq!(holder, RIVAL);
+            }
+            Event::Unanswered(Unanswered::Rebooting) => {}
             Event::Ignored(_) => {}
         }
+    }
+}
+
+impl Rig {
+    /// Before it holds an address it only asks; afterwards it only tells.
+    fn check_arp(&self, arp: &Arp) {
+        assert_eq!(Arp::parse(&arp.encode()).as_ref(), Some(arp));
+        let expected = match &self.held {
+            Some(lease) => Arp::announcement(MAC, lease.address),
+            None => Arp::probe(MAC, arp.target),
+        };
+        assert!(*arp == expected && is_host(arp.target), "{arp:?}");
     }
 }
 
@@ -373,8 +447,20 @@ fn check_transmit(transmit: &Transmit) {
         (Op::Request, MAC, *source)
     );
     assert!(*destination == Ipv4Addr::BROADCAST || (is_host(*destination) && is_host(*source)));
-    if message.message_type() == Some(MessageType::Release) {
-        assert_eq!(message.secs, 0);
+    let has = |code| message.options.address(code).is_some_and(is_host);
+    match message.message_type() {
+        Some(MessageType::Release) => assert!(message.secs == 0 && has(code::SERVER_ID)),
+        Some(MessageType::Decline) => {
+            assert!(message.secs == 0 && message.ciaddr.is_unspecified());
+            assert!(has(code::SERVER_ID) && has(code::REQUESTED_ADDRESS));
+            assert_eq!(*destination, Ipv4Addr::BROADCAST);
+        }
+        Some(MessageType::Inform) => {
+            assert!(is_host(message.ciaddr) && is_host(*destination));
+            assert!(!has(code::SERVER_ID) && !has(code::REQUESTED_ADDRESS));
+        }
+        Some(MessageType::Discover | MessageType::Request) => {}
+        other => panic!("a client sent {other:?}"),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::phase::{Cause, Failure, Stage};
 pub(super) struct Acquisition {
     /// When the first message was sent.
     began: Option<Instant>,
+    /// When the server granted what is being probed for now.
+    granted: Option<Instant>,
     /// Since the last refusal.
     discovers: u32,
     /// Since the last refusal.
@@ -26,6 +28,8 @@ pub(super) struct Acquisition {
     malformed: u32,
     last_malformed: Option<DecodeError>,
     not_sent: Option<String>,
+    /// The latest conflict about an address that was given.
+    conflict: Option<String>,
 }
 
 impl Acquisition {
@@ -49,6 +53,19 @@ impl Acquisition {
         self.last_refusal = Some((server_id, message));
     }
 
+    /// A server has granted an address; whether it is free is not known yet. Only the first word counts.
+    pub(super) fn granted(&mut self, now: Instant) {
+        self.granted.get_or_insert(now);
+    }
+
+    /// An address was given that somebody else has.
+    pub(super) fn conflicted(&mut self, words: &str) {
+        self.discovers = 0;
+        self.requests = 0;
+        self.granted = None;
+        self.conflict = Some(words.to_owned());
+    }
+
     pub(super) fn ignored(&mut self, reason: Ignored) {
         *self.ignored.entry(reason).or_default() += 1;
     }
@@ -58,8 +75,9 @@ impl Acquisition {
         self.last_malformed = Some(error);
     }
 
-    /// The time since the first message.
+    /// The time from the first message until the server granted the address; until now, where it did not.
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        let now = self.granted.unwrap_or(now);
         self.began
             .map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
     }
@@ -67,7 +85,10 @@ impl Acquisition {
     /// How the attempt stood at its end. One message after a refusal may still be about to be answered; a second one was
     /// sent because the first was not.
     fn cause(&self) -> Cause {
-        if self.refusals > 0 && self.discovers < 2 && self.requests < 2 {
+        let is_last_word = self.discovers < 2 && self.requests < 2;
+        if is_last_word && self.conflict.is_some() {
+            Cause::AddressConflict
+        } else if is_last_word && self.refusals > 0 {
             Cause::Nak
         } else if self.requests > 0 {
             Cause::NoAck
@@ -80,6 +101,7 @@ impl Acquisition {
     pub(super) fn failure(&self, deadline: Duration) -> Failure {
         let cause = self.cause();
         let mut detail = match cause {
+            Cause::AddressConflict => "no address that is free".to_owned(),
             Cause::Nak => format!("refused with DHCPNAK {} times", self.refusals),
             Cause::NoAck => format!("offers, but no DHCPACK for {} DHCPREQUESTs", self.requests),
             _ if self.refusals > 0 => format!(
@@ -97,6 +119,9 @@ impl Acquisition {
             if let Some(message) = message {
                 let _ = write!(detail, " ({message:?})");
             }
+        }
+        if let Some(words) = &self.conflict {
+            let _ = write!(detail, "; {words}");
         }
         for (reason, count) in &self.ignored {
             let _ = write!(detail, "; {count} messages ignored: {reason}");

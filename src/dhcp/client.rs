@@ -10,14 +10,17 @@ mod accept;
 mod acquire;
 mod build;
 mod config;
+mod confirm;
+mod conflict;
 mod event;
+mod held;
 mod hold;
 mod offers;
 mod state;
+mod step;
 mod timers;
 
 use std::collections::VecDeque;
-use std::mem;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
@@ -25,21 +28,12 @@ pub use config::{ClientId, Config, OfferPolicy};
 pub use event::{Event, Extension, LossReason, Output, Transmit, Unanswered};
 pub use state::State;
 
-use self::accept::Reply;
-use self::state::Extending;
+use self::accept::Accepted;
+use self::conflict::Conflicts;
+use self::held::Held;
+use self::step::Input;
 use super::options::code;
-use super::{Ignored, Lease, Message};
-
-/// What a client is told, or meets.
-enum Input<'a> {
-    Start,
-    Reboot(Ipv4Addr),
-    Timeout,
-    Renew,
-    Rebind,
-    Release,
-    Reply(Reply<'a>),
-}
+use super::{Arp, Ignored, Lease, Message};
 
 /// One `DHCPv4` client.
 #[derive(Debug, Clone)]
@@ -49,6 +43,7 @@ pub struct Client {
     state: State,
     /// How many NAKs came in a row: since the last lease, or since the beginning.
     naks: u32,
+    conflicts: Conflicts,
     outputs: VecDeque<Output>,
 }
 
@@ -60,6 +55,7 @@ impl Client {
             rng,
             state: State::Stopped,
             naks: 0,
+            conflicts: Conflicts::NONE,
             outputs: VecDeque::new(),
         }
     }
@@ -76,15 +72,29 @@ impl Client {
 
     /// A message came.
     pub fn handle_message(&mut self, message: &Message, now: Instant) {
+        self.expire(now);
         match accept::accept(message, &self.config, &self.state) {
-            Ok(reply) => self.step(Input::Reply(reply), now),
+            Ok(Accepted::Informed(ack)) => self.informed(ack),
+            Ok(Accepted::Reply(reply)) => self.step(Input::Reply(reply), now),
             Err(reason) => self.ignore(reason),
+        }
+    }
+
+    /// An ARP packet came. Only those that are about the address of [`Client::listens_for`] matter.
+    pub fn handle_arp(&mut self, arp: &Arp, now: Instant) {
+        self.expire(now);
+        if let Some(rival) = conflict::rival(arp, self.config.mac, &self.state)
+            && !self.defend(rival, now)
+        {
+            self.step(Input::Conflict(rival), now);
         }
     }
 
     /// Time has passed. Does nothing before [`Client::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+        self.expire(now);
+        self.tend(now);
+        if has_come(self.state.deadline(), now) {
             self.step(Input::Timeout, now);
         }
     }
@@ -104,6 +114,25 @@ impl Client {
         self.step(Input::Release, now);
     }
 
+    /// Tells the server that somebody else has the address, with a lease in use as with one that is being probed; and
+    /// begins anew 10 s later at the earliest, with any other. Does nothing without one.
+    pub fn decline(&mut self, now: Instant) {
+        self.step(Input::Decline, now);
+    }
+
+    /// Asks the lease's server for parameters only (RFC 2131, 4.4.3); the lease goes on meanwhile. Does nothing without a
+    /// lease.
+    pub fn inform(&mut self, now: Instant) {
+        self.expire(now);
+        self.begin_informing(now);
+    }
+
+    /// The link came back, and it may be another network. A lease is confirmed by INIT-REBOOT and used meanwhile (RFC 2131,
+    /// 3.7 and 4.4.2); without one all begins afresh at once. Does nothing when it is stopped.
+    pub fn reconnect(&mut self, now: Instant) {
+        self.step(Input::Reconnect, now);
+    }
+
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -111,7 +140,13 @@ impl Client {
 
     /// When [`Client::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.state.deadline()
+        let beside = self.state.held().and_then(Held::deadline);
+        self.state.deadline().into_iter().chain(beside).min()
+    }
+
+    /// The address whose ARP packets it needs: the one that it probes or uses. `None` without conflict detection.
+    pub fn listens_for(&self) -> Option<Ipv4Addr> {
+        conflict::listens_for(&self.state)
     }
 
     /// The state that it is in.
@@ -120,148 +155,8 @@ impl Client {
     }
 
     /// The lease that it holds.
-    pub const fn lease(&self) -> Option<&Lease> {
+    pub fn lease(&self) -> Option<&Lease> {
         self.state.lease()
-    }
-
-    /// Where the state changes, but for the end of a lease: every pair of state and input stands here.
-    #[allow(
-        clippy::too_many_lines,
-        reason = "the whole table, so that the compiler sees it whole"
-    )]
-    fn step(&mut self, input: Input<'_>, now: Instant) {
-        // First of all, or an answer that comes after the end would extend what no longer exists.
-        self.expire(now);
-        self.state = match (mem::take(&mut self.state), input) {
-            (State::Stopped, Input::Start) => self.wait_to_discover(now),
-            (State::Stopped, Input::Reboot(address)) => self.wait_to_reboot(address, now),
-
-            (State::Init(init), Input::Timeout) => self.discover(init.acquisition, now),
-
-            (State::Selecting(selecting), Input::Timeout) => self.select(selecting, now),
-            (State::Selecting(selecting), Input::Reply(Reply::Offer(offer))) => {
-                self.collect(selecting, offer, now)
-            }
-
-            (State::Requesting(requesting), Input::Timeout) => self.request_again(requesting, now),
-            (State::Requesting(requesting), Input::Reply(Reply::Ack(ack))) => {
-                self.acknowledge(requesting, ack, now)
-            }
-            (State::Requesting(requesting), Input::Reply(Reply::Nak(nak))) => {
-                self.refuse(requesting, nak, now)
-            }
-
-            (State::InitReboot(waiting), Input::Timeout) => {
-                self.request_remembered(waiting.address, now)
-            }
-
-            (State::Rebooting(rebooting), Input::Timeout) => {
-                self.request_remembered_again(rebooting, now)
-            }
-            (State::Rebooting(rebooting), Input::Reply(Reply::Ack(ack))) => {
-                self.acknowledge_remembered(rebooting, ack, now)
-            }
-            // Any server may know that the address is wrong on this network (RFC 2131, 4.3.2).
-            (State::Rebooting(rebooting), Input::Reply(Reply::Nak(nak))) => {
-                self.report_refusal(nak);
-                self.wait_after_nak(rebooting.sent.began, now)
-            }
-
-            // T2 has come too, when nobody was there to handle T1: straight to any server.
-            (State::Bound(lease), Input::Timeout) if has_come(lease.rebind_at(), now) => {
-                self.extend(lease, Extension::Rebind, now, now)
-            }
-            (State::Bound(lease), Input::Timeout | Input::Renew) => {
-                self.extend(lease, Extension::Renew, now, now)
-            }
-            (State::Bound(lease), Input::Rebind) => self.extend(lease, Extension::Rebind, now, now),
-
-            (State::Renewing(Extending { lease, began, .. }), Input::Timeout)
-                if has_come(lease.rebind_at(), now) =>
-            {
-                self.extend(lease, Extension::Rebind, began, now)
-            }
-            (State::Renewing(Extending { lease, began, .. }), Input::Timeout | Input::Renew) => {
-                self.extend(lease, Extension::Renew, began, now)
-            }
-            (State::Renewing(Extending { lease, began, .. }), Input::Rebind) => {
-                self.extend(lease, Extension::Rebind, began, now)
-            }
-            (State::Renewing(renewing), Input::Reply(Reply::Ack(ack))) => {
-                self.extended(renewing, Extension::Renew, ack, now)
-            }
-            // Only the lease's server was asked.
-            (State::Renewing(renewing), Input::Reply(Reply::Nak(nak)))
-                if is_foreign(nak, renewing.lease.server_id) =>
-            {
-                self.ignore(Ignored::ForeignServer);
-                State::Renewing(renewing)
-            }
-
-            (
-                State::Rebinding(Extending { lease, began, .. }),
-                Input::Timeout | Input::Renew | Input::Rebind,
-            ) => self.extend(lease, Extension::Rebind, began, now),
-            (State::Rebinding(rebinding), Input::Reply(Reply::Ack(ack))) => {
-                self.extended(rebinding, Extension::Rebind, ack, now)
-            }
-            // While REBINDING all servers were asked, and any may know better.
-            (State::Renewing(_) | State::Rebinding(_), Input::Reply(Reply::Nak(_))) => {
-                self.event(Event::Lost(LossReason::Nak));
-                self.wait_after_nak(now, now)
-            }
-
-            (
-                State::Bound(lease)
-                | State::Renewing(Extending { lease, .. })
-                | State::Rebinding(Extending { lease, .. }),
-                Input::Release,
-            ) => self.give_back(&lease),
-            (State::Requesting(requesting), Input::Release) => {
-                self.give_back_requested(requesting.offer)
-            }
-            (
-                State::Stopped
-                | State::Init(_)
-                | State::Selecting(_)
-                | State::InitReboot(_)
-                | State::Rebooting(_),
-                Input::Release,
-            ) => State::Stopped,
-
-            // Nothing of the kind is awaited: no transaction; an ACK to a DISCOVER, which would be rapid commit (RFC
-            // 4039) and was not asked for; another server's OFFER after the choice.
-            (
-                state @ (State::Stopped | State::Init(_) | State::InitReboot(_) | State::Bound(_)),
-                Input::Reply(Reply::Offer(_) | Reply::Ack(_) | Reply::Nak(_)),
-            )
-            | (state @ State::Selecting(_), Input::Reply(Reply::Ack(_) | Reply::Nak(_)))
-            | (
-                state @ (State::Requesting(_)
-                | State::Rebooting(_)
-                | State::Renewing(_)
-                | State::Rebinding(_)),
-                Input::Reply(Reply::Offer(_)),
-            ) => {
-                self.ignore(Ignored::Unexpected);
-                state
-            }
-
-            // Nothing to do: already started; no lease to extend; no timer to run out.
-            (
-                state @ (State::Init(_)
-                | State::Selecting(_)
-                | State::Requesting(_)
-                | State::InitReboot(_)
-                | State::Rebooting(_)),
-                Input::Start | Input::Reboot(_) | Input::Renew | Input::Rebind,
-            )
-            | (
-                state @ (State::Bound(_) | State::Renewing(_) | State::Rebinding(_)),
-                Input::Start | Input::Reboot(_),
-            )
-            | (state @ State::Stopped, Input::Timeout | Input::Renew | Input::Rebind) => state,
-        };
     }
 
     /// Before an address is bound (RFC 2131, 4.1).

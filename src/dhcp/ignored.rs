@@ -29,7 +29,8 @@ words! {
         NoLeaseTime = "no_lease_time",
         /// Message: an ACK of a lease of 0 seconds.
         ZeroLeaseTime = "zero_lease_time",
-        /// Message: an ACK that came when the lease which it grants had already run out.
+        /// Message: an ACK that came when the lease which it grants had already run out, or of a lease that ran out while
+        /// its address was probed.
         LeaseRunOut = "lease_run_out",
         /// Message: an OFFER beyond the number that is kept.
         TooManyOffers = "too_many_offers",

@@ -2,16 +2,22 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use tokio::sync::broadcast;
 
+use super::event::Event;
+use super::figures::Figures;
+use super::group::GroupName;
 use super::herd::Herd;
 use super::slot::{Ending, Incarnation};
-use super::status::{Census, HerdStatus, PingReport, TearDownReport};
+use super::status::{Census, HerdStatus, PingReport, Sabotaged, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
-use crate::client::{Fact, RunId};
+use crate::client::{Fact, Order, RunId};
+use crate::fault::Fault;
 use crate::identity::ClientNumber;
-use crate::lan::{CleanupError, Lan};
+use crate::lan::{CleanupError, Lan, SabotageError};
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Stage};
 use crate::workload::ping::PingSpec;
@@ -19,11 +25,20 @@ use crate::workload::ping::PingSpec;
 /// What the pool is told: by its users above the line, by itself and its clients below.
 #[derive(Debug)]
 pub(super) enum PoolMsg {
-    Create(u32, RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>),
+    Create(
+        Option<GroupName>,
+        u32,
+        RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>,
+    ),
     Remove(Selection, RpcReplyPort<TearDownReport>),
     Ping(Selection, PingSpec, RpcReplyPort<PingReport>),
-    Renew(Selection, RpcReplyPort<u32>),
-    Release(Selection, RpcReplyPort<u32>),
+    Vanish(Selection, RpcReplyPort<TearDownReport>),
+    Order(Selection, Order, RpcReplyPort<u32>),
+    Restart(Selection, RpcReplyPort<u32>),
+    Sabotage(Selection, Fault, RpcReplyPort<Vec<Sabotaged>>),
+    Flap(Duration, RpcReplyPort<Result<(), SabotageError>>),
+    Struck(Fault, Duration, RpcReplyPort<()>),
+    Figures(RpcReplyPort<Figures>),
     Census(RpcReplyPort<Census>),
     Status(RpcReplyPort<HerdStatus>),
     Settled(RpcReplyPort<Census>),
@@ -34,10 +49,12 @@ pub(super) enum PoolMsg {
     AdmissionOpens,
     Cleaned(ClientNumber, Vec<CleanupError>),
     BackoffOver(ClientNumber, Incarnation),
-    LeaveDeadline(ClientNumber, Incarnation),
+    StopDeadline(ClientNumber, Incarnation),
     RunDeadline(RunId),
     /// A restart no longer counts.
     BudgetsAged,
+    /// A fault may be behind us.
+    LookAtRecoveries,
 }
 
 /// What a pool is made of.
@@ -45,6 +62,8 @@ pub(super) struct PoolArgs<L> {
     pub(super) lan: Arc<L>,
     pub(super) config: PoolConfig,
     pub(super) metrics: Metrics,
+    /// The pool's is the only strong one: whoever follows its events sees its end.
+    pub(super) events: broadcast::Sender<Event>,
 }
 
 /// The actor. Its state is in [`Herd`].
@@ -68,9 +87,10 @@ impl<L: Lan> Actor for PoolActor<L> {
             lan,
             config,
             metrics,
+            events,
         }: PoolArgs<L>,
     ) -> Result<Herd<L>, ActorProcessingErr> {
-        Ok(Herd::new(myself, lan, config, metrics))
+        Ok(Herd::new(myself, lan, config, metrics, events))
     }
 
     async fn handle(

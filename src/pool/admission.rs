@@ -50,6 +50,11 @@ impl Admission {
         self.joining.remove(&number);
     }
 
+    /// Who was admitted, and is neither online nor ended yet.
+    pub(super) fn joining(&self) -> impl Iterator<Item = ClientNumber> {
+        self.joining.iter().copied()
+    }
+
     pub(super) fn withdraw(&mut self, number: ClientNumber) {
         self.queue.retain(|queued| *queued != number);
         self.done(number);

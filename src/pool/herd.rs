@@ -1,31 +1,36 @@
 //! The herd: every slot and what follows from every change, the supervisor's whole knowledge.
 
 mod ending;
+mod learning;
+mod orders;
+mod watch;
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv4Addr;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorId, ActorRef, RpcReplyPort};
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
-use tracing::{debug, warn};
 
 use super::actor::PoolMsg;
 use super::admission::{Admission, Admit};
 use super::departure::{Departures, Exit};
-use super::run::{self, Runs};
+use super::event::Event;
+use super::figures::Figures;
+use super::group::{Group, GroupName, Members};
+use super::outage::OutageWatch;
+use super::recovery::Recoveries;
+use super::run::Runs;
 use super::slot::{LeaseRecord, Life, Running, Slot};
-use super::status::{Census, HerdStatus, PingReport};
+use super::status::{Census, HerdStatus};
 use super::{DhcpSettings, MAX_CLIENTS, PoolConfig, PoolError, Selection};
-use crate::client::{ClientActor, ClientArgs, ClientMsg, Fact, RunId};
+use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg};
 use crate::dhcp;
 use crate::identity::{ClientNumber, Identity};
-use crate::lan::{Lan, PingOutcome};
+use crate::lan::Lan;
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::target::Target;
-use crate::workload::ping::PingSpec;
 
 /// Whether the pool takes new clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +39,25 @@ enum Stance {
     Closing,
 }
 
+/// Of clients that have left, the status keeps so many: a herd with churn would grow for ever.
+const KEPT: usize = 1_000;
+
 /// The pool's state.
 pub(super) struct Herd<L> {
     myself: ActorRef<PoolMsg>,
     lan: Arc<L>,
     config: PoolConfig,
     metrics: Metrics,
-    workloads: Arc<[PingSpec]>,
+    began: Instant,
+    events: broadcast::Sender<Event>,
+    sequence: u64,
+    figures: Figures,
+    /// The first is the pool's own.
+    groups: Vec<Arc<Members>>,
+    addresses: Arc<AddressBook>,
     slots: BTreeMap<ClientNumber, Slot>,
+    /// Those that have left, oldest first.
+    gone: VecDeque<ClientNumber>,
     /// Living actors only.
     by_actor: HashMap<ActorId, ClientNumber>,
     census: Census,
@@ -50,6 +66,8 @@ pub(super) struct Herd<L> {
     exit: Exit,
     departures: Departures,
     runs: Runs,
+    outages: OutageWatch,
+    recoveries: Recoveries,
     next_number: u32,
     settling: Vec<RpcReplyPort<Census>>,
     stance: Stance,
@@ -61,16 +79,34 @@ impl<L: Lan> Herd<L> {
         lan: Arc<L>,
         config: PoolConfig,
         metrics: Metrics,
+        events: broadcast::Sender<Event>,
     ) -> Self {
         let width = usize::try_from(config.outstanding.get()).unwrap_or(usize::MAX);
+        let own = Group {
+            name: GroupName::from(&config.name),
+            restart: config.restart.clone(),
+            dhcp: config.dhcp.clone(),
+            workloads: config.workloads.clone(),
+        };
+        let groups = std::iter::once(&own).chain(&config.groups);
         Self {
+            began: now(),
+            events,
+            sequence: 0,
+            figures: Figures::default(),
+            groups: groups
+                .map(|group| Arc::new(Members::new(group, &metrics)))
+                .collect(),
+            addresses: Arc::default(),
             admission: Admission::new(config.join_rate, config.outstanding),
             exit: Exit::new(width),
-            workloads: config.workloads.clone().into(),
             slots: BTreeMap::new(),
+            gone: VecDeque::new(),
             by_actor: HashMap::new(),
             census: Census::default(),
             runs: Runs::default(),
+            outages: OutageWatch::default(),
+            recoveries: Recoveries::default(),
             next_number: 1,
             departures: Departures::default(),
             settling: Vec::new(),
@@ -86,21 +122,28 @@ impl<L: Lan> Herd<L> {
     pub(super) fn handle(&mut self, message: PoolMsg) {
         // An answer that nobody waits for any more is not an error.
         match message {
-            PoolMsg::Create(count, reply) => {
-                let created = self.create(count);
+            PoolMsg::Create(group, count, reply) => {
+                let created = self.create(group.as_ref(), count);
                 let _ = reply.send(created);
             }
             PoolMsg::Remove(which, reply) => self.depart(&which, reply),
+            PoolMsg::Vanish(which, reply) => self.vanish(&which, reply),
             PoolMsg::TearDown(reply) => {
                 self.stance = Stance::Closing;
                 self.depart(&Selection::All, reply);
             }
             PoolMsg::Ping(which, spec, reply) => self.start_run(&which, &spec, reply),
-            PoolMsg::Renew(which, reply) => {
-                let _ = reply.send(self.tell(&which, || ClientMsg::Renew));
+            PoolMsg::Order(which, order, reply) => {
+                let _ = reply.send(self.tell(&which, || ClientMsg::Order(order)));
             }
-            PoolMsg::Release(which, reply) => {
-                let _ = reply.send(self.tell(&which, || ClientMsg::Release));
+            PoolMsg::Restart(which, reply) => {
+                let _ = reply.send(self.restart(&which));
+            }
+            PoolMsg::Sabotage(which, fault, reply) => self.sabotage(&which, fault, reply),
+            PoolMsg::Flap(pause, reply) => self.flap(pause, reply),
+            PoolMsg::Struck(fault, lasts, reply) => {
+                self.strike(fault, lasts, None);
+                let _ = reply.send(());
             }
             PoolMsg::Census(reply) => {
                 let _ = reply.send(self.census.clone());
@@ -108,6 +151,9 @@ impl<L: Lan> Herd<L> {
             PoolMsg::Status(reply) => {
                 let clients = self.slots.values().map(Slot::status).collect();
                 let _ = reply.send(HerdStatus { clients });
+            }
+            PoolMsg::Figures(reply) => {
+                let _ = reply.send(self.figures.clone());
             }
             PoolMsg::Settled(reply) => self.settling.push(reply),
             PoolMsg::Fact(number, incarnation, fact) => {
@@ -123,9 +169,13 @@ impl<L: Lan> Herd<L> {
             PoolMsg::AdmissionOpens => self.admission_timer = None,
             PoolMsg::Cleaned(number, errors) => self.cleaned(number, &errors),
             PoolMsg::BackoffOver(number, incarnation) => self.backoff_over(number, incarnation),
-            PoolMsg::LeaveDeadline(number, incarnation) => self.leave_deadline(number, incarnation),
+            PoolMsg::StopDeadline(number, incarnation) => self.stop_deadline(number, incarnation),
             PoolMsg::RunDeadline(run) => self.runs.answer(run),
             PoolMsg::BudgetsAged => self.count_budgets(),
+            PoolMsg::LookAtRecoveries => {
+                self.look_at_recoveries();
+                self.remind_of_recoveries();
+            }
         }
     }
 
@@ -144,31 +194,61 @@ impl<L: Lan> Herd<L> {
         }
     }
 
-    fn create(&mut self, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
+    fn create(
+        &mut self,
+        group: Option<&GroupName>,
+        count: u32,
+    ) -> Result<Vec<ClientNumber>, PoolError> {
         if self.stance == Stance::Closing {
             return Err(PoolError::Closing);
         }
+        let group = match group {
+            None => self.groups.first(),
+            Some(name) => self.groups.iter().find(|group| group.name == *name),
+        };
+        let group = group.map(Arc::clone).ok_or_else(|| {
+            let names = self.groups.iter().map(|group| group.name.to_string());
+            PoolError::NoSuchGroup(names.collect::<Vec<_>>().join(", "))
+        })?;
         if count == 0 {
             return Err(PoolError::NoClients);
         }
-        let end = u64::from(self.next_number) + u64::from(count);
-        if end > u64::from(MAX_CLIENTS) + 1 {
-            return Err(PoolError::TooManyClients(end - 1));
-        }
-        let numbers: Vec<_> = (self.next_number..self.next_number + count)
-            .map(ClientNumber)
-            .collect();
-        self.next_number += count;
+        let living = self.census.total() - self.census.of(Phase::Gone);
+        let wanted = u64::from(living) + u64::from(count);
+        let end = self.next_number.checked_add(count);
+        let Some(end) = end.filter(|_| wanted <= u64::from(MAX_CLIENTS)) else {
+            return Err(PoolError::TooManyClients(wanted));
+        };
+        let numbers: Vec<_> = (self.next_number..end).map(ClientNumber).collect();
+        self.next_number = end;
         for number in &numbers {
-            let identity = Identity::derive(&self.config.name, *number, self.config.seed);
-            let slot = Slot::new(identity, self.config.seed.rng(*number, SUPERVISION));
-            self.slots.insert(*number, slot);
-            self.census.enter(Phase::Queued);
-            self.metrics.entered(Phase::Queued);
-            self.admission.enqueue(*number);
+            self.add(*number, Arc::clone(&group));
         }
         self.count_wanted();
         Ok(numbers)
+    }
+
+    fn add(&mut self, number: ClientNumber, group: Arc<Members>) {
+        let identity = Identity::derive(&self.config.name, number, self.config.seed);
+        let remembered = self.lan.remembered(&identity);
+        let rng = self.config.seed.rng(number, SUPERVISION);
+        group.metrics.entered(Phase::Queued);
+        let mut slot = Slot::new(identity, group, rng);
+        if let Some(lease) = remembered {
+            let until = lease.expires_at();
+            // Two records of one address: the second client is refused it, and asks for another one.
+            if self
+                .addresses
+                .claim(lease.address, number, until, now())
+                .is_ok()
+            {
+                slot.lease = LeaseRecord::Held(lease);
+            }
+        }
+        self.slots.insert(number, slot);
+        self.census.enter(Phase::Queued);
+        self.outages.add(number);
+        self.admission.enqueue(number);
     }
 
     async fn admit(&mut self) {
@@ -177,11 +257,15 @@ impl<L: Lan> Herd<L> {
         }
         loop {
             match self.admission.admit(now()) {
-                Admit::Now(number) => self.spawn(number).await,
+                Admit::Now(number) => match self.slots.get(&number).and_then(Slot::actor) {
+                    // It lives, and has waited for its turn after the carrier came back. One that has just ended is
+                    // about to be reported.
+                    Some(actor) => drop(actor.cast(ClientMsg::Resume)),
+                    None => self.spawn(number).await,
+                },
                 Admit::At(at) => {
-                    self.admission_timer = Some(
-                        self.after(at.saturating_duration_since(now()), PoolMsg::AdmissionOpens),
-                    );
+                    let wait = at.saturating_duration_since(now());
+                    self.admission_timer = Some(self.after(wait, PoolMsg::AdmissionOpens));
                     return;
                 }
                 Admit::Nobody => return,
@@ -204,12 +288,13 @@ impl<L: Lan> Herd<L> {
         };
         let args = ClientArgs {
             lan: Arc::clone(&self.lan),
-            dhcp: dhcp_config(&self.config.dhcp, &slot.identity),
+            dhcp: dhcp_config(&slot.group.dhcp, &slot.identity),
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,
-            workloads: Arc::clone(&self.workloads),
-            metrics: self.metrics.clone(),
+            workloads: Arc::clone(&slot.group.workloads),
+            addresses: Arc::clone(&self.addresses),
+            metrics: slot.group.metrics.clone(),
             facts,
             identity: slot.identity.clone(),
         };
@@ -227,113 +312,6 @@ impl<L: Lan> Herd<L> {
         }
     }
 
-    fn learn(&mut self, number: ClientNumber, fact: Fact) {
-        let Some(slot) = self.slots.get_mut(&number) else {
-            return;
-        };
-        match fact {
-            Fact::Entered(phase) => {
-                if phase == Phase::Online && slot.join.is_none() {
-                    let took = slot
-                        .admitted
-                        .map_or(Duration::ZERO, |admitted| now() - admitted);
-                    slot.join = Some(took);
-                    self.metrics.joined(took);
-                }
-                self.enter(number, phase);
-            }
-            Fact::Bound(lease, took) => {
-                debug!(client = %slot.identity.namespace, address = %lease.address, "bound");
-                slot.dhcp = Some(took);
-                slot.lease = LeaseRecord::Held(lease);
-            }
-            Fact::Renewed(lease) => slot.lease = LeaseRecord::Held(lease),
-            Fact::Lost(reason) => {
-                let client = &slot.identity.namespace;
-                slot.lease.end();
-                match reason {
-                    dhcp::LossReason::Released => {
-                        debug!(%client, "lease released");
-                        self.departures.released(number);
-                    }
-                    dhcp::LossReason::Expired | dhcp::LossReason::Nak => {
-                        warn!(%client, %reason, "lease lost");
-                    }
-                }
-            }
-            Fact::Pinged(run, target, address, outcome) => {
-                self.pinged(number, run, target, address, outcome);
-            }
-            Fact::PingRunEnded(run) => {
-                if let Some(run) = self.runs.get_mut(run) {
-                    run.ended(number);
-                }
-            }
-        }
-    }
-
-    fn pinged(
-        &mut self,
-        number: ClientNumber,
-        run: Option<RunId>,
-        target: Target,
-        address: Option<Ipv4Addr>,
-        outcome: PingOutcome,
-    ) {
-        self.metrics.pinged(target, outcome);
-        if let Some(slot) = self.slots.get_mut(&number) {
-            let stats = slot.pings_of(target);
-            stats.address = address.or(stats.address);
-            stats.record(outcome);
-        }
-        if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
-            run.record(number, address, outcome);
-        }
-    }
-
-    /// Changes a client's phase, the census and the metrics with it.
-    fn enter(&mut self, number: ClientNumber, phase: Phase) {
-        let Some(slot) = self.slots.get_mut(&number) else {
-            return;
-        };
-        let from = std::mem::replace(&mut slot.phase, phase);
-        if from == phase {
-            return;
-        }
-        debug!(client = %slot.identity.namespace, %from, to = %phase, "phase");
-        self.census.leave(from);
-        self.census.enter(phase);
-        self.metrics.transition(from, phase);
-        if !phase.is_joining() && phase != Phase::Queued {
-            self.admission.done(number);
-        }
-    }
-
-    fn start_run(&mut self, which: &Selection, spec: &PingSpec, reply: RpcReplyPort<PingReport>) {
-        let id = self.runs.next_id();
-        let mut run = run::Run::new(spec.target, reply);
-        for (number, slot) in self.select(which) {
-            match slot
-                .actor()
-                .map(|actor| actor.cast(ClientMsg::Ping(id, spec.clone())))
-            {
-                Some(Ok(())) => run.expect(number),
-                Some(Err(_)) | None => run.missing(number),
-            }
-        }
-        self.runs.insert(id, run);
-        drop(self.after(run::deadline(spec), PoolMsg::RunDeadline(id)));
-    }
-
-    fn tell(&self, which: &Selection, message: impl Fn() -> ClientMsg) -> u32 {
-        let told = self
-            .select(which)
-            .filter_map(|(_, slot)| slot.actor())
-            .filter(|actor| actor.cast(message()).is_ok())
-            .count();
-        u32::try_from(told).unwrap_or(u32::MAX)
-    }
-
     fn select<'a>(
         &'a self,
         which: &'a Selection,
@@ -341,27 +319,39 @@ impl<L: Lan> Herd<L> {
         self.slots
             .iter()
             .map(|(number, slot)| (*number, slot))
-            .filter(move |(number, _)| match which {
+            .filter(move |(number, slot)| match which {
                 Selection::All => true,
                 Selection::Numbers(numbers) => numbers.contains(number),
+                Selection::Group(name) => slot.group.name == *name,
             })
     }
 
     fn count_wanted(&self) {
-        let wanted = match self.stance {
-            Stance::Open => self.census.total() - self.census.of(Phase::Gone),
-            Stance::Closing => 0,
-        };
-        self.metrics.wanted(wanted);
+        for group in &self.groups {
+            let wanted = match self.stance {
+                Stance::Closing => 0,
+                Stance::Open => self
+                    .slots
+                    .values()
+                    .filter(|slot| Arc::ptr_eq(&slot.group, group) && slot.phase != Phase::Gone)
+                    .count(),
+            };
+            group
+                .metrics
+                .wanted(u32::try_from(wanted).unwrap_or(u32::MAX));
+        }
     }
 
     fn count_budgets(&self) {
-        let (policy, now) = (&self.config.restart, now());
-        let used = self
-            .slots
-            .values()
-            .map(|slot| slot.history.used_ratio(policy, now));
-        self.metrics.budget_used(used.fold(0.0, f64::max));
+        let now = now();
+        for group in &self.groups {
+            let used = self
+                .slots
+                .values()
+                .filter(|slot| Arc::ptr_eq(&slot.group, group))
+                .map(|slot| slot.history.used_ratio(&group.restart, now));
+            group.metrics.budget_used(used.fold(0.0, f64::max));
+        }
     }
 
     /// A message to oneself after a while.

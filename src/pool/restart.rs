@@ -68,6 +68,20 @@ impl Default for RestartPolicy {
     }
 }
 
+impl RestartPolicy {
+    /// The wait before a restart that has `before` others before it.
+    ///
+    /// `backoff × 2^before`, at most the ceiling, and of that a random share between half and all, so that clients that
+    /// failed together do not come back together.
+    pub fn backoff(&self, before: u32, rng: &mut fastrand::Rng) -> Duration {
+        let full = self
+            .backoff
+            .saturating_mul(2_u32.saturating_pow(before))
+            .min(self.backoff_ceiling);
+        full.mul_f64(0.5 + rng.f64() / 2.0)
+    }
+}
+
 /// How a client ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -108,10 +122,8 @@ pub struct History {
 }
 
 impl History {
-    /// Decides what follows an end at `now`, and remembers a restart against the budget.
-    ///
-    /// The backoff is `backoff × 2^n` with `n` restarts in the window, at most the ceiling, then a random share between
-    /// half and all of it, so that clients that failed together do not come back together.
+    /// Decides what follows an end at `now`, and remembers a restart against the budget. The backoff follows from the
+    /// restarts in the window.
     pub fn decide(
         &mut self,
         policy: &RestartPolicy,
@@ -142,11 +154,12 @@ impl History {
             return Decision::GiveUp(GiveUp::BudgetSpent);
         }
         self.restarts.push_back(now);
-        let full = policy
-            .backoff
-            .saturating_mul(2_u32.saturating_pow(used))
-            .min(policy.backoff_ceiling);
-        Decision::Restart(full.mul_f64(0.5 + rng.f64() / 2.0))
+        Decision::Restart(policy.backoff(used, rng))
+    }
+
+    /// Takes back what was spent since then: it was not the client that failed, but the router.
+    pub fn forgive(&mut self, since: Instant) {
+        self.restarts.retain(|restart| *restart < since);
     }
 
     /// The share of the budget that is used at `now`, 0 to 1.
@@ -245,6 +258,18 @@ mod tests {
             decide(&mut history, &policy, FAILED, later),
             Decision::Restart(_)
         ));
+    }
+
+    #[test]
+    fn what_an_outage_cost_is_given_back_and_what_was_spent_before_is_not() {
+        let (start, policy) = (Instant::now(), policy(Restart::Permanent));
+        let at = |second| start + Duration::from_secs(second);
+        let mut history = History::default();
+        for second in [0, 10, 11] {
+            decide(&mut history, &policy, FAILED, at(second));
+        }
+        history.forgive(at(10));
+        assert!((history.used_ratio(&policy, at(12)) - 1.0 / 3.0).abs() < f64::EPSILON);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! One client's place in the pool: what is known of it over all its lives.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ractor::ActorRef;
 use tokio::task::JoinHandle;
 
+use super::group::Members;
 use super::restart::History;
 use super::status::ClientStatus;
 use crate::client::ClientMsg;
 use crate::dhcp::Lease;
 use crate::identity::Identity;
-use crate::phase::{Failure, Phase, Stage};
+use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::stats::PingStats;
 use crate::target::Target;
 
@@ -22,6 +24,7 @@ pub(super) struct Incarnation(pub(super) u32);
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) identity: Identity,
+    pub(super) group: Arc<Members>,
     pub(super) life: Life,
     pub(super) incarnation: Incarnation,
     /// Changed only through the herd, which keeps the census.
@@ -30,6 +33,8 @@ pub(super) struct Slot {
     pub(super) failure: Option<Failure>,
     pub(super) history: History,
     pub(super) restarts: u32,
+    /// Restarts since it was last online that an outage has paid for.
+    pub(super) outage_tries: u32,
     pub(super) rng: fastrand::Rng,
     pub(super) admitted: Option<Instant>,
     pub(super) join: Option<Duration>,
@@ -45,12 +50,12 @@ pub(super) enum Life {
     Queued,
     /// Its actor lives.
     Running(Running),
-    /// Its actor was told to leave.
-    Leaving(Running),
+    /// Its actor was told to stop.
+    Stopping(Running, After),
     /// Its actor has ended; what it owned is being removed.
     Cleaning(After),
     /// Removed; to be queued again.
-    Backoff,
+    Backoff(Reason),
     /// Removed, for good.
     Ended,
 }
@@ -77,11 +82,40 @@ pub(super) enum Ending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
     /// Another life, after this wait.
-    Restart(Duration),
+    Restart(Reason, Duration),
     /// Nothing: it failed for good.
     GiveUp,
     /// Nothing: it left.
     Gone,
+}
+
+/// Why there is another life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The one before failed.
+    Failed(Cause),
+    /// The one before ended by itself, and its restart type is permanent.
+    Ended,
+    /// Somebody wanted it.
+    Ordered,
+}
+
+impl Reason {
+    /// The label in metrics.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed(cause) => cause.as_str(),
+            Self::Ended => "ended",
+            Self::Ordered => "ordered",
+        }
+    }
+
+    pub(super) const fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Failed(cause) => Some(cause),
+            Self::Ended | Self::Ordered => None,
+        }
+    }
 }
 
 /// What is known of a client's lease.
@@ -118,9 +152,10 @@ impl LeaseRecord {
 }
 
 impl Slot {
-    pub(super) fn new(identity: Identity, rng: fastrand::Rng) -> Self {
+    pub(super) fn new(identity: Identity, group: Arc<Members>, rng: fastrand::Rng) -> Self {
         Self {
             identity,
+            group,
             life: Life::Queued,
             incarnation: Incarnation::default(),
             phase: Phase::Queued,
@@ -128,6 +163,7 @@ impl Slot {
             failure: None,
             history: History::default(),
             restarts: 0,
+            outage_tries: 0,
             rng,
             admitted: None,
             join: None,
@@ -140,9 +176,11 @@ impl Slot {
     pub(super) fn actor(&self) -> Option<&ActorRef<ClientMsg>> {
         match &self.life {
             Life::Running(running) => Some(&running.actor),
-            Life::Queued | Life::Leaving(_) | Life::Cleaning(_) | Life::Backoff | Life::Ended => {
-                None
-            }
+            Life::Queued
+            | Life::Stopping(..)
+            | Life::Cleaning(_)
+            | Life::Backoff(_)
+            | Life::Ended => None,
         }
     }
 
@@ -180,6 +218,7 @@ impl Slot {
     pub(super) fn status(&self) -> ClientStatus {
         ClientStatus {
             identity: self.identity.clone(),
+            group: self.group.name.clone(),
             phase: self.phase,
             failure: self.failure.clone(),
             lease: self.lease.lease().cloned(),

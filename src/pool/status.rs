@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::group::GroupName;
 use crate::dhcp::Lease;
 use crate::identity::{ClientNumber, Identity};
-use crate::lan::CleanupError;
+use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
 use crate::stats::PingStats;
 use crate::target::Target;
@@ -62,7 +63,7 @@ impl FromIterator<(Phase, u32)> for Census {
 /// The whole herd at one moment.
 #[derive(Debug, Clone)]
 pub struct HerdStatus {
-    /// Every client ever created and not removed, by number.
+    /// Every client, by number; of those that have left, the latest thousand.
     pub clients: Vec<ClientStatus>,
 }
 
@@ -71,6 +72,8 @@ pub struct HerdStatus {
 pub struct ClientStatus {
     /// Who it is.
     pub identity: Identity,
+    /// The group that it is in.
+    pub group: GroupName,
     /// What it is doing.
     pub phase: Phase,
     /// Its latest failure, also when it has recovered since.
@@ -119,3 +122,6 @@ pub struct TearDownReport {
     /// The steps that failed, with the client they belong to; every other step was done all the same.
     pub errors: Vec<(ClientNumber, CleanupError)>,
 }
+
+/// What came of one fault that was made on purpose, for one client.
+pub type Sabotaged = (ClientNumber, Result<(), SabotageError>);

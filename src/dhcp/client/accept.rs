@@ -11,35 +11,53 @@ pub(super) enum Reply<'a> {
     Nak(&'a Message),
 }
 
+/// What a message is to this client.
+pub(super) enum Accepted<'a> {
+    /// An answer to the transaction of its state.
+    Reply(Reply<'a>),
+    /// An ACK to the INFORM, which goes on beside that.
+    Informed(&'a Message),
+}
+
 /// The checks that do not depend on what a message grants.
 pub(super) fn accept<'a>(
     message: &'a Message,
     config: &Config,
     state: &State,
-) -> Result<Reply<'a>, Ignored> {
+) -> Result<Accepted<'a>, Ignored> {
     if message.op != Op::Reply {
         return Err(Ignored::NotAReply);
     }
     if message.chaddr != config.mac {
         return Err(Ignored::ForeignMac);
     }
-    let reply = match message.message_type().ok_or(Ignored::NoMessageType)? {
-        MessageType::Offer => Reply::Offer(message),
-        MessageType::Ack => Reply::Ack(message),
-        MessageType::Nak => Reply::Nak(message),
-        MessageType::Discover
+    let kind = message.message_type().ok_or(Ignored::NoMessageType)?;
+    let informing = state.held().and_then(|held| held.informing);
+    let is_own = state.xid() == Some(message.xid);
+    let is_informing = informing.is_some_and(|sent| sent.xid == message.xid);
+    let accepted = match kind {
+        MessageType::Offer if is_own => Accepted::Reply(Reply::Offer(message)),
+        MessageType::Ack if is_own => Accepted::Reply(Reply::Ack(message)),
+        MessageType::Nak if is_own => Accepted::Reply(Reply::Nak(message)),
+        MessageType::Ack if is_informing => Accepted::Informed(message),
+        MessageType::Offer | MessageType::Ack | MessageType::Nak
+            if !is_informing && (state.xid().is_some() || informing.is_some()) =>
+        {
+            return Err(Ignored::ForeignXid);
+        }
+        MessageType::Offer
+        | MessageType::Ack
+        | MessageType::Nak
+        | MessageType::Discover
         | MessageType::Request
         | MessageType::Decline
         | MessageType::Release
         | MessageType::Inform => return Err(Ignored::Unexpected),
     };
-    if state.xid().ok_or(Ignored::Unexpected)? != message.xid {
-        return Err(Ignored::ForeignXid);
-    }
     // A server need not echo the client identifier, but where it does it must be ours (RFC 6842, 3).
     let ours = config.client_id.value(config.mac);
     match message.options.get(code::CLIENT_ID) {
         Some(theirs) if ours.as_deref() != Some(&*theirs) => Err(Ignored::ForeignClientId),
-        Some(_) | None => Ok(reply),
+        Some(_) | None => Ok(accepted),
     }
 }

@@ -15,7 +15,7 @@ const MAX_REQUESTS: u32 = 5;
 /// How often a REQUEST for a remembered address is sent. Servers that do not know the client must stay silent (RFC 2131,
 /// 4.3.2), so silence is common here and not worth a minute; two survive the loss of one, and then DISCOVER asks for the
 /// same address anyway.
-const MAX_REBOOT_REQUESTS: u32 = 2;
+pub(super) const MAX_REBOOT_REQUESTS: u32 = 2;
 
 impl Client {
     pub(super) fn wait_to_discover(&mut self, now: Instant) -> State {
@@ -131,7 +131,7 @@ impl Client {
             Some(_) => self.grant(ack, requesting.offer.address, requesting.sent.first_at, now),
         };
         match granted {
-            Ok(lease) => self.bind(lease, false),
+            Ok(lease) => self.granted(lease, false, now),
             Err(reason) => {
                 self.ignore(reason);
                 if reason == Ignored::LeaseRunOut {
@@ -184,7 +184,7 @@ impl Client {
         now: Instant,
     ) -> State {
         match self.grant(ack, rebooting.address, rebooting.sent.first_at, now) {
-            Ok(lease) => self.bind(lease, true),
+            Ok(lease) => self.granted(lease, true, now),
             Err(reason) => {
                 self.ignore(reason);
                 if reason == Ignored::LeaseRunOut {

@@ -1,4 +1,4 @@
-//! What stands in each message that a client sends (RFC 2131, 4.3.2, 4.3.6 and table 5).
+//! What stands in each message that a client sends (RFC 2131, 4.3.2, 4.3.6, 4.4.3 and table 5).
 
 use std::net::Ipv4Addr;
 
@@ -68,6 +68,24 @@ impl Config {
         message.ciaddr = address;
         message.options.push(code::SERVER_ID, server_id.octets());
         message
+    }
+
+    /// DECLINE: options 50 and 54, `ciaddr` and `secs` 0, and nothing that asks for anything.
+    pub(super) fn decline(&self, xid: u32, address: Ipv4Addr, server_id: Ipv4Addr) -> Message {
+        let mut message = self.identified(MessageType::Decline, xid);
+        message
+            .options
+            .push(code::REQUESTED_ADDRESS, address.octets())
+            .push(code::SERVER_ID, server_id.octets());
+        message
+    }
+
+    /// INFORM: `ciaddr`, none of 50, 51 and 54.
+    pub(super) fn inform(&self, sent: &Sent, address: Ipv4Addr) -> Message {
+        let mut message = self.identified(MessageType::Inform, sent.xid);
+        message.secs = sent.secs;
+        message.ciaddr = address;
+        self.finish(message)
     }
 
     /// A message of a client without an address, which may have to ask for broadcast replies (RFC 2131, 4.1).

@@ -1,8 +1,10 @@
 //! What a client tells its caller.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use crate::dhcp::{Ignored, Lease, Message};
+use crate::dhcp::{Arp, Ignored, Lease, Message, Options};
+use crate::identity::Mac;
 use crate::phase::words;
 
 /// A message to send, from port 68 to port 67.
@@ -21,6 +23,8 @@ pub struct Transmit {
 pub enum Output {
     /// Send this.
     Transmit(Transmit),
+    /// Send this to everybody on the link (RFC 5227): a probe or an announcement.
+    Arp(Arp),
     /// This happened.
     Event(Event),
 }
@@ -32,6 +36,8 @@ words! {
         Renew = "renew",
         /// Any server was asked.
         Rebind = "rebind",
+        /// Any server was asked whether it is still good, after the link had been away.
+        Reboot = "reboot",
     }
 }
 
@@ -44,6 +50,12 @@ words! {
         Nak = "nak",
         /// It was given back.
         Released = "released",
+        /// Somebody else uses the address, and went on when it was defended (RFC 5227, 2.4).
+        Conflict = "conflict",
+        /// The caller had it declined.
+        Declined = "declined",
+        /// A server said to do without IPv4 (RFC 8925).
+        V6Only = "v6_only",
     }
 }
 
@@ -52,8 +64,10 @@ words! {
     Unanswered {
         /// The REQUEST for an offered address.
         Requesting = "requesting",
-        /// The REQUEST for a remembered address.
+        /// The REQUEST for a remembered address, or for one that was kept while the link was away.
         Rebooting = "rebooting",
+        /// The INFORM.
+        Informing = "informing",
     }
 }
 
@@ -86,6 +100,34 @@ pub enum Event {
         /// Option 56, safe to print.
         message: Option<String>,
     },
-    /// A REQUEST was never answered; the machine goes to INIT by itself (RFC 2131, 3.1(5): notify the user).
+    /// A message was never answered (RFC 2131, 3.1(5): notify the user). Without a lease the machine goes to INIT by
+    /// itself; one that is held goes on.
     Unanswered(Unanswered),
+    /// Somebody else has the address: it was declined, and the machine goes to INIT by itself, 10 s later at the
+    /// earliest. Where the address was in use, [`Event::Lost`] follows.
+    Conflict {
+        /// The address.
+        address: Ipv4Addr,
+        /// Who has it.
+        holder: Mac,
+    },
+    /// Somebody else used the address of the lease, and was told once that it is ours (RFC 5227, 2.4(b)).
+    Defended {
+        /// The address.
+        address: Ipv4Addr,
+        /// Who used it.
+        against: Mac,
+    },
+    /// A server answered the INFORM.
+    Informed {
+        /// Which.
+        server_id: Ipv4Addr,
+        /// All that it said.
+        options: Options,
+    },
+    /// A server said to do without IPv4 (RFC 8925); the machine goes to INIT by itself.
+    V6Only {
+        /// For how long.
+        wait: Duration,
+    },
 }

@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use super::conflict::Guard;
 use super::event::{Event, Extension, LossReason};
-use super::offers::Offer;
+use super::held::Held;
 use super::state::{Acquisition, Extending, Init, State};
 use super::{Client, has_come, timers};
 use crate::dhcp::lease::Grant;
@@ -35,87 +36,104 @@ impl Client {
         Ok(lease)
     }
 
-    /// From a granted address to a used one. Conflict detection (RFC 5227) and with it DECLINE have their place here,
-    /// between the ACK and BOUND.
-    pub(super) fn bind(&mut self, lease: Lease, reboot: bool) -> State {
-        self.naks = 0;
+    /// From here on the lease is held.
+    pub(super) fn bind(&mut self, lease: Lease, reboot: bool, guard: Option<Guard>) -> State {
         self.event(Event::Bound {
             lease: lease.clone(),
             reboot,
         });
-        State::Bound(lease)
+        State::Bound(Held {
+            lease,
+            guard,
+            informing: None,
+        })
     }
 
-    /// Asks for more time. Each REQUEST has an xid of its own, so that an ACK tells which one it answers, and the lease
-    /// counts from that one.
-    pub(super) fn extend(
+    /// Asks the lease's server for more time.
+    pub(super) fn renew_lease(&mut self, held: Held, began: Instant, now: Instant) -> State {
+        let (server_id, limit) = (held.lease.server_id, held.lease.rebind_at());
+        State::Renewing(self.ask_for_more(held, server_id, limit, began, now))
+    }
+
+    /// Asks any server for more time.
+    pub(super) fn rebind_lease(&mut self, held: Held, began: Instant, now: Instant) -> State {
+        let limit = held.lease.expires_at();
+        State::Rebinding(self.ask_for_more(held, Ipv4Addr::BROADCAST, limit, began, now))
+    }
+
+    /// Each REQUEST has an xid of its own, so that an ACK tells which one it answers, and the lease counts from that one.
+    fn ask_for_more(
         &mut self,
-        lease: Lease,
-        by: Extension,
+        held: Held,
+        destination: Ipv4Addr,
+        limit: Option<Instant>,
         began: Instant,
         now: Instant,
-    ) -> State {
-        let xid = self.rng.u32(..);
-        let message = self
-            .config
-            .extend(xid, timers::secs(began, now), lease.address);
-        let (destination, limit) = match by {
-            Extension::Renew => (lease.server_id, lease.rebind_at()),
-            Extension::Rebind => (Ipv4Addr::BROADCAST, lease.expires_at()),
-        };
-        self.transmit(message, lease.address, destination);
-        let again_at = now + timers::half_of_what_remains(limit, now);
-        let extending = Extending {
-            lease,
+    ) -> Extending {
+        let (xid, address) = (self.rng.u32(..), held.lease.address);
+        let message = self.config.extend(xid, timers::secs(began, now), address);
+        self.transmit(message, address, destination);
+        Extending {
+            held,
             began,
             xid,
             sent_at: now,
-            again_at,
-        };
-        match by {
-            Extension::Renew => State::Renewing(extending),
-            Extension::Rebind => State::Rebinding(extending),
+            again_at: now + timers::half_of_what_remains(limit, now),
         }
     }
 
     /// The ACK of any server extends the lease, and makes it that server's.
-    pub(super) fn extended(
+    pub(super) fn renewed(&mut self, extending: Extending, ack: &Message, now: Instant) -> State {
+        match self.grant_more(&extending.held, extending.sent_at, ack, now) {
+            Some(lease) => self.extended(extending.held, lease, Extension::Renew),
+            None => State::Renewing(extending),
+        }
+    }
+
+    /// The same while REBINDING.
+    pub(super) fn rebound(&mut self, extending: Extending, ack: &Message, now: Instant) -> State {
+        match self.grant_more(&extending.held, extending.sent_at, ack, now) {
+            Some(lease) => self.extended(extending.held, lease, Extension::Rebind),
+            None => State::Rebinding(extending),
+        }
+    }
+
+    /// What `ack` makes of the lease in use, if it can be used.
+    pub(super) fn grant_more(
         &mut self,
-        extending: Extending,
-        by: Extension,
+        held: &Held,
+        requested_at: Instant,
         ack: &Message,
         now: Instant,
-    ) -> State {
-        match self.grant(ack, extending.lease.address, extending.sent_at, now) {
-            Ok(lease) => {
-                self.naks = 0;
-                self.event(Event::Renewed {
-                    lease: lease.clone(),
-                    by,
-                });
-                State::Bound(lease)
-            }
-            Err(reason) => {
-                self.ignore(reason);
-                match by {
-                    Extension::Renew => State::Renewing(extending),
-                    Extension::Rebind => State::Rebinding(extending),
-                }
-            }
-        }
+    ) -> Option<Lease> {
+        self.grant(ack, held.lease.address, requested_at, now)
+            .map_err(|reason| self.ignore(reason))
+            .ok()
+    }
+
+    pub(super) fn extended(&mut self, held: Held, lease: Lease, by: Extension) -> State {
+        self.naks = 0;
+        self.event(Event::Renewed {
+            lease: lease.clone(),
+            by,
+        });
+        State::Bound(Held { lease, ..held })
     }
 
     /// Ends a lease whose time has come (RFC 2131, 4.4.5), and asks for its address again.
     pub(super) fn expire(&mut self, now: Instant) {
-        let Some(lease) = self
-            .state
-            .lease()
-            .filter(|lease| has_come(lease.expires_at(), now))
-        else {
-            return;
+        let (lease, end) = match (&self.state, self.state.lease()) {
+            (_, Some(lease)) => (lease, Event::Lost(LossReason::Expired)),
+            (State::Probing(probing), None) => {
+                (&probing.lease, Event::Ignored(Ignored::LeaseRunOut))
+            }
+            (_, None) => return,
         };
+        if !has_come(lease.expires_at(), now) {
+            return;
+        }
         let hint = Some(lease.address);
-        self.event(Event::Lost(LossReason::Expired));
+        self.event(end);
         self.state = State::Init(Init {
             acquisition: Acquisition { began: now, hint },
             at: now,
@@ -130,12 +148,12 @@ impl Client {
 
     /// The server may have granted what was requested, and its ACK be on the way: without a RELEASE the address would
     /// stay taken for the whole lease time. A server that has not granted it ignores this.
-    pub(super) fn give_back_requested(&mut self, offer: Offer) -> State {
-        self.send_release(offer.address, offer.server_id);
+    pub(super) fn give_back_unused(&mut self, address: Ipv4Addr, server_id: Ipv4Addr) -> State {
+        self.send_release(address, server_id);
         State::Stopped
     }
 
-    fn send_release(&mut self, address: Ipv4Addr, server_id: Ipv4Addr) {
+    pub(super) fn send_release(&mut self, address: Ipv4Addr, server_id: Ipv4Addr) {
         let message = self.config.release(self.rng.u32(..), address, server_id);
         self.transmit(message, address, server_id);
     }

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use super::held::Held;
 use super::offers::Offer;
 use super::timers;
 use crate::dhcp::Lease;
@@ -23,16 +24,23 @@ pub enum State {
     InitReboot(InitReboot),
     /// A remembered address requested, waiting for the ACK.
     Rebooting(Rebooting),
+    /// An address granted, and the LAN asked whether somebody else has it (RFC 5227, 2.1).
+    Probing(Probing),
     /// A lease is held, and T1 has not come.
-    Bound(Lease),
+    Bound(Held),
     /// A lease is held, and its server was asked for more.
     Renewing(Extending),
     /// A lease is held, and any server was asked for more.
     Rebinding(Extending),
+    /// A lease is held, the link was away, and any server was asked whether the lease is still good: what INIT-REBOOT is
+    /// to a client that has kept its lease (RFC 2131, 3.7).
+    Confirming(Confirming),
+    /// Told to do without IPv4 (RFC 8925): waiting to begin again.
+    V6Only(V6Only),
 }
 
 impl State {
-    /// Its name in RFC 2131, in small letters: the label in metrics and logs.
+    /// Its name in RFC 2131, in small letters, where it has one there: the label in metrics and logs.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Stopped => "stopped",
@@ -41,24 +49,51 @@ impl State {
             Self::Requesting(_) => "requesting",
             Self::InitReboot(_) => "init_reboot",
             Self::Rebooting(_) => "rebooting",
+            Self::Probing(_) => "probing",
             Self::Bound(_) => "bound",
             Self::Renewing(_) => "renewing",
             Self::Rebinding(_) => "rebinding",
+            Self::Confirming(_) => "confirming",
+            Self::V6Only(_) => "v6_only",
         }
     }
 
-    /// The lease that is held.
-    pub const fn lease(&self) -> Option<&Lease> {
+    /// The lease that is held. One that is being probed is not held yet.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.held().map(|held| &held.lease)
+    }
+
+    pub(super) const fn held(&self) -> Option<&Held> {
         match self {
-            Self::Bound(lease)
-            | Self::Renewing(Extending { lease, .. })
-            | Self::Rebinding(Extending { lease, .. }) => Some(lease),
+            Self::Bound(held)
+            | Self::Renewing(Extending { held, .. })
+            | Self::Rebinding(Extending { held, .. })
+            | Self::Confirming(Confirming { held, .. }) => Some(held),
             Self::Stopped
             | Self::Init(_)
             | Self::Selecting(_)
             | Self::Requesting(_)
             | Self::InitReboot(_)
-            | Self::Rebooting(_) => None,
+            | Self::Rebooting(_)
+            | Self::Probing(_)
+            | Self::V6Only(_) => None,
+        }
+    }
+
+    pub(super) const fn held_mut(&mut self) -> Option<&mut Held> {
+        match self {
+            Self::Bound(held)
+            | Self::Renewing(Extending { held, .. })
+            | Self::Rebinding(Extending { held, .. })
+            | Self::Confirming(Confirming { held, .. }) => Some(held),
+            Self::Stopped
+            | Self::Init(_)
+            | Self::Selecting(_)
+            | Self::Requesting(_)
+            | Self::InitReboot(_)
+            | Self::Rebooting(_)
+            | Self::Probing(_)
+            | Self::V6Only(_) => None,
         }
     }
 
@@ -67,13 +102,19 @@ impl State {
         match self {
             Self::Selecting(Selecting { sent, .. })
             | Self::Requesting(Requesting { sent, .. })
-            | Self::Rebooting(Rebooting { sent, .. }) => Some(sent.xid),
+            | Self::Rebooting(Rebooting { sent, .. })
+            | Self::Confirming(Confirming { sent, .. }) => Some(sent.xid),
             Self::Renewing(extending) | Self::Rebinding(extending) => Some(extending.xid),
-            Self::Stopped | Self::Init(_) | Self::InitReboot(_) | Self::Bound(_) => None,
+            Self::Stopped
+            | Self::Init(_)
+            | Self::InitReboot(_)
+            | Self::Probing(_)
+            | Self::Bound(_)
+            | Self::V6Only(_) => None,
         }
     }
 
-    /// When it must act by itself.
+    /// When it must act by itself, apart from what goes on beside it in [`Held`].
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Stopped => None,
@@ -82,13 +123,21 @@ impl State {
             Self::Requesting(requesting) => Some(requesting.sent.again_at),
             Self::InitReboot(waiting) => Some(waiting.at),
             Self::Rebooting(rebooting) => Some(rebooting.sent.again_at),
-            Self::Bound(lease) => lease.renew_at(),
+            Self::Probing(probing) => Some(earlier(probing.at, probing.lease.expires_at())),
+            Self::Bound(held) => held.lease.renew_at(),
             Self::Renewing(renewing) => {
-                Some(earlier(renewing.again_at, renewing.lease.rebind_at()))
+                Some(earlier(renewing.again_at, renewing.held.lease.rebind_at()))
             }
-            Self::Rebinding(rebinding) => {
-                Some(earlier(rebinding.again_at, rebinding.lease.expires_at()))
-            }
+            Self::Rebinding(rebinding) => Some(earlier(
+                rebinding.again_at,
+                rebinding.held.lease.expires_at(),
+            )),
+            // T1 and T2 wait until it has its answer, a quarter of a minute at most.
+            Self::Confirming(confirming) => Some(earlier(
+                confirming.sent.again_at,
+                confirming.held.lease.expires_at(),
+            )),
+            Self::V6Only(waiting) => Some(waiting.until),
         }
     }
 }
@@ -221,10 +270,36 @@ impl Rebooting {
     }
 }
 
+/// See [`State::Probing`].
+#[derive(Debug, Clone)]
+pub struct Probing {
+    /// Granted, and not to be used yet.
+    pub(super) lease: Lease,
+    /// Whether it was granted to an INIT-REBOOT.
+    pub(super) reboot: bool,
+    /// How many probes have been sent.
+    pub(super) probes: u32,
+    /// When the next probe is due, or after the last one, when the address is found free.
+    pub(super) at: Instant,
+}
+
+/// See [`State::Confirming`].
+#[derive(Debug, Clone)]
+pub struct Confirming {
+    pub(super) held: Held,
+    pub(super) sent: Sent,
+}
+
+/// See [`State::V6Only`].
+#[derive(Debug, Clone)]
+pub struct V6Only {
+    pub(super) until: Instant,
+}
+
 /// See [`State::Renewing`] and [`State::Rebinding`].
 #[derive(Debug, Clone)]
 pub struct Extending {
-    pub(super) lease: Lease,
+    pub(super) held: Held,
     /// From when `secs` counts: when it first asked for more.
     pub(super) began: Instant,
     /// Of the last REQUEST.

@@ -1,17 +1,21 @@
 //! Timelines on a virtual clock: what is sent, at which second.
 
 mod acquiring;
+mod conflict;
 mod holding;
+mod orders;
 mod refusing;
 mod two_machines;
 
 use std::time::Duration;
 
 use super::*;
-use crate::dhcp::{MessageType, Op};
+use crate::dhcp::{ArpOp, MessageType, Op};
 use crate::identity::Mac;
 
 const MAC: Mac = Mac([2, 0, 0x5e, 0x10, 0, 1]);
+/// Another host on the LAN.
+const RIVAL: Mac = Mac([2, 0, 0x5e, 0x10, 0, 99]);
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 2);
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 50);
@@ -55,6 +59,7 @@ struct Bench {
     start: Instant,
     now: Instant,
     sent: Vec<(f64, Transmit)>,
+    arps: Vec<(f64, Arp)>,
     events: Vec<(f64, Event)>,
 }
 
@@ -67,6 +72,7 @@ impl Bench {
             start,
             now: start,
             sent: Vec::new(),
+            arps: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -85,7 +91,11 @@ impl Bench {
 
     /// A client that was offered [`ADDRESS`] and has requested it.
     fn requesting() -> Self {
-        let mut bench = Self::selecting();
+        Self::requesting_with(config())
+    }
+
+    fn requesting_with(config: Config) -> Self {
+        let mut bench = Self::selecting_with(config);
         bench.receive(&bench.offer(SERVER, ADDRESS));
         bench
     }
@@ -104,7 +114,11 @@ impl Bench {
 
     /// A client that has asked to have [`ADDRESS`] again.
     fn rebooting() -> Self {
-        let mut bench = Self::new(config(), 1);
+        Self::rebooting_with(config())
+    }
+
+    fn rebooting_with(config: Config) -> Self {
+        let mut bench = Self::new(config, 1);
         bench.tell(|client, now| client.reboot(ADDRESS, now));
         bench.until(0.0);
         bench
@@ -121,6 +135,11 @@ impl Bench {
 
     fn receive(&mut self, message: &Message) {
         self.client.handle_message(message, self.now);
+        self.drain();
+    }
+
+    fn hear(&mut self, arp: &Arp) {
+        self.client.handle_arp(arp, self.now);
         self.drain();
     }
 
@@ -147,6 +166,7 @@ impl Bench {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.sent.push((seconds, transmit)),
+                Output::Arp(arp) => self.arps.push((seconds, arp)),
                 Output::Event(event) => self.events.push((seconds, event)),
             }
         }
@@ -154,7 +174,17 @@ impl Bench {
 
     fn forget(&mut self) {
         self.sent.clear();
+        self.arps.clear();
         self.events.clear();
+    }
+
+    /// What was sent, by type, with the seconds.
+    fn kinds(&self) -> Vec<(f64, MessageType)> {
+        let kind = |transmit: &Transmit| transmit.message.message_type().expect("a type");
+        self.sent
+            .iter()
+            .map(|(seconds, transmit)| (*seconds, kind(transmit)))
+            .collect()
     }
 
     fn state(&self) -> &'static str {

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use ractor::{ActorId, RpcReplyPort};
 use tokio::task::JoinHandle;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::{Herd, dhcp_config, now};
+use super::{Herd, KEPT, dhcp_config, now};
 use crate::client::ClientMsg;
 use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, Lan};
 use crate::phase::{Cause, Failure, Phase};
 use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
-use crate::pool::restart::{Decision, End};
-use crate::pool::slot::{After, Ending, Incarnation, Life};
+use crate::pool::event::EventKind;
+use crate::pool::restart::{Decision, End, Restart};
+use crate::pool::slot::{After, Ending, Incarnation, Life, Reason};
 use crate::pool::status::TearDownReport;
 
 impl<L: Lan> Herd<L> {
@@ -37,52 +38,71 @@ impl<L: Lan> Herd<L> {
                 };
                 self.ended(number, Some(running.task), failure);
             }
-            Life::Leaving(running) => {
+            Life::Stopping(running, after) => {
                 match ending {
                     Ending::Stopped => {}
                     Ending::Killed => {
                         let detail = format!(
-                            "it did not leave within {}",
+                            "it did not stop within {}",
                             humantime::format_duration(self.config.leave_deadline)
                         );
                         self.failed(number, Failure::new(stage, Cause::Unresponsive, detail));
                     }
                     Ending::Failed(failure) => self.failed(number, failure),
                 }
-                self.clean(number, Some(running.task), After::Gone);
+                self.clean(number, Some(running.task), after);
             }
-            other @ (Life::Queued | Life::Cleaning(_) | Life::Backoff | Life::Ended) => {
+            other @ (Life::Queued | Life::Cleaning(_) | Life::Backoff(_) | Life::Ended) => {
                 slot.life = other;
             }
         }
     }
 
-    /// An actor that was not told to leave has ended: decides what follows, and cleans up first.
+    /// An actor that was not told to stop has ended: decides what follows, and cleans up first.
     pub(super) fn ended(
         &mut self,
         number: ClientNumber,
         task: Option<JoinHandle<()>>,
         failure: Option<Failure>,
     ) {
-        let end = failure
-            .as_ref()
-            .map_or(End::Normal, |failure| End::Failed(failure.cause));
+        let cause = failure.as_ref().map(|failure| failure.cause);
         if let Some(failure) = failure {
             self.failed(number, failure);
         }
+        let is_outage = self.outages.is_on();
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        let client = &slot.identity.namespace;
-        let after = match slot
-            .history
-            .decide(&self.config.restart, end, now(), &mut slot.rng)
-        {
-            Decision::Restart(wait) => After::Restart(wait),
+        let policy = &slot.group.restart;
+        let reason = cause.map_or(Reason::Ended, Reason::Failed);
+        let decision = match cause {
+            // It is the router that failed.
+            Some(cause)
+                if is_outage
+                    && cause.is_of_the_router()
+                    && policy.restart != Restart::Temporary =>
+            {
+                slot.outage_tries += 1;
+                Decision::Restart(policy.backoff(slot.outage_tries - 1, &mut slot.rng))
+            }
+            _ => {
+                let end = cause.map_or(End::Normal, End::Failed);
+                slot.history.decide(policy, end, now(), &mut slot.rng)
+            }
+        };
+        let after = match decision {
+            Decision::Restart(wait) => {
+                let cause = reason.cause();
+                self.emit(Some(number), EventKind::Restarting { cause, wait });
+                After::Restart(reason, wait)
+            }
             Decision::Finish => After::Gone,
             Decision::GiveUp(why) => {
+                let client = &slot.identity.namespace;
                 warn!(%client, restarts = slot.restarts, %why, "given up");
-                self.metrics.gave_up();
+                slot.group.metrics.gave_up();
+                self.figures.give_ups += 1;
+                self.emit(Some(number), EventKind::GivenUp { why });
                 After::GiveUp
             }
         };
@@ -90,17 +110,38 @@ impl<L: Lan> Herd<L> {
     }
 
     fn failed(&mut self, number: ClientNumber, failure: Failure) {
+        if failure.cause.is_of_the_router() {
+            self.router_failed(number);
+        }
+        let is_outage = self.outages.is_on();
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        warn!(client = %slot.identity.namespace, %failure, "client failed");
-        self.metrics.failed(&failure);
-        slot.failure = Some(failure);
+        // An outage is told once, and not for each client.
+        if is_outage {
+            debug!(client = %slot.identity.namespace, %failure, "client failed");
+        } else {
+            warn!(client = %slot.identity.namespace, %failure, "client failed");
+        }
+        slot.group.metrics.failed(&failure);
+        slot.failure = Some(failure.clone());
+        self.figures.failed(failure.cause);
         self.runs.lose(number);
+        let failed = EventKind::Failed {
+            stage: failure.stage,
+            cause: failure.cause,
+            detail: failure.detail,
+        };
+        self.emit(Some(number), failed);
     }
 
     /// Waits until nothing of the actor runs, then removes what it owned; [`PoolMsg::Cleaned`] says when.
-    fn clean(&mut self, number: ClientNumber, task: Option<JoinHandle<()>>, after: After) {
+    pub(super) fn clean(
+        &mut self,
+        number: ClientNumber,
+        task: Option<JoinHandle<()>>,
+        after: After,
+    ) {
         self.admission.withdraw(number);
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
@@ -108,9 +149,9 @@ impl<L: Lan> Herd<L> {
         slot.life = Life::Cleaning(after);
         let release = match after {
             // It will ask for the same address again.
-            After::Restart(_) => None,
+            After::Restart(..) => None,
             After::GiveUp | After::Gone => slot.lease.held().map(|lease| {
-                let config = dhcp_config(&self.config.dhcp, &slot.identity);
+                let config = dhcp_config(&slot.group.dhcp, &slot.identity);
                 config.release_of(lease, &mut slot.rng)
             }),
         };
@@ -149,14 +190,14 @@ impl<L: Lan> Herd<L> {
         };
         let departing = self.exit.expects(number);
         match after {
-            After::Restart(wait) if !departing => {
-                slot.life = Life::Backoff;
+            After::Restart(reason, wait) if !departing => {
+                slot.life = Life::Backoff(reason);
                 let incarnation = slot.incarnation;
                 self.enter(number, Phase::Backoff);
                 drop(self.after(wait, PoolMsg::BackoffOver(number, incarnation)));
             }
-            After::Restart(_) => {
-                slot.life = Life::Backoff;
+            After::Restart(reason, _) => {
+                slot.life = Life::Backoff(reason);
                 self.leave_without_actor(number);
             }
             After::GiveUp => self.end(number, Phase::Failed, errors),
@@ -168,43 +209,54 @@ impl<L: Lan> Herd<L> {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
+        let Life::Backoff(reason) = slot.life else {
+            return;
+        };
         // One that was asked to leave meanwhile has no next life.
-        let is_due = matches!(slot.life, Life::Backoff) && slot.incarnation == incarnation;
-        if !is_due || self.exit.expects(number) {
+        if slot.incarnation != incarnation || self.exit.expects(number) {
             return;
         }
         slot.life = Life::Queued;
         slot.restarts += 1;
-        let cause = slot
-            .failure
-            .as_ref()
-            .map_or(Cause::Crashed, |failure| failure.cause);
-        info!(client = %slot.identity.namespace, restarts = slot.restarts, %cause, "restarting");
-        self.metrics.restarted(cause);
+        let (client, restarts) = (&slot.identity.namespace, slot.restarts);
+        if self.outages.is_on() {
+            debug!(%client, restarts, after = reason.as_str(), "restarting");
+        } else {
+            info!(%client, restarts, after = reason.as_str(), "restarting");
+        }
+        slot.group.metrics.restarted(reason.as_str());
+        self.figures.restarts += 1;
+        let period = slot.group.restart.period;
         self.count_budgets();
-        drop(self.after(self.config.restart.period, PoolMsg::BudgetsAged));
+        drop(self.after(period, PoolMsg::BudgetsAged));
         self.enter(number, Phase::Queued);
         self.admission.enqueue(number);
     }
 
     /// The last word on a client.
     fn end(&mut self, number: ClientNumber, phase: Phase, errors: &[CleanupError]) {
+        self.end_lease(number);
         if let Some(slot) = self.slots.get_mut(&number) {
             slot.life = Life::Ended;
-            slot.lease.end();
         }
         self.enter(number, phase);
         self.exit.left(number);
         self.departures.left(number, errors);
+        if phase == Phase::Gone {
+            self.gone.push_back(number);
+        }
+        if self.gone.len() > KEPT
+            && let Some(oldest) = self.gone.pop_front()
+            && let Some(slot) = self.slots.remove(&oldest)
+        {
+            slot.group.metrics.forgotten(Phase::Gone);
+            self.census.leave(Phase::Gone);
+        }
         self.count_wanted();
     }
 
     pub(super) fn depart(&mut self, which: &Selection, reply: RpcReplyPort<TearDownReport>) {
-        let numbers: Vec<_> = self
-            .select(which)
-            .filter(|(_, slot)| !matches!(slot.life, Life::Ended))
-            .map(|(number, _)| number)
-            .collect();
+        let numbers = self.leaving(which);
         // Those that wait to join need not join first.
         self.admission.withdraw_all(&numbers);
         for number in &numbers {
@@ -222,17 +274,17 @@ impl<L: Lan> Herd<L> {
             Life::Running(running) => {
                 // An actor that has just ended is about to be reported.
                 drop(running.actor.cast(ClientMsg::Leave));
-                slot.life = Life::Leaving(running);
+                slot.life = Life::Stopping(running, After::Gone);
                 let incarnation = slot.incarnation;
                 let deadline = self.config.leave_deadline;
-                drop(self.after(deadline, PoolMsg::LeaveDeadline(number, incarnation)));
+                drop(self.after(deadline, PoolMsg::StopDeadline(number, incarnation)));
             }
-            life @ (Life::Queued | Life::Backoff) => {
+            life @ (Life::Queued | Life::Backoff(_)) => {
                 slot.life = life;
                 self.leave_without_actor(number);
             }
             // Already on its way; it is asked again when it is clean.
-            life @ (Life::Leaving(_) | Life::Cleaning(_)) => slot.life = life,
+            life @ (Life::Stopping(..) | Life::Cleaning(_)) => slot.life = life,
             Life::Ended => self.exit.left(number),
         }
     }
@@ -245,7 +297,7 @@ impl<L: Lan> Herd<L> {
     /// Ends what still lives when the pool is stopped without a tear-down, and removes what it owned.
     pub(in crate::pool) async fn abandon(&mut self) {
         for slot in self.slots.values_mut() {
-            if let Life::Running(running) | Life::Leaving(running) =
+            if let Life::Running(running) | Life::Stopping(running, _) =
                 std::mem::replace(&mut slot.life, Life::Ended)
             {
                 running.actor.kill();
@@ -259,14 +311,14 @@ impl<L: Lan> Herd<L> {
         }
     }
 
-    pub(super) fn leave_deadline(&mut self, number: ClientNumber, incarnation: Incarnation) {
+    pub(super) fn stop_deadline(&mut self, number: ClientNumber, incarnation: Incarnation) {
         let Some(slot) = self.slots.get(&number) else {
             return;
         };
-        if let Life::Leaving(running) = &slot.life
+        if let Life::Stopping(running, _) = &slot.life
             && slot.incarnation == incarnation
         {
-            warn!(client = %slot.identity.namespace, "did not leave in time: killed");
+            warn!(client = %slot.identity.namespace, "did not stop in time: killed");
             running.actor.kill();
         }
     }

@@ -185,7 +185,7 @@ impl Sim {
                     Output::Event(Event::Lost(reason)) => {
                         *self.lost.entry(reason.as_str()).or_default() += 1;
                     }
-                    Output::Event(_) => {}
+                    Output::Arp(_) | Output::Event(_) => {}
                 }
             }
         }

@@ -1,0 +1,174 @@
+//! What the client does about what its DHCP state machine says.
+
+use tracing::debug;
+
+use super::{Fact, State, now};
+use crate::dhcp::{Event, Extension, Lease, LossReason, Unanswered};
+use crate::identity::ClientNumber;
+use crate::lan::Lan;
+use crate::metrics::{Acquired, RenewKind};
+use crate::phase::{Cause, Failure, Phase, Stage};
+
+impl<L: Lan> State<L> {
+    pub(super) async fn react(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Bound { lease, reboot } => self.bound(lease, reboot).await?,
+            Event::Renewed { lease, by } => self.renewed(lease, by).await?,
+            Event::Lost(reason) => self.lost(reason).await?,
+            Event::Refused { server_id, message } => {
+                debug!(client = %self.identity.namespace, ?server_id, ?message, "a server refused (DHCPNAK)");
+                self.acquisition.refused(server_id, message);
+            }
+            Event::Unanswered(Unanswered::Rebooting) => self.unconfirmed().await?,
+            // Of the requests that were sent the acquisition keeps count.
+            Event::Unanswered(what @ (Unanswered::Requesting | Unanswered::Informing)) => {
+                debug!(client = %self.identity.namespace, %what, "no server answered");
+            }
+            Event::Conflict { address, holder } => {
+                let detail = format!("{address} is used by {holder}");
+                self.acquisition.conflicted(&detail);
+                self.trouble(self.stage(), Cause::AddressConflict, detail);
+            }
+            Event::Defended { address, against } => {
+                let detail = format!("{address} was defended against {against}");
+                self.trouble(Stage::Online, Cause::AddressConflict, detail);
+            }
+            Event::Informed { server_id, options } => self.tell(Fact::Informed(server_id, options)),
+            Event::V6Only { wait } => {
+                debug!(client = %self.identity.namespace, ?wait, "does without IPv4");
+                self.deadline = None;
+                self.enter_unless_cut_off(Phase::V6Only);
+            }
+            Event::Ignored(reason) => {
+                debug!(client = %self.identity.namespace, %reason, "ignored a DHCP message");
+                self.acquisition.ignored(reason);
+            }
+        }
+        Ok(())
+    }
+
+    async fn bound(&mut self, lease: Lease, reboot: bool) -> Result<(), Failure> {
+        if self.is_a_siblings(&lease) {
+            return Ok(());
+        }
+        self.deadline = None;
+        self.extension_began = None;
+        let took = self.acquisition.elapsed(now());
+        self.metrics.dhcp_acquired(Acquired::Bound, took);
+        if reboot {
+            self.metrics.dhcp_renewed(RenewKind::Reboot, took);
+        }
+        self.tell(Fact::Bound(lease.clone(), took));
+        self.put_to_use(&lease).await
+    }
+
+    async fn renewed(&mut self, lease: Lease, by: Extension) -> Result<(), Failure> {
+        self.deadline = None;
+        // The address is the client's already; only the end of the lease is new.
+        let _ = self.claim(&lease);
+        let kind = match by {
+            Extension::Renew => RenewKind::Renew,
+            Extension::Rebind => RenewKind::Rebind,
+            Extension::Reboot => RenewKind::Reboot,
+        };
+        if let Some(began) = self.extension_began.take() {
+            self.metrics.dhcp_renewed(kind, now() - began);
+        }
+        self.tell(Fact::Renewed(lease.clone()));
+        if self.phase == Phase::Online {
+            self.configure(&lease).await?;
+            self.workloads.go_online(lease.router());
+            return Ok(());
+        }
+        self.put_to_use(&lease).await
+    }
+
+    /// Who only wanted a lease confirmed, and heard nothing, goes on using it (RFC 2131, 3.2(2)).
+    async fn unconfirmed(&mut self) -> Result<(), Failure> {
+        match (self.phase, self.machine.lease().cloned()) {
+            (Phase::Dhcp, Some(lease)) => {
+                self.deadline = None;
+                self.put_to_use(&lease).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn lost(&mut self, reason: LossReason) -> Result<(), Failure> {
+        self.extension_began = None;
+        self.workloads.go_offline();
+        self.deconfigure().await?;
+        if let Some(address) = self.configured.take() {
+            self.addresses.give_up(address, self.identity.number);
+        }
+        self.tell(Fact::Lost(reason));
+        match reason {
+            LossReason::Released => self.enter(Phase::Released),
+            // Told by an event of its own.
+            LossReason::V6Only => {}
+            LossReason::Expired => {
+                self.metrics.lease_expired();
+                self.ask_anew();
+            }
+            LossReason::Nak | LossReason::Conflict | LossReason::Declined => self.ask_anew(),
+        }
+        Ok(())
+    }
+
+    /// From a lease to an address in use. While there is no carrier, it waits for that.
+    pub(super) async fn put_to_use(&mut self, lease: &Lease) -> Result<(), Failure> {
+        self.configured = Some(lease.address);
+        self.enter_unless_cut_off(Phase::Configure);
+        self.configure(lease).await?;
+        self.enter_unless_cut_off(Phase::Online);
+        if self.phase == Phase::Online {
+            self.workloads.go_online(lease.router());
+        }
+        Ok(())
+    }
+
+    /// The machine asks for a lease by itself: gives that its deadline, unless it has one already.
+    fn ask_anew(&mut self) {
+        self.enter_unless_cut_off(Phase::Dhcp);
+        if self.phase == Phase::Dhcp && self.deadline.is_none() {
+            self.expect_lease();
+        }
+    }
+
+    /// The time without IPv4 is over: the machine asks by itself.
+    pub(super) fn asks_after_v6_only(&mut self) {
+        if self.phase == Phase::V6Only {
+            self.ask_anew();
+        }
+    }
+
+    /// Enters the address into the herd's book; `Err`: who of the herd holds it.
+    fn claim(&self, lease: &Lease) -> Result<(), ClientNumber> {
+        let number = self.identity.number;
+        self.addresses
+            .claim(lease.address, number, lease.expires_at(), now())
+    }
+
+    /// Whether a sibling holds the address that a server just gave: then it is refused like any other that is in use.
+    fn is_a_siblings(&mut self, lease: &Lease) -> bool {
+        let Err(holder) = self.claim(lease) else {
+            return false;
+        };
+        let detail = format!(
+            "{} gave {} to {} while {} holds it",
+            lease.server_id,
+            lease.address,
+            self.identity.namespace,
+            self.identity.sibling(holder)
+        );
+        self.acquisition.conflicted(&detail);
+        self.trouble(Stage::Dhcp, Cause::AddressConflict, detail);
+        self.machine.decline(now());
+        true
+    }
+
+    /// Tells of something that is being mended without ending this life.
+    pub(super) fn trouble(&self, stage: Stage, cause: Cause, detail: impl Into<String>) {
+        self.tell(Fact::Troubled(Failure::new(stage, cause, detail)));
+    }
+}

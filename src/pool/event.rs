@@ -1,0 +1,319 @@
+//! What happens in a herd, as it happens: for whoever follows it.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::outage::Share;
+use super::restart::GiveUp;
+use crate::dhcp::LossReason;
+use crate::fault::Fault;
+use crate::identity::ClientNumber;
+use crate::phase::{Cause, Phase, Stage};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts all events of a pool from 1; a gap says that the reader was too slow.
+    pub sequence: u64,
+    /// When, counted from the beginning of the pool, in seconds.
+    #[serde(with = "seconds")]
+    pub after: Duration,
+    /// The client that it happened to; `None`: the herd as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientNumber>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: EventKind,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The client went from one phase to another.
+    Phase {
+        /// What it was doing.
+        from: Phase,
+        /// What it is doing now.
+        to: Phase,
+    },
+    /// A lease was acquired.
+    Bound {
+        /// Its address.
+        address: Ipv4Addr,
+        /// The server that gave it.
+        server: Ipv4Addr,
+        /// From the first message to the acknowledgement, in seconds.
+        #[serde(with = "seconds")]
+        took: Duration,
+    },
+    /// The lease was extended, or confirmed.
+    Renewed {
+        /// Its address.
+        address: Ipv4Addr,
+    },
+    /// The lease is not held any more.
+    Lost {
+        /// Why.
+        reason: LossReason,
+    },
+    /// A server answered the client's INFORM.
+    Informed {
+        /// Which.
+        server: Ipv4Addr,
+        /// The codes of the options that it sent, in their order.
+        options: Vec<u8>,
+    },
+    /// The client failed; its life is over.
+    Failed {
+        /// Where.
+        stage: Stage,
+        /// Why.
+        cause: Cause,
+        /// The particulars.
+        detail: String,
+    },
+    /// Something befell the client that it mends by itself.
+    Troubled {
+        /// Where.
+        stage: Stage,
+        /// Why.
+        cause: Cause,
+        /// The particulars.
+        detail: String,
+    },
+    /// The client will be started again.
+    Restarting {
+        /// Why it ended; absent where it was ordered, or ended by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// After this wait, in seconds.
+        #[serde(with = "seconds")]
+        wait: Duration,
+    },
+    /// The client will not be started again.
+    GivenUp {
+        /// Why not.
+        why: GiveUp,
+    },
+    /// Most of the herd is down: the router is.
+    OutageBegan {
+        /// How many clients it had taken when it was recognised.
+        clients: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// So much of what the outage took is back.
+    OutageBack {
+        /// The share.
+        share: Share,
+        /// How long after its beginning, in seconds.
+        #[serde(with = "seconds")]
+        took: Duration,
+    },
+    /// The outage is over.
+    OutageEnded {
+        /// How many clients it took in all.
+        clients: usize,
+        /// How long after its beginning, in seconds.
+        #[serde(with = "seconds")]
+        took: Duration,
+    },
+    /// A fault was made on purpose.
+    FaultBegan {
+        /// Which.
+        fault: Fault,
+        /// For how long, in seconds; 0 for what happens at one moment.
+        #[serde(with = "seconds")]
+        lasts: Duration,
+        /// How many clients were online to feel it.
+        clients: usize,
+    },
+    /// All clients that a fault took offline are back.
+    FaultRecovered {
+        /// Which.
+        fault: Fault,
+        /// How long after its beginning, in seconds; absent where it took no client offline.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "optional_seconds"
+        )]
+        took: Option<Duration>,
+    },
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phase { from, to } => write!(f, "{from} -> {to}"),
+            Self::Bound {
+                address,
+                server,
+                took,
+            } => {
+                write!(f, "bound to {address} by {server} in {took:.1?}")
+            }
+            Self::Renewed { address } => write!(f, "{address} extended"),
+            Self::Informed { server, options } => {
+                write!(f, "{server} answered INFORM with options {options:?}")
+            }
+            Self::Lost { reason } => write!(f, "lease lost: {reason}"),
+            Self::Failed {
+                stage,
+                cause,
+                detail,
+            } => write!(f, "failed: {stage}: {cause}: {detail}"),
+            Self::Troubled {
+                stage,
+                cause,
+                detail,
+            } => {
+                write!(f, "in trouble: {stage}: {cause}: {detail}")
+            }
+            Self::Restarting {
+                cause: Some(cause),
+                wait,
+            } => {
+                write!(f, "restarts in {wait:.1?}, after {cause}")
+            }
+            Self::Restarting { cause: None, wait } => write!(f, "restarts in {wait:.1?}"),
+            Self::GivenUp { why } => write!(f, "given up: {why}"),
+            Self::OutageBegan { clients, of } => {
+                write!(
+                    f,
+                    "outage: {clients} of {of} clients are down at once: the router is"
+                )
+            }
+            Self::OutageBack { share, took } => {
+                write!(f, "outage: a share of {share} is back after {took:.1?}")
+            }
+            Self::OutageEnded { clients, took } => {
+                write!(f, "outage over after {took:.1?}: it took {clients} clients")
+            }
+            Self::FaultBegan {
+                fault,
+                lasts,
+                clients,
+            } if lasts.is_zero() => {
+                write!(f, "fault {fault}: on {clients} clients")
+            }
+            Self::FaultBegan {
+                fault,
+                lasts,
+                clients,
+            } => {
+                write!(
+                    f,
+                    "fault {fault}: for {lasts:.1?}, with {clients} clients online"
+                )
+            }
+            Self::FaultRecovered {
+                fault,
+                took: Some(took),
+            } => {
+                write!(f, "fault {fault}: recovered after {took:.1?}")
+            }
+            Self::FaultRecovered { fault, took: None } => {
+                write!(f, "fault {fault}: took nobody offline")
+            }
+        }
+    }
+}
+
+/// Durations as seconds, with a fraction.
+mod seconds {
+    use super::{Deserialize, Duration};
+    use serde::{Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// Durations that may be absent.
+mod optional_seconds {
+    use super::{Deserialize, Duration};
+    use serde::{Deserializer, Serializer, de::Error};
+
+    #[allow(clippy::ref_option, reason = "the shape that serde calls")]
+    pub fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => to.serialize_some(&duration.as_secs_f64()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Option::<f64>::deserialize(from)?
+            .map(Duration::try_from_secs_f64)
+            .transpose()
+            .map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reads_back_from_its_json() {
+        for what in [
+            EventKind::Phase {
+                from: Phase::Queued,
+                to: Phase::Namespace,
+            },
+            EventKind::Restarting {
+                cause: None,
+                wait: Duration::from_millis(1_500),
+            },
+            EventKind::OutageBack {
+                share: Share::Most,
+                took: Duration::from_secs(3),
+            },
+            EventKind::FaultRecovered {
+                fault: Fault::DhcpMute,
+                took: None,
+            },
+            EventKind::FaultRecovered {
+                fault: Fault::Crash,
+                took: Some(Duration::from_millis(250)),
+            },
+        ] {
+            let event = Event {
+                sequence: 7,
+                after: Duration::from_millis(1_250),
+                client: Some(ClientNumber(3)),
+                what,
+            };
+            let json = serde_json::to_string(&event).expect("json");
+            assert_eq!(
+                serde_json::from_str::<Event>(&json).expect("an event"),
+                event,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_the_herd_names_no_client() {
+        let event = Event {
+            sequence: 1,
+            after: Duration::ZERO,
+            client: None,
+            what: EventKind::OutageBegan { clients: 6, of: 10 },
+        };
+        let json = serde_json::to_string(&event).expect("json");
+        assert_eq!(
+            json,
+            r#"{"sequence":1,"after":0.0,"event":"outage_began","clients":6,"of":10}"#
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! What a pool has counted since it began, of all clients, those that have left included.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::outage::Share;
+use crate::fault::Fault;
+use crate::lan::PingOutcome;
+use crate::phase::Cause;
+use crate::stats::{Distribution, PingStats};
+use crate::target::Target;
+
+/// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// From admission to the first time online.
+    pub join: Distribution,
+    /// From the first DHCP message of an acquisition to the acknowledgement.
+    pub dhcp: Distribution,
+    /// All pings, by target.
+    pub pings: BTreeMap<Target, PingStats>,
+    /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
+    pub failures: BTreeMap<Cause, u64>,
+    /// Restarts.
+    pub restarts: u64,
+    /// Clients that were given up.
+    pub give_ups: u64,
+    /// Leases that ran out or were refused while held.
+    pub leases_lost: u64,
+    /// Outages.
+    pub outages: u64,
+    /// Until so much of what outages took was back.
+    pub outage_recovery: BTreeMap<Share, Distribution>,
+    /// Faults that were made on purpose, by kind.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Until all clients that faults took offline were back, by kind.
+    pub fault_recovery: BTreeMap<Fault, Distribution>,
+}
+
+impl Figures {
+    pub(super) fn pinged(&mut self, target: Target, outcome: PingOutcome) {
+        self.pings
+            .entry(target)
+            .or_insert_with(|| PingStats::new(target, None))
+            .record(outcome);
+    }
+
+    pub(super) fn failed(&mut self, cause: Cause) {
+        *self.failures.entry(cause).or_default() += 1;
+    }
+
+    pub(super) fn back(&mut self, share: Share, took: Duration) {
+        self.outage_recovery.entry(share).or_default().record(took);
+    }
+
+    pub(super) fn struck(&mut self, fault: Fault) {
+        *self.faults.entry(fault).or_default() += 1;
+    }
+
+    pub(super) fn recovered(&mut self, fault: Fault, took: Duration) {
+        self.fault_recovery.entry(fault).or_default().record(took);
+    }
+}

@@ -1,0 +1,125 @@
+//! Groups: clients of one herd that are supervised, and behave, alike.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DhcpSettings, RestartPolicy};
+use crate::identity::PoolName;
+use crate::metrics::Metrics;
+use crate::workload::ping::PingSpec;
+
+/// The name of a group: the label `group` in metrics. Letters, digits, `-` and `_`; 1 to 32 of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupName(String);
+
+impl GroupName {
+    /// The longest name, in bytes.
+    pub const MAX_LEN: usize = 32;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no group name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no group name: use 1 to 32 letters, digits, - or _")]
+pub struct GroupNameError(String);
+
+impl FromStr for GroupName {
+    type Err = GroupNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let well_formed = (1..=Self::MAX_LEN).contains(&text.len())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if well_formed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(GroupNameError(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for GroupName {
+    type Error = GroupNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<GroupName> for String {
+    fn from(name: GroupName) -> Self {
+        name.0
+    }
+}
+
+/// A pool's own group bears its name.
+impl From<&PoolName> for GroupName {
+    fn from(pool: &PoolName) -> Self {
+        Self(pool.as_str().to_owned())
+    }
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What clients of one group have in common.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// How failures of its clients are answered.
+    pub restart: RestartPolicy,
+    /// How they behave towards servers.
+    pub dhcp: DhcpSettings,
+    /// What each does whenever it is online.
+    pub workloads: Vec<PingSpec>,
+}
+
+/// A group at work.
+#[derive(Debug)]
+pub(super) struct Members {
+    pub(super) name: GroupName,
+    pub(super) restart: RestartPolicy,
+    pub(super) dhcp: DhcpSettings,
+    pub(super) workloads: Arc<[PingSpec]>,
+    pub(super) metrics: Metrics,
+}
+
+impl Members {
+    pub(super) fn new(group: &Group, metrics: &Metrics) -> Self {
+        Self {
+            name: group.name.clone(),
+            restart: group.restart.clone(),
+            dhcp: group.dhcp.clone(),
+            workloads: group.workloads.clone().into(),
+            metrics: metrics.of_group(group.name.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_fits_a_label_and_a_command_line() {
+        for name in ["phones", "IoT-2", "a", &"x".repeat(32)] {
+            assert_eq!(name.parse::<GroupName>().expect(name).as_str(), name);
+        }
+        for name in ["", "two words", "späße", "a\"b", &"x".repeat(33)] {
+            assert!(name.parse::<GroupName>().is_err(), "{name}");
+        }
+    }
+}

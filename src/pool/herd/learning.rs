@@ -1,0 +1,189 @@
+//! What the herd learns from its clients.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::{Herd, now};
+use crate::client::{Fact, RunId};
+use crate::dhcp::{Lease, LossReason};
+use crate::identity::ClientNumber;
+use crate::lan::{Lan, PingOutcome};
+use crate::phase::{Cause, Phase};
+use crate::pool::event::EventKind;
+use crate::pool::slot::LeaseRecord;
+use crate::target::Target;
+
+impl<L: Lan> Herd<L> {
+    pub(super) fn learn(&mut self, number: ClientNumber, fact: Fact) {
+        match fact {
+            Fact::Entered(phase) => self.entered(number, phase),
+            Fact::Bound(lease, took) => self.bound(number, lease, took),
+            Fact::Renewed(lease) => {
+                let address = lease.address;
+                if let Some(slot) = self.slots.get_mut(&number) {
+                    slot.lease = LeaseRecord::Held(lease);
+                }
+                self.emit(Some(number), EventKind::Renewed { address });
+            }
+            Fact::Lost(reason) => self.lost(number, reason),
+            Fact::Informed(server, options) => {
+                let options = options.iter().map(|(code, _)| code).collect();
+                self.emit(Some(number), EventKind::Informed { server, options });
+            }
+            Fact::Troubled(failure) => self.troubled(number, failure),
+            Fact::Pinged(run, target, address, outcome) => {
+                self.pinged(number, run, target, address, outcome);
+            }
+            Fact::PingRunEnded(run) => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.ended(number);
+                }
+            }
+        }
+    }
+
+    fn entered(&mut self, number: ClientNumber, phase: Phase) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        if phase == Phase::Online {
+            slot.outage_tries = 0;
+            if slot.join.is_none() {
+                let took = slot
+                    .admitted
+                    .map_or(Duration::ZERO, |admitted| now() - admitted);
+                slot.join = Some(took);
+                slot.group.metrics.joined(took);
+                self.figures.join.record(took);
+            }
+        }
+        self.enter(number, phase);
+        // The carrier is back: it speaks when it is its turn.
+        if phase == Phase::Queued {
+            self.admission.enqueue(number);
+        }
+    }
+
+    fn bound(&mut self, number: ClientNumber, lease: Lease, took: Duration) {
+        let (address, server) = (lease.address, lease.server_id);
+        if let Some(slot) = self.slots.get_mut(&number) {
+            debug!(client = %slot.identity.namespace, %address, "bound");
+            slot.dhcp = Some(took);
+            slot.lease = LeaseRecord::Held(lease);
+        }
+        self.figures.dhcp.record(took);
+        let bound = EventKind::Bound {
+            address,
+            server,
+            took,
+        };
+        self.emit(Some(number), bound);
+    }
+
+    fn lost(&mut self, number: ClientNumber, reason: LossReason) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        let client = &slot.identity.namespace;
+        slot.lease.end();
+        match reason {
+            LossReason::Released => {
+                debug!(%client, "lease released");
+                self.departures.released(number);
+            }
+            LossReason::Conflict | LossReason::Declined | LossReason::V6Only => {
+                warn!(%client, %reason, "lease lost");
+                self.figures.leases_lost += 1;
+            }
+            LossReason::Expired | LossReason::Nak => {
+                if self.outages.is_on() {
+                    debug!(%client, %reason, "lease lost");
+                } else {
+                    warn!(%client, %reason, "lease lost");
+                }
+                self.figures.leases_lost += 1;
+                self.router_failed(number);
+            }
+        }
+        self.emit(Some(number), EventKind::Lost { reason });
+    }
+
+    /// Something befell a client that it mends by itself.
+    fn troubled(&mut self, number: ClientNumber, failure: crate::phase::Failure) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        let client = &slot.identity.namespace;
+        if self.outages.is_on() {
+            debug!(%client, %failure, "in trouble");
+        } else {
+            warn!(%client, %failure, "in trouble");
+        }
+        slot.group.metrics.failed(&failure);
+        if failure.cause == Cause::AddressConflict {
+            slot.group.metrics.address_conflict();
+        }
+        slot.failure = Some(failure.clone());
+        self.figures.failed(failure.cause);
+        if failure.cause.is_of_the_router() {
+            self.router_failed(number);
+        }
+        let troubled = EventKind::Troubled {
+            stage: failure.stage,
+            cause: failure.cause,
+            detail: failure.detail,
+        };
+        self.emit(Some(number), troubled);
+    }
+
+    fn pinged(
+        &mut self,
+        number: ClientNumber,
+        run: Option<RunId>,
+        target: Target,
+        address: Option<Ipv4Addr>,
+        outcome: PingOutcome,
+    ) {
+        self.metrics.pinged(target, outcome);
+        self.figures.pinged(target, outcome);
+        if let Some(slot) = self.slots.get_mut(&number) {
+            let stats = slot.pings_of(target);
+            stats.address = address.or(stats.address);
+            stats.record(outcome);
+        }
+        if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
+            run.record(number, address, outcome);
+        }
+    }
+
+    /// Changes a client's phase, and with it the census, the metrics and what the herd's watches know.
+    pub(super) fn enter(&mut self, number: ClientNumber, phase: Phase) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        let from = std::mem::replace(&mut slot.phase, phase);
+        if from == phase {
+            return;
+        }
+        debug!(client = %slot.identity.namespace, %from, to = %phase, "phase");
+        self.census.leave(from);
+        self.census.enter(phase);
+        slot.group.metrics.transition(from, phase);
+        match phase {
+            Phase::Queued | Phase::Namespace | Phase::Link | Phase::Dhcp | Phase::Configure => {}
+            // Not even waiting for its turn: that has to come again.
+            Phase::NoCarrier => self.admission.withdraw(number),
+            Phase::Online
+            | Phase::Released
+            | Phase::V6Only
+            | Phase::Leaving
+            | Phase::Backoff
+            | Phase::Failed
+            | Phase::Gone => self.admission.done(number),
+        }
+        self.emit(Some(number), EventKind::Phase { from, to: phase });
+        self.watch_phase(number, from, phase);
+    }
+}

@@ -1,0 +1,218 @@
+//! What the pool is told to do with its clients.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::RpcReplyPort;
+
+use super::Herd;
+use crate::client::ClientMsg;
+use crate::fault::{Aim, Fault};
+use crate::identity::ClientNumber;
+use crate::lan::{Lan, SabotageError};
+use crate::phase::Phase;
+use crate::pool::Selection;
+use crate::pool::actor::PoolMsg;
+use crate::pool::restart::History;
+use crate::pool::run;
+use crate::pool::slot::{After, Life, Reason, Running};
+use crate::pool::status::{PingReport, Sabotaged, TearDownReport};
+use crate::workload::ping::PingSpec;
+
+impl<L: Lan> Herd<L> {
+    pub(super) fn start_run(
+        &mut self,
+        which: &Selection,
+        spec: &PingSpec,
+        reply: RpcReplyPort<PingReport>,
+    ) {
+        let id = self.runs.next_id();
+        let mut run = run::Run::new(spec.target, reply);
+        for (number, slot) in self.select(which) {
+            match slot
+                .actor()
+                .map(|actor| actor.cast(ClientMsg::Ping(id, spec.clone())))
+            {
+                Some(Ok(())) => run.expect(number),
+                Some(Err(_)) | None => run.missing(number),
+            }
+        }
+        self.runs.insert(id, run);
+        drop(self.after(run::deadline(spec), PoolMsg::RunDeadline(id)));
+    }
+
+    pub(super) fn tell(&self, which: &Selection, message: impl Fn() -> ClientMsg) -> u32 {
+        let told = self
+            .select(which)
+            .filter_map(|(_, slot)| slot.actor())
+            .filter(|actor| actor.cast(message()).is_ok())
+            .count();
+        u32::try_from(told).unwrap_or(u32::MAX)
+    }
+
+    /// Ends clients and starts them again, at nobody's cost; those that were given up, too. Returns how many.
+    pub(super) fn restart(&mut self, which: &Selection) -> u32 {
+        let numbers: Vec<_> = self.select(which).map(|(number, _)| number).collect();
+        let mut restarted = 0;
+        for number in numbers {
+            restarted += u32::from(self.restart_one(number));
+        }
+        restarted
+    }
+
+    fn restart_one(&mut self, number: ClientNumber) -> bool {
+        if self.exit.expects(number) {
+            return false;
+        }
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return false;
+        };
+        match std::mem::replace(&mut slot.life, Life::Ended) {
+            Life::Running(running) => {
+                self.stop(
+                    number,
+                    running,
+                    After::Restart(Reason::Ordered, Duration::ZERO),
+                );
+            }
+            life @ Life::Backoff(_) => {
+                let incarnation = slot.incarnation;
+                slot.life = life;
+                self.backoff_over(number, incarnation);
+            }
+            Life::Ended if slot.phase == Phase::Failed => {
+                slot.history = History::default();
+                slot.life = Life::Backoff(Reason::Ordered);
+                let incarnation = slot.incarnation;
+                self.outages.add(number);
+                self.backoff_over(number, incarnation);
+            }
+            // It is about to begin a life, or has left.
+            life @ (Life::Queued | Life::Stopping(..) | Life::Cleaning(_) | Life::Ended) => {
+                slot.life = life;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Stops an actor without its doing anything more; one that does not stop in time is killed.
+    fn stop(&mut self, number: ClientNumber, running: Running, after: After) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        running.actor.stop(None);
+        slot.life = Life::Stopping(running, after);
+        let incarnation = slot.incarnation;
+        let deadline = self.config.leave_deadline;
+        drop(self.after(deadline, PoolMsg::StopDeadline(number, incarnation)));
+    }
+
+    /// Lets clients go without a word to the server, as if their plugs were pulled; their leases stay with it.
+    pub(super) fn vanish(&mut self, which: &Selection, reply: RpcReplyPort<TearDownReport>) {
+        let numbers = self.leaving(which);
+        self.admission.withdraw_all(&numbers);
+        for number in &numbers {
+            self.unplug(*number, After::Gone);
+        }
+        self.departures.begin(numbers, reply);
+    }
+
+    /// Ends a client's life, and forgets its lease.
+    fn unplug(&mut self, number: ClientNumber, after: After) {
+        self.end_lease(number);
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        match std::mem::replace(&mut slot.life, Life::Ended) {
+            Life::Running(running) => self.stop(number, running, after),
+            Life::Stopping(running, _) => slot.life = Life::Stopping(running, after),
+            Life::Cleaning(_) => slot.life = Life::Cleaning(after),
+            Life::Queued | Life::Backoff(_) => self.clean(number, None, after),
+            Life::Ended => {}
+        }
+    }
+
+    /// Does one fault to clients, and answers what came of it for each.
+    pub(super) fn sabotage(
+        &mut self,
+        which: &Selection,
+        fault: Fault,
+        reply: RpcReplyPort<Vec<Sabotaged>>,
+    ) {
+        if fault.aim() != Aim::Client {
+            let words = format!("{fault} does not aim at clients");
+            let refused = |number| (number, Err(SabotageError(words.clone())));
+            let numbers = self.select(which).map(|(number, _)| number);
+            // Whoever asked may have gone.
+            let _ = reply.send(numbers.map(refused).collect());
+            return;
+        }
+        let (living, others): (Vec<_>, Vec<_>) = self
+            .select(which)
+            .map(|(number, slot)| (number, slot.actor().is_some()))
+            .partition(|(_, lives)| *lives);
+        let living: BTreeSet<_> = living.into_iter().map(|(number, _)| number).collect();
+        if !living.is_empty() {
+            self.strike(fault, Duration::ZERO, Some(&living));
+        }
+        let mut results: Vec<Sabotaged> = others
+            .into_iter()
+            .map(|(number, _)| (number, Err(SabotageError("it is not running".to_owned()))))
+            .collect();
+        let mut struck = Vec::new();
+        for number in living {
+            match fault {
+                Fault::Crash => {
+                    if let Some(actor) = self.slots.get(&number).and_then(|slot| slot.actor()) {
+                        actor.kill();
+                    }
+                    results.push((number, Ok(())));
+                }
+                Fault::Vanish => {
+                    self.unplug(number, After::Restart(Reason::Ordered, Duration::ZERO));
+                    results.push((number, Ok(())));
+                }
+                _ => struck.extend(self.slots.get(&number).map(|slot| slot.identity.clone())),
+            }
+        }
+        let lan = Arc::clone(&self.lan);
+        tokio::spawn(async move {
+            for identity in struck {
+                results.push((identity.number, lan.sabotage(&identity, fault).await));
+            }
+            results.sort_by_key(|(number, _)| *number);
+            let _ = reply.send(results);
+        });
+    }
+
+    /// Takes the parent down for a while.
+    pub(super) fn flap(&mut self, pause: Duration, reply: RpcReplyPort<Result<(), SabotageError>>) {
+        self.strike(Fault::FlapParent, pause, None);
+        let lan = Arc::clone(&self.lan);
+        tokio::spawn(async move {
+            // Whoever asked may have gone.
+            let _ = reply.send(lan.flap(pause).await);
+        });
+    }
+
+    /// Those of a selection that have not left.
+    pub(super) fn leaving(&self, which: &Selection) -> Vec<ClientNumber> {
+        self.select(which)
+            .filter(|(_, slot)| !matches!(slot.life, Life::Ended))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The server has, or may give away, what the client held.
+    pub(super) fn end_lease(&mut self, number: ClientNumber) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        if let Some(lease) = slot.lease.held() {
+            self.addresses.give_up(lease.address, number);
+        }
+        slot.lease.end();
+    }
+}

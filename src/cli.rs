@@ -3,6 +3,7 @@
 mod clean;
 mod demo;
 mod doctor;
+mod drift;
 mod exit;
 mod generate;
 mod interrupt;
@@ -13,6 +14,7 @@ mod progress;
 mod run;
 mod screen;
 mod session;
+mod soak;
 mod table;
 mod up;
 
@@ -32,6 +34,7 @@ Examples:
   lanherd doctor --parent eth0      can this machine do it?
   lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --for 10m --report r.json
   lanherd run scenario.toml         the same from a file
+  lanherd soak --parent eth0 --clients 200 --ping router --for 72h --churn 10/m --report r.json
   lanherd clean                     after a run that was killed
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
@@ -52,6 +55,7 @@ enum Command {
     Demo(demo::Args),
     Up(Box<up::Args>),
     Run(run::Args),
+    Soak(Box<soak::Args>),
     Lab(lab::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
@@ -79,6 +83,7 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(args, screen),
         Command::Up(args) => up::run(*args, screen),
         Command::Run(args) => run::run(&args, screen),
+        Command::Soak(args) => soak::run(*args, screen),
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),

@@ -4,14 +4,13 @@
 //! grow with the length of a soak.
 //!
 //! - [`Schedule`]: when which clients leave and others come.
-//! - [`Recorder`]: is shown the herd's [`Figures`](crate::stats::Figures) now and then, and keeps
+//! - [`Recorder`]: is shown the herd's [`Figures`](crate::pool::Figures) now and then, and keeps
 //!   [`Spans`] of it, and a [`Timeline`].
 //! - [`Comparison`]: the first of these spans against the last.
 
 mod churn;
 mod comparison;
 mod footprint;
-mod ledger;
 mod record;
 mod roll;
 mod settings;
@@ -22,7 +21,6 @@ mod verdict;
 pub use self::churn::{Schedule, Turn, TurnKind};
 pub use self::comparison::{Comparison, Figure, Row, Side};
 pub use self::footprint::Footprint;
-pub use self::ledger::Ledger;
 pub use self::record::{Record, Recorder, Turnover};
 pub use self::roll::Roll;
 pub use self::settings::{Settings, Storm};

@@ -1,6 +1,5 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
-mod figures;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -9,7 +8,6 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-pub use self::figures::Figures;
 pub use self::tally::Tally;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;

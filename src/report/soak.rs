@@ -1,12 +1,16 @@
 //! What a report says of a soak beside the state of its herd.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{AllPercentiles, Percentiles, Pings};
+use crate::fault::Fault;
+use crate::phase::Cause;
+use crate::pool::Figures;
 use crate::soak::{Comparison, Line, Record, Turnover};
-use crate::stats::{Figures, milliseconds};
+use crate::stats::{Distribution, milliseconds};
 
 /// A soak, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,10 +40,28 @@ pub struct Sums {
     pub restarts: u64,
     /// Clients that were given up.
     pub give_ups: u64,
+    /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
+    pub failures: BTreeMap<Cause, u64>,
+    /// Leases that ran out or were refused while held.
+    pub leases_lost: u64,
+    /// Outages of most of the herd.
+    pub outages: u64,
+    /// Faults that were made on purpose, by kind.
+    pub faults: BTreeMap<Fault, FaultSum>,
     /// Distributions.
     pub percentiles: AllPercentiles,
     /// All pings, one entry a target.
     pub pings: Vec<Pings>,
+}
+
+/// Faults of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultSum {
+    /// How many were made.
+    pub count: u64,
+    /// Until all clients that one took offline were back.
+    #[serde(with = "super::empty_object")]
+    pub recovery_ms: Option<Percentiles>,
 }
 
 impl Soak {
@@ -59,16 +81,40 @@ impl Soak {
 impl From<&Figures> for Sums {
     fn from(figures: &Figures) -> Self {
         Self {
-            joins: figures.joins.count(),
+            joins: figures.join.count(),
             leases: figures.dhcp.count(),
             restarts: figures.restarts,
             give_ups: figures.give_ups,
+            failures: figures.failures.clone(),
+            leases_lost: figures.leases_lost,
+            outages: figures.outages,
+            faults: faults(figures),
             percentiles: AllPercentiles {
-                join_ms: Percentiles::of_distribution(&figures.joins),
+                join_ms: Percentiles::of_distribution(&figures.join),
                 dhcp_ms: Percentiles::of_distribution(&figures.dhcp),
-                ping_ms: Percentiles::of_distribution(&figures.round_trips()),
+                ping_ms: Percentiles::of_distribution(&round_trips(figures)),
             },
             pings: figures.pings.values().map(Pings::from).collect(),
         }
     }
+}
+
+fn faults(figures: &Figures) -> BTreeMap<Fault, FaultSum> {
+    let sum = |(fault, count): (&Fault, &u64)| {
+        let recovery = figures.fault_recovery.get(fault);
+        let sum = FaultSum {
+            count: *count,
+            recovery_ms: recovery.and_then(Percentiles::of_distribution),
+        };
+        (*fault, sum)
+    };
+    figures.faults.iter().map(sum).collect()
+}
+
+fn round_trips(figures: &Figures) -> Distribution {
+    let mut all = Distribution::default();
+    for stats in figures.pings.values() {
+        all.add(&stats.rtt);
+    }
+    all
 }

@@ -157,7 +157,7 @@ impl Draft {
         }
         let pings = self.pings()?;
         let soak = match &self.soak {
-            Some(soak) => Some(soak.check(self.clients, self.hold)?),
+            Some(soak) => Some(soak.check(self.clients)?),
             None => None,
         };
         let default = RestartPolicy::default();

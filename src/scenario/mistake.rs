@@ -8,7 +8,6 @@ use toml::de::DeTable;
 
 use super::{ClientCount, Timespan};
 use crate::lab::AddressRange;
-use crate::pool::MAX_CLIENTS;
 
 /// Why a scenario makes no sense although each of its values does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,12 +70,6 @@ pub enum Mistake {
         /// The herd.
         clients: ClientCount,
     },
-    /// Every newcomer has a number of its own.
-    #[error(
-        "so many clients come and go that their numbers pass {MAX_CLIENTS} before the end: ask for less churn, smaller \
-         or rarer storms, or a shorter time as for"
-    )]
-    TooMuchChurn,
 }
 
 impl Mistake {
@@ -89,7 +82,6 @@ impl Mistake {
             Self::NoTimeToPing { .. } => "every",
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",
-            Self::TooMuchChurn => "soak",
         }
     }
 }

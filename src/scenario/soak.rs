@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{ClientCount, Mistake, Timespan};
-use crate::pool::MAX_CLIENTS;
 use crate::soak::{Settings, Storm};
 use crate::units::Rate;
 
@@ -33,6 +32,12 @@ pub struct SoakDraft {
     /// The time from one storm to the next [default: 10m]
     #[arg(long, value_name = "TIME", requires = "storm")]
     pub storm_every: Option<Timespan>,
+    /// How many clients fall silent in a time, as 2/m, each with a new one to take its place [default: none]
+    ///
+    /// As if their plugs were pulled: the server goes on thinking that they hold their leases, so it needs addresses for
+    /// as many as vanish in a lease's time.
+    #[arg(long, value_name = "RATE")]
+    pub vanish: Option<Rate>,
     /// Fail (exit code 1) if a figure of the last hour is worse than in the first by more than chance
     #[arg(long)]
     pub fail_on_drift: bool,
@@ -43,9 +48,8 @@ const SHORTEST: Timespan = Timespan(Duration::from_secs(1));
 const STORM_EVERY: Duration = Duration::from_secs(600);
 
 impl SoakDraft {
-    /// Checks what one value alone cannot tell, and fills in the defaults; for a herd of so many clients, and a run of
-    /// that length.
-    pub fn check(&self, clients: ClientCount, hold: Option<Timespan>) -> Result<Settings, Mistake> {
+    /// Checks what one value alone cannot tell, and fills in the defaults; for a herd of so many clients.
+    pub fn check(&self, clients: ClientCount) -> Result<Settings, Mistake> {
         for (key, span) in [
             ("soak.interval", self.interval),
             ("soak.storm-every", self.storm_every),
@@ -61,19 +65,14 @@ impl SoakDraft {
             return Err(Mistake::StormTooLarge { storm, clients });
         }
         let every = self.storm_every.map_or(STORM_EVERY, |every| every.0);
-        let settings = Settings {
+        Ok(Settings {
             interval: self
                 .interval
                 .map_or(Settings::INTERVAL, |interval| interval.0),
             churn: self.churn,
             storm: self.storm.map(|clients| Storm { clients, every }),
-            vanish: None,
+            vanish: self.vanish,
             fail_on_drift: self.fail_on_drift,
-        };
-        let newcomers = hold.map_or(0.0, |hold| settings.newcomers(hold.0));
-        if newcomers + f64::from(clients.get()) > f64::from(MAX_CLIENTS) {
-            return Err(Mistake::TooMuchChurn);
-        }
-        Ok(settings)
+        })
     }
 }

@@ -99,15 +99,16 @@ fn every_option_of_a_soak_is_a_key_of_its_table() {
         "--churn=10/m",
         "--storm=50",
         "--storm-every=2m",
+        "--vanish=1/m",
         "--fail-on-drift",
     ])
     .expect("options");
     let text = "\
         lab = true\nclients = 200\nfor = '72h'\n[soak]\ninterval = '10s'\nchurn = '10/m'\nstorm = 50\n\
-        storm-every = '2m'\nfail-on-drift = true\n";
+        storm-every = '2m'\nvanish = '1/m'\nfail-on-drift = true\n";
     let draft = Draft::from_toml(text).expect("a draft");
     assert_eq!(draft.soak, Some(options.soak));
-    let scenario = Scenario::from_toml(text.replace("72h", "7h").as_str()).expect("a scenario");
+    let scenario = Scenario::from_toml(text).expect("a scenario");
     let parameters = serde_json::to_value(&scenario).expect("JSON");
     for argument in <Soak as clap::CommandFactory>::command().get_arguments() {
         let name = argument.get_long().expect("an option");
@@ -116,9 +117,6 @@ fn every_option_of_a_soak_is_a_key_of_its_table() {
             "{name}: {parameters:#}"
         );
     }
-    // 50 clients every 2 minutes are 108,000 in 72 hours.
-    let refused = Scenario::from_toml(text).expect_err("too many");
-    assert_eq!((refused.line, refused.column), (4, 2), "{refused}");
 }
 
 #[test]

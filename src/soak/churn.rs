@@ -14,7 +14,7 @@ words! {
         Churn = "churn",
         /// Many leave in order at once; as many new ones come together when they have gone.
         Storm = "storm",
-        /// One falls silent without releasing its lease.
+        /// One falls silent without releasing its lease; a new one takes its place.
         Vanish = "vanish",
     }
 }

@@ -9,8 +9,7 @@ use super::timeline::Standing;
 use super::{Comparison, Footprint, Line, Span, Spans, Timeline};
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
-use crate::pool::{ClientStatus, HerdStatus};
-use crate::stats::Figures;
+use crate::pool::{ClientStatus, Figures, HerdStatus};
 
 /// How many clients came and went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -152,7 +151,9 @@ mod tests {
     use super::*;
     use crate::identity::{Identity, PoolName, Seed};
     use crate::lan::{PingCause, PingOutcome};
+    use crate::pool::GroupName;
     use crate::soak::{Figure, Verdict};
+    use crate::stats::PingStats;
     use crate::target::Target;
 
     const MINUTE: Duration = Duration::from_secs(60);
@@ -166,6 +167,7 @@ mod tests {
             let joins = joining == Some(number);
             ClientStatus {
                 identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
+                group: GroupName::from(&PoolName::default()),
                 phase: if joins { Phase::Dhcp } else { Phase::Online },
                 failure: None,
                 lease: None,
@@ -177,6 +179,15 @@ mod tests {
         };
         let clients = (1..=3).map(client).collect();
         HerdStatus { clients }
+    }
+
+    fn pinged(figures: &mut Figures, outcome: PingOutcome) {
+        let new = || PingStats::new(Target::Router, None);
+        figures
+            .pings
+            .entry(Target::Router)
+            .or_insert_with(new)
+            .record(outcome);
     }
 
     /// Twelve hours, looked at each minute, of a router that needs `ping(minute)` µs and `dhcp(minute)` ms.
@@ -192,15 +203,15 @@ mod tests {
         for minute in 1..=720_u32 {
             for _ in 0..200 {
                 let rtt = Duration::from_micros(ping(minute) * rng.u64(80..160) / 100);
-                figures.pinged(Target::Router, PingOutcome::Reply(rtt));
+                pinged(&mut figures, PingOutcome::Reply(rtt));
             }
             for _ in 0..lost(minute) {
-                figures.pinged(Target::Router, PingOutcome::Lost(PingCause::Timeout));
+                pinged(&mut figures, PingOutcome::Lost(PingCause::Timeout));
             }
             for _ in 0..5 {
                 let took = Duration::from_millis(dhcp(minute) * rng.u64(50..200) / 100);
-                figures.bound(took);
-                figures.joined(took + Duration::from_millis(4));
+                figures.dhcp.record(took);
+                figures.join.record(took + Duration::from_millis(4));
             }
             recorder.look(
                 minute * MINUTE,
@@ -278,7 +289,7 @@ mod tests {
         let mut minute = 0;
         let mut look = |recorder: &mut Recorder, joining| {
             minute += 1;
-            figures.joined(Duration::from_millis(5));
+            figures.join.record(Duration::from_millis(5));
             recorder.look(minute * MINUTE, &herd(joining), figures.clone(), CALM);
         };
         look(&mut recorder, None);
@@ -298,13 +309,13 @@ mod tests {
     #[test]
     fn how_the_herd_joined_is_in_the_sums_and_in_no_window() {
         let mut figures = Figures::default();
-        (0..200).for_each(|_| figures.joined(Duration::from_secs(9)));
+        (0..200).for_each(|_| figures.join.record(Duration::from_secs(9)));
         let mut recorder = Recorder::new(figures.clone());
         for minute in 1..=9 {
             recorder.look(minute * MINUTE, &herd(None), figures.clone(), CALM);
         }
         let record = recorder.record();
-        assert_eq!(record.figures.joins.count(), 200);
+        assert_eq!(record.figures.join.count(), 200);
         let rows = record.comparison.expect("windows").rows;
         assert!(
             rows.iter().all(|row| row.figure != Figure::JoinTime),

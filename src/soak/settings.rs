@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::identity::ClientNumber;
+use crate::identity::{ClientNumber, Seed};
 use crate::units::{Rate, serde_duration};
 
 /// What a soak does. It is serialised, under the names of the options, into the `parameters` of a report.
@@ -20,7 +20,7 @@ pub struct Settings {
     /// Clients that leave and come together.
     #[serde(flatten)]
     pub storm: Option<Storm>,
-    /// How many clients fall silent in a time.
+    /// How many clients fall silent in a time, as many new ones coming in their place.
     pub vanish: Option<Rate>,
     /// Whether a figure that drifted fails the run.
     pub fail_on_drift: bool,
@@ -43,14 +43,9 @@ impl Settings {
     /// No client has this number, so that what is drawn for it is the soak's own.
     pub(super) const NOBODY: ClientNumber = ClientNumber(0);
 
-    /// How many new clients are to be expected in so long a time.
-    pub fn newcomers(&self, time: Duration) -> f64 {
-        let every = |interval: Duration| time.as_secs_f64() / interval.as_secs_f64();
-        let churn = self.churn.map_or(0.0, |rate| every(rate.interval()));
-        let storms = self.storm.map_or(0.0, |storm| {
-            every(storm.every).floor() * f64::from(storm.clients.get())
-        });
-        churn + storms
+    /// By what it is chosen who leaves.
+    pub fn choices(seed: Seed) -> fastrand::Rng {
+        seed.rng(Self::NOBODY, u64::MAX)
     }
 }
 

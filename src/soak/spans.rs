@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Footprint;
-use crate::stats::{Distribution, Figures, Tally};
+use crate::pool::Figures;
+use crate::stats::{Distribution, Tally};
 use crate::target::Target;
 
 /// What happened from one moment to another.
@@ -70,7 +71,7 @@ impl Span {
         footprint: Footprint,
     ) -> Self {
         let acquisitions = Acquisitions {
-            joins: now.joins.since(&before.joins),
+            joins: now.join.since(&before.join),
             dhcp: now.dhcp.since(&before.dhcp),
         };
         let (calm, storm) = if storm {

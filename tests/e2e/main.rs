@@ -17,4 +17,5 @@ mod interrupted;
 mod leases;
 mod neighbours;
 mod privileges;
+mod soak;
 mod usage;

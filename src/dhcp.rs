@@ -6,14 +6,16 @@ mod domain;
 mod ignored;
 mod lease;
 pub mod options;
+pub mod persona;
 pub mod wire;
 
 pub use arp::{Arp, ArpOp};
 pub use client::{
     Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, State, Transmit,
-    Unanswered,
+    Unanswered, VendorOptions,
 };
 pub use ignored::Ignored;
 pub use lease::{Grant, Lease, Lifetime, Route};
 pub use options::{MessageType, Options, code};
+pub use persona::{Device, Persona, PersonaError};
 pub use wire::{DecodeError, Message, Op};

@@ -29,6 +29,12 @@ impl PoolName {
     pub fn namespace(&self, number: ClientNumber) -> String {
         format!("{}{number}", self.0)
     }
+
+    /// The number of the client whose namespace is called so; `None` where no client's of this pool is.
+    pub fn number_of(&self, namespace: &str) -> Option<ClientNumber> {
+        let number = ClientNumber(namespace.strip_prefix(self.as_str())?.parse().ok()?);
+        (self.namespace(number) == namespace).then_some(number)
+    }
 }
 
 impl Default for PoolName {
@@ -293,6 +299,17 @@ mod tests {
         }
         for good in ["ns", "phones", "iot-lab", "a1b"] {
             assert!(good.parse::<PoolName>().is_ok(), "{good:?} was refused");
+        }
+    }
+
+    #[test]
+    fn a_namespaces_name_tells_the_number_of_its_client_and_no_others() {
+        let pool = pool("ns");
+        for number in [1, 37, u32::MAX].map(ClientNumber) {
+            assert_eq!(pool.number_of(&pool.namespace(number)), Some(number));
+        }
+        for other in ["ns", "ns01", "ns+1", "ns1x", "lan1", "ns4294967296", ""] {
+            assert_eq!(pool.number_of(other), None, "{other:?}");
         }
     }
 

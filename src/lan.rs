@@ -4,17 +4,23 @@
 //! Who owns what: a [`Lan`] owns everything by *name* and can undo it without the [`Port`]; a `Port` owns the client's
 //! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
 
+mod about;
+pub mod control_socket;
+pub mod exec;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod frame;
+mod held;
 pub mod leftovers;
 pub mod linux;
+pub mod living;
 mod names;
 pub mod netlink;
 pub mod netns;
 mod pins;
 mod pool_dir;
 mod record;
+mod state_file;
 mod sys;
 
 pub use names::Paths;

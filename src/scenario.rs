@@ -76,6 +76,8 @@ pub struct Scenario {
     pub start_delay: Timespan,
     /// Whether servers are asked to broadcast their replies.
     pub broadcast: bool,
+    /// Whether what a killed run of the pool left is taken over.
+    pub adopt: bool,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
     /// From what MACs and random choices are derived; `None`: as whoever runs it likes.

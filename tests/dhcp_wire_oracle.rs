@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use dhcproto::v4::{self, DhcpOption, OptionCode};
 use dhcproto::{Decodable, Decoder};
-use lanherd::dhcp::{Client, ClientId, Config, Message, MessageType, Output, Transmit, code};
+use lanherd::dhcp::{
+    Client, ClientId, Config, Message, MessageType, Output, Transmit, VendorOptions, code,
+};
 use lanherd::identity::Mac;
 
 const MAC: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 1];
@@ -55,6 +57,20 @@ impl Capture {
         codes
     }
 
+    /// The value of an option, walked here because the decoder knows too little of some.
+    fn value(&self, wanted: u8) -> Option<Vec<u8>> {
+        let mut options = &self.bytes[240..];
+        while let [code, length, rest @ ..] = options {
+            let (value, rest) = rest.split_at(usize::from(*length));
+            match *code {
+                255 => break,
+                code if code == wanted => return Some(value.to_vec()),
+                _ => options = rest,
+            }
+        }
+        None
+    }
+
     fn address(&self, code: OptionCode) -> Option<Ipv4Addr> {
         match self.read.opts().get(code)? {
             DhcpOption::RequestedIpAddress(address) | DhcpOption::ServerIdentifier(address) => {
@@ -93,7 +109,7 @@ impl Bench {
         let transmit =
             std::iter::from_fn(|| self.client.poll_output()).find_map(|output| match output {
                 Output::Transmit(transmit) => Some(transmit),
-                Output::Event(_) => None,
+                Output::Arp(_) | Output::Event(_) => None,
             });
         let transmit = transmit.expect("a message");
         (transmit.message.clone(), Capture::of(&transmit))
@@ -115,7 +131,23 @@ impl Bench {
     }
 }
 
-/// One of each kind: DISCOVER, the REQUESTs of SELECTING, RENEWING and REBINDING, RELEASE, the REQUEST of INIT-REBOOT.
+/// DECLINE and INFORM of a client that holds [`ADDRESS`].
+fn orders(config: &Config) -> [Capture; 2] {
+    [Client::decline, Client::inform].map(|order| {
+        let mut bench = Bench::new(config.clone());
+        bench.client.start(bench.now);
+        let (message, _) = bench.after_timer();
+        bench.answer(&message, MessageType::Offer);
+        let (message, _) = bench.sent();
+        bench.answer(&message, MessageType::Ack);
+        while bench.client.poll_output().is_some() {}
+        bench.now += Duration::from_secs(30);
+        order(&mut bench.client, bench.now);
+        bench.sent().1
+    })
+}
+
+/// One of each kind that belongs to a lease: DISCOVER, the REQUESTs of SELECTING, RENEWING and REBINDING, RELEASE, the REQUEST of INIT-REBOOT.
 fn captures(config: &Config) -> [Capture; 6] {
     let mut bench = Bench::new(config.clone());
     bench.client.start(bench.now);
@@ -141,8 +173,9 @@ fn captures(config: &Config) -> [Capture; 6] {
 
 #[test]
 fn each_message_has_the_fields_that_rfc_2131_gives_it() {
-    use v4::MessageType::{Discover, Release, Request};
+    use v4::MessageType::{Decline, Discover, Inform, Release, Request};
     let [discover, selecting, renewing, rebinding, release, rebooting] = captures(&config());
+    let [decline, inform] = orders(&config());
 
     // Type, ciaddr, option 50, option 54, source, destination.
     let expected = [
@@ -180,6 +213,16 @@ fn each_message_has_the_fields_that_rfc_2131_gives_it() {
             NOWHERE,
             EVERYWHERE,
         ),
+        (
+            &decline,
+            Decline,
+            NOWHERE,
+            Some(ADDRESS),
+            Some(SERVER),
+            NOWHERE,
+            EVERYWHERE,
+        ),
+        (&inform, Inform, ADDRESS, None, None, ADDRESS, SERVER),
     ];
     for (capture, kind, ciaddr, requested, server, source, destination) in expected {
         let read = &capture.read;
@@ -215,6 +258,7 @@ fn each_message_has_the_fields_that_rfc_2131_gives_it() {
         assert!(capture.bytes.len() >= 300);
     }
     assert_eq!(discover.read.xid(), selecting.read.xid());
+    assert_eq!((decline.read.secs(), inform.read.secs()), (0, 0));
 }
 
 #[test]
@@ -223,7 +267,10 @@ fn every_message_that_asks_for_a_lease_asks_for_the_same_and_says_how_much_it_ca
     let wanted: Vec<OptionCode> = [1, 121, 3, 6, 15, 119, 26, 58, 59]
         .map(OptionCode::from)
         .into();
-    for capture in [&discover, &selecting, &renewing, &rebinding, &rebooting] {
+    let [decline, inform] = orders(&config());
+    for capture in [
+        &discover, &selecting, &renewing, &rebinding, &rebooting, &inform,
+    ] {
         let get = |code| capture.read.opts().get(code).cloned();
         assert_eq!(
             get(OptionCode::ParameterRequestList),
@@ -239,7 +286,10 @@ fn every_message_that_asks_for_a_lease_asks_for_the_same_and_says_how_much_it_ca
         );
     }
     assert_eq!(release.codes(), [53, 61, 54], "none of 50, 55, 60, 12");
-    for capture in [discover, selecting, renewing, rebinding, release, rebooting] {
+    assert_eq!(decline.codes(), [53, 61, 50, 54], "none of 55, 60, 12");
+    for capture in [
+        discover, selecting, renewing, rebinding, release, rebooting, decline, inform,
+    ] {
         assert_eq!(capture.codes()[0], 53);
         assert_eq!(
             capture.read.opts().get(OptionCode::ClientIdentifier),
@@ -276,10 +326,104 @@ fn the_broadcast_flag_stands_only_in_messages_of_a_client_without_an_address() {
     assert_eq!(flags, [true, true, false, false, false, true]);
 }
 
+/// Everything that a device may say about itself, by RFCs 2132, 3004 and 3925.
+fn talkative() -> Config {
+    Config {
+        client_id: ClientId::Duid,
+        vendor_class: Some("MSFT 5.0".to_owned()),
+        user_class: vec!["office".to_owned(), "printer".to_owned()],
+        vendor_options: vec![
+            VendorOptions {
+                enterprise: 3561,
+                data: vec![1, 2, 0xca, 0xfe],
+            },
+            VendorOptions {
+                enterprise: 9,
+                data: Vec::new(),
+            },
+        ],
+        rapid_commit: true,
+        v6_only: true,
+        extra: vec![(93, vec![0, 7]), (12, b"other".to_vec())],
+        ..config()
+    }
+}
+
+#[test]
+fn what_a_device_says_about_itself_is_read_as_it_was_meant() {
+    let [discover, selecting, renewing, _, release, rebooting] = captures(&talkative());
+    let [decline, inform] = orders(&talkative());
+    let expected: [(u8, &[u8]); 6] = [
+        (60, b"MSFT 5.0"),
+        (77, b"\x06office\x07printer"),
+        (125, &[0, 0, 0x0d, 0xe9, 4, 1, 2, 0xca, 0xfe, 0, 0, 0, 9, 0]),
+        (55, &[1, 121, 3, 6, 15, 119, 26, 58, 59, 108]),
+        (93, &[0, 7]),
+        (12, b"other"),
+    ];
+    for capture in [&discover, &selecting, &renewing, &rebooting, &inform] {
+        for (code, value) in expected {
+            assert_eq!(capture.value(code).as_deref(), Some(value), "option {code}");
+        }
+        let codes = capture.codes();
+        let count = codes.into_iter().filter(|code| *code == 12).count();
+        assert_eq!(count, 1, "replaced");
+    }
+    assert_eq!(
+        discover.codes(),
+        [53, 61, 80, 57, 55, 60, 77, 125, 93, 12],
+        "the usual order"
+    );
+    assert_eq!(discover.value(80).as_deref(), Some([].as_slice()));
+    assert!(!selecting.codes().contains(&80) && !inform.codes().contains(&80));
+    let duid = [255, 0x5e, 0x10, 0, 1, 0, 3, 0, 1, 2, 0, 0x5e, 0x10, 0, 1];
+    for capture in [
+        discover, selecting, renewing, release, rebooting, decline, inform,
+    ] {
+        assert_eq!(capture.value(61).as_deref(), Some(duid.as_slice()));
+    }
+}
+
+#[test]
+fn a_stated_order_rules_all_options_of_all_messages() {
+    let config = Config {
+        option_order: vec![55, 53, 60, 50, 12, 54, 61],
+        ..talkative()
+    };
+    let codes = captures(&config).map(|capture| capture.codes());
+    assert_eq!(codes[0], [55, 53, 60, 12, 61, 80, 57, 77, 125, 93]);
+    assert_eq!(codes[1], [55, 53, 60, 50, 12, 54, 61, 57, 77, 125, 93]);
+    assert_eq!(codes[4], [53, 54, 61]);
+    let codes = orders(&config).map(|capture| capture.codes());
+    assert_eq!(codes[0], [53, 50, 54, 61]);
+    assert_eq!(codes[1], [55, 53, 60, 12, 61, 57, 77, 125, 93]);
+}
+
+#[test]
+fn what_is_the_state_machines_cannot_be_added_by_hand() {
+    let config = Config {
+        extra: vec![
+            (53, vec![9]),
+            (50, vec![1; 4]),
+            (54, vec![1; 4]),
+            (61, vec![1, 2]),
+            (52, vec![3]),
+            (80, vec![]),
+            (51, vec![0, 0, 1, 0]),
+        ],
+        max_message_size: None,
+        ..config()
+    };
+    let [discover, ..] = captures(&config);
+    assert_eq!(discover.codes(), [53, 61, 12, 55, 51]);
+    let [_, inform] = orders(&config);
+    assert_eq!(inform.codes(), [53, 61, 12, 55], "no 51 (table 5)");
+}
+
 #[test]
 fn the_smallest_message_size_announced_is_576() {
     let [discover, ..] = captures(&Config {
-        max_message_size: 100,
+        max_message_size: Some(100),
         ..config()
     });
     let size = discover.read.opts().get(OptionCode::MaxMessageSize);

@@ -151,6 +151,8 @@ impl Rig {
         }
         config.broadcast = choice & 8 != 0;
         config.conflict_detection = choice & 16 != 0;
+        config.rapid_commit = choice & 32 != 0;
+        config.v6_only = choice & 64 != 0;
         let start = Instant::now();
         Self {
             client: Client::new(config, fastrand::Rng::with_seed(u64::from(choice))),
@@ -295,6 +297,14 @@ impl Rig {
                 SECONDS[script.index(SECONDS.len())].to_be_bytes(),
             );
         }
+        if choice & 64 != 0 {
+            reply.options.push(code::RAPID_COMMIT, []);
+        }
+        // Seldom, or few scripts would ever come to a lease.
+        if choice > 224 {
+            let seconds = SECONDS[script.index(SECONDS.len())];
+            reply.options.push(code::V6_ONLY, seconds.to_be_bytes());
+        }
         if choice & 32 != 0 {
             let code = script.byte();
             let length = usize::from(script.byte() % 40);
@@ -342,6 +352,7 @@ impl Rig {
             Event::Bound { reboot: true, .. } => "event: rebooted",
             Event::Bound { reboot: false, .. } => "event: bound",
             Event::Renewed { by, .. } => by.as_str(),
+            Event::Lost(LossReason::V6Only) => "event: lost v6_only",
             Event::Lost(reason) => reason.as_str(),
             Event::Refused { .. } => "event: refused",
             Event::Conflict { .. } => "event: conflict",
@@ -388,8 +399,7 @@ impl Rig {
                 assert!(held.is_none_or(|held| held.address == address));
                 assert_eq!(holder, RIVAL);
             }
-            Event::Unanswered(Unanswered::Rebooting) => {}
-            Event::Ignored(_) => {}
+            Event::Unanswered(Unanswered::Rebooting) | Event::Ignored(_) => {}
         }
     }
 }

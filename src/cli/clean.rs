@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use lanherd::identity::PoolName;
-use lanherd::lan::Paths;
-use lanherd::lan::leftovers::{self, PoolState};
+use lanherd::lan::leftovers::{self, Cleared, PoolState};
+use lanherd::lan::{Paths, living};
 
 use super::exit::Exit;
 use super::screen::Screen;
@@ -14,30 +14,46 @@ Examples:
   lanherd clean                    of all pools
   lanherd clean --pool phones
 
-Removes namespaces, resolver folders and state files that a run left because it was killed (SIGKILL, out of memory). \
-A pool that is alive in another process is left alone, and so is every namespace and link that lanherd did not make.";
+Removes namespaces, resolver folders and state files that a run left because it was killed (SIGKILL, out of memory), and \
+releases the leases that its clients still held (DHCPRELEASE, sent once, on the interface that they stood on). A pool \
+that is alive in another process is left alone, and so is every namespace and link that lanherd did not make. To go on \
+with a killed herd instead: lanherd up --adopt.";
 
-/// Remove what a killed run left, and nothing else
+/// Remove what a killed run left, and release its leases
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Only of this pool [default: of all pools]
     #[arg(long, value_name = "NAME")]
     pool: Option<PoolName>,
-    /// Tell what would be removed, and remove nothing
+    /// Tell what would be removed and released, and do nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let paths = Paths::default();
-    let found = leftovers::find(&paths, args.pool.as_ref()).with_context(|| {
+    let mut tally = Tally::default();
+    // A user's own labs first: for what lies elsewhere that user may lack the right.
+    for paths in living::homes().iter().rev() {
+        clean(paths, args, &mut tally, screen)?;
+    }
+    if tally.found == 0 {
+        screen.result("nothing is left of killed runs");
+    }
+    Ok(if tally.failed == 0 {
+        Exit::Well
+    } else {
+        Exit::Failed
+    })
+}
+
+fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyhow::Result<()> {
+    let found = leftovers::find(paths, args.pool.as_ref()).with_context(|| {
         format!(
             "{} cannot be looked through; run as root, or as the user whose pools they are",
             paths.state.display()
         )
     })?;
-    let mut tally = Tally::default();
     for pool in found {
         let name = pool.pool;
         match pool.state {
@@ -48,36 +64,50 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
                 );
                 screen.result(&format!("pool {name} is alive in {process}: left alone"));
             }
-            PoolState::Left(things) if args.dry_run => {
+            PoolState::Left { things, leases } if args.dry_run => {
+                tally.found += things.len();
                 for thing in things {
                     screen.result(&format!("would remove {thing}"));
-                    tally.found += 1;
+                }
+                for lease in leases {
+                    screen.result(&format!("would release {lease}"));
                 }
             }
-            PoolState::Left(_) => {
-                let removed = leftovers::remove(&paths, &name)
+            PoolState::Left { .. } => {
+                let cleared = leftovers::remove(paths, &name)
                     .with_context(|| format!("pool {name} cannot be cleaned up"))?;
-                for thing in removed {
-                    tally.found += 1;
-                    match thing.outcome {
-                        Ok(()) => screen.result(&format!("removed {}", thing.what)),
-                        Err(error) => {
-                            tally.failed += 1;
-                            screen.complain(&format!("error: {error}"));
-                        }
-                    }
-                }
+                tell(&cleared, tally, screen);
             }
         }
     }
-    if tally.found == 0 {
-        screen.result("nothing is left of killed runs");
+    Ok(())
+}
+
+fn tell(cleared: &Cleared, tally: &mut Tally, screen: &Screen) {
+    for thing in &cleared.removed {
+        tally.found += 1;
+        match &thing.outcome {
+            Ok(()) => screen.result(&format!("removed {}", thing.what)),
+            Err(error) => {
+                tally.failed += 1;
+                screen.complain(&format!("error: {error}"));
+            }
+        }
     }
-    Ok(if tally.failed == 0 {
-        Exit::Well
-    } else {
-        Exit::Failed
-    })
+    for lease in cleared.leases.iter().filter(|lease| lease.outcome.is_ok()) {
+        screen.result(&format!("released {} of {}", lease.address, lease.client));
+    }
+    // The host is clean all the same: no failure.
+    for (why, leases) in cleared.unreleased() {
+        screen.complain(&format!("warning: {}", unreleased(leases, why)));
+    }
+}
+
+/// What to say of leases that were not given back.
+pub fn unreleased(leases: usize, why: &str) -> String {
+    format!(
+        "leases that could not be released: {leases}, since {why}; the server keeps them until they expire"
+    )
 }
 
 #[derive(Debug, Default)]

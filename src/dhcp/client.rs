@@ -16,6 +16,7 @@ mod event;
 mod held;
 mod hold;
 mod offers;
+mod shortcut;
 mod state;
 mod step;
 mod timers;
@@ -24,7 +25,7 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-pub use config::{ClientId, Config, OfferPolicy};
+pub use config::{ClientId, Config, OfferPolicy, VendorOptions};
 pub use event::{Event, Extension, LossReason, Output, Transmit, Unanswered};
 pub use state::State;
 

@@ -50,10 +50,18 @@ pub mod code {
     pub const VENDOR_CLASS: u8 = 60;
     /// Client identifier.
     pub const CLIENT_ID: u8 = 61;
+    /// User class (RFC 3004).
+    pub const USER_CLASS: u8 = 77;
+    /// Rapid commit (RFC 4039).
+    pub const RAPID_COMMIT: u8 = 80;
+    /// IPv6-only preferred (RFC 8925).
+    pub const V6_ONLY: u8 = 108;
     /// Domain search list (RFC 3397).
     pub const DOMAIN_SEARCH: u8 = 119;
     /// Classless static routes (RFC 3442).
     pub const CLASSLESS_ROUTES: u8 = 121;
+    /// Vendor-identifying vendor-specific information (RFC 3925, 4).
+    pub const VENDOR_OPTIONS: u8 = 125;
     /// The end of the options; framing, not content.
     pub const END: u8 = 255;
 }
@@ -150,6 +158,14 @@ impl Options {
     /// Removes every instance of `code`.
     pub fn remove(&mut self, code: u8) -> &mut Self {
         self.0.retain(|(present, _)| *present != code);
+        self
+    }
+
+    /// Puts the options whose codes `order` names first, in its order; the others follow as they stood.
+    pub fn arrange(&mut self, order: &[u8]) -> &mut Self {
+        let place = |code: u8| order.iter().position(|listed| *listed == code);
+        self.0
+            .sort_by_key(|(code, _)| place(*code).unwrap_or(order.len()));
         self
     }
 
@@ -280,6 +296,20 @@ mod tests {
         );
         assert_eq!(options.short(code::MTU), Some(1500));
         assert_eq!(options.get(code::DOMAIN_NAME), None);
+    }
+
+    #[test]
+    fn options_stand_in_the_order_that_is_asked_for_and_the_others_as_they_stood() {
+        let mut options = Options::new();
+        for (code, value) in [(53, 1), (61, 2), (12, 3), (12, 4), (55, 5)] {
+            options.push(code, [value]);
+        }
+        options.arrange(&[55, 60, 12]);
+        let order: Vec<(u8, u8)> = options
+            .iter()
+            .map(|(code, value)| (code, value[0]))
+            .collect();
+        assert_eq!(order, [(55, 5), (12, 3), (12, 4), (53, 1), (61, 2)]);
     }
 
     #[test]

@@ -284,9 +284,10 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
                 alive.push(format!("{} (process {pid})", found.pool));
             }
             PoolState::Alive { pid: None } => alive.push(found.pool.to_string()),
-            PoolState::Left(things) => {
-                left.push(format!("{} ({} things)", found.pool, things.len()));
-            }
+            PoolState::Left { things, leases } => left.push(match leases.len() {
+                0 => format!("{} ({} things)", found.pool, things.len()),
+                held => format!("{} ({} things, {held} leases)", found.pool, things.len()),
+            }),
         }
     }
     let mut findings = Vec::new();
@@ -298,7 +299,7 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
     }
     if !left.is_empty() {
         findings.push(format!(
-            "left by killed runs: {}; remove it: lanherd clean",
+            "left by killed runs: {}; remove and release it: lanherd clean",
             left.join(", ")
         ));
     }

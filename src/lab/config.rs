@@ -27,6 +27,10 @@ pub struct LabConfig {
     pub t1: Option<Duration>,
     /// T2 (option 59), in whole seconds; `None`: not sent, clients take seven eighths of the lease.
     pub t2: Option<Duration>,
+    /// Whether a client that asks for it (option 80) is granted an address at once (RFC 4039).
+    pub rapid_commit: bool,
+    /// For how long clients that ask (option 108) are to do without IPv4 (RFC 8925), in whole seconds; `None`: they are not.
+    pub v6_only: Option<Duration>,
     /// The DNS servers to name (option 6); `None`: the router, which answers.
     pub dns: Option<Vec<Ipv4Addr>>,
     /// The domain to name (option 15), under which the router and every client are known by their host names.
@@ -48,6 +52,8 @@ impl Default for LabConfig {
             lease: LeaseTime::default(),
             t1: None,
             t2: None,
+            rapid_commit: false,
+            v6_only: None,
             dns: None,
             domain: Some("lab.test".to_owned()),
             mtu: None,
@@ -94,6 +100,8 @@ impl LabConfig {
             lease: self.lease,
             t1: self.t1,
             t2: self.t2,
+            rapid_commit: self.rapid_commit,
+            v6_only: self.v6_only,
             known,
             always,
             ..ServerConfig::default()

@@ -7,7 +7,7 @@ mod config;
 mod reply;
 
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use config::ServerConfig;
 pub use reply::{Reply, ReplyTo};
@@ -159,7 +159,7 @@ impl Server {
         self.counters
     }
 
-    /// RFC 2131, 4.3.1.
+    /// RFC 2131, 4.3.1; RFC 4039, 3.2.
     fn discover(&mut self, message: &Message, now: Instant) -> Option<Reply> {
         self.counters.discovers += 1;
         let client = ClientKey::of(message);
@@ -168,6 +168,13 @@ impl Server {
             self.counters.exhausted += 1;
             return None;
         };
+        // One that is to do without IPv4 needs no lease.
+        if self.config.rapid_commit
+            && message.options.contains(code::RAPID_COMMIT)
+            && self.v6_only_for(message).is_none()
+        {
+            return Some(self.bind(client, message, address, now));
+        }
         let hold = match self.bindings.record(&client) {
             // The lease goes on until the client has taken the new one.
             Some(Record::Held(_, hold @ Hold::Bound { .. })) => hold,
@@ -299,7 +306,7 @@ impl Server {
         self.grant(MessageType::Ack, message, address)
     }
 
-    /// An OFFER or an ACK of `address` (RFC 2131, table 3).
+    /// An OFFER or an ACK of `address` (RFC 2131, table 3); an ACK to a DISCOVER says that it is one (RFC 4039, 3.2).
     fn grant(&self, kind: MessageType, message: &Message, address: Ipv4Addr) -> Reply {
         let mut reply = self.answer(kind, message);
         reply.yiaddr = address;
@@ -320,8 +327,24 @@ impl Server {
                 }
             }
         }
+        if kind == MessageType::Ack && message.message_type() == Some(MessageType::Discover) {
+            reply.options.push(code::RAPID_COMMIT, []);
+        }
+        if let Some(wait) = self.v6_only_for(message) {
+            reply
+                .options
+                .push(code::V6_ONLY, seconds(wait).to_be_bytes());
+        }
         self.add_parameters(&mut reply, message);
         Reply::granting(message, reply)
+    }
+
+    /// How long the client is to do without IPv4, if it asks (RFC 8925, 3.3).
+    fn v6_only_for(&self, message: &Message) -> Option<Duration> {
+        let wanted = message.options.get(code::PARAMETER_REQUESTS)?;
+        self.config
+            .v6_only
+            .filter(|_| wanted.contains(&code::V6_ONLY))
     }
 
     /// A NAK (RFC 2131, table 3).

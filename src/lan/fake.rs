@@ -1,6 +1,6 @@
 //! An in-memory LAN with the lab's DHCP server and scripted faults, for actor tests on a paused clock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::io;
 use std::net::Ipv4Addr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{CleanupError, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent, SabotageError};
 use crate::dhcp::options::{MessageType, code};
-use crate::dhcp::{Arp, Lease, Message, Transmit};
+use crate::dhcp::{Arp, ArpOp, Lease, Message, Transmit};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, Mac};
 use crate::lab::LabConfig;
@@ -34,6 +34,8 @@ pub(crate) enum Behaviour {
     NaksEveryRequest,
     SendsGarbage,
     AnswersToTheSibling,
+    /// It gives this address to everybody who asks.
+    Gives(Ipv4Addr),
 }
 
 /// What goes wrong with one client.
@@ -61,8 +63,25 @@ struct Inner {
     attaching: usize,
     most_attaching: usize,
     attached: usize,
+    /// Between the wire and the clients: whether the parent exists, and has a carrier.
+    parent: Parent,
+    /// By client: which address's ARP packets it wants to hear.
+    listeners: HashMap<Mac, Ipv4Addr>,
+    /// Hosts that are not of the herd.
+    squatters: HashMap<Ipv4Addr, Mac>,
+    /// What a process that was killed left of clients.
+    remembered: HashMap<ClientNumber, Lease>,
     /// What must never happen, and did: a panic would only end the client in which it is noticed.
     violations: Vec<String>,
+}
+
+/// How the parent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Parent {
+    #[default]
+    Up,
+    Down,
+    Gone,
 }
 
 /// The LAN. Clones are the same one.
@@ -118,16 +137,69 @@ impl FakeLan {
         self.inner().attached
     }
 
+    /// How many clients hear what is on the LAN.
+    pub(crate) fn inboxes(&self) -> usize {
+        self.inner().inboxes.len()
+    }
+
     /// What must never happen, and did.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.inner().violations.clone()
     }
 
-    /// Tells every client that its link has gone.
+    /// Tells every client that the parent has gone.
     pub(crate) fn cut(&self, why: &str) {
-        let inboxes: Vec<_> = self.inner().inboxes.values().cloned().collect();
-        for inbox in inboxes {
-            inbox(PortEvent::Gone(Cause::ParentGone, why.to_owned()));
+        self.tell_all(&PortEvent::Gone(Cause::ParentGone, why.to_owned()));
+    }
+
+    /// The parent is gone until [`FakeLan::restore`].
+    pub(crate) fn remove_parent(&self) {
+        self.inner().parent = Parent::Gone;
+        self.cut("the parent lan0 was deleted");
+    }
+
+    /// The parent loses its carrier until [`FakeLan::restore`].
+    pub(crate) fn unplug(&self) {
+        self.inner().parent = Parent::Down;
+        self.tell_all(&PortEvent::CarrierLost);
+    }
+
+    /// The parent is there, with a carrier.
+    pub(crate) fn restore(&self) {
+        let before = std::mem::take(&mut self.inner().parent);
+        if before == Parent::Down {
+            self.tell_all(&PortEvent::CarrierBack);
+        }
+    }
+
+    /// A host that is not of the herd uses the address from now on.
+    pub(crate) fn squat(&self, address: Ipv4Addr, mac: Mac) {
+        self.inner().squatters.insert(address, mac);
+    }
+
+    /// A process that was killed left this lease of a client.
+    pub(crate) fn remember(&self, number: u32, lease: Lease) {
+        self.inner().remembered.insert(ClientNumber(number), lease);
+    }
+
+    /// Loses all leases, as a router without a memory does when it is switched off.
+    pub(crate) fn reset_server(&self, config: &LabConfig) {
+        *self.server.lock().expect("not poisoned") = Server::new(config.server());
+    }
+
+    fn tell_all(&self, event: &PortEvent) {
+        // In an order of their own, as a storm must be the same for the same seed.
+        let mut inboxes: Vec<_> = {
+            let inner = self.inner();
+            inner
+                .inboxes
+                .iter()
+                .map(|(mac, inbox)| (*mac, Arc::clone(inbox)))
+                .collect()
+        };
+        inboxes.sort_by_key(|(mac, _)| *mac);
+        for (_, inbox) in inboxes {
+            inbox(event.clone());
         }
     }
 
@@ -160,6 +232,7 @@ impl FakeLan {
                 }
                 Some((mac, reply.encode()))
             }
+            Behaviour::Gives(address) => Some((mac, give(message, address)?.encode())),
             Behaviour::AnswersToTheSibling => {
                 let mut reply = server.handle(message, now)?.message;
                 reply.chaddr = Mac([2, 0, 0, 0, 0, 1]);
@@ -167,6 +240,24 @@ impl FakeLan {
             }
         }
     }
+}
+
+/// What a server says that gives `address` to everybody.
+fn give(message: &Message, address: Ipv4Addr) -> Option<Message> {
+    let kind = match message.options.message_type()? {
+        MessageType::Discover => MessageType::Offer,
+        MessageType::Request => MessageType::Ack,
+        _ => return None,
+    };
+    let mut reply = Message::reply_to(message, kind);
+    reply.yiaddr = address;
+    reply
+        .options
+        .push_addresses(code::SERVER_ID, &[Ipv4Addr::new(10, 77, 0, 1)]);
+    reply
+        .options
+        .push(code::LEASE_TIME, 3_600_u32.to_be_bytes());
+    Some(reply)
 }
 
 impl Lan for FakeLan {
@@ -183,6 +274,14 @@ impl Lan for FakeLan {
                 let detail = format!("the namespace {} exists", identity.namespace);
                 return Err(Failure::new(Stage::Namespace, Cause::NameTaken, detail));
             }
+            if inner.parent == Parent::Gone {
+                inner.attaching -= 1;
+                return Err(Failure::new(
+                    Stage::Link,
+                    Cause::ParentGone,
+                    "there is no lan0",
+                ));
+            }
             let before = inner.namespaces.insert(identity.namespace.clone(), None);
             if before.is_some() {
                 let words = format!("{} was attached twice", identity.namespace);
@@ -193,6 +292,9 @@ impl Lan for FakeLan {
         tokio::time::sleep(ATTACHING).await;
         let mut inner = self.inner();
         inner.attaching -= 1;
+        if inner.parent == Parent::Down {
+            inbox(PortEvent::CarrierLost);
+        }
         inner.inboxes.insert(identity.mac, Arc::new(inbox));
         Ok(FakePort {
             lan: self.clone(),
@@ -203,6 +305,7 @@ impl Lan for FakeLan {
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
         let mut inner = self.inner();
         inner.inboxes.remove(&identity.mac);
+        inner.listeners.remove(&identity.mac);
         inner.namespaces.remove(&identity.namespace);
         match inner.troubles.get(&identity.number) {
             Some(Trouble::CannotBeRemoved) => vec![CleanupError {
@@ -219,6 +322,9 @@ impl Lan for FakeLan {
             .options
             .message_type()
             .ok_or(io::ErrorKind::InvalidInput)?;
+        if self.inner().parent != Parent::Up {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
         self.inner()
             .sent
             .push((identity.mac, kind, message.clone()));
@@ -237,18 +343,34 @@ impl Lan for FakeLan {
         Ok(())
     }
 
-    fn remembered(&self, _identity: &Identity) -> Option<Lease> {
-        None
+    fn remembered(&self, identity: &Identity) -> Option<Lease> {
+        self.inner().remembered.remove(&identity.number)
     }
 
-    async fn sabotage(&self, _identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
-        Err(SabotageError(format!("{fault} is not made here")))
+    async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+        let inbox = self.inner().inboxes.get(&identity.mac).cloned();
+        let inbox = inbox.ok_or_else(|| SabotageError("it is not there".to_owned()))?;
+        let name = identity.namespace.clone();
+        inbox(match fault {
+            Fault::KillSockets => PortEvent::Gone(Cause::SocketLost, format!("{name}: closed")),
+            Fault::DeleteLink => PortEvent::Gone(Cause::LinkLost, format!("{name}: deleted")),
+            Fault::DeleteNamespace => {
+                PortEvent::Gone(Cause::NamespaceGone, format!("{name} was removed"))
+            }
+            Fault::RemoveAddress => {
+                self.inner().namespaces.insert(name, None);
+                PortEvent::Unconfigured("its address was removed".to_owned())
+            }
+            other => return Err(SabotageError(format!("{other} is not made by a lan"))),
+        });
+        Ok(())
     }
 
-    async fn flap(&self, _pause: Duration) -> Result<(), SabotageError> {
-        Err(SabotageError(
-            "the parent is not taken down here".to_owned(),
-        ))
+    async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
+        self.unplug();
+        tokio::time::sleep(pause).await;
+        self.restore();
+        Ok(())
     }
 }
 
@@ -279,13 +401,10 @@ impl Port for FakePort {
             Some(Trouble::NameTaken | Trouble::CannotBeRemoved) | None => {}
         }
         let mut inner = self.lan.inner();
-        let holders: BTreeSet<_> = inner.namespaces.values().flatten().collect();
-        let own = inner
-            .namespaces
-            .get(&self.identity.namespace)
-            .copied()
-            .flatten();
-        if own != Some(lease.address) && holders.contains(&lease.address) {
+        let is_held = inner.namespaces.iter().any(|(name, address)| {
+            *address == Some(lease.address) && *name != self.identity.namespace
+        });
+        if is_held {
             let words = format!("{} is used twice", lease.address);
             inner.violations.push(words);
         }
@@ -303,11 +422,38 @@ impl Port for FakePort {
         Ok(())
     }
 
-    fn transmit_arp(&self, _arp: &Arp) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
+        let inner = self.lan.inner();
+        if inner.parent != Parent::Up {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
+        let Some(holder) = inner.squatters.get(&arp.target).copied() else {
+            return Ok(());
+        };
+        let answer = Arp {
+            op: ArpOp::Reply,
+            target_mac: arp.sender_mac,
+            ..Arp::announcement(holder, arp.target)
+        };
+        let inbox = inner
+            .listeners
+            .get(&self.identity.mac)
+            .filter(|address| **address == arp.target)
+            .and_then(|_| inner.inboxes.get(&self.identity.mac).cloned());
+        drop(inner);
+        if let Some(inbox) = inbox {
+            inbox(PortEvent::Arp(answer));
+        }
+        Ok(())
     }
 
-    fn listen_arp(&self, _address: Option<Ipv4Addr>) {}
+    fn listen_arp(&self, address: Option<Ipv4Addr>) {
+        let mut inner = self.lan.inner();
+        match address {
+            Some(address) => inner.listeners.insert(self.identity.mac, address),
+            None => inner.listeners.remove(&self.identity.mac),
+        };
+    }
 
     async fn ping(&self, target: Ipv4Addr, _sequence: u16, timeout: Duration) -> PingOutcome {
         if target == SILENT {

@@ -1,16 +1,26 @@
-//! What a killed run left on the host: found by its records, removed by name, and nothing else touched.
+//! What a killed run left: on the host, found by its records, removed by name, and nothing else touched; and at the
+//! server, where the leases of its clients are released in their names.
 //!
 //! To know a namespace for certain the calling thread enters it for an instant, so this is for threads that may do so:
 //! not across an await of a shared runtime.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::Duration;
 
 use super::CleanupError;
-use super::names::{Names, Paths};
+use super::held::{Clock, HeldLease, LeaseFile};
+use super::linux::Outlet;
+use super::names::{Names, Paths, cleanup};
 use super::pins;
-use super::pool_dir::{LockError, Owner, PoolDir, owner, pools, records};
+use super::pool_dir::{LockError, Owner, PoolDir, leases, owner, pools, records};
 use crate::identity::PoolName;
+
+/// From one RELEASE to the next: nobody answers them, so what overruns the server's socket would be lost. A dnsmasq with
+/// a lease file takes about as long for each.
+const RELEASE_PAUSE: Duration = Duration::from_millis(2);
 
 /// A pool that has, or had, something on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +39,13 @@ pub enum PoolState {
         /// The process, where the lock says so.
         pid: Option<u32>,
     },
-    /// Nobody runs it; each thing that it left, as a person would name it.
-    Left(Vec<String>),
+    /// Nobody runs it.
+    Left {
+        /// Each thing that it left, as a person would name it.
+        things: Vec<String>,
+        /// The leases that its clients still hold, as a person would name them: `10.0.0.7 of ns3`.
+        leases: Vec<String>,
+    },
 }
 
 /// One thing that was to be removed.
@@ -42,6 +57,49 @@ pub struct Removed {
     pub outcome: Result<(), CleanupError>,
 }
 
+/// One lease of a dead pool's client that was to be given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The client's namespace.
+    pub client: String,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Why the server was not told, if it was not: it keeps the lease until that expires.
+    pub outcome: Result<(), String>,
+}
+
+/// What became of what a dead pool left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// What was to be removed.
+    pub removed: Vec<Removed>,
+    /// The leases that were to be given back; those that had expired are not among them.
+    pub leases: Vec<Released>,
+    /// How many clients' namespaces are taken over instead.
+    pub adopted: usize,
+    /// Why none are, where that was wanted.
+    pub misfit: Option<String>,
+}
+
+impl Cleared {
+    /// How many leases were given back.
+    pub fn released(&self) -> usize {
+        let is_released = |lease: &&Released| lease.outcome.is_ok();
+        self.leases.iter().filter(is_released).count()
+    }
+
+    /// Why leases were not given back, and of how many that is true.
+    pub fn unreleased(&self) -> BTreeMap<&str, usize> {
+        let mut whys = BTreeMap::new();
+        for lease in &self.leases {
+            if let Err(why) = &lease.outcome {
+                *whys.entry(why.as_str()).or_default() += 1;
+            }
+        }
+        whys
+    }
+}
+
 /// Looks for what pools, or one pool, left; changes nothing. Pools come in the order of their names.
 pub fn find(paths: &Paths, pool: Option<&PoolName>) -> io::Result<Vec<PoolFound>> {
     let mut found = Vec::new();
@@ -51,7 +109,13 @@ pub fn find(paths: &Paths, pool: Option<&PoolName>) -> io::Result<Vec<PoolFound>
         }
         let state = match owner(paths, &candidate)? {
             Owner::Alive(pid) => PoolState::Alive { pid },
-            Owner::Nobody => PoolState::Left(things(paths, &candidate)?),
+            Owner::Nobody => PoolState::Left {
+                things: things(paths, &candidate)?,
+                leases: held(&leases(paths, &candidate)?, Clock::now())?
+                    .iter()
+                    .map(|(file, held)| format!("{} of {}", held.lease.address, file.namespace))
+                    .collect(),
+            },
         };
         found.push(PoolFound {
             pool: candidate,
@@ -70,50 +134,118 @@ fn things(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
     Ok(things)
 }
 
-/// Removes what a dead pool left, every step tried; [`LockError::Alive`] where it is not dead.
-pub fn remove(paths: &Paths, pool: &PoolName) -> Result<Vec<Removed>, LockError> {
+/// The leases that have not expired.
+fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, HeldLease)>> {
+    let mut leases = Vec::new();
+    for file in files {
+        if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
+            leases.push((file, held));
+        }
+    }
+    Ok(leases)
+}
+
+/// Removes what a dead pool left and releases its clients' leases, every step tried; [`LockError::Alive`] where it is
+/// not dead.
+pub fn remove(paths: &Paths, pool: &PoolName) -> Result<Cleared, LockError> {
     if !paths.pool(pool).is_dir() {
-        return Ok(Vec::new());
+        return Ok(Cleared::default());
     }
     let folder = PoolDir::take(paths, pool)?;
-    let mut removed = remove_clients(&folder).map_err(|error| LockError::Io {
+    let mut cleared = clear(&folder, |_| false).map_err(|error| LockError::Io {
         path: paths.pool(pool),
         error,
     })?;
     let what = paths.pool(pool).display().to_string();
     let errors = folder.release();
     if errors.is_empty() {
-        removed.push(Removed {
+        cleared.removed.push(Removed {
             what,
             outcome: Ok(()),
         });
     }
-    removed.extend(errors.into_iter().map(failure));
-    Ok(removed)
+    cleared.removed.extend(errors.into_iter().map(failure));
+    Ok(cleared)
 }
 
-/// Removes what the clients of a pool left; its folder and lock stay.
-pub(super) fn remove_clients(folder: &PoolDir) -> io::Result<Vec<Removed>> {
-    let mut removed = Vec::new();
+/// Removes what the clients of a pool left and releases their leases, except those of the namespaces that are to be
+/// kept; the pool's folder and lock stay.
+pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result<Cleared> {
+    let mut cleared = Cleared::default();
     let mut namespaces = HashMap::new();
     let mut names = HashMap::new();
     for client in folder.clients()? {
+        if keep(client.namespace()) && client.living()?.is_some() {
+            cleared.adopted += 1;
+            continue;
+        }
         if let Some(record) = client.record()? {
             namespaces.insert(record.inode, record);
             names.insert(record.inode, client.to_string());
         }
-        removed.extend(remove_client(&client));
+        cleared.removed.extend(remove_client(&client));
     }
     if !namespaces.is_empty() {
         for pin in pins::find_and_unplug(&namespaces) {
             let what = names.remove(&pin.inode).unwrap_or_default();
-            removed.push(failure(CleanupError {
+            cleared.removed.push(failure(CleanupError {
                 what,
                 why: pin.to_string(),
             }));
         }
     }
-    Ok(removed)
+    // After the namespaces: who gives an address back has stopped using it (RFC 2131, 4.4.6).
+    let mut files = folder.leases()?;
+    files.retain(|file| !keep(&file.namespace));
+    let (leases, errors) = end_leases(folder, files, |_| true)?;
+    cleared.leases = leases;
+    cleared.removed.extend(errors.into_iter().map(failure));
+    Ok(cleared)
+}
+
+/// Forgets leases that are written down, after releasing those that are due and have not expired.
+pub(super) fn end_leases(
+    folder: &PoolDir,
+    files: Vec<LeaseFile>,
+    is_due: impl Fn(&HeldLease) -> bool,
+) -> io::Result<(Vec<Released>, Vec<CleanupError>)> {
+    let mut due = held(&files, Clock::now())?;
+    due.retain(|(_, held)| is_due(held));
+    let mut released = Vec::with_capacity(due.len());
+    if !due.is_empty() {
+        let outlet = match folder.about()? {
+            Some(about) => Outlet::open(&about.parent),
+            None => Err(io::Error::other(
+                "the interface that it stood on is not known",
+            )),
+        };
+        for (place, (file, held)) in due.iter().enumerate() {
+            if place > 0 && outlet.is_ok() {
+                thread::sleep(RELEASE_PAUSE);
+            }
+            released.push(Released {
+                client: file.namespace.clone(),
+                address: held.lease.address,
+                outcome: release(&outlet, held),
+            });
+        }
+    }
+    let errors = files
+        .iter()
+        .filter_map(|file| {
+            let removed = file.remove();
+            removed.map_err(cleanup(file.path().display())).err()
+        })
+        .collect();
+    Ok((released, errors))
+}
+
+fn release(outlet: &io::Result<Outlet>, held: &HeldLease) -> Result<(), String> {
+    let outlet = outlet.as_ref().map_err(ToString::to_string)?;
+    let server = held.server.ok_or("the server was never heard")?;
+    outlet
+        .send(held.mac, server, &held.release(&mut fastrand::Rng::new()))
+        .map_err(|error| error.to_string())
 }
 
 /// Removes what one client left, and says what that was.

@@ -10,6 +10,7 @@
 //! kernel drops the lock, and the records tell the next run, or `lanherd clean`, what was left.
 
 mod addressing;
+mod adopt;
 mod attach;
 mod config;
 mod error;
@@ -20,7 +21,7 @@ mod seats;
 mod wire;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,13 +29,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::leftovers::{self, Removed};
+use super::about::About;
+use super::held::{Clock, HeldLease, LeaseFile};
+use super::leftovers::{self, Cleared};
 use super::names::Names;
 use super::pins;
 use super::pool_dir::{self, PoolDir};
 use super::record::Record;
 use super::{CleanupError, Inbox, Lan, SabotageError};
-use crate::dhcp::{Lease, Transmit};
+use crate::dhcp::{Lease, MessageType, Transmit};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, Mac};
 use crate::phase::Failure;
@@ -43,10 +46,11 @@ pub use config::{LanConfig, MacvlanMode, MacvlanModeError};
 pub use error::{Fate, Foreign, Leak, OpenError};
 pub use parent::{ParentError, candidates, check};
 pub use port::LinuxPort;
+pub(super) use wire::Outlet;
 
 use error::{refused, refused_request, refusing, worker_gone};
 use parent::{Parent, Watch};
-use seats::Seats;
+use seats::{Seat, Seats};
 use wire::Wire;
 use worker::{Bench, Workers};
 
@@ -73,10 +77,21 @@ struct Shared {
     seats: Arc<Seats>,
     /// The namespaces made so far, by inode: what may still be pinned by somebody else's process in the end.
     made: Mutex<HashMap<u64, (String, Record)>>,
+    /// What was taken over and no client of this run has had yet.
+    adopted: Mutex<Adopted>,
     /// The pool, until it is given up.
     folder: Mutex<Option<PoolDir>>,
     reader: AbortHandle,
     watch: Watch,
+}
+
+/// What a killed run left that was taken over.
+#[derive(Debug, Default)]
+struct Adopted {
+    /// The namespaces, by name.
+    namespaces: HashSet<String>,
+    /// The leases, by MAC.
+    leases: HashMap<Mac, HeldLease>,
 }
 
 impl Shared {
@@ -86,6 +101,52 @@ impl Shared {
 
     fn made(&self) -> MutexGuard<'_, HashMap<u64, (String, Record)>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn adopted(&self) -> MutexGuard<'_, Adopted> {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease_file(&self, identity: &Identity) -> LeaseFile {
+        let folder = self.config.paths.pool(&self.config.pool);
+        LeaseFile::new(&folder, &identity.namespace)
+    }
+
+    /// Writes a lease down before it is made use of, so that it can be given back whatever happens.
+    fn remember(&self, seat: &Seat, lease: Lease) -> io::Result<()> {
+        let mac = seat.identity.mac;
+        self.adopted().leases.remove(&mac);
+        let held = HeldLease {
+            mac,
+            server: self.seats.server(mac),
+            client_id: seat.client_id(),
+            lease,
+        };
+        self.lease_file(&seat.identity).write(&held, Clock::now())
+    }
+
+    /// Forgets a lease that has ended.
+    fn forget(&self, identity: &Identity) -> io::Result<()> {
+        self.adopted().leases.remove(&identity.mac);
+        self.lease_file(identity).remove()
+    }
+
+    /// Forgets the lease that a message which has been sent gives back. The client's thread does it, in order with what
+    /// else it is asked for: sending must not wait.
+    fn forget_given_back(self: &Arc<Self>, identity: &Identity, transmit: &Transmit) {
+        let message_type = transmit.message.message_type();
+        if !matches!(
+            message_type,
+            Some(MessageType::Release | MessageType::Decline)
+        ) {
+            return;
+        }
+        let (shared, identity) = (Arc::clone(self), identity.clone());
+        self.workers.post(identity.number, move |_| {
+            if let Err(error) = shared.forget(&identity) {
+                tracing::warn!(client = %identity.namespace, %error, "a lease that was given back is still written down");
+            }
+        });
     }
 
     fn knows_server(&self, client: Mac) -> bool {
@@ -102,10 +163,7 @@ impl Shared {
                 io::Error::new(io::ErrorKind::HostUnreachable, words)
             })?
         };
-        let message = transmit.message.encode();
-        let source = (identity.mac, transmit.source);
-        self.wire
-            .send(source, (next, transmit.destination), &message)
+        self.wire.send(identity.mac, next, transmit)
     }
 
     /// Takes the links out of namespaces that somebody else's processes keep alive, and says which.
@@ -139,11 +197,11 @@ impl Drop for Shared {
 }
 
 impl LinuxLan {
-    /// Takes the pool, removes what a killed run of it left and returns what that was, checks the parent, and opens
-    /// what the herd shares.
+    /// Takes the pool, removes or takes over what a killed run of it left and returns what that was, checks the parent,
+    /// and opens what the herd shares.
     ///
     /// Must be called within a Tokio runtime, whose threads are all in the namespace of the parent.
-    pub async fn open(config: LanConfig) -> Result<(Self, Vec<Removed>), OpenError> {
+    pub async fn open(config: LanConfig) -> Result<(Self, Cleared), OpenError> {
         let missing =
             missing_capabilities().map_err(refusing("reading this process's capabilities"))?;
         if !missing.is_empty() {
@@ -159,7 +217,8 @@ impl LinuxLan {
             opened.map_err(|gone| refusing("opening the LAN")(io::Error::other(gone)))??;
         let (folder, furnished) = opened;
         let Furnished {
-            removed,
+            cleared,
+            adopted,
             parent,
             wire,
             seats,
@@ -173,6 +232,7 @@ impl LinuxLan {
             wire,
             seats,
             made: Mutex::default(),
+            adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
             reader,
             watch,
@@ -181,7 +241,7 @@ impl LinuxLan {
             Self {
                 shared: Arc::new(shared),
             },
-            removed,
+            cleared,
         ))
     }
 
@@ -230,7 +290,8 @@ impl LinuxLan {
 
 /// What the herd will share.
 struct Furnished {
-    removed: Vec<Removed>,
+    cleared: Cleared,
+    adopted: Adopted,
     parent: Arc<Parent>,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
@@ -245,7 +306,7 @@ fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnis
     match furnish(bench, config, &folder, parent) {
         Ok(furnished) => Ok((folder, furnished)),
         Err(error) => {
-            for leak in folder.release() {
+            for leak in folder.leave() {
                 tracing::warn!("{leak}");
             }
             Err(error)
@@ -260,23 +321,68 @@ fn furnish(
     parent: Parent,
 ) -> Result<Furnished, OpenError> {
     pool_dir::prepare_host(&config.paths)?;
-    let removed =
-        leftovers::remove_clients(folder).map_err(refusing("removing what an earlier run left"))?;
+    let cleared =
+        clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
+    // Not before: until then the old one says where the old run's leases were won.
+    folder
+        .write_about(&About::of(config))
+        .map_err(refusing("writing down where the pool stands"))?;
+    let adopted = adopted(folder).map_err(refusing("taking over what an earlier run left"))?;
     let _context = bench.runtime.enter();
     let wire = wire::open(parent.index)
         .and_then(Wire::new)
         .map_err(refusing("opening a raw socket on the parent"))?;
     let parent = Arc::new(parent);
     let seats = Arc::new(Seats::default());
+    for held in adopted.leases.values() {
+        if let Some(server) = held.server {
+            seats.heard(held.mac, server);
+        }
+    }
     let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
         .map_err(refusing("starting the watch on the parent"))?;
     Ok(Furnished {
-        removed,
+        cleared,
+        adopted,
         parent,
         wire: Arc::new(wire),
         seats,
         watch,
     })
+}
+
+/// Clears away what an earlier run of the pool left, except what is to be taken over.
+fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared> {
+    let Some(most) = config.adopt else {
+        return leftovers::clear(folder, |_| false);
+    };
+    let wanted = About::of(config);
+    let misfit = match folder.about()? {
+        Some(about) => about.misfit(&wanted),
+        None if folder.clients()?.is_empty() => None,
+        None => Some("it did not write down where it stood".to_owned()),
+    };
+    let cleared = leftovers::clear(folder, |namespace| {
+        let number = config.pool.number_of(namespace);
+        misfit.is_none() && number.is_some_and(|ClientNumber(number)| number <= most)
+    })?;
+    Ok(Cleared { misfit, ..cleared })
+}
+
+/// What is left in a pool's folder once it has been cleared.
+fn adopted(folder: &PoolDir) -> io::Result<Adopted> {
+    let clock = Clock::now();
+    let mut adopted = Adopted::default();
+    for client in folder.clients()? {
+        adopted.namespaces.insert(client.namespace().to_owned());
+    }
+    for file in folder.leases()? {
+        match file.read(clock)? {
+            Some(held) => drop(adopted.leases.insert(held.mac, held)),
+            None => file.remove()?,
+        }
+    }
+    Ok(adopted)
 }
 
 fn close_kernel(shared: &Shared) -> Vec<Leak> {
@@ -297,13 +403,18 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
             fate: Fate::Remains("its port is still in use".to_owned()),
         })
         .collect();
+    let never_attached = std::mem::take(&mut shared.adopted().namespaces);
     match folder.clients() {
-        Ok(clients) => leaks.extend(
-            clients
-                .iter()
-                .flat_map(leftovers::remove_client)
-                .map(Leak::from),
-        ),
+        Ok(clients) => {
+            for client in clients {
+                let removed = leftovers::remove_client(&client)
+                    .into_iter()
+                    .map(Leak::from);
+                // What was taken over and never asked for is no leak, unless it remains.
+                let is_unused = never_attached.contains(client.namespace());
+                leaks.extend(removed.filter(|leak| !is_unused || leak.fate != Fate::Removed));
+            }
+        }
         Err(error) => leaks.push(Leak {
             what: shared
                 .config
@@ -315,8 +426,38 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
         }),
     }
     leaks.extend(shared.unplug_pinned(|_| true));
+    leaks.extend(end_leases(shared, &folder));
     leaks.extend(folder.release().into_iter().map(Leak::from));
     leaks
+}
+
+/// Releases the leases that were taken over and never asked for again, and forgets those that are left of this run:
+/// their clients vanished on purpose, or could not say goodbye.
+fn end_leases(shared: &Shared, folder: &PoolDir) -> Vec<Leak> {
+    let unused = std::mem::take(&mut shared.adopted().leases);
+    let ended = folder.leases().and_then(|files| {
+        leftovers::end_leases(folder, files, |held| unused.contains_key(&held.mac))
+    });
+    match ended {
+        Ok((leases, errors)) => {
+            for lease in leases {
+                let (client, address) = (lease.client, lease.address);
+                match lease.outcome {
+                    Ok(()) => {
+                        tracing::info!(%client, %address, "released a lease that nobody used")
+                    }
+                    Err(error) => {
+                        tracing::warn!(%client, %address, %error, "could not release a lease");
+                    }
+                }
+            }
+            errors.into_iter().map(Leak::from).collect()
+        }
+        Err(error) => vec![Leak {
+            what: "the files of leases".to_owned(),
+            fate: Fate::Remains(error.to_string()),
+        }],
+    }
 }
 
 impl Lan for LinuxLan {
@@ -339,11 +480,15 @@ impl Lan for LinuxLan {
     }
 
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
-        self.shared.send_raw(identity, transmit)
+        self.shared.send_raw(identity, transmit)?;
+        self.shared.forget_given_back(identity, transmit);
+        Ok(())
     }
 
-    fn remembered(&self, _identity: &Identity) -> Option<Lease> {
-        None
+    fn remembered(&self, identity: &Identity) -> Option<Lease> {
+        let adopted = self.shared.adopted();
+        let held = adopted.leases.get(&identity.mac)?;
+        (!held.is_expired(Clock::now())).then(|| held.lease.clone())
     }
 
     async fn sabotage(&self, _identity: &Identity, fault: Fault) -> Result<(), SabotageError> {

@@ -17,6 +17,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use super::CleanupError;
 use super::netns::NetNs;
 use super::record::Record;
+use super::state_file::absent_is_fine;
 use crate::identity::PoolName;
 
 /// The folders that lanherd writes to. Tests put them elsewhere.
@@ -106,6 +107,11 @@ impl Names {
             folder: paths.resolv.join(namespace),
             record: paths.pool(pool).join(namespace),
         }
+    }
+
+    /// What it is called.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     pub fn binding(&self) -> &Path {
@@ -240,6 +246,14 @@ impl Names {
         }
     }
 
+    /// The record, if the namespace that it is about still bears the name.
+    pub fn living(&self) -> io::Result<Option<Record>> {
+        Ok(match self.record()? {
+            Some(record) if self.bound(&record)? == Binding::Ours => Some(record),
+            _ => None,
+        })
+    }
+
     /// Removes all that is ours, trying every step; the record goes last, and stays if something else had to.
     pub fn remove(&self) -> Vec<CleanupError> {
         let claim = match self.claim() {
@@ -352,13 +366,6 @@ fn exists(path: &Path) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 

@@ -1,5 +1,5 @@
-//! A pool's folder under the state folder: the lock that says that the pool is alive, and one record per client; and the
-//! host's folders that all pools share.
+//! A pool's folder under the state folder: the lock that says that the pool is alive, a file about the pool, a record and
+//! the lease of each client; and the host's folders that all pools share.
 //!
 //! Whoever holds the lock owns the pool, its clients' records and whatever they describe. The kernel drops the lock
 //! when the process dies, however it dies.
@@ -15,11 +15,21 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::CleanupError;
-use super::names::{Names, Paths, absent_is_fine, cleanup};
+use super::about::About;
+use super::held::LeaseFile;
+use super::names::{Names, Paths, cleanup};
+use super::state_file::{self, absent_is_fine};
 use crate::identity::PoolName;
 
 /// The lock's name in the pool's folder; no namespace is called so, since theirs end in a digit.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
+/// The control socket's name there.
+pub(super) const CONTROL: &str = "control";
+/// Marks the folder of a pool that lives in a lab: it has made nothing of the host's shared folders, and cannot undo
+/// there what others made.
+pub(super) const LAB: &str = "lab";
+/// The name of the file about the pool.
+const ABOUT: &str = "about";
 /// How often, and how long apart, a lock held by somebody is tried again: `find` holds it for an instant.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
@@ -102,6 +112,33 @@ impl PoolDir {
         records(&self.paths, &self.pool)
     }
 
+    /// The clients' leases that are written down.
+    pub fn leases(&self) -> io::Result<Vec<LeaseFile>> {
+        leases(&self.paths, &self.pool)
+    }
+
+    /// What is written down of the pool, if there is a whole file.
+    pub fn about(&self) -> io::Result<Option<About>> {
+        let text = state_file::read(&self.paths.pool(&self.pool).join(ABOUT))?;
+        Ok(text.and_then(|text| About::parse(&text)))
+    }
+
+    /// Writes down where the pool stands from now on.
+    pub fn write_about(&self, about: &About) -> io::Result<()> {
+        let path = self.paths.pool(&self.pool).join(ABOUT);
+        state_file::replace(&path, &about.to_string())
+    }
+
+    /// Gives the pool up as it stands, for the next run or `lanherd clean`, unless nothing of it is left.
+    pub fn leave(self) -> Vec<CleanupError> {
+        let is_empty = |names: io::Result<Vec<String>>| names.is_ok_and(|names| names.is_empty());
+        if is_empty(client_files(&self.paths, &self.pool)) {
+            self.release()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Gives the pool up, and removes its folder and, after the last pool, what lanherd made of the shared folders.
     pub fn release(self) -> Vec<CleanupError> {
         let shared = match lock_state(&self.paths) {
@@ -115,7 +152,12 @@ impl PoolDir {
         };
         let folder = self.paths.pool(&self.pool);
         let mut errors = Vec::new();
-        let removed = absent_is_fine(fs::remove_file(folder.join(LOCK)))
+        let removed = state_file::remove(&folder.join(ABOUT))
+            .and_then(|()| {
+                [CONTROL, LAB, LOCK]
+                    .into_iter()
+                    .try_for_each(|name| absent_is_fine(fs::remove_file(folder.join(name))))
+            })
             .and_then(|()| absent_is_fine(fs::remove_dir(&folder)));
         errors.extend(removed.map_err(cleanup(folder.display())).err());
         drop(self.lock);
@@ -161,13 +203,44 @@ pub(super) fn pools(paths: &Paths) -> io::Result<Vec<PoolName>> {
 
 /// The clients of a pool that have a record.
 pub(super) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> {
-    let mut names = names_in(&paths.pool(pool))?;
-    names.retain(|name| name != LOCK);
-    names.sort_by_key(|name| (name.len(), name.clone()));
+    let mut names = client_files(paths, pool)?;
+    names.retain(|name| lease_of(name).is_none());
     Ok(names
         .iter()
         .map(|name| Names::new(paths, pool, name))
         .collect())
+}
+
+/// The leases of a pool's clients that are written down; a draft alone counts as well, since it is to be removed.
+pub(super) fn leases(paths: &Paths, pool: &PoolName) -> io::Result<Vec<LeaseFile>> {
+    let folder = paths.pool(pool);
+    let mut files: Vec<LeaseFile> = client_files(paths, pool)?
+        .iter()
+        .filter_map(|name| Some(LeaseFile::new(&folder, lease_of(name)?)))
+        .collect();
+    files.dedup_by(|one, other| one.namespace == other.namespace);
+    Ok(files)
+}
+
+/// The namespace whose lease, or its draft, is in the file of this name.
+fn lease_of(name: &str) -> Option<&str> {
+    name.strip_suffix(state_file::DRAFT)
+        .unwrap_or(name)
+        .strip_suffix(LeaseFile::EXTENSION)
+}
+
+/// The files of a pool's folder that are about a client, in the order of the clients' numbers.
+fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
+    let mut names = names_in(&paths.pool(pool))?;
+    names.retain(|name| {
+        let is_of_the_pool = [CONTROL, LAB, LOCK].contains(&name.as_str());
+        !is_of_the_pool && name.strip_suffix(state_file::DRAFT).unwrap_or(name) != ABOUT
+    });
+    names.sort_by_key(|name| {
+        let client = lease_of(name).unwrap_or(name);
+        (client.len(), client.to_owned())
+    });
+    Ok(names)
 }
 
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
@@ -345,7 +418,7 @@ fn make_folder(paths: &Paths, change: Change) -> Result<(), LockError> {
 /// Undoes the noted changes if no pool is left; what others have come to use is left to them.
 fn restore_host(paths: &Paths) -> Vec<CleanupError> {
     match pools(paths) {
-        Ok(pools) if pools.is_empty() => {}
+        Ok(pools) if pools.iter().all(|pool| paths.pool(pool).join(LAB).exists()) => {}
         Ok(_) => return Vec::new(),
         Err(error) => return vec![cleanup(paths.state.display())(error)],
     }
@@ -363,8 +436,15 @@ fn restore_host(paths: &Paths) -> Vec<CleanupError> {
     }
     if errors.is_empty() {
         match absent_is_fine(fs::remove_dir(&paths.state)) {
-            // Made by somebody else for a user who may write in it but not remove it: it stays, as it was.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            // Made by somebody else for a user who may write in it but not remove it, or the sandbox's cover of it: it
+            // stays, as it was. So it does while labs are in it.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied
+                        | ErrorKind::ResourceBusy
+                        | ErrorKind::DirectoryNotEmpty
+                ) => {}
             removed => errors.extend(removed.map_err(cleanup(paths.state.display())).err()),
         }
     }

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use super::netlink::Netlink;
 use super::netns::NetNs;
+use super::state_file::{field, optional, or_none};
 use super::sys;
 use crate::identity::Mac;
 
@@ -47,28 +48,18 @@ impl Record {
 
     /// Reads it back; `None` where it was cut short.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let field = |key: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
-        };
         Some(Self {
-            inode: field("inode")?.parse().ok()?,
-            cookie: match field("cookie")? {
-                "none" => None,
-                number => Some(number.parse().ok()?),
-            },
-            mac: field("mac")?.parse().ok()?,
+            inode: field(text, "inode")?.parse().ok()?,
+            cookie: optional(field(text, "cookie")?).ok()?,
+            mac: field(text, "mac")?.parse().ok()?,
         })
     }
 }
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inode {}\ncookie ", self.inode)?;
-        match self.cookie {
-            Some(cookie) => writeln!(f, "{cookie}")?,
-            None => writeln!(f, "none")?,
-        }
+        writeln!(f, "inode {}", self.inode)?;
+        writeln!(f, "cookie {}", or_none(self.cookie))?;
         writeln!(f, "mac {}", self.mac)
     }
 }

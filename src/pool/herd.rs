@@ -371,7 +371,8 @@ fn dhcp_config(settings: &DhcpSettings, identity: &Identity) -> dhcp::Config {
         start_delay: Duration::ZERO..=settings.start_delay,
         broadcast: settings.broadcast,
         offers: settings.offers,
-        client_id: settings.client_id,
+        client_id: settings.client_id.clone(),
+        conflict_detection: settings.conflict_detection,
         hostname: Some(identity.namespace.clone()),
         ..dhcp::Config::new(identity.mac)
     }

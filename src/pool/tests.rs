@@ -1,8 +1,11 @@
 //! The pool on a paused clock, against an in-memory LAN with a real DHCP server machine.
 
+mod day;
 mod failing;
+mod faults;
 mod joining;
 mod leaving;
+mod outages;
 mod storms;
 mod working;
 

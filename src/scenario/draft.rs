@@ -97,6 +97,13 @@ pub struct Draft {
     #[arg(long)]
     #[serde(default)]
     pub broadcast: bool,
+    /// Take over what a killed run of the pool left: its namespaces live on, and its leases are confirmed
+    ///
+    /// For a run with the same --parent, --mode and --seed. Programs that run in the namespaces go on. Without it, what
+    /// a killed run left is removed and its leases are released.
+    #[arg(long, conflicts_with = "lab")]
+    #[serde(default)]
+    pub adopt: bool,
     /// Serve metrics for Prometheus, /healthz and /readyz here, such as 127.0.0.1:9100
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
@@ -141,6 +148,7 @@ impl Draft {
             lease_timeout: None,
             start_delay: None,
             broadcast: false,
+            adopt: false,
             metrics: None,
             seed: None,
             report: None,
@@ -180,6 +188,7 @@ impl Draft {
                 .unwrap_or(Scenario::LEASE_TIMEOUT),
             start_delay: self.start_delay.unwrap_or(Timespan(Duration::ZERO)),
             broadcast: self.broadcast,
+            adopt: self.adopt,
             metrics: self.metrics,
             seed: self.seed,
             report: self.report,
@@ -194,6 +203,7 @@ impl Draft {
             (Some(_), false) if self.lab_lease.is_some() => Err(Mistake::LabOnly("lab-lease")),
             (Some(_), false) if self.lab_range.is_some() => Err(Mistake::LabOnly("lab-range")),
             (Some(parent), false) => Ok(Place::Parent(parent.clone())),
+            (None, true) if self.adopt => Err(Mistake::Adopt),
             (None, true) => {
                 let range = self.lab_range.unwrap_or_default();
                 if self.clients.get() > range.len() {

@@ -23,6 +23,11 @@ pub enum Mistake {
     /// The key is the lab's, and the lab is not asked for.
     #[error("{0} is the lab's: choose the lab, or leave {0} out")]
     LabOnly(&'static str),
+    /// A lab ends with its process.
+    #[error(
+        "nothing can be adopted in the lab, which ends with its process: leave adopt out, or name an interface as parent"
+    )]
+    Adopt,
     /// The key is that of pings, and none are asked for.
     #[error("{0} is for pings, and there are none: name a target as ping, or leave {0} out")]
     PingsOnly(&'static str),
@@ -77,6 +82,7 @@ impl Mistake {
     pub const fn key(&self) -> &'static str {
         match self {
             Self::NoPlace | Self::TwoPlaces => "parent",
+            Self::Adopt => "adopt",
             Self::LabOnly(key) | Self::PingsOnly(key) | Self::TooShort(key, _) => key,
             Self::MoreThanAddresses { .. } | Self::Passthru(_) => "clients",
             Self::NoTimeToPing { .. } => "every",

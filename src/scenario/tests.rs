@@ -39,6 +39,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--lease-timeout=30s",
         "--start-delay=10s",
         "--broadcast",
+        "--adopt",
         "--metrics=127.0.0.1:9100",
         "--seed=7",
         "--report=out.json",
@@ -60,6 +61,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         lease-timeout = "30s"
         start-delay = "10s"
         broadcast = true
+        adopt = true
         metrics = "127.0.0.1:9100"
         seed = 7
         report = "out.json"
@@ -205,6 +207,7 @@ fn values_that_contradict_each_other_are_found_at_the_key_to_blame() {
             2,
             "lab-lease",
         ),
+        ("lab = true\nclients = 3\nadopt = true\n", 3, 1, "parent"),
         (
             "lab = true\nlab-range = '10.9.0.10-10.9.0.12'\nclients = 5\n",
             3,

@@ -70,6 +70,11 @@ impl Router {
         Self { server }
     }
 
+    /// What the server has said so far.
+    pub fn log(&self) -> String {
+        self.server.stderr()
+    }
+
     /// Kills the server; the router's addresses go on answering pings.
     pub fn die(self) {
         drop(self.server);

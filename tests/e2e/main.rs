@@ -14,6 +14,7 @@ mod bad_servers;
 mod herd;
 mod house;
 mod interrupted;
+mod killed;
 mod leases;
 mod neighbours;
 mod privileges;

@@ -18,13 +18,13 @@ fn left() -> Vec<String> {
     let found = find(&Paths::default(), Some(&pool())).expect("found");
     match found.into_iter().next().map(|found| found.state) {
         None => Vec::new(),
-        Some(PoolState::Left(things)) => things,
+        Some(PoolState::Left { things, .. }) => things,
         Some(PoolState::Alive { pid }) => panic!("alive in {pid:?}"),
     }
 }
 
 fn removed() -> Vec<Removed> {
-    remove(&Paths::default(), &pool()).expect("removed")
+    remove(&Paths::default(), &pool()).expect("removed").removed
 }
 
 /// A LAN whose process dies: its lock goes with it, and nothing is cleaned up.
@@ -74,12 +74,13 @@ fn after_a_kill_everything_is_found_and_removed_and_the_host_is_as_it_was() {
 fn the_next_run_of_the_pool_removes_what_was_left_and_says_so() {
     in_a_world(|| async {
         killed_with_clients([4]).await;
-        let (lan, removed) = LinuxLan::open(config()).await.expect("opened");
+        let (lan, cleared) = LinuxLan::open(config()).await.expect("opened");
         assert!(
-            removed
+            cleared
+                .removed
                 .iter()
                 .any(|removed| removed.what == "namespace ns4"),
-            "{removed:?}"
+            "{cleared:?}"
         );
         drop(attach(&lan, 4).await);
         assert_eq!(lan.detach(&client(4)).await, []);

@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::Errand;
 use super::soaking::{self, Origin, Soaked, present};
+use super::steering::Stop;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::screen::Screen;
@@ -30,6 +31,7 @@ pub struct Course {
     pub scenario: Scenario,
     pub errand: Errand,
     pub interrupt: Interrupt,
+    pub stop: Stop,
     pub screen: Screen,
     pub progress: Progress,
     pub origin: Origin,
@@ -93,6 +95,7 @@ impl Course {
         loop {
             tokio::select! {
                 () = self.interrupt.comes() => return Ok(Then::Leave),
+                () = self.stop.comes() => return Ok(Then::Leave),
                 census = &mut settled => {
                     self.progress.joined(&census?);
                     return Ok(Then::GoOn);
@@ -118,6 +121,7 @@ impl Course {
             let next_news = self.progress.next();
             tokio::select! {
                 () = self.interrupt.comes() => return Ok(Then::Leave),
+                () = self.stop.comes() => return Ok(Then::GoOn),
                 () = at(end) => return Ok(Then::GoOn),
                 () = at(next_news) => self.progress.holding(&self.pool.status().await?),
                 _ = look.tick() => {

@@ -128,6 +128,10 @@ impl Soaking<'_> {
                     self.look().await?;
                     return Ok(Then::GoOn);
                 }
+                () = self.course.stop.comes() => {
+                    self.look().await?;
+                    return Ok(Then::GoOn);
+                }
                 () = at(next_turn) => {
                     while let Some(turn) = self.schedule.due(self.joined.elapsed()) {
                         self.begin(turn);

@@ -73,6 +73,10 @@ impl Client {
         message: &Message,
         now: Instant,
     ) -> State {
+        // Whatever the address is, and even if there is none: it is not to be requested (RFC 8925, 3.2).
+        if let Some(wait) = self.config.v6_only_wait(message) {
+            return self.wait_without_v4(wait, now);
+        }
         let is_first = selecting.offers.is_empty();
         match Offer::from_message(message) {
             Err(reason) => self.ignore(reason),
@@ -117,6 +121,8 @@ impl Client {
         State::Requesting(requesting)
     }
 
+    /// Option 108 does not count here: with it in the OFFER there would have been no REQUEST. Nor does it in an extension
+    /// ("continue to use the assigned IPv4 address", RFC 8925, 3.2).
     pub(super) fn acknowledge(
         &mut self,
         requesting: Requesting,
@@ -184,7 +190,10 @@ impl Client {
         now: Instant,
     ) -> State {
         match self.grant(ack, rebooting.address, rebooting.sent.first_at, now) {
-            Ok(lease) => self.granted(lease, true, now),
+            Ok(lease) => match self.config.v6_only_wait(ack) {
+                Some(wait) => self.return_unused(&lease, wait, now),
+                None => self.granted(lease, true, now),
+            },
             Err(reason) => {
                 self.ignore(reason);
                 if reason == Ignored::LeaseRunOut {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::config::VendorOptions;
 use super::offers::Offer;
 use super::state::Sent;
 use super::{Config, Transmit};
@@ -19,6 +20,9 @@ impl Config {
             message
                 .options
                 .push(code::REQUESTED_ADDRESS, address.octets());
+        }
+        if self.rapid_commit {
+            message.options.push(code::RAPID_COMMIT, []);
         }
         self.finish(message)
     }
@@ -67,7 +71,7 @@ impl Config {
         let mut message = self.identified(MessageType::Release, xid);
         message.ciaddr = address;
         message.options.push(code::SERVER_ID, server_id.octets());
-        message
+        self.arranged(message)
     }
 
     /// DECLINE: options 50 and 54, `ciaddr` and `secs` 0, and nothing that asks for anything.
@@ -77,15 +81,18 @@ impl Config {
             .options
             .push(code::REQUESTED_ADDRESS, address.octets())
             .push(code::SERVER_ID, server_id.octets());
-        message
+        self.arranged(message)
     }
 
-    /// INFORM: `ciaddr`, none of 50, 51 and 54.
+    /// INFORM: `ciaddr`, and none of 50, 51 and 54.
     pub(super) fn inform(&self, sent: &Sent, address: Ipv4Addr) -> Message {
         let mut message = self.identified(MessageType::Inform, sent.xid);
         message.secs = sent.secs;
         message.ciaddr = address;
-        self.finish(message)
+        let mut message = self.finish(message);
+        // Somebody who wants a lease for so long may have put it among the others.
+        message.options.remove(code::LEASE_TIME);
+        message
     }
 
     /// A message of a client without an address, which may have to ask for broadcast replies (RFC 2131, 4.1).
@@ -104,20 +111,67 @@ impl Config {
         message
     }
 
-    /// What stands in every message that asks for a lease.
+    /// What stands in every message that asks for something.
     fn finish(&self, mut message: Message) -> Message {
-        let size = self.max_message_size.max(MIN_MESSAGE_SIZE);
-        message
-            .options
-            .push(code::MAX_MESSAGE_SIZE, size.to_be_bytes());
-        if let Some(hostname) = self.hostname.as_deref().filter(|name| !name.is_empty()) {
-            message.options.push(code::HOST_NAME, hostname);
+        let size = self
+            .max_message_size
+            .map(|size| size.max(MIN_MESSAGE_SIZE).to_be_bytes().to_vec());
+        let of_its_own = [
+            (code::MAX_MESSAGE_SIZE, size.unwrap_or_default()),
+            (code::HOST_NAME, bytes(self.hostname.as_deref())),
+            (code::PARAMETER_REQUESTS, self.wanted()),
+            (code::VENDOR_CLASS, bytes(self.vendor_class.as_deref())),
+            (code::USER_CLASS, self.user_classes()),
+            (code::VENDOR_OPTIONS, self.vendors_options()),
+        ];
+        // None of them has an empty value.
+        let is_sent = |(code, value): &(u8, Vec<u8>)| {
+            !value.is_empty() && self.extra.iter().all(|(extra, _)| extra != code)
+        };
+        for (code, value) in of_its_own.into_iter().filter(is_sent) {
+            message.options.push(code, value);
         }
-        if !self.parameter_requests.is_empty() {
-            message
-                .options
-                .push(code::PARAMETER_REQUESTS, self.parameter_requests.as_slice());
+        for (code, value) in &self.extra {
+            if !Self::OWN_OPTIONS.contains(code) {
+                message.options.push(*code, value.as_slice());
+            }
         }
+        self.arranged(message)
+    }
+
+    fn wanted(&self) -> Vec<u8> {
+        let mut wanted = self.parameter_requests.clone();
+        if self.v6_only && !wanted.contains(&code::V6_ONLY) {
+            wanted.push(code::V6_ONLY);
+        }
+        wanted
+    }
+
+    fn user_classes(&self) -> Vec<u8> {
+        let with_length = |class: &String| with_length(class.as_bytes());
+        self.user_class.iter().flat_map(with_length).collect()
+    }
+
+    fn vendors_options(&self) -> Vec<u8> {
+        let of_one = |vendor: &VendorOptions| {
+            let data = with_length(&vendor.data);
+            [vendor.enterprise.to_be_bytes().as_slice(), &data].concat()
+        };
+        self.vendor_options.iter().flat_map(of_one).collect()
+    }
+
+    fn arranged(&self, mut message: Message) -> Message {
+        message.options.arrange(&self.option_order);
         message
     }
+}
+
+fn bytes(text: Option<&str>) -> Vec<u8> {
+    text.unwrap_or_default().into()
+}
+
+/// `value` behind one byte that says how long it is; as much of it as that byte can say.
+fn with_length(value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+    [&[length], &value[..usize::from(length)]].concat()
 }

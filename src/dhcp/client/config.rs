@@ -8,6 +8,10 @@ use crate::identity::Mac;
 
 /// Behaviour of one client. [`Config::new`] is what RFC 2131 says.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent of each other: each is something that a device does or does not do"
+)]
 pub struct Config {
     /// Its hardware address.
     pub mac: Mac,
@@ -21,6 +25,11 @@ pub struct Config {
     /// Whether it looks for others with its address (RFC 5227): before it uses one, which then takes 4 to 7 s longer, and
     /// for as long as it uses it. Off: it believes the server.
     pub conflict_detection: bool,
+    /// Whether it asks to be granted an address at once, by an ACK to its DISCOVER (option 80, RFC 4039).
+    pub rapid_commit: bool,
+    /// Whether it can do without IPv4 and asks if it should (RFC 8925): 108 stands in its list of parameters, and what the
+    /// server says to it is done. Without this, 108 in [`Config::parameter_requests`] is only part of how it looks.
+    pub v6_only: bool,
     /// How it calls itself in option 61, the same in all messages.
     pub client_id: ClientId,
     /// Option 12.
@@ -28,11 +37,37 @@ pub struct Config {
     /// Option 55, the same in all messages that have it (RFC 2131, 4.4.1); empty: none. 121 stands before 3, as RFC 3442
     /// asks.
     pub parameter_requests: Vec<u8>,
-    /// Option 57, in bytes with IP and UDP headers. 1500; less than 576 counts as 576 (RFC 2132, 9.10).
-    pub max_message_size: u16,
+    /// Option 57, in bytes with IP and UDP headers; `None`: not sent. 1500; less than 576 counts as 576 (RFC 2132, 9.10).
+    pub max_message_size: Option<u16>,
+    /// Option 60 (RFC 2132, 9.13).
+    pub vendor_class: Option<String>,
+    /// Option 77: each with its length before it (RFC 3004, 4); of each the first 255 bytes. Empty: none.
+    pub user_class: Vec<String>,
+    /// Option 125 (RFC 3925, 4). Empty: none.
+    pub vendor_options: Vec<VendorOptions>,
+    /// More options for every message that asks for something, in this order; one that the client would send by itself is
+    /// replaced. Those that are the state machine's are passed over: [`Config::OWN_OPTIONS`].
+    pub extra: Vec<(u8, Vec<u8>)>,
+    /// In which order the options of a message stand: those named here first, the others after them in the usual order,
+    /// which is 53, 61, 50, 54, 80, 57, 12, 55, 60, 77, 125, then [`Config::extra`]. Which message has which option follows
+    /// table 5 of RFC 2131.
+    pub option_order: Vec<u8>,
 }
 
 impl Config {
+    /// The options that only the state machine writes: framing, and what says which message it is, from whom, and about
+    /// what.
+    pub const OWN_OPTIONS: &[u8] = &[
+        code::PAD,
+        code::REQUESTED_ADDRESS,
+        code::OVERLOAD,
+        code::MESSAGE_TYPE,
+        code::SERVER_ID,
+        code::CLIENT_ID,
+        code::RAPID_COMMIT,
+        code::END,
+    ];
+
     /// The default behaviour of the client with that MAC.
     pub fn new(mac: Mac) -> Self {
         Self {
@@ -41,6 +76,8 @@ impl Config {
             broadcast: false,
             offers: OfferPolicy::First,
             conflict_detection: false,
+            rapid_commit: false,
+            v6_only: false,
             client_id: ClientId::None,
             hostname: None,
             parameter_requests: vec![
@@ -54,7 +91,12 @@ impl Config {
                 code::RENEWAL_TIME,
                 code::REBINDING_TIME,
             ],
-            max_message_size: 1500,
+            max_message_size: Some(1500),
+            vendor_class: None,
+            user_class: Vec::new(),
+            vendor_options: Vec::new(),
+            extra: Vec::new(),
+            option_order: Vec::new(),
         }
     }
 
@@ -74,21 +116,41 @@ pub enum OfferPolicy {
     Window(Duration),
 }
 
-/// How a client calls itself (option 61). A DUID (RFC 4361) has its place here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a client has to say in the terms of one vendor (RFC 3925, 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VendorOptions {
+    /// The vendor's number (IANA, Private Enterprise Numbers).
+    pub enterprise: u32,
+    /// The vendor's options, each with code and length; the first 255 bytes.
+    pub data: Vec<u8>,
+}
+
+/// How a client calls itself (option 61).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientId {
     /// Not at all: servers know it by its hardware address.
     None,
     /// Hardware type 1 and the MAC (RFC 2132, 9.14).
     Mac,
+    /// Type 255, an IAID and a DUID (RFC 4361, 6.1). The DUID is of type 3, the MAC (RFC 8415, 11.4), and the IAID the MAC's
+    /// last four bytes: both follow from who the client is, so they survive every restart without being stored, and an
+    /// operator finds the MAC in the server's log.
+    Duid,
+    /// These bytes: the type, and what it is called. At least two (RFC 2132, 9.14).
+    Raw(Vec<u8>),
 }
 
 impl ClientId {
     /// The value of option 61.
-    pub(super) fn value(self, mac: Mac) -> Option<Vec<u8>> {
+    pub(super) fn value(&self, mac: Mac) -> Option<Vec<u8>> {
         match self {
             Self::None => None,
             Self::Mac => Some([[1].as_slice(), &mac.octets()].concat()),
+            Self::Duid => {
+                let mac = mac.octets();
+                Some([[255].as_slice(), &mac[2..], &[0, 3, 0, 1], &mac].concat())
+            }
+            Self::Raw(bytes) => Some(bytes.clone()),
         }
     }
 }

@@ -41,6 +41,9 @@ impl Client {
         else {
             return State::Confirming(confirming);
         };
+        if let Some(wait) = self.config.v6_only_wait(ack) {
+            return self.stop_using(&lease, wait, now);
+        }
         if let Some(guard) = &mut confirming.held.guard {
             guard.announce_anew(now);
         }

@@ -178,7 +178,7 @@ impl Client {
         self.arp(Arp::probe(self.config.mac, probing.lease.address));
         probing.probes += 1;
         let wait = if probing.probes < PROBE_NUM {
-            PROBE_MIN + (PROBE_MAX - PROBE_MIN).mul_f64(self.rng.f64())
+            PROBE_MIN + PROBE_MAX.saturating_sub(PROBE_MIN).mul_f64(self.rng.f64())
         } else {
             ANNOUNCE_WAIT
         };

@@ -47,6 +47,9 @@ impl Client {
             (State::Selecting(selecting), Input::Reply(Reply::Offer(offer))) => {
                 self.collect(selecting, offer, now)
             }
+            (State::Selecting(selecting), Input::Reply(Reply::Ack(ack))) => {
+                self.commit(selecting, ack, now)
+            }
 
             (State::Requesting(requesting), Input::Timeout) => self.request_again(requesting, now),
             (State::Requesting(requesting), Input::Reply(Reply::Ack(ack))) => {
@@ -203,8 +206,7 @@ impl Client {
                 Input::Release,
             ) => State::Stopped,
 
-            // Nothing of the kind is awaited: no transaction; an ACK to a DISCOVER, which would be rapid commit (RFC
-            // 4039) and was not asked for; another server's OFFER after the choice.
+            // Nothing of the kind is awaited: no transaction; nothing to refuse yet; another server's OFFER after the choice.
             (
                 state @ (State::Stopped
                 | State::Init(_)
@@ -214,7 +216,7 @@ impl Client {
                 | State::V6Only(_)),
                 Input::Reply(Reply::Offer(_) | Reply::Ack(_) | Reply::Nak(_)),
             )
-            | (state @ State::Selecting(_), Input::Reply(Reply::Ack(_) | Reply::Nak(_)))
+            | (state @ State::Selecting(_), Input::Reply(Reply::Nak(_)))
             | (
                 state @ (State::Requesting(_)
                 | State::Rebooting(_)

@@ -2,10 +2,13 @@
 
 mod acquiring;
 mod conflict;
+mod duid;
 mod holding;
 mod orders;
+mod rapid;
 mod refusing;
 mod two_machines;
+mod v6only;
 
 use std::time::Duration;
 

@@ -186,14 +186,19 @@ fn pools_that_run_or_were_killed_are_named() {
         pool("ns", PoolState::Alive { pid: Some(12) }),
         pool(
             "phones",
-            PoolState::Left(vec!["namespace phones1".to_owned()]),
+            PoolState::Left {
+                things: vec!["namespace phones1".to_owned()],
+                leases: vec!["10.0.0.7 of phones1".to_owned()],
+            },
         ),
     ]);
     let diagnosis = diagnose(&facts, &on_eth0(), 1);
     let (verdict, text) = finding(&diagnosis, "pools");
     assert_eq!(verdict, "warning");
     assert!(
-        text.contains("ns (process 12)") && text.contains("lanherd clean"),
+        text.contains("ns (process 12)")
+            && text.contains("phones (1 things, 1 leases)")
+            && text.contains("lanherd clean"),
         "{text}"
     );
 }

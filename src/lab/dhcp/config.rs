@@ -19,6 +19,10 @@ pub struct ServerConfig {
     pub t1: Option<Duration>,
     /// T2 (option 59), in whole seconds; `None`: not sent.
     pub t2: Option<Duration>,
+    /// Whether a client that asks for it (option 80) is granted an address at once (RFC 4039).
+    pub rapid_commit: bool,
+    /// For how long clients that ask (option 108) are to do without IPv4 (RFC 8925), in whole seconds; `None`: they are not.
+    pub v6_only: Option<Duration>,
     /// Sent where the client asks for them, in the client's order; in this one where it has no list (option 55).
     pub known: Options,
     /// Sent in every OFFER and ACK, after the others.
@@ -39,6 +43,8 @@ impl Default for ServerConfig {
             lease: LeaseTime::default(),
             t1: None,
             t2: None,
+            rapid_commit: false,
+            v6_only: None,
             known: Options::new(),
             always: Options::new(),
             offer_hold: Duration::from_secs(60),

@@ -502,3 +502,63 @@ fn no_address_is_ever_leased_twice() {
         "the pool was never empty"
     );
 }
+
+/// A DISCOVER with options 80 and 108 as wanted.
+fn wishes(rapid_commit: bool, v6_only: bool) -> Message {
+    let mut message = Message::request(MessageType::Discover, mac(1), 7);
+    if rapid_commit {
+        message.options.push(code::RAPID_COMMIT, []);
+    }
+    if v6_only {
+        message
+            .options
+            .push(code::PARAMETER_REQUESTS, [code::SUBNET_MASK, code::V6_ONLY]);
+    }
+    message
+}
+
+#[test]
+fn a_discover_with_rapid_commit_is_acknowledged_at_once_where_that_is_wanted() {
+    let mut lan = Lan::new(&LabConfig {
+        rapid_commit: true,
+        ..LabConfig::default()
+    });
+    let reply = lan.send(&wishes(true, false)).expect("an answer").message;
+    assert_eq!(reply.message_type(), Some(MessageType::Ack));
+    assert_eq!(
+        reply.options.get(code::RAPID_COMMIT).as_deref(),
+        Some([].as_slice())
+    );
+    assert_eq!((reply.yiaddr, lan.server.active()), (FIRST, 1));
+    assert_eq!(
+        (lan.server.counters().acks, lan.server.counters().offers),
+        (1, 0)
+    );
+
+    let offer = lan.send(&wishes(false, false)).expect("an answer").message;
+    assert_eq!(offer.message_type(), Some(MessageType::Offer));
+
+    let mut lan = Lan::new(&LabConfig::default());
+    let offer = lan.send(&wishes(true, false)).expect("an answer").message;
+    assert_eq!(offer.message_type(), Some(MessageType::Offer));
+    assert!(!offer.options.contains(code::RAPID_COMMIT));
+}
+
+#[test]
+fn option_108_goes_to_those_who_ask_and_they_are_not_committed_to_an_address() {
+    let mut lan = Lan::new(&LabConfig {
+        rapid_commit: true,
+        v6_only: Some(Duration::from_secs(1800)),
+        ..LabConfig::default()
+    });
+    let offer = lan.send(&wishes(true, true)).expect("an answer").message;
+    assert_eq!(offer.message_type(), Some(MessageType::Offer));
+    assert_eq!(offer.options.seconds(code::V6_ONLY), Some(1800));
+
+    let mut lan = Lan::new(&LabConfig {
+        v6_only: Some(Duration::from_secs(1800)),
+        ..LabConfig::default()
+    });
+    let offer = lan.send(&wishes(false, false)).expect("an answer").message;
+    assert!(!offer.options.contains(code::V6_ONLY));
+}

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use netlink_packet_route::link::MacVlanMode;
 
-use crate::identity::{Mac, PoolName};
+use crate::identity::{Mac, PoolName, Seed};
 use crate::lan::names::Paths;
 use crate::phase::words;
 
@@ -69,10 +69,16 @@ pub struct LanConfig {
     /// For a router on this very host: the table's limits count the entries of all namespaces together, except
     /// permanent ones.
     pub neighbour: Option<(Ipv4Addr, Mac)>,
+    /// From what the clients' MACs are derived: written down, so that who takes them over can tell that it would make
+    /// the same ones.
+    pub seed: Option<Seed>,
+    /// Whether clients 1 to so many of a run of the pool that was killed are taken over, if it stood on the same parent,
+    /// in the same mode and under the same seed. `None`: what it left is removed, and its leases are released.
+    pub adopt: Option<u32>,
 }
 
 impl LanConfig {
-    /// The usual folders, bridge mode, no fixed neighbour.
+    /// The usual folders, bridge mode, no fixed neighbour, nothing taken over.
     pub fn new(parent: impl Into<String>, pool: PoolName) -> Self {
         Self {
             parent: parent.into(),
@@ -80,6 +86,8 @@ impl LanConfig {
             pool,
             paths: Paths::default(),
             neighbour: None,
+            seed: None,
+            adopt: None,
         }
     }
 }

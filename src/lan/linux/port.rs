@@ -1,5 +1,6 @@
 //! One client's place on the LAN: its sockets, and what is set in its namespace.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -14,8 +15,7 @@ use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 use super::addressing::{Addressing, Step, StepKind, Surroundings, resolver_lines, steps};
 use super::seats::{Seat, Seated};
 use super::{Shared, refused, refused_request, worker_gone};
-use crate::dhcp::options::MessageType;
-use crate::dhcp::{Arp, Lease, Transmit};
+use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
 use crate::identity::ClientNumber;
 use crate::lan::frame::SERVER_PORT;
 use crate::lan::netlink::{Netlink, NetlinkError};
@@ -65,20 +65,16 @@ impl LinuxPort {
         &self.seated.seat
     }
 
-    /// Sets what is to stand in place of what stands.
-    async fn address(
+    /// Has the client's thread work on its addressing.
+    async fn on_thread(
         &self,
-        new: Option<Addressing>,
-        comment: &'static str,
-        resolver: String,
+        job: impl FnOnce(&Shared, &Seat, &Sockets) -> Result<(), Failure> + Send + 'static,
     ) -> Result<(), Failure> {
         let seat = Arc::clone(&self.seated.seat);
         let (shared, sockets) = (Arc::clone(&self.shared), Arc::clone(&self.sockets));
         self.shared
             .workers
-            .run(seat.identity.number, move |_| {
-                set_addressing(&shared, &seat, &sockets, new, comment, &resolver)
-            })
+            .run(seat.identity.number, move |_| job(&shared, &seat, &sockets))
             .await
             .unwrap_or_else(|gone| Err(worker_gone(Stage::Configure, gone)))
     }
@@ -157,36 +153,56 @@ impl Port for LinuxPort {
     /// before an ARP answer comes.
     fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
         let seat = self.seat();
-        let is_release = transmit.message.options.message_type() == Some(MessageType::Release);
+        let message_type = transmit.message.message_type();
+        let is_release = message_type == Some(MessageType::Release);
+        if message_type == Some(MessageType::Request) {
+            let client_id = transmit.message.options.get(code::CLIENT_ID);
+            seat.set_client_id(client_id.map(Cow::into_owned));
+        }
         if transmit.destination.is_broadcast()
             || is_release && self.shared.knows_server(seat.identity.mac)
         {
-            return self.shared.send_raw(&seat.identity, transmit);
+            self.shared.send_raw(&seat.identity, transmit)?;
+        } else {
+            let message = transmit.message.encode();
+            let server = (transmit.destination, SERVER_PORT);
+            self.sockets.dhcp.send_to(&message, server)?;
         }
-        let message = transmit.message.encode();
-        self.sockets
-            .dhcp
-            .send_to(&message, (transmit.destination, SERVER_PORT))
-            .map(drop)
+        self.shared.forget_given_back(&seat.identity, transmit);
+        Ok(())
     }
 
     async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
-        let surroundings = Surroundings {
-            mtu: self.shared.parent.mtu(),
-            neighbour: self.shared.config.neighbour,
-        };
-        let addressing = Addressing::of(lease, &surroundings);
-        let resolver = resolver_lines(lease);
-        let comment = if lease.dns.is_empty() {
-            "the lease names no DNS server"
-        } else {
-            "from the lease"
-        };
-        self.address(Some(addressing), comment, resolver).await
+        let lease = lease.clone();
+        self.on_thread(move |shared, seat, sockets| {
+            let surroundings = Surroundings {
+                mtu: shared.parent.mtu(),
+                neighbour: shared.config.neighbour,
+            };
+            let addressing = Addressing::of(&lease, &surroundings);
+            let resolver = resolver_lines(&lease);
+            let comment = if lease.dns.is_empty() {
+                "the lease names no DNS server"
+            } else {
+                "from the lease"
+            };
+            shared
+                .remember(seat, lease)
+                .map_err(|error| refused(Stage::Configure, "writing the lease down", &error))?;
+            set_addressing(shared, seat, sockets, Some(addressing), comment, &resolver)
+        })
+        .await
     }
 
     async fn deconfigure(&self) -> Result<(), Failure> {
-        self.address(None, "no lease", String::new()).await
+        self.on_thread(|shared, seat, sockets| {
+            let removed = set_addressing(shared, seat, sockets, None, "no lease", "");
+            let forgotten = shared
+                .forget(&seat.identity)
+                .map_err(|error| refused(Stage::Configure, "forgetting the lease", &error));
+            removed.and(forgotten)
+        })
+        .await
     }
 
     fn transmit_arp(&self, _arp: &Arp) -> io::Result<()> {

@@ -15,6 +15,8 @@ pub(super) struct Seat {
     inbox: Inbox,
     /// What was set in its namespace; only the client's own thread changes it.
     addressing: Mutex<Option<Addressing>>,
+    /// The value of option 61 in its last REQUEST: how the server knows it.
+    client_id: Mutex<Option<Vec<u8>>>,
 }
 
 impl Seat {
@@ -23,6 +25,7 @@ impl Seat {
             identity,
             inbox,
             addressing: Mutex::default(),
+            client_id: Mutex::default(),
         }
     }
 
@@ -37,6 +40,15 @@ impl Seat {
 
     pub fn set_addressing(&self, addressing: Option<Addressing>) {
         *locked(&self.addressing) = addressing;
+    }
+
+    /// Its client identifier.
+    pub fn client_id(&self) -> Option<Vec<u8>> {
+        locked(&self.client_id).clone()
+    }
+
+    pub fn set_client_id(&self, client_id: Option<Vec<u8>>) {
+        *locked(&self.client_id) = client_id;
     }
 }
 
@@ -65,8 +77,13 @@ impl Seats {
         let Some(seat) = datagram.recipient().and_then(|mac| self.find(mac)) else {
             return;
         };
-        locked(&self.servers).insert(seat.identity.mac, datagram.source);
+        self.heard(seat.identity.mac, datagram.source);
         seat.tell(PortEvent::Dhcp(datagram.payload.to_vec()));
+    }
+
+    /// Notes from which link address a client's last DHCP message came.
+    pub fn heard(&self, client: Mac, server: Mac) {
+        locked(&self.servers).insert(client, server);
     }
 
     /// The link address from which a client's last DHCP message came.

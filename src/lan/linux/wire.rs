@@ -4,26 +4,30 @@
 //! client a herd would take seconds to die.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use netlink_packet_route::link::LinkFlags;
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
 use super::filter;
 use super::seats::Seats;
+use crate::dhcp::Transmit;
 use crate::identity::Mac;
 use crate::lan::frame::{Datagram, to_server};
+use crate::lan::netlink::Netlink;
 use crate::lan::sys;
 
 /// Room for the answers to a whole herd that asks at once, in bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
 /// `ETH_P_ALL`: a socket for IPv4 alone would not see frames that a macvlan takes away.
 const EVERY_PROTOCOL: u16 = 0x0003;
+/// The protocol of a socket that receives nothing.
+const NO_PROTOCOL: u16 = 0;
 /// The largest frame that can come: an IPv4 datagram behind an Ethernet header, in bytes.
 const LARGEST_FRAME: usize = 65_535 + 14;
 /// Frames read in one go before other tasks get their turn.
@@ -61,15 +65,9 @@ impl Wire {
         sys::drive(socket).map(Self)
     }
 
-    /// Puts a DHCP message on the wire; does not block.
-    pub fn send(
-        &self,
-        source: (Mac, Ipv4Addr),
-        destination: (Mac, Ipv4Addr),
-        message: &[u8],
-    ) -> io::Result<()> {
-        let frame = to_server(source, destination, message)
-            .ok_or_else(|| io::Error::other("a DHCP message too long for a datagram"))?;
+    /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; does not block.
+    pub fn send(&self, source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<()> {
+        let frame = frame(source, destination, transmit)?;
         send(self.0.get_ref().as_raw_fd(), &frame, MsgFlags::MSG_DONTWAIT)?;
         Ok(())
     }
@@ -98,6 +96,48 @@ impl Wire {
                 seats.deliver(&datagram);
             }
         }
+        Ok(())
+    }
+}
+
+fn frame(source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<Vec<u8>> {
+    let message = transmit.message.encode();
+    to_server(
+        (source, transmit.source),
+        (destination, transmit.destination),
+        &message,
+    )
+    .ok_or_else(|| io::Error::other("a DHCP message too long for a datagram"))
+}
+
+/// A raw socket on an interface that only sends, for the leases of a herd that is no more.
+pub(in crate::lan) struct Outlet(OwnedFd);
+
+impl Outlet {
+    /// Opens one on the interface called `parent`, in the calling thread's namespace; an error says what is wrong with
+    /// the interface.
+    pub fn open(parent: &str) -> io::Result<Self> {
+        let no_use = |what: &str| io::Error::other(format!("interface {parent} {what}"));
+        let link = Netlink::open()?
+            .link(parent)?
+            .ok_or_else(|| no_use("does not exist any more"))?;
+        let flags = link.header.flags;
+        if !flags.contains(LinkFlags::Up) {
+            return Err(no_use("is down"));
+        }
+        if !flags.contains(LinkFlags::LowerUp) {
+            return Err(no_use("has no carrier"));
+        }
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
+        let index = link.header.index.try_into().map_err(io::Error::other)?;
+        sys::bind_packet(socket.as_fd(), index, NO_PROTOCOL)?;
+        Ok(Self(socket.into()))
+    }
+
+    /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; waits for room.
+    pub fn send(&self, source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<()> {
+        let frame = frame(source, destination, transmit)?;
+        send(self.0.as_raw_fd(), &frame, MsgFlags::empty())?;
         Ok(())
     }
 }

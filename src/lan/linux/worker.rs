@@ -84,18 +84,20 @@ impl Workers {
         job: impl FnOnce(&mut Bench) -> R + Send + 'static,
     ) -> Result<R, WorkerGone> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |bench| {
+        self.post(number, move |bench| {
             // Nobody waits for it any more: then the result is dropped here.
             let _ = answer.send(job(bench));
         });
-        {
-            let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(queue) = queues.get(number.0 as usize % THREADS) {
-                // A thread that is gone drops the job, and so answers.
-                let _ = queue.send(job);
-            }
-        }
         answered.await.map_err(|_| WorkerGone)
+    }
+
+    /// Queues a job of client `number` whose result nobody waits for.
+    pub fn post(&self, number: ClientNumber, job: impl FnOnce(&mut Bench) + Send + 'static) {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = queues.get(number.0 as usize % THREADS) {
+            // A thread that is gone drops the job, and so answers.
+            let _ = queue.send(Box::new(job));
+        }
     }
 
     /// Ends the threads after the jobs that are queued, and waits for it.

@@ -220,7 +220,7 @@ fn a_client_identifier_that_is_echoed_must_be_the_one_that_was_sent() {
         (ClientId::Mac, Some([1, 2, 0, 0x5e, 0x10, 0, 1])),
     ] {
         let mut bench = Bench::selecting_with(Config {
-            client_id,
+            client_id: client_id.clone(),
             ..config()
         });
         assert_eq!(

@@ -1,0 +1,208 @@
+//! Option 108: without IPv4 for a while (RFC 8925).
+
+use super::*;
+
+fn willing() -> Config {
+    Config {
+        v6_only: true,
+        ..config()
+    }
+}
+
+fn with_108(mut message: Message, seconds: u32) -> Message {
+    message.options.push(code::V6_ONLY, seconds.to_be_bytes());
+    message
+}
+
+const fn v6_only(seconds: u64) -> Event {
+    Event::V6Only {
+        wait: Duration::from_secs(seconds),
+    }
+}
+
+const RELEASE: &str = "release ciaddr=192.168.1.50 54=192.168.1.1 192.168.1.50 > 192.168.1.1";
+
+#[test]
+fn a_client_that_can_do_without_ipv4_asks_in_every_message_that_has_a_list() {
+    let mut bench = Bench::requesting_with(willing());
+    bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
+    bench.until(1800.0);
+    bench.tell(Client::inform);
+    assert_eq!(bench.sent.len(), 4);
+    for (_, transmit) in &bench.sent {
+        let list = transmit
+            .message
+            .options
+            .get(code::PARAMETER_REQUESTS)
+            .expect("a list");
+        assert_eq!(list.last(), Some(&code::V6_ONLY));
+    }
+}
+
+#[test]
+fn an_offer_with_the_option_is_not_requested_and_init_comes_after_the_wait() {
+    let mut bench = Bench::selecting_with(willing());
+    let offer = with_108(bench.offer(SERVER, ADDRESS), 1800);
+    bench.forget();
+    bench.receive(&offer);
+    assert_eq!(bench.happened(), [v6_only(1800)]);
+    assert_eq!((bench.state(), bench.sent.len()), ("v6_only", 0));
+    bench.until(1800.0);
+    assert_eq!(
+        (lines(&bench), bench.times()),
+        (
+            vec!["discover ciaddr=0.0.0.0 0.0.0.0 > 255.255.255.255".to_owned()],
+            vec![1800.0]
+        )
+    );
+    assert_eq!(bench.last().message.secs, 0);
+}
+
+#[test]
+fn the_wait_is_five_minutes_at_least_and_may_last_for_ever() {
+    for (seconds, expected) in [
+        (0, 300),
+        (299, 300),
+        (300, 300),
+        (301, 301),
+        (u32::MAX, 4_294_967_295),
+    ] {
+        let mut bench = Bench::selecting_with(willing());
+        bench.receive(&with_108(bench.offer(SERVER, ADDRESS), seconds));
+        assert_eq!(bench.happened(), [v6_only(expected)]);
+    }
+}
+
+#[test]
+fn an_offer_without_an_address_says_it_as_well() {
+    let mut bench = Bench::selecting_with(willing());
+    bench.receive(&with_108(bench.offer(SERVER, Ipv4Addr::UNSPECIFIED), 600));
+    assert_eq!(
+        (bench.happened(), bench.state()),
+        (vec![v6_only(600)], "v6_only")
+    );
+}
+
+#[test]
+fn the_option_is_nothing_to_a_client_that_did_not_ask_and_of_another_length_to_none() {
+    let mut bench = Bench::selecting();
+    bench.receive(&with_108(bench.offer(SERVER, ADDRESS), 600));
+    assert_eq!(bench.state(), "requesting");
+
+    let listed = Config {
+        parameter_requests: vec![code::SUBNET_MASK, code::V6_ONLY],
+        ..config()
+    };
+    let mut bench = Bench::selecting_with(listed);
+    bench.receive(&with_108(bench.offer(SERVER, ADDRESS), 600));
+    assert_eq!(bench.state(), "requesting", "a list alone is only looks");
+
+    let mut bench = Bench::selecting_with(willing());
+    let mut offer = bench.offer(SERVER, ADDRESS);
+    offer.options.push(code::V6_ONLY, [1, 2, 3]);
+    bench.receive(&Message::decode(&offer.encode()).expect("a message"));
+    assert_eq!(bench.state(), "requesting");
+}
+
+#[test]
+fn the_option_counts_in_the_ack_of_a_reboot_whose_lease_goes_back() {
+    let mut bench = Bench::rebooting_with(willing());
+    let ack = with_108(bench.ack(SERVER, ADDRESS, HOUR), 600);
+    bench.forget();
+    bench.receive(&ack);
+    assert_eq!(
+        (bench.happened(), bench.state()),
+        (vec![v6_only(600)], "v6_only")
+    );
+    assert_eq!(lines(&bench), [RELEASE]);
+}
+
+#[test]
+fn a_lease_in_use_is_given_up_when_it_is_confirmed_with_the_option() {
+    let mut bench = Bench::requesting_with(willing());
+    bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
+    bench.tell(Client::reconnect);
+    let ack = with_108(bench.ack(SERVER, ADDRESS, HOUR), 600);
+    bench.forget();
+    bench.receive(&ack);
+    assert_eq!(
+        bench.happened(),
+        [Event::Lost(LossReason::V6Only), v6_only(600)]
+    );
+    assert_eq!(
+        (lines(&bench), bench.client.lease()),
+        (vec![RELEASE.to_owned()], None)
+    );
+}
+
+#[test]
+fn an_address_that_was_requested_or_is_extended_is_used_on() {
+    let mut bench = Bench::requesting_with(willing());
+    bench.receive(&with_108(bench.ack(SERVER, ADDRESS, HOUR), 600));
+    assert_eq!(bench.state(), "bound");
+    for (second, state) in [(1800.0, "renewing"), (1800.0 + 3150.0, "rebinding")] {
+        bench.until(second);
+        assert_eq!(bench.state(), state);
+        bench.receive(&with_108(bench.ack(SERVER, ADDRESS, HOUR), 600));
+        assert_eq!(bench.state(), "bound");
+    }
+}
+
+#[test]
+fn a_committed_lease_goes_back() {
+    let mut bench = Bench::selecting_with(Config {
+        rapid_commit: true,
+        ..willing()
+    });
+    let mut ack = with_108(bench.ack(SERVER, ADDRESS, HOUR), 600);
+    ack.options.push(code::RAPID_COMMIT, []);
+    bench.forget();
+    bench.receive(&ack);
+    assert_eq!(
+        (bench.happened(), bench.state()),
+        (vec![v6_only(600)], "v6_only")
+    );
+    assert_eq!(lines(&bench), [RELEASE]);
+}
+
+/// A client that has been told to do without IPv4 for ten minutes.
+fn waiting() -> Bench {
+    let mut bench = Bench::selecting_with(willing());
+    bench.receive(&with_108(bench.offer(SERVER, ADDRESS), 600));
+    bench.until(10.0);
+    bench.forget();
+    bench
+}
+
+#[test]
+fn a_new_link_ends_the_wait_and_so_does_release() {
+    let mut bench = waiting();
+    bench.tell(Client::reconnect);
+    assert_eq!((bench.state(), bench.times()), ("selecting", vec![10.0]));
+
+    let mut bench = waiting();
+    bench.tell(Client::release);
+    assert_eq!(
+        (bench.state(), bench.client.poll_timeout()),
+        ("stopped", None)
+    );
+}
+
+#[test]
+fn nothing_else_ends_the_wait() {
+    let mut bench = waiting();
+    let late = Bench::selecting_with(willing()).offer(SERVER, ADDRESS);
+    bench.receive(&late);
+    assert_eq!(bench.ignored(), [Ignored::Unexpected]);
+    for order in [
+        Client::start,
+        Client::renew,
+        Client::rebind,
+        Client::decline,
+        Client::inform,
+    ] {
+        bench.tell(order);
+    }
+    bench.until(599.0);
+    assert_eq!((bench.state(), bench.sent.len()), ("v6_only", 0));
+}

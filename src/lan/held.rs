@@ -1,0 +1,420 @@
+//! A lease that a client holds, as it is written down: enough to give it back in the client's name, or to ask for it
+//! again, after the process was killed.
+//!
+//! The file stands beside the client's record and outlives it: between two lives a client has no namespace, and holds its
+//! lease all the same. It is put in place as a whole before the address is set, and removed when the lease is given back
+//! or has ended.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::state_file::{self, END, NONE, field, fields, optional, or_none};
+use crate::dhcp::{Config, Lease, Lifetime, Route, Transmit, code};
+use crate::identity::Mac;
+
+/// One instant on both clocks: leases are timed by the one that nobody sets, files by the one that outlives a process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    pub instant: Instant,
+    pub wall: SystemTime,
+}
+
+impl Clock {
+    /// Now.
+    pub fn now() -> Self {
+        Self {
+            instant: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+}
+
+/// A lease, and what else its RELEASE needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HeldLease {
+    /// The client's MAC.
+    pub mac: Mac,
+    /// Where the server was last heard on the link.
+    pub server: Option<Mac>,
+    /// The value of the client's option 61, if it has one.
+    pub client_id: Option<Vec<u8>>,
+    pub lease: Lease,
+}
+
+impl HeldLease {
+    /// Whether the server may have given the address to somebody else by now.
+    pub fn is_expired(&self, clock: Clock) -> bool {
+        self.lease
+            .expires_at()
+            .is_some_and(|end| end <= clock.instant)
+    }
+
+    /// The RELEASE (RFC 2131, table 5), under the client identifier with which the lease was won (3.1(6)).
+    pub fn release(&self, rng: &mut fastrand::Rng) -> Transmit {
+        let mut transmit = Config::new(self.mac).release_of(&self.lease, rng);
+        let options = &mut transmit.message.options;
+        options.remove(code::CLIENT_ID);
+        if let Some(client_id) = &self.client_id {
+            options.push(code::CLIENT_ID, client_id.as_slice());
+        }
+        transmit
+    }
+
+    /// The file's text.
+    pub fn to_text(&self, clock: Clock) -> String {
+        let lease = &self.lease;
+        let age = clock.instant.saturating_duration_since(lease.requested_at);
+        let requested = clock.wall.checked_sub(age).unwrap_or(UNIX_EPOCH);
+        let requested = requested.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut text = String::new();
+        let mut line = |key: &str, value: &dyn fmt::Display| {
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "{key} {value}");
+        };
+        line("mac", &self.mac);
+        line("server-mac", &or_none(self.server));
+        line("client-id", &or_none(self.client_id.as_deref().map(hex)));
+        line("server", &lease.server_id);
+        line("address", &Prefix(lease.address, lease.prefix_len));
+        for router in &lease.routers {
+            line("router", router);
+        }
+        for route in &lease.routes {
+            let to = Prefix(route.destination, route.prefix_len);
+            line("route", &format!("{to} {}", route.gateway));
+        }
+        for server in &lease.dns {
+            line("dns", server);
+        }
+        if let Some(domain) = &lease.domain {
+            line("domain", domain);
+        }
+        for domain in &lease.search {
+            line("search", domain);
+        }
+        line("mtu", &or_none(lease.mtu));
+        line("requested", &requested.as_millis());
+        match lease.lifetime {
+            Lifetime::Infinite => line("lifetime", &INFINITE),
+            Lifetime::Finite { lease, t1, t2 } => {
+                let [lease, t1, t2] = [lease, t1, t2].map(|span| span.as_millis());
+                line("lifetime", &format!("{lease} {t1} {t2}"));
+            }
+        }
+        text.push_str(END);
+        text
+    }
+
+    /// Reads it back; `None` where it is not a whole one.
+    pub fn parse(text: &str, clock: Clock) -> Option<Self> {
+        if !text.ends_with(END) {
+            return None;
+        }
+        let address: Prefix = field(text, "address")?.parse().ok()?;
+        let requested = UNIX_EPOCH.checked_add(millis(field(text, "requested")?)?)?;
+        // After the clock was set back the request may lie ahead: it counts as just sent.
+        let age = clock.wall.duration_since(requested).unwrap_or_default();
+        Some(Self {
+            mac: field(text, "mac")?.parse().ok()?,
+            server: optional(field(text, "server-mac")?).ok()?,
+            client_id: match field(text, "client-id")? {
+                NONE => None,
+                digits => Some(bytes(digits)?),
+            },
+            lease: Lease {
+                address: address.0,
+                prefix_len: address.1,
+                server_id: field(text, "server")?.parse().ok()?,
+                routers: addresses(text, "router")?,
+                routes: fields(text, "route").map(route).collect::<Option<_>>()?,
+                dns: addresses(text, "dns")?,
+                domain: field(text, "domain").map(str::to_owned),
+                search: fields(text, "search").map(str::to_owned).collect(),
+                mtu: optional(field(text, "mtu")?).ok()?,
+                lifetime: lifetime(field(text, "lifetime")?)?,
+                requested_at: clock.instant.checked_sub(age)?,
+            },
+        })
+    }
+}
+
+/// The file with a client's lease.
+#[derive(Debug, Clone)]
+pub(super) struct LeaseFile {
+    /// The client's namespace.
+    pub namespace: String,
+    path: PathBuf,
+}
+
+impl LeaseFile {
+    /// The end of the file's name; no namespace is called so, since theirs end in a digit.
+    pub const EXTENSION: &'static str = ".lease";
+
+    /// In the folder of its pool.
+    pub fn new(folder: &Path, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            path: folder.join(format!("{namespace}{}", Self::EXTENSION)),
+        }
+    }
+
+    /// The lease, if there is a file with a whole one.
+    pub fn read(&self, clock: Clock) -> io::Result<Option<HeldLease>> {
+        let text = state_file::read(&self.path)?;
+        Ok(text.and_then(|text| HeldLease::parse(&text, clock)))
+    }
+
+    /// Writes the lease down in place of an earlier one.
+    pub fn write(&self, held: &HeldLease, clock: Clock) -> io::Result<()> {
+        state_file::replace(&self.path, &held.to_text(clock))
+    }
+
+    /// Forgets the lease: it was given back, or has ended.
+    pub fn remove(&self) -> io::Result<()> {
+        state_file::remove(&self.path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The word for a lease without an end.
+const INFINITE: &str = "infinite";
+
+/// `10.0.0.7/24`.
+struct Prefix(Ipv4Addr, u8);
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0, self.1)
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, length) = text.split_once('/').ok_or(())?;
+        let length = length.parse().ok().filter(|length| *length <= 32);
+        Ok(Self(address.parse().map_err(|_| ())?, length.ok_or(())?))
+    }
+}
+
+fn route(text: &str) -> Option<Route> {
+    let (to, gateway) = text.split_once(' ')?;
+    let Prefix(destination, prefix_len) = to.parse().ok()?;
+    Some(Route {
+        destination,
+        prefix_len,
+        gateway: gateway.parse().ok()?,
+    })
+}
+
+fn addresses(text: &str, key: &str) -> Option<Vec<Ipv4Addr>> {
+    fields(text, key)
+        .map(|address| address.parse().ok())
+        .collect()
+}
+
+fn lifetime(text: &str) -> Option<Lifetime> {
+    if text == INFINITE {
+        return Some(Lifetime::Infinite);
+    }
+    let mut spans = text.split(' ').map(millis);
+    let (lease, t1, t2) = (spans.next()??, spans.next()??, spans.next()??);
+    let in_order = Duration::ZERO < t1 && t1 < t2 && t2 < lease;
+    in_order.then_some(Lifetime::Finite { lease, t1, t2 })
+}
+
+fn millis(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_millis)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let digits = digits.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dhcp::MessageType;
+
+    fn clock() -> Clock {
+        Clock {
+            instant: Instant::now() + Duration::from_secs(36_000_000),
+            wall: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        }
+    }
+
+    fn later(clock: Clock, seconds: u64) -> Clock {
+        let span = Duration::from_secs(seconds);
+        Clock {
+            instant: clock.instant + span,
+            wall: clock.wall + span,
+        }
+    }
+
+    fn held(clock: Clock) -> HeldLease {
+        let router = Ipv4Addr::new(10, 0, 0, 1);
+        HeldLease {
+            mac: Mac([2, 0, 0, 0, 0, 7]),
+            server: Some(Mac([2, 0, 0, 0, 0, 1])),
+            client_id: Some(vec![0, 0xff, b'\n']),
+            lease: Lease {
+                address: Ipv4Addr::new(10, 0, 0, 7),
+                prefix_len: 24,
+                server_id: router,
+                routers: vec![router, Ipv4Addr::new(10, 0, 0, 2)],
+                routes: vec![
+                    Route {
+                        destination: Ipv4Addr::new(10, 9, 0, 0),
+                        prefix_len: 16,
+                        gateway: Ipv4Addr::UNSPECIFIED,
+                    },
+                    Route::default_through(router),
+                ],
+                dns: vec![router],
+                domain: Some("lan.example".into()),
+                search: vec!["a.example".into(), "b.example".into()],
+                mtu: Some(1400),
+                lifetime: Lifetime::Finite {
+                    lease: Duration::from_secs(120),
+                    t1: Duration::from_millis(60_250),
+                    t2: Duration::from_secs(105),
+                },
+                requested_at: clock.instant,
+            },
+        }
+    }
+
+    fn bare(clock: Clock) -> HeldLease {
+        let full = held(clock);
+        HeldLease {
+            server: None,
+            client_id: None,
+            lease: Lease {
+                routers: Vec::new(),
+                routes: Vec::new(),
+                dns: Vec::new(),
+                domain: None,
+                search: Vec::new(),
+                mtu: None,
+                lifetime: Lifetime::Infinite,
+                ..full.lease
+            },
+            ..full
+        }
+    }
+
+    #[test]
+    fn a_lease_reads_back_as_it_is_written_also_by_a_process_whose_clock_began_elsewhere() {
+        let began = clock();
+        for held in [held(began), bare(began)] {
+            let text = held.to_text(later(began, 30));
+            assert_eq!(
+                HeldLease::parse(&text, later(began, 50)),
+                Some(held.clone())
+            );
+            let other = Clock {
+                instant: began.instant + Duration::from_secs(30_000),
+                wall: began.wall + Duration::from_secs(50),
+            };
+            let read = HeldLease::parse(&text, other).expect("read");
+            let age = other.instant - read.lease.requested_at;
+            assert_eq!(age, Duration::from_secs(50));
+        }
+    }
+
+    #[test]
+    fn a_lease_cut_short_anywhere_is_none() {
+        let began = clock();
+        for held in [held(began), bare(began)] {
+            let text = held.to_text(began);
+            for length in 0..text.len() {
+                assert_eq!(HeldLease::parse(&text[..length], began), None, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_or_altered_file_is_none_and_never_a_panic() {
+        let text = held(clock()).to_text(clock());
+        for (from, to) in [
+            ("address 10.0.0.7/24", "address 10.0.0.7/33"),
+            (
+                "lifetime 120000 60250 105000",
+                "lifetime 120000 105000 60250",
+            ),
+            ("lifetime 120000 60250 105000", "lifetime 120000 60250"),
+            ("client-id 00ff0a", "client-id 00ff0"),
+            ("client-id 00ff0a", "client-id €0"),
+            ("requested 1", "requested 99999999999999999999"),
+            ("route 10.9.0.0/16 0.0.0.0", "route 10.9.0.0/16"),
+            ("mac 02:", "mac zz:"),
+        ] {
+            assert!(text.contains(from), "{from} is not in\n{text}");
+            let altered = text.replace(from, to);
+            assert_eq!(HeldLease::parse(&altered, clock()), None, "{to}");
+        }
+        assert_eq!(HeldLease::parse("end\n", clock()), None);
+    }
+
+    #[test]
+    fn it_expires_when_the_server_says_and_an_infinite_one_never() {
+        let began = clock();
+        let text = held(began).to_text(began);
+        for (seconds, expired) in [(0, false), (119, false), (120, true), (9_999, true)] {
+            let now = later(began, seconds);
+            let read = HeldLease::parse(&text, now).expect("read");
+            assert_eq!(read.is_expired(now), expired, "after {seconds} s");
+        }
+        let now = later(began, 30_000_000);
+        let read = HeldLease::parse(&bare(began).to_text(began), now).expect("read");
+        assert!(!read.is_expired(now));
+    }
+
+    #[test]
+    fn its_release_says_who_gives_what_back_to_whom_under_the_same_client_identifier() {
+        let held = held(clock());
+        let transmit = held.release(&mut fastrand::Rng::with_seed(7));
+        let message = &transmit.message;
+        assert_eq!(message.message_type(), Some(MessageType::Release));
+        assert_eq!(
+            (message.ciaddr, message.chaddr),
+            (held.lease.address, held.mac)
+        );
+        assert_eq!(
+            message.options.address(code::SERVER_ID),
+            Some(held.lease.server_id)
+        );
+        assert_eq!(
+            message.options.get(code::CLIENT_ID).as_deref(),
+            held.client_id.as_deref()
+        );
+        assert_eq!(
+            (transmit.source, transmit.destination),
+            (held.lease.address, held.lease.server_id)
+        );
+        let without = bare(clock()).release(&mut fastrand::Rng::with_seed(7));
+        assert_eq!(without.message.options.get(code::CLIENT_ID), None);
+    }
+}

@@ -1,0 +1,191 @@
+use super::*;
+use crate::fault::Fault;
+use crate::lab::LeaseTime;
+use crate::lan::fake::Behaviour;
+use crate::phase::Cause;
+
+/// Leases of a minute, as a soak has them.
+fn lab() -> LabConfig {
+    LabConfig {
+        lease: LeaseTime::Finite(Duration::from_secs(60)),
+        ..LabConfig::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_router_is_one_outage_costs_no_budget_and_everybody_comes_back() {
+    let herd = Herd::on(&lab(), |config| {
+        config.restart.intensity = 2;
+        config.outstanding = NonZeroU32::new(10).expect("above 0");
+        config.lease_deadline = Duration::from_secs(30);
+    })
+    .await;
+    herd.create(100).await;
+    herd.settle().await;
+    let mut events = herd.pool.events().expect("events");
+    herd.lan.behave(Behaviour::Mute);
+    tokio::time::sleep(Duration::from_secs(6 * 3600)).await;
+    assert_eq!(herd.lan.leases(), 0);
+    assert!(herd.metric("lanherd_outages_total 1"));
+    assert!(herd.metric(r#"lanherd_supervisor_give_ups_total{supervisor="ns"} 0"#));
+    herd.lan.behave(Behaviour::Answers);
+    let back = tokio::time::Instant::now();
+    assert_eq!(herd.settle().await.of(Phase::Online), 100);
+    assert!(
+        back.elapsed() < Duration::from_secs(90),
+        "{:?}",
+        back.elapsed()
+    );
+    assert!(herd.metric("lanherd_outages_total 1"));
+    assert!(herd.metric(r#"lanherd_supervisor_budget_used_ratio{supervisor="ns"} 0"#));
+    for share in Share::ALL {
+        let line = format!(
+            r#"lanherd_recovery_duration_seconds_count{{fault="outage",share="{share}"}} 1"#
+        );
+        assert!(herd.metric(&line), "{line}");
+    }
+    // Far more happened than is kept for a reader that does not read; the whole is told nevertheless, in order.
+    let mut told = Vec::new();
+    loop {
+        match events.try_recv() {
+            Ok(event) => told.push(event.what),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+            Err(_) => break,
+        }
+    }
+    assert!(
+        matches!(
+            told.last(),
+            Some(EventKind::OutageBack {
+                share: Share::All,
+                ..
+            })
+        ),
+        "{:?}",
+        told.last()
+    );
+    assert!(
+        told.iter()
+            .any(|what| matches!(what, EventKind::OutageEnded { clients: 100, .. }))
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_herd_that_comes_back_keeps_to_its_rate_and_to_what_may_be_outstanding() {
+    let herd = Herd::with(|config| {
+        config.outstanding = NonZeroU32::new(5).expect("above 0");
+        config.join_rate = Some("10/s".parse().expect("a rate"));
+    })
+    .await;
+    herd.create(50).await;
+    herd.settle().await;
+    herd.lan.remove_parent();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    herd.lan.restore();
+    let back = tokio::time::Instant::now();
+    assert_eq!(herd.settle().await.of(Phase::Online), 50);
+    assert!(
+        back.elapsed() > Duration::from_secs(4),
+        "{:?}",
+        back.elapsed()
+    );
+    assert!(herd.lan.most_attaching() <= 5);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_is_gone_for_an_hour_is_one_outage() {
+    let herd = Herd::with(|config| config.restart.intensity = 1).await;
+    herd.create(20).await;
+    herd.settle().await;
+    herd.lan.remove_parent();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let failure = herd.client(3).await.failure.expect("a failure");
+    assert_eq!(failure.cause, Cause::ParentGone);
+    herd.lan.restore();
+    assert_eq!(herd.settle().await.of(Phase::Online), 20);
+    assert!(herd.metric("lanherd_outages_total 1"));
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_of_addresses_that_is_too_small_is_no_outage() {
+    let lab = LabConfig {
+        range: "10.77.0.10-10.77.0.14".parse().expect("a range"),
+        ..LabConfig::default()
+    };
+    let herd = Herd::on(&lab, |config| config.restart.intensity = 1).await;
+    herd.create(20).await;
+    let census = herd.settle().await;
+    assert_eq!(
+        (census.of(Phase::Online), census.of(Phase::Failed)),
+        (5, 15)
+    );
+    assert!(herd.metric("lanherd_outages_total 0"));
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn crashes_of_the_whole_herd_are_not_the_routers() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(10).await;
+    herd.settle().await;
+    let crashed = herd.pool.sabotage(Selection::All, Fault::Crash);
+    assert!(
+        crashed
+            .await
+            .expect("results")
+            .iter()
+            .all(|(_, result)| result.is_ok())
+    );
+    assert_eq!(herd.settle().await.of(Phase::Online), 10);
+    assert!(herd.metric("lanherd_outages_total 0"));
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_carrier_that_comes_back_finds_every_lease_confirmed_by_init_reboot() {
+    let herd = Herd::with(|config| config.outstanding = NonZeroU32::new(4).expect("above 0")).await;
+    herd.create(20).await;
+    herd.settle().await;
+    let before = herd.lan.namespaces();
+    herd.lan.unplug();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let census = herd.pool.census().await.expect("a census");
+    assert_eq!(census.of(Phase::NoCarrier), 20);
+    herd.lan.restore();
+    assert_eq!(herd.settle().await.of(Phase::Online), 20);
+    assert_eq!(
+        herd.lan.namespaces(),
+        before,
+        "the same namespaces with the same addresses"
+    );
+    assert!(herd.metric(r#"lanherd_dhcp_renew_duration_seconds_count{kind="reboot"} 20"#));
+    assert!(herd.metric("lanherd_outages_total 1"));
+    let client = herd.client(1).await;
+    assert_eq!(
+        (client.restarts, client.failure.map(|f| f.cause)),
+        (0, Some(Cause::NoCarrier))
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_that_end_while_there_is_no_carrier_are_asked_for_when_it_is_back() {
+    let herd = Herd::on(&lab(), |_| {}).await;
+    herd.create(10).await;
+    herd.settle().await;
+    herd.lan.unplug();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let census = herd.pool.census().await.expect("a census");
+    assert_eq!(
+        census.of(Phase::NoCarrier),
+        10,
+        "nobody is restarted for that"
+    );
+    assert_eq!(herd.lan.namespaces().values().flatten().count(), 0);
+    herd.lan.restore();
+    assert_eq!(herd.settle().await.of(Phase::Online), 10);
+    herd.end().await;
+}

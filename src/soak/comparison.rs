@@ -150,8 +150,11 @@ impl Comparison {
     }
 }
 
+/// The samples of a figure in a window.
+type SamplesOf<'a> = &'a dyn Fn(&[Span]) -> Vec<(f64, u64)>;
+
 fn rows(windows: &Windows<'_>) -> Vec<Row> {
-    let row = |figure: Figure, target, samples: &dyn Fn(&[Span]) -> Vec<(f64, u64)>| {
+    let row = |figure: Figure, target, samples: SamplesOf<'_>| {
         let (first, last) = (samples(windows.first), samples(windows.last));
         let row = Row {
             figure,

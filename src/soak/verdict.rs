@@ -131,10 +131,10 @@ fn rank(low: &Samples, high: &Samples) -> f64 {
             taken
         };
         let of_high = take(&mut high);
-        let tied = of_high + take(&mut low);
-        rank_sum += of_high * (before + (tied + 1.0) / 2.0);
-        ties += tied.powi(3) - tied;
-        before += tied;
+        let equal = of_high + take(&mut low);
+        rank_sum += of_high * f64::midpoint(before + 1.0, before + equal);
+        ties += equal.powi(3) - equal;
+        before += equal;
     }
     let u = rank_sum - n_high * (n_high + 1.0) / 2.0;
     let variance = n_low * n_high / 12.0 * ((n + 1.0) - ties / (n * (n - 1.0)).max(1.0));
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_more_samples_the_smaller_the_drift_that_is_found() {
-        for (count, worse) in [(30, 4.0), (100, 2.0), (300, 1.7), (5_000, 1.5)] {
+        for (count, worse) in [(30, 4.0), (100, 2.0), (300, 1.7), (1_000, 1.5)] {
             let [_, drifted, improved, _] = verdicts(RULE, 200, |rng| {
                 [
                     times(rng, count, 5.0, 10),

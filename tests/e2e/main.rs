@@ -18,4 +18,5 @@ mod killed;
 mod leases;
 mod neighbours;
 mod privileges;
+mod soak;
 mod usage;

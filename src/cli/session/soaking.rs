@@ -97,6 +97,8 @@ pub async fn soak(
     let then = soaking.run().await?;
     if then == Then::GoOn {
         soaking.come_to_rest().await?;
+        let figures = soaking.course.pool.figures().await?;
+        soaking.recorder.end(figures);
     }
     let soak = soaking.report();
     let rolling = soaking.rolling;

@@ -113,6 +113,32 @@ pub mod serde_duration {
     }
 }
 
+/// Durations that may be missing, as text in files: `#[serde(default, with = "serde_optional_duration")]`.
+pub mod serde_optional_duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// One that is there, written as the others.
+    #[derive(Serialize, Deserialize)]
+    struct There(#[serde(with = "super::serde_duration")] Duration);
+
+    /// Writes `1m 30s`, or nothing.
+    pub fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        duration.map(There).serialize(serializer)
+    }
+
+    /// Reads `90s`, `1m 30s`, `250ms`, or nothing.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<There>::deserialize(deserializer)?.map(|there| there.0))
+    }
+}
+
 /// Why a text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no duration: use a number and a unit, as 500ms, 30s, 10m, 24h")]

@@ -111,7 +111,7 @@ pub fn find(paths: &Paths, pool: Option<&PoolName>) -> io::Result<Vec<PoolFound>
             Owner::Alive(pid) => PoolState::Alive { pid },
             Owner::Nobody => PoolState::Left {
                 things: things(paths, &candidate)?,
-                leases: held(leases(paths, &candidate)?, Clock::now())?
+                leases: held(&leases(paths, &candidate)?, Clock::now())?
                     .iter()
                     .map(|(file, held)| format!("{} of {}", held.lease.address, file.namespace))
                     .collect(),
@@ -135,7 +135,7 @@ fn things(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
 }
 
 /// The leases that have not expired.
-fn held(files: Vec<LeaseFile>, clock: Clock) -> io::Result<Vec<(LeaseFile, HeldLease)>> {
+fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, HeldLease)>> {
     let mut leases = Vec::new();
     for file in files {
         if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
@@ -195,22 +195,22 @@ pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
         }
     }
     // After the namespaces: who gives an address back has stopped using it (RFC 2131, 4.4.6).
-    let (leases, errors) = release_leases(folder, keep)?;
+    let mut files = folder.leases()?;
+    files.retain(|file| !keep(&file.namespace));
+    let (leases, errors) = end_leases(folder, files, |_| true)?;
     cleared.leases = leases;
     cleared.removed.extend(errors.into_iter().map(failure));
     Ok(cleared)
 }
 
-/// Releases the leases that are written down, except those of the namespaces that are to be kept, and forgets them.
-/// What had expired, or is no whole file, is only forgotten.
-pub(super) fn release_leases(
+/// Forgets leases that are written down, after releasing those that are due and have not expired.
+pub(super) fn end_leases(
     folder: &PoolDir,
-    keep: impl Fn(&str) -> bool,
+    files: Vec<LeaseFile>,
+    is_due: impl Fn(&HeldLease) -> bool,
 ) -> io::Result<(Vec<Released>, Vec<CleanupError>)> {
-    let clock = Clock::now();
-    let mut files = folder.leases()?;
-    files.retain(|file| !keep(&file.namespace));
-    let due = held(files.clone(), clock)?;
+    let mut due = held(&files, Clock::now())?;
+    due.retain(|(_, held)| is_due(held));
     let mut released = Vec::with_capacity(due.len());
     if !due.is_empty() {
         let outlet = match folder.about()? {

@@ -10,6 +10,7 @@
 //! kernel drops the lock, and the records tell the next run, or `lanherd clean`, what was left.
 
 mod addressing;
+mod adopt;
 mod attach;
 mod config;
 mod error;
@@ -425,21 +426,28 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
         }),
     }
     leaks.extend(shared.unplug_pinned(|_| true));
-    leaks.extend(release_leases(&folder));
+    leaks.extend(end_leases(shared, &folder));
     leaks.extend(folder.release().into_iter().map(Leak::from));
     leaks
 }
 
-/// Releases the leases that nobody has given back: of clients that vanished, or were never taken over.
-fn release_leases(folder: &PoolDir) -> Vec<Leak> {
-    match leftovers::release_leases(folder, |_| false) {
+/// Releases the leases that were taken over and never asked for again, and forgets those that are left of this run:
+/// their clients vanished on purpose, or could not say goodbye.
+fn end_leases(shared: &Shared, folder: &PoolDir) -> Vec<Leak> {
+    let unused = std::mem::take(&mut shared.adopted().leases);
+    let ended = folder.leases().and_then(|files| {
+        leftovers::end_leases(folder, files, |held| unused.contains_key(&held.mac))
+    });
+    match ended {
         Ok((leases, errors)) => {
             for lease in leases {
                 let (client, address) = (lease.client, lease.address);
                 match lease.outcome {
-                    Ok(()) => tracing::info!(%client, %address, "released the lease in the end"),
+                    Ok(()) => {
+                        tracing::info!(%client, %address, "released a lease that nobody used")
+                    }
                     Err(error) => {
-                        tracing::warn!(%client, %address, %error, "could not release the lease");
+                        tracing::warn!(%client, %address, %error, "could not release a lease");
                     }
                 }
             }

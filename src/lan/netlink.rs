@@ -6,6 +6,7 @@
 pub mod request;
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{
@@ -17,6 +18,8 @@ use netlink_packet_route::link::LinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
+
+use crate::dhcp::Route;
 
 pub use request::Request;
 
@@ -131,8 +134,8 @@ impl Netlink {
         let mut batch = Vec::new();
         self.append(&mut batch, request::get_link(name), NLM_F_ACK);
         self.socket.send(&batch, 0)?;
-        match self.collect_links() {
-            Ok(mut links) => Ok(links.pop()),
+        match self.collect() {
+            Ok(found) => Ok(found.into_iter().find_map(link)),
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
             Err(error) => Err(error),
         }
@@ -140,11 +143,30 @@ impl Netlink {
 
     /// All links of the namespace.
     pub fn links(&mut self) -> io::Result<Vec<LinkMessage>> {
-        let mut batch = Vec::new();
         let everything = RouteNetlinkMessage::GetLink(LinkMessage::default());
-        self.append(&mut batch, everything, NLM_F_DUMP);
+        let found = self.dump(everything)?;
+        Ok(found.into_iter().filter_map(link).collect())
+    }
+
+    /// The IPv4 addresses of a link, each with its prefix's length.
+    pub fn addresses(&mut self, index: u32) -> io::Result<Vec<(Ipv4Addr, u8)>> {
+        let found = self.dump(request::get_addresses())?;
+        let address = |message| request::address_on(&message, index);
+        Ok(found.into_iter().filter_map(address).collect())
+    }
+
+    /// The routes through a link that a DHCP client has set.
+    pub fn dhcp_routes(&mut self, index: u32) -> io::Result<Vec<Route>> {
+        let found = self.dump(request::get_routes())?;
+        let route = |message| request::dhcp_route_through(&message, index);
+        Ok(found.into_iter().filter_map(route).collect())
+    }
+
+    fn dump(&mut self, wanted: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+        let mut batch = Vec::new();
+        self.append(&mut batch, wanted, NLM_F_DUMP);
         self.socket.send(&batch, 0)?;
-        self.collect_links()
+        self.collect()
     }
 
     fn append(&mut self, batch: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
@@ -160,10 +182,10 @@ impl Netlink {
         message.serialize(&mut batch[start..]);
     }
 
-    /// Reads links until the kernel says that there are no more.
-    fn collect_links(&mut self) -> io::Result<Vec<LinkMessage>> {
+    /// Reads answers to the last request until the kernel says that there are no more.
+    fn collect(&mut self) -> io::Result<Vec<RouteNetlinkMessage>> {
         let sequence = self.sequence;
-        let mut links = Vec::new();
+        let mut found = Vec::new();
         let mut end = None;
         while end.is_none() {
             self.receive(|header, payload| {
@@ -171,9 +193,7 @@ impl Netlink {
                     return;
                 }
                 match payload {
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                        links.push(link);
-                    }
+                    NetlinkPayload::InnerMessage(message) => found.push(message),
                     NetlinkPayload::Done(_) => end = Some(Ok(())),
                     NetlinkPayload::Error(answer) => {
                         end = Some(answer.code.map_or(Ok(()), |_| Err(answer.to_io())));
@@ -182,7 +202,7 @@ impl Netlink {
                 }
             })?;
         }
-        end.unwrap_or(Ok(())).map(|()| links)
+        end.unwrap_or(Ok(())).map(|()| found)
     }
 
     /// Reads one datagram and hands on each message in it.
@@ -207,6 +227,13 @@ impl Netlink {
 impl AsFd for Netlink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+fn link(message: RouteNetlinkMessage) -> Option<LinkMessage> {
+    match message {
+        RouteNetlinkMessage::NewLink(link) => Some(link),
+        _ => None,
     }
 }
 

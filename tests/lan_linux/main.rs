@@ -5,6 +5,7 @@
     reason = "clippy.toml allows them in test functions only, and all of this is one test program"
 )]
 
+mod adopt;
 mod leftovers;
 mod traffic;
 mod world;

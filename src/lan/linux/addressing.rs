@@ -64,6 +64,18 @@ impl Addressing {
         }
     }
 
+    /// What was found standing in a namespace.
+    pub fn found(address: (Ipv4Addr, u8), routes: Vec<Route>, mtu: u32) -> Self {
+        let (address, prefix_len) = address;
+        Self {
+            address,
+            prefix_len,
+            routes,
+            neighbour: None,
+            mtu,
+        }
+    }
+
     fn reach(&self, route: &Route) -> Reach {
         let in_prefix = route.gateway.is_unspecified()
             || network(route.gateway, self.prefix_len) == network(self.address, self.prefix_len);

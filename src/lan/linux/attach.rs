@@ -14,7 +14,7 @@ use super::filter;
 use super::port::{HEARD, LinuxPort, Sockets};
 use super::seats::Seat;
 use super::worker::Bench;
-use super::{LINK, LINK_INDEX, MacvlanMode, Shared, refused, refused_request, worker_gone};
+use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, refused, refused_request, worker_gone};
 use crate::identity::{Identity, Mac};
 use crate::lan::frame::CLIENT_PORT;
 use crate::lan::names::ClaimError;
@@ -37,18 +37,19 @@ const PAUSES: [u64; 12] = [10, 20, 40, 80, 160, 320, 370, 500, 750, 750, 1000, 1
 const SUSPICIOUS_TRY: usize = 7;
 
 /// A namespace that has its name, on its way to being plugged in.
-struct Room {
-    namespace: NetNs,
-    netlink: Netlink,
-    mac: Mac,
-    link: Link,
+pub(super) struct Room {
+    pub namespace: NetNs,
+    pub netlink: Netlink,
+    pub mac: Mac,
+    pub link: Link,
 }
 
 /// How far its link is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Link {
+pub(super) enum Link {
     Absent,
     Down,
+    Up,
 }
 
 /// How far a job got.
@@ -69,7 +70,10 @@ pub(super) async fn attach(
     let begin = {
         let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
         move |bench: &mut Bench| {
-            let room = make_namespace(bench, &shared, &seat.identity)?;
+            let room = match adopt::take_over(bench, &shared, &seat) {
+                Some(room) => room,
+                None => make_namespace(bench, &shared, &seat.identity)?,
+            };
             seat.tell(PortEvent::NamespaceReady);
             plug(bench, &shared, room)
         }
@@ -173,9 +177,11 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
             Outcome::Busy => return Ok(Progress::Busy(room)),
         }
     }
-    match bring_up(shared, &mut room)? {
-        Outcome::Done => {}
-        Outcome::Busy => return Ok(Progress::Busy(room)),
+    if room.link == Link::Down {
+        match bring_up(shared, &mut room)? {
+            Outcome::Done => room.link = Link::Up,
+            Outcome::Busy => return Ok(Progress::Busy(room)),
+        }
     }
     let Room {
         namespace, netlink, ..

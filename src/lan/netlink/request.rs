@@ -141,6 +141,29 @@ pub fn delete_address(index: u32, address: Ipv4Addr, prefix_len: u8) -> Request 
     Request::new(RouteNetlinkMessage::DelAddress(message), 0)
 }
 
+/// Asks for all IPv4 addresses.
+pub(super) fn get_addresses() -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    RouteNetlinkMessage::GetAddress(message)
+}
+
+/// The address and its prefix's length, if the answer is about one on this link.
+pub(super) fn address_on(answer: &RouteNetlinkMessage, index: u32) -> Option<(Ipv4Addr, u8)> {
+    let RouteNetlinkMessage::NewAddress(message) = answer else {
+        return None;
+    };
+    let header = &message.header;
+    let address = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+            _ => None,
+        })?;
+    (header.index == index).then_some((address, header.prefix_len))
+}
+
 fn address_message(index: u32, address: Ipv4Addr, prefix_len: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet;
@@ -184,6 +207,38 @@ pub fn delete_route(index: u32, route: &Route) -> Request {
         RouteNetlinkMessage::DelRoute(route_message(index, route)),
         0,
     )
+}
+
+/// Asks for all IPv4 routes.
+pub(super) fn get_routes() -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// The route, if the answer is about one that [`add_route`] has set through this link.
+pub(super) fn dhcp_route_through(answer: &RouteNetlinkMessage, index: u32) -> Option<Route> {
+    let RouteNetlinkMessage::NewRoute(message) = answer else {
+        return None;
+    };
+    let header = &message.header;
+    let mut route = Route {
+        destination: Ipv4Addr::UNSPECIFIED,
+        prefix_len: header.destination_prefix_length,
+        gateway: Ipv4Addr::UNSPECIFIED,
+    };
+    let mut is_through = false;
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(found) => is_through = *found == index,
+            RouteAttribute::Destination(RouteAddress::Inet(found)) => route.destination = *found,
+            RouteAttribute::Gateway(RouteAddress::Inet(found)) => route.gateway = *found,
+            _ => {}
+        }
+    }
+    let is_ours =
+        header.table == RouteHeader::RT_TABLE_MAIN && header.protocol == RouteProtocol::Dhcp;
+    (is_through && is_ours).then_some(route)
 }
 
 fn route_message(index: u32, route: &Route) -> RouteMessage {

@@ -367,7 +367,7 @@ async fn whoever_does_not_read_is_dropped_and_nobody_waits_for_him() {
     let mut said = Vec::new();
     let ended = timeout(Duration::from_secs(5), deaf.read_to_end(&mut said)).await;
     assert!(ended.is_ok(), "the connection is still open");
-    let answers = said.iter().filter(|byte| **byte == b'\n').count();
+    let answers = said.split(|byte| *byte == b'\n').count() - 1;
     assert!(
         answers < 300,
         "{answers} answers were kept for somebody who does not read"

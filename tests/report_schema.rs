@@ -99,6 +99,8 @@ fn report(clients: Vec<ClientStatus>) -> Value {
         started: SystemTime::now(),
         duration: Duration::from_millis(2_500),
         leaked_objects: 0,
+        complete: true,
+        soak: None,
     };
     serde_json::to_value(Report::new(&HerdStatus { clients }, run)).expect("JSON")
 }

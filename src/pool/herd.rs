@@ -24,9 +24,8 @@ use super::recovery::Recoveries;
 use super::run::Runs;
 use super::slot::{LeaseRecord, Life, Running, Slot};
 use super::status::{Census, HerdStatus};
-use super::{DhcpSettings, MAX_CLIENTS, PoolConfig, PoolError, Selection};
+use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
 use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg};
-use crate::dhcp;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
@@ -288,7 +287,7 @@ impl<L: Lan> Herd<L> {
         };
         let args = ClientArgs {
             lan: Arc::clone(&self.lan),
-            dhcp: dhcp_config(&slot.group.dhcp, &slot.identity),
+            dhcp: slot.group.dhcp.config(&slot.identity),
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,
@@ -362,19 +361,6 @@ impl<L: Lan> Herd<L> {
             // A pool that has ended needs no reminder.
             drop(myself.cast(message));
         })
-    }
-}
-
-/// How the client of that identity behaves towards servers.
-fn dhcp_config(settings: &DhcpSettings, identity: &Identity) -> dhcp::Config {
-    dhcp::Config {
-        start_delay: Duration::ZERO..=settings.start_delay,
-        broadcast: settings.broadcast,
-        offers: settings.offers,
-        client_id: settings.client_id.clone(),
-        conflict_detection: settings.conflict_detection,
-        hostname: Some(identity.namespace.clone()),
-        ..dhcp::Config::new(identity.mac)
     }
 }
 

@@ -6,12 +6,38 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::{ClientCount, Timespan};
+use super::{ClientCount, ClientCountError, Timespan};
+use crate::chaos::PlanError;
+use crate::dhcp::PersonaError;
 use crate::lab::AddressRange;
+use crate::pool::GroupName;
 
 /// Why a scenario makes no sense although each of its values does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mistake {
+    /// Nobody.
+    #[error("there are no clients: say how many as clients, or in a group")]
+    NoClients,
+    /// Too many, in all groups.
+    #[error(transparent)]
+    Clients(ClientCountError),
+    /// Two groups of one name; the pool's own group bears the pool's.
+    #[error("there are two groups called {0}: give one of them another name")]
+    GroupTwice(GroupName),
+    /// Something about a group.
+    #[error("group {name}: {mistake}")]
+    Group {
+        /// The group.
+        name: GroupName,
+        /// What is wrong with it.
+        mistake: Box<Mistake>,
+    },
+    /// Something about what clients say of themselves.
+    #[error("persona: {0}")]
+    Persona(PersonaError),
+    /// Something about what is to be broken.
+    #[error("chaos: {0}")]
+    Chaos(PlanError),
     /// Nothing says where.
     #[error(
         "there is no place for the clients: name the interface that they stand on as parent, or choose the lab"
@@ -82,9 +108,15 @@ impl Mistake {
     pub const fn key(&self) -> &'static str {
         match self {
             Self::NoPlace | Self::TwoPlaces => "parent",
+            Self::GroupTwice(_) | Self::Group { .. } => "group",
+            Self::Persona(_) => "persona",
+            Self::Chaos(_) => "chaos",
             Self::Adopt => "adopt",
             Self::LabOnly(key) | Self::PingsOnly(key) | Self::TooShort(key, _) => key,
-            Self::MoreThanAddresses { .. } | Self::Passthru(_) => "clients",
+            Self::NoClients
+            | Self::Clients(_)
+            | Self::MoreThanAddresses { .. }
+            | Self::Passthru(_) => "clients",
             Self::NoTimeToPing { .. } => "every",
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",

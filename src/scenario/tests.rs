@@ -1,6 +1,7 @@
 use clap::Parser as _;
 
 use super::*;
+use crate::pool::Restart;
 
 /// The options of `lanherd up`, as that command has them.
 #[derive(Debug, clap::Parser)]
@@ -265,4 +266,93 @@ fn a_target_that_is_named_twice_is_pinged_once() {
 fn the_example_in_the_repository_is_a_scenario() {
     let scenario = Scenario::from_toml(include_str!("../../examples/scenario.toml"));
     assert!(scenario.is_ok(), "{}", scenario.expect_err("it is not"));
+}
+
+#[test]
+fn groups_differ_from_the_herd_in_what_they_say_and_in_nothing_else() {
+    let scenario = Scenario::from_toml(
+        r#"
+        lab = true
+        clients = 10
+        ping = ["router"]
+        every = "5s"
+        device = "windows"
+
+        [[group]]
+        name = "phones"
+        clients = 30
+        device = "android"
+        restart = "permanent"
+        persona = { hostname = "phone-{n}" }
+
+        [[group]]
+        name = "quiet"
+        clients = 2
+        ping = []
+        conflict-detection = true
+        "#,
+    )
+    .expect("a scenario");
+    assert_eq!((scenario.clients.get(), scenario.ungrouped()), (42, 10));
+    let config = scenario.pool_config();
+    let [phones, quiet] = &config.groups[..] else {
+        panic!("{:?}", config.groups);
+    };
+    assert_eq!(
+        (config.dhcp.personas.len(), phones.dhcp.personas.len()),
+        (1, 2)
+    );
+    assert_eq!(phones.workloads, config.workloads);
+    assert_eq!(phones.restart.restart, Restart::Permanent);
+    assert_eq!(
+        (quiet.restart.clone(), quiet.workloads.len()),
+        (config.restart, 0)
+    );
+    assert!(quiet.dhcp.conflict_detection && !config.dhcp.conflict_detection);
+}
+
+#[test]
+fn a_herd_of_groups_only_needs_no_clients_of_its_own() {
+    let text = "lab = true\n[[group]]\nname = \"tv\"\nclients = 3\n";
+    let scenario = Scenario::from_toml(text).expect("a scenario");
+    assert_eq!((scenario.clients.get(), scenario.ungrouped()), (3, 0));
+    let nobody = Scenario::from_toml("lab = true").expect_err("nobody");
+    assert!(nobody.message.contains("no clients"), "{nobody}");
+}
+
+#[test]
+fn what_is_wrong_with_a_group_a_persona_or_chaos_is_said_with_its_name() {
+    for (text, words) in [
+        ("[[group]]\nname = \"a b\"\nclients = 1", "group name"),
+        (
+            "[[group]]\nname = \"tv\"\nclients = 1\n[[group]]\nname = \"tv\"\nclients = 1",
+            "two groups",
+        ),
+        ("[[group]]\nname = \"ns\"\nclients = 1", "two groups"),
+        (
+            "[[group]]\nname = \"tv\"\nclients = 1\npersona = { client-id = \"x\" }",
+            "group tv: persona: client-id",
+        ),
+        (
+            "[[group]]\nname = \"tv\"\nclients = 1\ntimeout = \"1s\"",
+            "group tv: timeout",
+        ),
+        (
+            "[persona]\nmax-message-size = 100",
+            "persona: max-message-size",
+        ),
+        ("[persona]\nhostnam = \"x\"", "hostnam"),
+        ("[chaos]\nfaults = [\"crash\"]", "chaos: faults"),
+        ("[chaos]\nevery = \"1s\"\nfaults = [\"flood\"]", "flood"),
+    ] {
+        let error =
+            Scenario::from_toml(&format!("lab = true\nclients = 2\n{text}")).expect_err(text);
+        assert!(error.message.contains(words), "{text}: {error}");
+    }
+    let text = "parent = \"eth0\"\nclients = 2\n[chaos]\nevery = \"1s\"\nfaults = [\"dhcp-mute\"]";
+    let error = Scenario::from_toml(text).expect_err("not the lab");
+    assert!(
+        error.message.contains("dhcp_mute") && error.line == 3,
+        "{error}"
+    );
 }

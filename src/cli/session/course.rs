@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use lanherd::Pool;
+use lanherd::identity::ClientNumber;
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, ClientStatus, HerdStatus, PoolError, Selection};
 use lanherd::scenario::Scenario;
@@ -54,7 +55,7 @@ pub enum Then {
 
 impl Course {
     pub async fn run(mut self) -> Result<Ran, PoolError> {
-        let clients = self.pool.create(self.scenario.clients.get()).await?;
+        let clients = self.create().await?;
         let mut soaked = None;
         if self.join().await? == Then::GoOn {
             match self.errand.clone() {
@@ -82,6 +83,18 @@ impl Course {
             status = present(status);
         }
         Ok(Ran { status, soaked })
+    }
+
+    async fn create(&self) -> Result<Vec<ClientNumber>, PoolError> {
+        let mut clients = match self.scenario.ungrouped() {
+            0 => Vec::new(),
+            own => self.pool.create(own).await?,
+        };
+        for group in &self.scenario.groups {
+            let name = group.name.clone();
+            clients.extend(self.pool.create_in(name, group.clients.get()).await?);
+        }
+        Ok(clients)
     }
 
     /// Returns when each client has come online or failed, if only to try again.

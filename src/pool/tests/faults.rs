@@ -284,7 +284,7 @@ async fn a_lease_that_a_killed_process_left_is_asked_for_again() {
     let wanted = lease.address;
     herd.lan.remember(
         2,
-        crate::dhcp::Lease {
+        dhcp::Lease {
             address: "10.77.0.200".parse().expect("one"),
             ..lease.clone()
         },

@@ -11,27 +11,34 @@
 mod config;
 pub mod dhcp;
 mod dns;
+mod faults;
 mod neighbours;
 mod range;
 mod router;
+mod state;
 pub(crate) mod topology;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 pub use config::{LabConfig, LeaseTime, LeaseTimeError};
 pub use dns::Zone;
+pub use faults::{EARLY, LabFaultError, SLOW};
 pub use range::{AddressRange, AddressRangeError, Subnet};
 
+use crate::fault::Fault;
 use crate::identity::Mac;
 use crate::lan::netns::NetNs;
-use dhcp::{Counters, Leased, Server};
-use router::{Router, lock};
+use dhcp::{Counters, Leased};
+use router::Router;
+use state::State;
 use topology::Uplink;
 
 /// Why there is no lab, or why it did not end well.
@@ -80,8 +87,67 @@ pub enum LabError {
 #[derive(Debug)]
 pub struct Lab {
     config: LabConfig,
-    server: Arc<Mutex<Server>>,
+    handle: LabHandle,
     running: Option<Running>,
+}
+
+/// A way to a lab's faults that outlives it, and can be given away.
+#[derive(Debug, Clone)]
+pub struct LabHandle {
+    shared: Arc<Shared>,
+}
+
+/// What the lab's thread and everybody else have in common.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl Shared {
+    /// A poisoned lock is taken all the same: the state is whole between messages.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something was changed from outside.
+    async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+impl LabHandle {
+    /// Breaks the router in that way from now on, for so long; if it is broken so already, for longer. Cheap: the router's
+    /// thread does the rest at once.
+    ///
+    /// # Errors
+    /// [`LabFaultError`], if the fault is none of the router's ([`Aim::Router`](crate::fault::Aim)), its time is none, or
+    /// the lab has ended.
+    pub fn inject(&self, fault: Fault, lasts: Duration) -> Result<(), LabFaultError> {
+        self.shared.state().inject(fault, lasts, Instant::now())?;
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// The faults there are now, and how long each still lasts.
+    pub fn faults(&self) -> Vec<(Fault, Duration)> {
+        self.shared.state().faults(Instant::now())
+    }
+
+    /// How often each fault changed something since the lab began; one that never did is not there.
+    ///
+    /// For [`Fault::RouterReboot`] and [`Fault::RouterReset`]: how often the router went down, or lost its leases. For
+    /// [`Fault::DhcpExpireEarly`]: how many leases were forgotten. For the others: how many messages fared otherwise than
+    /// they should.
+    pub fn fault_effects(&self) -> BTreeMap<Fault, u64> {
+        self.shared.state().effects()
+    }
+
+    /// Ends all faults now.
+    pub fn heal(&self) {
+        self.shared.state().heal(Instant::now());
+        self.shared.changed.notify_one();
+    }
 }
 
 #[derive(Debug)]
@@ -94,14 +160,17 @@ impl Lab {
     /// Starts a lab whose uplink is in the calling thread's namespace. Blocks until the router answers, some milliseconds.
     pub fn start(config: LabConfig) -> Result<Self, LabError> {
         config.check()?;
-        let server = Arc::new(Mutex::new(Server::new(config.server())));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(&config)),
+            changed: Notify::new(),
+        });
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = mpsc::sync_channel(1);
         let thread = {
-            let (config, server) = (config.clone(), Arc::clone(&server));
+            let (config, shared) = (config.clone(), Arc::clone(&shared));
             thread::Builder::new()
                 .name("lanherd-lab".to_owned())
-                .spawn(move || live(&config, server, &ready, stopped))
+                .spawn(move || live(&config, shared, &ready, stopped))
                 .map_err(|source| LabError::Step {
                     step: "start the lab's thread".to_owned(),
                     source,
@@ -110,7 +179,7 @@ impl Lab {
         match readiness.recv() {
             Ok(()) => Ok(Self {
                 config,
-                server,
+                handle: LabHandle { shared },
                 running: Some(Running { stop, thread }),
             }),
             // It ended before it was ready: its result says why.
@@ -144,17 +213,42 @@ impl Lab {
 
     /// What is leased now, in no order.
     pub fn leases(&self) -> Vec<Leased> {
-        lock(&self.server).leases().collect()
+        self.handle.shared.state().dhcp().leases().collect()
     }
 
-    /// How many addresses are leased now.
+    /// How many leases there are now.
     pub fn active(&self) -> usize {
-        lock(&self.server).active()
+        self.handle.shared.state().dhcp().active()
     }
 
     /// What its DHCP server has seen and done.
     pub fn counters(&self) -> Counters {
-        lock(&self.server).counters()
+        self.handle.shared.state().server().counters()
+    }
+
+    /// A way to its faults that can be given away.
+    pub fn handle(&self) -> LabHandle {
+        self.handle.clone()
+    }
+
+    /// Breaks the router ([`LabHandle::inject`]).
+    pub fn inject(&self, fault: Fault, lasts: Duration) -> Result<(), LabFaultError> {
+        self.handle.inject(fault, lasts)
+    }
+
+    /// The faults there are now, and how long each still lasts.
+    pub fn faults(&self) -> Vec<(Fault, Duration)> {
+        self.handle.faults()
+    }
+
+    /// How often each fault changed something ([`LabHandle::fault_effects`]).
+    pub fn fault_effects(&self) -> BTreeMap<Fault, u64> {
+        self.handle.fault_effects()
+    }
+
+    /// Ends all faults now.
+    pub fn heal(&self) {
+        self.handle.heal();
     }
 
     /// Stops it: its links are gone when this returns.
@@ -180,13 +274,23 @@ impl Drop for Lab {
     }
 }
 
+/// Says at the end of the lab's thread, however that comes, that it has come.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.state().end();
+    }
+}
+
 /// The life of the lab's thread. `ready` is answered when the router is, and dropped unanswered when there will be none.
 fn live(
     config: &LabConfig,
-    server: Arc<Mutex<Server>>,
+    shared: Arc<Shared>,
     ready: &mpsc::SyncSender<()>,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), LabError> {
+    let _end = End(Arc::clone(&shared));
     let namespace = NetNs::create().map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => LabError::NoPrivilege(error),
         _ => failed_to("make the lab's namespace")(error),
@@ -201,7 +305,7 @@ fn live(
             namespace
                 .enter()
                 .map_err(failed_to("enter the lab's namespace"))?;
-            let router = Router::open(config, server).await?;
+            let router = Router::open(config, shared).await?;
             uplink
                 .wait_until_sending()
                 .await

@@ -12,6 +12,7 @@ use super::dhcp::ServerConfig;
 use super::range::{AddressRange, Subnet};
 use crate::dhcp::Options;
 use crate::dhcp::options::code;
+use crate::identity::Seed;
 
 /// What a lab is to be like. `Default`: uplink `lab0`, 10.77.0.10-10.77.255.250 behind 10.77.0.1/16, leases of an hour,
 /// names under `lab.test`, and 8.8.8.8 and 1.1.1.1 within reach.
@@ -42,6 +43,8 @@ pub struct LabConfig {
     /// Options to send in every OFFER and ACK, asked for or not, in this order; one that the lab would send by itself is
     /// replaced.
     pub options: Vec<(u8, Vec<u8>)>,
+    /// From which what is random in its faults is drawn.
+    pub seed: Seed,
 }
 
 impl Default for LabConfig {
@@ -59,6 +62,7 @@ impl Default for LabConfig {
             mtu: None,
             aliases: vec![Ipv4Addr::new(8, 8, 8, 8), Ipv4Addr::new(1, 1, 1, 1)],
             options: Vec::new(),
+            seed: Seed::default(),
         }
     }
 }

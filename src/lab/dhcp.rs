@@ -5,12 +5,14 @@
 mod bindings;
 mod config;
 mod reply;
+mod trouble;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 pub use config::ServerConfig;
 pub use reply::{Reply, ReplyTo};
+pub(super) use trouble::{Doubled, Troubled};
 
 use bindings::{Bindings, ClientKey, Hold, Holding, Record};
 
@@ -138,15 +140,9 @@ impl Server {
 
     /// What is leased, in no order.
     pub fn leases(&self) -> impl Iterator<Item = Leased> {
-        self.bindings.bound().map(|(address, holding)| Leased {
-            address,
-            mac: holding.mac,
-            host_name: holding.host_name.clone(),
-            expires_at: match holding.hold {
-                Hold::Bound { until } => until,
-                Hold::Offered { until } => Some(until),
-            },
-        })
+        self.bindings
+            .bound()
+            .map(|(address, holding)| holding.leased(address))
     }
 
     /// How many addresses are leased.
@@ -297,13 +293,17 @@ impl Server {
         address: Ipv4Addr,
         now: Instant,
     ) -> Reply {
+        let hold = self.lease_from(now);
+        self.bindings.hold(address, holding(client, message, hold));
+        self.grant(MessageType::Ack, message, address)
+    }
+
+    fn lease_from(&self, now: Instant) -> Hold {
         let until = match self.config.lease {
             LeaseTime::Infinite => None,
             LeaseTime::Finite(lease) => now.checked_add(lease),
         };
-        self.bindings
-            .hold(address, holding(client, message, Hold::Bound { until }));
-        self.grant(MessageType::Ack, message, address)
+        Hold::Bound { until }
     }
 
     /// An OFFER or an ACK of `address` (RFC 2131, table 3); an ACK to a DISCOVER says that it is one (RFC 4039, 3.2).
@@ -388,6 +388,17 @@ impl Server {
     fn ignore(&mut self) -> Option<Reply> {
         self.counters.ignored += 1;
         None
+    }
+}
+
+impl Holding {
+    fn leased(&self, address: Ipv4Addr) -> Leased {
+        Leased {
+            address,
+            mac: self.mac,
+            host_name: self.host_name.clone(),
+            expires_at: self.hold.until(),
+        }
     }
 }
 

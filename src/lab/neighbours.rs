@@ -39,6 +39,19 @@ impl Neighbours {
         Ok(())
     }
 
+    /// Says that `address` is at `mac` and no longer elsewhere, if anything is said of it.
+    pub(super) fn correct(&mut self, address: Ipv4Addr, mac: Mac) -> Result<(), NetlinkError> {
+        if !self.known.contains_key(&address) {
+            return Ok(());
+        }
+        self.pin(address, mac)
+    }
+
+    /// The kernel has removed them all: it does so when the link is taken down.
+    pub(super) fn were_flushed(&mut self) {
+        self.known.clear();
+    }
+
     /// Says that nobody is known to be at `address`.
     pub(super) fn unpin(&mut self, address: Ipv4Addr) -> Result<(), NetlinkError> {
         if self.known.remove(&address).is_none() {

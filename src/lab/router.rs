@@ -2,19 +2,20 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 
-use super::dhcp::{Reply, ReplyTo, Server};
+use super::dhcp::ReplyTo;
 use super::dns::Zone;
 use super::neighbours::Neighbours;
-use super::topology::{self, LAN};
-use super::{LabConfig, LabError};
+use super::state::Outgoing;
+use super::topology::{LAN, LanSide};
+use super::{LabConfig, LabError, Shared};
 use crate::dhcp::Message;
 use crate::identity::Mac;
 
@@ -28,30 +29,29 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const LONGEST_MESSAGE: usize = 4096;
 /// How many messages are served before others get their turn.
 const BATCH: usize = 64;
+/// How long until a link that would not go up, or down, is told again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The router, ready to serve.
 pub(super) struct Router {
     dhcp: DhcpService,
     dns: Vec<UdpSocket>,
     zone: Zone,
-    server: Arc<Mutex<Server>>,
+    shared: Arc<Shared>,
 }
 
 impl Router {
     /// Sets addresses and opens sockets in the calling thread's namespace, which must be the router's.
-    pub(super) async fn open(
-        config: &LabConfig,
-        server: Arc<Mutex<Server>>,
-    ) -> Result<Self, LabError> {
+    pub(super) async fn open(config: &LabConfig, shared: Arc<Shared>) -> Result<Self, LabError> {
         let subnet = config.subnet();
-        let link = topology::furnish(subnet, &config.aliases).await?;
+        let side = LanSide::furnish(subnet, &config.aliases).await?;
         let step = |step: &'static str| {
             move |source| LabError::Step {
                 step: step.to_owned(),
                 source,
             }
         };
-        let neighbours = Neighbours::open(link).map_err(step("open a netlink socket"))?;
+        let neighbours = Neighbours::open(side.index()).map_err(step("open a netlink socket"))?;
         let socket = dhcp_socket().map_err(step("open the dhcp server's socket"))?;
         let mut dns = Vec::new();
         for address in [subnet.router()].iter().chain(&config.aliases) {
@@ -64,14 +64,16 @@ impl Router {
         }
         let dhcp = DhcpService {
             socket,
-            server: Arc::clone(&server),
+            shared: Arc::clone(&shared),
             neighbours,
+            side,
+            is_up: true,
         };
         Ok(Self {
             dhcp,
             dns,
             zone: Zone::new(config),
-            server,
+            shared,
         })
     }
 
@@ -81,7 +83,7 @@ impl Router {
             tokio::spawn(serve_dns(
                 socket,
                 self.zone.clone(),
-                Arc::clone(&self.server),
+                Arc::clone(&self.shared),
             ));
         }
         tokio::select! {
@@ -89,11 +91,6 @@ impl Router {
             () = self.dhcp.serve() => {}
         }
     }
-}
-
-/// A poisoned lock is taken all the same: the server's state is whole between messages, and only reading remains.
-pub(super) fn lock(server: &Mutex<Server>) -> MutexGuard<'_, Server> {
-    server.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn dhcp_socket() -> io::Result<UdpSocket> {
@@ -114,14 +111,15 @@ fn dhcp_socket() -> io::Result<UdpSocket> {
 
 struct DhcpService {
     socket: UdpSocket,
-    server: Arc<Mutex<Server>>,
+    shared: Arc<Shared>,
     neighbours: Neighbours,
+    side: LanSide,
+    is_up: bool,
 }
 
 impl DhcpService {
     async fn serve(mut self) {
         loop {
-            let deadline = lock(&self.server).next_deadline();
             tokio::select! {
                 ready = self.socket.readable() => {
                     if let Err(error) = ready {
@@ -130,11 +128,21 @@ impl DhcpService {
                     }
                     self.receive();
                 }
-                () = sleep_until(deadline) => lock(&self.server).expire(Instant::now()),
+                () = sleep_until(self.next_deadline()) => {}
+                () = self.shared.changed() => {}
             }
+            self.plug().await;
+            self.send_what_is_due();
             self.forget_vacated();
             tokio::task::yield_now().await;
         }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let state = self.shared.state();
+        let retry = (state.is_down(now) == self.is_up).then_some(now + RETRY);
+        state.next_deadline().into_iter().chain(retry).min()
     }
 
     /// Serves what has arrived, a batch at most.
@@ -152,24 +160,67 @@ impl DhcpService {
             };
             match Message::decode(&buffer[..length]) {
                 Ok(message) => {
-                    let reply = lock(&self.server).handle(&message, Instant::now());
-                    if let Some(reply) = reply {
-                        self.deliver(&reply);
-                    }
+                    self.shared.state().hear(&message, Instant::now());
+                    self.send_what_is_due();
                 }
                 Err(error) => tracing::debug!(%error, "a dhcp message that cannot be read"),
             }
         }
     }
 
-    /// Puts a reply on the wire. Between the server, which is right, and the wire, this is where a router's faults belong.
-    fn deliver(&mut self, reply: &Reply) {
-        let bytes = reply.message.encode();
+    /// Does what is due, and takes the link down or up where the router has gone or is back.
+    async fn plug(&mut self) {
+        let is_down = {
+            let (mut state, now) = (self.shared.state(), Instant::now());
+            state.tick(now);
+            state.is_down(now)
+        };
+        if is_down != self.is_up {
+            return;
+        }
+        let switched = if is_down {
+            self.side.down().await
+        } else {
+            self.side.up().await
+        };
+        if let Err(error) = switched {
+            tracing::warn!(%error, is_down, "the lab's link was not switched");
+            return;
+        }
+        self.is_up = !is_down;
+        self.neighbours.were_flushed();
+        if self.is_up {
+            let leases: Vec<_> = self.shared.state().dhcp().leases().collect();
+            for lease in leases {
+                if let Err(error) = self.neighbours.pin(lease.address, lease.mac) {
+                    tracing::debug!(%error, address = %lease.address, "a neighbour entry was not made again");
+                }
+            }
+        }
+    }
+
+    fn send_what_is_due(&mut self) {
+        loop {
+            let outgoing = self.shared.state().next_out(Instant::now());
+            match outgoing {
+                Some(outgoing) => self.send(&outgoing),
+                None => return,
+            }
+        }
+    }
+
+    fn send(&mut self, outgoing: &Outgoing) {
+        let Outgoing { bytes, to } = outgoing;
         let sent = self
-            .way(reply.to)
-            .and_then(|destination| self.socket.try_send_to(&bytes, destination.into()));
+            .way(*to)
+            .and_then(|destination| self.socket.try_send_to(bytes, destination.into()));
         if let Err(error) = sent {
-            tracing::debug!(%error, to = ?reply.to, "a dhcp reply was not sent");
+            tracing::debug!(%error, ?to, "a dhcp reply was not sent");
+        }
+        // A reply that waited may find its address vacated.
+        if let ReplyTo::Hardware { address, .. } = *to {
+            let holder = self.shared.state().dhcp().holder(address);
+            self.correct(address, holder);
         }
     }
 
@@ -189,19 +240,26 @@ impl DhcpService {
 
     fn forget_vacated(&mut self) {
         let vacated: Vec<(Ipv4Addr, Option<Mac>)> = {
-            let mut server = lock(&self.server);
-            let vacated = server.take_vacated();
+            let mut state = self.shared.state();
+            let vacated = state.dhcp_mut().take_vacated();
             vacated
                 .into_iter()
-                .map(|address| (address, server.holder(address)))
+                .map(|address| (address, state.dhcp().holder(address)))
                 .collect()
         };
         for (address, holder) in vacated {
-            if holder.is_none()
-                && let Err(error) = self.neighbours.unpin(address)
-            {
-                tracing::debug!(%error, %address, "a neighbour entry was not removed");
-            }
+            self.correct(address, holder);
+        }
+    }
+
+    /// Makes the neighbour entry of `address` that of its holder.
+    fn correct(&mut self, address: Ipv4Addr, holder: Option<Mac>) {
+        let corrected = match holder {
+            Some(mac) => self.neighbours.correct(address, mac),
+            None => self.neighbours.unpin(address),
+        };
+        if let Err(error) = corrected {
+            tracing::debug!(%error, %address, "a neighbour entry was not corrected");
         }
     }
 }
@@ -213,12 +271,12 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-async fn serve_dns(socket: UdpSocket, zone: Zone, server: Arc<Mutex<Server>>) {
+async fn serve_dns(socket: UdpSocket, zone: Zone, shared: Arc<Shared>) {
     let mut buffer = [0; LONGEST_MESSAGE];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, client)) => {
-                let answer = zone.answer(&buffer[..length], &lock(&server));
+                let answer = zone.answer(&buffer[..length], shared.state().server());
                 if let Some(answer) = answer
                     && let Err(error) = socket.send_to(&answer, client).await
                 {

@@ -167,43 +167,75 @@ impl Uplink {
     }
 }
 
-/// Sets the router's side up: loopback with the aliases, the address on the LAN, forwarding. The calling thread must be in
-/// the router's namespace. Gives the index of the LAN interface.
-pub(super) async fn furnish(subnet: Subnet, aliases: &[Ipv4Addr]) -> Result<u32, LabError> {
-    furnish_links(subnet, aliases)
-        .await
-        .map_err(|source| LabError::Step {
-            step: "set the router's addresses".to_owned(),
-            source,
-        })
+/// The router's side of the pair, in its namespace.
+pub(super) struct LanSide {
+    inside: Rtnetlink,
+    index: u32,
 }
 
-async fn furnish_links(subnet: Subnet, aliases: &[Ipv4Addr]) -> io::Result<u32> {
-    let inside = Rtnetlink::open()?;
-    let lo = if_nametoindex("lo")?;
-    let lan = if_nametoindex(LAN)?;
-    let add = |index, address: Ipv4Addr, prefix_len| {
+impl LanSide {
+    /// Sets the router's side up: loopback with the aliases, the address on the LAN, forwarding. The calling thread must
+    /// be in the router's namespace.
+    pub(super) async fn furnish(subnet: Subnet, aliases: &[Ipv4Addr]) -> Result<Self, LabError> {
+        Self::furnish_links(subnet, aliases)
+            .await
+            .map_err(|source| LabError::Step {
+                step: "set the router's addresses".to_owned(),
+                source,
+            })
+    }
+
+    async fn furnish_links(subnet: Subnet, aliases: &[Ipv4Addr]) -> io::Result<Self> {
+        let inside = Rtnetlink::open()?;
+        let lo = if_nametoindex("lo")?;
+        let side = Self {
+            inside,
+            index: if_nametoindex(LAN)?,
+        };
+        side.inside.set(LinkUnspec::new_with_index(lo).up()).await?;
+        for alias in aliases {
+            match side.add_address(lo, *alias, 32).await {
+                // Named twice.
+                Err(error) if error.raw_os_error() == Some(Errno::EEXIST as i32) => {}
+                added => added?,
+            }
+        }
+        side.add_address(side.index, subnet.router(), subnet.prefix_len())
+            .await?;
+        side.inside.silence_ipv6(LAN).await?;
+        side.up().await?;
+        answer_for_what_is_not_there();
+        Ok(side)
+    }
+
+    async fn add_address(&self, index: u32, address: Ipv4Addr, prefix_len: u8) -> io::Result<()> {
+        let addresses = self.inside.handle.address();
         kernel(
-            inside
-                .handle
-                .address()
+            addresses
                 .add(index, IpAddr::V4(address), prefix_len)
                 .execute(),
         )
-    };
-    inside.set(LinkUnspec::new_with_index(lo).up()).await?;
-    for alias in aliases {
-        match add(lo, *alias, 32).await {
-            // Named twice.
-            Err(error) if error.raw_os_error() == Some(Errno::EEXIST as i32) => {}
-            added => added?,
-        }
+        .await
     }
-    add(lan, subnet.router(), subnet.prefix_len()).await?;
-    inside.silence_ipv6(LAN).await?;
-    inside.set(LinkUnspec::new_with_index(lan).up()).await?;
-    answer_for_what_is_not_there();
-    Ok(lan)
+
+    /// The index of the LAN interface.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Plugs the router in. The route to the LAN comes back with the link.
+    pub(super) async fn up(&self) -> io::Result<()> {
+        self.inside
+            .set(LinkUnspec::new_with_index(self.index).up())
+            .await
+    }
+
+    /// Unplugs it: the near end loses its carrier. The addresses stay, the neighbours do not, not even the permanent ones.
+    pub(super) async fn down(&self) -> io::Result<()> {
+        self.inside
+            .set(LinkUnspec::new_with_index(self.index).down())
+            .await
+    }
 }
 
 /// Makes a ping to an address that nobody has end with "network unreachable" rather than in silence: a host that does not

@@ -48,7 +48,7 @@ pub(super) enum Hold {
 }
 
 impl Hold {
-    fn until(self) -> Option<Instant> {
+    pub(super) fn until(self) -> Option<Instant> {
         match self {
             Self::Offered { until } => Some(until),
             Self::Bound { until } => until,
@@ -178,7 +178,7 @@ impl Bindings {
         self.idle.first().map(|(_, address)| *address)
     }
 
-    fn is_free(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn is_free(&self, address: Ipv4Addr) -> bool {
         self.range.contains(address)
             && match self.slots.get(&address) {
                 None | Some(Slot::Idle { .. }) => true,
@@ -211,6 +211,28 @@ impl Bindings {
     pub(super) fn release(&mut self, address: Ipv4Addr) {
         let last = self.holding(address).map(|holding| holding.client.clone());
         self.free(address, last);
+    }
+
+    /// Frees `address`, forgetting who had it.
+    pub(super) fn forget(&mut self, address: Ipv4Addr) {
+        self.free(address, None);
+    }
+
+    /// As it was before the first client.
+    pub(super) fn forget_everything(&mut self) {
+        let held = |slot: &Slot| matches!(slot, Slot::Held(_));
+        let vacated = self.slots.iter().filter(|(_, slot)| held(slot));
+        let vacated: Vec<_> = vacated.map(|(address, _)| *address).collect();
+        self.vacated.extend(vacated);
+        *self = Self {
+            vacated: self.take_vacated(),
+            ..Self::new(self.range)
+        };
+    }
+
+    /// Says that somebody has left `address`, which others may hold still.
+    pub(super) fn vacate(&mut self, address: Ipv4Addr) {
+        self.vacated.push(address);
     }
 
     /// Sets `address` aside until then.

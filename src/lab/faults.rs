@@ -1,0 +1,169 @@
+//! The faults of the lab's router: which there are now, and how often each changed something. Pure: time is a parameter.
+
+pub(super) mod garbage;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::fault::{Aim, Fault};
+
+/// By how much replies are late under [`Fault::DhcpSlow`]: less than the four seconds after which a client asks again
+/// (RFC 2131, 4.1), and more than any client likes.
+pub const SLOW: Duration = Duration::from_secs(3);
+
+/// From one forgetting of leases to the next under [`Fault::DhcpExpireEarly`]; the first comes at once.
+pub const EARLY: Duration = Duration::from_secs(2);
+
+/// Why a fault was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LabFaultError {
+    /// It is done to something else ([`Fault::aim`]).
+    #[error("{0} is not done to the lab's router: use it on clients, or on the parent")]
+    NotTheRouters(Fault),
+    /// It would be over before it began, or never.
+    #[error("{} lasts {}: write a time above 0, and below a century", .0, humantime::format_duration(*.1))]
+    Lasts(Fault, Duration),
+    /// The lab has ended.
+    #[error("the lab has ended: start it again")]
+    Ended,
+}
+
+/// Which faults there are now. Several may be at a time.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    until: BTreeMap<Fault, Instant>,
+    effects: BTreeMap<Fault, u64>,
+}
+
+impl Faults {
+    /// Begins a fault, or extends it.
+    pub(super) fn inject(
+        &mut self,
+        fault: Fault,
+        lasts: Duration,
+        now: Instant,
+    ) -> Result<(), LabFaultError> {
+        if fault.aim() != Aim::Router {
+            return Err(LabFaultError::NotTheRouters(fault));
+        }
+        let until = now
+            .checked_add(lasts)
+            .filter(|_| !lasts.is_zero())
+            .ok_or(LabFaultError::Lasts(fault, lasts))?;
+        let end = self.until.entry(fault).or_insert(until);
+        *end = until.max(*end);
+        Ok(())
+    }
+
+    /// Whether there is that fault.
+    pub(super) fn is_on(&self, fault: Fault, now: Instant) -> bool {
+        self.until.get(&fault).is_some_and(|until| *until > now)
+    }
+
+    /// Those there are, and how long each still lasts.
+    pub(super) fn remaining(&self, now: Instant) -> Vec<(Fault, Duration)> {
+        let left = |(fault, until): (&Fault, &Instant)| {
+            let left = until.saturating_duration_since(now);
+            (!left.is_zero()).then_some((*fault, left))
+        };
+        self.until.iter().filter_map(left).collect()
+    }
+
+    /// When the next of them ends.
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        self.until.values().copied().min()
+    }
+
+    /// Those that have ended since the last call.
+    pub(super) fn take_ended(&mut self, now: Instant) -> Vec<Fault> {
+        let is_over = |(fault, until): (&Fault, &Instant)| (*until <= now).then_some(*fault);
+        let ended: Vec<Fault> = self.until.iter().filter_map(is_over).collect();
+        for fault in &ended {
+            self.until.remove(fault);
+        }
+        ended
+    }
+
+    /// Ends them all.
+    pub(super) fn heal(&mut self, now: Instant) {
+        for until in self.until.values_mut() {
+            *until = now;
+        }
+    }
+
+    /// A fault changed something, so many times.
+    pub(super) fn count(&mut self, fault: Fault, times: usize) {
+        if times > 0 {
+            *self.effects.entry(fault).or_default() += u64::try_from(times).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// How often each changed something.
+    pub(super) fn effects(&self) -> BTreeMap<Fault, u64> {
+        self.effects.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_fault_lasts_its_time_and_the_same_again_extends_it_and_never_shortens_it() {
+        let (mut faults, start) = (Faults::default(), Instant::now());
+        let mute = Fault::DhcpMute;
+        faults.inject(mute, 10 * SECOND, start).expect("begun");
+        faults
+            .inject(mute, 10 * SECOND, start + 5 * SECOND)
+            .expect("extended");
+        faults
+            .inject(mute, SECOND, start + 6 * SECOND)
+            .expect("nothing new");
+        let now = start + 14 * SECOND;
+        assert!(faults.is_on(mute, now));
+        assert_eq!(faults.remaining(now), [(mute, SECOND)]);
+        assert_eq!(faults.take_ended(now), []);
+        assert_eq!(faults.next_end(), Some(now + SECOND));
+        assert!(!faults.is_on(mute, now + SECOND));
+        assert_eq!(faults.remaining(now + SECOND), []);
+        assert_eq!(faults.take_ended(now + SECOND), [mute]);
+        assert_eq!(
+            (faults.take_ended(now + SECOND), faults.next_end()),
+            (vec![], None)
+        );
+    }
+
+    #[test]
+    fn several_faults_are_on_at_a_time_and_healing_ends_them_all() {
+        let (mut faults, start) = (Faults::default(), Instant::now());
+        for fault in [Fault::DhcpSlow, Fault::DhcpNak] {
+            faults.inject(fault, 9 * SECOND, start).expect("begun");
+        }
+        assert_eq!(faults.remaining(start).len(), 2);
+        faults.heal(start + SECOND);
+        assert_eq!(faults.remaining(start + SECOND), []);
+        assert_eq!(
+            faults.take_ended(start + SECOND),
+            [Fault::DhcpSlow, Fault::DhcpNak]
+        );
+    }
+
+    #[test]
+    fn a_fault_of_something_else_and_one_without_a_time_are_refused() {
+        let (mut faults, now) = (Faults::default(), Instant::now());
+        for fault in Fault::ALL.iter().copied() {
+            let made = faults.inject(fault, SECOND, now);
+            assert_eq!(made.is_ok(), fault.aim() == Aim::Router, "{fault}");
+            for bad in [Duration::ZERO, Duration::MAX] {
+                assert!(faults.inject(fault, bad, now).is_err());
+            }
+        }
+        let error = LabFaultError::Lasts(Fault::DhcpMute, Duration::ZERO);
+        assert_eq!(
+            error.to_string(),
+            "dhcp_mute lasts 0s: write a time above 0, and below a century"
+        );
+    }
+}

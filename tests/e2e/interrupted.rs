@@ -150,7 +150,7 @@ fn killed_at_any_moment_of_its_start_nothing_is_left_after_clean() {
 }
 
 #[test]
-fn a_lab_that_is_killed_leaves_nothing_at_all() {
+fn a_lab_that_is_killed_leaves_its_control_folder_and_nothing_else() {
     let host = Host::new();
     let before = host.snapshot();
     let herd = host.lanherd(&["up", "--lab", "--clients", "10"]);
@@ -159,7 +159,14 @@ fn a_lab_that_is_killed_leaves_nothing_at_all() {
     });
     herd.signal(Signal::SIGKILL);
     herd.finish(seconds(10));
+    let control = host.path("/run/lanherd");
     super::common::wait_for("the machine is as it was", seconds(10), || {
-        (host.snapshot() == before).then_some(())
+        let mut left = host.snapshot();
+        left.files.retain(|file| !file.starts_with("/run/lanherd"));
+        (left == before).then_some(())
     });
+    assert!(control.exists());
+    let clean = host.lanherd(&["clean"]).finish(seconds(30));
+    assert_eq!(clean.code, Some(0), "{}", clean.stderr);
+    assert_eq!(host.snapshot(), before);
 }

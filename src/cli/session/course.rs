@@ -186,9 +186,11 @@ fn has_shown_itself(client: &ClientStatus) -> bool {
     }
 }
 
-/// Whether there are clients, and none of them will ever be online again.
+/// Whether some clients have failed, and none will ever be online again. A herd of which all were told to go is not lost:
+/// whoever told them may add others.
 pub(super) fn is_lost(census: &Census) -> bool {
-    census.total() > 0 && census.of(Phase::Failed) + census.of(Phase::Gone) == census.total()
+    let failed = census.of(Phase::Failed);
+    failed > 0 && failed + census.of(Phase::Gone) == census.total()
 }
 
 pub(super) async fn at(moment: Option<Instant>) {

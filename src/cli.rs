@@ -1,8 +1,11 @@
 //! The command line: what can be said, and what the program's end says back.
 
 mod clean;
+mod control;
 mod demo;
 mod doctor;
+mod events;
+mod exec;
 mod exit;
 mod generate;
 mod interrupt;
@@ -10,6 +13,7 @@ mod lab;
 mod limits;
 mod logging;
 mod progress;
+mod ps;
 mod run;
 mod screen;
 mod session;
@@ -20,6 +24,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use lanherd::client::Order;
 use tokio::runtime::{Builder, Runtime};
 
 use self::exit::Exit;
@@ -32,6 +37,8 @@ Examples:
   lanherd doctor --parent eth0      can this machine do it?
   lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --for 10m --report r.json
   lanherd run scenario.toml         the same from a file
+  lanherd ps                        how its clients are, from another terminal
+  lanherd exec 7 -- curl example.org   any program, as client 7
   lanherd clean                     after a run that was killed
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
@@ -52,6 +59,42 @@ enum Command {
     Demo(demo::Args),
     Up(Box<up::Args>),
     Run(run::Args),
+    Ps(ps::Args),
+    Events(events::Args),
+    Exec(exec::Args),
+    /// Add clients to a running pool
+    #[command(after_help = "Examples:\n  lanherd add 10\n  lanherd add 10 --group phones")]
+    Add(control::AddArgs),
+    /// Let clients of a running pool release their leases and leave
+    #[command(after_help = "Examples:\n  lanherd remove 3\n  lanherd remove 3-9")]
+    Remove(control::ClientsArgs),
+    /// End clients of a running pool and start them again, as they were
+    #[command(after_help = "Examples:\n  lanherd restart 7\n  lanherd restart all")]
+    Restart(control::ClientsArgs),
+    /// Let clients extend their leases now, or ask for one if they have none
+    #[command(after_help = "Examples:\n  lanherd renew 7\n  lanherd renew all")]
+    Renew(control::ClientsArgs),
+    /// Let clients extend their leases by asking any server
+    #[command(after_help = "Examples:\n  lanherd rebind 7\n  lanherd rebind 1,4,7")]
+    Rebind(control::ClientsArgs),
+    /// Let clients give their leases back and stay without, until told to renew
+    #[command(after_help = "Examples:\n  lanherd release 7\n  lanherd release 3-9")]
+    Release(control::ClientsArgs),
+    /// Let clients refuse their addresses as if they were in use, and ask for others
+    #[command(after_help = "Examples:\n  lanherd decline 7")]
+    Decline(control::ClientsArgs),
+    /// Let clients ask for parameters only (DHCPINFORM)
+    #[command(after_help = "Examples:\n  lanherd inform 7")]
+    Inform(control::ClientsArgs),
+    /// Break something on purpose in a running pool, its parent, or its lab
+    #[command(
+        after_help = "Examples:\n  lanherd chaos crash 3-9\n  lanherd chaos delete-link 7\n  \
+        lanherd chaos dhcp-mute --for 30s"
+    )]
+    Chaos(control::ChaosArgs),
+    /// End a running pool in order, as if its time were over
+    #[command(after_help = "Examples:\n  lanherd stop\n  lanherd stop --pool phones")]
+    Stop(control::Which),
     Lab(lab::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
@@ -79,6 +122,19 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(args, screen),
         Command::Up(args) => up::run(*args, screen),
         Command::Run(args) => run::run(&args, screen),
+        Command::Ps(args) => ps::run(&args, screen),
+        Command::Events(args) => events::run(&args, screen),
+        Command::Exec(args) => exec::run(&args, screen),
+        Command::Add(args) => control::add(args, screen),
+        Command::Remove(args) => control::remove(args, screen),
+        Command::Restart(args) => control::restart(args, screen),
+        Command::Renew(args) => control::order(Order::Renew, args, screen),
+        Command::Rebind(args) => control::order(Order::Rebind, args, screen),
+        Command::Release(args) => control::order(Order::Release, args, screen),
+        Command::Decline(args) => control::order(Order::Decline, args, screen),
+        Command::Inform(args) => control::order(Order::Inform, args, screen),
+        Command::Chaos(args) => control::chaos(args, screen),
+        Command::Stop(which) => control::stop(&which, screen),
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),

@@ -6,6 +6,7 @@ mod domain;
 mod ignored;
 mod lease;
 pub mod options;
+pub mod persona;
 pub mod wire;
 
 pub use arp::{Arp, ArpOp};
@@ -16,4 +17,5 @@ pub use client::{
 pub use ignored::Ignored;
 pub use lease::{Grant, Lease, Lifetime, Route};
 pub use options::{MessageType, Options, code};
+pub use persona::{Device, Persona, PersonaError};
 pub use wire::{DecodeError, Message, Op};

@@ -5,12 +5,15 @@
 //! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
 
 mod about;
+pub mod control_socket;
+pub mod exec;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod frame;
 mod held;
 pub mod leftovers;
 pub mod linux;
+pub mod living;
 mod names;
 pub mod netlink;
 pub mod netns;

@@ -2,7 +2,9 @@
 //!
 //! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
+pub mod chaos;
 pub mod client;
+pub mod control;
 pub mod dhcp;
 pub mod doctor;
 pub mod fault;

@@ -178,6 +178,7 @@ pub struct Pool {
     task: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
     events: broadcast::WeakSender<Event>,
     leave_deadline: Duration,
+    outstanding: NonZeroU32,
 }
 
 impl Pool {
@@ -187,7 +188,7 @@ impl Pool {
         config: PoolConfig,
         metrics: Metrics,
     ) -> Result<Self, PoolError> {
-        let leave_deadline = config.leave_deadline;
+        let (leave_deadline, outstanding) = (config.leave_deadline, config.outstanding);
         let (events, _) = broadcast::channel(EVENTS);
         let weak = events.downgrade();
         let args = PoolArgs {
@@ -204,6 +205,7 @@ impl Pool {
             task: Arc::new(Some(task).into()),
             events: weak,
             leave_deadline,
+            outstanding,
         })
     }
 
@@ -226,7 +228,7 @@ impl Pool {
     /// Lets clients leave: each releases its lease and is torn down. Returns when all of it is done; the numbers are
     /// not used again.
     pub async fn remove(&self, which: Selection) -> Result<TearDownReport, PoolError> {
-        let timeout = self.departure_timeout();
+        let timeout = self.departure_timeout().await?;
         self.ask(timeout, |reply| PoolMsg::Remove(which, reply))
             .await
     }
@@ -248,7 +250,7 @@ impl Pool {
     /// Lets clients go without a word to the server, as if their plugs were pulled: the server goes on thinking that they
     /// hold their leases. Returns when all is torn down; the numbers are not used again.
     pub async fn vanish(&self, which: Selection) -> Result<TearDownReport, PoolError> {
-        let timeout = self.departure_timeout();
+        let timeout = self.departure_timeout().await?;
         self.ask(timeout, |reply| PoolMsg::Vanish(which, reply))
             .await
     }
@@ -334,8 +336,10 @@ impl Pool {
 
     /// Lets all clients leave, then ends the pool. Every step is tried; the report names those that failed.
     pub async fn tear_down(&self) -> Result<TearDownReport, PoolError> {
-        let timeout = self.departure_timeout();
-        let report = self.ask(timeout, PoolMsg::TearDown).await;
+        let report = match self.departure_timeout().await {
+            Ok(timeout) => self.ask(timeout, PoolMsg::TearDown).await,
+            Err(error) => Err(error),
+        };
         // Whatever the answer: the actor's own end cleans up what is left.
         self.actor.stop(None);
         if let Some(task) = self.task.lock().await.take() {
@@ -345,9 +349,11 @@ impl Pool {
         report
     }
 
-    /// Leaving is done a few at a time, so the whole takes longer than one.
-    fn departure_timeout(&self) -> Duration {
-        self.leave_deadline.saturating_mul(12)
+    /// Leaving is done a few at a time, and in the worst case each has to be killed in the end.
+    async fn departure_timeout(&self) -> Result<Duration, PoolError> {
+        let clients = self.census().await?.total();
+        let turns = clients.div_ceil(self.outstanding.get());
+        Ok(self.leave_deadline.saturating_mul(turns.saturating_add(2)) + PROMPT)
     }
 
     async fn ask<T: Send + 'static>(

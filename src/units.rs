@@ -82,6 +82,61 @@ pub mod serde_duration {
         let text = String::deserialize(deserializer)?;
         super::duration(&text).map_err(D::Error::custom)
     }
+
+    /// The same where there may be none: `#[serde(default, with = "serde_duration::option")]`.
+    pub mod option {
+        use std::time::Duration;
+
+        use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
+
+        /// Writes `1m 30s`, or null.
+        #[allow(clippy::ref_option, reason = "serde's signature")]
+        pub fn serialize<S: Serializer>(
+            duration: &Option<Duration>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match duration {
+                Some(duration) => super::serialize(duration, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads what the other reads, or null.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Duration>, D::Error> {
+            Option::<String>::deserialize(deserializer)?
+                .map(|text| crate::units::duration(&text))
+                .transpose()
+                .map_err(D::Error::custom)
+        }
+    }
+}
+
+/// Durations that may be missing, as text in files: `#[serde(default, with = "serde_optional_duration")]`.
+pub mod serde_optional_duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// One that is there, written as the others.
+    #[derive(Serialize, Deserialize)]
+    struct There(#[serde(with = "super::serde_duration")] Duration);
+
+    /// Writes `1m 30s`, or nothing.
+    pub fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        duration.map(There).serialize(serializer)
+    }
+
+    /// Reads `90s`, `1m 30s`, `250ms`, or nothing.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<There>::deserialize(deserializer)?.map(|there| there.0))
+    }
 }
 
 /// Why a text is no duration.

@@ -366,11 +366,8 @@ fn what_a_device_says_about_itself_is_read_as_it_was_meant() {
             assert_eq!(capture.value(code).as_deref(), Some(value), "option {code}");
         }
         let codes = capture.codes();
-        assert_eq!(
-            codes.iter().filter(|code| **code == 12).count(),
-            1,
-            "replaced"
-        );
+        let count = codes.into_iter().filter(|code| *code == 12).count();
+        assert_eq!(count, 1, "replaced");
     }
     assert_eq!(
         discover.codes(),

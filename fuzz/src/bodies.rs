@@ -352,6 +352,7 @@ impl Rig {
             Event::Bound { reboot: true, .. } => "event: rebooted",
             Event::Bound { reboot: false, .. } => "event: bound",
             Event::Renewed { by, .. } => by.as_str(),
+            Event::Lost(LossReason::V6Only) => "event: lost v6_only",
             Event::Lost(reason) => reason.as_str(),
             Event::Refused { .. } => "event: refused",
             Event::Conflict { .. } => "event: conflict",

@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use lanherd::identity::PoolName;
-use lanherd::lan::Paths;
 use lanherd::lan::leftovers::{self, Cleared, PoolState};
+use lanherd::lan::{Paths, living};
 
 use super::exit::Exit;
 use super::screen::Screen;
@@ -32,14 +32,28 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let paths = Paths::default();
-    let found = leftovers::find(&paths, args.pool.as_ref()).with_context(|| {
+    let mut tally = Tally::default();
+    // A user's own labs first: for what lies elsewhere that user may lack the right.
+    for paths in living::homes().iter().rev() {
+        clean(paths, args, &mut tally, screen)?;
+    }
+    if tally.found == 0 {
+        screen.result("nothing is left of killed runs");
+    }
+    Ok(if tally.failed == 0 {
+        Exit::Well
+    } else {
+        Exit::Failed
+    })
+}
+
+fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyhow::Result<()> {
+    let found = leftovers::find(paths, args.pool.as_ref()).with_context(|| {
         format!(
             "{} cannot be looked through; run as root, or as the user whose pools they are",
             paths.state.display()
         )
     })?;
-    let mut tally = Tally::default();
     for pool in found {
         let name = pool.pool;
         match pool.state {
@@ -60,20 +74,13 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
                 }
             }
             PoolState::Left { .. } => {
-                let cleared = leftovers::remove(&paths, &name)
+                let cleared = leftovers::remove(paths, &name)
                     .with_context(|| format!("pool {name} cannot be cleaned up"))?;
-                tell(&cleared, &mut tally, screen);
+                tell(&cleared, tally, screen);
             }
         }
     }
-    if tally.found == 0 {
-        screen.result("nothing is left of killed runs");
-    }
-    Ok(if tally.failed == 0 {
-        Exit::Well
-    } else {
-        Exit::Failed
-    })
+    Ok(())
 }
 
 fn tell(cleared: &Cleared, tally: &mut Tally, screen: &Screen) {

@@ -16,6 +16,10 @@ pub enum Exit {
     Environment,
     /// Interrupted, by Ctrl-C or by a service manager.
     Interrupted,
+    /// The program that was to be run cannot be; as shells say it.
+    NotExecutable,
+    /// There is no such program; as shells say it.
+    NoSuchProgram,
 }
 
 impl Exit {
@@ -26,6 +30,8 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Environment => 3,
+            Self::NotExecutable => 126,
+            Self::NoSuchProgram => 127,
             Self::Interrupted => 130,
         }
     }

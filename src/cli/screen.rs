@@ -54,8 +54,13 @@ impl Screen {
 
     /// A result, to standard output.
     pub fn result(&self, text: &str) {
-        let text = format!("{text}\n");
-        self.write(&mut io::stdout().lock(), text.as_bytes());
+        // A reader who has gone (`lanherd … | head`) is no reason to leave a herd behind.
+        let _ = self.stream(text);
+    }
+
+    /// One line of a result that may go on for long; fails when its reader has gone.
+    pub fn stream(&self, text: &str) -> io::Result<()> {
+        self.write(&mut io::stdout().lock(), format!("{text}\n").as_bytes())
     }
 
     /// News on the way, to standard error, unless nobody wants to hear.
@@ -76,14 +81,12 @@ impl Screen {
             Format::Text => format!("{text}\n"),
             Format::Json => json_line(SystemTime::now(), level, text),
         };
-        self.write(&mut io::stderr().lock(), line.as_bytes());
+        let _ = self.write(&mut io::stderr().lock(), line.as_bytes());
     }
 
-    fn write(&self, to: &mut impl Write, bytes: &[u8]) {
-        // A reader who has gone (`lanherd … | head`) is no reason to leave a herd behind.
-        let _ = self
-            .bars
-            .suspend(|| to.write_all(bytes).and_then(|()| to.flush()));
+    fn write(&self, to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        self.bars
+            .suspend(|| to.write_all(bytes).and_then(|()| to.flush()))
     }
 }
 
@@ -129,7 +132,7 @@ impl Write for Line<'_> {
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         if !self.buffer.is_empty() {
-            self.screen.write(&mut io::stderr().lock(), &self.buffer);
+            let _ = self.screen.write(&mut io::stderr().lock(), &self.buffer);
         }
     }
 }

@@ -1,24 +1,30 @@
 //! One run of a herd, from its options to its exit code: what `demo`, `up` and `run` have in common.
 //!
+//! While it runs it is controlled over its socket, which a lab makes before it enters its sandbox, so that it is reached
+//! from the host. A demo is over before anybody could, and has none.
+//!
 //! Whatever happens on the way, the end is the same: the herd is torn down, the LAN closed, the lab stopped, each
 //! step tried whatever became of the one before; then the results are told.
 
 mod course;
 mod house;
+mod steering;
 
 use std::fs;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
-use lanherd::http::{self, Bound};
+use lanherd::http;
 use lanherd::identity::Seed;
+use lanherd::lan::control_socket::ControlSocket;
 use lanherd::report::{self, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
 use lanherd::workload::ping::PingSpec;
 
 use self::course::{Course, Ran};
-use self::house::{Farewell, House};
+use self::house::{Control, Doors, Farewell, House};
+use self::steering::Steering;
 use super::exit::{Demand, Exit, Outcome, UsageError};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
@@ -86,6 +92,13 @@ impl Session {
         }
         // Before the sandbox: the host's Prometheus is to reach it.
         let metrics = self.scenario.metrics.map(http::bind).transpose()?;
+        let control = match (&self.errand, &self.scenario.place) {
+            (Errand::PingOnce(_), _) => Control::None,
+            (Errand::Hold, Place::Parent(_)) => Control::Beside,
+            (Errand::Hold, Place::Lab { .. }) => {
+                Control::Made(ControlSocket::outside(&self.scenario.pool)?)
+            }
+        };
         if let Place::Lab { .. } = self.scenario.place {
             sandbox::enter()?;
         }
@@ -93,20 +106,22 @@ impl Session {
             tracing::warn!("{warning}");
         }
         let runtime = runtime()?;
-        let exit = runtime.block_on(self.live(metrics));
+        let exit = runtime.block_on(self.live(Doors { metrics, control }));
         runtime.shutdown_background();
         exit
     }
 
-    async fn live(self, metrics: Option<Bound>) -> anyhow::Result<Exit> {
+    async fn live(self, doors: Doors) -> anyhow::Result<Exit> {
         let (started_at, started) = (SystemTime::now(), Instant::now());
         let interrupt = Interrupt::listen(&self.screen)?;
-        let house = House::open(&self.scenario, metrics, &self.screen).await?;
+        let (steering, stop) = Steering::new();
+        let house = House::open(&self.scenario, doors, steering, &self.screen).await?;
         let course = Course {
             pool: house.pool().clone(),
             scenario: self.scenario.clone(),
             errand: self.errand.clone(),
             interrupt: interrupt.clone(),
+            stop,
             screen: self.screen.clone(),
             progress: Progress::start(&self.screen, started, self.presentation.interval.0),
         };
@@ -139,7 +154,7 @@ impl Session {
     fn conclude(&self, report: &Report, farewell: &Farewell, interrupted: bool) -> Exit {
         let mut outcome = Outcome {
             interrupted,
-            wanted: u64::from(self.scenario.clients.get()),
+            wanted: report.totals.wanted,
             online: report.totals.online,
             unanswered: 0,
             lost: 0,

@@ -114,8 +114,7 @@ fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
     if with_state {
         header.push("state".to_owned());
     }
-    let mut table = Table::new();
-    table.load_style(STYLE).set_header(header);
+    let mut table = grid(header);
     for client in clients {
         let mut row = vec![
             client.namespace.clone(),
@@ -135,6 +134,13 @@ fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
         table.add_row(row);
     }
     table.trim_fmt()
+}
+
+/// A table that looks like all of ours.
+pub fn grid(header: Vec<String>) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_header(header);
+    table
 }
 
 /// Whether the client is worth a word: it should be online and is not, or a target never answered it.
@@ -235,7 +241,8 @@ fn percentiles(what: &str, figures: &Percentiles) -> String {
     )
 }
 
-fn millis(ms: f64) -> String {
+/// A time, as short as it can be said.
+pub fn millis(ms: f64) -> String {
     if ms < 10.0 {
         format!("{ms:.2} ms")
     } else if ms < 1_000.0 {
@@ -245,7 +252,8 @@ fn millis(ms: f64) -> String {
     }
 }
 
-fn or_dash(value: Option<impl ToString>) -> String {
+/// What there is, or a dash.
+pub fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 

@@ -14,8 +14,8 @@ Examples:
   lanherd up --lab --lab-lease 2m --clients 200 --ping router --for 1h
 
 Succeeds (exit code 0) if, at the end, every client is online and had an answer from each target that it was to ping; \
-pings that were lost on the way are shown, and do not fail the run. While it runs, `ip netns exec ns3 COMMAND` runs \
-any program as client 3.";
+pings that were lost on the way are shown, and do not fail the run. While it runs, `lanherd exec 3 -- COMMAND` runs \
+any program as client 3, and `lanherd ps`, `restart`, `add` and their like control it.";
 
 /// Bring up a herd on an interface, and hold it
 #[derive(Debug, clap::Args)]

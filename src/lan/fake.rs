@@ -1,6 +1,6 @@
 //! An in-memory LAN with the lab's DHCP server and scripted faults, for actor tests on a paused clock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::io;
 use std::net::Ipv4Addr;
@@ -401,13 +401,10 @@ impl Port for FakePort {
             Some(Trouble::NameTaken | Trouble::CannotBeRemoved) | None => {}
         }
         let mut inner = self.lan.inner();
-        let holders: BTreeSet<_> = inner.namespaces.values().flatten().collect();
-        let own = inner
-            .namespaces
-            .get(&self.identity.namespace)
-            .copied()
-            .flatten();
-        if own != Some(lease.address) && holders.contains(&lease.address) {
+        let is_held = inner.namespaces.iter().any(|(name, address)| {
+            *address == Some(lease.address) && *name != self.identity.namespace
+        });
+        if is_held {
             let words = format!("{} is used twice", lease.address);
             inner.violations.push(words);
         }

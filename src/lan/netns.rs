@@ -6,13 +6,15 @@
 //! thread uses it later; so entering is needed to open, and never to use. An open socket, or a thread left inside,
 //! keeps a namespace alive.
 
-use std::fs::File;
+use std::fs::{File, metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::fcntl::{OFlag, openat};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::Mode;
 
 /// The calling thread's namespace. `/proc/net` and `/proc/self` would show the main thread's.
 const OWN: &str = "/proc/thread-self/ns/net";
@@ -100,6 +102,50 @@ impl NetNs {
 /// for a program that hides from the host before it starts.
 pub fn isolate(more: CloneFlags) -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNET | more)
+}
+
+/// Moves the calling process, which must have one thread, into the user and mount namespaces of another, for good,
+/// where they are not its own already; `process` is an open `/proc/PID`, so that the number cannot come to mean another.
+///
+/// Its working and root folders are then those of the mount namespace (setns(2)).
+pub fn join(process: &impl AsFd) -> io::Result<()> {
+    let namespaces = foreign(process)?;
+    for (flag, namespace) in namespaces {
+        setns(namespace, flag)?;
+    }
+    Ok(())
+}
+
+/// Whether a process, an open `/proc/PID`, is in another user or mount namespace than the caller.
+pub fn is_elsewhere(process: &impl AsFd) -> io::Result<bool> {
+    Ok(!foreign(process)?.is_empty())
+}
+
+/// The user namespace first: it is what gives the right to enter the other.
+const JOINED: [(&str, CloneFlags); 2] = [
+    ("ns/user", CloneFlags::CLONE_NEWUSER),
+    ("ns/mnt", CloneFlags::CLONE_NEWNS),
+];
+
+fn foreign(process: &impl AsFd) -> io::Result<Vec<(CloneFlags, File)>> {
+    let mut foreign = Vec::new();
+    for (name, flag) in JOINED {
+        let theirs: File = openat(
+            process,
+            name,
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?
+        .into();
+        let (there, here) = (
+            theirs.metadata()?,
+            metadata(Path::new("/proc/self").join(name))?,
+        );
+        if (there.dev(), there.ino()) != (here.dev(), here.ino()) {
+            foreign.push((flag, theirs));
+        }
+    }
+    Ok(foreign)
 }
 
 impl AsFd for NetNs {

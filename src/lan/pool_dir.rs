@@ -22,7 +22,12 @@ use super::state_file::{self, absent_is_fine};
 use crate::identity::PoolName;
 
 /// The lock's name in the pool's folder; no namespace is called so, since theirs end in a digit.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
+/// The control socket's name there.
+pub(super) const CONTROL: &str = "control";
+/// Marks the folder of a pool that lives in a lab: it has made nothing of the host's shared folders, and cannot undo
+/// there what others made.
+pub(super) const LAB: &str = "lab";
 /// The name of the file about the pool.
 const ABOUT: &str = "about";
 /// How often, and how long apart, a lock held by somebody is tried again: `find` holds it for an instant.
@@ -148,7 +153,11 @@ impl PoolDir {
         let folder = self.paths.pool(&self.pool);
         let mut errors = Vec::new();
         let removed = state_file::remove(&folder.join(ABOUT))
-            .and_then(|()| absent_is_fine(fs::remove_file(folder.join(LOCK))))
+            .and_then(|()| {
+                [CONTROL, LAB, LOCK]
+                    .into_iter()
+                    .try_for_each(|name| absent_is_fine(fs::remove_file(folder.join(name))))
+            })
             .and_then(|()| absent_is_fine(fs::remove_dir(&folder)));
         errors.extend(removed.map_err(cleanup(folder.display())).err());
         drop(self.lock);
@@ -224,7 +233,8 @@ fn lease_of(name: &str) -> Option<&str> {
 fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
     let mut names = names_in(&paths.pool(pool))?;
     names.retain(|name| {
-        name != LOCK && name.strip_suffix(state_file::DRAFT).unwrap_or(name) != ABOUT
+        let is_of_the_pool = [CONTROL, LAB, LOCK].contains(&name.as_str());
+        !is_of_the_pool && name.strip_suffix(state_file::DRAFT).unwrap_or(name) != ABOUT
     });
     names.sort_by_key(|name| {
         let client = lease_of(name).unwrap_or(name);

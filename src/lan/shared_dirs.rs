@@ -10,7 +10,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::CleanupError;
 use super::names::{Paths, cleanup};
-use super::pool_dir::{LOCK_TRIES, LockError, names_in, pools};
+use super::pool_dir::{LAB, LOCK_TRIES, LockError, names_in, pools};
 use super::state_file::absent_is_fine;
 
 /// Makes the state folder and holds it against other pools that come or go at this instant.
@@ -140,7 +140,7 @@ fn make_folder(paths: &Paths, change: Change) -> Result<(), LockError> {
 /// Undoes the noted changes if no pool is left; what others have come to use is left to them.
 pub(super) fn restore_host(paths: &Paths) -> Vec<CleanupError> {
     match pools(paths) {
-        Ok(pools) if pools.is_empty() => {}
+        Ok(pools) if pools.iter().all(|pool| paths.pool(pool).join(LAB).exists()) => {}
         Ok(_) => return Vec::new(),
         Err(error) => return vec![cleanup(paths.state.display())(error)],
     }
@@ -158,8 +158,15 @@ pub(super) fn restore_host(paths: &Paths) -> Vec<CleanupError> {
     }
     if errors.is_empty() {
         match absent_is_fine(fs::remove_dir(&paths.state)) {
-            // Made by somebody else for a user who may write in it but not remove it: it stays, as it was.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            // Made by somebody else for a user who may write in it but not remove it, or the sandbox's cover of it: it
+            // stays, as it was. So it does while labs are in it.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied
+                        | ErrorKind::ResourceBusy
+                        | ErrorKind::DirectoryNotEmpty
+                ) => {}
             removed => errors.extend(removed.map_err(cleanup(paths.state.display())).err()),
         }
     }

@@ -10,6 +10,7 @@ use lanherd::scenario::Scenario;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::Errand;
+use super::steering::Stop;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::screen::Screen;
@@ -29,6 +30,7 @@ pub struct Course {
     pub scenario: Scenario,
     pub errand: Errand,
     pub interrupt: Interrupt,
+    pub stop: Stop,
     pub screen: Screen,
     pub progress: Progress,
 }
@@ -81,6 +83,7 @@ impl Course {
         loop {
             tokio::select! {
                 () = self.interrupt.comes() => return Ok(Then::Leave),
+                () = self.stop.comes() => return Ok(Then::Leave),
                 census = &mut settled => {
                     self.progress.joined(&census?);
                     return Ok(Then::GoOn);
@@ -106,6 +109,7 @@ impl Course {
             let next_news = self.progress.next();
             tokio::select! {
                 () = self.interrupt.comes() => return Ok(Then::Leave),
+                () = self.stop.comes() => return Ok(Then::GoOn),
                 () = at(end) => return Ok(Then::GoOn),
                 () = at(next_news) => self.progress.holding(&self.pool.status().await?),
                 _ = look.tick() => {

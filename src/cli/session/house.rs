@@ -1,17 +1,21 @@
-//! What a herd stands on: the lab, the LAN, the pool and the metrics server, opened in this order and closed in the
-//! opposite one.
+//! What a herd stands on: the lab, the LAN, the pool, and the servers by which it is reached, opened in this order and
+//! closed in the opposite one.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use lanherd::Pool;
+use lanherd::control;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
+use lanherd::lan::control_socket::ControlSocket;
 use lanherd::lan::leftovers::{Cleared, Removed};
 use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
+use lanherd::lan::{CleanupError, Paths};
 use lanherd::metrics::Metrics;
 use lanherd::scenario::{Place, Scenario};
 
+use super::steering::Steering;
 use crate::cli::screen::Screen;
 use crate::cli::{clean, lab};
 
@@ -19,8 +23,27 @@ use crate::cli::{clean, lab};
 pub struct House {
     pool: Pool,
     server: Option<Server>,
+    control: Option<(ControlSocket, control::Server)>,
     lan: LinuxLan,
     lab: Option<Lab>,
+}
+
+/// Where the run is reached from outside.
+pub struct Doors {
+    /// By whoever gathers metrics.
+    pub metrics: Option<Bound>,
+    /// By whoever controls it.
+    pub control: Control,
+}
+
+/// Where the control socket is.
+pub enum Control {
+    /// There is to be none.
+    None,
+    /// To be made in the pool's folder, once the LAN has taken it.
+    Beside,
+    /// Made on the host, before the sandbox was entered.
+    Made(ControlSocket),
 }
 
 /// What came of closing it.
@@ -32,11 +55,22 @@ pub struct Farewell {
     pub troubles: Vec<String>,
 }
 
+impl Farewell {
+    /// Notes what could not be removed.
+    fn leaves(&mut self, errors: impl IntoIterator<Item = CleanupError>) {
+        for error in errors {
+            self.leaked += 1;
+            self.troubles.push(error.to_string());
+        }
+    }
+}
+
 impl House {
     /// Opens it. After an error nothing is left.
     pub async fn open(
         scenario: &Scenario,
-        metrics_server: Option<Bound>,
+        doors: Doors,
+        steering: Steering,
         screen: &Screen,
     ) -> anyhow::Result<Self> {
         let lab = match scenario.lab_config() {
@@ -58,8 +92,8 @@ impl House {
         };
         let (lan, cleared) = LinuxLan::open(config).await?;
         tell(&cleared, scenario, screen);
-        match Self::start(scenario, &lan, metrics_server, screen).await {
-            Ok((pool, server)) => {
+        match Self::start(scenario, &lan, doors, steering, screen).await {
+            Ok((pool, server, control)) => {
                 let (clients, pool_name) = (scenario.clients, &scenario.pool);
                 screen.say(&format!(
                     "{clients} clients join on {parent} as {pool_name}1 to {pool_name}{clients}"
@@ -67,6 +101,7 @@ impl House {
                 Ok(Self {
                     pool,
                     server,
+                    control,
                     lan,
                     lab,
                 })
@@ -83,31 +118,30 @@ impl House {
     async fn start(
         scenario: &Scenario,
         lan: &LinuxLan,
-        metrics_server: Option<Bound>,
+        doors: Doors,
+        steering: Steering,
         screen: &Screen,
-    ) -> anyhow::Result<(Pool, Option<Server>)> {
+    ) -> anyhow::Result<Opened> {
         let config = scenario.pool_config();
         let metrics =
             Metrics::new(&config.name, config.seed).context("the metrics are not valid")?;
         let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
-        let server = match metrics_server {
-            None => None,
-            Some(bound) => match bound.serve(metrics, pool.clone()) {
-                Ok(server) => Some(server),
-                Err(error) => {
-                    // It has no clients yet, so there is nothing to report.
-                    let _ = pool.tear_down().await;
-                    return Err(error.into());
+        match open_doors(scenario, &pool, metrics, doors, steering) {
+            Ok((server, control)) => {
+                if let Some(server) = &server {
+                    screen.say(&format!(
+                        "metrics are at http://{}/metrics",
+                        server.address()
+                    ));
                 }
-            },
-        };
-        if let Some(server) = &server {
-            screen.say(&format!(
-                "metrics are at http://{}/metrics",
-                server.address()
-            ));
+                Ok((pool, server, control))
+            }
+            Err(error) => {
+                // It has no clients yet, so there is nothing to report.
+                let _ = pool.tear_down().await;
+                Err(error)
+            }
         }
-        Ok((pool, server))
     }
 
     /// The pool.
@@ -133,6 +167,13 @@ impl House {
         if let Some(server) = self.server {
             server.shut_down().await;
         }
+        // The socket goes before the folder that it may lie in; what else was made for it after what it was taken for.
+        let mut control = None;
+        if let Some((mut socket, server)) = self.control {
+            server.shut_down().await;
+            farewell.leaves(socket.unlink().err());
+            control = Some(socket);
+        }
         for leak in self.lan.close().await {
             match leak.fate {
                 Fate::Removed => tracing::warn!("{} had to be removed in the end", leak.what),
@@ -153,8 +194,49 @@ impl House {
                     .push(format!("the lab was not stopped: {panic}")),
             }
         }
+        farewell.leaves(control.map(ControlSocket::close).into_iter().flatten());
         farewell
     }
+}
+
+/// What answers for a pool.
+type Served = (Option<Server>, Option<(ControlSocket, control::Server)>);
+/// The pool, and what answers for it.
+type Opened = (
+    Pool,
+    Option<Server>,
+    Option<(ControlSocket, control::Server)>,
+);
+
+fn open_doors(
+    scenario: &Scenario,
+    pool: &Pool,
+    metrics: Metrics,
+    doors: Doors,
+    steering: Steering,
+) -> anyhow::Result<Served> {
+    let socket = match doors.control {
+        Control::None => None,
+        Control::Beside => Some(ControlSocket::beside(&Paths::default(), &scenario.pool)?),
+        Control::Made(socket) => Some(socket),
+    };
+    let control = match socket {
+        None => None,
+        Some(socket) => {
+            let server = socket
+                .listener()
+                .and_then(|listener| {
+                    control::serve(listener, scenario.pool.clone(), pool.clone(), steering)
+                })
+                .context("the control socket cannot be served")?;
+            Some((socket, server))
+        }
+    };
+    let server = match doors.metrics {
+        None => None,
+        Some(bound) => Some(bound.serve(metrics, pool.clone())?),
+    };
+    Ok((server, control))
 }
 
 /// Says what became of what a killed run had left.

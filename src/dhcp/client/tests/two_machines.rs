@@ -1,4 +1,4 @@
-//! Clients against a server on one virtual clock, over a network that delays, loses and doubles.
+//! Clients against a server and a squatter on one virtual clock, over a network that delays, loses and doubles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,18 @@ use super::*;
 /// How long the server grants.
 const LEASE_SECONDS: u32 = 600;
 const CLIENTS: u8 = 8;
+/// How many addresses the server has.
+const ADDRESSES: u8 = 64;
+/// How long the server sets a declined address aside.
+const DECLINE_SECONDS: u64 = 600;
+
+/// What travels.
+enum Packet {
+    /// To the client with that index, or to the server.
+    Dhcp(Option<usize>, Vec<u8>),
+    /// To the client with that index, or to the squatter.
+    Arp(Option<usize>, Vec<u8>),
+}
 
 /// A small server: one address per client from a range, and its own idea of who holds what until when.
 #[derive(Default)]
@@ -28,7 +40,7 @@ impl Server {
         };
         match request.message_type()? {
             MessageType::Discover => {
-                let pool = (10..10 + CLIENTS).map(|host| Ipv4Addr::new(192, 168, 1, host));
+                let pool = (10..10 + ADDRESSES).map(|host| Ipv4Addr::new(192, 168, 1, host));
                 let candidates = Some(asked)
                     .filter(|asked| !asked.is_unspecified())
                     .into_iter()
@@ -36,17 +48,16 @@ impl Server {
                 let address = candidates
                     .into_iter()
                     .find(|address| is_free(self, address))?;
-                Some(Self::answer(request, MessageType::Offer, address))
+                if !request.options.contains(code::RAPID_COMMIT) {
+                    return Some(Self::answer(request, MessageType::Offer, address));
+                }
+                self.grant(request.chaddr, address, now);
+                let mut ack = Self::answer(request, MessageType::Ack, address);
+                ack.options.push(code::RAPID_COMMIT, []);
+                Some(ack)
             }
             MessageType::Request if is_free(self, &asked) => {
-                self.grants.retain(|_, (mac, _)| *mac != request.chaddr);
-                self.grants.insert(
-                    asked,
-                    (
-                        request.chaddr,
-                        now + Duration::from_secs(LEASE_SECONDS.into()),
-                    ),
-                );
+                self.grant(request.chaddr, asked, now);
                 Some(Self::answer(request, MessageType::Ack, asked))
             }
             MessageType::Request => Some(Self::answer(
@@ -58,8 +69,26 @@ impl Server {
                 self.grants.retain(|_, (mac, _)| *mac != request.chaddr);
                 None
             }
+            MessageType::Decline => {
+                if is_free(self, &asked) {
+                    let end = now + Duration::from_secs(DECLINE_SECONDS);
+                    self.grants.insert(asked, (RIVAL, end));
+                }
+                None
+            }
+            MessageType::Inform => Some(Self::answer(
+                request,
+                MessageType::Ack,
+                Ipv4Addr::UNSPECIFIED,
+            )),
             _ => None,
         }
+    }
+
+    fn grant(&mut self, mac: Mac, address: Ipv4Addr, now: Instant) {
+        self.grants.retain(|_, (holder, _)| *holder != mac);
+        let end = now + Duration::from_secs(LEASE_SECONDS.into());
+        self.grants.insert(address, (mac, end));
     }
 
     fn answer(request: &Message, kind: MessageType, address: Ipv4Addr) -> Message {
@@ -79,7 +108,11 @@ impl Server {
 struct Sim {
     clients: Vec<Client>,
     server: Server,
-    wire: BTreeMap<(Instant, u64), (Option<usize>, Vec<u8>)>,
+    wire: BTreeMap<(Instant, u64), Packet>,
+    /// The addresses that somebody else uses, who answers for them.
+    squatted: BTreeSet<Ipv4Addr>,
+    /// How likely a client is told something before each event.
+    meddling: f64,
     rng: fastrand::Rng,
     /// The part of the messages that is lost, and as many are doubled.
     loss: f64,
@@ -87,13 +120,21 @@ struct Sim {
     outage: std::ops::Range<Instant>,
     now: Instant,
     lost: BTreeMap<&'static str, usize>,
+    /// The other events, by name.
+    seen: BTreeMap<&'static str, usize>,
 }
 
 impl Sim {
     fn new(seed: u64, loss: f64) -> Self {
+        Self::with(seed, loss, |_, _| {})
+    }
+
+    /// Clients that behave as `change` makes them, each by its number.
+    fn with(seed: u64, loss: f64, change: impl Fn(&mut Config, u8)) -> Self {
         let now = Instant::now();
         let client = |number: u8| {
             let mut config = Config::new(Mac([2, 0, 0, 0, 0, number]));
+            change(&mut config, number);
             config.client_id = if number.is_multiple_of(2) {
                 ClientId::Mac
             } else {
@@ -110,16 +151,31 @@ impl Sim {
             clients: (0..CLIENTS).map(client).collect(),
             server: Server::default(),
             wire: BTreeMap::new(),
+            squatted: BTreeSet::new(),
+            meddling: 0.0,
             rng: fastrand::Rng::with_seed(seed),
             loss,
             outage: now..now,
             now,
             lost: BTreeMap::new(),
+            seen: BTreeMap::new(),
         }
     }
 
     /// Puts a message on the wire: to the client with that index, or to the server.
     fn send(&mut self, to: Option<usize>, message: &Message) {
+        self.put(|| Packet::Dhcp(to, message.encode()));
+    }
+
+    /// Puts an ARP packet on the wire, to everybody but the sender; `None`: the squatter.
+    fn broadcast(&mut self, from: Option<usize>, arp: &Arp) {
+        let clients = (0..self.clients.len()).map(Some);
+        for to in clients.chain([None]).filter(|to| *to != from) {
+            self.put(|| Packet::Arp(to, arp.encode().to_vec()));
+        }
+    }
+
+    fn put(&mut self, packet: impl Fn() -> Packet) {
         let copies = match self.rng.f64() {
             chance if chance < self.loss => 0,
             chance if chance < 2.0 * self.loss => 2,
@@ -127,8 +183,7 @@ impl Sim {
         };
         for _ in 0..copies {
             let arrival = self.now + Duration::from_micros(self.rng.u64(200..500_000));
-            self.wire
-                .insert((arrival, self.rng.u64(..)), (to, message.encode()));
+            self.wire.insert((arrival, self.rng.u64(..)), packet());
         }
     }
 
@@ -146,6 +201,7 @@ impl Sim {
                 break;
             };
             self.now = self.now.max(next);
+            self.meddle();
             if arrival.is_some_and(|at| at <= self.now) {
                 self.deliver();
             } else {
@@ -160,20 +216,44 @@ impl Sim {
         self.now = end;
     }
 
-    fn deliver(&mut self) {
-        let Some((_, (to, bytes))) = self.wire.pop_first() else {
+    fn meddle(&mut self) {
+        if self.rng.f64() >= self.meddling {
             return;
-        };
-        let message = Message::decode(&bytes).expect("one of our own messages");
-        match to {
-            Some(index) => self.clients[index].handle_message(&message, self.now),
-            None if self.outage.contains(&self.now) => {}
-            None => {
-                if let Some(answer) = self.server.handle(&message, self.now) {
+        }
+        let orders = [
+            Client::reconnect,
+            Client::inform,
+            Client::renew,
+            Client::rebind,
+            Client::decline,
+        ];
+        let (client, order) = (self.rng.usize(..self.clients.len()), self.rng.usize(..5));
+        orders[order](&mut self.clients[client], self.now);
+    }
+
+    fn deliver(&mut self) {
+        let read = |bytes: &[u8]| Message::decode(bytes).expect("one of our own messages");
+        match self.wire.pop_first() {
+            Some((_, Packet::Dhcp(Some(index), bytes))) => {
+                self.clients[index].handle_message(&read(&bytes), self.now);
+            }
+            Some((_, Packet::Dhcp(None, bytes))) if !self.outage.contains(&self.now) => {
+                if let Some(answer) = self.server.handle(&read(&bytes), self.now) {
                     let index = usize::from(answer.chaddr.octets()[5]);
                     self.send(Some(index), &answer);
                 }
             }
+            Some((_, Packet::Arp(to, bytes))) => {
+                let arp = Arp::parse(&bytes).expect("one of our own packets");
+                match to {
+                    Some(index) => self.clients[index].handle_arp(&arp, self.now),
+                    None if self.squatted.contains(&arp.target) => {
+                        self.broadcast(None, &Arp::announcement(RIVAL, arp.target));
+                    }
+                    None => {}
+                }
+            }
+            Some((_, Packet::Dhcp(None, _))) | None => {}
         }
     }
 
@@ -185,7 +265,10 @@ impl Sim {
                     Output::Event(Event::Lost(reason)) => {
                         *self.lost.entry(reason.as_str()).or_default() += 1;
                     }
-                    Output::Arp(_) | Output::Event(_) => {}
+                    Output::Arp(arp) => self.broadcast(Some(index), &arp),
+                    Output::Event(event) => {
+                        *self.seen.entry(name(&event)).or_default() += 1;
+                    }
                 }
             }
         }
@@ -214,11 +297,45 @@ impl Sim {
         }
     }
 
+    /// The squatter claims its addresses, on and on.
+    fn claim(&mut self) {
+        for _ in 0..10 {
+            for address in self.squatted.clone() {
+                self.broadcast(None, &Arp::announcement(RIVAL, address));
+            }
+            self.run(Duration::from_secs(3));
+        }
+    }
+
+    /// How many use an address that is somebody else's.
+    fn in_conflict(&self) -> usize {
+        self.clients
+            .iter()
+            .filter_map(Client::lease)
+            .filter(|lease| self.squatted.contains(&lease.address))
+            .count()
+    }
+
     fn bound(&self) -> usize {
         self.clients
             .iter()
             .filter(|client| client.lease().is_some())
             .count()
+    }
+}
+
+const fn name(event: &Event) -> &'static str {
+    match event {
+        Event::Bound { .. } => "bound",
+        Event::Renewed { by, .. } => by.as_str(),
+        Event::Lost(reason) => reason.as_str(),
+        Event::Ignored(_) => "ignored",
+        Event::Refused { .. } => "refused",
+        Event::Unanswered(_) => "unanswered",
+        Event::Conflict { .. } => "conflict",
+        Event::Defended { .. } => "defended",
+        Event::Informed { .. } => "informed",
+        Event::V6Only { .. } => "v6_only",
     }
 }
 
@@ -260,4 +377,65 @@ fn all_clients_lose_their_leases_in_an_outage_and_have_them_again_soon_after() {
     );
     sim.run(Duration::from_secs(70));
     assert_eq!(sim.bound(), usize::from(CLIENTS));
+}
+
+fn careful(config: &mut Config, number: u8) {
+    config.conflict_detection = true;
+    config.rapid_commit = number.is_multiple_of(3);
+}
+
+/// The addresses that the server gives out first, all squatted.
+fn first_addresses() -> BTreeSet<Ipv4Addr> {
+    (10..20)
+        .map(|host| Ipv4Addr::new(192, 168, 1, host))
+        .collect()
+}
+
+#[test]
+fn without_loss_nobody_ever_uses_an_address_that_somebody_else_has() {
+    let mut sim = Sim::with(1, 0.0, careful);
+    sim.squatted = first_addresses();
+    for _ in 0..1000 {
+        sim.run(Duration::from_secs(1));
+        assert_eq!(sim.in_conflict(), 0);
+    }
+    assert!(sim.seen["conflict"] >= 10, "{:?}", sim.seen);
+    sim.squatted.clear();
+    sim.run(Duration::from_secs(600));
+    assert_eq!((sim.bound(), sim.lost.len()), (usize::from(CLIENTS), 0));
+}
+
+#[test]
+fn an_address_that_somebody_takes_while_it_is_in_use_is_given_up_for_another() {
+    let mut sim = Sim::with(1, 0.0, careful);
+    sim.run(Duration::from_secs(60));
+    assert_eq!(sim.bound(), usize::from(CLIENTS));
+    sim.squatted = first_addresses();
+    sim.claim();
+    sim.run(Duration::from_secs(600));
+    assert_eq!((sim.bound(), sim.in_conflict()), (usize::from(CLIENTS), 0));
+    assert_eq!(sim.lost["conflict"], usize::from(CLIENTS));
+}
+
+#[test]
+fn whatever_clients_are_told_over_a_bad_network_nobody_holds_an_address_too_long_or_twice() {
+    for seed in 0..5 {
+        let mut sim = Sim::with(seed, 0.2, careful);
+        sim.squatted = first_addresses();
+        sim.meddling = 0.01;
+        sim.run(Duration::from_secs(20_000));
+        for wanted in ["bound", "conflict", "informed", "renew", "rebind", "reboot"] {
+            assert!(sim.seen.contains_key(wanted), "{wanted}: {:?}", sim.seen);
+        }
+        assert!(sim.lost.contains_key("declined"), "{:?}", sim.lost);
+        (sim.loss, sim.meddling) = (0.0, 0.0);
+        // Where all probes were lost, only what the squatter says by itself can tell.
+        sim.claim();
+        sim.run(Duration::from_secs(1500));
+        assert_eq!(
+            (sim.bound(), sim.in_conflict()),
+            (usize::from(CLIENTS), 0),
+            "seed {seed}"
+        );
+    }
 }

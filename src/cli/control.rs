@@ -1,0 +1,268 @@
+//! What tells a running pool to do something: `restart`, `renew` and its like, `add`, `remove`, `chaos`, `stop`; and
+//! what all that ask one have in common.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lanherd::client::Order;
+use lanherd::control::{Answer, CallError, Caller, Clients, FaultOutcome, Removed, Request};
+use lanherd::fault::Fault;
+use lanherd::identity::{ClientNumber, PoolName};
+use lanherd::lan::living::{self, Living};
+use lanherd::pool::GroupName;
+use lanherd::scenario::Timespan;
+
+use super::exit::{Exit, UsageError};
+use super::screen::Screen;
+
+/// How long a pool may take to answer, beside what it was told to wait for: clients leave a few at a time.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Which pool is meant.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// The pool [default: the one that is alive]
+    #[arg(long, value_name = "NAME")]
+    pool: Option<PoolName>,
+}
+
+impl Which {
+    /// Connects to it.
+    pub fn call(&self) -> anyhow::Result<Caller> {
+        let living = living::living().context("the pools cannot be looked for")?;
+        Ok(Caller::call(&choose(living, self.pool.as_ref())?)?)
+    }
+
+    /// Asks it one thing.
+    pub fn ask(&self, request: &Request) -> anyhow::Result<Answer> {
+        ask(&mut self.call()?, request, PATIENCE)
+    }
+}
+
+/// Asks, and gives what the asker has to mend its right name.
+pub fn ask(caller: &mut Caller, request: &Request, patience: Duration) -> anyhow::Result<Answer> {
+    caller.ask(request, patience).map_err(|error| match error {
+        CallError::Refused(why) => UsageError::because(why),
+        CallError::Deaf(_)
+        | CallError::Ended(_)
+        | CallError::Timeout(_)
+        | CallError::Strange { .. }
+        | CallError::Io { .. } => error.into(),
+    })
+}
+
+/// The complaint about an answer to another question.
+pub fn strange(answer: &Answer) -> anyhow::Error {
+    anyhow::anyhow!("the pool answered something else: {answer:?}; use the lanherd that started it")
+}
+
+fn choose(mut living: Vec<Living>, wanted: Option<&PoolName>) -> anyhow::Result<Living> {
+    let names: Vec<&str> = living.iter().map(|living| living.pool.as_str()).collect();
+    let names = names.join(", ");
+    match (wanted, living.len()) {
+        (None, 1) => Ok(living.remove(0)),
+        (_, 0) => anyhow::bail!(
+            "no pool of yours is alive on this host; start one, such as: lanherd up --lab --clients 10"
+        ),
+        (None, many) => Err(UsageError::because(format!(
+            "{many} pools are alive: {names}; choose one with --pool"
+        ))),
+        (Some(wanted), _) => match living.iter().position(|living| living.pool == *wanted) {
+            Some(at) => Ok(living.remove(at)),
+            None => anyhow::bail!("no pool {wanted} is alive on this host; alive: {names}"),
+        },
+    }
+}
+
+/// A command that is about clients only.
+#[derive(Debug, clap::Args)]
+pub struct ClientsArgs {
+    /// Which: 7, 3-9, 1,4,7, all, or the name of a group
+    #[arg(value_name = "CLIENTS")]
+    clients: Clients,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// `lanherd restart`.
+pub fn restart(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
+    let clients = args.clients;
+    match args.which.ask(&Request::Restart { clients })? {
+        Answer::Told(count) => screen.result(&format!("{} restart", clients_text(count))),
+        other => return Err(strange(&other)),
+    }
+    Ok(Exit::Well)
+}
+
+/// `lanherd renew`, `rebind`, `release`, `decline`, `inform`.
+pub fn order(order: Order, args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
+    let clients = args.clients;
+    match args.which.ask(&Request::Order { order, clients })? {
+        Answer::Told(count) => {
+            screen.result(&format!("{} told to {order}", clients_text(count)));
+        }
+        other => return Err(strange(&other)),
+    }
+    Ok(Exit::Well)
+}
+
+fn clients_text(count: u32) -> String {
+    match count {
+        1 => "1 client".to_owned(),
+        many => format!("{many} clients"),
+    }
+}
+
+/// `lanherd add`.
+#[derive(Debug, clap::Args)]
+pub struct AddArgs {
+    /// How many
+    #[arg(value_name = "N")]
+    count: u32,
+    /// In this group [default: the one that bears the pool's name]
+    #[arg(long, value_name = "NAME")]
+    group: Option<GroupName>,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Adds clients to a pool.
+pub fn add(args: AddArgs, screen: &Screen) -> anyhow::Result<Exit> {
+    let AddArgs {
+        count,
+        group,
+        which,
+    } = args;
+    match which.ask(&Request::Add { count, group })? {
+        Answer::Added(numbers) => screen.result(&added(&numbers)),
+        other => return Err(strange(&other)),
+    }
+    Ok(Exit::Well)
+}
+
+fn added(numbers: &[ClientNumber]) -> String {
+    match numbers {
+        [] => "no clients join".to_owned(),
+        [only] => format!("client {only} joins"),
+        [first, .., last] => format!("clients {first} to {last} join"),
+    }
+}
+
+/// `lanherd remove`.
+pub fn remove(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
+    let clients = args.clients;
+    let Removed {
+        clients,
+        released,
+        errors,
+    } = match args.which.ask(&Request::Remove { clients })? {
+        Answer::Removed(removed) => removed,
+        other => return Err(strange(&other)),
+    };
+    screen.result(&format!(
+        "{} left, {released} leases released",
+        clients_text(clients)
+    ));
+    for error in &errors {
+        screen.complain(&format!("error: {error}"));
+    }
+    Ok(if errors.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Failed
+    })
+}
+
+/// `lanherd chaos`.
+#[derive(Debug, clap::Args)]
+pub struct ChaosArgs {
+    /// What to break: crash, kill-sockets, remove-address, delete-link, delete-namespace, vanish, flap-parent; in the
+    /// lab router-reboot, router-reset, dhcp-mute, dhcp-slow, dhcp-nak, dhcp-exhausted, dhcp-duplicates,
+    /// dhcp-expire-early, dhcp-garbage
+    #[arg(value_name = "FAULT")]
+    fault: Fault,
+    /// Whose, for faults of clients: 7, 3-9, 1,4,7, all, or the name of a group [default: all]
+    #[arg(value_name = "CLIENTS")]
+    clients: Option<Clients>,
+    /// For how long, for faults of the parent or the router [default: 20s]
+    #[arg(long = "for", value_name = "TIME")]
+    lasts: Option<Timespan>,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Breaks something on purpose.
+pub fn chaos(args: ChaosArgs, screen: &Screen) -> anyhow::Result<Exit> {
+    let fault = args.fault;
+    let lasts = args.lasts.map(|lasts| lasts.0);
+    let request = Request::Chaos {
+        fault,
+        clients: args.clients,
+        lasts,
+    };
+    // A parent is waited for until it is up again.
+    let patience = PATIENCE.saturating_add(lasts.unwrap_or_default());
+    let outcomes = match ask(&mut args.which.call()?, &request, patience)? {
+        Answer::Faults(outcomes) => outcomes,
+        other => return Err(strange(&other)),
+    };
+    let mut failed = 0_usize;
+    for FaultOutcome { client, error } in &outcomes {
+        let Some(error) = error else { continue };
+        failed += 1;
+        let whose = client.map_or_else(String::new, |client| format!("client {client}: "));
+        screen.complain(&format!("error: {whose}{fault} was not made: {error}"));
+    }
+    screen.result(&match outcomes.as_slice() {
+        [
+            FaultOutcome {
+                client: None,
+                error,
+            },
+        ] if error.is_none() => format!("{fault} was made"),
+        [FaultOutcome { client: None, .. }] => format!("{fault} was not made"),
+        many => {
+            let made = u32::try_from(many.len() - failed).unwrap_or(u32::MAX);
+            format!("{fault} was made to {}", clients_text(made))
+        }
+    });
+    Ok(if failed == 0 {
+        Exit::Well
+    } else {
+        Exit::Failed
+    })
+}
+
+/// `lanherd stop`.
+pub fn stop(which: &Which, screen: &Screen) -> anyhow::Result<Exit> {
+    let mut caller = which.call()?;
+    match ask(&mut caller, &Request::Stop {}, PATIENCE)? {
+        Answer::Stopping {} => {}
+        other => return Err(strange(&other)),
+    }
+    // The pool hangs up when its herd has left.
+    while caller.next()?.is_some() {}
+    screen.result("stopped");
+    Ok(Exit::Well)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_pool_the_error_says_how_to_start_one() {
+        let error = choose(Vec::new(), None).expect_err("nobody");
+        assert!(error.to_string().contains("lanherd up"), "{error}");
+        assert_eq!(Exit::of_error(&error), Exit::Environment);
+    }
+
+    #[test]
+    fn added_clients_are_told_by_their_numbers() {
+        let numbers = |numbers: &[u32]| -> Vec<ClientNumber> {
+            numbers.iter().copied().map(ClientNumber).collect()
+        };
+        assert_eq!(added(&numbers(&[4])), "client 4 joins");
+        assert_eq!(added(&numbers(&[4, 5, 6])), "clients 4 to 6 join");
+    }
+}

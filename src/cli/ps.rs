@@ -1,0 +1,163 @@
+//! `lanherd ps`: how the clients of a running pool are.
+
+use std::time::Duration;
+
+use lanherd::control::{Answer, Herd, Request, Row};
+use lanherd::phase::Phase;
+
+use super::control::{Which, strange};
+use super::exit::Exit;
+use super::screen::Screen;
+use super::table::{grid, millis, or_dash};
+
+const AFTER_HELP: &str = "\
+Examples:
+  lanherd ps
+  lanherd ps --pool phones
+  lanherd ps --json | jq '.clients[] | select(.phase != \"online\")'";
+
+/// Show the clients of a running pool
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Show also the clients that have left (the latest thousand)
+    #[arg(long)]
+    all: bool,
+    /// Print it as JSON, every client with all that a report has of it
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
+    let herd = match args.which.ask(&Request::Ps {})? {
+        Answer::Herd(herd) => herd,
+        other => return Err(strange(&other)),
+    };
+    if args.json {
+        screen.result(&serde_json::to_string_pretty(&herd)?);
+    } else {
+        screen.result(&render(&herd, args.all));
+    }
+    Ok(Exit::Well)
+}
+
+fn render(herd: &Herd, all: bool) -> String {
+    let is_shown = |row: &&Row| all || row.client.phase != Phase::Gone;
+    let rows: Vec<&Row> = herd.clients.iter().filter(is_shown).collect();
+    let with_groups = rows.iter().any(|row| row.group != rows[0].group);
+    let mut header = vec!["client"];
+    if with_groups {
+        header.push("group");
+    }
+    header.extend([
+        "phase",
+        "address",
+        "lease ends in",
+        "restarts",
+        "time to join",
+        "last failure",
+    ]);
+    let mut table = grid(header.into_iter().map(str::to_owned).collect());
+    for row in &rows {
+        let client = &row.client;
+        let mut cells = vec![client.namespace.clone()];
+        if with_groups {
+            cells.push(row.group.to_string());
+        }
+        let failure = client
+            .last_failure
+            .as_ref()
+            .map(|failure| format!("{}: {}", failure.stage, failure.cause));
+        cells.extend([
+            client.phase.to_string(),
+            or_dash(client.address.as_ref()),
+            lease(row),
+            client.restarts.to_string(),
+            or_dash(client.join_ms.map(millis)),
+            or_dash(failure),
+        ]);
+        table.add_row(cells);
+    }
+    format!("{}\n{}", table.trim_fmt(), summary(herd))
+}
+
+fn lease(row: &Row) -> String {
+    match (row.lease_remaining_seconds, row.client.lease_seconds) {
+        (Some(left), _) => humantime::format_duration(Duration::from_secs(left)).to_string(),
+        (None, None) if row.client.phase == Phase::Online => "never".to_owned(),
+        (None, _) => "-".to_owned(),
+    }
+}
+
+fn summary(herd: &Herd) -> String {
+    let count = |phase| {
+        let there = herd.clients.iter().map(|row| row.client.phase);
+        there.filter(|there| *there == phase).count()
+    };
+    let gone = count(Phase::Gone);
+    format!(
+        "pool {} (process {}): {} of {} clients online, {gone} have left",
+        herd.pool,
+        herd.pid,
+        count(Phase::Online),
+        herd.clients.len() - gone
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: u32, phase: &str) -> serde_json::Value {
+        serde_json::json!({
+            "group": "ns", "lease_remaining_seconds": 3_590,
+            "number": number, "namespace": format!("ns{number}"), "mac": "02:00:00:00:00:01",
+            "address": "10.77.0.10/16", "router": null, "dns": [], "lease_seconds": 3600, "join_ms": 12.5,
+            "dhcp_ms": 3.25, "restarts": 2, "phase": phase, "cause": null,
+            "last_failure": {"stage": "dhcp", "cause": "no_offer", "detail": "nobody answered"}, "pings": [],
+        })
+    }
+
+    fn herd(rows: &[serde_json::Value]) -> Herd {
+        let herd = serde_json::json!({"pool": "ns", "pid": 7, "clients": rows});
+        serde_json::from_value(herd).expect("a herd")
+    }
+
+    #[test]
+    fn a_client_is_shown_with_its_lease_restarts_and_last_failure() {
+        let text = render(&herd(&[row(1, "online")]), false);
+        for words in [
+            "ns1",
+            "online",
+            "10.77.0.10/16",
+            "59m 50s",
+            "12 ms",
+            "dhcp: no_offer",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in {text}");
+        }
+        assert!(
+            text.ends_with("pool ns (process 7): 1 of 1 clients online, 0 have left"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn those_that_have_left_are_counted_and_shown_only_when_asked_for() {
+        let herd = herd(&[row(1, "online"), row(2, "gone")]);
+        let text = render(&herd, false);
+        assert!(!text.contains("ns2"), "{text}");
+        assert!(
+            text.contains("1 of 1 clients online, 1 have left"),
+            "{text}"
+        );
+        assert!(render(&herd, true).contains("ns2"));
+    }
+
+    #[test]
+    fn an_empty_herd_is_shown_as_that() {
+        assert!(render(&herd(&[]), false).contains("0 of 0 clients"));
+    }
+}

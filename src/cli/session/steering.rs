@@ -1,0 +1,47 @@
+//! What a run lets others do to it from outside: end it, and break its router.
+
+use std::time::Duration;
+
+use lanherd::control::Run;
+use lanherd::fault::Fault;
+use tokio::sync::watch;
+
+/// The end that somebody may ask for. Clones watch for the same one.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Returns when it is asked for, or was.
+    pub async fn comes(&mut self) {
+        if self.0.wait_for(|stopped| *stopped).await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What others hold of the run.
+#[derive(Debug)]
+pub struct Steering {
+    stop: watch::Sender<bool>,
+}
+
+impl Steering {
+    /// With the end that it brings about.
+    pub fn new() -> (Self, Stop) {
+        let (stop, stopped) = watch::channel(false);
+        (Self { stop }, Stop(stopped))
+    }
+}
+
+impl Run for Steering {
+    fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    async fn inject(&self, fault: Fault, _lasts: Duration) -> Result<(), String> {
+        Err(format!(
+            "{fault} is a fault of the lab's router, and this router is not the lab's"
+        ))
+    }
+}

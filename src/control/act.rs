@@ -1,0 +1,192 @@
+//! What a request does to the pool.
+
+use std::time::Duration;
+
+use super::protocol::{Answer, FaultOutcome, Herd, Removed, Request, Row};
+use super::{Clients, NotThere};
+use crate::fault::{Aim, Fault};
+use crate::identity::{ClientNumber, PoolName};
+use crate::phase::Phase;
+use crate::pool::{HerdStatus, Pool, PoolError, Selection};
+
+/// How long a fault lasts where nobody has said.
+const LASTS: Duration = Duration::from_secs(20);
+/// The longest that a fault may last: whoever asked waits for a parent to come back.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// What only the run as a whole can do: what a pool does not know of.
+pub trait Run: Send + Sync + 'static {
+    /// Ends the run in order, as if its time were over.
+    fn stop(&self);
+
+    /// Makes a fault that aims at the router, for so long; returns once it is made.
+    fn inject(
+        &self,
+        fault: Fault,
+        lasts: Duration,
+    ) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// What all connections act on.
+pub(super) struct Actor<R> {
+    pub pool: Pool,
+    pub name: PoolName,
+    pub run: R,
+}
+
+/// Why a request was not met.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    #[error(transparent)]
+    NotThere(#[from] NotThere),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl<R: Run> Actor<R> {
+    /// Does what is asked, following events apart: that is the connection's.
+    pub async fn act(&self, request: Request) -> Answer {
+        self.attempt(request)
+            .await
+            .unwrap_or_else(|refusal| Answer::Error(refusal.to_string()))
+    }
+
+    async fn attempt(&self, request: Request) -> Result<Answer, Refusal> {
+        let pool = &self.pool;
+        Ok(match request {
+            Request::Ps {} => self.herd(&pool.status().await?),
+            Request::Restart { clients } => {
+                let which = self.select(&clients).await?;
+                Answer::Told(pool.restart(which).await?)
+            }
+            Request::Order { order, clients } => {
+                let which = self.select(&clients).await?;
+                Answer::Told(pool.order(which, order).await?)
+            }
+            Request::Add { count, group } => Answer::Added(match group {
+                Some(group) => pool.create_in(group, count).await?,
+                None => pool.create(count).await?,
+            }),
+            Request::Remove { clients } => {
+                let which = self.select(&clients).await?;
+                let report = pool.remove(which).await?;
+                Answer::Removed(Removed {
+                    clients: report.clients,
+                    released: report.released,
+                    errors: report
+                        .errors
+                        .iter()
+                        .map(|(number, error)| format!("client {number}: {error}"))
+                        .collect(),
+                })
+            }
+            Request::Chaos {
+                fault,
+                clients,
+                lasts,
+            } => Answer::Faults(self.strike(fault, clients, lasts).await?),
+            Request::Place { client } => self.place(client, &pool.status().await?)?,
+            Request::Stop {} => {
+                self.run.stop();
+                Answer::Stopping {}
+            }
+            Request::Events {} => Answer::Following {},
+        })
+    }
+
+    fn herd(&self, status: &HerdStatus) -> Answer {
+        Answer::Herd(Herd {
+            pool: self.name.clone(),
+            pid: std::process::id(),
+            clients: status.clients.iter().map(Row::from).collect(),
+        })
+    }
+
+    async fn select(&self, clients: &Clients) -> Result<Selection, Refusal> {
+        Ok(clients.select(&self.pool.status().await?)?)
+    }
+
+    async fn strike(
+        &self,
+        fault: Fault,
+        clients: Option<Clients>,
+        lasts: Option<Duration>,
+    ) -> Result<Vec<FaultOutcome>, Refusal> {
+        let refuse = |why: &str| Err(Refusal::Other(format!("{fault} {why}")));
+        match fault.aim() {
+            Aim::Client if lasts.is_some() => {
+                return refuse("happens at one moment: leave out how long it is to last");
+            }
+            Aim::Parent | Aim::Router if clients.is_some() => {
+                return refuse("happens to everybody: leave out the clients");
+            }
+            Aim::Client | Aim::Parent | Aim::Router => {}
+        }
+        let lasts = lasts.unwrap_or(LASTS);
+        if lasts > LONGEST {
+            return refuse("may last for an hour at most");
+        }
+        let everybody = |error: Option<String>| {
+            vec![FaultOutcome {
+                client: None,
+                error,
+            }]
+        };
+        Ok(match fault.aim() {
+            Aim::Client => {
+                let which = self.select(&clients.unwrap_or(Clients::All)).await?;
+                let outcomes = self.pool.sabotage(which, fault).await?;
+                outcomes
+                    .into_iter()
+                    .map(|(number, outcome)| FaultOutcome {
+                        client: Some(number),
+                        error: outcome.err().map(|error| error.to_string()),
+                    })
+                    .collect()
+            }
+            Aim::Parent => {
+                let flapped = self.pool.flap(lasts).await?;
+                everybody(flapped.err().map(|error| error.to_string()))
+            }
+            Aim::Router => match self.run.inject(fault, lasts).await {
+                Ok(()) => {
+                    self.pool.struck(fault, lasts).await?;
+                    everybody(None)
+                }
+                Err(why) => return Err(Refusal::Other(why)),
+            },
+        })
+    }
+
+    fn place(&self, number: ClientNumber, status: &HerdStatus) -> Result<Answer, Refusal> {
+        // It says why, if there is none.
+        Clients::Numbers(vec![number.0..=number.0]).select(status)?;
+        let phase = status
+            .clients
+            .iter()
+            .find(|client| client.identity.number == number)
+            .map_or(Phase::Gone, |client| client.phase);
+        match phase {
+            Phase::Link
+            | Phase::Dhcp
+            | Phase::Configure
+            | Phase::Online
+            | Phase::Released
+            | Phase::V6Only
+            | Phase::NoCarrier => Ok(Answer::Place {
+                namespace: self.name.namespace(number),
+                phase,
+            }),
+            Phase::Queued
+            | Phase::Namespace
+            | Phase::Leaving
+            | Phase::Backoff
+            | Phase::Failed
+            | Phase::Gone => Err(Refusal::Other(format!(
+                "client {number} has no namespace now: it is {phase}"
+            ))),
+        }
+    }
+}

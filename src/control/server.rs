@@ -1,0 +1,225 @@
+//! The pool's end of the socket: how many connections, how long, and how they end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::act::{Actor, Run};
+use super::protocol::{Answer, MOST_REQUEST, Request, parse};
+use crate::identity::PoolName;
+use crate::pool::Pool;
+
+/// How many may be open at one time: each costs a descriptor, and the herd needs those.
+const MOST: usize = 32;
+/// How long the next request may take to arrive.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the other side may take to read one line.
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests in progress may take when the server is told to end.
+const GRACE: Duration = Duration::from_millis(500);
+/// The pause after `accept` failed, usually for want of descriptors, which trying at once would not bring back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The longest complaint, in characters: it may quote what was sent.
+const MOST_COMPLAINT: usize = 1_000;
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
+    pub async fn shut_down(self) {
+        drop(self.stop);
+        // It fails only if the runtime is ending, and then nobody is served any more either.
+        let _ = self.task.await;
+    }
+}
+
+/// Begins to answer for `pool` on a socket that listens. Must be called within a Tokio runtime.
+pub fn serve<R: Run>(
+    listener: std::os::unix::net::UnixListener,
+    name: PoolName,
+    pool: Pool,
+    run: R,
+) -> io::Result<Server> {
+    let listener = UnixListener::from_std(listener)?;
+    let actor = Arc::new(Actor { pool, name, run });
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(listen(listener, actor, stopped));
+    Ok(Server { stop, task })
+}
+
+async fn listen<R: Run>(
+    listener: UnixListener,
+    actor: Arc<Actor<R>>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let (leave, leaving) = watch::channel(());
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => admit(stream, &actor, &leaving, &mut open),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection for control could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = open.join_next() => {}
+        }
+    }
+    drop((listener, leave));
+    let all_ended = async { while open.join_next().await.is_some() {} };
+    if timeout(GRACE, all_ended).await.is_err() {
+        open.shutdown().await;
+    }
+}
+
+fn admit<R: Run>(
+    stream: UnixStream,
+    actor: &Arc<Actor<R>>,
+    leaving: &watch::Receiver<()>,
+    open: &mut JoinSet<()>,
+) {
+    let refusal = match stream.peer_cred() {
+        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => None,
+        Ok(peer) => Some(format!("the pool is not yours (user {})", peer.uid())),
+        Err(error) => Some(format!("who you are could not be found out: {error}")),
+    };
+    let refusal = refusal.or_else(|| {
+        (open.len() >= MOST).then(|| format!("{MOST} connections are open already: close one"))
+    });
+    match refusal {
+        // Not waited for: a fresh connection's buffer takes a line, and who has no room gets none.
+        Some(why) => {
+            let _ = stream.try_write(line(&Answer::Error(why)).as_bytes());
+        }
+        None => {
+            open.spawn(converse(stream, Arc::clone(actor), leaving.clone()));
+        }
+    }
+}
+
+/// One connection, from its first request to its last.
+async fn converse<R: Run>(
+    stream: UnixStream,
+    actor: Arc<Actor<R>>,
+    mut leaving: watch::Receiver<()>,
+) {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    loop {
+        let next = tokio::select! {
+            next = timeout(REQUEST_TIMEOUT, next_line(&mut reader)) => next,
+            _ = leaving.changed() => return,
+        };
+        let (answer, then) = match next {
+            Ok(Ok(Next::Line(line))) => match parse(&line) {
+                Ok(Request::Events {}) => {
+                    follow(&actor.pool, reader, writer).await;
+                    return;
+                }
+                Ok(request) => (actor.act(request).await, Then::GoOn),
+                Err(error) => (complain(&error.to_string()), Then::GoOn),
+            },
+            Ok(Ok(Next::TooLong)) => {
+                let why = format!("a request has at most {MOST_REQUEST} bytes");
+                (complain(&why), Then::End)
+            }
+            Ok(Ok(Next::End) | Err(_)) => return,
+            Err(_) => {
+                let patience = humantime::format_duration(REQUEST_TIMEOUT);
+                let why = format!("no request came within {patience}");
+                (complain(&why), Then::End)
+            }
+        };
+        if tell(&mut writer, &answer).await.is_err() || then == Then::End {
+            return;
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+/// What came over a connection.
+enum Next {
+    Line(Vec<u8>),
+    TooLong,
+    End,
+}
+
+/// The next line, without ever keeping more than a request may have. The last one needs no newline.
+async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Next> {
+    let mut line = Vec::new();
+    let most = MOST_REQUEST as u64 + 1;
+    reader.take(most).read_until(b'\n', &mut line).await?;
+    Ok(match line.last() {
+        None => Next::End,
+        Some(b'\n') => {
+            line.pop();
+            Next::Line(line)
+        }
+        Some(_) if line.len() > MOST_REQUEST => Next::TooLong,
+        Some(_) => Next::Line(line),
+    })
+}
+
+/// Tells all that happens, until the pool ends or the other side does.
+async fn follow(pool: &Pool, mut reader: BufReader<OwnedReadHalf>, mut writer: OwnedWriteHalf) {
+    let mut events = match pool.events() {
+        Ok(events) => events,
+        Err(error) => {
+            let _ = tell(&mut writer, &Answer::Error(error.to_string())).await;
+            return;
+        }
+    };
+    let mut answer = Answer::Following {};
+    let mut ignored = [0; 256];
+    while tell(&mut writer, &answer).await.is_ok() {
+        answer = tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => Answer::Event(event),
+                Err(RecvError::Lagged(missed)) => Answer::Missed(missed),
+                Err(RecvError::Closed) => return,
+            },
+            gone = hung_up(&mut reader, &mut ignored) => return gone,
+        };
+    }
+}
+
+/// Returns when the other side has gone; what it says until then is not heard.
+async fn hung_up(reader: &mut BufReader<OwnedReadHalf>, ignored: &mut [u8]) {
+    while let Ok(1..) = reader.read(ignored).await {}
+}
+
+fn complain(why: &str) -> Answer {
+    Answer::Error(why.chars().take(MOST_COMPLAINT).collect())
+}
+
+/// Writes one line, to a reader who reads.
+async fn tell(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    timeout(READER_TIMEOUT, writer.write_all(line(answer).as_bytes())).await?
+}
+
+fn line(answer: &Answer) -> String {
+    let text = serde_json::to_string(answer)
+        .unwrap_or_else(|error| format!("{{\"error\":\"the answer cannot be written: {error}\"}}"));
+    text + "\n"
+}

@@ -1,0 +1,136 @@
+//! The pools that are alive on this host, and how to reach them.
+//!
+//! Pools of a real parent, and those of root's labs, lie under `/run/lanherd`; other users' labs under
+//! `$XDG_RUNTIME_DIR/lanherd`, or where there is no such folder under `/tmp/lanherd-<uid>`.
+
+use std::env;
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use super::control_socket::{ControlSocketError, address, open_folder};
+use super::names::Paths;
+use super::pool_dir::{LockError, Owner, owner, pools};
+use crate::identity::PoolName;
+
+/// A pool that a process runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Living {
+    /// Its name.
+    pub pool: PoolName,
+    /// The process, where its lock says so.
+    pub pid: Option<u32>,
+    paths: Paths,
+}
+
+impl Living {
+    /// Connects to the pool's control socket.
+    pub fn connect(&self) -> io::Result<UnixStream> {
+        let folder = open_folder(&self.paths.pool(&self.pool))?;
+        UnixStream::connect(address(&folder))
+    }
+}
+
+/// The pools that are alive and that this user may look at, in the order of their names.
+pub fn living() -> io::Result<Vec<Living>> {
+    let mut found = Vec::new();
+    for paths in homes() {
+        match living_in(&paths) {
+            Ok(living) => found.extend(living),
+            // Somebody else's.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+    }
+    found.sort_by(|a, b| a.pool.cmp(&b.pool));
+    Ok(found)
+}
+
+fn living_in(paths: &Paths) -> io::Result<Vec<Living>> {
+    let mut found = Vec::new();
+    for pool in pools(paths)? {
+        match owner(paths, &pool) {
+            Ok(Owner::Alive(pid)) => found.push(Living {
+                pool,
+                pid,
+                paths: paths.clone(),
+            }),
+            Ok(Owner::Nobody) => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Where pools of this user may be; the folders need not exist. Those that are not this user's own are left out.
+pub fn homes() -> Vec<Paths> {
+    let mut homes = vec![Paths::default()];
+    if !geteuid().is_root() {
+        let own = runtime_folder().into_iter().chain([temporary_folder()]);
+        homes.extend(own.filter(|folder| is_private(folder)).map(home));
+    }
+    homes
+}
+
+/// Where this user's labs are to be, made if need be.
+pub(super) fn make_home() -> Result<Paths, ControlSocketError> {
+    if geteuid().is_root() {
+        return Ok(Paths::default());
+    }
+    let folder = runtime_folder().unwrap_or_else(temporary_folder);
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(LockError::Io {
+                path: folder,
+                error,
+            }
+            .into());
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let paths = home(folder);
+    check_home(&paths)?;
+    Ok(paths)
+}
+
+/// Refuses a state folder that others could play with. `/run` is root's, so what is in there is as root wanted it.
+pub(super) fn check_home(paths: &Paths) -> Result<(), ControlSocketError> {
+    if *paths == Paths::default() || is_private(&paths.state) {
+        Ok(())
+    } else {
+        Err(ControlSocketError::NotPrivate(paths.state.clone()))
+    }
+}
+
+fn home(state: PathBuf) -> Paths {
+    Paths {
+        state,
+        ..Paths::default()
+    }
+}
+
+/// In the folder that a login gives its user (XDG Base Directory Specification), if it has given one.
+fn runtime_folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(env::var_os("XDG_RUNTIME_DIR")?);
+    let is_own = folder.is_absolute()
+        && fs::metadata(&folder)
+            .is_ok_and(|folder| folder.is_dir() && folder.uid() == geteuid().as_raw());
+    is_own.then(|| folder.join("lanherd"))
+}
+
+/// Not `TMPDIR`, which another of the user's shells may have otherwise.
+fn temporary_folder() -> PathBuf {
+    format!("/tmp/lanherd-{}", geteuid()).into()
+}
+
+/// Whether it is a folder, no link, of this user, into which nobody else can look.
+fn is_private(folder: &Path) -> bool {
+    fs::symlink_metadata(folder).is_ok_and(|folder| {
+        folder.is_dir() && folder.uid() == geteuid().as_raw() && folder.mode() & 0o077 == 0
+    })
+}

@@ -17,6 +17,7 @@
 
 mod draft;
 mod mistake;
+mod soak;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -30,11 +31,13 @@ use serde::Serialize;
 
 pub use self::draft::Draft;
 pub use self::mistake::{Mistake, TextError};
+pub use self::soak::SoakDraft;
 pub use self::values::{ClientCount, ClientCountError, Timespan};
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
+use crate::soak::Settings as Soaking;
 use crate::target::Target;
 use crate::units::Rate;
 use crate::workload::ping::PingSpec;
@@ -81,6 +84,8 @@ pub struct Scenario {
     pub seed: Option<Seed>,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// What makes it a soak, if it is one.
+    pub soak: Option<Soaking>,
 }
 
 /// Where clients stand.

@@ -14,6 +14,8 @@ fn run() -> Run {
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
         duration: Duration::from_micros(1_234_567),
         leaked_objects: 0,
+        complete: true,
+        soak: None,
     }
 }
 

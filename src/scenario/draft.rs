@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ClientCount, Mistake, Pings, Place, Scenario, Timespan};
+use super::{ClientCount, Mistake, Pings, Place, Scenario, SoakDraft, Timespan};
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LeaseTime};
 use crate::lan::linux::MacvlanMode;
@@ -113,6 +113,9 @@ pub struct Draft {
     /// Write a report in JSON to this file at the end
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// What makes it a soak: a table of its own in a file, options of `lanherd soak` only.
+    #[arg(skip)]
+    pub soak: Option<SoakDraft>,
 }
 
 fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
@@ -120,7 +123,7 @@ fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
 }
 
 /// The shortest time that a timer can keep apart.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Timespan = Timespan(Duration::from_millis(1));
 
 impl Draft {
     /// So many clients in the lab, with all defaults.
@@ -149,6 +152,7 @@ impl Draft {
             metrics: None,
             seed: None,
             report: None,
+            soak: None,
         }
     }
 
@@ -160,6 +164,10 @@ impl Draft {
             return Err(Mistake::Passthru(self.clients));
         }
         let pings = self.pings()?;
+        let soak = match &self.soak {
+            Some(soak) => Some(soak.check(self.clients)?),
+            None => None,
+        };
         let default = RestartPolicy::default();
         Ok(Scenario {
             place,
@@ -184,6 +192,7 @@ impl Draft {
             metrics: self.metrics,
             seed: self.seed,
             report: self.report,
+            soak,
         })
     }
 
@@ -243,7 +252,7 @@ impl Draft {
 
 fn at_least_a_tick(key: &'static str, span: Option<Timespan>) -> Result<Option<Timespan>, Mistake> {
     match span {
-        Some(span) if span.0 < TICK => Err(Mistake::TooShort(key)),
+        Some(span) if span < TICK => Err(Mistake::TooShort(key, TICK)),
         Some(_) | None => Ok(span),
     }
 }

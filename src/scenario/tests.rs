@@ -88,6 +88,56 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
     }
 }
 
+#[test]
+fn every_option_of_a_soak_is_a_key_of_its_table() {
+    #[derive(Debug, clap::Parser)]
+    struct Soak {
+        #[command(flatten)]
+        soak: SoakDraft,
+    }
+    let options = Soak::try_parse_from([
+        "soak",
+        "--interval=10s",
+        "--churn=10/m",
+        "--storm=50",
+        "--storm-every=2m",
+        "--vanish=1/m",
+        "--fail-on-drift",
+    ])
+    .expect("options");
+    let text = "\
+        lab = true\nclients = 200\nfor = '72h'\n[soak]\ninterval = '10s'\nchurn = '10/m'\nstorm = 50\n\
+        storm-every = '2m'\nvanish = '1/m'\nfail-on-drift = true\n";
+    let draft = Draft::from_toml(text).expect("a draft");
+    assert_eq!(draft.soak, Some(options.soak));
+    let scenario = Scenario::from_toml(text).expect("a scenario");
+    let parameters = serde_json::to_value(&scenario).expect("JSON");
+    for argument in <Soak as clap::CommandFactory>::command().get_arguments() {
+        let name = argument.get_long().expect("an option");
+        assert!(
+            !parameters["soak"][name].is_null(),
+            "{name}: {parameters:#}"
+        );
+    }
+}
+
+#[test]
+fn a_soak_needs_no_settings_and_refuses_those_that_contradict_each_other() {
+    let head = "lab = true\nclients = 20\n[soak]\n";
+    let plain = Scenario::from_toml(head).expect("a soak").soak;
+    assert_eq!(plain, Some(Soaking::default()));
+    for (text, column, word) in [
+        (" interval = '999ms'", 2, "interval is too short: write 1s"),
+        ("storm-every = '5m'", 1, "say how many"),
+        ("storm = 21", 1, "smaller storm"),
+        ("storms = 3", 1, "unknown field"),
+    ] {
+        let error = refused(&format!("{head}{text}\n"));
+        assert_eq!((error.line, error.column), (4, column), "{text}: {error}");
+        assert!(error.message.contains(word), "{text}: {error}");
+    }
+}
+
 /// The names under which a report has the parameters.
 fn text_keys(scenario: &Scenario) -> Vec<String> {
     match serde_json::to_value(scenario).expect("a scenario is JSON") {

@@ -10,17 +10,18 @@ use lanherd::scenario::Scenario;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::Errand;
+use super::soaking::{self, Origin, Soaked, present};
 use super::steering::Stop;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::screen::Screen;
 
 /// How often a herd that joins is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 /// How often it is looked at more closely.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// What a loaded tester may add to the time that an answer takes.
-const SLACK: Duration = Duration::from_millis(500);
+pub(super) const SLACK: Duration = Duration::from_millis(500);
 /// Longer than any run.
 const EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
@@ -33,24 +34,28 @@ pub struct Course {
     pub stop: Stop,
     pub screen: Screen,
     pub progress: Progress,
+    pub origin: Origin,
 }
 
 /// What it leaves.
 pub struct Ran {
     /// The herd before its tear-down.
     pub status: HerdStatus,
+    /// What more there is of a soak that has begun.
+    pub soaked: Option<Soaked>,
 }
 
 /// What follows a part of the course.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+pub enum Then {
     GoOn,
     Leave,
 }
 
 impl Course {
     pub async fn run(mut self) -> Result<Ran, PoolError> {
-        self.pool.create(self.scenario.clients.get()).await?;
+        let clients = self.pool.create(self.scenario.clients.get()).await?;
+        let mut soaked = None;
         if self.join().await? == Then::GoOn {
             match self.errand.clone() {
                 Errand::PingOnce(spec) => {
@@ -66,10 +71,17 @@ impl Course {
                         self.hear_out().await?;
                     }
                 }
+                Errand::Soak(settings) => {
+                    let origin = self.origin.clone();
+                    soaked = Some(soaking::soak(&mut self, settings, origin, clients).await?);
+                }
             }
         }
-        let status = self.pool.status().await?;
-        Ok(Ran { status })
+        let mut status = self.pool.status().await?;
+        if soaked.is_some() {
+            status = present(status);
+        }
+        Ok(Ran { status, soaked })
     }
 
     /// Returns when each client has come online or failed, if only to try again.
@@ -162,11 +174,11 @@ fn has_shown_itself(client: &ClientStatus) -> bool {
 }
 
 /// Whether there are clients, and none of them will ever be online again.
-fn is_lost(census: &Census) -> bool {
+pub(super) fn is_lost(census: &Census) -> bool {
     census.total() > 0 && census.of(Phase::Failed) + census.of(Phase::Gone) == census.total()
 }
 
-async fn at(moment: Option<Instant>) {
+pub(super) async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment.into()).await,
         None => std::future::pending().await,

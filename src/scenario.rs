@@ -93,7 +93,6 @@ pub struct Scenario {
     #[serde(flatten)]
     pub looks: Looks,
     /// What is broken on purpose.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub chaos: Option<Plan>,
     /// Clients that differ from the others.
     #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]

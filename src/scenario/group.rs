@@ -42,7 +42,6 @@ pub struct GroupDraft {
 #[serde(rename_all = "kebab-case")]
 pub struct Looks {
     /// The well-known device.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
     /// What they say of themselves, beside or in place of what the device says.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,10 +105,13 @@ impl GroupDraft {
             conflict_detection: self.conflict_detection.unwrap_or(whole.conflict_detection),
         };
         looks.check()?;
+        let targets = self.ping.as_ref().unwrap_or(&whole.ping);
+        // Of a group that pings nobody the herd's times say nothing.
+        let is_told = |_: &Timespan| !targets.is_empty();
         let pinging = Pinging {
-            targets: self.ping.as_ref().unwrap_or(&whole.ping),
-            every: self.every.or(whole.every),
-            timeout: self.timeout.or(whole.timeout),
+            targets,
+            every: self.every.or(whole.every.filter(is_told)),
+            timeout: self.timeout.or(whole.timeout.filter(is_told)),
             hold: whole.hold,
         };
         Ok(GroupPlan {

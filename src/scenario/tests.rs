@@ -40,6 +40,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--lease-timeout=30s",
         "--start-delay=10s",
         "--broadcast",
+        "--device=ios",
+        "--conflict-detection",
         "--adopt",
         "--metrics=127.0.0.1:9100",
         "--seed=7",
@@ -62,6 +64,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         lease-timeout = "30s"
         start-delay = "10s"
         broadcast = true
+        device = "ios"
+        conflict-detection = true
         adopt = true
         metrics = "127.0.0.1:9100"
         seed = 7

@@ -246,8 +246,10 @@ fn tell(cleared: &Cleared, scenario: &Scenario, screen: &Screen) {
         screen.say(&format!("nothing of {run} is taken over: {misfit}"));
     }
     if scenario.adopt && cleared.misfit.is_none() {
-        let adopted = cleared.adopted;
-        screen.say(&format!("{adopted} clients of {run} are taken over"));
+        screen.say(&match cleared.adopted {
+            0 => format!("there is nothing of {run} to take over"),
+            adopted => format!("{adopted} clients of {run} are taken over"),
+        });
     }
     if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
         let is_removed = |thing: &&Removed| thing.outcome.is_ok();

@@ -25,7 +25,7 @@ use lanherd::scenario::{Place, Scenario, Timespan};
 use lanherd::soak::Settings;
 use lanherd::workload::ping::PingSpec;
 
-use self::course::{Course, Ran};
+use self::course::{Chaos, Course, Ran};
 use self::house::{Control, Doors, Farewell, House};
 use self::soaking::{Origin, Soaked};
 use self::steering::Steering;
@@ -148,6 +148,7 @@ impl Session {
                 .context("the parameters could not be written as json")?,
         };
         let course = Course {
+            chaos: house.chaos(&self.scenario)?.map(Box::new).map(Chaos::Waiting),
             pool: house.pool().clone(),
             scenario: self.scenario.clone(),
             errand: self.errand.clone(),

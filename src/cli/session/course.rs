@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use lanherd::Pool;
+use lanherd::chaos::{Engine, Running};
 use lanherd::identity::ClientNumber;
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, ClientStatus, HerdStatus, PoolError, Selection};
@@ -36,6 +37,14 @@ pub struct Course {
     pub screen: Screen,
     pub progress: Progress,
     pub origin: Origin,
+    pub chaos: Option<Chaos>,
+}
+
+/// What breaks things on purpose.
+pub enum Chaos {
+    /// Until the herd has joined.
+    Waiting(Box<Engine>),
+    Running(Running),
 }
 
 /// What it leaves.
@@ -58,6 +67,7 @@ impl Course {
         let clients = self.create().await?;
         let mut soaked = None;
         if self.join().await? == Then::GoOn {
+            self.begin_chaos();
             match self.errand.clone() {
                 Errand::PingOnce(spec) => {
                     let pool = self.pool.clone();
@@ -69,6 +79,7 @@ impl Course {
                 }
                 Errand::Hold => {
                     if self.hold().await? == Then::GoOn {
+                        self.outlive_chaos().await?;
                         self.hear_out().await?;
                     }
                 }
@@ -122,6 +133,40 @@ impl Course {
                     }
                 }
             }
+        }
+    }
+
+    fn begin_chaos(&mut self) {
+        self.chaos = match self.chaos.take() {
+            Some(Chaos::Waiting(engine)) => Some(Chaos::Running(engine.start())),
+            other => other,
+        };
+    }
+
+    /// Makes no more faults; returns whether there were any.
+    pub(super) fn end_chaos(&mut self) -> bool {
+        match self.chaos.take() {
+            Some(Chaos::Running(running)) => {
+                running.stop();
+                true
+            }
+            Some(Chaos::Waiting(_)) | None => false,
+        }
+    }
+
+    /// After the last fault clients have as long to recover as they have to join.
+    async fn outlive_chaos(&mut self) -> Result<(), PoolError> {
+        if !self.end_chaos() {
+            return Ok(());
+        }
+        let patience = self.scenario.lease_timeout.0 + SLACK;
+        tokio::select! {
+            () = self.interrupt.comes() => Ok(()),
+            settled = self.pool.settled(patience) => match settled {
+                // Who has not recovered by then is told of at the end.
+                Ok(_) | Err(PoolError::Timeout(_)) => Ok(()),
+                Err(error) => Err(error),
+            },
         }
     }
 

@@ -95,6 +95,7 @@ pub async fn soak(
         origin,
     };
     let then = soaking.run().await?;
+    soaking.course.end_chaos();
     if then == Then::GoOn {
         soaking.come_to_rest().await?;
         let figures = soaking.course.pool.figures().await?;

@@ -196,8 +196,8 @@ impl Troubled {
                     return Some(Doubled::Silence);
                 }
                 counters.acks += 1;
-                let hold = self.server.lease_from(now);
-                let holding = holding(client.clone(), message, hold);
+                let lease = self.server.lease_from(now);
+                let holding = holding(client.clone(), message, lease);
                 self.doubles.insert(client, Double { address, holding });
                 let mut ack = self.server.grant(MessageType::Ack, message, address);
                 reach(&mut ack, message);

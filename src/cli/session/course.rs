@@ -12,7 +12,7 @@ use lanherd::scenario::Scenario;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::Errand;
-use super::soaking::{self, Origin, Soaked, present};
+use super::soaking::{self, Origin, Soaked};
 use super::steering::Stop;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
@@ -89,10 +89,10 @@ impl Course {
                 }
             }
         }
-        let mut status = self.pool.status().await?;
-        if soaked.is_some() {
-            status = present(status);
-        }
+        let status = match &soaked {
+            Some(_) => soaking::left_by(&self.pool).await?,
+            None => self.pool.status().await?,
+        };
         Ok(Ran { status, soaked })
     }
 

@@ -98,8 +98,9 @@ pub async fn soak(
     soaking.course.end_chaos();
     if then == Then::GoOn {
         soaking.come_to_rest().await?;
-        let figures = soaking.course.pool.figures().await?;
-        soaking.recorder.end(figures);
+        if let Some(figures) = in_time(soaking.course.pool.figures().await)? {
+            soaking.recorder.end(figures);
+        }
     }
     let soak = soaking.report();
     let rolling = soaking.rolling;
@@ -141,16 +142,19 @@ impl Soaking<'_> {
                 Some(turned) = self.turns.join_next() => self.turned(turned),
                 () = self.rolling.written() => {}
                 _ = news.tick() => {
-                    let herd = self.look().await?;
-                    let (origin, soak) = (&self.origin, self.report());
-                    self.rolling.write(|| Report::new(&herd, origin.run(false, 0, Some(soak))));
+                    if let Some(herd) = self.look().await? {
+                        let (origin, soak) = (&self.origin, self.report());
+                        self.rolling.write(|| Report::new(&herd, origin.run(false, 0, Some(soak))));
+                    }
                 }
                 () = at(next_bar) => {
-                    let status = self.course.pool.status().await?;
-                    self.course.progress.holding(&present(status));
+                    if let Some(herd) = in_time(self.course.pool.status().await)? {
+                        self.course.progress.holding(&present(herd));
+                    }
                 }
                 _ = look.tick() => {
-                    if is_lost(&self.course.pool.census().await?) {
+                    let census = in_time(self.course.pool.census().await)?;
+                    if census.as_ref().is_some_and(is_lost) {
                         self.course.screen.complain("every client has failed for good: leaving");
                         self.look().await?;
                         return Ok(Then::Leave);
@@ -227,9 +231,12 @@ impl Soaking<'_> {
     }
 
     /// Looks at the herd for the record, and says how it stands; returns it without those that have left.
-    async fn look(&mut self) -> Result<HerdStatus, PoolError> {
-        let herd = present(self.course.pool.status().await?);
-        let figures = self.course.pool.figures().await?;
+    async fn look(&mut self) -> Result<Option<HerdStatus>, PoolError> {
+        let herd = in_time(self.course.pool.status().await)?.map(present);
+        let figures = in_time(self.course.pool.figures().await)?;
+        let (Some(herd), Some(figures)) = (herd, figures) else {
+            return Ok(None);
+        };
         let footprint = match spawn_blocking(Footprint::of_self).await {
             Ok(Ok(footprint)) => footprint,
             Ok(Err(error)) => {
@@ -244,7 +251,7 @@ impl Soaking<'_> {
         let now = self.joined.elapsed();
         let line = self.recorder.look(now, &herd, figures, footprint);
         self.course.progress.soaking(&line);
-        Ok(herd)
+        Ok(Some(herd))
     }
 
     fn report(&self) -> report::Soak {
@@ -269,9 +276,9 @@ impl Soaking<'_> {
                 Some(turned) = self.turns.join_next() => self.turned(turned),
                 () = self.rolling.written() => {}
                 _ = glance.tick() => {
-                    let herd = present(self.course.pool.status().await?);
+                    let herd = in_time(self.course.pool.status().await)?.map(present);
                     let rests = |client: &ClientStatus| is_at_rest(client, targets);
-                    if self.turns.is_empty() && herd.clients.iter().all(rests) {
+                    if self.turns.is_empty() && herd.is_some_and(|h| h.clients.iter().all(rests)) {
                         return Ok(());
                     }
                 }
@@ -279,6 +286,32 @@ impl Soaking<'_> {
         }
     }
 }
+
+/// What the pool answered, or nothing if it took too long: a machine that slept, or is overloaded for a while, is no
+/// reason to end a soak of days.
+fn in_time<T>(answer: Result<T, PoolError>) -> Result<Option<T>, PoolError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error @ PoolError::Timeout(_)) => {
+            tracing::warn!(%error, "a look at the herd is left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The herd that a soak leaves; asked for again where the pool takes too long, as long as it lives.
+pub async fn left_by(pool: &Pool) -> Result<HerdStatus, PoolError> {
+    for _ in 0..ATTEMPTS {
+        if let Some(herd) = in_time(pool.status().await)? {
+            return Ok(present(herd));
+        }
+    }
+    pool.status().await.map(present)
+}
+
+/// How often the last state of the herd is asked for before the run has none.
+const ATTEMPTS: u32 = 5;
 
 async fn come(pool: &Pool, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
     match count {
@@ -288,7 +321,7 @@ async fn come(pool: &Pool, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
 }
 
 /// The herd without those that have left: in a long soak they are many, and its sums tell of them.
-pub fn present(mut herd: HerdStatus) -> HerdStatus {
+fn present(mut herd: HerdStatus) -> HerdStatus {
     herd.clients.retain(|client| client.phase != Phase::Gone);
     herd
 }

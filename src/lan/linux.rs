@@ -1,8 +1,8 @@
 //! The real LAN: clients are network namespaces with a macvlan each on a parent interface of this host.
 //!
 //! Who owns what. A [`LinuxLan`] owns the pool's lock and folder, the raw socket on the parent, two threads that enter
-//! namespaces and one that watches the parent. A client's visible things (namespace, resolver folder, record) belong to
-//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns three sockets inside the namespace; the kernel
+//! namespaces and one that watches parent and namespaces. A client's visible things (namespace, resolver folder, record) belong to
+//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns four sockets inside the namespace; the kernel
 //! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
 //!
 //! On abort. When [`Lan::attach`] fails or is dropped, whatever it had made has a record, and [`Lan::detach`] removes it;
@@ -10,13 +10,18 @@
 //! kernel drops the lock, and the records tell the next run, or `lanherd clean`, what was left.
 
 mod addressing;
+mod arp;
 mod attach;
 mod config;
+mod ear;
 mod error;
 mod filter;
 mod parent;
 mod port;
+mod sabotage;
 mod seats;
+mod sockets;
+mod watch;
 mod wire;
 mod worker;
 
@@ -44,9 +49,11 @@ pub use error::{Fate, Foreign, Leak, OpenError};
 pub use parent::{ParentError, candidates, check};
 pub use port::LinuxPort;
 
+use ear::Ears;
 use error::{refused, refused_request, refusing, worker_gone};
-use parent::{Parent, Watch};
+use parent::Parent;
 use seats::Seats;
+use watch::{Watch, Watched};
 use wire::Wire;
 use worker::{Bench, Workers};
 
@@ -71,12 +78,17 @@ struct Shared {
     workers: Workers,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
+    ears: Arc<Ears>,
     /// The namespaces made so far, by inode: what may still be pinned by somebody else's process in the end.
     made: Mutex<HashMap<u64, (String, Record)>>,
     /// The pool, until it is given up.
     folder: Mutex<Option<PoolDir>>,
     reader: AbortHandle,
     watch: Watch,
+    /// Held while the parent is down on purpose.
+    flapping: tokio::sync::Mutex<()>,
+    /// Cuts that short, and lets nobody begin.
+    closing: tokio::sync::watch::Sender<bool>,
 }
 
 impl Shared {
@@ -163,6 +175,7 @@ impl LinuxLan {
             parent,
             wire,
             seats,
+            ears,
             watch,
         } = furnished;
         let reader = tokio::spawn(Arc::clone(&wire).deliver(Arc::clone(&seats))).abort_handle();
@@ -172,10 +185,13 @@ impl LinuxLan {
             workers,
             wire,
             seats,
+            ears,
             made: Mutex::default(),
             folder: Mutex::new(Some(folder)),
             reader,
             watch,
+            flapping: tokio::sync::Mutex::default(),
+            closing: tokio::sync::watch::Sender::new(false),
         };
         Ok((
             Self {
@@ -216,6 +232,9 @@ impl LinuxLan {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        // Whoever has the parent down brings it up first.
+        shared.closing.send_replace(true);
+        drop(shared.flapping.lock().await);
         shared.reader.abort();
         shared.watch.stop();
         let closing = self
@@ -234,6 +253,7 @@ struct Furnished {
     parent: Arc<Parent>,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
+    ears: Arc<Ears>,
     watch: Watch,
 }
 
@@ -263,18 +283,31 @@ fn furnish(
     let removed =
         leftovers::remove_clients(folder).map_err(refusing("removing what an earlier run left"))?;
     let _context = bench.runtime.enter();
-    let wire = wire::open(parent.index)
+    let wire = parent
+        .index()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        .and_then(wire::open)
         .and_then(Wire::new)
         .map_err(refusing("opening a raw socket on the parent"))?;
+    let wire = Arc::new(wire);
     let parent = Arc::new(parent);
-    let seats = Arc::new(Seats::default());
-    let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
-        .map_err(refusing("starting the watch on the parent"))?;
+    let seats = Arc::new(Seats::new(Arc::clone(&wire)));
+    let ears = Ears::new().map_err(refusing("making an epoll instance"))?;
+    let ears = Arc::new(ears);
+    let watched = Watched {
+        parent: Arc::clone(&parent),
+        seats: Arc::clone(&seats),
+        wire: Arc::clone(&wire),
+        ears: Arc::clone(&ears),
+        netns: config.paths.netns.clone(),
+    };
+    let watch = Watch::start(watched).map_err(refusing("starting the watch on the parent"))?;
     Ok(Furnished {
         removed,
         parent,
-        wire: Arc::new(wire),
+        wire,
         seats,
+        ears,
         watch,
     })
 }
@@ -327,6 +360,9 @@ impl Lan for LinuxLan {
     }
 
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
+        if let Some(seat) = self.shared.seats.find(identity.mac) {
+            seat.leave();
+        }
         let names = self.shared.names(identity);
         let workers = &self.shared.workers;
         let removed = workers.run(identity.number, move |_| names.remove()).await;
@@ -346,14 +382,12 @@ impl Lan for LinuxLan {
         None
     }
 
-    async fn sabotage(&self, _identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
-        Err(SabotageError(format!("{fault} is not made here")))
+    async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+        sabotage::sabotage(&self.shared, identity, fault).await
     }
 
-    async fn flap(&self, _pause: Duration) -> Result<(), SabotageError> {
-        Err(SabotageError(
-            "the parent is not taken down here".to_owned(),
-        ))
+    async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
+        sabotage::flap(&self.shared, pause).await
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod request;
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{
@@ -19,6 +20,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
 pub use request::Request;
+
+use crate::dhcp::Route;
 
 /// The kernel never puts more than this into one part of an answer to a reader who reads this much (`NLMSG_GOODSIZE`).
 const RECEIVE_BUFFER: usize = 8192;
@@ -128,10 +131,16 @@ impl Netlink {
 
     /// The link called `name`; `None` where there is none.
     pub fn link(&mut self, name: &str) -> io::Result<Option<LinkMessage>> {
-        let mut batch = Vec::new();
-        self.append(&mut batch, request::get_link(name), NLM_F_ACK);
-        self.socket.send(&batch, 0)?;
-        match self.collect_links() {
+        self.one_link(request::get_link(name))
+    }
+
+    /// The link with this number; `None` where there is none.
+    pub fn link_by_index(&mut self, index: u32) -> io::Result<Option<LinkMessage>> {
+        self.one_link(request::get_link_by_index(index))
+    }
+
+    fn one_link(&mut self, wanted: RouteNetlinkMessage) -> io::Result<Option<LinkMessage>> {
+        match self.collect(wanted, NLM_F_ACK, a_link) {
             Ok(mut links) => Ok(links.pop()),
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
             Err(error) => Err(error),
@@ -140,11 +149,22 @@ impl Netlink {
 
     /// All links of the namespace.
     pub fn links(&mut self) -> io::Result<Vec<LinkMessage>> {
-        let mut batch = Vec::new();
         let everything = RouteNetlinkMessage::GetLink(LinkMessage::default());
-        self.append(&mut batch, everything, NLM_F_DUMP);
-        self.socket.send(&batch, 0)?;
-        self.collect_links()
+        self.collect(everything, NLM_F_DUMP, a_link)
+    }
+
+    /// The IPv4 addresses of a link, with the lengths of their prefixes.
+    pub fn addresses(&mut self, index: u32) -> io::Result<Vec<(Ipv4Addr, u8)>> {
+        self.collect(request::get_addresses(), NLM_F_DUMP, |message| {
+            request::address_of(&message, index)
+        })
+    }
+
+    /// The IPv4 unicast routes through a link, of the main table.
+    pub fn routes(&mut self, index: u32) -> io::Result<Vec<Route>> {
+        self.collect(request::get_routes(), NLM_F_DUMP, |message| {
+            request::route_of(&message, index)
+        })
     }
 
     fn append(&mut self, batch: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
@@ -160,10 +180,18 @@ impl Netlink {
         message.serialize(&mut batch[start..]);
     }
 
-    /// Reads links until the kernel says that there are no more.
-    fn collect_links(&mut self) -> io::Result<Vec<LinkMessage>> {
+    /// Asks, and reads what `take` takes of the answers until the kernel says that there are no more.
+    fn collect<T>(
+        &mut self,
+        wanted: RouteNetlinkMessage,
+        flags: u16,
+        take: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        let mut batch = Vec::new();
+        self.append(&mut batch, wanted, flags);
+        self.socket.send(&batch, 0)?;
         let sequence = self.sequence;
-        let mut links = Vec::new();
+        let mut taken = Vec::new();
         let mut end = None;
         while end.is_none() {
             self.receive(|header, payload| {
@@ -171,9 +199,7 @@ impl Netlink {
                     return;
                 }
                 match payload {
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                        links.push(link);
-                    }
+                    NetlinkPayload::InnerMessage(message) => taken.extend(take(message)),
                     NetlinkPayload::Done(_) => end = Some(Ok(())),
                     NetlinkPayload::Error(answer) => {
                         end = Some(answer.code.map_or(Ok(()), |_| Err(answer.to_io())));
@@ -182,7 +208,7 @@ impl Netlink {
                 }
             })?;
         }
-        end.unwrap_or(Ok(())).map(|()| links)
+        end.unwrap_or(Ok(())).map(|()| taken)
     }
 
     /// Reads one datagram and hands on each message in it.
@@ -207,6 +233,13 @@ impl Netlink {
 impl AsFd for Netlink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+fn a_link(message: RouteNetlinkMessage) -> Option<LinkMessage> {
+    match message {
+        RouteNetlinkMessage::NewLink(link) => Some(link),
+        _ => None,
     }
 }
 

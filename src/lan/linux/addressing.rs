@@ -64,6 +64,38 @@ impl Addressing {
         }
     }
 
+    /// The link's MTU while this stands, in bytes.
+    pub fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// What of this is missing among the link's addresses and routes; `None` if nothing is.
+    pub fn loss(&self, addresses: &[(Ipv4Addr, u8)], routes: &[Route]) -> Option<Loss> {
+        if !addresses.contains(&(self.address, self.prefix_len)) {
+            // Its routes went with it.
+            return Some(Loss {
+                words: address_words(self),
+                left: None,
+            });
+        }
+        let (left, missing): (Vec<_>, Vec<_>) = self
+            .routes
+            .iter()
+            .copied()
+            .partition(|route| routes.contains(route));
+        if missing.is_empty() {
+            return None;
+        }
+        let words: Vec<_> = missing.iter().map(route_words).collect();
+        Some(Loss {
+            words: words.join(" and "),
+            left: Some(Self {
+                routes: left,
+                ..self.clone()
+            }),
+        })
+    }
+
     fn reach(&self, route: &Route) -> Reach {
         let in_prefix = route.gateway.is_unspecified()
             || network(route.gateway, self.prefix_len) == network(self.address, self.prefix_len);
@@ -73,6 +105,15 @@ impl Addressing {
             Reach::OnLink
         }
     }
+}
+
+/// What somebody else took away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// What it was, for a person to read.
+    pub words: String,
+    /// What still stands.
+    pub left: Option<Addressing>,
 }
 
 /// The kernel refuses a destination with bits set beyond its prefix; servers do send them.
@@ -105,22 +146,27 @@ pub(super) enum StepKind {
     Set,
 }
 
-/// The steps from what stands to what is to stand. `usual_mtu` is the link's where no lease says otherwise, in bytes.
+/// A link's MTU as it is, and as it is to be, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MtuChange {
+    pub old: u32,
+    pub new: u32,
+}
+
+/// The steps from what stands to what is to stand.
 pub(super) fn steps(
     old: Option<&Addressing>,
     new: Option<&Addressing>,
-    usual_mtu: u32,
+    mtu: MtuChange,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(old) = old {
         removals(old, new, &mut steps);
     }
-    let old_mtu = old.map_or(usual_mtu, |old| old.mtu);
-    let new_mtu = new.map_or(usual_mtu, |new| new.mtu);
-    if old_mtu != new_mtu {
+    if mtu.old != mtu.new {
         steps.push(set(
-            format!("MTU {new_mtu}"),
-            request::set_mtu(LINK_INDEX, new_mtu),
+            format!("MTU {}", mtu.new),
+            request::set_mtu(LINK_INDEX, mtu.new),
         ));
     }
     if let Some(new) = new {
@@ -156,7 +202,7 @@ fn removals(old: &Addressing, new: Option<&Addressing>, steps: &mut Vec<Step>) {
     } else {
         // Its routes go with it.
         remove(
-            format!("address {}/{}", old.address, old.prefix_len),
+            address_words(old),
             request::delete_address(LINK_INDEX, old.address, old.prefix_len),
         );
     }
@@ -166,7 +212,7 @@ fn additions(old: Option<&Addressing>, new: &Addressing, steps: &mut Vec<Step>) 
     let kept = old.filter(|old| (old.address, old.prefix_len) == (new.address, new.prefix_len));
     if kept.is_none() {
         steps.push(set(
-            format!("address {}/{}", new.address, new.prefix_len),
+            address_words(new),
             request::add_address(LINK_INDEX, new.address, new.prefix_len),
         ));
     }
@@ -194,6 +240,10 @@ fn set(words: String, request: Request) -> Step {
         request,
         kind: StepKind::Set,
     }
+}
+
+fn address_words(addressing: &Addressing) -> String {
+    format!("address {}/{}", addressing.address, addressing.prefix_len)
 }
 
 fn route_words(route: &Route) -> String {
@@ -280,7 +330,14 @@ mod tests {
 
     fn words(old: Option<&Lease>, new: Option<&Lease>) -> Vec<String> {
         let of = |lease| Addressing::of(lease, &SURROUNDINGS);
-        steps(old.map(of).as_ref(), new.map(of).as_ref(), 1500)
+        let (old, new) = (old.map(of), new.map(of));
+        let mtu =
+            |addressing: &Option<Addressing>| addressing.as_ref().map_or(1500, Addressing::mtu);
+        let change = MtuChange {
+            old: mtu(&old),
+            new: mtu(&new),
+        };
+        steps(old.as_ref(), new.as_ref(), change)
             .into_iter()
             .map(|step| match step.kind {
                 StepKind::Remove => format!("- {}", step.words),
@@ -393,6 +450,32 @@ mod tests {
             |gateway| Addressing::of(&lease(&[("0.0.0.0", 0, gateway)]), &surroundings).neighbour;
         assert_eq!(through("10.0.0.1"), surroundings.neighbour);
         assert_eq!(through("10.0.0.2"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_is_left_is_what_a_new_lease_starts_from() {
+        let lease = lease(&[("0.0.0.0", 0, "10.0.0.1"), ("10.9.0.0", 16, "10.0.0.2")]);
+        let standing = Addressing::of(&lease, &SURROUNDINGS);
+        let addresses = [(lease.address, 24)];
+        assert_eq!(standing.loss(&addresses, &lease.routes), None);
+        let loss = standing.loss(&[], &[]).expect("all");
+        assert_eq!(
+            (loss.words.as_str(), loss.left),
+            ("address 10.0.0.7/24", None)
+        );
+        let loss = standing
+            .loss(&addresses, &lease.routes[1..])
+            .expect("a route");
+        assert_eq!(loss.words, "route to 0.0.0.0/0 through 10.0.0.1");
+        let no_change = MtuChange {
+            old: 1500,
+            new: 1500,
+        };
+        let steps: Vec<_> = steps(loss.left.as_ref(), Some(&standing), no_change)
+            .into_iter()
+            .map(|step| (step.kind, step.words))
+            .collect();
+        assert_eq!(steps, [(StepKind::Set, loss.words)]);
     }
 
     #[test]

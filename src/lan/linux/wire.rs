@@ -1,23 +1,25 @@
-//! The one raw socket on the parent that carries the whole herd's DHCP while addresses are not bound.
+//! The one raw socket on the parent that carries the whole herd's DHCP while addresses are not bound, and its ARP for
+//! address conflict detection.
 //!
 //! One for all, since closing an `AF_PACKET` socket waits for RCU, milliseconds each and one after another: with one per
 //! client a herd would take seconds to die.
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
 use super::filter;
 use super::seats::Seats;
+use crate::dhcp::Arp;
 use crate::identity::Mac;
-use crate::lan::frame::{Datagram, to_server};
+use crate::lan::frame::{self, Datagram, to_server};
 use crate::lan::sys;
 
 /// Room for the answers to a whole herd that asks at once, in bytes.
@@ -36,20 +38,24 @@ const ERROR_PAUSE: Duration = Duration::from_millis(100);
 /// It is made without a protocol and bound last, so that it never receives anything that the filter does not pass; made
 /// with one, it would also wait for RCU here.
 pub(super) fn open(index: u32) -> io::Result<OwnedFd> {
-    let index = index.try_into().map_err(io::Error::other)?;
     let socket = Socket::new(
         Domain::PACKET,
         Type::RAW.nonblocking(),
         Some(Protocol::from(0)),
     )?;
-    socket.attach_filter(&filter::for_clients())?;
+    socket.attach_filter(&filter::for_clients(false))?;
     sys::ignore_outgoing(socket.as_fd())?;
     // The first form needs privilege in the initial user namespace, and goes beyond `net.core.rmem_max`.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }
-    sys::bind_packet(socket.as_fd(), index, EVERY_PROTOCOL)?;
+    bind(socket.as_fd(), index)?;
     Ok(socket.into())
+}
+
+fn bind(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let index = index.try_into().map_err(io::Error::other)?;
+    sys::bind_packet(socket, index, EVERY_PROTOCOL)
 }
 
 /// The raw socket, driven by the runtime.
@@ -70,8 +76,28 @@ impl Wire {
     ) -> io::Result<()> {
         let frame = to_server(source, destination, message)
             .ok_or_else(|| io::Error::other("a DHCP message too long for a datagram"))?;
-        send(self.0.get_ref().as_raw_fd(), &frame, MsgFlags::MSG_DONTWAIT)?;
+        self.send_frame(&frame)
+    }
+
+    /// Puts an ARP packet on the wire, to everybody; does not block.
+    pub fn send_arp(&self, source: Mac, arp: &Arp) -> io::Result<()> {
+        self.send_frame(&frame::arp_to_everybody(source, arp))
+    }
+
+    fn send_frame(&self, frame: &[u8]) -> io::Result<()> {
+        send(self.0.get_ref().as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT)?;
         Ok(())
+    }
+
+    /// Whether ARP packets are to be delivered from now on; takes the kernel microseconds.
+    pub fn pass_arp(&self, wanted: bool) -> io::Result<()> {
+        SockRef::from(self.0.get_ref()).attach_filter(&filter::for_clients(wanted))
+    }
+
+    /// Moves the socket to the interface with this number, in the namespace it was made in: the parent was made anew.
+    /// Waits for RCU.
+    pub fn move_to(&self, index: u32) -> io::Result<()> {
+        bind(self.0.get_ref().as_fd(), index)
     }
 
     /// Reads for ever, and delivers what is for a client of ours.
@@ -94,8 +120,11 @@ impl Wire {
                 .try_io(|socket| Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?));
             // Nothing more there.
             let Ok(length) = read else { break };
-            if let Some(datagram) = buffer.get(..length?).and_then(Datagram::parse) {
+            let frame = buffer.get(..length?).unwrap_or_default();
+            if let Some(datagram) = Datagram::parse(frame) {
                 seats.deliver(&datagram);
+            } else if let Some(arp) = frame::arp(frame) {
+                seats.listeners.deliver(&arp);
             }
         }
         Ok(())

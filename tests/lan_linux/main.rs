@@ -5,7 +5,10 @@
     reason = "clippy.toml allows them in test functions only, and all of this is one test program"
 )]
 
+mod arp;
+mod events;
 mod leftovers;
+mod parent;
 mod traffic;
 mod world;
 

@@ -17,6 +17,8 @@ pub(super) struct Addressing {
     address: Ipv4Addr,
     prefix_len: u8,
     routes: Vec<Route>,
+    /// Whether the route to the prefix stands, which the kernel adds with the address.
+    reaches_prefix: bool,
     neighbour: Option<(Ipv4Addr, Mac)>,
     mtu: u32,
 }
@@ -52,6 +54,7 @@ impl Addressing {
             address: lease.address,
             prefix_len: lease.prefix_len,
             routes,
+            reaches_prefix: true,
             neighbour: surroundings
                 .neighbour
                 .filter(|(address, _)| Some(*address) == gateway),
@@ -83,17 +86,35 @@ impl Addressing {
             .iter()
             .copied()
             .partition(|route| routes.contains(route));
-        if missing.is_empty() {
-            return None;
-        }
-        let words: Vec<_> = missing.iter().map(route_words).collect();
-        Some(Loss {
+        let lost_prefix = self.prefix_route().filter(|route| !routes.contains(route));
+        let words: Vec<_> = lost_prefix
+            .iter()
+            .chain(&missing)
+            .map(route_words)
+            .collect();
+        (!words.is_empty()).then(|| Loss {
             words: words.join(" and "),
             left: Some(Self {
                 routes: left,
+                reaches_prefix: lost_prefix.is_none(),
                 ..self.clone()
             }),
         })
+    }
+
+    /// The route to the prefix, where the kernel adds one with the address and the lease does not put another in its
+    /// place.
+    fn prefix_route(&self) -> Option<Route> {
+        let route = Route {
+            destination: network(self.address, self.prefix_len),
+            prefix_len: self.prefix_len,
+            gateway: Ipv4Addr::UNSPECIFIED,
+        };
+        let is_replaced = self.routes.iter().any(|other| {
+            (other.destination, other.prefix_len) == (route.destination, route.prefix_len)
+        });
+        let is_added = route.prefix_len < 32 && route.destination.octets()[0] != 0;
+        (is_added && !is_replaced).then_some(route)
     }
 
     fn reach(&self, route: &Route) -> Reach {
@@ -216,13 +237,17 @@ fn additions(old: Option<&Addressing>, new: &Addressing, steps: &mut Vec<Step>) 
             request::add_address(LINK_INDEX, new.address, new.prefix_len),
         ));
     }
-    for route in &new.routes {
-        if kept.is_none_or(|old| !old.routes.contains(route)) {
-            steps.push(set(
-                route_words(route),
-                request::add_route(LINK_INDEX, route, new.reach(route), new.address),
-            ));
-        }
+    let lost_prefix = kept.is_some_and(|old| !old.reaches_prefix);
+    let prefix_route = new.prefix_route().filter(|_| lost_prefix);
+    let missing = new
+        .routes
+        .iter()
+        .filter(|route| kept.is_none_or(|old| !old.routes.contains(route)));
+    for route in prefix_route.iter().chain(missing) {
+        steps.push(set(
+            route_words(route),
+            request::add_route(LINK_INDEX, route, new.reach(route), new.address),
+        ));
     }
     if let Some((address, mac)) = new.neighbour
         && kept.is_none_or(|old| old.neighbour != new.neighbour)
@@ -457,25 +482,50 @@ mod tests {
         let lease = lease(&[("0.0.0.0", 0, "10.0.0.1"), ("10.9.0.0", 16, "10.0.0.2")]);
         let standing = Addressing::of(&lease, &SURROUNDINGS);
         let addresses = [(lease.address, 24)];
-        assert_eq!(standing.loss(&addresses, &lease.routes), None);
+        let prefix = Route {
+            destination: Ipv4Addr::new(10, 0, 0, 0),
+            prefix_len: 24,
+            gateway: Ipv4Addr::UNSPECIFIED,
+        };
+        let all = [&[prefix][..], &lease.routes].concat();
+        assert_eq!(standing.loss(&addresses, &all), None);
         let loss = standing.loss(&[], &[]).expect("all");
         assert_eq!(
             (loss.words.as_str(), loss.left),
             ("address 10.0.0.7/24", None)
         );
-        let loss = standing
-            .loss(&addresses, &lease.routes[1..])
-            .expect("a route");
-        assert_eq!(loss.words, "route to 0.0.0.0/0 through 10.0.0.1");
-        let no_change = MtuChange {
-            old: 1500,
-            new: 1500,
+        let restoring = |loss: &Loss| -> Vec<_> {
+            let no_change = MtuChange {
+                old: 1500,
+                new: 1500,
+            };
+            let steps = steps(loss.left.as_ref(), Some(&standing), no_change).into_iter();
+            steps.map(|step| (step.kind, step.words)).collect()
         };
-        let steps: Vec<_> = steps(loss.left.as_ref(), Some(&standing), no_change)
-            .into_iter()
-            .map(|step| (step.kind, step.words))
-            .collect();
-        assert_eq!(steps, [(StepKind::Set, loss.words)]);
+        for missing in [0, 1, 2] {
+            let mut routes = all.clone();
+            let missing = routes.remove(missing);
+            let loss = standing.loss(&addresses, &routes).expect("a route");
+            assert_eq!(loss.words, route_words(&missing));
+            assert_eq!(restoring(&loss), [(StepKind::Set, loss.words.clone())]);
+        }
+        let loss = standing.loss(&addresses, &[]).expect("all routes");
+        let each = all.iter().map(|route| (StepKind::Set, route_words(route)));
+        assert_eq!(restoring(&loss), each.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_prefix_without_a_route_of_its_own_is_not_missed() {
+        let single = Lease {
+            prefix_len: 32,
+            ..lease(&[("10.1.0.1", 32, "0.0.0.0")])
+        };
+        let replaced = lease(&[("10.0.0.0", 24, "10.0.0.1")]);
+        for lease in [single, replaced] {
+            let standing = Addressing::of(&lease, &SURROUNDINGS);
+            let addresses = [(lease.address, lease.prefix_len)];
+            assert_eq!(standing.loss(&addresses, &lease.routes), None);
+        }
     }
 
     #[test]

@@ -60,28 +60,22 @@ pub(super) enum Bell {
     Namespace(Mac),
     /// This client's socket on port 68 was shut down or destroyed.
     Socket(Mac),
-    /// Something was mounted or unmounted.
-    Mounts,
 }
 
 /// Above the 48 bits of a MAC.
 const SOCKET: u64 = 1 << 48;
-const MOUNTS: u64 = 1 << 49;
 
 impl Bell {
     fn number(self) -> u64 {
         match self {
             Self::Namespace(mac) => number_of(mac),
             Self::Socket(mac) => number_of(mac) | SOCKET,
-            Self::Mounts => MOUNTS,
         }
     }
 
     fn of(number: u64) -> Self {
         let [_, _, mac @ ..] = number.to_be_bytes();
-        if number & MOUNTS != 0 {
-            Self::Mounts
-        } else if number & SOCKET != 0 {
+        if number & SOCKET != 0 {
             Self::Socket(Mac(mac))
         } else {
             Self::Namespace(Mac(mac))
@@ -112,16 +106,6 @@ impl Ears {
         sockets.with_dhcp(|dhcp| Ok(self.0.add(dhcp, socket)?))
     }
 
-    /// Listens, once, to changes of the mounts that `mountinfo` lists (`proc_pid_mountinfo(5)`).
-    pub fn add_mounts(&self, mountinfo: impl AsFd) -> io::Result<()> {
-        Ok(self.0.add(mountinfo, mounts())?)
-    }
-
-    /// Listens to them once more; what has changed since it rang rings at once.
-    pub fn rearm_mounts(&self, mountinfo: impl AsFd) -> io::Result<()> {
-        Ok(self.0.modify(mountinfo, &mut mounts())?)
-    }
-
     /// What has rung since this was last asked, some of it at a time; does not wait.
     pub fn rung(&self) -> io::Result<Vec<Bell>> {
         let mut events = [EpollEvent::empty(); 64];
@@ -140,14 +124,6 @@ fn event(bell: Bell, flags: EpollFlags) -> EpollEvent {
     EpollEvent::new(flags | EpollFlags::EPOLLET, bell.number())
 }
 
-/// On a busy host mounts come and go all the time: this rings once, and again only when asked to.
-fn mounts() -> EpollEvent {
-    event(
-        Bell::Mounts,
-        EpollFlags::EPOLLPRI | EpollFlags::EPOLLONESHOT,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,7 +131,7 @@ mod tests {
     #[test]
     fn a_bells_number_tells_which_one_it_is() {
         for mac in [Mac([0; 6]), Mac::BROADCAST, Mac([2, 0, 0, 0, 0, 7])] {
-            for bell in [Bell::Namespace(mac), Bell::Socket(mac), Bell::Mounts] {
+            for bell in [Bell::Namespace(mac), Bell::Socket(mac)] {
                 assert_eq!(Bell::of(bell.number()), bell);
             }
         }

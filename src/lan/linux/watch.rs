@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::future::pending;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,9 @@ use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::link::{LinkFlags, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{MulticastGroup, new_multicast_connection};
+use tokio::io::Interest;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::ear::{Bell, Ears};
 use super::parent::{self, Parent};
@@ -57,14 +59,14 @@ impl Watch {
             .enable_all()
             .build()?;
         let mounts = File::open("/proc/thread-self/mountinfo")?;
-        watched.ears.add_mounts(&mounts)?;
         thread::Builder::new()
             .name("lanherd-netlink".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
                         () = watch_parent(&watched) => {}
-                        () = listen(&watched, &mounts) => {}
+                        () = listen(&watched) => {}
+                        () = watch_names(&watched, mounts.into()) => {}
                         _ = stopped => {}
                     }
                 });
@@ -177,60 +179,47 @@ impl Drop for Ended {
 }
 
 /// Listens to the namespaces for ever.
-async fn listen(watched: &Watched, mounts: &File) {
-    let mut rearm_at: Option<Instant> = None;
+async fn listen(watched: &Watched) {
     loop {
-        let heard = watched.ears.descriptor().and_then(sys::drive);
-        let ears = match heard {
-            Ok(ears) => ears,
-            Err(error) => {
-                tracing::warn!(%error, "the namespaces cannot be listened to; trying again");
-                sleep(PAUSE).await;
-                continue;
-            }
-        };
-        loop {
-            let ready = tokio::select! {
-                ready = ears.readable() => ready,
-                () = reached(rearm_at) => {
-                    rearm_at = None;
-                    if let Err(error) = watched.ears.rearm_mounts(mounts) {
-                        tracing::warn!(%error, "a namespace that is removed may go unnoticed");
-                    }
-                    continue;
-                }
-            };
-            let rung = ready.and_then(|mut ready| {
-                let rung = watched.ears.rung()?;
-                if rung.is_empty() {
-                    ready.clear_ready();
-                }
-                Ok(rung)
-            });
-            match rung {
-                Ok(rung) => {
-                    for bell in rung {
-                        answer(watched, bell);
-                        if bell == Bell::Mounts {
-                            rearm_at = Some(Instant::now() + MOUNTS_PAUSE);
-                        }
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the namespaces cannot be listened to; trying again");
-                    sleep(PAUSE).await;
-                    break;
-                }
-            }
+        if let Err(error) = listen_until_deaf(watched).await {
+            tracing::warn!(%error, "the namespaces cannot be listened to; trying again");
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn listen_until_deaf(watched: &Watched) -> io::Result<()> {
+    let ears = sys::drive(watched.ears.descriptor()?, Interest::READABLE)?;
+    loop {
+        let mut ready = ears.readable().await?;
+        let rung = watched.ears.rung()?;
+        if rung.is_empty() {
+            ready.clear_ready();
+        }
+        for bell in rung {
+            answer(watched, bell);
         }
     }
 }
 
-/// Waits for an instant; for ever where there is none.
-async fn reached(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
+/// Watches the names of the namespaces for ever, through the list of mounts, which is readable out of turn once it has
+/// changed (`proc_pid_mountinfo(5)`). A watch on the folder, inotify(7), does not hear that a name is only unmounted.
+async fn watch_names(watched: &Watched, mounts: OwnedFd) {
+    let mounts = match sys::drive(mounts, Interest::PRIORITY) {
+        Ok(mounts) => mounts,
+        Err(error) => {
+            tracing::warn!(%error, "a namespace that somebody removes will go unnoticed");
+            return pending().await;
+        }
+    };
+    while let Ok(mut ready) = mounts.ready(Interest::PRIORITY).await {
+        ready.clear_ready();
+        for seat in watched.seats.all() {
+            if let Some(sockets) = seat.sockets() {
+                examine_name(&watched.netns, &seat, &sockets);
+            }
+        }
+        sleep(MOUNTS_PAUSE).await;
     }
 }
 
@@ -256,13 +245,6 @@ fn answer(watched: &Watched, bell: Bell) {
                     &sockets,
                     "the socket on port 68 was closed by somebody else",
                 );
-            }
-        }
-        Bell::Mounts => {
-            for seat in watched.seats.all() {
-                if let Some(sockets) = seat.sockets() {
-                    examine_name(&watched.netns, &seat, &sockets);
-                }
             }
         }
     }

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::filter;
@@ -64,7 +66,7 @@ pub(super) struct Wire(AsyncFd<OwnedFd>);
 impl Wire {
     /// Hands a socket that [`open`] made to the runtime in whose context this is called.
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
-        sys::drive(socket).map(Self)
+        sys::drive(socket, Interest::READABLE).map(Self)
     }
 
     /// Puts a DHCP message on the wire; does not block.
@@ -85,7 +87,12 @@ impl Wire {
     }
 
     fn send_frame(&self, frame: &[u8]) -> io::Result<()> {
-        send(self.0.get_ref().as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT)?;
+        let attempt = || send(self.0.get_ref().as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT);
+        // The socket may have kept this error from when the parent was down; it says so once.
+        attempt().or_else(|error| match error {
+            Errno::ENETDOWN => attempt(),
+            _ => Err(error),
+        })?;
         Ok(())
     }
 

@@ -5,6 +5,9 @@
 //! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns four sockets inside the namespace; the kernel
 //! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
 //!
+//! What others do. The kernel rings when a link, an address or a route is taken away in a client's namespace, when a name
+//! is, and when something becomes of the parent; then it is looked what is so, and the client is told. Nothing is polled.
+//!
 //! On abort. When [`Lan::attach`] fails or is dropped, whatever it had made has a record, and [`Lan::detach`] removes it;
 //! a job that was already queued runs first, because both go through the same thread. When the process is killed, the
 //! kernel drops the lock, and the records tell the next run, or `lanherd clean`, what was left.

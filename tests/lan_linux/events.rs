@@ -89,6 +89,14 @@ fn a_namespace_deleted_while_names_of_others_come_and_go_is_missed() {
     });
 }
 
+/// Needs a kernel with `CONFIG_INET_DIAG_DESTROY`, as distributions have it.
+#[test]
+fn a_socket_that_somebody_destroys_is_missed() {
+    a_loss_is_told(Cause::SocketLost, "port 68", || {
+        ip("netns exec ns1 ss --kill --udp --all sport = :68");
+    });
+}
+
 #[test]
 fn what_somebody_removes_of_a_lease_is_named_and_the_next_configuration_restores_it() {
     in_a_world(|| async {

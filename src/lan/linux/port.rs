@@ -18,7 +18,7 @@ use super::addressing::{
 use super::seats::{Seat, Seated};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
-use super::{Shared, refused, refused_request, worker_gone};
+use super::{MacvlanMode, Shared, refused, refused_request, worker_gone};
 use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
 use crate::identity::ClientNumber;
 use crate::lan::netlink::{Netlink, NetlinkError};
@@ -240,11 +240,14 @@ impl Port for LinuxPort {
         .await
     }
 
-    /// The herd's other clients hear it too, in every mode, as they would on a switch: what the raw socket sends passes
-    /// the other macvlans of the parent by, and an address that two clients have would go unnoticed.
+    /// The herd's other clients hear it too, as they would on a switch: what the raw socket sends passes the other
+    /// macvlans of the parent by, and an address that two clients have would go unnoticed. In VEPA mode the switch
+    /// itself sends it back to them.
     fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
         let sent = self.shared.wire.send_arp(self.seat().identity.mac, arp);
-        self.shared.seats.listeners.deliver(arp);
+        if self.shared.config.mode != MacvlanMode::Vepa {
+            self.shared.seats.listeners.deliver(arp);
+        }
         sent
     }
 

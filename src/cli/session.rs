@@ -148,7 +148,10 @@ impl Session {
                 .context("the parameters could not be written as json")?,
         };
         let course = Course {
-            chaos: house.chaos(&self.scenario)?.map(Box::new).map(Chaos::Waiting),
+            chaos: house
+                .chaos(&self.scenario)?
+                .map(Box::new)
+                .map(Chaos::Waiting),
             pool: house.pool().clone(),
             scenario: self.scenario.clone(),
             errand: self.errand.clone(),

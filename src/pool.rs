@@ -261,6 +261,12 @@ impl Pool {
             .await?
     }
 
+    /// Adds a new client for each of those, in the same group as that one; in the pool's own, where it was forgotten.
+    pub async fn replace(&self, those: Vec<ClientNumber>) -> Result<Vec<ClientNumber>, PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Replace(those, reply))
+            .await?
+    }
+
     /// Lets clients leave: each releases its lease and is torn down. Returns when all of it is done; the numbers are
     /// not used again.
     pub async fn remove(&self, which: Selection) -> Result<TearDownReport, PoolError> {

@@ -18,7 +18,7 @@ use crate::dhcp::Lifetime;
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::pool::{ClientStatus, HerdStatus};
+use crate::pool::{ClientStatus, GroupName, HerdStatus};
 use crate::stats::{Distribution, PingStats, milliseconds};
 use crate::target::Target;
 
@@ -129,6 +129,8 @@ pub struct Percentiles {
 pub struct Client {
     /// Its number in the pool.
     pub number: ClientNumber,
+    /// The group that it is in.
+    pub group: GroupName,
     /// Its network namespace.
     pub namespace: String,
     /// The address of its macvlan.
@@ -280,6 +282,7 @@ impl From<&ClientStatus> for Client {
         let cause = client.failure.as_ref().map(|failure| failure.cause);
         Self {
             number: client.identity.number,
+            group: client.group.clone(),
             namespace: client.identity.namespace.clone(),
             mac: client.identity.mac,
             address: lease.map(|lease| format!("{}/{}", lease.address, lease.prefix_len)),

@@ -125,6 +125,10 @@ impl<L: Lan> Herd<L> {
                 let created = self.create(group.as_ref(), count);
                 let _ = reply.send(created);
             }
+            PoolMsg::Replace(those, reply) => {
+                let created = self.replace(&those);
+                let _ = reply.send(created);
+            }
             PoolMsg::Remove(which, reply) => self.depart(&which, reply),
             PoolMsg::Vanish(which, reply) => self.vanish(&which, reply),
             PoolMsg::TearDown(reply) => {
@@ -198,9 +202,6 @@ impl<L: Lan> Herd<L> {
         group: Option<&GroupName>,
         count: u32,
     ) -> Result<Vec<ClientNumber>, PoolError> {
-        if self.stance == Stance::Closing {
-            return Err(PoolError::Closing);
-        }
         let group = match group {
             None => self.groups.first(),
             Some(name) => self.groups.iter().find(|group| group.name == *name),
@@ -209,6 +210,35 @@ impl<L: Lan> Herd<L> {
             let names = self.groups.iter().map(|group| group.name.to_string());
             PoolError::NoSuchGroup(names.collect::<Vec<_>>().join(", "))
         })?;
+        let numbers = self.take_numbers(count)?;
+        for number in &numbers {
+            self.add(*number, Arc::clone(&group));
+        }
+        self.count_wanted();
+        Ok(numbers)
+    }
+
+    fn replace(&mut self, those: &[ClientNumber]) -> Result<Vec<ClientNumber>, PoolError> {
+        let count = u32::try_from(those.len()).unwrap_or(u32::MAX);
+        let numbers = self.take_numbers(count)?;
+        for (old, new) in those.iter().zip(&numbers) {
+            let group = match self.slots.get(old) {
+                Some(slot) => Some(&slot.group),
+                None => self.groups.first(),
+            };
+            if let Some(group) = group.map(Arc::clone) {
+                self.add(*new, group);
+            }
+        }
+        self.count_wanted();
+        Ok(numbers)
+    }
+
+    /// The next free numbers, if there may be so many clients more.
+    fn take_numbers(&mut self, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
+        if self.stance == Stance::Closing {
+            return Err(PoolError::Closing);
+        }
         if count == 0 {
             return Err(PoolError::NoClients);
         }
@@ -218,12 +248,8 @@ impl<L: Lan> Herd<L> {
         let Some(end) = end.filter(|_| wanted <= u64::from(MAX_CLIENTS)) else {
             return Err(PoolError::TooManyClients(wanted));
         };
-        let numbers: Vec<_> = (self.next_number..end).map(ClientNumber).collect();
+        let numbers = (self.next_number..end).map(ClientNumber).collect();
         self.next_number = end;
-        for number in &numbers {
-            self.add(*number, Arc::clone(&group));
-        }
-        self.count_wanted();
         Ok(numbers)
     }
 

@@ -22,7 +22,7 @@ fn run() -> Run {
 fn client(number: u32, phase: Phase) -> ClientStatus {
     ClientStatus {
         identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
-        group: crate::pool::GroupName::from(&PoolName::default()),
+        group: GroupName::from(&PoolName::default()),
         phase,
         failure: None,
         lease: None,

@@ -176,14 +176,16 @@ impl Soaking<'_> {
         }
         let pool = self.course.pool.clone();
         self.turns.spawn(async move {
-            let which = Selection::Numbers(victims);
+            let which = Selection::Numbers(victims.clone());
             let left = match turn.kind {
                 TurnKind::Churn | TurnKind::Storm => pool.remove(which).await,
                 TurnKind::Vanish => pool.vanish(which).await,
             };
             // Those that did not leave in time are being killed: they leave all the same.
             let room = left.as_ref().map_or(count, |report| report.clients);
-            let came = come(&pool, room).await;
+            let mut replaced = victims;
+            replaced.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+            let came = come(&pool, replaced).await;
             Turned {
                 turn,
                 victims: count,
@@ -313,11 +315,12 @@ pub async fn left_by(pool: &Pool) -> Result<HerdStatus, PoolError> {
 /// How often the last state of the herd is asked for before the run has none.
 const ATTEMPTS: u32 = 5;
 
-async fn come(pool: &Pool, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
-    match count {
-        0 => Ok(Vec::new()),
-        _ => pool.create(count).await,
+/// Makes a client for each of those that left, in the same group.
+async fn come(pool: &Pool, those: Vec<ClientNumber>) -> Result<Vec<ClientNumber>, PoolError> {
+    if those.is_empty() {
+        return Ok(Vec::new());
     }
+    pool.replace(those).await
 }
 
 /// The herd without those that have left: in a long soak they are many, and its sums tell of them.

@@ -278,6 +278,8 @@ impl<L: Lan> State<L> {
     fn say_goodbye(&mut self) {
         self.enter(Phase::Leaving);
         self.workloads.go_offline();
+        // The kernel forgets it with the namespace, milliseconds from now; the herd's book has to before the server does.
+        self.give_address_up();
         self.machine.release(now());
         while let Some(output) = self.machine.poll_output() {
             match output {
@@ -353,7 +355,12 @@ impl<L: Lan> State<L> {
     async fn drive(&mut self) -> Result<(), Failure> {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Transmit(transmit) => self.transmit(&transmit),
+                Output::Transmit(transmit) => {
+                    if gives_address_back(&transmit) {
+                        self.stop_using_address().await?;
+                    }
+                    self.transmit(&transmit);
+                }
                 Output::Arp(arp) => self.transmit_arp(&arp),
                 Output::Event(event) => self.react(event).await?,
             }
@@ -446,6 +453,14 @@ impl<L: Lan> State<L> {
     fn tell(&self, fact: Fact) {
         (self.facts)(fact);
     }
+}
+
+/// Whether the server may give the address to somebody else as soon as it has read this.
+fn gives_address_back(transmit: &Transmit) -> bool {
+    matches!(
+        transmit.message.options.message_type(),
+        Some(MessageType::Release | MessageType::Decline)
+    )
 }
 
 /// The clock: tokio's, so that it stands still where a test pauses it.

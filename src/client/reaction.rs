@@ -100,11 +100,7 @@ impl<L: Lan> State<L> {
 
     async fn lost(&mut self, reason: LossReason) -> Result<(), Failure> {
         self.extension_began = None;
-        self.workloads.go_offline();
-        self.deconfigure().await?;
-        if let Some(address) = self.configured.take() {
-            self.addresses.give_up(address, self.identity.number);
-        }
+        self.stop_using_address().await?;
         self.tell(Fact::Lost(reason));
         match reason {
             LossReason::Released => self.enter(Phase::Released),
@@ -117,6 +113,23 @@ impl<L: Lan> State<L> {
             LossReason::Nak | LossReason::Conflict | LossReason::Declined => self.ask_anew(),
         }
         Ok(())
+    }
+
+    /// Takes the address out of use; does nothing where none is.
+    pub(super) async fn stop_using_address(&mut self) -> Result<(), Failure> {
+        self.workloads.go_offline();
+        if self.configured.is_some() {
+            self.deconfigure().await?;
+        }
+        self.give_address_up();
+        Ok(())
+    }
+
+    /// Has the herd's book forget that the address is this client's.
+    pub(super) fn give_address_up(&mut self) {
+        if let Some(address) = self.configured.take() {
+            self.addresses.give_up(address, self.identity.number);
+        }
     }
 
     /// From a lease to an address in use. While there is no carrier, it waits for that.

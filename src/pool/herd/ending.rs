@@ -152,15 +152,16 @@ impl<L: Lan> Herd<L> {
             After::Restart(..) => None,
             After::GiveUp | After::Gone => slot.lease.held().map(|lease| {
                 let config = slot.group.dhcp.config(&slot.identity);
-                config.release_of(lease, &mut slot.rng)
+                (lease.address, config.release_of(lease, &mut slot.rng))
             }),
         };
         if release.is_some() {
             self.departures.released(number);
         }
-        let (lan, pool, identity) = (
+        let (lan, pool, addresses, identity) = (
             Arc::clone(&self.lan),
             self.myself.clone(),
+            Arc::clone(&self.addresses),
             slot.identity.clone(),
         );
         tokio::spawn(async move {
@@ -168,10 +169,14 @@ impl<L: Lan> Herd<L> {
                 // A task that was killed or panicked has ended too.
                 let _ = task.await;
             }
-            if let Some(Err(error)) = release.map(|release| lan.transmit_for(&identity, &release)) {
-                warn!(client = %identity.namespace, %error, "could not release the lease");
-            }
             let errors = lan.detach(&identity).await;
+            if let Some((address, release)) = release {
+                // From the next line on the server may give it to a sibling.
+                addresses.give_up(address, identity.number);
+                if let Err(error) = lan.transmit_for(&identity, &release) {
+                    warn!(client = %identity.namespace, %error, "could not release the lease");
+                }
+            }
             // A pool that has ended has detached it itself.
             drop(pool.cast(PoolMsg::Cleaned(number, errors)));
         });

@@ -1,6 +1,6 @@
 //! Chaos on purpose: a plan of faults, and the schedule that follows from it.
 //!
-//! All of it is pure. A schedule is a function of plan, ground and seed, and every strike of it a function of the seed and
+//! All but the engine is pure. A schedule is a function of plan, ground and seed, and every strike of it a function of the seed and
 //! its own place in the schedule: the same seed gives the same faults at the same times, and to the same herd the same
 //! victims. To add an entry with a time of its own changes nothing else.
 //!
@@ -14,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod engine;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::engine::{Engine, Running, StrikeError, strike_once};
 pub use self::text::PlanTextError;
 pub use self::values::{Choice, ChoiceError, Span, SpanError, Victims, VictimsError};
 use crate::fault::{Aim, Fault};

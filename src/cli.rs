@@ -4,6 +4,7 @@ mod clean;
 mod control;
 mod demo;
 mod doctor;
+mod drift;
 mod events;
 mod exec;
 mod exit;
@@ -17,6 +18,7 @@ mod ps;
 mod run;
 mod screen;
 mod session;
+mod soak;
 mod table;
 mod up;
 
@@ -39,6 +41,7 @@ Examples:
   lanherd run scenario.toml         the same from a file
   lanherd ps                        how its clients are, from another terminal
   lanherd exec 7 -- curl example.org   any program, as client 7
+  lanherd soak --parent eth0 --clients 200 --ping router --for 72h --churn 10/m --report r.json
   lanherd clean                     after a run that was killed
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
@@ -95,6 +98,7 @@ enum Command {
     /// End a running pool in order, as if its time were over
     #[command(after_help = "Examples:\n  lanherd stop\n  lanherd stop --pool phones")]
     Stop(control::Which),
+    Soak(Box<soak::Args>),
     Lab(lab::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
@@ -135,6 +139,7 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Inform(args) => control::order(Order::Inform, args, screen),
         Command::Chaos(args) => control::chaos(args, screen),
         Command::Stop(which) => control::stop(&which, screen),
+        Command::Soak(args) => soak::run(*args, screen),
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),

@@ -6,7 +6,7 @@ mod domain;
 mod ignored;
 mod lease;
 pub mod options;
-pub mod persona;
+mod persona;
 pub mod wire;
 
 pub use arp::{Arp, ArpOp};

@@ -20,6 +20,7 @@ pub mod netns;
 mod pins;
 mod pool_dir;
 mod record;
+mod shared_dirs;
 mod state_file;
 mod sys;
 

@@ -18,6 +18,7 @@ pub mod pool;
 pub mod report;
 pub mod sandbox;
 pub mod scenario;
+pub mod soak;
 pub mod stats;
 pub mod target;
 pub mod units;

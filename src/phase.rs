@@ -67,6 +67,11 @@ impl Phase {
             Self::Namespace | Self::Link | Self::Dhcp | Self::Configure
         )
     }
+
+    /// Whether the client should be online: it was not told to go.
+    pub const fn is_wanted(self) -> bool {
+        !matches!(self, Self::Leaving | Self::Gone)
+    }
 }
 
 words! {

@@ -37,8 +37,9 @@ pub use self::restart::{Restart, RestartPolicy};
 pub use self::status::{Census, ClientStatus, HerdStatus, PingReport, Sabotaged, TearDownReport};
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
+use crate::dhcp::{self, Persona};
 use crate::fault::Fault;
-use crate::identity::{ClientNumber, PoolName, Seed};
+use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{Lan, SabotageError};
 use crate::metrics::Metrics;
 use crate::units::Rate;
@@ -106,6 +107,8 @@ pub struct DhcpSettings {
     /// takes 4 to 7 s for each lease, so it is off by default; that no two clients of the herd have one address is
     /// always made sure.
     pub conflict_detection: bool,
+    /// What clients say of themselves, applied in this order.
+    pub personas: Vec<Persona>,
 }
 
 impl Default for DhcpSettings {
@@ -116,7 +119,32 @@ impl Default for DhcpSettings {
             offers: OfferPolicy::First,
             client_id: ClientId::Mac,
             conflict_detection: false,
+            personas: Vec::new(),
         }
+    }
+}
+
+impl DhcpSettings {
+    /// How the client of that identity behaves towards servers.
+    fn config(&self, identity: &Identity) -> dhcp::Config {
+        let own = dhcp::Config {
+            start_delay: Duration::ZERO..=self.start_delay,
+            broadcast: self.broadcast,
+            offers: self.offers,
+            client_id: self.client_id.clone(),
+            conflict_detection: self.conflict_detection,
+            hostname: Some(identity.namespace.clone()),
+            ..dhcp::Config::new(identity.mac)
+        };
+        self.personas.iter().fold(own, |config, persona| {
+            persona
+                .apply(config.clone(), identity)
+                .unwrap_or_else(|error| {
+                    // It was looked at when the pool began: only a name that grows with the number can have become too long.
+                    tracing::warn!(client = %identity.namespace, %error, "a persona is left out");
+                    config
+                })
+        })
     }
 }
 
@@ -188,6 +216,14 @@ impl Pool {
         config: PoolConfig,
         metrics: Metrics,
     ) -> Result<Self, PoolError> {
+        for settings in std::iter::once(&config.dhcp).chain(config.groups.iter().map(|g| &g.dhcp)) {
+            let first = Identity::derive(&config.name, ClientNumber(1), config.seed);
+            for persona in &settings.personas {
+                persona
+                    .config(&first)
+                    .map_err(|error| PoolError::NotStarted(error.to_string()))?;
+            }
+        }
         let (leave_deadline, outstanding) = (config.leave_deadline, config.outstanding);
         let (events, _) = broadcast::channel(EVENTS);
         let weak = events.downgrade();
@@ -222,6 +258,12 @@ impl Pool {
         count: u32,
     ) -> Result<Vec<ClientNumber>, PoolError> {
         self.ask(PROMPT, |reply| PoolMsg::Create(Some(group), count, reply))
+            .await?
+    }
+
+    /// Adds a new client for each of those, in the same group as that one; in the pool's own, where it was forgotten.
+    pub async fn replace(&self, those: Vec<ClientNumber>) -> Result<Vec<ClientNumber>, PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Replace(those, reply))
             .await?
     }
 

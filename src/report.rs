@@ -4,6 +4,7 @@
 //! [`Version`]. Durations are in milliseconds, exact to the microsecond.
 
 mod file;
+mod soak;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -12,12 +13,13 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 pub use self::file::{ReportFileError, check_writable, write};
+pub use self::soak::{FaultSum, Soak, Sums};
 use crate::dhcp::Lifetime;
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::pool::{ClientStatus, HerdStatus};
-use crate::stats::{Distribution, PingStats};
+use crate::pool::{ClientStatus, GroupName, HerdStatus};
+use crate::stats::{Distribution, PingStats, milliseconds};
 use crate::target::Target;
 
 /// The JSON schema (draft 2020-12) of [`Report`].
@@ -36,6 +38,10 @@ pub struct Run {
     pub duration: Duration,
     /// How many things that lanherd made it could not remove.
     pub leaked_objects: u64,
+    /// Whether it has ended; if not, this is how it stands.
+    pub complete: bool,
+    /// What more there is to say of a soak.
+    pub soak: Option<Soak>,
 }
 
 /// The report of one run.
@@ -45,8 +51,11 @@ pub struct Report {
     pub schema: Version,
     /// When the run began (RFC 3339, UTC).
     pub started: String,
-    /// How long it lasted, tear-down included.
+    /// How long it lasted, tear-down included; or has lasted so far.
     pub duration_ms: f64,
+    /// Whether the run has ended. A report that says no was written on the way: nothing was torn down yet, so nothing
+    /// could be left behind.
+    pub complete: bool,
     /// From which MACs and all random choices were derived.
     pub seed: Seed,
     /// The settings that it ran under.
@@ -57,6 +66,8 @@ pub struct Report {
     pub percentiles: AllPercentiles,
     /// Every client, by number.
     pub clients: Vec<Client>,
+    /// What more there is to say of a soak; `None` for other runs.
+    pub soak: Option<Soak>,
 }
 
 /// The versions of the report: one, so far.
@@ -118,6 +129,8 @@ pub struct Percentiles {
 pub struct Client {
     /// Its number in the pool.
     pub number: ClientNumber,
+    /// The group that it is in.
+    pub group: GroupName,
     /// Its network namespace.
     pub namespace: String,
     /// The address of its macvlan.
@@ -187,11 +200,13 @@ impl Report {
             schema: Version::One,
             started: humantime::format_rfc3339_millis(run.started).to_string(),
             duration_ms: milliseconds(run.duration),
+            complete: run.complete,
             seed: run.seed,
             parameters: run.parameters,
             totals: Totals::of(herd, run.leaked_objects),
             percentiles: AllPercentiles::of(herd),
             clients: herd.clients.iter().map(Client::from).collect(),
+            soak: run.soak,
         }
     }
 }
@@ -206,7 +221,7 @@ impl Totals {
         };
         let pings = || herd.clients.iter().flat_map(|client| client.pings.values());
         Self {
-            wanted: clients_in(is_wanted),
+            wanted: clients_in(Phase::is_wanted),
             online: clients_in(|phase| phase == Phase::Online),
             failed: clients_in(|phase| phase == Phase::Failed),
             restarts: herd.clients.iter().map(|c| u64::from(c.restarts)).sum(),
@@ -267,6 +282,7 @@ impl From<&ClientStatus> for Client {
         let cause = client.failure.as_ref().map(|failure| failure.cause);
         Self {
             number: client.identity.number,
+            group: client.group.clone(),
             namespace: client.identity.namespace.clone(),
             mac: client.identity.mac,
             address: lease.map(|lease| format!("{}/{}", lease.address, lease.prefix_len)),
@@ -310,11 +326,6 @@ impl From<&PingStats> for Pings {
     }
 }
 
-/// Whether a client in this phase was not told to go.
-const fn is_wanted(phase: Phase) -> bool {
-    !matches!(phase, Phase::Leaving | Phase::Gone)
-}
-
 /// Whether a client in this phase should be online and is not.
 const fn is_short_of_online(phase: Phase) -> bool {
     match phase {
@@ -335,11 +346,6 @@ const fn seconds(lifetime: Lifetime) -> Option<u64> {
         Lifetime::Infinite => None,
         Lifetime::Finite { lease, .. } => Some(lease.as_secs()),
     }
-}
-
-/// Milliseconds, exact to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1_000.0
 }
 
 /// Figures of nothing are `{}`, so that a reader may look for `p50` without asking for null first.

@@ -16,7 +16,9 @@
 //! ```
 
 mod draft;
+mod group;
 mod mistake;
+mod soak;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -29,12 +31,16 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::draft::Draft;
+pub use self::group::{GroupDraft, GroupPlan, Looks};
 pub use self::mistake::{Mistake, TextError};
+pub use self::soak::SoakDraft;
 pub use self::values::{ClientCount, ClientCountError, Timespan};
+use crate::chaos::{Ground, Plan};
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
+use crate::soak::Settings as Soaking;
 use crate::target::Target;
 use crate::units::Rate;
 use crate::workload::ping::PingSpec;
@@ -48,7 +54,7 @@ pub struct Scenario {
     /// Where the clients stand.
     #[serde(flatten)]
     pub place: Place,
-    /// How many there are.
+    /// How many there are, those of groups included.
     pub clients: ClientCount,
     /// Their pool's name.
     pub pool: PoolName,
@@ -81,6 +87,16 @@ pub struct Scenario {
     pub seed: Option<Seed>,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// What makes it a soak, if it is one.
+    pub soak: Option<Soaking>,
+    /// What clients look like to servers.
+    #[serde(flatten)]
+    pub looks: Looks,
+    /// What is broken on purpose.
+    pub chaos: Option<Plan>,
+    /// Clients that differ from the others.
+    #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupPlan>,
 }
 
 /// Where clients stand.
@@ -98,6 +114,16 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// What chaos finds there.
+    pub const fn ground(&self) -> Ground {
+        match self {
+            Self::Parent(_) => Ground::Parent,
+            Self::Lab { .. } => Ground::Lab,
+        }
+    }
+}
+
 /// Standing pings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pings {
@@ -108,6 +134,19 @@ pub struct Pings {
     pub every: Timespan,
     /// How long an answer may take.
     pub timeout: Timespan,
+}
+
+impl Pings {
+    /// As clients are told.
+    fn specs(&self) -> Vec<PingSpec> {
+        let spec = |target: &Target| PingSpec {
+            target: *target,
+            count: None,
+            interval: self.every.0,
+            timeout: self.timeout.0,
+        };
+        self.targets.iter().map(spec).collect()
+    }
 }
 
 impl Scenario {
@@ -125,26 +164,31 @@ impl Scenario {
 
     /// How its pool runs.
     pub fn pool_config(&self) -> PoolConfig {
-        let ping = |target: &Target| PingSpec {
-            target: *target,
-            count: None,
-            interval: self.pings.every.0,
-            timeout: self.pings.timeout.0,
+        let dhcp = DhcpSettings {
+            start_delay: self.start_delay.0,
+            broadcast: self.broadcast,
+            conflict_detection: self.looks.conflict_detection,
+            personas: self.looks.personas(),
+            ..DhcpSettings::default()
         };
+        let groups = self.groups.iter().map(|group| group.group(&dhcp));
         PoolConfig {
             seed: self.seed.unwrap_or_default(),
             join_rate: self.join_rate,
             outstanding: self.outstanding,
             restart: self.restart.clone(),
             lease_deadline: self.lease_timeout.0,
-            dhcp: DhcpSettings {
-                start_delay: self.start_delay.0,
-                broadcast: self.broadcast,
-                ..DhcpSettings::default()
-            },
-            workloads: self.pings.targets.iter().map(ping).collect(),
+            groups: groups.collect(),
+            dhcp,
+            workloads: self.pings.specs(),
             ..PoolConfig::new(self.pool.clone())
         }
+    }
+
+    /// How many clients are in no group but the pool's own.
+    pub fn ungrouped(&self) -> u32 {
+        let grouped = self.groups.iter().map(|group| group.clients.get());
+        self.clients.get() - grouped.sum::<u32>()
     }
 
     /// What the lab is to be like, where the clients stand on one.

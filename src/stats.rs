@@ -1,11 +1,14 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
+mod tally;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+pub use self::tally::Tally;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
 
@@ -80,6 +83,18 @@ impl Distribution {
         self.quantile(1.0)
     }
 
+    /// What was counted since it was `earlier`, an earlier state of this same distribution.
+    pub fn since(&self, earlier: &Self) -> Tally {
+        self.tally().without(&earlier.tally())
+    }
+
+    fn tally(&self) -> Tally {
+        match &self.0 {
+            Samples::Few(few) => few.iter().collect(),
+            Samples::Many(histogram) => Tally::of(histogram),
+        }
+    }
+
     /// Adds all of `other`.
     pub fn add(&mut self, other: &Self) {
         match (&mut self.0, &other.0) {
@@ -95,6 +110,11 @@ impl Distribution {
             }
         }
     }
+}
+
+/// Milliseconds, exact to the microsecond.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
 }
 
 impl Default for Distribution {
@@ -170,9 +190,25 @@ impl PingStats {
         }
     }
 
+    /// Adds all of `other`, of any client.
+    pub fn add(&mut self, other: &Self) {
+        self.address = self.address.or(other.address);
+        self.sent += other.sent;
+        self.received += other.received;
+        for (cause, count) in &other.lost {
+            *self.lost.entry(*cause).or_default() += count;
+        }
+        self.rtt.add(&other.rtt);
+    }
+
+    /// Requests that were not answered, those never sent included.
+    pub fn unanswered(&self) -> u64 {
+        self.lost.values().sum()
+    }
+
     /// The share of requests that was not answered, those never sent included; `None` where none was wanted.
     pub fn loss(&self) -> Option<f64> {
-        let lost: u64 = self.lost.values().sum();
+        let lost = self.unanswered();
         let wanted = self.received + lost;
         (wanted > 0).then(|| lost as f64 / wanted as f64)
     }
@@ -231,6 +267,29 @@ mod tests {
                 Some(Duration::from_micros(3))
             )
         );
+    }
+
+    #[test]
+    fn what_was_counted_since_is_all_of_it_whether_few_or_many_were_counted_before() {
+        let durations = |range: std::ops::Range<u64>| range.map(|n| Duration::from_micros(n * 7));
+        for (before, after) in [
+            (0, 0),
+            (0, 5),
+            (5, 20),
+            (10, 40),
+            (32, 33),
+            (40, 40),
+            (50, 500),
+        ] {
+            let earlier: Distribution = durations(0..before).collect();
+            let now: Distribution = durations(0..after).collect();
+            let between: Distribution = durations(before..after).collect();
+            assert_eq!(
+                now.since(&earlier),
+                between.since(&Distribution::default()),
+                "{before} {after}"
+            );
+        }
     }
 
     #[test]

@@ -62,7 +62,11 @@ impl From<Rate> for String {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/s", self.per_second)
+        if self.per_second < 1.0 {
+            write!(f, "{}/m", self.per_second * 60.0)
+        } else {
+            write!(f, "{}/s", self.per_second)
+        }
     }
 }
 
@@ -166,6 +170,10 @@ mod tests {
             "30/m".parse::<Rate>().map(Rate::interval),
             Ok(Duration::from_secs(2))
         );
+        for text in ["50/s", "10/m", "7/m", "0.5/m"] {
+            let rate: Rate = text.parse().expect("a rate");
+            assert_eq!(rate.to_string(), text);
+        }
         for bad in ["", "0/s", "-1/s", "50/h", "NaN/s", "inf/s", "1e9/s", "fast"] {
             assert!(bad.parse::<Rate>().is_err(), "{bad:?} was accepted");
         }

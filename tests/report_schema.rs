@@ -12,11 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use lanherd::dhcp::{Lease, Lifetime, Route};
+use lanherd::fault::Fault;
 use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
-use lanherd::pool::{ClientStatus, HerdStatus};
-use lanherd::report::{Report, Run, SCHEMA};
+use lanherd::pool::{ClientStatus, Figures, HerdStatus};
+use lanherd::report::{Report, Run, SCHEMA, Soak};
+use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
 use lanherd::stats::PingStats;
 use lanherd::target::Target;
 use serde_json::{Value, json};
@@ -93,12 +95,57 @@ fn online(number: u32) -> ClientStatus {
 }
 
 fn report(clients: Vec<ClientStatus>) -> Value {
+    report_of(clients, None)
+}
+
+/// Ten minutes with all that can be counted.
+fn soak() -> Soak {
+    let mut figures = Figures::default();
+    let mut recorder = Recorder::new(figures.clone());
+    let took = Duration::from_millis(9);
+    for minute in 1..=10 {
+        figures.join.record(took);
+        figures.dhcp.record(took);
+        figures.restarts += 1;
+        let stats = online(1).pings.remove(&Target::Router).expect("pings");
+        figures
+            .pings
+            .entry(Target::Router)
+            .or_insert_with(|| PingStats::new(Target::Router, None))
+            .add(&stats);
+        for cause in Cause::ALL {
+            *figures.failures.entry(*cause).or_default() += 1;
+        }
+        for fault in Fault::ALL {
+            *figures.faults.entry(*fault).or_default() += 1;
+        }
+        figures
+            .fault_recovery
+            .entry(Fault::Crash)
+            .or_default()
+            .record(took);
+        let herd = HerdStatus {
+            clients: vec![online(1)],
+        };
+        let footprint = Footprint {
+            resident_bytes: 20 << 20,
+            descriptors: 99,
+        };
+        let now = Duration::from_secs(60) * minute;
+        recorder.look(now, &herd, figures.clone(), footprint);
+    }
+    Soak::new(&recorder.record(), Duration::from_secs(60), took)
+}
+
+fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
     let run = Run {
         parameters: json!({"clients": clients.len()}),
         seed: Seed(u64::MAX),
         started: SystemTime::now(),
         duration: Duration::from_millis(2_500),
         leaked_objects: 0,
+        complete: true,
+        soak,
     };
     serde_json::to_value(Report::new(&HerdStatus { clients }, run)).expect("JSON")
 }
@@ -126,6 +173,10 @@ fn reports_of_full_failed_and_empty_herds_are_valid() {
     for clients in [vec![], vec![online(1), online(2)], failing()] {
         assert_eq!(schema.refusal(&report(clients)), None);
     }
+    let soaked = report_of(vec![online(1)], Some(soak()));
+    assert_eq!(schema.refusal(&soaked), None);
+    let read: Report = serde_json::from_value(soaked.clone()).expect("a report");
+    assert_eq!(serde_json::to_value(read).expect("JSON"), soaked);
 }
 
 #[test]
@@ -149,17 +200,37 @@ fn the_words_of_the_schema_are_those_of_the_program() {
         definitions["pings"]["properties"]["lost"]["propertyNames"]["enum"],
         words(PingCause::ALL.iter().map(|word| word.as_str()).collect())
     );
+    assert_eq!(
+        definitions["fault"]["enum"],
+        words(Fault::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    let row = &definitions["comparison"]["properties"]["rows"]["items"]["properties"];
+    assert_eq!(
+        row["figure"]["enum"],
+        words(Figure::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        row["verdict"]["enum"],
+        words(Verdict::ALL.iter().map(|word| word.as_str()).collect())
+    );
 }
 
 #[test]
 fn a_broken_report_is_refused() {
     let schema = Schema::new();
-    let sound = report(vec![online(1)]);
+    let sound = report_of(vec![online(1)], Some(soak()));
     assert_eq!(schema.refusal(&sound), None);
-    let breaks: [(&str, Value); 14] = [
+    let breaks: [(&str, Value); 18] = [
         ("/schema", json!("lanherd.report/2")),
         ("/started", json!("yesterday")),
         ("/duration_ms", json!(-1)),
+        ("/complete", json!("yes")),
+        ("/soak/timeline/0/online", json!(-1)),
+        ("/soak/comparison/rows/0/verdict", json!("fine")),
+        (
+            "/soak/sums/faults",
+            json!({"flood": {"count": 1, "recovery_ms": {}}}),
+        ),
         ("/seed", json!("7")),
         ("/parameters", Value::Null),
         ("/totals/online", json!(0.5)),
@@ -182,7 +253,7 @@ fn a_broken_report_is_refused() {
 #[test]
 fn a_report_with_a_field_more_or_less_is_refused_at_every_level() {
     let schema = Schema::new();
-    let mut sound = report(vec![online(1), failing().remove(0)]);
+    let mut sound = report_of(vec![online(1), failing().remove(0)], Some(soak()));
     let objects = [
         "",
         "/totals",
@@ -190,6 +261,14 @@ fn a_report_with_a_field_more_or_less_is_refused_at_every_level() {
         "/clients/0",
         "/clients/0/pings/0",
         "/clients/1/last_failure",
+        "/soak",
+        "/soak/turnover",
+        "/soak/sums",
+        "/soak/sums/faults/crash",
+        "/soak/timeline/0",
+        "/soak/comparison",
+        "/soak/comparison/rows/0",
+        "/soak/comparison/rows/0/first",
     ];
     for place in objects {
         let object = sound

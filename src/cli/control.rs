@@ -241,7 +241,7 @@ pub fn stop(which: &Which, screen: &Screen) -> anyhow::Result<Exit> {
         other => return Err(strange(&other)),
     }
     // The pool hangs up when its herd has left.
-    while caller.next()?.is_some() {}
+    while caller.hear()?.is_some() {}
     screen.result("stopped");
     Ok(Exit::Well)
 }

@@ -37,7 +37,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         Answer::Following {} => {}
         other => return Err(strange(&other)),
     }
-    while let Some(answer) = caller.next()? {
+    while let Some(answer) = caller.hear()? {
         match answer {
             Answer::Event(event) => {
                 let line = if args.json {

@@ -95,6 +95,8 @@ pub struct Outcome {
     pub lost: u64,
     /// Things that could not be removed, and steps of the end that failed.
     pub troubles: u64,
+    /// Whether a figure drifted, and should not have.
+    pub drifted: bool,
 }
 
 impl Outcome {
@@ -107,7 +109,8 @@ impl Outcome {
             Demand::SomeAnswers => 0,
             Demand::EveryAnswer => self.lost,
         };
-        if self.online < self.wanted || self.unanswered > 0 || lost > 0 || self.troubles > 0 {
+        let failed = self.online < self.wanted || self.unanswered > 0 || lost > 0;
+        if failed || self.troubles > 0 || self.drifted {
             Exit::Failed
         } else {
             Exit::Well
@@ -126,6 +129,7 @@ mod tests {
         unanswered: 0,
         lost: 0,
         troubles: 0,
+        drifted: false,
     };
 
     #[test]
@@ -139,6 +143,10 @@ mod tests {
             },
             Outcome {
                 troubles: 1,
+                ..WELL
+            },
+            Outcome {
+                drifted: true,
                 ..WELL
             },
         ] {

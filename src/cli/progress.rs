@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, HerdStatus};
 use lanherd::scenario::ClientCount;
+use lanherd::soak::Line;
 
 use super::screen::{Audience, Screen};
 
@@ -109,6 +110,18 @@ impl Progress {
             Audience::Log => Some(self.told + self.interval),
             Audience::Nobody => None,
         }
+    }
+
+    /// When the bar of a standing herd should move; `None` where there is none.
+    pub fn next_bar(&self) -> Option<Instant> {
+        self.next()
+            .filter(|_| self.screen.audience() == Audience::Person)
+    }
+
+    /// The herd was looked at.
+    pub fn soaking(&mut self, look: &Line) {
+        self.screen.say(&soak_line(self.started.elapsed(), look));
+        self.told = Instant::now();
     }
 
     /// The herd stands.
@@ -275,6 +288,31 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
     line
 }
 
+/// `71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, 812 files`.
+fn soak_line(elapsed: Duration, look: &Line) -> String {
+    let seconds = elapsed.as_secs();
+    let mut line = format!(
+        "{:02}:{:02}:{:02}: {} of {} online, {} failed, {} restarts",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60,
+        look.online,
+        look.wanted,
+        look.failed,
+        look.restarts
+    );
+    // Writing to a string cannot fail.
+    if let Some(loss) = look.loss() {
+        let _ = write!(line, ", {:.2} % of pings lost", loss * 100.0);
+    }
+    if let (Some(p50), Some(p99)) = (look.rtt_p50_ms, look.rtt_p99_ms) {
+        let _ = write!(line, ", {p50:.2} ms (99 %: {p99:.2} ms)");
+    }
+    let mib = look.resident_bytes as f64 / 1_048_576.0;
+    let _ = write!(line, ", {mib:.1} MiB, {} files", look.descriptors);
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,6 +345,32 @@ mod tests {
             answers: 19,
         });
         assert!(line(after, &figures).ends_with("3 restarts, 19 of 20 pings answered"));
+    }
+
+    #[test]
+    fn a_look_at_a_soak_is_a_line_that_is_still_readable_after_days() {
+        let mut look = Line {
+            at_ms: 0.0,
+            wanted: 200,
+            online: 199,
+            failed: 1,
+            restarts: 3,
+            pings_received: 9_998,
+            pings_lost: 2,
+            rtt_p50_ms: Some(0.08),
+            rtt_p99_ms: Some(0.41),
+            resident_bytes: 25_270_682,
+            descriptors: 812,
+        };
+        assert_eq!(
+            soak_line(Duration::from_secs(72 * 3_600 - 60), &look),
+            "71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, \
+             812 files"
+        );
+        look.pings_received = 0;
+        look.pings_lost = 0;
+        look.rtt_p50_ms = None;
+        assert!(soak_line(Duration::ZERO, &look).ends_with("3 restarts, 24.1 MiB, 812 files"));
     }
 
     #[test]

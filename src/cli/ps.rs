@@ -46,7 +46,9 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
 fn render(herd: &Herd, all: bool) -> String {
     let is_shown = |row: &&Row| all || row.client.phase != Phase::Gone;
     let rows: Vec<&Row> = herd.clients.iter().filter(is_shown).collect();
-    let with_groups = rows.iter().any(|row| row.group != rows[0].group);
+    let with_groups = rows
+        .iter()
+        .any(|row| row.client.group != rows[0].client.group);
     let mut header = vec!["client"];
     if with_groups {
         header.push("group");
@@ -64,7 +66,7 @@ fn render(herd: &Herd, all: bool) -> String {
         let client = &row.client;
         let mut cells = vec![client.namespace.clone()];
         if with_groups {
-            cells.push(row.group.to_string());
+            cells.push(row.client.group.to_string());
         }
         let failure = client
             .last_failure

@@ -19,6 +19,8 @@ A scenario is a TOML file; its keys are the options of `lanherd up`, without the
   ping = [\"Google DNS\", \"router\"]
   for = \"10m\"
 
+A table [soak] makes it a soak; its keys are the options that `lanherd soak` has beside those of `lanherd up`.
+
 Paths in it are relative to the current folder. Succeeds as `lanherd up` does.";
 
 /// Bring up a herd as a file says
@@ -39,5 +41,6 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     })?;
     let scenario = Scenario::from_toml(&text)
         .map_err(|error| UsageError::because(format!("the scenario {file}, {error}")))?;
-    Session::new(scenario, Errand::Hold, args.presentation, screen).run()
+    let errand = Errand::of(&scenario);
+    Session::new(scenario, errand, args.presentation, screen).run()
 }

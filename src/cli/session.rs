@@ -8,6 +8,8 @@
 
 mod course;
 mod house;
+mod rolling;
+mod soaking;
 mod steering;
 
 use std::fs;
@@ -20,17 +22,19 @@ use lanherd::lan::control_socket::ControlSocket;
 use lanherd::report::{self, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
+use lanherd::soak::Settings;
 use lanherd::workload::ping::PingSpec;
 
-use self::course::{Course, Ran};
+use self::course::{Chaos, Course, Ran};
 use self::house::{Control, Doors, Farewell, House};
+use self::soaking::{Origin, Soaked};
 use self::steering::Steering;
 use super::exit::{Demand, Exit, Outcome, UsageError};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::screen::Screen;
 use super::table::{self, Rows};
-use super::{limits, runtime};
+use super::{drift, limits, runtime};
 
 /// What a herd does once it has joined.
 #[derive(Debug, Clone)]
@@ -39,12 +43,19 @@ pub enum Errand {
     Hold,
     /// One round of pings, then the end.
     PingOnce(PingSpec),
+    /// The same for days, with clients that come and go, and a report that is renewed on the way.
+    Soak(Settings),
 }
 
 impl Errand {
+    /// What a scenario asks for.
+    pub fn of(scenario: &Scenario) -> Self {
+        scenario.soak.clone().map_or(Self::Hold, Self::Soak)
+    }
+
     const fn demand(&self) -> Demand {
         match self {
-            Self::Hold => Demand::SomeAnswers,
+            Self::Hold | Self::Soak(_) => Demand::SomeAnswers,
             Self::PingOnce(_) => Demand::EveryAnswer,
         }
     }
@@ -61,6 +72,16 @@ pub struct Presentation {
     interval: Timespan,
 }
 
+impl Presentation {
+    /// These rows, and lines as the errand likes.
+    pub const fn with(table: Rows) -> Self {
+        Self {
+            table,
+            interval: Timespan(Settings::INTERVAL),
+        }
+    }
+}
+
 /// One run.
 pub struct Session {
     scenario: Scenario,
@@ -73,9 +94,12 @@ impl Session {
     pub fn new(
         mut scenario: Scenario,
         errand: Errand,
-        presentation: Presentation,
+        mut presentation: Presentation,
         screen: &Screen,
     ) -> Self {
+        if let Errand::Soak(settings) = &errand {
+            presentation.interval = Timespan(settings.interval);
+        }
         scenario.seed.get_or_insert_with(machine_seed);
         Self {
             scenario,
@@ -94,8 +118,8 @@ impl Session {
         let metrics = self.scenario.metrics.map(http::bind).transpose()?;
         let control = match (&self.errand, &self.scenario.place) {
             (Errand::PingOnce(_), _) => Control::None,
-            (Errand::Hold, Place::Parent(_)) => Control::Beside,
-            (Errand::Hold, Place::Lab { .. }) => {
+            (Errand::Hold | Errand::Soak(_), Place::Parent(_)) => Control::Beside,
+            (Errand::Hold | Errand::Soak(_), Place::Lab { .. }) => {
                 Control::Made(ControlSocket::outside(&self.scenario.pool)?)
             }
         };
@@ -116,7 +140,18 @@ impl Session {
         let interrupt = Interrupt::listen(&self.screen)?;
         let (steering, stop) = Steering::new();
         let house = House::open(&self.scenario, doors, steering, &self.screen).await?;
+        let origin = Origin {
+            at: started_at,
+            started,
+            seed: self.scenario.seed.unwrap_or_default(),
+            parameters: serde_json::to_value(&self.scenario)
+                .context("the parameters could not be written as json")?,
+        };
         let course = Course {
+            chaos: house
+                .chaos(&self.scenario)?
+                .map(Box::new)
+                .map(Chaos::Waiting),
             pool: house.pool().clone(),
             scenario: self.scenario.clone(),
             errand: self.errand.clone(),
@@ -124,6 +159,7 @@ impl Session {
             stop,
             screen: self.screen.clone(),
             progress: Progress::start(&self.screen, started, self.presentation.interval.0),
+            origin: origin.clone(),
         };
         // A task of its own, so that even a panic in it is followed by the tear-down.
         let ran = tokio::spawn(course.run()).await;
@@ -135,18 +171,17 @@ impl Session {
         for trouble in &farewell.troubles {
             self.screen.complain(&format!("error: {trouble}"));
         }
-        let Ran { status } = ran
+        let Ran { status, soaked } = ran
             .context("the run died: this is a bug in lanherd")?
             .context("the run ended early")?;
-        let run = report::Run {
-            parameters: serde_json::to_value(&self.scenario)
-                .context("the parameters could not be written as json")?,
-            seed: self.scenario.seed.unwrap_or_default(),
-            started: started_at,
-            duration: started.elapsed(),
-            leaked_objects: farewell.leaked,
+        let soak = match soaked {
+            Some(Soaked { soak, rolling }) => {
+                rolling.rest().await;
+                Some(soak)
+            }
+            None => None,
         };
-        let report = Report::new(&status, run);
+        let report = Report::new(&status, origin.run(true, farewell.leaked, soak));
         Ok(self.conclude(&report, &farewell, interrupt.has_come()))
     }
 
@@ -159,6 +194,7 @@ impl Session {
             unanswered: 0,
             lost: 0,
             troubles: farewell.troubles.len() as u64,
+            drifted: false,
         };
         for client in &report.clients {
             for pings in &client.pings {
@@ -174,6 +210,11 @@ impl Session {
         }
         self.screen
             .result(&table::render(report, self.presentation.table));
+        if let (Errand::Soak(settings), Some(soak)) = (&self.errand, &report.soak) {
+            self.screen.result(&drift::render(soak));
+            let drifted = soak.comparison.as_ref().is_some_and(|both| both.drifted);
+            outcome.drifted = drifted && settings.fail_on_drift;
+        }
         outcome.exit(self.errand.demand())
     }
 }

@@ -24,7 +24,7 @@ const MOST_ROWS: usize = 50;
 const MOST_FAILURES: usize = 20;
 
 /// A line below the header, and none between rows.
-const STYLE: TableStyle =
+pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The table and what belongs to it, the summary last.
@@ -299,6 +299,8 @@ mod tests {
             "schema": "lanherd.report/1",
             "started": "2026-01-01T00:00:00.000Z",
             "duration_ms": 412.0,
+            "complete": true,
+            "soak": null,
             "seed": 0,
             "parameters": {},
             "totals": {

@@ -18,6 +18,10 @@ impl<L: Lan> State<L> {
             Event::Refused { server_id, message } => {
                 debug!(client = %self.identity.namespace, ?server_id, ?message, "a server refused (DHCPNAK)");
                 self.acquisition.refused(server_id, message);
+                // Of a herd that was taken over, the address that is refused still stands there.
+                if self.machine.lease().is_none() {
+                    self.deconfigure().await?;
+                }
             }
             Event::Unanswered(Unanswered::Rebooting) => self.unconfirmed().await?,
             // Of the requests that were sent the acquisition keeps count.

@@ -91,7 +91,7 @@ impl Caller {
                 _ => Err(error),
             })
             .map_err(|error| self.io(error))?;
-        match self.next()? {
+        match self.hear()? {
             Some(Answer::Error(why)) => Err(CallError::Refused(why)),
             Some(answer) => {
                 // What may follow are events, and those come when they come.
@@ -104,7 +104,7 @@ impl Caller {
     }
 
     /// The next line that the pool says by itself; `None` when it has ended.
-    pub fn next(&mut self) -> Result<Option<Answer>, CallError> {
+    pub fn hear(&mut self) -> Result<Option<Answer>, CallError> {
         let mut line = String::new();
         match self.reader.read_line(&mut line) {
             Ok(0) => Ok(None),

@@ -1,5 +1,6 @@
 //! Which clients a request is about, as people write it: `7`, `3-9`, `1,4,7`, `all`, or a group's name.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -47,6 +48,14 @@ pub enum NotThere {
         /// The range.
         range: String,
         /// Which there are.
+        there: String,
+    },
+    /// None is of that group.
+    #[error("no client is of a group {wanted}; there are clients of {there}")]
+    NoneOf {
+        /// The group.
+        wanted: GroupName,
+        /// The groups that have clients.
         there: String,
     },
     /// The herd is empty.
@@ -121,14 +130,23 @@ fn range_text(range: &RangeInclusive<u32>) -> String {
 }
 
 impl Clients {
-    /// Those of `herd` that are meant. A single number must be there; of a range, somebody.
-    ///
-    /// Whether there is a group of that name is the pool's to say.
+    /// Those of `herd` that are meant. A single number must be there; of a range or a group, somebody.
     pub fn select(&self, herd: &HerdStatus) -> Result<Selection, NotThere> {
         match self {
-            Self::All if there(herd).next().is_none() => Err(NotThere::Nobody),
+            Self::All | Self::Group(_) if there(herd).next().is_none() => Err(NotThere::Nobody),
             Self::All => Ok(Selection::All),
-            Self::Group(name) => Ok(Selection::Group(name.clone())),
+            Self::Group(wanted) => {
+                let groups: BTreeSet<&str> =
+                    staying(herd).map(|client| client.group.as_str()).collect();
+                if groups.contains(wanted.as_str()) {
+                    Ok(Selection::Group(wanted.clone()))
+                } else {
+                    Err(NotThere::NoneOf {
+                        wanted: wanted.clone(),
+                        there: Vec::from_iter(groups).join(", "),
+                    })
+                }
+            }
             Self::Numbers(ranges) => {
                 // The herd is in the order of its numbers, so a hostile range costs no more than a short one.
                 let all: Vec<u32> = there(herd).collect();
@@ -162,10 +180,13 @@ fn tidy(numbers: &mut Vec<u32>) {
 
 /// The numbers of the clients that have not left, in order.
 fn there(herd: &HerdStatus) -> impl Iterator<Item = u32> {
+    staying(herd).map(number_of)
+}
+
+fn staying(herd: &HerdStatus) -> impl Iterator<Item = &ClientStatus> {
     herd.clients
         .iter()
         .filter(|client| client.phase != Phase::Gone)
-        .map(number_of)
 }
 
 fn number_of(client: &ClientStatus) -> u32 {

@@ -124,8 +124,6 @@ pub struct Herd {
 /// One client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// The group that it is in.
-    pub group: GroupName,
     /// Until its lease ends if nobody extends it, in seconds; `None` without a lease, or for one without an end.
     pub lease_remaining_seconds: Option<u64>,
     /// All else, as reports have it.
@@ -141,7 +139,6 @@ impl From<&ClientStatus> for Row {
         );
         let end = status.lease.as_ref().filter(|_| holds);
         Self {
-            group: status.group.clone(),
             lease_remaining_seconds: end
                 .and_then(crate::dhcp::Lease::expires_at)
                 .map(|end| end.saturating_duration_since(now()).as_secs()),

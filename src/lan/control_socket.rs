@@ -180,7 +180,13 @@ impl Outside {
         let removed = [LAB, LOCK]
             .into_iter()
             .try_for_each(|name| remove(folder, name, UnlinkatFlags::NoRemoveDir))
-            .and_then(|()| remove(&self.state, self.pool.as_str(), UnlinkatFlags::RemoveDir));
+            .and_then(|()| {
+                match remove(&self.state, self.pool.as_str(), UnlinkatFlags::RemoveDir) {
+                    // What a killed run of that name on a real parent left: `lanherd clean` is to find it.
+                    Err(Errno::ENOTEMPTY) => Ok(()),
+                    removed => removed,
+                }
+            });
         let emptied = self.remove_state();
         drop(self.taken);
         drop(shared);

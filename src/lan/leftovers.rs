@@ -197,7 +197,7 @@ pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
     // After the namespaces: who gives an address back has stopped using it (RFC 2131, 4.4.6).
     let mut files = folder.leases()?;
     files.retain(|file| !keep(&file.namespace));
-    let (leases, errors) = end_leases(folder, files, |_| true)?;
+    let (leases, errors) = end_leases(folder, &files, |_| true)?;
     cleared.leases = leases;
     cleared.removed.extend(errors.into_iter().map(failure));
     Ok(cleared)
@@ -206,10 +206,10 @@ pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
 /// Forgets leases that are written down, after releasing those that are due and have not expired.
 pub(super) fn end_leases(
     folder: &PoolDir,
-    files: Vec<LeaseFile>,
+    files: &[LeaseFile],
     is_due: impl Fn(&HeldLease) -> bool,
 ) -> io::Result<(Vec<Released>, Vec<CleanupError>)> {
-    let mut due = held(&files, Clock::now())?;
+    let mut due = held(files, Clock::now())?;
     due.retain(|(_, held)| is_due(held));
     let mut released = Vec::with_capacity(due.len());
     if !due.is_empty() {

@@ -21,7 +21,7 @@ mod seats;
 mod wire;
 mod worker;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,8 +34,9 @@ use super::held::{Clock, HeldLease, LeaseFile};
 use super::leftovers::{self, Cleared};
 use super::names::Names;
 use super::pins;
-use super::pool_dir::{self, PoolDir};
+use super::pool_dir::PoolDir;
 use super::record::Record;
+use super::shared_dirs;
 use super::{CleanupError, Inbox, Lan, SabotageError};
 use crate::dhcp::{Lease, MessageType, Transmit};
 use crate::fault::Fault;
@@ -48,6 +49,7 @@ pub use parent::{ParentError, candidates, check};
 pub use port::LinuxPort;
 pub(super) use wire::Outlet;
 
+use adopt::Adopted;
 use error::{refused, refused_request, refusing, worker_gone};
 use parent::{Parent, Watch};
 use seats::{Seat, Seats};
@@ -83,15 +85,6 @@ struct Shared {
     folder: Mutex<Option<PoolDir>>,
     reader: AbortHandle,
     watch: Watch,
-}
-
-/// What a killed run left that was taken over.
-#[derive(Debug, Default)]
-struct Adopted {
-    /// The namespaces, by name.
-    namespaces: HashSet<String>,
-    /// The leases, by MAC.
-    leases: HashMap<Mac, HeldLease>,
 }
 
 impl Shared {
@@ -320,14 +313,15 @@ fn furnish(
     folder: &PoolDir,
     parent: Parent,
 ) -> Result<Furnished, OpenError> {
-    pool_dir::prepare_host(&config.paths)?;
+    shared_dirs::prepare_host(&config.paths)?;
     let cleared =
-        clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
+        adopt::clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
     // Not before: until then the old one says where the old run's leases were won.
     folder
         .write_about(&About::of(config))
         .map_err(refusing("writing down where the pool stands"))?;
-    let adopted = adopted(folder).map_err(refusing("taking over what an earlier run left"))?;
+    let adopted =
+        Adopted::read(folder).map_err(refusing("taking over what an earlier run left"))?;
     let _context = bench.runtime.enter();
     let wire = wire::open(parent.index)
         .and_then(Wire::new)
@@ -351,40 +345,6 @@ fn furnish(
     })
 }
 
-/// Clears away what an earlier run of the pool left, except what is to be taken over.
-fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared> {
-    let Some(most) = config.adopt else {
-        return leftovers::clear(folder, |_| false);
-    };
-    let wanted = About::of(config);
-    let misfit = match folder.about()? {
-        Some(about) => about.misfit(&wanted),
-        None if folder.clients()?.is_empty() => None,
-        None => Some("it did not write down where it stood".to_owned()),
-    };
-    let cleared = leftovers::clear(folder, |namespace| {
-        let number = config.pool.number_of(namespace);
-        misfit.is_none() && number.is_some_and(|ClientNumber(number)| number <= most)
-    })?;
-    Ok(Cleared { misfit, ..cleared })
-}
-
-/// What is left in a pool's folder once it has been cleared.
-fn adopted(folder: &PoolDir) -> io::Result<Adopted> {
-    let clock = Clock::now();
-    let mut adopted = Adopted::default();
-    for client in folder.clients()? {
-        adopted.namespaces.insert(client.namespace().to_owned());
-    }
-    for file in folder.leases()? {
-        match file.read(clock)? {
-            Some(held) => drop(adopted.leases.insert(held.mac, held)),
-            None => file.remove()?,
-        }
-    }
-    Ok(adopted)
-}
-
 fn close_kernel(shared: &Shared) -> Vec<Leak> {
     let Some(folder) = shared
         .folder
@@ -403,7 +363,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
             fate: Fate::Remains("its port is still in use".to_owned()),
         })
         .collect();
-    let never_attached = std::mem::take(&mut shared.adopted().namespaces);
+    let unused = std::mem::take(&mut *shared.adopted());
     match folder.clients() {
         Ok(clients) => {
             for client in clients {
@@ -411,7 +371,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
                     .into_iter()
                     .map(Leak::from);
                 // What was taken over and never asked for is no leak, unless it remains.
-                let is_unused = never_attached.contains(client.namespace());
+                let is_unused = unused.namespaces.contains(client.namespace());
                 leaks.extend(removed.filter(|leak| !is_unused || leak.fate != Fate::Removed));
             }
         }
@@ -426,38 +386,9 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
         }),
     }
     leaks.extend(shared.unplug_pinned(|_| true));
-    leaks.extend(end_leases(shared, &folder));
+    leaks.extend(unused.end_leases(&folder));
     leaks.extend(folder.release().into_iter().map(Leak::from));
     leaks
-}
-
-/// Releases the leases that were taken over and never asked for again, and forgets those that are left of this run:
-/// their clients vanished on purpose, or could not say goodbye.
-fn end_leases(shared: &Shared, folder: &PoolDir) -> Vec<Leak> {
-    let unused = std::mem::take(&mut shared.adopted().leases);
-    let ended = folder.leases().and_then(|files| {
-        leftovers::end_leases(folder, files, |held| unused.contains_key(&held.mac))
-    });
-    match ended {
-        Ok((leases, errors)) => {
-            for lease in leases {
-                let (client, address) = (lease.client, lease.address);
-                match lease.outcome {
-                    Ok(()) => {
-                        tracing::info!(%client, %address, "released a lease that nobody used")
-                    }
-                    Err(error) => {
-                        tracing::warn!(%client, %address, %error, "could not release a lease");
-                    }
-                }
-            }
-            errors.into_iter().map(Leak::from).collect()
-        }
-        Err(error) => vec![Leak {
-            what: "the files of leases".to_owned(),
-            fate: Fate::Remains(error.to_string()),
-        }],
-    }
 }
 
 impl Lan for LinuxLan {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 
 use super::control_socket::{ControlSocketError, address, open_folder};
@@ -131,6 +132,7 @@ fn temporary_folder() -> PathBuf {
 /// Whether it is a folder, no link, of this user, into which nobody else can look.
 fn is_private(folder: &Path) -> bool {
     fs::symlink_metadata(folder).is_ok_and(|folder| {
-        folder.is_dir() && folder.uid() == geteuid().as_raw() && folder.mode() & 0o077 == 0
+        let others = Mode::from_bits_truncate(folder.mode()) & (Mode::S_IRWXG | Mode::S_IRWXO);
+        folder.is_dir() && folder.uid() == geteuid().as_raw() && others.is_empty()
     })
 }

@@ -30,6 +30,10 @@ pub(super) enum PoolMsg {
         u32,
         RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>,
     ),
+    Replace(
+        Vec<ClientNumber>,
+        RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>,
+    ),
     Remove(Selection, RpcReplyPort<TearDownReport>),
     Ping(Selection, PingSpec, RpcReplyPort<PingReport>),
     Vanish(Selection, RpcReplyPort<TearDownReport>),

@@ -24,9 +24,8 @@ use super::recovery::Recoveries;
 use super::run::Runs;
 use super::slot::{LeaseRecord, Life, Running, Slot};
 use super::status::{Census, HerdStatus};
-use super::{DhcpSettings, MAX_CLIENTS, PoolConfig, PoolError, Selection};
+use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
 use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg};
-use crate::dhcp;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
@@ -126,6 +125,10 @@ impl<L: Lan> Herd<L> {
                 let created = self.create(group.as_ref(), count);
                 let _ = reply.send(created);
             }
+            PoolMsg::Replace(those, reply) => {
+                let created = self.replace(&those);
+                let _ = reply.send(created);
+            }
             PoolMsg::Remove(which, reply) => self.depart(&which, reply),
             PoolMsg::Vanish(which, reply) => self.vanish(&which, reply),
             PoolMsg::TearDown(reply) => {
@@ -199,9 +202,6 @@ impl<L: Lan> Herd<L> {
         group: Option<&GroupName>,
         count: u32,
     ) -> Result<Vec<ClientNumber>, PoolError> {
-        if self.stance == Stance::Closing {
-            return Err(PoolError::Closing);
-        }
         let group = match group {
             None => self.groups.first(),
             Some(name) => self.groups.iter().find(|group| group.name == *name),
@@ -210,6 +210,35 @@ impl<L: Lan> Herd<L> {
             let names = self.groups.iter().map(|group| group.name.to_string());
             PoolError::NoSuchGroup(names.collect::<Vec<_>>().join(", "))
         })?;
+        let numbers = self.take_numbers(count)?;
+        for number in &numbers {
+            self.add(*number, Arc::clone(&group));
+        }
+        self.count_wanted();
+        Ok(numbers)
+    }
+
+    fn replace(&mut self, those: &[ClientNumber]) -> Result<Vec<ClientNumber>, PoolError> {
+        let count = u32::try_from(those.len()).unwrap_or(u32::MAX);
+        let numbers = self.take_numbers(count)?;
+        for (old, new) in those.iter().zip(&numbers) {
+            let group = match self.slots.get(old) {
+                Some(slot) => Some(&slot.group),
+                None => self.groups.first(),
+            };
+            if let Some(group) = group.map(Arc::clone) {
+                self.add(*new, group);
+            }
+        }
+        self.count_wanted();
+        Ok(numbers)
+    }
+
+    /// The next free numbers, if there may be so many clients more.
+    fn take_numbers(&mut self, count: u32) -> Result<Vec<ClientNumber>, PoolError> {
+        if self.stance == Stance::Closing {
+            return Err(PoolError::Closing);
+        }
         if count == 0 {
             return Err(PoolError::NoClients);
         }
@@ -219,12 +248,8 @@ impl<L: Lan> Herd<L> {
         let Some(end) = end.filter(|_| wanted <= u64::from(MAX_CLIENTS)) else {
             return Err(PoolError::TooManyClients(wanted));
         };
-        let numbers: Vec<_> = (self.next_number..end).map(ClientNumber).collect();
+        let numbers = (self.next_number..end).map(ClientNumber).collect();
         self.next_number = end;
-        for number in &numbers {
-            self.add(*number, Arc::clone(&group));
-        }
-        self.count_wanted();
         Ok(numbers)
     }
 
@@ -288,7 +313,7 @@ impl<L: Lan> Herd<L> {
         };
         let args = ClientArgs {
             lan: Arc::clone(&self.lan),
-            dhcp: dhcp_config(&slot.group.dhcp, &slot.identity),
+            dhcp: slot.group.dhcp.config(&slot.identity),
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,
@@ -362,19 +387,6 @@ impl<L: Lan> Herd<L> {
             // A pool that has ended needs no reminder.
             drop(myself.cast(message));
         })
-    }
-}
-
-/// How the client of that identity behaves towards servers.
-fn dhcp_config(settings: &DhcpSettings, identity: &Identity) -> dhcp::Config {
-    dhcp::Config {
-        start_delay: Duration::ZERO..=settings.start_delay,
-        broadcast: settings.broadcast,
-        offers: settings.offers,
-        client_id: settings.client_id.clone(),
-        conflict_detection: settings.conflict_detection,
-        hostname: Some(identity.namespace.clone()),
-        ..dhcp::Config::new(identity.mac)
     }
 }
 

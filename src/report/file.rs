@@ -116,9 +116,11 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
         .write_all(text)
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&draft.path, path));
-    if written.is_err() {
+    match &written {
+        // So that the new name survives a power cut. Where a folder cannot be synced, the file is as good as written.
+        Ok(()) => drop(File::open(folder_of(path)).and_then(|folder| folder.sync_all())),
         // What went wrong first is what the user needs to know.
-        let _ = draft.discard();
+        Err(_) => drop(draft.discard()),
     }
     written
 }

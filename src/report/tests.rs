@@ -14,13 +14,15 @@ fn run() -> Run {
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
         duration: Duration::from_micros(1_234_567),
         leaked_objects: 0,
+        complete: true,
+        soak: None,
     }
 }
 
 fn client(number: u32, phase: Phase) -> ClientStatus {
     ClientStatus {
         identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
-        group: crate::pool::GroupName::from(&PoolName::default()),
+        group: GroupName::from(&PoolName::default()),
         phase,
         failure: None,
         lease: None,

@@ -1,5 +1,6 @@
 //! A scenario as it is written down, before it is known to make sense.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -7,11 +8,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ClientCount, Mistake, Pings, Place, Scenario, Timespan};
+use super::group::{GroupDraft, GroupPlan, Looks};
+use super::{ClientCount, Mistake, Pings, Place, Scenario, SoakDraft, Timespan};
+use crate::chaos::Plan;
+use crate::dhcp::{Device, Persona};
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LeaseTime};
 use crate::lan::linux::MacvlanMode;
-use crate::pool::{Restart, RestartPolicy};
+use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
 use crate::units::Rate;
 use crate::workload::ping::PingSpec;
@@ -23,6 +27,10 @@ use crate::workload::ping::PingSpec;
 #[derive(Debug, Clone, PartialEq, Deserialize, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(group(clap::ArgGroup::new("place").required(true)))]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Draft {
     /// The wired interface that the clients stand on, such as eth0
     #[arg(long, value_name = "NAME", group = "place")]
@@ -38,8 +46,8 @@ pub struct Draft {
     #[arg(long, value_name = "FIRST-LAST", requires = "lab")]
     pub lab_range: Option<AddressRange>,
     /// How many clients
-    #[arg(long, value_name = "N")]
-    pub clients: ClientCount,
+    #[arg(long, value_name = "N", required = true)]
+    pub clients: Option<ClientCount>,
     /// The pool's name: its clients are the namespaces NAME1, NAME2, ... [default: ns]
     #[arg(long, value_name = "NAME")]
     pub pool: Option<PoolName>,
@@ -97,6 +105,17 @@ pub struct Draft {
     #[arg(long)]
     #[serde(default)]
     pub broadcast: bool,
+    /// The device that clients look like to servers: android, ios, macos, windows, dhclient, network-manager, udhcpc,
+    /// printer [default: none in particular]
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<Device>,
+    /// Make sure that nobody else has an address before it is used, and defend it (RFC 5227): 4 to 7 s for each lease
+    #[arg(long)]
+    #[serde(default)]
+    pub conflict_detection: bool,
+    /// Break things on purpose, as "every 10s: crash, delete-link, dhcp-mute"; the same seed breaks the same
+    #[arg(long, value_name = "PLAN")]
+    pub chaos: Option<Plan>,
     /// Take over what a killed run of the pool left: its namespaces live on, and its leases are confirmed
     ///
     /// For a run with the same --parent, --mode and --seed. Programs that run in the namespaces go on. Without it, what
@@ -113,6 +132,25 @@ pub struct Draft {
     /// Write a report in JSON to this file at the end
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// What makes it a soak: a table of its own in a file, options of `lanherd soak` only.
+    #[arg(skip)]
+    pub soak: Option<SoakDraft>,
+    /// What clients say of themselves to servers: a table of its own in a file.
+    #[arg(skip)]
+    pub persona: Option<Persona>,
+    /// Clients that differ from the others: tables of their own in a file.
+    #[arg(skip)]
+    #[serde(default)]
+    pub group: Vec<GroupDraft>,
+}
+
+fn device(text: &str) -> Result<Device, String> {
+    let known = Device::ALL.iter().map(|device| device.as_str());
+    Device::ALL
+        .iter()
+        .copied()
+        .find(|device| device.as_str() == text)
+        .ok_or_else(|| format!("choose one of {}", known.collect::<Vec<_>>().join(", ")))
 }
 
 fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
@@ -120,7 +158,7 @@ fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
 }
 
 /// The shortest time that a timer can keep apart.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Timespan = Timespan(Duration::from_millis(1));
 
 impl Draft {
     /// So many clients in the lab, with all defaults.
@@ -130,7 +168,7 @@ impl Draft {
             lab: true,
             lab_lease: None,
             lab_range: None,
-            clients,
+            clients: Some(clients),
             pool: None,
             mode: None,
             join_rate: None,
@@ -145,37 +183,58 @@ impl Draft {
             lease_timeout: None,
             start_delay: None,
             broadcast: false,
+            device: None,
+            conflict_detection: false,
+            chaos: None,
             adopt: false,
             metrics: None,
             seed: None,
             report: None,
+            soak: None,
+            persona: None,
+            group: Vec::new(),
         }
     }
 
     /// Checks what one value alone cannot tell, and fills in the defaults.
     pub fn check(self) -> Result<Scenario, Mistake> {
-        let place = self.place()?;
+        let clients = self.total()?;
+        let place = self.place(clients)?;
         let mode = self.mode.unwrap_or_default();
-        if mode == MacvlanMode::Passthru && self.clients.get() > 1 {
-            return Err(Mistake::Passthru(self.clients));
+        if mode == MacvlanMode::Passthru && clients.get() > 1 {
+            return Err(Mistake::Passthru(clients));
         }
-        let pings = self.pings()?;
-        let default = RestartPolicy::default();
+        let pinging = Pinging {
+            targets: &self.ping,
+            every: self.every,
+            timeout: self.timeout,
+            hold: self.hold,
+        };
+        let pings = pinging.check()?;
+        let soak = match &self.soak {
+            Some(soak) => Some(soak.check(clients)?),
+            None => None,
+        };
+        let looks = Looks {
+            device: self.device,
+            persona: self.persona.clone(),
+            conflict_detection: self.conflict_detection,
+        };
+        looks.check()?;
+        if let Some(chaos) = &self.chaos {
+            chaos.check(place.ground()).map_err(Mistake::Chaos)?;
+        }
+        let groups = self.groups()?;
         Ok(Scenario {
             place,
-            clients: self.clients,
+            clients,
+            restart: self.restart_policy(),
             pool: self.pool.unwrap_or_default(),
             mode,
             join_rate: self.join_rate,
             outstanding: self.outstanding.unwrap_or(Scenario::OUTSTANDING),
             pings,
             hold: self.hold,
-            restart: RestartPolicy {
-                restart: self.restart.unwrap_or(default.restart),
-                intensity: self.intensity.unwrap_or(default.intensity),
-                period: self.period.map_or(default.period, |period| period.0),
-                ..default
-            },
             lease_timeout: at_least_a_tick("lease-timeout", self.lease_timeout)?
                 .unwrap_or(Scenario::LEASE_TIMEOUT),
             start_delay: self.start_delay.unwrap_or(Timespan(Duration::ZERO)),
@@ -184,10 +243,49 @@ impl Draft {
             metrics: self.metrics,
             seed: self.seed,
             report: self.report,
+            soak,
+            looks,
+            chaos: self.chaos,
+            groups,
         })
     }
 
-    fn place(&self) -> Result<Place, Mistake> {
+    /// How failures are answered where a group says nothing else.
+    pub(super) fn restart_policy(&self) -> RestartPolicy {
+        let default = RestartPolicy::default();
+        RestartPolicy {
+            restart: self.restart.unwrap_or(default.restart),
+            intensity: self.intensity.unwrap_or(default.intensity),
+            period: self.period.map_or(default.period, |period| period.0),
+            ..default
+        }
+    }
+
+    /// All clients, those of groups included.
+    fn total(&self) -> Result<ClientCount, Mistake> {
+        let own = self.clients.map_or(0, |clients| i64::from(clients.get()));
+        let others = self
+            .group
+            .iter()
+            .map(|group| i64::from(group.clients.get()));
+        let total = own + others.sum::<i64>();
+        if total == 0 {
+            return Err(Mistake::NoClients);
+        }
+        total.try_into().map_err(Mistake::Clients)
+    }
+
+    fn groups(&self) -> Result<Vec<GroupPlan>, Mistake> {
+        let mut names = BTreeSet::from([GroupName::from(&self.pool.clone().unwrap_or_default())]);
+        for group in &self.group {
+            if !names.insert(group.name.clone()) {
+                return Err(Mistake::GroupTwice(group.name.clone()));
+            }
+        }
+        self.group.iter().map(|group| group.check(self)).collect()
+    }
+
+    fn place(&self, clients: ClientCount) -> Result<Place, Mistake> {
         match (&self.parent, self.lab) {
             (Some(_), true) => Err(Mistake::TwoPlaces),
             (None, false) => Err(Mistake::NoPlace),
@@ -197,11 +295,8 @@ impl Draft {
             (None, true) if self.adopt => Err(Mistake::Adopt),
             (None, true) => {
                 let range = self.lab_range.unwrap_or_default();
-                if self.clients.get() > range.len() {
-                    return Err(Mistake::MoreThanAddresses {
-                        clients: self.clients,
-                        range,
-                    });
+                if clients.get() > range.len() {
+                    return Err(Mistake::MoreThanAddresses { clients, range });
                 }
                 Ok(Place::Lab {
                     lease: self.lab_lease.unwrap_or_default(),
@@ -210,9 +305,19 @@ impl Draft {
             }
         }
     }
+}
 
-    fn pings(&self) -> Result<Pings, Mistake> {
-        if self.ping.is_empty() {
+/// What is said about pings, of the whole herd or of a group.
+pub(super) struct Pinging<'a> {
+    pub(super) targets: &'a [Target],
+    pub(super) every: Option<Timespan>,
+    pub(super) timeout: Option<Timespan>,
+    pub(super) hold: Option<Timespan>,
+}
+
+impl Pinging<'_> {
+    pub(super) fn check(&self) -> Result<Pings, Mistake> {
+        if self.targets.is_empty() {
             if self.every.is_some() {
                 return Err(Mistake::PingsOnly("every"));
             }
@@ -226,11 +331,11 @@ impl Draft {
             .unwrap_or(Timespan(PingSpec::DEFAULT_TIMEOUT));
         if let Some(hold) = self
             .hold
-            .filter(|hold| !self.ping.is_empty() && *hold < every)
+            .filter(|hold| !self.targets.is_empty() && *hold < every)
         {
             return Err(Mistake::NoTimeToPing { every, hold });
         }
-        let mut targets = self.ping.clone();
+        let mut targets = self.targets.to_vec();
         targets.sort_unstable();
         targets.dedup();
         Ok(Pings {
@@ -243,7 +348,7 @@ impl Draft {
 
 fn at_least_a_tick(key: &'static str, span: Option<Timespan>) -> Result<Option<Timespan>, Mistake> {
     match span {
-        Some(span) if span.0 < TICK => Err(Mistake::TooShort(key)),
+        Some(span) if span < TICK => Err(Mistake::TooShort(key, TICK)),
         Some(_) | None => Ok(span),
     }
 }

@@ -1,16 +1,43 @@
 //! What can be wrong with a scenario, and where in its file.
 
 use std::fmt::{self, Write as _};
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::{ClientCount, Timespan};
+use super::{ClientCount, ClientCountError, Timespan};
+use crate::chaos::PlanError;
+use crate::dhcp::PersonaError;
 use crate::lab::AddressRange;
+use crate::pool::GroupName;
 
 /// Why a scenario makes no sense although each of its values does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mistake {
+    /// Nobody.
+    #[error("there are no clients: say how many as clients, or in a group")]
+    NoClients,
+    /// Too many, in all groups.
+    #[error(transparent)]
+    Clients(ClientCountError),
+    /// Two groups of one name; the pool's own group bears the pool's.
+    #[error("there are two groups called {0}: give one of them another name")]
+    GroupTwice(GroupName),
+    /// Something about a group.
+    #[error("group {name}: {mistake}")]
+    Group {
+        /// The group.
+        name: GroupName,
+        /// What is wrong with it.
+        mistake: Box<Mistake>,
+    },
+    /// Something about what clients say of themselves.
+    #[error("persona: {0}")]
+    Persona(PersonaError),
+    /// Something about what is to be broken.
+    #[error("chaos: {0}")]
+    Chaos(PlanError),
     /// Nothing says where.
     #[error(
         "there is no place for the clients: name the interface that they stand on as parent, or choose the lab"
@@ -46,9 +73,9 @@ pub enum Mistake {
         "{0} clients cannot share a parent in mode passthru: ask for 1 client, or choose bridge, private or vepa"
     )]
     Passthru(ClientCount),
-    /// The time is below what a timer can keep.
-    #[error("{0} is too short: write 1ms at least")]
-    TooShort(&'static str),
+    /// The time is below what can be kept.
+    #[error("{key} is too short: write {least} at least", key = name(.0), least = .1)]
+    TooShort(&'static str, Timespan),
     /// The end would come before the first ping.
     #[error(
         "a client that pings every {every} may never ping in {hold}: write a shorter time as every, or a longer one as for"
@@ -59,19 +86,47 @@ pub enum Mistake {
         /// Until the end.
         hold: Timespan,
     },
+    /// The key is that of storms, and none are asked for.
+    #[error(
+        "storm-every is for storms, and there are none: say how many clients as storm, or leave storm-every out"
+    )]
+    NoStorm,
+    /// More would leave than there are.
+    #[error(
+        "{storm} clients cannot leave a herd of {clients}: ask for a smaller storm, or for more clients"
+    )]
+    StormTooLarge {
+        /// The storm's clients.
+        storm: NonZeroU32,
+        /// The herd.
+        clients: ClientCount,
+    },
 }
 
 impl Mistake {
-    /// The key that is most to blame.
+    /// The key that is most to blame, with its table's name in front where it is in one.
     pub const fn key(&self) -> &'static str {
         match self {
             Self::NoPlace | Self::TwoPlaces => "parent",
+            Self::GroupTwice(_) | Self::Group { .. } => "group",
+            Self::Persona(_) => "persona",
+            Self::Chaos(_) => "chaos",
             Self::Adopt => "adopt",
-            Self::LabOnly(key) | Self::PingsOnly(key) | Self::TooShort(key) => key,
-            Self::MoreThanAddresses { .. } | Self::Passthru(_) => "clients",
+            Self::LabOnly(key) | Self::PingsOnly(key) | Self::TooShort(key, _) => key,
+            Self::NoClients
+            | Self::Clients(_)
+            | Self::MoreThanAddresses { .. }
+            | Self::Passthru(_) => "clients",
             Self::NoTimeToPing { .. } => "every",
+            Self::NoStorm => "soak.storm-every",
+            Self::StormTooLarge { .. } => "soak.storm",
         }
     }
+}
+
+/// A key's own name, which is the option's.
+fn name(key: &'static str) -> &'static str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 /// What is wrong with a scenario's text, and where.
@@ -98,8 +153,14 @@ impl TextError {
     /// A mistake, found at its key, or at the beginning where that is left out.
     pub(super) fn of_mistake(mistake: &Mistake, text: &str) -> Self {
         let span = DeTable::parse(text).ok().and_then(|table| {
-            let (key, _) = table.get_ref().get_key_value(mistake.key())?;
-            Some(key.span())
+            let mut within = Some(table.get_ref());
+            let mut found = None;
+            for name in mistake.key().split('.') {
+                let (key, value) = within?.get_key_value(name)?;
+                found = Some(key.span());
+                within = value.get_ref().as_table();
+            }
+            found
         });
         Self::at(text, span, mistake.to_string())
     }

@@ -1,6 +1,7 @@
 use clap::Parser as _;
 
 use super::*;
+use crate::pool::Restart;
 
 /// The options of `lanherd up`, as that command has them.
 #[derive(Debug, clap::Parser)]
@@ -39,6 +40,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--lease-timeout=30s",
         "--start-delay=10s",
         "--broadcast",
+        "--device=ios",
+        "--conflict-detection",
         "--adopt",
         "--metrics=127.0.0.1:9100",
         "--seed=7",
@@ -61,6 +64,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         lease-timeout = "30s"
         start-delay = "10s"
         broadcast = true
+        device = "ios"
+        conflict-detection = true
         adopt = true
         metrics = "127.0.0.1:9100"
         seed = 7
@@ -85,6 +90,56 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
             keys.iter().any(|key| key == name),
             "{name} is not in {keys:?}"
         );
+    }
+}
+
+#[test]
+fn every_option_of_a_soak_is_a_key_of_its_table() {
+    #[derive(Debug, clap::Parser)]
+    struct Soak {
+        #[command(flatten)]
+        soak: SoakDraft,
+    }
+    let options = Soak::try_parse_from([
+        "soak",
+        "--interval=10s",
+        "--churn=10/m",
+        "--storm=50",
+        "--storm-every=2m",
+        "--vanish=1/m",
+        "--fail-on-drift",
+    ])
+    .expect("options");
+    let text = "\
+        lab = true\nclients = 200\nfor = '72h'\n[soak]\ninterval = '10s'\nchurn = '10/m'\nstorm = 50\n\
+        storm-every = '2m'\nvanish = '1/m'\nfail-on-drift = true\n";
+    let draft = Draft::from_toml(text).expect("a draft");
+    assert_eq!(draft.soak, Some(options.soak));
+    let scenario = Scenario::from_toml(text).expect("a scenario");
+    let parameters = serde_json::to_value(&scenario).expect("JSON");
+    for argument in <Soak as clap::CommandFactory>::command().get_arguments() {
+        let name = argument.get_long().expect("an option");
+        assert!(
+            !parameters["soak"][name].is_null(),
+            "{name}: {parameters:#}"
+        );
+    }
+}
+
+#[test]
+fn a_soak_needs_no_settings_and_refuses_those_that_contradict_each_other() {
+    let head = "lab = true\nclients = 20\n[soak]\n";
+    let plain = Scenario::from_toml(head).expect("a soak").soak;
+    assert_eq!(plain, Some(Soaking::default()));
+    for (text, column, word) in [
+        (" interval = '999ms'", 2, "interval is too short: write 1s"),
+        ("storm-every = '5m'", 1, "say how many"),
+        ("storm = 21", 1, "smaller storm"),
+        ("storms = 3", 1, "unknown field"),
+    ] {
+        let error = refused(&format!("{head}{text}\n"));
+        assert_eq!((error.line, error.column), (4, column), "{text}: {error}");
+        assert!(error.message.contains(word), "{text}: {error}");
     }
 }
 
@@ -215,4 +270,93 @@ fn a_target_that_is_named_twice_is_pinged_once() {
 fn the_example_in_the_repository_is_a_scenario() {
     let scenario = Scenario::from_toml(include_str!("../../examples/scenario.toml"));
     assert!(scenario.is_ok(), "{}", scenario.expect_err("it is not"));
+}
+
+#[test]
+fn groups_differ_from_the_herd_in_what_they_say_and_in_nothing_else() {
+    let scenario = Scenario::from_toml(
+        r#"
+        lab = true
+        clients = 10
+        ping = ["router"]
+        every = "5s"
+        device = "windows"
+
+        [[group]]
+        name = "phones"
+        clients = 30
+        device = "android"
+        restart = "permanent"
+        persona = { hostname = "phone-{n}" }
+
+        [[group]]
+        name = "quiet"
+        clients = 2
+        ping = []
+        conflict-detection = true
+        "#,
+    )
+    .expect("a scenario");
+    assert_eq!((scenario.clients.get(), scenario.ungrouped()), (42, 10));
+    let config = scenario.pool_config();
+    let [phones, quiet] = &config.groups[..] else {
+        panic!("{:?}", config.groups);
+    };
+    assert_eq!(
+        (config.dhcp.personas.len(), phones.dhcp.personas.len()),
+        (1, 2)
+    );
+    assert_eq!(phones.workloads, config.workloads);
+    assert_eq!(phones.restart.restart, Restart::Permanent);
+    assert_eq!(
+        (quiet.restart.clone(), quiet.workloads.len()),
+        (config.restart, 0)
+    );
+    assert!(quiet.dhcp.conflict_detection && !config.dhcp.conflict_detection);
+}
+
+#[test]
+fn a_herd_of_groups_only_needs_no_clients_of_its_own() {
+    let text = "lab = true\n[[group]]\nname = \"tv\"\nclients = 3\n";
+    let scenario = Scenario::from_toml(text).expect("a scenario");
+    assert_eq!((scenario.clients.get(), scenario.ungrouped()), (3, 0));
+    let nobody = Scenario::from_toml("lab = true").expect_err("nobody");
+    assert!(nobody.message.contains("no clients"), "{nobody}");
+}
+
+#[test]
+fn what_is_wrong_with_a_group_a_persona_or_chaos_is_said_with_its_name() {
+    for (text, words) in [
+        ("[[group]]\nname = \"a b\"\nclients = 1", "group name"),
+        (
+            "[[group]]\nname = \"tv\"\nclients = 1\n[[group]]\nname = \"tv\"\nclients = 1",
+            "two groups",
+        ),
+        ("[[group]]\nname = \"ns\"\nclients = 1", "two groups"),
+        (
+            "[[group]]\nname = \"tv\"\nclients = 1\npersona = { client-id = \"x\" }",
+            "group tv: persona: client-id",
+        ),
+        (
+            "[[group]]\nname = \"tv\"\nclients = 1\ntimeout = \"1s\"",
+            "group tv: timeout",
+        ),
+        (
+            "[persona]\nmax-message-size = 100",
+            "persona: max-message-size",
+        ),
+        ("[persona]\nhostnam = \"x\"", "hostnam"),
+        ("[chaos]\nfaults = [\"crash\"]", "chaos: faults"),
+        ("[chaos]\nevery = \"1s\"\nfaults = [\"flood\"]", "flood"),
+    ] {
+        let error =
+            Scenario::from_toml(&format!("lab = true\nclients = 2\n{text}")).expect_err(text);
+        assert!(error.message.contains(words), "{text}: {error}");
+    }
+    let text = "parent = \"eth0\"\nclients = 2\n[chaos]\nevery = \"1s\"\nfaults = [\"dhcp-mute\"]";
+    let error = Scenario::from_toml(text).expect_err("not the lab");
+    assert!(
+        error.message.contains("dhcp_mute") && error.line == 3,
+        "{error}"
+    );
 }

@@ -53,9 +53,22 @@ impl Running {
         kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {pid}: {error}"));
     }
 
+    /// Kills the program, unless it has ended by itself.
+    pub fn kill(&self) {
+        if let Some(program) = child_of(self.nsenter.id()) {
+            // It may end at this very instant.
+            let _ = kill(Pid::from_raw(program.cast_signed()), Signal::SIGKILL);
+        }
+    }
+
     /// What it has said on standard error so far.
     pub fn stderr(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// What it has said on standard output so far.
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
     }
 
     /// Whether it has ended.
@@ -90,9 +103,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.has_ended() {
-            if let Some(program) = child_of(self.nsenter.id()) {
-                let _ = kill(Pid::from_raw(program.cast_signed()), Signal::SIGKILL);
-            }
+            self.kill();
             let _ = self.nsenter.kill();
             let _ = self.nsenter.wait();
         }

@@ -1,9 +1,12 @@
 //! After SIGKILL, at whatever moment: nothing is left on the machine, nor at the server.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use dhcproto::v4::MessageType;
+use dhcproto::v4::{MessageType, OptionCode};
+use lanherd::identity::Mac;
 use nix::sys::signal::Signal;
 
 use super::common::capture::{Capture, Seen};
@@ -140,4 +143,275 @@ fn a_lease_that_has_run_out_meanwhile_is_nobodys_to_release() {
     assert_eq!(clean.code, Some(0), "{}", clean.stderr);
     assert!(!clean.stdout.contains("released"), "{}", clean.stdout);
     assert_eq!(released(&capture.messages()), Holders::new());
+}
+
+/// The leases that are written down on the machine.
+fn written_down(host: &Host) -> Holders {
+    let Ok(files) = fs::read_dir(host.path("/run/lanherd/ns")) else {
+        return Holders::new();
+    };
+    files
+        .flatten()
+        .filter(|file| file.path().extension().is_some_and(|end| end == "lease"))
+        .map(|file| {
+            let text = fs::read_to_string(file.path()).expect("a lease");
+            let value = |key: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(key));
+                line.unwrap_or_else(|| panic!("no {key:?} in {text}"))
+                    .to_owned()
+            };
+            let mac: Mac = value("mac ").parse().expect("a MAC");
+            let prefix = value("address ");
+            let (address, _) = prefix.split_once('/').expect("a prefix");
+            let address = address.parse().expect("an address");
+            (mac.octets().to_vec(), address)
+        })
+        .collect()
+}
+
+/// Waits until a run has said that all its clients are online.
+fn wait_online(herd: &Running, clients: u32) {
+    let words = format!("{clients} of {clients} online");
+    wait_for(&words, seconds(60), || {
+        herd.stderr().contains(&words).then_some(())
+    });
+}
+
+fn interrupted(herd: Running) {
+    herd.signal(Signal::SIGINT);
+    let outcome = herd.finish(seconds(30));
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_killed_herd_is_taken_over_and_what_runs_in_its_namespaces_hardly_notices() {
+    let (host, _router) = Host::with_dnsmasq();
+    let capture = Capture::start(&host);
+    let before = host.snapshot();
+    killed_online(&host, 10);
+    let held = acknowledged(&capture.messages());
+    let first_life = capture.messages().len();
+    let ping = host.start(
+        "ping",
+        &[
+            "ip",
+            "netns",
+            "exec",
+            "ns3",
+            "ping",
+            "-n",
+            "-i",
+            "0.05",
+            "10.66.0.1",
+        ],
+    );
+    for life in 1..=2 {
+        let lanherd = host.up(10, &["--adopt"]);
+        wait_online(&lanherd, 10);
+        assert!(
+            lanherd
+                .stderr()
+                .contains("10 clients of a killed run of pool ns are taken over"),
+            "{}",
+            lanherd.stderr()
+        );
+        let seen = capture.messages().split_off(first_life);
+        let is = |kind| seen.iter().filter(move |seen| seen.kind() == Some(kind));
+        assert_eq!(is(MessageType::Discover).count(), 0, "life {life}");
+        assert!(
+            is(MessageType::Request).all(|seen| seen.has(OptionCode::RequestedIpAddress)
+                && !seen.has(OptionCode::ServerIdentifier)),
+            "INIT-REBOOT (RFC 2131, 4.3.2)"
+        );
+        assert_eq!(acknowledged(&seen), held, "life {life}");
+        assert_eq!(written_down(&host), held, "life {life}");
+        killed(lanherd);
+    }
+    // While nobody runs the lanherd, its address still answers.
+    ping.signal(Signal::SIGINT);
+    let pinged = ping.finish(seconds(10)).stdout;
+    assert!(pinged.contains(" 0% packet loss"), "{pinged}");
+
+    let lanherd = host.up(8, &["--adopt"]);
+    wait_online(&lanherd, 8);
+    assert!(
+        lanherd.stderr().contains("released 2 leases"),
+        "{}",
+        lanherd.stderr()
+    );
+    interrupted(lanherd);
+    assert_eq!(released(&capture.messages()), held);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_router_that_has_forgotten_its_leases_gives_those_who_were_taken_over_new_ones_alone() {
+    let (host, router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    killed_online(&host, 4);
+    router.die();
+    let range = "10.66.3.0,10.66.3.250";
+    let _other = Router::dnsmasq(&host, range, "1h", &["--dhcp-authoritative"]);
+    let herd = host.up(4, &["--adopt"]);
+    wait_online(&herd, 4);
+    for number in 1..=4 {
+        let namespace = format!("ns{number}");
+        let addresses = host.addresses(&namespace);
+        assert_eq!(addresses.len(), 1, "{addresses:?}");
+        assert!(addresses[0].starts_with("10.66.3."), "{addresses:?}");
+        let default = host.must(&["ip", "-n", &namespace, "route", "show", "default"]);
+        assert_eq!(default.lines().count(), 1, "{default}");
+        host.must(&[
+            "ip",
+            "netns",
+            "exec",
+            &namespace,
+            "ping",
+            "-c1",
+            "-W5",
+            "10.66.0.1",
+        ]);
+    }
+    interrupted(herd);
+    let mut after = host.snapshot();
+    after.processes.clone_from(&before.processes);
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_living_herd_is_not_taken_over_and_the_refusal_names_its_process() {
+    let (host, _router) = Host::with_dnsmasq();
+    let herd = host.up(2, &[]);
+    wait_online(&herd, 2);
+    let second = host.up(2, &["--adopt"]).finish(seconds(30));
+    assert_ne!(second.code, Some(0));
+    assert!(
+        second.stderr.contains("the pool ns is alive in process ")
+            && second
+                .stderr
+                .contains("stop it, or choose another --pool name"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(host.addresses("ns2").len(), 1, "it goes on");
+    interrupted(herd);
+}
+
+#[test]
+fn the_lab_has_nothing_to_adopt_and_says_so() {
+    let host = Host::new();
+    let refused = host.lanherd(&["up", "--lab", "--clients", "1", "--adopt"]);
+    let refused = refused.finish(seconds(30));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--adopt"), "{}", refused.stderr);
+}
+
+/// The moments of one run in which it is killed.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// So long after its start.
+    Joining(Duration),
+    /// So long after it was told to leave.
+    Leaving(Duration),
+}
+
+impl Moment {
+    fn random(rng: &mut fastrand::Rng, round: u32) -> Self {
+        if round.is_multiple_of(3) {
+            Self::Leaving(Duration::from_millis(rng.u64(0..60)))
+        } else {
+            Self::Joining(Duration::from_millis(rng.u64(0..300)))
+        }
+    }
+
+    /// Starts a herd and kills it then.
+    fn kill(self, host: &Host, more: &[&str]) {
+        let herd = host.up(20, more);
+        let wait = match self {
+            Self::Joining(wait) => {
+                herd.pid();
+                wait
+            }
+            Self::Leaving(wait) => {
+                wait_online(&herd, 20);
+                herd.signal(Signal::SIGINT);
+                wait
+            }
+        };
+        std::thread::sleep(wait);
+        // It may have been faster, and ended.
+        herd.kill();
+        herd.finish(seconds(10));
+    }
+}
+
+#[test]
+fn killed_at_any_moment_nothing_is_left_on_the_machine_nor_at_the_server_of_what_was_known() {
+    let (host, _router) = Host::with_dnsmasq();
+    let capture = Capture::start(&host);
+    let before = host.snapshot();
+    let mut rng = fastrand::Rng::with_seed(20);
+    let mut known_at_all = 0;
+    for round in 0..20 {
+        let moment = Moment::random(&mut rng, round);
+        let heard = capture.messages().len();
+        moment.kill(&host, &[]);
+        let known = written_down(&host);
+        known_at_all += known.len();
+        if round.is_multiple_of(2) {
+            let clean = host.lanherd(&["clean"]).finish(seconds(30));
+            assert_eq!(clean.code, Some(0), "{round} {moment:?}: {}", clean.stderr);
+        } else {
+            let next = host.up(1, &["--for", "0s"]).finish(seconds(30));
+            assert_eq!(next.code, Some(0), "{round} {moment:?}: {}", next.stderr);
+        }
+        capture.wait_for(
+            &format!("{round} {moment:?}: releases"),
+            seconds(5),
+            |seen| released(&seen[heard..]).is_superset(&known).then_some(()),
+        );
+        assert_eq!(host.snapshot(), before, "{round} {moment:?}");
+    }
+    assert!(
+        known_at_all > 40,
+        "too early to tell: {known_at_all} leases"
+    );
+}
+
+#[test]
+fn killed_at_any_moment_the_herd_is_taken_over_with_the_addresses_that_were_known() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let mut rng = fastrand::Rng::with_seed(21);
+    let mut known_at_all = 0;
+    for round in 0..6 {
+        let moment = Moment::random(&mut rng, round);
+        // Every other time it is itself a herd that was taken over.
+        let more: &[&str] = if round % 2 == 0 { &[] } else { &["--adopt"] };
+        moment.kill(&host, more);
+        let known = written_down(&host);
+        known_at_all += known.len();
+        let herd = host.up(20, &["--adopt"]);
+        wait_online(&herd, 20);
+        let kept = written_down(&host);
+        assert!(
+            kept.is_superset(&known),
+            "{round} {moment:?}: {known:?}, then {kept:?}"
+        );
+        assert_eq!(kept.len(), 20, "{round} {moment:?}");
+        for number in [1, 20] {
+            let address = host.addresses(&format!("ns{number}"));
+            assert_eq!(address.len(), 1, "{round} {moment:?}: ns{number}");
+        }
+        if round % 2 == 0 {
+            killed(herd);
+        } else {
+            interrupted(herd);
+            assert_eq!(host.snapshot(), before, "{round} {moment:?}");
+        }
+    }
+    assert!(
+        known_at_all > 20,
+        "too early to tell: {known_at_all} leases"
+    );
 }

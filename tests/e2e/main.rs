@@ -11,6 +11,7 @@
 mod common;
 
 mod bad_servers;
+mod control;
 mod herd;
 mod house;
 mod interrupted;
@@ -18,4 +19,5 @@ mod killed;
 mod leases;
 mod neighbours;
 mod privileges;
+mod soak;
 mod usage;

@@ -4,23 +4,26 @@
 use std::time::{Duration, Instant};
 
 use lanherd::Pool;
+use lanherd::chaos::{Engine, Running};
+use lanherd::identity::ClientNumber;
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, ClientStatus, HerdStatus, PoolError, Selection};
 use lanherd::scenario::Scenario;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::Errand;
+use super::soaking::{self, Origin, Soaked};
 use super::steering::Stop;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::screen::Screen;
 
 /// How often a herd that joins is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 /// How often it is looked at more closely.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// What a loaded tester may add to the time that an answer takes.
-const SLACK: Duration = Duration::from_millis(500);
+pub(super) const SLACK: Duration = Duration::from_millis(500);
 /// Longer than any run.
 const EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
@@ -33,25 +36,38 @@ pub struct Course {
     pub stop: Stop,
     pub screen: Screen,
     pub progress: Progress,
+    pub origin: Origin,
+    pub chaos: Option<Chaos>,
+}
+
+/// What breaks things on purpose.
+pub enum Chaos {
+    /// Until the herd has joined.
+    Waiting(Box<Engine>),
+    Running(Running),
 }
 
 /// What it leaves.
 pub struct Ran {
     /// The herd before its tear-down.
     pub status: HerdStatus,
+    /// What more there is of a soak that has begun.
+    pub soaked: Option<Soaked>,
 }
 
 /// What follows a part of the course.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+pub enum Then {
     GoOn,
     Leave,
 }
 
 impl Course {
     pub async fn run(mut self) -> Result<Ran, PoolError> {
-        self.pool.create(self.scenario.clients.get()).await?;
+        let clients = self.create().await?;
+        let mut soaked = None;
         if self.join().await? == Then::GoOn {
+            self.begin_chaos();
             match self.errand.clone() {
                 Errand::PingOnce(spec) => {
                     let pool = self.pool.clone();
@@ -63,13 +79,33 @@ impl Course {
                 }
                 Errand::Hold => {
                     if self.hold().await? == Then::GoOn {
+                        self.outlive_chaos().await?;
                         self.hear_out().await?;
                     }
                 }
+                Errand::Soak(settings) => {
+                    let origin = self.origin.clone();
+                    soaked = Some(soaking::soak(&mut self, settings, origin, clients).await?);
+                }
             }
         }
-        let status = self.pool.status().await?;
-        Ok(Ran { status })
+        let status = match &soaked {
+            Some(_) => soaking::left_by(&self.pool).await?,
+            None => self.pool.status().await?,
+        };
+        Ok(Ran { status, soaked })
+    }
+
+    async fn create(&self) -> Result<Vec<ClientNumber>, PoolError> {
+        let mut clients = match self.scenario.ungrouped() {
+            0 => Vec::new(),
+            own => self.pool.create(own).await?,
+        };
+        for group in &self.scenario.groups {
+            let name = group.name.clone();
+            clients.extend(self.pool.create_in(name, group.clients.get()).await?);
+        }
+        Ok(clients)
     }
 
     /// Returns when each client has come online or failed, if only to try again.
@@ -97,6 +133,40 @@ impl Course {
                     }
                 }
             }
+        }
+    }
+
+    fn begin_chaos(&mut self) {
+        self.chaos = match self.chaos.take() {
+            Some(Chaos::Waiting(engine)) => Some(Chaos::Running(engine.start())),
+            other => other,
+        };
+    }
+
+    /// Makes no more faults; returns whether there were any.
+    pub(super) fn end_chaos(&mut self) -> bool {
+        match self.chaos.take() {
+            Some(Chaos::Running(running)) => {
+                running.stop();
+                true
+            }
+            Some(Chaos::Waiting(_)) | None => false,
+        }
+    }
+
+    /// After the last fault clients have as long to recover as they have to join.
+    async fn outlive_chaos(&mut self) -> Result<(), PoolError> {
+        if !self.end_chaos() {
+            return Ok(());
+        }
+        let patience = self.scenario.lease_timeout.0 + SLACK;
+        tokio::select! {
+            () = self.interrupt.comes() => Ok(()),
+            settled = self.pool.settled(patience) => match settled {
+                // Who has not recovered by then is told of at the end.
+                Ok(_) | Err(PoolError::Timeout(_)) => Ok(()),
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -161,12 +231,14 @@ fn has_shown_itself(client: &ClientStatus) -> bool {
     }
 }
 
-/// Whether there are clients, and none of them will ever be online again.
-fn is_lost(census: &Census) -> bool {
-    census.total() > 0 && census.of(Phase::Failed) + census.of(Phase::Gone) == census.total()
+/// Whether some clients have failed, and none will ever be online again. A herd of which all were told to go is not lost:
+/// whoever told them may add others.
+pub(super) fn is_lost(census: &Census) -> bool {
+    let failed = census.of(Phase::Failed);
+    failed > 0 && failed + census.of(Phase::Gone) == census.total()
 }
 
-async fn at(moment: Option<Instant>) {
+pub(super) async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment.into()).await,
         None => std::future::pending().await,

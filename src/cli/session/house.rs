@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use lanherd::Pool;
+use lanherd::chaos::Engine;
 use lanherd::control;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
@@ -92,6 +93,7 @@ impl House {
         };
         let (lan, cleared) = LinuxLan::open(config).await?;
         tell(&cleared, scenario, screen);
+        let steering = steering.with_lab(lab.as_ref().map(Lab::handle));
         match Self::start(scenario, &lan, doors, steering, screen).await {
             Ok((pool, server, control)) => {
                 let (clients, pool_name) = (scenario.clients, &scenario.pool);
@@ -147,6 +149,17 @@ impl House {
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// What breaks things on purpose, where that is wanted.
+    pub fn chaos(&self, scenario: &Scenario) -> anyhow::Result<Option<Engine>> {
+        let Some(plan) = &scenario.chaos else {
+            return Ok(None);
+        };
+        let seed = scenario.seed.unwrap_or_default();
+        let schedule = plan.schedule(scenario.place.ground(), seed)?;
+        let lab = self.lab.as_ref().map(Lab::handle);
+        Ok(Some(Engine::new(self.pool.clone(), lab, schedule)))
     }
 
     /// Tears the herd down and closes everything; every step is tried.
@@ -246,8 +259,10 @@ fn tell(cleared: &Cleared, scenario: &Scenario, screen: &Screen) {
         screen.say(&format!("nothing of {run} is taken over: {misfit}"));
     }
     if scenario.adopt && cleared.misfit.is_none() {
-        let adopted = cleared.adopted;
-        screen.say(&format!("{adopted} clients of {run} are taken over"));
+        screen.say(&match cleared.adopted {
+            0 => format!("there is nothing of {run} to take over"),
+            adopted => format!("{adopted} clients of {run} are taken over"),
+        });
     }
     if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
         let is_removed = |thing: &&Removed| thing.outcome.is_ok();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lanherd::control::Run;
 use lanherd::fault::Fault;
+use lanherd::lab::LabHandle;
 use tokio::sync::watch;
 
 /// The end that somebody may ask for. Clones watch for the same one.
@@ -24,13 +25,19 @@ impl Stop {
 #[derive(Debug)]
 pub struct Steering {
     stop: watch::Sender<bool>,
+    lab: Option<LabHandle>,
 }
 
 impl Steering {
     /// With the end that it brings about.
     pub fn new() -> (Self, Stop) {
         let (stop, stopped) = watch::channel(false);
-        (Self { stop }, Stop(stopped))
+        (Self { stop, lab: None }, Stop(stopped))
+    }
+
+    /// Lets others break the router of this lab.
+    pub fn with_lab(self, lab: Option<LabHandle>) -> Self {
+        Self { lab, ..self }
     }
 }
 
@@ -39,9 +46,12 @@ impl Run for Steering {
         self.stop.send_replace(true);
     }
 
-    async fn inject(&self, fault: Fault, _lasts: Duration) -> Result<(), String> {
-        Err(format!(
-            "{fault} is a fault of the lab's router, and this router is not the lab's"
-        ))
+    async fn inject(&self, fault: Fault, lasts: Duration) -> Result<(), String> {
+        match &self.lab {
+            Some(lab) => lab.inject(fault, lasts).map_err(|error| error.to_string()),
+            None => Err(format!(
+                "{fault} is a fault of the lab's router, and this router is not the lab's"
+            )),
+        }
     }
 }

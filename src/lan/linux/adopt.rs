@@ -1,6 +1,7 @@
 //! Taking a client's namespace over from a process that was killed: it lives on, with what runs in it, and only gets new
 //! sockets.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use netlink_packet_route::link::{
@@ -11,11 +12,83 @@ use super::addressing::Addressing;
 use super::attach::{Link, Room};
 use super::seats::Seat;
 use super::worker::Bench;
-use super::{LINK, LINK_INDEX, Shared};
-use crate::identity::Mac;
-use crate::lan::held::Clock;
+use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
+use crate::identity::{ClientNumber, Mac};
+use crate::lan::about::About;
+use crate::lan::held::{Clock, HeldLease};
+use crate::lan::leftovers::{self, Cleared};
 use crate::lan::netlink::{Netlink, request};
 use crate::lan::netns::NetNs;
+use crate::lan::pool_dir::PoolDir;
+
+/// What a killed run left that was taken over, and no client of this run has had yet.
+#[derive(Debug, Default)]
+pub(super) struct Adopted {
+    /// The namespaces, by name.
+    pub namespaces: HashSet<String>,
+    /// The leases, by MAC.
+    pub leases: HashMap<Mac, HeldLease>,
+}
+
+/// Clears away what an earlier run of the pool left, except what is to be taken over.
+pub(super) fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared> {
+    let Some(most) = config.adopt else {
+        return leftovers::clear(folder, |_| false);
+    };
+    let misfit = match folder.about()? {
+        Some(about) => about.misfit(&About::of(config)),
+        None if folder.clients()?.is_empty() => None,
+        None => Some("it did not write down where it stood".to_owned()),
+    };
+    let cleared = leftovers::clear(folder, |namespace| {
+        let number = config.pool.number_of(namespace);
+        misfit.is_none() && number.is_some_and(|ClientNumber(number)| number <= most)
+    })?;
+    Ok(Cleared { misfit, ..cleared })
+}
+
+impl Adopted {
+    /// What is left in a pool's folder once it has been cleared.
+    pub fn read(folder: &PoolDir) -> io::Result<Self> {
+        let clock = Clock::now();
+        let mut adopted = Self::default();
+        for client in folder.clients()? {
+            adopted.namespaces.insert(client.namespace().to_owned());
+        }
+        for file in folder.leases()? {
+            match file.read(clock)? {
+                Some(held) => drop(adopted.leases.insert(held.mac, held)),
+                None => file.remove()?,
+            }
+        }
+        Ok(adopted)
+    }
+
+    /// Releases the leases that were never asked for again, and forgets those that are left of this run: their clients
+    /// vanished on purpose, or could not say goodbye.
+    pub fn end_leases(&self, folder: &PoolDir) -> Vec<Leak> {
+        let is_unused = |held: &HeldLease| self.leases.contains_key(&held.mac);
+        let ended = folder
+            .leases()
+            .and_then(|files| leftovers::end_leases(folder, &files, is_unused));
+        let (leases, errors) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                return vec![Leak {
+                    what: "the files of leases".to_owned(),
+                    fate: Fate::Remains(error.to_string()),
+                }];
+            }
+        };
+        for lease in leases {
+            let (client, address) = (lease.client, lease.address);
+            if let Err(error) = lease.outcome {
+                tracing::warn!(%client, %address, %error, "could not release a lease");
+            }
+        }
+        errors.into_iter().map(Leak::from).collect()
+    }
+}
 
 /// The client's namespace, if a killed run left one that is as this run would have made it; the client's own job.
 ///

@@ -6,7 +6,7 @@ use ractor::{ActorId, RpcReplyPort};
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
-use super::{Herd, KEPT, dhcp_config, now};
+use super::{Herd, KEPT, now};
 use crate::client::ClientMsg;
 use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, Lan};
@@ -151,7 +151,7 @@ impl<L: Lan> Herd<L> {
             // It will ask for the same address again.
             After::Restart(..) => None,
             After::GiveUp | After::Gone => slot.lease.held().map(|lease| {
-                let config = dhcp_config(&slot.group.dhcp, &slot.identity);
+                let config = slot.group.dhcp.config(&slot.identity);
                 config.release_of(lease, &mut slot.rng)
             }),
         };

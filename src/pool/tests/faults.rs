@@ -269,6 +269,13 @@ async fn groups_have_policies_and_labels_of_their_own() {
     assert!(herd.metric(r#"lanherd_clients{group="phones",phase="online"} 2"#));
     assert!(herd.metric(r#"lanherd_supervisor_give_ups_total{supervisor="phones"} 0"#));
     assert_eq!(herd.pool.restart(Selection::Group(phones)).await, Ok(2));
+    let like = herd
+        .pool
+        .replace(vec![ClientNumber(3), ClientNumber(1)])
+        .await;
+    assert_eq!(like.expect("clients").len(), 2);
+    assert_eq!(herd.client(5).await.group.as_str(), "phones");
+    assert_eq!(herd.client(6).await.group.as_str(), "ns");
     let nobody = herd
         .pool
         .create_in("tablets".parse().expect("a name"), 1)
@@ -284,7 +291,7 @@ async fn a_lease_that_a_killed_process_left_is_asked_for_again() {
     let wanted = lease.address;
     herd.lan.remember(
         2,
-        crate::dhcp::Lease {
+        dhcp::Lease {
             address: "10.77.0.200".parse().expect("one"),
             ..lease.clone()
         },

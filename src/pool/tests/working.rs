@@ -174,10 +174,7 @@ async fn renewing_extends_the_lease_at_once() {
     assert_eq!(herd.pool.renew(Selection::All).await, Ok(1));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let client = herd.client(1).await;
-    let after = client
-        .lease
-        .as_ref()
-        .and_then(crate::dhcp::Lease::expires_at);
+    let after = client.lease.as_ref().and_then(dhcp::Lease::expires_at);
     assert_eq!(after.zip(before).map(|(a, b)| (a - b).as_secs()), Some(100));
     let (kind, message) = herd.lan.sent_by(mac(&client)).pop().expect("a message");
     assert_eq!(kind, MessageType::Request);

@@ -1,0 +1,142 @@
+//! Does to a pool and its lab what a schedule says.
+
+use std::time::Instant;
+
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::{debug, warn};
+
+use super::{Schedule, Strike};
+use crate::fault::Aim;
+use crate::lab::LabHandle;
+use crate::phase::Phase;
+use crate::pool::{Pool, PoolError, Selection};
+
+/// What can be broken, and when.
+#[derive(Debug)]
+pub struct Engine {
+    pool: Pool,
+    lab: Option<LabHandle>,
+    schedule: Schedule,
+}
+
+/// An engine at work. Dropping it makes no more faults; those that last go on until their time is over.
+#[derive(Debug)]
+pub struct Running {
+    task: JoinHandle<()>,
+    lab: Option<LabHandle>,
+}
+
+impl Engine {
+    /// Breaks the pool's clients and its parent and, if there is one, the lab's router.
+    pub const fn new(pool: Pool, lab: Option<LabHandle>, schedule: Schedule) -> Self {
+        Self {
+            pool,
+            lab,
+            schedule,
+        }
+    }
+
+    /// Begins: the schedule's times count from now.
+    pub fn start(self) -> Running {
+        let lab = self.lab.clone();
+        Running {
+            task: tokio::spawn(self.run()),
+            lab,
+        }
+    }
+
+    async fn run(self) {
+        let began = now();
+        // Each on its own: one that takes long does not put off the next.
+        let mut strikes = JoinSet::new();
+        for strike in self.schedule {
+            let Some(at) = began.checked_add(strike.at) else {
+                break;
+            };
+            tokio::time::sleep_until(at.into()).await;
+            while strikes.try_join_next().is_some() {}
+            strikes.spawn(do_it(self.pool.clone(), self.lab.clone(), strike));
+        }
+        strikes.join_all().await;
+    }
+}
+
+impl Running {
+    /// Makes no more faults, and ends those of the lab that last.
+    pub fn stop(self) {
+        self.task.abort();
+        if let Some(lab) = &self.lab {
+            lab.heal();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn do_it(pool: Pool, lab: Option<LabHandle>, strike: Strike) {
+    match strike_once(&pool, lab.as_ref(), &strike).await {
+        Ok(()) => debug!(%strike, "struck"),
+        // Nobody is left to be struck.
+        Err(StrikeError::Pool(PoolError::Ended)) => {}
+        Err(error) => warn!(%strike, %error, "a fault was not made"),
+    }
+}
+
+/// Why a strike was not carried out, or not on everybody.
+#[derive(Debug, thiserror::Error)]
+pub enum StrikeError {
+    /// The pool did not take it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// It was refused, for the reason that is named.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Carries out one strike, now.
+///
+/// # Errors
+/// Where the fault is the lab's and there is none, and where somebody refuses.
+pub async fn strike_once(
+    pool: &Pool,
+    lab: Option<&LabHandle>,
+    strike: &Strike,
+) -> Result<(), StrikeError> {
+    let refused = |error: &dyn std::fmt::Display| StrikeError::Refused(error.to_string());
+    let (fault, lasts) = (strike.fault, strike.lasts);
+    match fault.aim() {
+        Aim::Client => {
+            let status = pool.status().await?;
+            let online = status
+                .clients
+                .iter()
+                .filter(|client| client.phase == Phase::Online);
+            let online: Vec<_> = online.map(|client| client.identity.number).collect();
+            let victims = Selection::Numbers(strike.choose(&online));
+            let results = pool.sabotage(victims, fault).await?;
+            match results
+                .into_iter()
+                .find_map(|(number, result)| Some((number, result.err()?)))
+            {
+                Some((number, error)) => {
+                    Err(StrikeError::Refused(format!("client {number}: {error}")))
+                }
+                None => Ok(()),
+            }
+        }
+        Aim::Parent => pool.flap(lasts).await?.map_err(|error| refused(&error)),
+        Aim::Router => {
+            let lab = lab.ok_or_else(|| refused(&"this router is not the lab's"))?;
+            lab.inject(fault, lasts).map_err(|error| refused(&error))?;
+            Ok(pool.struck(fault, lasts).await?)
+        }
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,120 @@
+//! What a report says of a soak beside the state of its herd.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AllPercentiles, Percentiles, Pings};
+use crate::fault::Fault;
+use crate::phase::Cause;
+use crate::pool::Figures;
+use crate::soak::{Comparison, Line, Record, Turnover};
+use crate::stats::{Distribution, milliseconds};
+
+/// A soak, as far as it has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Soak {
+    /// From one look at the herd, and one rolling report, to the next.
+    pub interval_ms: f64,
+    /// From the beginning of the run until the herd had joined: where the times below are counted from.
+    pub joined_ms: f64,
+    /// How many clients came and went.
+    pub turnover: Turnover,
+    /// Sums over all clients that the herd ever had.
+    pub sums: Sums,
+    /// A line for each look; for several, where there were more than 2,000.
+    pub timeline: Vec<Line>,
+    /// The first hour against the last; `None` as long as they cannot be told apart.
+    pub comparison: Option<Comparison>,
+}
+
+/// Sums over all clients that the herd ever had, those that have left among them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Clients that came online.
+    pub joins: u64,
+    /// Leases that were acquired.
+    pub leases: u64,
+    /// Restarts of clients.
+    pub restarts: u64,
+    /// Clients that were given up.
+    pub give_ups: u64,
+    /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
+    pub failures: BTreeMap<Cause, u64>,
+    /// Leases that ran out or were refused while held.
+    pub leases_lost: u64,
+    /// Outages of most of the herd.
+    pub outages: u64,
+    /// Faults that were made on purpose, by kind.
+    pub faults: BTreeMap<Fault, FaultSum>,
+    /// Distributions.
+    pub percentiles: AllPercentiles,
+    /// All pings, one entry a target.
+    pub pings: Vec<Pings>,
+}
+
+/// Faults of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultSum {
+    /// How many were made.
+    pub count: u64,
+    /// Until all clients that one took offline were back.
+    #[serde(with = "super::empty_object")]
+    pub recovery_ms: Option<Percentiles>,
+}
+
+impl Soak {
+    /// What is known of a soak that looks every `interval`, and whose herd had `joined` so long after the beginning.
+    pub fn new(record: &Record, interval: Duration, joined: Duration) -> Self {
+        Self {
+            interval_ms: milliseconds(interval),
+            joined_ms: milliseconds(joined),
+            turnover: record.turnover,
+            sums: Sums::from(&record.figures),
+            timeline: record.timeline.clone(),
+            comparison: record.comparison.clone(),
+        }
+    }
+}
+
+impl From<&Figures> for Sums {
+    fn from(figures: &Figures) -> Self {
+        Self {
+            joins: figures.join.count(),
+            leases: figures.dhcp.count(),
+            restarts: figures.restarts,
+            give_ups: figures.give_ups,
+            failures: figures.failures.clone(),
+            leases_lost: figures.leases_lost,
+            outages: figures.outages,
+            faults: faults(figures),
+            percentiles: AllPercentiles {
+                join_ms: Percentiles::of_distribution(&figures.join),
+                dhcp_ms: Percentiles::of_distribution(&figures.dhcp),
+                ping_ms: Percentiles::of_distribution(&round_trips(figures)),
+            },
+            pings: figures.pings.values().map(Pings::from).collect(),
+        }
+    }
+}
+
+fn faults(figures: &Figures) -> BTreeMap<Fault, FaultSum> {
+    let sum = |(fault, count): (&Fault, &u64)| {
+        let recovery = figures.fault_recovery.get(fault);
+        let sum = FaultSum {
+            count: *count,
+            recovery_ms: recovery.and_then(Percentiles::of_distribution),
+        };
+        (*fault, sum)
+    };
+    figures.faults.iter().map(sum).collect()
+}
+
+fn round_trips(figures: &Figures) -> Distribution {
+    let mut all = Distribution::default();
+    for stats in figures.pings.values() {
+        all.add(&stats.rtt);
+    }
+    all
+}

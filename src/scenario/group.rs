@@ -1,0 +1,146 @@
+//! Groups of a scenario: clients that behave, ping and are supervised in ways of their own.
+
+use serde::{Deserialize, Serialize};
+
+use super::draft::{Draft, Pinging};
+use super::{ClientCount, Mistake, Pings, Timespan};
+use crate::dhcp::{Device, Persona};
+use crate::identity::{ClientNumber, Identity, PoolName, Seed};
+use crate::pool::{DhcpSettings, Group, GroupName, MAX_CLIENTS, Restart, RestartPolicy};
+use crate::target::Target;
+
+/// One table `[[group]]` of a scenario file. What is left out is as it is for the whole herd.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GroupDraft {
+    /// Its name: the label `group` in metrics.
+    pub name: GroupName,
+    /// How many clients.
+    pub clients: ClientCount,
+    /// The well-known device that they look like.
+    pub device: Option<Device>,
+    /// What they say of themselves, beside or in place of what the device says.
+    pub persona: Option<Persona>,
+    /// Whether they look for others with their addresses.
+    pub conflict_detection: Option<bool>,
+    /// What they ping whenever they are online.
+    pub ping: Option<Vec<Target>>,
+    /// From one ping to the next.
+    pub every: Option<Timespan>,
+    /// How long the answer to a ping may take.
+    pub timeout: Option<Timespan>,
+    /// Which ends lead to a restart.
+    pub restart: Option<Restart>,
+    /// More restarts than this within `period`, and a client is given up.
+    pub intensity: Option<u32>,
+    /// The window in which restarts are counted.
+    pub period: Option<Timespan>,
+}
+
+/// What clients look like to servers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Looks {
+    /// The well-known device.
+    pub device: Option<Device>,
+    /// What they say of themselves, beside or in place of what the device says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persona: Option<Persona>,
+    /// Whether they look for others with their addresses (RFC 5227).
+    pub conflict_detection: bool,
+}
+
+impl Looks {
+    /// Checks that a persona makes sense for the herd's first and last client.
+    pub(super) fn check(&self) -> Result<(), Mistake> {
+        for number in [1, MAX_CLIENTS] {
+            let pool = PoolName::default();
+            let identity = Identity::derive(&pool, ClientNumber(number), Seed::default());
+            for persona in self.personas() {
+                persona.config(&identity).map_err(Mistake::Persona)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What makes them look so, in the order in which it is applied.
+    pub(super) fn personas(&self) -> Vec<Persona> {
+        let device = self.device.map(Device::persona);
+        device.into_iter().chain(self.persona.clone()).collect()
+    }
+}
+
+/// A group that makes sense.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GroupPlan {
+    /// Its name.
+    pub name: GroupName,
+    /// How many clients.
+    pub clients: ClientCount,
+    /// What they look like.
+    #[serde(flatten)]
+    pub looks: Looks,
+    /// What they ping.
+    #[serde(flatten)]
+    pub pings: Pings,
+    /// How failures are answered.
+    #[serde(flatten)]
+    pub restart: RestartPolicy,
+}
+
+impl GroupDraft {
+    pub(super) fn check(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {
+        self.plan(whole).map_err(|mistake| Mistake::Group {
+            name: self.name.clone(),
+            mistake: Box::new(mistake),
+        })
+    }
+
+    fn plan(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {
+        let policy = whole.restart_policy();
+        let looks = Looks {
+            device: self.device,
+            persona: self.persona.clone(),
+            conflict_detection: self.conflict_detection.unwrap_or(whole.conflict_detection),
+        };
+        looks.check()?;
+        let targets = self.ping.as_ref().unwrap_or(&whole.ping);
+        // Of a group that pings nobody the herd's times say nothing.
+        let is_told = |_: &Timespan| !targets.is_empty();
+        let pinging = Pinging {
+            targets,
+            every: self.every.or(whole.every.filter(is_told)),
+            timeout: self.timeout.or(whole.timeout.filter(is_told)),
+            hold: whole.hold,
+        };
+        Ok(GroupPlan {
+            name: self.name.clone(),
+            clients: self.clients,
+            looks,
+            pings: pinging.check()?,
+            restart: RestartPolicy {
+                restart: self.restart.unwrap_or(policy.restart),
+                intensity: self.intensity.unwrap_or(policy.intensity),
+                period: self.period.map_or(policy.period, |period| period.0),
+                ..policy
+            },
+        })
+    }
+}
+
+impl GroupPlan {
+    /// As the pool wants it; what is the same for all groups comes from `own`.
+    pub(super) fn group(&self, own: &DhcpSettings) -> Group {
+        Group {
+            name: self.name.clone(),
+            restart: self.restart.clone(),
+            dhcp: DhcpSettings {
+                conflict_detection: self.looks.conflict_detection,
+                personas: self.looks.personas(),
+                ..own.clone()
+            },
+            workloads: self.pings.specs(),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The first hour against the last.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::spans::{PingSpan, Span, Spans, Windows};
+use super::verdict::{self, By, Rule, Samples, Verdict};
+use crate::phase::words;
+use crate::stats::{Tally, milliseconds};
+use crate::target::Target;
+
+words! {
+    /// What is compared. For all of them, less is better.
+    Figure {
+        /// From a new client's admission to its first time online, in milliseconds.
+        JoinTime = "join_time",
+        /// The same in a storm, where many join together.
+        StormJoinTime = "storm_join_time",
+        /// From the first DHCP message of an acquisition to the acknowledgement, in milliseconds.
+        DhcpTime = "dhcp_time",
+        /// The same in a storm.
+        StormDhcpTime = "storm_dhcp_time",
+        /// Round trips of answered pings to one target, in milliseconds.
+        PingRtt = "ping_rtt",
+        /// The share of pings to one target without an answer, 0 to 1, span by span.
+        PingLoss = "ping_loss",
+        /// Restarts of clients in an hour, span by span.
+        Restarts = "restarts",
+        /// The tester's own resident memory in bytes, at the end of each span.
+        ResidentMemory = "resident_memory",
+        /// The tester's own open file descriptors, at the end of each span.
+        Descriptors = "descriptors",
+    }
+}
+
+impl Figure {
+    /// When it counts as changed.
+    pub fn rule(self) -> Rule {
+        let time = |floor| Rule {
+            least: 30,
+            ratio: 1.25,
+            floor,
+            by: By::Quantiles,
+        };
+        let rate = |floor| Rule {
+            least: 8,
+            ratio: 1.25,
+            floor,
+            by: By::Mean,
+        };
+        let level = |ratio, floor| Rule {
+            least: 8,
+            ratio,
+            floor,
+            by: By::Quantiles,
+        };
+        match self {
+            Self::JoinTime | Self::StormJoinTime | Self::DhcpTime | Self::StormDhcpTime => {
+                time(10.0)
+            }
+            Self::PingRtt => time(0.1),
+            Self::PingLoss => rate(0.002),
+            Self::Restarts => rate(10.0),
+            Self::ResidentMemory => level(1.10, 2_097_152.0),
+            Self::Descriptors => level(1.05, 16.0),
+        }
+    }
+}
+
+/// The first window of a soak beside its last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// How long each window is: an hour, or a third of the soak where that is shorter.
+    pub window_ms: f64,
+    /// When the first began, counted from the moment at which the herd had joined: how it joined is in neither.
+    pub first_at_ms: f64,
+    /// When the last began.
+    pub last_at_ms: f64,
+    /// Whether anything drifted.
+    pub drifted: bool,
+    /// Every figure of which there were samples.
+    pub rows: Vec<Row>,
+}
+
+/// One figure in both windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Which.
+    pub figure: Figure,
+    /// Of pings to whom.
+    pub target: Option<Target>,
+    /// In the first window.
+    pub first: Side,
+    /// In the last.
+    pub last: Side,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// One figure in one window, in the figure's own unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// How many samples.
+    pub samples: u64,
+    /// Their mean; `None` of no samples, as the rest.
+    pub mean: Option<f64>,
+    /// Their median.
+    pub p50: Option<f64>,
+    /// What 95 of 100 do not exceed.
+    pub p95: Option<f64>,
+    /// What 99 of 100 do not exceed.
+    pub p99: Option<f64>,
+}
+
+impl Side {
+    fn of(samples: &Samples) -> Self {
+        let count = verdict::count(samples);
+        let at = |quantile| (count > 0).then(|| verdict::quantile(samples, quantile));
+        Self {
+            samples: count,
+            mean: (count > 0).then(|| verdict::mean(samples)),
+            p50: at(0.50),
+            p95: at(0.95),
+            p99: at(0.99),
+        }
+    }
+}
+
+impl Comparison {
+    /// Compares the first and the last window; `None` as long as they cannot be told apart.
+    pub fn of(spans: &Spans) -> Option<Self> {
+        let windows = spans.windows()?;
+        let begin = |window: &[Span]| window.first().map_or(Duration::ZERO, |span| span.from);
+        let rows = rows(&windows);
+        Some(Self {
+            window_ms: milliseconds(windows.length),
+            first_at_ms: milliseconds(begin(windows.first)),
+            last_at_ms: milliseconds(begin(windows.last)),
+            drifted: rows.iter().any(|row| row.verdict == Verdict::Drifted),
+            rows,
+        })
+    }
+
+    /// What drifted.
+    pub fn drifts(&self) -> impl Iterator<Item = &Row> {
+        self.rows
+            .iter()
+            .filter(|row| row.verdict == Verdict::Drifted)
+    }
+}
+
+/// The samples of a figure in a window.
+type SamplesOf<'a> = &'a dyn Fn(&[Span]) -> Vec<(f64, u64)>;
+
+fn rows(windows: &Windows<'_>) -> Vec<Row> {
+    let row = |figure: Figure, target, samples: SamplesOf<'_>| {
+        let (first, last) = (samples(windows.first), samples(windows.last));
+        let row = Row {
+            figure,
+            target,
+            first: Side::of(&first),
+            last: Side::of(&last),
+            verdict: figure.rule().judge(&first, &last),
+        };
+        (row.first.samples + row.last.samples > 0).then_some(row)
+    };
+    let times = |figure, tally: fn(&Span) -> &Tally| {
+        row(figure, None, &|window| sum(window.iter().map(tally)))
+    };
+    let levels = |figure, level: fn(&Span) -> f64| {
+        row(figure, None, &|window| {
+            verdict::samples(window.iter().map(level))
+        })
+    };
+    let mut targets: Vec<Target> = windows
+        .last
+        .iter()
+        .chain(windows.first)
+        .flat_map(|span| span.pings.keys().copied())
+        .collect();
+    targets.sort_unstable();
+    targets.dedup();
+
+    let mut rows = vec![
+        times(Figure::JoinTime, |span| &span.calm.joins),
+        times(Figure::StormJoinTime, |span| &span.storm.joins),
+        times(Figure::DhcpTime, |span| &span.calm.dhcp),
+        times(Figure::StormDhcpTime, |span| &span.storm.dhcp),
+    ];
+    for target in targets {
+        let pings = |window: &[Span]| -> Vec<PingSpan> {
+            let of_target = window.iter().filter_map(|span| span.pings.get(&target));
+            of_target.cloned().collect()
+        };
+        rows.push(row(Figure::PingRtt, Some(target), &|window| {
+            sum(pings(window).iter().map(|pings| &pings.rtt))
+        }));
+        rows.push(row(Figure::PingLoss, Some(target), &|window| {
+            verdict::samples(pings(window).iter().filter_map(loss))
+        }));
+    }
+    rows.extend([
+        levels(Figure::Restarts, restarts_an_hour),
+        levels(Figure::ResidentMemory, |span| {
+            span.footprint.resident_bytes as f64
+        }),
+        levels(Figure::Descriptors, |span| {
+            span.footprint.descriptors as f64
+        }),
+    ]);
+    rows.into_iter().flatten().collect()
+}
+
+/// All samples of many spans, in milliseconds.
+fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Vec<(f64, u64)> {
+    let mut all = Tally::default();
+    tallies.for_each(|tally| all.add(tally));
+    all.values()
+        .map(|(value, count)| (milliseconds(value), count))
+        .collect()
+}
+
+fn loss(pings: &PingSpan) -> Option<f64> {
+    let asked = pings.received + pings.lost;
+    (asked > 0).then(|| pings.lost as f64 / asked as f64)
+}
+
+fn restarts_an_hour(span: &Span) -> f64 {
+    span.restarts as f64 / span.length().as_secs_f64().max(1e-3) * 3_600.0
+}

@@ -1,0 +1,331 @@
+//! What is kept of a soak while it goes on, and handed to its report.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::timeline::Standing;
+use super::{Comparison, Footprint, Line, Span, Spans, Timeline};
+use crate::identity::ClientNumber;
+use crate::phase::Phase;
+use crate::pool::{ClientStatus, Figures, HerdStatus};
+
+/// How many clients came and went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Turnover {
+    /// Clients that left in order, in storms or alone.
+    pub left: u64,
+    /// New clients that were made in their place.
+    pub came: u64,
+    /// Clients that fell silent.
+    pub vanished: u64,
+    /// Storms.
+    pub storms: u64,
+    /// Clients that were to leave and could not: nobody was there, or the pool refused.
+    pub skipped: u64,
+}
+
+/// What is known of a soak at one moment.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// How many clients came and went.
+    pub turnover: Turnover,
+    /// The herd's sums since the run began.
+    pub figures: Figures,
+    /// The soak in lines.
+    pub timeline: Vec<Line>,
+    /// The first hour against the last, as far as it has come.
+    pub comparison: Option<Comparison>,
+}
+
+/// Keeps a soak's record. Times are counted from the moment at which the herd had joined.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    before: (Duration, Figures),
+    spans: Spans,
+    timeline: Timeline,
+    storm: StormWatch,
+    /// How many clients came and went.
+    pub turnover: Turnover,
+}
+
+/// Whether the times to join that are seen next are those of a storm's clients.
+#[derive(Debug, Default)]
+struct StormWatch {
+    /// Storms whose clients have not come back yet.
+    under_way: u32,
+    /// One came to its end since the last look.
+    ended: bool,
+    /// Clients that came in a storm and have not shown themselves yet.
+    newcomers: BTreeSet<ClientNumber>,
+}
+
+impl Recorder {
+    /// Begins, with the figures that the herd has when it has joined: what was before is in no window.
+    pub fn new(figures: Figures) -> Self {
+        Self {
+            before: (Duration::ZERO, figures),
+            ..Self::default()
+        }
+    }
+
+    /// A storm's clients are told to leave.
+    pub fn storm_begins(&mut self) {
+        self.turnover.storms += 1;
+        self.storm.under_way += 1;
+    }
+
+    /// A storm's clients have left, and these were made in their place.
+    pub fn storm_returns(&mut self, newcomers: &[ClientNumber]) {
+        self.storm.under_way = self.storm.under_way.saturating_sub(1);
+        self.storm.ended = true;
+        self.storm.newcomers.extend(newcomers);
+    }
+
+    /// Looks at the herd, and returns what happened since the last look.
+    pub fn look(
+        &mut self,
+        now: Duration,
+        herd: &HerdStatus,
+        figures: Figures,
+        footprint: Footprint,
+    ) -> Line {
+        let (from, before) = &self.before;
+        let storm = self.storm.was_there(herd);
+        let span = Span::between((*from, before), (now, &figures), storm, footprint);
+        let line = Line::of(&span, Standing::of(herd));
+        self.spans.push(span);
+        self.timeline.push(line);
+        self.before = (now, figures);
+        line
+    }
+
+    /// Takes the sums as they are when the last clients have come back, after the last look: in no window.
+    pub fn end(&mut self, figures: Figures) {
+        self.before.1 = figures;
+    }
+
+    /// What is known at the last look.
+    pub fn record(&self) -> Record {
+        Record {
+            turnover: self.turnover,
+            figures: self.before.1.clone(),
+            timeline: self.timeline.lines().to_vec(),
+            comparison: Comparison::of(&self.spans),
+        }
+    }
+}
+
+impl StormWatch {
+    /// Whether any of a storm's clients was on its way since the last look.
+    fn was_there(&mut self, herd: &HerdStatus) -> bool {
+        let was_there = self.under_way > 0 || self.ended || !self.newcomers.is_empty();
+        self.ended = false;
+        // Those that are not told of any more have left again.
+        let waiting: BTreeSet<_> = herd
+            .clients
+            .iter()
+            .filter(|client| is_on_its_first_way(client))
+            .map(|client| client.identity.number)
+            .collect();
+        self.newcomers.retain(|number| waiting.contains(number));
+        was_there
+    }
+}
+
+fn is_on_its_first_way(client: &ClientStatus) -> bool {
+    client.join.is_none() && (client.phase == Phase::Queued || client.phase.is_joining())
+}
+
+impl Standing {
+    /// How a herd stands.
+    pub fn of(herd: &HerdStatus) -> Self {
+        let mut standing = Self::default();
+        for client in &herd.clients {
+            standing.wanted += u64::from(client.phase.is_wanted());
+            standing.online += u64::from(client.phase == Phase::Online);
+            standing.failed += u64::from(client.phase == Phase::Failed);
+        }
+        standing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Identity, PoolName, Seed};
+    use crate::lan::{PingCause, PingOutcome};
+    use crate::pool::GroupName;
+    use crate::soak::{Figure, Verdict};
+    use crate::stats::PingStats;
+    use crate::target::Target;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const CALM: Footprint = Footprint {
+        resident_bytes: 20 << 20,
+        descriptors: 800,
+    };
+
+    fn herd(joining: Option<u32>) -> HerdStatus {
+        let client = |number| {
+            let joins = joining == Some(number);
+            ClientStatus {
+                identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
+                group: GroupName::from(&PoolName::default()),
+                phase: if joins { Phase::Dhcp } else { Phase::Online },
+                failure: None,
+                lease: None,
+                join: (!joins).then_some(Duration::from_millis(9)),
+                dhcp: None,
+                restarts: 0,
+                pings: [].into(),
+            }
+        };
+        let clients = (1..=3).map(client).collect();
+        HerdStatus { clients }
+    }
+
+    fn pinged(figures: &mut Figures, outcome: PingOutcome) {
+        let new = || PingStats::new(Target::Router, None);
+        figures
+            .pings
+            .entry(Target::Router)
+            .or_insert_with(new)
+            .record(outcome);
+    }
+
+    /// Twelve hours, looked at each minute, of a router that needs `ping(minute)` µs and `dhcp(minute)` ms.
+    fn twelve_hours(
+        ping: impl Fn(u32) -> u64,
+        dhcp: impl Fn(u32) -> u64,
+        lost: impl Fn(u32) -> u32,
+        footprint: impl Fn(u32) -> Footprint,
+    ) -> Comparison {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut figures = Figures::default();
+        let mut recorder = Recorder::new(figures.clone());
+        for minute in 1..=720_u32 {
+            for _ in 0..200 {
+                let rtt = Duration::from_micros(ping(minute) * rng.u64(80..160) / 100);
+                pinged(&mut figures, PingOutcome::Reply(rtt));
+            }
+            for _ in 0..lost(minute) {
+                pinged(&mut figures, PingOutcome::Lost(PingCause::Timeout));
+            }
+            for _ in 0..5 {
+                let took = Duration::from_millis(dhcp(minute) * rng.u64(50..200) / 100);
+                figures.dhcp.record(took);
+                figures.join.record(took + Duration::from_millis(4));
+            }
+            recorder.look(
+                minute * MINUTE,
+                &herd(None),
+                figures.clone(),
+                footprint(minute),
+            );
+        }
+        recorder.record().comparison.expect("two windows")
+    }
+
+    fn drifts(comparison: &Comparison) -> Vec<Figure> {
+        comparison.drifts().map(|row| row.figure).collect()
+    }
+
+    #[test]
+    fn a_router_that_stays_as_it_was_is_steady_in_every_figure() {
+        let comparison = twelve_hours(|_| 900, |_| 40, |minute| minute % 2, |_| CALM);
+        assert!(!comparison.drifted);
+        let hours = |ms: f64| format!("{} h", ms / 3_600_000.0);
+        assert_eq!(hours(comparison.window_ms), "1 h");
+        assert_eq!(hours(comparison.last_at_ms), "11 h");
+        assert_eq!(comparison.rows.len(), 7);
+        for row in &comparison.rows {
+            assert_eq!(row.verdict, Verdict::Steady, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_router_that_gets_slower_by_a_twentieth_an_hour_has_drifted_after_twelve() {
+        let slower = |base: u64| move |minute: u32| base * u64::from(1_200 + minute) / 1_200;
+        let comparison = twelve_hours(slower(900), slower(40), |_| 0, |_| CALM);
+        assert_eq!(
+            drifts(&comparison),
+            [Figure::JoinTime, Figure::DhcpTime, Figure::PingRtt]
+        );
+    }
+
+    #[test]
+    fn loss_that_creeps_in_and_a_tester_that_grows_have_drifted() {
+        let comparison = twelve_hours(
+            |_| 900,
+            |_| 40,
+            |minute| minute / 200,
+            |minute| Footprint {
+                resident_bytes: CALM.resident_bytes + u64::from(minute) * 8_192,
+                descriptors: CALM.descriptors + u64::from(minute) / 8,
+            },
+        );
+        assert_eq!(
+            drifts(&comparison),
+            [
+                Figure::PingLoss,
+                Figure::ResidentMemory,
+                Figure::Descriptors
+            ]
+        );
+    }
+
+    #[test]
+    fn an_outage_in_the_last_hour_is_no_drift() {
+        let outage = |minute| if minute == 700 { 200 } else { 0 };
+        let comparison = twelve_hours(|_| 900, |_| 40, outage, |_| CALM);
+        assert_eq!(drifts(&comparison), []);
+        let loss = comparison
+            .rows
+            .iter()
+            .find(|row| row.figure == Figure::PingLoss);
+        assert!(loss.and_then(|row| row.last.mean) > Some(0.005));
+    }
+
+    #[test]
+    fn what_joins_in_a_storm_is_told_apart_until_the_last_of_it_has_shown_itself() {
+        let mut figures = Figures::default();
+        let mut recorder = Recorder::new(figures.clone());
+        let mut minute = 0;
+        let mut look = |recorder: &mut Recorder, joining| {
+            minute += 1;
+            figures.join.record(Duration::from_millis(5));
+            recorder.look(minute * MINUTE, &herd(joining), figures.clone(), CALM);
+        };
+        look(&mut recorder, None);
+        recorder.storm_begins();
+        look(&mut recorder, None);
+        recorder.storm_returns(&[ClientNumber(2), ClientNumber(3)]);
+        look(&mut recorder, Some(3));
+        look(&mut recorder, Some(3));
+        look(&mut recorder, None);
+        look(&mut recorder, None);
+        let joins = |part: fn(&Span) -> u64| recorder.spans.iter().map(part).collect::<Vec<_>>();
+        assert_eq!(joins(|span| span.storm.joins.count()), [0, 1, 1, 1, 1, 0]);
+        assert_eq!(joins(|span| span.calm.joins.count()), [1, 0, 0, 0, 0, 1]);
+        assert_eq!(recorder.record().turnover.storms, 1);
+    }
+
+    #[test]
+    fn how_the_herd_joined_is_in_the_sums_and_in_no_window() {
+        let mut figures = Figures::default();
+        (0..200).for_each(|_| figures.join.record(Duration::from_secs(9)));
+        let mut recorder = Recorder::new(figures.clone());
+        for minute in 1..=9 {
+            recorder.look(minute * MINUTE, &herd(None), figures.clone(), CALM);
+        }
+        let record = recorder.record();
+        assert_eq!(record.figures.join.count(), 200);
+        let rows = record.comparison.expect("windows").rows;
+        assert!(
+            rows.iter().all(|row| row.figure != Figure::JoinTime),
+            "{rows:?}"
+        );
+    }
+}

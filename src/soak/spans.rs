@@ -1,0 +1,279 @@
+//! The course of a soak in spans, fine where the first and the last hour may lie, coarse between them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Footprint;
+use crate::pool::Figures;
+use crate::stats::{Distribution, Tally};
+use crate::target::Target;
+
+/// What happened from one moment to another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Span {
+    /// When it begins, counted from the moment at which the herd had joined.
+    pub from: Duration,
+    /// When it ends.
+    pub to: Duration,
+    /// Times to join and to a lease.
+    pub calm: Acquisitions,
+    /// The same while a storm's clients came back: many that join together wait for each other.
+    pub storm: Acquisitions,
+    /// Pings by target.
+    pub pings: BTreeMap<Target, PingSpan>,
+    /// Restarts of clients.
+    pub restarts: u64,
+    /// What the tester took at the end.
+    pub footprint: Footprint,
+}
+
+/// How long it took clients to come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Acquisitions {
+    /// From first admission to first time online.
+    pub joins: Tally,
+    /// From first DHCP message to acknowledgement.
+    pub dhcp: Tally,
+}
+
+/// Pings to one target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PingSpan {
+    /// Requests that were answered.
+    pub received: u64,
+    /// Requests that were not, those never sent included.
+    pub lost: u64,
+    /// Round trips.
+    pub rtt: Tally,
+}
+
+impl PingSpan {
+    fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.lost += other.lost;
+        self.rtt.add(&other.rtt);
+    }
+}
+
+impl Acquisitions {
+    fn add(&mut self, other: &Self) {
+        self.joins.add(&other.joins);
+        self.dhcp.add(&other.dhcp);
+    }
+}
+
+impl Span {
+    /// What happened between two states of the same figures; `storm`: while clients of a storm came back.
+    pub fn between(
+        (from, before): (Duration, &Figures),
+        (to, now): (Duration, &Figures),
+        storm: bool,
+        footprint: Footprint,
+    ) -> Self {
+        let acquisitions = Acquisitions {
+            joins: now.join.since(&before.join),
+            dhcp: now.dhcp.since(&before.dhcp),
+        };
+        let (calm, storm) = if storm {
+            (Acquisitions::default(), acquisitions)
+        } else {
+            (acquisitions, Acquisitions::default())
+        };
+        let pings = now.pings.iter().map(|(target, stats)| {
+            let span = match before.pings.get(target) {
+                Some(before) => PingSpan {
+                    received: stats.received.saturating_sub(before.received),
+                    lost: stats.unanswered().saturating_sub(before.unanswered()),
+                    rtt: stats.rtt.since(&before.rtt),
+                },
+                None => PingSpan {
+                    received: stats.received,
+                    lost: stats.unanswered(),
+                    rtt: stats.rtt.since(&Distribution::default()),
+                },
+            };
+            (*target, span)
+        });
+        Self {
+            from,
+            to,
+            calm,
+            storm,
+            pings: pings.collect(),
+            restarts: now.restarts.saturating_sub(before.restarts),
+            footprint,
+        }
+    }
+
+    /// How long it lasted.
+    pub fn length(&self) -> Duration {
+        self.to.saturating_sub(self.from)
+    }
+
+    fn middle(&self) -> Duration {
+        self.from + self.length() / 2
+    }
+
+    /// Pings to all targets together.
+    pub fn all_pings(&self) -> PingSpan {
+        let mut all = PingSpan::default();
+        for pings in self.pings.values() {
+            all.add(pings);
+        }
+        all
+    }
+
+    /// Takes in the span that follows.
+    fn extend(&mut self, next: &Self) {
+        self.to = next.to;
+        self.calm.add(&next.calm);
+        self.storm.add(&next.storm);
+        for (target, pings) in &next.pings {
+            self.pings.entry(*target).or_default().add(pings);
+        }
+        self.restarts += next.restarts;
+        self.footprint = next.footprint;
+    }
+}
+
+/// All spans of a soak, without a gap. However long it lasts there are some hundred at most: short ones are joined
+/// until each is about a thirtieth of the window that is compared, and what can lie in neither window is one.
+#[derive(Debug, Clone, Default)]
+pub struct Spans(Vec<Span>);
+
+/// The first and the last part of a soak.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows<'a> {
+    /// How long each is, to within a thirtieth.
+    pub length: Duration,
+    /// The spans of the first.
+    pub first: &'a [Span],
+    /// The spans of the last.
+    pub last: &'a [Span],
+}
+
+impl Spans {
+    /// The longest window.
+    pub const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// Adds what happened since the last one ended.
+    pub fn push(&mut self, span: Span) {
+        self.0.push(span);
+        let window = self.window();
+        let (fine, early, late) = (window / 30, window, self.end().saturating_sub(window));
+        let mut kept: Vec<Span> = Vec::with_capacity(self.0.len());
+        for span in self.0.drain(..) {
+            match kept.last_mut() {
+                Some(last) if Self::are_one(last, &span, fine, early, late) => last.extend(&span),
+                Some(_) | None => kept.push(span),
+            }
+        }
+        self.0 = kept;
+    }
+
+    /// Whether two neighbours need not be told apart.
+    fn are_one(one: &Span, next: &Span, fine: Duration, early: Duration, late: Duration) -> bool {
+        let length = next.to.saturating_sub(one.from);
+        // The windows of a soak that is shorter than three hours still move.
+        let is_between = early == Self::HOUR && one.from >= early && next.to + fine <= late;
+        is_between || length <= fine
+    }
+
+    /// The first window and the last, which do not overlap; `None` as long as they cannot be told apart.
+    pub fn windows(&self) -> Option<Windows<'_>> {
+        let (length, end) = (self.window(), self.end());
+        let first = self.0.partition_point(|span| span.middle() < length);
+        let last = self
+            .0
+            .partition_point(|span| span.middle() <= end.saturating_sub(length));
+        (0 < first && first <= last && last < self.0.len()).then(|| Windows {
+            length,
+            first: &self.0[..first],
+            last: &self.0[last..],
+        })
+    }
+
+    /// An hour, or a third of the whole where that is shorter.
+    fn window(&self) -> Duration {
+        Self::HOUR.min(self.end() / 3)
+    }
+
+    /// All of them, in order of time.
+    pub fn iter(&self) -> impl Iterator<Item = &Span> {
+        self.0.iter()
+    }
+
+    /// When the last span ends.
+    pub fn end(&self) -> Duration {
+        self.0.last().map_or(Duration::ZERO, |span| span.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A soak that was looked at every `interval`; each second of it has one restart.
+    fn soak(length: u64, interval: u64) -> (Spans, usize) {
+        let (mut spans, mut most) = (Spans::default(), 0);
+        for to in (interval..=length).step_by(usize::try_from(interval).expect("small")) {
+            spans.push(Span {
+                from: Duration::from_secs(to - interval),
+                to: Duration::from_secs(to),
+                restarts: interval,
+                ..Span::default()
+            });
+            most = most.max(spans.0.len());
+        }
+        (spans, most)
+    }
+
+    #[test]
+    fn the_windows_are_an_hour_or_a_third_and_nothing_is_lost_between() {
+        for (length, interval) in [
+            (60, 1),
+            (120, 5),
+            (900, 10),
+            (3_600, 60),
+            (10_800, 60),
+            (14_000, 60),
+            (72 * 3_600, 60),
+            (30 * 86_400, 60),
+            (72 * 3_600, 600),
+        ] {
+            let (spans, _) = soak(length, interval);
+            let wanted = (length / 3).min(3_600);
+            let windows = spans.windows().expect("windows");
+            assert_eq!(windows.length.as_secs(), wanted);
+            for (what, window) in [("first", windows.first), ("last", windows.last)] {
+                let took = window[window.len() - 1].to.saturating_sub(window[0].from);
+                let off = took.as_secs().abs_diff(wanted);
+                assert!(
+                    off <= (wanted / 30).max(interval),
+                    "the {what} window of {length} s is {took:?}, not {wanted} s"
+                );
+            }
+            assert_eq!(windows.first[0].from, Duration::ZERO);
+            assert_eq!(spans.end().as_secs(), length / interval * interval);
+            assert!(spans.0.windows(2).all(|two| two[0].to == two[1].from));
+            let all: u64 = spans.0.iter().map(|span| span.restarts).sum();
+            assert_eq!(all, spans.end().as_secs());
+        }
+    }
+
+    #[test]
+    fn a_month_takes_no_more_room_than_three_hours_and_an_hour_has_spans_enough() {
+        let (_, hours) = soak(10_800, 1);
+        let (month, most) = soak(30 * 86_400, 60);
+        assert!(most <= 190 && hours <= 190, "{hours} {most}");
+        let windows = month.windows().expect("windows");
+        assert!(windows.first.len() >= 25 && windows.last.len() >= 25);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_has_no_windows() {
+        assert!(Spans::default().windows().is_none());
+        assert!(soak(1, 1).0.windows().is_none());
+        assert!(soak(3, 1).0.windows().is_some());
+    }
+}

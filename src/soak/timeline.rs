@@ -1,0 +1,206 @@
+//! A soak in lines: one for each look, and for a long soak one for several.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+use crate::stats::milliseconds;
+
+/// How the herd was, and what happened since the line before.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// When, counted from the moment at which the herd had joined.
+    pub at_ms: f64,
+    /// Clients that should have been online: all but those told to go.
+    pub wanted: u64,
+    /// Clients that were online. Of several looks, the fewest.
+    pub online: u64,
+    /// Clients that had been given up. Of several looks, the most.
+    pub failed: u64,
+    /// Restarts since the line before.
+    pub restarts: u64,
+    /// Echo requests that were answered since the line before.
+    pub pings_received: u64,
+    /// Echo requests that were not, those never sent included.
+    pub pings_lost: u64,
+    /// The median round trip to all targets; `None` where none was answered. Of several looks, the mean.
+    pub rtt_p50_ms: Option<f64>,
+    /// The round trip that 99 of 100 did not exceed. Of several looks, the longest.
+    pub rtt_p99_ms: Option<f64>,
+    /// The tester's resident memory in bytes. Of several looks, the most.
+    pub resident_bytes: u64,
+    /// The tester's open file descriptors. Of several looks, the most.
+    pub descriptors: u64,
+}
+
+/// How many clients were what at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Clients that should have been online: all but those told to go.
+    pub wanted: u64,
+    /// Clients that were online.
+    pub online: u64,
+    /// Clients that had been given up.
+    pub failed: u64,
+}
+
+impl Line {
+    /// What a span was like, and how the herd stood at its end.
+    pub fn of(span: &Span, standing: Standing) -> Self {
+        let pings = span.all_pings();
+        Self {
+            at_ms: milliseconds(span.to),
+            wanted: standing.wanted,
+            online: standing.online,
+            failed: standing.failed,
+            restarts: span.restarts,
+            pings_received: pings.received,
+            pings_lost: pings.lost,
+            rtt_p50_ms: pings.rtt.quantile(0.50).map(milliseconds),
+            rtt_p99_ms: pings.rtt.quantile(0.99).map(milliseconds),
+            resident_bytes: span.footprint.resident_bytes,
+            descriptors: span.footprint.descriptors,
+        }
+    }
+
+    /// The share of pings without an answer; `None` where there were none.
+    pub fn loss(&self) -> Option<f64> {
+        let asked = self.pings_received + self.pings_lost;
+        (asked > 0).then(|| self.pings_lost as f64 / asked as f64)
+    }
+
+    /// One line for this one and the next.
+    fn with(&self, next: &Self) -> Self {
+        let weigh =
+            |value: Option<f64>, line: &Self| value.map(|ms| ms * line.pings_received as f64);
+        let received = self.pings_received + next.pings_received;
+        let p50 = [weigh(self.rtt_p50_ms, self), weigh(next.rtt_p50_ms, next)];
+        Self {
+            at_ms: next.at_ms,
+            wanted: next.wanted,
+            online: self.online.min(next.online),
+            failed: self.failed.max(next.failed),
+            restarts: self.restarts + next.restarts,
+            pings_received: received,
+            pings_lost: self.pings_lost + next.pings_lost,
+            rtt_p50_ms: (received > 0).then(|| p50.iter().flatten().sum::<f64>() / received as f64),
+            // None is less than any.
+            rtt_p99_ms: if self.rtt_p99_ms > next.rtt_p99_ms {
+                self.rtt_p99_ms
+            } else {
+                next.rtt_p99_ms
+            },
+            resident_bytes: self.resident_bytes.max(next.resident_bytes),
+            descriptors: self.descriptors.max(next.descriptors),
+        }
+    }
+}
+
+/// All lines of a soak; never more than [`Timeline::MOST`].
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    lines: Vec<Line>,
+    /// How many looks one line stands for.
+    looks: LooksPerLine,
+    /// The looks that the last line stands for so far.
+    filled: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LooksPerLine(u32);
+
+impl Default for LooksPerLine {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Timeline {
+    /// When there are so many, every two become one.
+    pub const MOST: usize = 2_000;
+
+    /// Adds the line of one look.
+    pub fn push(&mut self, line: Line) {
+        match self.lines.last_mut() {
+            Some(last) if self.filled < self.looks.0 => {
+                *last = last.with(&line);
+                self.filled += 1;
+            }
+            Some(_) | None => {
+                if self.lines.len() == Self::MOST {
+                    self.halve();
+                }
+                self.lines.push(line);
+                self.filled = 1;
+            }
+        }
+    }
+
+    fn halve(&mut self) {
+        let pairs = self.lines.chunks(2).map(|pair| match pair {
+            [one, next] => one.with(next),
+            rest => rest[0],
+        });
+        self.lines = pairs.collect();
+        self.looks.0 = self.looks.0.saturating_mul(2);
+    }
+
+    /// The lines, in order of time.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// When the last line was, counted from the moment at which the herd had joined.
+    pub fn end(&self) -> Duration {
+        self.lines.last().map_or(Duration::ZERO, |line| {
+            Duration::from_secs_f64(line.at_ms / 1_000.0)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: u32) -> Line {
+        Line {
+            at_ms: f64::from(at),
+            wanted: 200,
+            online: if at == 77 { 3 } else { 200 },
+            failed: 0,
+            restarts: 1,
+            pings_received: 10,
+            pings_lost: u64::from(at == 77),
+            rtt_p50_ms: Some(0.1),
+            rtt_p99_ms: Some(if at == 77 { 9.0 } else { 0.5 }),
+            resident_bytes: 1_000 + u64::from(at),
+            descriptors: 800,
+        }
+    }
+
+    #[test]
+    fn a_long_soak_has_fewer_lines_and_loses_no_count_and_no_dip() {
+        for looks in [1_u32, 1_999, 2_000, 2_001, 4_320, 4_321, 100_000] {
+            let mut timeline = Timeline::default();
+            (1..=looks).for_each(|at| timeline.push(line(at)));
+            let lines = timeline.lines();
+            assert!(lines.len() <= Timeline::MOST, "{looks}: {}", lines.len());
+            assert!(
+                lines.len() >= (looks as usize).min(Timeline::MOST / 2),
+                "{looks}"
+            );
+            assert_eq!(
+                lines.iter().map(|line| line.restarts).sum::<u64>(),
+                u64::from(looks)
+            );
+            assert!(lines.is_sorted_by(|one, next| one.at_ms < next.at_ms));
+            assert_eq!(timeline.end(), Duration::from_millis(u64::from(looks)));
+            if looks > 77 {
+                let dip = lines.iter().find(|line| line.online == 3).expect("the dip");
+                assert_eq!((dip.rtt_p99_ms, dip.pings_lost), (Some(9.0), 1));
+                assert!(dip.rtt_p50_ms.is_some_and(|ms| (ms - 0.1).abs() < 1e-9));
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Soaks: clients come and go, the report is always whole, and what drifts is found.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use dhcproto::v4::MessageType;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::common::capture::Capture;
+use super::common::host::{Host, PARENT};
+use super::common::process::Running;
+use super::common::report::Report;
+use super::common::{seconds, wait_for};
+
+/// A soak of ten on `lan0` that looks every second, with its report at [`report_path`].
+fn soak(host: &Host, more: &[&str]) -> Running {
+    soak_with_report(host, &report_path(host).to_string_lossy(), more)
+}
+
+fn soak_with_report(host: &Host, report: &str, more: &[&str]) -> Running {
+    let arguments = [
+        "soak",
+        "--parent",
+        PARENT,
+        "--clients",
+        "10",
+        "--ping",
+        "8.8.8.8",
+        "--every",
+        "200ms",
+        "--interval",
+        "1s",
+        "--report",
+        report,
+    ];
+    host.lanherd(&[&arguments, more].concat())
+}
+
+fn report_path(host: &Host) -> PathBuf {
+    host.folder().join("report.json")
+}
+
+fn number(value: &Value, field: &str) -> u64 {
+    value[field]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{field} is no number in {value:#}"))
+}
+
+#[track_caller]
+fn timeline(report: &Report) -> &[Value] {
+    let lines = report.0["soak"]["timeline"].as_array();
+    lines.expect("a timeline")
+}
+
+#[test]
+fn clients_come_and_go_in_order_and_in_the_end_all_are_there_and_nothing_is_left() {
+    let (host, _router) = Host::with_dnsmasq();
+    let capture = Capture::start(&host);
+    let before = host.snapshot();
+    let mut running = soak(
+        &host,
+        &[
+            "--for",
+            "15s",
+            "--churn",
+            "60/m",
+            "--storm",
+            "5",
+            "--storm-every",
+            "4s",
+            "--vanish",
+            "12/m",
+            "--seed",
+            "7",
+        ],
+    );
+    // Whoever reads finds a whole report at any moment, and more in it each time.
+    let (mut seen, mut reads, until) = (BTreeSet::new(), 0, Instant::now() + seconds(60));
+    while !running.has_ended() {
+        assert!(Instant::now() < until, "the soak does not end");
+        if report_path(&host).exists() {
+            let report = host.report();
+            if report.0["complete"] == false {
+                seen.insert(timeline(&report).len());
+            }
+            reads += 1;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let outcome = running.finish(seconds(10));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(seen.len() >= 10 && reads > 100, "{seen:?} in {reads} reads");
+
+    let report = host.report();
+    assert_eq!(report.0["complete"], true);
+    assert_eq!((report.total("wanted"), report.total("online")), (10, 10));
+    assert_eq!(report.total("leaked_objects"), 0);
+    let soak = &report.0["soak"];
+    let turnover = &soak["turnover"];
+    let (left, vanished) = (number(turnover, "left"), number(turnover, "vanished"));
+    assert_eq!(number(turnover, "came"), left + vanished);
+    assert_eq!(number(turnover, "storms"), 3);
+    assert!(left >= 15 + 4 && vanished >= 1, "{turnover}");
+    assert_eq!(number(&soak["sums"], "joins"), 10 + left + vanished);
+    // Those that are there are the latest.
+    assert!(report.clients().iter().any(|c| number(c, "number") > 20));
+
+    // All that left in order handed their leases back, and those alone.
+    capture.wait_for("the RELEASEs", seconds(5), |messages| {
+        let released = messages
+            .iter()
+            .filter(|seen| seen.kind() == Some(MessageType::Release))
+            .map(|seen| seen.message.chaddr().to_vec());
+        (released.collect::<BTreeSet<_>>().len() as u64 == left + 10).then_some(())
+    });
+    assert!(
+        outcome.stdout.contains("without a word"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_soak_that_is_killed_leaves_its_last_report_and_says_that_it_is_not_the_end() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let running = soak(&host, &["--for", "1h"]);
+    let lines = || Some(timeline(&host.report()).len()).filter(|lines| *lines >= 3);
+    wait_for("the first report", seconds(30), || {
+        report_path(&host).exists().then_some(())
+    });
+    wait_for("three lines", seconds(30), lines);
+    running.signal(Signal::SIGKILL);
+    running.finish(seconds(30));
+    let report = host.report();
+    assert_eq!(report.0["complete"], false);
+    assert_eq!(report.total("online"), 10);
+    assert!(timeline(&report).len() >= 3);
+    let clean = host.lanherd(&["clean"]).finish(seconds(30));
+    assert_eq!(clean.code, Some(0), "{}", clean.stderr);
+    assert_eq!(host.snapshot().links, before.links);
+}
+
+#[test]
+fn ctrl_c_ends_a_soak_in_order_with_its_report_and_comparison() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let running = soak(&host, &["--for", "72h", "--churn", "30/m"]);
+    wait_for("the first report", seconds(30), || {
+        report_path(&host).exists().then_some(())
+    });
+    wait_for("some lines", seconds(30), || {
+        (timeline(&host.report()).len() >= 6).then_some(())
+    });
+    running.signal(Signal::SIGINT);
+    let outcome = running.finish(seconds(30));
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    let report = host.report();
+    assert_eq!(report.0["complete"], true);
+    assert_eq!(report.total("leaked_objects"), 0);
+    let rows = report.0["soak"]["comparison"]["rows"].as_array();
+    let rows = rows.expect("a comparison");
+    assert!(rows.iter().any(|row| row["figure"] == "ping_rtt"));
+    assert!(outcome.stdout.contains("verdict"), "{}", outcome.stdout);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_full_disk_is_told_once_stops_nothing_and_keeps_the_last_good_report() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    host.must(&["mkdir", "/run/small"]);
+    host.must(&[
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        "size=256k",
+        "none",
+        "/run/small",
+    ]);
+    let path = host.path("/run/small/report.json");
+    let running = soak_with_report(&host, "/run/small/report.json", &["--for", "14s"]);
+    let lines = || {
+        if path.exists() {
+            timeline(&Report::read(&path)).len()
+        } else {
+            0
+        }
+    };
+    wait_for("two lines", seconds(30), || (lines() >= 2).then_some(()));
+    // It fails when nothing more fits.
+    host.run(&["dd", "if=/dev/zero", "of=/run/small/filler", "bs=4k"]);
+    wait_for("it is said", seconds(10), || {
+        running.stderr().contains("the soak goes on").then_some(())
+    });
+    let kept = lines();
+    std::thread::sleep(seconds(2));
+    assert_eq!(lines(), kept, "a report was written to a full disk");
+    host.must(&["rm", "/run/small/filler"]);
+    wait_for("it is written again", seconds(10), || {
+        (lines() > kept + 2).then_some(())
+    });
+    let outcome = running.finish(seconds(60));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let told = |words: &str| outcome.stderr.matches(words).count();
+    assert_eq!(
+        (told("the soak goes on"), told("written again")),
+        (1, 1),
+        "{}",
+        outcome.stderr
+    );
+    let report = Report::read(&path);
+    assert_eq!(report.0["complete"], true);
+    assert!(timeline(&report).len() >= 14);
+    let files = std::fs::read_dir(path.parent().expect("a folder")).expect("the folder");
+    assert_eq!(files.count(), 1, "drafts were left beside the report");
+    host.must(&["umount", "/run/small"]);
+    host.must(&["rmdir", "/run/small"]);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_target_that_begins_to_be_lost_has_drifted_and_fails_the_run_if_that_was_asked_for() {
+    let (host, _router) = Host::with_dnsmasq();
+    let arguments = ["--for", "27s", "--timeout", "150ms", "--fail-on-drift"];
+    let running = soak(&host, &arguments);
+    wait_for("the first report", seconds(30), || {
+        report_path(&host).exists().then_some(())
+    });
+    wait_for("the first third is over", seconds(30), || {
+        (timeline(&host.report()).len() >= 12).then_some(())
+    });
+    let gone = ["ip", "address", "delete", "8.8.8.8/32", "dev", "lo"];
+    let outcome = host.start_on_router("ip", &gone).finish(seconds(10));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let outcome = running.finish(seconds(60));
+    assert_eq!(
+        outcome.code,
+        Some(1),
+        "{}\n{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    assert!(
+        outcome.stdout.contains("this drifted: lost pings 8.8.8.8"),
+        "{}",
+        outcome.stdout
+    );
+    let comparison = &host.report().0["soak"]["comparison"];
+    assert_eq!(comparison["drifted"], true);
+    let rows = comparison["rows"].as_array().expect("rows");
+    let loss = rows.iter().find(|row| row["figure"] == "ping_loss");
+    let loss = loss.expect("a row");
+    assert_eq!(loss["verdict"], "drifted");
+    let mean = loss["last"]["mean"].as_f64().expect("a mean");
+    assert!(mean > 0.9, "{loss:#}");
+}

@@ -621,15 +621,17 @@ fn a_router_that_was_reset_refuses_the_lease_and_its_client_gets_another() {
 fn a_server_that_is_mute_refuses_is_exhausted_or_sends_garbage_gives_no_lease_until_it_is_healed() {
     enter();
     let lab = start(LabConfig::default());
-    plug_in(&lab, "ns1");
-    for fault in [
-        Fault::DhcpMute,
-        Fault::DhcpNak,
-        Fault::DhcpExhausted,
-        Fault::DhcpGarbage,
-    ] {
+    let troubles = [
+        (Fault::DhcpMute, "ns1"),
+        (Fault::DhcpNak, "ns2"),
+        (Fault::DhcpExhausted, "ns3"),
+        (Fault::DhcpGarbage, "ns4"),
+    ];
+    // Each meets a client that was never offered anything.
+    for (fault, client) in troubles {
+        plug_in(&lab, client);
         lab.inject(fault, LONG).expect("begun");
-        assert!(!lease_is_had("ns1"), "a lease in spite of {fault}");
+        assert!(!lease_is_had(client), "a lease in spite of {fault}");
         assert!(effects(&lab, fault) >= 1, "{fault} changed nothing");
         lab.heal();
     }

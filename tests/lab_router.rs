@@ -733,7 +733,7 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
             .await
             .expect("a pool");
         pool.create(CLIENTS).await.expect("created");
-        works_as_a_herd(&pool, CLIENTS, "at the beginning").await;
+        works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
         for fault in Fault::ALL.iter().copied() {
             if fault.aim() != Aim::Router {
                 continue;
@@ -752,7 +752,7 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             let ended = Instant::now();
-            works_as_a_herd(&pool, CLIENTS, fault.as_str()).await;
+            works_as_a_herd(&lab, &pool, CLIENTS, fault.as_str()).await;
             let (took, effects) = (ended.elapsed(), effects(&lab, fault));
             println!("{fault}: {effects} effects; the herd works {took:.1?} after its end");
             assert!(effects > 0, "{fault} changed nothing");
@@ -775,19 +775,24 @@ async fn newest(pool: &Pool) -> ClientNumber {
         .expect("somebody online")
 }
 
-/// Waits until every client is online with an address of its own, and reaches the router.
-async fn works_as_a_herd(pool: &Pool, clients: u32, when: &str) {
+/// Waits until every client is online with an address of its own, which the lab agrees with, and reaches the router.
+async fn works_as_a_herd(lab: &Lab, pool: &Pool, clients: u32, when: &str) {
     let deadline = Instant::now() + Duration::from_secs(45);
     loop {
         let status = pool.status().await.expect("a status");
         let online = status.clients.iter();
         let online = online.filter(|client| client.phase == Phase::Online);
-        let leases = online.clone().filter_map(|client| client.lease.as_ref());
-        let addresses: BTreeSet<Ipv4Addr> = leases.map(|lease| lease.address).collect();
+        let held: BTreeSet<(Ipv4Addr, Mac)> = online
+            .clone()
+            .filter_map(|client| Some((client.lease.as_ref()?.address, client.identity.mac)))
+            .collect();
+        let leased = lab.leases().into_iter();
+        let leased: BTreeSet<_> = leased.map(|lease| (lease.address, lease.mac)).collect();
+        let addresses: BTreeSet<Ipv4Addr> = held.iter().map(|(address, _)| *address).collect();
         let online: Vec<ClientNumber> = online.map(|client| client.identity.number).collect();
         let (online, spec) = (Selection::Numbers(online), PingSpec::once(Target::Router));
         let report = pool.ping(online, spec).await.expect("a report");
-        if addresses.len() == clients as usize && report.is_success() {
+        if addresses.len() == clients as usize && held == leased && report.is_success() {
             return;
         }
         assert!(

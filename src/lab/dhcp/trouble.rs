@@ -268,6 +268,9 @@ impl Troubled {
     }
 
     /// Forgets every client and every address.
+    ///
+    /// Clients go on with what they had until they ask. A router would ping an address before it offers it (RFC 2131,
+    /// 2.2), and so not give it to another; this one gives out all others first.
     pub(in crate::lab) fn forget_everything(&mut self) {
         self.end_doubles();
         self.forgotten.clear();

@@ -14,8 +14,8 @@ pub use self::checks::diagnose;
 pub use self::facts::{Facts, Files, Folder};
 pub use self::probe::{Kernel, Trial};
 
-/// Files that a client keeps open, at most: sockets, and its namespace while it joins.
-pub const FILES_PER_CLIENT: u64 = 4;
+/// Files that a client keeps open, at most: four sockets, and its namespace while it joins.
+pub const FILES_PER_CLIENT: u64 = 5;
 /// Files that lanherd keeps open beside those of its clients, at most.
 pub const FILES_BESIDE: u64 = 64;
 /// Entries that a client may take in the ARP table of the kernel: its own of the router, and, where the router is on

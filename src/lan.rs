@@ -110,6 +110,9 @@ pub trait Lan: Send + Sync + 'static {
     /// died. Does not block.
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()>;
 
+    /// The client has ended for good: forgets what was kept for another life of it, or for its lease. Does not block.
+    fn forget(&self, identity: &Identity);
+
     /// The lease of a client that was taken over from a process that was killed; the client asks for it again.
     fn remembered(&self, identity: &Identity) -> Option<Lease>;
 

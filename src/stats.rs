@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
 pub use self::tally::Tally;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
@@ -17,12 +15,13 @@ use crate::target::Target;
 #[derive(Debug, Clone)]
 pub struct Distribution(Samples);
 
-/// A histogram takes kilobytes, and most clients of most herds have few samples.
+/// Only what occurred takes room: a histogram with a place for every value takes kilobytes, more whenever a longer one
+/// occurs, and a herd has one for each client and target, those that have left among them.
 #[derive(Debug, Clone)]
 enum Samples {
     /// In the order in which they came.
     Few(Vec<u32>),
-    Many(Box<Histogram<u32>>),
+    Many(Tally),
 }
 
 impl Distribution {
@@ -39,13 +38,11 @@ impl Distribution {
         match &mut self.0 {
             Samples::Few(few) if few.len() < Self::FEW => few.push(micros),
             Samples::Few(few) => {
-                let mut histogram = histogram();
-                for micros in few.drain(..).chain([micros]) {
-                    count(&mut histogram, micros);
-                }
-                self.0 = Samples::Many(Box::new(histogram));
+                let mut tally: Tally = few.iter().collect();
+                tally.record(micros);
+                self.0 = Samples::Many(tally);
             }
-            Samples::Many(histogram) => count(histogram, micros),
+            Samples::Many(tally) => tally.record(micros),
         }
     }
 
@@ -53,24 +50,24 @@ impl Distribution {
     pub fn count(&self) -> u64 {
         match &self.0 {
             Samples::Few(few) => few.len() as u64,
-            Samples::Many(histogram) => histogram.len(),
+            Samples::Many(tally) => tally.count(),
         }
     }
 
     /// The least value at or below which a share of `quantile` (0 to 1) of all lie; `None` where nothing was counted.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
-        let micros = match &self.0 {
+        match &self.0 {
             Samples::Few(few) => {
                 let mut sorted = few.clone();
                 sorted.sort_unstable();
                 // Among at most 32.
                 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 let rank = (quantile * sorted.len() as f64).ceil() as usize;
-                u64::from(*sorted.get(rank.saturating_sub(1)).or(sorted.last())?)
+                let micros = *sorted.get(rank.saturating_sub(1)).or(sorted.last())?;
+                Some(Duration::from_micros(u64::from(micros)))
             }
-            Samples::Many(histogram) => histogram.value_at_quantile(quantile),
-        };
-        Some(Duration::from_micros(micros))
+            Samples::Many(tally) => tally.quantile(quantile),
+        }
     }
 
     /// The shortest.
@@ -91,7 +88,7 @@ impl Distribution {
     fn tally(&self) -> Tally {
         match &self.0 {
             Samples::Few(few) => few.iter().collect(),
-            Samples::Many(histogram) => Tally::of(histogram),
+            Samples::Many(tally) => tally.clone(),
         }
     }
 
@@ -99,14 +96,11 @@ impl Distribution {
     pub fn add(&mut self, other: &Self) {
         match (&mut self.0, &other.0) {
             (_, Samples::Few(few)) => few.iter().for_each(|micros| self.record_micros(*micros)),
-            // Both grow by themselves, so the sum always fits.
-            (Samples::Many(own), Samples::Many(others)) => drop(own.add(&**others)),
+            (Samples::Many(own), Samples::Many(others)) => own.add(others),
             (Samples::Few(few), Samples::Many(others)) => {
-                let mut histogram = others.clone();
-                for micros in few {
-                    count(&mut histogram, *micros);
-                }
-                self.0 = Samples::Many(histogram);
+                let mut tally: Tally = few.iter().collect();
+                tally.add(others);
+                self.0 = Samples::Many(tally);
             }
         }
     }
@@ -121,18 +115,6 @@ impl Default for Distribution {
     fn default() -> Self {
         Self(Samples::Few(Vec::new()))
     }
-}
-
-fn histogram() -> Histogram<u32> {
-    let mut histogram = Histogram::new(2)
-        .unwrap_or_else(|_| unreachable!("two significant digits are within its range"));
-    histogram.auto(true);
-    histogram
-}
-
-fn count(histogram: &mut Histogram<u32>, micros: u32) {
-    // It grows by itself to an hour's bucket, so what is below is always taken.
-    let _ = histogram.record(u64::from(micros));
 }
 
 impl FromIterator<Duration> for Distribution {

@@ -109,6 +109,6 @@ mod tests {
     fn too_few_open_files_are_told_of_with_the_number_that_is_needed() {
         assert_eq!(too_few_files(&on_parent(10, "private"), 1024), None);
         let warning = too_few_files(&on_parent(1000, "private"), 1024).expect("a warning");
-        assert!(warning.contains("4064"), "{warning}");
+        assert!(warning.contains("5064"), "{warning}");
     }
 }

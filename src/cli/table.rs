@@ -266,6 +266,7 @@ mod tests {
         let client = |number: u32| {
             let mut client = serde_json::json!({
                 "number": number,
+                "group": "ns",
                 "namespace": format!("ns{number}"),
                 "mac": format!("02:00:00:00:00:{number:02x}"),
                 "address": "10.77.0.10/16",

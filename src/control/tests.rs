@@ -147,7 +147,16 @@ struct House {
     pool: Pool,
     server: Server,
     run: Stoppable,
-    folder: std::path::PathBuf,
+    folder: Folder,
+}
+
+/// A folder for the socket; gone when the test is, however that ends.
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl House {
@@ -162,10 +171,10 @@ impl House {
             pool.create(clients).await.expect("clients");
             pool.settled(Duration::from_secs(60)).await.expect("a herd");
         }
-        let folder =
-            std::env::temp_dir().join(format!("lanherd-control-{:016x}", fastrand::u64(..)));
-        std::fs::create_dir(&folder).expect("a folder");
-        let listener = StdListener::bind(folder.join("control")).expect("a socket");
+        let name = format!("lanherd-control-{:016x}", fastrand::u64(..));
+        let folder = Folder(std::env::temp_dir().join(name));
+        std::fs::create_dir(&folder.0).expect("a folder");
+        let listener = StdListener::bind(folder.0.join("control")).expect("a socket");
         listener.set_nonblocking(true).expect("a socket");
         let run = Stoppable::default();
         let server =
@@ -180,7 +189,7 @@ impl House {
 
     async fn connect(&self) -> BufReader<UnixStream> {
         BufReader::new(
-            UnixStream::connect(self.folder.join("control"))
+            UnixStream::connect(self.folder.0.join("control"))
                 .await
                 .expect("a connection"),
         )
@@ -198,7 +207,6 @@ impl House {
         timeout(Duration::from_secs(5), self.server.shut_down())
             .await
             .expect("a server ends whatever others do");
-        std::fs::remove_dir_all(&self.folder).expect("removed");
     }
 }
 

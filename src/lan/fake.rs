@@ -71,6 +71,8 @@ struct Inner {
     squatters: HashMap<Ipv4Addr, Mac>,
     /// What a process that was killed left of clients.
     remembered: HashMap<ClientNumber, Lease>,
+    /// Who ended for good, in order.
+    forgotten: Vec<ClientNumber>,
     /// What must never happen, and did: a panic would only end the client in which it is noticed.
     violations: Vec<String>,
 }
@@ -130,6 +132,11 @@ impl FakeLan {
     /// The most clients that were ever attaching at the same time.
     pub(crate) fn most_attaching(&self) -> usize {
         self.inner().most_attaching
+    }
+
+    /// Who ended for good, in order.
+    pub(crate) fn forgotten(&self) -> Vec<ClientNumber> {
+        self.inner().forgotten.clone()
     }
 
     /// How often a client was attached.
@@ -341,6 +348,10 @@ impl Lan for FakeLan {
             }
         });
         Ok(())
+    }
+
+    fn forget(&self, identity: &Identity) {
+        self.inner().forgotten.push(identity.number);
     }
 
     fn remembered(&self, identity: &Identity) -> Option<Lease> {

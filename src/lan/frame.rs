@@ -1,9 +1,10 @@
-//! Ethernet frames that carry DHCP: what the shared raw socket reads and writes. Pure; the bytes read are hostile.
+//! Ethernet frames that carry DHCP or ARP: what the shared raw socket reads and writes. Pure; the bytes read are hostile.
 
 use std::net::Ipv4Addr;
 
 use etherparse::{EtherType, Ethernet2Slice, IpNumber, Ipv4Slice, PacketBuilder, UdpSlice};
 
+use crate::dhcp::Arp;
 use crate::identity::Mac;
 
 /// The port that DHCP clients listen on (RFC 2131, 4.1).
@@ -86,6 +87,26 @@ pub fn to_server(
     let mut frame = Vec::with_capacity(builder.size(message.len()));
     builder.write(&mut frame, message).ok()?;
     Some(frame)
+}
+
+/// The frame that carries an ARP packet from `source` to everybody.
+pub fn arp_to_everybody(source: Mac, arp: &Arp) -> Vec<u8> {
+    [
+        &Mac::BROADCAST.octets()[..],
+        &source.octets(),
+        &EtherType::ARP.0.to_be_bytes(),
+        &arp.encode(),
+    ]
+    .concat()
+}
+
+/// Reads a frame; `None` where it carries no ARP packet.
+pub fn arp(frame: &[u8]) -> Option<Arp> {
+    let ethernet = Ethernet2Slice::from_slice_without_fcs(frame).ok()?;
+    if ethernet.ether_type() != EtherType::ARP {
+        return None;
+    }
+    Arp::parse(ethernet.payload_slice())
 }
 
 #[cfg(test)]
@@ -209,6 +230,26 @@ mod tests {
     }
 
     #[test]
+    fn an_arp_packet_reads_back_from_its_frame_and_an_independent_decoder_agrees() {
+        let probe = Arp::probe(CLIENT, Ipv4Addr::new(10, 0, 0, 7));
+        let mut frame = arp_to_everybody(CLIENT, &probe);
+        let packet = etherparse::PacketHeaders::from_ethernet_slice(&frame).expect("parses");
+        let Some(etherparse::NetHeaders::Arp(arp)) = packet.net else {
+            panic!("no ARP")
+        };
+        assert_eq!(arp.operation, etherparse::ArpOperation::REQUEST);
+        assert_eq!(arp.sender_hw_addr(), CLIENT.octets());
+        assert_eq!(arp.target_protocol_addr(), [10, 0, 0, 7]);
+        assert_eq!(frame[..12], [[0xff; 6], CLIENT.octets()].concat());
+        frame.resize(60, 0);
+        assert_eq!(super::arp(&frame), Some(probe));
+        assert_eq!(Datagram::parse(&frame), None);
+        frame[13] = 0;
+        assert_eq!(super::arp(&frame), None, "IPv4");
+        assert_eq!(super::arp(&reply(CLIENT, &message_for(CLIENT))), None);
+    }
+
+    #[test]
     fn a_message_too_long_for_a_datagram_is_no_frame() {
         let end = (SERVER, Ipv4Addr::BROADCAST);
         assert_eq!(
@@ -221,6 +262,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let _ = Datagram::parse(&bytes).and_then(|datagram| datagram.recipient());
+            let _ = arp(&bytes);
         }
 
         #[test]

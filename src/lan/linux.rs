@@ -1,9 +1,12 @@
 //! The real LAN: clients are network namespaces with a macvlan each on a parent interface of this host.
 //!
 //! Who owns what. A [`LinuxLan`] owns the pool's lock and folder, the raw socket on the parent, two threads that enter
-//! namespaces and one that watches the parent. A client's visible things (namespace, resolver folder, record) belong to
-//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns three sockets inside the namespace; the kernel
+//! namespaces and one that watches parent and namespaces. A client's visible things (namespace, resolver folder, record) belong to
+//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns four sockets inside the namespace; the kernel
 //! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
+//!
+//! What others do. The kernel rings when a link, an address or a route is taken away in a client's namespace, when a name
+//! is, and when something becomes of the parent; then it is looked what is so, and the client is told. Nothing is polled.
 //!
 //! On abort. When [`Lan::attach`] fails or is dropped, whatever it had made has a record, and [`Lan::detach`] removes it;
 //! a job that was already queued runs first, because both go through the same thread. When the process is killed, the
@@ -11,17 +14,22 @@
 
 mod addressing;
 mod adopt;
+mod arp;
 mod attach;
 mod config;
+mod ear;
 mod error;
 mod filter;
+mod made;
 mod parent;
 mod port;
+mod sabotage;
 mod seats;
+mod sockets;
+mod watch;
 mod wire;
 mod worker;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,9 +41,7 @@ use super::about::About;
 use super::held::{Clock, HeldLease, LeaseFile};
 use super::leftovers::{self, Cleared};
 use super::names::Names;
-use super::pins;
 use super::pool_dir::PoolDir;
-use super::record::Record;
 use super::shared_dirs;
 use super::{CleanupError, Inbox, Lan, SabotageError};
 use crate::dhcp::{Lease, MessageType, Transmit};
@@ -50,9 +56,12 @@ pub use port::LinuxPort;
 pub(super) use wire::Outlet;
 
 use adopt::Adopted;
+use ear::Ears;
 use error::{refused, refused_request, refusing, worker_gone};
-use parent::{Parent, Watch};
+use made::Made;
+use parent::Parent;
 use seats::{Seat, Seats};
+use watch::{Watch, Watched};
 use wire::Wire;
 use worker::{Bench, Workers};
 
@@ -77,23 +86,23 @@ struct Shared {
     workers: Workers,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
-    /// The namespaces made so far, by inode: what may still be pinned by somebody else's process in the end.
-    made: Mutex<HashMap<u64, (String, Record)>>,
+    ears: Arc<Ears>,
+    made: Made,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
     /// The pool, until it is given up.
     folder: Mutex<Option<PoolDir>>,
     reader: AbortHandle,
     watch: Watch,
+    /// Held while the parent is down on purpose.
+    flapping: tokio::sync::Mutex<()>,
+    /// Cuts that short, and lets nobody begin.
+    closing: tokio::sync::watch::Sender<bool>,
 }
 
 impl Shared {
     fn names(&self, identity: &Identity) -> Names {
         Names::new(&self.config.paths, &self.config.pool, &identity.namespace)
-    }
-
-    fn made(&self) -> MutexGuard<'_, HashMap<u64, (String, Record)>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn adopted(&self) -> MutexGuard<'_, Adopted> {
@@ -135,11 +144,14 @@ impl Shared {
             return;
         }
         let (shared, identity) = (Arc::clone(self), identity.clone());
-        self.workers.post(identity.number, move |_| {
-            if let Err(error) = shared.forget(&identity) {
-                tracing::warn!(client = %identity.namespace, %error, "a lease that was given back is still written down");
-            }
-        });
+        self.workers
+            .post(identity.number, move |_| shared.forget_or_warn(&identity));
+    }
+
+    fn forget_or_warn(&self, identity: &Identity) {
+        if let Err(error) = self.forget(identity) {
+            tracing::warn!(client = %identity.namespace, %error, "a lease that has ended is still written down");
+        }
     }
 
     fn knows_server(&self, client: Mac) -> bool {
@@ -157,29 +169,6 @@ impl Shared {
             })?
         };
         self.wire.send(identity.mac, next, transmit)
-    }
-
-    /// Takes the links out of namespaces that somebody else's processes keep alive, and says which.
-    fn unplug_pinned(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Leak> {
-        let mut made = self.made().clone();
-        made.retain(|_, (_, record)| wanted(record));
-        if made.is_empty() {
-            return Vec::new();
-        }
-        let records = made
-            .iter()
-            .map(|(inode, (_, record))| (*inode, *record))
-            .collect();
-        pins::find_and_unplug(&records)
-            .into_iter()
-            .filter_map(|pin| {
-                let (name, _) = made.remove(&pin.inode)?;
-                Some(Leak {
-                    what: format!("namespace {name}"),
-                    fate: Fate::Remains(pin.to_string()),
-                })
-            })
-            .collect()
     }
 }
 
@@ -215,6 +204,7 @@ impl LinuxLan {
             parent,
             wire,
             seats,
+            ears,
             watch,
         } = furnished;
         let reader = tokio::spawn(Arc::clone(&wire).deliver(Arc::clone(&seats))).abort_handle();
@@ -224,11 +214,14 @@ impl LinuxLan {
             workers,
             wire,
             seats,
-            made: Mutex::default(),
+            ears,
+            made: Made::default(),
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
             reader,
             watch,
+            flapping: tokio::sync::Mutex::default(),
+            closing: tokio::sync::watch::Sender::new(false),
         };
         Ok((
             Self {
@@ -269,6 +262,9 @@ impl LinuxLan {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        // Whoever has the parent down brings it up first.
+        shared.closing.send_replace(true);
+        drop(shared.flapping.lock().await);
         shared.reader.abort();
         shared.watch.stop();
         let closing = self
@@ -288,6 +284,7 @@ struct Furnished {
     parent: Arc<Parent>,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
+    ears: Arc<Ears>,
     watch: Watch,
 }
 
@@ -323,24 +320,37 @@ fn furnish(
     let adopted =
         Adopted::read(folder).map_err(refusing("taking over what an earlier run left"))?;
     let _context = bench.runtime.enter();
-    let wire = wire::open(parent.index)
+    let wire = parent
+        .index()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        .and_then(wire::open)
         .and_then(Wire::new)
         .map_err(refusing("opening a raw socket on the parent"))?;
+    let wire = Arc::new(wire);
     let parent = Arc::new(parent);
-    let seats = Arc::new(Seats::default());
+    let seats = Arc::new(Seats::new(Arc::clone(&wire)));
     for held in adopted.leases.values() {
         if let Some(server) = held.server {
             seats.heard(held.mac, server);
         }
     }
-    let watch = Watch::start(Arc::clone(&parent), Arc::clone(&seats))
-        .map_err(refusing("starting the watch on the parent"))?;
+    let ears = Ears::new().map_err(refusing("making an epoll instance"))?;
+    let ears = Arc::new(ears);
+    let watched = Watched {
+        parent: Arc::clone(&parent),
+        seats: Arc::clone(&seats),
+        wire: Arc::clone(&wire),
+        ears: Arc::clone(&ears),
+        netns: config.paths.netns.clone(),
+    };
+    let watch = Watch::start(watched).map_err(refusing("starting the watch on the parent"))?;
     Ok(Furnished {
         cleared,
         adopted,
         parent,
-        wire: Arc::new(wire),
+        wire,
         seats,
+        ears,
         watch,
     })
 }
@@ -385,7 +395,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
             fate: Fate::Remains(error.to_string()),
         }),
     }
-    leaks.extend(shared.unplug_pinned(|_| true));
+    leaks.extend(shared.made.unplug_pinned(|_| true));
     leaks.extend(unused.end_leases(&folder));
     leaks.extend(folder.release().into_iter().map(Leak::from));
     leaks
@@ -399,9 +409,16 @@ impl Lan for LinuxLan {
     }
 
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
-        let names = self.shared.names(identity);
-        let workers = &self.shared.workers;
-        let removed = workers.run(identity.number, move |_| names.remove()).await;
+        if let Some(seat) = self.shared.seats.find(identity.mac) {
+            seat.leave();
+        }
+        let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
+        let remove = move |_: &mut Bench| {
+            let errors = names.remove();
+            shared.made.tidy(&shared.config.paths.netns);
+            errors
+        };
+        let removed = self.shared.workers.run(identity.number, remove).await;
         removed.unwrap_or_else(|gone| {
             vec![CleanupError {
                 what: format!("namespace {}", identity.namespace),
@@ -416,20 +433,31 @@ impl Lan for LinuxLan {
         Ok(())
     }
 
+    fn forget(&self, identity: &Identity) {
+        let (shared, identity) = (Arc::clone(&self.shared), identity.clone());
+        // After all that the client's thread has to do still.
+        self.shared.workers.post(identity.number, move |_| {
+            // What was taken over and never asked for is given back when the LAN is closed.
+            if shared.adopted().leases.contains_key(&identity.mac) {
+                return;
+            }
+            shared.seats.forget_server(identity.mac);
+            shared.forget_or_warn(&identity);
+        });
+    }
+
     fn remembered(&self, identity: &Identity) -> Option<Lease> {
         let adopted = self.shared.adopted();
         let held = adopted.leases.get(&identity.mac)?;
         (!held.is_expired(Clock::now())).then(|| held.lease.clone())
     }
 
-    async fn sabotage(&self, _identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
-        Err(SabotageError(format!("{fault} is not made here")))
+    async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+        sabotage::sabotage(&self.shared, identity, fault).await
     }
 
-    async fn flap(&self, _pause: Duration) -> Result<(), SabotageError> {
-        Err(SabotageError(
-            "the parent is not taken down here".to_owned(),
-        ))
+    async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
+        sabotage::flap(&self.shared, pause).await
     }
 }
 

@@ -15,13 +15,14 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::route::RouteProtocol;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
-use crate::dhcp::Route;
-
 pub use request::Request;
+
+use crate::dhcp::Route;
 
 /// The kernel never puts more than this into one part of an answer to a reader who reads this much (`NLMSG_GOODSIZE`).
 const RECEIVE_BUFFER: usize = 8192;
@@ -131,11 +132,17 @@ impl Netlink {
 
     /// The link called `name`; `None` where there is none.
     pub fn link(&mut self, name: &str) -> io::Result<Option<LinkMessage>> {
-        let mut batch = Vec::new();
-        self.append(&mut batch, request::get_link(name), NLM_F_ACK);
-        self.socket.send(&batch, 0)?;
-        match self.collect() {
-            Ok(found) => Ok(found.into_iter().find_map(link)),
+        self.one_link(request::get_link(name))
+    }
+
+    /// The link with this number; `None` where there is none.
+    pub fn link_by_index(&mut self, index: u32) -> io::Result<Option<LinkMessage>> {
+        self.one_link(request::get_link_by_index(index))
+    }
+
+    fn one_link(&mut self, wanted: RouteNetlinkMessage) -> io::Result<Option<LinkMessage>> {
+        match self.collect(wanted, NLM_F_ACK, a_link) {
+            Ok(mut links) => Ok(links.pop()),
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
             Err(error) => Err(error),
         }
@@ -144,29 +151,21 @@ impl Netlink {
     /// All links of the namespace.
     pub fn links(&mut self) -> io::Result<Vec<LinkMessage>> {
         let everything = RouteNetlinkMessage::GetLink(LinkMessage::default());
-        let found = self.dump(everything)?;
-        Ok(found.into_iter().filter_map(link).collect())
+        self.collect(everything, NLM_F_DUMP, a_link)
     }
 
-    /// The IPv4 addresses of a link, each with its prefix's length.
+    /// The IPv4 addresses of a link, with the lengths of their prefixes.
     pub fn addresses(&mut self, index: u32) -> io::Result<Vec<(Ipv4Addr, u8)>> {
-        let found = self.dump(request::get_addresses())?;
-        let address = |message| request::address_on(&message, index);
-        Ok(found.into_iter().filter_map(address).collect())
+        self.collect(request::get_addresses(), NLM_F_DUMP, |message| {
+            request::address_of(&message, index)
+        })
     }
 
-    /// The routes through a link that a DHCP client has set.
-    pub fn dhcp_routes(&mut self, index: u32) -> io::Result<Vec<Route>> {
-        let found = self.dump(request::get_routes())?;
-        let route = |message| request::dhcp_route_through(&message, index);
-        Ok(found.into_iter().filter_map(route).collect())
-    }
-
-    fn dump(&mut self, wanted: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
-        let mut batch = Vec::new();
-        self.append(&mut batch, wanted, NLM_F_DUMP);
-        self.socket.send(&batch, 0)?;
-        self.collect()
+    /// The IPv4 unicast routes through a link, of the main table, and who has set each.
+    pub fn routes(&mut self, index: u32) -> io::Result<Vec<(Route, RouteProtocol)>> {
+        self.collect(request::get_routes(), NLM_F_DUMP, |message| {
+            request::route_of(&message, index)
+        })
     }
 
     fn append(&mut self, batch: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
@@ -182,10 +181,18 @@ impl Netlink {
         message.serialize(&mut batch[start..]);
     }
 
-    /// Reads answers to the last request until the kernel says that there are no more.
-    fn collect(&mut self) -> io::Result<Vec<RouteNetlinkMessage>> {
+    /// Asks, and reads what `take` takes of the answers until the kernel says that there are no more.
+    fn collect<T>(
+        &mut self,
+        wanted: RouteNetlinkMessage,
+        flags: u16,
+        take: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        let mut batch = Vec::new();
+        self.append(&mut batch, wanted, flags);
+        self.socket.send(&batch, 0)?;
         let sequence = self.sequence;
-        let mut found = Vec::new();
+        let mut taken = Vec::new();
         let mut end = None;
         while end.is_none() {
             self.receive(|header, payload| {
@@ -193,7 +200,7 @@ impl Netlink {
                     return;
                 }
                 match payload {
-                    NetlinkPayload::InnerMessage(message) => found.push(message),
+                    NetlinkPayload::InnerMessage(message) => taken.extend(take(message)),
                     NetlinkPayload::Done(_) => end = Some(Ok(())),
                     NetlinkPayload::Error(answer) => {
                         end = Some(answer.code.map_or(Ok(()), |_| Err(answer.to_io())));
@@ -202,7 +209,7 @@ impl Netlink {
                 }
             })?;
         }
-        end.unwrap_or(Ok(())).map(|()| found)
+        end.unwrap_or(Ok(())).map(|()| taken)
     }
 
     /// Reads one datagram and hands on each message in it.
@@ -230,7 +237,7 @@ impl AsFd for Netlink {
     }
 }
 
-fn link(message: RouteNetlinkMessage) -> Option<LinkMessage> {
+fn a_link(message: RouteNetlinkMessage) -> Option<LinkMessage> {
     match message {
         RouteNetlinkMessage::NewLink(link) => Some(link),
         _ => None,

@@ -35,18 +35,21 @@ impl fmt::Display for Pin {
     }
 }
 
+/// Where a process lives.
+pub(super) struct Home {
+    pub pid: u32,
+    /// The way into its network namespace.
+    pub path: PathBuf,
+    /// That namespace's inode.
+    pub inode: u64,
+}
+
 /// Looks through all processes once, and returns those that live in one of these namespaces, one per namespace.
 ///
 /// The link in such a namespace is deleted, so that its MAC is free again and nothing of ours stays on the LAN.
 pub(super) fn find_and_unplug(namespaces: &HashMap<u64, Record>) -> Vec<Pin> {
     let mut pins: Vec<Pin> = Vec::new();
-    for pid in processes() {
-        let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
-        // Gone meanwhile, or somebody else's process that we may not look at.
-        let Ok(metadata) = fs::metadata(&path) else {
-            continue;
-        };
-        let inode = metadata.ino();
+    for Home { pid, path, inode } in inhabited() {
         let Some(record) = namespaces.get(&inode) else {
             continue;
         };
@@ -69,6 +72,16 @@ pub(super) fn find_and_unplug(namespaces: &HashMap<u64, Record>) -> Vec<Pin> {
         });
     }
     pins
+}
+
+/// Where each process lives, as far as we may look.
+pub(super) fn inhabited() -> impl Iterator<Item = Home> {
+    processes().filter_map(|pid| {
+        let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
+        // Gone meanwhile, or somebody else's process that we may not look at.
+        let inode = fs::metadata(&path).ok()?.ino();
+        Some(Home { pid, path, inode })
+    })
 }
 
 fn processes() -> impl Iterator<Item = u32> {

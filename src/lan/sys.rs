@@ -76,10 +76,10 @@ pub(super) fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(cookie)
 }
 
-/// Has the runtime in whose context this is called watch a descriptor for something to read.
-pub(super) fn drive(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+/// Has the runtime in whose context this is called watch a descriptor.
+pub(super) fn drive(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd names one and the same open descriptor for as long as it lives.
-    Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
 }
 
 fn set_option(socket: RawFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {

@@ -1,13 +1,8 @@
-//! A small distribution: only the values that occurred, for the many short spans of a long run.
+//! A small distribution: only the values that occurred.
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
-use super::{count, histogram};
-
-/// How often which duration occurred: exact below 256 µs, to 1 % above, as a [`Distribution`](super::Distribution) of
-/// many has it. Eight bytes a value that occurred, however often it did.
+/// How often which duration occurred: exact below 256 µs, to 1 % above. Eight bytes a value that occurred, however often it did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally(Vec<Bucket>);
 
@@ -19,13 +14,20 @@ struct Bucket {
 }
 
 impl Tally {
-    pub(super) fn of(histogram: &Histogram<u32>) -> Self {
-        let buckets = histogram.iter_recorded().map(|step| Bucket {
-            // An hour at most.
-            micros: u32::try_from(step.value_iterated_to()).unwrap_or(u32::MAX),
-            count: step.count_at_value(),
-        });
-        Self(buckets.collect())
+    pub(super) fn record(&mut self, micros: u32) {
+        self.count_in(bucket(micros), 1);
+    }
+
+    fn count_in(&mut self, micros: u32, more: u32) {
+        match self.0.binary_search_by_key(&micros, |bucket| bucket.micros) {
+            Ok(at) => self.0[at].count = self.0[at].count.saturating_add(more),
+            Err(at) => {
+                // One at a time: doubling would waste more than it saves, for soon all values have occurred.
+                self.0.reserve_exact(1);
+                let count = more;
+                self.0.insert(at, Bucket { micros, count });
+            }
+        }
     }
 
     /// What is left when `part` is taken away.
@@ -77,27 +79,25 @@ impl Tally {
     /// Adds all of `other`.
     pub fn add(&mut self, other: &Self) {
         for Bucket { micros, count } in &other.0 {
-            match self.0.binary_search_by_key(micros, |bucket| bucket.micros) {
-                Ok(at) => self.0[at].count = self.0[at].count.saturating_add(*count),
-                Err(at) => self.0.insert(
-                    at,
-                    Bucket {
-                        micros: *micros,
-                        count: *count,
-                    },
-                ),
-            }
+            self.count_in(*micros, *count);
         }
     }
 }
 
+/// The longest duration that counts as the same: of each, eight binary digits are kept.
+const fn bucket(micros: u32) -> u32 {
+    const DIGITS: u32 = 8;
+    let dropped = (u32::BITS - micros.leading_zeros()).saturating_sub(DIGITS);
+    micros | ((1 << dropped) - 1)
+}
+
 impl<'a> FromIterator<&'a u32> for Tally {
     fn from_iter<I: IntoIterator<Item = &'a u32>>(micros: I) -> Self {
-        let mut all = histogram();
+        let mut all = Self::default();
         for micros in micros {
-            count(&mut all, *micros);
+            all.record(*micros);
         }
-        Self::of(&all)
+        all
     }
 }
 
@@ -122,6 +122,24 @@ mod tests {
             (Tally::default().quantile(0.5), Tally::default().mean()),
             (None, None)
         );
+    }
+
+    #[test]
+    fn a_bucket_is_exact_below_256_microseconds_and_within_a_percent_above() {
+        for micros in (0..=256)
+            .chain((1..32).map(|n| (1_u32 << n) + 7 * n))
+            .chain([u32::MAX])
+        {
+            let read = bucket(micros);
+            assert!(read >= micros && bucket(read) == read, "{micros} {read}");
+            if micros < 256 {
+                assert_eq!(read, micros);
+            }
+            assert!(
+                f64::from(read - micros) <= f64::from(micros) * 0.01,
+                "{micros} {read}"
+            );
+        }
     }
 
     #[test]

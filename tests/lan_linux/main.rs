@@ -6,7 +6,10 @@
 )]
 
 mod adopt;
+mod arp;
+mod events;
 mod leftovers;
+mod parent;
 mod traffic;
 mod world;
 

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lanherd::dhcp::{Lease, Lifetime, Route};
+use lanherd::dhcp::{Arp, Lease, Lifetime, Route};
 use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
 use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
 use lanherd::lan::netns::NetNs;
 use lanherd::lan::{Inbox, Lan, PortEvent};
+use lanherd::phase::Cause;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -56,8 +57,20 @@ pub fn ip(arguments: &str) -> String {
 }
 
 pub fn try_ip(arguments: &str) -> (bool, String) {
-    let output = Command::new("ip")
-        .args(arguments.split_whitespace())
+    try_run(&format!("ip {arguments}"))
+}
+
+/// Runs a program of iproute2 and returns what it printed; it must succeed.
+pub fn run(command: &str) -> String {
+    let (worked, text) = try_run(command);
+    assert!(worked, "{command}: {text}");
+    text
+}
+
+fn try_run(command: &str) -> (bool, String) {
+    let mut words = command.split_whitespace();
+    let output = Command::new(words.next().expect("a program"))
+        .args(words)
         .output()
         .expect("the test needs iproute2");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -91,7 +104,6 @@ impl Router {
             None::<&str>,
         )
         .expect("bound");
-        ip("link set far0 netns /run/router");
         let router = Self {
             server: within(&namespace, || {
                 UdpSocket::bind("0.0.0.0:67").expect("port 67")
@@ -99,8 +111,7 @@ impl Router {
             namespace,
         };
         router.ip("link set lo up");
-        router.ip("link set far0 up");
-        router.ip(&format!("addr add {ROUTER}/24 dev far0"));
+        router.plug_in_far_end();
         router.server.set_broadcast(true).expect("broadcast");
         router
             .server
@@ -109,8 +120,20 @@ impl Router {
         router
     }
 
+    /// Takes the far end of the parent's cable in.
+    pub fn plug_in_far_end(&self) {
+        ip("link set far0 netns /run/router");
+        self.ip("link set far0 up");
+        self.ip(&format!("addr add {ROUTER}/24 dev far0"));
+    }
+
     pub fn ip(&self, arguments: &str) -> String {
-        within(&self.namespace, || ip(arguments))
+        self.run(|| ip(arguments))
+    }
+
+    /// Does something in the router's namespace.
+    pub fn run<R>(&self, work: impl FnOnce() -> R) -> R {
+        within(&self.namespace, work)
     }
 
     /// Sends a datagram for port 68 to one MAC, as servers do to a client without an address.
@@ -180,13 +203,35 @@ impl Told {
     }
 
     pub fn messages(&self) -> Vec<Vec<u8>> {
-        self.events()
-            .into_iter()
-            .filter_map(|event| match event {
-                PortEvent::Dhcp(message) => Some(message),
-                _ => None,
-            })
-            .collect()
+        self.those(|event| match event {
+            PortEvent::Dhcp(message) => Some(message),
+            _ => None,
+        })
+    }
+
+    pub fn arps(&self) -> Vec<Arp> {
+        self.those(|event| match event {
+            PortEvent::Arp(arp) => Some(arp),
+            _ => None,
+        })
+    }
+
+    pub fn unconfigured(&self) -> Vec<String> {
+        self.those(|event| match event {
+            PortEvent::Unconfigured(what) => Some(what),
+            _ => None,
+        })
+    }
+
+    pub fn gone(&self) -> Vec<(Cause, String)> {
+        self.those(|event| match event {
+            PortEvent::Gone(cause, why) => Some((cause, why)),
+            _ => None,
+        })
+    }
+
+    fn those<T>(&self, wanted: impl Fn(PortEvent) -> Option<T>) -> Vec<T> {
+        self.events().into_iter().filter_map(wanted).collect()
     }
 }
 
@@ -197,13 +242,19 @@ pub async fn attach(lan: &LinuxLan, number: u32) -> LinuxPort {
 }
 
 /// Waits until a condition holds.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub async fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_at_most(Duration::from_secs(10), what, holds).await;
+}
+
+/// Waits until a condition holds, and allows it no more than a second.
+pub async fn soon(what: &str, holds: impl FnMut() -> bool) {
+    until_at_most(Duration::from_secs(1), what, holds).await;
+}
+
+async fn until_at_most(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "waited in vain until {what}"
-        );
+        assert!(started.elapsed() < limit, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

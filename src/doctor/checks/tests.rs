@@ -123,7 +123,7 @@ fn each_defect_is_found_judged_and_told_with_its_remedy() {
             "warning",
             "mtu 1500",
         ),
-        (|_| {}, 5_000, "open files", "problem", "ulimit -Hn 20064"),
+        (|_| {}, 5_000, "open files", "problem", "ulimit -Hn 25064"),
         (|_| {}, 513, "ARP table", "warning", "gc_thresh3=2050"),
         (
             |f| f.neighbours = None,

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use netlink_packet_route::route::RouteProtocol;
+
 use super::LINK_INDEX;
 use crate::dhcp::{Lease, Route};
 use crate::identity::Mac;
@@ -17,6 +19,8 @@ pub(super) struct Addressing {
     address: Ipv4Addr,
     prefix_len: u8,
     routes: Vec<Route>,
+    /// Whether the route to the prefix stands, which the kernel adds with the address.
+    reaches_prefix: bool,
     neighbour: Option<(Ipv4Addr, Mac)>,
     mtu: u32,
 }
@@ -52,6 +56,7 @@ impl Addressing {
             address: lease.address,
             prefix_len: lease.prefix_len,
             routes,
+            reaches_prefix: true,
             neighbour: surroundings
                 .neighbour
                 .filter(|(address, _)| Some(*address) == gateway),
@@ -64,16 +69,76 @@ impl Addressing {
         }
     }
 
-    /// What was found standing in a namespace.
-    pub fn found(address: (Ipv4Addr, u8), routes: Vec<Route>, mtu: u32) -> Self {
-        let (address, prefix_len) = address;
+    /// What was found standing in a namespace: of the routes, those that a DHCP client has set, and the one to the prefix.
+    pub fn found(
+        (address, prefix_len): (Ipv4Addr, u8),
+        standing: &[(Route, RouteProtocol)],
+        mtu: u32,
+    ) -> Self {
+        // It is the DHCP client's own where it was lost once.
+        let prefix = to_prefix(address, prefix_len);
+        let routes = standing
+            .iter()
+            .filter(|(route, protocol)| *protocol == RouteProtocol::Dhcp && *route != prefix)
+            .map(|(route, _)| *route)
+            .collect();
         Self {
             address,
             prefix_len,
             routes,
+            reaches_prefix: standing.iter().any(|(route, _)| *route == prefix),
             neighbour: None,
             mtu,
         }
+    }
+
+    /// The link's MTU while this stands, in bytes.
+    pub fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// What of this is missing among the link's addresses and routes; `None` if nothing is. Who has set them is no matter.
+    pub fn loss(
+        &self,
+        addresses: &[(Ipv4Addr, u8)],
+        routes: &[(Route, RouteProtocol)],
+    ) -> Option<Loss> {
+        let stands = |route: &Route| routes.iter().any(|(standing, _)| standing == route);
+        if !addresses.contains(&(self.address, self.prefix_len)) {
+            // Its routes went with it.
+            return Some(Loss {
+                words: address_words(self),
+                left: None,
+            });
+        }
+        let (left, missing): (Vec<_>, Vec<_>) = self.routes.iter().copied().partition(stands);
+        let lost_prefix = self
+            .prefix_route()
+            .filter(|route| self.reaches_prefix && !stands(route));
+        let words: Vec<_> = lost_prefix
+            .iter()
+            .chain(&missing)
+            .map(route_words)
+            .collect();
+        (!words.is_empty()).then(|| Loss {
+            words: words.join(" and "),
+            left: Some(Self {
+                routes: left,
+                reaches_prefix: self.reaches_prefix && lost_prefix.is_none(),
+                ..self.clone()
+            }),
+        })
+    }
+
+    /// The route to the prefix, where the kernel adds one with the address and the lease does not put another in its
+    /// place.
+    fn prefix_route(&self) -> Option<Route> {
+        let route = to_prefix(self.address, self.prefix_len);
+        let is_replaced = self.routes.iter().any(|other| {
+            (other.destination, other.prefix_len) == (route.destination, route.prefix_len)
+        });
+        let is_added = route.prefix_len < 32 && route.destination.octets()[0] != 0;
+        (is_added && !is_replaced).then_some(route)
     }
 
     fn reach(&self, route: &Route) -> Reach {
@@ -87,11 +152,29 @@ impl Addressing {
     }
 }
 
+/// What somebody else took away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// What it was, for a person to read.
+    pub words: String,
+    /// What still stands.
+    pub left: Option<Addressing>,
+}
+
 /// The kernel refuses a destination with bits set beyond its prefix; servers do send them.
 fn on_its_boundary(route: &Route) -> Route {
     Route {
         destination: network(route.destination, route.prefix_len),
         ..*route
+    }
+}
+
+/// The route to an address's prefix.
+fn to_prefix(address: Ipv4Addr, prefix_len: u8) -> Route {
+    Route {
+        destination: network(address, prefix_len),
+        prefix_len,
+        gateway: Ipv4Addr::UNSPECIFIED,
     }
 }
 
@@ -117,22 +200,27 @@ pub(super) enum StepKind {
     Set,
 }
 
-/// The steps from what stands to what is to stand. `usual_mtu` is the link's where no lease says otherwise, in bytes.
+/// A link's MTU as it is, and as it is to be, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MtuChange {
+    pub old: u32,
+    pub new: u32,
+}
+
+/// The steps from what stands to what is to stand.
 pub(super) fn steps(
     old: Option<&Addressing>,
     new: Option<&Addressing>,
-    usual_mtu: u32,
+    mtu: MtuChange,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(old) = old {
         removals(old, new, &mut steps);
     }
-    let old_mtu = old.map_or(usual_mtu, |old| old.mtu);
-    let new_mtu = new.map_or(usual_mtu, |new| new.mtu);
-    if old_mtu != new_mtu {
+    if mtu.old != mtu.new {
         steps.push(set(
-            format!("MTU {new_mtu}"),
-            request::set_mtu(LINK_INDEX, new_mtu),
+            format!("MTU {}", mtu.new),
+            request::set_mtu(LINK_INDEX, mtu.new),
         ));
     }
     if let Some(new) = new {
@@ -168,7 +256,7 @@ fn removals(old: &Addressing, new: Option<&Addressing>, steps: &mut Vec<Step>) {
     } else {
         // Its routes go with it.
         remove(
-            format!("address {}/{}", old.address, old.prefix_len),
+            address_words(old),
             request::delete_address(LINK_INDEX, old.address, old.prefix_len),
         );
     }
@@ -178,17 +266,22 @@ fn additions(old: Option<&Addressing>, new: &Addressing, steps: &mut Vec<Step>) 
     let kept = old.filter(|old| (old.address, old.prefix_len) == (new.address, new.prefix_len));
     if kept.is_none() {
         steps.push(set(
-            format!("address {}/{}", new.address, new.prefix_len),
+            address_words(new),
             request::add_address(LINK_INDEX, new.address, new.prefix_len),
         ));
     }
-    for route in &new.routes {
-        if kept.is_none_or(|old| !old.routes.contains(route)) {
-            steps.push(set(
-                route_words(route),
-                request::add_route(LINK_INDEX, route, new.reach(route), new.address),
-            ));
-        }
+    // A route that the lease before had put in its place has been removed.
+    let lost_prefix = kept.is_some_and(|old| !old.reaches_prefix || old.prefix_route().is_none());
+    let prefix_route = new.prefix_route().filter(|_| lost_prefix);
+    let missing = new
+        .routes
+        .iter()
+        .filter(|route| kept.is_none_or(|old| !old.routes.contains(route)));
+    for route in prefix_route.iter().chain(missing) {
+        steps.push(set(
+            route_words(route),
+            request::add_route(LINK_INDEX, route, new.reach(route), new.address),
+        ));
     }
     if let Some((address, mac)) = new.neighbour
         && kept.is_none_or(|old| old.neighbour != new.neighbour)
@@ -206,6 +299,10 @@ fn set(words: String, request: Request) -> Step {
         request,
         kind: StepKind::Set,
     }
+}
+
+fn address_words(addressing: &Addressing) -> String {
+    format!("address {}/{}", addressing.address, addressing.prefix_len)
 }
 
 fn route_words(route: &Route) -> String {
@@ -292,12 +389,26 @@ mod tests {
 
     fn words(old: Option<&Lease>, new: Option<&Lease>) -> Vec<String> {
         let of = |lease| Addressing::of(lease, &SURROUNDINGS);
-        steps(old.map(of).as_ref(), new.map(of).as_ref(), 1500)
+        let (old, new) = (old.map(of), new.map(of));
+        let mtu =
+            |addressing: &Option<Addressing>| addressing.as_ref().map_or(1500, Addressing::mtu);
+        let change = MtuChange {
+            old: mtu(&old),
+            new: mtu(&new),
+        };
+        steps(old.as_ref(), new.as_ref(), change)
             .into_iter()
             .map(|step| match step.kind {
                 StepKind::Remove => format!("- {}", step.words),
                 StepKind::Set => format!("+ {}", step.words),
             })
+            .collect()
+    }
+
+    fn by_dhcp(routes: &[Route]) -> Vec<(Route, RouteProtocol)> {
+        routes
+            .iter()
+            .map(|route| (*route, RouteProtocol::Dhcp))
             .collect()
     }
 
@@ -405,6 +516,100 @@ mod tests {
             |gateway| Addressing::of(&lease(&[("0.0.0.0", 0, gateway)]), &surroundings).neighbour;
         assert_eq!(through("10.0.0.1"), surroundings.neighbour);
         assert_eq!(through("10.0.0.2"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_is_left_is_what_a_new_lease_starts_from() {
+        let lease = lease(&[("0.0.0.0", 0, "10.0.0.1"), ("10.9.0.0", 16, "10.0.0.2")]);
+        let standing = Addressing::of(&lease, &SURROUNDINGS);
+        let addresses = [(lease.address, 24)];
+        let all = [&[to_prefix(lease.address, 24)][..], &lease.routes].concat();
+        assert_eq!(standing.loss(&addresses, &by_dhcp(&all)), None);
+        let loss = standing.loss(&[], &[]).expect("all");
+        assert_eq!(
+            (loss.words.as_str(), loss.left),
+            ("address 10.0.0.7/24", None)
+        );
+        let restoring = |loss: &Loss| -> Vec<_> {
+            let no_change = MtuChange {
+                old: 1500,
+                new: 1500,
+            };
+            let steps = steps(loss.left.as_ref(), Some(&standing), no_change).into_iter();
+            steps.map(|step| (step.kind, step.words)).collect()
+        };
+        for missing in [0, 1, 2] {
+            let mut routes = all.clone();
+            let missing = routes.remove(missing);
+            let routes = by_dhcp(&routes);
+            let loss = standing.loss(&addresses, &routes).expect("a route");
+            assert_eq!(loss.words, route_words(&missing));
+            let left = loss.left.as_ref().expect("the address");
+            assert_eq!(left.loss(&addresses, &routes), None, "it is told once");
+            assert_eq!(restoring(&loss), [(StepKind::Set, loss.words.clone())]);
+        }
+        let loss = standing.loss(&addresses, &[]).expect("all routes");
+        let each = all.iter().map(|route| (StepKind::Set, route_words(route)));
+        assert_eq!(restoring(&loss), each.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_prefix_without_a_route_of_its_own_is_not_missed() {
+        let single = Lease {
+            prefix_len: 32,
+            ..lease(&[("10.1.0.1", 32, "0.0.0.0")])
+        };
+        let replaced = lease(&[("10.0.0.0", 24, "10.0.0.1")]);
+        for lease in [single, replaced] {
+            let standing = Addressing::of(&lease, &SURROUNDINGS);
+            let addresses = [(lease.address, lease.prefix_len)];
+            assert_eq!(standing.loss(&addresses, &by_dhcp(&lease.routes)), None);
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_what_was_set_less_what_is_gone_and_never_somebody_elses() {
+        let lease = lease(&[("0.0.0.0", 0, "10.0.0.1"), ("10.9.0.0", 16, "10.0.0.2")]);
+        let set = Addressing::of(&lease, &SURROUNDINGS);
+        let prefix = to_prefix(lease.address, 24);
+        let theirs = Route {
+            destination: Ipv4Addr::new(10, 8, 0, 0),
+            prefix_len: 16,
+            gateway: Ipv4Addr::new(10, 0, 0, 3),
+        };
+        let mut standing = by_dhcp(&lease.routes);
+        standing.push((theirs, RouteProtocol::Static));
+        let found =
+            |standing: &[_]| Addressing::found((lease.address, lease.prefix_len), standing, 1500);
+        let addresses = [(lease.address, 24)];
+        let without_prefix = found(&standing);
+        assert_eq!(without_prefix.loss(&addresses, &standing), None);
+        for protocol in [RouteProtocol::Kernel, RouteProtocol::Dhcp] {
+            standing.push((prefix, protocol));
+            assert_eq!(found(&standing), set);
+            standing.pop();
+        }
+        let no_change = MtuChange {
+            old: 1500,
+            new: 1500,
+        };
+        let words: Vec<_> = steps(Some(&without_prefix), Some(&set), no_change)
+            .into_iter()
+            .map(|step| (step.kind, step.words))
+            .collect();
+        assert_eq!(words, [(StepKind::Set, route_words(&prefix))]);
+    }
+
+    #[test]
+    fn the_prefix_is_reached_again_when_the_route_that_stood_in_its_place_is_no_more() {
+        let replaced = lease(&[("10.0.0.0", 24, "10.0.0.1")]);
+        assert_eq!(
+            words(Some(&replaced), Some(&lease(&[]))),
+            [
+                "- route to 10.0.0.0/24 through 10.0.0.1",
+                "+ route to 10.0.0.0/24 on the link"
+            ]
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use netlink_packet_route::link::{
 
 use super::addressing::Addressing;
 use super::attach::{Link, Room};
+use super::ear::Ear;
 use super::seats::Seat;
 use super::worker::Bench;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
@@ -116,28 +117,32 @@ fn enter(bench: &Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
         .living()?
         .ok_or_else(|| misfit("its namespace is gone"))?;
     // From here on whoever lives in it is known if it is to be removed.
-    shared
-        .made()
-        .insert(record.inode, (seat.identity.namespace.clone(), record));
+    shared.made.add(&seat.identity.namespace, record);
     let namespace = NetNs::open(names.binding())?;
     if !record.is_of(&namespace) {
         return Err(misfit("its namespace is gone"));
     }
-    let mut netlink = bench.home.visit(&namespace, Netlink::open)??;
+    // Before it is looked what stands: what is taken away after that is heard.
+    let (ear, mut netlink) = bench.home.visit(&namespace, || {
+        io::Result::Ok((Ear::open()?, Netlink::open()?))
+    })??;
     let link = netlink
         .link(LINK)?
         .ok_or_else(|| misfit("it has no link"))?;
-    let mtu = check_link(&link, mac, shared)?;
-    let standing = settle(&mut netlink, mtu, shared, seat)?;
+    seat.set_mtu(check_link(&link, mac, shared)?);
+    let standing = settle(&mut netlink, shared, seat)?;
     if standing.is_none() {
         names.write_resolver("no lease", "")?;
     }
     seat.set_addressing(standing);
+    // The parent's may have fallen meanwhile.
+    seat.limit_mtu(shared.parent.mtu());
     Ok(Room {
         namespace,
         netlink,
         mac,
         link: Link::Up,
+        ear: Some(ear),
     })
 }
 
@@ -149,7 +154,7 @@ fn check_link(link: &LinkMessage, mac: Mac, shared: &Shared) -> io::Result<u32> 
     for attribute in &link.attributes {
         match attribute {
             LinkAttribute::Address(address) => has_mac = *address == mac.octets(),
-            LinkAttribute::Link(parent) => on_parent = *parent == shared.parent.index,
+            LinkAttribute::Link(parent) => on_parent = Some(*parent) == shared.parent.index(),
             LinkAttribute::Mtu(found) => mtu = Some(*found),
             LinkAttribute::LinkInfo(infos) => {
                 in_mode = infos.iter().any(|info| match info {
@@ -173,30 +178,27 @@ fn check_link(link: &LinkMessage, mac: Mac, shared: &Shared) -> io::Result<u32> 
 
 /// Looks what stands in the namespace, and removes it unless it is what the client's lease says. A kill may have come
 /// between the lease's being written down and its being set, and a lease may have expired since.
-fn settle(
-    netlink: &mut Netlink,
-    mtu: u32,
-    shared: &Shared,
-    seat: &Seat,
-) -> io::Result<Option<Addressing>> {
+fn settle(netlink: &mut Netlink, shared: &Shared, seat: &Seat) -> io::Result<Option<Addressing>> {
     let clock = Clock::now();
     let file = shared.lease_file(&seat.identity);
     let held = file.read(clock)?.filter(|held| !held.is_expired(clock));
     let addresses = netlink.addresses(LINK_INDEX)?;
-    let routes = netlink.dhcp_routes(LINK_INDEX)?;
+    let routes = netlink.routes(LINK_INDEX)?;
     let leased = held.map(|held| (held.lease.address, held.lease.prefix_len));
     if let Some(address) = leased.filter(|leased| addresses.contains(leased)) {
-        return Ok(Some(Addressing::found(address, routes, mtu)));
+        return Ok(Some(Addressing::found(address, &routes, seat.mtu())));
     }
     // Routes go with their address.
     let mut requests: Vec<_> = addresses
         .into_iter()
         .map(|(address, prefix_len)| request::delete_address(LINK_INDEX, address, prefix_len))
         .collect();
-    requests.push(request::set_mtu(LINK_INDEX, shared.parent.mtu()));
+    let mtu = shared.parent.mtu();
+    requests.push(request::set_mtu(LINK_INDEX, mtu));
     for answer in netlink.send(requests)? {
         answer.map_err(|error| misfit(&format!("what stands in it cannot be removed: {error}")))?;
     }
+    seat.set_mtu(mtu);
     Ok(None)
 }
 

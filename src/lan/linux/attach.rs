@@ -10,9 +10,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::ear::Ear;
 use super::filter;
-use super::port::{HEARD, LinuxPort, Sockets};
+use super::port::{HEARD, LinuxPort};
 use super::seats::Seat;
+use super::sockets::Sockets;
 use super::worker::Bench;
 use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, refused, refused_request, worker_gone};
 use crate::identity::{Identity, Mac};
@@ -42,6 +44,8 @@ pub(super) struct Room {
     pub netlink: Netlink,
     pub mac: Mac,
     pub link: Link,
+    /// Open already where something stands that may be taken away.
+    pub ear: Option<Ear>,
 }
 
 /// How far its link is.
@@ -65,7 +69,8 @@ pub(super) async fn attach(
     identity: &Identity,
     inbox: Inbox,
 ) -> Result<LinuxPort, Failure> {
-    let seated = shared.seats.take(Seat::new(identity.clone(), inbox));
+    let seat = Seat::new(identity.clone(), inbox, shared.parent.mtu());
+    let seated = shared.seats.take(seat);
     let gone = |gone| worker_gone(Stage::Namespace, gone);
     let begin = {
         let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
@@ -75,6 +80,7 @@ pub(super) async fn attach(
                 None => make_namespace(bench, &shared, &seat.identity)?,
             };
             seat.tell(PortEvent::NamespaceReady);
+            shared.parent.greet(&seat);
             plug(bench, &shared, room)
         }
     };
@@ -87,7 +93,7 @@ pub(super) async fn attach(
     loop {
         let room = match progress {
             Progress::Ready(sockets) => {
-                return Ok(LinuxPort::new(Arc::clone(shared), seated, sockets));
+                return LinuxPort::new(Arc::clone(shared), seated, sockets);
             }
             Progress::Busy(room) => room,
         };
@@ -115,7 +121,10 @@ pub(super) async fn attach(
 /// The client's earlier namespace is not dying, somebody's process keeps it alive: takes the link out of it.
 fn evict(shared: &Shared, room: &Room) {
     let inode = room.namespace.inode();
-    for leak in shared.unplug_pinned(|record| record.mac == room.mac && record.inode != inode) {
+    for leak in shared
+        .made
+        .unplug_pinned(|record| record.mac == room.mac && record.inode != inode)
+    {
         tracing::warn!(?leak, "an earlier namespace of this client is kept alive");
     }
 }
@@ -147,14 +156,13 @@ fn make_namespace(bench: &Bench, shared: &Shared, identity: &Identity) -> Result
     names
         .claim_for(&namespace, &record)
         .map_err(|error| unclaimed(&error))?;
-    shared
-        .made()
-        .insert(record.inode, (identity.namespace.clone(), record));
+    shared.made.add(&identity.namespace, record);
     Ok(Room {
         namespace,
         netlink,
         mac: identity.mac,
         link: Link::Absent,
+        ear: None,
     })
 }
 
@@ -184,12 +192,18 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
         }
     }
     let Room {
-        namespace, netlink, ..
+        namespace,
+        netlink,
+        ear,
+        ..
     } = room;
     bench
         .home
         .visit(&namespace, || {
-            open_sockets(bench, netlink, namespace.inode())
+            // From here on nothing is taken away unheard: without the link the socket that is bound to it cannot be
+            // opened.
+            let ear = ear.map_or_else(Ear::open, Ok)?;
+            open_sockets(bench, netlink, ear, namespace.inode())
         })
         .and_then(|opened| opened)
         .map(Progress::Ready)
@@ -213,10 +227,17 @@ fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outc
         );
         return Err(Failure::new(Stage::Link, Cause::Kernel, detail));
     }
+    let Some(parent_index) = parent.index() else {
+        let detail = format!(
+            "the parent {} was deleted; an interface of that name is waited for",
+            parent.name
+        );
+        return Err(Failure::new(Stage::Link, Cause::ParentGone, detail));
+    };
     let macvlan = Macvlan {
         name: LINK,
         index: LINK_INDEX,
-        parent: parent.index,
+        parent: parent_index,
         mode: mode.into(),
         mac: room.mac,
         namespace: room.namespace.as_raw_fd(),
@@ -266,19 +287,15 @@ fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
 }
 
 /// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.
-fn open_sockets(bench: &Bench, netlink: Netlink, namespace: u64) -> io::Result<Sockets> {
+fn open_sockets(bench: &Bench, netlink: Netlink, ear: Ear, namespace: u64) -> io::Result<Sockets> {
     let _context = bench.runtime.enter();
     let config = surge_ping::Config::builder()
         .sock_type_hint(Type::RAW)
         .build();
     let icmp = surge_ping::Client::new(&config)?;
     sys::deliver_only_icmp(icmp.get_socket().get_native_sock(), &HEARD)?;
-    Ok(Sockets {
-        dhcp: dhcp_socket()?,
-        icmp,
-        netlink: netlink.into(),
-        namespace,
-    })
+    let dhcp = dhcp_socket()?;
+    Ok(Sockets::new(dhcp, icmp, netlink, ear, namespace))
 }
 
 /// A socket on the client's port that drops all that it receives.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::parent::ParentError;
+use super::sockets::is_lost;
 use super::worker::WorkerGone;
 use crate::identity::ClientNumber;
 use crate::lan::CleanupError;
@@ -99,6 +100,9 @@ impl From<Removed> for Leak {
 
 /// The failure that a refused system call means.
 pub(super) fn refused(stage: Stage, doing: impl Display, error: &io::Error) -> Failure {
+    if is_lost(error) {
+        return Failure::new(stage, Cause::SocketLost, format!("{doing}: {error}"));
+    }
     failure(stage, &doing, error.raw_os_error(), error)
 }
 
@@ -114,6 +118,10 @@ fn failure(stage: Stage, doing: &dyn Display, errno: Option<i32>, words: &dyn Di
             "; lanherd needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW",
         ),
         (Some(libc::ENODEV), Stage::Link) => (Cause::ParentGone, "; the parent is gone"),
+        (Some(libc::ENODEV | libc::ENETDOWN), Stage::Configure) => (
+            Cause::LinkLost,
+            "; somebody else deleted the link, or took it down",
+        ),
         (Some(libc::EADDRINUSE), Stage::Link) => (
             Cause::MacInUse,
             "; another interface on the parent has this MAC: give another --seed",

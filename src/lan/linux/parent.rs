@@ -3,21 +3,18 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use netlink_packet_core::NetlinkPayload;
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
-use rtnetlink::{MulticastGroup, new_multicast_connection};
-use tokio::sync::oneshot;
 
-use super::seats::Seats;
+use super::seats::{Seat, Seats};
+use crate::lan::PortEvent;
 use crate::lan::netlink::Netlink;
+use crate::phase::Cause;
 
 /// Why an interface cannot be a parent.
 #[derive(Debug, thiserror::Error)]
@@ -91,17 +88,54 @@ fn choice(names: &[String]) -> String {
     }
 }
 
+/// The MTU of an Ethernet that does not say, in bytes (RFC 894).
+const USUAL_MTU: u32 = 1500;
+
 /// How often, and how long apart, an interface that has a carrier is asked whether it sends: the kernel takes up to a
 /// second to notice.
 const READY_TRIES: u32 = 300;
 const READY_PAUSE: Duration = Duration::from_millis(5);
 
-/// A parent that can carry a herd.
+/// The interface on which the herd's macvlans stand.
+///
+/// It is known by its number, so that it may be renamed; only once it is gone is it looked for by the name that it was
+/// given at first.
 #[derive(Debug)]
 pub(super) struct Parent {
     pub name: String,
-    pub index: u32,
-    mtu: AtomicU32,
+    state: Mutex<State>,
+}
+
+/// What is known of it. Clients are told of a change while this is locked, so that the last they hear is what is so.
+#[derive(Debug)]
+struct State {
+    /// Its number; none while there is no parent.
+    index: Option<u32>,
+    /// Its MTU as last heard of, in bytes.
+    mtu: u32,
+    carrier: Carrier,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    There,
+    /// It is there, but what is sent may be dropped still.
+    Settling,
+    Absent,
+}
+
+impl Carrier {
+    /// What `link` says, given what was so before: an interface that sends is believed until its carrier is gone.
+    fn after(self, link: &LinkMessage) -> Self {
+        let flags = link.header.flags;
+        if !flags.contains(LinkFlags::Up | LinkFlags::LowerUp) {
+            Self::Absent
+        } else if flags.contains(LinkFlags::Running) || self == Self::There {
+            Self::There
+        } else {
+            Self::Settling
+        }
+    }
 }
 
 impl Parent {
@@ -123,52 +157,145 @@ impl Parent {
 
     fn check_now(netlink: &mut Netlink, name: &str) -> io::Result<Result<Self, ParentError>> {
         let links = netlink.links()?;
-        let name = name.to_owned();
-        let Some(link) = links.iter().find(|link| name_of(link) == Some(&name)) else {
-            return Ok(Err(ParentError::Missing {
-                name,
-                candidates: suitable(&links),
-            }));
+        let link = match fit(&links, name) {
+            Ok(link) => link,
+            Err(error) => return Ok(Err(error)),
         };
+        let name = name.to_owned();
         let flags = link.header.flags;
-        Ok(if flags.contains(LinkFlags::Loopback) {
-            Err(ParentError::Loopback {
-                name,
-                candidates: suitable(&links),
-            })
-        } else if link.header.link_layer_type != LinkLayerType::Ether {
-            Err(ParentError::NotEthernet {
-                name,
-                candidates: suitable(&links),
-            })
-        } else if is_wireless(&name, link.header.index) {
-            Err(ParentError::Wireless { name })
-        } else if is_macvlan(link) {
-            Err(ParentError::Macvlan { name })
-        } else if let Some(of) = controller(link) {
-            let of = links
-                .iter()
-                .find(|link| link.header.index == of)
-                .and_then(name_of)
-                .map_or_else(|| format!("interface number {of}"), Clone::clone);
-            Err(ParentError::Port { name, of })
-        } else if !flags.contains(LinkFlags::Up) {
+        Ok(if !flags.contains(LinkFlags::Up) {
             Err(ParentError::Down { name })
         } else if !flags.contains(LinkFlags::LowerUp) {
             Err(ParentError::NoCarrier { name })
         } else {
-            let mtu = AtomicU32::new(mtu_of(link).unwrap_or(1500));
+            let state = State {
+                index: Some(link.header.index),
+                mtu: mtu_of(link).unwrap_or(USUAL_MTU),
+                carrier: Carrier::There,
+            };
             Ok(Self {
                 name,
-                index: link.header.index,
-                mtu,
+                state: Mutex::new(state),
             })
         })
     }
 
+    /// Its number; none while there is no parent.
+    pub fn index(&self) -> Option<u32> {
+        self.state().index
+    }
+
     /// Its MTU as last heard of, in bytes.
     pub fn mtu(&self) -> u32 {
-        self.mtu.load(Ordering::Relaxed)
+        self.state().mtu
+    }
+
+    /// Whether it has a carrier but may not send yet.
+    pub fn is_settling(&self) -> bool {
+        self.state().carrier == Carrier::Settling
+    }
+
+    /// Tells a client that is being plugged in whether there is a carrier.
+    pub fn greet(&self, seat: &Seat) {
+        let state = self.state();
+        seat.carrier(state.carrier == Carrier::There);
+    }
+
+    /// Takes note of what the kernel says of it, and tells the clients what has changed.
+    pub fn changed(&self, link: &LinkMessage, seats: &Seats) {
+        let mut state = self.state();
+        let carrier = state.carrier.after(link);
+        self.set_carrier(&mut state, carrier, seats);
+        let Some(mtu) = mtu_of(link).filter(|mtu| *mtu != state.mtu) else {
+            return;
+        };
+        state.mtu = mtu;
+        for seat in seats.all() {
+            seat.limit_mtu(mtu);
+            seat.tell(PortEvent::MtuChanged);
+        }
+    }
+
+    /// Takes a carrier for good that has been there for long enough, whatever the interface says.
+    pub fn settle(&self, seats: &Seats) {
+        self.set_carrier(&mut self.state(), Carrier::There, seats);
+    }
+
+    fn set_carrier(&self, state: &mut State, carrier: Carrier, seats: &Seats) {
+        if std::mem::replace(&mut state.carrier, carrier) == carrier {
+            return;
+        }
+        match carrier {
+            Carrier::There => tracing::info!("the parent {} has its carrier back", self.name),
+            Carrier::Settling => return,
+            Carrier::Absent => tracing::warn!("the parent {} has no carrier", self.name),
+        }
+        for seat in seats.all() {
+            seat.carrier(carrier == Carrier::There);
+        }
+    }
+
+    /// It was deleted, or moved to another namespace.
+    pub fn lost(&self, seats: &Seats) {
+        let mut state = self.state();
+        state.index = None;
+        tracing::warn!("the parent {} was deleted; it is waited for", self.name);
+        for seat in seats.all() {
+            let why = format!("the parent {} was deleted", self.name);
+            seat.gone(Cause::ParentGone, why);
+        }
+    }
+
+    /// There is one again.
+    pub fn found(&self, link: &LinkMessage) {
+        let mut state = self.state();
+        state.index = Some(link.header.index);
+        state.mtu = mtu_of(link).unwrap_or(USUAL_MTU);
+        state.carrier = Carrier::Absent.after(link);
+        tracing::info!("the parent {} is there again", self.name);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The link called `name`, if its kind can carry a herd, up or down.
+pub(super) fn fit<'a>(
+    links: &'a [LinkMessage],
+    name: &str,
+) -> Result<&'a LinkMessage, ParentError> {
+    let name = name.to_owned();
+    let candidates = || suitable(links);
+    let Some(link) = links.iter().find(|link| name_of(link) == Some(&name)) else {
+        return Err(ParentError::Missing {
+            name,
+            candidates: candidates(),
+        });
+    };
+    if link.header.flags.contains(LinkFlags::Loopback) {
+        Err(ParentError::Loopback {
+            name,
+            candidates: candidates(),
+        })
+    } else if link.header.link_layer_type != LinkLayerType::Ether {
+        Err(ParentError::NotEthernet {
+            name,
+            candidates: candidates(),
+        })
+    } else if is_wireless(&name, link.header.index) {
+        Err(ParentError::Wireless { name })
+    } else if is_macvlan(link) {
+        Err(ParentError::Macvlan { name })
+    } else if let Some(of) = controller(link) {
+        let of = links
+            .iter()
+            .find(|link| link.header.index == of)
+            .and_then(name_of)
+            .map_or_else(|| format!("interface number {of}"), Clone::clone);
+        Err(ParentError::Port { name, of })
+    } else {
+        Ok(link)
     }
 }
 
@@ -183,7 +310,7 @@ pub fn candidates() -> io::Result<Vec<String>> {
     Ok(suitable(&Netlink::open()?.links()?))
 }
 
-fn name_of(link: &LinkMessage) -> Option<&String> {
+pub(super) fn name_of(link: &LinkMessage) -> Option<&String> {
     link.attributes
         .iter()
         .find_map(|attribute| match attribute {
@@ -243,103 +370,4 @@ fn suitable(links: &[LinkMessage]) -> Vec<String> {
         .filter(|name| !name.is_empty())
         .cloned()
         .collect()
-}
-
-/// The pause before the watch is set up anew after its socket overflowed.
-const WATCH_PAUSE: Duration = Duration::from_millis(100);
-
-/// A watch on the parent, on a thread of its own; it ends when this is dropped.
-pub(super) struct Watch {
-    stop: Mutex<Option<oneshot::Sender<()>>>,
-}
-
-impl Watch {
-    /// Starts it in the calling thread's namespace.
-    pub fn start(parent: Arc<Parent>, seats: Arc<Seats>) -> io::Result<Self> {
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        thread::Builder::new()
-            .name("lanherd-netlink".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = watch(&parent, &seats) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
-        Ok(Self {
-            stop: Mutex::new(Some(stop)),
-        })
-    }
-
-    /// Ends it.
-    pub fn stop(&self) {
-        self.stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-    }
-}
-
-/// Returns when the parent is gone.
-async fn watch(parent: &Parent, seats: &Seats) {
-    loop {
-        match watch_until_deaf(parent).await {
-            Ok(Fate::Gone) => {
-                seats.link_lost(&format!("the parent {} was deleted", parent.name));
-                return;
-            }
-            Ok(Fate::Unknown) => tracing::debug!("link events were lost; looking again"),
-            Err(error) => {
-                tracing::warn!(%error, "the parent {} cannot be watched; trying again", parent.name);
-            }
-        }
-        tokio::time::sleep(WATCH_PAUSE).await;
-    }
-}
-
-enum Fate {
-    Gone,
-    Unknown,
-}
-
-/// Follows link events until the parent is deleted, or moved away, or the socket ends.
-async fn watch_until_deaf(parent: &Parent) -> io::Result<Fate> {
-    let (connection, _handle, mut events) = new_multicast_connection(&[MulticastGroup::Link])?;
-    // It may have gone before the first event could be heard. This thread may wait: it does nothing else.
-    if Netlink::open()?
-        .links()?
-        .iter()
-        .all(|link| link.header.index != parent.index)
-    {
-        return Ok(Fate::Gone);
-    }
-    let connection = tokio::spawn(connection);
-    let mut fate = Fate::Unknown;
-    while let Ok((message, _)) = events.recv().await {
-        match message.payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link))
-                if link.header.index == parent.index =>
-            {
-                fate = Fate::Gone;
-                break;
-            }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
-                if link.header.index == parent.index =>
-            {
-                if let Some(mtu) = mtu_of(&link) {
-                    parent.mtu.store(mtu, Ordering::Relaxed);
-                }
-                if !link.header.flags.contains(LinkFlags::LowerUp) {
-                    tracing::warn!("the parent {} is down", parent.name);
-                }
-            }
-            _ => {}
-        }
-    }
-    connection.abort();
-    Ok(fate)
 }

@@ -3,21 +3,24 @@
 use std::borrow::Cow;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::MetadataExt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 
-use super::addressing::{Addressing, Step, StepKind, Surroundings, resolver_lines, steps};
+use super::addressing::{
+    Addressing, MtuChange, Step, StepKind, Surroundings, resolver_lines, steps,
+};
 use super::seats::{Seat, Seated};
-use super::{Shared, refused, refused_request, worker_gone};
+use super::sockets::{Sockets, is_lost};
+use super::watch::{examine_name, socket_lost};
+use super::{MacvlanMode, Shared, refused, refused_request, worker_gone};
 use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
 use crate::identity::ClientNumber;
-use crate::lan::frame::SERVER_PORT;
 use crate::lan::netlink::{Netlink, NetlinkError};
 use crate::lan::{PingCause, PingOutcome, Port};
 use crate::phase::{Cause, Failure, Stage};
@@ -39,30 +42,38 @@ pub struct LinuxPort {
     sockets: Arc<Sockets>,
 }
 
-/// The sockets inside the namespace.
-pub(super) struct Sockets {
-    /// On port 68: sends unicast through the client's own stack, and keeps that stack from answering what servers send
-    /// with "port unreachable". It is never read: the shared raw socket hears the same.
-    pub dhcp: UdpSocket,
-    /// Echo requests and what answers them.
-    pub icmp: surge_ping::Client,
-    /// For address, routes and link; only the client's own thread uses it.
-    pub netlink: Mutex<Netlink>,
-    /// The namespace that they are in, by inode: its name may be taken away from it.
-    pub namespace: u64,
-}
-
 impl LinuxPort {
-    pub(super) fn new(shared: Arc<Shared>, seated: Seated, sockets: Sockets) -> Self {
-        Self {
+    /// From here on the client hears of what is taken away from it.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        seated: Seated,
+        sockets: Sockets,
+    ) -> Result<Self, Failure> {
+        let sockets = Arc::new(sockets);
+        let seat = &seated.seat;
+        seat.plug_in(&sockets);
+        shared
+            .ears
+            .add(seat.identity.mac, &sockets)
+            .map_err(|error| refused(Stage::Socket, "listening to the namespace", &error))?;
+        // It may have been taken away while nobody could know whose it was.
+        examine_name(&shared.config.paths.netns, seat, &sockets);
+        Ok(Self {
             shared,
             seated,
-            sockets: Arc::new(sockets),
-        }
+            sockets,
+        })
     }
 
     fn seat(&self) -> &Seat {
         &self.seated.seat
+    }
+
+    /// Says so where an error means that a socket is lost.
+    fn heed(&self, error: &io::Error) {
+        if is_lost(error) {
+            socket_lost(self.seat(), &self.sockets, &error.to_string());
+        }
     }
 
     /// Has the client's thread work on its addressing.
@@ -93,26 +104,49 @@ fn set_addressing(
     let binding = names.binding();
     if !fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
         let detail = format!("{} is gone: somebody else removed it", binding.display());
-        return Err(Failure::new(Stage::Configure, Cause::Kernel, detail));
+        return Err(Failure::new(Stage::Configure, Cause::NamespaceGone, detail));
     }
-    let mut netlink = sockets
-        .netlink
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let old = seat.addressing();
-    let usual_mtu = shared.parent.mtu();
-    let done = carry_out(&mut netlink, steps(old.as_ref(), new.as_ref(), usual_mtu));
-    if done.is_err() {
-        // Half a lease is none: what was set is taken back, as far as it goes, and the next lease starts afresh.
-        let _ = carry_out(&mut netlink, steps(old.as_ref(), None, usual_mtu));
-        let _ = carry_out(&mut netlink, steps(new.as_ref(), None, usual_mtu));
-        seat.set_addressing(None);
-        return done;
-    }
-    seat.set_addressing(new);
+    sockets
+        .with_netlink(|netlink| replace(netlink, seat, new, shared.parent.mtu()))
+        .unwrap_or_else(|error| Err(broken("setting the address", &error)))
+        .inspect_err(|failure| {
+            if failure.cause == Cause::SocketLost {
+                socket_lost(seat, sockets, &failure.detail);
+            }
+        })?;
     names
         .write_resolver(comment, resolver)
         .map_err(|error| broken("writing the resolver file", &error))
+}
+
+/// Sets `new` in place of what stands, and notes it; the link has `usual_mtu`, in bytes, where no lease says otherwise.
+fn replace(
+    netlink: &mut Netlink,
+    seat: &Seat,
+    new: Option<Addressing>,
+    usual_mtu: u32,
+) -> Result<(), Failure> {
+    let old = seat.addressing();
+    let mtu = MtuChange {
+        old: seat.mtu(),
+        new: new.as_ref().map_or(usual_mtu, Addressing::mtu),
+    };
+    let done = carry_out(netlink, steps(old.as_ref(), new.as_ref(), mtu));
+    if done.is_err() {
+        // Half a lease is none: what was set is taken back, as far as it goes, and the next lease starts afresh.
+        let back = MtuChange {
+            old: 0,
+            new: usual_mtu,
+        };
+        let _ = carry_out(netlink, steps(old.as_ref(), None, back));
+        let _ = carry_out(netlink, steps(new.as_ref(), None, back));
+        seat.set_addressing(None);
+        seat.set_mtu(usual_mtu);
+        return done;
+    }
+    seat.set_addressing(new);
+    seat.set_mtu(mtu.new);
+    Ok(())
 }
 
 /// Has the kernel carry out all steps in one go, and returns the first refusal.
@@ -165,8 +199,9 @@ impl Port for LinuxPort {
             self.shared.send_raw(&seat.identity, transmit)?;
         } else {
             let message = transmit.message.encode();
-            let server = (transmit.destination, SERVER_PORT);
-            self.sockets.dhcp.send_to(&message, server)?;
+            self.sockets
+                .send_to_server(&message, transmit.destination)
+                .inspect_err(|error| self.heed(error))?;
         }
         self.shared.forget_given_back(&seat.identity, transmit);
         Ok(())
@@ -205,22 +240,36 @@ impl Port for LinuxPort {
         .await
     }
 
-    fn transmit_arp(&self, _arp: &Arp) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    /// The herd's other clients hear it too, as they would on a switch: what the raw socket sends passes the other
+    /// macvlans of the parent by, and an address that two clients have would go unnoticed. In VEPA mode the switch
+    /// itself sends it back to them.
+    fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
+        let sent = self.shared.wire.send_arp(self.seat().identity.mac, arp);
+        if self.shared.config.mode != MacvlanMode::Vepa {
+            self.shared.seats.listeners.deliver(arp);
+        }
+        sent
     }
 
-    fn listen_arp(&self, _address: Option<Ipv4Addr>) {}
+    fn listen_arp(&self, address: Option<Ipv4Addr>) {
+        self.seated.listen_arp(address);
+    }
 
     /// The round trip time runs from just before the request is handed to the kernel until the reply was read: an upper
     /// bound of what the network took, and never less.
     async fn ping(&self, target: Ipv4Addr, sequence: u16, timeout: Duration) -> PingOutcome {
         // One socket per client, so the identifier need not tell clients apart; it does so for whoever reads a capture.
         let identifier = PingIdentifier(low_half(self.seat().identity.number));
-        let mut pinger = self
-            .sockets
-            .icmp
-            .pinger(IpAddr::V4(target), identifier)
-            .await;
+        let icmp = match self.sockets.icmp() {
+            Ok(icmp) => icmp,
+            Err(error) => {
+                self.heed(&error);
+                return PingOutcome::Lost(PingCause::Tester);
+            }
+        };
+        let mut pinger = icmp.pinger(IpAddr::V4(target), identifier).await;
+        // It ends at once when the socket is closed.
+        drop(icmp);
         pinger.timeout(timeout);
         let (answer, timing) = timed(pinger.ping(PingSequence(sequence), &ECHO_PAYLOAD)).await;
         match answer {
@@ -234,7 +283,12 @@ impl Port for LinuxPort {
                 _ => PingOutcome::Lost(PingCause::Unreachable),
             },
             Ok((IcmpPacket::V6(_), _)) => PingOutcome::Lost(PingCause::Tester),
-            Err(error) => PingOutcome::Lost(cause(&error)),
+            Err(error) => {
+                if let SurgeError::IOError(error) = &error {
+                    self.heed(error);
+                }
+                PingOutcome::Lost(cause(&error))
+            }
         }
     }
 }

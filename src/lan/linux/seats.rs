@@ -1,9 +1,13 @@
 //! Who is plugged in: one seat per client, found by its MAC.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
 use super::addressing::Addressing;
+use super::arp::Listeners;
+use super::sockets::Sockets;
+use super::wire::Wire;
 use crate::identity::{Identity, Mac};
 use crate::lan::frame::Datagram;
 use crate::lan::{Inbox, PortEvent};
@@ -13,19 +17,44 @@ use crate::phase::Cause;
 pub(super) struct Seat {
     pub identity: Identity,
     inbox: Inbox,
-    /// What was set in its namespace; only the client's own thread changes it.
-    addressing: Mutex<Option<Addressing>>,
+    state: Mutex<State>,
+}
+
+/// What is known of a client's place.
+struct State {
+    /// What stands in the namespace, as far as lanherd has set it and nobody has removed it. Whoever changes it, or
+    /// compares it with what the kernel says, holds the client's netlink socket meanwhile.
+    addressing: Option<Addressing>,
+    /// The link's MTU, in bytes.
+    mtu: u32,
+    /// Whether the client takes the parent to have a carrier.
+    carrier: bool,
     /// The value of option 61 in its last REQUEST: how the server knows it.
-    client_id: Mutex<Option<Vec<u8>>>,
+    client_id: Option<Vec<u8>>,
+    /// Whether it was told that its port is of no use any more, or is not to be told.
+    is_gone: bool,
+    /// The address for which it listens.
+    listens_for: Option<Ipv4Addr>,
+    /// Its sockets, from when they are open until they are closed.
+    sockets: Weak<Sockets>,
 }
 
 impl Seat {
-    pub fn new(identity: Identity, inbox: Inbox) -> Self {
+    /// A seat whose link will have this MTU, in bytes.
+    pub fn new(identity: Identity, inbox: Inbox, mtu: u32) -> Self {
+        let state = State {
+            addressing: None,
+            mtu,
+            carrier: true,
+            client_id: None,
+            is_gone: false,
+            listens_for: None,
+            sockets: Weak::new(),
+        };
         Self {
             identity,
             inbox,
-            addressing: Mutex::default(),
-            client_id: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
@@ -33,39 +62,112 @@ impl Seat {
         (self.inbox)(event);
     }
 
+    /// Tells the client that its port is of no use any more, unless it was told already.
+    pub fn gone(&self, cause: Cause, why: String) {
+        if !std::mem::replace(&mut self.state().is_gone, true) {
+            self.tell(PortEvent::Gone(cause, why));
+        }
+    }
+
+    /// From now on what is removed is removed by lanherd itself, and is not news.
+    pub fn leave(&self) {
+        self.state().is_gone = true;
+    }
+
+    /// Whether nothing more is to be said of what becomes of it.
+    pub fn is_gone(&self) -> bool {
+        self.state().is_gone
+    }
+
+    /// Tells the client whether the parent has a carrier, if that is news to it.
+    pub fn carrier(&self, is_there: bool) {
+        if std::mem::replace(&mut self.state().carrier, is_there) != is_there {
+            self.tell(if is_there {
+                PortEvent::CarrierBack
+            } else {
+                PortEvent::CarrierLost
+            });
+        }
+    }
+
     /// What stands in the namespace.
     pub fn addressing(&self) -> Option<Addressing> {
-        locked(&self.addressing).clone()
+        self.state().addressing.clone()
     }
 
     pub fn set_addressing(&self, addressing: Option<Addressing>) {
-        *locked(&self.addressing) = addressing;
+        self.state().addressing = addressing;
+    }
+
+    /// The link's MTU, in bytes.
+    pub fn mtu(&self) -> u32 {
+        self.state().mtu
+    }
+
+    pub fn set_mtu(&self, mtu: u32) {
+        self.state().mtu = mtu;
+    }
+
+    /// The kernel lowers the MTU of a link that is above its parent's, and never raises one.
+    pub fn limit_mtu(&self, parent: u32) {
+        let mut state = self.state();
+        state.mtu = state.mtu.min(parent);
+    }
+
+    /// The client's sockets, while they are open.
+    pub fn sockets(&self) -> Option<Arc<Sockets>> {
+        self.state().sockets.upgrade()
+    }
+
+    pub fn plug_in(&self, sockets: &Arc<Sockets>) {
+        self.state().sockets = Arc::downgrade(sockets);
+    }
+
+    /// Notes the address for which it listens from now on, and returns the one before.
+    pub fn listen_for(&self, address: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+        std::mem::replace(&mut self.state().listens_for, address)
     }
 
     /// Its client identifier.
     pub fn client_id(&self) -> Option<Vec<u8>> {
-        locked(&self.client_id).clone()
+        self.state().client_id.clone()
     }
 
     pub fn set_client_id(&self, client_id: Option<Vec<u8>>) {
-        *locked(&self.client_id) = client_id;
+        self.state().client_id = client_id;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
     }
 }
 
 /// All seats of the herd.
-#[derive(Default)]
 pub(super) struct Seats {
     by_mac: RwLock<HashMap<Mac, Arc<Seat>>>,
     /// Where each client's last DHCP message came from on the link. It outlives the seat: a client that waits to be
-    /// restarted still holds its lease, and it may have to be released for it. As many as there are clients.
+    /// restarted still holds its lease, and it may have to be released for it. Forgotten with the client.
     servers: Mutex<HashMap<Mac, Mac>>,
+    /// Who hears ARP packets.
+    pub listeners: Listeners,
 }
 
 impl Seats {
+    pub fn new(wire: Arc<Wire>) -> Self {
+        Self {
+            by_mac: RwLock::default(),
+            servers: Mutex::default(),
+            listeners: Listeners::new(wire),
+        }
+    }
+
     /// Takes a seat until the guard is dropped; the same client's earlier seat, if any, hears nothing more.
     pub fn take(self: &Arc<Self>, seat: Seat) -> Seated {
         let seat = Arc::new(seat);
-        self.write().insert(seat.identity.mac, Arc::clone(&seat));
+        let earlier = self.write().insert(seat.identity.mac, Arc::clone(&seat));
+        if let Some(earlier) = earlier {
+            self.listeners.listen(&earlier, None);
+        }
         Seated {
             seat,
             seats: Arc::clone(self),
@@ -91,11 +193,9 @@ impl Seats {
         locked(&self.servers).get(&client).copied()
     }
 
-    /// Tells everybody that the link has gone.
-    pub fn link_lost(&self, why: &str) {
-        for seat in self.all() {
-            seat.tell(PortEvent::Gone(Cause::ParentGone, why.to_owned()));
-        }
+    /// Forgets where a client's messages came from.
+    pub fn forget_server(&self, client: Mac) {
+        locked(&self.servers).remove(&client);
     }
 
     /// Everybody who is plugged in.
@@ -108,7 +208,8 @@ impl Seats {
             .collect()
     }
 
-    fn find(&self, mac: Mac) -> Option<Arc<Seat>> {
+    /// The seat of the client with this MAC.
+    pub fn find(&self, mac: Mac) -> Option<Arc<Seat>> {
         self.by_mac
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -127,8 +228,16 @@ pub(super) struct Seated {
     seats: Arc<Seats>,
 }
 
+impl Seated {
+    /// From now on the client hears ARP packets about this address, or none.
+    pub fn listen_arp(&self, address: Option<Ipv4Addr>) {
+        self.seats.listeners.listen(&self.seat, address);
+    }
+}
+
 impl Drop for Seated {
     fn drop(&mut self) {
+        self.listen_arp(None);
         let mut by_mac = self.seats.write();
         // A later seat of the same client stays.
         if by_mac

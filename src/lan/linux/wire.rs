@@ -1,24 +1,27 @@
-//! The one raw socket on the parent that carries the whole herd's DHCP while addresses are not bound.
+//! The one raw socket on the parent that carries the whole herd's DHCP while addresses are not bound, and its ARP for
+//! address conflict detection.
 //!
 //! One for all, since closing an `AF_PACKET` socket waits for RCU, milliseconds each and one after another: with one per
 //! client a herd would take seconds to die.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use netlink_packet_route::link::LinkFlags;
+use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::filter;
 use super::seats::Seats;
-use crate::dhcp::Transmit;
+use crate::dhcp::{Arp, Transmit};
 use crate::identity::Mac;
-use crate::lan::frame::{Datagram, to_server};
+use crate::lan::frame::{self, Datagram, to_server};
 use crate::lan::netlink::Netlink;
 use crate::lan::sys;
 
@@ -40,20 +43,24 @@ const ERROR_PAUSE: Duration = Duration::from_millis(100);
 /// It is made without a protocol and bound last, so that it never receives anything that the filter does not pass; made
 /// with one, it would also wait for RCU here.
 pub(super) fn open(index: u32) -> io::Result<OwnedFd> {
-    let index = index.try_into().map_err(io::Error::other)?;
     let socket = Socket::new(
         Domain::PACKET,
         Type::RAW.nonblocking(),
         Some(Protocol::from(0)),
     )?;
-    socket.attach_filter(&filter::for_clients())?;
+    socket.attach_filter(&filter::for_clients(false))?;
     sys::ignore_outgoing(socket.as_fd())?;
     // The first form needs privilege in the initial user namespace, and goes beyond `net.core.rmem_max`.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }
-    sys::bind_packet(socket.as_fd(), index, EVERY_PROTOCOL)?;
+    bind(socket.as_fd(), index)?;
     Ok(socket.into())
+}
+
+fn bind(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let index = index.try_into().map_err(io::Error::other)?;
+    sys::bind_packet(socket, index, EVERY_PROTOCOL)
 }
 
 /// The raw socket, driven by the runtime.
@@ -62,14 +69,38 @@ pub(super) struct Wire(AsyncFd<OwnedFd>);
 impl Wire {
     /// Hands a socket that [`open`] made to the runtime in whose context this is called.
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
-        sys::drive(socket).map(Self)
+        sys::drive(socket, Interest::READABLE).map(Self)
     }
 
     /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; does not block.
     pub fn send(&self, source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<()> {
-        let frame = frame(source, destination, transmit)?;
-        send(self.0.get_ref().as_raw_fd(), &frame, MsgFlags::MSG_DONTWAIT)?;
+        self.send_frame(&dhcp_frame(source, destination, transmit)?)
+    }
+
+    /// Puts an ARP packet on the wire, to everybody; does not block.
+    pub fn send_arp(&self, source: Mac, arp: &Arp) -> io::Result<()> {
+        self.send_frame(&frame::arp_to_everybody(source, arp))
+    }
+
+    fn send_frame(&self, frame: &[u8]) -> io::Result<()> {
+        let attempt = || send(self.0.get_ref().as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT);
+        // The socket may have kept this error from when the parent was down; it says so once.
+        attempt().or_else(|error| match error {
+            Errno::ENETDOWN => attempt(),
+            _ => Err(error),
+        })?;
         Ok(())
+    }
+
+    /// Whether ARP packets are to be delivered from now on; takes the kernel microseconds.
+    pub fn pass_arp(&self, wanted: bool) -> io::Result<()> {
+        SockRef::from(self.0.get_ref()).attach_filter(&filter::for_clients(wanted))
+    }
+
+    /// Moves the socket to the interface with this number, in the namespace it was made in: the parent was made anew.
+    /// Waits for RCU.
+    pub fn move_to(&self, index: u32) -> io::Result<()> {
+        bind(self.0.get_ref().as_fd(), index)
     }
 
     /// Reads for ever, and delivers what is for a client of ours.
@@ -92,15 +123,18 @@ impl Wire {
                 .try_io(|socket| Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?));
             // Nothing more there.
             let Ok(length) = read else { break };
-            if let Some(datagram) = buffer.get(..length?).and_then(Datagram::parse) {
+            let frame = buffer.get(..length?).unwrap_or_default();
+            if let Some(datagram) = Datagram::parse(frame) {
                 seats.deliver(&datagram);
+            } else if let Some(arp) = frame::arp(frame) {
+                seats.listeners.deliver(&arp);
             }
         }
         Ok(())
     }
 }
 
-fn frame(source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<Vec<u8>> {
+fn dhcp_frame(source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<Vec<u8>> {
     let message = transmit.message.encode();
     to_server(
         (source, transmit.source),
@@ -136,7 +170,7 @@ impl Outlet {
 
     /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; waits for room.
     pub fn send(&self, source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<()> {
-        let frame = frame(source, destination, transmit)?;
+        let frame = dhcp_frame(source, destination, transmit)?;
         send(self.0.as_raw_fd(), &frame, MsgFlags::empty())?;
         Ok(())
     }

@@ -75,6 +75,14 @@ pub fn up(index: u32) -> Request {
     )
 }
 
+/// Takes a link down.
+pub fn down(index: u32) -> Request {
+    Request::new(
+        RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(index).down().build()),
+        0,
+    )
+}
+
 /// Keeps a link that is down from taking a link-local IPv6 address when it comes up, and so from speaking IPv6 at all.
 pub fn no_ipv6(index: u32) -> Request {
     let mut message = LinkUnspec::new_with_index(index).build();
@@ -119,6 +127,76 @@ pub(super) fn get_link(name: &str) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetLink(message)
 }
 
+/// Asks for the link with this number.
+pub(super) fn get_link_by_index(index: u32) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetLink(LinkUnspec::new_with_index(index).build())
+}
+
+/// Asks for the IPv4 addresses of all links.
+pub(super) fn get_addresses() -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    RouteNetlinkMessage::GetAddress(message)
+}
+
+/// The address and prefix length that an answer tells of, if the link has that number.
+pub(super) fn address_of(message: &RouteNetlinkMessage, index: u32) -> Option<(Ipv4Addr, u8)> {
+    let RouteNetlinkMessage::NewAddress(message) = message else {
+        return None;
+    };
+    if message.header.index != index {
+        return None;
+    }
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => {
+                Some((*address, message.header.prefix_len))
+            }
+            _ => None,
+        })
+}
+
+/// Asks for the IPv4 routes of all tables.
+pub(super) fn get_routes() -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// The route that an answer tells of and who has set it, if it is a unicast one of the main table through the link with
+/// that number.
+pub(super) fn route_of(
+    message: &RouteNetlinkMessage,
+    index: u32,
+) -> Option<(Route, RouteProtocol)> {
+    let RouteNetlinkMessage::NewRoute(message) = message else {
+        return None;
+    };
+    let header = &message.header;
+    let mut route = Route {
+        destination: Ipv4Addr::UNSPECIFIED,
+        prefix_len: header.destination_prefix_length,
+        gateway: Ipv4Addr::UNSPECIFIED,
+    };
+    let mut link = None;
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(number) => link = Some(*number),
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
+                route.destination = *address;
+            }
+            RouteAttribute::Gateway(RouteAddress::Inet(address)) => route.gateway = *address,
+            _ => {}
+        }
+    }
+    let is_meant = link == Some(index)
+        && header.table == RouteHeader::RT_TABLE_MAIN
+        && header.kind == RouteType::Unicast;
+    is_meant.then_some((route, header.protocol))
+}
+
 /// Adds an address with its broadcast address; the kernel adds the route to the prefix.
 pub fn add_address(index: u32, address: Ipv4Addr, prefix_len: u8) -> Request {
     let mut message = address_message(index, address, prefix_len);
@@ -139,29 +217,6 @@ pub fn add_address(index: u32, address: Ipv4Addr, prefix_len: u8) -> Request {
 pub fn delete_address(index: u32, address: Ipv4Addr, prefix_len: u8) -> Request {
     let message = address_message(index, address, prefix_len);
     Request::new(RouteNetlinkMessage::DelAddress(message), 0)
-}
-
-/// Asks for all IPv4 addresses.
-pub(super) fn get_addresses() -> RouteNetlinkMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
-    RouteNetlinkMessage::GetAddress(message)
-}
-
-/// The address and its prefix's length, if the answer is about one on this link.
-pub(super) fn address_on(answer: &RouteNetlinkMessage, index: u32) -> Option<(Ipv4Addr, u8)> {
-    let RouteNetlinkMessage::NewAddress(message) = answer else {
-        return None;
-    };
-    let header = &message.header;
-    let address = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
-            _ => None,
-        })?;
-    (header.index == index).then_some((address, header.prefix_len))
 }
 
 fn address_message(index: u32, address: Ipv4Addr, prefix_len: u8) -> AddressMessage {
@@ -207,38 +262,6 @@ pub fn delete_route(index: u32, route: &Route) -> Request {
         RouteNetlinkMessage::DelRoute(route_message(index, route)),
         0,
     )
-}
-
-/// Asks for all IPv4 routes.
-pub(super) fn get_routes() -> RouteNetlinkMessage {
-    let mut message = RouteMessage::default();
-    message.header.address_family = AddressFamily::Inet;
-    RouteNetlinkMessage::GetRoute(message)
-}
-
-/// The route, if the answer is about one that [`add_route`] has set through this link.
-pub(super) fn dhcp_route_through(answer: &RouteNetlinkMessage, index: u32) -> Option<Route> {
-    let RouteNetlinkMessage::NewRoute(message) = answer else {
-        return None;
-    };
-    let header = &message.header;
-    let mut route = Route {
-        destination: Ipv4Addr::UNSPECIFIED,
-        prefix_len: header.destination_prefix_length,
-        gateway: Ipv4Addr::UNSPECIFIED,
-    };
-    let mut is_through = false;
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Oif(found) => is_through = *found == index,
-            RouteAttribute::Destination(RouteAddress::Inet(found)) => route.destination = *found,
-            RouteAttribute::Gateway(RouteAddress::Inet(found)) => route.gateway = *found,
-            _ => {}
-        }
-    }
-    let is_ours =
-        header.table == RouteHeader::RT_TABLE_MAIN && header.protocol == RouteProtocol::Dhcp;
-    (is_through && is_ours).then_some(route)
 }
 
 fn route_message(index: u32, route: &Route) -> RouteMessage {

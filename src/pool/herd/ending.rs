@@ -238,6 +238,7 @@ impl<L: Lan> Herd<L> {
         self.end_lease(number);
         if let Some(slot) = self.slots.get_mut(&number) {
             slot.life = Life::Ended;
+            self.lan.forget(&slot.identity);
         }
         self.enter(number, phase);
         self.exit.left(number);

@@ -48,6 +48,13 @@ async fn each_fault_of_a_client_is_noticed_mended_counted_and_measured_and_harms
     }
 }
 
+/// The clients that ended for good, in the order of their numbers.
+fn forgotten(herd: &Herd) -> Vec<u32> {
+    let mut numbers: Vec<_> = herd.lan.forgotten().iter().map(|number| number.0).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_vanishes_as_a_fault_comes_back_without_a_memory() {
     let herd = online(1).await;
@@ -64,6 +71,7 @@ async fn who_vanishes_as_a_fault_comes_back_without_a_memory() {
         .into_iter()
         .map(|(kind, _)| kind)
         .collect();
+    assert_eq!(forgotten(&herd), [0; 0], "it has another life");
     let (discover, request) = (MessageType::Discover, MessageType::Request);
     assert_eq!(
         kinds,
@@ -81,7 +89,9 @@ async fn who_vanishes_for_good_leaves_its_lease_with_the_server() {
     assert_eq!((report.clients, report.released), (3, 0));
     assert_eq!(herd.lan.namespaces().len(), 2);
     assert_eq!(herd.lan.leases(), 5);
+    assert_eq!(forgotten(&herd), [1, 2, 3]);
     herd.pool.tear_down().await.expect("a tear-down");
+    assert_eq!(forgotten(&herd), [1, 2, 3, 4, 5]);
     tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
     assert_eq!(herd.lan.leases(), 0, "they ran out");
 }

@@ -1,0 +1,358 @@
+//! What becomes of the parent is told to every client, and the herd can go on afterwards.
+
+use std::time::Duration;
+
+use lanherd::dhcp::options::MessageType;
+use lanherd::dhcp::{Message, Transmit};
+use lanherd::lan::linux::LinuxPort;
+use lanherd::lan::{Lan, Port, PortEvent};
+use lanherd::phase::{Cause, Stage};
+
+use crate::world::{Router, Told, attach, client, in_a_world, ip, lease, open, soon};
+
+fn discover(number: u32) -> Transmit {
+    Transmit {
+        source: std::net::Ipv4Addr::UNSPECIFIED,
+        destination: std::net::Ipv4Addr::BROADCAST,
+        message: Message::request(MessageType::Discover, client(number).mac, 7),
+    }
+}
+
+/// Sees that what a client sends reaches the router, and the answer the client.
+async fn talks(port: &LinuxPort, told: &Told, number: u32, router: &Router) {
+    let heard = told.messages().len();
+    port.transmit(&discover(number)).expect("sent");
+    let mut buffer = [0; 1500];
+    router.server.recv_from(&mut buffer).expect("heard");
+    let offer = Message::request(MessageType::Offer, client(number).mac, 7).encode();
+    router.broadcast(&offer);
+    soon("the answer is there", || told.messages().len() > heard).await;
+}
+
+#[test]
+fn a_carrier_that_goes_and_comes_back_is_told_once_each() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        port.configure(&lease(10)).await.expect("configured");
+        let mut expected = vec![PortEvent::NamespaceReady];
+        let far = |state: &str| drop(router.ip(&format!("link set far0 {state}")));
+        let own = |state: &str| drop(ip(&format!("link set up0 {state}")));
+        for take in [&far as &dyn Fn(&str), &own] {
+            take("down");
+            expected.push(PortEvent::CarrierLost);
+            soon("it is lost", || told.events() == expected).await;
+            take("up");
+            expected.push(PortEvent::CarrierBack);
+            soon("it is back", || told.events() == expected).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert_eq!(told.events(), expected);
+        }
+        assert!(ip("-n ns1 route").contains("default via 10.9.0.1"));
+        talks(&port, &told, 1, &router).await;
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn who_is_plugged_in_without_a_carrier_is_told_so_and_hears_when_it_is_there() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let first = Told::default();
+        let port = lan
+            .attach(&client(1), first.inbox())
+            .await
+            .expect("attached");
+        for (number, interface) in [(2, "far0"), (3, "up0")] {
+            ip(&format!("link set {interface} down"));
+            soon("it is lost", || {
+                first.events().last() == Some(&PortEvent::CarrierLost)
+            })
+            .await;
+            let told = Told::default();
+            let port = lan
+                .attach(&client(number), told.inbox())
+                .await
+                .expect("attached");
+            let mut expected = vec![PortEvent::NamespaceReady, PortEvent::CarrierLost];
+            assert_eq!(told.events(), expected);
+            ip(&format!("link set {interface} up"));
+            expected.push(PortEvent::CarrierBack);
+            soon("it is back", || told.events() == expected).await;
+            soon("both hear it", || {
+                first.events().last() == Some(&PortEvent::CarrierBack)
+            })
+            .await;
+            drop(port);
+            assert_eq!(lan.detach(&client(number)).await, []);
+        }
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_new_mtu_is_told_and_followed_in_both_directions() {
+    in_a_world(|| async {
+        ip("link set far0 mtu 9000");
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        port.configure(&lease(10)).await.expect("configured");
+        let mut expected = vec![PortEvent::NamespaceReady];
+        for mtu in [1400, 1500, 1300, 9000] {
+            ip(&format!("link set up0 mtu {mtu}"));
+            expected.push(PortEvent::MtuChanged);
+            soon("it is told", || told.events() == expected).await;
+            assert_eq!(lan.parent_mtu(), mtu);
+            port.configure(&lease(10)).await.expect("configured again");
+            let link = ip("-n ns1 link show lan0");
+            assert!(link.contains(&format!("mtu {mtu} ")), "{mtu}: {link}");
+        }
+        // A lease may say less than the parent can, and no more.
+        let mut granted = lease(10);
+        granted.mtu = Some(1600);
+        port.configure(&granted).await.expect("configured");
+        assert!(ip("-n ns1 link show lan0").contains("mtu 1600 "));
+        ip("link set up0 mtu 1500");
+        expected.push(PortEvent::MtuChanged);
+        soon("it is told", || told.events() == expected).await;
+        ip("link set up0 mtu 9000");
+        expected.push(PortEvent::MtuChanged);
+        soon("it is told", || told.events() == expected).await;
+        assert!(ip("-n ns1 link show lan0").contains("mtu 1500 "));
+        port.configure(&granted).await.expect("configured");
+        assert!(ip("-n ns1 link show lan0").contains("mtu 1600 "));
+        port.deconfigure().await.expect("deconfigured");
+        assert!(ip("-n ns1 link show lan0").contains("mtu 9000 "));
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_parent_that_is_deleted_and_made_anew_carries_clients_again() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        for round in 0..3 {
+            let told = Told::default();
+            let port = lan
+                .attach(&client(1), told.inbox())
+                .await
+                .expect("attached");
+            port.configure(&lease(10)).await.expect("configured");
+            talks(&port, &told, 1, &router).await;
+            ip("link del up0");
+            soon("it is told", || told.gone().len() == 1).await;
+            assert_eq!(
+                told.gone(),
+                [(Cause::ParentGone, "the parent up0 was deleted".to_owned())]
+            );
+            drop(port);
+            assert_eq!(lan.detach(&client(1)).await, []);
+            let failure = lan
+                .attach(&client(1), Told::default().inbox())
+                .await
+                .err()
+                .expect("refused");
+            assert_eq!(
+                (failure.stage, failure.cause),
+                (Stage::Link, Cause::ParentGone),
+                "{failure}"
+            );
+            assert!(failure.detail.contains("waited for"), "{failure}");
+            assert_eq!(lan.detach(&client(1)).await, []);
+            // In the last round it comes back by another way: up only afterwards, and under another name first.
+            if round == 2 {
+                ip("link add new0 type veth peer name far0");
+                ip("link set new0 name up0");
+            } else {
+                ip("link add up0 type veth peer name far0");
+            }
+            router.plug_in_far_end();
+            let early = Told::default();
+            let port = loop {
+                match lan.attach(&client(2), early.inbox()).await {
+                    Ok(port) => break port,
+                    Err(failure) => assert_eq!(failure.cause, Cause::ParentGone, "{failure}"),
+                }
+                assert_eq!(lan.detach(&client(2)).await, []);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            };
+            assert_eq!(
+                early.events().last(),
+                Some(&PortEvent::CarrierLost),
+                "it is not up yet"
+            );
+            ip("link set up0 up");
+            soon("there is", || {
+                early.events().last() == Some(&PortEvent::CarrierBack)
+            })
+            .await;
+            talks(&port, &early, 2, &router).await;
+            drop(port);
+            assert_eq!(lan.detach(&client(2)).await, []);
+        }
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_thing_of_the_parents_name_that_cannot_carry_a_herd_is_passed_over() {
+    in_a_world(|| async {
+        let lan = open().await;
+        ip("link del up0");
+        ip("link add other0 type veth peer name other1");
+        ip("link set other1 up");
+        ip("link set other0 up");
+        ip("link add link other0 name up0 type macvlan");
+        ip("link set up0 up");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let failure = lan
+            .attach(&client(1), Told::default().inbox())
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(failure.cause, Cause::ParentGone, "{failure}");
+        assert_eq!(lan.detach(&client(1)).await, []);
+        ip("link del up0");
+        ip("link set other0 down");
+        ip("link set other0 name up0");
+        ip("link set up0 up");
+        let mut attached = false;
+        for _ in 0..50 {
+            let port = lan.attach(&client(1), Told::default().inbox()).await;
+            attached = port.is_ok();
+            drop(port);
+            assert_eq!(lan.detach(&client(1)).await, []);
+            if attached {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(attached, "the fit one was not taken");
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn a_parent_that_is_renamed_stays_the_parent() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        ip("link set up0 down");
+        ip("link set up0 name wan7");
+        ip("link set wan7 up");
+        soon("it is back", || {
+            told.events().last() == Some(&PortEvent::CarrierBack)
+        })
+        .await;
+        talks(&port, &told, 1, &router).await;
+        drop(attach(&lan, 2).await);
+        assert_eq!(lan.detach(&client(2)).await, []);
+        ip("link del wan7");
+        soon("it is told", || told.gone().len() == 1).await;
+        assert_eq!(told.gone()[0].0, Cause::ParentGone);
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+fn is_up() -> bool {
+    ip("-o link show up0").contains(",UP")
+}
+
+#[test]
+fn a_flap_takes_the_parent_down_and_brings_it_up_whatever_happens_meanwhile() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let told = Told::default();
+        let port = lan
+            .attach(&client(1), told.inbox())
+            .await
+            .expect("attached");
+        let started = std::time::Instant::now();
+        lan.flap(Duration::from_millis(200)).await.expect("flapped");
+        assert!(started.elapsed() >= Duration::from_millis(200));
+        assert!(is_up());
+        soon("both are told", || {
+            told.events()[1..] == [PortEvent::CarrierLost, PortEvent::CarrierBack]
+        })
+        .await;
+
+        // Nobody waits for it any more.
+        let pause = Duration::from_millis(300);
+        let waited = tokio::time::timeout(pause / 3, lan.flap(pause)).await;
+        assert!(waited.is_err() && !is_up(), "it was given up too late");
+        soon("it is up again", is_up).await;
+
+        // It is down already, by somebody else's hand, and stays so.
+        ip("link set up0 down");
+        let error = lan.flap(Duration::ZERO).await.expect_err("down already");
+        assert!(error.to_string().contains("up0"), "{error}");
+        assert!(!is_up());
+        ip("link set up0 up");
+
+        // Those who wait for their turn when the LAN is closed do not take it.
+        let flaps: Vec<_> = (0..3)
+            .map(|_| {
+                let lan = lan.clone();
+                tokio::spawn(async move { lan.flap(Duration::from_secs(60)).await })
+            })
+            .collect();
+        soon("it is down", || !is_up()).await;
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+        assert!(is_up());
+        let mut done = Vec::new();
+        for flap in flaps {
+            done.push(flap.await.expect("no panic").is_ok());
+        }
+        assert_eq!(done, [true, false, false]);
+    });
+}
+
+#[test]
+fn a_flap_that_the_runtime_drops_brings_the_parent_up() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let clone = lan.clone();
+        let (down, is_down) = std::sync::mpsc::channel();
+        let elsewhere = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let pause = Duration::from_secs(60);
+                let wait = Duration::from_millis(200);
+                let waited = tokio::time::timeout(wait, clone.flap(pause)).await;
+                down.send(waited.is_err() && !is_up()).expect("sent");
+            });
+        });
+        assert!(is_down.recv().expect("told"), "it was not down");
+        elsewhere.join().expect("no panic");
+        assert!(is_up());
+        assert_eq!(lan.close().await, []);
+    });
+}

@@ -12,17 +12,26 @@
 #[path = "support/isolated.rs"]
 mod isolated;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isolated::{part, sh, text};
 use lanherd::dhcp::Message;
 use lanherd::dhcp::options::{MessageType, code};
-use lanherd::identity::Mac;
-use lanherd::lab::{Lab, LabConfig, LabError, LeaseTime};
+use lanherd::fault::{Aim, Fault};
+use lanherd::identity::{ClientNumber, Mac, PoolName, Seed};
+use lanherd::lab::{Lab, LabConfig, LabError, LabFaultError, LeaseTime, SLOW};
+use lanherd::lan::linux::{LanConfig, LinuxLan};
+use lanherd::metrics::Metrics;
+use lanherd::phase::Phase;
+use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::sandbox;
+use lanherd::target::Target;
+use lanherd::workload::ping::PingSpec;
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 
@@ -42,6 +51,14 @@ isolated_tests! {
     Caller: an_address_that_nobody_has_is_unreachable_at_once,
     Caller: the_lab_resolves_aliases_itself_and_its_clients,
     Caller: three_thousand_bindings_fit_the_neighbour_table,
+    Caller: a_router_that_reboots_takes_the_carrier_along_and_comes_back_as_it_was,
+    Caller: a_router_that_was_reset_refuses_the_lease_and_its_client_gets_another,
+    Caller: a_server_that_is_mute_refuses_is_exhausted_or_sends_garbage_gives_no_lease_until_it_is_healed,
+    Caller: a_slow_server_gives_a_lease_late,
+    Caller: an_address_that_is_given_twice_is_renewed_for_both,
+    Caller: a_lease_that_ends_early_is_refused_and_the_client_gets_another,
+    Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
+    Caller: a_fault_is_refused_once_the_lab_has_ended,
     ;
     run_a_lab_until_killed,
     start_a_lab_where_it_is_forbidden,
@@ -496,5 +513,314 @@ fn three_thousand_bindings_fit_the_neighbour_table() {
     assert_eq!(
         in_router("ip -4 neighbour show nud permanent | wc -l"),
         CLIENTS.to_string()
+    );
+}
+
+/// Longer than any test: it is healed instead.
+const LONG: Duration = Duration::from_secs(600);
+
+/// Whether an interface of this namespace, or of a client's, hears its other end.
+fn has_carrier(namespace: &str, link: &str) -> bool {
+    sh(&format!("ip {namespace} -o link show {link}")).contains("LOWER_UP")
+}
+
+fn effects(lab: &Lab, fault: Fault) -> u64 {
+    lab.fault_effects().get(&fault).copied().unwrap_or(0)
+}
+
+fn address_of(client: &str) -> String {
+    let shown = sh(&format!("ip -n {client} -4 -o address show dev eth0"));
+    let address = shown.split_whitespace().nth(3).unwrap_or_default();
+    address.to_owned()
+}
+
+/// Asks for a lease, three messages a second apart; after a refusal it would go on for ever.
+fn lease_is_had(client: &str) -> bool {
+    let ask = [
+        "timeout", "8", "udhcpc", "-f", "-q", "-n", "-t", "3", "-T", "1", "-i", "eth0",
+    ];
+    Command::new("ip")
+        .args(["netns", "exec", client])
+        .args(ask)
+        .output()
+        .expect("udhcpc")
+        .status
+        .success()
+}
+
+fn a_router_that_reboots_takes_the_carrier_along_and_comes_back_as_it_was() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    let _daemon = Daemon::start("ns1", &["udhcpc", "-f", "-i", "eth0"]);
+    works(&lab, "ns1");
+    let picture = || {
+        [
+            "-4 -o address",
+            "-4 route show table all",
+            "neighbour show nud permanent",
+        ]
+        .map(|what| in_router(&format!("ip {what}")))
+    };
+    let before = picture();
+    assert_eq!(before[2].lines().count(), 1, "{before:?}");
+    assert!(has_carrier("", "lab0") && has_carrier("-n ns1", "eth0"));
+
+    lab.inject(Fault::RouterReboot, LONG).expect("begun");
+    eventually("the carrier is lost", || {
+        !has_carrier("", "lab0") && !has_carrier("-n ns1", "eth0")
+    });
+    let ping = "ip netns exec ns1 ping -c 1 -W 1 10.77.0.1";
+    let pinged = Command::new("sh")
+        .args(["-c", ping])
+        .status()
+        .expect("ping");
+    assert!(!pinged.success(), "a router that is gone answered");
+    assert_eq!(lab.faults().len(), 1);
+
+    lab.heal();
+    eventually("the carrier is back", || {
+        has_carrier("", "lab0") && has_carrier("-n ns1", "eth0")
+    });
+    eventually("everything is as it was", || picture() == before);
+    works(&lab, "ns1");
+    assert_eq!((lab.active(), effects(&lab, Fault::RouterReboot)), (1, 1));
+    assert_eq!(lab.faults(), []);
+
+    // It comes back by itself, too, and may be stopped while it is gone.
+    lab.inject(Fault::RouterReboot, Duration::from_millis(300))
+        .expect("begun");
+    eventually("the carrier is lost", || !has_carrier("", "lab0"));
+    eventually("the carrier is back", || has_carrier("", "lab0"));
+    lab.inject(Fault::RouterReboot, LONG).expect("begun");
+    eventually("the carrier is lost", || !has_carrier("", "lab0"));
+    lab.stop().expect("a clean end");
+    assert!(!exists("lab0"));
+}
+
+fn a_router_that_was_reset_refuses_the_lease_and_its_client_gets_another() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    let daemon = Daemon::start("ns1", &["udhcpc", "-f", "-i", "eth0"]);
+    works(&lab, "ns1");
+    lab.inject(Fault::RouterReset, Duration::from_secs(1))
+        .expect("begun");
+    assert_eq!(lab.active(), 0);
+    eventually("the carrier is lost", || !has_carrier("", "lab0"));
+    eventually("the carrier is back", || has_carrier("-n ns1", "eth0"));
+    assert_eq!(in_router("ip neighbour show nud permanent"), "");
+    sh(&format!("kill -USR1 {}", daemon.0.id()));
+    eventually("it is refused, and gets a lease", || {
+        lab.counters().naks == 1 && lab.active() == 1
+    });
+    works(&lab, "ns1");
+    assert_eq!(effects(&lab, Fault::RouterReset), 1);
+}
+
+fn a_server_that_is_mute_refuses_is_exhausted_or_sends_garbage_gives_no_lease_until_it_is_healed() {
+    enter();
+    let lab = start(LabConfig::default());
+    let troubles = [
+        (Fault::DhcpMute, "ns1"),
+        (Fault::DhcpNak, "ns2"),
+        (Fault::DhcpExhausted, "ns3"),
+        (Fault::DhcpGarbage, "ns4"),
+    ];
+    // Each meets a client that was never offered anything.
+    for (fault, client) in troubles {
+        plug_in(&lab, client);
+        lab.inject(fault, LONG).expect("begun");
+        assert!(!lease_is_had(client), "a lease in spite of {fault}");
+        assert!(effects(&lab, fault) >= 1, "{fault} changed nothing");
+        lab.heal();
+    }
+    assert!(lease_is_had("ns1"));
+    works(&lab, "ns1");
+}
+
+fn a_slow_server_gives_a_lease_late() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    lab.inject(Fault::DhcpSlow, LONG).expect("begun");
+    let began = Instant::now();
+    let _daemon = Daemon::start("ns1", &["udhcpc", "-f", "-T", "4", "-i", "eth0"]);
+    works(&lab, "ns1");
+    let took = began.elapsed();
+    println!("an offer and an acknowledgement, {SLOW:?} late each: a lease after {took:.2?}");
+    assert!((2 * SLOW..5 * SLOW).contains(&took), "{took:?}");
+    assert_eq!(effects(&lab, Fault::DhcpSlow), 2);
+}
+
+fn an_address_that_is_given_twice_is_renewed_for_both() {
+    enter();
+    let lab = start(LabConfig::default());
+    let clients = ["ns1", "ns2"];
+    for client in clients {
+        plug_in(&lab, client);
+    }
+    let first = Daemon::start("ns1", &["udhcpc", "-f", "-i", "eth0"]);
+    works(&lab, "ns1");
+    lab.inject(Fault::DhcpDuplicates, LONG).expect("begun");
+    let second = Daemon::start("ns2", &["udhcpc", "-f", "-i", "eth0"]);
+    eventually("both have one address", || {
+        address_of("ns2") == address_of("ns1") && lab.active() == 2
+    });
+    for (acks, daemon) in (3..).zip([&first, &second]) {
+        sh(&format!("kill -USR1 {}", daemon.0.id()));
+        eventually("the lease is renewed", || lab.counters().acks == acks);
+    }
+    let pin = in_router("ip neighbour show nud permanent");
+    let rightful = sh("ip -n ns1 -o link show eth0");
+    let mac = pin.split_whitespace().nth(4).unwrap_or_default();
+    assert!(
+        !mac.is_empty() && rightful.contains(mac),
+        "{pin} is not of {rightful}"
+    );
+
+    lab.heal();
+    assert_eq!(lab.active(), 1);
+    sh(&format!("kill -USR1 {}", second.0.id()));
+    eventually("the second has an address of its own", || {
+        let address = address_of("ns2");
+        lab.active() == 2 && !address.is_empty() && address != address_of("ns1")
+    });
+    for client in clients {
+        sh(&format!("ip netns exec {client} ping -c 1 -W 5 10.77.0.1"));
+    }
+}
+
+fn a_lease_that_ends_early_is_refused_and_the_client_gets_another() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    let daemon = Daemon::start("ns1", &["udhcpc", "-f", "-i", "eth0"]);
+    works(&lab, "ns1");
+    lab.inject(Fault::DhcpExpireEarly, Duration::from_millis(500))
+        .expect("begun");
+    eventually("the lease is forgotten", || lab.active() == 0);
+    eventually("the fault is over", || lab.faults().is_empty());
+    sh(&format!("kill -USR1 {}", daemon.0.id()));
+    eventually("it is refused", || lab.counters().naks == 1);
+    eventually("it has a lease again", || lab.active() == 1);
+    works(&lab, "ns1");
+    assert_eq!(effects(&lab, Fault::DhcpExpireEarly), 1);
+}
+
+fn a_herd_comes_back_online_after_each_fault_of_the_router() {
+    const CLIENTS: u32 = 6;
+    enter();
+    let lab = start(LabConfig {
+        lease: LeaseTime::Finite(Duration::from_secs(8)),
+        ..LabConfig::default()
+    });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let name: PoolName = "fa".parse().expect("a name");
+        let neighbour = Some((lab.router(), lab.router_mac()));
+        let config = LanConfig {
+            neighbour,
+            ..LanConfig::new(lab.uplink(), name.clone())
+        };
+        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
+        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
+        let mut config = PoolConfig::new(name);
+        // Whoever fails shall be back before the test loses patience.
+        config.restart.intensity = 1_000;
+        config.restart.backoff_ceiling = Duration::from_secs(1);
+        let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
+            .await
+            .expect("a pool");
+        pool.create(CLIENTS).await.expect("created");
+        works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
+        for fault in Fault::ALL.iter().copied() {
+            if fault.aim() != Aim::Router {
+                continue;
+            }
+            // Longer than half of a lease: each client renews in it.
+            lab.inject(fault, Duration::from_secs(6)).expect("begun");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if fault == Fault::DhcpDuplicates || fault == Fault::DhcpExhausted {
+                // Only those who come anew notice.
+                pool.remove(Selection::Numbers(vec![newest(&pool).await]))
+                    .await
+                    .expect("removed");
+                pool.create(1).await.expect("created");
+            }
+            while !lab.faults().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let ended = Instant::now();
+            works_as_a_herd(&lab, &pool, CLIENTS, fault.as_str()).await;
+            let (took, effects) = (ended.elapsed(), effects(&lab, fault));
+            println!("{fault}: {effects} effects; the herd works {took:.1?} after its end");
+            assert!(effects > 0, "{fault} changed nothing");
+        }
+        pool.tear_down().await.expect("torn down");
+        assert_eq!(lab.active(), 0, "a lease was kept");
+        assert_eq!(lan.close().await.len(), 0);
+    });
+}
+
+async fn newest(pool: &Pool) -> ClientNumber {
+    let status = pool.status().await.expect("a status");
+    let online = status
+        .clients
+        .iter()
+        .filter(|client| client.phase == Phase::Online);
+    online
+        .map(|client| client.identity.number)
+        .max()
+        .expect("somebody online")
+}
+
+/// Waits until every client is online with an address of its own, which the lab agrees with, and reaches the router.
+async fn works_as_a_herd(lab: &Lab, pool: &Pool, clients: u32, when: &str) {
+    let deadline = Instant::now() + Duration::from_secs(45);
+    loop {
+        let status = pool.status().await.expect("a status");
+        let online = status.clients.iter();
+        let online = online.filter(|client| client.phase == Phase::Online);
+        let held: BTreeSet<(Ipv4Addr, Mac)> = online
+            .clone()
+            .filter_map(|client| Some((client.lease.as_ref()?.address, client.identity.mac)))
+            .collect();
+        let leased = lab.leases().into_iter();
+        let leased: BTreeSet<_> = leased.map(|lease| (lease.address, lease.mac)).collect();
+        let addresses: BTreeSet<Ipv4Addr> = held.iter().map(|(address, _)| *address).collect();
+        let online: Vec<ClientNumber> = online.map(|client| client.identity.number).collect();
+        let (online, spec) = (Selection::Numbers(online), PingSpec::once(Target::Router));
+        let report = pool.ping(online, spec).await.expect("a report");
+        if addresses.len() == clients as usize && held == leased && report.is_success() {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{when}: not every client works: {:?}",
+            status
+                .clients
+                .iter()
+                .map(|client| (client.phase, &client.failure, &client.lease))
+                .collect::<Vec<_>>()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn a_fault_is_refused_once_the_lab_has_ended() {
+    enter();
+    let lab = start(LabConfig::default());
+    let handle = lab.handle();
+    handle.inject(Fault::DhcpMute, LONG).expect("begun");
+    assert_eq!(lab.faults().len(), 1);
+    assert_eq!(
+        lab.inject(Fault::Crash, LONG),
+        Err(LabFaultError::NotTheRouters(Fault::Crash))
+    );
+    lab.stop().expect("a clean end");
+    assert_eq!(
+        handle.inject(Fault::DhcpMute, LONG),
+        Err(LabFaultError::Ended)
     );
 }

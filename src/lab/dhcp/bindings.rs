@@ -218,16 +218,18 @@ impl Bindings {
         self.free(address, None);
     }
 
-    /// As it was before the first client.
+    /// Frees everything, forgetting who had what. What was held is given out last of all.
     pub(super) fn forget_everything(&mut self) {
-        let held = |slot: &Slot| matches!(slot, Slot::Held(_));
-        let vacated = self.slots.iter().filter(|(_, slot)| held(slot));
-        let vacated: Vec<_> = vacated.map(|(address, _)| *address).collect();
-        self.vacated.extend(vacated);
-        *self = Self {
-            vacated: self.take_vacated(),
-            ..Self::new(self.range)
+        let age = |slot: &Slot| match slot {
+            Slot::Idle { since, .. } => *since,
+            Slot::Held(_) | Slot::Declined { .. } => u64::MAX,
         };
+        let slots = self.slots.iter();
+        let mut addresses: Vec<_> = slots.map(|(address, slot)| (age(slot), *address)).collect();
+        addresses.sort_unstable();
+        for (_, address) in addresses {
+            self.forget(address);
+        }
     }
 
     /// Says that somebody has left `address`, which others may hold still.

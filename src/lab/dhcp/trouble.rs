@@ -113,11 +113,7 @@ impl Troubled {
 
     /// Refuses a REQUEST that is meant for it, whatever is asked; `None`: the message is another.
     pub(in crate::lab) fn refuse_request(&mut self, message: &Message) -> Option<Reply> {
-        let is_for_another = message
-            .options
-            .address(code::SERVER_ID)
-            .is_some_and(|server| server != self.server.config.subnet.router());
-        if message.message_type() != Some(MessageType::Request) || is_for_another {
+        if message.message_type() != Some(MessageType::Request) || self.is_for_another(message) {
             return None;
         }
         Some(self.refuse(message, "no request is granted at present"))
@@ -152,74 +148,86 @@ impl Troubled {
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Option<Doubled> {
-        self.expire(now);
         let client = ClientKey::of(message);
         let doubled = self.doubles.get(&client).map(|double| double.address);
         let requested = message.options.address(code::REQUESTED_ADDRESS);
-        let is_doubled = |address| doubled.is_some() && doubled == address;
-        let counters = &mut self.server.counters;
+        let own = Some(message.ciaddr).filter(|address| !address.is_unspecified());
+        let is_doubled = |address: Option<Ipv4Addr>| address.is_some() && address == doubled;
         match message.message_type()? {
             MessageType::Discover => {
-                let is_bound = matches!(
-                    self.server.bindings.record(&client),
-                    Some(Record::Held(_, Hold::Bound { .. }))
-                );
-                let address = match doubled {
-                    Some(address) => address,
-                    None if is_bound => return None,
-                    None => self.of_another(&client, message.chaddr, rng)?,
+                let bindings = &self.server.bindings;
+                let address = match (doubled, bindings.record(&client)) {
+                    (Some(address), _) => address,
+                    (None, Some(Record::Held(_, Hold::Bound { .. }))) => return None,
+                    (None, _) => self.of_another(&client, message.chaddr, rng)?,
                 };
-                self.server.counters.discovers += 1;
-                self.server.counters.offers += 1;
-                // As long as it has a lease of the address, a further offer does not end it.
-                if !self.doubles.get(&client).is_some_and(Double::is_bound) {
-                    let until = now + self.server.config.offer_hold;
-                    let holding = holding(client.clone(), message, Hold::Offered { until });
-                    self.doubles.insert(client, Double { address, holding });
-                }
-                let offer = self.server.grant(MessageType::Offer, message, address);
-                Some(Doubled::Answer(offer))
+                Some(Doubled::Answer(
+                    self.offer_double(client, address, message, now),
+                ))
             }
-            MessageType::Request => {
-                let is_for_another = message
-                    .options
-                    .address(code::SERVER_ID)
-                    .is_some_and(|server| server != self.server.config.subnet.router());
-                let held = Some(message.ciaddr).filter(|address| !address.is_unspecified());
-                let address = held
-                    .or(requested)
-                    .filter(|address| is_doubled(Some(*address)))?;
-                counters.requests += 1;
-                if is_for_another {
-                    counters.ignored += 1;
+            MessageType::Request if is_doubled(own.or(requested)) => {
+                self.server.counters.requests += 1;
+                if self.is_for_another(message) {
+                    self.server.counters.ignored += 1;
                     self.drop_double(&client);
                     return Some(Doubled::Silence);
                 }
-                counters.acks += 1;
-                let lease = self.server.lease_from(now);
-                let holding = holding(client.clone(), message, lease);
-                self.doubles.insert(client, Double { address, holding });
-                let mut ack = self.server.grant(MessageType::Ack, message, address);
-                reach(&mut ack, message);
-                Some(Doubled::Answer(ack))
+                let address = own.or(requested)?;
+                Some(Doubled::Answer(
+                    self.bind_double(client, address, message, now),
+                ))
             }
             MessageType::Decline if is_doubled(requested) => {
-                counters.declines += 1;
+                self.server.counters.declines += 1;
                 self.drop_double(&client);
                 Some(Doubled::Silence)
             }
-            MessageType::Release if is_doubled(Some(message.ciaddr)) => {
-                counters.releases += 1;
+            MessageType::Release if is_doubled(own) => {
+                self.server.counters.releases += 1;
                 self.drop_double(&client);
                 Some(Doubled::Silence)
             }
-            MessageType::Decline
+            MessageType::Request
+            | MessageType::Decline
             | MessageType::Release
             | MessageType::Inform
             | MessageType::Offer
             | MessageType::Ack
             | MessageType::Nak => None,
         }
+    }
+
+    fn offer_double(
+        &mut self,
+        client: ClientKey,
+        address: Ipv4Addr,
+        message: &Message,
+        now: Instant,
+    ) -> Reply {
+        self.server.counters.discovers += 1;
+        self.server.counters.offers += 1;
+        // As long as it has a lease of the address, a further offer does not end it.
+        if !self.doubles.get(&client).is_some_and(Double::is_bound) {
+            let until = now + self.server.config.offer_hold;
+            let holding = holding(client.clone(), message, Hold::Offered { until });
+            self.doubles.insert(client, Double { address, holding });
+        }
+        self.server.grant(MessageType::Offer, message, address)
+    }
+
+    fn bind_double(
+        &mut self,
+        client: ClientKey,
+        address: Ipv4Addr,
+        message: &Message,
+        now: Instant,
+    ) -> Reply {
+        self.server.counters.acks += 1;
+        let holding = holding(client.clone(), message, self.server.lease_from(now));
+        self.doubles.insert(client, Double { address, holding });
+        let mut reply = self.server.grant(MessageType::Ack, message, address);
+        reach(&mut reply, message);
+        reply
     }
 
     /// Sends the answer for a client whose address was given to another, too, to its own hardware address: by ARP it
@@ -260,6 +268,9 @@ impl Troubled {
     }
 
     /// Forgets every client and every address.
+    ///
+    /// Clients go on with what they had until they ask. A router would ping an address before it offers it (RFC 2131,
+    /// 2.2), and so not give it to another; this one gives out all others first.
     pub(in crate::lab) fn forget_everything(&mut self) {
         self.end_doubles();
         self.forgotten.clear();
@@ -290,6 +301,12 @@ impl Troubled {
 
     fn record(&self, message: &Message) -> Option<Record> {
         self.server.bindings.record(&ClientKey::of(message))
+    }
+
+    /// Whether the client says that it has chosen another server.
+    fn is_for_another(&self, message: &Message) -> bool {
+        let server = message.options.address(code::SERVER_ID);
+        server.is_some_and(|server| server != self.server.config.subnet.router())
     }
 
     fn refuse(&mut self, message: &Message, why: &str) -> Reply {

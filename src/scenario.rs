@@ -198,6 +198,7 @@ impl Scenario {
             Place::Lab { lease, range } => Some(LabConfig {
                 range,
                 lease,
+                seed: self.seed.unwrap_or_default(),
                 ..LabConfig::default()
             }),
         }

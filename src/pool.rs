@@ -74,6 +74,10 @@ pub struct PoolConfig {
 }
 
 impl PoolConfig {
+    /// Longer than the whole schedule of retransmissions lasts (RFC 2131, 4.1: 4 + 8 + 16 + 32 + 64 s, each ±1 s), so that
+    /// nobody is restarted who would have asked once more.
+    pub const LEASE_DEADLINE: Duration = Duration::from_secs(150);
+
     /// The defaults, for a pool of that name.
     pub fn new(name: PoolName) -> Self {
         Self {
@@ -82,7 +86,7 @@ impl PoolConfig {
             join_rate: None,
             outstanding: const { NonZeroU32::new(64).unwrap() },
             restart: RestartPolicy::default(),
-            lease_deadline: Duration::from_secs(120),
+            lease_deadline: Self::LEASE_DEADLINE,
             leave_deadline: Duration::from_secs(10),
             dhcp: DhcpSettings::default(),
             workloads: Vec::new(),

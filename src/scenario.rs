@@ -153,7 +153,7 @@ impl Scenario {
     /// How many clients may be joining at one time where nothing else is said.
     pub const OUTSTANDING: NonZeroU32 = NonZeroU32::new(64).unwrap();
     /// How long a client may take to get a lease where nothing else is said.
-    pub const LEASE_TIMEOUT: Timespan = Timespan(Duration::from_secs(120));
+    pub const LEASE_TIMEOUT: Timespan = Timespan(PoolConfig::LEASE_DEADLINE);
 
     /// Reads a scenario file's text. Unknown keys are errors.
     pub fn from_toml(text: &str) -> Result<Self, TextError> {

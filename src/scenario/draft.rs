@@ -91,7 +91,7 @@ pub struct Draft {
     /// The window in which restarts are counted [default: 10m]
     #[arg(long, value_name = "TIME")]
     pub period: Option<Timespan>,
-    /// How long a client may take to get a lease before it has failed [default: 2m]
+    /// How long a client may take to get a lease before it has failed [default: 2m 30s]
     ///
     /// Be generous: a dnsmasq that pings each address before it offers it keeps 200 clients waiting for up to 50 s.
     #[arg(long, value_name = "TIME")]

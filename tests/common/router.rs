@@ -16,6 +16,11 @@ impl Router {
     ///
     /// Without its ping check, which makes each first offer wait seconds, and without a lease file.
     pub fn dnsmasq(host: &Host, range: &str, lease: &str, more: &[&str]) -> Self {
+        Self::slow_dnsmasq(host, range, lease, &[&["--no-ping"], more].concat())
+    }
+
+    /// The same as distributions run it: each address is pinged before it is offered.
+    pub fn slow_dnsmasq(host: &Host, range: &str, lease: &str, more: &[&str]) -> Self {
         let range = format!("--dhcp-range={range},255.255.0.0,{lease}");
         let mut command = vec![
             "dnsmasq",
@@ -26,7 +31,6 @@ impl Router {
             "--port=0",
             "--interface=lan",
             "--bind-dynamic",
-            "--no-ping",
             "--leasefile-ro",
             "--log-facility=-",
             "--dhcp-option=option:dns-server,10.66.0.1",

@@ -225,6 +225,18 @@ fn a_pool_of_addresses_too_small_fails_those_that_are_too_many_and_no_others() {
 }
 
 #[test]
+fn a_router_that_pings_each_address_before_it_offers_it_is_waited_for() {
+    let host = Host::new();
+    let _router = Router::slow_dnsmasq(&host, "10.66.1.1,10.66.1.250", "1h", &[]);
+    let outcome = host
+        .up(30, &["--intensity", "0", "--for", "1s"])
+        .finish(seconds(150));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let report = host.report();
+    assert_eq!((report.total("online"), report.total("restarts")), (30, 0));
+}
+
+#[test]
 fn clients_in_bridge_mode_reach_each_other_and_private_ones_do_not() {
     let (host, _router) = Host::with_dnsmasq();
     let reach = |mode: &str| {

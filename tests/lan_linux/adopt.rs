@@ -8,11 +8,12 @@ use lanherd::dhcp::{Lease, Lifetime, Message, MessageType};
 use lanherd::identity::Seed;
 use lanherd::lan::leftovers::Cleared;
 use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode, OpenError};
-use lanherd::lan::{Lan, LockError, PingOutcome, Port};
+use lanherd::lan::{Lan, LockError, PingOutcome, Port, PortEvent};
+use lanherd::phase::Cause;
 
 use crate::world::{
     PARENT, ROUTER, Resident, Router, Told, attach, client, config, exists, in_a_world, ip, lease,
-    open, until,
+    open, soon, until,
 };
 
 /// As [`config`], taking over clients 1 to `most`.
@@ -142,6 +143,152 @@ fn another_lease_than_the_remembered_one_replaces_it_altogether() {
         drop(port);
         assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
+    });
+}
+
+/// Client 1, plugged in, and what it is told.
+async fn plugged_in(lan: &LinuxLan) -> (LinuxPort, Told) {
+    let told = Told::default();
+    let port = lan
+        .attach(&client(1), told.inbox())
+        .await
+        .expect("attached");
+    (port, told)
+}
+
+/// Sees the whole of a lease restored after somebody has taken something away.
+async fn restored(port: &LinuxPort, held: &Lease) {
+    port.configure(held).await.expect("configured");
+    assert_eq!(addresses("ns1"), ["10.9.0.7/24"]);
+    let routes = ip("-n ns1 route");
+    assert!(routes.contains("default via 10.9.0.1 "), "{routes}");
+    assert!(routes.contains("10.9.0.0/24 dev lan0 "), "{routes}");
+    answers(port).await;
+}
+
+#[test]
+fn what_befalls_a_client_that_was_taken_over_is_told_as_to_any_other() {
+    in_a_world(|| async {
+        let router = Router::start();
+        killed_with_leases([(1, lease(7))]).await;
+        let (lan, _) = adopt(1).await;
+        let (port, told) = plugged_in(&lan).await;
+        let mut expected = vec![PortEvent::NamespaceReady];
+        for (command, thing) in [
+            (
+                "route del default",
+                "route to 0.0.0.0/0 through 10.9.0.1 was removed by somebody else",
+            ),
+            (
+                "addr del 10.9.0.7/24 dev lan0",
+                "address 10.9.0.7/24 was removed by somebody else",
+            ),
+        ] {
+            ip(&format!("-n ns1 {command}"));
+            expected.push(PortEvent::Unconfigured(thing.to_owned()));
+            soon(command, || told.events() == expected).await;
+            restored(&port, &lease(7)).await;
+        }
+        for (state, event) in [
+            ("down", PortEvent::CarrierLost),
+            ("up", PortEvent::CarrierBack),
+        ] {
+            router.ip(&format!("link set far0 {state}"));
+            expected.push(event);
+            soon(state, || told.events() == expected).await;
+        }
+        ip(&format!("link set {PARENT} mtu 1400"));
+        expected.push(PortEvent::MtuChanged);
+        soon("the MTU is told", || told.events() == expected).await;
+        ip("netns del ns1");
+        soon("it is told", || told.gone().len() == 1).await;
+        assert_eq!(told.gone()[0].0, Cause::NamespaceGone);
+        drop(port);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        end(&lan).await;
+    });
+}
+
+#[test]
+fn what_was_taken_away_while_nobody_watched_is_no_news_and_is_set_again() {
+    in_a_world(|| async {
+        let _router = Router::start();
+        let held = Lease {
+            mtu: Some(1400),
+            ..lease(7)
+        };
+        killed_with_leases([(1, held)]).await;
+        ip("-n ns1 route del default");
+        ip("-n ns1 route del 10.9.0.0/24");
+        for life in 1..=2 {
+            let (lan, _) = adopt(1).await;
+            let (port, told) = plugged_in(&lan).await;
+            // Whatever rings, what it finds is what is known already.
+            ip("-n ns1 route add 10.7.0.0/16 dev lan0");
+            ip("-n ns1 route del 10.7.0.0/16");
+            ip("-n ns1 route replace 10.8.0.0/16 dev lan0");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(told.events(), [PortEvent::NamespaceReady], "life {life}");
+            restored(&port, &lease(7)).await;
+            let link = ip("-n ns1 link show lan0");
+            assert!(link.contains("mtu 1500 "), "{link}");
+            // In the next life the route to the prefix is one that a DHCP client has set.
+            restored(&port, &lease(7)).await;
+            let theirs = ip("-n ns1 route show 10.8.0.0/16");
+            assert!(!theirs.is_empty(), "somebody's own route stays");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(told.events(), [PortEvent::NamespaceReady], "life {life}");
+        }
+        let (lan, _) = adopt(1).await;
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        end(&lan).await;
+    });
+}
+
+#[test]
+fn who_has_ended_for_good_is_forgotten_with_its_lease_and_who_was_never_asked_for_is_not() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let lan = open().await;
+        let release = |last| {
+            let held = lease(last);
+            lanherd::dhcp::Config::new(client(1).mac)
+                .release_of(&held, &mut fastrand::Rng::with_seed(7))
+        };
+        for number in 1..=2 {
+            let told = Told::default();
+            let identity = client(number);
+            let port = lan.attach(&identity, told.inbox()).await.expect("attached");
+            let message = Message::request(MessageType::Ack, identity.mac, 1);
+            router.send_to(identity.mac, &message.encode());
+            until("the server is heard", || told.messages().len() == 1).await;
+            let held = lease(10 + u8::try_from(number).expect("small"));
+            port.configure(&held).await.expect("configured");
+        }
+        let file = |number: u32| format!("/run/lanherd/ns/ns{number}.lease");
+        // It vanished: nothing was released, and nobody shall release it later.
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert!(exists(&file(1)), "between two lives it has its lease still");
+        lan.forget(&client(1));
+        until("it is forgotten", || !exists(&file(1))).await;
+        let unknown = lan.transmit_for(&client(1), &release(11));
+        assert_eq!(
+            unknown.expect_err("forgotten").kind(),
+            std::io::ErrorKind::HostUnreachable
+        );
+        assert!(exists(&file(2)));
+        drop(lan);
+        // Taken over, and never asked for again.
+        let (lan, _) = adopt(2).await;
+        lan.forget(&client(2));
+        assert_eq!(lan.detach(&client(2)).await, []);
+        assert!(lan.remembered(&client(2)).is_some());
+        end(&lan).await;
+        assert_eq!(
+            release_heard(&router),
+            (client(2).mac, Ipv4Addr::new(10, 9, 0, 12))
+        );
     });
 }
 

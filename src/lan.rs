@@ -24,6 +24,11 @@ mod shared_dirs;
 mod state_file;
 mod sys;
 
+/// Gives memory that was freed back to the kernel. Takes milliseconds; not for a reactor thread.
+pub fn give_memory_back() {
+    sys::give_memory_back();
+}
+
 pub use names::Paths;
 pub use pool_dir::LockError;
 

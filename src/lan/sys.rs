@@ -82,6 +82,16 @@ pub(super) fn drive(descriptor: OwnedFd, interest: Interest) -> io::Result<Async
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
 }
 
+/// Gives memory that was freed back to the kernel, where the C library keeps it otherwise: after a storm it would keep
+/// as much as the storm took.
+pub(super) fn give_memory_back() {
+    // SAFETY: it takes no pointer, and changes nothing that is in use.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 fn set_option(socket: RawFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the pointer is to a live c_int and the length is its size; a number that is no socket is answered EBADF.
     check(unsafe {

@@ -39,7 +39,7 @@ enum Stance {
 }
 
 /// Of clients that have left, the status keeps so many: a herd with churn would grow for ever.
-const KEPT: usize = 100;
+const KEPT: usize = 20;
 
 /// The pool's state.
 pub(super) struct Herd<L> {

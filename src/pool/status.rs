@@ -63,7 +63,7 @@ impl FromIterator<(Phase, u32)> for Census {
 /// The whole herd at one moment.
 #[derive(Debug, Clone)]
 pub struct HerdStatus {
-    /// Every client, by number; of those that have left, the latest hundred.
+    /// Every client, by number; of those that have left, the latest twenty.
     pub clients: Vec<ClientStatus>,
 }
 

@@ -22,8 +22,10 @@ impl Tally {
         match self.0.binary_search_by_key(&micros, |bucket| bucket.micros) {
             Ok(at) => self.0[at].count = self.0[at].count.saturating_add(more),
             Err(at) => {
-                // One at a time: doubling would waste more than it saves, for soon all values have occurred.
-                self.0.reserve_exact(1);
+                // A few at a time: doubling would waste what is never used, and one by one would leave holes everywhere.
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(64);
+                }
                 let count = more;
                 self.0.insert(at, Bucket { micros, count });
             }

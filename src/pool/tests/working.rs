@@ -193,7 +193,7 @@ async fn telling_a_client_that_asks_already_to_renew_changes_nothing() {
     herd.create(1).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     herd.pool.renew(Selection::All).await.expect("told");
-    let rest = PoolConfig::LEASE_DEADLINE - Duration::from_secs(61);
+    let rest = PoolConfig::LEASE_DEADLINE.saturating_sub(Duration::from_secs(61));
     tokio::time::sleep(rest).await;
     assert_eq!(herd.client(1).await.phase, Phase::Dhcp);
     tokio::time::sleep(Duration::from_secs(2)).await;

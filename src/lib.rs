@@ -23,6 +23,7 @@ pub mod soak;
 pub mod stats;
 pub mod target;
 pub mod units;
+pub mod url;
 pub mod workload;
 
 pub use pool::{Pool, PoolConfig};

@@ -19,6 +19,7 @@ pub mod report;
 pub mod sandbox;
 pub mod scenario;
 pub mod soak;
+pub mod stand;
 pub mod stats;
 pub mod target;
 pub mod units;

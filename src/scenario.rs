@@ -114,6 +114,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// The interface that it names; of a lab, that of the lab's usual uplink.
+    pub fn parent(&self) -> &str {
+        match self {
+            Self::Parent(parent) => parent,
+            Self::Lab { .. } => LabConfig::UPLINK,
+        }
+    }
+
     /// What chaos finds there.
     pub const fn ground(&self) -> Ground {
         match self {

@@ -23,10 +23,11 @@ use lanherd::report::{self, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
 use lanherd::soak::Settings;
+use lanherd::stand::Farewell;
 use lanherd::workload::ping::PingSpec;
 
 use self::course::{Chaos, Course, Ran};
-use self::house::{Control, Doors, Farewell, House};
+use self::house::{Control, Doors, House};
 use self::soaking::{Origin, Soaked};
 use self::steering::Steering;
 use super::exit::{Demand, Exit, Outcome, UsageError};

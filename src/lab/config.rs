@@ -50,7 +50,7 @@ pub struct LabConfig {
 impl Default for LabConfig {
     fn default() -> Self {
         Self {
-            uplink: "lab0".to_owned(),
+            uplink: Self::UPLINK.to_owned(),
             range: AddressRange::default(),
             lease: LeaseTime::default(),
             t1: None,
@@ -68,6 +68,9 @@ impl Default for LabConfig {
 }
 
 impl LabConfig {
+    /// The name of the near end where nothing else is said.
+    pub const UPLINK: &str = "lab0";
+
     /// The subnet, and the router's place in it.
     pub fn subnet(&self) -> Subnet {
         self.range.subnet()

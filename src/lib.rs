@@ -2,6 +2,7 @@
 //!
 //! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
+pub mod bdd;
 pub mod chaos;
 pub mod client;
 pub mod control;

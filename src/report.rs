@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::file::{ReportFileError, check_writable, write};
+pub use self::file::{ReportFileError, check_writable, write, write_bytes};
 pub use self::soak::{FaultSum, Soak, Sums};
 use crate::dhcp::Lifetime;
 use crate::identity::{ClientNumber, Mac, Seed};

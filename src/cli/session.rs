@@ -223,7 +223,7 @@ impl Session {
 /// A seed of this machine's own: the same devices in every run, and others than those of the lanherd next door on the
 /// same LAN. Derived from `/etc/machine-id`, which does not follow from it (machine-id(5)); 32 bits, so that every
 /// reader of JSON keeps them all.
-fn machine_seed() -> Seed {
+pub fn machine_seed() -> Seed {
     let machine = fs::read("/etc/machine-id").unwrap_or_default();
     // FNV-1a.
     let hash = machine

@@ -1,5 +1,6 @@
 //! The first hour against the last.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,31 @@ pub struct Row {
     pub last: Side,
     /// What became of it.
     pub verdict: Verdict,
+}
+
+/// `ping_rtt of the router: median 0.10 ms, then 1.20 ms`.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.figure)?;
+        if let Some(target) = &self.target {
+            write!(f, " of {target}")?;
+        }
+        let side = |side: &Side| {
+            let (mean, median) = (side.mean.unwrap_or_default(), side.p50.unwrap_or_default());
+            match self.figure {
+                Figure::JoinTime
+                | Figure::StormJoinTime
+                | Figure::DhcpTime
+                | Figure::StormDhcpTime
+                | Figure::PingRtt => format!("median {median:.2} ms"),
+                Figure::PingLoss => format!("mean {:.2} %", mean * 100.0),
+                Figure::Restarts => format!("{mean:.1} an hour"),
+                Figure::ResidentMemory => format!("median {:.1} MiB", median / 1_048_576.0),
+                Figure::Descriptors => format!("median {median:.0}"),
+            }
+        };
+        write!(f, ": {}, then {}", side(&self.first), side(&self.last))
+    }
 }
 
 /// One figure in one window, in the figure's own unit.

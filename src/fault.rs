@@ -37,6 +37,28 @@ words! {
         DhcpExpireEarly = "dhcp_expire_early",
         /// The lab's DHCP server sends messages that cannot be read.
         DhcpGarbage = "dhcp_garbage",
+        /// The lab's DHCP server has addresses for a handful of clients only.
+        DhcpShortPool = "dhcp_short_pool",
+        /// The lab's DHCP server grants leases, and what it says of them is lost on the way.
+        DhcpLostAcks = "dhcp_lost_acks",
+        /// The lab's DHCP server names a router that is not there.
+        DhcpWrongRouter = "dhcp_wrong_router",
+        /// The lab's DHCP server names a DNS server that is not there.
+        DhcpWrongDns = "dhcp_wrong_dns",
+        /// The lab's DHCP server refuses whoever says that it has a lease already.
+        DhcpNakKnown = "dhcp_nak_known",
+        /// The lab's resolver does not answer.
+        DnsMute = "dns_mute",
+        /// The lab's resolver fails at every question.
+        DnsServfail = "dns_servfail",
+        /// The lab's resolver takes its time, and answers only so many questions at once.
+        DnsLimit = "dns_limit",
+        /// The lab's router leaves some pings unanswered.
+        PingLoss = "ping_loss",
+        /// The lab's router becomes slower with everything it answers.
+        RouterLeak = "router_leak",
+        /// The lab's web server is unavailable.
+        HttpUnavailable = "http_unavailable",
     }
 }
 
@@ -70,7 +92,18 @@ impl Fault {
             | Self::DhcpExhausted
             | Self::DhcpDuplicates
             | Self::DhcpExpireEarly
-            | Self::DhcpGarbage => Aim::Router,
+            | Self::DhcpGarbage
+            | Self::DhcpShortPool
+            | Self::DhcpLostAcks
+            | Self::DhcpWrongRouter
+            | Self::DhcpWrongDns
+            | Self::DhcpNakKnown
+            | Self::DnsMute
+            | Self::DnsServfail
+            | Self::DnsLimit
+            | Self::PingLoss
+            | Self::RouterLeak
+            | Self::HttpUnavailable => Aim::Router,
         }
     }
 }

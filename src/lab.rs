@@ -30,7 +30,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub use config::{LabConfig, LeaseTime, LeaseTimeError};
 pub use dns::Zone;
-pub use faults::{EARLY, LabFaultError, SLOW};
+pub use faults::{EARLY, LabFaultError, SHORT_POOL, SLOW};
 pub use range::{AddressRange, AddressRangeError, Subnet};
 
 use crate::fault::Fault;

@@ -14,6 +14,9 @@ pub const SLOW: Duration = Duration::from_secs(3);
 /// From one forgetting of leases to the next under [`Fault::DhcpExpireEarly`]; the first comes at once.
 pub const EARLY: Duration = Duration::from_secs(2);
 
+/// How many clients have an address, or are offered one, at a time under [`Fault::DhcpShortPool`].
+pub const SHORT_POOL: usize = 5;
+
 /// Why a fault was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabFaultError {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::LabConfig;
 use super::dhcp::{Doubled, Reply, ReplyTo, Server, Troubled};
 use super::faults::garbage::Shape;
-use super::faults::{EARLY, Faults, LabFaultError, SLOW};
+use super::faults::{EARLY, Faults, LabFaultError, SHORT_POOL, SLOW};
 use crate::dhcp::Message;
 use crate::dhcp::options::{MessageType, code};
 use crate::fault::Fault;
@@ -171,7 +171,7 @@ impl State {
             return;
         }
         if let Some(reply) = self.answer(message, now) {
-            self.say(&reply, now);
+            self.say(reply, now);
         }
     }
 
@@ -199,6 +199,12 @@ impl State {
                 return self.dhcp.handle(&message, now);
             }
         }
+        if self.faults.is_on(Fault::DhcpNakKnown, now)
+            && let Some(reply) = self.dhcp.refuse_known(message)
+        {
+            self.faults.count(Fault::DhcpNakKnown, 1);
+            return Some(reply);
+        }
         if self.faults.is_on(Fault::DhcpDuplicates, now) {
             match self.dhcp.double(message, now, &mut self.rng) {
                 Some(Doubled::Answer(reply)) => {
@@ -209,8 +215,10 @@ impl State {
                 None => {}
             }
         }
-        if self.faults.is_on(Fault::DhcpExhausted, now) && self.dhcp.is_from_somebody_new(message) {
-            self.faults.count(Fault::DhcpExhausted, 1);
+        if let Some(fault) = self.lack_of_addresses(now)
+            && self.dhcp.is_from_somebody_new(message)
+        {
+            self.faults.count(fault, 1);
             return self.dhcp.turn_away(message);
         }
         if self.faults.is_on(Fault::DhcpExpireEarly, now)
@@ -223,8 +231,31 @@ impl State {
         Some(reply)
     }
 
+    /// Why there is no address for anybody new, if so it is.
+    fn lack_of_addresses(&self, now: Instant) -> Option<Fault> {
+        if self.faults.is_on(Fault::DhcpExhausted, now) {
+            return Some(Fault::DhcpExhausted);
+        }
+        let is_short = self.faults.is_on(Fault::DhcpShortPool, now);
+        (is_short && self.dhcp.held_count() >= SHORT_POOL).then_some(Fault::DhcpShortPool)
+    }
+
     /// Puts an answer in the queue. Between the server, which is right, and the wire.
-    fn say(&mut self, reply: &Reply, now: Instant) {
+    fn say(&mut self, mut reply: Reply, now: Instant) {
+        if self.faults.is_on(Fault::DhcpLostAcks, now)
+            && reply.message.message_type() == Some(MessageType::Ack)
+        {
+            self.faults.count(Fault::DhcpLostAcks, 1);
+            return;
+        }
+        for (fault, code) in [
+            (Fault::DhcpWrongRouter, code::ROUTERS),
+            (Fault::DhcpWrongDns, code::DNS_SERVERS),
+        ] {
+            if self.faults.is_on(fault, now) && self.dhcp.mislead(&mut reply, code) {
+                self.faults.count(fault, 1);
+            }
+        }
         let mut bytes = reply.message.encode();
         if self.faults.is_on(Fault::DhcpGarbage, now) {
             self.faults.count(Fault::DhcpGarbage, 1);

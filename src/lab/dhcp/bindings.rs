@@ -101,6 +101,8 @@ pub(super) struct Bindings {
     /// The `Idle` slots, oldest first.
     idle: BTreeSet<(u64, Ipv4Addr)>,
     freed: u64,
+    /// How many slots are `Held`, and how many of these are bound.
+    held: usize,
     bound: usize,
     vacated: Vec<Ipv4Addr>,
 }
@@ -116,6 +118,7 @@ impl Bindings {
             deadlines: BTreeSet::new(),
             idle: BTreeSet::new(),
             freed: 0,
+            held: 0,
             bound: 0,
             vacated: Vec::new(),
         }
@@ -149,6 +152,11 @@ impl Bindings {
 
     pub(super) fn bound_count(&self) -> usize {
         self.bound
+    }
+
+    /// How many addresses are offered or bound.
+    pub(super) fn held_count(&self) -> usize {
+        self.held
     }
 
     pub(super) fn with_host_name(&self, name: &str) -> Option<Ipv4Addr> {
@@ -203,6 +211,7 @@ impl Bindings {
         }
         self.deadlines
             .extend(holding.hold.until().map(|until| (until, address)));
+        self.held += 1;
         self.bound += usize::from(matches!(holding.hold, Hold::Bound { .. }));
         self.slots.insert(address, Slot::Held(holding));
     }
@@ -293,6 +302,7 @@ impl Bindings {
                 if let Some(until) = holding.hold.until() {
                     self.deadlines.remove(&(until, address));
                 }
+                self.held -= 1;
                 self.bound -= usize::from(matches!(holding.hold, Hold::Bound { .. }));
                 if let Some(name) = holding.host_name
                     && self.host_names.get(&name) == Some(&address)

@@ -21,7 +21,8 @@ impl Complaint {
         Self(format!("{word:?}: {why}"))
     }
 
-    /// Of some of `all` clients, each with its reason; the first of them are named.
+    /// Of some of `all` clients, each with its reason; the first of them are named. `what` is said in the past tense, or with
+    /// a modal verb, so that it suits one and many.
     pub(super) fn of_clients(
         what: &str,
         culprits: &[(ClientNumber, String)],

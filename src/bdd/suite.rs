@@ -331,14 +331,11 @@ fn readable(error: &str) -> String {
         Some((line, column, expected))
     });
     match parts {
-        Some((line, column, expected)) => {
-            let mut expected: Vec<_> = expected.trim_matches(['{', '}']).split(", ").collect();
-            expected.sort_unstable();
-            format!(
-                "line {line}, column {column}: this is no Gherkin; there could be {}",
-                expected.join(" or ")
-            )
-        }
+        // What it says it expected tells people nothing.
+        Some((line, column, _)) => format!(
+            "line {line}, column {column}: this is no Gherkin: a file begins with 'Feature: NAME', below it come 'Scenario: NAME' \
+             and steps that begin with Given, When, Then, And or But"
+        ),
         None => error.to_owned(),
     }
 }

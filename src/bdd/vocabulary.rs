@@ -262,7 +262,11 @@ pub fn nearest(text: &str) -> Vec<&'static Definition> {
     let mut all: Vec<_> = definitions().map(|one| (likeness(one), one)).collect();
     all.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     all.truncate(SUGGESTED);
-    all.retain(|(likeness, _)| *likeness > 0.4);
+    let best = all
+        .first()
+        .map(|(likeness, _)| *likeness)
+        .unwrap_or_default();
+    all.retain(|(likeness, _)| *likeness > 0.4 && *likeness > best * 0.8);
     all.into_iter().map(|(_, one)| one).collect()
 }
 

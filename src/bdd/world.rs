@@ -309,22 +309,21 @@ fn those_there(herd: &[ClientStatus]) -> String {
     }
 }
 
-/// How a client stands, for people: `online with 10.77.0.12 from 10.77.0.1`, `not online: dhcp: no_offer: …`.
+/// How a client stands, for people: `online with 10.77.0.12 from 10.77.0.1`, `not online but dhcp: …`.
 pub(super) fn standing(client: &ClientStatus) -> String {
-    let mut text = match client.phase {
-        Phase::Online => "online".to_owned(),
-        phase => format!("not online but {phase}"),
+    let lease = client
+        .lease
+        .as_ref()
+        .map(|lease| format!("{} from {}", lease.address, lease.server_id));
+    let mut text = match (client.phase, lease) {
+        (Phase::Online, Some(lease)) => format!("online with {lease}"),
+        (Phase::Online, None) => "online".to_owned(),
+        (phase, Some(lease)) => format!("not online but in phase {phase}, its last lease {lease}"),
+        (phase, None) => format!("not online but in phase {phase}"),
     };
-    // Writing to a string cannot fail.
-    if let Some(lease) = &client.lease {
-        let _ = write!(
-            text,
-            ", last lease {} from {}",
-            lease.address, lease.server_id
-        );
-    }
     if let Some(failure) = &client.failure {
-        let _ = write!(text, "; {failure}");
+        // Writing to a string cannot fail.
+        let _ = write!(text, "; last failure: {failure}");
     }
     text
 }

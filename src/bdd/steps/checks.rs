@@ -103,7 +103,7 @@ async fn restarted_at_most(world: &mut World, mut said: Said) -> Result<(), Comp
     let chosen = world.choose(&clients).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
-    let what = format!("were restarted more than {} times", most.0);
+    let what = format!("needed more than {} restart(s)", most.0);
     chosen.judge(&what, |number| match by_number.get(&number) {
         Some(client) if client.restarts > most.0 => {
             Err(format!("{} times; {}", client.restarts, standing(client)))

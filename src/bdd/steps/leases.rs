@@ -195,11 +195,9 @@ async fn hold_none(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let chosen = world.choose(&clients).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
-    chosen.judge("should hold no lease, and do", |number| {
-        match by_number.get(&number) {
-            Some(client) if client.phase == Phase::Online => Err(standing(client)),
-            _ => Ok(()),
-        }
+    chosen.judge("held a lease", |number| match by_number.get(&number) {
+        Some(client) if client.phase == Phase::Online => Err(standing(client)),
+        _ => Ok(()),
     })
 }
 
@@ -298,7 +296,7 @@ async fn inside(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let chosen = world.choose(&Clients::All).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
-    chosen.judge(&format!("have no lease inside {text}"), |number| {
+    chosen.judge(&format!("held no lease inside {text}"), |number| {
         let client = by_number
             .get(&number)
             .ok_or_else(|| "it has left".to_owned())?;
@@ -349,24 +347,21 @@ async fn configured(world: &mut World, mut said: Said) -> Result<(), Complaint> 
             let why = format!("there is no such option here: use {}", OPTIONS.join(", "));
             return Err(Complaint::of_word(&option, why));
         }
-        chosen.judge(
-            &format!("are not configured with {option} {value}"),
-            |number| {
-                let client = by_number
-                    .get(&number)
-                    .ok_or_else(|| "it has left".to_owned())?;
-                let lease = client.lease.as_ref().filter(|_| holds(client));
-                let lease = lease.ok_or_else(|| standing(client))?;
-                let is = says(lease, &option);
-                if is_same(&is, &value) {
-                    return Ok(());
-                }
-                Err(format!(
-                    "its lease from {} says {option} {is}",
-                    lease.server_id
-                ))
-            },
-        )?;
+        chosen.judge(&format!("had another {option} than {value}"), |number| {
+            let client = by_number
+                .get(&number)
+                .ok_or_else(|| "it has left".to_owned())?;
+            let lease = client.lease.as_ref().filter(|_| holds(client));
+            let lease = lease.ok_or_else(|| standing(client))?;
+            let is = says(lease, &option);
+            if is_same(&is, &value) {
+                return Ok(());
+            }
+            Err(format!(
+                "its lease from {} says {option} {is}",
+                lease.server_id
+            ))
+        })?;
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ async fn take_in(world: &mut World, what: String, report: &PingReport) -> Result
             let lost: Vec<_> = stats
                 .lost
                 .iter()
-                .map(|(cause, n)| format!("{cause} {n} times"))
+                .map(|(cause, n)| counted(*cause, *n))
                 .collect();
             let mut why = format!(
                 "{} of {asked} answered: {}",

@@ -9,6 +9,7 @@ pub mod control;
 pub mod dhcp;
 pub mod doctor;
 pub mod fault;
+pub mod host_name;
 pub mod http;
 pub mod identity;
 pub mod lab;

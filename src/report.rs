@@ -313,7 +313,7 @@ impl From<&Failure> for LastFailure {
 impl From<&PingStats> for Pings {
     fn from(stats: &PingStats) -> Self {
         Self {
-            target: stats.target,
+            target: stats.target.clone(),
             address: stats.address,
             sent: stats.sent,
             received: stats.received,

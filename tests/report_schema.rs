@@ -66,7 +66,7 @@ fn online(number: u32) -> ClientStatus {
     let router = Ipv4Addr::new(10, 0, 0, 1);
     let mut pings = BTreeMap::new();
     for target in [Target::GoogleDns, Target::Router] {
-        let mut stats = PingStats::new(target, target.address());
+        let mut stats = PingStats::new(target.clone(), target.address());
         stats.record(PingOutcome::Reply(Duration::from_micros(83)));
         for cause in PingCause::ALL {
             stats.record(PingOutcome::Lost(*cause));

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::outage::Share;
 use crate::fault::Fault;
-use crate::lan::PingOutcome;
 use crate::phase::Cause;
 use crate::stats::{Distribution, PingStats};
 use crate::target::Target;
+use crate::workload::{Outcome, Workload};
 
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
 #[derive(Debug, Clone, Default)]
@@ -38,11 +38,14 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub(super) fn pinged(&mut self, target: Target, outcome: PingOutcome) {
-        self.pings
-            .entry(target)
-            .or_insert_with(|| PingStats::new(target, None))
-            .record(outcome);
+    pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome) {
+        match (workload, outcome) {
+            (Workload::Ping(spec), Outcome::Ping(echo)) => self
+                .pings
+                .entry(spec.target.clone())
+                .or_insert_with(|| PingStats::new(spec.target.clone(), None))
+                .record(echo.outcome),
+        }
     }
 
     pub(super) fn failed(&mut self, cause: Cause) {

@@ -8,7 +8,7 @@ use crate::dhcp::Lease;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
-use crate::stats::PingStats;
+use crate::stats::{Outcomes, PingStats};
 use crate::target::Target;
 
 /// How many clients are in each phase: cheap to ask for.
@@ -90,23 +90,26 @@ pub struct ClientStatus {
     pub pings: BTreeMap<Target, PingStats>,
 }
 
-/// The answer to one ping of many clients.
+/// The answer to one workload of many clients.
 #[derive(Debug, Clone)]
-pub struct PingReport {
+pub struct RunReport<S> {
     /// Every client that was asked, by number.
-    pub clients: BTreeMap<ClientNumber, PingStats>,
+    pub clients: BTreeMap<ClientNumber, S>,
 }
 
-impl PingReport {
-    /// The clients of which some request was not answered.
-    pub fn failed(&self) -> impl Iterator<Item = (ClientNumber, &PingStats)> {
+/// Of echo requests.
+pub type PingReport = RunReport<PingStats>;
+
+impl<S: Outcomes> RunReport<S> {
+    /// The clients of which some attempt failed.
+    pub fn failed(&self) -> impl Iterator<Item = (ClientNumber, &S)> {
         self.clients
             .iter()
-            .filter(|(_, stats)| !stats.is_lossless())
+            .filter(|(_, stats)| !stats.is_success())
             .map(|(number, stats)| (*number, stats))
     }
 
-    /// Whether there were clients, and all requests of all were answered.
+    /// Whether there were clients, and all attempts of all succeeded.
     pub fn is_success(&self) -> bool {
         !self.clients.is_empty() && self.failed().next().is_none()
     }

@@ -157,7 +157,7 @@ impl GroupPlan {
                 personas: self.looks.personas(),
                 ..own.clone()
             },
-            workloads: self.pings.specs(),
+            workloads: self.pings.workloads(),
         }
     }
 }

@@ -203,7 +203,7 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         .last
         .iter()
         .chain(windows.first)
-        .flat_map(|span| span.pings.keys().copied())
+        .flat_map(|span| span.pings.keys().cloned())
         .collect();
     targets.sort_unstable();
     targets.dedup();
@@ -219,10 +219,10 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
             let of_target = window.iter().filter_map(|span| span.pings.get(&target));
             of_target.cloned().collect()
         };
-        rows.push(row(Figure::PingRtt, Some(target), &|window| {
+        rows.push(row(Figure::PingRtt, Some(target.clone()), &|window| {
             sum(pings(window).iter().map(|pings| &pings.rtt))
         }));
-        rows.push(row(Figure::PingLoss, Some(target), &|window| {
+        rows.push(row(Figure::PingLoss, Some(target.clone()), &|window| {
             verdict::samples(pings(window).iter().filter_map(loss))
         }));
     }

@@ -109,7 +109,8 @@ impl Estate {
     ) -> Result<Site, Complaint> {
         let because = |error: &dyn std::fmt::Display| Complaint::new(error.to_string());
         let mut open = self.open.lock().await;
-        let place = (0..)
+        // One more than there are stands: one of these is free.
+        let place = (0..=open.len())
             .find(|place| !open.contains_key(place))
             .unwrap_or_default();
         draft.pool = Some(pool_name(place));

@@ -109,11 +109,11 @@ fn step(text: &mut String, step: &StepResult) {
     if !step.table.is_empty() {
         text.push_str("<table>");
         for row in &step.table {
-            let cells: String = row
-                .iter()
-                .map(|cell| format!("<td>{}</td>", escape(cell)))
-                .collect();
-            let _ = write!(text, "<tr>{cells}</tr>");
+            text.push_str("<tr>");
+            for cell in row {
+                let _ = write!(text, "<td>{}</td>", escape(cell));
+            }
+            text.push_str("</tr>");
         }
         text.push_str("</table>");
     }

@@ -1,4 +1,4 @@
-//! The results as JUnit's XML, which build servers read.
+//! The results as the XML of `JUnit`, which build servers read.
 
 use std::io::{self, Write};
 

@@ -230,7 +230,7 @@ impl FromStr for Percent {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
-        let number = text.trim_matches('"').trim_end_matches('%').trim().parse();
+        let number = text.replace('"', "").trim_end_matches('%').trim().parse();
         match number {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self(percent / 100.0)),
             _ => Err(Complaint::of_word(text, "write a share of 0% to 100%")),

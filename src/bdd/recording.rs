@@ -100,7 +100,7 @@ impl Recorder {
                 record.step(key, &step, what);
             }
             event::Scenario::Hook(_, event::Hook::Failed(_, why)) => {
-                record.trouble(key, message(&why))
+                record.trouble(key, message(&why));
             }
             event::Scenario::Hook(_, event::Hook::Started | event::Hook::Passed)
             | event::Scenario::Log(_) => {}
@@ -134,16 +134,12 @@ impl Record {
         let again = |old: &ScenarioResult| {
             earlier > 0 && old.line == fresh.line && old.name == fresh.name && old.tries == earlier
         };
-        let scenario = match scenarios.iter().position(again) {
-            Some(at) => {
-                scenarios[at] = fresh;
-                at
-            }
-            None => {
-                scenarios.push(fresh);
-                scenarios.len() - 1
-            }
-        };
+        let scenario = scenarios.iter().position(again).unwrap_or(scenarios.len());
+        if scenario < scenarios.len() {
+            scenarios[scenario] = fresh;
+        } else {
+            scenarios.push(fresh);
+        }
         let now = Instant::now();
         self.running.push(Running {
             key,
@@ -232,7 +228,7 @@ impl Record {
         let running = self.running.remove(at);
         let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
         // What was not come to is listed all the same.
-        for step in entry.scenario.steps.iter() {
+        for step in &entry.scenario.steps {
             let is_listed = scenario
                 .steps
                 .iter()
@@ -277,16 +273,10 @@ impl Record {
 
 /// That a step is unknown, and what is most like it.
 fn unknown(step: &Step) -> String {
-    let nearest = vocabulary::nearest(&step.value);
-    let lines: Vec<_> = nearest
-        .iter()
-        .map(|one| format!("\n  {} {}", one.keyword.as_str(), one.example))
-        .collect();
-    if lines.is_empty() {
-        "there is no such step; `lanherd steps` lists all there are".to_owned()
-    } else {
-        format!("there is no such step; the nearest are{}", lines.concat())
-    }
+    format!(
+        "there is no such step; {}",
+        vocabulary::suggestion(&step.value)
+    )
 }
 
 /// What a panic says.

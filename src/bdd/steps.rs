@@ -7,6 +7,7 @@ mod herd;
 mod leases;
 mod soak;
 mod traffic;
+mod waiting;
 
 use super::vocabulary::Definition;
 

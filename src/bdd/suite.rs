@@ -11,7 +11,7 @@ use cucumber::tag::Ext as _;
 use regex::Regex;
 
 use super::estate::Ground;
-use super::vocabulary::{self, Definition};
+use super::vocabulary;
 
 /// Feature files.
 #[derive(Debug, Clone, Default)]
@@ -252,7 +252,7 @@ impl Suite {
                     unknown.push(UnknownStep {
                         place: format!("{}:{}", path.display(), step.position.line),
                         text: format!("{} {}", step.keyword.trim(), step.value),
-                        nearest: vocabulary::nearest(&step.value),
+                        suggestion: vocabulary::suggestion(&step.value),
                     });
                 }
             }
@@ -270,8 +270,8 @@ pub struct UnknownStep {
     pub place: String,
     /// With its keyword.
     pub text: String,
-    /// What is most like it.
-    pub nearest: Vec<&'static Definition>,
+    /// What to write instead.
+    pub suggestion: String,
 }
 
 fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), SuiteError> {

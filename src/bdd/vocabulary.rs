@@ -270,6 +270,19 @@ pub fn nearest(text: &str) -> Vec<&'static Definition> {
     all.into_iter().map(|(_, one)| one).collect()
 }
 
+/// What to write instead of a text that is no step.
+pub fn suggestion(text: &str) -> String {
+    let nearest = nearest(text);
+    if nearest.is_empty() {
+        return "`lanherd steps` lists all there are".to_owned();
+    }
+    let lines = nearest
+        .iter()
+        .map(|one| format!("\n  {} {}", one.keyword.as_str(), one.example));
+    let lines: Vec<_> = lines.collect();
+    format!("the nearest are{}", lines.concat())
+}
+
 /// Without what varies most.
 fn plain(text: &str) -> String {
     let kept = |c: &char| c.is_alphabetic() || *c == ' ';

@@ -46,6 +46,10 @@ Gherkin, 3 the environment cannot do it, 130 interrupted.";
 /// Run feature files (Gherkin) against the lab or a real router
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, group(ArgGroup::new("ground")))]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Args {
     /// Feature files, and folders of them [default: features]
     #[arg(value_name = "PATH")]
@@ -68,7 +72,7 @@ pub struct Args {
     /// Write a starter feature and a short guide into this folder, and run nothing
     #[arg(long, value_name = "DIR", exclusive = true)]
     init: Option<PathBuf>,
-    /// Write the results as JUnit's XML to this file
+    /// Write the results as XML for build servers (junit) to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the results as Cucumber's JSON to this file
@@ -269,7 +273,8 @@ fn list(suite: &Suite, reasons: &[String], screen: &Screen) {
     let lines: Vec<_> = suite
         .scenarios()
         .map(|entry| {
-            let tags: String = entry.tags().map(|tag| format!(" @{tag}")).collect();
+            let tags: Vec<_> = entry.tags().map(|tag| format!(" @{tag}")).collect();
+            let tags = tags.concat();
             format!(
                 "{}  {}: {}{tags}",
                 entry.place(),
@@ -288,17 +293,10 @@ fn list(suite: &Suite, reasons: &[String], screen: &Screen) {
 }
 
 fn unknown(step: &UnknownStep) -> String {
-    let nearest: String = step
-        .nearest
-        .iter()
-        .map(|one| format!("\n    {} {}", one.keyword.as_str(), one.example))
-        .collect();
-    let hint = if nearest.is_empty() {
-        "; `lanherd steps` lists all there are".to_owned()
-    } else {
-        format!("; the nearest are{nearest}")
-    };
-    format!("{}: there is no step {:?}{hint}", step.place, step.text)
+    format!(
+        "{}: there is no step {:?}; {}",
+        step.place, step.text, step.suggestion
+    )
 }
 
 fn write_all(args: &Args, results: &Results, seed: Seed) -> anyhow::Result<()> {

@@ -54,11 +54,11 @@ async fn succeed(world: &mut World, mut said: Said) -> Result<(), Complaint> {
 
 async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let clients: Clients = said.next()?;
-    let word = said.text()?;
-    if !causes().any(|cause| cause == word) {
+    let cause = said.text()?;
+    if !causes().any(|known| known == cause) {
         let all: Vec<_> = causes().collect();
         return Err(Complaint::of_word(
-            &word,
+            &cause,
             format!("there is no such cause: use one of {}", all.join(", ")),
         ));
     }
@@ -66,10 +66,10 @@ async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
     let answers = world.answers.as_ref();
-    chosen.judge(&format!("did not fail with {word}"), |number| {
+    chosen.judge(&format!("did not fail with {cause}"), |number| {
         let asked = answers.and_then(|answers| answers.clients.get(&number));
         if let Some(answer) =
-            asked.filter(|answer| answer.causes.iter().any(|cause| *cause == word))
+            asked.filter(|answer| answer.causes.iter().any(|known| *known == cause))
         {
             return if answer.outcome.is_err() {
                 Ok(())
@@ -81,7 +81,7 @@ async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
             .get(&number)
             .ok_or_else(|| "it has left".to_owned())?;
         match (&client.failure, asked) {
-            (Some(failure), _) if failure.cause.as_str() == word => Ok(()),
+            (Some(failure), _) if failure.cause.as_str() == cause => Ok(()),
             (_, Some(answer)) => match &answer.outcome {
                 Ok(()) => Err(format!("all went well; it is {}", standing(client))),
                 Err(why) => Err(why.clone()),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 use super::leases::by_number;
+use super::waiting::hear;
 use crate::bdd::estate::Site;
 use crate::bdd::parameters::{Clients, FaultWord, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
@@ -130,7 +131,7 @@ async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<()
     let chosen = world.choose_to_act(clients).await?;
     world.disturb().await?;
     let pool = world.pool()?;
-    let mut events = pool.events()?;
+    let events = pool.events()?;
     let results = pool.sabotage(chosen.selection(), fault).await?;
     let refused = |(number, result): &(ClientNumber, Result<(), _>)| {
         let error = result.as_ref().err()?;
@@ -147,16 +148,7 @@ async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<()
         ));
     }
     // What a Then sees is to be what comes of it, not what was before.
-    let mut unaware: BTreeSet<_> = chosen.numbers.iter().copied().collect();
-    let end = tokio::time::Instant::now() + NOTICE;
-    while !unaware.is_empty() {
-        match tokio::time::timeout_at(end, events.recv()).await {
-            Ok(Ok(event)) => {
-                event.client.map(|client| unaware.remove(&client));
-            }
-            Ok(Err(_)) | Err(_) => break,
-        }
-    }
+    hear(events, &chosen.numbers, NOTICE, |_| Some(())).await;
     Ok(())
 }
 

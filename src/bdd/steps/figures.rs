@@ -103,13 +103,13 @@ fn loss_below(figures: &Figures, bound: Percent) -> Result<(), Complaint> {
             "nobody pinged anything in this scenario, so nothing can be said of packet loss",
         ));
     }
-    let loss = Percent(lost as f64 / asked as f64);
+    let share = Percent(lost as f64 / asked as f64);
     // A bound of 0 means that none may be lost.
-    if loss.0 < bound.0 || lost == 0 {
+    if share.0 < bound.0 || lost == 0 {
         return Ok(());
     }
     Err(Complaint::new(format!(
-        "packet loss is {loss}, {lost} of {asked} pings: it should stay below {bound}\n  {}",
+        "packet loss is {share}, {lost} of {asked} pings: it should stay below {bound}\n  {}",
         worst.join("\n  ")
     )))
 }

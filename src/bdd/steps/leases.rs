@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::waiting::hear;
 use crate::bdd::parameters::{Clients, Family, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::standing;
+use crate::bdd::world::{Answer, Answers, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::dhcp::{Lease, Lifetime};
@@ -41,14 +42,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::When,
         pattern: "{clients} renew(s) its/their lease(s)",
         example: "all clients renew their leases",
-        meaning: "They ask their server for more time now (RENEWING), or for a lease if they have none; waits for the answer.",
+        meaning: "They ask their server for more time now (RENEWING), or for a lease if they have none; waits for the answer, 10 s at most.",
         act: |world, said| Box::pin(order(world, said, Order::Renew)),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} rebind(s) its/their lease(s)",
         example: "client 3 rebinds its lease",
-        meaning: "They ask any server for more time now (REBINDING); waits for the answer.",
+        meaning: "They ask any server for more time now (REBINDING); waits for the answer, 10 s at most.",
         act: |world, said| Box::pin(order(world, said, Order::Rebind)),
     },
     Definition {
@@ -154,6 +155,10 @@ pub(super) async fn reach(world: &World, router: Ipv4Addr) -> Result<(), Complai
     ))
 }
 
+/// How long the answer to an order may take: a server that is well answers at once, and a client that is not answered asks
+/// again after a minute (RFC 2131, 4.4.5).
+const ANSWERS: Duration = Duration::from_secs(10);
+
 fn holds(client: &ClientStatus) -> bool {
     let is_valid = |lease: &Lease| lease.expires_at().is_none_or(|end| end > Instant::now());
     client.phase == Phase::Online && client.lease.as_ref().is_some_and(is_valid)
@@ -164,10 +169,10 @@ async fn hold(world: &mut World, clients: &Clients, within: Option<Span>) -> Res
     let patience = within.map(|span| span.0).unwrap_or_default();
     let herd = world
         .watch(patience, |herd| {
-            let chosen = herd
+            let mut theirs = herd
                 .iter()
                 .filter(|client| chosen.numbers.contains(&client.identity.number));
-            chosen.map(holds).all(|holds| holds)
+            theirs.all(holds)
         })
         .await?;
     let by_number = by_number(&herd);
@@ -206,14 +211,14 @@ async fn kept(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let chosen = world.choose(&clients).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
-    let held = &world.held;
-    if held.is_empty() {
+    let before = &world.held;
+    if before.is_empty() {
         return Err(Complaint::new(
             "nothing was done to the clients in this scenario that could change their addresses",
         ));
     }
     chosen.judge("did not keep their addresses", |number| {
-        let before = held
+        let before = before
             .get(&number)
             .ok_or_else(|| "it held none before".to_owned())?;
         match by_number.get(&number) {
@@ -410,39 +415,47 @@ async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Co
     let clients: Clients = said.next()?;
     let chosen = world.choose_to_act(&clients).await?;
     world.disturb().await?;
-    let site = world.open_site()?.clone();
-    let mut events = site.pool.events()?;
-    site.pool.order(chosen.selection(), order).await?;
-    // Each says what came of it: extended, bound anew, released, or lost.
-    let mut waiting: std::collections::BTreeSet<_> = chosen.numbers.iter().copied().collect();
-    let end = tokio::time::Instant::now() + site.lease_timeout;
-    while !waiting.is_empty() {
-        let event = match tokio::time::timeout_at(end, events.recv()).await {
-            Ok(Ok(event)) => event,
-            // Nothing more is heard: a Then sees what is so.
-            Ok(Err(_)) | Err(_) => break,
-        };
-        let (Some(client), what) = (event.client, event.what) else {
-            continue;
-        };
-        let is_over = match (order, &what) {
-            (Order::Renew | Order::Rebind, EventKind::Renewed { .. } | EventKind::Bound { .. })
-            | (Order::Decline, EventKind::Bound { .. })
-            | (
-                Order::Release,
-                EventKind::Phase {
-                    to: Phase::Released,
-                    ..
-                },
-            )
-            | (_, EventKind::Failed { .. } | EventKind::GivenUp { .. }) => true,
-            // Refused: it begins anew, and what comes of that is another matter.
-            (Order::Renew | Order::Rebind, EventKind::Lost { .. }) => true,
-            _ => false,
-        };
-        if is_over {
-            waiting.remove(&client);
-        }
-    }
+    let pool = world.pool()?;
+    let events = pool.events()?;
+    pool.order(chosen.selection(), order).await?;
+    let mut heard = hear(events, &chosen.numbers, ANSWERS, |what| {
+        came_to(order, what)
+    })
+    .await;
+    let clients = chosen.numbers.iter().map(|number| {
+        let answer = heard.remove(number).unwrap_or_else(|| Answer {
+            outcome: Err(format!(
+                "nothing came of it within {}",
+                humantime::format_duration(ANSWERS)
+            )),
+            causes: vec!["timeout"],
+            output: None,
+        });
+        (*number, answer)
+    });
+    let what = format!("{order} of leases");
+    let clients = clients.collect();
+    world.answers = Some(Answers { what, clients });
     Ok(())
+}
+
+/// What an order has come to for a client, if that is what it tells.
+fn came_to(order: Order, what: &EventKind) -> Option<Answer> {
+    let failed = |cause: &'static str, why: String| Answer {
+        outcome: Err(why),
+        causes: vec![cause],
+        output: None,
+    };
+    match (order, what) {
+        (Order::Renew | Order::Rebind, EventKind::Renewed { .. } | EventKind::Bound { .. })
+        | (Order::Decline, EventKind::Bound { .. }) => Some(Answer::well()),
+        (Order::Release, EventKind::Phase { to, .. }) if *to == Phase::Released => {
+            Some(Answer::well())
+        }
+        (Order::Renew | Order::Rebind, EventKind::Lost { reason }) => {
+            Some(failed(reason.as_str(), what.to_string()))
+        }
+        (_, EventKind::Failed { cause, .. }) => Some(failed(cause.as_str(), what.to_string())),
+        _ => None,
+    }
 }

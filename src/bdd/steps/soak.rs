@@ -6,7 +6,7 @@ use crate::bdd::parameters::Span;
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::{Complaint, World};
 use crate::pool::{HerdStatus, Selection};
-use crate::soak::{Footprint, Recorder};
+use crate::soak::{Footprint, Recorder, Verdict};
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -25,7 +25,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "nothing should have drifted",
         meaning: "In the soak no figure became worse from its beginning to its end: round trips, loss, times to join and to \
                   lease, restarts, lanherd's own memory and open files. The rules are those of `lanherd soak`.",
-        act: |world, _| Box::pin(nothing_drifted(world)),
+        act: |world, _| Box::pin(async { nothing_drifted(world) }),
     },
 ];
 
@@ -85,8 +85,7 @@ async fn footprint() -> Footprint {
     }
 }
 
-async fn nothing_drifted(world: &mut World) -> Result<(), Complaint> {
-    use crate::soak::Verdict;
+fn nothing_drifted(world: &World) -> Result<(), Complaint> {
     let comparison = world.comparison.as_ref().ok_or_else(|| {
         Complaint::new("no soak ran in this scenario, or it was too short to compare its beginning with its end")
     })?;

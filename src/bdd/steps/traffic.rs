@@ -6,7 +6,9 @@ use crate::bdd::parameters::{Clients, Count, Family, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::world::{Answer, Answers, standing};
 use crate::bdd::{Complaint, World};
-use crate::pool::PingReport;
+use crate::identity::ClientNumber;
+use crate::pool::RunReport;
+use crate::stats::{Outcomes, PingStats};
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -70,44 +72,46 @@ async fn ping(world: &mut World, clients: &Clients, spec: PingSpec) -> Result<()
     let chosen = world.choose_to_act(clients).await?;
     let what = format!("pings of {}", spec.target);
     let report = world.pool()?.ping(chosen.selection(), spec).await?;
-    take_in(world, what, &report).await
+    let causes = |stats: &PingStats| stats.lost.keys().map(|cause| cause.as_str()).collect();
+    take_in(world, what, &report, causes, |_| None).await
 }
 
-/// Notes what came of a run, for the Thens.
-async fn take_in(world: &mut World, what: String, report: &PingReport) -> Result<(), Complaint> {
+/// Notes what came of a run, for the Thens: `causes` are the words of what went wrong, `output` is what was printed.
+async fn take_in<S: Outcomes>(
+    world: &mut World,
+    what: String,
+    report: &RunReport<S>,
+    causes: impl Fn(&S) -> Vec<&'static str>,
+    output: impl Fn(&S) -> Option<String>,
+) -> Result<(), Complaint> {
     let herd = world.herd().await?;
-    let mut answers = Answers {
-        what,
-        clients: std::collections::BTreeMap::new(),
-    };
-    for (number, stats) in &report.clients {
-        let outcome = if stats.is_lossless() {
+    let by_number = super::leases::by_number(&herd);
+    let answer = |number: &ClientNumber, stats: &S| {
+        let outcome = if stats.is_success() {
             Ok(())
         } else {
-            let asked = stats.received + stats.unanswered();
-            let lost: Vec<_> = stats
-                .lost
-                .iter()
-                .map(|(cause, n)| counted(*cause, *n))
-                .collect();
-            let mut why = format!(
-                "{} of {asked} answered: {}",
-                stats.received,
-                lost.join(", ")
-            );
-            let client = herd.iter().find(|client| client.identity.number == *number);
-            if let Some(client) = client {
-                why.push_str(&format!("; it is {}", standing(client)));
-            }
-            Err(why)
+            let (well, all) = (stats.successes(), stats.attempts());
+            let last = stats
+                .last_failure()
+                .map(|last| format!("; the last that failed: {last}"));
+            let client = by_number.get(number);
+            let client = client.map(|client| format!("; it is {}", standing(client)));
+            Err(format!(
+                "{well} of {all} succeeded{}{}",
+                last.unwrap_or_default(),
+                client.unwrap_or_default()
+            ))
         };
-        let answer = Answer {
+        Answer {
             outcome,
-            causes: stats.lost.keys().map(|cause| cause.as_str()).collect(),
-            output: None,
-        };
-        answers.clients.insert(*number, answer);
-    }
-    world.answers = Some(answers);
+            causes: causes(stats),
+            output: output(stats),
+        }
+    };
+    let clients = report.clients.iter();
+    let clients = clients
+        .map(|(number, stats)| (*number, answer(number, stats)))
+        .collect();
+    world.answers = Some(Answers { what, clients });
     Ok(())
 }

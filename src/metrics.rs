@@ -362,8 +362,8 @@ impl Metrics {
 
     /// An attempt of a workload came to its end.
     pub fn did(&self, workload: &Workload, outcome: &Outcome) {
-        match (workload, outcome) {
-            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pinged(&spec.target, echo.outcome),
+        if let (Workload::Ping(spec), Outcome::Ping(echo)) = (workload, outcome) {
+            self.pinged(&spec.target, echo.outcome);
         }
     }
 

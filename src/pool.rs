@@ -35,7 +35,7 @@ pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::Share;
 pub use self::restart::{Restart, RestartPolicy};
 pub use self::status::{
-    Census, ClientStatus, HerdStatus, PingReport, RunReport, Sabotaged, TearDownReport,
+    Census, ClientStatus, DnsReport, HerdStatus, PingReport, RunReport, Sabotaged, TearDownReport,
 };
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
@@ -47,6 +47,7 @@ use crate::metrics::Metrics;
 use crate::stats::Stats;
 use crate::units::Rate;
 use crate::workload::Workload;
+use crate::workload::dns::DnsSpec;
 use crate::workload::ping::PingSpec;
 
 /// How a pool runs its herd.
@@ -288,6 +289,11 @@ impl Pool {
     /// An unreachable target is a result with a cause. A client that is not online is reported as that. A `spec`
     /// without a count is run once.
     pub async fn ping(&self, which: Selection, spec: PingSpec) -> Result<PingReport, PoolError> {
+        self.run(which, spec.into()).await
+    }
+
+    /// Lets clients look a name up, each with the resolver of its lease; otherwise as [`Pool::ping`].
+    pub async fn resolve(&self, which: Selection, spec: DnsSpec) -> Result<DnsReport, PoolError> {
         self.run(which, spec.into()).await
     }
 

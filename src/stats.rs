@@ -1,11 +1,14 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
+mod dns;
 mod outcomes;
 mod ping;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::dns::DnsStats;
 pub use self::outcomes::{Outcomes, Stats};
 pub use self::ping::PingStats;
 pub use self::tally::Tally;
@@ -103,6 +106,13 @@ impl Distribution {
                 self.0 = Samples::Many(tally);
             }
         }
+    }
+}
+
+/// Adds each count of `others` to that of the same key.
+fn add_counts<K: Ord + Clone>(own: &mut BTreeMap<K, u64>, others: &BTreeMap<K, u64>) {
+    for (key, count) in others {
+        *own.entry(key.clone()).or_default() += count;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What one client does: standing workloads whenever it is online, and runs that the pool asks for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ractor::ActorRef;
@@ -72,6 +72,7 @@ impl<P: Port> Workloads<P> {
             uplink,
             siblings: Arc::clone(&self.with.siblings),
             sequence: self.sequence.clone(),
+            rng: Mutex::new(self.with.rng.fork()),
         }));
         let standing = Arc::clone(&self.with.standing);
         self.standing_tasks = standing

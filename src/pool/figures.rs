@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::outage::Share;
 use crate::fault::Fault;
+use crate::host_name::HostName;
 use crate::phase::Cause;
-use crate::stats::{Distribution, PingStats};
+use crate::stats::{Distribution, DnsStats, PingStats};
 use crate::target::Target;
 use crate::workload::{Outcome, Workload};
 
@@ -19,6 +20,8 @@ pub struct Figures {
     pub dhcp: Distribution,
     /// All pings, by target.
     pub pings: BTreeMap<Target, PingStats>,
+    /// All lookups, by name.
+    pub dns: BTreeMap<HostName, DnsStats>,
     /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
     pub failures: BTreeMap<Cause, u64>,
     /// Restarts.
@@ -45,6 +48,13 @@ impl Figures {
                 .entry(spec.target.clone())
                 .or_insert_with(|| PingStats::new(spec.target.clone(), None))
                 .record(echo.outcome),
+            (Workload::Dns(spec), Outcome::Dns(lookup)) => self
+                .dns
+                .entry(spec.name.clone())
+                .or_insert_with(|| DnsStats::new(spec.name.clone()))
+                .record(lookup),
+            // An outcome is of its workload's kind.
+            (Workload::Ping(_) | Workload::Dns(_), _) => {}
         }
     }
 

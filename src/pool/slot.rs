@@ -227,10 +227,12 @@ impl Slot {
             dhcp: self.dhcp,
             restarts: self.restarts,
             pings: BTreeMap::new(),
+            dns: BTreeMap::new(),
         };
         for stats in self.stats.iter().cloned() {
             match stats {
                 Stats::Ping(stats) => drop(told.pings.insert(stats.target.clone(), stats)),
+                Stats::Dns(stats) => drop(told.dns.insert(stats.name.clone(), stats)),
             }
         }
         told

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::group::GroupName;
 use crate::dhcp::Lease;
+use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
-use crate::stats::{Outcomes, PingStats};
+use crate::stats::{DnsStats, Outcomes, PingStats};
 use crate::target::Target;
 
 /// How many clients are in each phase: cheap to ask for.
@@ -88,6 +89,8 @@ pub struct ClientStatus {
     pub restarts: u32,
     /// All pings since it was created, restarts included, by target.
     pub pings: BTreeMap<Target, PingStats>,
+    /// All lookups, likewise, by name.
+    pub dns: BTreeMap<HostName, DnsStats>,
 }
 
 /// The answer to one workload of many clients.
@@ -99,6 +102,8 @@ pub struct RunReport<S> {
 
 /// Of echo requests.
 pub type PingReport = RunReport<PingStats>;
+/// Of lookups.
+pub type DnsReport = RunReport<DnsStats>;
 
 impl<S: Outcomes> RunReport<S> {
     /// The clients of which some attempt failed.

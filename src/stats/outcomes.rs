@@ -1,6 +1,6 @@
 //! What the figures of all workloads have in common.
 
-use super::{Distribution, PingStats};
+use super::{Distribution, DnsStats, PingStats};
 use crate::workload::{Outcome, Workload};
 
 /// What can be asked of the figures of any workload.
@@ -16,7 +16,7 @@ pub trait Outcomes {
         self.successes() > 0 && self.successes() == self.attempts()
     }
 
-    /// How long the successful ones took.
+    /// How long those took that came to an answer.
     fn time(&self) -> &Distribution;
 
     /// The particulars of the latest that failed, for a person to read.
@@ -28,6 +28,8 @@ pub trait Outcomes {
 pub enum Stats {
     /// Of echo requests.
     Ping(PingStats),
+    /// Of lookups.
+    Dns(DnsStats),
 }
 
 impl Stats {
@@ -38,6 +40,7 @@ impl Stats {
                 let address = spec.target.address();
                 Self::Ping(PingStats::new(spec.target.clone(), address))
             }
+            Workload::Dns(spec) => Self::Dns(DnsStats::new(spec.name.clone())),
         }
     }
 
@@ -45,23 +48,36 @@ impl Stats {
     pub fn is_of(&self, workload: &Workload) -> bool {
         match (self, workload) {
             (Self::Ping(stats), Workload::Ping(spec)) => stats.target == spec.target,
+            (Self::Dns(stats), Workload::Dns(spec)) => stats.name == spec.name,
+            (Self::Ping(_) | Self::Dns(_), _) => false,
         }
     }
 
-    /// Counts one outcome of the same workload.
+    /// Counts one outcome of the same workload; one of another kind is none of it.
     pub fn record(&mut self, outcome: &Outcome) {
         match (self, outcome) {
             (Self::Ping(stats), Outcome::Ping(echo)) => stats.record_echo(echo),
+            (Self::Dns(stats), Outcome::Dns(lookup)) => stats.record(lookup),
+            (Self::Ping(_) | Self::Dns(_), _) => {}
         }
     }
 }
 
-impl TryFrom<Stats> for PingStats {
-    type Error = Stats;
+/// The figures of the one kind, where they are of it.
+macro_rules! kind {
+    ($variant:ident, $stats:ty) => {
+        impl TryFrom<Stats> for $stats {
+            type Error = Stats;
 
-    fn try_from(stats: Stats) -> Result<Self, Stats> {
-        match stats {
-            Stats::Ping(stats) => Ok(stats),
+            fn try_from(stats: Stats) -> Result<Self, Stats> {
+                match stats {
+                    Stats::$variant(stats) => Ok(stats),
+                    other => Err(other),
+                }
+            }
         }
-    }
+    };
 }
+
+kind!(Ping, PingStats);
+kind!(Dns, DnsStats);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::{Distribution, Outcomes};
+use super::{Distribution, Outcomes, add_counts};
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
 use crate::workload::ping::Echo;
@@ -81,9 +81,7 @@ impl PingStats {
         self.address = self.address.or(other.address);
         self.sent += other.sent;
         self.received += other.received;
-        for (cause, count) in &other.lost {
-            *self.lost.entry(*cause).or_default() += count;
-        }
+        add_counts(&mut self.lost, &other.lost);
         self.rtt.add(&other.rtt);
         if other.last_failure.is_some() {
             self.last_failure.clone_from(&other.last_failure);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Excuse, Pace, Place};
+use super::{Excuse, Pace, Place, dns};
 use crate::lan::{PingCause, PingOutcome, Port};
 use crate::target::Target;
 
@@ -80,7 +80,7 @@ impl Echo {
 
 /// Sends one request, and waits for the answer.
 pub(super) async fn attempt<P: Port>(spec: &PingSpec, place: &Place<P>) -> Echo {
-    let address = match address_of(&spec.target, place) {
+    let address = match address_of(spec, place).await {
         Ok(address) => address,
         Err(why) => {
             return Echo {
@@ -99,18 +99,24 @@ pub(super) async fn attempt<P: Port>(spec: &PingSpec, place: &Place<P>) -> Echo 
 }
 
 /// The address of a target at this moment, or why there is none.
-fn address_of<P: Port>(target: &Target, place: &Place<P>) -> Result<Ipv4Addr, String> {
-    match target {
+async fn address_of<P: Port>(spec: &PingSpec, place: &Place<P>) -> Result<Ipv4Addr, String> {
+    match &spec.target {
         Target::Router => place
             .uplink
             .router
             .ok_or_else(|| "the lease names no router".to_owned()),
-        Target::GoogleDns | Target::CloudflareDns | Target::Address(_) => target
+        target @ (Target::GoogleDns | Target::CloudflareDns | Target::Address(_)) => target
             .address()
             .ok_or_else(|| format!("{target} has no address")),
         Target::Client(number) => {
             (place.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
         }
-        Target::Name(name) => Err(format!("{name} was not looked up")),
+        Target::Name(name) => match dns::addresses_of(place, name, spec.timeout).await {
+            Ok(addresses) => addresses
+                .first()
+                .copied()
+                .ok_or_else(|| format!("{name} has no address")),
+            Err(lookup) => Err(lookup.particulars(name)),
+        },
     }
 }

@@ -1,8 +1,8 @@
 //! Where a workload is carried out: one client, with what its lease says.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dhcp::Lease;
 use crate::identity::{ClientNumber, Identity};
@@ -43,6 +43,18 @@ pub struct Place<P> {
     pub siblings: Siblings,
     /// Numbers its echo requests.
     pub sequence: Sequence,
+    /// Its randomness.
+    pub rng: Mutex<fastrand::Rng>,
+}
+
+impl<P> Place<P> {
+    /// A number that nobody can know beforehand who does not know the seed.
+    pub fn random_id(&self) -> u16 {
+        self.rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .u16(..)
+    }
 }
 
 /// Numbers a client's echo requests: its runs share one ICMP identifier, so no two may be in flight with one number.

@@ -1,17 +1,19 @@
 //! The stands of all scenarios that are open, so that each is closed whatever becomes of its scenario.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::Complaint;
+use crate::dhcp::LossReason;
 use crate::fault::Fault;
-use crate::identity::{PoolName, Seed};
+use crate::identity::{ClientNumber, PoolName, Seed};
 use crate::lab::{Lab, LabConfig, LabHandle};
 use crate::lan::linux::{LanConfig, MacvlanMode};
-use crate::pool::Pool;
+use crate::pool::{Event, EventKind, Pool};
 use crate::scenario::{Draft, Scenario, Timespan};
 use crate::stand::{Farewell, Stand};
 
@@ -73,6 +75,41 @@ pub struct Site {
     pub lab: Option<LabHandle>,
     /// By what random choices are made.
     pub seed: Seed,
+    losses: Arc<std::sync::Mutex<Losses>>,
+}
+
+/// Why clients lost leases that they held, each the last time.
+type Losses = BTreeMap<ClientNumber, LossReason>;
+
+impl Site {
+    /// Why clients lost leases that they held, each the last time.
+    pub fn losses(&self) -> Losses {
+        self.losses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Keeps book of lost leases, until the pool ends.
+async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<Losses>>) {
+    loop {
+        match events.recv().await {
+            Ok(Event {
+                client: Some(client),
+                what: EventKind::Lost { reason },
+                ..
+            }) if reason != LossReason::Released => {
+                losses
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(client, reason);
+            }
+            // How many there were is counted by the pool; these are examples.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 /// Longer than any run, and shorter than what a lab refuses.
@@ -135,8 +172,11 @@ impl Estate {
             lease_timeout: scenario.lease_timeout.0,
             lab: stand.lab().map(Lab::handle),
             seed: scenario.seed.unwrap_or_default(),
+            losses: Arc::default(),
         };
         open.insert(place, stand);
+        let events = site.pool.events().map_err(|error| because(&error))?;
+        tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
         if let (Some(lab), Ground::Lab(faults)) = (&site.lab, &self.settings.ground) {
             for fault in faults {
                 lab.inject(*fault, FOR_EVER)

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::bdd::parameters::{Clients, Count, Family, Span};
+use crate::bdd::parameters::{Clients, Count, Family, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, standing};
+use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
+use crate::host_name::{HostName, HostNameError};
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
-use crate::stats::{Outcomes, PingStats};
+use crate::stats::{DnsStats, Outcomes, PingStats};
 use crate::target::Target;
+use crate::workload::dns::{DnsSpec, Rcode};
 use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
@@ -45,6 +47,21 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "So many pings each, so far apart, whether or not the one before was answered.",
         act: |world, said| Box::pin(ping_often(world, said)),
     },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} resolve(s) {string}",
+        example: "all clients resolve \"dns.google\"",
+        meaning: "One query each, all at the same time, to the first resolver of its lease; an answer may take 5 s. A success is an \
+                  answer with an address.",
+        act: |world, said| Box::pin(resolve(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} resolve(s) {string} at {rate} for {duration}",
+        example: "all clients resolve \"dns.google\" at 100 queries/s for 10s",
+        meaning: "So many queries in a time by all of them together, spread evenly.",
+        act: |world, said| Box::pin(resolve_at_rate(world, said)),
+    },
 ];
 
 /// What is pinged.
@@ -73,6 +90,51 @@ async fn ping(world: &mut World, clients: &Clients, spec: PingSpec) -> Result<()
     let what = format!("pings of {}", spec.target);
     let report = world.pool()?.ping(chosen.selection(), spec).await?;
     let causes = |stats: &PingStats| stats.lost.keys().map(|cause| cause.as_str()).collect();
+    take_in(world, what, &report, causes, |_| None).await
+}
+
+fn name(text: &str) -> Result<HostName, Complaint> {
+    text.parse()
+        .map_err(|error: HostNameError| Complaint::new(error.to_string()))
+}
+
+async fn resolve(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let (clients, name) = (said.next()?, name(&said.text()?)?);
+    let chosen = world.choose_to_act(&clients).await?;
+    look_up(world, &chosen, DnsSpec::once(name)).await
+}
+
+async fn resolve_at_rate(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let (clients, name): (Clients, _) = (said.next()?, name(&said.text()?)?);
+    let (rate, lasts): (Often, Span) = (said.next()?, said.next()?);
+    let chosen = world.choose_to_act(&clients).await?;
+    let each = rate.0.interval().mul_f64(chosen.numbers.len() as f64);
+    let spec = DnsSpec {
+        interval: each,
+        ..DnsSpec::times(name, times(lasts.0, each))
+    };
+    look_up(world, &chosen, spec).await
+}
+
+/// How often something is done in a time, from one to the next so long.
+fn times(lasts: Duration, each: Duration) -> u32 {
+    let times = lasts.as_secs_f64() / each.as_secs_f64().max(1e-3);
+    // Saturates, which is as good as for ever.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let times = times.ceil() as u32;
+    times.max(1)
+}
+
+async fn look_up(world: &mut World, chosen: &Chosen, spec: DnsSpec) -> Result<(), Complaint> {
+    let what = format!("lookups of {}", spec.name);
+    let report = world.pool()?.resolve(chosen.selection(), spec).await?;
+    let causes = |stats: &DnsStats| {
+        let codes = stats.rcodes.keys().filter(|code| **code != Rcode::NoError);
+        let codes = codes.map(|code| code.as_str());
+        codes
+            .chain(stats.failed.keys().map(|cause| cause.as_str()))
+            .collect()
+    };
     take_in(world, what, &report, causes, |_| None).await
 }
 

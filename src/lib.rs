@@ -25,6 +25,7 @@ pub mod stand;
 pub mod stats;
 pub mod target;
 pub mod units;
+pub mod url;
 pub mod workload;
 
 pub use pool::{Pool, PoolConfig};

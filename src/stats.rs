@@ -1,6 +1,7 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
 mod dns;
+mod http;
 mod outcomes;
 mod ping;
 mod tally;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::dns::DnsStats;
+pub use self::http::HttpStats;
 pub use self::outcomes::{Outcomes, Stats};
 pub use self::ping::PingStats;
 pub use self::tally::Tally;

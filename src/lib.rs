@@ -4,6 +4,7 @@
 
 pub mod chaos;
 pub mod client;
+mod connections;
 pub mod control;
 pub mod dhcp;
 pub mod doctor;

@@ -5,6 +5,7 @@
 pub mod bdd;
 pub mod chaos;
 pub mod client;
+mod connections;
 pub mod control;
 pub mod dhcp;
 pub mod doctor;

@@ -11,6 +11,8 @@
 
 #[path = "support/isolated.rs"]
 mod isolated;
+#[path = "lab_router/services.rs"]
+mod services;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,6 +34,13 @@ use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::sandbox;
 use lanherd::target::Target;
 use lanherd::workload::ping::PingSpec;
+use services::{
+    a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
+    a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
+    some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over,
+    the_lab_has_web_pages_on_each_of_its_addresses,
+    what_is_broken_from_the_beginning_is_so_until_it_is_ended,
+};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 
@@ -63,6 +72,11 @@ isolated_tests! {
     Caller: a_lease_that_ends_early_is_refused_and_the_client_gets_another,
     Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
     Caller: a_fault_is_refused_once_the_lab_has_ended,
+    Caller: some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over,
+    Caller: a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
+    Caller: a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
+    Caller: the_lab_has_web_pages_on_each_of_its_addresses,
+    Caller: what_is_broken_from_the_beginning_is_so_until_it_is_ended,
     ;
     run_a_lab_until_killed,
     start_a_lab_where_it_is_forbidden,
@@ -834,17 +848,23 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
             .await
             .expect("a pool");
         pool.create(CLIENTS).await.expect("created");
+        services::join_the_lan();
         works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
         for fault in Fault::ALL.iter().copied() {
-            let is_of_dhcp = fault.as_str().starts_with("dhcp_");
-            if fault.aim() != Aim::Router
-                || !(is_of_dhcp || fault.as_str().starts_with("router_re"))
-            {
+            if fault.aim() != Aim::Router {
                 continue;
             }
+            let is_of_leases = ["dhcp_", "router_re"]
+                .iter()
+                .any(|kind| fault.as_str().starts_with(kind));
             // Longer than half of a lease: each client renews in it.
-            lab.inject(fault, Duration::from_secs(6)).expect("begun");
+            let seconds = if is_of_leases { 6 } else { 2 };
+            lab.inject(fault, Duration::from_secs(seconds))
+                .expect("begun");
             tokio::time::sleep(Duration::from_millis(500)).await;
+            if !is_of_leases {
+                services::use_all();
+            }
             if matches!(
                 fault,
                 Fault::DhcpDuplicates | Fault::DhcpExhausted | Fault::DhcpShortPool

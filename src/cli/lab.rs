@@ -74,9 +74,10 @@ pub async fn start(config: LabConfig) -> anyhow::Result<Lab> {
 /// Whose fault it is that there is no lab.
 pub fn refusal(error: LabError) -> anyhow::Error {
     match error {
-        LabError::UplinkName(_) | LabError::AliasInside { .. } | LabError::Mtu(_) => {
-            UsageError::because(error)
-        }
+        LabError::UplinkName(_)
+        | LabError::AliasInside { .. }
+        | LabError::Mtu(_)
+        | LabError::Fault(_) => UsageError::because(error),
         LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)
         | LabError::Step { .. }
@@ -86,8 +87,8 @@ pub fn refusal(error: LabError) -> anyhow::Error {
 
 fn offer(lab: &Lab, config: &LabConfig) -> String {
     format!(
-        "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8 and \
-         1.1.1.1 answer\n\
+        "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8, \
+         1.1.1.1 and www.lab.test (203.0.113.80) answer pings, DNS and HTTP\n\
          use it:  lanherd up --parent {uplink} --clients 10 --ping \"Google DNS\"\n\
          end it:  Ctrl-C",
         uplink = lab.uplink(),

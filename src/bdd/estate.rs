@@ -112,9 +112,6 @@ async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<L
     }
 }
 
-/// Longer than any run, and shorter than what a lab refuses.
-const FOR_EVER: Duration = Duration::from_secs(10 * 366 * 86_400);
-
 impl Estate {
     /// Without any stand.
     pub fn new(settings: Settings) -> Arc<Self> {
@@ -157,7 +154,7 @@ impl Estate {
             seed: scenario.seed,
             ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
         };
-        let lab = lab_config(&scenario, lab, place);
+        let lab = self.lab_config(&scenario, lab, place);
         let stand = Stand::open(lab, config, scenario.pool_config()).await;
         let (stand, cleared) = stand.map_err(|error| because(&error))?;
         if !cleared.removed.is_empty() {
@@ -177,13 +174,30 @@ impl Estate {
         open.insert(place, stand);
         let events = site.pool.events().map_err(|error| because(&error))?;
         tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
-        if let (Some(lab), Ground::Lab(faults)) = (&site.lab, &self.settings.ground) {
-            for fault in faults {
-                lab.inject(*fault, FOR_EVER)
-                    .map_err(|error| because(&error))?;
-            }
-        }
         Ok(site)
+    }
+
+    fn lab_config(
+        &self,
+        scenario: &Scenario,
+        wanted: Option<LabConfig>,
+        place: usize,
+    ) -> Option<LabConfig> {
+        let usual = scenario.lab_config()?;
+        let uplink = match place {
+            0 => LabConfig::UPLINK.to_owned(),
+            _ => format!("{}-{place}", LabConfig::UPLINK),
+        };
+        let seed = usual.seed;
+        let mut config = wanted.unwrap_or(usual);
+        if let Ground::Lab(faults) = &self.settings.ground {
+            config.faults.extend(faults);
+        }
+        Some(LabConfig {
+            uplink,
+            seed,
+            ..config
+        })
     }
 
     /// Closes a scenario's stand, if it is still open; every step is tried.
@@ -221,19 +235,6 @@ fn pool_name(place: usize) -> PoolName {
         (_, Some(letter)) => format!("{usual}{letter}"),
     };
     named.parse().unwrap_or(usual)
-}
-
-fn lab_config(scenario: &Scenario, wanted: Option<LabConfig>, place: usize) -> Option<LabConfig> {
-    let usual = scenario.lab_config()?;
-    let uplink = match place {
-        0 => LabConfig::UPLINK.to_owned(),
-        _ => format!("{}-{place}", LabConfig::UPLINK),
-    };
-    Some(LabConfig {
-        uplink,
-        seed: usual.seed,
-        ..wanted.unwrap_or(usual)
-    })
 }
 
 /// So many scenarios can stand side by side: as there are names.

@@ -53,7 +53,8 @@ fn distribution(figures: &Figures, signal: Signal) -> Distribution {
         Signal::Dhcp => figures.dhcp.clone(),
         Signal::Ping => sum(figures.pings.values().map(|stats| &stats.rtt)),
         Signal::Dns => sum(figures.dns.values().map(|stats| &stats.time)),
-        Signal::Http | Signal::Command => Distribution::default(),
+        Signal::Http => sum(figures.http.values().map(|stats| &stats.time)),
+        Signal::Command => Distribution::default(),
     }
 }
 

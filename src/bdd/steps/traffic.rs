@@ -9,9 +9,11 @@ use crate::bdd::{Complaint, World};
 use crate::host_name::{HostName, HostNameError};
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
-use crate::stats::{DnsStats, Outcomes, PingStats};
+use crate::stats::{DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
+use crate::url::{Url, UrlError};
 use crate::workload::dns::{DnsSpec, Rcode};
+use crate::workload::http::HttpSpec;
 use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
@@ -61,6 +63,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients resolve \"dns.google\" at 100 queries/s for 10s",
         meaning: "So many queries in a time by all of them together, spread evenly.",
         act: |world, said| Box::pin(resolve_at_rate(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} fetch(es) {string}",
+        example: "all clients fetch \"http://www.example.org/\"",
+        meaning: "One GET each, all at the same time, of a page over http://, to its last byte; it may take 10 s. A success is a \
+                  status below 400. For https, run curl as a command.",
+        act: |world, said| Box::pin(fetch(world, said)),
     },
 ];
 
@@ -138,6 +148,24 @@ async fn look_up(world: &mut World, chosen: &Chosen, spec: DnsSpec) -> Result<()
     take_in(world, what, &report, causes, |_| None).await
 }
 
+async fn fetch(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let url = url(&said.text()?)?;
+    let chosen = world.choose_to_act(&clients).await?;
+    let what = format!("fetches of {url}");
+    let report = world
+        .pool()?
+        .fetch(chosen.selection(), HttpSpec::once(url))
+        .await?;
+    let causes = |stats: &HttpStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
+    take_in(world, what, &report, causes, |_| None).await
+}
+
+fn url(text: &str) -> Result<Url, Complaint> {
+    text.parse()
+        .map_err(|error: UrlError| Complaint::new(error.to_string()))
+}
+
 /// Notes what came of a run, for the Thens: `causes` are the words of what went wrong, `output` is what was printed.
 async fn take_in<S: Outcomes>(
     world: &mut World,
@@ -152,17 +180,17 @@ async fn take_in<S: Outcomes>(
         let outcome = if stats.is_success() {
             Ok(())
         } else {
-            let (well, all) = (stats.successes(), stats.attempts());
+            let (failed, all) = (stats.attempts() - stats.successes(), stats.attempts());
             let last = stats
                 .last_failure()
-                .map(|last| format!("; the last that failed: {last}"));
+                .unwrap_or_else(|| "no answer".to_owned());
             let client = by_number.get(number);
-            let client = client.map(|client| format!("; it is {}", standing(client)));
-            Err(format!(
-                "{well} of {all} succeeded{}{}",
-                last.unwrap_or_default(),
-                client.unwrap_or_default()
-            ))
+            let client = client.map(|client| format!(" ({})", standing(client)));
+            let client = client.unwrap_or_default();
+            Err(match all {
+                1 => format!("{last}{client}"),
+                _ => format!("{failed} of {all} failed, the last: {last}{client}"),
+            })
         };
         Answer {
             outcome,

@@ -137,7 +137,7 @@ impl Run {
         let stats = self
             .clients
             .entry(number)
-            .or_insert_with(|| PingStats::new(target, target.address()));
+            .or_insert_with(|| PingStats::of_client(target, target.address()));
         stats.address = address.or(stats.address);
         stats
     }

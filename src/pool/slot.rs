@@ -209,7 +209,7 @@ impl Slot {
             .position(|stats| stats.target == target)
             .unwrap_or_else(|| {
                 self.pings.reserve_exact(1);
-                self.pings.push(PingStats::new(target, None));
+                self.pings.push(PingStats::of_client(target, None));
                 self.pings.len() - 1
             });
         &mut self.pings[at]

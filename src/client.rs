@@ -25,18 +25,17 @@ use self::acquisition::Acquisition;
 pub use self::address_book::AddressBook;
 use self::alarm::Alarm;
 use self::link::Carrier;
-use self::workloads::Workloads;
+use self::workloads::{Surroundings, Workloads};
 use crate::dhcp::{
     self, Arp, Event, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
 };
 use crate::identity::Identity;
-use crate::lan::{Inbox, Lan, PingOutcome, Port, PortEvent};
+use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Direction, Metrics};
 use crate::phase::{Failure, Phase, Stage, words};
-use crate::target::Target;
-use crate::workload::ping::PingSpec;
+use crate::workload::{Outcome, Siblings, Workload};
 
-/// One fan-out of a ping over many clients.
+/// One fan-out of a workload over many clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub(crate) u64);
 
@@ -51,10 +50,10 @@ pub enum ClientMsg {
     Timer(Instant),
     /// The lease should be there by now.
     LeaseDeadline,
-    /// Ping, and tell each outcome under this run.
-    Ping(RunId, PingSpec),
-    /// A counted run of pings has told its last outcome: sent by the run.
-    PingRunEnded(RunId),
+    /// Do something, and tell each outcome under this run.
+    Run(RunId, Arc<Workload>),
+    /// A counted run has told its last outcome: sent by the run.
+    RunEnded(RunId),
     /// Do something about the lease at once.
     Order(Order),
     /// The router is there again: do not wait for the end of a backoff.
@@ -96,10 +95,10 @@ pub enum Fact {
     Informed(Ipv4Addr, Options),
     /// Something befell it that it mends by itself.
     Troubled(Failure),
-    /// One ping came to its end; `None`: of a standing workload.
-    Pinged(Option<RunId>, Target, Option<Ipv4Addr>, PingOutcome),
+    /// One attempt came to its end; `None`: of a standing workload.
+    Did(Option<RunId>, Arc<Workload>, Outcome),
     /// It will tell no more of this run.
-    PingRunEnded(RunId),
+    RunEnded(RunId),
 }
 
 /// Where a client's facts go.
@@ -120,7 +119,7 @@ pub struct ClientArgs<L> {
     /// How long acquiring a lease may take before the client fails.
     pub lease_deadline: Duration,
     /// What it does whenever it is online.
-    pub workloads: Arc<[PingSpec]>,
+    pub workloads: Arc<[Arc<Workload>]>,
     /// The addresses of the whole herd.
     pub addresses: Arc<AddressBook>,
     /// Where it counts.
@@ -152,12 +151,14 @@ impl<L: Lan> Actor for ClientActor<L> {
         myself.cast(ClientMsg::Begin)?;
         Ok(State {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
-            workloads: Workloads::new(
-                myself.clone(),
-                Arc::clone(&args.facts),
-                args.workloads,
-                args.rng,
-            ),
+            workloads: Workloads::new(Surroundings {
+                myself: myself.clone(),
+                facts: Arc::clone(&args.facts),
+                standing: args.workloads,
+                rng: args.rng,
+                identity: Arc::new(args.identity.clone()),
+                siblings: siblings(&args.addresses),
+            }),
             identity: args.identity,
             lan: args.lan,
             remembered: args.remembered,
@@ -237,8 +238,8 @@ impl<L: Lan> State<L> {
                     return Err(self.lease_deadline_passed());
                 }
             }
-            ClientMsg::Ping(run, spec) => self.workloads.start_run(run, spec),
-            ClientMsg::PingRunEnded(run) => self.workloads.run_ended(run),
+            ClientMsg::Run(run, workload) => self.workloads.start_run(run, &workload),
+            ClientMsg::RunEnded(run) => self.workloads.run_ended(run),
             ClientMsg::Order(order) => self.obey(order),
             ClientMsg::AskAgain => {
                 if self.machine.lease().is_none() {
@@ -453,6 +454,12 @@ impl<L: Lan> State<L> {
     fn tell(&self, fact: Fact) {
         (self.facts)(fact);
     }
+}
+
+/// Tells workloads who of the herd holds which address.
+fn siblings(addresses: &Arc<AddressBook>) -> Siblings {
+    let addresses = Arc::clone(addresses);
+    Arc::new(move |number| addresses.address_of(number, now()))
 }
 
 /// Whether the server may give the address to somebody else as soon as it has read this.

@@ -34,8 +34,10 @@ pub use pool_dir::LockError;
 
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::dhcp::{Arp, Lease, Transmit};
 use crate::fault::Fault;
@@ -139,6 +141,11 @@ pub struct SabotageError(pub String);
 
 /// One client's place on the LAN. Shared by the client's actor and its workload tasks.
 pub trait Port: Send + Sync + 'static {
+    /// A connection of the client's.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// A socket of the client's that speaks to one peer.
+    type Udp: Datagrams;
+
     /// Puts a DHCP message on the wire; does not block.
     fn transmit(&self, transmit: &Transmit) -> io::Result<()>;
 
@@ -161,6 +168,34 @@ pub trait Port: Send + Sync + 'static {
         sequence: u16,
         timeout: Duration,
     ) -> impl Future<Output = PingOutcome> + Send;
+
+    /// Opens a TCP connection from the client, within `timeout`.
+    fn connect(
+        &self,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> impl Future<Output = io::Result<Connected<Self::Stream>>> + Send;
+
+    /// Opens a UDP socket of the client's, on a port that the kernel chooses, which hears `to` only.
+    fn udp(&self, to: SocketAddrV4) -> impl Future<Output = io::Result<Self::Udp>> + Send;
+}
+
+/// A connection that stands.
+#[derive(Debug)]
+pub struct Connected<S> {
+    /// It.
+    pub stream: S,
+    /// From when the kernel was told to connect until it was done; without the tester's own preparations.
+    pub took: Duration,
+}
+
+/// A socket that speaks to one peer in datagrams.
+pub trait Datagrams: Send + Sync + 'static {
+    /// Sends one.
+    fn send(&self, datagram: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Waits for one, and returns its length; what does not fit into `buffer` is lost.
+    fn recv(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
 }
 
 /// What became of one echo request.

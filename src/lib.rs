@@ -2,6 +2,7 @@
 //!
 //! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
+pub mod bdd;
 pub mod chaos;
 pub mod client;
 mod connections;
@@ -9,6 +10,7 @@ pub mod control;
 pub mod dhcp;
 pub mod doctor;
 pub mod fault;
+pub mod host_name;
 pub mod http;
 pub mod identity;
 pub mod lab;
@@ -20,6 +22,7 @@ pub mod report;
 pub mod sandbox;
 pub mod scenario;
 pub mod soak;
+pub mod stand;
 pub mod stats;
 pub mod target;
 pub mod units;

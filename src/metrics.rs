@@ -14,6 +14,7 @@ use crate::identity::{PoolName, Seed};
 use crate::lan::{CleanupError, PingOutcome};
 use crate::phase::{Failure, Phase};
 use crate::target::Target;
+use crate::workload::{Outcome, Workload};
 
 /// The address family label; `DHCPv6` will bring the second.
 const FAMILY: &str = "ipv4";
@@ -359,9 +360,19 @@ impl Metrics {
             .inc();
     }
 
-    /// An echo request came to its end.
-    pub fn pinged(&self, target: Target, outcome: PingOutcome) {
-        let target = target.to_string();
+    /// An attempt of a workload came to its end.
+    pub fn did(&self, workload: &Workload, outcome: &Outcome) {
+        if let (Workload::Ping(spec), Outcome::Ping(echo)) = (workload, outcome) {
+            self.pinged(&spec.target, echo.outcome);
+        }
+    }
+
+    fn pinged(&self, target: &Target, outcome: PingOutcome) {
+        let target = match target {
+            // No series names a client.
+            Target::Client(_) => "a client".to_owned(),
+            target => target.to_string(),
+        };
         let labels = [target.as_str(), FAMILY];
         match outcome {
             PingOutcome::Reply(rtt) => {
@@ -523,10 +534,10 @@ mod tests {
         metrics.entered(Phase::Queued);
         metrics.transition(Phase::Queued, Phase::Namespace);
         metrics.pinged(
-            Target::GoogleDns,
+            &Target::GoogleDns,
             PingOutcome::Reply(Duration::from_micros(80)),
         );
-        metrics.pinged(Target::GoogleDns, PingOutcome::Lost(PingCause::NoRoute));
+        metrics.pinged(&Target::GoogleDns, PingOutcome::Lost(PingCause::NoRoute));
         let text = metrics.render();
         for line in [
             r#"lanherd_clients{group="ns",phase="namespace"} 1"#,

@@ -34,7 +34,9 @@ pub use self::figures::Figures;
 pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::Share;
 pub use self::restart::{Restart, RestartPolicy};
-pub use self::status::{Census, ClientStatus, HerdStatus, PingReport, Sabotaged, TearDownReport};
+pub use self::status::{
+    Census, ClientStatus, DnsReport, HerdStatus, PingReport, RunReport, Sabotaged, TearDownReport,
+};
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
@@ -42,7 +44,10 @@ use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{Lan, SabotageError};
 use crate::metrics::Metrics;
+use crate::stats::Stats;
 use crate::units::Rate;
+use crate::workload::Workload;
+use crate::workload::dns::DnsSpec;
 use crate::workload::ping::PingSpec;
 
 /// How a pool runs its herd.
@@ -67,7 +72,7 @@ pub struct PoolConfig {
     /// How clients behave towards servers.
     pub dhcp: DhcpSettings,
     /// What every client does whenever it is online.
-    pub workloads: Vec<PingSpec>,
+    pub workloads: Vec<Workload>,
     /// Further groups, whose clients are supervised and behave in ways of their own; all above is that of the group that
     /// bears the pool's name.
     pub groups: Vec<Group>,
@@ -284,13 +289,30 @@ impl Pool {
     /// An unreachable target is a result with a cause. A client that is not online is reported as that. A `spec`
     /// without a count is run once.
     pub async fn ping(&self, which: Selection, spec: PingSpec) -> Result<PingReport, PoolError> {
-        let spec = PingSpec {
-            count: Some(spec.count.unwrap_or(1)),
-            ..spec
-        };
-        let timeout = run::deadline(&spec).saturating_add(PROMPT);
-        self.ask(timeout, |reply| PoolMsg::Ping(which, spec, reply))
-            .await
+        self.run(which, spec.into()).await
+    }
+
+    /// Lets clients look a name up, each with the resolver of its lease; otherwise as [`Pool::ping`].
+    pub async fn resolve(&self, which: Selection, spec: DnsSpec) -> Result<DnsReport, PoolError> {
+        self.run(which, spec.into()).await
+    }
+
+    async fn run<S: TryFrom<Stats>>(
+        &self,
+        which: Selection,
+        workload: Workload,
+    ) -> Result<RunReport<S>, PoolError> {
+        let workload = Arc::new(workload.with_an_end());
+        let timeout = run::deadline(&workload).saturating_add(PROMPT);
+        let collected = self
+            .ask(timeout, |reply| PoolMsg::Run(which, workload, reply))
+            .await?;
+        let clients = collected
+            .into_iter()
+            .filter_map(|(number, stats)| Some((number, stats.try_into().ok()?)));
+        Ok(RunReport {
+            clients: clients.collect(),
+        })
     }
 
     /// Lets clients go without a word to the server, as if their plugs were pulled: the server goes on thinking that they

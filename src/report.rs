@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::file::{ReportFileError, check_writable, write};
+pub use self::file::{ReportFileError, check_writable, write, write_bytes};
 pub use self::soak::{FaultSum, Soak, Sums};
 use crate::dhcp::Lifetime;
 use crate::identity::{ClientNumber, Mac, Seed};
@@ -313,7 +313,7 @@ impl From<&Failure> for LastFailure {
 impl From<&PingStats> for Pings {
     fn from(stats: &PingStats) -> Self {
         Self {
-            target: stats.target,
+            target: stats.target.clone(),
             address: stats.address,
             sent: stats.sent,
             received: stats.received,

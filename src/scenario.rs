@@ -42,6 +42,7 @@ use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
 use crate::soak::Settings as Soaking;
 use crate::target::Target;
 use crate::units::Rate;
+use crate::workload::Workload;
 use crate::workload::ping::PingSpec;
 
 /// A run that makes sense: made by [`Draft::check`] or [`Scenario::from_toml`].
@@ -114,6 +115,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// The interface that it names; of a lab, that of the lab's usual uplink.
+    pub fn parent(&self) -> &str {
+        match self {
+            Self::Parent(parent) => parent,
+            Self::Lab { .. } => LabConfig::UPLINK,
+        }
+    }
+
     /// What chaos finds there.
     pub const fn ground(&self) -> Ground {
         match self {
@@ -137,14 +146,14 @@ pub struct Pings {
 
 impl Pings {
     /// As clients are told.
-    fn specs(&self) -> Vec<PingSpec> {
+    fn workloads(&self) -> Vec<Workload> {
         let spec = |target: &Target| PingSpec {
-            target: *target,
+            target: target.clone(),
             count: None,
             interval: self.every.0,
             timeout: self.timeout.0,
         };
-        self.targets.iter().map(spec).collect()
+        self.targets.iter().map(spec).map(Workload::from).collect()
     }
 }
 
@@ -179,7 +188,7 @@ impl Scenario {
             lease_deadline: self.lease_timeout.0,
             groups: groups.collect(),
             dhcp,
-            workloads: self.pings.specs(),
+            workloads: self.pings.workloads(),
             ..PoolConfig::new(self.pool.clone())
         }
     }

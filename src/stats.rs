@@ -1,14 +1,17 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
+mod dns;
+mod outcomes;
+mod ping;
 mod tally;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
+pub use self::dns::DnsStats;
+pub use self::outcomes::{Outcomes, Stats};
+pub use self::ping::PingStats;
 pub use self::tally::Tally;
-use crate::lan::{PingCause, PingOutcome};
-use crate::target::Target;
 
 /// A distribution of durations in whole microseconds, up to one hour: exact for the first 32, and of each further one
 /// exact below 256 µs and to 1 % above.
@@ -106,6 +109,13 @@ impl Distribution {
     }
 }
 
+/// Adds each count of `others` to that of the same key.
+fn add_counts<K: Ord + Clone>(own: &mut BTreeMap<K, u64>, others: &BTreeMap<K, u64>) {
+    for (key, count) in others {
+        *own.entry(key.clone()).or_default() += count;
+    }
+}
+
 /// Milliseconds, exact to the microsecond.
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
@@ -124,88 +134,6 @@ impl FromIterator<Duration> for Distribution {
             distribution.record(duration);
         }
         distribution
-    }
-}
-
-/// What became of one client's echo requests to one target.
-#[derive(Debug, Clone)]
-pub struct PingStats {
-    /// What was pinged.
-    pub target: Target,
-    /// Its address, where there was one to send to.
-    pub address: Option<Ipv4Addr>,
-    /// Requests that were handed to the kernel.
-    pub sent: u64,
-    /// Requests that were answered in time.
-    pub received: u64,
-    /// The others, by cause; those that were never sent among them.
-    pub lost: BTreeMap<PingCause, u64>,
-    /// Round trip times of the answered ones.
-    pub rtt: Distribution,
-}
-
-impl PingStats {
-    /// Nothing counted yet.
-    pub fn new(target: Target, address: Option<Ipv4Addr>) -> Self {
-        Self {
-            target,
-            address,
-            sent: 0,
-            received: 0,
-            lost: BTreeMap::new(),
-            rtt: Distribution::default(),
-        }
-    }
-
-    /// Counts one outcome.
-    pub fn record(&mut self, outcome: PingOutcome) {
-        match outcome {
-            PingOutcome::Reply(rtt) => {
-                self.sent += 1;
-                self.received += 1;
-                self.rtt.record(rtt);
-            }
-            PingOutcome::Lost(cause) => {
-                self.sent += u64::from(cause.was_sent());
-                *self.lost.entry(cause).or_default() += 1;
-            }
-        }
-    }
-
-    /// Adds all of `other`, of any client.
-    pub fn add(&mut self, other: &Self) {
-        self.address = self.address.or(other.address);
-        self.sent += other.sent;
-        self.received += other.received;
-        for (cause, count) in &other.lost {
-            *self.lost.entry(*cause).or_default() += count;
-        }
-        self.rtt.add(&other.rtt);
-    }
-
-    /// Requests that were not answered, those never sent included.
-    pub fn unanswered(&self) -> u64 {
-        self.lost.values().sum()
-    }
-
-    /// The share of requests that was not answered, those never sent included; `None` where none was wanted.
-    pub fn loss(&self) -> Option<f64> {
-        let lost = self.unanswered();
-        let wanted = self.received + lost;
-        (wanted > 0).then(|| lost as f64 / wanted as f64)
-    }
-
-    /// Whether every request, and at least one, was answered.
-    pub fn is_lossless(&self) -> bool {
-        self.received > 0 && self.lost.is_empty()
-    }
-
-    /// The cause that occurred most.
-    pub fn main_cause(&self) -> Option<PingCause> {
-        self.lost
-            .iter()
-            .max_by_key(|(_, count)| **count)
-            .map(|(cause, _)| *cause)
     }
 }
 
@@ -280,18 +208,5 @@ mod tests {
         let mut endless = Distribution::default();
         endless.record(Duration::MAX);
         assert_eq!(endless.count(), 1);
-    }
-
-    #[test]
-    fn what_was_never_sent_is_loss_but_not_sent() {
-        let mut stats = PingStats::new(Target::Router, None);
-        stats.record(PingOutcome::Reply(Duration::from_micros(80)));
-        stats.record(PingOutcome::Lost(PingCause::Timeout));
-        stats.record(PingOutcome::Lost(PingCause::Offline));
-        stats.record(PingOutcome::Lost(PingCause::Offline));
-        assert_eq!((stats.sent, stats.received), (2, 1));
-        assert_eq!(stats.loss(), Some(0.75));
-        assert_eq!(stats.main_cause(), Some(PingCause::Offline));
-        assert!(!stats.is_lossless());
     }
 }

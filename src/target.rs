@@ -1,4 +1,4 @@
-//! What a client is told to ping: an address, its own router, or an alias.
+//! What a client is told to ping: an address, its own router, an alias, a name, or another client.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -6,8 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::host_name::HostName;
+use crate::identity::ClientNumber;
+
 /// A ping target. Ordered and compared by meaning, printed as the user names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Target {
     /// The client's own router, from its lease.
@@ -18,19 +21,23 @@ pub enum Target {
     CloudflareDns,
     /// Any other address.
     Address(Ipv4Addr),
+    /// A name, which the client's own resolver is asked for whenever it is used.
+    Name(HostName),
+    /// The address that this client of the herd holds at that moment.
+    Client(ClientNumber),
 }
 
 impl Target {
     /// The aliases, which the lab answers for.
     pub const ALIASES: [Self; 2] = [Self::GoogleDns, Self::CloudflareDns];
 
-    /// The address where it is the same for every client; `None` for [`Target::Router`].
-    pub const fn address(self) -> Option<Ipv4Addr> {
+    /// The address where it is the same for every client at all times.
+    pub const fn address(&self) -> Option<Ipv4Addr> {
         match self {
-            Self::Router => None,
+            Self::Router | Self::Name(_) | Self::Client(_) => None,
             Self::GoogleDns => Some(Ipv4Addr::new(8, 8, 8, 8)),
             Self::CloudflareDns => Some(Ipv4Addr::new(1, 1, 1, 1)),
-            Self::Address(address) => Some(address),
+            Self::Address(address) => Some(*address),
         }
     }
 }
@@ -42,6 +49,8 @@ impl fmt::Display for Target {
             Self::GoogleDns => f.pad("Google DNS"),
             Self::CloudflareDns => f.pad("Cloudflare DNS"),
             Self::Address(address) => address.fmt(f),
+            Self::Name(name) => name.fmt(f),
+            Self::Client(number) => f.pad(&format!("client {number}")),
         }
     }
 }
@@ -49,7 +58,8 @@ impl fmt::Display for Target {
 /// Why a text is no ping target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no ping target: use an IPv4 unicast address, \"router\", \"Google DNS\" or \"Cloudflare DNS\""
+    "{0:?} is no ping target: use an IPv4 unicast address, \"router\", \"Google DNS\", \"Cloudflare DNS\", a host name \
+     with a dot in it, or \"client 3\" for a client of the herd"
 )]
 pub struct TargetError(String);
 
@@ -68,19 +78,29 @@ impl FromStr for Target {
             })
             .collect();
         match word.trim() {
-            "router" | "the router" | "gateway" => Ok(Self::Router),
-            "google dns" => Ok(Self::GoogleDns),
-            "cloudflare dns" => Ok(Self::CloudflareDns),
-            other => match other.parse::<Ipv4Addr>() {
-                Ok(address)
-                    if !(address.is_unspecified()
-                        || address.is_broadcast()
-                        || address.is_multicast()) =>
-                {
-                    Ok(Self::Address(address))
-                }
-                _ => Err(TargetError(text.to_owned())),
-            },
+            "router" | "the router" | "gateway" => return Ok(Self::Router),
+            "google dns" => return Ok(Self::GoogleDns),
+            "cloudflare dns" => return Ok(Self::CloudflareDns),
+            _ => {}
+        }
+        let refuse = || TargetError(text.to_owned());
+        let number = word.trim().strip_prefix("client ");
+        if let Some(Ok(number @ 1..)) = number.map(|number| number.trim().parse()) {
+            return Ok(Self::Client(ClientNumber(number)));
+        }
+        if let Ok(address) = word.trim().parse::<Ipv4Addr>() {
+            let is_nobodys =
+                address.is_unspecified() || address.is_broadcast() || address.is_multicast();
+            return if is_nobodys {
+                Err(refuse())
+            } else {
+                Ok(Self::Address(address))
+            };
+        }
+        // A single word is more likely a slip in one of the words above.
+        match text.trim().parse::<HostName>() {
+            Ok(name) if name.is_qualified() => Ok(Self::Name(name)),
+            _ => Err(refuse()),
         }
     }
 }
@@ -111,9 +131,13 @@ mod tests {
             Target::GoogleDns,
             Target::CloudflareDns,
             address,
+            Target::Name("google-dns.example".parse().expect("a name")),
+            Target::Name("client-3.example".parse().expect("a name")),
+            Target::Client(ClientNumber(3)),
         ] {
             assert_eq!(target.to_string().parse(), Ok(target));
         }
+        assert_eq!("client-12".parse(), Ok(Target::Client(ClientNumber(12))));
         assert_eq!("google-dns".parse(), Ok(Target::GoogleDns));
     }
 
@@ -127,6 +151,10 @@ mod tests {
             "224.0.0.1",
             "1.2.3",
             "::1",
+            "client",
+            "client 0",
+            "client x",
+            "goggle-dns",
         ] {
             assert!(bad.parse::<Target>().is_err(), "{bad:?} was accepted");
         }

@@ -59,6 +59,7 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         dhcp: None,
         restarts: 0,
         pings: BTreeMap::new(),
+        dns: BTreeMap::new(),
     }
 }
 
@@ -66,7 +67,7 @@ fn online(number: u32) -> ClientStatus {
     let router = Ipv4Addr::new(10, 0, 0, 1);
     let mut pings = BTreeMap::new();
     for target in [Target::GoogleDns, Target::Router] {
-        let mut stats = PingStats::new(target, target.address());
+        let mut stats = PingStats::new(target.clone(), target.address());
         stats.record(PingOutcome::Reply(Duration::from_micros(83)));
         for cause in PingCause::ALL {
             stats.record(PingOutcome::Lost(*cause));

@@ -90,7 +90,7 @@ fn label(row: &Row) -> String {
         Figure::ResidentMemory => "the tester's memory",
         Figure::Descriptors => "the tester's open files",
     };
-    match row.target {
+    match &row.target {
         Some(target) => format!("{name} {target}"),
         None => name.to_owned(),
     }

@@ -68,7 +68,12 @@ async fn serve(config: LabConfig, screen: &Screen) -> anyhow::Result<Exit> {
 /// Starts a lab off the reactor.
 pub async fn start(config: LabConfig) -> anyhow::Result<Lab> {
     let started = tokio::task::spawn_blocking(move || Lab::start(config)).await?;
-    started.map_err(|error| match error {
+    started.map_err(refusal)
+}
+
+/// Whose fault it is that there is no lab.
+pub fn refusal(error: LabError) -> anyhow::Error {
+    match error {
         LabError::UplinkName(_)
         | LabError::AliasInside { .. }
         | LabError::Mtu(_)
@@ -77,7 +82,7 @@ pub async fn start(config: LabConfig) -> anyhow::Result<Lab> {
         | LabError::NoPrivilege(_)
         | LabError::Step { .. }
         | LabError::Died => error.into(),
-    })
+    }
 }
 
 fn offer(lab: &Lab, config: &LabConfig) -> String {

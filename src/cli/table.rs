@@ -104,7 +104,7 @@ fn summary(report: &Report) -> String {
 fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
     let targets: BTreeSet<Target> = clients
         .clone()
-        .flat_map(|client| client.pings.iter().map(|pings| pings.target))
+        .flat_map(|client| client.pings.iter().map(|pings| pings.target.clone()))
         .collect();
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     let mut header: Vec<String> = ["client", "MAC", "address", "router", "DNS", "time to lease"]

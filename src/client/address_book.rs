@@ -11,7 +11,14 @@ use crate::identity::ClientNumber;
 /// time: the kernel switches frames between macvlans of one parent past every other check.
 #[derive(Debug, Default)]
 pub struct AddressBook {
-    held: Mutex<HashMap<Ipv4Addr, Holding>>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    by_address: HashMap<Ipv4Addr, Holding>,
+    /// Of each client the address that it entered last.
+    by_client: HashMap<ClientNumber, Ipv4Addr>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +40,14 @@ impl AddressBook {
         now: Instant,
     ) -> Result<(), ClientNumber> {
         let mut held = self.held();
-        let other = held.get(&address).filter(|holding| {
+        let other = held.by_address.get(&address).filter(|holding| {
             holding.client != client && holding.until.is_none_or(|until| until > now)
         });
         if let Some(other) = other {
             return Err(other.client);
         }
-        held.insert(address, Holding { client, until });
+        held.by_address.insert(address, Holding { client, until });
+        held.by_client.insert(client, address);
         Ok(())
     }
 
@@ -47,25 +55,38 @@ impl AddressBook {
     pub fn give_up(&self, address: Ipv4Addr, client: ClientNumber) {
         let mut held = self.held();
         if held
+            .by_address
             .get(&address)
             .is_some_and(|holding| holding.client == client)
         {
-            held.remove(&address);
+            held.by_address.remove(&address);
         }
+        if held.by_client.get(&client) == Some(&address) {
+            held.by_client.remove(&client);
+        }
+    }
+
+    /// The address that `client` holds.
+    pub fn address_of(&self, client: ClientNumber, now: Instant) -> Option<Ipv4Addr> {
+        let held = self.held();
+        let address = held.by_client.get(&client)?;
+        let holding = held.by_address.get(address)?;
+        let holds = holding.client == client && holding.until.is_none_or(|until| until > now);
+        holds.then_some(*address)
     }
 
     /// How many addresses are entered.
     pub fn len(&self) -> usize {
-        self.held().len()
+        self.held().by_address.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.held().is_empty()
+        self.held().by_address.is_empty()
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, Holding>> {
-        // Every change is one insertion or removal, so what a panic left is whole.
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // A reader asks both maps, so what a panic left between two changes is as good as whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -111,7 +132,23 @@ mod tests {
             book.claim(ADDRESS, TWO, None, now + Duration::from_secs(59)),
             Err(ONE)
         );
+        assert_eq!(book.address_of(ONE, now), Some(ADDRESS));
+        assert_eq!(book.address_of(ONE, end), None);
         assert_eq!(book.claim(ADDRESS, TWO, None, end), Ok(()));
         assert_eq!(book.len(), 1);
+        assert_eq!(book.address_of(ONE, now), None, "it is another's now");
+        assert_eq!(book.address_of(TWO, end), Some(ADDRESS));
+    }
+
+    #[test]
+    fn a_client_that_moved_has_its_latest_address_whatever_it_gives_up_afterwards() {
+        let (book, now) = (AddressBook::default(), Instant::now());
+        let second = Ipv4Addr::new(10, 0, 0, 8);
+        assert_eq!(book.claim(ADDRESS, ONE, None, now), Ok(()));
+        assert_eq!(book.claim(second, ONE, None, now), Ok(()));
+        book.give_up(ADDRESS, ONE);
+        assert_eq!(book.address_of(ONE, now), Some(second));
+        book.give_up(second, ONE);
+        assert_eq!(book.address_of(ONE, now), None);
     }
 }

@@ -81,7 +81,7 @@ impl<L: Lan> State<L> {
         self.tell(Fact::Renewed(lease.clone()));
         if self.phase == Phase::Online {
             self.configure(&lease).await?;
-            self.workloads.go_online(lease.router());
+            self.workloads.go_online(&lease);
             return Ok(());
         }
         self.put_to_use(&lease).await
@@ -139,7 +139,7 @@ impl<L: Lan> State<L> {
         self.configure(lease).await?;
         self.enter_unless_cut_off(Phase::Online);
         if self.phase == Phase::Online {
-            self.workloads.go_online(lease.router());
+            self.workloads.go_online(lease);
         }
         Ok(())
     }

@@ -1,34 +1,41 @@
-//! The pings of one client: standing ones whenever it is online, and runs that the pool asks for.
+//! What one client does: standing workloads whenever it is online, and runs that the pool asks for.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ractor::ActorRef;
 use tokio::task::JoinHandle;
 
 use super::{ClientMsg, Fact, FactSink, RunId};
-use crate::lan::{PingCause, PingOutcome, Port};
-use crate::target::Target;
-use crate::workload::ping::{self, PingSpec, Sequence};
+use crate::dhcp::Lease;
+use crate::identity::Identity;
+use crate::lan::Port;
+use crate::workload::{self, Excuse, Place, Sequence, Siblings, Uplink, Workload};
 
-/// Whether there is an address to ping from.
+/// Whether there is an address to work from.
 enum Reach<P> {
     /// No port yet.
     Unplugged,
     /// A port, but no lease.
     Offline(Arc<P>),
-    /// A lease, with this router.
-    Online(Arc<P>, Option<Ipv4Addr>),
+    /// A lease.
+    Online(Arc<Place<P>>),
+}
+
+/// What workloads need of the client that carries them out.
+pub(super) struct Surroundings {
+    pub(super) myself: ActorRef<ClientMsg>,
+    pub(super) facts: FactSink,
+    pub(super) standing: Arc<[Arc<Workload>]>,
+    pub(super) rng: fastrand::Rng,
+    pub(super) identity: Arc<Identity>,
+    pub(super) siblings: Siblings,
 }
 
 /// What runs.
 pub(super) struct Workloads<P> {
-    myself: ActorRef<ClientMsg>,
-    facts: FactSink,
-    standing: Arc<[PingSpec]>,
-    rng: fastrand::Rng,
+    with: Surroundings,
     sequence: Sequence,
     reach: Reach<P>,
     standing_tasks: Vec<Task>,
@@ -36,17 +43,9 @@ pub(super) struct Workloads<P> {
 }
 
 impl<P: Port> Workloads<P> {
-    pub(super) fn new(
-        myself: ActorRef<ClientMsg>,
-        facts: FactSink,
-        standing: Arc<[PingSpec]>,
-        rng: fastrand::Rng,
-    ) -> Self {
+    pub(super) fn new(with: Surroundings) -> Self {
         Self {
-            myself,
-            facts,
-            standing,
-            rng,
+            with,
             sequence: Sequence::default(),
             reach: Reach::Unplugged,
             standing_tasks: Vec::new(),
@@ -58,24 +57,34 @@ impl<P: Port> Workloads<P> {
         self.reach = Reach::Offline(port);
     }
 
-    /// The lease is there, with this router: starts the standing pings, unless they run already with the same router.
-    pub(super) fn go_online(&mut self, router: Option<Ipv4Addr>) {
+    /// The lease is there: starts the standing workloads, unless they run already with all that they need of it the same.
+    pub(super) fn go_online(&mut self, lease: &Lease) {
+        let uplink = Uplink::from(lease);
         let port = match &self.reach {
             Reach::Unplugged => return,
-            Reach::Online(_, current) if *current == router => return,
-            Reach::Offline(port) | Reach::Online(port, _) => Arc::clone(port),
+            Reach::Online(place) if place.uplink == uplink => return,
+            Reach::Offline(port) => Arc::clone(port),
+            Reach::Online(place) => Arc::clone(&place.port),
         };
-        self.reach = Reach::Online(port, router);
-        let standing = Arc::clone(&self.standing);
+        self.reach = Reach::Online(Arc::new(Place {
+            port,
+            identity: Arc::clone(&self.with.identity),
+            uplink,
+            siblings: Arc::clone(&self.with.siblings),
+            sequence: self.sequence.clone(),
+            rng: Mutex::new(self.with.rng.fork()),
+        }));
+        let standing = Arc::clone(&self.with.standing);
         self.standing_tasks = standing
             .iter()
-            .filter_map(|spec| {
-                // A share of the interval at random, so that the herd does not ping in one burst; none for counted ones.
-                let delay = match spec.count {
+            .filter_map(|workload| {
+                // A share of the interval at random, so that the herd does not act in one burst; none for counted ones.
+                let pace = workload.pace();
+                let delay = match pace.count {
                     Some(_) => Duration::ZERO,
-                    None => spec.interval.mul_f64(self.rng.f64()),
+                    None => pace.interval.mul_f64(self.with.rng.f64()),
                 };
-                self.spawn(None, spec.clone(), delay)
+                self.spawn(None, workload, delay)
             })
             .collect();
     }
@@ -83,19 +92,18 @@ impl<P: Port> Workloads<P> {
     /// The lease is gone: ends everything, and tells of each run that it cannot go on.
     pub(super) fn go_offline(&mut self) {
         self.standing_tasks.clear();
-        if let Reach::Online(port, _) = &self.reach {
-            self.reach = Reach::Offline(Arc::clone(port));
+        if let Reach::Online(place) = &self.reach {
+            self.reach = Reach::Offline(Arc::clone(&place.port));
         }
         for (run, task) in std::mem::take(&mut self.runs) {
-            self.refuse(run, task.target);
+            self.refuse(run, &task.workload);
         }
     }
 
-    pub(super) fn start_run(&mut self, run: RunId, spec: PingSpec) {
-        let target = spec.target;
-        match self.spawn(Some(run), spec, Duration::ZERO) {
+    pub(super) fn start_run(&mut self, run: RunId, workload: &Arc<Workload>) {
+        match self.spawn(Some(run), workload, Duration::ZERO) {
             Some(task) => drop(self.runs.insert(run, task)),
-            None => self.refuse(run, target),
+            None => self.refuse(run, workload),
         }
     }
 
@@ -103,37 +111,41 @@ impl<P: Port> Workloads<P> {
         self.runs.remove(&run);
     }
 
-    fn refuse(&self, run: RunId, target: Target) {
-        let outcome = PingOutcome::Lost(PingCause::Offline);
-        (self.facts)(Fact::Pinged(Some(run), target, None, outcome));
-        (self.facts)(Fact::PingRunEnded(run));
+    fn refuse(&self, run: RunId, workload: &Arc<Workload>) {
+        let outcome = workload.excused(Excuse::Offline);
+        (self.with.facts)(Fact::Did(Some(run), Arc::clone(workload), outcome));
+        (self.with.facts)(Fact::RunEnded(run));
     }
 
     /// `None` where the client is not online.
-    fn spawn(&self, run: Option<RunId>, spec: PingSpec, delay: Duration) -> Option<Task> {
-        let Reach::Online(port, router) = &self.reach else {
+    fn spawn(&self, run: Option<RunId>, workload: &Arc<Workload>, delay: Duration) -> Option<Task> {
+        let Reach::Online(place) = &self.reach else {
             return None;
         };
-        let target = spec.target;
-        let address = target.address().or(*router);
-        let (port, sequence) = (Arc::clone(port), self.sequence.clone());
-        let (facts, myself) = (Arc::clone(&self.facts), self.myself.clone());
-        let handle = tokio::spawn(async move {
-            let report = |outcome| facts(Fact::Pinged(run, target, address, outcome));
-            ping::run(port, address, spec, delay, sequence, report).await;
-            if let Some(run) = run {
-                facts(Fact::PingRunEnded(run));
-                // An actor that has ended has no runs to forget.
-                drop(myself.cast(ClientMsg::PingRunEnded(run)));
+        let place = Arc::clone(place);
+        let (facts, myself) = (Arc::clone(&self.with.facts), self.with.myself.clone());
+        let handle = tokio::spawn({
+            let workload = Arc::clone(workload);
+            async move {
+                let report = |outcome| facts(Fact::Did(run, Arc::clone(&workload), outcome));
+                workload::run(Arc::clone(&workload), place, delay, report).await;
+                if let Some(run) = run {
+                    facts(Fact::RunEnded(run));
+                    // An actor that has ended has no runs to forget.
+                    drop(myself.cast(ClientMsg::RunEnded(run)));
+                }
             }
         });
-        Some(Task { target, handle })
+        Some(Task {
+            workload: Arc::clone(workload),
+            handle,
+        })
     }
 }
 
-/// A running ping; dropping it ends it.
+/// A running workload; dropping it ends it.
 struct Task {
-    target: Target,
+    workload: Arc<Workload>,
     handle: JoinHandle<()>,
 }
 

@@ -53,7 +53,7 @@ pub struct LabConfig {
 impl Default for LabConfig {
     fn default() -> Self {
         Self {
-            uplink: "lab0".to_owned(),
+            uplink: Self::UPLINK.to_owned(),
             range: AddressRange::default(),
             lease: LeaseTime::default(),
             t1: None,
@@ -79,6 +79,9 @@ impl LabConfig {
     /// The address that web sites have (TEST-NET-3, RFC 5737): `www` of the lab's domain, `www.example.com` and
     /// `www.example.org`.
     pub const WEB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+
+    /// The name of the near end where nothing else is said.
+    pub const UPLINK: &str = "lab0";
 
     /// The subnet, and the router's place in it.
     pub fn subnet(&self) -> Subnet {

@@ -82,7 +82,7 @@ mod tests {
         for (after, answer) in [(2, 'c'), (1, 'a'), (2, 'd'), (1, 'b')] {
             queue.push(start + after * SECOND, 1, answer);
         }
-        assert_eq!(all(&mut queue, start), []);
+        assert!(all(&mut queue, start).is_empty());
         assert_eq!(queue.due(), Some(start + SECOND));
         assert_eq!(all(&mut queue, start + SECOND), ['a', 'b']);
         assert_eq!(all(&mut queue, start + 9 * SECOND), ['c', 'd']);

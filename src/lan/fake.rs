@@ -1,19 +1,26 @@
 //! An in-memory LAN with the lab's DHCP server and scripted faults, for actor tests on a paused clock.
 
+mod services;
+
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::{CleanupError, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent, SabotageError};
+use tokio::io::DuplexStream;
+
+use self::services::{FakeUdp, Services};
+use super::{
+    CleanupError, Connected, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent, SabotageError,
+};
 use crate::dhcp::options::{MessageType, code};
 use crate::dhcp::{Arp, ArpOp, Lease, Message, Transmit};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, Mac};
-use crate::lab::LabConfig;
 use crate::lab::dhcp::Server;
+use crate::lab::{LabConfig, Zone};
 use crate::phase::{Cause, Failure, Stage};
 
 /// How long the fake kernel takes to attach.
@@ -73,6 +80,8 @@ struct Inner {
     remembered: HashMap<ClientNumber, Lease>,
     /// Who ended for good, in order.
     forgotten: Vec<ClientNumber>,
+    /// Who answers on which port.
+    services: Services,
     /// What must never happen, and did: a panic would only end the client in which it is noticed.
     violations: Vec<String>,
 }
@@ -91,12 +100,14 @@ enum Parent {
 pub(crate) struct FakeLan {
     inner: Arc<Mutex<Inner>>,
     server: Arc<Mutex<Server>>,
+    zone: Arc<Zone>,
 }
 
 impl FakeLan {
     pub(crate) fn new(config: &LabConfig) -> Self {
         Self {
             inner: Arc::default(),
+            zone: Arc::new(Zone::new(config)),
             server: Arc::new(Mutex::new(Server::new(config.server()))),
         }
     }
@@ -392,6 +403,9 @@ pub(crate) struct FakePort {
 }
 
 impl Port for FakePort {
+    type Stream = DuplexStream;
+    type Udp = FakeUdp;
+
     fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
         self.lan.transmit_for(&self.identity, transmit)
     }
@@ -464,6 +478,18 @@ impl Port for FakePort {
             Some(address) => inner.listeners.insert(self.identity.mac, address),
             None => inner.listeners.remove(&self.identity.mac),
         };
+    }
+
+    async fn connect(
+        &self,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> io::Result<Connected<DuplexStream>> {
+        services::connect(&self.lan, to, timeout).await
+    }
+
+    async fn udp(&self, to: SocketAddrV4) -> io::Result<FakeUdp> {
+        Ok(FakeUdp::new(&self.lan, to))
     }
 
     async fn ping(&self, target: Ipv4Addr, _sequence: u16, timeout: Duration) -> PingOutcome {

@@ -17,6 +17,7 @@ mod adopt;
 mod arp;
 mod attach;
 mod config;
+mod dialing;
 mod ear;
 mod error;
 mod filter;

@@ -11,8 +11,9 @@ use super::event::Event;
 use super::figures::Figures;
 use super::group::GroupName;
 use super::herd::Herd;
+use super::run::Collected;
 use super::slot::{Ending, Incarnation};
-use super::status::{Census, HerdStatus, PingReport, Sabotaged, TearDownReport};
+use super::status::{Census, HerdStatus, Sabotaged, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
 use crate::client::{Fact, Order, RunId};
 use crate::fault::Fault;
@@ -20,7 +21,7 @@ use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, Lan, SabotageError};
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Stage};
-use crate::workload::ping::PingSpec;
+use crate::workload::Workload;
 
 /// What the pool is told: by its users above the line, by itself and its clients below.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) enum PoolMsg {
         RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>,
     ),
     Remove(Selection, RpcReplyPort<TearDownReport>),
-    Ping(Selection, PingSpec, RpcReplyPort<PingReport>),
+    Run(Selection, Arc<Workload>, RpcReplyPort<Collected>),
     Vanish(Selection, RpcReplyPort<TearDownReport>),
     Order(Selection, Order, RpcReplyPort<u32>),
     Restart(Selection, RpcReplyPort<u32>),

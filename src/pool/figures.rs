@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::outage::Share;
 use crate::fault::Fault;
-use crate::lan::PingOutcome;
+use crate::host_name::HostName;
 use crate::phase::Cause;
-use crate::stats::{Distribution, PingStats};
+use crate::stats::{Distribution, DnsStats, PingStats};
 use crate::target::Target;
+use crate::workload::{Outcome, Workload};
 
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct Figures {
     pub dhcp: Distribution,
     /// All pings, by target.
     pub pings: BTreeMap<Target, PingStats>,
+    /// All lookups, by name.
+    pub dns: BTreeMap<HostName, DnsStats>,
     /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
     pub failures: BTreeMap<Cause, u64>,
     /// Restarts.
@@ -38,11 +41,21 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub(super) fn pinged(&mut self, target: Target, outcome: PingOutcome) {
-        self.pings
-            .entry(target)
-            .or_insert_with(|| PingStats::new(target, None))
-            .record(outcome);
+    pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome) {
+        match (workload, outcome) {
+            (Workload::Ping(spec), Outcome::Ping(echo)) => self
+                .pings
+                .entry(spec.target.clone())
+                .or_insert_with(|| PingStats::new(spec.target.clone(), None))
+                .record(echo.outcome),
+            (Workload::Dns(spec), Outcome::Dns(lookup)) => self
+                .dns
+                .entry(spec.name.clone())
+                .or_insert_with(|| DnsStats::new(spec.name.clone()))
+                .record(lookup),
+            // An outcome is of its workload's kind.
+            (Workload::Ping(_) | Workload::Dns(_), _) => {}
+        }
     }
 
     pub(super) fn failed(&mut self, cause: Cause) {

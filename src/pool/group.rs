@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{DhcpSettings, RestartPolicy};
 use crate::identity::PoolName;
 use crate::metrics::Metrics;
-use crate::workload::ping::PingSpec;
+use crate::workload::Workload;
 
 /// The name of a group: the label `group` in metrics. Letters, digits, `-` and `_`; 1 to 32 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ pub struct Group {
     /// How they behave towards servers.
     pub dhcp: DhcpSettings,
     /// What each does whenever it is online.
-    pub workloads: Vec<PingSpec>,
+    pub workloads: Vec<Workload>,
 }
 
 /// A group at work.
@@ -93,7 +93,7 @@ pub(super) struct Members {
     pub(super) name: GroupName,
     pub(super) restart: RestartPolicy,
     pub(super) dhcp: DhcpSettings,
-    pub(super) workloads: Arc<[PingSpec]>,
+    pub(super) workloads: Arc<[Arc<Workload>]>,
     pub(super) metrics: Metrics,
 }
 
@@ -103,7 +103,7 @@ impl Members {
             name: group.name.clone(),
             restart: group.restart.clone(),
             dhcp: group.dhcp.clone(),
-            workloads: group.workloads.clone().into(),
+            workloads: group.workloads.iter().cloned().map(Arc::new).collect(),
             metrics: metrics.of_group(group.name.as_str()),
         }
     }

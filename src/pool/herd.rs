@@ -135,7 +135,7 @@ impl<L: Lan> Herd<L> {
                 self.stance = Stance::Closing;
                 self.depart(&Selection::All, reply);
             }
-            PoolMsg::Ping(which, spec, reply) => self.start_run(&which, &spec, reply),
+            PoolMsg::Run(which, workload, reply) => self.start_run(&which, &workload, reply),
             PoolMsg::Order(which, order, reply) => {
                 let _ = reply.send(self.tell(&which, || ClientMsg::Order(order)));
             }

@@ -1,26 +1,29 @@
-//! One ping of many clients: told to each, collected into one answer.
+//! One workload of many clients: told to each, collected into one answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use super::status::PingReport;
 use crate::client::RunId;
 use crate::identity::ClientNumber;
-use crate::lan::{PingCause, PingOutcome};
-use crate::stats::PingStats;
-use crate::target::Target;
-use crate::workload::ping::PingSpec;
+use crate::stats::Stats;
+use crate::workload::{Excuse, Outcome, Workload};
 
-/// What a loaded tester may add to the time that the pings themselves take.
+/// What a loaded tester may add to the time that the attempts themselves take.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// When the run is over, whoever has not answered.
-pub(super) fn deadline(spec: &PingSpec) -> Duration {
-    spec.duration().unwrap_or_default().saturating_add(SLACK)
+pub(super) fn deadline(workload: &Workload) -> Duration {
+    workload
+        .duration()
+        .unwrap_or_default()
+        .saturating_add(SLACK)
 }
+
+/// What each client did.
+pub(super) type Collected = BTreeMap<ClientNumber, Stats>;
 
 /// All running fan-outs.
 #[derive(Debug, Default)]
@@ -78,42 +81,36 @@ impl Runs {
 /// A running fan-out.
 #[derive(Debug)]
 pub(super) struct Run {
-    target: Target,
+    workload: Arc<Workload>,
     pending: BTreeSet<ClientNumber>,
-    clients: BTreeMap<ClientNumber, PingStats>,
-    reply: RpcReplyPort<PingReport>,
+    clients: Collected,
+    reply: RpcReplyPort<Collected>,
 }
 
 impl Run {
-    pub(super) fn new(target: Target, reply: RpcReplyPort<PingReport>) -> Self {
+    pub(super) fn new(workload: Arc<Workload>, reply: RpcReplyPort<Collected>) -> Self {
         Self {
-            target,
+            workload,
             pending: BTreeSet::new(),
-            clients: BTreeMap::new(),
+            clients: Collected::new(),
             reply,
         }
     }
 
-    /// The client was told to ping.
+    /// The client was told.
     pub(super) fn expect(&mut self, number: ClientNumber) {
         self.pending.insert(number);
-        self.stats(number, None);
+        self.stats(number);
     }
 
     /// The client could not be told, or died.
     pub(super) fn missing(&mut self, number: ClientNumber) {
-        self.stats(number, None)
-            .record(PingOutcome::Lost(PingCause::Offline));
+        self.excuse(number, Excuse::Offline);
         self.pending.remove(&number);
     }
 
-    pub(super) fn record(
-        &mut self,
-        number: ClientNumber,
-        address: Option<Ipv4Addr>,
-        outcome: PingOutcome,
-    ) {
-        self.stats(number, address).record(outcome);
+    pub(super) fn record(&mut self, number: ClientNumber, outcome: &Outcome) {
+        self.stats(number).record(outcome);
     }
 
     pub(super) fn ended(&mut self, number: ClientNumber) {
@@ -123,22 +120,21 @@ impl Run {
     /// Sends the answer. Whoever has not ended by then was kept waiting by the tester itself.
     fn finish(mut self) {
         for number in std::mem::take(&mut self.pending) {
-            self.stats(number, None)
-                .record(PingOutcome::Lost(PingCause::Tester));
+            self.excuse(number, Excuse::Tester);
         }
         // Whoever asked may have gone.
-        let _ = self.reply.send(PingReport {
-            clients: self.clients,
-        });
+        let _ = self.reply.send(self.clients);
     }
 
-    fn stats(&mut self, number: ClientNumber, address: Option<Ipv4Addr>) -> &mut PingStats {
-        let target = self.target;
-        let stats = self
-            .clients
+    fn excuse(&mut self, number: ClientNumber, excuse: Excuse) {
+        let outcome = self.workload.excused(excuse);
+        self.record(number, &outcome);
+    }
+
+    fn stats(&mut self, number: ClientNumber) -> &mut Stats {
+        let workload = &self.workload;
+        self.clients
             .entry(number)
-            .or_insert_with(|| PingStats::new(target, target.address()));
-        stats.address = address.or(stats.address);
-        stats
+            .or_insert_with(|| Stats::new(workload))
     }
 }

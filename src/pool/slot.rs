@@ -1,5 +1,6 @@
 //! One client's place in the pool: what is known of it over all its lives.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use crate::client::ClientMsg;
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::stats::PingStats;
-use crate::target::Target;
+use crate::stats::Stats;
+use crate::workload::Workload;
 
 /// Tells the lives of one client apart, so that what an earlier one said late is not taken for the present one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,8 +40,8 @@ pub(super) struct Slot {
     pub(super) admitted: Option<Instant>,
     pub(super) join: Option<Duration>,
     pub(super) dhcp: Option<Duration>,
-    /// One for each target: few, and a map would take kilobytes for the first.
-    pub(super) pings: Vec<PingStats>,
+    /// One for each workload: few, and a map would take kilobytes for the first.
+    pub(super) stats: Vec<Stats>,
 }
 
 /// Where in its life a client is, and what the pool holds of it there.
@@ -168,7 +169,7 @@ impl Slot {
             admitted: None,
             join: None,
             dhcp: None,
-            pings: Vec::new(),
+            stats: Vec::new(),
         }
     }
 
@@ -201,22 +202,22 @@ impl Slot {
         }
     }
 
-    /// The figures of one target, begun where there are none.
-    pub(super) fn pings_of(&mut self, target: Target) -> &mut PingStats {
+    /// The figures of one workload, begun where there are none.
+    pub(super) fn stats_of(&mut self, workload: &Workload) -> &mut Stats {
         let at = self
-            .pings
+            .stats
             .iter()
-            .position(|stats| stats.target == target)
+            .position(|stats| stats.is_of(workload))
             .unwrap_or_else(|| {
-                self.pings.reserve_exact(1);
-                self.pings.push(PingStats::new(target, None));
-                self.pings.len() - 1
+                self.stats.reserve_exact(1);
+                self.stats.push(Stats::new(workload));
+                self.stats.len() - 1
             });
-        &mut self.pings[at]
+        &mut self.stats[at]
     }
 
     pub(super) fn status(&self) -> ClientStatus {
-        ClientStatus {
+        let mut told = ClientStatus {
             identity: self.identity.clone(),
             group: self.group.name.clone(),
             phase: self.phase,
@@ -225,11 +226,15 @@ impl Slot {
             join: self.join,
             dhcp: self.dhcp,
             restarts: self.restarts,
-            pings: self
-                .pings
-                .iter()
-                .map(|stats| (stats.target, stats.clone()))
-                .collect(),
+            pings: BTreeMap::new(),
+            dns: BTreeMap::new(),
+        };
+        for stats in self.stats.iter().cloned() {
+            match stats {
+                Stats::Ping(stats) => drop(told.pings.insert(stats.target.clone(), stats)),
+                Stats::Dns(stats) => drop(told.dns.insert(stats.name.clone(), stats)),
+            }
         }
+        told
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::group::GroupName;
 use crate::dhcp::Lease;
+use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
-use crate::stats::PingStats;
+use crate::stats::{DnsStats, Outcomes, PingStats};
 use crate::target::Target;
 
 /// How many clients are in each phase: cheap to ask for.
@@ -88,25 +89,32 @@ pub struct ClientStatus {
     pub restarts: u32,
     /// All pings since it was created, restarts included, by target.
     pub pings: BTreeMap<Target, PingStats>,
+    /// All lookups, likewise, by name.
+    pub dns: BTreeMap<HostName, DnsStats>,
 }
 
-/// The answer to one ping of many clients.
+/// The answer to one workload of many clients.
 #[derive(Debug, Clone)]
-pub struct PingReport {
+pub struct RunReport<S> {
     /// Every client that was asked, by number.
-    pub clients: BTreeMap<ClientNumber, PingStats>,
+    pub clients: BTreeMap<ClientNumber, S>,
 }
 
-impl PingReport {
-    /// The clients of which some request was not answered.
-    pub fn failed(&self) -> impl Iterator<Item = (ClientNumber, &PingStats)> {
+/// Of echo requests.
+pub type PingReport = RunReport<PingStats>;
+/// Of lookups.
+pub type DnsReport = RunReport<DnsStats>;
+
+impl<S: Outcomes> RunReport<S> {
+    /// The clients of which some attempt failed.
+    pub fn failed(&self) -> impl Iterator<Item = (ClientNumber, &S)> {
         self.clients
             .iter()
-            .filter(|(_, stats)| !stats.is_lossless())
+            .filter(|(_, stats)| !stats.is_success())
             .map(|(number, stats)| (*number, stats))
     }
 
-    /// Whether there were clients, and all requests of all were answered.
+    /// Whether there were clients, and all attempts of all succeeded.
     pub fn is_success(&self) -> bool {
         !self.clients.is_empty() && self.failed().next().is_none()
     }

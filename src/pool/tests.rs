@@ -8,6 +8,7 @@ mod leaving;
 mod outages;
 mod storms;
 mod working;
+mod workloads;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -30,6 +30,7 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         dhcp: None,
         restarts: 0,
         pings: BTreeMap::new(),
+        dns: BTreeMap::new(),
     }
 }
 

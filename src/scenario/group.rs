@@ -90,6 +90,23 @@ pub struct GroupPlan {
 }
 
 impl GroupDraft {
+    /// A group that is in all else as the whole herd is.
+    pub fn new(name: GroupName, clients: ClientCount) -> Self {
+        Self {
+            name,
+            clients,
+            device: None,
+            persona: None,
+            conflict_detection: None,
+            ping: None,
+            every: None,
+            timeout: None,
+            restart: None,
+            intensity: None,
+            period: None,
+        }
+    }
+
     pub(super) fn check(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {
         self.plan(whole).map_err(|mistake| Mistake::Group {
             name: self.name.clone(),
@@ -140,7 +157,7 @@ impl GroupPlan {
                 personas: self.looks.personas(),
                 ..own.clone()
             },
-            workloads: self.pings.specs(),
+            workloads: self.pings.workloads(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The first hour against the last.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,31 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
+/// `ping_rtt of the router: median 0.10 ms, then 1.20 ms`.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.figure)?;
+        if let Some(target) = &self.target {
+            write!(f, " of {target}")?;
+        }
+        let side = |side: &Side| {
+            let (mean, median) = (side.mean.unwrap_or_default(), side.p50.unwrap_or_default());
+            match self.figure {
+                Figure::JoinTime
+                | Figure::StormJoinTime
+                | Figure::DhcpTime
+                | Figure::StormDhcpTime
+                | Figure::PingRtt => format!("median {median:.2} ms"),
+                Figure::PingLoss => format!("mean {:.2} %", mean * 100.0),
+                Figure::Restarts => format!("{mean:.1} an hour"),
+                Figure::ResidentMemory => format!("median {:.1} MiB", median / 1_048_576.0),
+                Figure::Descriptors => format!("median {median:.0}"),
+            }
+        };
+        write!(f, ": {}, then {}", side(&self.first), side(&self.last))
+    }
+}
+
 /// One figure in one window, in the figure's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Side {
@@ -177,7 +203,7 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         .last
         .iter()
         .chain(windows.first)
-        .flat_map(|span| span.pings.keys().copied())
+        .flat_map(|span| span.pings.keys().cloned())
         .collect();
     targets.sort_unstable();
     targets.dedup();
@@ -193,10 +219,10 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
             let of_target = window.iter().filter_map(|span| span.pings.get(&target));
             of_target.cloned().collect()
         };
-        rows.push(row(Figure::PingRtt, Some(target), &|window| {
+        rows.push(row(Figure::PingRtt, Some(target.clone()), &|window| {
             sum(pings(window).iter().map(|pings| &pings.rtt))
         }));
-        rows.push(row(Figure::PingLoss, Some(target), &|window| {
+        rows.push(row(Figure::PingLoss, Some(target.clone()), &|window| {
             verdict::samples(pings(window).iter().filter_map(loss))
         }));
     }

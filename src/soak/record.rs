@@ -180,6 +180,7 @@ mod tests {
                 dhcp: None,
                 restarts: 0,
                 pings: [].into(),
+                dns: [].into(),
             }
         };
         let clients = (1..=3).map(client).collect();

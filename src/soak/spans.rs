@@ -92,7 +92,7 @@ impl Span {
                     rtt: stats.rtt.since(&Distribution::default()),
                 },
             };
-            (*target, span)
+            (target.clone(), span)
         });
         Self {
             from,
@@ -129,7 +129,7 @@ impl Span {
         self.calm.add(&next.calm);
         self.storm.add(&next.storm);
         for (target, pings) in &next.pings {
-            self.pings.entry(*target).or_default().add(pings);
+            self.pings.entry(target.clone()).or_default().add(pings);
         }
         self.restarts += next.restarts;
         self.footprint = next.footprint;

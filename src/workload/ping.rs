@@ -1,14 +1,11 @@
 //! ICMP echo: one client, one target, at an interval.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::{Excuse, Pace, Place, dns};
 use crate::lan::{PingCause, PingOutcome, Port};
 use crate::target::Target;
 
@@ -26,8 +23,8 @@ pub struct PingSpec {
 }
 
 impl PingSpec {
-    /// One request per second at most, and a second to answer.
-    pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+    /// One request per second at most.
+    pub const DEFAULT_INTERVAL: Duration = Pace::DEFAULT_INTERVAL;
     /// How long an answer may take where nothing else is said.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -55,64 +52,71 @@ impl PingSpec {
             timeout: Self::DEFAULT_TIMEOUT,
         }
     }
-
-    /// The longest that a run of a given count can last; `None` for one without end.
-    pub fn duration(&self) -> Option<Duration> {
-        let gaps = self.count?.saturating_sub(1);
-        Some(
-            self.interval
-                .saturating_mul(gaps)
-                .saturating_add(self.timeout),
-        )
-    }
 }
 
-/// Numbers a client's echo requests: its runs share one ICMP identifier, so no two may be in flight with one number.
-#[derive(Debug, Clone, Default)]
-pub struct Sequence(Arc<AtomicU16>);
-
-impl Sequence {
-    fn next(&self) -> u16 {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
+/// What became of one echo request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Echo {
+    /// The address of the target, where there was one to send to.
+    pub address: Option<Ipv4Addr>,
+    /// What came of it.
+    pub outcome: PingOutcome,
+    /// Why there was no address to send to, for a person to read.
+    pub why: Option<String>,
 }
 
-/// Pings `address` as `spec` says, beginning after `delay`, and tells every outcome to `report`.
-///
-/// A late answer does not delay the next request. Dropping the future ends it; requests in flight are then not reported.
-pub async fn run<P: Port>(
-    port: Arc<P>,
-    address: Option<Ipv4Addr>,
-    spec: PingSpec,
-    delay: Duration,
-    sequence: Sequence,
-    report: impl Fn(PingOutcome),
-) {
-    let mut remaining = spec.count;
-    let mut ticker = interval_at(
-        Instant::now() + delay,
-        spec.interval.max(Duration::from_millis(1)),
-    );
-    ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut in_flight = JoinSet::new();
-    loop {
-        tokio::select! {
-            _ = ticker.tick(), if remaining != Some(0) => {
-                if let Some(count) = &mut remaining {
-                    *count -= 1;
-                }
-                let Some(address) = address else {
-                    report(PingOutcome::Lost(PingCause::NoTarget));
-                    continue;
-                };
-                let (port, number, timeout) = (Arc::clone(&port), sequence.next(), spec.timeout);
-                in_flight.spawn(async move { port.ping(address, number, timeout).await });
-            }
-            Some(ended) = in_flight.join_next() => {
-                // A panic in the port's ping is the tester's fault, not the router's.
-                report(ended.unwrap_or(PingOutcome::Lost(PingCause::Tester)));
-            }
-            else => return,
+impl Echo {
+    pub(super) fn excused(excuse: Excuse) -> Self {
+        Self {
+            address: None,
+            outcome: PingOutcome::Lost(match excuse {
+                Excuse::Offline => PingCause::Offline,
+                Excuse::Tester => PingCause::Tester,
+            }),
+            why: None,
         }
+    }
+}
+
+/// Sends one request, and waits for the answer.
+pub(super) async fn attempt<P: Port>(spec: &PingSpec, place: &Place<P>) -> Echo {
+    let address = match address_of(spec, place).await {
+        Ok(address) => address,
+        Err(why) => {
+            return Echo {
+                address: None,
+                outcome: PingOutcome::Lost(PingCause::NoTarget),
+                why: Some(why),
+            };
+        }
+    };
+    let number = place.sequence.next();
+    Echo {
+        address: Some(address),
+        outcome: place.port.ping(address, number, spec.timeout).await,
+        why: None,
+    }
+}
+
+/// The address of a target at this moment, or why there is none.
+async fn address_of<P: Port>(spec: &PingSpec, place: &Place<P>) -> Result<Ipv4Addr, String> {
+    match &spec.target {
+        Target::Router => place
+            .uplink
+            .router
+            .ok_or_else(|| "the lease names no router".to_owned()),
+        target @ (Target::GoogleDns | Target::CloudflareDns | Target::Address(_)) => target
+            .address()
+            .ok_or_else(|| format!("{target} has no address")),
+        Target::Client(number) => {
+            (place.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
+        }
+        Target::Name(name) => match dns::addresses_of(place, name, spec.timeout).await {
+            Ok(addresses) => addresses
+                .first()
+                .copied()
+                .ok_or_else(|| format!("{name} has no address")),
+            Err(lookup) => Err(lookup.particulars(name)),
+        },
     }
 }

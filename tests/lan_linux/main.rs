@@ -7,6 +7,7 @@
 
 mod adopt;
 mod arp;
+mod dialing;
 mod events;
 mod leftovers;
 mod parent;

@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+use tokio::net::{TcpStream, UdpSocket};
 
 use super::addressing::{
     Addressing, MtuChange, Step, StepKind, Surroundings, resolver_lines, steps,
@@ -18,11 +20,12 @@ use super::addressing::{
 use super::seats::{Seat, Seated};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
-use super::{MacvlanMode, Shared, refused, refused_request, worker_gone};
+use super::worker::{Bench, WorkerGone};
+use super::{MacvlanMode, Shared, dialing, refused, refused_request, worker_gone};
 use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
 use crate::identity::ClientNumber;
 use crate::lan::netlink::{Netlink, NetlinkError};
-use crate::lan::{PingCause, PingOutcome, Port};
+use crate::lan::{Connected, PingCause, PingOutcome, Port};
 use crate::phase::{Cause, Failure, Stage};
 
 /// ICMP types (RFC 792).
@@ -67,6 +70,28 @@ impl LinuxPort {
 
     fn seat(&self) -> &Seat {
         &self.seated.seat
+    }
+
+    /// Where its namespace is bound.
+    pub(super) fn binding(&self) -> PathBuf {
+        self.shared
+            .names(&self.seat().identity)
+            .binding()
+            .to_owned()
+    }
+
+    /// Its namespace, by inode.
+    pub(super) fn namespace(&self) -> u64 {
+        self.sockets.namespace
+    }
+
+    /// Has the client's thread do something.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Bench) -> R + Send + 'static,
+    ) -> Result<R, WorkerGone> {
+        let number = self.seat().identity.number;
+        self.shared.workers.run(number, job).await
     }
 
     /// Says so where an error means that a socket is lost.
@@ -182,6 +207,9 @@ fn has_gone(error: &NetlinkError) -> bool {
 }
 
 impl Port for LinuxPort {
+    type Stream = TcpStream;
+    type Udp = UdpSocket;
+
     /// Broadcasts go out through the raw socket, unicasts through the client's own stack, which asks for the server's
     /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
     /// before an ARP answer comes.
@@ -290,6 +318,18 @@ impl Port for LinuxPort {
                 PingOutcome::Lost(cause(&error))
             }
         }
+    }
+
+    async fn connect(
+        &self,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> io::Result<Connected<TcpStream>> {
+        dialing::connect(self, to, timeout).await
+    }
+
+    async fn udp(&self, to: SocketAddrV4) -> io::Result<UdpSocket> {
+        dialing::udp(self, to).await
     }
 }
 

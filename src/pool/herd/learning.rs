@@ -1,6 +1,5 @@
 //! What the herd learns from its clients.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tracing::{debug, warn};
@@ -9,11 +8,11 @@ use super::{Herd, now};
 use crate::client::{Fact, RunId};
 use crate::dhcp::{Lease, LossReason};
 use crate::identity::ClientNumber;
-use crate::lan::{Lan, PingOutcome};
+use crate::lan::Lan;
 use crate::phase::{Cause, Phase};
 use crate::pool::event::EventKind;
 use crate::pool::slot::LeaseRecord;
-use crate::target::Target;
+use crate::workload::{Outcome, Workload};
 
 impl<L: Lan> Herd<L> {
     pub(super) fn learn(&mut self, number: ClientNumber, fact: Fact) {
@@ -33,10 +32,8 @@ impl<L: Lan> Herd<L> {
                 self.emit(Some(number), EventKind::Informed { server, options });
             }
             Fact::Troubled(failure) => self.troubled(number, failure),
-            Fact::Pinged(run, target, address, outcome) => {
-                self.pinged(number, run, target, address, outcome);
-            }
-            Fact::PingRunEnded(run) => {
+            Fact::Did(run, workload, outcome) => self.did(number, run, &workload, &outcome),
+            Fact::RunEnded(run) => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.ended(number);
                 }
@@ -138,23 +135,20 @@ impl<L: Lan> Herd<L> {
         self.emit(Some(number), troubled);
     }
 
-    fn pinged(
+    fn did(
         &mut self,
         number: ClientNumber,
         run: Option<RunId>,
-        target: Target,
-        address: Option<Ipv4Addr>,
-        outcome: PingOutcome,
+        workload: &Workload,
+        outcome: &Outcome,
     ) {
-        self.metrics.pinged(target, outcome);
-        self.figures.pinged(target, outcome);
+        self.metrics.did(workload, outcome);
+        self.figures.did(workload, outcome);
         if let Some(slot) = self.slots.get_mut(&number) {
-            let stats = slot.pings_of(target);
-            stats.address = address.or(stats.address);
-            stats.record(outcome);
+            slot.stats_of(workload).record(outcome);
         }
         if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
-            run.record(number, address, outcome);
+            run.record(number, outcome);
         }
     }
 

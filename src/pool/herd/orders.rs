@@ -15,31 +15,32 @@ use crate::phase::Phase;
 use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
 use crate::pool::restart::History;
-use crate::pool::run;
+use crate::pool::run::{self, Collected};
 use crate::pool::slot::{After, Life, Reason, Running};
-use crate::pool::status::{PingReport, Sabotaged, TearDownReport};
-use crate::workload::ping::PingSpec;
+use crate::pool::status::{Sabotaged, TearDownReport};
+use crate::workload::Workload;
 
 impl<L: Lan> Herd<L> {
     pub(super) fn start_run(
         &mut self,
         which: &Selection,
-        spec: &PingSpec,
-        reply: RpcReplyPort<PingReport>,
+        workload: &Arc<Workload>,
+        reply: RpcReplyPort<Collected>,
     ) {
         let id = self.runs.next_id();
-        let mut run = run::Run::new(spec.target, reply);
+        let deadline = run::deadline(workload);
+        let mut run = run::Run::new(Arc::clone(workload), reply);
         for (number, slot) in self.select(which) {
             match slot
                 .actor()
-                .map(|actor| actor.cast(ClientMsg::Ping(id, spec.clone())))
+                .map(|actor| actor.cast(ClientMsg::Run(id, Arc::clone(workload))))
             {
                 Some(Ok(())) => run.expect(number),
                 Some(Err(_)) | None => run.missing(number),
             }
         }
         self.runs.insert(id, run);
-        drop(self.after(run::deadline(spec), PoolMsg::RunDeadline(id)));
+        drop(self.after(deadline, PoolMsg::RunDeadline(id)));
     }
 
     pub(super) fn tell(&self, which: &Selection, message: impl Fn() -> ClientMsg) -> u32 {

@@ -2,6 +2,7 @@ use super::*;
 use crate::dhcp::options::MessageType;
 use crate::lan::PingCause;
 use crate::lan::fake::{Behaviour, RTT, SILENT, Trouble};
+use crate::stats::Outcomes;
 use crate::target::Target;
 
 #[tokio::test(start_paused = true)]
@@ -50,6 +51,34 @@ async fn the_router_is_each_clients_own() {
     assert!(
         report.clients.values().all(|stats| stats.address == router),
         "{report:?}"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_the_herd_is_pinged_at_the_address_that_it_holds_at_that_moment() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(2).await;
+    herd.settle().await;
+    let address = herd.client(2).await.lease.map(|lease| lease.address);
+    let (first, second) = (ClientNumber(1), ClientNumber(2));
+    let ping = || {
+        let spec = PingSpec::once(Target::Client(second));
+        herd.pool.ping(Selection::Numbers(vec![first]), spec)
+    };
+    let report = ping().await.expect("a report");
+    assert!(report.is_success() && address.is_some());
+    assert_eq!(report.clients[&first].address, address);
+
+    let released = herd.pool.release(Selection::Numbers(vec![second])).await;
+    assert_eq!(released, Ok(1));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let report = ping().await.expect("a report");
+    let stats = &report.clients[&first];
+    assert_eq!(stats.main_cause(), Some(PingCause::NoTarget));
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "client 2: no_target: client 2 holds no address"
     );
     herd.end().await;
 }
@@ -127,7 +156,7 @@ async fn clients_that_are_not_online_or_die_meanwhile_are_reported_not_waited_fo
 #[tokio::test(start_paused = true)]
 async fn standing_pings_go_on_at_their_interval_and_over_a_restart() {
     let spec = PingSpec::every(Target::CloudflareDns, Duration::from_secs(1));
-    let herd = Herd::with(|config| config.workloads.push(spec)).await;
+    let herd = Herd::with(|config| config.workloads.push(spec.into())).await;
     herd.lan.trouble(1, Trouble::PanicsOnce);
     herd.create(2).await;
     herd.settle().await;

@@ -1,0 +1,165 @@
+//! Lookups, fetches and commands under the pool.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::host_name::HostName;
+use crate::lan::PingCause;
+use crate::stats::{DnsStats, Outcomes};
+use crate::target::Target;
+use crate::workload::dns::{DnsCause, Rcode};
+
+const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const RESOLVER: SocketAddrV4 = SocketAddrV4::new(ROUTER, 53);
+
+fn name(text: &str) -> HostName {
+    text.parse().expect(text)
+}
+
+/// A herd of that many clients, all online.
+async fn online(count: u32) -> Herd {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(count).await;
+    herd.settle().await;
+    herd
+}
+
+async fn resolve(herd: &Herd, text: &str) -> DnsStats {
+    let spec = DnsSpec::once(name(text));
+    let report = herd.pool.resolve(Selection::All, spec).await;
+    let clients = report.expect("a report").clients;
+    clients.into_values().next().expect("a client")
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_client_asks_its_own_resolver_and_has_its_figures() {
+    let herd = online(20).await;
+    let spec = DnsSpec::times(name("router.lab.test"), 3);
+    let report = herd
+        .pool
+        .resolve(Selection::All, spec)
+        .await
+        .expect("a report");
+    assert!(report.is_success(), "{report:?}");
+    assert_eq!(report.clients.len(), 20);
+    for stats in report.clients.values() {
+        assert_eq!(
+            (stats.asked, stats.attempts(), stats.successes()),
+            (3, 3, 3)
+        );
+        assert_eq!(
+            (stats.server, &stats.addresses),
+            (Some(ROUTER), &vec![ROUTER])
+        );
+        assert_eq!(stats.time.max(), Some(Duration::from_millis(2)));
+    }
+    let kept = &herd.client(7).await.dns[&name("router.lab.test")];
+    assert_eq!(kept.rcodes[&Rcode::NoError], 3);
+    let figures = herd.pool.figures().await.expect("figures");
+    assert_eq!(figures.dns[&name("router.lab.test")].successes(), 60);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_unknown_is_an_answer_and_a_failure() {
+    let herd = online(1).await;
+    let stats = resolve(&herd, "nobody.lab.test").await;
+    assert_eq!((stats.rcodes[&Rcode::NxDomain], stats.successes()), (1, 0));
+    assert!(!stats.is_success() && stats.time.count() == 1);
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "nobody.lab.test from 10.77.0.1: nxdomain"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
+    let herd = online(1).await;
+    herd.lan.serve_udp(RESOLVER, |query| {
+        let mut foreign = query.to_vec();
+        foreign[0] ^= 1;
+        foreign[2] |= 0x80;
+        vec![foreign]
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(stats.failed[&DnsCause::Timeout], 1);
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "router.lab.test from 10.77.0.1: timeout: 1 answers to something else were ignored"
+    );
+    herd.lan.serve_udp(RESOLVER, |query| {
+        let mut broken = query.to_vec();
+        broken[2] |= 0x80;
+        broken.truncate(14);
+        vec![broken]
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(stats.failed[&DnsCause::Malformed], 1);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_is_asked_for_again_over_tcp() {
+    let herd = online(1).await;
+    // The answer over UDP is the query with QR and TC set; that over TCP has the address.
+    herd.lan.serve_udp(RESOLVER, |query| {
+        let mut cut = query.to_vec();
+        cut[2] |= 0x82;
+        vec![cut]
+    });
+    herd.lan.serve_tcp(RESOLVER, |mut stream| {
+        tokio::spawn(async move {
+            let length = stream.read_u16().await.expect("a length");
+            let mut message = vec![0; usize::from(length)];
+            stream.read_exact(&mut message).await.expect("a query");
+            message[2] |= 0x80;
+            message[7] = 1;
+            message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 9]);
+            let length = u16::try_from(message.len()).expect("short");
+            stream.write_u16(length).await.expect("sent");
+            stream.write_all(&message).await.expect("sent");
+        });
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert!(stats.is_success(), "{stats:?}");
+    assert_eq!(stats.addresses, [Ipv4Addr::new(192, 0, 2, 9)]);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_offline_looks_nothing_up() {
+    let herd = online(2).await;
+    let first = Selection::Numbers(vec![ClientNumber(1)]);
+    assert_eq!(herd.pool.release(first).await, Ok(1));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let spec = DnsSpec::once(name("router.lab.test"));
+    let report = herd.pool.resolve(Selection::All, spec).await;
+    let clients = report.expect("a report").clients;
+    let offline = &clients[&ClientNumber(1)];
+    assert_eq!((offline.asked, offline.failed[&DnsCause::Offline]), (0, 1));
+    assert!(clients[&ClientNumber(2)].is_success());
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_by_name_asks_the_resolver_first_and_says_why_there_is_no_target() {
+    let herd = online(1).await;
+    let ping = |text| {
+        let spec = PingSpec::once(Target::Name(name(text)));
+        herd.pool.ping(Selection::All, spec)
+    };
+    let report = ping("router.lab.test").await.expect("a report");
+    let stats = &report.clients[&ClientNumber(1)];
+    assert_eq!((stats.received, stats.address), (1, Some(ROUTER)));
+    let report = ping("nobody.lab.test").await.expect("a report");
+    let stats = &report.clients[&ClientNumber(1)];
+    assert_eq!(stats.main_cause(), Some(PingCause::NoTarget));
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "nobody.lab.test: no_target: nobody.lab.test from 10.77.0.1: nxdomain"
+    );
+    herd.end().await;
+}

@@ -1,0 +1,83 @@
+//! What the figures of all workloads have in common.
+
+use super::{Distribution, DnsStats, PingStats};
+use crate::workload::{Outcome, Workload};
+
+/// What can be asked of the figures of any workload.
+pub trait Outcomes {
+    /// Attempts that were wanted, those that were never made included.
+    fn attempts(&self) -> u64;
+
+    /// Attempts that succeeded.
+    fn successes(&self) -> u64;
+
+    /// Whether all attempts, and at least one, succeeded.
+    fn is_success(&self) -> bool {
+        self.successes() > 0 && self.successes() == self.attempts()
+    }
+
+    /// How long those took that came to an answer.
+    fn time(&self) -> &Distribution;
+
+    /// The particulars of the latest that failed, for a person to read.
+    fn last_failure(&self) -> Option<String>;
+}
+
+/// The figures of one client and one workload.
+#[derive(Debug, Clone)]
+pub enum Stats {
+    /// Of echo requests.
+    Ping(PingStats),
+    /// Of lookups.
+    Dns(DnsStats),
+}
+
+impl Stats {
+    /// Nothing counted yet.
+    pub fn new(workload: &Workload) -> Self {
+        match workload {
+            Workload::Ping(spec) => {
+                let address = spec.target.address();
+                Self::Ping(PingStats::new(spec.target.clone(), address))
+            }
+            Workload::Dns(spec) => Self::Dns(DnsStats::new(spec.name.clone())),
+        }
+    }
+
+    /// Whether these are the figures of that workload; how often it is attempted makes no difference.
+    pub fn is_of(&self, workload: &Workload) -> bool {
+        match (self, workload) {
+            (Self::Ping(stats), Workload::Ping(spec)) => stats.target == spec.target,
+            (Self::Dns(stats), Workload::Dns(spec)) => stats.name == spec.name,
+            (Self::Ping(_) | Self::Dns(_), _) => false,
+        }
+    }
+
+    /// Counts one outcome of the same workload; one of another kind is none of it.
+    pub fn record(&mut self, outcome: &Outcome) {
+        match (self, outcome) {
+            (Self::Ping(stats), Outcome::Ping(echo)) => stats.record_echo(echo),
+            (Self::Dns(stats), Outcome::Dns(lookup)) => stats.record(lookup),
+            (Self::Ping(_) | Self::Dns(_), _) => {}
+        }
+    }
+}
+
+/// The figures of the one kind, where they are of it.
+macro_rules! kind {
+    ($variant:ident, $stats:ty) => {
+        impl TryFrom<Stats> for $stats {
+            type Error = Stats;
+
+            fn try_from(stats: Stats) -> Result<Self, Stats> {
+                match stats {
+                    Stats::$variant(stats) => Ok(stats),
+                    other => Err(other),
+                }
+            }
+        }
+    };
+}
+
+kind!(Ping, PingStats);
+kind!(Dns, DnsStats);

@@ -1,0 +1,358 @@
+//! DNS: one client asks the resolver that its lease named for the addresses of a name.
+
+pub mod message;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+
+pub use self::message::Rcode;
+use self::message::{NoReply, Reply};
+use super::hitch::Hitch;
+use super::{Excuse, Pace, Place};
+use crate::host_name::HostName;
+use crate::lan::{Connected, Datagrams, Port};
+use crate::phase::words;
+
+/// The port of DNS servers (RFC 1035, 4.2).
+const PORT: u16 = 53;
+/// The longest datagram; without EDNS a server sends 512 bytes at most (RFC 1035, 2.3.4).
+const MAX_DATAGRAM: usize = 4_096;
+/// How many of the lease's resolvers are asked for a name that is needed for something else; as many as resolv.conf(5).
+pub(super) const RESOLVERS: u32 = 3;
+
+/// What to look up, how often, and how long to wait.
+///
+/// One lookup is one query (A, recursion desired) by UDP to the first resolver of the lease, and is not repeated; only an
+/// answer that does not fit is asked for again, over TCP (RFC 7766, 5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsSpec {
+    /// Which name.
+    pub name: HostName,
+    /// How many lookups; `None`: until the client goes.
+    pub count: Option<u32>,
+    /// From one lookup to the next, whether or not it was answered.
+    pub interval: Duration,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+impl DnsSpec {
+    /// How long an answer may take where nothing else is said.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// One lookup of `name`.
+    pub fn once(name: HostName) -> Self {
+        Self::times(name, 1)
+    }
+
+    /// `count` lookups of `name`, one a second.
+    pub fn times(name: HostName, count: u32) -> Self {
+        Self {
+            name,
+            count: Some(count),
+            interval: Pace::DEFAULT_INTERVAL,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// Lookups of `name` every `interval`, until the client goes.
+    pub fn every(name: HostName, interval: Duration) -> Self {
+        Self {
+            name,
+            count: None,
+            interval,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+}
+
+words! {
+    /// Why a lookup was not answered: a closed list.
+    DnsCause {
+        /// Nothing came back in time.
+        Timeout = "timeout",
+        /// Nobody serves DNS there (ICMP port unreachable, or a reset).
+        Refused = "refused",
+        /// The resolver cannot be reached: a router says so, or nobody answers ARP.
+        Unreachable = "unreachable",
+        /// The client has no route to the resolver.
+        NoRoute = "no_route",
+        /// What came back in time could not be read.
+        Malformed = "malformed",
+        /// The lease names no resolver.
+        NoResolver = "no_resolver",
+        /// The client was not online.
+        Offline = "offline",
+        /// The tester's own host failed: not the router's fault.
+        Tester = "tester",
+    }
+}
+
+impl From<Hitch> for DnsCause {
+    fn from(hitch: Hitch) -> Self {
+        match hitch {
+            Hitch::Timeout => Self::Timeout,
+            Hitch::Refused | Hitch::Reset => Self::Refused,
+            Hitch::Unreachable => Self::Unreachable,
+            Hitch::NoRoute => Self::NoRoute,
+            Hitch::Tester => Self::Tester,
+        }
+    }
+}
+
+/// What became of one lookup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Who was asked.
+    pub server: Option<Ipv4Addr>,
+    /// Whether the query was handed to the kernel.
+    pub was_sent: bool,
+    /// What came of it.
+    pub result: Result<Answer, Unanswered>,
+}
+
+/// What a server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The response code.
+    pub rcode: Rcode,
+    /// The addresses; none, where the code is not [`Rcode::NoError`].
+    pub addresses: Vec<Ipv4Addr>,
+    /// From just before the query was sent until the answer was read.
+    pub took: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// From the closed list.
+    pub cause: DnsCause,
+    /// The particulars, for a person to read; empty where there are none.
+    pub detail: String,
+}
+
+impl Unanswered {
+    fn new(cause: DnsCause, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<&io::Error> for Unanswered {
+    fn from(error: &io::Error) -> Self {
+        Self::new(Hitch::from(error).into(), error.to_string())
+    }
+}
+
+impl Lookup {
+    pub(super) fn excused(excuse: Excuse) -> Self {
+        let cause = match excuse {
+            Excuse::Offline => DnsCause::Offline,
+            Excuse::Tester => DnsCause::Tester,
+        };
+        Self {
+            server: None,
+            was_sent: false,
+            result: Err(Unanswered::new(cause, "")),
+        }
+    }
+
+    /// Whether there is an address.
+    pub fn is_success(&self) -> bool {
+        matches!(&self.result, Ok(answer) if answer.rcode == Rcode::NoError)
+    }
+
+    /// What came of it, for a person to read.
+    pub fn particulars(&self, name: &HostName) -> String {
+        let server = match self.server {
+            Some(server) => format!(" from {server}"),
+            None => String::new(),
+        };
+        match &self.result {
+            Ok(answer) => format!("{name}{server}: {}", answer.rcode),
+            Err(Unanswered { cause, detail }) if detail.is_empty() => {
+                format!("{name}{server}: {cause}")
+            }
+            Err(Unanswered { cause, detail }) => format!("{name}{server}: {cause}: {detail}"),
+        }
+    }
+}
+
+/// Asks the first resolver of the lease.
+pub(super) async fn attempt<P: Port>(spec: &DnsSpec, place: &Place<P>) -> Lookup {
+    match place.uplink.resolvers.first() {
+        Some(server) => ask(place, *server, &spec.name, spec.timeout).await,
+        None => no_resolver(),
+    }
+}
+
+/// The addresses of a name that is needed for something else, or why there are none: of each resolver of the lease in
+/// turn, until one knows.
+pub(super) async fn addresses_of<P: Port>(
+    place: &Place<P>,
+    name: &HostName,
+    timeout: Duration,
+) -> Result<Vec<Ipv4Addr>, Lookup> {
+    let mut latest = no_resolver();
+    for server in place.uplink.resolvers.iter().take(RESOLVERS as usize) {
+        latest = ask(place, *server, name, timeout).await;
+        match &latest.result {
+            Ok(answer) if answer.rcode == Rcode::NoError => return Ok(answer.addresses.clone()),
+            // The others would say the same: these are answers, not failures to answer.
+            Ok(answer) if matches!(answer.rcode, Rcode::NxDomain | Rcode::NoData) => break,
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Err(latest)
+}
+
+fn no_resolver() -> Lookup {
+    Lookup {
+        server: None,
+        was_sent: false,
+        result: Err(Unanswered::new(DnsCause::NoResolver, "")),
+    }
+}
+
+async fn ask<P: Port>(
+    place: &Place<P>,
+    server: Ipv4Addr,
+    name: &HostName,
+    timeout: Duration,
+) -> Lookup {
+    let mut lookup = Lookup {
+        server: Some(server),
+        was_sent: false,
+        result: Err(Unanswered::new(DnsCause::Tester, "")),
+    };
+    let id = place.random_id();
+    let query = match message::query(id, name) {
+        Ok(query) => query,
+        Err(error) => {
+            lookup.result = Err(Unanswered::new(DnsCause::Tester, error.to_string()));
+            return lookup;
+        }
+    };
+    let to = SocketAddrV4::new(server, PORT);
+    let socket = match place.port.udp(to).await {
+        Ok(socket) => socket,
+        Err(error) => {
+            lookup.result = Err((&error).into());
+            return lookup;
+        }
+    };
+    let began = Instant::now();
+    let exchange = Exchange {
+        place,
+        to,
+        query: &query,
+        id,
+        name,
+        until: began + timeout,
+    };
+    let mut passed_over = PassedOver::default();
+    lookup.was_sent = true;
+    let reply = timeout_at(exchange.until, exchange.run(&socket, &mut passed_over)).await;
+    lookup.result = match reply {
+        Ok(Ok(reply)) => Ok(Answer {
+            rcode: reply.rcode,
+            addresses: reply.addresses,
+            took: began.elapsed(),
+        }),
+        Ok(Err(unanswered)) => Err(unanswered),
+        Err(_) => Err(passed_over.unanswered()),
+    };
+    if let Err(unanswered) = &lookup.result {
+        lookup.was_sent = !matches!(unanswered.cause, DnsCause::NoRoute | DnsCause::Tester);
+    }
+    lookup
+}
+
+/// What came while an answer was waited for, and was none.
+#[derive(Debug, Default)]
+struct PassedOver {
+    foreign: u32,
+    malformed: Option<String>,
+}
+
+impl PassedOver {
+    /// An answer may still have come after it: so what was passed over is told only when none did.
+    fn unanswered(self) -> Unanswered {
+        match (self.malformed, self.foreign) {
+            (Some(why), _) => Unanswered::new(DnsCause::Malformed, why),
+            (None, 0) => Unanswered::new(DnsCause::Timeout, ""),
+            (None, foreign) => {
+                let detail = format!("{foreign} answers to something else were ignored");
+                Unanswered::new(DnsCause::Timeout, detail)
+            }
+        }
+    }
+}
+
+/// One query, and the wait for its answer.
+struct Exchange<'a, P> {
+    place: &'a Place<P>,
+    to: SocketAddrV4,
+    query: &'a [u8],
+    id: u16,
+    name: &'a HostName,
+    until: Instant,
+}
+
+impl<P: Port> Exchange<'_, P> {
+    async fn run(
+        &self,
+        socket: &P::Udp,
+        passed_over: &mut PassedOver,
+    ) -> Result<Reply, Unanswered> {
+        socket
+            .send(self.query)
+            .await
+            .map_err(|error| Unanswered::from(&error))?;
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        loop {
+            let length = socket
+                .recv(&mut buffer)
+                .await
+                .map_err(|error| Unanswered::from(&error))?;
+            match message::read(&buffer[..length], self.id, self.name) {
+                Ok(reply) if reply.is_truncated => return self.over_tcp().await,
+                Ok(reply) => return Ok(reply),
+                Err(NoReply::Foreign) => passed_over.foreign += 1,
+                Err(malformed @ NoReply::Malformed(_)) => {
+                    passed_over.malformed = Some(malformed.to_string());
+                }
+            }
+        }
+    }
+
+    /// The same over TCP, each message behind its length (RFC 1035, 4.2.2).
+    async fn over_tcp(&self) -> Result<Reply, Unanswered> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let bytes = self.exchange_over_tcp(left).await.map_err(|error| {
+            let mut unanswered = Unanswered::from(&error);
+            unanswered.detail = format!("over TCP: {}", unanswered.detail);
+            unanswered
+        })?;
+        message::read(&bytes, self.id, self.name)
+            .map_err(|no| Unanswered::new(DnsCause::Malformed, format!("over TCP: {no}")))
+    }
+
+    async fn exchange_over_tcp(&self, left: Duration) -> io::Result<Vec<u8>> {
+        let Connected { mut stream, .. } = self.place.port.connect(self.to, left).await?;
+        let length = u16::try_from(self.query.len()).map_err(io::Error::other)?;
+        let message = [&length.to_be_bytes(), self.query].concat();
+        stream.write_all(&message).await?;
+        let length = stream.read_u16().await?;
+        let mut answer = vec![0; usize::from(length)];
+        stream.read_exact(&mut answer).await?;
+        Ok(answer)
+    }
+}

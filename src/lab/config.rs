@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::LabError;
 use super::dhcp::ServerConfig;
 use super::range::{AddressRange, Subnet};
+use super::{LabError, LabFaultError};
 use crate::dhcp::Options;
 use crate::dhcp::options::code;
-use crate::fault::Fault;
+use crate::fault::{Aim, Fault};
 use crate::identity::Seed;
 
 /// What a lab is to be like. `Default`: uplink `lab0`, 10.77.0.10-10.77.255.250 behind 10.77.0.1/16, leases of an hour,
@@ -146,6 +146,10 @@ impl LabConfig {
         }
         if let Some(mtu) = self.mtu.filter(|mtu| *mtu < 576) {
             return Err(LabError::Mtu(mtu));
+        }
+        let mut faults = self.faults.iter();
+        if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {
+            return Err(LabFaultError::NotTheRouters(*fault).into());
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Faults that are made on purpose: a closed list, the same words in the CLI, metrics, events and Gherkin.
 
+use serde::{Deserialize, Deserializer, de};
+
 use crate::phase::words;
 
 words! {
@@ -120,6 +122,22 @@ impl std::str::FromStr for Fault {
             .find(|fault| fault.as_str() == word)
             .ok_or_else(|| FaultError(text.to_owned()))
     }
+}
+
+/// Reads a fault as people write it, with dashes or with underscores.
+pub(crate) fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(de::Error::custom)
+}
+
+/// Reads a list of faults as people write them.
+pub(crate) fn all_as_written<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Fault>, D::Error> {
+    #[derive(Deserialize)]
+    struct Written(#[serde(deserialize_with = "as_written")] Fault);
+    let written = Vec::<Written>::deserialize(deserializer)?;
+    Ok(written.into_iter().map(|Written(fault)| fault).collect())
 }
 
 /// Why a text names no fault.

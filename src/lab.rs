@@ -11,6 +11,7 @@
 mod config;
 pub mod dhcp;
 mod dns;
+mod draft;
 mod echo;
 mod faults;
 mod http;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::LabError;
 use super::dhcp::ServerConfig;
 use super::range::{AddressRange, Subnet};
+use super::{LabError, LabFaultError};
 use crate::dhcp::Options;
 use crate::dhcp::options::code;
-use crate::fault::Fault;
+use crate::fault::{Aim, Fault};
 use crate::identity::Seed;
 
 /// What a lab is to be like. `Default`: uplink `lab0`, 10.77.0.10-10.77.255.250 behind 10.77.0.1/16, leases of an hour,
@@ -76,11 +76,12 @@ impl Default for LabConfig {
 }
 
 impl LabConfig {
-    /// The name of the near end where nothing else is said.
-    pub const UPLINK: &str = "lab0";
     /// The address that web sites have (TEST-NET-3, RFC 5737): `www` of the lab's domain, `www.example.com` and
     /// `www.example.org`.
     pub const WEB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+
+    /// The name of the near end where nothing else is said.
+    pub const UPLINK: &str = "lab0";
 
     /// The subnet, and the router's place in it.
     pub fn subnet(&self) -> Subnet {
@@ -145,6 +146,10 @@ impl LabConfig {
         }
         if let Some(mtu) = self.mtu.filter(|mtu| *mtu < 576) {
             return Err(LabError::Mtu(mtu));
+        }
+        let mut faults = self.faults.iter();
+        if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {
+            return Err(LabFaultError::NotTheRouters(*fault).into());
         }
         Ok(())
     }

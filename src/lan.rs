@@ -176,8 +176,47 @@ pub trait Port: Send + Sync + 'static {
         timeout: Duration,
     ) -> impl Future<Output = io::Result<Connected<Self::Stream>>> + Send;
 
+    /// Runs a command in the client's namespace, until it ends, takes too long, or the client leaves. Dropping the future
+    /// ends it.
+    fn command(&self, errand: Errand) -> impl Future<Output = CommandRan> + Send;
+
     /// Opens a UDP socket of the client's, on a port that the kernel chooses, which hears `to` only.
     fn udp(&self, to: SocketAddrV4) -> impl Future<Output = io::Result<Self::Udp>> + Send;
+}
+
+/// A command that a client is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// What `/bin/sh -c` is given.
+    pub line: String,
+    /// Variables that are added to those of this process.
+    pub environment: Vec<(&'static str, String)>,
+    /// How long it may take until it is killed.
+    pub timeout: Duration,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandRan {
+    /// How it ended.
+    pub end: CommandEnd,
+    /// From its start to its end.
+    pub took: Duration,
+    /// The end of what it has written to standard output and standard error, 2 KiB at most.
+    pub output: String,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandEnd {
+    /// With this exit code, as a shell tells it: 128 and more for one that was killed by a signal.
+    Exit(i32),
+    /// It took too long, and was killed.
+    TimedOut,
+    /// The client was detached meanwhile, and it was killed.
+    ClientLeft,
+    /// The tester could not run it: why, for a person to read.
+    NotRun(String),
 }
 
 /// A connection that stands.

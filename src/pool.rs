@@ -35,8 +35,8 @@ pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::Share;
 pub use self::restart::{Restart, RestartPolicy};
 pub use self::status::{
-    Census, ClientStatus, DnsReport, HerdStatus, HttpReport, PingReport, RunReport, Sabotaged,
-    TearDownReport,
+    Census, ClientStatus, CommandReport, DnsReport, HerdStatus, HttpReport, PingReport, RunReport,
+    Sabotaged, TearDownReport,
 };
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
@@ -48,6 +48,7 @@ use crate::metrics::Metrics;
 use crate::stats::Stats;
 use crate::units::Rate;
 use crate::workload::Workload;
+use crate::workload::command::CommandSpec;
 use crate::workload::dns::DnsSpec;
 use crate::workload::http::HttpSpec;
 use crate::workload::ping::PingSpec;
@@ -301,6 +302,15 @@ impl Pool {
 
     /// Lets clients fetch a URL, each over a connection of its own; otherwise as [`Pool::ping`].
     pub async fn fetch(&self, which: Selection, spec: HttpSpec) -> Result<HttpReport, PoolError> {
+        self.run(which, spec.into()).await
+    }
+
+    /// Lets clients run a command, each in its own namespace; otherwise as [`Pool::ping`].
+    pub async fn command(
+        &self,
+        which: Selection,
+        spec: CommandSpec,
+    ) -> Result<CommandReport, PoolError> {
         self.run(which, spec.into()).await
     }
 

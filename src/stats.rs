@@ -1,5 +1,6 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
+mod command;
 mod dns;
 mod http;
 mod outcomes;
@@ -9,6 +10,7 @@ mod tally;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::command::CommandStats;
 pub use self::dns::DnsStats;
 pub use self::http::HttpStats;
 pub use self::outcomes::{Outcomes, Stats};

@@ -1,5 +1,6 @@
 //! What clients do once they are online: one file each, and what they have in common.
 
+pub mod command;
 pub mod dns;
 mod driver;
 mod hitch;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::command::{CommandSpec, Executed};
 use self::dns::{DnsSpec, Lookup};
 pub use self::driver::{Pace, run};
 use self::http::{Fetch, HttpSpec};
@@ -28,6 +30,8 @@ pub enum Workload {
     Dns(DnsSpec),
     /// Fetches of a URL.
     Http(HttpSpec),
+    /// Runs of a command line.
+    Command(CommandSpec),
 }
 
 /// What became of one attempt.
@@ -39,6 +43,8 @@ pub enum Outcome {
     Dns(Lookup),
     /// Of a fetch.
     Http(Fetch),
+    /// Of a run.
+    Command(Executed),
 }
 
 /// Why an attempt was not made.
@@ -62,6 +68,7 @@ impl Workload {
             Self::Ping(spec) => (spec.count, spec.interval),
             Self::Dns(spec) => (spec.count, spec.interval),
             Self::Http(spec) => (spec.count, spec.interval),
+            Self::Command(spec) => (spec.count, spec.interval),
         };
         Pace { count, interval }
     }
@@ -73,6 +80,7 @@ impl Workload {
             Self::Ping(spec) => &mut spec.count,
             Self::Dns(spec) => &mut spec.count,
             Self::Http(spec) => &mut spec.count,
+            Self::Command(spec) => &mut spec.count,
         };
         count.get_or_insert(1);
         self
@@ -98,6 +106,7 @@ impl Workload {
             }
             Self::Ping(spec) => spec.timeout,
             Self::Dns(spec) => spec.timeout,
+            Self::Command(spec) => spec.timeout,
             // Likewise where there is a name to look up.
             Self::Http(spec) => spec.timeout.saturating_mul(1 + dns::RESOLVERS),
         }
@@ -109,6 +118,7 @@ impl Workload {
             Self::Ping(spec) => Outcome::Ping(ping::attempt(spec, place).await),
             Self::Dns(spec) => Outcome::Dns(dns::attempt(spec, place).await),
             Self::Http(spec) => Outcome::Http(http::attempt(spec, place).await),
+            Self::Command(spec) => Outcome::Command(command::attempt(spec, place).await),
         }
     }
 
@@ -118,6 +128,7 @@ impl Workload {
             Self::Ping(_) => Outcome::Ping(Echo::excused(excuse)),
             Self::Dns(_) => Outcome::Dns(Lookup::excused(excuse)),
             Self::Http(_) => Outcome::Http(Fetch::excused(excuse)),
+            Self::Command(_) => Outcome::Command(Executed::excused(excuse)),
         }
     }
 }
@@ -137,5 +148,11 @@ impl From<DnsSpec> for Workload {
 impl From<HttpSpec> for Workload {
     fn from(spec: HttpSpec) -> Self {
         Self::Http(spec)
+    }
+}
+
+impl From<CommandSpec> for Workload {
+    fn from(spec: CommandSpec) -> Self {
+        Self::Command(spec)
     }
 }

@@ -61,6 +61,7 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         pings: BTreeMap::new(),
         dns: BTreeMap::new(),
         http: BTreeMap::new(),
+        commands: BTreeMap::new(),
     }
 }
 

@@ -60,6 +60,20 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Together with what came of something else.
+    pub fn add(&mut self, other: Self) {
+        match (&mut self.outcome, other.outcome) {
+            (Err(own), Err(others)) => {
+                own.push_str("; ");
+                own.push_str(&others);
+            }
+            (own @ Ok(()), others) => *own = others,
+            (Err(_), Ok(())) => {}
+        }
+        self.causes.extend(other.causes);
+        self.output = other.output.or(self.output.take());
+    }
+
     /// All went well so far.
     pub const fn well() -> Self {
         Self {

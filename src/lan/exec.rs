@@ -94,6 +94,25 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
     let binding = paths.netns.join(name);
     let opening = format!("opening the namespace {}", binding.display());
     let namespace = NetNs::open(&binding).map_err(failed(opening))?;
+    let mut complaints = settle(&namespace, &paths.resolv, name)?;
+    if let Ok(working) = working
+        && std::env::set_current_dir(&working).is_err()
+    {
+        complaints.push(format!(
+            "{} is not there in the pool's file system: the program starts in /",
+            working.display()
+        ));
+    }
+    Ok(complaints)
+}
+
+/// Moves the calling thread into a client's namespace, and into a mount namespace of its own in which the files of the
+/// client's folder in `resolv` lie over those of `/etc`; for good. Returns what is not as it should be there.
+pub(super) fn settle(
+    namespace: &NetNs,
+    resolv: &Path,
+    name: &str,
+) -> Result<Vec<String>, ExecError> {
     namespace
         .enter()
         .map_err(failed(format!("entering the namespace {name}")))?;
@@ -110,15 +129,7 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
             "/sys shows the host's interfaces, not the client's: {errno}"
         ));
     }
-    complaints.extend(lay_over(&paths.resolv.join(name), Path::new("/etc")));
-    if let Ok(working) = working
-        && std::env::set_current_dir(&working).is_err()
-    {
-        complaints.push(format!(
-            "{} is not there in the pool's file system: the program starts in /",
-            working.display()
-        ));
-    }
+    complaints.extend(lay_over(&resolv.join(name), Path::new("/etc")));
     Ok(complaints)
 }
 

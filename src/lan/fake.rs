@@ -13,7 +13,8 @@ use tokio::io::DuplexStream;
 
 use self::services::{FakeUdp, Services};
 use super::{
-    CleanupError, Connected, Inbox, Lan, PingCause, PingOutcome, Port, PortEvent, SabotageError,
+    CleanupError, CommandRan, Connected, Errand, Inbox, Lan, PingCause, PingOutcome, Port,
+    PortEvent, SabotageError,
 };
 use crate::dhcp::options::{MessageType, code};
 use crate::dhcp::{Arp, ArpOp, Lease, Message, Transmit};
@@ -486,6 +487,10 @@ impl Port for FakePort {
         timeout: Duration,
     ) -> io::Result<Connected<DuplexStream>> {
         services::connect(&self.lan, to, timeout).await
+    }
+
+    async fn command(&self, errand: Errand) -> CommandRan {
+        services::command(&errand).await
     }
 
     async fn udp(&self, to: SocketAddrV4) -> io::Result<FakeUdp> {

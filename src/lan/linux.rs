@@ -16,6 +16,7 @@ mod addressing;
 mod adopt;
 mod arp;
 mod attach;
+mod commands;
 mod config;
 mod dialing;
 mod ear;
@@ -57,6 +58,7 @@ pub use port::LinuxPort;
 pub(super) use wire::Outlet;
 
 use adopt::Adopted;
+use commands::Commands;
 use ear::Ears;
 use error::{refused, refused_request, refusing, worker_gone};
 use made::Made;
@@ -89,6 +91,7 @@ struct Shared {
     seats: Arc<Seats>,
     ears: Arc<Ears>,
     made: Made,
+    commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
     /// The pool, until it is given up.
@@ -217,6 +220,7 @@ impl LinuxLan {
             seats,
             ears,
             made: Made::default(),
+            commands: Commands::default(),
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
             reader,
@@ -412,6 +416,10 @@ impl Lan for LinuxLan {
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
         if let Some(seat) = self.shared.seats.find(identity.mac) {
             seat.leave();
+        }
+        // A process in the namespace would keep it alive.
+        if !self.shared.commands.close(identity.number).await {
+            tracing::warn!(client = %identity.namespace, "a command that was killed has not ended");
         }
         let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
         let remove = move |_: &mut Bench| {

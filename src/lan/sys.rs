@@ -13,6 +13,8 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -89,6 +91,15 @@ pub(super) fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+/// Has the kernel kill what `command` starts when the thread that starts it ends, however that comes (`prctl(2)`,
+/// `PR_SET_PDEATHSIG`).
+pub(super) fn die_with_this_thread(command: &mut Command) {
+    // SAFETY: between fork and exec one system call is made, which takes no pointer, and nothing is allocated.
+    unsafe {
+        command.pre_exec(|| check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)));
     }
 }
 

@@ -7,7 +7,7 @@ use super::outage::Share;
 use crate::fault::Fault;
 use crate::host_name::HostName;
 use crate::phase::Cause;
-use crate::stats::{Distribution, DnsStats, HttpStats, PingStats};
+use crate::stats::{CommandStats, Distribution, DnsStats, HttpStats, PingStats};
 use crate::target::Target;
 use crate::url::Url;
 use crate::workload::{Outcome, Workload};
@@ -25,6 +25,8 @@ pub struct Figures {
     pub dns: BTreeMap<HostName, DnsStats>,
     /// All fetches, by URL.
     pub http: BTreeMap<Url, HttpStats>,
+    /// All commands, by line.
+    pub commands: BTreeMap<String, CommandStats>,
     /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
     pub failures: BTreeMap<Cause, u64>,
     /// Restarts.
@@ -61,8 +63,16 @@ impl Figures {
                 .entry(spec.url.clone())
                 .or_insert_with(|| HttpStats::new(spec.url.clone()))
                 .record(fetch),
+            (Workload::Command(spec), Outcome::Command(executed)) => self
+                .commands
+                .entry(spec.line.clone())
+                .or_insert_with(|| CommandStats::new(spec.line.clone()))
+                .record(executed),
             // An outcome is of its workload's kind.
-            (Workload::Ping(_) | Workload::Dns(_) | Workload::Http(_), _) => {}
+            (
+                Workload::Ping(_) | Workload::Dns(_) | Workload::Http(_) | Workload::Command(_),
+                _,
+            ) => {}
         }
     }
 

@@ -229,12 +229,14 @@ impl Slot {
             pings: BTreeMap::new(),
             dns: BTreeMap::new(),
             http: BTreeMap::new(),
+            commands: BTreeMap::new(),
         };
         for stats in self.stats.iter().cloned() {
             match stats {
                 Stats::Ping(stats) => drop(told.pings.insert(stats.target.clone(), stats)),
                 Stats::Dns(stats) => drop(told.dns.insert(stats.name.clone(), stats)),
                 Stats::Http(stats) => drop(told.http.insert(stats.url.clone(), stats)),
+                Stats::Command(stats) => drop(told.commands.insert(stats.line.clone(), stats)),
             }
         }
         told

@@ -9,7 +9,7 @@ use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
-use crate::stats::{DnsStats, HttpStats, Outcomes, PingStats};
+use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
 use crate::url::Url;
 
@@ -94,6 +94,8 @@ pub struct ClientStatus {
     pub dns: BTreeMap<HostName, DnsStats>,
     /// All fetches, likewise, by URL.
     pub http: BTreeMap<Url, HttpStats>,
+    /// All commands, likewise, by line.
+    pub commands: BTreeMap<String, CommandStats>,
 }
 
 /// The answer to one workload of many clients.
@@ -109,6 +111,8 @@ pub type PingReport = RunReport<PingStats>;
 pub type DnsReport = RunReport<DnsStats>;
 /// Of fetches.
 pub type HttpReport = RunReport<HttpStats>;
+/// Of commands.
+pub type CommandReport = RunReport<CommandStats>;
 
 impl<S: Outcomes> RunReport<S> {
     /// The clients of which some attempt failed.

@@ -182,6 +182,7 @@ mod tests {
                 pings: [].into(),
                 dns: [].into(),
                 http: [].into(),
+                commands: [].into(),
             }
         };
         let clients = (1..=3).map(client).collect();

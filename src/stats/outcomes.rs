@@ -1,6 +1,6 @@
 //! What the figures of all workloads have in common.
 
-use super::{Distribution, DnsStats, HttpStats, PingStats};
+use super::{CommandStats, Distribution, DnsStats, HttpStats, PingStats};
 use crate::workload::{Outcome, Workload};
 
 /// What can be asked of the figures of any workload.
@@ -32,6 +32,8 @@ pub enum Stats {
     Dns(DnsStats),
     /// Of fetches.
     Http(HttpStats),
+    /// Of commands.
+    Command(CommandStats),
 }
 
 impl Stats {
@@ -44,6 +46,7 @@ impl Stats {
             }
             Workload::Http(spec) => Self::Http(HttpStats::of_client(spec.url.clone())),
             Workload::Dns(spec) => Self::Dns(DnsStats::of_client(spec.name.clone())),
+            Workload::Command(spec) => Self::Command(CommandStats::of_client(spec.line.clone())),
         }
     }
 
@@ -53,7 +56,8 @@ impl Stats {
             (Self::Ping(stats), Workload::Ping(spec)) => stats.target == spec.target,
             (Self::Dns(stats), Workload::Dns(spec)) => stats.name == spec.name,
             (Self::Http(stats), Workload::Http(spec)) => stats.url == spec.url,
-            (Self::Ping(_) | Self::Dns(_) | Self::Http(_), _) => false,
+            (Self::Command(stats), Workload::Command(spec)) => stats.line == spec.line,
+            (Self::Ping(_) | Self::Dns(_) | Self::Http(_) | Self::Command(_), _) => false,
         }
     }
 
@@ -63,7 +67,8 @@ impl Stats {
             (Self::Ping(stats), Outcome::Ping(echo)) => stats.record_echo(echo),
             (Self::Dns(stats), Outcome::Dns(lookup)) => stats.record(lookup),
             (Self::Http(stats), Outcome::Http(fetch)) => stats.record(fetch),
-            (Self::Ping(_) | Self::Dns(_) | Self::Http(_), _) => {}
+            (Self::Command(stats), Outcome::Command(executed)) => stats.record(executed),
+            (Self::Ping(_) | Self::Dns(_) | Self::Http(_) | Self::Command(_), _) => {}
         }
     }
 }
@@ -87,3 +92,4 @@ macro_rules! kind {
 kind!(Ping, PingStats);
 kind!(Dns, DnsStats);
 kind!(Http, HttpStats);
+kind!(Command, CommandStats);

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod arp;
+mod commands;
 mod dialing;
 mod events;
 mod leftovers;

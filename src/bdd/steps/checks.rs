@@ -7,6 +7,9 @@ use crate::bdd::world::{Answers, standing};
 use crate::bdd::{Complaint, World};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Phase};
+use crate::workload::command::CommandCause;
+use crate::workload::dns::{DnsCause, Rcode};
+use crate::workload::http::HttpCause;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -24,6 +27,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "What the When before asked of them failed for this cause; or, if it asked nothing, their latest failure has it. \
                   Causes are those of metrics and reports.",
         act: |world, said| Box::pin(fail_with(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "the output of {clients} should contain {string}",
+        example: "the output of all clients should contain \"200 OK\"",
+        meaning: "What the command of the When before has printed to the end, standard output and error together, of which the last \
+                  2 KiB are kept.",
+        act: |world, said| Box::pin(output_contains(world, said)),
     },
     Definition {
         keyword: Keyword::Then,
@@ -49,6 +60,23 @@ async fn succeed(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     chosen.judge(&what, |number| match answers.clients.get(&number) {
         Some(answer) => answer.outcome.clone(),
         None => Err("it was not asked".to_owned()),
+    })
+}
+
+async fn output_contains(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let wanted = said.text()?;
+    let chosen = world.choose(&clients).await?;
+    let answers = answers(world)?;
+    chosen.judge(&format!("did not print {wanted:?}"), |number| {
+        let answer = answers.clients.get(&number);
+        let answer = answer.ok_or_else(|| "it was not asked".to_owned())?;
+        match (&answer.output, &answer.outcome) {
+            (Some(output), _) if output.contains(&wanted) => Ok(()),
+            (Some(output), _) => Err(format!("it printed {:?}", output.trim_end())),
+            (None, Err(why)) => Err(why.clone()),
+            (None, Ok(())) => Err("it ran no command".to_owned()),
+        }
     })
 }
 
@@ -94,7 +122,12 @@ async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
 /// The words of all causes.
 fn causes() -> impl Iterator<Item = &'static str> {
     let of_clients = Cause::ALL.iter().map(|cause| cause.as_str());
-    of_clients.chain(PingCause::ALL.iter().map(|cause| cause.as_str()))
+    of_clients
+        .chain(PingCause::ALL.iter().map(|cause| cause.as_str()))
+        .chain(DnsCause::ALL.iter().map(|cause| cause.as_str()))
+        .chain(Rcode::ALL.iter().map(|code| code.as_str()))
+        .chain(HttpCause::ALL.iter().map(|cause| cause.as_str()))
+        .chain(CommandCause::ALL.iter().map(|cause| cause.as_str()))
 }
 
 async fn restarted_at_most(world: &mut World, mut said: Said) -> Result<(), Complaint> {

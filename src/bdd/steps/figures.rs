@@ -54,7 +54,7 @@ fn distribution(figures: &Figures, signal: Signal) -> Distribution {
         Signal::Ping => sum(figures.pings.values().map(|stats| &stats.rtt)),
         Signal::Dns => sum(figures.dns.values().map(|stats| &stats.time)),
         Signal::Http => sum(figures.http.values().map(|stats| &stats.time)),
-        Signal::Command => Distribution::default(),
+        Signal::Command => sum(figures.commands.values().map(|stats| &stats.time)),
     }
 }
 

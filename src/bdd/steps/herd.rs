@@ -9,6 +9,7 @@ use crate::bdd::world::{Answer, Answers, standing};
 use crate::bdd::{Complaint, World};
 use crate::dhcp::Device;
 use crate::identity::{ClientNumber, Seed};
+use crate::lab::LabConfig;
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, GroupName};
 use crate::scenario::{ClientCount, GroupDraft, Timespan};
@@ -73,6 +74,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                 Ok(())
             })
         },
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "the lab configuration:",
+        example: "the lab configuration:",
+        meaning: "What the lab is to be like, as TOML in a docstring (range, lease, dns, domain, mtu, faults, …). Fails on a \
+                  real router: tag such a scenario @lab.",
+        act: |world, said| Box::pin(async { configure_lab(world, said) }),
     },
     Definition {
         keyword: Keyword::When,
@@ -195,6 +204,20 @@ fn device(word: &str) -> Result<Device, Complaint> {
             format!("there is no such device: use {}", all.join(", ")),
         )
     })
+}
+
+fn configure_lab(world: &mut World, said: Said) -> Result<(), Complaint> {
+    world.draft()?;
+    if let Ground::Parent(_) = world.estate.settings.ground {
+        return Err(Complaint::new(
+            "there is no lab here but a real router: run with --lab, or leave the scenario out with --tags 'not @lab'",
+        ));
+    }
+    let text = said.docstring.unwrap_or_default();
+    let config = LabConfig::from_toml(&text)
+        .map_err(|error| Complaint::new(format!("the lab configuration, {error}")))?;
+    world.lab = Some(config);
+    Ok(())
 }
 
 /// How long clients may take to join.

@@ -1,5 +1,6 @@
 //! What clients ask of the network.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bdd::parameters::{Clients, Count, Family, Often, Span};
@@ -8,10 +9,12 @@ use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
 use crate::host_name::{HostName, HostNameError};
 use crate::identity::ClientNumber;
-use crate::pool::RunReport;
-use crate::stats::{DnsStats, HttpStats, Outcomes, PingStats};
+use crate::pool::{Pool, RunReport};
+use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
 use crate::url::{Url, UrlError};
+use crate::workload::Workload;
+use crate::workload::command::CommandSpec;
 use crate::workload::dns::{DnsSpec, Rcode};
 use crate::workload::http::HttpSpec;
 use crate::workload::ping::PingSpec;
@@ -72,6 +75,29 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   status below 400. For https, run curl as a command.",
         act: |world, said| Box::pin(fetch(world, said)),
     },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} run(s) the command {string}",
+        example: "all clients run the command \"curl -sf https://example.org\"",
+        meaning: "A line for sh in each client's namespace, with its resolver; $LANHERD_CLIENT, $LANHERD_ADDRESS and $LANHERD_ROUTER \
+                  say whose it is. A success is exit code 0; it is killed after 30 s.",
+        act: |world, said| Box::pin(command(world, said, false)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} run(s) the command {string} within {duration}",
+        example: "client 1 runs the command \"iperf3 -c 192.168.1.2 -t 60\" within 70s",
+        meaning: "The same, but it is killed after this time.",
+        act: |world, said| Box::pin(command(world, said, true)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} run(s) this traffic mix for {duration}:",
+        example: "all clients run this traffic mix for 60s:",
+        meaning: "All of a table at the same time, by each client. Columns: activity (ping, resolve, fetch or run), of (the target, \
+                  name, URL or command line), every (the time from one to the next).",
+        act: |world, said| Box::pin(mix(world, said)),
+    },
 ];
 
 /// What is pinged.
@@ -97,10 +123,7 @@ async fn ping_often(world: &mut World, mut said: Said) -> Result<(), Complaint> 
 
 async fn ping(world: &mut World, clients: &Clients, spec: PingSpec) -> Result<(), Complaint> {
     let chosen = world.choose_to_act(clients).await?;
-    let what = format!("pings of {}", spec.target);
-    let report = world.pool()?.ping(chosen.selection(), spec).await?;
-    let causes = |stats: &PingStats| stats.lost.keys().map(|cause| cause.as_str()).collect();
-    take_in(world, what, &report, causes, |_| None).await
+    carry_out(world, &chosen, spec.into()).await
 }
 
 fn name(text: &str) -> Result<HostName, Complaint> {
@@ -111,7 +134,7 @@ fn name(text: &str) -> Result<HostName, Complaint> {
 async fn resolve(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let (clients, name) = (said.next()?, name(&said.text()?)?);
     let chosen = world.choose_to_act(&clients).await?;
-    look_up(world, &chosen, DnsSpec::once(name)).await
+    carry_out(world, &chosen, DnsSpec::once(name).into()).await
 }
 
 async fn resolve_at_rate(world: &mut World, mut said: Said) -> Result<(), Complaint> {
@@ -123,7 +146,7 @@ async fn resolve_at_rate(world: &mut World, mut said: Said) -> Result<(), Compla
         interval: each,
         ..DnsSpec::times(name, times(lasts.0, each))
     };
-    look_up(world, &chosen, spec).await
+    carry_out(world, &chosen, spec.into()).await
 }
 
 /// How often something is done in a time, from one to the next so long.
@@ -135,30 +158,11 @@ fn times(lasts: Duration, each: Duration) -> u32 {
     times.max(1)
 }
 
-async fn look_up(world: &mut World, chosen: &Chosen, spec: DnsSpec) -> Result<(), Complaint> {
-    let what = format!("lookups of {}", spec.name);
-    let report = world.pool()?.resolve(chosen.selection(), spec).await?;
-    let causes = |stats: &DnsStats| {
-        let codes = stats.rcodes.keys().filter(|code| **code != Rcode::NoError);
-        let codes = codes.map(|code| code.as_str());
-        codes
-            .chain(stats.failed.keys().map(|cause| cause.as_str()))
-            .collect()
-    };
-    take_in(world, what, &report, causes, |_| None).await
-}
-
 async fn fetch(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let clients: Clients = said.next()?;
     let url = url(&said.text()?)?;
     let chosen = world.choose_to_act(&clients).await?;
-    let what = format!("fetches of {url}");
-    let report = world
-        .pool()?
-        .fetch(chosen.selection(), HttpSpec::once(url))
-        .await?;
-    let causes = |stats: &HttpStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
-    take_in(world, what, &report, causes, |_| None).await
+    carry_out(world, &chosen, HttpSpec::once(url).into()).await
 }
 
 fn url(text: &str) -> Result<Url, Complaint> {
@@ -166,31 +170,137 @@ fn url(text: &str) -> Result<Url, Complaint> {
         .map_err(|error: UrlError| Complaint::new(error.to_string()))
 }
 
-/// Notes what came of a run, for the Thens: `causes` are the words of what went wrong, `output` is what was printed.
-async fn take_in<S: Outcomes>(
+async fn command(world: &mut World, mut said: Said, in_time: bool) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let mut spec = CommandSpec::once(said.text()?);
+    if in_time {
+        spec.timeout = said.next::<Span>()?.0;
+    }
+    let chosen = world.choose_to_act(&clients).await?;
+    carry_out(world, &chosen, spec.into()).await
+}
+
+async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let (clients, lasts): (Clients, Span) = (said.next()?, said.next()?);
+    let mut workloads = Vec::new();
+    for row in said.rows()?.by_column(&["activity", "of", "every"], &[])? {
+        let cell = |name: &str| row.get(name).copied().unwrap_or_default();
+        let every: Span = cell("every").parse()?;
+        let interval = every.0.max(Duration::from_millis(1));
+        let count = times(lasts.0, interval);
+        let workload: Workload = match cell("activity") {
+            "ping" => PingSpec {
+                interval,
+                ..PingSpec::times(target(cell("of"))?, count)
+            }
+            .into(),
+            "resolve" => DnsSpec {
+                interval,
+                ..DnsSpec::times(name(cell("of").trim_matches('"'))?, count)
+            }
+            .into(),
+            "fetch" => HttpSpec {
+                interval,
+                ..HttpSpec::times(url(cell("of").trim_matches('"'))?, count)
+            }
+            .into(),
+            "run" => CommandSpec {
+                interval,
+                ..CommandSpec::times(cell("of"), count)
+            }
+            .into(),
+            other => {
+                let why = "an activity is ping, resolve, fetch or run";
+                return Err(Complaint::of_word(other, why));
+            }
+        };
+        workloads.push(workload);
+    }
+    let chosen = world.choose_to_act(&clients).await?;
+    let pool = world.pool()?.clone();
+    let runs = workloads
+        .iter()
+        .map(|workload| run(&pool, &chosen, workload.clone()));
+    let runs = futures::future::try_join_all(runs).await?;
+    let mut all = Answers {
+        what: "traffic".to_owned(),
+        clients: BTreeMap::new(),
+    };
+    for (number, answer) in runs.into_iter().flatten() {
+        all.clients
+            .entry(number)
+            .or_insert_with(Answer::well)
+            .add(answer);
+    }
+    note(world, all).await
+}
+
+/// Has clients do something, and notes what came of it, for the Thens.
+async fn carry_out(
     world: &mut World,
-    what: String,
+    chosen: &Chosen,
+    workload: Workload,
+) -> Result<(), Complaint> {
+    let what = match &workload {
+        Workload::Ping(spec) => format!("pings of {}", spec.target),
+        Workload::Dns(spec) => format!("lookups of {}", spec.name),
+        Workload::Http(spec) => format!("fetches of {}", spec.url),
+        Workload::Command(spec) => format!("{:?}", spec.line),
+    };
+    let clients = run(world.pool()?, chosen, workload).await?;
+    note(world, Answers { what, clients }).await
+}
+
+/// What came of it for each client.
+type ByClient = BTreeMap<ClientNumber, Answer>;
+
+async fn run(pool: &Pool, chosen: &Chosen, workload: Workload) -> Result<ByClient, Complaint> {
+    let which = chosen.selection();
+    Ok(match workload {
+        Workload::Ping(spec) => {
+            let causes =
+                |stats: &PingStats| stats.lost.keys().map(|cause| cause.as_str()).collect();
+            answers(&pool.ping(which, spec).await?, causes, |_| None)
+        }
+        Workload::Dns(spec) => {
+            let causes = |stats: &DnsStats| {
+                let codes = stats.rcodes.keys().filter(|code| **code != Rcode::NoError);
+                let codes = codes.map(|code| code.as_str());
+                codes
+                    .chain(stats.failed.keys().map(|cause| cause.as_str()))
+                    .collect()
+            };
+            answers(&pool.resolve(which, spec).await?, causes, |_| None)
+        }
+        Workload::Http(spec) => {
+            let causes =
+                |stats: &HttpStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
+            answers(&pool.fetch(which, spec).await?, causes, |_| None)
+        }
+        Workload::Command(spec) => {
+            let causes =
+                |stats: &CommandStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
+            let report = pool.command(which, spec).await?;
+            answers(&report, causes, |stats| Some(stats.output.clone()))
+        }
+    })
+}
+
+/// What a report says: `causes` are the words of what went wrong, `output` is what was printed.
+fn answers<S: Outcomes>(
     report: &RunReport<S>,
     causes: impl Fn(&S) -> Vec<&'static str>,
     output: impl Fn(&S) -> Option<String>,
-) -> Result<(), Complaint> {
-    let herd = world.herd().await?;
-    let by_number = super::leases::by_number(&herd);
-    let answer = |number: &ClientNumber, stats: &S| {
-        let outcome = if stats.is_success() {
-            Ok(())
-        } else {
-            let (failed, all) = (stats.attempts() - stats.successes(), stats.attempts());
-            let last = stats
-                .last_failure()
-                .unwrap_or_else(|| "no answer".to_owned());
-            let client = by_number.get(number);
-            let client = client.map(|client| format!(" ({})", standing(client)));
-            let client = client.unwrap_or_default();
-            Err(match all {
-                1 => format!("{last}{client}"),
-                _ => format!("{failed} of {all} failed, the last: {last}{client}"),
-            })
+) -> ByClient {
+    let answer = |stats: &S| {
+        let (failed, all) = (stats.attempts() - stats.successes(), stats.attempts());
+        let last = stats
+            .last_failure()
+            .unwrap_or_else(|| "no answer".to_owned());
+        let outcome = match (stats.is_success(), all) {
+            (true, _) => Ok(()),
+            (false, 1) => Err(last),
+            (false, _) => Err(format!("{failed} of {all} failed, the last: {last}")),
         };
         Answer {
             outcome,
@@ -199,9 +309,20 @@ async fn take_in<S: Outcomes>(
         }
     };
     let clients = report.clients.iter();
-    let clients = clients
-        .map(|(number, stats)| (*number, answer(number, stats)))
-        .collect();
-    world.answers = Some(Answers { what, clients });
+    clients
+        .map(|(number, stats)| (*number, answer(stats)))
+        .collect()
+}
+
+/// Notes answers, with how each client stands that had no success.
+async fn note(world: &mut World, mut answers: Answers) -> Result<(), Complaint> {
+    let herd = world.herd().await?;
+    let by_number = super::leases::by_number(&herd);
+    for (number, answer) in &mut answers.clients {
+        if let (Err(why), Some(client)) = (&mut answer.outcome, by_number.get(number)) {
+            why.push_str(&format!(" ({})", standing(client)));
+        }
+    }
+    world.answers = Some(answers);
     Ok(())
 }

@@ -11,7 +11,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{Mutex, mpsc};
 
 use super::{FakeLan, LATENCY, SILENT};
-use crate::lan::{Connected, Datagrams};
+use crate::lan::{CommandEnd, CommandRan, Connected, Datagrams, Errand};
 
 /// Answers a datagram with any number of them.
 type Answers = Arc<dyn Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync>;
@@ -74,6 +74,27 @@ pub(super) async fn connect(
         stream,
         took: 2 * LATENCY,
     })
+}
+
+/// The fake's shell knows `sleep SECONDS` and `exit CODE`, and answers everything else with its variables.
+pub(super) async fn command(errand: &Errand) -> CommandRan {
+    let began = tokio::time::Instant::now();
+    let number = |word: &str| errand.line.strip_prefix(word)?.parse::<u64>().ok();
+    let lasts = Duration::from_secs(number("sleep ").unwrap_or_default());
+    let ended = tokio::time::timeout(errand.timeout, tokio::time::sleep(lasts)).await;
+    let code = number("exit ").and_then(|code| i32::try_from(code).ok());
+    let mut output = String::new();
+    for (name, value) in &errand.environment {
+        output.push_str(&[name, "=", value, "\n"].concat());
+    }
+    CommandRan {
+        end: match ended {
+            Ok(()) => CommandEnd::Exit(code.unwrap_or_default()),
+            Err(_) => CommandEnd::TimedOut,
+        },
+        took: began.elapsed(),
+        output,
+    }
 }
 
 /// A socket that speaks to one peer.

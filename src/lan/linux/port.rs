@@ -17,15 +17,16 @@ use tokio::net::{TcpStream, UdpSocket};
 use super::addressing::{
     Addressing, MtuChange, Step, StepKind, Surroundings, resolver_lines, steps,
 };
+use super::commands::Gate;
 use super::seats::{Seat, Seated};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
 use super::worker::{Bench, WorkerGone};
-use super::{MacvlanMode, Shared, dialing, refused, refused_request, worker_gone};
+use super::{MacvlanMode, Shared, commands, dialing, refused, refused_request, worker_gone};
 use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
 use crate::identity::ClientNumber;
 use crate::lan::netlink::{Netlink, NetlinkError};
-use crate::lan::{Connected, PingCause, PingOutcome, Port};
+use crate::lan::{CommandRan, Connected, Errand, PingCause, PingOutcome, Port};
 use crate::phase::{Cause, Failure, Stage};
 
 /// ICMP types (RFC 792).
@@ -43,6 +44,7 @@ pub struct LinuxPort {
     shared: Arc<Shared>,
     seated: Seated,
     sockets: Arc<Sockets>,
+    gate: Arc<Gate>,
 }
 
 impl LinuxPort {
@@ -61,10 +63,12 @@ impl LinuxPort {
             .map_err(|error| refused(Stage::Socket, "listening to the namespace", &error))?;
         // It may have been taken away while nobody could know whose it was.
         examine_name(&shared.config.paths.netns, seat, &sockets);
+        let gate = shared.commands.open(seat.identity.number);
         Ok(Self {
             shared,
             seated,
             sockets,
+            gate,
         })
     }
 
@@ -83,6 +87,21 @@ impl LinuxPort {
     /// Its namespace, by inode.
     pub(super) fn namespace(&self) -> u64 {
         self.sockets.namespace
+    }
+
+    /// What its commands pass.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The folder with a folder for each client, whose files lie over those of `/etc` for its commands.
+    pub(super) fn resolver_folder(&self) -> PathBuf {
+        self.shared.config.paths.resolv.clone()
+    }
+
+    /// The name of its namespace.
+    pub(super) fn name(&self) -> String {
+        self.seat().identity.namespace.clone()
     }
 
     /// Has the client's thread do something.
@@ -326,6 +345,10 @@ impl Port for LinuxPort {
         timeout: Duration,
     ) -> io::Result<Connected<TcpStream>> {
         dialing::connect(self, to, timeout).await
+    }
+
+    async fn command(&self, errand: Errand) -> CommandRan {
+        commands::run(self, errand).await
     }
 
     async fn udp(&self, to: SocketAddrV4) -> io::Result<UdpSocket> {

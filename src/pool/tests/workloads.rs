@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 use crate::host_name::HostName;
 use crate::lan::PingCause;
-use crate::stats::{DnsStats, HttpStats, Outcomes};
+use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes};
 use crate::target::Target;
+use crate::workload::command::CommandCause;
 use crate::workload::dns::{DnsCause, Rcode};
 use crate::workload::http::{HttpCause, HttpPhase};
 
@@ -288,5 +289,47 @@ async fn a_server_that_takes_its_time_is_given_up_at_the_timeout() {
             .ends_with("connected, but no response")
     );
     assert!(began.elapsed() < HttpSpec::DEFAULT_TIMEOUT + Duration::from_secs(1));
+    herd.end().await;
+}
+
+async fn command(herd: &Herd, spec: CommandSpec) -> CommandStats {
+    let report = herd.pool.command(Selection::All, spec).await;
+    let clients = report.expect("a report").clients;
+    clients.into_values().next().expect("a client")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_knows_whose_it_is_and_its_exit_code_is_told() {
+    let herd = online(1).await;
+    let address = herd.client(1).await.lease.expect("a lease").address;
+    let stats = command(&herd, CommandSpec::once("env")).await;
+    assert!(stats.is_success());
+    assert_eq!(
+        stats.output,
+        format!(
+            "LANHERD_CLIENT=1\nLANHERD_NAMESPACE=ns1\nLANHERD_ADDRESS={address}\nLANHERD_ROUTER={ROUTER}\n"
+        )
+    );
+    let stats = command(&herd, CommandSpec::once("exit 3")).await;
+    assert_eq!((stats.exits[&3], stats.successes()), (1, 0));
+    let said = stats.last_failure().expect("one");
+    assert!(
+        said.starts_with(r#""exit 3": exit code 3: LANHERD_ROUTER="#),
+        "{said}"
+    );
+    assert_eq!(herd.client(1).await.commands["exit 3"].attempts(), 1);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_takes_too_long_is_no_exit_and_the_next_is_not_kept_waiting() {
+    let herd = online(1).await;
+    let spec = CommandSpec::times("sleep 60", 3);
+    let began = tokio::time::Instant::now();
+    let stats = command(&herd, spec).await;
+    assert_eq!(stats.failed[&CommandCause::Timeout], 3);
+    assert_eq!((stats.attempts(), stats.time.count()), (3, 0));
+    let longest = CommandSpec::DEFAULT_TIMEOUT + Duration::from_secs(3);
+    assert!(began.elapsed() < longest, "{:?}", began.elapsed());
     herd.end().await;
 }

@@ -320,7 +320,7 @@ async fn note(world: &mut World, mut answers: Answers) -> Result<(), Complaint> 
     let by_number = super::leases::by_number(&herd);
     for (number, answer) in &mut answers.clients {
         if let (Err(why), Some(client)) = (&mut answer.outcome, by_number.get(number)) {
-            why.push_str(&format!(" ({})", standing(client)));
+            *why = format!("{why} ({})", standing(client));
         }
     }
     world.answers = Some(answers);

@@ -20,4 +20,5 @@ mod leases;
 mod neighbours;
 mod privileges;
 mod soak;
+mod twin;
 mod usage;

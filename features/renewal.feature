@@ -29,8 +29,8 @@ Feature: Leases survive renewal and expiry
       """
     And I create 10 virtual clients using macvlan
     When 10s pass
-    Then all clients should hold a valid lease within 1s
-    And all clients should be restarted at most 0 times
+    Then no lease should have been lost
+    And all clients should have kept their addresses
     When all clients attempt to ping the router
     Then all clients should respond successfully
 

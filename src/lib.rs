@@ -27,6 +27,7 @@ pub mod stats;
 pub mod target;
 mod text_error;
 pub mod units;
+pub mod url;
 pub mod workload;
 
 pub use pool::{Pool, PoolConfig};

@@ -35,7 +35,8 @@ pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::Share;
 pub use self::restart::{Restart, RestartPolicy};
 pub use self::status::{
-    Census, ClientStatus, DnsReport, HerdStatus, PingReport, RunReport, Sabotaged, TearDownReport,
+    Census, ClientStatus, DnsReport, HerdStatus, HttpReport, PingReport, RunReport, Sabotaged,
+    TearDownReport,
 };
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
@@ -48,6 +49,7 @@ use crate::stats::Stats;
 use crate::units::Rate;
 use crate::workload::Workload;
 use crate::workload::dns::DnsSpec;
+use crate::workload::http::HttpSpec;
 use crate::workload::ping::PingSpec;
 
 /// How a pool runs its herd.
@@ -294,6 +296,11 @@ impl Pool {
 
     /// Lets clients look a name up, each with the resolver of its lease; otherwise as [`Pool::ping`].
     pub async fn resolve(&self, which: Selection, spec: DnsSpec) -> Result<DnsReport, PoolError> {
+        self.run(which, spec.into()).await
+    }
+
+    /// Lets clients fetch a URL, each over a connection of its own; otherwise as [`Pool::ping`].
+    pub async fn fetch(&self, which: Selection, spec: HttpSpec) -> Result<HttpReport, PoolError> {
         self.run(which, spec.into()).await
     }
 

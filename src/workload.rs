@@ -3,6 +3,7 @@
 pub mod dns;
 mod driver;
 mod hitch;
+pub mod http;
 pub mod ping;
 mod place;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::dns::{DnsSpec, Lookup};
 pub use self::driver::{Pace, run};
+use self::http::{Fetch, HttpSpec};
 use self::ping::{Echo, PingSpec};
 pub use self::place::{Place, Sequence, Siblings, Uplink};
 use crate::lan::Port;
@@ -24,6 +26,8 @@ pub enum Workload {
     Ping(PingSpec),
     /// Lookups of a name.
     Dns(DnsSpec),
+    /// Fetches of a URL.
+    Http(HttpSpec),
 }
 
 /// What became of one attempt.
@@ -33,6 +37,8 @@ pub enum Outcome {
     Ping(Echo),
     /// Of a lookup.
     Dns(Lookup),
+    /// Of a fetch.
+    Http(Fetch),
 }
 
 /// Why an attempt was not made.
@@ -55,6 +61,7 @@ impl Workload {
         let (count, interval) = match self {
             Self::Ping(spec) => (spec.count, spec.interval),
             Self::Dns(spec) => (spec.count, spec.interval),
+            Self::Http(spec) => (spec.count, spec.interval),
         };
         Pace { count, interval }
     }
@@ -65,6 +72,7 @@ impl Workload {
         let count = match &mut self {
             Self::Ping(spec) => &mut spec.count,
             Self::Dns(spec) => &mut spec.count,
+            Self::Http(spec) => &mut spec.count,
         };
         count.get_or_insert(1);
         self
@@ -90,6 +98,8 @@ impl Workload {
             }
             Self::Ping(spec) => spec.timeout,
             Self::Dns(spec) => spec.timeout,
+            // Likewise where there is a name to look up.
+            Self::Http(spec) => spec.timeout.saturating_mul(1 + dns::RESOLVERS),
         }
     }
 
@@ -98,6 +108,7 @@ impl Workload {
         match self {
             Self::Ping(spec) => Outcome::Ping(ping::attempt(spec, place).await),
             Self::Dns(spec) => Outcome::Dns(dns::attempt(spec, place).await),
+            Self::Http(spec) => Outcome::Http(http::attempt(spec, place).await),
         }
     }
 
@@ -106,6 +117,7 @@ impl Workload {
         match self {
             Self::Ping(_) => Outcome::Ping(Echo::excused(excuse)),
             Self::Dns(_) => Outcome::Dns(Lookup::excused(excuse)),
+            Self::Http(_) => Outcome::Http(Fetch::excused(excuse)),
         }
     }
 }
@@ -119,5 +131,11 @@ impl From<PingSpec> for Workload {
 impl From<DnsSpec> for Workload {
     fn from(spec: DnsSpec) -> Self {
         Self::Dns(spec)
+    }
+}
+
+impl From<HttpSpec> for Workload {
+    fn from(spec: HttpSpec) -> Self {
+        Self::Http(spec)
     }
 }

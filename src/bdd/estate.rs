@@ -1,17 +1,19 @@
 //! The stands of all scenarios that are open, so that each is closed whatever becomes of its scenario.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::Complaint;
+use crate::dhcp::LossReason;
 use crate::fault::Fault;
-use crate::identity::{PoolName, Seed};
+use crate::identity::{ClientNumber, PoolName, Seed};
 use crate::lab::{Lab, LabConfig, LabHandle};
 use crate::lan::linux::{LanConfig, MacvlanMode};
-use crate::pool::Pool;
+use crate::pool::{Event, EventKind, Pool};
 use crate::scenario::{Draft, Scenario, Timespan};
 use crate::stand::{Farewell, Stand};
 
@@ -73,10 +75,42 @@ pub struct Site {
     pub lab: Option<LabHandle>,
     /// By what random choices are made.
     pub seed: Seed,
+    losses: Arc<std::sync::Mutex<Losses>>,
 }
 
-/// Longer than any run, and shorter than what a lab refuses.
-const FOR_EVER: Duration = Duration::from_secs(10 * 366 * 86_400);
+/// Why clients lost leases that they held, each the last time.
+type Losses = BTreeMap<ClientNumber, LossReason>;
+
+impl Site {
+    /// Why clients lost leases that they held, each the last time.
+    pub fn losses(&self) -> Losses {
+        self.losses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Keeps book of lost leases, until the pool ends.
+async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<Losses>>) {
+    loop {
+        match events.recv().await {
+            Ok(Event {
+                client: Some(client),
+                what: EventKind::Lost { reason },
+                ..
+            }) if reason != LossReason::Released => {
+                losses
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(client, reason);
+            }
+            // How many there were is counted by the pool; these are examples.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
 
 impl Estate {
     /// Without any stand.
@@ -120,7 +154,7 @@ impl Estate {
             seed: scenario.seed,
             ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
         };
-        let lab = lab_config(&scenario, lab, place);
+        let lab = self.lab_config(&scenario, lab, place);
         let stand = Stand::open(lab, config, scenario.pool_config()).await;
         let (stand, cleared) = stand.map_err(|error| because(&error))?;
         if !cleared.removed.is_empty() {
@@ -135,15 +169,35 @@ impl Estate {
             lease_timeout: scenario.lease_timeout.0,
             lab: stand.lab().map(Lab::handle),
             seed: scenario.seed.unwrap_or_default(),
+            losses: Arc::default(),
         };
         open.insert(place, stand);
-        if let (Some(lab), Ground::Lab(faults)) = (&site.lab, &self.settings.ground) {
-            for fault in faults {
-                lab.inject(*fault, FOR_EVER)
-                    .map_err(|error| because(&error))?;
-            }
-        }
+        let events = site.pool.events().map_err(|error| because(&error))?;
+        tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
         Ok(site)
+    }
+
+    fn lab_config(
+        &self,
+        scenario: &Scenario,
+        wanted: Option<LabConfig>,
+        place: usize,
+    ) -> Option<LabConfig> {
+        let usual = scenario.lab_config()?;
+        let uplink = match place {
+            0 => LabConfig::UPLINK.to_owned(),
+            _ => format!("{}-{place}", LabConfig::UPLINK),
+        };
+        let seed = usual.seed;
+        let mut config = wanted.unwrap_or(usual);
+        if let Ground::Lab(faults) = &self.settings.ground {
+            config.faults.extend(faults);
+        }
+        Some(LabConfig {
+            uplink,
+            seed,
+            ..config
+        })
     }
 
     /// Closes a scenario's stand, if it is still open; every step is tried.
@@ -181,19 +235,6 @@ fn pool_name(place: usize) -> PoolName {
         (_, Some(letter)) => format!("{usual}{letter}"),
     };
     named.parse().unwrap_or(usual)
-}
-
-fn lab_config(scenario: &Scenario, wanted: Option<LabConfig>, place: usize) -> Option<LabConfig> {
-    let usual = scenario.lab_config()?;
-    let uplink = match place {
-        0 => LabConfig::UPLINK.to_owned(),
-        _ => format!("{}-{place}", LabConfig::UPLINK),
-    };
-    Some(LabConfig {
-        uplink,
-        seed: usual.seed,
-        ..wanted.unwrap_or(usual)
-    })
 }
 
 /// So many scenarios can stand side by side: as there are names.

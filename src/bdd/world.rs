@@ -249,13 +249,19 @@ impl World {
 
     /// Something is about to be done to clients: notes when, and what they hold.
     pub(super) async fn disturb(&mut self) -> Result<(), Complaint> {
+        self.note_held().await?;
+        self.disturbed = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Notes what clients hold now.
+    pub(super) async fn note_held(&mut self) -> Result<(), Complaint> {
         let herd = self.herd().await?;
         for client in &herd {
             if let (Phase::Online, Some(lease)) = (client.phase, &client.lease) {
                 self.held.insert(client.identity.number, lease.address);
             }
         }
-        self.disturbed = Some(Instant::now());
         Ok(())
     }
 

@@ -7,8 +7,9 @@ use super::outage::Share;
 use crate::fault::Fault;
 use crate::host_name::HostName;
 use crate::phase::Cause;
-use crate::stats::{Distribution, DnsStats, PingStats};
+use crate::stats::{Distribution, DnsStats, HttpStats, PingStats};
 use crate::target::Target;
+use crate::url::Url;
 use crate::workload::{Outcome, Workload};
 
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
@@ -22,6 +23,8 @@ pub struct Figures {
     pub pings: BTreeMap<Target, PingStats>,
     /// All lookups, by name.
     pub dns: BTreeMap<HostName, DnsStats>,
+    /// All fetches, by URL.
+    pub http: BTreeMap<Url, HttpStats>,
     /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
     pub failures: BTreeMap<Cause, u64>,
     /// Restarts.
@@ -53,8 +56,13 @@ impl Figures {
                 .entry(spec.name.clone())
                 .or_insert_with(|| DnsStats::new(spec.name.clone()))
                 .record(lookup),
+            (Workload::Http(spec), Outcome::Http(fetch)) => self
+                .http
+                .entry(spec.url.clone())
+                .or_insert_with(|| HttpStats::new(spec.url.clone()))
+                .record(fetch),
             // An outcome is of its workload's kind.
-            (Workload::Ping(_) | Workload::Dns(_), _) => {}
+            (Workload::Ping(_) | Workload::Dns(_) | Workload::Http(_), _) => {}
         }
     }
 

@@ -228,11 +228,13 @@ impl Slot {
             restarts: self.restarts,
             pings: BTreeMap::new(),
             dns: BTreeMap::new(),
+            http: BTreeMap::new(),
         };
         for stats in self.stats.iter().cloned() {
             match stats {
                 Stats::Ping(stats) => drop(told.pings.insert(stats.target.clone(), stats)),
                 Stats::Dns(stats) => drop(told.dns.insert(stats.name.clone(), stats)),
+                Stats::Http(stats) => drop(told.http.insert(stats.url.clone(), stats)),
             }
         }
         told

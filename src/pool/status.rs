@@ -9,8 +9,9 @@ use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
-use crate::stats::{DnsStats, Outcomes, PingStats};
+use crate::stats::{DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
+use crate::url::Url;
 
 /// How many clients are in each phase: cheap to ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,6 +92,8 @@ pub struct ClientStatus {
     pub pings: BTreeMap<Target, PingStats>,
     /// All lookups, likewise, by name.
     pub dns: BTreeMap<HostName, DnsStats>,
+    /// All fetches, likewise, by URL.
+    pub http: BTreeMap<Url, HttpStats>,
 }
 
 /// The answer to one workload of many clients.
@@ -104,6 +107,8 @@ pub struct RunReport<S> {
 pub type PingReport = RunReport<PingStats>;
 /// Of lookups.
 pub type DnsReport = RunReport<DnsStats>;
+/// Of fetches.
+pub type HttpReport = RunReport<HttpStats>;
 
 impl<S: Outcomes> RunReport<S> {
     /// The clients of which some attempt failed.

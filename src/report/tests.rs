@@ -31,6 +31,7 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         restarts: 0,
         pings: BTreeMap::new(),
         dns: BTreeMap::new(),
+        http: BTreeMap::new(),
     }
 }
 

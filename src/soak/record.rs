@@ -181,6 +181,7 @@ mod tests {
                 restarts: 0,
                 pings: [].into(),
                 dns: [].into(),
+                http: [].into(),
             }
         };
         let clients = (1..=3).map(client).collect();

@@ -1,6 +1,6 @@
 //! What the figures of all workloads have in common.
 
-use super::{Distribution, DnsStats, PingStats};
+use super::{Distribution, DnsStats, HttpStats, PingStats};
 use crate::workload::{Outcome, Workload};
 
 /// What can be asked of the figures of any workload.
@@ -30,17 +30,20 @@ pub enum Stats {
     Ping(PingStats),
     /// Of lookups.
     Dns(DnsStats),
+    /// Of fetches.
+    Http(HttpStats),
 }
 
 impl Stats {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of one client.
     pub fn new(workload: &Workload) -> Self {
         match workload {
             Workload::Ping(spec) => {
                 let address = spec.target.address();
-                Self::Ping(PingStats::new(spec.target.clone(), address))
+                Self::Ping(PingStats::of_client(spec.target.clone(), address))
             }
-            Workload::Dns(spec) => Self::Dns(DnsStats::new(spec.name.clone())),
+            Workload::Http(spec) => Self::Http(HttpStats::of_client(spec.url.clone())),
+            Workload::Dns(spec) => Self::Dns(DnsStats::of_client(spec.name.clone())),
         }
     }
 
@@ -49,7 +52,8 @@ impl Stats {
         match (self, workload) {
             (Self::Ping(stats), Workload::Ping(spec)) => stats.target == spec.target,
             (Self::Dns(stats), Workload::Dns(spec)) => stats.name == spec.name,
-            (Self::Ping(_) | Self::Dns(_), _) => false,
+            (Self::Http(stats), Workload::Http(spec)) => stats.url == spec.url,
+            (Self::Ping(_) | Self::Dns(_) | Self::Http(_), _) => false,
         }
     }
 
@@ -58,7 +62,8 @@ impl Stats {
         match (self, outcome) {
             (Self::Ping(stats), Outcome::Ping(echo)) => stats.record_echo(echo),
             (Self::Dns(stats), Outcome::Dns(lookup)) => stats.record(lookup),
-            (Self::Ping(_) | Self::Dns(_), _) => {}
+            (Self::Http(stats), Outcome::Http(fetch)) => stats.record(fetch),
+            (Self::Ping(_) | Self::Dns(_) | Self::Http(_), _) => {}
         }
     }
 }
@@ -81,3 +86,4 @@ macro_rules! kind {
 
 kind!(Ping, PingStats);
 kind!(Dns, DnsStats);
+kind!(Http, HttpStats);

@@ -12,6 +12,7 @@ mod common;
 
 mod bad_servers;
 mod control;
+mod features;
 mod herd;
 mod house;
 mod interrupted;

@@ -2,11 +2,15 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
+use lanherd::stats::{HttpStats, Outcomes};
+use lanherd::workload::http::{HttpPhase, HttpSpec};
+use lanherd::workload::{self, Outcome, Place, Sequence, Uplink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::world::*;
@@ -123,4 +127,59 @@ fn nothing_is_opened_in_a_namespace_that_has_taken_the_place_of_the_clients() {
         ip("netns delete ns1");
         lan.close().await;
     });
+}
+
+#[test]
+fn a_page_is_fetched_from_the_clients_namespace_phase_by_phase() {
+    in_a_world(|| async {
+        let router = Router::start();
+        let listener = router.run(|| TcpListener::bind("0.0.0.0:80").expect("port 80"));
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        port.configure(&lease(7)).await.expect("configured");
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = [0; 1_024];
+            let length = stream.read(&mut request).expect("a request");
+            thread::sleep(Duration::from_millis(30));
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+                .expect("sent");
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let url = format!("http://{ROUTER}/page").parse().expect("a URL");
+        let spec = HttpSpec::once(url);
+        let mut stats = HttpStats::new(spec.url.clone());
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let here = Arc::new(place(port));
+        let report = move |outcome| tell.send(outcome).expect("heard");
+        workload::run(Arc::new(spec.into()), here, Duration::ZERO, report).await;
+        let Some(Outcome::Http(fetch)) = told.recv().await else {
+            panic!("no fetch");
+        };
+        stats.record(&fetch);
+        assert!(stats.is_success(), "{stats:?}");
+        assert_eq!(stats.bytes, 5);
+        let first_byte = stats.phases[&HttpPhase::FirstByte].max().expect("one");
+        assert!(first_byte >= Duration::from_millis(30), "{first_byte:?}");
+        let request = server.join().expect("served");
+        assert!(
+            request.to_lowercase().contains("host: 10.9.0.1\r\n"),
+            "{request}"
+        );
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+/// The client with the lease that ends in 7.
+fn place(port: LinuxPort) -> Place<LinuxPort> {
+    Place {
+        port: Arc::new(port),
+        identity: Arc::new(client(1)),
+        uplink: Uplink::from(&lease(7)),
+        siblings: Arc::new(|_| None),
+        sequence: Sequence::default(),
+        rng: Mutex::new(fastrand::Rng::with_seed(7)),
+    }
 }

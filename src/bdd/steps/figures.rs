@@ -52,7 +52,9 @@ fn distribution(figures: &Figures, signal: Signal) -> Distribution {
         Signal::Join => figures.join.clone(),
         Signal::Dhcp => figures.dhcp.clone(),
         Signal::Ping => sum(figures.pings.values().map(|stats| &stats.rtt)),
-        Signal::Dns | Signal::Http | Signal::Command => Distribution::default(),
+        Signal::Dns => sum(figures.dns.values().map(|stats| &stats.time)),
+        Signal::Http => sum(figures.http.values().map(|stats| &stats.time)),
+        Signal::Command => Distribution::default(),
     }
 }
 

@@ -207,7 +207,11 @@ fn patience(world: &World, site: &Site, clients: usize) -> Duration {
 }
 
 /// Waits until they are online, and fails if they are not in time.
-async fn all_join(world: &World, site: &Site, numbers: &[ClientNumber]) -> Result<(), Complaint> {
+async fn all_join(
+    world: &mut World,
+    site: &Site,
+    numbers: &[ClientNumber],
+) -> Result<(), Complaint> {
     let answers = join(world, site, numbers).await?;
     let failed =
         |(number, answer): (&ClientNumber, &Answer)| Some((*number, answer.outcome.clone().err()?));
@@ -217,6 +221,7 @@ async fn all_join(world: &World, site: &Site, numbers: &[ClientNumber]) -> Resul
         let what = format!("did not get online (a client may take {timeout} to get a lease)");
         return Err(Complaint::of_clients(&what, &culprits, numbers.len(), ""));
     }
+    world.note_held().await?;
     match world.router {
         Some(router) => super::leases::reach(world, router).await,
         None => Ok(()),

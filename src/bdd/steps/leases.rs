@@ -95,6 +95,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
+        pattern: "no lease should have been lost",
+        example: "no lease should have been lost",
+        meaning: "In the whole scenario no lease ran out, was refused, or was found to be another's while a client held it.",
+        act: |world, _| Box::pin(none_lost(world)),
+    },
+    Definition {
+        keyword: Keyword::Then,
         pattern: "no two clients should have the same IP address",
         example: "no two clients should have the same IP address",
         meaning: "No two hold one address now, nobody was given another client's address, and none met an address conflict.",
@@ -230,6 +237,27 @@ async fn kept(world: &mut World, mut said: Said) -> Result<(), Complaint> {
             None => Err("it has left".to_owned()),
         }
     })
+}
+
+async fn none_lost(world: &mut World) -> Result<(), Complaint> {
+    let site = world.open_site()?;
+    let lost = site.pool.figures().await?.leases_lost;
+    if lost == 0 {
+        return Ok(());
+    }
+    let losses: Vec<_> = site
+        .losses()
+        .into_iter()
+        .map(|(number, why)| (number, why.to_string()))
+        .collect();
+    let all = world.herd().await?.len();
+    let what = format!("lost a lease that they held ({lost} times in all)");
+    Err(Complaint::of_clients(
+        &what,
+        &losses,
+        all.max(losses.len()),
+        "",
+    ))
 }
 
 async fn unique(world: &mut World) -> Result<(), Complaint> {

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use crate::bdd::parameters::{Clients, Count, Family, Span};
+use crate::bdd::parameters::{Clients, Count, Family, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, standing};
+use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
+use crate::host_name::{HostName, HostNameError};
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
-use crate::stats::{Outcomes, PingStats};
+use crate::stats::{DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
+use crate::url::{Url, UrlError};
+use crate::workload::dns::{DnsSpec, Rcode};
+use crate::workload::http::HttpSpec;
 use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
@@ -45,6 +49,29 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "So many pings each, so far apart, whether or not the one before was answered.",
         act: |world, said| Box::pin(ping_often(world, said)),
     },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} resolve(s) {string}",
+        example: "all clients resolve \"dns.google\"",
+        meaning: "One query each, all at the same time, to the first resolver of its lease; an answer may take 5 s. A success is an \
+                  answer with an address.",
+        act: |world, said| Box::pin(resolve(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} resolve(s) {string} at {rate} for {duration}",
+        example: "all clients resolve \"dns.google\" at 100 queries/s for 10s",
+        meaning: "So many queries in a time by all of them together, spread evenly.",
+        act: |world, said| Box::pin(resolve_at_rate(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} fetch(es) {string}",
+        example: "all clients fetch \"http://www.example.org/\"",
+        meaning: "One GET each, all at the same time, of a page over http://, to its last byte; it may take 10 s. A success is a \
+                  status below 400. For https, run curl as a command.",
+        act: |world, said| Box::pin(fetch(world, said)),
+    },
 ];
 
 /// What is pinged.
@@ -76,6 +103,69 @@ async fn ping(world: &mut World, clients: &Clients, spec: PingSpec) -> Result<()
     take_in(world, what, &report, causes, |_| None).await
 }
 
+fn name(text: &str) -> Result<HostName, Complaint> {
+    text.parse()
+        .map_err(|error: HostNameError| Complaint::new(error.to_string()))
+}
+
+async fn resolve(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let (clients, name) = (said.next()?, name(&said.text()?)?);
+    let chosen = world.choose_to_act(&clients).await?;
+    look_up(world, &chosen, DnsSpec::once(name)).await
+}
+
+async fn resolve_at_rate(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let (clients, name): (Clients, _) = (said.next()?, name(&said.text()?)?);
+    let (rate, lasts): (Often, Span) = (said.next()?, said.next()?);
+    let chosen = world.choose_to_act(&clients).await?;
+    let each = rate.0.interval().mul_f64(chosen.numbers.len() as f64);
+    let spec = DnsSpec {
+        interval: each,
+        ..DnsSpec::times(name, times(lasts.0, each))
+    };
+    look_up(world, &chosen, spec).await
+}
+
+/// How often something is done in a time, from one to the next so long.
+fn times(lasts: Duration, each: Duration) -> u32 {
+    let times = lasts.as_secs_f64() / each.as_secs_f64().max(1e-3);
+    // Saturates, which is as good as for ever.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let times = times.ceil() as u32;
+    times.max(1)
+}
+
+async fn look_up(world: &mut World, chosen: &Chosen, spec: DnsSpec) -> Result<(), Complaint> {
+    let what = format!("lookups of {}", spec.name);
+    let report = world.pool()?.resolve(chosen.selection(), spec).await?;
+    let causes = |stats: &DnsStats| {
+        let codes = stats.rcodes.keys().filter(|code| **code != Rcode::NoError);
+        let codes = codes.map(|code| code.as_str());
+        codes
+            .chain(stats.failed.keys().map(|cause| cause.as_str()))
+            .collect()
+    };
+    take_in(world, what, &report, causes, |_| None).await
+}
+
+async fn fetch(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let url = url(&said.text()?)?;
+    let chosen = world.choose_to_act(&clients).await?;
+    let what = format!("fetches of {url}");
+    let report = world
+        .pool()?
+        .fetch(chosen.selection(), HttpSpec::once(url))
+        .await?;
+    let causes = |stats: &HttpStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
+    take_in(world, what, &report, causes, |_| None).await
+}
+
+fn url(text: &str) -> Result<Url, Complaint> {
+    text.parse()
+        .map_err(|error: UrlError| Complaint::new(error.to_string()))
+}
+
 /// Notes what came of a run, for the Thens: `causes` are the words of what went wrong, `output` is what was printed.
 async fn take_in<S: Outcomes>(
     world: &mut World,
@@ -90,17 +180,17 @@ async fn take_in<S: Outcomes>(
         let outcome = if stats.is_success() {
             Ok(())
         } else {
-            let (well, all) = (stats.successes(), stats.attempts());
+            let (failed, all) = (stats.attempts() - stats.successes(), stats.attempts());
             let last = stats
                 .last_failure()
-                .map(|last| format!("; the last that failed: {last}"));
+                .unwrap_or_else(|| "no answer".to_owned());
             let client = by_number.get(number);
-            let client = client.map(|client| format!("; it is {}", standing(client)));
-            Err(format!(
-                "{well} of {all} succeeded{}{}",
-                last.unwrap_or_default(),
-                client.unwrap_or_default()
-            ))
+            let client = client.map(|client| format!(" ({})", standing(client)));
+            let client = client.unwrap_or_default();
+            Err(match all {
+                1 => format!("{last}{client}"),
+                _ => format!("{failed} of {all} failed, the last: {last}{client}"),
+            })
         };
         Answer {
             outcome,

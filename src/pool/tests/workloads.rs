@@ -7,9 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 use crate::host_name::HostName;
 use crate::lan::PingCause;
-use crate::stats::{DnsStats, Outcomes};
+use crate::stats::{DnsStats, HttpStats, Outcomes};
 use crate::target::Target;
 use crate::workload::dns::{DnsCause, Rcode};
+use crate::workload::http::{HttpCause, HttpPhase};
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const RESOLVER: SocketAddrV4 = SocketAddrV4::new(ROUTER, 53);
@@ -17,6 +18,8 @@ const RESOLVER: SocketAddrV4 = SocketAddrV4::new(ROUTER, 53);
 fn name(text: &str) -> HostName {
     text.parse().expect(text)
 }
+
+const WEB: SocketAddrV4 = SocketAddrV4::new(ROUTER, 80);
 
 /// A herd of that many clients, all online.
 async fn online(count: u32) -> Herd {
@@ -161,5 +164,129 @@ async fn a_ping_by_name_asks_the_resolver_first_and_says_why_there_is_no_target(
         stats.last_failure().expect("one"),
         "nobody.lab.test: no_target: nobody.lab.test from 10.77.0.1: nxdomain"
     );
+    herd.end().await;
+}
+
+/// What the server at [`WEB`] says to every request, in pieces with 10 ms before each.
+fn say(herd: &Herd, pieces: &'static [&'static str]) {
+    herd.lan.serve_tcp(WEB, move |mut stream| {
+        tokio::spawn(async move {
+            let mut request = vec![0; 4_096];
+            let length = stream.read(&mut request).await.expect("a request");
+            let text = String::from_utf8_lossy(&request[..length]).to_lowercase();
+            assert!(text.starts_with("get /page?x=1 http/1.1\r\n"), "{text}");
+            assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
+            for piece in pieces {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                // The client may have had enough.
+                let _ = stream.write_all(piece.as_bytes()).await;
+            }
+        });
+    });
+}
+
+async fn fetch(herd: &Herd, url: &str) -> HttpStats {
+    let spec = HttpSpec::once(url.parse().expect(url));
+    let report = herd.pool.fetch(Selection::All, spec).await;
+    let clients = report.expect("a report").clients;
+    clients.into_values().next().expect("a client")
+}
+
+const PAGE: &str = "http://router.lab.test/page?x=1";
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_is_told_by_phase_and_its_body_counted() {
+    let herd = online(1).await;
+    say(
+        &herd,
+        &[
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234",
+            "56789",
+        ],
+    );
+    let stats = fetch(&herd, PAGE).await;
+    assert!(stats.is_success(), "{stats:?}");
+    assert_eq!((stats.statuses[&200], stats.bytes), (1, 10));
+    assert_eq!(stats.server, Some(WEB));
+    let took = |phase| stats.phases[&phase].max();
+    assert_eq!(took(HttpPhase::Dns), Some(Duration::from_millis(2)));
+    assert_eq!(took(HttpPhase::Connect), Some(Duration::from_millis(2)));
+    assert_eq!(took(HttpPhase::FirstByte), Some(Duration::from_millis(10)));
+    assert_eq!(took(HttpPhase::Transfer), Some(Duration::from_millis(10)));
+    assert_eq!(stats.time.count(), 1);
+    let figures = herd.pool.figures().await.expect("figures");
+    assert_eq!(figures.http[&PAGE.parse().expect("a URL")].bytes, 10);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_a_success_that_says_so_and_an_error_is_a_failure() {
+    let herd = online(1).await;
+    say(
+        &herd,
+        &["HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"],
+    );
+    let stats = fetch(&herd, PAGE).await;
+    assert!(stats.is_success() && stats.statuses[&302] == 1);
+    say(&herd, &["HTTP/1.1 503 Busy\r\n\r\nlater"]);
+    let stats = fetch(&herd, PAGE).await;
+    assert!(!stats.is_success());
+    assert_eq!(
+        (stats.statuses[&503], stats.bytes),
+        (1, 5),
+        "until the connection ends"
+    );
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "http://router.lab.test/page?x=1 from 10.77.0.1:80: status 503"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_fails_says_how() {
+    let herd = online(1).await;
+    let cause = |stats: &HttpStats| stats.failed.keys().next().copied();
+    let stats = fetch(&herd, PAGE).await;
+    assert_eq!(cause(&stats), Some(HttpCause::Refused));
+    let stats = fetch(&herd, "http://nobody.lab.test/").await;
+    assert_eq!(cause(&stats), Some(HttpCause::NoName));
+    let stats = fetch(&herd, "http://192.0.2.1/").await;
+    assert_eq!(cause(&stats), Some(HttpCause::Timeout));
+    say(&herd, &["SSH-2.0-OpenSSH\r\n"]);
+    let stats = fetch(&herd, PAGE).await;
+    assert_eq!(cause(&stats), Some(HttpCause::Malformed), "{stats:?}");
+    say(
+        &herd,
+        &["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"],
+    );
+    let stats = fetch(&herd, PAGE).await;
+    assert_eq!(cause(&stats), Some(HttpCause::Reset), "{stats:?}");
+    assert_eq!((stats.bytes, stats.successes()), (5, 0));
+    say(&herd, &[]);
+    let stats = fetch(&herd, PAGE).await;
+    assert_eq!(cause(&stats), Some(HttpCause::Reset), "{stats:?}");
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_its_time_is_given_up_at_the_timeout() {
+    let herd = online(1).await;
+    herd.lan.serve_tcp(WEB, |stream| {
+        tokio::spawn(async move {
+            tokio::time::sleep(LONG).await;
+            drop(stream);
+        });
+    });
+    let began = tokio::time::Instant::now();
+    let stats = fetch(&herd, PAGE).await;
+    assert_eq!(stats.failed[&HttpCause::Timeout], 1);
+    assert!(
+        stats
+            .last_failure()
+            .expect("one")
+            .ends_with("connected, but no response")
+    );
+    assert!(began.elapsed() < HttpSpec::DEFAULT_TIMEOUT + Duration::from_secs(1));
     herd.end().await;
 }

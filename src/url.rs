@@ -1,0 +1,193 @@
+//! What is fetched over HTTP.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use hyper::Uri;
+use serde::{Deserialize, Serialize};
+
+use crate::host_name::HostName;
+
+/// A URL of the scheme `http` (RFC 9110, 4.2.1), with a host name or an IPv4 address. Clones share it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Url(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Parts {
+    host: Host,
+    port: u16,
+    path: String,
+}
+
+/// Whom a URL names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Host {
+    /// A name, which has to be looked up.
+    Name(HostName),
+    /// An address.
+    Address(Ipv4Addr),
+}
+
+impl Url {
+    /// The port where none is given.
+    const PORT: u16 = 80;
+    /// The longest, in bytes; what any server takes (RFC 9110, 4.1, wants 8000).
+    const MAX_LEN: usize = 8_000;
+
+    /// Who serves it.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    /// On which port.
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    /// Path and query.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Host and port as they stand in it: the value of the header `Host` (RFC 9110, 7.2).
+    pub fn authority(&self) -> String {
+        match self.0.port {
+            Self::PORT => self.0.host.to_string(),
+            port => format!("{}:{port}", self.0.host),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.fmt(f),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("http://{}{}", self.authority(), self.0.path))
+    }
+}
+
+/// Why a text is no URL that can be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is encrypted.
+    #[error(
+        "{0:?} is fetched over TLS, which lanherd does not speak: run a command, as curl -sS {0}"
+    )]
+    Tls(String),
+    /// It is none.
+    #[error(
+        "{0:?} is no URL to fetch: use http://, a host name or IPv4 address, and a path, as http://www.example.org/"
+    )]
+    Malformed(String),
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || UrlError::Malformed(text.to_owned());
+        if text.len() > Self::MAX_LEN {
+            return Err(refuse());
+        }
+        let uri: Uri = text.parse().map_err(|_| refuse())?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err(UrlError::Tls(text.to_owned())),
+            Some(_) | None => return Err(refuse()),
+        }
+        let authority = uri.authority().ok_or_else(refuse)?;
+        // A password in a report would be one too many.
+        if authority.as_str().contains('@') {
+            return Err(refuse());
+        }
+        let host = match authority.host().parse() {
+            Ok(address) => Host::Address(address),
+            Err(_) => Host::Name(authority.host().parse().map_err(|_| refuse())?),
+        };
+        let port = match authority.port() {
+            Some(port) => Some(port.as_u16())
+                .filter(|port| *port > 0)
+                .ok_or_else(refuse)?,
+            None if authority.as_str().contains(':') => return Err(refuse()),
+            None => Self::PORT,
+        };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
+        Ok(Self(Arc::new(Parts { host, port, path })))
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Url> for String {
+    fn from(url: Url) -> Self {
+        url.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_reads_back_as_it_is_printed() {
+        for (text, printed) in [
+            ("http://www.lab.test/", "http://www.lab.test/"),
+            ("http://WWW.lab.test", "http://www.lab.test/"),
+            ("http://10.77.0.1:8080/a?b=c", "http://10.77.0.1:8080/a?b=c"),
+            ("http://nas:80/x", "http://nas/x"),
+            ("http://nas?q", "http://nas/?q"),
+        ] {
+            let url: Url = text.parse().expect(text);
+            assert_eq!(url.to_string(), printed);
+            assert_eq!(printed.parse(), Ok(url));
+        }
+    }
+
+    #[test]
+    fn what_is_encrypted_is_refused_with_a_remedy_and_what_is_none_too() {
+        let error = "https://a.test/".parse::<Url>().expect_err("TLS");
+        assert!(
+            error.to_string().contains("curl -sS https://a.test/"),
+            "{error}"
+        );
+        for bad in [
+            "",
+            "www.lab.test",
+            "/path",
+            "ftp://a.test/",
+            "http://",
+            "http:///x",
+            "http://a_b/",
+            "http://[::1]/",
+            "http://user:word@a.test/",
+            "http://a.test:0/",
+            "http://a.test:/",
+            "http://a.test:99999/",
+            "http://a.test/a b",
+            "http://a.test/\r\nX: y",
+        ] {
+            assert!(bad.parse::<Url>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! HTTP: one client fetches one URL, and it is told where the time went.
+
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::future::pending;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response, header};
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use super::dns::{self, DnsCause};
+use super::hitch::Hitch;
+use super::{Excuse, Pace, Place};
+use crate::lan::{Connected, Port};
+use crate::phase::words;
+use crate::url::{Host, Url};
+
+/// The longest body, in bytes: what is longer is cut off, and is a failure.
+const MAX_BODY: u64 = 1 << 30;
+
+/// What to fetch, how often, and how long to wait.
+///
+/// One fetch is one GET over a connection of its own, which is closed afterwards. The body is counted and thrown away. A
+/// redirect is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpSpec {
+    /// What.
+    pub url: Url,
+    /// How many fetches; `None`: until the client goes.
+    pub count: Option<u32>,
+    /// From one fetch to the next, whether or not it is done.
+    pub interval: Duration,
+    /// How long all of it may take from the beginning of the connection to the last byte; looking the name up may take as
+    /// long before that, with each resolver.
+    pub timeout: Duration,
+}
+
+impl HttpSpec {
+    /// How long a fetch may take where nothing else is said.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// One fetch of `url`.
+    pub fn once(url: Url) -> Self {
+        Self::times(url, 1)
+    }
+
+    /// `count` fetches of `url`, one a second.
+    pub fn times(url: Url, count: u32) -> Self {
+        Self {
+            url,
+            count: Some(count),
+            interval: Pace::DEFAULT_INTERVAL,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// Fetches of `url` every `interval`, until the client goes.
+    pub fn every(url: Url, interval: Duration) -> Self {
+        Self {
+            url,
+            count: None,
+            interval,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+}
+
+words! {
+    /// Why a fetch came to no status, or was broken off: a closed list.
+    HttpCause {
+        /// It took too long.
+        Timeout = "timeout",
+        /// Nobody serves that port.
+        Refused = "refused",
+        /// The server broke the connection off.
+        Reset = "reset",
+        /// The server cannot be reached: a router says so, or nobody answers ARP.
+        Unreachable = "unreachable",
+        /// The client has no route to the server.
+        NoRoute = "no_route",
+        /// The name has no address, or no resolver said so in time.
+        NoName = "no_name",
+        /// What the server sent is not HTTP.
+        Malformed = "malformed",
+        /// The body is longer than 1 GiB.
+        TooLarge = "too_large",
+        /// The client was not online.
+        Offline = "offline",
+        /// The tester's own host failed: not the router's fault.
+        Tester = "tester",
+    }
+}
+
+impl From<Hitch> for HttpCause {
+    fn from(hitch: Hitch) -> Self {
+        match hitch {
+            Hitch::Timeout => Self::Timeout,
+            Hitch::Refused => Self::Refused,
+            Hitch::Reset => Self::Reset,
+            Hitch::Unreachable => Self::Unreachable,
+            Hitch::NoRoute => Self::NoRoute,
+            Hitch::Tester => Self::Tester,
+        }
+    }
+}
+
+words! {
+    /// The parts of a fetch, in their order.
+    HttpPhase {
+        /// Looking the name up; left out where the URL has an address.
+        Dns = "dns",
+        /// Connecting.
+        Connect = "connect",
+        /// From the request to the head of the response.
+        FirstByte = "first_byte",
+        /// From the head to the last byte of the body.
+        Transfer = "transfer",
+    }
+}
+
+/// What became of one fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// The server, where there was an address to connect to.
+    pub server: Option<SocketAddrV4>,
+    /// How long the phases took that came to their end, in their order.
+    pub phases: Vec<(HttpPhase, Duration)>,
+    /// The status, once there was one.
+    pub status: Option<u16>,
+    /// Bytes of the body that came.
+    pub bytes: u64,
+    /// Why it did not come to its end.
+    pub failure: Option<(HttpCause, String)>,
+}
+
+impl Fetch {
+    const fn new() -> Self {
+        Self {
+            server: None,
+            phases: Vec::new(),
+            status: None,
+            bytes: 0,
+            failure: None,
+        }
+    }
+
+    pub(super) fn excused(excuse: Excuse) -> Self {
+        let cause = match excuse {
+            Excuse::Offline => HttpCause::Offline,
+            Excuse::Tester => HttpCause::Tester,
+        };
+        Self {
+            failure: Some((cause, String::new())),
+            ..Self::new()
+        }
+    }
+
+    /// Whether it came to its end, with a status below 400.
+    pub fn is_success(&self) -> bool {
+        self.failure.is_none() && self.status.is_some_and(|status| status < 400)
+    }
+
+    /// How long its phases took together.
+    pub fn took(&self) -> Duration {
+        self.phases.iter().map(|(_, took)| *took).sum()
+    }
+
+    /// What came of it, for a person to read.
+    pub fn particulars(&self, url: &Url) -> String {
+        let server = match self.server {
+            Some(server) => format!(" from {server}"),
+            None => String::new(),
+        };
+        match (&self.failure, self.status) {
+            (Some((cause, why)), _) if why.is_empty() => format!("{url}{server}: {cause}"),
+            (Some((cause, why)), _) => format!("{url}{server}: {cause}: {why}"),
+            (None, Some(status)) => format!("{url}{server}: status {status}"),
+            (None, None) => format!("{url}{server}: no status"),
+        }
+    }
+
+    fn ended(&mut self, phase: HttpPhase, took: Duration) {
+        self.phases.push((phase, took));
+    }
+}
+
+/// Why it did not come to its end.
+type Failure = (HttpCause, String);
+
+fn of_io(error: &io::Error) -> Failure {
+    (Hitch::from(error).into(), error.to_string())
+}
+
+fn of_hyper(error: &hyper::Error) -> Failure {
+    let io = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    match io {
+        Some(io) => of_io(io),
+        None if error.is_parse() => (HttpCause::Malformed, error.to_string()),
+        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
+            (HttpCause::Reset, error.to_string())
+        }
+        None => (HttpCause::Malformed, error.to_string()),
+    }
+}
+
+/// Fetches once.
+pub(super) async fn attempt<P: Port>(spec: &HttpSpec, place: &Place<P>) -> Fetch {
+    let mut fetch = Fetch::new();
+    let address = match address_of(spec, place, &mut fetch).await {
+        Ok(address) => address,
+        Err(failure) => {
+            fetch.failure = Some(failure);
+            return fetch;
+        }
+    };
+    let server = SocketAddrV4::new(address, spec.url.port());
+    fetch.server = Some(server);
+    match place.port.connect(server, spec.timeout).await {
+        Ok(Connected { stream, took }) => {
+            fetch.ended(HttpPhase::Connect, took);
+            let until = Instant::now() + spec.timeout.saturating_sub(took);
+            let talked = timeout_at(until, talk(&spec.url, stream, &mut fetch)).await;
+            fetch.failure = match talked {
+                Ok(Ok(())) => None,
+                Ok(Err(failure)) => Some(failure),
+                Err(_) => Some((HttpCause::Timeout, where_it_stood(&fetch))),
+            };
+        }
+        Err(error) => {
+            let (cause, why) = of_io(&error);
+            fetch.failure = Some((cause, format!("connecting: {why}")));
+        }
+    }
+    fetch
+}
+
+fn where_it_stood(fetch: &Fetch) -> String {
+    match fetch.status {
+        Some(status) => format!("status {status}, then {} bytes of the body", fetch.bytes),
+        None => "connected, but no response".to_owned(),
+    }
+}
+
+async fn address_of<P: Port>(
+    spec: &HttpSpec,
+    place: &Place<P>,
+    fetch: &mut Fetch,
+) -> Result<Ipv4Addr, Failure> {
+    let name = match spec.url.host() {
+        Host::Address(address) => return Ok(*address),
+        Host::Name(name) => name,
+    };
+    let began = Instant::now();
+    match dns::addresses_of(place, name, spec.timeout).await {
+        Ok(addresses) => {
+            fetch.ended(HttpPhase::Dns, began.elapsed());
+            let first = addresses.first().copied();
+            first.ok_or_else(|| (HttpCause::NoName, format!("{name} has no address")))
+        }
+        Err(lookup) => {
+            let cause = match &lookup.result {
+                Err(unanswered) if unanswered.cause == DnsCause::Tester => HttpCause::Tester,
+                Ok(_) | Err(_) => HttpCause::NoName,
+            };
+            Err((cause, lookup.particulars(name)))
+        }
+    }
+}
+
+/// Sends the request over a connection, and takes the response.
+async fn talk<S>(url: &Url, stream: S, fetch: &mut Fetch) -> Result<(), Failure>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let request = Request::get(url.path())
+        .header(header::HOST, url.authority())
+        .header(
+            header::USER_AGENT,
+            concat!("lanherd/", env!("CARGO_PKG_VERSION")),
+        )
+        .header(header::ACCEPT, "*/*")
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| (HttpCause::Tester, error.to_string()))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| of_hyper(&error))?;
+    let conversation = async {
+        let began = Instant::now();
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| of_hyper(&error))?;
+        fetch.status = Some(response.status().as_u16());
+        fetch.ended(HttpPhase::FirstByte, began.elapsed());
+        take_body(response, fetch).await
+    };
+    let drive = async {
+        // Its errors are told to the conversation, which may still have to read what came before its end.
+        let _ = connection.await;
+        pending::<Infallible>().await
+    };
+    tokio::select! {
+        ended = conversation => ended,
+        never = drive => match never {},
+    }
+}
+
+async fn take_body(response: Response<Incoming>, fetch: &mut Fetch) -> Result<(), Failure> {
+    let began = Instant::now();
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| of_hyper(&error))?;
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        fetch.bytes = fetch.bytes.saturating_add(length as u64);
+        if fetch.bytes > MAX_BODY {
+            return Err((HttpCause::TooLarge, format!("{MAX_BODY} bytes and more")));
+        }
+    }
+    fetch.ended(HttpPhase::Transfer, began.elapsed());
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! The lab: a virtual router for where there is none, in a network namespace of its own behind a veth pair.
 //!
-//! It gives out leases, answers pings to itself and to well-known addresses ("Google DNS"), answers DNS queries, and lets
-//! nothing leave the machine. It lives on one thread, `lanherd-lab`, inside the router's namespace, with a runtime of its
+//! It gives out leases, answers pings, DNS queries and HTTP requests to itself and to well-known addresses ("Google DNS"),
+//! and lets nothing leave the machine. It lives on one thread, `lanherd-lab`, inside the router's namespace, with a runtime of its
 //! own: the herd's reactor never pays for it.
 //!
 //! Who owns what: the thread owns the namespace, which has no name, and with it the far end of the pair; the near end goes

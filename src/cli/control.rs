@@ -259,6 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_chaos_names_every_fault() {
+        use clap::Args as _;
+        let mut command = ChaosArgs::augment_args(clap::Command::new("chaos")).term_width(1_000);
+        let help = command.render_long_help().to_string();
+        let words: Vec<&str> = help.split([' ', ',', ';', '\n']).collect();
+        for fault in Fault::ALL {
+            let word = fault.as_str().replace('_', "-");
+            assert!(words.contains(&word.as_str()), "{word} is not in {help}");
+        }
+    }
+
+    #[test]
     fn added_clients_are_told_by_their_numbers() {
         let numbers = |numbers: &[u32]| -> Vec<ClientNumber> {
             numbers.iter().copied().map(ClientNumber).collect()

@@ -54,7 +54,9 @@ impl Router {
         let addresses = [&[subnet.router()], &config.aliases[..]].concat();
         let dns = Sockets::open(Service::Dns, &addresses)
             .map_err(step("open the dns responder's sockets"))?;
-        let pings = Pings::open(addresses, &shared).map_err(step("answer pings"))?;
+        let pings = Pings::open(addresses, &shared).map_err(step(
+            "answer pings in the kernel's place, for which /proc/sys must be writable",
+        ))?;
         let web = http::listen().map_err(step("open the web server's socket"))?;
         let dhcp = DhcpService {
             socket,

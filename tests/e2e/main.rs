@@ -21,4 +21,5 @@ mod leases;
 mod neighbours;
 mod privileges;
 mod soak;
+mod twin;
 mod usage;

@@ -77,6 +77,21 @@ pub fn some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over
     assert!(!ignores_pings());
 }
 
+pub fn pings_are_lost_without_privilege_too() {
+    enter();
+    let lab = start(LabConfig {
+        faults: vec![Fault::PingLoss],
+        ..LabConfig::default()
+    });
+    join_the_lan();
+    let said = pings(200, "8.8.8.8", "");
+    assert!((100..180).contains(&received(&said)), "{said}");
+    lab.heal();
+    eventually("the kernel answers", || {
+        received(&pings(20, "8.8.8.8", "")) == 20
+    });
+}
+
 /// The last round trip that was printed, in milliseconds.
 fn last_round_trip(said: &str) -> f64 {
     let last = said.lines().rfind(|line| line.contains("time="));

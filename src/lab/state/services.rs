@@ -105,7 +105,7 @@ impl State {
         }
     }
 
-    /// Whether what is late for the leak is still to wait.
+    /// Whether there is a leak, and what is late for it has to wait.
     pub(in crate::lab) fn is_leaking(&self, now: Instant) -> bool {
         self.faults.is_on(Fault::RouterLeak, now)
     }

@@ -1,5 +1,7 @@
 //! Every metric family, in one place: names and labels are an interface, and labels never name a client.
 
+mod chores;
+
 use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
@@ -8,6 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use self::chores::Chores;
 use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
@@ -104,6 +107,7 @@ pub struct Metrics {
     ping_requests: IntCounterVec,
     ping_errors: IntCounterVec,
     ping_rtt: HistogramVec,
+    chores: Chores,
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
     budget_used: GaugeVec,
@@ -216,6 +220,7 @@ impl Metrics {
                 RTT_BUCKETS,
                 &["target", "family"],
             )?,
+            chores: Chores::new(r)?,
             restarts: counter(
                 r,
                 "supervisor_restarts_total",
@@ -362,9 +367,19 @@ impl Metrics {
 
     /// An attempt of a workload came to its end.
     pub fn did(&self, workload: &Workload, outcome: &Outcome) {
-        if let (Workload::Ping(spec), Outcome::Ping(echo)) = (workload, outcome) {
-            self.pinged(&spec.target, echo.outcome);
+        match (workload, outcome) {
+            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pinged(&spec.target, echo.outcome),
+            (_, Outcome::Dns(lookup)) => self.chores.looked_up(lookup),
+            (_, Outcome::Http(fetch)) => self.chores.fetched(fetch),
+            (_, Outcome::Command(executed)) => self.chores.executed(executed),
+            // An outcome is of its workload's kind.
+            (_, Outcome::Ping(_)) => {}
         }
+    }
+
+    /// There will be outcomes of this workload.
+    pub fn expect(&self, workload: &Workload) {
+        self.chores.expect(workload);
     }
 
     fn pinged(&self, target: &Target, outcome: PingOutcome) {
@@ -523,6 +538,10 @@ fn info(r: &Registry, name: &str, help: &str, labels: &[(&str, &str)]) -> promet
 mod tests {
     use super::*;
     use crate::lan::PingCause;
+    use crate::workload::Excuse;
+    use crate::workload::command::{CommandSpec, Executed};
+    use crate::workload::dns::{Answer, DnsSpec, Lookup, Rcode};
+    use crate::workload::http::{Fetch, HttpPhase, HttpSpec};
 
     fn metrics() -> Metrics {
         Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
@@ -551,6 +570,69 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
         assert!(text.contains("process_resident_memory_bytes"), "{text}");
+    }
+
+    #[test]
+    fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_counted() {
+        let took = Duration::from_micros(730);
+        let metrics = metrics();
+        for word in ["dns_", "http_", "command"] {
+            assert!(
+                !metrics.render().contains(&format!("lanherd_{word}")),
+                "{word}"
+            );
+        }
+        let dns = DnsSpec::once("a.test".parse().expect("a name")).into();
+        let http = HttpSpec::once("http://a.test/".parse().expect("a URL")).into();
+        let command = CommandSpec::once("true").into();
+        for workload in [&dns, &http, &command] {
+            metrics.expect(workload);
+        }
+        let has = |line: &str| {
+            let text = metrics.render();
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        };
+        has(r#"lanherd_dns_responses_total{rcode="servfail"} 0"#);
+        has(r#"lanherd_dns_query_duration_seconds_count{server="lease"} 0"#);
+        has(r#"lanherd_http_requests_total{code="5xx"} 0"#);
+        has(r#"lanherd_http_errors_total{cause="refused"} 0"#);
+        has(r#"lanherd_commands_total{outcome="failure"} 0"#);
+        has("lanherd_command_duration_seconds_count 0");
+
+        let answer = Answer {
+            rcode: Rcode::NxDomain,
+            addresses: Vec::new(),
+            took,
+        };
+        let lookup = Lookup {
+            server: None,
+            was_sent: true,
+            result: Ok(answer),
+        };
+        metrics.did(&dns, &Outcome::Dns(lookup));
+        metrics.did(&dns, &dns.excused(Excuse::Offline));
+        let fetch = Fetch {
+            server: None,
+            phases: vec![(HttpPhase::Connect, took)],
+            status: Some(302),
+            bytes: 0,
+            failure: None,
+        };
+        metrics.did(&http, &Outcome::Http(fetch));
+        let executed = Executed {
+            result: Ok(7),
+            took,
+            output: String::new(),
+        };
+        metrics.did(&command, &Outcome::Command(executed));
+        has(r#"lanherd_dns_responses_total{rcode="nxdomain"} 1"#);
+        has(r#"lanherd_dns_query_duration_seconds_bucket{server="lease",le="0.0008"} 1"#);
+        has(r#"lanherd_dns_query_duration_seconds_bucket{server="lease",le="0.0004"} 0"#);
+        has(r#"lanherd_dns_errors_total{cause="offline"} 1"#);
+        has(r#"lanherd_http_requests_total{code="3xx"} 1"#);
+        has(r#"lanherd_http_phase_duration_seconds_count{phase="connect"} 1"#);
+        has(r#"lanherd_commands_total{outcome="failure"} 1"#);
+        has("lanherd_command_duration_seconds_count 1");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! sums ([`Room::Ample`](crate::stats::Room)), 7 % on a LAN and 25 % at worst in those of a client
 //! ([`Room::Fixed`](crate::stats::Room)).
 
+mod chores;
 mod file;
 mod soak;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
 pub use self::file::{ReportFileError, check_writable, write, write_bytes};
 pub use self::soak::{FaultSum, Soak, Sums};
 use crate::dhcp::Lifetime;
@@ -22,7 +24,7 @@ use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, GroupName, HerdStatus};
-use crate::stats::{Distribution, PingStats, milliseconds};
+use crate::stats::{Distribution, Outcomes, PingStats, milliseconds};
 use crate::target::Target;
 
 /// The JSON schema (draft 2020-12) of [`Report`].
@@ -96,6 +98,24 @@ pub struct Totals {
     pub pings_sent: u64,
     /// Echo requests answered in time.
     pub pings_received: u64,
+    /// Lookups that were wanted.
+    #[serde(default)]
+    pub lookups: u64,
+    /// Lookups that found an address.
+    #[serde(default)]
+    pub lookups_succeeded: u64,
+    /// Fetches that were wanted.
+    #[serde(default)]
+    pub fetches: u64,
+    /// Fetches that came to their end with a status below 400.
+    #[serde(default)]
+    pub fetches_succeeded: u64,
+    /// Runs of commands that were wanted.
+    #[serde(default)]
+    pub commands: u64,
+    /// Runs of commands with exit code 0.
+    #[serde(default)]
+    pub commands_succeeded: u64,
     /// Things that lanherd made and could not remove.
     pub leaked_objects: u64,
 }
@@ -160,6 +180,15 @@ pub struct Client {
     pub last_failure: Option<LastFailure>,
     /// Its pings, one entry a target.
     pub pings: Vec<Pings>,
+    /// Its lookups, one entry a name.
+    #[serde(default)]
+    pub lookups: Vec<Lookups>,
+    /// Its fetches, one entry a URL.
+    #[serde(default)]
+    pub fetches: Vec<Fetches>,
+    /// Its commands, one entry a command line.
+    #[serde(default)]
+    pub commands: Vec<Commands>,
 }
 
 /// A failure, with its particulars for a person to read.
@@ -223,7 +252,17 @@ impl Totals {
                 .count() as u64
         };
         let pings = || herd.clients.iter().flat_map(|client| client.pings.values());
+        let (lookups, lookups_succeeded) = sums(herd.clients.iter().flat_map(|c| c.dns.values()));
+        let (fetches, fetches_succeeded) = sums(herd.clients.iter().flat_map(|c| c.http.values()));
+        let (commands, commands_succeeded) =
+            sums(herd.clients.iter().flat_map(|c| c.commands.values()));
         Self {
+            lookups,
+            lookups_succeeded,
+            fetches,
+            fetches_succeeded,
+            commands,
+            commands_succeeded,
             wanted: clients_in(Phase::is_wanted),
             online: clients_in(|phase| phase == Phase::Online),
             failed: clients_in(|phase| phase == Phase::Failed),
@@ -233,6 +272,13 @@ impl Totals {
             leaked_objects,
         }
     }
+}
+
+/// How many attempts there were, and how many succeeded.
+fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> (u64, u64) {
+    all.fold((0, 0), |(attempts, successes), stats| {
+        (attempts + stats.attempts(), successes + stats.successes())
+    })
 }
 
 impl AllPercentiles {
@@ -299,6 +345,9 @@ impl From<&ClientStatus> for Client {
             cause: cause.filter(|_| is_short_of_online(client.phase)),
             last_failure: client.failure.as_ref().map(LastFailure::from),
             pings: client.pings.values().map(Pings::from).collect(),
+            lookups: client.dns.values().map(Lookups::from).collect(),
+            fetches: client.http.values().map(Fetches::from).collect(),
+            commands: client.commands.values().map(Commands::from).collect(),
         }
     }
 }

@@ -26,6 +26,7 @@ mod values;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -36,6 +37,7 @@ pub use self::soak::SoakDraft;
 pub use self::values::{ClientCount, ClientCountError, Timespan};
 use crate::chaos::{Ground, Plan};
 use crate::fault::Fault;
+use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
@@ -44,7 +46,11 @@ use crate::soak::Settings as Soaking;
 use crate::target::Target;
 pub use crate::text_error::TextError;
 use crate::units::Rate;
+use crate::url::Url;
 use crate::workload::Workload;
+use crate::workload::command::CommandSpec;
+use crate::workload::dns::DnsSpec;
+use crate::workload::http::HttpSpec;
 use crate::workload::ping::PingSpec;
 
 /// A run that makes sense: made by [`Draft::check`] or [`Scenario::from_toml`].
@@ -66,9 +72,9 @@ pub struct Scenario {
     pub join_rate: Option<Rate>,
     /// How many may be joining at one time.
     pub outstanding: NonZeroU32,
-    /// What they ping whenever they are online.
+    /// What they do whenever they are online.
     #[serde(flatten)]
-    pub pings: Pings,
+    pub standing: Standing,
     /// How long to go on once each client has come online or failed; `None`: until interrupted.
     #[serde(rename = "for")]
     pub hold: Option<Timespan>,
@@ -137,28 +143,72 @@ impl Place {
     }
 }
 
-/// Standing pings.
+/// What clients do whenever they are online.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pings {
-    /// Whom, each once.
+#[serde(rename_all = "kebab-case")]
+pub struct Standing {
+    /// Whom they ping, each once.
     #[serde(rename = "ping")]
     pub targets: Vec<Target>,
-    /// From one ping of a target to the next; not above the scenario's `hold`.
+    /// What they look up, each once.
+    #[serde(rename = "resolve")]
+    pub names: Vec<HostName>,
+    /// What they fetch, each once.
+    #[serde(rename = "fetch")]
+    pub urls: Vec<Url>,
+    /// The command lines that they run, each once.
+    #[serde(rename = "run-command")]
+    pub lines: Vec<String>,
+    /// From one time of each to the next; not above the scenario's `hold`.
     pub every: Timespan,
-    /// How long an answer may take.
+    /// How long each may take.
     pub timeout: Timespan,
 }
 
-impl Pings {
+impl Standing {
     /// As clients are told.
-    fn workloads(&self) -> Vec<Workload> {
-        let spec = |target: &Target| PingSpec {
-            target: target.clone(),
-            count: None,
-            interval: self.every.0,
-            timeout: self.timeout.0,
-        };
-        self.targets.iter().map(spec).map(Workload::from).collect()
+    pub fn workloads(&self) -> Vec<Workload> {
+        let (count, interval, timeout) = (None, self.every.0, self.timeout.0);
+        let pings = self.targets.iter().cloned().map(|target| PingSpec {
+            target,
+            count,
+            interval,
+            timeout,
+        });
+        let lookups = self.names.iter().cloned().map(|name| DnsSpec {
+            name,
+            count,
+            interval,
+            timeout,
+        });
+        let fetches = self.urls.iter().cloned().map(|url| HttpSpec {
+            url,
+            count,
+            interval,
+            timeout,
+        });
+        let commands = self.lines.iter().cloned().map(|line| CommandSpec {
+            line,
+            count,
+            interval,
+            timeout,
+        });
+        let pings = pings.map(Workload::from).chain(lookups.map(Workload::from));
+        let others = fetches
+            .map(Workload::from)
+            .chain(commands.map(Workload::from));
+        pings.chain(others).collect()
+    }
+
+    /// How many things they do.
+    pub fn count(&self) -> usize {
+        self.targets.len() + self.names.len() + self.urls.len() + self.lines.len()
+    }
+
+    /// The longest that one time of anything can take.
+    pub fn patience(&self) -> Duration {
+        let all = self.workloads();
+        all.iter().map(Workload::patience).max().unwrap_or_default()
     }
 }
 
@@ -193,7 +243,7 @@ impl Scenario {
             lease_deadline: self.lease_timeout.0,
             groups: groups.collect(),
             dhcp,
-            workloads: self.pings.workloads(),
+            workloads: self.standing.workloads(),
             ..PoolConfig::new(self.pool.clone())
         }
     }

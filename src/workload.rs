@@ -98,7 +98,7 @@ impl Workload {
     }
 
     /// The longest that one attempt can last.
-    fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         match self {
             // Each resolver has as long as the target itself.
             Self::Ping(spec) if matches!(spec.target, Target::Name(_)) => {

@@ -7,7 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant, SystemTime};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
@@ -19,8 +19,11 @@ use lanherd::phase::{Cause, Failure, Phase, Stage};
 use lanherd::pool::{ClientStatus, Figures, HerdStatus};
 use lanherd::report::{Report, Run, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
-use lanherd::stats::PingStats;
+use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats};
 use lanherd::target::Target;
+use lanherd::workload::command::{CommandCause, Executed};
+use lanherd::workload::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
+use lanherd::workload::http::{Fetch, HttpCause, HttpPhase};
 use serde_json::{Value, json};
 
 struct Schema {
@@ -76,7 +79,11 @@ fn online(number: u32) -> ClientStatus {
         }
         pings.insert(target, stats);
     }
+    let (dns, http, commands) = chores();
     ClientStatus {
+        dns: [(dns.name.clone(), dns)].into(),
+        http: [(http.url.clone(), http)].into(),
+        commands: [(commands.line.clone(), commands)].into(),
         lease: Some(Lease {
             address: Ipv4Addr::new(10, 0, 0, 7),
             prefix_len: 24,
@@ -95,6 +102,60 @@ fn online(number: u32) -> ClientStatus {
         pings,
         ..client(number, Phase::Online)
     }
+}
+
+/// All that can come of lookups, fetches and commands.
+fn chores() -> (DnsStats, HttpStats, CommandStats) {
+    let took = Duration::from_micros(730);
+    let server = Ipv4Addr::new(10, 0, 0, 1);
+    let mut dns = DnsStats::new("www.lab.test".parse().expect("a name"));
+    let answers = Rcode::ALL.iter().map(|rcode| {
+        Ok(Answer {
+            rcode: *rcode,
+            addresses: vec![server],
+            took,
+        })
+    });
+    let failures = DnsCause::ALL.iter().map(|cause| {
+        Err(Unanswered {
+            cause: *cause,
+            detail: "seen".to_owned(),
+        })
+    });
+    for result in answers.chain(failures) {
+        dns.record(&Lookup {
+            server: Some(server),
+            was_sent: true,
+            result,
+        });
+    }
+    let mut http = HttpStats::new("http://www.lab.test/".parse().expect("a URL"));
+    let fetch = Fetch {
+        server: Some(SocketAddrV4::new(server, 80)),
+        phases: HttpPhase::ALL.iter().map(|phase| (*phase, took)).collect(),
+        status: Some(200),
+        bytes: 1_000,
+        failure: None,
+    };
+    http.record(&fetch);
+    for cause in HttpCause::ALL {
+        http.record(&Fetch {
+            failure: Some((*cause, "seen".to_owned())),
+            ..fetch.clone()
+        });
+    }
+    let mut commands = CommandStats::new("true".to_owned());
+    let ends = CommandCause::ALL
+        .iter()
+        .map(|cause| Err((*cause, "seen".to_owned())));
+    for result in ends.chain([Ok(0), Ok(143)]) {
+        commands.record(&Executed {
+            result,
+            took,
+            output: "said\n".to_owned(),
+        });
+    }
+    (dns, http, commands)
 }
 
 fn report(clients: Vec<ClientStatus>) -> Value {
@@ -116,6 +177,10 @@ fn soak() -> Soak {
             .entry(Target::Router)
             .or_insert_with(|| PingStats::new(Target::Router, None))
             .add(&stats);
+        let (dns, http, commands) = chores();
+        figures.dns.insert(dns.name.clone(), dns);
+        figures.http.insert(http.url.clone(), http);
+        figures.commands.insert(commands.line.clone(), commands);
         for cause in Cause::ALL {
             *figures.failures.entry(*cause).or_default() += 1;
         }
@@ -207,6 +272,29 @@ fn the_words_of_the_schema_are_those_of_the_program() {
         definitions["fault"]["enum"],
         words(Fault::ALL.iter().map(|word| word.as_str()).collect())
     );
+    let keys = |kind: &str, map: &str| {
+        definitions[kind]["properties"][map]["propertyNames"]["enum"].clone()
+    };
+    assert_eq!(
+        keys("lookups", "rcodes"),
+        words(Rcode::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        keys("lookups", "failed"),
+        words(DnsCause::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        keys("fetches", "failed"),
+        words(HttpCause::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        keys("fetches", "phases_ms"),
+        words(HttpPhase::ALL.iter().map(|word| word.as_str()).collect())
+    );
+    assert_eq!(
+        keys("commands", "failed"),
+        words(CommandCause::ALL.iter().map(|word| word.as_str()).collect())
+    );
     let row = &definitions["comparison"]["properties"]["rows"]["items"]["properties"];
     assert_eq!(
         row["figure"]["enum"],
@@ -223,7 +311,7 @@ fn a_broken_report_is_refused() {
     let schema = Schema::new();
     let sound = report_of(vec![online(1)], Some(soak()));
     assert_eq!(schema.refusal(&sound), None);
-    let breaks: [(&str, Value); 18] = [
+    let breaks: [(&str, Value); 22] = [
         ("/schema", json!("lanherd.report/2")),
         ("/started", json!("yesterday")),
         ("/duration_ms", json!(-1)),
@@ -245,6 +333,10 @@ fn a_broken_report_is_refused() {
         ("/clients/0/cause", json!("bad luck")),
         ("/clients/0/pings/0/lost", json!({"gremlins": 1})),
         ("/clients/0/pings/0/sent", Value::Null),
+        ("/clients/0/lookups/0/rcodes", json!({"gremlins": 1})),
+        ("/clients/0/fetches/0/statuses", json!({"ok": 1})),
+        ("/clients/0/fetches/0/server", json!("10.0.0.1")),
+        ("/clients/0/commands/0/exits", json!({"0": -1})),
     ];
     for (place, value) in breaks {
         let mut broken = sound.clone();
@@ -263,6 +355,10 @@ fn a_report_with_a_field_more_or_less_is_refused_at_every_level() {
         "/percentiles",
         "/clients/0",
         "/clients/0/pings/0",
+        "/clients/0/lookups/0",
+        "/clients/0/lookups/0/time_ms",
+        "/clients/0/fetches/0",
+        "/clients/0/commands/0",
         "/clients/1/last_failure",
         "/soak",
         "/soak/turnover",

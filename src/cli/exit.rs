@@ -71,12 +71,12 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// What a run demands of its pings.
+/// What a run demands of its pings, lookups, fetches and commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
-    /// Each client gets an answer from each target; some may be lost.
+    /// Each client succeeds with each at least once; some may be lost.
     SomeAnswers,
-    /// Every request is answered.
+    /// All succeed.
     EveryAnswer,
 }
 
@@ -89,9 +89,9 @@ pub struct Outcome {
     pub wanted: u64,
     /// Clients that were online at the end.
     pub online: u64,
-    /// Pairs of a client that was online and a target it was to ping, from which it never had an answer.
+    /// Pairs of a client that was online and something it was to do, such as a target to ping, without one success.
     pub unanswered: u64,
-    /// Pings without an answer.
+    /// Pings without an answer, and whatever else did not succeed.
     pub lost: u64,
     /// Things that could not be removed, and steps of the end that failed.
     pub troubles: u64,

@@ -198,9 +198,9 @@ impl Session {
             drifted: false,
         };
         for client in &report.clients {
-            for pings in &client.pings {
-                outcome.lost += table::asked(pings) - pings.received;
-                outcome.unanswered += u64::from(table::never_answered(pings));
+            for chore in client.chores() {
+                outcome.lost += chore.attempts - chore.succeeded;
+                outcome.unanswered += u64::from(chore.never_succeeded());
             }
         }
         if let Some(path) = &self.scenario.report

@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use comfy_table::{LineStyle, Table, TableStyle};
 use lanherd::phase::Phase;
-use lanherd::report::{Client, LastFailure, Percentiles, Pings, Report};
-use lanherd::target::Target;
+use lanherd::report::{Chore, Client, LastFailure, Percentiles, Pings, Report};
 
 /// Which clients the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,6 +89,15 @@ fn summary(report: &Report) -> String {
             totals.pings_received
         );
     }
+    for (count, succeeded, what) in [
+        (totals.lookups, totals.lookups_succeeded, "lookups"),
+        (totals.fetches, totals.fetches_succeeded, "fetches"),
+        (totals.commands, totals.commands_succeeded, "commands"),
+    ] {
+        if count > 0 {
+            let _ = write!(line, ", {succeeded} of {count} {what} succeeded");
+        }
+    }
     match totals.leaked_objects {
         0 => line.push_str(", nothing left behind"),
         1 => line.push_str(", 1 thing left behind"),
@@ -102,15 +110,15 @@ fn summary(report: &Report) -> String {
 }
 
 fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
-    let targets: BTreeSet<Target> = clients
+    let chores: BTreeSet<String> = clients
         .clone()
-        .flat_map(|client| client.pings.iter().map(|pings| pings.target.clone()))
+        .flat_map(|client| client.chores().map(|chore| chore.what))
         .collect();
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     let mut header: Vec<String> = ["client", "MAC", "address", "router", "DNS", "time to lease"]
         .map(str::to_owned)
         .into();
-    header.extend(targets.iter().map(|target| format!("ping {target}")));
+    header.extend(chores.iter().map(|what| shortened(what)));
     if with_state {
         header.push("state".to_owned());
     }
@@ -124,9 +132,9 @@ fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
             dns(client),
             or_dash(client.dhcp_ms.map(millis)),
         ];
-        row.extend(targets.iter().map(|target| {
-            let pings = client.pings.iter().find(|pings| pings.target == *target);
-            or_dash(pings.map(answers))
+        row.extend(chores.iter().map(|what| {
+            let chore = client.chores().find(|chore| chore.what == *what);
+            or_dash(chore.as_ref().map(answers))
         }));
         if with_state {
             row.push(state(client));
@@ -145,12 +153,7 @@ pub fn grid(header: Vec<String>) -> Table {
 
 /// Whether the client is worth a word: it should be online and is not, or a target never answered it.
 fn failed(client: &Client) -> bool {
-    client.phase != Phase::Online || client.pings.iter().any(never_answered)
-}
-
-/// Whether pings were asked for, and not one was answered.
-pub fn never_answered(pings: &Pings) -> bool {
-    pings.received == 0 && asked(pings) > 0
+    client.phase != Phase::Online || client.chores().any(|chore| chore.never_succeeded())
 }
 
 fn state(client: &Client) -> String {
@@ -189,7 +192,8 @@ fn complaints_of(client: &Client) -> Vec<String> {
         } = failure;
         complaints.push(format!("{}: {stage}: {cause}: {detail}", client.phase));
     }
-    for pings in client.pings.iter().filter(|pings| never_answered(pings)) {
+    let never_answered = |pings: &&Pings| pings.received == 0 && asked(pings) > 0;
+    for pings in client.pings.iter().filter(never_answered) {
         let causes: Vec<&str> = pings.lost.keys().map(|cause| cause.as_str()).collect();
         complaints.push(format!(
             "no answer from {}: {}",
@@ -197,6 +201,8 @@ fn complaints_of(client: &Client) -> Vec<String> {
             causes.join(", ")
         ));
     }
+    let others = client.chores().filter(Chore::never_succeeded);
+    complaints.extend(others.filter_map(|chore| chore.last_failure.map(str::to_owned)));
     complaints
 }
 
@@ -218,16 +224,25 @@ fn dns(client: &Client) -> String {
     or_dash(Some(servers.join(", ")).filter(|servers| !servers.is_empty()))
 }
 
-fn answers(pings: &Pings) -> String {
-    let mut text = format!("{}/{}", pings.received, asked(pings));
-    if let Some(median) = pings.median_ms {
+/// What stands above a column: a command line may be long.
+fn shortened(what: &str) -> String {
+    const MOST: usize = 32;
+    match what.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}...", &what[..at]),
+        None => what.to_owned(),
+    }
+}
+
+fn answers(chore: &Chore<'_>) -> String {
+    let mut text = format!("{}/{}", chore.succeeded, chore.attempts);
+    if let Some(median) = chore.median_ms {
         let _ = write!(text, "  {}", millis(median));
     }
     text
 }
 
 /// All that were wanted, those never sent included.
-pub fn asked(pings: &Pings) -> u64 {
+fn asked(pings: &Pings) -> u64 {
     pings.received + pings.lost.values().sum::<u64>()
 }
 

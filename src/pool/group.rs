@@ -99,12 +99,16 @@ pub(super) struct Members {
 
 impl Members {
     pub(super) fn new(group: &Group, metrics: &Metrics) -> Self {
+        let metrics = metrics.of_group(group.name.as_str());
+        for workload in &group.workloads {
+            metrics.expect(workload);
+        }
         Self {
             name: group.name.clone(),
             restart: group.restart.clone(),
             dhcp: group.dhcp.clone(),
             workloads: group.workloads.iter().cloned().map(Arc::new).collect(),
-            metrics: metrics.of_group(group.name.as_str()),
+            metrics,
         }
     }
 }

@@ -98,6 +98,22 @@ pub struct ClientStatus {
     pub commands: BTreeMap<String, CommandStats>,
 }
 
+impl ClientStatus {
+    /// The figures of all that it does.
+    pub fn outcomes(&self) -> impl Iterator<Item = &dyn Outcomes> {
+        fn any<S: Outcomes>(stats: &S) -> &dyn Outcomes {
+            stats
+        }
+        let pings = self
+            .pings
+            .values()
+            .map(any)
+            .chain(self.dns.values().map(any));
+        let others = self.http.values().map(any);
+        pings.chain(others).chain(self.commands.values().map(any))
+    }
+}
+
 /// The answer to one workload of many clients.
 #[derive(Debug, Clone)]
 pub struct RunReport<S> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AllPercentiles, Percentiles, Pings};
+use super::{AllPercentiles, Commands, Fetches, Lookups, Percentiles, Pings};
 use crate::fault::Fault;
 use crate::phase::Cause;
 use crate::pool::Figures;
@@ -52,6 +52,15 @@ pub struct Sums {
     pub percentiles: AllPercentiles,
     /// All pings, one entry a target.
     pub pings: Vec<Pings>,
+    /// All lookups, one entry a name.
+    #[serde(default)]
+    pub lookups: Vec<Lookups>,
+    /// All fetches, one entry a URL.
+    #[serde(default)]
+    pub fetches: Vec<Fetches>,
+    /// All commands, one entry a command line.
+    #[serde(default)]
+    pub commands: Vec<Commands>,
 }
 
 /// Faults of one kind.
@@ -95,6 +104,9 @@ impl From<&Figures> for Sums {
                 ping_ms: Percentiles::of_distribution(&round_trips(figures)),
             },
             pings: figures.pings.values().map(Pings::from).collect(),
+            lookups: figures.dns.values().map(Lookups::from).collect(),
+            fetches: figures.http.values().map(Fetches::from).collect(),
+            commands: figures.commands.values().map(Commands::from).collect(),
         }
     }
 }

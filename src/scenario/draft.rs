@@ -9,16 +9,18 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::group::{GroupDraft, GroupPlan, Looks};
-use super::{ClientCount, Mistake, Pings, Place, Scenario, SoakDraft, Timespan};
+use super::{ClientCount, Mistake, Place, Scenario, SoakDraft, Standing, Timespan};
 use crate::chaos::Plan;
 use crate::dhcp::{Device, Persona};
 use crate::fault::{Aim, Fault};
+use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
 use crate::units::Rate;
+use crate::url::Url;
 use crate::workload::ping::PingSpec;
 
 /// A scenario as it is written down: each field is an option of `lanherd up` and, without the dashes in front, a key of
@@ -28,6 +30,7 @@ use crate::workload::ping::PingSpec;
 #[derive(Debug, Clone, PartialEq, Deserialize, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(group(clap::ArgGroup::new("place").required(true)))]
+#[command(group(clap::ArgGroup::new("work").multiple(true)))]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -71,15 +74,32 @@ pub struct Draft {
     /// More than about 150 overrun the socket of a usual DHCP server, which then loses requests.
     #[arg(long, value_name = "N")]
     pub outstanding: Option<NonZeroU32>,
-    /// Ping this whenever online: an address, router, "Google DNS" or "Cloudflare DNS"; may be given again
-    #[arg(long, value_name = "TARGET")]
+    /// Ping this whenever online: an address, router, "Google DNS", "Cloudflare DNS", a name or "client 3"; may be given
+    /// again
+    #[arg(long, value_name = "TARGET", group = "work")]
     #[serde(default)]
     pub ping: Vec<Target>,
-    /// The time from one ping to the next [default: 1s]
-    #[arg(long, value_name = "TIME", requires = "ping")]
+    /// Look this name up whenever online, with the resolver that the lease names; may be given again
+    #[arg(long, value_name = "NAME", group = "work")]
+    #[serde(default)]
+    pub resolve: Vec<HostName>,
+    /// Fetch this whenever online, such as `http://www.lab.test/`; may be given again
+    #[arg(long, value_name = "URL", group = "work")]
+    #[serde(default)]
+    pub fetch: Vec<Url>,
+    /// Run this shell command whenever online, as the client; may be given again
+    ///
+    /// It has the client's network and resolver, `LANHERD_CLIENT`, `LANHERD_NAMESPACE`, `LANHERD_ADDRESS` and `LANHERD_ROUTER` in
+    /// its environment, and no input. It is killed, with all that it has started, after --timeout or when the client
+    /// leaves.
+    #[arg(long, value_name = "LINE", group = "work")]
+    #[serde(default)]
+    pub run_command: Vec<String>,
+    /// The time from one ping, lookup, fetch or command to the next of the same [default: 1s]
+    #[arg(long, value_name = "TIME", requires = "work")]
     pub every: Option<Timespan>,
-    /// How long the answer to a ping may take [default: 2s]
-    #[arg(long, value_name = "TIME", requires = "ping")]
+    /// How long each of them may take [default: 2s]
+    #[arg(long, value_name = "TIME", requires = "work")]
     pub timeout: Option<Timespan>,
     /// How long to go on once each client has come online or failed [default: until Ctrl-C]
     #[arg(long = "for", value_name = "TIME")]
@@ -180,6 +200,9 @@ impl Draft {
             join_rate: None,
             outstanding: None,
             ping: Vec::new(),
+            resolve: Vec::new(),
+            fetch: Vec::new(),
+            run_command: Vec::new(),
             every: None,
             timeout: None,
             hold: None,
@@ -210,13 +233,16 @@ impl Draft {
         if mode == MacvlanMode::Passthru && clients.get() > 1 {
             return Err(Mistake::Passthru(clients));
         }
-        let pinging = Pinging {
+        let chores = Chores {
             targets: &self.ping,
+            names: &self.resolve,
+            urls: &self.fetch,
+            lines: &self.run_command,
             every: self.every,
             timeout: self.timeout,
             hold: self.hold,
         };
-        let pings = pinging.check()?;
+        let standing = chores.check()?;
         let soak = match &self.soak {
             Some(soak) => Some(soak.check(clients)?),
             None => None,
@@ -239,7 +265,7 @@ impl Draft {
             mode,
             join_rate: self.join_rate,
             outstanding: self.outstanding.unwrap_or(Scenario::OUTSTANDING),
-            pings,
+            standing,
             hold: self.hold,
             lease_timeout: at_least_a_tick("lease-timeout", self.lease_timeout)?
                 .unwrap_or(Scenario::LEASE_TIMEOUT),
@@ -319,43 +345,60 @@ impl Draft {
     }
 }
 
-/// What is said about pings, of the whole herd or of a group.
-pub(super) struct Pinging<'a> {
+/// What is said about what clients do, of the whole herd or of a group.
+pub(super) struct Chores<'a> {
     pub(super) targets: &'a [Target],
+    pub(super) names: &'a [HostName],
+    pub(super) urls: &'a [Url],
+    pub(super) lines: &'a [String],
     pub(super) every: Option<Timespan>,
     pub(super) timeout: Option<Timespan>,
     pub(super) hold: Option<Timespan>,
 }
 
-impl Pinging<'_> {
-    pub(super) fn check(&self) -> Result<Pings, Mistake> {
-        if self.targets.is_empty() {
+impl Chores<'_> {
+    /// Whether there is nothing to do.
+    pub(super) fn are_none(&self) -> bool {
+        let pings_nor_lookups = self.targets.is_empty() && self.names.is_empty();
+        pings_nor_lookups && self.urls.is_empty() && self.lines.is_empty()
+    }
+
+    pub(super) fn check(&self) -> Result<Standing, Mistake> {
+        if self.are_none() {
             if self.every.is_some() {
-                return Err(Mistake::PingsOnly("every"));
+                return Err(Mistake::NothingToDo("every"));
             }
             if self.timeout.is_some() {
-                return Err(Mistake::PingsOnly("timeout"));
+                return Err(Mistake::NothingToDo("timeout"));
             }
+        }
+        let is_empty = |line: &String| line.trim().is_empty() || line.contains('\0');
+        if self.lines.iter().any(is_empty) {
+            return Err(Mistake::EmptyCommand);
         }
         let every =
             at_least_a_tick("every", self.every)?.unwrap_or(Timespan(PingSpec::DEFAULT_INTERVAL));
         let timeout = at_least_a_tick("timeout", self.timeout)?
             .unwrap_or(Timespan(PingSpec::DEFAULT_TIMEOUT));
-        if let Some(hold) = self
-            .hold
-            .filter(|hold| !self.targets.is_empty() && *hold < every)
-        {
-            return Err(Mistake::NoTimeToPing { every, hold });
+        if let Some(hold) = self.hold.filter(|hold| !self.are_none() && *hold < every) {
+            return Err(Mistake::NoTimeToWork { every, hold });
         }
-        let mut targets = self.targets.to_vec();
-        targets.sort_unstable();
-        targets.dedup();
-        Ok(Pings {
-            targets,
+        Ok(Standing {
+            targets: each_once(self.targets),
+            names: each_once(self.names),
+            urls: each_once(self.urls),
+            lines: each_once(self.lines),
             every,
             timeout,
         })
     }
+}
+
+fn each_once<T: Ord + Clone>(all: &[T]) -> Vec<T> {
+    let mut each = all.to_vec();
+    each.sort_unstable();
+    each.dedup();
+    each
 }
 
 fn at_least_a_tick(key: &'static str, span: Option<Timespan>) -> Result<Option<Timespan>, Mistake> {

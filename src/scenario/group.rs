@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::draft::{Draft, Pinging};
-use super::{ClientCount, Mistake, Pings, Timespan};
+use super::draft::{Chores, Draft};
+use super::{ClientCount, Mistake, Standing, Timespan};
 use crate::dhcp::{Device, Persona};
+use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::pool::{DhcpSettings, Group, GroupName, MAX_CLIENTS, Restart, RestartPolicy};
 use crate::target::Target;
+use crate::url::Url;
 
 /// One table `[[group]]` of a scenario file. What is left out is as it is for the whole herd.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -25,9 +27,15 @@ pub struct GroupDraft {
     pub conflict_detection: Option<bool>,
     /// What they ping whenever they are online.
     pub ping: Option<Vec<Target>>,
-    /// From one ping to the next.
+    /// What they look up whenever they are online.
+    pub resolve: Option<Vec<HostName>>,
+    /// What they fetch whenever they are online.
+    pub fetch: Option<Vec<Url>>,
+    /// The shell commands that they run whenever they are online.
+    pub run_command: Option<Vec<String>>,
+    /// From one ping, lookup, fetch or command to the next of the same.
     pub every: Option<Timespan>,
-    /// How long the answer to a ping may take.
+    /// How long each of them may take.
     pub timeout: Option<Timespan>,
     /// Which ends lead to a restart.
     pub restart: Option<Restart>,
@@ -81,9 +89,9 @@ pub struct GroupPlan {
     /// What they look like.
     #[serde(flatten)]
     pub looks: Looks,
-    /// What they ping.
+    /// What they do whenever they are online.
     #[serde(flatten)]
-    pub pings: Pings,
+    pub standing: Standing,
     /// How failures are answered.
     #[serde(flatten)]
     pub restart: RestartPolicy,
@@ -99,6 +107,9 @@ impl GroupDraft {
             persona: None,
             conflict_detection: None,
             ping: None,
+            resolve: None,
+            fetch: None,
+            run_command: None,
             every: None,
             timeout: None,
             restart: None,
@@ -122,20 +133,25 @@ impl GroupDraft {
             conflict_detection: self.conflict_detection.unwrap_or(whole.conflict_detection),
         };
         looks.check()?;
-        let targets = self.ping.as_ref().unwrap_or(&whole.ping);
-        // Of a group that pings nobody the herd's times say nothing.
-        let is_told = |_: &Timespan| !targets.is_empty();
-        let pinging = Pinging {
-            targets,
-            every: self.every.or(whole.every.filter(is_told)),
-            timeout: self.timeout.or(whole.timeout.filter(is_told)),
+        let mut chores = Chores {
+            targets: self.ping.as_ref().unwrap_or(&whole.ping),
+            names: self.resolve.as_ref().unwrap_or(&whole.resolve),
+            urls: self.fetch.as_ref().unwrap_or(&whole.fetch),
+            lines: self.run_command.as_ref().unwrap_or(&whole.run_command),
+            every: self.every,
+            timeout: self.timeout,
             hold: whole.hold,
         };
+        // Of a group that does nothing the herd's times say nothing.
+        if !chores.are_none() {
+            chores.every = self.every.or(whole.every);
+            chores.timeout = self.timeout.or(whole.timeout);
+        }
         Ok(GroupPlan {
             name: self.name.clone(),
             clients: self.clients,
             looks,
-            pings: pinging.check()?,
+            standing: chores.check()?,
             restart: RestartPolicy {
                 restart: self.restart.unwrap_or(policy.restart),
                 intensity: self.intensity.unwrap_or(policy.intensity),
@@ -157,7 +173,7 @@ impl GroupPlan {
                 personas: self.looks.personas(),
                 ..own.clone()
             },
-            workloads: self.pings.workloads(),
+            workloads: self.standing.workloads(),
         }
     }
 }

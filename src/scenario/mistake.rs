@@ -53,9 +53,14 @@ pub enum Mistake {
         "nothing can be adopted in the lab, which ends with its process: leave adopt out, or name an interface as parent"
     )]
     Adopt,
-    /// The key is that of pings, and none are asked for.
-    #[error("{0} is for pings, and there are none: name a target as ping, or leave {0} out")]
-    PingsOnly(&'static str),
+    /// The key is that of pings and their like, and none are asked for.
+    #[error(
+        "{0} is for pings, lookups, fetches and commands, and there are none: name a target as ping, or leave {0} out"
+    )]
+    NothingToDo(&'static str),
+    /// There is nothing to run.
+    #[error("a command is empty: write what a shell is to run as run-command, or leave it out")]
+    EmptyCommand,
     /// Not every client could have an address.
     #[error(
         "{clients} clients are more than the {} addresses of the lab's range {range}: ask for fewer clients, or widen \
@@ -77,10 +82,10 @@ pub enum Mistake {
     TooShort(&'static str, Timespan),
     /// The end would come before the first ping.
     #[error(
-        "a client that pings every {every} may never ping in {hold}: write a shorter time as every, or a longer one as for"
+        "what is done every {every} may never be done in {hold}: write a shorter time as every, or a longer one as for"
     )]
-    NoTimeToPing {
-        /// From ping to ping.
+    NoTimeToWork {
+        /// From one time to the next.
         every: Timespan,
         /// Until the end.
         hold: Timespan,
@@ -112,12 +117,13 @@ impl Mistake {
             Self::Chaos(_) => "chaos",
             Self::LabFault(_) => "lab-fault",
             Self::Adopt => "adopt",
-            Self::LabOnly(key) | Self::PingsOnly(key) | Self::TooShort(key, _) => key,
+            Self::LabOnly(key) | Self::NothingToDo(key) | Self::TooShort(key, _) => key,
             Self::NoClients
             | Self::Clients(_)
             | Self::MoreThanAddresses { .. }
             | Self::Passthru(_) => "clients",
-            Self::NoTimeToPing { .. } => "every",
+            Self::NoTimeToWork { .. } => "every",
+            Self::EmptyCommand => "run-command",
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",
         }

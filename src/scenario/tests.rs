@@ -31,6 +31,9 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--outstanding=32",
         "--ping=Google DNS",
         "--ping=router",
+        "--resolve=router.lab.test",
+        "--fetch=http://www.lab.test/",
+        "--run-command=test -n \"$LANHERD_ROUTER\"",
         "--every=500ms",
         "--timeout=1s",
         "--for=10m",
@@ -55,6 +58,9 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         join-rate = "50/s"
         outstanding = 32
         ping = ["Google DNS", "router"]
+        resolve = ["router.lab.test"]
+        fetch = ["http://www.lab.test/"]
+        run-command = ['test -n "$LANHERD_ROUTER"']
         every = "500ms"
         timeout = "1s"
         for = "10m"
@@ -280,7 +286,51 @@ fn the_message_shows_the_line_and_marks_the_place() {
 #[test]
 fn a_target_that_is_named_twice_is_pinged_once() {
     let scenario = from_options(&["--lab", "--clients=1", "--ping=router", "--ping=gateway"]);
-    assert_eq!(scenario.pings.targets, [Target::Router]);
+    assert_eq!(scenario.standing.targets, [Target::Router]);
+}
+
+#[test]
+fn what_clients_do_beside_pings_has_the_same_pace_and_is_told_to_groups_too() {
+    let text = "lab = true\nclients = 1\nresolve = ['b.test', 'a.test', 'B.test.']\nrun-command = ['true']\n\
+        every = '3s'\ntimeout = '7s'\n[[group]]\nname = 'tv'\nclients = 1\nfetch = ['http://tv.test/']\nresolve = []\n";
+    let scenario = Scenario::from_toml(text).expect("a scenario");
+    let names: Vec<&str> = scenario
+        .standing
+        .names
+        .iter()
+        .map(HostName::as_str)
+        .collect();
+    assert_eq!(names, ["a.test", "b.test"]);
+    let config = scenario.pool_config();
+    assert_eq!((config.workloads.len(), scenario.standing.count()), (3, 3));
+    let tv = &config.groups[0].workloads;
+    let [Workload::Http(fetch), Workload::Command(command)] = &tv[..] else {
+        panic!("{tv:?}");
+    };
+    assert_eq!(
+        (fetch.url.to_string().as_str(), command.line.as_str()),
+        ("http://tv.test/", "true")
+    );
+    for (interval, timeout) in [
+        (fetch.interval, fetch.timeout),
+        (command.interval, command.timeout),
+    ] {
+        assert_eq!((interval.as_secs(), timeout.as_secs()), (3, 7));
+    }
+}
+
+#[test]
+fn a_command_of_nothing_a_url_over_tls_and_a_name_that_is_none_are_refused_by_name() {
+    for (key, words) in [
+        ("run-command = ['  ']", "a command is empty"),
+        ("fetch = ['https://a.test/']", "curl -sS https://a.test/"),
+        ("resolve = ['a b']", "no host name"),
+        ("ping = ['googel']", "no ping target"),
+    ] {
+        let error = refused(&format!("lab = true\nclients = 1\n{key}\n"));
+        let shown = error.to_string();
+        assert!(shown.contains(words) && shown.contains("line 3"), "{shown}");
+    }
 }
 
 #[test]

@@ -11,9 +11,14 @@ pub trait Outcomes {
     /// Attempts that succeeded.
     fn successes(&self) -> u64;
 
+    /// Attempts that did not, those that were never made included.
+    fn failures(&self) -> u64 {
+        self.attempts() - self.successes()
+    }
+
     /// Whether all attempts, and at least one, succeeded.
     fn is_success(&self) -> bool {
-        self.successes() > 0 && self.successes() == self.attempts()
+        self.successes() > 0 && self.failures() == 0
     }
 
     /// How long those took that came to an answer.

@@ -28,7 +28,6 @@ impl Router {
             "--conf-file=/dev/null",
             "--pid-file=",
             "--user=root",
-            "--port=0",
             "--interface=lan",
             "--bind-dynamic",
             "--leasefile-ro",
@@ -38,6 +37,10 @@ impl Router {
             &range,
         ];
         command.extend(more);
+        // No DNS, unless it is asked for.
+        if !more.iter().any(|option| option.starts_with("--port=")) {
+            command.push("--port=0");
+        }
         let server = host.start_on_router("dnsmasq", &command);
         super::wait_for("dnsmasq serves", seconds(10), || {
             server

@@ -11,6 +11,7 @@
 mod common;
 
 mod bad_servers;
+mod chores;
 mod control;
 mod features;
 mod herd;

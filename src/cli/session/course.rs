@@ -192,15 +192,15 @@ impl Course {
         }
     }
 
-    /// Waits for the first outcome of every ping that was sent at the last moment.
+    /// Waits for the first outcome of all that was begun at the last moment.
     async fn hear_out(&mut self) -> Result<(), PoolError> {
-        let pings = &self.scenario.pings;
-        let end = Instant::now() + pings.timeout.0 + SLACK;
+        let standing = &self.scenario.standing;
+        let end = Instant::now() + standing.patience() + SLACK;
         let mut glance = interval(GLANCE);
-        while !pings.targets.is_empty() && Instant::now() < end {
+        while standing.count() > 0 && Instant::now() < end {
             let status = self.pool.status().await?;
             let heard = |client: &ClientStatus| {
-                client.phase != Phase::Online || client.pings.len() >= pings.targets.len()
+                client.phase != Phase::Online || client.outcomes().count() >= standing.count()
             };
             if status.clients.iter().all(heard) {
                 break;

@@ -265,9 +265,10 @@ impl Soaking<'_> {
     /// as it will be: online with an answer, or failed for good.
     async fn come_to_rest(&mut self) -> Result<(), PoolError> {
         let scenario = &self.course.scenario;
-        let pings = &scenario.pings;
-        let patience = scenario.lease_timeout.0 + 3 * (pings.every.0 + pings.timeout.0) + SLACK;
-        let targets = pings.targets.len();
+        let standing = &scenario.standing;
+        let patience =
+            scenario.lease_timeout.0 + 3 * (standing.every.0 + standing.patience()) + SLACK;
+        let chores = standing.count();
         let deadline = Instant::now() + patience;
         let mut glance = interval(GLANCE);
         glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -279,7 +280,7 @@ impl Soaking<'_> {
                 () = self.rolling.written() => {}
                 _ = glance.tick() => {
                     let herd = in_time(self.course.pool.status().await)?.map(present);
-                    let rests = |client: &ClientStatus| is_at_rest(client, targets);
+                    let rests = |client: &ClientStatus| is_at_rest(client, chores);
                     if self.turns.is_empty() && herd.is_some_and(|h| h.clients.iter().all(rests)) {
                         return Ok(());
                     }
@@ -329,18 +330,17 @@ fn present(mut herd: HerdStatus) -> HerdStatus {
     herd
 }
 
-/// Requests to a target that never answers, until it is plain that it does not.
+/// Attempts at what never succeeds, until it is plain that it does not.
 const PLAIN: u64 = 3;
 
 /// Whether waiting longer for this client tells nothing new.
-fn is_at_rest(client: &ClientStatus, targets: usize) -> bool {
+fn is_at_rest(client: &ClientStatus, chores: usize) -> bool {
     match client.phase {
         Phase::Online => {
-            client.pings.len() >= targets
+            client.outcomes().count() >= chores
                 && client
-                    .pings
-                    .values()
-                    .all(|stats| stats.received > 0 || stats.unanswered() >= PLAIN)
+                    .outcomes()
+                    .all(|stats| stats.successes() > 0 || stats.failures() >= PLAIN)
         }
         Phase::Released | Phase::V6Only | Phase::Failed => true,
         Phase::Queued

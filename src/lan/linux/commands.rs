@@ -37,6 +37,8 @@ use crate::lan::{CommandEnd, CommandRan, Errand, exec, sys};
 const KEPT: usize = 2_048;
 /// How long the kernel may take to end what it was told to kill.
 const DYING: Duration = Duration::from_secs(5);
+/// How long what stands in the pipe may take to be read.
+const DRAINING: Duration = Duration::from_millis(500);
 /// What a command's thread needs.
 const STACK: usize = 512 * 1024;
 
@@ -251,11 +253,15 @@ async fn attend(mut started: Started, timeout: Duration, gate: &Gate) -> Command
         Ok(_) => end,
         Err(_) => CommandEnd::NotRun("it was killed, and has not ended".to_owned()),
     };
-    if let Some(output) = output {
-        // All who could write are gone: what stands in the pipe is all there is.
-        while let Ok(length @ 1..) = output.try_read(&mut chunk) {
-            tail.push(&chunk[..length]);
-        }
+    // All who could write are gone, so the pipe has an end; unless one of them gave it to somebody outside.
+    if output.is_some() {
+        let rest = async {
+            while let Some(length) = read_some(&mut output, &mut chunk).await {
+                tail.push(&chunk[..length]);
+            }
+        };
+        // What was read until then is kept.
+        let _ = tokio::time::timeout(DRAINING, rest).await;
     }
     CommandRan {
         end,
@@ -296,5 +302,39 @@ impl Tail {
 
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_command_has_written_is_kept_also_where_it_had_ended_before_anybody_looked() {
+        let (output, input) = io::pipe().expect("a pipe");
+        let mut child = Command::new("/bin/echo")
+            .arg("brief")
+            .stdout(input)
+            .spawn()
+            .expect("started");
+        child.wait().await.expect("ended");
+        let at = Instant::now();
+        let started = Started { child, output, at };
+        let gate = Arc::new(Gate::default());
+        let ran = attend(started, Duration::from_secs(9), &gate).await;
+        assert_eq!(
+            (ran.end, ran.output.as_str()),
+            (CommandEnd::Exit(0), "brief\n")
+        );
+    }
+
+    #[test]
+    fn the_end_of_much_is_kept() {
+        let mut tail = Tail::default();
+        for byte in 0..=255_u8 {
+            tail.push(&[byte; 100]);
+        }
+        assert_eq!(tail.0.len(), KEPT);
+        assert!(tail.0.ends_with(&[255; 100]) && tail.0.starts_with(&[235]));
     }
 }

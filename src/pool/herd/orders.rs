@@ -29,6 +29,7 @@ impl<L: Lan> Herd<L> {
     ) {
         let id = self.runs.next_id();
         let deadline = run::deadline(workload);
+        self.metrics.expect(workload);
         let mut run = run::Run::new(Arc::clone(workload), reply);
         for (number, slot) in self.select(which) {
             match slot

@@ -61,6 +61,7 @@ async fn each_client_asks_its_own_resolver_and_has_its_figures() {
     }
     let kept = &herd.client(7).await.dns[&name("router.lab.test")];
     assert_eq!(kept.rcodes[&Rcode::NoError], 3);
+    assert!(herd.metric(r#"lanherd_dns_responses_total{rcode="noerror"} 60"#));
     let figures = herd.pool.figures().await.expect("figures");
     assert_eq!(figures.dns[&name("router.lab.test")].successes(), 60);
     herd.end().await;

@@ -1,11 +1,13 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
+mod packed;
 mod tally;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+pub use self::packed::Packed;
 pub use self::tally::{Room, Tally};
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;

@@ -124,6 +124,7 @@ impl State {
 
     /// Does what is due: ends offers, leases and faults.
     pub(super) fn tick(&mut self, now: Instant) {
+        self.dhcp.expire(now);
         for fault in self.faults.take_ended(now) {
             match fault {
                 Fault::DhcpDuplicates => self.dhcp.end_doubles(),
@@ -142,7 +143,6 @@ impl State {
             self.faults.count(Fault::DhcpExpireEarly, forgotten);
             self.forget_at = now.checked_add(EARLY);
         }
-        self.dhcp.expire(now);
     }
 
     /// When [`Self::tick`] or [`Self::next_out`] next has something to do; `None`: never, as things are.

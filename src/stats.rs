@@ -4,6 +4,7 @@ mod command;
 mod dns;
 mod http;
 mod outcomes;
+mod packed;
 mod ping;
 mod tally;
 
@@ -14,6 +15,7 @@ pub use self::command::CommandStats;
 pub use self::dns::DnsStats;
 pub use self::http::HttpStats;
 pub use self::outcomes::{Outcomes, Stats};
+pub use self::packed::Packed;
 pub use self::ping::PingStats;
 pub use self::tally::{Room, Tally};
 

@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::Context as _;
 use lanherd::http;
 use lanherd::identity::Seed;
-use lanherd::lan::control_socket::ControlSocket;
+use lanherd::lan::{self, control_socket::ControlSocket};
 use lanherd::report::{self, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
@@ -115,6 +115,7 @@ impl Session {
         if let Some(path) = &self.scenario.report {
             report::check_writable(path).map_err(UsageError::because)?;
         }
+        lan::keep_one_heap();
         // Before the sandbox: the host's Prometheus is to reach it.
         let metrics = self.scenario.metrics.map(http::bind).transpose()?;
         let control = match (&self.errand, &self.scenario.place) {

@@ -155,6 +155,7 @@ impl State {
 
     /// Does what is due: ends offers, leases and faults.
     pub(super) fn tick(&mut self, now: Instant) {
+        self.dhcp.expire(now);
         let ended = self.faults.take_ended(now);
         for fault in &ended {
             match fault {
@@ -173,7 +174,6 @@ impl State {
             self.faults.count(Fault::DhcpExpireEarly, forgotten);
             self.forget_at = now.checked_add(EARLY);
         }
-        self.dhcp.expire(now);
     }
 
     /// What waits for a fault that has ended goes at once, before anything new.

@@ -1,5 +1,6 @@
 //! The first hour against the last.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::time::Duration;
 
@@ -215,15 +216,13 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         times(Figure::StormDhcpTime, |span| &span.storm.dhcp),
     ];
     for target in targets {
-        let pings = |window: &[Span]| -> Vec<PingSpan> {
-            let of_target = window.iter().filter_map(|span| span.pings.get(&target));
-            of_target.cloned().collect()
-        };
+        let of_target = |span: &'_ Span| span.pings.get(&target).map(|pings| pings.rtt.tally());
         rows.push(row(Figure::PingRtt, Some(target.clone()), &|window| {
-            sum(pings(window).iter().map(|pings| &pings.rtt))
+            sum(window.iter().filter_map(of_target))
         }));
         rows.push(row(Figure::PingLoss, Some(target.clone()), &|window| {
-            verdict::samples(pings(window).iter().filter_map(loss))
+            let of_target = window.iter().filter_map(|span| span.pings.get(&target));
+            verdict::samples(of_target.filter_map(loss))
         }));
     }
     rows.extend([
@@ -239,9 +238,9 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
 }
 
 /// All samples of many spans, in milliseconds.
-fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Vec<(f64, u64)> {
+fn sum(tallies: impl Iterator<Item = impl Borrow<Tally>>) -> Vec<(f64, u64)> {
     let mut all = Tally::default();
-    tallies.for_each(|tally| all.add(tally));
+    tallies.for_each(|tally| all.add(tally.borrow()));
     all.values()
         .map(|(value, count)| (milliseconds(value), count))
         .collect()

@@ -5,13 +5,11 @@ use std::time::Duration;
 /// How often which duration occurred. Eight bytes a value that occurred, however often it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    buckets: Buckets,
+    pub(super) buckets: Vec<Bucket>,
     room: Room,
     /// So many binary digits of each value are told apart, at least one.
     digits: u32,
 }
-
-type Buckets = Vec<Bucket>;
 
 /// How much room a tally may take, and so how exact it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,9 +44,9 @@ impl Room {
 
 /// By value, ascending, each once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bucket {
-    micros: u32,
-    count: u32,
+pub(super) struct Bucket {
+    pub(super) micros: u32,
+    pub(super) count: u32,
 }
 
 impl Tally {
@@ -69,7 +67,7 @@ impl Tally {
         self.count_in(micros, 1);
     }
 
-    fn count_in(&mut self, micros: u32, count: u32) {
+    pub(super) fn count_in(&mut self, micros: u32, count: u32) {
         loop {
             let micros = bucket(micros, self.digits);
             match self.find(micros) {

@@ -64,7 +64,7 @@ pub struct Timed {
     #[serde(with = "serde_duration")]
     pub time: Duration,
     /// What.
-    #[serde(deserialize_with = "values::fault")]
+    #[serde(deserialize_with = "crate::fault::as_written")]
     pub fault: Fault,
     /// How long it lasts; `None`: as the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

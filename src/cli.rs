@@ -1,5 +1,6 @@
 //! The command line: what can be said, and what the program's end says back.
 
+mod bdd;
 mod clean;
 mod control;
 mod demo;
@@ -19,6 +20,7 @@ mod run;
 mod screen;
 mod session;
 mod soak;
+mod steps;
 mod table;
 mod up;
 
@@ -42,6 +44,7 @@ Examples:
   lanherd ps                        how its clients are, from another terminal
   lanherd exec 7 -- curl example.org   any program, as client 7
   lanherd soak --parent eth0 --clients 200 --ping router --for 72h --churn 10/m --report r.json
+  lanherd bdd features --lab        feature files; `lanherd steps` lists what they can say
   lanherd clean                     after a run that was killed
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
@@ -99,6 +102,8 @@ enum Command {
     #[command(after_help = "Examples:\n  lanherd stop\n  lanherd stop --pool phones")]
     Stop(control::Which),
     Soak(Box<soak::Args>),
+    Bdd(Box<bdd::Args>),
+    Steps(steps::Args),
     Lab(lab::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
@@ -140,6 +145,8 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Chaos(args) => control::chaos(args, screen),
         Command::Stop(which) => control::stop(&which, screen),
         Command::Soak(args) => soak::run(*args, screen),
+        Command::Bdd(args) => bdd::run(*args, screen),
+        Command::Steps(args) => steps::run(&args, screen),
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),

@@ -6,7 +6,7 @@ mod domain;
 mod ignored;
 mod lease;
 pub mod options;
-mod persona;
+pub(crate) mod persona;
 pub mod wire;
 
 pub use arp::{Arp, ArpOp};

@@ -1,5 +1,7 @@
 //! Faults that are made on purpose: a closed list, the same words in the CLI, metrics, events and Gherkin.
 
+use serde::{Deserialize, Deserializer, de};
+
 use crate::phase::words;
 
 words! {
@@ -37,6 +39,28 @@ words! {
         DhcpExpireEarly = "dhcp_expire_early",
         /// The lab's DHCP server sends messages that cannot be read.
         DhcpGarbage = "dhcp_garbage",
+        /// The lab's DHCP server has addresses for a handful of clients only.
+        DhcpShortPool = "dhcp_short_pool",
+        /// The lab's DHCP server grants leases, and what it says of them is lost on the way.
+        DhcpLostAcks = "dhcp_lost_acks",
+        /// The lab's DHCP server names a router that is not there.
+        DhcpWrongRouter = "dhcp_wrong_router",
+        /// The lab's DHCP server names a DNS server that is not there.
+        DhcpWrongDns = "dhcp_wrong_dns",
+        /// The lab's DHCP server refuses whoever says that it has a lease already.
+        DhcpNakKnown = "dhcp_nak_known",
+        /// The lab's resolver does not answer.
+        DnsMute = "dns_mute",
+        /// The lab's resolver fails at every question.
+        DnsServfail = "dns_servfail",
+        /// The lab's resolver takes its time, and answers only so many questions at once.
+        DnsLimit = "dns_limit",
+        /// The lab's router leaves some pings unanswered.
+        PingLoss = "ping_loss",
+        /// The lab's router becomes slower with everything it answers.
+        RouterLeak = "router_leak",
+        /// The lab's web server is unavailable.
+        HttpUnavailable = "http_unavailable",
     }
 }
 
@@ -70,7 +94,18 @@ impl Fault {
             | Self::DhcpExhausted
             | Self::DhcpDuplicates
             | Self::DhcpExpireEarly
-            | Self::DhcpGarbage => Aim::Router,
+            | Self::DhcpGarbage
+            | Self::DhcpShortPool
+            | Self::DhcpLostAcks
+            | Self::DhcpWrongRouter
+            | Self::DhcpWrongDns
+            | Self::DhcpNakKnown
+            | Self::DnsMute
+            | Self::DnsServfail
+            | Self::DnsLimit
+            | Self::PingLoss
+            | Self::RouterLeak
+            | Self::HttpUnavailable => Aim::Router,
         }
     }
 }
@@ -87,6 +122,22 @@ impl std::str::FromStr for Fault {
             .find(|fault| fault.as_str() == word)
             .ok_or_else(|| FaultError(text.to_owned()))
     }
+}
+
+/// Reads a fault as people write it, with dashes or with underscores.
+pub(crate) fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(de::Error::custom)
+}
+
+/// Reads a list of faults as people write them.
+pub(crate) fn all_as_written<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Fault>, D::Error> {
+    #[derive(Deserialize)]
+    struct Written(#[serde(deserialize_with = "as_written")] Fault);
+    let written = Vec::<Written>::deserialize(deserializer)?;
+    Ok(written.into_iter().map(|Written(fault)| fault).collect())
 }
 
 /// Why a text names no fault.

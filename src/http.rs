@@ -5,19 +5,26 @@
 //! arrive within seconds, and a connection ends after a minute. Ending the server takes less than a second, whatever
 //! clients do; dropping it ends it as well, unwaited.
 
-mod connections;
 mod pages;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::pages::Pages;
 pub use self::pages::{Readiness, Ready};
+use crate::connections::{self, Limits};
 use crate::metrics::Metrics;
+
+/// Few, and short: a scrape is.
+const LIMITS: Limits = Limits {
+    most: 64,
+    lifetime: Duration::from_secs(60),
+};
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +92,7 @@ impl Bound {
             .map_err(|error| HttpError::Bind { address, error })?;
         let pages = Arc::new(Pages { metrics, readiness });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connections::serve(listener, pages, stopped));
+        let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
         Ok(Server {
             address,
             stop,

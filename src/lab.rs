@@ -1,7 +1,7 @@
 //! The lab: a virtual router for where there is none, in a network namespace of its own behind a veth pair.
 //!
-//! It gives out leases, answers pings to itself and to well-known addresses ("Google DNS"), answers DNS queries, and lets
-//! nothing leave the machine. It lives on one thread, `lanherd-lab`, inside the router's namespace, with a runtime of its
+//! It gives out leases, answers pings, DNS queries and HTTP requests to itself and to well-known addresses ("Google DNS"),
+//! and lets nothing leave the machine. It lives on one thread, `lanherd-lab`, inside the router's namespace, with a runtime of its
 //! own: the herd's reactor never pays for it.
 //!
 //! Who owns what: the thread owns the namespace, which has no name, and with it the far end of the pair; the near end goes
@@ -11,10 +11,16 @@
 mod config;
 pub mod dhcp;
 mod dns;
+mod draft;
+mod echo;
 mod faults;
+mod http;
 mod neighbours;
+mod pings;
+mod queue;
 mod range;
 mod router;
+mod sockets;
 mod state;
 pub(crate) mod topology;
 
@@ -26,11 +32,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 
 pub use config::{LabConfig, LeaseTime, LeaseTimeError};
 pub use dns::Zone;
-pub use faults::{EARLY, LabFaultError, SLOW};
+pub use faults::overload::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_CEILING, LEAK_STEP};
+pub use faults::{EARLY, LabFaultError, PING_LOSS_PERCENT, SHORT_POOL, SLOW};
 pub use range::{AddressRange, AddressRangeError, Subnet};
 
 use crate::fault::Fault;
@@ -65,6 +72,9 @@ pub enum LabError {
     /// The MTU is below what a host must accept (RFC 791, 3.1).
     #[error("an mtu of {0} is too small: use 576 to 65535")]
     Mtu(u16),
+    /// It cannot be broken in that way from the beginning.
+    #[error(transparent)]
+    Fault(#[from] LabFaultError),
     /// The process may not make namespaces or interfaces.
     #[error(
         "no privilege to make the lab's namespace and links: run as root, or in a sandbox: {0}"
@@ -101,7 +111,7 @@ pub struct LabHandle {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    changed: Notify,
+    changed: watch::Sender<()>,
 }
 
 impl Shared {
@@ -110,9 +120,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something was changed from outside.
-    async fn changed(&self) {
-        self.changed.notified().await;
+    /// Tells of every change from outside, from now on.
+    fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Changes the state from outside.
+    fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let changed = change(&mut self.state(), Instant::now());
+        self.changed.send_replace(());
+        changed
     }
 }
 
@@ -124,13 +141,39 @@ impl LabHandle {
     /// [`LabFaultError`], if the fault is none of the router's ([`Aim::Router`](crate::fault::Aim)), its time is none, or
     /// the lab has ended.
     pub fn inject(&self, fault: Fault, lasts: Duration) -> Result<(), LabFaultError> {
-        self.shared.state().inject(fault, lasts, Instant::now())?;
-        self.shared.changed.notify_one();
-        Ok(())
+        self.shared
+            .change(|state, now| state.inject(fault, Some(lasts), now))
     }
 
-    /// The faults there are now, and how long each still lasts.
-    pub fn faults(&self) -> Vec<(Fault, Duration)> {
+    /// Breaks the router in that way from now on, until it is ended.
+    ///
+    /// # Errors
+    /// As [`Self::inject`].
+    pub fn begin(&self, fault: Fault) -> Result<(), LabFaultError> {
+        self.shared
+            .change(|state, now| state.inject(fault, None, now))
+    }
+
+    /// Ends that fault now, if there is one.
+    pub fn end(&self, fault: Fault) {
+        self.shared
+            .change(|state, now| state.end_faults(now, |other, _| other == fault));
+    }
+
+    /// Ends those faults now that would end by themselves.
+    pub fn calm(&self) {
+        self.shared
+            .change(|state, now| state.end_faults(now, |_, until| until.is_some()));
+    }
+
+    /// Ends all faults now.
+    pub fn heal(&self) {
+        self.shared
+            .change(|state, now| state.end_faults(now, |_, _| true));
+    }
+
+    /// The faults there are now, and how long each still lasts; `None`: until it is ended.
+    pub fn faults(&self) -> Vec<(Fault, Option<Duration>)> {
         self.shared.state().faults(Instant::now())
     }
 
@@ -141,12 +184,6 @@ impl LabHandle {
     /// they should.
     pub fn fault_effects(&self) -> BTreeMap<Fault, u64> {
         self.shared.state().effects()
-    }
-
-    /// Ends all faults now.
-    pub fn heal(&self) {
-        self.shared.state().heal(Instant::now());
-        self.shared.changed.notify_one();
     }
 }
 
@@ -161,8 +198,8 @@ impl Lab {
     pub fn start(config: LabConfig) -> Result<Self, LabError> {
         config.check()?;
         let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(&config)),
-            changed: Notify::new(),
+            state: Mutex::new(State::new(&config, Instant::now())?),
+            changed: watch::Sender::new(()),
         });
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = mpsc::sync_channel(1);
@@ -236,8 +273,8 @@ impl Lab {
         self.handle.inject(fault, lasts)
     }
 
-    /// The faults there are now, and how long each still lasts.
-    pub fn faults(&self) -> Vec<(Fault, Duration)> {
+    /// The faults there are now, and how long each still lasts; `None`: until it is ended.
+    pub fn faults(&self) -> Vec<(Fault, Option<Duration>)> {
         self.handle.faults()
     }
 

@@ -24,6 +24,12 @@ mod shared_dirs;
 mod state_file;
 mod sys;
 
+/// Has all threads that are started from now on share one heap, so that a herd takes no more memory after a day than after
+/// a minute.
+pub fn keep_one_heap() {
+    sys::keep_one_heap();
+}
+
 /// Gives memory that was freed back to the kernel. Takes milliseconds; not for a reactor thread.
 pub fn give_memory_back() {
     sys::give_memory_back();

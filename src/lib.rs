@@ -2,8 +2,10 @@
 //!
 //! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
+pub mod bdd;
 pub mod chaos;
 pub mod client;
+mod connections;
 pub mod control;
 pub mod dhcp;
 pub mod doctor;
@@ -20,8 +22,10 @@ pub mod report;
 pub mod sandbox;
 pub mod scenario;
 pub mod soak;
+pub mod stand;
 pub mod stats;
 pub mod target;
+mod text_error;
 pub mod units;
 pub mod url;
 pub mod workload;

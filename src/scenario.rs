@@ -32,10 +32,11 @@ use serde::Serialize;
 
 pub use self::draft::Draft;
 pub use self::group::{GroupDraft, GroupPlan, Looks};
-pub use self::mistake::{Mistake, TextError};
+pub use self::mistake::Mistake;
 pub use self::soak::SoakDraft;
 pub use self::values::{ClientCount, ClientCountError, Timespan};
 use crate::chaos::{Ground, Plan};
+use crate::fault::Fault;
 use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
@@ -43,6 +44,7 @@ use crate::lan::linux::MacvlanMode;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
 use crate::soak::Settings as Soaking;
 use crate::target::Target;
+pub use crate::text_error::TextError;
 use crate::units::Rate;
 use crate::url::Url;
 use crate::workload::Workload;
@@ -117,10 +119,21 @@ pub enum Place {
         lease: LeaseTime,
         /// The addresses that it gives out; enough for all clients.
         range: AddressRange,
+        /// What is broken from the beginning.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<Fault>,
     },
 }
 
 impl Place {
+    /// The interface that it names; of a lab, that of the lab's usual uplink.
+    pub fn parent(&self) -> &str {
+        match self {
+            Self::Parent(parent) => parent,
+            Self::Lab { .. } => LabConfig::UPLINK,
+        }
+    }
+
     /// What chaos finds there.
     pub const fn ground(&self) -> Ground {
         match self {
@@ -209,7 +222,7 @@ impl Scenario {
     pub fn from_toml(text: &str) -> Result<Self, TextError> {
         Draft::from_toml(text)?
             .check()
-            .map_err(|mistake| TextError::of_mistake(&mistake, text))
+            .map_err(|mistake| TextError::of_key(mistake.key(), &mistake, text))
     }
 
     /// How its pool runs.
@@ -243,11 +256,16 @@ impl Scenario {
 
     /// What the lab is to be like, where the clients stand on one.
     pub fn lab_config(&self) -> Option<LabConfig> {
-        match self.place {
+        match &self.place {
             Place::Parent(_) => None,
-            Place::Lab { lease, range } => Some(LabConfig {
-                range,
+            Place::Lab {
                 lease,
+                range,
+                faults,
+            } => Some(LabConfig {
+                range: *range,
+                lease: *lease,
+                faults: faults.clone(),
                 seed: self.seed.unwrap_or_default(),
                 ..LabConfig::default()
             }),

@@ -11,6 +11,8 @@
 
 #[path = "support/isolated.rs"]
 mod isolated;
+#[path = "lab_router/services.rs"]
+mod services;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +26,7 @@ use lanherd::dhcp::Message;
 use lanherd::dhcp::options::{MessageType, code};
 use lanherd::fault::{Aim, Fault};
 use lanherd::identity::{ClientNumber, Mac, PoolName, Seed};
-use lanherd::lab::{Lab, LabConfig, LabError, LabFaultError, LeaseTime, SLOW};
+use lanherd::lab::{Lab, LabConfig, LabError, LabFaultError, LeaseTime, SHORT_POOL, SLOW};
 use lanherd::lan::linux::{LanConfig, LinuxLan};
 use lanherd::metrics::Metrics;
 use lanherd::phase::Phase;
@@ -32,11 +34,20 @@ use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::sandbox;
 use lanherd::target::Target;
 use lanherd::workload::ping::PingSpec;
+use services::{
+    a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
+    a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
+    pings_are_lost_without_privilege_too,
+    some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over,
+    the_lab_has_web_pages_on_each_of_its_addresses,
+    what_is_broken_from_the_beginning_is_so_until_it_is_ended,
+};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 
 isolated_tests! {
     Nobody: a_lab_needs_no_privilege_in_a_sandbox,
+    Nobody: pings_are_lost_without_privilege_too,
     Caller: a_stopped_or_dropped_lab_leaves_no_link,
     Caller: an_interface_of_the_same_name_is_never_taken_over,
     Caller: without_privilege_and_sandbox_the_lab_says_what_to_do,
@@ -53,12 +64,21 @@ isolated_tests! {
     Caller: three_thousand_bindings_fit_the_neighbour_table,
     Caller: a_router_that_reboots_takes_the_carrier_along_and_comes_back_as_it_was,
     Caller: a_router_that_was_reset_refuses_the_lease_and_its_client_gets_another,
-    Caller: a_server_that_is_mute_refuses_is_exhausted_or_sends_garbage_gives_no_lease_until_it_is_healed,
+    Caller: a_server_that_gives_no_lease_is_well_again_when_it_is_healed,
+    Caller: a_lease_whose_acknowledgement_is_lost_is_bound_all_the_same,
+    Caller: a_short_pool_serves_five_clients_and_no_sixth,
+    Caller: a_client_with_a_wrong_router_or_a_wrong_dns_server_reaches_nothing_by_it,
+    Caller: a_server_that_refuses_whoever_has_a_lease_gives_it_anew,
     Caller: a_slow_server_gives_a_lease_late,
     Caller: an_address_that_is_given_twice_is_renewed_for_both,
     Caller: a_lease_that_ends_early_is_refused_and_the_client_gets_another,
     Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
     Caller: a_fault_is_refused_once_the_lab_has_ended,
+    Caller: some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over,
+    Caller: a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
+    Caller: a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
+    Caller: the_lab_has_web_pages_on_each_of_its_addresses,
+    Caller: what_is_broken_from_the_beginning_is_so_until_it_is_ended,
     ;
     run_a_lab_until_killed,
     start_a_lab_where_it_is_forbidden,
@@ -618,7 +638,7 @@ fn a_router_that_was_reset_refuses_the_lease_and_its_client_gets_another() {
     assert_eq!(effects(&lab, Fault::RouterReset), 1);
 }
 
-fn a_server_that_is_mute_refuses_is_exhausted_or_sends_garbage_gives_no_lease_until_it_is_healed() {
+fn a_server_that_gives_no_lease_is_well_again_when_it_is_healed() {
     enter();
     let lab = start(LabConfig::default());
     let troubles = [
@@ -637,6 +657,103 @@ fn a_server_that_is_mute_refuses_is_exhausted_or_sends_garbage_gives_no_lease_un
     }
     assert!(lease_is_had("ns1"));
     works(&lab, "ns1");
+}
+
+fn a_lease_whose_acknowledgement_is_lost_is_bound_all_the_same() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    lab.inject(Fault::DhcpLostAcks, LONG).expect("begun");
+    assert!(!lease_is_had("ns1"));
+    let lost = effects(&lab, Fault::DhcpLostAcks);
+    assert_eq!((lab.active(), lab.counters().acks), (1, lost));
+    assert!(lost >= 1);
+    lab.heal();
+    assert!(lease_is_had("ns1"));
+    works(&lab, "ns1");
+}
+
+fn a_short_pool_serves_five_clients_and_no_sixth() {
+    enter();
+    let lab = start(LabConfig::default());
+    lab.inject(Fault::DhcpShortPool, LONG).expect("begun");
+    let clients: Vec<String> = (1..=6).map(|number| format!("ns{number}")).collect();
+    for client in &clients {
+        plug_in(&lab, client);
+    }
+    for client in &clients[..SHORT_POOL] {
+        assert!(lease_is_had(client), "{client} has no lease");
+    }
+    assert!(!lease_is_had("ns6"), "a sixth lease");
+    assert_eq!(lab.active(), SHORT_POOL);
+    assert_eq!(
+        lab.counters().exhausted,
+        effects(&lab, Fault::DhcpShortPool)
+    );
+    lab.heal();
+    assert!(lease_is_had("ns6"));
+}
+
+fn reaches(client: &str, address: &str) -> bool {
+    let ping = [
+        "netns", "exec", client, "ping", "-c", "1", "-W", "1", address,
+    ];
+    let output = Command::new("ip").args(ping).output().expect("ping");
+    output.status.success()
+}
+
+fn a_client_with_a_wrong_router_or_a_wrong_dns_server_reaches_nothing_by_it() {
+    enter();
+    let lab = start(LabConfig::default());
+    let nobody = "10.77.255.254";
+    let resolver = |client: &str| sh(&format!("cat /etc/netns/{client}/resolv.conf"));
+    let route = |client: &str| sh(&format!("ip -n {client} route show default"));
+    for (client, fault) in [
+        ("ns1", Fault::DhcpWrongRouter),
+        ("ns2", Fault::DhcpWrongDns),
+    ] {
+        plug_in(&lab, client);
+        lab.inject(fault, LONG).expect("begun");
+        assert!(lease_is_had(client), "{fault}");
+        assert_eq!(effects(&lab, fault), 2, "an offer and an acknowledgement");
+        assert!(reaches(client, "10.77.0.1"), "{fault}");
+        let misled = [route(client), resolver(client)].map(|text| text.contains(nobody));
+        assert_eq!(
+            misled,
+            [
+                fault == Fault::DhcpWrongRouter,
+                fault == Fault::DhcpWrongDns
+            ]
+        );
+        assert_eq!(reaches(client, "8.8.8.8"), fault == Fault::DhcpWrongDns);
+        assert!(!reaches(client, nobody));
+        lab.heal();
+        assert!(lease_is_had(client));
+        assert!(reaches(client, "8.8.8.8"), "{fault}");
+        assert!(!resolver(client).contains(nobody) && !route(client).contains(nobody));
+    }
+}
+
+fn a_server_that_refuses_whoever_has_a_lease_gives_it_anew() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    lab.inject(Fault::DhcpNakKnown, LONG).expect("begun");
+    let daemon = Daemon::start("ns1", &["udhcpc", "-f", "-i", "eth0"]);
+    works(&lab, "ns1");
+    let address = address_of("ns1");
+    for naks in 1..=2 {
+        sh(&format!("kill -USR1 {}", daemon.0.id()));
+        eventually("it is refused", || lab.counters().naks == naks);
+        eventually("it has its lease anew", || lab.counters().acks == naks + 1);
+        works(&lab, "ns1");
+        assert_eq!(address_of("ns1"), address);
+    }
+    assert_eq!(effects(&lab, Fault::DhcpNakKnown), 2);
+    lab.heal();
+    sh(&format!("kill -USR1 {}", daemon.0.id()));
+    eventually("it is renewed", || lab.counters().acks == 4);
+    assert_eq!(lab.counters().naks, 2);
 }
 
 fn a_slow_server_gives_a_lease_late() {
@@ -733,15 +850,27 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
             .await
             .expect("a pool");
         pool.create(CLIENTS).await.expect("created");
+        services::join_the_lan();
         works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
         for fault in Fault::ALL.iter().copied() {
             if fault.aim() != Aim::Router {
                 continue;
             }
+            let is_of_leases = ["dhcp_", "router_re"]
+                .iter()
+                .any(|kind| fault.as_str().starts_with(kind));
             // Longer than half of a lease: each client renews in it.
-            lab.inject(fault, Duration::from_secs(6)).expect("begun");
+            let seconds = if is_of_leases { 6 } else { 2 };
+            lab.inject(fault, Duration::from_secs(seconds))
+                .expect("begun");
             tokio::time::sleep(Duration::from_millis(500)).await;
-            if fault == Fault::DhcpDuplicates || fault == Fault::DhcpExhausted {
+            if !is_of_leases {
+                services::use_all();
+            }
+            if matches!(
+                fault,
+                Fault::DhcpDuplicates | Fault::DhcpExhausted | Fault::DhcpShortPool
+            ) {
                 // Only those who come anew notice.
                 pool.remove(Selection::Numbers(vec![newest(&pool).await]))
                     .await

@@ -62,11 +62,11 @@ impl Engine {
 }
 
 impl Running {
-    /// Makes no more faults, and ends those of the lab that last.
+    /// Makes no more faults, and ends those of the lab that would end later.
     pub fn stop(self) {
         self.task.abort();
         if let Some(lab) = &self.lab {
-            lab.heal();
+            lab.calm();
         }
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::lab;
 
 fn plan(text: &str) -> Plan {
     text.parse().expect(text)
@@ -53,6 +54,37 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(written, plan("every 10s"));
     assert_eq!(written.victims.to_string(), "1");
     assert_eq!(written.lasts.to_string(), "5s");
+}
+
+#[test]
+fn the_page_about_faults_has_a_row_for_each_with_its_figures() {
+    let page = include_str!("../../docs/faults.md");
+    let row = |fault: &Fault| {
+        let start = format!("| `{fault}` | ");
+        let rows: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with(&start))
+            .collect();
+        assert_eq!(rows.len(), 1, "{fault}: {rows:?}");
+        rows[0]
+    };
+    for fault in Fault::ALL {
+        row(fault);
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), Fault::ALL.len(), "a row for no fault");
+    for (fault, figure) in [
+        (Fault::DhcpSlow, format!("{:?} late", lab::SLOW)),
+        (Fault::DhcpExpireEarly, format!("every {:?}", lab::EARLY)),
+        (Fault::DhcpShortPool, format!("{} clients", lab::SHORT_POOL)),
+        (Fault::DnsLimit, format!("takes {:?}", lab::DNS_UPSTREAM)),
+        (Fault::DnsLimit, format!("{} questions", lab::DNS_UNDER_WAY)),
+        (Fault::PingLoss, format!("{} %", lab::PING_LOSS_PERCENT)),
+        (Fault::RouterLeak, format!("{:?} later", lab::LEAK_STEP)),
+        (Fault::RouterLeak, format!("up to {:?}", lab::LEAK_CEILING)),
+    ] {
+        assert!(row(&fault).contains(&figure), "{fault}: {figure}");
+    }
 }
 
 #[test]

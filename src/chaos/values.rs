@@ -96,12 +96,6 @@ impl From<Choice> for String {
     }
 }
 
-/// Reads a fault as people write it, with dashes.
-pub(super) fn fault<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(de::Error::custom)
-}
-
 /// How long something lasts: a time, or one at random between two, both included; written `5s`, or `2s-10s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -178,7 +178,8 @@ pub fn remove(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
 pub struct ChaosArgs {
     /// What to break: crash, kill-sockets, remove-address, delete-link, delete-namespace, vanish, flap-parent; in the
     /// lab router-reboot, router-reset, dhcp-mute, dhcp-slow, dhcp-nak, dhcp-exhausted, dhcp-duplicates,
-    /// dhcp-expire-early, dhcp-garbage
+    /// dhcp-expire-early, dhcp-garbage, dhcp-short-pool, dhcp-lost-acks, dhcp-wrong-router, dhcp-wrong-dns,
+    /// dhcp-nak-known, dns-mute, dns-servfail, dns-limit, ping-loss, router-leak, http-unavailable
     #[arg(value_name = "FAULT")]
     fault: Fault,
     /// Whose, for faults of clients: 7, 3-9, 1,4,7, all, or the name of a group [default: all]
@@ -255,6 +256,18 @@ mod tests {
         let error = choose(Vec::new(), None).expect_err("nobody");
         assert!(error.to_string().contains("lanherd up"), "{error}");
         assert_eq!(Exit::of_error(&error), Exit::Environment);
+    }
+
+    #[test]
+    fn the_help_of_chaos_names_every_fault() {
+        use clap::Args as _;
+        let mut command = ChaosArgs::augment_args(clap::Command::new("chaos")).term_width(1_000);
+        let help = command.render_long_help().to_string();
+        let words: Vec<&str> = help.split([' ', ',', ';', '\n']).collect();
+        for fault in Fault::ALL {
+            let word = fault.as_str().replace('_', "-");
+            assert!(words.contains(&word.as_str()), "{word} is not in {help}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `lanherd lab`: only the virtual router, for anybody's clients.
 
+use lanherd::fault::Fault;
 use lanherd::lab::{AddressRange, Lab, LabConfig, LabError, LeaseTime};
 
 use super::exit::{Exit, UsageError};
@@ -12,6 +13,7 @@ Examples:
   lanherd lab                                              in one terminal, as root
   lanherd up --parent lab0 --clients 10                    in another
   lanherd lab --uplink lan9 --lease 2m --range 10.9.0.10-10.9.0.250
+  lanherd lab --fault ping-loss --fault dhcp-short-pool    a bad one
 
 The uplink is an ordinary interface of this host (one end of a veth pair, whose other end is the router), so any DHCP \
 client can be tried on it, or on a macvlan of it. It is gone when this ends.";
@@ -29,6 +31,9 @@ pub struct Args {
     /// The addresses to give out
     #[arg(long, value_name = "FIRST-LAST", default_value_t)]
     range: AddressRange,
+    /// Break the router from the beginning, for its whole life, as ping-loss; may be given again
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
@@ -36,6 +41,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         uplink: args.uplink,
         lease: args.lease,
         range: args.range,
+        faults: args.fault,
         ..LabConfig::default()
     };
     runtime()?.block_on(serve(config, screen))
@@ -48,7 +54,11 @@ async fn serve(config: LabConfig, screen: &Screen) -> anyhow::Result<Exit> {
     interrupt.comes().await;
     let counters = lab.counters();
     let leased = lab.active();
+    let effects = lab.fault_effects();
     tokio::task::spawn_blocking(move || lab.stop()).await??;
+    for (fault, times) in effects {
+        screen.result(&format!("{fault} changed something {times} times"));
+    }
     screen.result(&format!(
         "{} discovers, {} offers, {} requests, {} acknowledged, {} refused, {} declined, {} released, {} left without \
          an address, {} ignored; {leased} leases were still held",
@@ -68,21 +78,33 @@ async fn serve(config: LabConfig, screen: &Screen) -> anyhow::Result<Exit> {
 /// Starts a lab off the reactor.
 pub async fn start(config: LabConfig) -> anyhow::Result<Lab> {
     let started = tokio::task::spawn_blocking(move || Lab::start(config)).await?;
-    started.map_err(|error| match error {
-        LabError::UplinkName(_) | LabError::AliasInside { .. } | LabError::Mtu(_) => {
-            UsageError::because(error)
-        }
+    started.map_err(refusal)
+}
+
+/// Whose fault it is that there is no lab.
+pub fn refusal(error: LabError) -> anyhow::Error {
+    match error {
+        LabError::UplinkName(_)
+        | LabError::AliasInside { .. }
+        | LabError::Mtu(_)
+        | LabError::Fault(_) => UsageError::because(error),
         LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)
         | LabError::Step { .. }
         | LabError::Died => error.into(),
-    })
+    }
 }
 
 fn offer(lab: &Lab, config: &LabConfig) -> String {
+    let faults = config.faults.iter().map(|fault| fault.as_str());
+    let faults = match faults.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        faults => format!("broken on purpose: {faults}\n"),
+    };
     format!(
-        "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8 and \
-         1.1.1.1 answer\n\
+        "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8, \
+         1.1.1.1 and www.lab.test (203.0.113.80) answer pings, DNS and HTTP\n\
+         {faults}\
          use it:  lanherd up --parent {uplink} --clients 10 --ping \"Google DNS\"\n\
          end it:  Ctrl-C",
         uplink = lab.uplink(),

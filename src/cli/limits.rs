@@ -15,7 +15,7 @@ const GC_THRESH3: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
 pub fn prepare(scenario: &Scenario) -> Vec<String> {
     let files = match open_files() {
         Ok(files) => too_few_files(scenario, files),
-        Err(error) => Some(format!("the limit of open files cannot be raised: {error}")),
+        Err(error) => Some(not_raised(error)),
     };
     // Only the initial network namespace has this file, and only there can it be written.
     let neighbours = fs::read_to_string(GC_THRESH3)
@@ -29,6 +29,15 @@ pub fn prepare(scenario: &Scenario) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Raises the number of files that this process may open as far as it may; says why where it cannot.
+pub fn raise_open_files() -> Option<String> {
+    open_files().err().map(not_raised)
+}
+
+fn not_raised(errno: nix::Error) -> String {
+    format!("the limit of open files cannot be raised: {errno}")
 }
 
 fn open_files() -> nix::Result<u64> {

@@ -18,15 +18,16 @@ use std::time::{Instant, SystemTime};
 use anyhow::Context as _;
 use lanherd::http;
 use lanherd::identity::Seed;
-use lanherd::lan::control_socket::ControlSocket;
+use lanherd::lan::{self, control_socket::ControlSocket};
 use lanherd::report::{self, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
 use lanherd::soak::Settings;
+use lanherd::stand::Farewell;
 use lanherd::workload::ping::PingSpec;
 
 use self::course::{Chaos, Course, Ran};
-use self::house::{Control, Doors, Farewell, House};
+use self::house::{Control, Doors, House};
 use self::soaking::{Origin, Soaked};
 use self::steering::Steering;
 use super::exit::{Demand, Exit, Outcome, UsageError};
@@ -114,6 +115,7 @@ impl Session {
         if let Some(path) = &self.scenario.report {
             report::check_writable(path).map_err(UsageError::because)?;
         }
+        lan::keep_one_heap();
         // Before the sandbox: the host's Prometheus is to reach it.
         let metrics = self.scenario.metrics.map(http::bind).transpose()?;
         let control = match (&self.errand, &self.scenario.place) {
@@ -222,7 +224,7 @@ impl Session {
 /// A seed of this machine's own: the same devices in every run, and others than those of the lanherd next door on the
 /// same LAN. Derived from `/etc/machine-id`, which does not follow from it (machine-id(5)); 32 bits, so that every
 /// reader of JSON keeps them all.
-fn machine_seed() -> Seed {
+pub fn machine_seed() -> Seed {
     let machine = fs::read("/etc/machine-id").unwrap_or_default();
     // FNV-1a.
     let hash = machine

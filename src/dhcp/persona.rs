@@ -331,7 +331,7 @@ fn value_from_hex(key: &'static str, text: &str) -> Result<Vec<u8>, PersonaError
 }
 
 /// Pairs of hexadecimal digits with colons between them; an empty text is no bytes.
-fn parse_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
     if text.is_empty() {
         return Some(Vec::new());
     }

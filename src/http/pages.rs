@@ -1,6 +1,5 @@
 //! What is answered to which request.
 
-use std::convert::Infallible;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
+use crate::connections::Site;
 use crate::metrics::Metrics;
 use crate::phase::Phase;
 use crate::pool::{Census, Pool};
@@ -88,16 +88,17 @@ pub(super) struct Pages<R> {
 
 type Answer = Response<Full<Bytes>>;
 
-impl<R: Readiness> Pages<R> {
-    /// Answers one request. Its body is not read.
-    pub async fn answer(&self, request: &Request<Incoming>) -> Result<Answer, Infallible> {
+impl<R: Readiness> Site for Pages<R> {
+    type Content = Full<Bytes>;
+
+    async fn answer(&self, request: &Request<Incoming>) -> Answer {
         let page = match request.uri().path() {
             "/metrics" => Page::Metrics,
             "/healthz" => Page::Health,
             "/readyz" => Page::Readiness,
             _ => {
                 let choice = "choose /metrics, /healthz or /readyz\n";
-                return Ok(answer(StatusCode::NOT_FOUND, TEXT, choice));
+                return answer(StatusCode::NOT_FOUND, TEXT, choice);
             }
         };
         // The answer to HEAD is made as that to GET; hyper leaves out its body.
@@ -105,15 +106,17 @@ impl<R: Readiness> Pages<R> {
             let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET or HEAD\n");
             let allowed = HeaderValue::from_static("GET, HEAD");
             refusal.headers_mut().insert(ALLOW, allowed);
-            return Ok(refusal);
+            return refusal;
         }
-        Ok(match page {
+        match page {
             Page::Metrics => self.metrics().await,
             Page::Health => answer(StatusCode::OK, TEXT, "alive\n"),
             Page::Readiness => self.readiness().await,
-        })
+        }
     }
+}
 
+impl<R: Readiness> Pages<R> {
     /// Off the reactor: the process' own figures are read from files, and its descriptors are counted one by one.
     async fn metrics(&self) -> Answer {
         let metrics = self.metrics.clone();

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::LabError;
 use super::dhcp::ServerConfig;
 use super::range::{AddressRange, Subnet};
+use super::{LabError, LabFaultError};
 use crate::dhcp::Options;
 use crate::dhcp::options::code;
+use crate::fault::{Aim, Fault};
 use crate::identity::Seed;
 
 /// What a lab is to be like. `Default`: uplink `lab0`, 10.77.0.10-10.77.255.250 behind 10.77.0.1/16, leases of an hour,
-/// names under `lab.test`, and 8.8.8.8 and 1.1.1.1 within reach.
+/// names under `lab.test`, and 8.8.8.8, 1.1.1.1 and [`LabConfig::WEB`] within reach.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
     /// The name of the near end of the veth pair: the parent that clients are plugged into. Must be free.
@@ -38,11 +39,13 @@ pub struct LabConfig {
     pub domain: Option<String>,
     /// The MTU of the link and in option 26, in bytes, 576 at least; `None`: 1500, and not sent.
     pub mtu: Option<u16>,
-    /// Addresses on the router's far side that answer pings and DNS.
+    /// Addresses on the router's far side that answer pings, DNS and HTTP.
     pub aliases: Vec<Ipv4Addr>,
     /// Options to send in every OFFER and ACK, asked for or not, in this order; one that the lab would send by itself is
     /// replaced.
     pub options: Vec<(u8, Vec<u8>)>,
+    /// What is broken from the very beginning, before the first message, and until it is ended.
+    pub faults: Vec<Fault>,
     /// From which what is random in its faults is drawn.
     pub seed: Seed,
 }
@@ -50,7 +53,7 @@ pub struct LabConfig {
 impl Default for LabConfig {
     fn default() -> Self {
         Self {
-            uplink: "lab0".to_owned(),
+            uplink: Self::UPLINK.to_owned(),
             range: AddressRange::default(),
             lease: LeaseTime::default(),
             t1: None,
@@ -60,14 +63,26 @@ impl Default for LabConfig {
             dns: None,
             domain: Some("lab.test".to_owned()),
             mtu: None,
-            aliases: vec![Ipv4Addr::new(8, 8, 8, 8), Ipv4Addr::new(1, 1, 1, 1)],
+            aliases: vec![
+                Ipv4Addr::new(8, 8, 8, 8),
+                Ipv4Addr::new(1, 1, 1, 1),
+                Self::WEB,
+            ],
             options: Vec::new(),
+            faults: Vec::new(),
             seed: Seed::default(),
         }
     }
 }
 
 impl LabConfig {
+    /// The address that web sites have (TEST-NET-3, RFC 5737): `www` of the lab's domain, `www.example.com` and
+    /// `www.example.org`.
+    pub const WEB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+
+    /// The name of the near end where nothing else is said.
+    pub const UPLINK: &str = "lab0";
+
     /// The subnet, and the router's place in it.
     pub fn subnet(&self) -> Subnet {
         self.range.subnet()
@@ -131,6 +146,10 @@ impl LabConfig {
         }
         if let Some(mtu) = self.mtu.filter(|mtu| *mtu < 576) {
             return Err(LabError::Mtu(mtu));
+        }
+        let mut faults = self.faults.iter();
+        if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {
+            return Err(LabFaultError::NotTheRouters(*fault).into());
         }
         Ok(())
     }

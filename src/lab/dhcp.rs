@@ -73,8 +73,12 @@ pub struct Server {
 impl Server {
     /// A server that knows nobody yet.
     pub fn new(config: ServerConfig) -> Self {
+        let lease = match config.lease {
+            LeaseTime::Infinite => None,
+            LeaseTime::Finite(lease) => Some(lease),
+        };
         Self {
-            bindings: Bindings::new(config.range),
+            bindings: Bindings::new(config.range, lease),
             config,
             counters: Counters::default(),
         }

@@ -1,6 +1,6 @@
 //! The lab's DNS responder (RFC 1035): pure, a query in, an answer out.
 //!
-//! It knows the well-known names of the aliases, the router's, and every client's by its host name. To the rest of the
+//! It knows the well-known names of the aliases, the router's, the web server's, and every client's by its host name. To the rest of the
 //! world it says that there is no such name: nothing is ever asked of another server.
 
 use std::net::Ipv4Addr;
@@ -11,12 +11,14 @@ use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, 
 use super::LabConfig;
 use super::dhcp::Server;
 
-/// Names that the well-known resolvers have on the real internet.
-const WELL_KNOWN: [(&str, Ipv4Addr); 4] = [
+/// Names that the well-known resolvers have on the real internet, and those of web sites (RFC 2606, 3).
+const WELL_KNOWN: [(&str, Ipv4Addr); 6] = [
     ("dns.google", Ipv4Addr::new(8, 8, 8, 8)),
     ("dns.google", Ipv4Addr::new(8, 8, 4, 4)),
     ("one.one.one.one", Ipv4Addr::new(1, 1, 1, 1)),
     ("one.one.one.one", Ipv4Addr::new(1, 0, 0, 1)),
+    ("www.example.com", LabConfig::WEB),
+    ("www.example.org", LabConfig::WEB),
 ];
 /// How long answers may be remembered, in seconds: not for long, as clients come and go.
 const TTL: u32 = 10;
@@ -37,52 +39,41 @@ impl Zone {
             .domain
             .as_deref()
             .map(|domain| domain.trim_matches('.').to_ascii_lowercase());
-        let router = match &domain {
-            Some(domain) => format!("router.{domain}"),
-            None => "router".to_owned(),
+        let here = |host: &str| match &domain {
+            Some(domain) => format!("{host}.{domain}"),
+            None => host.to_owned(),
         };
-        let aliases = WELL_KNOWN
-            .into_iter()
-            .filter(|(_, address)| config.aliases.contains(address))
-            .map(|(name, address)| (name.to_owned(), address));
-        Self {
-            fixed: aliases
-                .chain([(router, config.subnet().router())])
-                .collect(),
-            domain,
-        }
+        // Of several names, an address has the first.
+        let own = [
+            (here("router"), config.subnet().router()),
+            (here("www"), LabConfig::WEB),
+        ];
+        let known = WELL_KNOWN.map(|(name, address)| (name.to_owned(), address));
+        let is_there = |(_, address): &(String, Ipv4Addr)| {
+            *address == config.subnet().router() || config.aliases.contains(address)
+        };
+        let fixed = own.into_iter().chain(known).filter(is_there).collect();
+        Self { fixed, domain }
     }
 
     /// The answer to `query`; `None` where there is to be none: it is no query at all.
     pub fn answer(&self, query: &[u8], server: &Server) -> Option<Vec<u8>> {
-        let header = query.get(..HEADER_LEN)?;
-        // An answer to an answer would go on for ever.
-        if header[2] & 0x80 != 0 {
-            return None;
-        }
-        let id = u16::from_be_bytes([header[0], header[1]]);
-        // The counts are looked at before they are believed: one question, no answers, at most an OPT record.
-        let [questions, answers, authorities, extra] =
-            [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
-        let reply = match Packet::parse(query) {
-            _ if (questions, answers, authorities) != (1, 0, 0) || extra > 1 => {
-                bare(id, header, RCODE::FormatError)
-            }
-            Err(_) => bare(id, header, RCODE::FormatError),
-            Ok(packet) if packet.opcode() != OPCODE::StandardQuery => {
-                bare(id, header, RCODE::NotImplemented)
-            }
-            Ok(packet) => self.resolve(packet, server),
-        };
-        reply.build_bytes_vec_compressed().ok()
+        respond(query, |question| self.resolve(question, server))
+    }
+
+    /// The answer of a resolver that does not look for one; `None` as in [`Self::answer`].
+    pub(super) fn fail(query: &[u8], rcode: RCODE) -> Option<Vec<u8>> {
+        respond(query, |query| {
+            let mut reply = reply_to(&query);
+            *reply.rcode_mut() = rcode;
+            reply.questions = query.questions;
+            reply
+        })
     }
 
     fn resolve<'q>(&self, query: Packet<'q>, server: &Server) -> Packet<'q> {
-        let mut reply = Packet::new_reply(query.id());
-        reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER | PacketFlag::RECURSION_AVAILABLE);
-        if query.has_flags(PacketFlag::RECURSION_DESIRED) {
-            reply.set_flags(PacketFlag::RECURSION_DESIRED);
-        }
+        let mut reply = reply_to(&query);
+        reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
         let Some(question) = query.questions.into_iter().next() else {
             *reply.rcode_mut() = RCODE::FormatError;
             return reply;
@@ -150,6 +141,40 @@ impl Zone {
             None => host.to_owned(),
         })
     }
+}
+
+/// Lets `resolve` answer what is a question; what is none is answered as such, or not at all.
+fn respond<'q>(query: &'q [u8], resolve: impl FnOnce(Packet<'q>) -> Packet<'q>) -> Option<Vec<u8>> {
+    let header = query.get(..HEADER_LEN)?;
+    // An answer to an answer would go on for ever.
+    if header[2] & 0x80 != 0 {
+        return None;
+    }
+    let id = u16::from_be_bytes([header[0], header[1]]);
+    // The counts are looked at before they are believed: one question, no answers, at most an OPT record.
+    let [questions, answers, authorities, extra] =
+        [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
+    let reply = match Packet::parse(query) {
+        _ if (questions, answers, authorities) != (1, 0, 0) || extra > 1 => {
+            bare(id, header, RCODE::FormatError)
+        }
+        Err(_) => bare(id, header, RCODE::FormatError),
+        Ok(packet) if packet.opcode() != OPCODE::StandardQuery => {
+            bare(id, header, RCODE::NotImplemented)
+        }
+        Ok(packet) => resolve(packet),
+    };
+    reply.build_bytes_vec_compressed().ok()
+}
+
+/// An answer that says nothing yet.
+fn reply_to<'q>(query: &Packet<'q>) -> Packet<'q> {
+    let mut reply = Packet::new_reply(query.id());
+    reply.set_flags(PacketFlag::RECURSION_AVAILABLE);
+    if query.has_flags(PacketFlag::RECURSION_DESIRED) {
+        reply.set_flags(PacketFlag::RECURSION_DESIRED);
+    }
+    reply
 }
 
 /// The address in `4.3.2.1.in-addr.arpa` (RFC 1035, 3.5).

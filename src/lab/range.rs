@@ -85,6 +85,19 @@ impl AddressRange {
     pub fn subnet(self) -> Subnet {
         self.subnet
     }
+
+    /// An address that is given to nobody: the highest that a host of the subnet could have, beyond the range and not the
+    /// router's. Where the range leaves none, the one above the subnet.
+    pub(super) fn vacant(self) -> Ipv4Addr {
+        let Subnet {
+            network, router, ..
+        } = self.subnet;
+        let broadcast = self.subnet.broadcast().to_bits();
+        let above = (self.last + 1..broadcast).rev();
+        let below = (network + 1..self.first).rev();
+        let vacant = above.chain(below).find(|address| *address != router);
+        Ipv4Addr::from_bits(vacant.unwrap_or(broadcast + 1))
+    }
 }
 
 /// `address` can be a host's: not of 0/8, loopback, multicast or above.
@@ -258,6 +271,23 @@ mod tests {
         assert!(error("0.0.0.0-0.0.0.9").contains("no host"));
         assert!(error("224.0.0.1-224.0.0.9").contains("no host"));
         assert!(error("10.0.0.1-11.0.0.1").contains("too wide"));
+    }
+
+    #[test]
+    fn an_address_that_is_given_to_nobody_is_of_the_subnet_where_that_has_room() {
+        let vacant = |text: &str| {
+            let range: AddressRange = text.parse().expect("a range");
+            range.vacant().to_string()
+        };
+        assert_eq!(vacant("10.77.0.10-10.77.255.250"), "10.77.255.254");
+        assert_eq!(vacant("192.168.1.1-192.168.1.250"), "192.168.1.253");
+        assert_eq!(vacant("192.168.1.1-192.168.1.253"), "192.168.2.0");
+        assert_eq!(vacant("192.168.1.3-192.168.1.254"), "192.168.1.2");
+        assert_eq!(vacant("10.0.0.5-10.0.0.5"), "10.0.0.8");
+        for text in ["10.0.0.2-10.255.255.254", "192.168.1.2-192.168.1.5"] {
+            let range: AddressRange = text.parse().expect("a range");
+            assert!(!range.contains(range.vacant()) && range.vacant() != range.subnet().router());
+        }
     }
 
     #[test]

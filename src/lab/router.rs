@@ -5,26 +5,23 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::net::UdpSocket;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{oneshot, watch};
 
 use super::dhcp::ReplyTo;
-use super::dns::Zone;
 use super::neighbours::Neighbours;
-use super::state::Outgoing;
+use super::pings::Pings;
+use super::sockets::{Sockets, enlarge_receive_buffer};
+use super::state::{Outgoing, Service};
 use super::topology::{LAN, LanSide};
-use super::{LabConfig, LabError, Shared};
+use super::{LabConfig, LabError, Shared, http};
 use crate::dhcp::Message;
 use crate::identity::Mac;
 
-/// UDP ports: DHCP server and client (RFC 2131, 4.1), and DNS (RFC 1035, 4.2.1).
+/// The UDP ports of server and client (RFC 2131, 4.1).
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
-const DNS_PORT: u16 = 53;
-/// What arrives while the thread is busy waits here; 64 clients need 100 KiB, a stampede of thousands all of it.
-const RECEIVE_BUFFER: usize = 8 << 20;
 /// More than any message that a client sends; what is longer is cut, and then fails to decode.
 const LONGEST_MESSAGE: usize = 4096;
 /// How many messages are served before others get their turn.
@@ -35,8 +32,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The router, ready to serve.
 pub(super) struct Router {
     dhcp: DhcpService,
-    dns: Vec<UdpSocket>,
-    zone: Zone,
+    dns: Sockets,
+    pings: Pings,
+    web: TcpListener,
     shared: Arc<Shared>,
 }
 
@@ -53,18 +51,17 @@ impl Router {
         };
         let neighbours = Neighbours::open(side.index()).map_err(step("open a netlink socket"))?;
         let socket = dhcp_socket().map_err(step("open the dhcp server's socket"))?;
-        let mut dns = Vec::new();
-        for address in [subnet.router()].iter().chain(&config.aliases) {
-            match UdpSocket::bind((*address, DNS_PORT)).await {
-                Ok(socket) => dns.push(socket),
-                // An alias named twice.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(step("open the dns responder's socket")(error)),
-            }
-        }
+        let addresses = [&[subnet.router()], &config.aliases[..]].concat();
+        let dns = Sockets::open(Service::Dns, &addresses)
+            .map_err(step("open the dns responder's sockets"))?;
+        let pings = Pings::open(addresses, &shared).map_err(step(
+            "answer pings in the kernel's place, for which /proc/sys must be writable",
+        ))?;
+        let web = http::listen().map_err(step("open the web server's socket"))?;
         let dhcp = DhcpService {
             socket,
             shared: Arc::clone(&shared),
+            changes: shared.changes(),
             neighbours,
             side,
             is_up: true,
@@ -72,23 +69,28 @@ impl Router {
         Ok(Self {
             dhcp,
             dns,
-            zone: Zone::new(config),
+            pings,
+            web,
             shared,
         })
     }
 
     /// Serves until told to stop, or until whoever would tell is gone.
     pub(super) async fn serve(self, stop: oneshot::Receiver<()>) {
-        for socket in self.dns {
-            tokio::spawn(serve_dns(
-                socket,
-                self.zone.clone(),
-                Arc::clone(&self.shared),
-            ));
-        }
+        let Self {
+            dhcp,
+            mut dns,
+            pings,
+            web,
+            shared,
+        } = self;
+        let mut changes = shared.changes();
         tokio::select! {
             _ = stop => {}
-            () = self.dhcp.serve() => {}
+            () = dhcp.serve() => {}
+            () = dns.serve_while(&shared, &mut changes, |_, _| true) => {}
+            () = pings.serve(Arc::clone(&shared), shared.changes()) => {}
+            () = http::serve(web, Arc::clone(&shared)) => {}
         }
     }
 }
@@ -98,10 +100,7 @@ fn dhcp_socket() -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.set_broadcast(true)?;
     socket.bind_device(Some(LAN.as_bytes()))?;
-    // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the whole host, which a sandbox has not.
-    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    }
+    enlarge_receive_buffer(&socket)?;
     socket.bind(&SockAddr::from(SocketAddrV4::new(
         Ipv4Addr::UNSPECIFIED,
         SERVER_PORT,
@@ -112,6 +111,7 @@ fn dhcp_socket() -> io::Result<UdpSocket> {
 struct DhcpService {
     socket: UdpSocket,
     shared: Arc<Shared>,
+    changes: watch::Receiver<()>,
     neighbours: Neighbours,
     side: LanSide,
     is_up: bool,
@@ -129,7 +129,8 @@ impl DhcpService {
                     self.receive();
                 }
                 () = sleep_until(self.next_deadline()) => {}
-                () = self.shared.changed() => {}
+                // The sender is in what is shared, and so outlives this.
+                _ = self.changes.changed() => {}
             }
             self.plug().await;
             self.send_what_is_due();
@@ -264,27 +265,10 @@ impl DhcpService {
     }
 }
 
-async fn sleep_until(deadline: Option<Instant>) {
+/// For ever where there is no deadline.
+pub(super) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn serve_dns(socket: UdpSocket, zone: Zone, shared: Arc<Shared>) {
-    let mut buffer = [0; LONGEST_MESSAGE];
-    loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((length, client)) => {
-                let answer = zone.answer(&buffer[..length], shared.state().server());
-                if let Some(answer) = answer
-                    && let Err(error) = socket.send_to(&answer, client).await
-                {
-                    tracing::debug!(%error, %client, "a dns answer was not sent");
-                }
-            }
-            // An ICMP error for an earlier answer.
-            Err(error) => tracing::debug!(%error, "receiving a dns query"),
-        }
     }
 }

@@ -1,22 +1,26 @@
-//! What the router knows and has to say, without a socket or a clock: its DHCP server, its faults, and the messages that
-//! wait to be sent. The thread that has the sockets asks it at each point what is to be done now.
+//! What the router knows and has to say, without a socket or a clock: its DHCP server, its names, its faults, and the
+//! messages that wait to be sent. The thread that has the sockets asks it at each point what is to be done now.
 
-use std::collections::{BTreeMap, VecDeque};
+mod services;
+
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::LabConfig;
 use super::dhcp::{Doubled, Reply, ReplyTo, Server, Troubled};
+use super::dns::Zone;
 use super::faults::garbage::Shape;
-use super::faults::{EARLY, Faults, LabFaultError, SLOW};
+use super::faults::overload::{DNS_UPSTREAM, Leak, Upstream};
+use super::faults::{EARLY, Faults, LabFaultError, SHORT_POOL, SLOW};
+use super::queue::Queue;
 use crate::dhcp::Message;
 use crate::dhcp::options::{MessageType, code};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
+pub(super) use services::{Datagram, Service};
 
 /// No client has this number, so the stream of random numbers is free: "lab".
 const LAB: (ClientNumber, u64) = (ClientNumber(0), 0x006c_6162);
-/// More replies than a herd can be waiting for; what a flood of requests brings beyond it is dropped.
-const MOST_WAITING: usize = 1 << 16;
 
 /// A message on its way out.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,9 +33,15 @@ pub(super) struct Outgoing {
 #[derive(Debug)]
 pub(super) struct State {
     dhcp: Troubled,
+    zone: Zone,
     faults: Faults,
-    /// In the order of their times.
-    waiting: VecDeque<(Instant, Outgoing)>,
+    waiting: Queue<Outgoing>,
+    dns_waiting: Queue<Datagram>,
+    echo_waiting: Queue<Datagram>,
+    /// Since [`Fault::RouterLeak`] began.
+    leak: Leak,
+    /// Only under [`Fault::DnsLimit`].
+    upstream: Upstream,
     /// When leases are next forgotten; only under [`Fault::DhcpExpireEarly`].
     forget_at: Option<Instant>,
     rng: fastrand::Rng,
@@ -39,16 +49,26 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(config: &LabConfig) -> Self {
+    /// A router that is broken as it is to be from the beginning.
+    pub(super) fn new(config: &LabConfig, now: Instant) -> Result<Self, LabFaultError> {
         let (number, stream) = LAB;
-        Self {
+        let mut state = Self {
             dhcp: Troubled::new(Server::new(config.server())),
+            zone: Zone::new(config),
             faults: Faults::default(),
-            waiting: VecDeque::new(),
+            waiting: Queue::default(),
+            dns_waiting: Queue::default(),
+            echo_waiting: Queue::default(),
+            leak: Leak::default(),
+            upstream: Upstream::default(),
             forget_at: None,
             rng: config.seed.rng(number, stream),
             has_ended: false,
+        };
+        for fault in &config.faults {
+            state.inject(*fault, None, now)?;
         }
+        Ok(state)
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -68,11 +88,11 @@ impl State {
         self.has_ended = true;
     }
 
-    /// Begins a fault, or extends it.
+    /// Begins a fault, or extends it; `None`: until it is ended.
     pub(super) fn inject(
         &mut self,
         fault: Fault,
-        lasts: Duration,
+        lasts: Option<Duration>,
         now: Instant,
     ) -> Result<(), LabFaultError> {
         if self.has_ended {
@@ -92,6 +112,8 @@ impl State {
                     self.faults.count(fault, 1);
                 }
                 self.waiting.clear();
+                self.dns_waiting.clear();
+                self.echo_waiting.clear();
             }
             Fault::DhcpExpireEarly if is_new => self.forget_at = Some(now),
             _ => {}
@@ -99,15 +121,24 @@ impl State {
         Ok(())
     }
 
-    /// Ends all faults.
-    pub(super) fn heal(&mut self, now: Instant) {
-        self.faults.heal(now);
+    /// Ends those faults that `which` holds for, by their words and their ends.
+    pub(super) fn end_faults(
+        &mut self,
+        now: Instant,
+        which: impl Fn(Fault, Option<Instant>) -> bool,
+    ) {
+        self.faults.end(now, which);
         self.tick(now);
     }
 
-    /// The faults there are, and how long each still lasts.
-    pub(super) fn faults(&self, now: Instant) -> Vec<(Fault, Duration)> {
+    /// The faults there are, and how long each still lasts; `None`: until it is ended.
+    pub(super) fn faults(&self, now: Instant) -> Vec<(Fault, Option<Duration>)> {
         self.faults.remaining(now)
+    }
+
+    /// When the next fault ends.
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        self.faults.next_end()
     }
 
     /// How often each fault changed something.
@@ -124,35 +155,57 @@ impl State {
 
     /// Does what is due: ends offers, leases and faults.
     pub(super) fn tick(&mut self, now: Instant) {
-        for fault in self.faults.take_ended(now) {
+        self.dhcp.expire(now);
+        let ended = self.faults.take_ended(now);
+        for fault in &ended {
             match fault {
                 Fault::DhcpDuplicates => self.dhcp.end_doubles(),
                 Fault::DhcpExpireEarly => self.forget_at = None,
-                // What waits goes at once, before anything new.
-                Fault::DhcpSlow => {
-                    for (due, _) in &mut self.waiting {
-                        *due = now;
-                    }
-                }
+                Fault::RouterLeak => self.leak = Leak::default(),
+                Fault::DnsLimit => self.upstream = Upstream::default(),
                 _ => {}
             }
+        }
+        if !ended.is_empty() {
+            self.hasten(now);
         }
         if self.forget_at.is_some_and(|at| at <= now) {
             let forgotten = self.dhcp.forget_leases();
             self.faults.count(Fault::DhcpExpireEarly, forgotten);
             self.forget_at = now.checked_add(EARLY);
         }
-        self.dhcp.expire(now);
+    }
+
+    /// What waits for a fault that has ended goes at once, before anything new.
+    fn hasten(&mut self, now: Instant) {
+        let late = |fault, by| {
+            let is_on = self.faults.is_on(fault, now);
+            if is_on { by } else { Duration::ZERO }
+        };
+        let at_once = now + self.leak.delay();
+        let dhcp = at_once + late(Fault::DhcpSlow, SLOW);
+        let dns = at_once + late(Fault::DnsLimit, DNS_UPSTREAM);
+        self.waiting.hasten(dhcp);
+        self.dns_waiting.hasten(dns);
+        self.echo_waiting.hasten(at_once);
+    }
+
+    /// One more answer is made: by how much it is late for the leak.
+    fn leak(&mut self, now: Instant) -> Duration {
+        if !self.faults.is_on(Fault::RouterLeak, now) {
+            return Duration::ZERO;
+        }
+        self.faults.count(Fault::RouterLeak, 1);
+        self.leak.answer()
     }
 
     /// When [`Self::tick`] or [`Self::next_out`] next has something to do; `None`: never, as things are.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self.waiting.front().map(|(due, _)| *due);
         [
             self.dhcp.next_deadline(),
             self.faults.next_end(),
             self.forget_at,
-            waiting,
+            self.waiting.due(),
         ]
         .into_iter()
         .flatten()
@@ -171,17 +224,13 @@ impl State {
             return;
         }
         if let Some(reply) = self.answer(message, now) {
-            self.say(&reply, now);
+            self.say(reply, now);
         }
     }
 
     /// The next message to put on the wire now.
     pub(super) fn next_out(&mut self, now: Instant) -> Option<Outgoing> {
-        let (due, _) = self.waiting.front()?;
-        if *due > now {
-            return None;
-        }
-        self.waiting.pop_front().map(|(_, outgoing)| outgoing)
+        self.waiting.pop(now)
     }
 
     fn answer(&mut self, message: &Message, now: Instant) -> Option<Reply> {
@@ -199,6 +248,12 @@ impl State {
                 return self.dhcp.handle(&message, now);
             }
         }
+        if self.faults.is_on(Fault::DhcpNakKnown, now)
+            && let Some(reply) = self.dhcp.refuse_known(message)
+        {
+            self.faults.count(Fault::DhcpNakKnown, 1);
+            return Some(reply);
+        }
         if self.faults.is_on(Fault::DhcpDuplicates, now) {
             match self.dhcp.double(message, now, &mut self.rng) {
                 Some(Doubled::Answer(reply)) => {
@@ -209,8 +264,10 @@ impl State {
                 None => {}
             }
         }
-        if self.faults.is_on(Fault::DhcpExhausted, now) && self.dhcp.is_from_somebody_new(message) {
-            self.faults.count(Fault::DhcpExhausted, 1);
+        if let Some(fault) = self.lack_of_addresses(now)
+            && self.dhcp.is_from_somebody_new(message)
+        {
+            self.faults.count(fault, 1);
             return self.dhcp.turn_away(message);
         }
         if self.faults.is_on(Fault::DhcpExpireEarly, now)
@@ -223,23 +280,44 @@ impl State {
         Some(reply)
     }
 
+    /// Why there is no address for anybody new, if so it is.
+    fn lack_of_addresses(&self, now: Instant) -> Option<Fault> {
+        if self.faults.is_on(Fault::DhcpExhausted, now) {
+            return Some(Fault::DhcpExhausted);
+        }
+        let is_short = self.faults.is_on(Fault::DhcpShortPool, now);
+        (is_short && self.dhcp.held_count() >= SHORT_POOL).then_some(Fault::DhcpShortPool)
+    }
+
     /// Puts an answer in the queue. Between the server, which is right, and the wire.
-    fn say(&mut self, reply: &Reply, now: Instant) {
+    fn say(&mut self, mut reply: Reply, now: Instant) {
+        if self.faults.is_on(Fault::DhcpLostAcks, now)
+            && reply.message.message_type() == Some(MessageType::Ack)
+        {
+            self.faults.count(Fault::DhcpLostAcks, 1);
+            return;
+        }
+        for (fault, code) in [
+            (Fault::DhcpWrongRouter, code::ROUTERS),
+            (Fault::DhcpWrongDns, code::DNS_SERVERS),
+        ] {
+            if self.faults.is_on(fault, now) && self.dhcp.mislead(&mut reply, code) {
+                self.faults.count(fault, 1);
+            }
+        }
         let mut bytes = reply.message.encode();
         if self.faults.is_on(Fault::DhcpGarbage, now) {
             self.faults.count(Fault::DhcpGarbage, 1);
             let shape = Shape::ALL[self.rng.usize(..Shape::ALL.len())];
             bytes = shape.spoil(bytes, &mut self.rng);
         }
-        let mut due = now;
+        let mut due = now + self.leak(now);
         if self.faults.is_on(Fault::DhcpSlow, now) {
             self.faults.count(Fault::DhcpSlow, 1);
             due += SLOW;
         }
-        if self.waiting.len() < MOST_WAITING {
-            let to = reply.to;
-            self.waiting.push_back((due, Outgoing { bytes, to }));
-        }
+        let to = reply.to;
+        self.waiting.push(due, bytes.len(), Outgoing { bytes, to });
     }
 }
 

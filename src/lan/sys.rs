@@ -84,6 +84,16 @@ pub(super) fn drive(descriptor: OwnedFd, interest: Interest) -> io::Result<Async
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
 }
 
+/// Has the C library keep one heap for all threads, where it keeps several otherwise. What one thread takes others give
+/// back, so each of several heaps grows into holes that none of the others can use. Heaps that are there stay.
+pub(super) fn keep_one_heap() {
+    // SAFETY: it takes no pointer, and changes nothing that is in use.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 /// Gives memory that was freed back to the kernel, where the C library keeps it otherwise: after a storm it would keep
 /// as much as the storm took.
 pub(super) fn give_memory_back() {

@@ -63,15 +63,21 @@ pub fn check_writable(path: &Path) -> Result<(), ReportFileError> {
 ///
 /// The mode is what the umask leaves of 0666.
 pub fn write(path: &Path, report: &Report) -> Result<(), ReportFileError> {
-    let refused = |error| refused(path, error);
-    let mut text = serde_json::to_vec_pretty(report).map_err(|error| refused(error.into()))?;
+    let mut text =
+        serde_json::to_vec_pretty(report).map_err(|error| refused(path, error.into()))?;
     text.push(b'\n');
+    write_bytes(path, &text)
+}
+
+/// The same with anything that is to be read as a whole.
+pub fn write_bytes(path: &Path, text: &[u8]) -> Result<(), ReportFileError> {
+    let refused = |error| refused(path, error);
     match place(path)? {
-        Place::File(file) => replace(&file, &text).map_err(refused),
+        Place::File(file) => replace(&file, text).map_err(refused),
         Place::Stream => OpenOptions::new()
             .write(true)
             .open(path)
-            .and_then(|mut stream| stream.write_all(&text))
+            .and_then(|mut stream| stream.write_all(text))
             .map_err(refused),
     }
 }

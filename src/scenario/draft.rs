@@ -12,9 +12,10 @@ use super::group::{GroupDraft, GroupPlan, Looks};
 use super::{ClientCount, Mistake, Place, Scenario, SoakDraft, Standing, Timespan};
 use crate::chaos::Plan;
 use crate::dhcp::{Device, Persona};
+use crate::fault::{Aim, Fault};
 use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
-use crate::lab::{AddressRange, LeaseTime};
+use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
@@ -48,6 +49,10 @@ pub struct Draft {
     /// The addresses that the lab gives out [default: 10.77.0.10-10.77.255.250]
     #[arg(long, value_name = "FIRST-LAST", requires = "lab")]
     pub lab_range: Option<AddressRange>,
+    /// Break the lab's router from the beginning, for its whole life, as ping-loss; may be given again
+    #[arg(long, value_name = "FAULT", requires = "lab")]
+    #[serde(default, deserialize_with = "crate::fault::all_as_written")]
+    pub lab_fault: Vec<Fault>,
     /// How many clients
     #[arg(long, value_name = "N", required = true)]
     pub clients: Option<ClientCount>,
@@ -188,6 +193,7 @@ impl Draft {
             lab: true,
             lab_lease: None,
             lab_range: None,
+            lab_fault: Vec::new(),
             clients: Some(clients),
             pool: None,
             mode: None,
@@ -317,6 +323,7 @@ impl Draft {
             (None, false) => Err(Mistake::NoPlace),
             (Some(_), false) if self.lab_lease.is_some() => Err(Mistake::LabOnly("lab-lease")),
             (Some(_), false) if self.lab_range.is_some() => Err(Mistake::LabOnly("lab-range")),
+            (Some(_), false) if !self.lab_fault.is_empty() => Err(Mistake::LabOnly("lab-fault")),
             (Some(parent), false) => Ok(Place::Parent(parent.clone())),
             (None, true) if self.adopt => Err(Mistake::Adopt),
             (None, true) => {
@@ -324,9 +331,14 @@ impl Draft {
                 if clients.get() > range.len() {
                     return Err(Mistake::MoreThanAddresses { clients, range });
                 }
+                let mut faults = self.lab_fault.iter();
+                if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {
+                    return Err(Mistake::LabFault(LabFaultError::NotTheRouters(*fault)));
+                }
                 Ok(Place::Lab {
                     lease: self.lab_lease.unwrap_or_default(),
                     range,
+                    faults: self.lab_fault.clone(),
                 })
             }
         }

@@ -98,6 +98,26 @@ pub struct GroupPlan {
 }
 
 impl GroupDraft {
+    /// A group that is in all else as the whole herd is.
+    pub fn new(name: GroupName, clients: ClientCount) -> Self {
+        Self {
+            name,
+            clients,
+            device: None,
+            persona: None,
+            conflict_detection: None,
+            ping: None,
+            resolve: None,
+            fetch: None,
+            run_command: None,
+            every: None,
+            timeout: None,
+            restart: None,
+            intensity: None,
+            period: None,
+        }
+    }
+
     pub(super) fn check(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {
         self.plan(whole).map_err(|mistake| Mistake::Group {
             name: self.name.clone(),

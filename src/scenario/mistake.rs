@@ -1,15 +1,11 @@
-//! What can be wrong with a scenario, and where in its file.
+//! What can be wrong with a scenario.
 
-use std::fmt::{self, Write as _};
 use std::num::NonZeroU32;
-use std::ops::Range;
-
-use toml::de::DeTable;
 
 use super::{ClientCount, ClientCountError, Timespan};
 use crate::chaos::PlanError;
 use crate::dhcp::PersonaError;
-use crate::lab::AddressRange;
+use crate::lab::{AddressRange, LabFaultError};
 use crate::pool::GroupName;
 
 /// Why a scenario makes no sense although each of its values does.
@@ -49,6 +45,9 @@ pub enum Mistake {
     /// The key is the lab's, and the lab is not asked for.
     #[error("{0} is the lab's: choose the lab, or leave {0} out")]
     LabOnly(&'static str),
+    /// The lab cannot be broken in that way.
+    #[error("lab-fault: {0}")]
+    LabFault(LabFaultError),
     /// A lab ends with its process.
     #[error(
         "nothing can be adopted in the lab, which ends with its process: leave adopt out, or name an interface as parent"
@@ -116,6 +115,7 @@ impl Mistake {
             Self::GroupTwice(_) | Self::Group { .. } => "group",
             Self::Persona(_) => "persona",
             Self::Chaos(_) => "chaos",
+            Self::LabFault(_) => "lab-fault",
             Self::Adopt => "adopt",
             Self::LabOnly(key) | Self::NothingToDo(key) | Self::TooShort(key, _) => key,
             Self::NoClients
@@ -133,101 +133,4 @@ impl Mistake {
 /// A key's own name, which is the option's.
 fn name(key: &'static str) -> &'static str {
     key.rsplit('.').next().unwrap_or(key)
-}
-
-/// What is wrong with a scenario's text, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextError {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The column in characters, counted from 1.
-    pub column: usize,
-    /// What is wrong, and what to do about it.
-    pub message: String,
-    /// The line itself.
-    text: String,
-    /// How many of its characters are meant.
-    width: usize,
-}
-
-impl TextError {
-    /// What `toml` or a value's own type found wrong.
-    pub(super) fn of_toml(error: &toml::de::Error, text: &str) -> Self {
-        Self::at(text, error.span(), error.message().to_owned())
-    }
-
-    /// A mistake, found at its key, or at the beginning where that is left out.
-    pub(super) fn of_mistake(mistake: &Mistake, text: &str) -> Self {
-        let span = DeTable::parse(text).ok().and_then(|table| {
-            let mut within = Some(table.get_ref());
-            let mut found = None;
-            for name in mistake.key().split('.') {
-                let (key, value) = within?.get_key_value(name)?;
-                found = Some(key.span());
-                within = value.get_ref().as_table();
-            }
-            found
-        });
-        Self::at(text, span, mistake.to_string())
-    }
-
-    fn at(text: &str, span: Option<Range<usize>>, message: String) -> Self {
-        let span = span.unwrap_or(0..0);
-        let before = text.get(..span.start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = text.get(line_start..).unwrap_or_default();
-        let line = line.lines().next().unwrap_or_default();
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        let marked = text.get(span).unwrap_or_default();
-        let width = marked.lines().next().unwrap_or_default().chars().count();
-        Self {
-            line: before.matches('\n').count() + 1,
-            column,
-            message,
-            text: line.to_owned(),
-            width: width.max(1),
-        }
-    }
-}
-
-impl std::error::Error for TextError {}
-
-impl fmt::Display for TextError {
-    /// The place and what is wrong, then the line with the place marked.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            line,
-            column,
-            message,
-            ..
-        } = self;
-        write!(f, "line {line}, column {column}: {message}")?;
-        if self.text.trim().is_empty() {
-            return Ok(());
-        }
-        let margin = line.to_string().len();
-        // A tab stays one, so that the mark stands below what it marks. Control characters do not reach the terminal.
-        let visible = |c: char| {
-            if c.is_control() && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        };
-        let shown: String = self.text.chars().map(visible).collect();
-        let indent: String = shown
-            .chars()
-            .take(column - 1)
-            .map(|c| if c == '\t' { c } else { ' ' })
-            .collect();
-        let mut mark = String::new();
-        write!(
-            mark,
-            "{:margin$} | {indent}{:^<width$}",
-            "",
-            "",
-            width = self.width
-        )?;
-        write!(f, "\n{:margin$} |\n{line} | {shown}\n{mark}", "")
-    }
 }

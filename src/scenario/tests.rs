@@ -83,8 +83,13 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--clients=3",
         "--lab-lease=20m",
         "--lab-range=10.9.0.10-10.9.0.40",
+        "--lab-fault=ping-loss",
+        "--lab-fault=dns_limit",
     ]);
-    let text = "lab = true\nclients = 3\nlab-lease = '20m'\nlab-range = '10.9.0.10-10.9.0.40'\n";
+    let text = "lab = true\nclients = 3\nlab-lease = '20m'\nlab-range = '10.9.0.10-10.9.0.40'\n\
+        lab-fault = ['ping_loss', 'dns-limit']\n";
+    let faults = lab.lab_config().expect("a lab").faults;
+    assert_eq!(faults, [Fault::PingLoss, Fault::DnsLimit]);
     assert_eq!(Scenario::from_toml(text), Ok(lab));
 
     let keys: Vec<String> = text_keys(&options);
@@ -245,6 +250,18 @@ fn values_that_contradict_each_other_are_found_at_the_key_to_blame() {
             "never",
         ),
         ("clients = 2\n", 1, 1, "parent"),
+        (
+            "parent = 'a'\nclients = 2\nlab-fault = ['ping_loss']\n",
+            3,
+            1,
+            "lab-fault",
+        ),
+        (
+            "lab = true\nclients = 2\nlab-fault = ['crash']\n",
+            3,
+            1,
+            "not done to the lab's router",
+        ),
     ] {
         let error = refused(text);
         assert_eq!((error.line, error.column), (line, column), "{text}{error}");

@@ -15,6 +15,9 @@ use crate::units::{self, DurationError};
 pub struct ClientCount(u32);
 
 impl ClientCount {
+    /// One client.
+    pub const ONE: Self = Self(1);
+
     /// As a number.
     pub const fn get(self) -> u32 {
         self.0

@@ -1,5 +1,7 @@
 //! The first hour against the last.
 
+use std::borrow::Borrow;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +100,31 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
+/// `ping_rtt of the router: median 0.10 ms, then 1.20 ms`.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.figure)?;
+        if let Some(target) = &self.target {
+            write!(f, " of {target}")?;
+        }
+        let side = |side: &Side| {
+            let (mean, median) = (side.mean.unwrap_or_default(), side.p50.unwrap_or_default());
+            match self.figure {
+                Figure::JoinTime
+                | Figure::StormJoinTime
+                | Figure::DhcpTime
+                | Figure::StormDhcpTime
+                | Figure::PingRtt => format!("median {median:.2} ms"),
+                Figure::PingLoss => format!("mean {:.2} %", mean * 100.0),
+                Figure::Restarts => format!("{mean:.1} an hour"),
+                Figure::ResidentMemory => format!("median {:.1} MiB", median / 1_048_576.0),
+                Figure::Descriptors => format!("median {median:.0}"),
+            }
+        };
+        write!(f, ": {}, then {}", side(&self.first), side(&self.last))
+    }
+}
+
 /// One figure in one window, in the figure's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Side {
@@ -189,15 +216,13 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         times(Figure::StormDhcpTime, |span| &span.storm.dhcp),
     ];
     for target in targets {
-        let pings = |window: &[Span]| -> Vec<PingSpan> {
-            let of_target = window.iter().filter_map(|span| span.pings.get(&target));
-            of_target.cloned().collect()
-        };
+        let of_target = |span: &'_ Span| span.pings.get(&target).map(|pings| pings.rtt.tally());
         rows.push(row(Figure::PingRtt, Some(target.clone()), &|window| {
-            sum(pings(window).iter().map(|pings| &pings.rtt))
+            sum(window.iter().filter_map(of_target))
         }));
         rows.push(row(Figure::PingLoss, Some(target.clone()), &|window| {
-            verdict::samples(pings(window).iter().filter_map(loss))
+            let of_target = window.iter().filter_map(|span| span.pings.get(&target));
+            verdict::samples(of_target.filter_map(loss))
         }));
     }
     rows.extend([
@@ -213,9 +238,9 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
 }
 
 /// All samples of many spans, in milliseconds.
-fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Vec<(f64, u64)> {
+fn sum(tallies: impl Iterator<Item = impl Borrow<Tally>>) -> Vec<(f64, u64)> {
     let mut all = Tally::default();
-    tallies.for_each(|tally| all.add(tally));
+    tallies.for_each(|tally| all.add(tally.borrow()));
     all.values()
         .map(|(value, count)| (milliseconds(value), count))
         .collect()

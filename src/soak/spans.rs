@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Footprint;
 use crate::pool::Figures;
-use crate::stats::{Distribution, Tally};
+use crate::stats::{Distribution, Packed, Tally};
 use crate::target::Target;
 
 /// What happened from one moment to another.
@@ -44,14 +44,16 @@ pub struct PingSpan {
     /// Requests that were not, those never sent included.
     pub lost: u64,
     /// Round trips.
-    pub rtt: Tally,
+    pub rtt: Packed,
 }
 
 impl PingSpan {
     fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.lost += other.lost;
-        self.rtt.add(&other.rtt);
+        let mut rtt = self.rtt.tally();
+        rtt.add(&other.rtt.tally());
+        self.rtt = rtt.into();
     }
 }
 
@@ -84,12 +86,12 @@ impl Span {
                 Some(before) => PingSpan {
                     received: stats.received.saturating_sub(before.received),
                     lost: stats.unanswered().saturating_sub(before.unanswered()),
-                    rtt: stats.rtt.since(&before.rtt),
+                    rtt: stats.rtt.since(&before.rtt).into(),
                 },
                 None => PingSpan {
                     received: stats.received,
                     lost: stats.unanswered(),
-                    rtt: stats.rtt.since(&Distribution::default()),
+                    rtt: stats.rtt.since(&Distribution::default()).into(),
                 },
             };
             (target.clone(), span)

@@ -49,6 +49,7 @@ impl Line {
     /// What a span was like, and how the herd stood at its end.
     pub fn of(span: &Span, standing: Standing) -> Self {
         let pings = span.all_pings();
+        let rtt = pings.rtt.tally();
         Self {
             at_ms: milliseconds(span.to),
             wanted: standing.wanted,
@@ -57,8 +58,8 @@ impl Line {
             restarts: span.restarts,
             pings_received: pings.received,
             pings_lost: pings.lost,
-            rtt_p50_ms: pings.rtt.quantile(0.50).map(milliseconds),
-            rtt_p99_ms: pings.rtt.quantile(0.99).map(milliseconds),
+            rtt_p50_ms: rtt.quantile(0.50).map(milliseconds),
+            rtt_p99_ms: rtt.quantile(0.99).map(milliseconds),
             resident_bytes: span.footprint.resident_bytes,
             descriptors: span.footprint.descriptors,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Distribution, Outcomes, add_counts};
+use super::{Distribution, Outcomes, Room, add_counts};
 use crate::workload::command::{CommandCause, Executed};
 
 /// What became of one client's runs of one command line.
@@ -22,13 +22,22 @@ pub struct CommandStats {
 }
 
 impl CommandStats {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of many clients together.
     pub fn new(line: String) -> Self {
+        Self::with_room(line, Room::Ample)
+    }
+
+    /// Nothing counted yet, of one client: a herd has as many of these as clients.
+    pub fn of_client(line: String) -> Self {
+        Self::with_room(line, Room::Fixed)
+    }
+
+    fn with_room(line: String, room: Room) -> Self {
         Self {
             line,
             exits: BTreeMap::new(),
             failed: BTreeMap::new(),
-            time: Distribution::default(),
+            time: Distribution::new(room),
             output: String::new(),
             last_failure: None,
         }

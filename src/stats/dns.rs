@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::{Distribution, Outcomes, add_counts};
+use super::{Distribution, Outcomes, Room, add_counts};
 use crate::host_name::HostName;
 use crate::workload::dns::{DnsCause, Lookup, Rcode};
 
@@ -28,8 +28,17 @@ pub struct DnsStats {
 }
 
 impl DnsStats {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of many clients together.
     pub fn new(name: HostName) -> Self {
+        Self::with_room(name, Room::Ample)
+    }
+
+    /// Nothing counted yet, of one client: a herd has as many of these as clients.
+    pub fn of_client(name: HostName) -> Self {
+        Self::with_room(name, Room::Fixed)
+    }
+
+    fn with_room(name: HostName, room: Room) -> Self {
         Self {
             name,
             server: None,
@@ -37,7 +46,7 @@ impl DnsStats {
             asked: 0,
             rcodes: BTreeMap::new(),
             failed: BTreeMap::new(),
-            time: Distribution::default(),
+            time: Distribution::new(room),
             last_failure: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use super::{Distribution, Outcomes, add_counts};
+use super::{Distribution, Outcomes, Room, add_counts};
 use crate::url::Url;
 use crate::workload::http::{Fetch, HttpCause, HttpPhase};
 
@@ -24,24 +24,42 @@ pub struct HttpStats {
     pub time: Distribution,
     /// Bytes of bodies that came.
     pub bytes: u64,
+    room: Room,
     successes: u64,
     last_failure: Option<String>,
 }
 
 impl HttpStats {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of many clients together.
     pub fn new(url: Url) -> Self {
+        Self::with_room(url, Room::Ample)
+    }
+
+    /// Nothing counted yet, of one client: a herd has as many of these as clients.
+    pub fn of_client(url: Url) -> Self {
+        Self::with_room(url, Room::Fixed)
+    }
+
+    fn with_room(url: Url, room: Room) -> Self {
         Self {
             url,
             server: None,
             statuses: BTreeMap::new(),
             failed: BTreeMap::new(),
             phases: BTreeMap::new(),
-            time: Distribution::default(),
+            time: Distribution::new(room),
             bytes: 0,
+            room,
             successes: 0,
             last_failure: None,
         }
+    }
+
+    fn phase(&mut self, phase: HttpPhase) -> &mut Distribution {
+        let room = self.room;
+        self.phases
+            .entry(phase)
+            .or_insert_with(|| Distribution::new(room))
     }
 
     /// Counts one outcome.
@@ -49,7 +67,7 @@ impl HttpStats {
         self.server = fetch.server.or(self.server);
         self.bytes = self.bytes.saturating_add(fetch.bytes);
         for (phase, took) in &fetch.phases {
-            self.phases.entry(*phase).or_default().record(*took);
+            self.phase(*phase).record(*took);
         }
         match (&fetch.failure, fetch.status) {
             (Some((cause, _)), _) => *self.failed.entry(*cause).or_default() += 1,
@@ -72,7 +90,7 @@ impl HttpStats {
         add_counts(&mut self.statuses, &other.statuses);
         add_counts(&mut self.failed, &other.failed);
         for (phase, times) in &other.phases {
-            self.phases.entry(*phase).or_default().add(times);
+            self.phase(*phase).add(times);
         }
         self.time.add(&other.time);
         self.bytes = self.bytes.saturating_add(other.bytes);

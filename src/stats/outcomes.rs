@@ -42,16 +42,16 @@ pub enum Stats {
 }
 
 impl Stats {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of one client.
     pub fn new(workload: &Workload) -> Self {
         match workload {
             Workload::Ping(spec) => {
                 let address = spec.target.address();
-                Self::Ping(PingStats::new(spec.target.clone(), address))
+                Self::Ping(PingStats::of_client(spec.target.clone(), address))
             }
-            Workload::Command(spec) => Self::Command(CommandStats::new(spec.line.clone())),
-            Workload::Http(spec) => Self::Http(HttpStats::new(spec.url.clone())),
-            Workload::Dns(spec) => Self::Dns(DnsStats::new(spec.name.clone())),
+            Workload::Http(spec) => Self::Http(HttpStats::of_client(spec.url.clone())),
+            Workload::Dns(spec) => Self::Dns(DnsStats::of_client(spec.name.clone())),
+            Workload::Command(spec) => Self::Command(CommandStats::of_client(spec.line.clone())),
         }
     }
 

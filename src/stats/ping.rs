@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::{Distribution, Outcomes, add_counts};
+use super::{Distribution, Outcomes, Room, add_counts};
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
 use crate::workload::ping::Echo;
@@ -27,15 +27,24 @@ pub struct PingStats {
 }
 
 impl PingStats {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of many clients together.
     pub fn new(target: Target, address: Option<Ipv4Addr>) -> Self {
+        Self::with_room(target, address, Room::Ample)
+    }
+
+    /// Nothing counted yet, of one client: a herd has as many of these as clients.
+    pub fn of_client(target: Target, address: Option<Ipv4Addr>) -> Self {
+        Self::with_room(target, address, Room::Fixed)
+    }
+
+    fn with_room(target: Target, address: Option<Ipv4Addr>, room: Room) -> Self {
         Self {
             target,
             address,
             sent: 0,
             received: 0,
             lost: BTreeMap::new(),
-            rtt: Distribution::default(),
+            rtt: Distribution::new(room),
             last_failure: None,
         }
     }

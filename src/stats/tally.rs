@@ -2,52 +2,127 @@
 
 use std::time::Duration;
 
-/// How often which duration occurred: exact below 256 µs, to 1 % above. Eight bytes a value that occurred, however often it did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally(Vec<Bucket>);
+/// How often which duration occurred. Eight bytes a value that occurred, however often it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    pub(super) buckets: Vec<Bucket>,
+    room: Room,
+    /// So many binary digits of each value are told apart, at least one.
+    digits: u32,
+}
+
+/// How much room a tally may take, and so how exact it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Room {
+    /// As much as different values need: exact below 256 µs, to 1 % above.
+    #[default]
+    Ample,
+    /// One kibibyte, taken at once: as exact as the other as long as no more than 128 values occur, and then as 128
+    /// allow. Values of which the longest is 100 times the shortest are told apart to 7 %, whatever there are to 25 %.
+    Fixed,
+}
+
+impl Room {
+    /// Binary digits that are told apart where there is room.
+    const DIGITS: u32 = 8;
+    /// Values for which there is fixed room. With three digits there are no more of 32 bits, even if all occur.
+    pub(super) const MOST: usize = 128;
+
+    fn has(self, values: usize) -> bool {
+        self == Self::Ample || values <= Self::MOST
+    }
+
+    /// By how many values a full tally's room grows.
+    const fn step(self) -> usize {
+        match self {
+            // Doubling would waste what is never used, and one by one would leave holes everywhere.
+            Self::Ample => 64,
+            Self::Fixed => Self::MOST,
+        }
+    }
+}
 
 /// By value, ascending, each once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bucket {
-    micros: u32,
-    count: u32,
+pub(super) struct Bucket {
+    pub(super) micros: u32,
+    pub(super) count: u32,
 }
 
 impl Tally {
+    /// Of the first samples.
+    pub(super) fn of(micros: &[u32], room: Room) -> Self {
+        let mut all = Self {
+            buckets: Vec::new(),
+            room,
+            digits: Room::DIGITS,
+        };
+        for micros in micros {
+            all.record(*micros);
+        }
+        all
+    }
+
     pub(super) fn record(&mut self, micros: u32) {
-        self.count_in(bucket(micros), 1);
+        self.count_in(micros, 1);
     }
 
-    fn count_in(&mut self, micros: u32, more: u32) {
-        match self.0.binary_search_by_key(&micros, |bucket| bucket.micros) {
-            Ok(at) => self.0[at].count = self.0[at].count.saturating_add(more),
-            Err(at) => {
-                // A few at a time: doubling would waste what is never used, and one by one would leave holes everywhere.
-                if self.0.len() == self.0.capacity() {
-                    self.0.reserve_exact(64);
+    pub(super) fn count_in(&mut self, micros: u32, count: u32) {
+        loop {
+            let micros = bucket(micros, self.digits);
+            match self.find(micros) {
+                Ok(at) => {
+                    let bucket = &mut self.buckets[at];
+                    bucket.count = bucket.count.saturating_add(count);
+                    return;
                 }
-                let count = more;
-                self.0.insert(at, Bucket { micros, count });
+                Err(at) if self.room.has(self.buckets.len() + 1) => {
+                    if self.buckets.len() == self.buckets.capacity() {
+                        self.buckets.reserve_exact(self.room.step());
+                    }
+                    self.buckets.insert(at, Bucket { micros, count });
+                    return;
+                }
+                Err(_) => self.drop_a_digit(),
             }
         }
     }
 
-    /// What is left when `part` is taken away.
+    fn find(&self, micros: u32) -> Result<usize, usize> {
+        self.buckets
+            .binary_search_by_key(&micros, |bucket| bucket.micros)
+    }
+
+    fn drop_a_digit(&mut self) {
+        self.digits -= 1;
+        for one in &mut self.buckets {
+            one.micros = bucket(one.micros, self.digits);
+        }
+        self.buckets.dedup_by(|next, kept| {
+            let are_one = next.micros == kept.micros;
+            if are_one {
+                kept.count = kept.count.saturating_add(next.count);
+            }
+            are_one
+        });
+    }
+
+    /// What is left when `part`, an earlier state of it, is taken away.
     pub(super) fn without(mut self, part: &Self) -> Self {
-        for Bucket { micros, count } in &part.0 {
-            if let Ok(at) = self.0.binary_search_by_key(micros, |bucket| bucket.micros) {
-                self.0[at].count = self.0[at].count.saturating_sub(*count);
+        for Bucket { micros, count } in &part.buckets {
+            if let Ok(at) = self.find(bucket(*micros, self.digits)) {
+                self.buckets[at].count = self.buckets[at].count.saturating_sub(*count);
             }
         }
-        self.0.retain(|bucket| bucket.count > 0);
-        self.0.shrink_to_fit();
+        self.buckets.retain(|bucket| bucket.count > 0);
+        self.buckets.shrink_to_fit();
         self
     }
 
     /// Each value that occurred, with how often it did, ascending.
     pub fn values(&self) -> impl Iterator<Item = (Duration, u64)> {
         let value = |bucket: &Bucket| Duration::from_micros(u64::from(bucket.micros));
-        self.0
+        self.buckets
             .iter()
             .map(move |bucket| (value(bucket), u64::from(bucket.count)))
     }
@@ -80,26 +155,21 @@ impl Tally {
 
     /// Adds all of `other`.
     pub fn add(&mut self, other: &Self) {
-        for Bucket { micros, count } in &other.0 {
+        for Bucket { micros, count } in &other.buckets {
             self.count_in(*micros, *count);
         }
     }
 }
 
-/// The longest duration that counts as the same: of each, eight binary digits are kept.
-const fn bucket(micros: u32) -> u32 {
-    const DIGITS: u32 = 8;
-    let dropped = (u32::BITS - micros.leading_zeros()).saturating_sub(DIGITS);
+/// The longest duration that counts as the same where so many binary digits are told apart.
+const fn bucket(micros: u32, digits: u32) -> u32 {
+    let dropped = (u32::BITS - micros.leading_zeros()).saturating_sub(digits);
     micros | ((1 << dropped) - 1)
 }
 
-impl<'a> FromIterator<&'a u32> for Tally {
-    fn from_iter<I: IntoIterator<Item = &'a u32>>(micros: I) -> Self {
-        let mut all = Self::default();
-        for micros in micros {
-            all.record(*micros);
-        }
-        all
+impl Default for Tally {
+    fn default() -> Self {
+        Self::of(&[], Room::default())
     }
 }
 
@@ -108,7 +178,7 @@ mod tests {
     use super::*;
 
     fn tally(micros: impl IntoIterator<Item = u32>) -> Tally {
-        micros.into_iter().collect::<Vec<_>>().iter().collect()
+        Tally::of(&micros.into_iter().collect::<Vec<_>>(), Room::Ample)
     }
 
     #[test]
@@ -132,8 +202,9 @@ mod tests {
             .chain((1..32).map(|n| (1_u32 << n) + 7 * n))
             .chain([u32::MAX])
         {
-            let read = bucket(micros);
-            assert!(read >= micros && bucket(read) == read, "{micros} {read}");
+            let read = bucket(micros, Room::DIGITS);
+            let again = bucket(read, Room::DIGITS);
+            assert!(read >= micros && again == read, "{micros} {read}");
             if micros < 256 {
                 assert_eq!(read, micros);
             }
@@ -155,5 +226,63 @@ mod tests {
         assert_eq!(whole.count(), early.count() + late.count());
         assert_eq!(whole.clone().without(&late), early);
         assert_eq!(whole.without(&early), late);
+    }
+
+    /// Each value's error is at most this share of it.
+    fn is_within(read: u32, micros: u32, share: f64) -> bool {
+        read >= micros && f64::from(read - micros) <= f64::from(micros) * share
+    }
+
+    #[test]
+    fn fixed_room_is_taken_once_and_never_grows_whatever_occurs() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut all = Tally::of(&[], Room::Fixed);
+        for n in 1..=200_000_u64 {
+            // Of every length alike: the worst.
+            all.record(rng.u32(..) >> rng.u32(..32));
+            assert_eq!(all.buckets.capacity(), Room::MOST);
+            assert!(
+                all.buckets
+                    .is_sorted_by(|one, next| one.micros < next.micros)
+            );
+            assert!(n % 1_000 > 0 || all.count() == n);
+        }
+        assert_eq!(all.digits, 3);
+        let read = |micros| all.buckets[all.find(bucket(micros, 3)).expect("counted")].micros;
+        for micros in (0..32).map(|n| (1_u32 << n) + (1_u32 << n) / 7) {
+            assert!(is_within(read(micros), micros, 0.25), "{micros}");
+        }
+    }
+
+    #[test]
+    fn fixed_room_is_as_exact_as_ample_room_until_it_is_full_and_then_as_it_can_be() {
+        let values = |count: u32| tally(100..100 + count);
+        let (mut few, most) = (Tally::of(&[], Room::Fixed), values(128));
+        few.add(&most);
+        assert_eq!(few.digits, 8);
+        assert!(few.values().eq(most.values()));
+        few.add(&values(129));
+        assert_eq!((few.digits, few.count()), (7, 257));
+        // From 20 µs to 2 ms.
+        let mut hundredfold = Tally::of(&[], Room::Fixed);
+        (20..=2_000).for_each(|micros| hundredfold.record(micros));
+        assert_eq!((hundredfold.digits, hundredfold.count()), (5, 1_981));
+        for micros in 20..=2_000 {
+            assert!(is_within(bucket(micros, 5), micros, 0.07), "{micros}");
+        }
+    }
+
+    #[test]
+    fn what_was_coarse_stays_so_in_a_sum_and_an_earlier_finer_state_can_be_taken_away() {
+        let mut coarse = Tally::of(&[], Room::Fixed);
+        (20..=40).for_each(|micros| coarse.record(micros));
+        let earlier = coarse.clone();
+        (20..=2_000).for_each(|micros| coarse.record(micros));
+        let mut sum = Tally::default();
+        sum.add(&coarse);
+        assert!(sum.values().eq(coarse.values()));
+        let mut since = Tally::of(&[], Room::Fixed);
+        (20..=2_000).for_each(|micros| since.record(micros));
+        assert_eq!(coarse.without(&earlier), since);
     }
 }

@@ -1,7 +1,4 @@
-//! What a herd stands on: the lab, the LAN, the pool, and the servers by which it is reached, opened in this order and
-//! closed in the opposite one.
-
-use std::sync::Arc;
+//! A herd's stand, and the servers by which it is reached, opened in this order and closed in the opposite one.
 
 use anyhow::Context as _;
 use lanherd::Pool;
@@ -9,12 +6,12 @@ use lanherd::chaos::Engine;
 use lanherd::control;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
+use lanherd::lan::Paths;
 use lanherd::lan::control_socket::ControlSocket;
 use lanherd::lan::leftovers::{Cleared, Removed};
-use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
-use lanherd::lan::{CleanupError, Paths};
-use lanherd::metrics::Metrics;
-use lanherd::scenario::{Place, Scenario};
+use lanherd::lan::linux::LanConfig;
+use lanherd::scenario::Scenario;
+use lanherd::stand::{Farewell, Stand, StandError};
 
 use super::steering::Steering;
 use crate::cli::screen::Screen;
@@ -22,11 +19,9 @@ use crate::cli::{clean, lab};
 
 /// All of it, open.
 pub struct House {
-    pool: Pool,
+    stand: Stand,
     server: Option<Server>,
     control: Option<(ControlSocket, control::Server)>,
-    lan: LinuxLan,
-    lab: Option<Lab>,
 }
 
 /// Where the run is reached from outside.
@@ -47,25 +42,6 @@ pub enum Control {
     Made(ControlSocket),
 }
 
-/// What came of closing it.
-#[derive(Debug, Default)]
-pub struct Farewell {
-    /// Things that lanherd made and could not remove.
-    pub leaked: u64,
-    /// What went wrong, those things among it.
-    pub troubles: Vec<String>,
-}
-
-impl Farewell {
-    /// Notes what could not be removed.
-    fn leaves(&mut self, errors: impl IntoIterator<Item = CleanupError>) {
-        for error in errors {
-            self.leaked += 1;
-            self.troubles.push(error.to_string());
-        }
-    }
-}
-
 impl House {
     /// Opens it. After an error nothing is left.
     pub async fn open(
@@ -74,61 +50,21 @@ impl House {
         steering: Steering,
         screen: &Screen,
     ) -> anyhow::Result<Self> {
-        let lab = match scenario.lab_config() {
-            Some(config) => Some(lab::start(config).await?),
-            None => None,
-        };
-        // From here on a lab that is dropped is stopped.
-        let parent = match (&lab, &scenario.place) {
-            (Some(lab), _) => lab.uplink().to_owned(),
-            (None, Place::Parent(parent)) => parent.clone(),
-            (None, Place::Lab { .. }) => anyhow::bail!("there is no lab: this is a bug in lanherd"),
-        };
         let config = LanConfig {
             mode: scenario.mode,
-            neighbour: lab.as_ref().map(|lab| (lab.router(), lab.router_mac())),
             seed: scenario.seed,
             adopt: scenario.adopt.then(|| scenario.clients.get()),
-            ..LanConfig::new(parent.clone(), scenario.pool.clone())
+            ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
         };
-        let (lan, cleared) = LinuxLan::open(config).await?;
+        let (stand, cleared) = Stand::open(scenario.lab_config(), config, scenario.pool_config())
+            .await
+            .map_err(|error| match error {
+                StandError::Lab(error) => lab::refusal(error),
+                other => other.into(),
+            })?;
         tell(&cleared, scenario, screen);
-        let steering = steering.with_lab(lab.as_ref().map(Lab::handle));
-        match Self::start(scenario, &lan, doors, steering, screen).await {
-            Ok((pool, server, control)) => {
-                let (clients, pool_name) = (scenario.clients, &scenario.pool);
-                screen.say(&format!(
-                    "{clients} clients join on {parent} as {pool_name}1 to {pool_name}{clients}"
-                ));
-                Ok(Self {
-                    pool,
-                    server,
-                    control,
-                    lan,
-                    lab,
-                })
-            }
-            Err(error) => {
-                for leak in lan.close().await {
-                    tracing::error!("{} was left: {:?}", leak.what, leak.fate);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn start(
-        scenario: &Scenario,
-        lan: &LinuxLan,
-        doors: Doors,
-        steering: Steering,
-        screen: &Screen,
-    ) -> anyhow::Result<Opened> {
-        let config = scenario.pool_config();
-        let metrics =
-            Metrics::new(&config.name, config.seed).context("the metrics are not valid")?;
-        let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
-        match open_doors(scenario, &pool, metrics, doors, steering) {
+        let steering = steering.with_lab(stand.lab().map(Lab::handle));
+        match open_doors(scenario, &stand, doors, steering) {
             Ok((server, control)) => {
                 if let Some(server) = &server {
                     screen.say(&format!(
@@ -136,11 +72,27 @@ impl House {
                         server.address()
                     ));
                 }
-                Ok((pool, server, control))
+                let (clients, pool_name) = (scenario.clients, &scenario.pool);
+                let parent = stand
+                    .lab()
+                    .map_or(scenario.place.parent(), |lab| lab.uplink());
+                screen.say(&format!(
+                    "{clients} clients join on {parent} as {pool_name}1 to {pool_name}{clients}"
+                ));
+                Ok(Self {
+                    stand,
+                    server,
+                    control,
+                })
             }
             Err(error) => {
-                // It has no clients yet, so there is nothing to report.
-                let _ = pool.tear_down().await;
+                // It has no clients yet.
+                let mut farewell = Farewell::default();
+                stand.tear_down(&mut farewell).await;
+                stand.close(&mut farewell).await;
+                for trouble in farewell.troubles {
+                    tracing::error!("{trouble}");
+                }
                 Err(error)
             }
         }
@@ -148,7 +100,7 @@ impl House {
 
     /// The pool.
     pub fn pool(&self) -> &Pool {
-        &self.pool
+        self.stand.pool()
     }
 
     /// What breaks things on purpose, where that is wanted.
@@ -158,25 +110,14 @@ impl House {
         };
         let seed = scenario.seed.unwrap_or_default();
         let schedule = plan.schedule(scenario.place.ground(), seed)?;
-        let lab = self.lab.as_ref().map(Lab::handle);
-        Ok(Some(Engine::new(self.pool.clone(), lab, schedule)))
+        let lab = self.stand.lab().map(Lab::handle);
+        Ok(Some(Engine::new(self.pool().clone(), lab, schedule)))
     }
 
     /// Tears the herd down and closes everything; every step is tried.
     pub async fn close(self) -> Farewell {
         let mut farewell = Farewell::default();
-        match self.pool.tear_down().await {
-            // A step that failed is tried again when the LAN closes, which tells of those that failed twice.
-            Ok(report) => tracing::info!(
-                clients = report.clients,
-                released = report.released,
-                "torn down"
-            ),
-            Err(error) => farewell
-                .troubles
-                .push(format!("the herd was not torn down in order: {error}")),
-        }
-        drop(self.pool);
+        self.stand.tear_down(&mut farewell).await;
         if let Some(server) = self.server {
             server.shut_down().await;
         }
@@ -187,26 +128,7 @@ impl House {
             farewell.leaves(socket.unlink().err());
             control = Some(socket);
         }
-        for leak in self.lan.close().await {
-            match leak.fate {
-                Fate::Removed => tracing::warn!("{} had to be removed in the end", leak.what),
-                Fate::Remains(why) => {
-                    farewell.leaked += 1;
-                    farewell
-                        .troubles
-                        .push(format!("{} could not be removed: {why}", leak.what));
-                }
-            }
-        }
-        if let Some(lab) = self.lab {
-            match tokio::task::spawn_blocking(move || lab.stop()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => farewell.troubles.push(error.to_string()),
-                Err(panic) => farewell
-                    .troubles
-                    .push(format!("the lab was not stopped: {panic}")),
-            }
-        }
+        self.stand.close(&mut farewell).await;
         farewell.leaves(control.map(ControlSocket::close).into_iter().flatten());
         farewell
     }
@@ -214,17 +136,9 @@ impl House {
 
 /// What answers for a pool.
 type Served = (Option<Server>, Option<(ControlSocket, control::Server)>);
-/// The pool, and what answers for it.
-type Opened = (
-    Pool,
-    Option<Server>,
-    Option<(ControlSocket, control::Server)>,
-);
-
 fn open_doors(
     scenario: &Scenario,
-    pool: &Pool,
-    metrics: Metrics,
+    stand: &Stand,
     doors: Doors,
     steering: Steering,
 ) -> anyhow::Result<Served> {
@@ -239,7 +153,8 @@ fn open_doors(
             let server = socket
                 .listener()
                 .and_then(|listener| {
-                    control::serve(listener, scenario.pool.clone(), pool.clone(), steering)
+                    let pool = stand.pool().clone();
+                    control::serve(listener, scenario.pool.clone(), pool, steering)
                 })
                 .context("the control socket cannot be served")?;
             Some((socket, server))
@@ -247,7 +162,7 @@ fn open_doors(
     };
     let server = match doors.metrics {
         None => None,
-        Some(bound) => Some(bound.serve(metrics, pool.clone())?),
+        Some(bound) => Some(bound.serve(stand.metrics().clone(), stand.pool().clone())?),
     };
     Ok((server, control))
 }

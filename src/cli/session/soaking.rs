@@ -234,11 +234,7 @@ impl Soaking<'_> {
 
     /// Looks at the herd for the record, and says how it stands; returns it without those that have left.
     async fn look(&mut self) -> Result<Option<HerdStatus>, PoolError> {
-        let herd = in_time(self.course.pool.status().await)?.map(present);
-        let figures = in_time(self.course.pool.figures().await)?;
-        let (Some(herd), Some(figures)) = (herd, figures) else {
-            return Ok(None);
-        };
+        // Before the herd is looked at: what that takes for the moment is not the herd's.
         let footprint = match spawn_blocking(Footprint::of_self).await {
             Ok(Ok(footprint)) => footprint,
             Ok(Err(error)) => {
@@ -249,6 +245,11 @@ impl Soaking<'_> {
                 tracing::warn!(%panic, "what this process takes was not read");
                 Footprint::default()
             }
+        };
+        let herd = in_time(self.course.pool.status().await)?.map(present);
+        let figures = in_time(self.course.pool.figures().await)?;
+        let (Some(herd), Some(figures)) = (herd, figures) else {
+            return Ok(None);
         };
         let now = self.joined.elapsed();
         let line = self.recorder.look(now, &herd, figures, footprint);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dhcp::Message;
 use crate::dhcp::options::code;
@@ -63,6 +63,8 @@ enum Slot {
     Idle {
         last: Option<ClientKey>,
         since: u64,
+        /// When nobody can still think that it is his; `None`: never.
+        rested: Option<Instant>,
     },
     /// A client found it in use by somebody else.
     Declined {
@@ -90,6 +92,10 @@ impl Record {
 #[derive(Debug)]
 pub(super) struct Bindings {
     range: AddressRange,
+    /// For how long somebody who is not told may think that an address is his; `None`: for ever.
+    lease: Option<Duration>,
+    /// The moment of the last [`Self::expire`]; before the first nothing can be freed.
+    now: Option<Instant>,
     /// No address below it is without a slot.
     fresh: u32,
     slots: HashMap<Ipv4Addr, Slot>,
@@ -101,14 +107,19 @@ pub(super) struct Bindings {
     /// The `Idle` slots, oldest first.
     idle: BTreeSet<(u64, Ipv4Addr)>,
     freed: u64,
+    /// How many slots are `Held`, and how many of these are bound.
+    held: usize,
     bound: usize,
     vacated: Vec<Ipv4Addr>,
 }
 
 impl Bindings {
-    pub(super) fn new(range: AddressRange) -> Self {
+    /// Of a range, of which leases last so long; `None`: for ever.
+    pub(super) fn new(range: AddressRange, lease: Option<Duration>) -> Self {
         Self {
             range,
+            lease,
+            now: None,
             fresh: range.first().to_bits(),
             slots: HashMap::new(),
             clients: HashMap::new(),
@@ -116,6 +127,7 @@ impl Bindings {
             deadlines: BTreeSet::new(),
             idle: BTreeSet::new(),
             freed: 0,
+            held: 0,
             bound: 0,
             vacated: Vec::new(),
         }
@@ -151,12 +163,19 @@ impl Bindings {
         self.bound
     }
 
+    /// How many addresses are offered or bound.
+    pub(super) fn held_count(&self) -> usize {
+        self.held
+    }
+
     pub(super) fn with_host_name(&self, name: &str) -> Option<Ipv4Addr> {
         self.host_names.get(name).copied()
     }
 
     /// The address for a new offer, in the order of RFC 2131, 4.3.1: the client's present or previous one, the one it
-    /// asks for, one that was never used, the one that has been free for longest. `None`: there is no free one.
+    /// asks for, one that has been free for as long as a lease lasts, one that was never used, the one that has been free
+    /// for longest. `None`: there is no free one. So no more addresses are remembered than a lease's time needs, however
+    /// many clients come and go.
     pub(super) fn choose(
         &mut self,
         client: &ClientKey,
@@ -168,6 +187,10 @@ impl Bindings {
         if let Some(address) = requested.filter(|address| self.is_free(*address)) {
             return Some(address);
         }
+        let oldest = self.idle.first().map(|(_, address)| *address);
+        if oldest.is_some_and(|address| self.has_rested(address)) {
+            return oldest;
+        }
         while self.fresh <= self.range.last().to_bits() {
             let address = Ipv4Addr::from_bits(self.fresh);
             if !self.slots.contains_key(&address) {
@@ -175,7 +198,14 @@ impl Bindings {
             }
             self.fresh += 1;
         }
-        self.idle.first().map(|(_, address)| *address)
+        oldest
+    }
+
+    fn has_rested(&self, address: Ipv4Addr) -> bool {
+        match self.slots.get(&address) {
+            Some(Slot::Idle { rested, .. }) => rested.is_some() && *rested <= self.now,
+            Some(Slot::Held(_) | Slot::Declined { .. }) | None => false,
+        }
     }
 
     pub(super) fn is_free(&self, address: Ipv4Addr) -> bool {
@@ -203,6 +233,7 @@ impl Bindings {
         }
         self.deadlines
             .extend(holding.hold.until().map(|until| (until, address)));
+        self.held += 1;
         self.bound += usize::from(matches!(holding.hold, Hold::Bound { .. }));
         self.slots.insert(address, Slot::Held(holding));
     }
@@ -247,6 +278,7 @@ impl Bindings {
 
     /// Frees everything whose time is up.
     pub(super) fn expire(&mut self, now: Instant) {
+        self.now = Some(now);
         while let Some((_, address)) = self
             .deadlines
             .first()
@@ -280,6 +312,10 @@ impl Bindings {
             Slot::Idle {
                 last,
                 since: self.freed,
+                rested: self
+                    .now
+                    .zip(self.lease)
+                    .and_then(|(now, lease)| now.checked_add(lease)),
             },
         );
     }
@@ -293,6 +329,7 @@ impl Bindings {
                 if let Some(until) = holding.hold.until() {
                     self.deadlines.remove(&(until, address));
                 }
+                self.held -= 1;
                 self.bound -= usize::from(matches!(holding.hold, Hold::Bound { .. }));
                 if let Some(name) = holding.host_name
                     && self.host_names.get(&name) == Some(&address)
@@ -300,7 +337,7 @@ impl Bindings {
                     self.host_names.remove(&name);
                 }
             }
-            Some(Slot::Idle { last, since }) => {
+            Some(Slot::Idle { last, since, .. }) => {
                 self.idle.remove(&(since, address));
                 if let Some(last) = last {
                     self.clients.remove(&last);

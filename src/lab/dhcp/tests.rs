@@ -1,5 +1,6 @@
 //! The server, message by message, on a clock that only the tests move.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
@@ -142,6 +143,41 @@ fn when_every_address_was_used_the_one_free_for_longest_is_given_out() {
     assert_eq!(lan.join(3), SECOND);
     assert_eq!(lan.join(4), FIRST);
     assert_eq!(lan.discover(1), None);
+}
+
+#[test]
+fn clients_that_come_and_go_use_no_more_addresses_than_a_leases_time_needs() {
+    let mut lan = Lan::new(&LabConfig::default());
+    let mut used = BTreeSet::new();
+    // Every five minutes one comes, and goes without a word: its lease lasts an hour, and then it rests for an hour.
+    for client in 0..200 {
+        used.insert(lan.join(client));
+        lan.wait(300);
+    }
+    assert_eq!(used.len(), 24, "{used:?}");
+    // The latest may still have theirs back.
+    let before = lan.join(195);
+    assert_eq!(lan.join(195), before);
+    assert!(used.contains(&before));
+}
+
+#[test]
+fn an_address_that_somebody_may_still_think_his_goes_to_no_other_while_there_are_fresh_ones() {
+    let mut lan = Lan::new(&LabConfig::default());
+    assert_eq!(lan.join(1), FIRST);
+    lan.send(&releasing(1, FIRST));
+    lan.wait(3_599);
+    assert_eq!(lan.join(2), SECOND);
+    lan.wait(1);
+    assert_eq!(lan.join(3), FIRST);
+    let mut forever = Lan::new(&LabConfig {
+        lease: LeaseTime::Infinite,
+        ..LabConfig::default()
+    });
+    assert_eq!(forever.join(1), FIRST);
+    forever.send(&releasing(1, FIRST));
+    forever.wait(1_000_000);
+    assert_eq!(forever.join(2), SECOND);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What a DHCP server in trouble does to its clients: refuses them all, turns away strangers, gives one address twice,
-//! forgets its leases.
+//! forgets its leases, names what is not there.
 //!
 //! These are further ways to handle a message, beside [`Server::handle`], which stays right: whoever holds a
 //! [`Troubled`] decides by the faults of the moment which one is taken. What is remembered of an address that was given
@@ -119,19 +119,49 @@ impl Troubled {
         Some(self.refuse(message, "no request is granted at present"))
     }
 
+    /// Refuses the REQUEST of a client that says that it has a lease: one that reboots, renews or rebinds (RFC 2131,
+    /// 4.3.2). `None`: the message is another.
+    pub(in crate::lab) fn refuse_known(&mut self, message: &Message) -> Option<Reply> {
+        let renews = !message.ciaddr.is_unspecified();
+        if !(renews || is_init_reboot(message)) {
+            return None;
+        }
+        self.refuse_request(message)
+    }
+
     /// Whether the message is that of a client which would have to be given an address first.
     pub(in crate::lab) fn is_from_somebody_new(&self, message: &Message) -> bool {
         let asks = match message.message_type() {
             Some(MessageType::Discover) => true,
-            Some(MessageType::Request) => is_init_reboot(message),
+            // One whose offer or lease has run out would be given the address again.
+            Some(MessageType::Request) => {
+                !self.is_for_another(message)
+                    && (message.options.contains(code::REQUESTED_ADDRESS)
+                        || !message.ciaddr.is_unspecified())
+            }
             Some(_) | None => false,
         };
         asks && !matches!(self.record(message), Some(Record::Held(..)))
     }
 
+    /// How many clients are offered or leased an address.
+    pub(in crate::lab) fn held_count(&self) -> usize {
+        self.server.bindings.held_count()
+    }
+
+    /// Names an address that nobody has in the option of that code, if the answer has it. Returns whether it has.
+    pub(in crate::lab) fn mislead(&self, reply: &mut Reply, code: u8) -> bool {
+        let options = &mut reply.message.options;
+        let is_there = options.contains(code);
+        if is_there {
+            options.set(code, self.server.config.range.vacant().octets());
+        }
+        is_there
+    }
+
     /// Has no address for such a client: silent to its DISCOVER, and its old address is not its own any more.
     pub(in crate::lab) fn turn_away(&mut self, message: &Message) -> Option<Reply> {
-        if is_init_reboot(message) {
+        if message.message_type() == Some(MessageType::Request) {
             return Some(self.refuse(message, "your address is given away"));
         }
         self.server.counters.discovers += 1;

@@ -51,6 +51,13 @@ fn known_names_have_an_address_and_known_addresses_a_name() {
     assert_eq!(ask("phone.lab.test", TYPE::A), found("10.77.0.10"));
     assert_eq!(ask("phone.lab.test", QTYPE::ANY), found("10.77.0.10"));
     assert_eq!(ask("8.8.8.8.in-addr.arpa", TYPE::PTR), found("dns.google"));
+    for name in ["www.lab.test", "www.example.com", "www.EXAMPLE.org"] {
+        assert_eq!(ask(name, TYPE::A), found("203.0.113.80"));
+    }
+    assert_eq!(
+        ask("80.113.0.203.in-addr.arpa", TYPE::PTR),
+        found("www.lab.test")
+    );
     assert_eq!(
         ask("1.0.77.10.in-addr.arpa", TYPE::PTR),
         found("router.lab.test")
@@ -99,7 +106,9 @@ fn without_a_domain_names_stand_alone_and_without_an_alias_its_name_is_unknown()
         ask_with(&config, "router", TYPE::A),
         (RCODE::NoError, vec!["10.77.0.1".to_owned()])
     );
-    assert_eq!(ask_with(&config, "dns.google", TYPE::A).0, RCODE::NameError);
+    for name in ["dns.google", "www", "www.example.com"] {
+        assert_eq!(ask_with(&config, name, TYPE::A).0, RCODE::NameError);
+    }
 }
 
 fn rcode(query: &[u8]) -> Option<RCODE> {
@@ -122,6 +131,22 @@ fn what_it_does_not_do_is_said() {
     huge[4..12].fill(0xff);
     assert_eq!(rcode(&huge), Some(RCODE::FormatError));
     assert_eq!(rcode(&two[..20]), Some(RCODE::FormatError));
+}
+
+#[test]
+fn a_failure_says_what_was_asked_and_is_none_to_what_is_no_question() {
+    for code in [RCODE::ServerFailure, RCODE::Refused] {
+        let good = query("dns.google", TYPE::A.into(), CLASS::IN.into());
+        let bytes = Zone::fail(&good, code).expect("an answer");
+        let reply = Packet::parse(&bytes).expect("a message");
+        assert_eq!((reply.id(), reply.rcode()), (4711, code));
+        assert_eq!(reply.questions[0].qname.to_string(), "dns.google");
+        assert!(reply.answers.is_empty());
+        let bytes = Zone::fail(&good[..20], code).expect("an answer");
+        let reply = Packet::parse(&bytes).expect("a message");
+        assert_eq!(reply.rcode(), RCODE::FormatError);
+        assert_eq!(Zone::fail(&good[..11], code), None);
+    }
 }
 
 #[test]

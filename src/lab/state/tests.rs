@@ -1,5 +1,7 @@
 //! The router in trouble, message by message, on a clock that only the tests move.
 
+mod services;
+
 use std::net::Ipv4Addr;
 
 use super::*;
@@ -44,7 +46,7 @@ struct Lan {
 impl Lan {
     fn new() -> Self {
         Self {
-            state: State::new(&LabConfig::default()),
+            state: State::new(&LabConfig::default(), Instant::now()).expect("a router"),
             now: Instant::now(),
         }
     }
@@ -56,7 +58,13 @@ impl Lan {
 
     fn inject(&mut self, fault: Fault, seconds: u64) {
         let lasts = Duration::from_secs(seconds);
-        self.state.inject(fault, lasts, self.now).expect("begun");
+        self.state
+            .inject(fault, Some(lasts), self.now)
+            .expect("begun");
+    }
+
+    fn heal(&mut self) {
+        self.state.end_faults(self.now, |_, _| true);
     }
 
     fn effects(&self, fault: Fault) -> u64 {
@@ -205,7 +213,7 @@ fn a_refusing_server_does_not_commit_at_once_either() {
         rapid_commit: true,
         ..LabConfig::default()
     };
-    lan.state = State::new(&config);
+    lan.state = State::new(&config, lan.now).expect("a router");
     lan.inject(Fault::DhcpNak, 10);
     let mut rapid = discover(1);
     rapid.options.push(code::RAPID_COMMIT, []);
@@ -375,10 +383,118 @@ fn a_router_that_is_down_answers_nothing_and_comes_back_with_its_leases() {
     lan.wait(3_000);
     assert_eq!(lan.out(), [], "what waited is lost");
     assert_eq!(lan.ask(&discover(2)), None);
-    lan.state.heal(lan.now);
+    lan.heal();
     assert!(!lan.state.is_down(lan.now));
     assert_eq!(lan.reboot(1, FIRST), ack(FIRST));
     assert_eq!(lan.effects(Fault::RouterReboot), 1);
+}
+
+#[test]
+fn a_short_pool_has_addresses_for_five_clients_at_a_time() {
+    let mut lan = Lan::new();
+    lan.inject(Fault::DhcpShortPool, 100_000);
+    for client in 1..=5 {
+        lan.join(client);
+    }
+    assert_eq!(lan.ask(&discover(6)), None);
+    assert_eq!(lan.renew(1, FIRST), ack(FIRST), "it has its address");
+    assert_eq!(lan.ask(&discover(2)), Some((MessageType::Offer, SECOND)));
+    assert_eq!(lan.effects(Fault::DhcpShortPool), 1);
+    assert_eq!(lan.state.server().counters().exhausted, 1);
+    // The place of one that left is another's, and then not its own any more.
+    lan.send(&holding(MessageType::Release, 1, FIRST));
+    let seventh = lan.ask(&discover(7)).expect("an offer").1;
+    assert_eq!(lan.ask(&discover(1)), None);
+    assert_eq!(lan.reboot(1, FIRST), NAK);
+    // An offer takes a place for a minute; who comes too late is refused although its address is free.
+    lan.wait(60_000);
+    lan.join(8);
+    assert_eq!(lan.select(7, seventh), NAK);
+    assert_eq!(lan.state.dhcp().active(), 5);
+    lan.heal();
+    lan.join(1);
+    lan.join(7);
+}
+
+#[test]
+fn a_pool_that_becomes_short_takes_no_lease_away() {
+    let mut lan = Lan::new();
+    let addresses: Vec<_> = (1..=8).map(|client| lan.join(client)).collect();
+    lan.inject(Fault::DhcpShortPool, 10);
+    for (client, address) in (1..).zip(addresses) {
+        assert_eq!(lan.renew(client, address), ack(address));
+    }
+    assert_eq!(lan.ask(&discover(9)), None);
+}
+
+#[test]
+fn acknowledgements_are_lost_although_the_leases_stand() {
+    let mut lan = Lan::new();
+    lan.inject(Fault::DhcpLostAcks, 10);
+    assert_eq!(lan.ask(&discover(1)), Some((MessageType::Offer, FIRST)));
+    assert_eq!(lan.select(1, FIRST), None);
+    assert_eq!(lan.renew(1, FIRST), None);
+    assert_eq!(lan.ask(&holding(MessageType::Inform, 1, FIRST)), None);
+    assert_eq!(lan.reboot(1, SECOND), NAK, "only what is granted is lost");
+    let counters = lan.state.server().counters();
+    assert_eq!((lan.state.dhcp().active(), counters.acks), (1, 3));
+    assert_eq!(lan.effects(Fault::DhcpLostAcks), 3);
+    lan.wait(10_000);
+    assert_eq!(lan.renew(1, FIRST), ack(FIRST));
+}
+
+#[test]
+fn the_router_and_the_dns_server_that_are_named_are_nobody() {
+    let nobody = vec![Ipv4Addr::new(10, 77, 255, 254)];
+    let faults = [
+        (Fault::DhcpWrongRouter, code::ROUTERS),
+        (Fault::DhcpWrongDns, code::DNS_SERVERS),
+    ];
+    let mut lan = Lan::new();
+    for (fault, wrong) in faults {
+        lan.inject(fault, 10);
+        let messages = [
+            discover(1),
+            request(1, FIRST, Some(ROUTER)),
+            holding(MessageType::Inform, 1, FIRST),
+        ];
+        for message in &messages {
+            let reply = lan.send(message).expect("an answer");
+            for (_, code) in faults {
+                let named = reply.options.addresses(code);
+                let right = vec![ROUTER];
+                assert_eq!(named, if code == wrong { &nobody } else { &right }.clone());
+            }
+        }
+        assert_eq!(lan.effects(fault), 3);
+        // Who does not ask for it is not told it.
+        let mut modest = discover(2);
+        modest
+            .options
+            .push(code::PARAMETER_REQUESTS, [code::SUBNET_MASK]);
+        let reply = lan.send(&modest).expect("an offer");
+        assert!(!reply.options.contains(wrong));
+        assert_eq!(lan.effects(fault), 3);
+        lan.wait(10_000);
+        let reply = lan.send(&messages[0]).expect("an offer");
+        assert_eq!(reply.options.addresses(wrong), [ROUTER]);
+    }
+}
+
+#[test]
+fn whoever_says_that_it_has_a_lease_is_refused_and_may_have_it_anew() {
+    let mut lan = Lan::new();
+    lan.join(1);
+    lan.inject(Fault::DhcpNakKnown, 10);
+    assert_eq!(lan.reboot(1, FIRST), NAK);
+    assert_eq!(lan.renew(1, FIRST), NAK);
+    assert_eq!(lan.reboot(2, SECOND), NAK, "it was never known");
+    assert_eq!(lan.effects(Fault::DhcpNakKnown), 3);
+    assert_eq!(lan.join(1), FIRST);
+    assert_eq!(lan.join(2), SECOND);
+    assert_eq!(lan.effects(Fault::DhcpNakKnown), 3);
+    lan.wait(10_000);
+    assert_eq!(lan.reboot(1, FIRST), ack(FIRST));
 }
 
 #[test]
@@ -430,9 +546,7 @@ fn garbage_is_sent_in_every_shape_and_nothing_is_wrong_with_the_books() {
 fn a_lab_that_has_ended_takes_no_fault() {
     let mut lan = Lan::new();
     lan.state.end();
-    let made = lan
-        .state
-        .inject(Fault::DhcpMute, Duration::from_secs(1), lan.now);
+    let made = lan.state.inject(Fault::DhcpMute, None, lan.now);
     assert_eq!(made, Err(LabFaultError::Ended));
 }
 
@@ -446,12 +560,18 @@ fn after_any_mixture_of_faults_it_is_a_correct_router_again() {
         .collect();
     let mut rng = fastrand::Rng::with_seed(3);
     let mut lan = Lan::new();
-    for round in 0..60 {
+    for round in 0..100 {
+        // Of all at once most would be hidden by others.
+        let mixture = rng.choose_multiple(faults.iter().copied(), 4);
         for _ in 0..200 {
             let client = rng.u8(1..30);
-            let address = Ipv4Addr::new(10, 77, 0, rng.u8(8..40));
-            match rng.u8(0..8) {
-                0 => lan.inject(faults[rng.usize(..faults.len())], rng.u64(1..20)),
+            let leases = lan.state.dhcp().leases();
+            let own = leases.filter(|lease| lease.mac == mac(client));
+            let own = own.map(|lease| lease.address).min();
+            let any = Ipv4Addr::new(10, 77, 0, rng.u8(8..40));
+            let address = own.filter(|_| rng.bool()).unwrap_or(any);
+            match rng.u8(0..11) {
+                0 => lan.inject(mixture[rng.usize(..4)], rng.u64(1..20)),
                 1 => lan.wait(rng.u64(0..3_000)),
                 2 => lan.state.hear(&discover(client), lan.now),
                 3 => lan
@@ -461,14 +581,16 @@ fn after_any_mixture_of_faults_it_is_a_correct_router_again() {
                 5 => lan
                     .state
                     .hear(&holding(MessageType::Request, client, address), lan.now),
-                6 => lan
+                6 => drop(lan.say(Service::Dns, &services::query("dns.google"))),
+                7 => drop(lan.say(Service::Echo, &services::ping())),
+                8 => drop(lan.state.hear_request(lan.now)),
+                9 => lan
                     .state
                     .hear(&holding(MessageType::Release, client, address), lan.now),
                 _ => drop(lan.out()),
             }
-            assert!(lan.state.waiting.iter().is_sorted_by_key(|(due, _)| *due));
         }
-        lan.state.heal(lan.now);
+        lan.heal();
         lan.out();
         assert_eq!(lan.state.faults(lan.now), []);
         let mut addresses: Vec<Ipv4Addr> = (1..30).map(|client| lan.join(client)).collect();

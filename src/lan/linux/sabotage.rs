@@ -47,7 +47,18 @@ pub(super) async fn sabotage(
         | Fault::DhcpExhausted
         | Fault::DhcpDuplicates
         | Fault::DhcpExpireEarly
-        | Fault::DhcpGarbage => {
+        | Fault::DhcpGarbage
+        | Fault::DhcpShortPool
+        | Fault::DhcpLostAcks
+        | Fault::DhcpWrongRouter
+        | Fault::DhcpWrongDns
+        | Fault::DhcpNakKnown
+        | Fault::DnsMute
+        | Fault::DnsServfail
+        | Fault::DnsLimit
+        | Fault::PingLoss
+        | Fault::RouterLeak
+        | Fault::HttpUnavailable => {
             let why = format!("{fault} is not done to sockets, address, link or namespace");
             return Err(refused(&why));
         }

@@ -1,26 +1,47 @@
-//! Connections: how many, how long, and how they end.
+//! The connections of an HTTP server: how many, how long, and how they end. Nobody can keep others from being answered by
+//! being slow.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::pages::{Pages, Readiness};
+/// What is answered.
+pub(crate) trait Site: Send + Sync + 'static {
+    /// What an answer has to say.
+    type Content: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
-/// How many may be open at one time: each costs a descriptor, and the herd needs those.
-const MOST: usize = 64;
+    /// Answers one request, whose body is not read.
+    fn answer(
+        &self,
+        request: &Request<Incoming>,
+    ) -> impl Future<Output = Response<Self::Content>> + Send;
+}
+
+/// What a server allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How many connections may be open at one time: each costs a descriptor, and the herd needs those. Where there are more,
+    /// the oldest is closed.
+    pub(crate) most: usize,
+    /// How long a connection may last, so that one that does not read its answer ends.
+    pub(crate) lifetime: Duration,
+}
+
 /// How long the head of a request may take to arrive; an idle connection is closed after so long, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may last, so that one that does not read its answer ends.
-const LIFETIME: Duration = Duration::from_secs(60);
 /// How long a connection that is told to end may take.
 const GRACE: Duration = Duration::from_millis(500);
 /// The largest head of a request, in bytes.
@@ -29,9 +50,10 @@ const MOST_HEAD: usize = 16 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers on `listener` until `stopped` resolves.
-pub(super) async fn serve<R: Readiness>(
+pub(crate) async fn serve<S: Site>(
     listener: TcpListener,
-    pages: Arc<Pages<R>>,
+    site: Arc<S>,
+    limits: Limits,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let (leave, leaving) = watch::channel(());
@@ -40,9 +62,12 @@ pub(super) async fn serve<R: Readiness>(
         tokio::select! {
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => open.admit(converse(stream, Arc::clone(&pages), leaving.clone())),
+                Ok((stream, _)) => {
+                    let conversation = converse(stream, Arc::clone(&site), limits, leaving.clone());
+                    open.admit(conversation, limits.most);
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection for metrics could not be accepted");
+                    tracing::warn!(%error, "a connection over http could not be accepted");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -64,10 +89,10 @@ struct Open {
 }
 
 impl Open {
-    /// Takes one more; closes the oldest where there are too many, because that is the least likely to be a scrape.
-    fn admit(&mut self, conversation: impl Future<Output = ()> + Send + 'static) {
+    /// Takes one more; closes the oldest where there are too many, because that is the least likely to be at work.
+    fn admit(&mut self, conversation: impl Future<Output = ()> + Send + 'static, most: usize) {
         self.by_age.retain(|task| !task.is_finished());
-        if self.by_age.len() >= MOST
+        if self.by_age.len() >= most
             && let Some(oldest) = self.by_age.pop_front()
         {
             oldest.abort();
@@ -77,14 +102,15 @@ impl Open {
 }
 
 /// One connection, from its first byte to its last.
-async fn converse<R: Readiness>(
+async fn converse<S: Site>(
     stream: TcpStream,
-    pages: Arc<Pages<R>>,
+    site: Arc<S>,
+    limits: Limits,
     mut leaving: watch::Receiver<()>,
 ) {
     let service = service_fn(|request| {
-        let pages = Arc::clone(&pages);
-        async move { pages.answer(&request).await }
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(&request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -95,12 +121,12 @@ async fn converse<R: Readiness>(
     tokio::select! {
         ended = connection.as_mut() => {
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection for metrics broke off");
+                tracing::debug!(%error, "a connection over http broke off");
             }
             return;
         }
         _ = leaving.changed() => {}
-        () = sleep(LIFETIME) => {}
+        () = sleep(limits.lifetime) => {}
     }
     connection.as_mut().graceful_shutdown();
     // What does not end by itself is dropped, and so closed.

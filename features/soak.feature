@@ -1,0 +1,16 @@
+Feature: A soak does not degrade the router
+
+  @soak
+  Scenario: 24-hour soak does not degrade
+    Given I create 100 virtual clients using macvlan in private mode
+    When the soak runs for 24h
+    Then nothing should have drifted
+    And packet loss should stay below 0.1%
+    And all clients should be restarted at most 1 time
+
+  @slow
+  Scenario: Half a minute, to see the soak itself at work
+    Given I create 20 virtual clients using macvlan in private mode
+    When the soak runs for 30s
+    Then nothing should have drifted
+    And packet loss should stay below 1%

@@ -1,0 +1,31 @@
+//! Feature files: Gherkin in, verdicts out, against the lab or a real router.
+//!
+//! Who owns what: the [`Estate`] owns every [`Stand`](crate::stand::Stand) that is open, so that whatever becomes of a
+//! scenario (passed, failed, undefined, interrupted in the middle of a step), its stand is closed and the host is as it was.
+//! A scenario's [`World`] has a pool to send messages to and a handle of the lab's faults, nothing else: no step touches a
+//! namespace.
+//!
+//! A step is written down once, in a [`Definition`](vocabulary::Definition): what it matches, an example, what it means, and
+//! what it does. `lanherd steps`, the page of the docs, the suggestions for a step that is unknown and the steps themselves
+//! all come from there.
+
+mod complaint;
+mod estate;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod parameters;
+mod recording;
+pub mod results;
+mod run;
+mod steps;
+pub mod suite;
+#[cfg(test)]
+mod tests;
+pub mod vocabulary;
+mod world;
+
+pub use self::complaint::Complaint;
+pub use self::estate::{Estate, Ground, Settings};
+pub use self::run::{News, Options, Watcher, run};
+pub use self::world::World;

@@ -1,0 +1,68 @@
+//! Why a step failed, for a tester to act on.
+
+use std::fmt::{self, Write as _};
+
+use crate::identity::ClientNumber;
+use crate::lan::SabotageError;
+use crate::pool::PoolError;
+
+/// Why a step failed. The first line says what is so; the lines below it which clients, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint(String);
+
+impl Complaint {
+    /// With this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Of what a step was told, which cannot be meant.
+    pub fn of_word(word: &str, why: impl fmt::Display) -> Self {
+        Self(format!("{word:?}: {why}"))
+    }
+
+    /// Of some of `all` clients, each with its reason; the first of them are named. `what` is said in the past tense, or with
+    /// a modal verb, so that it suits one and many.
+    pub(super) fn of_clients(
+        what: &str,
+        culprits: &[(ClientNumber, String)],
+        all: usize,
+        tolerance: &str,
+    ) -> Self {
+        /// So many clients are named; a thousand lines tell no more than these.
+        const NAMED: usize = 10;
+        let mut text = format!(
+            "{} of {all} client{} {what}{tolerance}:",
+            culprits.len(),
+            if all == 1 { "" } else { "s" },
+        );
+        for (number, why) in culprits.iter().take(NAMED) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  client {number}: {why}");
+        }
+        if culprits.len() > NAMED {
+            let _ = write!(text, "\n  and {} more", culprits.len() - NAMED);
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Complaint {}
+
+impl From<PoolError> for Complaint {
+    fn from(error: PoolError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<SabotageError> for Complaint {
+    fn from(error: SabotageError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,241 @@
+//! The stands of all scenarios that are open, so that each is closed whatever becomes of its scenario.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::Complaint;
+use crate::dhcp::LossReason;
+use crate::fault::Fault;
+use crate::identity::{ClientNumber, PoolName, Seed};
+use crate::lab::{Lab, LabConfig, LabHandle};
+use crate::lan::linux::{LanConfig, MacvlanMode};
+use crate::pool::{Event, EventKind, Pool};
+use crate::scenario::{Draft, Scenario, Timespan};
+use crate::stand::{Farewell, Stand};
+
+/// Where the scenarios of a run stand, and what is the same for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Where.
+    pub ground: Ground,
+    /// From what MACs and random choices are derived, where a scenario does not say.
+    pub seed: Seed,
+    /// How long a client may take to get a lease, where a scenario does not say.
+    pub lease_timeout: Option<Timespan>,
+    /// How clients see each other, where a scenario does not say.
+    pub mode: Option<MacvlanMode>,
+    /// What reboots the router, where it is not the lab's: a line for `sh`.
+    pub reboot: Option<String>,
+}
+
+/// Where scenarios stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ground {
+    /// Each on a lab of its own, which has these faults from the beginning to the end.
+    Lab(Vec<Fault>),
+    /// One after the other on this interface; `None`: on the one that each names.
+    Parent(Option<String>),
+}
+
+impl Default for Ground {
+    fn default() -> Self {
+        Self::Lab(Vec::new())
+    }
+}
+
+/// All stands that are open.
+#[derive(Default)]
+pub struct Estate {
+    /// What is the same for all of them.
+    pub settings: Settings,
+    open: Mutex<BTreeMap<usize, Stand>>,
+}
+
+impl std::fmt::Debug for Estate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Estate")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a scenario has of its stand.
+#[derive(Debug, Clone)]
+pub struct Site {
+    place: usize,
+    /// Its clients.
+    pub pool: Pool,
+    /// How long one of them may take to get a lease.
+    pub lease_timeout: Duration,
+    /// The lab's faults.
+    pub lab: Option<LabHandle>,
+    /// By what random choices are made.
+    pub seed: Seed,
+    losses: Arc<std::sync::Mutex<Losses>>,
+}
+
+/// Why clients lost leases that they held, each the last time.
+type Losses = BTreeMap<ClientNumber, LossReason>;
+
+impl Site {
+    /// Why clients lost leases that they held, each the last time.
+    pub fn losses(&self) -> Losses {
+        self.losses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Keeps book of lost leases, until the pool ends.
+async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<Losses>>) {
+    loop {
+        match events.recv().await {
+            Ok(Event {
+                client: Some(client),
+                what: EventKind::Lost { reason },
+                ..
+            }) if reason != LossReason::Released => {
+                losses
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(client, reason);
+            }
+            // How many there were is counted by the pool; these are examples.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+impl Estate {
+    /// Without any stand.
+    pub fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            open: Mutex::default(),
+        })
+    }
+
+    /// Opens a stand without clients. `lab` is what the lab is to be like, if there is one.
+    ///
+    /// A task of its own does it: a scenario that is given up meanwhile does not lose what was opened.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        draft: Draft,
+        lab: Option<LabConfig>,
+    ) -> Result<Site, Complaint> {
+        let estate = Arc::clone(self);
+        let opened = tokio::spawn(async move { estate.open_in_place(draft, lab).await });
+        opened
+            .await
+            .unwrap_or_else(|panic| Err(Complaint::new(format!("the clients' place: {panic}"))))
+    }
+
+    async fn open_in_place(
+        &self,
+        mut draft: Draft,
+        lab: Option<LabConfig>,
+    ) -> Result<Site, Complaint> {
+        let because = |error: &dyn std::fmt::Display| Complaint::new(error.to_string());
+        let mut open = self.open.lock().await;
+        // One more than there are stands: one of these is free.
+        let place = (0..=open.len())
+            .find(|place| !open.contains_key(place))
+            .unwrap_or_default();
+        draft.pool = Some(pool_name(place));
+        let scenario = draft.check().map_err(|error| because(&error))?;
+        let config = LanConfig {
+            mode: scenario.mode,
+            seed: scenario.seed,
+            ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
+        };
+        let lab = self.lab_config(&scenario, lab, place);
+        let stand = Stand::open(lab, config, scenario.pool_config()).await;
+        let (stand, cleared) = stand.map_err(|error| because(&error))?;
+        if !cleared.removed.is_empty() {
+            tracing::warn!(
+                "removed what a killed run of pool {} had left",
+                scenario.pool
+            );
+        }
+        let site = Site {
+            place,
+            pool: stand.pool().clone(),
+            lease_timeout: scenario.lease_timeout.0,
+            lab: stand.lab().map(Lab::handle),
+            seed: scenario.seed.unwrap_or_default(),
+            losses: Arc::default(),
+        };
+        open.insert(place, stand);
+        let events = site.pool.events().map_err(|error| because(&error))?;
+        tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
+        Ok(site)
+    }
+
+    fn lab_config(
+        &self,
+        scenario: &Scenario,
+        wanted: Option<LabConfig>,
+        place: usize,
+    ) -> Option<LabConfig> {
+        let usual = scenario.lab_config()?;
+        let uplink = match place {
+            0 => LabConfig::UPLINK.to_owned(),
+            _ => format!("{}-{place}", LabConfig::UPLINK),
+        };
+        let seed = usual.seed;
+        let mut config = wanted.unwrap_or(usual);
+        if let Ground::Lab(faults) = &self.settings.ground {
+            config.faults.extend(faults);
+        }
+        Some(LabConfig {
+            uplink,
+            seed,
+            ..config
+        })
+    }
+
+    /// Closes a scenario's stand, if it is still open; every step is tried.
+    pub(super) async fn close(&self, site: &Site) -> Farewell {
+        let stand = self.open.lock().await.remove(&site.place);
+        let mut farewell = Farewell::default();
+        if let Some(stand) = stand {
+            stand.tear_down(&mut farewell).await;
+            stand.close(&mut farewell).await;
+        }
+        farewell
+    }
+
+    /// Closes whatever is open; also what was being opened when this was called.
+    pub async fn close_all(&self) -> Farewell {
+        let mut farewell = Farewell::default();
+        loop {
+            let Some((_, stand)) = self.open.lock().await.pop_first() else {
+                return farewell;
+            };
+            stand.tear_down(&mut farewell).await;
+            stand.close(&mut farewell).await;
+        }
+    }
+}
+
+/// Stands that are open at one time must not be called the same; the first is called as in all other runs.
+fn pool_name(place: usize) -> PoolName {
+    let usual = PoolName::default();
+    let letter = u32::try_from(place)
+        .ok()
+        .and_then(|place| char::from_u32('a' as u32 + place));
+    let named = match (place, letter.filter(char::is_ascii_lowercase)) {
+        (0, _) | (_, None) => return usual,
+        (_, Some(letter)) => format!("{usual}{letter}"),
+    };
+    named.parse().unwrap_or(usual)
+}
+
+/// So many scenarios can stand side by side: as there are names.
+pub(super) const MOST_PLACES: usize = 26;

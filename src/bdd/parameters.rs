@@ -1,0 +1,359 @@
+//! The types of what varies in a step, written `{clients}` or `{duration}` in its pattern.
+//!
+//! Every number may stand in quotes, as those who come from Behave write it: `"10"`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Complaint;
+use crate::fault::Fault;
+use crate::identity::ClientNumber;
+use crate::lan::linux::MacvlanMode;
+use crate::phase::words;
+use crate::pool::GroupName;
+use crate::units::{self, Rate};
+
+/// One type of parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// As it stands in patterns, without the braces.
+    pub name: &'static str,
+    /// What matches it: no group that captures.
+    pub regex: &'static str,
+    /// What may be written, for people.
+    pub accepts: &'static str,
+}
+
+/// All of them. `{string}` is cucumber's own: anything in single or double quotes.
+pub const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "count",
+        regex: r#"\d+|"\d+""#,
+        accepts: "a whole number, also in quotes: 10, \"10\"",
+    },
+    Parameter {
+        name: "clients",
+        regex: concat!(
+            r"(?:[Aa]ll|[Ee]very|[Ee]ach)(?: of the)? clients?",
+            r"|[Tt]he same clients?",
+            r#"|[Cc]lient "?\d+"?|[Cc]lients "?\d+"? to "?\d+"?"#,
+            r#"|"?\d+"? random clients?"#,
+            r#"|[Aa]t least "?\d+(?:\.\d+)? ?%"? of (?:all |the )?clients"#,
+            r#"|[Tt]he "[^"]+" clients"#,
+        ),
+        accepts: "all clients, every client, each client, client 7, clients 1 to 5, 5 random clients, the same clients \
+                  (those of the step before), the \"phones\" clients (a group); in a Then also: at least 99.5% of clients",
+    },
+    Parameter {
+        name: "target",
+        regex: concat!(
+            r#"Google DNS|Cloudflare DNS|[Tt]he router|client "?\d+"?"#,
+            r#"|"[^"]+"|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"#,
+        ),
+        accepts: "Google DNS (8.8.8.8), Cloudflare DNS (1.1.1.1), the router (each client's own, from its lease), an \
+                  address, a host name (asked of the lease's resolver), client 3",
+    },
+    Parameter {
+        name: "duration",
+        regex: r#""?\d+ ?[a-z]+(?: \d+ ?[a-z]+)*"?"#,
+        accepts: "a number and a unit: 500ms, 30s, 2 minutes, 24h",
+    },
+    Parameter {
+        name: "rate",
+        regex: r#""?\d+(?:\.\d+)?"?(?: [a-z]+)?(?: ?/ ?| per )[a-z]+"#,
+        accepts: "a number for each second or minute: 20 clients/s, 100 queries/s, 10/m, 5 clients per second",
+    },
+    Parameter {
+        name: "percent",
+        regex: r#""?\d+(?:\.\d+)? ?%"?"#,
+        accepts: "99.5%, 1 %",
+    },
+    Parameter {
+        name: "backend",
+        regex: "macvlan(?: in [a-z]+ mode)?",
+        accepts: "macvlan; macvlan in private mode (or bridge, vepa, passthru)",
+    },
+    Parameter {
+        name: "family",
+        regex: "IPv[46]|dual-stack",
+        accepts: "IPv4",
+    },
+    Parameter {
+        name: "stat",
+        regex: r"median|p\d+|95th percentile|99th percentile|maximum|minimum",
+        accepts: "median, p95, p99, maximum (and minimum, p50)",
+    },
+    Parameter {
+        name: "signal",
+        regex: "join time|DHCP time|ping round trip|DNS lookup time|HTTP time|command time",
+        accepts: "join time (from admission to online), DHCP time (from the first message to the lease), ping round trip, \
+                  DNS lookup time, HTTP time (all phases), command time",
+    },
+    Parameter {
+        name: "cause",
+        regex: "[a-z][a-z0-9_]*",
+        accepts: "a cause as metrics and reports have it: no_offer, no_ack, nak, address_conflict, lease_expired, crashed, …, \
+                  or of what was asked last: timeout, unreachable, offline, …",
+    },
+    Parameter {
+        name: "fault",
+        regex: "[a-z][a-z_-]*",
+        accepts: "a fault as `lanherd chaos` has it: crash, delete_link, router_reboot, dhcp_mute, ping_loss, …",
+    },
+];
+
+/// A number, with or without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count(pub u32);
+
+impl FromStr for Count {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let number = text.trim_matches('"').parse();
+        number
+            .map(Self)
+            .map_err(|_| Complaint::of_word(text, "write a whole number below 4,294,967,296"))
+    }
+}
+
+/// Which clients a step is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Clients {
+    /// All there are.
+    All,
+    /// Those of the step before.
+    Same,
+    /// From one number to another, both included.
+    Range(ClientNumber, ClientNumber),
+    /// So many, drawn by the seed.
+    Random(u32),
+    /// All; but it is enough if so large a share, 0 to 1, is as it should be.
+    AtLeast(f64),
+    /// Those of a group.
+    Group(GroupName),
+}
+
+impl FromStr for Clients {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let number = |word: &str| Count::from_str(word).map(|count| ClientNumber(count.0));
+        Ok(match words.as_slice() {
+            [first, .., "clients"] if first.eq_ignore_ascii_case("the") && text.contains('"') => {
+                let name = text.split('"').nth(1).unwrap_or_default();
+                Self::Group(
+                    name.parse()
+                        .map_err(|error| Complaint::of_word(name, error))?,
+                )
+            }
+            [first, "same", ..] if first.eq_ignore_ascii_case("the") => Self::Same,
+            [first, one] if first.eq_ignore_ascii_case("client") => {
+                let one = number(one)?;
+                Self::Range(one, one)
+            }
+            [first, from, "to", to] if first.eq_ignore_ascii_case("clients") => {
+                let (from, to) = (number(from)?, number(to)?);
+                if from > to {
+                    return Err(Complaint::of_word(text, "write the smaller number first"));
+                }
+                Self::Range(from, to)
+            }
+            [count, "random", _] => Self::Random(Count::from_str(count)?.0),
+            [at, "least", rest @ ..] if at.eq_ignore_ascii_case("at") => {
+                let share = rest.split(|word| *word == "of").next().unwrap_or_default();
+                Self::AtLeast(Percent::from_str(&share.concat())?.0)
+            }
+            _ => Self::All,
+        })
+    }
+}
+
+/// A duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let duration = units::duration(text.trim_matches('"'));
+        duration
+            .map(Self)
+            .map_err(|error| Complaint::new(error.to_string()))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+/// How often.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Often(pub Rate);
+
+impl FromStr for Often {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let plain = text.replace(" per ", "/").replace('"', "");
+        let (number, unit) = plain.split_once('/').unwrap_or((&plain, "s"));
+        let number: String = number
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
+        let unit = match unit.trim() {
+            "s" | "second" => "s",
+            "m" | "min" | "minute" => "m",
+            _ => {
+                return Err(Complaint::of_word(
+                    text,
+                    "count by the second or the minute: 20/s, 10/m",
+                ));
+            }
+        };
+        let rate = format!("{number}/{unit}").parse();
+        rate.map(Self)
+            .map_err(|error| Complaint::of_word(text, error))
+    }
+}
+
+/// A share, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Percent(pub f64);
+
+impl FromStr for Percent {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let number = text.replace('"', "").trim_end_matches('%').trim().parse();
+        match number {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self(percent / 100.0)),
+            _ => Err(Complaint::of_word(text, "write a share of 0% to 100%")),
+        }
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the noise of the division.
+        write!(f, "{}%", (self.0 * 1e6).round() / 1e4)
+    }
+}
+
+/// Of what clients are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend(pub Option<MacvlanMode>);
+
+impl FromStr for Backend {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let mode = text.split_whitespace().nth(2).map(str::parse).transpose();
+        mode.map(Self)
+            .map_err(|error| Complaint::new(error.to_string()))
+    }
+}
+
+/// The address family. Clients have IPv4 only, so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family;
+
+impl FromStr for Family {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        match text {
+            "IPv4" => Ok(Self),
+            _ => Err(Complaint::of_word(
+                text,
+                "clients have IPv4 only, so far: write IPv4",
+            )),
+        }
+    }
+}
+
+/// Which value of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stat {
+    /// The share of all that does not exceed it.
+    pub quantile: f64,
+    name: &'static str,
+}
+
+impl FromStr for Stat {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let (quantile, name) = match text {
+            "median" | "p50" => (0.5, "median"),
+            "p90" => (0.9, "p90"),
+            "p95" | "95th percentile" => (0.95, "p95"),
+            "p99" | "99th percentile" => (0.99, "p99"),
+            "maximum" | "p100" => (1.0, "maximum"),
+            "minimum" => (0.0, "minimum"),
+            _ => {
+                return Err(Complaint::of_word(
+                    text,
+                    "use median, p90, p95, p99, maximum or minimum",
+                ));
+            }
+        };
+        Ok(Self { quantile, name })
+    }
+}
+
+impl fmt::Display for Stat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+words! {
+    /// What is measured.
+    Signal {
+        /// From a client's admission to its first time online.
+        Join = "join time",
+        /// From the first DHCP message of an acquisition to the acknowledgement.
+        Dhcp = "DHCP time",
+        /// Of answered echo requests.
+        Ping = "ping round trip",
+        /// From a query to its answer.
+        Dns = "DNS lookup time",
+        /// From the beginning of a fetch to its last byte.
+        Http = "HTTP time",
+        /// From the start of a command to its end.
+        Command = "command time",
+    }
+}
+
+impl FromStr for Signal {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let found = Self::ALL.iter().find(|signal| signal.as_str() == text);
+        found.copied().ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|signal| signal.as_str()).collect();
+            Complaint::of_word(text, format!("use one of {}", all.join(", ")))
+        })
+    }
+}
+
+impl FromStr for FaultWord {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        let fault = text.parse();
+        fault
+            .map(Self)
+            .map_err(|error: crate::fault::FaultError| Complaint::new(error.to_string()))
+    }
+}
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultWord(pub Fault);

@@ -1,0 +1,325 @@
+//! Takes in what cucumber tells, and makes results of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use cucumber::event::{self, RetryableScenario, Source, StepError};
+use cucumber::gherkin::{Feature, Rule, Scenario, Step};
+use cucumber::writer::Normalized;
+use cucumber::{Event, Writer, cli, parser};
+
+use super::World;
+use super::results::{FeatureResult, Outcome, Results, ScenarioResult, StepResult};
+use super::run::News;
+use super::suite::Entry;
+use super::vocabulary;
+
+/// Hears of what happens, as it happens.
+pub type Watcher = Box<dyn FnMut(&News<'_>)>;
+
+/// A cucumber writer. What it has so far can be had at any moment, also when cucumber was given up.
+pub(super) struct Recorder {
+    record: Arc<Mutex<Record>>,
+    watcher: Watcher,
+}
+
+/// What is known so far.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub results: Results,
+    running: Vec<Running>,
+}
+
+/// A scenario that has begun. Which one it is, is told by where cucumber keeps it.
+#[derive(Debug)]
+struct Running {
+    key: usize,
+    feature: usize,
+    scenario: usize,
+    began: Instant,
+    step_began: Instant,
+}
+
+impl Record {
+    pub fn new() -> Self {
+        Self {
+            results: Results::begin(SystemTime::now()),
+            running: Vec::new(),
+        }
+    }
+
+    /// What did not come to an end was interrupted.
+    pub fn interrupt(&mut self) {
+        for running in std::mem::take(&mut self.running) {
+            let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
+            scenario.outcome = Outcome::Interrupted;
+            scenario.duration = running.began.elapsed();
+            for step in &mut scenario.steps {
+                if step.outcome == Outcome::Interrupted {
+                    step.duration = running.step_began.elapsed();
+                    step.message = Some("the run was interrupted here".to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// Whoever panics while it holds the lock is a bug elsewhere; the record is whole between two events.
+pub(super) fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Recorder {
+    pub fn new(record: Arc<Mutex<Record>>, watcher: Watcher) -> Self {
+        Self { record, watcher }
+    }
+
+    fn take_in(
+        &mut self,
+        feature: &Source<Feature>,
+        rule: Option<&Rule>,
+        scenario: &Source<Scenario>,
+        told: RetryableScenario<World>,
+    ) {
+        let mut record = lock(&self.record);
+        let key = std::ptr::from_ref::<Scenario>(scenario).addr();
+        let entry = Entry {
+            feature,
+            rule,
+            scenario,
+        };
+        match told.event {
+            event::Scenario::Started => {
+                let (feature, scenario) =
+                    record.begin(key, &entry, told.retries.map_or(0, |tries| tries.current));
+                let feature = &record.results.features[feature];
+                let scenario = &feature.scenarios[scenario];
+                (self.watcher)(&News::Began { feature, scenario });
+            }
+            event::Scenario::Background(step, what) | event::Scenario::Step(step, what) => {
+                record.step(key, &step, what);
+            }
+            event::Scenario::Hook(_, event::Hook::Failed(_, why)) => {
+                record.trouble(key, message(&why));
+            }
+            event::Scenario::Hook(_, event::Hook::Started | event::Hook::Passed)
+            | event::Scenario::Log(_) => {}
+            event::Scenario::Finished => {
+                if let Some((feature, scenario)) = record.finish(key, &entry) {
+                    let feature = &record.results.features[feature];
+                    let scenario = &feature.scenarios[scenario];
+                    (self.watcher)(&News::Ended { feature, scenario });
+                }
+            }
+        }
+    }
+}
+
+impl Record {
+    fn begin(&mut self, key: usize, entry: &Entry<'_>, earlier: usize) -> (usize, usize) {
+        let feature = self.feature(entry.feature);
+        let fresh = ScenarioResult {
+            name: entry.scenario.name.clone(),
+            rule: entry.rule.map(|rule| rule.name.clone()),
+            line: entry.scenario.position.line,
+            tags: entry.tags().map(ToOwned::to_owned).collect(),
+            outcome: Outcome::Interrupted,
+            duration: Duration::ZERO,
+            tries: earlier + 1,
+            steps: Vec::new(),
+            troubles: Vec::new(),
+        };
+        let scenarios = &mut self.results.features[feature].scenarios;
+        // Rows of one outline have one line and may have one name; one that is tried again is the one that has failed.
+        let again = |old: &ScenarioResult| {
+            earlier > 0 && old.line == fresh.line && old.name == fresh.name && old.tries == earlier
+        };
+        let scenario = scenarios.iter().position(again).unwrap_or(scenarios.len());
+        if scenario < scenarios.len() {
+            scenarios[scenario] = fresh;
+        } else {
+            scenarios.push(fresh);
+        }
+        let now = Instant::now();
+        self.running.push(Running {
+            key,
+            feature,
+            scenario,
+            began: now,
+            step_began: now,
+        });
+        (feature, scenario)
+    }
+
+    fn feature(&mut self, feature: &Feature) -> usize {
+        let path = feature
+            .path
+            .as_deref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
+        let features = &mut self.results.features;
+        features
+            .iter()
+            .position(|known| known.path == path)
+            .unwrap_or_else(|| {
+                features.push(FeatureResult {
+                    path,
+                    name: feature.name.clone(),
+                    description: unindented(feature.description.as_deref().unwrap_or_default()),
+                    scenarios: Vec::new(),
+                });
+                features.len() - 1
+            })
+    }
+
+    fn step(&mut self, key: usize, step: &Step, what: event::Step<World>) {
+        let Some(running) = self.running.iter_mut().find(|running| running.key == key) else {
+            return;
+        };
+        let steps = &mut self.results.features[running.feature].scenarios[running.scenario].steps;
+        let (outcome, said) = match what {
+            event::Step::Started => {
+                running.step_began = Instant::now();
+                // As it stands if nothing more is heard of it.
+                steps.push(StepResult {
+                    keyword: step.keyword.trim().to_owned(),
+                    text: step.value.clone(),
+                    line: step.position.line,
+                    table: step
+                        .table
+                        .as_ref()
+                        .map(|table| table.rows.clone())
+                        .unwrap_or_default(),
+                    docstring: step.docstring.clone(),
+                    outcome: Outcome::Interrupted,
+                    duration: Duration::ZERO,
+                    message: None,
+                });
+                return;
+            }
+            event::Step::Passed(..) => (Outcome::Passed, None),
+            event::Step::Skipped if vocabulary::find(step).is_none() => {
+                (Outcome::Undefined, Some(unknown(step)))
+            }
+            event::Step::Skipped => (Outcome::Skipped, None),
+            event::Step::Failed(.., error) => match error {
+                StepError::NotFound => (Outcome::Undefined, Some(unknown(step))),
+                StepError::AmbiguousMatch(error) => (Outcome::Failed, Some(error.to_string())),
+                StepError::Panic(why) => (Outcome::Failed, Some(message(&why))),
+            },
+        };
+        if let Some(last) = steps.last_mut() {
+            last.outcome = outcome;
+            last.duration = running.step_began.elapsed();
+            last.message = said;
+        }
+    }
+
+    fn trouble(&mut self, key: usize, why: String) {
+        if let Some(running) = self.running.iter().find(|running| running.key == key) {
+            let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
+            scenario.troubles.push(why);
+        }
+    }
+
+    /// Ends a scenario; returns where it is, unless it is to be tried again.
+    fn finish(&mut self, key: usize, entry: &Entry<'_>) -> Option<(usize, usize)> {
+        let at = self.running.iter().position(|running| running.key == key)?;
+        let running = self.running.remove(at);
+        let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
+        // What was not come to is listed all the same.
+        for step in &entry.scenario.steps {
+            let is_listed = scenario
+                .steps
+                .iter()
+                .any(|listed| listed.line == step.position.line);
+            if !is_listed {
+                scenario.steps.push(StepResult {
+                    keyword: step.keyword.trim().to_owned(),
+                    text: step.value.clone(),
+                    line: step.position.line,
+                    table: step
+                        .table
+                        .as_ref()
+                        .map(|table| table.rows.clone())
+                        .unwrap_or_default(),
+                    docstring: step.docstring.clone(),
+                    outcome: Outcome::Skipped,
+                    duration: Duration::ZERO,
+                    message: None,
+                });
+            }
+        }
+        let has = |outcome| scenario.steps.iter().any(|step| step.outcome == outcome);
+        scenario.duration = running.began.elapsed();
+        scenario.outcome = if has(Outcome::Failed) || !scenario.troubles.is_empty() {
+            Outcome::Failed
+        } else if has(Outcome::Undefined) && entry.may_be_undefined() {
+            Outcome::Skipped
+        } else if has(Outcome::Undefined) {
+            Outcome::Undefined
+        } else if scenario
+            .steps
+            .iter()
+            .all(|step| step.outcome == Outcome::Passed)
+        {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        };
+        Some((running.feature, running.scenario))
+    }
+}
+
+/// That a step is unknown, and what is most like it.
+fn unknown(step: &Step) -> String {
+    format!(
+        "there is no such step; {}",
+        vocabulary::suggestion(&step.value)
+    )
+}
+
+/// What a panic says.
+fn message(why: &event::Info) -> String {
+    let text = why.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| why.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked: this is a bug in lanherd")
+        .to_owned()
+}
+
+/// Without the indentation that all lines have.
+fn unindented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+impl Writer<World> for Recorder {
+    type Cli = cli::Empty;
+
+    async fn handle_event(
+        &mut self,
+        told: parser::Result<Event<event::Cucumber<World>>>,
+        _: &cli::Empty,
+    ) {
+        // The files were parsed before the run.
+        let Ok(Event { value, .. }) = told else {
+            return;
+        };
+        match value {
+            event::Cucumber::Feature(feature, event::Feature::Scenario(scenario, told)) => {
+                self.take_in(&feature, None, &scenario, told);
+            }
+            event::Cucumber::Feature(
+                feature,
+                event::Feature::Rule(rule, event::Rule::Scenario(scenario, told)),
+            ) => self.take_in(&feature, Some(&rule), &scenario, told),
+            event::Cucumber::Feature(..)
+            | event::Cucumber::Started
+            | event::Cucumber::ParsingFinished { .. }
+            | event::Cucumber::Finished => {}
+        }
+    }
+}
+
+/// It tells interleaved scenarios apart.
+impl Normalized for Recorder {}

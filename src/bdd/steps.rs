@@ -1,0 +1,23 @@
+//! The steps, by subject.
+
+mod checks;
+mod disturbances;
+mod figures;
+mod herd;
+mod leases;
+mod soak;
+mod traffic;
+mod waiting;
+
+use super::vocabulary::Definition;
+
+/// All of them, in the order in which they are listed.
+pub(super) const ALL: &[&[Definition]] = &[
+    herd::STEPS,
+    leases::STEPS,
+    traffic::STEPS,
+    disturbances::STEPS,
+    soak::STEPS,
+    checks::STEPS,
+    figures::STEPS,
+];

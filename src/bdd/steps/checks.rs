@@ -1,0 +1,150 @@
+//! Whether clients fared as they should.
+
+use super::leases::by_number;
+use crate::bdd::parameters::{Clients, Count};
+use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::world::{Answers, standing};
+use crate::bdd::{Complaint, World};
+use crate::lan::PingCause;
+use crate::phase::{Cause, Phase};
+use crate::workload::command::CommandCause;
+use crate::workload::dns::{DnsCause, Rcode};
+use crate::workload::http::HttpCause;
+
+pub(in crate::bdd) const STEPS: &[Definition] = &[
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should respond successfully",
+        example: "all clients should respond successfully",
+        meaning: "All that the When before asked of them went well: every ping answered, every name resolved, every fetch and \
+                  command a success. Nothing is tolerated, unless it says 'at least 99.5% of clients'.",
+        act: |world, said| Box::pin(succeed(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should fail with {cause}",
+        example: "client 6 should fail with no_offer",
+        meaning: "What the When before asked of them failed for this cause; or, if it asked nothing, their latest failure has it. \
+                  Causes are those of metrics and reports.",
+        act: |world, said| Box::pin(fail_with(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "the output of {clients} should contain {string}",
+        example: "the output of all clients should contain \"200 OK\"",
+        meaning: "What the command of the When before has printed to the end, standard output and error together, of which the last \
+                  2 KiB are kept.",
+        act: |world, said| Box::pin(output_contains(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should be restarted at most {count} time(s)",
+        example: "all clients should be restarted at most 1 time",
+        meaning: "Each of them, in the whole scenario.",
+        act: |world, said| Box::pin(restarted_at_most(world, said)),
+    },
+];
+
+fn answers(world: &World) -> Result<&Answers, Complaint> {
+    world.answers.as_ref().ok_or_else(|| {
+        Complaint::new("nothing was asked of clients in this scenario: a When has to come first, as 'When all clients attempt \
+                        to ping Google DNS'")
+    })
+}
+
+async fn succeed(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let chosen = world.choose(&clients).await?;
+    let answers = answers(world)?;
+    let what = format!("did not respond successfully ({})", answers.what);
+    chosen.judge(&what, |number| match answers.clients.get(&number) {
+        Some(answer) => answer.outcome.clone(),
+        None => Err("it was not asked".to_owned()),
+    })
+}
+
+async fn output_contains(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let wanted = said.text()?;
+    let chosen = world.choose(&clients).await?;
+    let answers = answers(world)?;
+    chosen.judge(&format!("did not print {wanted:?}"), |number| {
+        let answer = answers.clients.get(&number);
+        let answer = answer.ok_or_else(|| "it was not asked".to_owned())?;
+        match (&answer.output, &answer.outcome) {
+            (Some(output), _) if output.contains(&wanted) => Ok(()),
+            (Some(output), _) => Err(format!("it printed {:?}", output.trim_end())),
+            (None, Err(why)) => Err(why.clone()),
+            (None, Ok(())) => Err("it ran no command".to_owned()),
+        }
+    })
+}
+
+async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let cause = said.text()?;
+    if !causes().any(|known| known == cause) {
+        let all: Vec<_> = causes().collect();
+        return Err(Complaint::of_word(
+            &cause,
+            format!("there is no such cause: use one of {}", all.join(", ")),
+        ));
+    }
+    let chosen = world.choose(&clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    let answers = world.answers.as_ref();
+    chosen.judge(&format!("did not fail with {cause}"), |number| {
+        let asked = answers.and_then(|answers| answers.clients.get(&number));
+        if let Some(answer) =
+            asked.filter(|answer| answer.causes.iter().any(|known| *known == cause))
+        {
+            return if answer.outcome.is_err() {
+                Ok(())
+            } else {
+                Err("it succeeded".to_owned())
+            };
+        }
+        let client = by_number
+            .get(&number)
+            .ok_or_else(|| "it has left".to_owned())?;
+        match (&client.failure, asked) {
+            (Some(failure), _) if failure.cause.as_str() == cause => Ok(()),
+            (_, Some(answer)) => match &answer.outcome {
+                Ok(()) => Err(format!("all went well; it is {}", standing(client))),
+                Err(why) => Err(why.clone()),
+            },
+            _ => Err(standing(client)),
+        }
+    })
+}
+
+/// The words of all causes.
+fn causes() -> impl Iterator<Item = &'static str> {
+    let of_clients = Cause::ALL.iter().map(|cause| cause.as_str());
+    of_clients
+        .chain(PingCause::ALL.iter().map(|cause| cause.as_str()))
+        .chain(DnsCause::ALL.iter().map(|cause| cause.as_str()))
+        .chain(Rcode::ALL.iter().map(|code| code.as_str()))
+        .chain(HttpCause::ALL.iter().map(|cause| cause.as_str()))
+        .chain(CommandCause::ALL.iter().map(|cause| cause.as_str()))
+}
+
+async fn restarted_at_most(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let most: Count = said.next()?;
+    let chosen = world.choose(&clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    let what = format!("needed more than {} restart(s)", most.0);
+    chosen.judge(&what, |number| match by_number.get(&number) {
+        Some(client) if client.restarts > most.0 => {
+            Err(format!("{} times; {}", client.restarts, standing(client)))
+        }
+        Some(client) if client.phase == Phase::Failed => {
+            Err(format!("given up; {}", standing(client)))
+        }
+        Some(_) => Ok(()),
+        None => Err("it has left".to_owned()),
+    })
+}

@@ -1,0 +1,366 @@
+//! What befalls clients and routers, and whether they get over it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+
+use super::leases::by_number;
+use super::waiting::hear;
+use crate::bdd::estate::Site;
+use crate::bdd::parameters::{Clients, FaultWord, Span};
+use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::world::{Answer, Answers, Chosen, standing};
+use crate::bdd::{Complaint, World};
+use crate::client::Order;
+use crate::fault::{Aim, Fault};
+use crate::identity::ClientNumber;
+use crate::phase::Phase;
+use crate::pool::{Pool, Selection};
+use crate::target::Target;
+use crate::workload::ping::PingSpec;
+
+pub(in crate::bdd) const STEPS: &[Definition] = &[
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the actor of {clients} crashes",
+        example: "the actor of client 3 crashes",
+        meaning: "The part of lanherd that is this client dies; its supervisor is to start it again.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let clients = said.next()?;
+                suffer(world, &clients, Fault::Crash).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} vanish(es) without releasing",
+        example: "5 random clients vanish without releasing",
+        meaning: "As if their plugs were pulled and put back: they forget their leases without a word to the server, and join again \
+                  as the same devices.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let clients = said.next()?;
+                suffer(world, &clients, Fault::Vanish).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} suffer(s) from {fault}",
+        example: "client 3 suffers from delete_link",
+        meaning: "A fault of clients: crash, kill_sockets, remove_address, delete_link, delete_namespace, vanish.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let clients = said.next()?;
+                let FaultWord(fault) = said.next()?;
+                suffer(world, &clients, fault).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the parent interface loses its link for {duration}",
+        example: "the parent interface loses its link for 5s",
+        meaning: "As if the cable of all clients were pulled, and put back after this time.",
+        act: |world, said| Box::pin(flap(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the router reboots",
+        example: "the router reboots",
+        meaning: "The lab's router is down for 3 s and keeps its leases. On a real router the command of --reboot is run, and the \
+                  step waits until the router is seen to be down.",
+        act: |world, _| Box::pin(reboot(world)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the router suffers from {fault} for {duration}",
+        example: "the router suffers from dhcp_mute for 10s",
+        meaning: "A fault of the lab's router, for this time from now on; the step does not wait for its end. Fails on a real \
+                  router: tag such a scenario @lab.",
+        act: |world, said| Box::pin(break_router(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} leave(s) and rejoin(s) every {duration} for {duration}",
+        example: "all clients leave and rejoin every 2s for 20s",
+        meaning: "Again and again they release their leases, stay away for half of the first time, and ask for leases anew.",
+        act: |world, said| Box::pin(come_and_go(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{duration} pass(es)",
+        example: "30s pass",
+        meaning: "Waits.",
+        act: |_, mut said| {
+            Box::pin(async move {
+                tokio::time::sleep(said.next::<Span>()?.0).await;
+                Ok(())
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should recover within {duration}",
+        example: "all clients should recover within 30s",
+        meaning: "Counted from the last thing that was done to clients or router: they are online, and their router answers their \
+                  pings.",
+        act: |world, said| Box::pin(recover(world, said)),
+    },
+];
+
+/// How long the lab's router is down when it reboots.
+const DOWN: Duration = Duration::from_secs(3);
+/// How long a client may take to notice what was done to it.
+const NOTICE: Duration = Duration::from_secs(5);
+/// How long a real router may answer after it was told to reboot.
+const REBOOTS: Duration = Duration::from_secs(120);
+/// How long the command that reboots it may take.
+const COMMAND: Duration = Duration::from_secs(60);
+
+async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<(), Complaint> {
+    if fault.aim() != Aim::Client {
+        let why = match fault.aim() {
+            Aim::Router => "it is a fault of the router: write 'the router suffers from … for 10s'",
+            Aim::Parent | Aim::Client => "write 'the parent interface loses its link for 5s'",
+        };
+        return Err(Complaint::of_word(fault.as_str(), why));
+    }
+    let chosen = world.choose_to_act(clients).await?;
+    world.disturb().await?;
+    let pool = world.pool()?;
+    let events = pool.events()?;
+    let results = pool.sabotage(chosen.selection(), fault).await?;
+    let refused = |(number, result): &(ClientNumber, Result<(), _>)| {
+        let error = result.as_ref().err()?;
+        Some((*number, ToString::to_string(error)))
+    };
+    let refused: Vec<_> = results.iter().filter_map(refused).collect();
+    if !refused.is_empty() {
+        let what = format!("could not be made to suffer from {fault}");
+        return Err(Complaint::of_clients(
+            &what,
+            &refused,
+            chosen.numbers.len(),
+            "",
+        ));
+    }
+    // What a Then sees is to be what comes of it, not what was before.
+    hear(events, &chosen.numbers, NOTICE, |_| Some(())).await;
+    Ok(())
+}
+
+async fn flap(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let pause: Span = said.next()?;
+    world.disturb().await?;
+    world.pool()?.flap(pause.0).await??;
+    Ok(())
+}
+
+async fn reboot(world: &mut World) -> Result<(), Complaint> {
+    world.disturb().await?;
+    let site = world.open_site()?.clone();
+    if let Some(lab) = &site.lab {
+        lab.inject(Fault::RouterReboot, DOWN)
+            .map_err(|error| Complaint::new(error.to_string()))?;
+        site.pool.struck(Fault::RouterReboot, DOWN).await?;
+        tokio::time::sleep(DOWN).await;
+        return Ok(());
+    }
+    let Some(line) = world.estate.settings.reboot.clone() else {
+        return Err(Complaint::new(
+            "nobody has said how this router is rebooted: run with --reboot 'ssh root@192.168.1.1 reboot', or the like",
+        ));
+    };
+    run(&line).await?;
+    let herd = world.herd().await?;
+    let probe = herd.iter().find(|client| client.phase == Phase::Online);
+    let probe =
+        probe.ok_or_else(|| Complaint::new("no client is online to see the router go down"))?;
+    let begun = Instant::now();
+    while begun.elapsed() < REBOOTS {
+        if answers(&site.pool, &[probe.identity.number])
+            .await?
+            .is_empty()
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(Complaint::new(format!(
+        "the router still answers pings {} after {line:?}: it was not rebooted",
+        humantime::format_duration(REBOOTS)
+    )))
+}
+
+/// Runs a command of the tester's own, outside of all clients.
+async fn run(line: &str) -> Result<(), Complaint> {
+    let because = |why: &dyn std::fmt::Display| Complaint::new(format!("{line:?} {why}"));
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg("-c")
+        .arg(line)
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true);
+    let output = match tokio::time::timeout(COMMAND, command.output()).await {
+        Ok(output) => output.map_err(|error| because(&format!("cannot be run: {error}")))?,
+        Err(_) => return Err(because(&"does not end: it was killed after 60 s")),
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(because(&format!(
+        "failed with {}: {}",
+        output.status,
+        said.trim()
+    )))
+}
+
+/// Those of the clients whose router answers a ping.
+async fn answers(
+    pool: &Pool,
+    clients: &[ClientNumber],
+) -> Result<BTreeSet<ClientNumber>, Complaint> {
+    let spec = PingSpec {
+        timeout: Duration::from_secs(1),
+        ..PingSpec::once(Target::Router)
+    };
+    let which = Selection::Numbers(clients.to_vec());
+    let report = pool.ping(which, spec).await?;
+    let well = report
+        .clients
+        .iter()
+        .filter(|(_, stats)| stats.is_lossless());
+    Ok(well.map(|(number, _)| *number).collect())
+}
+
+async fn break_router(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let FaultWord(fault) = said.next()?;
+    let lasts: Span = said.next()?;
+    world.disturb().await?;
+    let site = world.open_site()?;
+    let lab = site.lab.as_ref().ok_or_else(|| {
+        Complaint::new(
+            "this router is not the lab's and cannot be broken on purpose: run with --lab, or leave the scenario out with \
+             --tags 'not @lab'",
+        )
+    })?;
+    lab.inject(fault, lasts.0)
+        .map_err(|error| Complaint::new(error.to_string()))?;
+    site.pool.struck(fault, lasts.0).await?;
+    Ok(())
+}
+
+async fn come_and_go(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let (every, lasts): (Span, Span) = (said.next()?, said.next()?);
+    if every.0.is_zero() {
+        return Err(Complaint::new(
+            "0s is no time to leave and rejoin in: write 2s, or the like",
+        ));
+    }
+    let chosen = world.choose_to_act(&clients).await?;
+    world.disturb().await?;
+    let site = world.open_site()?.clone();
+    let end = Instant::now() + lasts.0;
+    let mut answers = Answers {
+        what: "rejoining".to_owned(),
+        clients: std::collections::BTreeMap::new(),
+    };
+    while Instant::now() < end {
+        let begun = Instant::now();
+        site.pool.order(chosen.selection(), Order::Release).await?;
+        tokio::time::sleep(every.0 / 2).await;
+        site.pool.order(chosen.selection(), Order::Renew).await?;
+        note_rejoined(world, &site, &chosen, &mut answers).await?;
+        tokio::time::sleep(every.0.saturating_sub(begun.elapsed())).await;
+    }
+    world.answers = Some(answers);
+    Ok(())
+}
+
+async fn note_rejoined(
+    world: &World,
+    site: &Site,
+    chosen: &Chosen,
+    answers: &mut Answers,
+) -> Result<(), Complaint> {
+    let herd = world
+        .watch(site.lease_timeout, |herd| {
+            let theirs = herd
+                .iter()
+                .filter(|c| chosen.numbers.contains(&c.identity.number));
+            theirs
+                .map(|client| client.phase)
+                .all(|phase| phase == Phase::Online)
+        })
+        .await?;
+    for client in herd
+        .iter()
+        .filter(|c| chosen.numbers.contains(&c.identity.number))
+    {
+        let answer = answers
+            .clients
+            .entry(client.identity.number)
+            .or_insert_with(Answer::well);
+        if client.phase != Phase::Online {
+            answer.outcome = Err(standing(client));
+            answer.causes.extend(
+                client
+                    .failure
+                    .as_ref()
+                    .map(|failure| failure.cause.as_str()),
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn recover(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    /// From one try to the next.
+    const PAUSE: Duration = Duration::from_millis(100);
+    let clients: Clients = said.next()?;
+    let within: Span = said.next()?;
+    let chosen = world.choose(&clients).await?;
+    let since = world.disturbed.ok_or_else(|| {
+        Complaint::new(
+            "nothing was done to clients or router in this scenario that they could recover from",
+        )
+    })?;
+    let end = since + within.0;
+    let pool = world.pool()?.clone();
+    let mut back = BTreeSet::new();
+    loop {
+        let herd = world.herd().await?;
+        let waiting: Vec<_> = herd
+            .iter()
+            .filter(|client| client.phase == Phase::Online)
+            .map(|client| client.identity.number)
+            .filter(|number| chosen.numbers.contains(number) && !back.contains(number))
+            .collect();
+        let asked = Instant::now();
+        if !waiting.is_empty() && asked <= end {
+            back.extend(answers(&pool, &waiting).await?);
+        }
+        if back.len() == chosen.numbers.len() {
+            return Ok(());
+        }
+        if Instant::now() >= end {
+            let by_number = by_number(&herd);
+            let within = format!("did not recover within {within}");
+            return chosen.judge(&within, |number| match by_number.get(&number) {
+                _ if back.contains(&number) => Ok(()),
+                Some(client) if client.phase == Phase::Online => Err(format!(
+                    "{}, but its router does not answer its pings",
+                    standing(client)
+                )),
+                Some(client) => Err(standing(client)),
+                None => Err("it has left".to_owned()),
+            });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,372 @@
+//! Making clients, and letting them go.
+
+use std::time::{Duration, Instant};
+
+use crate::bdd::estate::{Ground, Site};
+use crate::bdd::parameters::{Backend, Clients, Count, Often, Span};
+use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::world::{Answer, Answers, standing};
+use crate::bdd::{Complaint, World};
+use crate::dhcp::Device;
+use crate::identity::{ClientNumber, Seed};
+use crate::lab::LabConfig;
+use crate::phase::Phase;
+use crate::pool::{ClientStatus, GroupName};
+use crate::scenario::{ClientCount, GroupDraft, Timespan};
+
+pub(in crate::bdd) const STEPS: &[Definition] = &[
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "I create {count} virtual client(s) using {backend}",
+        example: "I create 10 virtual clients using macvlan",
+        meaning: "Makes so many clients, and waits until each holds a lease. Fails if one has none when the lease timeout \
+                  (2m 30s) is over. Said again, it makes more.",
+        act: |world, said| Box::pin(create(world, said, false)),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "I create {count} virtual client(s) using {backend} on interface {string}",
+        example: "I create 10 virtual clients using macvlan on interface \"eth0\"",
+        meaning: "The same on this interface, whatever --parent says; on the lab, with --lab.",
+        act: |world, said| Box::pin(create(world, said, true)),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "I create the following client groups:",
+        example: "I create the following client groups:",
+        meaning: "Makes groups of clients, and waits until each holds a lease. Columns: group, count, and where wanted device \
+                  (android, ios, macos, windows, printer, …) and restart (permanent, transient, temporary).",
+        act: |world, said| Box::pin(create_groups(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "clients join at {rate}",
+        example: "clients join at 20 clients/s",
+        meaning: "So many clients may begin to join in a time; without it, 64 are joining at one time.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                world.draft()?.join_rate = Some(said.next::<Often>()?.0);
+                Ok(())
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "a client may take {duration} to get a lease",
+        example: "a client may take 20s to get a lease",
+        meaning: "The lease timeout: a client without a lease after this time has failed. RFC 2131 lets a client ask for 2 \
+                  minutes, so be generous with real routers.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                world.draft()?.lease_timeout = Some(Timespan(said.next::<Span>()?.0));
+                Ok(())
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "the random seed is {count}",
+        example: "the random seed is 7",
+        meaning: "The same seed gives the same MAC addresses and the same random choices.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                world.draft()?.seed = Some(Seed(said.next::<Count>()?.0.into()));
+                Ok(())
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "the lab configuration:",
+        example: "the lab configuration:",
+        meaning: "What the lab is to be like, as TOML in a docstring (range, lease, dns, domain, mtu, faults, …). Fails on a \
+                  real router: tag such a scenario @lab.",
+        act: |world, said| Box::pin(async { configure_lab(world, said) }),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "I add {count} client(s)",
+        example: "I add 5 clients",
+        meaning: "Makes more clients and waits until each holds a lease or the lease timeout is over; some may fail, which a \
+                  Then can ask for.",
+        act: |world, said| Box::pin(add(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "I add {count} client(s) every {duration} until one fails",
+        example: "I add 10 clients every 5s until one fails",
+        meaning: "Makes more and more clients until one does not get a lease within the lease timeout, or another one loses \
+                  its own. Ends without a failure at 5,000.",
+        act: |world, said| Box::pin(add_until_one_fails(world, said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} leave(s)",
+        example: "clients 1 to 5 leave",
+        meaning: "They release their leases and are gone for good.",
+        act: |world, said| Box::pin(leave(world, said, Goodbye::Said)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} leave(s) without releasing",
+        example: "clients 1 to 5 leave without releasing",
+        meaning: "They are gone for good, and the server goes on thinking that they hold their leases.",
+        act: |world, said| Box::pin(leave(world, said, Goodbye::Unsaid)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "at least {count} client(s) should have been served",
+        example: "at least 50 clients should have been served",
+        meaning: "So many clients have been online, at one time or another.",
+        act: |world, said| Box::pin(served(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "nothing should be left behind on the host",
+        example: "nothing should be left behind on the host",
+        meaning: "Tears everything down now, and fails if something that was made could not be removed. Every scenario is \
+                  torn down at its end in any case.",
+        act: |world, _| Box::pin(leave_nothing(world)),
+    },
+];
+
+/// What the machinery may add to the time that a lease takes.
+const SLACK: Duration = Duration::from_secs(10);
+/// Where [`add_until_one_fails`] ends: further than any home router goes.
+const ENOUGH: usize = 5_000;
+
+async fn create(world: &mut World, mut said: Said, on_interface: bool) -> Result<(), Complaint> {
+    let count: Count = said.next()?;
+    let Backend(mode) = said.next()?;
+    let parent = if on_interface {
+        Some(said.text()?)
+    } else {
+        None
+    };
+    if (mode.is_some() || parent.is_some()) && world.open_site().is_ok() {
+        // The interface of a scenario is one, and so is the mode.
+        if let (Ground::Parent(_), Some(parent)) = (&world.estate.settings.ground, &parent) {
+            let stands_on = world.draft.as_ref().and_then(|draft| draft.parent.clone());
+            if stands_on.as_ref() != Some(parent) {
+                let why = "the scenario's clients stand on another interface already";
+                return Err(Complaint::of_word(parent, why));
+            }
+        }
+    } else {
+        let on_lab = matches!(world.estate.settings.ground, Ground::Lab(_));
+        let draft = world.draft()?;
+        draft.mode = mode.or(draft.mode);
+        if let Some(parent) = parent.filter(|_| !on_lab) {
+            draft.parent = Some(parent);
+        }
+    }
+    let site = world.site().await?;
+    let numbers = site.pool.create(count.0).await?;
+    all_join(world, &site, &numbers).await
+}
+
+async fn create_groups(world: &mut World, said: Said) -> Result<(), Complaint> {
+    let rows = said.rows()?;
+    let mut groups: Vec<GroupDraft> = Vec::new();
+    for row in rows.by_column(&["group", "count"], &["device", "restart"])? {
+        let cell = |name: &str| row.get(name).copied().unwrap_or_default();
+        let name: GroupName = cell("group")
+            .parse()
+            .map_err(|error| Complaint::of_word(cell("group"), error))?;
+        let clients: ClientCount = cell("count")
+            .trim_matches('"')
+            .parse()
+            .map_err(|error| Complaint::of_word(cell("count"), error))?;
+        let mut group = GroupDraft::new(name, clients);
+        group.device = row.get("device").map(|word| device(word)).transpose()?;
+        let restart = row.get("restart").map(|word| {
+            word.parse()
+                .map_err(|error| Complaint::of_word(word, error))
+        });
+        group.restart = restart.transpose()?;
+        groups.push(group);
+    }
+    world.draft()?.group.clone_from(&groups);
+    let site = world.site().await?;
+    let mut numbers = Vec::new();
+    for group in groups {
+        numbers.extend(site.pool.create_in(group.name, group.clients.get()).await?);
+    }
+    all_join(world, &site, &numbers).await
+}
+
+fn device(word: &str) -> Result<Device, Complaint> {
+    let found = Device::ALL.iter().find(|device| device.as_str() == word);
+    found.copied().ok_or_else(|| {
+        let all: Vec<_> = Device::ALL.iter().map(|device| device.as_str()).collect();
+        Complaint::of_word(
+            word,
+            format!("there is no such device: use {}", all.join(", ")),
+        )
+    })
+}
+
+fn configure_lab(world: &mut World, said: Said) -> Result<(), Complaint> {
+    world.draft()?;
+    if let Ground::Parent(_) = world.estate.settings.ground {
+        return Err(Complaint::new(
+            "there is no lab here but a real router: run with --lab, or leave the scenario out with --tags 'not @lab'",
+        ));
+    }
+    let text = said.docstring.unwrap_or_default();
+    let config = LabConfig::from_toml(&text)
+        .map_err(|error| Complaint::new(format!("the lab configuration, {error}")))?;
+    world.lab = Some(config);
+    Ok(())
+}
+
+/// How long clients may take to join.
+fn patience(world: &World, site: &Site, clients: usize) -> Duration {
+    let rate = world.draft.as_ref().and_then(|draft| draft.join_rate);
+    let queue = rate.map_or(Duration::ZERO, |rate| {
+        rate.interval().mul_f64(clients as f64)
+    });
+    site.lease_timeout + queue + SLACK
+}
+
+/// Waits until they are online, and fails if they are not in time.
+async fn all_join(
+    world: &mut World,
+    site: &Site,
+    numbers: &[ClientNumber],
+) -> Result<(), Complaint> {
+    let answers = join(world, site, numbers).await?;
+    let failed =
+        |(number, answer): (&ClientNumber, &Answer)| Some((*number, answer.outcome.clone().err()?));
+    let culprits: Vec<_> = answers.clients.iter().filter_map(failed).collect();
+    if !culprits.is_empty() {
+        let timeout = humantime::format_duration(site.lease_timeout);
+        let what = format!("did not get online (a client may take {timeout} to get a lease)");
+        return Err(Complaint::of_clients(&what, &culprits, numbers.len(), ""));
+    }
+    world.note_held().await?;
+    match world.router {
+        Some(router) => super::leases::reach(world, router).await,
+        None => Ok(()),
+    }
+}
+
+/// Waits until they are online, or have failed, or have had time enough.
+async fn join(world: &World, site: &Site, numbers: &[ClientNumber]) -> Result<Answers, Complaint> {
+    let patience = patience(world, site, numbers.len());
+    let herd = world
+        .watch(patience, |herd| {
+            let theirs =
+                |client: &&ClientStatus| numbers.binary_search(&client.identity.number).is_ok();
+            let is_final = |phase| matches!(phase, Phase::Online | Phase::Failed | Phase::V6Only);
+            herd.iter()
+                .filter(theirs)
+                .all(|client| is_final(client.phase))
+        })
+        .await?;
+    let answer = |client: &ClientStatus| {
+        let cause = client
+            .failure
+            .as_ref()
+            .map(|failure| failure.cause.as_str());
+        let answer = match client.phase {
+            Phase::Online => Ok(()),
+            _ => Err(standing(client)),
+        };
+        Answer {
+            causes: cause.filter(|_| answer.is_err()).into_iter().collect(),
+            outcome: answer,
+            output: None,
+        }
+    };
+    let theirs = herd
+        .iter()
+        .filter(|client| numbers.binary_search(&client.identity.number).is_ok());
+    Ok(Answers {
+        what: "joining".to_owned(),
+        clients: theirs
+            .map(|client| (client.identity.number, answer(client)))
+            .collect(),
+    })
+}
+
+async fn add(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let count: Count = said.next()?;
+    let site = world.site().await?;
+    let numbers = site.pool.create(count.0).await?;
+    world.answers = Some(join(world, &site, &numbers).await?);
+    Ok(())
+}
+
+async fn add_until_one_fails(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let count: Count = said.next()?;
+    let every: Span = said.next()?;
+    let site = world.site().await?;
+    world.answers = None;
+    loop {
+        let begun = Instant::now();
+        let numbers = site.pool.create(count.0).await?;
+        let answers = join(world, &site, &numbers).await?;
+        let failed = answers
+            .clients
+            .values()
+            .any(|answer| answer.outcome.is_err());
+        world.answers = Some(answers);
+        let herd = world.herd().await?;
+        let lost = herd.iter().any(|client| client.phase != Phase::Online);
+        if failed || lost || herd.len() >= ENOUGH {
+            return Ok(());
+        }
+        tokio::time::sleep(every.0.saturating_sub(begun.elapsed())).await;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goodbye {
+    Said,
+    Unsaid,
+}
+
+async fn leave(world: &mut World, mut said: Said, goodbye: Goodbye) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let chosen = world.choose_to_act(&clients).await?;
+    world.disturb().await?;
+    let pool = world.pool()?;
+    let report = match goodbye {
+        Goodbye::Said => pool.remove(chosen.selection()).await?,
+        Goodbye::Unsaid => pool.vanish(chosen.selection()).await?,
+    };
+    match report.errors.first() {
+        None => Ok(()),
+        Some((number, error)) => Err(Complaint::new(format!("client {number}: {error}"))),
+    }
+}
+
+async fn served(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let wanted: Count = said.next()?;
+    let figures = world.pool()?.figures().await?;
+    let served = figures.join.count();
+    if served >= u64::from(wanted.0) {
+        return Ok(());
+    }
+    let herd = world.herd().await?;
+    let first = herd.iter().find(|client| client.phase != Phase::Online);
+    let why =
+        first.map(|client| format!("; client {}: {}", client.identity.number, standing(client)));
+    Err(Complaint::new(format!(
+        "{served} clients have been online, and at least {} should{}",
+        wanted.0,
+        why.unwrap_or_default()
+    )))
+}
+
+async fn leave_nothing(world: &mut World) -> Result<(), Complaint> {
+    world.open_site()?;
+    match world.close().await {
+        Some(farewell) if !farewell.troubles.is_empty() => Err(Complaint::new(format!(
+            "not everything was removed:\n  {}",
+            farewell.troubles.join("\n  ")
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,489 @@
+//! Leases: what clients hold, and what is done about it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use super::waiting::hear;
+use crate::bdd::parameters::{Clients, Family, Span};
+use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::world::{Answer, Answers, standing};
+use crate::bdd::{Complaint, World};
+use crate::client::Order;
+use crate::dhcp::{Lease, Lifetime};
+use crate::identity::ClientNumber;
+use crate::phase::{Cause, Phase};
+use crate::pool::{ClientStatus, EventKind, Selection};
+use crate::target::Target;
+use crate::workload::ping::PingSpec;
+
+pub(in crate::bdd) const STEPS: &[Definition] = &[
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "the router is reachable at {string}",
+        example: "the router is reachable at \"10.77.0.1\"",
+        meaning: "Every client can ping this address, now or, where there are none yet, as soon as they have joined.",
+        act: |world, said| Box::pin(reachable(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "{clients} hold(s) a valid {family} address",
+        example: "all clients hold a valid IPv4 address",
+        meaning: "They are online with a lease that has not run out.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let clients = said.next()?;
+                let Family = said.next()?;
+                hold(world, &clients, None).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} renew(s) its/their lease(s)",
+        example: "all clients renew their leases",
+        meaning: "They ask their server for more time now (RENEWING), or for a lease if they have none; waits for the answer, 10 s at most.",
+        act: |world, said| Box::pin(order(world, said, Order::Renew)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} rebind(s) its/their lease(s)",
+        example: "client 3 rebinds its lease",
+        meaning: "They ask any server for more time now (REBINDING); waits for the answer, 10 s at most.",
+        act: |world, said| Box::pin(order(world, said, Order::Rebind)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} release(s) its/their lease(s)",
+        example: "clients 1 to 5 release their leases",
+        meaning: "They give their addresses back, and stay without until told to renew.",
+        act: |world, said| Box::pin(order(world, said, Order::Release)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} decline(s) its/their address(es)",
+        example: "client 3 declines its address",
+        meaning: "They refuse their addresses as if these were in use, and ask for others; waits until they have some.",
+        act: |world, said| Box::pin(order(world, said, Order::Decline)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should hold a valid lease within {duration}",
+        example: "all clients should hold a valid lease within 30s",
+        meaning: "They are, or come, online with a lease that has not run out, within this time from now.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let clients = said.next()?;
+                let within: Span = said.next()?;
+                hold(world, &clients, Some(within)).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should hold no lease",
+        example: "clients 1 to 5 should hold no lease",
+        meaning: "They are there and without an address.",
+        act: |world, said| Box::pin(hold_none(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should have kept its/their address(es)",
+        example: "all clients should have kept their addresses",
+        meaning: "They hold the addresses that they held before the last thing that was done to them.",
+        act: |world, said| Box::pin(kept(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "no lease should have been lost",
+        example: "no lease should have been lost",
+        meaning: "In the whole scenario no lease ran out, was refused, or was found to be another's while a client held it.",
+        act: |world, _| Box::pin(none_lost(world)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "no two clients should have the same IP address",
+        example: "no two clients should have the same IP address",
+        meaning: "No two hold one address now, nobody was given another client's address, and none met an address conflict.",
+        act: |world, _| Box::pin(unique(world)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "every lease should be inside {string}",
+        example: "every lease should be inside \"10.77.0.0/16\"",
+        meaning: "Every address is in this network, or in this range: \"10.77.0.10-10.77.0.250\".",
+        act: |world, said| Box::pin(inside(world, said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should be configured with:",
+        example: "all clients should be configured with:",
+        meaning: "What their leases say, in a table of option and value: router, dns, domain, prefix, mtu, lease, server. Several \
+                  addresses are written with commas; 'none': it is not there.",
+        act: |world, said| Box::pin(configured(world, said)),
+    },
+];
+
+async fn reachable(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let text = said.text()?;
+    let address: Ipv4Addr = text
+        .parse()
+        .map_err(|_| Complaint::of_word(&text, "write the router's IPv4 address"))?;
+    if world.open_site().is_err() {
+        world.router = Some(address);
+        return Ok(());
+    }
+    reach(world, address).await
+}
+
+/// Fails unless every client can ping the router there.
+pub(super) async fn reach(world: &World, router: Ipv4Addr) -> Result<(), Complaint> {
+    let spec = PingSpec::once(Target::Address(router));
+    let report = world.pool()?.ping(Selection::All, spec).await?;
+    let why = |stats: &crate::stats::PingStats| {
+        let cause = stats
+            .main_cause()
+            .map_or("no answer", |cause| cause.as_str());
+        cause.to_owned()
+    };
+    let culprits: Vec<_> = report
+        .failed()
+        .map(|(number, stats)| (number, why(stats)))
+        .collect();
+    if culprits.is_empty() {
+        return Ok(());
+    }
+    let what = format!("cannot reach the router at {router}");
+    Err(Complaint::of_clients(
+        &what,
+        &culprits,
+        report.clients.len(),
+        "",
+    ))
+}
+
+/// How long the answer to an order may take: a server that is well answers at once, and a client that is not answered asks
+/// again after a minute (RFC 2131, 4.4.5).
+const ANSWERS: Duration = Duration::from_secs(10);
+
+fn holds(client: &ClientStatus) -> bool {
+    let is_valid = |lease: &Lease| lease.expires_at().is_none_or(|end| end > Instant::now());
+    client.phase == Phase::Online && client.lease.as_ref().is_some_and(is_valid)
+}
+
+async fn hold(world: &mut World, clients: &Clients, within: Option<Span>) -> Result<(), Complaint> {
+    let chosen = world.choose(clients).await?;
+    let patience = within.map(|span| span.0).unwrap_or_default();
+    let herd = world
+        .watch(patience, |herd| {
+            let mut theirs = herd
+                .iter()
+                .filter(|client| chosen.numbers.contains(&client.identity.number));
+            theirs.all(holds)
+        })
+        .await?;
+    let by_number = by_number(&herd);
+    let within = within
+        .map(|span| format!(" within {span}"))
+        .unwrap_or_default();
+    chosen.judge(
+        &format!("did not hold a valid lease{within}"),
+        |number| match by_number.get(&number) {
+            Some(client) if holds(client) => Ok(()),
+            Some(client) => Err(standing(client)),
+            None => Err("it has left".to_owned()),
+        },
+    )
+}
+
+pub(super) fn by_number(herd: &[ClientStatus]) -> BTreeMap<ClientNumber, &ClientStatus> {
+    herd.iter()
+        .map(|client| (client.identity.number, client))
+        .collect()
+}
+
+async fn hold_none(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let chosen = world.choose(&clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    chosen.judge("held a lease", |number| match by_number.get(&number) {
+        Some(client) if client.phase == Phase::Online => Err(standing(client)),
+        _ => Ok(()),
+    })
+}
+
+async fn kept(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let chosen = world.choose(&clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    let before = &world.held;
+    if before.is_empty() {
+        return Err(Complaint::new(
+            "nothing was done to the clients in this scenario that could change their addresses",
+        ));
+    }
+    chosen.judge("did not keep their addresses", |number| {
+        let before = before
+            .get(&number)
+            .ok_or_else(|| "it held none before".to_owned())?;
+        match by_number.get(&number) {
+            Some(client) if client.phase == Phase::Online => match &client.lease {
+                Some(lease) if lease.address == *before => Ok(()),
+                _ => Err(format!("it held {before}, and is {}", standing(client))),
+            },
+            Some(client) => Err(format!("it held {before}, and is {}", standing(client))),
+            None => Err("it has left".to_owned()),
+        }
+    })
+}
+
+async fn none_lost(world: &mut World) -> Result<(), Complaint> {
+    let site = world.open_site()?;
+    let lost = site.pool.figures().await?.leases_lost;
+    if lost == 0 {
+        return Ok(());
+    }
+    let losses: Vec<_> = site
+        .losses()
+        .into_iter()
+        .map(|(number, why)| (number, why.to_string()))
+        .collect();
+    let all = world.herd().await?.len();
+    let what = format!("lost a lease that they held ({lost} times in all)");
+    Err(Complaint::of_clients(
+        &what,
+        &losses,
+        all.max(losses.len()),
+        "",
+    ))
+}
+
+async fn unique(world: &mut World) -> Result<(), Complaint> {
+    let herd = world.herd().await?;
+    let mut holders: BTreeMap<Ipv4Addr, Vec<ClientNumber>> = BTreeMap::new();
+    for client in herd.iter().filter(|client| holds(client)) {
+        if let Some(lease) = &client.lease {
+            holders
+                .entry(lease.address)
+                .or_default()
+                .push(client.identity.number);
+        }
+    }
+    if holders.is_empty() {
+        return Err(Complaint::new(
+            "no client holds a lease, so nothing can be said of their addresses",
+        ));
+    }
+    if let Some((address, numbers)) = holders.iter().find(|(_, numbers)| numbers.len() > 1) {
+        let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        return Err(Complaint::new(format!(
+            "{address} is held by clients {}",
+            numbers.join(" and ")
+        )));
+    }
+    let figures = world.pool()?.figures().await?;
+    let conflicts = figures
+        .failures
+        .get(&Cause::AddressConflict)
+        .copied()
+        .unwrap_or_default();
+    if conflicts > 0 {
+        let is_one = |client: &&ClientStatus| {
+            client
+                .failure
+                .as_ref()
+                .is_some_and(|failure| failure.cause == Cause::AddressConflict)
+        };
+        let lines: Vec<_> = herd
+            .iter()
+            .filter(is_one)
+            .filter_map(|client| {
+                Some((client.identity.number, client.failure.as_ref()?.to_string()))
+            })
+            .collect();
+        if lines.is_empty() {
+            return Err(Complaint::new(format!(
+                "address_conflict: {conflicts} times an address was given that another held"
+            )));
+        }
+        return Err(Complaint::of_clients(
+            "met an address conflict",
+            &lines,
+            herd.len(),
+            "",
+        ));
+    }
+    Ok(())
+}
+
+async fn inside(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let text = said.text()?;
+    let (first, last) = range(&text).ok_or_else(|| {
+        Complaint::of_word(
+            &text,
+            "write a network, 10.77.0.0/16, or a range, 10.77.0.10-10.77.0.250",
+        )
+    })?;
+    let chosen = world.choose(&Clients::All).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    chosen.judge(&format!("held no lease inside {text}"), |number| {
+        let client = by_number
+            .get(&number)
+            .ok_or_else(|| "it has left".to_owned())?;
+        let lease = client.lease.as_ref().filter(|_| holds(client));
+        match lease {
+            Some(lease) if (first..=last).contains(&u32::from(lease.address)) => Ok(()),
+            _ => Err(standing(client)),
+        }
+    })
+}
+
+/// The first and the last address of a network or a range.
+fn range(text: &str) -> Option<(u32, u32)> {
+    if let Some((first, last)) = text.split_once('-') {
+        let address = |text: &str| text.trim().parse::<Ipv4Addr>().ok().map(u32::from);
+        let (first, last) = (address(first)?, address(last)?);
+        return (first <= last).then_some((first, last));
+    }
+    let (address, length) = text.split_once('/')?;
+    let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
+    let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
+    let mask = u32::MAX.checked_shl(32 - length).unwrap_or_default();
+    Some((address & mask, address | !mask))
+}
+
+async fn configured(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let wanted: Vec<(String, String)> = said
+        .rows()?
+        .by_column(&["option", "value"], &[])?
+        .into_iter()
+        .map(|row| {
+            let cell = |name| {
+                row.get(name)
+                    .copied()
+                    .unwrap_or_default()
+                    .trim_matches('"')
+                    .to_owned()
+            };
+            (cell("option"), cell("value"))
+        })
+        .collect();
+    let chosen = world.choose(&clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    for (option, value) in wanted {
+        if !OPTIONS.contains(&option.as_str()) {
+            let why = format!("there is no such option here: use {}", OPTIONS.join(", "));
+            return Err(Complaint::of_word(&option, why));
+        }
+        chosen.judge(&format!("had another {option} than {value}"), |number| {
+            let client = by_number
+                .get(&number)
+                .ok_or_else(|| "it has left".to_owned())?;
+            let lease = client.lease.as_ref().filter(|_| holds(client));
+            let lease = lease.ok_or_else(|| standing(client))?;
+            let is = says(lease, &option);
+            if is_same(&is, &value) {
+                return Ok(());
+            }
+            Err(format!(
+                "its lease from {} says {option} {is}",
+                lease.server_id
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+const OPTIONS: [&str; 7] = [
+    "router", "dns", "domain", "prefix", "mtu", "server", "lease",
+];
+
+/// What a lease says of an option, as it is written in a table.
+fn says(lease: &Lease, option: &str) -> String {
+    let none = || "none".to_owned();
+    let list = |addresses: &[Ipv4Addr]| match addresses {
+        [] => none(),
+        some => some
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    match option {
+        "router" => list(&lease.routers),
+        "dns" => list(&lease.dns),
+        "domain" => lease.domain.clone().unwrap_or_else(none),
+        "prefix" => format!("/{}", lease.prefix_len),
+        "mtu" => lease.mtu.map_or_else(none, |mtu| mtu.to_string()),
+        "server" => lease.server_id.to_string(),
+        // The last of the list.
+        _ => match lease.lifetime {
+            Lifetime::Infinite => "infinite".to_owned(),
+            Lifetime::Finite { lease, .. } => humantime::format_duration(lease).to_string(),
+        },
+    }
+}
+
+fn is_same(is: &str, wanted: &str) -> bool {
+    let plain = |text: &str| {
+        text.replace(char::is_whitespace, "")
+            .trim_start_matches('/')
+            .to_ascii_lowercase()
+    };
+    let duration = |text: &str| crate::units::duration(text).ok();
+    plain(is) == plain(wanted) || duration(is).is_some_and(|is| duration(wanted) == Some(is))
+}
+
+async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Complaint> {
+    let clients: Clients = said.next()?;
+    let chosen = world.choose_to_act(&clients).await?;
+    world.disturb().await?;
+    let pool = world.pool()?;
+    let events = pool.events()?;
+    pool.order(chosen.selection(), order).await?;
+    let mut heard = hear(events, &chosen.numbers, ANSWERS, |what| {
+        came_to(order, what)
+    })
+    .await;
+    let clients = chosen.numbers.iter().map(|number| {
+        let answer = heard.remove(number).unwrap_or_else(|| Answer {
+            outcome: Err(format!(
+                "nothing came of it within {}",
+                humantime::format_duration(ANSWERS)
+            )),
+            causes: vec!["timeout"],
+            output: None,
+        });
+        (*number, answer)
+    });
+    let what = format!("{order} of leases");
+    let clients = clients.collect();
+    world.answers = Some(Answers { what, clients });
+    Ok(())
+}
+
+/// What an order has come to for a client, if that is what it tells.
+fn came_to(order: Order, what: &EventKind) -> Option<Answer> {
+    let failed = |cause: &'static str, why: String| Answer {
+        outcome: Err(why),
+        causes: vec![cause],
+        output: None,
+    };
+    match (order, what) {
+        (Order::Renew | Order::Rebind, EventKind::Renewed { .. } | EventKind::Bound { .. })
+        | (Order::Decline, EventKind::Bound { .. }) => Some(Answer::well()),
+        (Order::Release, EventKind::Phase { to, .. }) if *to == Phase::Released => {
+            Some(Answer::well())
+        }
+        (Order::Renew | Order::Rebind, EventKind::Lost { reason }) => {
+            Some(failed(reason.as_str(), what.to_string()))
+        }
+        (_, EventKind::Failed { cause, .. }) => Some(failed(cause.as_str(), what.to_string())),
+        _ => None,
+    }
+}

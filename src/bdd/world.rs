@@ -1,0 +1,349 @@
+//! What one scenario knows: what was said before there were clients, its pool, and what the last step came to.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::estate::{Ground, Site};
+use super::parameters::Clients;
+use super::{Complaint, Estate};
+use crate::identity::ClientNumber;
+use crate::lab::LabConfig;
+use crate::phase::Phase;
+use crate::pool::{ClientStatus, HerdStatus, Pool, Selection};
+use crate::scenario::{ClientCount, Draft};
+use crate::soak::Comparison;
+use crate::stand::Farewell;
+
+/// The state of one scenario.
+#[derive(Debug, Default)]
+pub struct World {
+    pub(super) estate: Arc<Estate>,
+    /// What was said before there were clients.
+    pub(super) draft: Option<Draft>,
+    pub(super) lab: Option<LabConfig>,
+    /// Where the router is to be reached, until there are clients that can try.
+    pub(super) router: Option<Ipv4Addr>,
+    site: Option<Site>,
+    rng: Option<fastrand::Rng>,
+    /// Those of the step before.
+    same: Vec<ClientNumber>,
+    /// What the last When came to, for each client that it asked.
+    pub(super) answers: Option<Answers>,
+    /// What clients held when they were last seen holding something, before this step.
+    pub(super) held: BTreeMap<ClientNumber, Ipv4Addr>,
+    /// When the last disturbance began.
+    pub(super) disturbed: Option<Instant>,
+    pub(super) comparison: Option<Comparison>,
+}
+
+/// What a When came to.
+#[derive(Debug, Clone)]
+pub(super) struct Answers {
+    /// What was asked of clients, for people: `pings of Google DNS`.
+    pub what: String,
+    /// For each that was asked, whether all went well, and if not, what happened.
+    pub clients: BTreeMap<ClientNumber, Answer>,
+}
+
+/// What it came to for one client.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub outcome: Result<(), String>,
+    /// The words of all causes that occurred.
+    pub causes: Vec<&'static str>,
+    /// What was printed, where something was.
+    pub output: Option<String>,
+}
+
+impl Answer {
+    /// Together with what came of something else.
+    pub fn add(&mut self, other: Self) {
+        match (&mut self.outcome, other.outcome) {
+            (Err(own), Err(others)) => {
+                own.push_str("; ");
+                own.push_str(&others);
+            }
+            (own @ Ok(()), others) => *own = others,
+            (Err(_), Ok(())) => {}
+        }
+        self.causes.extend(other.causes);
+        self.output = other.output.or(self.output.take());
+    }
+
+    /// All went well so far.
+    pub const fn well() -> Self {
+        Self {
+            outcome: Ok(()),
+            causes: Vec::new(),
+            output: None,
+        }
+    }
+}
+
+/// Clients that a step is about.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub numbers: Vec<ClientNumber>,
+    /// The share of them, 0 to 1, that must be as they should be.
+    pub quota: f64,
+}
+
+impl Chosen {
+    pub fn selection(&self) -> Selection {
+        Selection::Numbers(self.numbers.clone())
+    }
+
+    /// Fails if too few are as they should be. `verdict` says of each whether it is, and if not, why.
+    pub fn judge(
+        &self,
+        what: &str,
+        verdict: impl Fn(ClientNumber) -> Result<(), String>,
+    ) -> Result<(), Complaint> {
+        let all = self.numbers.len();
+        let failed = |number: &ClientNumber| Some((*number, verdict(*number).err()?));
+        let culprits: Vec<_> = self.numbers.iter().filter_map(failed).collect();
+        let well = all - culprits.len();
+        if culprits.is_empty() || self.quota < 1.0 && well as f64 >= self.quota * all as f64 {
+            return Ok(());
+        }
+        let tolerance = if self.quota < 1.0 {
+            format!(" (at least {}% should)", self.quota * 100.0)
+        } else {
+            String::new()
+        };
+        Err(Complaint::of_clients(what, &culprits, all, &tolerance))
+    }
+}
+
+impl cucumber::World for World {
+    type Error = Infallible;
+
+    async fn new() -> Result<Self, Infallible> {
+        Ok(Self::default())
+    }
+}
+
+impl World {
+    /// In this estate.
+    pub(super) fn settle(&mut self, estate: Arc<Estate>) {
+        self.estate = estate;
+    }
+
+    /// What is being said of the clients to come.
+    pub(super) fn draft(&mut self) -> Result<&mut Draft, Complaint> {
+        if self.site.is_some() {
+            return Err(Complaint::new(
+                "there are clients already: say this before the step that creates them",
+            ));
+        }
+        let settings = &self.estate.settings;
+        let mut draft = Draft::in_lab(ClientCount::ONE);
+        draft.seed = Some(settings.seed);
+        draft.lease_timeout = settings.lease_timeout;
+        draft.mode = settings.mode;
+        if let Ground::Parent(parent) = &settings.ground {
+            draft.lab = false;
+            draft.parent.clone_from(parent);
+        }
+        Ok(self.draft.get_or_insert(draft))
+    }
+
+    /// The scenario's place; opened if it is not.
+    pub(super) async fn site(&mut self) -> Result<Site, Complaint> {
+        if let Some(site) = &self.site {
+            return Ok(site.clone());
+        }
+        let draft = self.draft()?.clone();
+        if draft.parent.is_none() && !draft.lab {
+            return Err(Complaint::new(
+                "no interface is named: run with --parent NAME or with --lab, or write \
+                 'using macvlan on interface \"NAME\"'",
+            ));
+        }
+        let site = self.estate.open(draft, self.lab.take()).await?;
+        self.rng = Some(site.seed.rng(ClientNumber(0), BDD));
+        Ok(self.site.insert(site).clone())
+    }
+
+    /// The pool of a scenario that has clients.
+    pub(super) fn pool(&self) -> Result<&Pool, Complaint> {
+        let site = self.site.as_ref().ok_or_else(no_clients)?;
+        Ok(&site.pool)
+    }
+
+    /// The scenario's place, if it has clients.
+    pub(super) fn open_site(&self) -> Result<&Site, Complaint> {
+        self.site.as_ref().ok_or_else(no_clients)
+    }
+
+    /// All clients that have not left.
+    pub(super) async fn herd(&self) -> Result<Vec<ClientStatus>, Complaint> {
+        let HerdStatus { mut clients } = self.pool()?.status().await?;
+        clients.retain(|client| client.phase != Phase::Gone);
+        Ok(clients)
+    }
+
+    /// The clients that a step names; there is at least one.
+    pub(super) async fn choose(&mut self, clients: &Clients) -> Result<Chosen, Complaint> {
+        let herd = self.herd().await?;
+        let all = || herd.iter().map(|client| client.identity.number);
+        let mut quota = 1.0;
+        let numbers: Vec<_> = match clients {
+            Clients::All => all().collect(),
+            Clients::AtLeast(share) => {
+                quota = *share;
+                all().collect()
+            }
+            Clients::Same if self.same.is_empty() => {
+                return Err(Complaint::new("no step before this one has chosen clients"));
+            }
+            Clients::Same => self.same.clone(),
+            Clients::Range(from, to) => {
+                let numbers: Vec<_> = all().filter(|n| (from..=to).contains(&n)).collect();
+                let wanted = to.0 - from.0 + 1;
+                if numbers.len() as u64 != u64::from(wanted) {
+                    let missing = (from.0..=to.0)
+                        .map(ClientNumber)
+                        .find(|n| !numbers.contains(n));
+                    return Err(Complaint::new(format!(
+                        "there is no client {}: {}",
+                        missing.unwrap_or(*to),
+                        those_there(&herd)
+                    )));
+                }
+                numbers
+            }
+            Clients::Random(count) => {
+                let mut pile: Vec<_> = all().collect();
+                let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                if count > pile.len() {
+                    let there = those_there(&herd);
+                    return Err(Complaint::new(format!(
+                        "{count} clients cannot be drawn: {there}"
+                    )));
+                }
+                if let Some(rng) = &mut self.rng {
+                    rng.shuffle(&mut pile);
+                }
+                pile.truncate(count);
+                pile.sort_unstable();
+                pile
+            }
+            Clients::Group(name) => {
+                let own = herd.iter().filter(|client| client.group == *name);
+                own.map(|client| client.identity.number).collect()
+            }
+        };
+        if numbers.is_empty() {
+            return Err(match clients {
+                Clients::Group(name) => Complaint::new(format!(
+                    "there are no clients in a group {name:?}",
+                    name = name.to_string()
+                )),
+                _ => no_clients(),
+            });
+        }
+        self.same.clone_from(&numbers);
+        Ok(Chosen { numbers, quota })
+    }
+
+    /// The clients that a step lets do something: a share of them is no answer to whom.
+    pub(super) async fn choose_to_act(&mut self, clients: &Clients) -> Result<Chosen, Complaint> {
+        if let Clients::AtLeast(_) = clients {
+            return Err(Complaint::new(
+                "'at least …% of clients' says how many must succeed, and belongs into a Then",
+            ));
+        }
+        self.choose(clients).await
+    }
+
+    /// Something is about to be done to clients: notes when, and what they hold.
+    pub(super) async fn disturb(&mut self) -> Result<(), Complaint> {
+        self.note_held().await?;
+        self.disturbed = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Notes what clients hold now.
+    pub(super) async fn note_held(&mut self) -> Result<(), Complaint> {
+        let herd = self.herd().await?;
+        for client in &herd {
+            if let (Phase::Online, Some(lease)) = (client.phase, &client.lease) {
+                self.held.insert(client.identity.number, lease.address);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the herd until `is_so` says so, or the time is over; returns the herd as it was last.
+    pub(super) async fn watch(
+        &self,
+        patience: Duration,
+        is_so: impl Fn(&[ClientStatus]) -> bool,
+    ) -> Result<Vec<ClientStatus>, Complaint> {
+        /// Often enough for a figure that is told in tenths of a second.
+        const GLANCE: Duration = Duration::from_millis(50);
+        let end = Instant::now() + patience;
+        loop {
+            let herd = self.herd().await?;
+            let now = Instant::now();
+            if is_so(&herd) || now >= end {
+                return Ok(herd);
+            }
+            tokio::time::sleep(GLANCE.min(end - now)).await;
+        }
+    }
+
+    /// Closes the scenario's place; what could not be removed is in what is returned.
+    pub(super) async fn close(&mut self) -> Option<Farewell> {
+        let site = self.site.take()?;
+        Some(self.estate.close(&site).await)
+    }
+}
+
+/// The stream of a scenario's own choices.
+const BDD: u64 = 0xbdd;
+
+fn no_clients() -> Complaint {
+    Complaint::new(
+        "there are no clients: create some first, with 'Given I create 10 virtual clients using macvlan'",
+    )
+}
+
+fn those_there(herd: &[ClientStatus]) -> String {
+    let numbers: Vec<_> = herd.iter().map(|client| client.identity.number).collect();
+    match numbers.as_slice() {
+        [] => "there are none".to_owned(),
+        [one] => format!("there is client {one}"),
+        [first, .., last] if (last.0 - first.0) as usize + 1 == numbers.len() => {
+            format!("there are clients {first} to {last}")
+        }
+        [first, .., last] => format!(
+            "there are {} clients, from {first} to {last}",
+            numbers.len()
+        ),
+    }
+}
+
+/// How a client stands, for people: `online with 10.77.0.12 from 10.77.0.1`, `not online but dhcp: …`.
+pub(super) fn standing(client: &ClientStatus) -> String {
+    let lease = client
+        .lease
+        .as_ref()
+        .map(|lease| format!("{} from {}", lease.address, lease.server_id));
+    let mut text = match (client.phase, lease) {
+        (Phase::Online, Some(lease)) => format!("online with {lease}"),
+        (Phase::Online, None) => "online".to_owned(),
+        (phase, Some(lease)) => format!("not online but in phase {phase}, its last lease {lease}"),
+        (phase, None) => format!("not online but in phase {phase}"),
+    };
+    if let Some(failure) = &client.failure {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "; last failure: {failure}");
+    }
+    text
+}

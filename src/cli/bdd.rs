@@ -1,0 +1,339 @@
+//! `lanherd bdd`: feature files, against the lab or a real router.
+
+mod init;
+mod telling;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ArgGroup;
+use cucumber::gherkin::tagexpr::TagOperation;
+use lanherd::bdd::results::Results;
+use lanherd::bdd::suite::{Choice, Entry, Suite, UnknownStep};
+use lanherd::bdd::{self, Ground, Options, Settings, html, json, junit};
+use lanherd::fault::{Aim, Fault};
+use lanherd::identity::{PoolName, Seed};
+use lanherd::lan::linux::{LanConfig, MacvlanMode};
+use lanherd::pool::PoolConfig;
+use lanherd::report::{check_writable, write_bytes};
+use lanherd::sandbox;
+use lanherd::scenario::Timespan;
+use lanherd::stand::{Farewell, Stand};
+use regex::Regex;
+
+use self::telling::Telling;
+use super::exit::{Exit, UsageError};
+use super::interrupt::Interrupt;
+use super::screen::Screen;
+use super::session::machine_seed;
+use super::{limits, runtime};
+
+const AFTER_HELP: &str = "\
+Examples:
+  lanherd bdd --init features                       write a feature file to begin with, and a guide
+  lanherd bdd features --lab                        run all that the lab can carry: no root, no router
+  sudo lanherd bdd features --parent eth0 --junit results.xml
+  lanherd bdd features --lab --tags '@leases and not @slow' --fail-fast
+  lanherd bdd features --lab --lab-fault ping_loss  prove that a feature can fail
+
+`lanherd steps` lists what a feature file can say. Each scenario begins without clients and leaves nothing, whatever \
+becomes of it. Left out are scenarios tagged @router or @internet on the lab, @lab on a real router, and @soak or \
+@destructive unless --tags or --name is given.
+
+Exit codes: 0 all passed, 1 some failed or have unknown steps, 2 usage, no scenario left to run, or a file that is no \
+Gherkin, 3 the environment cannot do it, 130 interrupted.";
+
+/// Run feature files (Gherkin) against the lab or a real router
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP, group(ArgGroup::new("ground")))]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// Feature files, and folders of them [default: features]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Give each scenario an embedded virtual router: needs no root, and nothing leaves the machine
+    #[arg(long, group = "ground")]
+    lab: bool,
+    /// The wired interface that the clients stand on, such as eth0
+    #[arg(long, value_name = "NAME", group = "ground")]
+    parent: Option<String>,
+    /// Only scenarios with these tags, as '@leases and not (@slow or @soak)'
+    #[arg(long, short = 't', value_name = "EXPRESSION", value_parser = tags)]
+    tags: Option<TagOperation>,
+    /// Only scenarios, or features, whose names match this regular expression
+    #[arg(long, short = 'n', value_name = "REGEX")]
+    name: Option<Regex>,
+    /// List the scenarios that would run, and run none
+    #[arg(long)]
+    list: bool,
+    /// Write a starter feature and a short guide into this folder, and run nothing
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    init: Option<PathBuf>,
+    /// Write the results as XML for build servers (junit) to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the results as Cucumber's JSON to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the results as a page that opens offline to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// End with the first scenario that fails
+    #[arg(long)]
+    fail_fast: bool,
+    /// Show the steps of scenarios that passed, too
+    #[arg(long)]
+    steps: bool,
+    /// How many scenarios run side by side on the lab, each on one of its own
+    #[arg(long, short = 'c', value_name = "N", default_value_t = 1, conflicts_with = "parent",
+          value_parser = clap::value_parser!(u16).range(1..=26))]
+    concurrency: u16,
+    /// How often a scenario that failed is tried again, beside what its @retry tag says
+    #[arg(long, value_name = "N")]
+    retry: Option<usize>,
+    /// How long to wait before that
+    #[arg(long, value_name = "TIME", requires = "retry")]
+    retry_after: Option<Timespan>,
+    /// From what MACs and random choices are derived, where a scenario does not say [default: this machine's own]
+    #[arg(long, value_name = "N", value_parser = |text: &str| text.parse().map(Seed))]
+    seed: Option<Seed>,
+    /// How clients see each other, where a scenario does not say: bridge, private, vepa or passthru [default: bridge]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<MacvlanMode>,
+    /// How long a client may take to get a lease, where a scenario does not say [default: 2m 30s]
+    #[arg(long, value_name = "TIME")]
+    lease_timeout: Option<Timespan>,
+    /// The command that reboots the router, for 'When the router reboots' on a real one
+    #[arg(long, value_name = "COMMAND", conflicts_with = "lab")]
+    reboot: Option<String>,
+    /// Break the lab's router in this way for the whole run: features that pass then prove nothing; may be given again
+    #[arg(long, value_name = "FAULT", requires = "lab", value_parser = router_fault)]
+    lab_fault: Vec<Fault>,
+}
+
+fn tags(text: &str) -> Result<TagOperation, String> {
+    text.parse().map_err(|_| {
+        "this is no expression of tags: write @slow, 'not @slow', or '@leases and (@slow or @soak)'".to_owned()
+    })
+}
+
+fn router_fault(text: &str) -> Result<Fault, String> {
+    let fault: Fault = text
+        .parse()
+        .map_err(|error: lanherd::fault::FaultError| error.to_string())?;
+    if fault.aim() == Aim::Router {
+        return Ok(fault);
+    }
+    let of_router = Fault::ALL.iter().filter(|fault| fault.aim() == Aim::Router);
+    let words: Vec<_> = of_router.map(|fault| fault.as_str()).collect();
+    Err(format!(
+        "it is not done to a router: use one of {}",
+        words.join(", ")
+    ))
+}
+
+pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
+    if let Some(folder) = &args.init {
+        return init::init(folder, screen);
+    }
+    let usual = [PathBuf::from("features")];
+    let paths = if args.paths.is_empty() {
+        &usual[..]
+    } else {
+        &args.paths
+    };
+    let whole = Suite::read(paths).map_err(UsageError::because)?;
+    let ground = match (&args.parent, args.lab) {
+        (Some(parent), _) => Ground::Parent(Some(parent.clone())),
+        (None, true) => Ground::Lab(args.lab_fault.clone()),
+        (None, false) => Ground::Parent(None),
+    };
+    let choice = Choice {
+        tags: args.tags.clone(),
+        name: args.name.clone(),
+    };
+    let (suite, left_out) = whole.choose(&choice, &ground);
+    let reasons: Vec<_> = left_out
+        .iter()
+        .map(|(reason, count)| reason.words(*count))
+        .collect();
+    if suite.features.is_empty() {
+        let all = whole.scenarios().count();
+        let why = if reasons.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", reasons.join("; "))
+        };
+        return Err(UsageError::because(format!(
+            "of {all} scenarios none is left to run{why}"
+        )));
+    }
+    if args.list {
+        list(&suite, &reasons, screen);
+        return Ok(Exit::Well);
+    }
+    if ground == Ground::Parent(None) && !suite.scenarios().all(|entry| names_an_interface(&entry))
+    {
+        return Err(UsageError::because(
+            "say where: --lab, or --parent NAME, or in every scenario 'using macvlan on interface \"NAME\"'",
+        ));
+    }
+    for reason in &reasons {
+        screen.say(reason);
+    }
+    for step in suite.unknown_steps() {
+        screen.complain(&unknown(&step));
+    }
+    for path in [&args.junit, &args.json, &args.html].into_iter().flatten() {
+        check_writable(path).map_err(UsageError::because)?;
+    }
+    if let Ground::Lab(_) = ground {
+        sandbox::enter()?;
+    }
+    if let Some(warning) = limits::raise_open_files() {
+        tracing::warn!("{warning}");
+    }
+    let runtime = runtime()?;
+    let exit = runtime.block_on(live(args, suite, ground, screen));
+    runtime.shutdown_background();
+    exit
+}
+
+async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyhow::Result<Exit> {
+    let mut interrupt = Interrupt::listen(screen)?;
+    if let Ground::Parent(Some(parent)) = &ground {
+        try_parent(parent).await?;
+    }
+    let seed = args.seed.unwrap_or_else(machine_seed);
+    let options = Options {
+        settings: Settings {
+            ground,
+            seed,
+            lease_timeout: args.lease_timeout,
+            mode: args.mode,
+            reboot: args.reboot.clone(),
+        },
+        fail_fast: args.fail_fast,
+        concurrency: args.concurrency.into(),
+        retry: args.retry,
+        retry_after: args.retry_after.map(|span| span.0),
+    };
+    let scenarios = suite.scenarios().count();
+    let mut telling = Telling::new(screen, scenarios, args.steps);
+    let comes = interrupt.clone();
+    let results = bdd::run(
+        suite,
+        options,
+        Box::new(move |news| telling.tell(news)),
+        async move {
+            let mut comes = comes;
+            comes.comes().await;
+        },
+    )
+    .await;
+    let interrupted = interrupt.has_come();
+    // The borrow ends here: nothing else listens.
+    let _ = &mut interrupt;
+    screen.result(&telling::summary(&results));
+    let written = write_all(&args, &results, seed);
+    Ok(match written {
+        Err(error) => {
+            screen.complain(&format!("error: {error:#}"));
+            Exit::Failed
+        }
+        Ok(()) if interrupted => Exit::Interrupted,
+        Ok(()) if results.is_success() => Exit::Well,
+        Ok(()) => Exit::Failed,
+    })
+}
+
+/// Finds out before the first scenario whether there can be clients on the parent at all: if not, no scenario is to blame.
+async fn try_parent(parent: &str) -> anyhow::Result<()> {
+    let pool = PoolName::default();
+    let lan = LanConfig::new(parent, pool.clone());
+    let (stand, _) = Stand::open(None, lan, PoolConfig::new(pool)).await?;
+    let mut farewell = Farewell::default();
+    stand.tear_down(&mut farewell).await;
+    stand.close(&mut farewell).await;
+    Ok(())
+}
+
+fn names_an_interface(entry: &Entry<'_>) -> bool {
+    entry
+        .scenario
+        .steps
+        .iter()
+        .any(|step| step.value.contains(" on interface "))
+}
+
+fn list(suite: &Suite, reasons: &[String], screen: &Screen) {
+    let lines: Vec<_> = suite
+        .scenarios()
+        .map(|entry| {
+            let tags: Vec<_> = entry.tags().map(|tag| format!(" @{tag}")).collect();
+            let tags = tags.concat();
+            format!(
+                "{}  {}: {}{tags}",
+                entry.place(),
+                entry.feature.name,
+                entry.scenario.name
+            )
+        })
+        .collect();
+    screen.result(&lines.join("\n"));
+    for reason in reasons {
+        screen.say(reason);
+    }
+    for step in suite.unknown_steps() {
+        screen.complain(&unknown(&step));
+    }
+}
+
+fn unknown(step: &UnknownStep) -> String {
+    format!(
+        "{}: there is no step {:?}; {}",
+        step.place, step.text, step.suggestion
+    )
+}
+
+fn write_all(args: &Args, results: &Results, seed: Seed) -> anyhow::Result<()> {
+    if let Some(path) = &args.junit {
+        let mut text = Vec::new();
+        junit::write(results, &mut text).context("the results could not be written as XML")?;
+        write_bytes(path, &text)?;
+    }
+    if let Some(path) = &args.json {
+        let mut text = serde_json::to_vec_pretty(&json::document(results))?;
+        text.push(b'\n');
+        write_bytes(path, &text)?;
+    }
+    if let Some(path) = &args.html {
+        let page = html::page(results, "lanherd features", &parameters(args, seed));
+        write_bytes(path, page.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn parameters(args: &Args, seed: Seed) -> Vec<(String, String)> {
+    let place = match &args.parent {
+        Some(parent) => format!("parent {parent}"),
+        None if args.lab => "the lab".to_owned(),
+        None => "as each scenario says".to_owned(),
+    };
+    let mut all = vec![
+        ("lanherd".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("on".to_owned(), place),
+        ("seed".to_owned(), seed.to_string()),
+    ];
+    let faults: Vec<_> = args.lab_fault.iter().map(|fault| fault.as_str()).collect();
+    if !faults.is_empty() {
+        all.push(("faults of the lab".to_owned(), faults.join(", ")));
+    }
+    if let Some(timeout) = args.lease_timeout {
+        all.push(("lease timeout".to_owned(), timeout.to_string()));
+    }
+    all
+}

@@ -1,0 +1,149 @@
+//! What is told of feature files while they run, and at the end.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use lanherd::bdd::News;
+use lanherd::bdd::results::{Outcome, Results, ScenarioResult, StepResult};
+
+use crate::cli::screen::Screen;
+
+/// Tells of each scenario as it ends.
+pub struct Telling {
+    screen: Screen,
+    scenarios: usize,
+    told: usize,
+    all_steps: bool,
+    feature: Option<String>,
+}
+
+impl Telling {
+    /// Of so many scenarios.
+    pub fn new(screen: &Screen, scenarios: usize, all_steps: bool) -> Self {
+        Self {
+            screen: screen.clone(),
+            scenarios,
+            told: 0,
+            all_steps,
+            feature: None,
+        }
+    }
+
+    pub fn tell(&mut self, news: &News<'_>) {
+        let mut text = String::new();
+        match news {
+            News::Began { feature, scenario } => {
+                // Results are told when they are there; that something is being done, only to whom it may concern.
+                self.screen
+                    .say(&format!("running: {}: {}", feature.name, scenario.name));
+                return;
+            }
+            News::Ended { feature, scenario } => {
+                self.told += 1;
+                if self.feature.as_deref() != Some(&feature.path) {
+                    self.feature = Some(feature.path.clone());
+                    // Writing to a string cannot fail.
+                    let _ = writeln!(text, "{} ({})", feature.name, feature.path);
+                }
+                self.scenario(&mut text, scenario);
+            }
+        }
+        self.screen.result(text.trim_end());
+    }
+
+    fn scenario(&self, text: &mut String, scenario: &ScenarioResult) {
+        let tries = match scenario.tries {
+            0 | 1 => String::new(),
+            tries => format!(", tried {tries} times"),
+        };
+        let _ = writeln!(
+            text,
+            "  {} {} ({}{tries}) [{}/{}]",
+            mark(scenario.outcome),
+            scenario.name,
+            seconds(scenario.duration),
+            self.told,
+            self.scenarios,
+        );
+        if scenario.outcome == Outcome::Passed && !self.all_steps {
+            return;
+        }
+        for one in &scenario.steps {
+            step(text, one);
+        }
+        for trouble in &scenario.troubles {
+            let _ = writeln!(text, "      {}", indented(trouble, 6));
+        }
+    }
+}
+
+fn step(text: &mut String, step: &StepResult) {
+    let took = match step.outcome {
+        Outcome::Skipped => String::new(),
+        _ => format!(" ({})", seconds(step.duration)),
+    };
+    let _ = writeln!(
+        text,
+        "      {} {} {}{took}",
+        mark(step.outcome),
+        step.keyword,
+        step.text
+    );
+    if let Some(message) = &step.message {
+        let _ = writeln!(text, "          {}", indented(message, 10));
+    }
+}
+
+fn indented(message: &str, by: usize) -> String {
+    message.replace('\n', &format!("\n{}", " ".repeat(by)))
+}
+
+/// The end: how many, and which not.
+pub fn summary(results: &Results) -> String {
+    let counts = results.counts();
+    let mut text = String::new();
+    for feature in &results.features {
+        for scenario in &feature.scenarios {
+            let is_well = matches!(scenario.outcome, Outcome::Passed | Outcome::Skipped);
+            if !is_well {
+                let place = format!("{}:{}", feature.path, scenario.line);
+                let _ = writeln!(text, "{}: {place}  {}", scenario.outcome, scenario.name);
+            }
+        }
+    }
+    for trouble in &results.troubles {
+        let _ = writeln!(text, "error: {trouble}");
+    }
+    let troubled = results
+        .scenarios()
+        .any(|scenario| !scenario.troubles.is_empty());
+    let left = if results.troubles.is_empty() && !troubled {
+        "nothing left behind"
+    } else {
+        "something was left behind"
+    };
+    let _ = write!(
+        text,
+        "{} scenario{} ({}), {} steps ({}), {left}, {}",
+        counts.total(),
+        if counts.total() == 1 { "" } else { "s" },
+        counts.words(),
+        results.step_counts().total(),
+        results.step_counts().words(),
+        seconds(results.duration),
+    );
+    text
+}
+
+const fn mark(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "✔",
+        Outcome::Failed | Outcome::Interrupted => "✘",
+        Outcome::Undefined => "?",
+        Outcome::Skipped => "-",
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}

@@ -1,0 +1,169 @@
+//! What a herd stands on: the lab, if there is one, the LAN and the pool, opened in this order and closed in the opposite
+//! one.
+//!
+//! Whoever opens a stand closes it: [`Stand::close`] tries every step whatever became of the one before, and tells what
+//! went wrong. One that is dropped instead leaves nothing either, but says nothing.
+
+use std::sync::Arc;
+
+use crate::lab::{Lab, LabConfig, LabError};
+use crate::lan::CleanupError;
+use crate::lan::leftovers::Cleared;
+use crate::lan::linux::{Fate, LanConfig, LinuxLan, OpenError};
+use crate::metrics::Metrics;
+use crate::pool::{Pool, PoolConfig, PoolError};
+
+/// An open stand.
+pub struct Stand {
+    pool: Pool,
+    metrics: Metrics,
+    lan: LinuxLan,
+    lab: Option<Lab>,
+}
+
+/// Why there is no stand. Nothing is left of what was opened before.
+#[derive(Debug, thiserror::Error)]
+pub enum StandError {
+    /// The lab did not start.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// The parent cannot carry clients, or the pool's name is taken.
+    #[error(transparent)]
+    Lan(#[from] OpenError),
+    /// The metrics are not valid.
+    #[error("the metrics are not valid: {0}")]
+    Metrics(String),
+    /// The pool did not start.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A thread of lanherd's own died.
+    #[error("{0}: this is a bug in lanherd")]
+    Bug(String),
+}
+
+/// What came of closing it.
+#[derive(Debug, Default)]
+pub struct Farewell {
+    /// Things that lanherd made and could not remove.
+    pub leaked: u64,
+    /// What went wrong, those things among it.
+    pub troubles: Vec<String>,
+}
+
+impl Farewell {
+    /// Notes what could not be removed.
+    pub fn leaves(&mut self, errors: impl IntoIterator<Item = CleanupError>) {
+        for error in errors {
+            self.leaked += 1;
+            self.troubles.push(error.to_string());
+        }
+    }
+}
+
+impl Stand {
+    /// Opens it, without clients. With a lab, its uplink is the parent, whatever `lan` says. Also returned is what became
+    /// of what a killed run of the pool had left.
+    pub async fn open(
+        lab: Option<LabConfig>,
+        lan: LanConfig,
+        pool: PoolConfig,
+    ) -> Result<(Self, Cleared), StandError> {
+        // From here on a lab that is dropped is stopped.
+        let lab = match lab {
+            Some(config) => {
+                let started = tokio::task::spawn_blocking(move || Lab::start(config)).await;
+                Some(started.map_err(|error| StandError::Bug(format!("the lab: {error}")))??)
+            }
+            None => None,
+        };
+        let lan = match &lab {
+            Some(lab) => LanConfig {
+                parent: lab.uplink().to_owned(),
+                neighbour: Some((lab.router(), lab.router_mac())),
+                ..lan
+            },
+            None => lan,
+        };
+        let (lan, cleared) = LinuxLan::open(lan).await?;
+        match start(&lan, pool).await {
+            Ok((pool, metrics)) => {
+                let stand = Self {
+                    pool,
+                    metrics,
+                    lan,
+                    lab,
+                };
+                Ok((stand, cleared))
+            }
+            Err(error) => {
+                for leak in lan.close().await {
+                    tracing::error!("{} was left: {:?}", leak.what, leak.fate);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The lab.
+    pub fn lab(&self) -> Option<&Lab> {
+        self.lab.as_ref()
+    }
+
+    /// Tears the herd down. What else depends on the pool is ended between this and [`Stand::close`].
+    pub async fn tear_down(&self, farewell: &mut Farewell) {
+        match self.pool.tear_down().await {
+            // A step that failed is tried again when the LAN closes, which tells of those that failed twice.
+            Ok(report) => tracing::info!(
+                clients = report.clients,
+                released = report.released,
+                "torn down"
+            ),
+            // It was torn down before.
+            Err(PoolError::Ended) => {}
+            Err(error) => farewell
+                .troubles
+                .push(format!("the herd was not torn down in order: {error}")),
+        }
+    }
+
+    /// Closes the rest; the herd has been torn down.
+    pub async fn close(self, farewell: &mut Farewell) {
+        drop(self.pool);
+        for leak in self.lan.close().await {
+            match leak.fate {
+                Fate::Removed => tracing::warn!("{} had to be removed in the end", leak.what),
+                Fate::Remains(why) => {
+                    farewell.leaked += 1;
+                    farewell
+                        .troubles
+                        .push(format!("{} could not be removed: {why}", leak.what));
+                }
+            }
+        }
+        let Some(lab) = self.lab else { return };
+        match tokio::task::spawn_blocking(move || lab.stop()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => farewell.troubles.push(error.to_string()),
+            Err(panic) => farewell
+                .troubles
+                .push(format!("the lab was not stopped: {panic}")),
+        }
+    }
+}
+
+async fn start(lan: &LinuxLan, config: PoolConfig) -> Result<(Pool, Metrics), StandError> {
+    let metrics = Metrics::new(&config.name, config.seed)
+        .map_err(|error| StandError::Metrics(error.to_string()))?;
+    let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
+    Ok((pool, metrics))
+}

@@ -1,0 +1,250 @@
+//! Feature files with the whole program on a machine with a real router: what passes, what fails, and what is left.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use super::common::host::{Host, PARENT};
+use super::common::process::{Outcome, Running};
+use super::common::router::Router;
+use super::common::seconds;
+
+/// Starts `lanherd bdd` on a feature file of this text.
+fn start(host: &Host, text: &str, more: &[&str]) -> Running {
+    let file = host.folder().join("test.feature");
+    fs::write(&file, text).expect("a feature file");
+    let file = file.to_string_lossy().into_owned();
+    host.lanherd(&[&["bdd", &file, "--parent", PARENT], more].concat())
+}
+
+/// A shipped feature file.
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("features")
+        .join(name);
+    path.to_string_lossy().into_owned()
+}
+
+#[track_caller]
+fn assert_code(outcome: &Outcome, code: i32) {
+    assert_eq!(
+        outcome.code,
+        Some(code),
+        "{}\n{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+}
+
+const THREE_LINES: &str = "\
+Feature: The first three lines
+  Scenario: as they were written
+    Given I create 10 virtual clients using macvlan
+    When all clients attempt to ping Google DNS
+    Then all clients should respond successfully
+";
+
+#[test]
+fn the_three_lines_that_began_it_all_pass_on_a_real_router_and_leave_nothing() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let outcome = start(&host, THREE_LINES, &[]).finish(seconds(60));
+    assert_code(&outcome, 0);
+    assert!(
+        outcome.stdout.contains("1 scenario (1 passed)"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stdout.contains("nothing left behind"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn the_shipped_lease_features_pass_against_dnsmasq() {
+    let host = Host::new();
+    // As routers run it, but for the ping check, which makes each join wait for seconds.
+    let _router = Router::dnsmasq(
+        &host,
+        "10.66.1.0,10.66.3.250",
+        "2m",
+        &["--dhcp-authoritative"],
+    );
+    let before = host.snapshot();
+    let files = [
+        shipped("joins.feature"),
+        shipped("renewal.feature"),
+        shipped("join_storm.feature"),
+        shipped("vanish.feature"),
+    ];
+    let mut arguments = vec!["bdd", "--parent", PARENT, "--tags", "@leases and not @lab"];
+    arguments.extend(files.iter().map(String::as_str));
+    let outcome = host.lanherd(&arguments).finish(seconds(180));
+    assert_code(&outcome, 0);
+    // Six files' worth of them, so that a tag that is lost does not make the test pass by running nothing.
+    assert!(
+        outcome.stdout.contains("11 scenarios (11 passed)"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_router_that_does_not_answer_fails_the_scenario_with_the_cause_and_nothing_is_left() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let outcome = start(&host, THREE_LINES, &["--lease-timeout", "6s"]).finish(seconds(60));
+    assert_code(&outcome, 1);
+    assert!(
+        outcome
+            .stdout
+            .contains("10 of 10 clients did not get online"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(outcome.stdout.contains("no_offer"), "{}", outcome.stdout);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn an_unknown_step_is_told_with_the_nearest_ones_and_nothing_is_left() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let text = THREE_LINES.replace("attempt to ping", "try to ping");
+    let outcome = start(&host, &text, &[]).finish(seconds(60));
+    assert_code(&outcome, 1);
+    assert!(outcome.stdout.contains("1 undefined"), "{}", outcome.stdout);
+    let hint = "When all clients attempt to ping Google DNS";
+    assert!(
+        outcome.stdout.contains(hint) && outcome.stderr.contains(hint),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(host.snapshot(), before);
+}
+
+const LONG: &str = "\
+Feature: Long
+  Scenario: a step that takes its time
+    Given I create 6 virtual clients using macvlan
+    When all clients ping the router 600 times every 1s
+    Then all clients should respond successfully
+  Scenario: never come to
+    When 1s pass
+";
+
+#[test]
+fn ctrl_c_in_the_middle_of_a_step_leaves_nothing_and_the_results_are_written() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let results = host.folder().join("results.xml");
+    let results = results.to_string_lossy().into_owned();
+    let run = start(&host, LONG, &["--junit", &results]);
+    host.wait_configured(6, seconds(30));
+    run.signal(Signal::SIGINT);
+    let outcome = run.finish(seconds(30));
+    assert_code(&outcome, 130);
+    assert!(
+        outcome.stdout.contains("1 interrupted"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(host.snapshot(), before);
+    let results = fs::read_to_string(results).expect("results");
+    assert!(results.contains("interrupted"), "{results}");
+}
+
+#[test]
+fn ctrl_c_while_clients_still_join_leaves_nothing() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let run = start(&host, THREE_LINES, &[]);
+    super::common::wait_for("namespaces appear", seconds(20), || {
+        host.path("/run/netns/ns5").exists().then_some(())
+    });
+    run.signal(Signal::SIGINT);
+    assert_code(&run.finish(seconds(30)), 130);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next_one() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let run = start(&host, LONG, &[]);
+    host.wait_configured(6, seconds(30));
+    run.signal(Signal::SIGKILL);
+    run.finish(seconds(10));
+    assert_ne!(host.snapshot(), before, "SIGKILL leaves names behind");
+    assert_code(&start(&host, THREE_LINES, &[]).finish(seconds(60)), 0);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_parent_that_is_not_there_is_the_environments_fault_and_nothing_runs() {
+    let host = Host::new();
+    let file = host.folder().join("test.feature");
+    fs::write(&file, THREE_LINES).expect("a feature file");
+    let outcome = host
+        .lanherd(&["bdd", &file.to_string_lossy(), "--parent", "nope0"])
+        .finish(seconds(20));
+    assert_code(&outcome, 3);
+    assert!(outcome.stderr.contains("nope0"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_empty_selection_is_an_error_that_names_its_reasons() {
+    let host = Host::new();
+    let outcome = start(&host, THREE_LINES, &["--tags", "@nobody"]).finish(seconds(20));
+    assert_code(&outcome, 2);
+    assert!(
+        outcome.stderr.contains("none is left to run"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_starter_is_written_once_and_passes_on_the_lab() {
+    let host = Host::new();
+    let folder = host.folder().join("features");
+    let folder = folder.to_string_lossy().into_owned();
+    assert_code(
+        &host
+            .lanherd(&["bdd", "--init", &folder])
+            .finish(seconds(20)),
+        0,
+    );
+    assert_code(
+        &host
+            .lanherd(&["bdd", "--init", &folder])
+            .finish(seconds(20)),
+        2,
+    );
+    let before = host.snapshot();
+    let page = host.folder().join("page.html");
+    let page = page.to_string_lossy().into_owned();
+    let outcome = host
+        .lanherd(&[
+            "bdd",
+            &folder,
+            "--lab",
+            "--concurrency",
+            "3",
+            "--html",
+            &page,
+        ])
+        .finish(seconds(60));
+    assert_code(&outcome, 0);
+    assert_eq!(host.snapshot(), before);
+    let page = fs::read_to_string(page).expect("a page");
+    assert!(
+        page.contains("3 passed") && page.contains("Every device reaches the internet"),
+        "{page}"
+    );
+}

@@ -1,0 +1,405 @@
+//! The shipped feature files: all that the lab can carry passes on it, and each scenario fails where the lab is broken in a
+//! way that it is there to find. A scenario that no fault can fail does not ship.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's way to fail; helpers of tests are not recognised as such"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+/// One row of the table: a scenario of a file, a fault of the lab under which it must fail, and what the failure must say.
+struct Row {
+    file: &'static str,
+    scenario: &'static str,
+    fault: &'static str,
+    says: &'static str,
+}
+
+const fn row(
+    file: &'static str,
+    scenario: &'static str,
+    fault: &'static str,
+    says: &'static str,
+) -> Row {
+    Row {
+        file,
+        scenario,
+        fault,
+        says,
+    }
+}
+
+/// What proves that the scenarios can fail.
+const TWIN: &[Row] = &[
+    row(
+        "capacity",
+        "The virtual router carries as many clients as it has addresses",
+        "dhcp_short_pool",
+        "5 clients have been online, and at least 30 should",
+    ),
+    row(
+        "clean_host",
+        "Nothing stays when everybody leaves in order",
+        "dhcp_nak",
+        "nak",
+    ),
+    row(
+        "clean_host",
+        "Nothing stays of clients that crashed and vanished",
+        "dhcp_lost_acks",
+        "no_ack",
+    ),
+    row(
+        "crash",
+        "A client crashes and comes back as it was",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "crash",
+        "Somebody takes something away from a client: delete_link",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "crash",
+        "Somebody takes something away from a client: delete_namespace",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "crash",
+        "Somebody takes something away from a client: remove_address",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "crash",
+        "Somebody takes something away from a client: kill_sockets",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "first_ping",
+        "Ten devices ping Google DNS",
+        "dhcp_wrong_router",
+        "host_down",
+    ),
+    row(
+        "first_ping",
+        "Every device reaches its own router, again and again",
+        "ping_loss",
+        "packet loss is",
+    ),
+    row(
+        "full_pool",
+        "The one too many gets no offer, and nobody else loses anything",
+        "dhcp_short_pool",
+        "no_offer",
+    ),
+    row(
+        "full_pool",
+        "An address that was given back goes to who waits for it",
+        "dhcp_short_pool",
+        "no_offer",
+    ),
+    row(
+        "join_storm",
+        "A whole house comes back at once",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "join_storm",
+        "All devices forget their leases and ask at once",
+        "dhcp_lost_acks",
+        "no_ack",
+    ),
+    row(
+        "joins",
+        "Fifty clients join at once and none shares an address",
+        "dhcp_duplicates",
+        "address_conflict",
+    ),
+    row(
+        "joins",
+        "Devices of every kind get the same from the router",
+        "dhcp_lost_acks",
+        "no_ack",
+    ),
+    row(
+        "joins",
+        "Leases are what the router's administrator wanted",
+        "dhcp_wrong_dns",
+        "had another dns than",
+    ),
+    row(
+        "joins",
+        "Nobody waits long for a lease",
+        "dhcp_slow",
+        "the p95 DHCP time is",
+    ),
+    row(
+        "reboot",
+        "A router that keeps its leases gives everybody the same address again",
+        "dhcp_mute",
+        "no_offer",
+    ),
+    row(
+        "reboot",
+        "A router that forgets its leases gives nobody another's address",
+        "dhcp_duplicates",
+        "address_conflict",
+    ),
+    row(
+        "renewal",
+        "A renewed lease is the same lease",
+        "dhcp_nak_known",
+        "nak",
+    ),
+    row(
+        "renewal",
+        "Any server may extend a lease",
+        "dhcp_nak_known",
+        "nak",
+    ),
+    row(
+        "renewal",
+        "A released address is given back and can be had again",
+        "dhcp_short_pool",
+        "no_offer",
+    ),
+    row(
+        "renewal",
+        "Short leases go on and on",
+        "dhcp_nak_known",
+        "nak",
+    ),
+    row(
+        "renewal",
+        "Clients get over a lease that ran out",
+        "dhcp_exhausted",
+        "no_offer",
+    ),
+    row(
+        "resolver",
+        "Every client can look a name up",
+        "dns_servfail",
+        "servfail",
+    ),
+    row(
+        "resolver",
+        "The resolver stands a whole school that opens its browsers",
+        "dns_limit",
+        "refused",
+    ),
+    row(
+        "resolver",
+        "A name leads to a page",
+        "http_unavailable",
+        "503",
+    ),
+    row(
+        "soak",
+        "Half a minute, to see the soak itself at work",
+        "router_leak",
+        "ping_rtt of",
+    ),
+    row(
+        "traffic_mix",
+        "An ordinary evening",
+        "router_leak",
+        "the p99 ping round trip is",
+    ),
+    row(
+        "traffic_mix",
+        "A program of the tester's own in every client",
+        "dhcp_wrong_router",
+        "exit code 1",
+    ),
+    row(
+        "vanish",
+        "A device that was switched off without a word gets its address back",
+        "dhcp_wrong_router",
+        "its router does not answer its pings",
+    ),
+    row(
+        "vanish",
+        "Guests come and go all evening",
+        "dhcp_expire_early",
+        "address_conflict",
+    ),
+    row(
+        "vanish",
+        "New devices come when others have gone for good",
+        "dhcp_short_pool",
+        "no_offer",
+    ),
+];
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder of the test's own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path =
+            std::env::temp_dir().join(format!("lanherd-features-{:016x}", fastrand::u64(..)));
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn bdd(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lanherd"))
+        .current_dir(project())
+        .arg("bdd")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("lanherd runs")
+}
+
+/// What the scenarios of a file of results came to: by name, whether it passed, and what its steps say.
+fn scenarios(results: &Path) -> BTreeMap<String, (bool, String)> {
+    let text = fs::read(results).expect("results were written");
+    let features: Value = serde_json::from_slice(&text).expect("json");
+    let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+    let mut all = BTreeMap::new();
+    for element in features
+        .as_array()
+        .expect("features")
+        .iter()
+        .flat_map(|f| list(f, "elements"))
+    {
+        let mut passed = list(&element, "after").is_empty();
+        let mut said = String::new();
+        for step in list(&element, "steps") {
+            passed &= step["result"]["status"] == "passed";
+            said.push_str(step["result"]["error_message"].as_str().unwrap_or_default());
+        }
+        let name = element["name"].as_str().expect("a name").to_owned();
+        assert!(
+            all.insert(name.clone(), (passed, said)).is_none(),
+            "two scenarios are called {name}"
+        );
+    }
+    all
+}
+
+/// Runs jobs, a few at a time: each waits most of its time.
+fn side_by_side<T: Sync>(jobs: &[T], work: impl Fn(&T) -> Result<(), String> + Sync) {
+    let next = Mutex::new(jobs.iter());
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                loop {
+                    let Some(job) = next.lock().expect("not poisoned").next() else {
+                        return;
+                    };
+                    if let Err(failure) = work(job) {
+                        failures.lock().expect("not poisoned").push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("not poisoned");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn all_that_the_lab_can_carry_passes_and_is_in_the_table() {
+    let folder = Folder::new();
+    let results = folder.file("results.json");
+    let output = bdd(&[
+        "features",
+        "--lab",
+        "--seed",
+        "7",
+        "--json",
+        &results.to_string_lossy(),
+    ]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let ran: BTreeSet<_> = scenarios(&results).into_keys().collect();
+    let table: BTreeSet<_> = TWIN.iter().map(|row| row.scenario.to_owned()).collect();
+    assert_eq!(
+        ran, table,
+        "the table has one row for each scenario that runs on the lab"
+    );
+}
+
+#[test]
+fn every_scenario_fails_for_the_stated_cause_where_the_lab_is_broken() {
+    let folder = Folder::new();
+    let number = Mutex::new(0..);
+    side_by_side(TWIN, |row| {
+        let number = number
+            .lock()
+            .expect("not poisoned")
+            .next()
+            .expect("a number");
+        let results = folder.file(&format!("{number}.json"));
+        let name = format!("^{}$", row.scenario.replace('(', "\\(").replace(')', "\\)"));
+        let file = format!("features/{}.feature", row.file);
+        let output = bdd(&[
+            &file,
+            "--lab",
+            "--lab-fault",
+            row.fault,
+            "--name",
+            &name,
+            "--seed",
+            "7",
+            "--lease-timeout",
+            "8s",
+            "--json",
+            &results.to_string_lossy(),
+        ]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        let wrong = |why: &str| {
+            Err(format!(
+                "{}: {} under {}: {why}\n{told}",
+                row.file, row.scenario, row.fault
+            ))
+        };
+        if output.status.code() != Some(1) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return wrong(&format!(
+                "exit code {:?}, not 1\n{said}",
+                output.status.code()
+            ));
+        }
+        match scenarios(&results).get(row.scenario) {
+            None => wrong("it did not run"),
+            Some((true, _)) => wrong("it passed"),
+            Some((false, said)) if !said.contains(row.says) => {
+                wrong(&format!("it does not say {:?}", row.says))
+            }
+            Some(_) => Ok(()),
+        }
+    });
+}

@@ -1,6 +1,8 @@
 //! DNS: one client asks the resolver that its lease named for the addresses of a name.
 
 pub mod message;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -193,24 +195,63 @@ pub(super) async fn attempt<P: Port>(spec: &DnsSpec, place: &Place<P>) -> Lookup
     }
 }
 
-/// The addresses of a name that is needed for something else, or why there are none: of each resolver of the lease in
-/// turn, until one knows.
-pub(super) async fn addresses_of<P: Port>(
+/// Why a name that is needed for something else has no address.
+pub(super) struct Unresolved {
+    /// Whether the tester is to blame.
+    pub(super) is_the_testers: bool,
+    /// The particulars, for a person to read.
+    pub(super) why: String,
+}
+
+/// The address of a name that is needed for something else: of each resolver of the lease in turn, until one knows.
+pub(super) async fn address_of<P: Port>(
     place: &Place<P>,
     name: &HostName,
     timeout: Duration,
-) -> Result<Vec<Ipv4Addr>, Lookup> {
+) -> Result<Ipv4Addr, Unresolved> {
     let mut latest = no_resolver();
     for server in place.uplink.resolvers.iter().take(RESOLVERS as usize) {
         latest = ask(place, *server, name, timeout).await;
         match &latest.result {
-            Ok(answer) if answer.rcode == Rcode::NoError => return Ok(answer.addresses.clone()),
+            Ok(answer) if answer.rcode == Rcode::NoError => {
+                return first_of_a_host(name, *server, &answer.addresses);
+            }
             // The others would say the same: these are answers, not failures to answer.
             Ok(answer) if matches!(answer.rcode, Rcode::NxDomain | Rcode::NoData) => break,
             Ok(_) | Err(_) => {}
         }
     }
-    Err(latest)
+    let cause = latest.result.as_ref().err().map(|no| no.cause);
+    Err(Unresolved {
+        is_the_testers: cause == Some(DnsCause::Tester),
+        why: latest.particulars(name),
+    })
+}
+
+/// The first address that can be another host's. What a resolver blocks it often says to be 0.0.0.0 or 127.0.0.1, which
+/// would be the client itself, and would answer.
+fn first_of_a_host(
+    name: &HostName,
+    server: Ipv4Addr,
+    addresses: &[Ipv4Addr],
+) -> Result<Ipv4Addr, Unresolved> {
+    let is_nobodys = |address: &Ipv4Addr| {
+        address.is_unspecified()
+            || address.is_loopback()
+            || address.is_broadcast()
+            || address.is_multicast()
+    };
+    let first = addresses.iter().find(|address| !is_nobodys(address));
+    first.copied().ok_or_else(|| {
+        let said: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        Unresolved {
+            is_the_testers: false,
+            why: format!(
+                "{name} from {server}: {}, no other host's address",
+                said.join(", ")
+            ),
+        }
+    })
 }
 
 fn no_resolver() -> Lookup {

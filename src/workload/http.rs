@@ -14,9 +14,8 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-use super::dns::{self, DnsCause};
 use super::hitch::Hitch;
-use super::{Excuse, Pace, Place};
+use super::{Excuse, Pace, Place, dns};
 use crate::lan::{Connected, Port};
 use crate::phase::words;
 use crate::url::{Host, Url};
@@ -259,20 +258,18 @@ async fn address_of<P: Port>(
         Host::Name(name) => name,
     };
     let began = Instant::now();
-    match dns::addresses_of(place, name, spec.timeout).await {
-        Ok(addresses) => {
-            fetch.ended(HttpPhase::Dns, began.elapsed());
-            let first = addresses.first().copied();
-            first.ok_or_else(|| (HttpCause::NoName, format!("{name} has no address")))
-        }
-        Err(lookup) => {
-            let cause = match &lookup.result {
-                Err(unanswered) if unanswered.cause == DnsCause::Tester => HttpCause::Tester,
-                Ok(_) | Err(_) => HttpCause::NoName,
+    let address = dns::address_of(place, name, spec.timeout)
+        .await
+        .map_err(|unresolved| {
+            let cause = if unresolved.is_the_testers {
+                HttpCause::Tester
+            } else {
+                HttpCause::NoName
             };
-            Err((cause, lookup.particulars(name)))
-        }
-    }
+            (cause, unresolved.why)
+        })?;
+    fetch.ended(HttpPhase::Dns, began.elapsed());
+    Ok(address)
 }
 
 /// Sends the request over a connection, and takes the response.

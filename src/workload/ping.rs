@@ -111,12 +111,8 @@ async fn address_of<P: Port>(spec: &PingSpec, place: &Place<P>) -> Result<Ipv4Ad
         Target::Client(number) => {
             (place.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
         }
-        Target::Name(name) => match dns::addresses_of(place, name, spec.timeout).await {
-            Ok(addresses) => addresses
-                .first()
-                .copied()
-                .ok_or_else(|| format!("{name} has no address")),
-            Err(lookup) => Err(lookup.particulars(name)),
-        },
+        Target::Name(name) => dns::address_of(place, name, spec.timeout)
+            .await
+            .map_err(|unresolved| unresolved.why),
     }
 }

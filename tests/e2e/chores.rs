@@ -29,7 +29,7 @@ fn processes(host: &Host, word: &str) -> usize {
 }
 
 #[test]
-fn a_person_without_privileges_sees_lookups_and_commands_of_a_herd_in_the_lab() {
+fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_the_lab() {
     let host = Host::new();
     let before = host.snapshot();
     let report = host.folder().join("report.json");
@@ -49,6 +49,7 @@ fn a_person_without_privileges_sees_lookups_and_commands_of_a_herd_in_the_lab() 
         &[report.to_str().expect("a path")],
         &["--resolve", "router.lab.test", "--ping", "router.lab.test"],
         &["--ping", "client 1", "--run-command", WHOSE],
+        &["--fetch", "http://www.lab.test/"],
     ]
     .concat();
     let outcome = host.start("lanherd", &command).finish(seconds(60));
@@ -61,6 +62,7 @@ fn a_person_without_privileges_sees_lookups_and_commands_of_a_herd_in_the_lab() 
     );
     let report = host.report();
     for (wanted, succeeded) in [
+        ("fetches", "fetches_succeeded"),
         ("lookups", "lookups_succeeded"),
         ("commands", "commands_succeeded"),
     ] {
@@ -82,12 +84,18 @@ fn a_person_without_privileges_sees_lookups_and_commands_of_a_herd_in_the_lab() 
         );
         let said = format!("{name} is {number}\n");
         assert_eq!(client["commands"][0]["output"], said.as_str());
-        assert_eq!(client["fetches"], json!([]));
+        let fetches = &client["fetches"][0];
+        assert!(fetches["bytes"].as_u64() > Some(0), "{fetches:#}");
+        assert!(
+            fetches["statuses"]["200"].as_u64() >= Some(1),
+            "{fetches:#}"
+        );
     }
     let words = outcome.stdout;
     for word in [
         "resolve router.lab.test",
         "lookups succeeded",
+        "fetches succeeded",
         "commands succeeded",
     ] {
         assert!(words.contains(word), "{word:?} is not in\n{words}");

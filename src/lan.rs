@@ -113,7 +113,8 @@ pub trait Lan: Send + Sync + 'static {
         inbox: Inbox,
     ) -> impl Future<Output = Result<Self::Port, Failure>> + Send;
 
-    /// Removes all that [`Lan::attach`] made for `identity`, by name; tries every step; does nothing where nothing is.
+    /// Ends the client's commands, and removes all that [`Lan::attach`] made for `identity`, by name; tries every step;
+    /// does nothing where nothing is.
     ///
     /// Never touches a namespace that this `Lan` did not make. The port should be dropped before, or its sockets keep
     /// the namespace alive.

@@ -112,6 +112,15 @@ impl Workload {
         }
     }
 
+    /// How many attempts of one client may be in flight: commands are processes, all else is a socket at most.
+    const fn most_in_flight(&self) -> usize {
+        match self {
+            Self::Ping(_) => 10_000,
+            Self::Dns(_) | Self::Http(_) => 100,
+            Self::Command(_) => 16,
+        }
+    }
+
     /// Does it once.
     async fn attempt<P: Port>(&self, place: &Place<P>) -> Outcome {
         match self {

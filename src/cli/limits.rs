@@ -60,7 +60,10 @@ fn crowded_bridge(scenario: &Scenario) -> Option<String> {
 
 fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
     let clients = scenario.clients.get();
-    let needed = u64::from(clients) * FILES_PER_CLIENT + FILES_BESIDE;
+    let standing = &scenario.standing;
+    // A socket for each lookup and fetch; a pipe and a process for each command, and its namespace while it starts.
+    let chores = standing.names.len() + standing.urls.len() + 3 * standing.lines.len();
+    let needed = u64::from(clients) * (FILES_PER_CLIENT + chores as u64) + FILES_BESIDE;
     (limit < needed).then(|| {
         format!(
             "{clients} clients open up to {needed} files, and this process may open {limit}: raise the hard limit \
@@ -119,5 +122,9 @@ mod tests {
         assert_eq!(too_few_files(&on_parent(10, "private"), 1024), None);
         let warning = too_few_files(&on_parent(1000, "private"), 1024).expect("a warning");
         assert!(warning.contains("5064"), "{warning}");
+        let mut busy = on_parent(1000, "private");
+        busy.standing.lines.push("true".to_owned());
+        let warning = too_few_files(&busy, 1024).expect("a warning");
+        assert!(warning.contains("8064"), "{warning}");
     }
 }

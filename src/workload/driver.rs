@@ -21,7 +21,7 @@ pub struct Pace {
 
 /// Carries `workload` out `here`, beginning after `delay`, and tells every outcome to `report`.
 ///
-/// A late outcome does not delay the next attempt. Dropping the future ends it; attempts in flight are then not reported.
+/// A late outcome does not delay the next attempt, unless too many are late. Dropping the future ends it; attempts in flight are then not reported.
 pub async fn run<P: Port>(
     workload: Arc<Workload>,
     here: Arc<Place<P>>,
@@ -36,9 +36,10 @@ pub async fn run<P: Port>(
     );
     ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut in_flight = JoinSet::new();
+    let most = workload.most_in_flight();
     loop {
         tokio::select! {
-            _ = ticker.tick(), if remaining != Some(0) => {
+            _ = ticker.tick(), if remaining != Some(0) && in_flight.len() < most => {
                 if let Some(count) = &mut remaining {
                     *count -= 1;
                 }

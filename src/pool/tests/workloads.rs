@@ -334,3 +334,18 @@ async fn a_command_that_takes_too_long_is_no_exit_and_the_next_is_not_kept_waiti
     assert!(began.elapsed() < longest, "{:?}", began.elapsed());
     herd.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn commands_that_are_wanted_faster_than_they_end_are_run_a_few_at_a_time() {
+    let herd = online(1).await;
+    let spec = CommandSpec {
+        interval: Duration::from_millis(1),
+        ..CommandSpec::times("sleep 1", 40)
+    };
+    let began = tokio::time::Instant::now();
+    let stats = command(&herd, spec).await;
+    assert_eq!((stats.attempts(), stats.successes()), (40, 40));
+    let took = began.elapsed().as_secs_f64();
+    assert!((3.0..3.5).contains(&took), "three times sixteen: {took}");
+    herd.end().await;
+}

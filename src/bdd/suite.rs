@@ -313,29 +313,30 @@ fn read_one(path: &Path) -> Result<Feature, SuiteError> {
         path: path.to_owned(),
         why,
     };
-    // The parser wants an end of the last line.
-    let text = text.trim_start_matches('\u{feff}').to_owned() + "\n";
-    let mut feature = Feature::parse(text, GherkinEnv::default())
-        .map_err(|error| wrong(readable(&error.to_string())))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let mut feature = parse(text).ok_or_else(|| wrong(first_bad_line(text)))?;
     feature.path = Some(path.to_owned());
     feature
         .expand_examples()
         .map_err(|error| wrong(error.to_string()))
 }
 
-/// The parser's `Error at 3:5: {"a", "b"}`, for people.
-fn readable(error: &str) -> String {
-    let parts = error.strip_prefix("Error at ").and_then(|rest| {
-        let (place, expected) = rest.split_once(": ")?;
-        let (line, column) = place.split_once(':')?;
-        Some((line, column, expected))
-    });
-    match parts {
-        // What it says it expected tells people nothing.
-        Some((line, column, _)) => format!(
-            "line {line}, column {column}: this is no Gherkin: a file begins with 'Feature: NAME', below it come 'Scenario: NAME' \
-             and steps that begin with Given, When, Then, And or But"
-        ),
-        None => error.to_owned(),
-    }
+fn parse(text: &str) -> Option<Feature> {
+    // The parser wants an end of the last line.
+    Feature::parse(format!("{text}\n"), GherkinEnv::default()).ok()
+}
+
+/// Where a text stops being Gherkin, for people: the parser itself says where it gave up, which may be far below.
+fn first_bad_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let good = (1..lines.len())
+        .rev()
+        .find(|n| parse(&lines[..*n].join("\n")).is_some());
+    let good = good.unwrap_or_default();
+    let line = lines.get(good).copied().unwrap_or_default().trim();
+    format!(
+        "line {}, {line:?}: this is no Gherkin: a file begins with 'Feature: NAME', below it come 'Scenario: NAME' and steps \
+         that begin with Given, When, Then, And or But",
+        good + 1
+    )
 }

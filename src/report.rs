@@ -8,6 +8,7 @@
 
 mod chores;
 mod file;
+mod html;
 mod soak;
 
 use std::collections::BTreeMap;

@@ -146,6 +146,31 @@ fn percentiles_are_nearest_ranks_and_nothing_of_nothing() {
 }
 
 #[test]
+fn the_page_tells_the_story_of_who_failed_and_asks_nobody_for_anything() {
+    let mut online = client(1, Phase::Online);
+    online.lease = Some(lease(Lifetime::Infinite));
+    let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
+    pings.record(PingOutcome::Lost(PingCause::Timeout));
+    online.pings.insert(Target::GoogleDns, pings.into());
+    let mut failed = client(2, Phase::Failed);
+    let detail = "nobody answered <script>alert(1)</script>";
+    failed.failure = Some(Failure::new(Stage::Dhcp, Cause::NoOffer, detail));
+    let page = report(vec![online, failed]).page(crate::page::Verdict::Bad);
+    for told in [
+        "1 of 2 clients online",
+        "no_offer",
+        "nobody answered &lt;script&gt;",
+        "client 1 never succeeded with ping Google DNS",
+        "10.0.0.7/24",
+    ] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+    for bad in ["<script", "http://", "https://", "src="] {
+        assert!(!page.contains(bad), "{bad} in {page}");
+    }
+}
+
+#[test]
 fn a_report_reads_back_as_it_was_written() {
     let mut full = client(1, Phase::Online);
     full.join = Some(Duration::from_millis(3));

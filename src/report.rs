@@ -298,7 +298,11 @@ impl From<&ClientStatus> for Client {
             phase: client.phase,
             cause: cause.filter(|_| is_short_of_online(client.phase)),
             last_failure: client.failure.as_ref().map(LastFailure::from),
-            pings: client.pings.values().map(Pings::from).collect(),
+            pings: client
+                .pings
+                .values()
+                .map(|stats| Pings::from(stats.as_ref()))
+                .collect(),
         }
     }
 }

@@ -71,7 +71,7 @@ fn online(number: u32) -> ClientStatus {
         for cause in PingCause::ALL {
             stats.record(PingOutcome::Lost(*cause));
         }
-        pings.insert(target, stats);
+        pings.insert(target, stats.into());
     }
     ClientStatus {
         lease: Some(Lease {

@@ -40,7 +40,7 @@ pub(super) struct Slot {
     pub(super) join: Option<Duration>,
     pub(super) dhcp: Option<Duration>,
     /// One for each target: few, and a map would take kilobytes for the first.
-    pub(super) pings: Vec<PingStats>,
+    pub(super) pings: Vec<Arc<PingStats>>,
 }
 
 /// Where in its life a client is, and what the pool holds of it there.
@@ -209,10 +209,12 @@ impl Slot {
             .position(|stats| stats.target == target)
             .unwrap_or_else(|| {
                 self.pings.reserve_exact(1);
-                self.pings.push(PingStats::of_client(target, None));
+                let stats = PingStats::of_client(target, None);
+                self.pings.push(Arc::new(stats));
                 self.pings.len() - 1
             });
-        &mut self.pings[at]
+        // Copied only while somebody reads a status.
+        Arc::make_mut(&mut self.pings[at])
     }
 
     pub(super) fn status(&self) -> ClientStatus {
@@ -228,7 +230,7 @@ impl Slot {
             pings: self
                 .pings
                 .iter()
-                .map(|stats| (stats.target, stats.clone()))
+                .map(|stats| (stats.target, Arc::clone(stats)))
                 .collect(),
         }
     }

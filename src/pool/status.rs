@@ -1,6 +1,7 @@
 //! What a pool tells of its herd.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::group::GroupName;
@@ -87,7 +88,7 @@ pub struct ClientStatus {
     /// How often it was restarted.
     pub restarts: u32,
     /// All pings since it was created, restarts included, by target.
-    pub pings: BTreeMap<Target, PingStats>,
+    pub pings: BTreeMap<Target, Arc<PingStats>>,
 }
 
 /// The answer to one ping of many clients.

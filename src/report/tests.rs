@@ -69,7 +69,7 @@ fn an_online_client_is_reported_by_the_names_that_readers_know() {
     status.dhcp = Some(Duration::from_micros(4_321));
     let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
     pings.record(PingOutcome::Reply(Duration::from_micros(80)));
-    status.pings.insert(Target::GoogleDns, pings);
+    status.pings.insert(Target::GoogleDns, pings.into());
 
     let read = serde_json::to_value(report(vec![status])).expect("JSON");
     assert_eq!(read["schema"], "lanherd.report/1");

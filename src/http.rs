@@ -1,10 +1,15 @@
-//! What a monitoring system asks over HTTP: `/metrics`, `/healthz` and `/readyz`.
+//! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
+//! and to people (the live page, `/`). Nothing can be changed over it.
 //!
-//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task. Nobody can keep
-//! a scrape from being answered by being slow: when there are too many connections the oldest is closed, a request must
-//! arrive within seconds, and a connection ends after a minute. Ending the server takes less than a second, whatever
-//! clients do; dropping it ends it as well, unwaited.
+//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and those that
+//! watch the herd. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
+//! oldest is closed, a request must arrive within seconds, and a connection ends after a minute, a stream of events among
+//! them (whoever follows comes back and says where he was). Ending the server takes less than a second, whatever clients
+//! do; dropping it ends it as well, unwaited.
 
+pub mod api;
+mod live;
+mod memory;
 mod pages;
 
 use std::io;
@@ -15,10 +20,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::live::{Live, Watch};
 use self::pages::Pages;
 pub use self::pages::{Readiness, Ready};
 use crate::connections::{self, Limits};
+use crate::identity::PoolName;
 use crate::metrics::Metrics;
+use crate::pool::{Pool, PoolError};
 
 /// Few, and short: a scrape is.
 const LIMITS: Limits = Limits {
@@ -38,6 +46,9 @@ pub enum HttpError {
         #[source]
         error: io::Error,
     },
+    /// There is no herd to tell of.
+    #[error("the herd cannot be watched: {0}")]
+    Pool(#[from] PoolError),
 }
 
 fn remedy(error: &io::Error, address: SocketAddr) -> String {
@@ -87,14 +98,40 @@ impl Bound {
 
     /// Begins to answer. Must be called within a Tokio runtime.
     pub fn serve<R: Readiness>(self, metrics: Metrics, readiness: R) -> Result<Server, HttpError> {
+        self.answer(metrics, readiness, None)
+    }
+
+    /// The same, with the live page and the API of a herd. Must be called within a Tokio runtime.
+    pub fn serve_herd(
+        self,
+        metrics: Metrics,
+        pool: Pool,
+        name: PoolName,
+    ) -> Result<Server, HttpError> {
+        let live = Live::watch(pool.clone(), name)?;
+        self.answer(metrics, pool, Some(live))
+    }
+
+    fn answer<R: Readiness>(
+        self,
+        metrics: Metrics,
+        readiness: R,
+        live: Option<(Arc<Live>, Watch)>,
+    ) -> Result<Server, HttpError> {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
-        let pages = Arc::new(Pages { metrics, readiness });
+        let (live, watch) = live.unzip();
+        let pages = Arc::new(Pages {
+            metrics,
+            readiness,
+            live,
+        });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
         Ok(Server {
             address,
+            watch,
             stop,
             task,
         })
@@ -114,6 +151,7 @@ pub fn serve<R: Readiness>(
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    watch: Option<Watch>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -126,8 +164,13 @@ impl Server {
 
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
     pub async fn shut_down(self) {
+        // Streams end with it, in order.
+        drop(self.watch);
         drop(self.stop);
         // It fails only if the runtime is ending, and then nobody is served any more either.
         let _ = self.task.await;
     }
 }
+
+#[cfg(test)]
+mod tests;

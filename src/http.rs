@@ -8,6 +8,7 @@
 //! do; dropping it ends it as well, unwaited.
 
 pub mod api;
+mod guard;
 mod live;
 mod memory;
 mod pages;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use self::guard::{Guard, GuardError};
 use self::live::{Live, Watch};
 use self::pages::Pages;
 pub use self::pages::{Readiness, Ready};
@@ -46,6 +48,11 @@ pub enum HttpError {
         #[source]
         error: io::Error,
     },
+    /// Others than this machine could ask, and nothing keeps them from it.
+    #[error(
+        "{0} is reached from beyond this machine: say who may ask, with --metrics-token-file or --web-config, or serve on 127.0.0.1"
+    )]
+    Unguarded(SocketAddr),
     /// There is no herd to tell of.
     #[error("the herd cannot be watched: {0}")]
     Pool(#[from] PoolError),
@@ -71,12 +78,17 @@ fn remedy(error: &io::Error, address: SocketAddr) -> String {
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    guard: Guard,
 }
 
-/// Listens on `address`; port 0 takes any that is free. Needs no runtime.
+/// Listens on `address`, for whom `guard` admits; port 0 takes any that is free. Needs no runtime.
 ///
-/// Whoever can reach the address can read the metrics, so an address beyond the loopback is warned about.
-pub fn bind(address: SocketAddr) -> Result<Bound, HttpError> {
+/// # Errors
+/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted.
+pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
+    if !address.ip().is_loopback() && guard.is_open() {
+        return Err(HttpError::Unguarded(address));
+    }
     let failed = |error| HttpError::Bind { address, error };
     let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -84,10 +96,14 @@ pub fn bind(address: SocketAddr) -> Result<Bound, HttpError> {
     if !address.ip().is_loopback() {
         tracing::warn!(
             %address,
-            "metrics are served beyond this machine, without encryption or password"
+            "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
         );
     }
-    Ok(Bound { listener, address })
+    Ok(Bound {
+        listener,
+        address,
+        guard,
+    })
 }
 
 impl Bound {
@@ -126,6 +142,7 @@ impl Bound {
             metrics,
             readiness,
             live,
+            guard: self.guard,
         });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
@@ -138,13 +155,13 @@ impl Bound {
     }
 }
 
-/// Listens on `address` and answers at once: [`bind`], then [`Bound::serve`].
+/// Listens on `address`, of this machine only, and answers at once: [`bind`], then [`Bound::serve`].
 pub fn serve<R: Readiness>(
     address: SocketAddr,
     metrics: Metrics,
     readiness: R,
 ) -> Result<Server, HttpError> {
-    bind(address)?.serve(metrics, readiness)
+    bind(address, Guard::open())?.serve(metrics, readiness)
 }
 
 /// A server that answers.

@@ -1,20 +1,23 @@
 //! What is answered to which request.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::time::timeout;
 
 use super::api::{One, Refusal};
+use super::guard::Guard;
 use super::live::{Events, Live};
 use crate::connections::Site;
 use crate::identity::ClientNumber;
@@ -92,6 +95,8 @@ pub(super) struct Pages<R> {
     pub readiness: R,
     /// The herd behind the live page and the API, where there is one.
     pub live: Option<Arc<Live>>,
+    /// Who may ask; whether lanherd runs and the herd is ready, everybody may.
+    pub guard: Guard,
 }
 
 /// Whole, or event by event.
@@ -115,6 +120,11 @@ impl Page {
     const CHOICE: &str = "choose /, /metrics, /healthz, /readyz, /api/v1/herd, /api/v1/history, /api/v1/clients, \
                           /api/v1/clients/7 or /api/v1/events\n";
 
+    /// Whether it is for browsers and programs that follow the herd, unlike what monitoring asks for.
+    const fn is_of_the_herd(&self) -> bool {
+        !matches!(self, Self::Metrics | Self::Health | Self::Readiness)
+    }
+
     fn at(path: &str) -> Option<Self> {
         Some(match path {
             "/metrics" => Self::Metrics,
@@ -128,6 +138,20 @@ impl Page {
             _ => Self::Client(client_number(path.strip_prefix("/api/v1/clients/")?)?),
         })
     }
+}
+
+/// Whether a `Host` is one that only this machine can have. A page from elsewhere, whose name was made to stand for the
+/// loopback (DNS rebinding), would else read the herd through its reader's browser.
+fn is_own(host: Option<&HeaderValue>) -> bool {
+    let Some(host) = host else { return true };
+    let authority = host
+        .to_str()
+        .ok()
+        .and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let name = authority.host().trim_matches(['[', ']']);
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
 }
 
 /// A number as it is written everywhere: digits only, and no 0 before them.
@@ -149,6 +173,19 @@ impl<R: Readiness> Site for Pages<R> {
             let allowed = HeaderValue::from_static("GET, HEAD");
             refusal.headers_mut().insert(ALLOW, allowed);
             return refusal;
+        }
+        if page.is_of_the_herd() && self.guard.is_open() && !is_own(request.headers().get(HOST)) {
+            let why = "ask for this by the address, or as localhost";
+            return refuse(StatusCode::MISDIRECTED_REQUEST, why.to_owned());
+        }
+        let is_public = matches!(page, Page::Health | Page::Readiness);
+        if !is_public
+            && !self
+                .guard
+                .admits(request.headers().get(AUTHORIZATION))
+                .await
+        {
+            return unknown(&self.guard);
         }
         match (page, &self.live) {
             (Page::Metrics, _) => self.metrics().await,
@@ -261,6 +298,17 @@ fn json(status: StatusCode, document: &impl Serialize) -> Answer {
     }
 }
 
+/// To whoever has not said who he is, or something wrong.
+fn unknown(guard: &Guard) -> Answer {
+    let why = "this needs a password, or a token\n";
+    let mut answer = text(StatusCode::UNAUTHORIZED, why);
+    for scheme in guard.schemes() {
+        let scheme = HeaderValue::from_static(scheme);
+        answer.headers_mut().append(WWW_AUTHENTICATE, scheme);
+    }
+    answer
+}
+
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     answer(status, "text/plain; charset=utf-8", text)
 }
@@ -308,6 +356,29 @@ mod tests {
         let some = ready(&[(Phase::Online, 7), (Phase::Dhcp, 2), (Phase::Failed, 1)]);
         let line = "7 of 10 clients online, 2 dhcp, 1 failed";
         assert_eq!(some, Ready::No(line.to_owned()));
+    }
+
+    #[test]
+    fn only_addresses_and_localhost_are_this_machines_own() {
+        let is_own = |host: &'static str| is_own(Some(&HeaderValue::from_static(host)));
+        for host in [
+            "127.0.0.1:9100",
+            "[::1]:9100",
+            "localhost",
+            "LOCALHOST:1",
+            "192.0.2.7",
+        ] {
+            assert!(is_own(host), "{host}");
+        }
+        for host in [
+            "rebound.example",
+            "localhost.example:9100",
+            "127.0.0.1.example",
+            "",
+            "a b",
+        ] {
+            assert!(!is_own(host), "{host}");
+        }
     }
 
     #[test]

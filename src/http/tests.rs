@@ -33,6 +33,10 @@ struct House {
 
 impl House {
     async fn with(clients: u32) -> Self {
+        Self::behind(Guard::open(), clients).await
+    }
+
+    async fn behind(guard: Guard, clients: u32) -> Self {
         let mut config = PoolConfig::new(PoolName::default());
         let ping = PingSpec {
             count: None,
@@ -45,7 +49,7 @@ impl House {
         let pool = Pool::start(Arc::new(lan), config, metrics.clone())
             .await
             .expect("a pool");
-        let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("bound");
+        let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), guard).expect("bound");
         let server = bound
             .serve_herd(metrics, pool.clone(), PoolName::default())
             .expect("a server");
@@ -68,7 +72,7 @@ impl House {
     async fn send(&self, method: &str, path: &str, headers: &str) -> TcpStream {
         let address = self.server.address();
         let mut stream = TcpStream::connect(address).await.expect("connected");
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: lanherd\r\n{headers}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let sent = stream.write_all(request.as_bytes()).await;
         sent.expect("sent");
         stream
@@ -429,4 +433,50 @@ fn every_kind_of_event_is_as_the_schema_says() {
     let words: Vec<&str> = Share::ALL.iter().map(|word| word.as_str()).collect();
     let source: Value = serde_json::from_str(api::SCHEMA).expect("JSON");
     assert_eq!(source["$defs"]["share"]["enum"], json!(words));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_from_elsewhere_whose_name_was_made_ours_gets_nothing() {
+    let house = House::with(1).await;
+    for path in ["/", "/api/v1/clients"] {
+        let mut stream = TcpStream::connect(house.server.address())
+            .await
+            .expect("connected");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_somebody_must_say_who_he_is_only_health_and_readiness_are_open() {
+    let (guard, token) = guard::tests::with_token();
+    let house = House::behind(guard, 1).await;
+    for path in [
+        "/",
+        "/metrics",
+        "/api/v1/herd",
+        "/api/v1/clients/1",
+        "/api/v1/events",
+    ] {
+        let (head, body) = house.ask("GET", path).await;
+        assert!(head.starts_with("http/1.1 401"), "{path}: {head}");
+        assert!(head.contains("www-authenticate: bearer"), "{head}");
+        assert!(!body.contains("online"), "{body}");
+        let header = format!("Authorization: Bearer {token}\r\nConnection: close\r\n");
+        let mut admitted = Follower {
+            stream: house.send("GET", path, &header).await,
+            heard: String::new(),
+        };
+        admitted.hear("HTTP/1.1 200").await;
+    }
+    for path in ["/healthz", "/readyz"] {
+        let (head, _) = house.ask("GET", path).await;
+        assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+    }
+    house.end().await;
 }

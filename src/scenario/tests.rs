@@ -47,6 +47,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--conflict-detection",
         "--adopt",
         "--metrics=127.0.0.1:9100",
+        "--metrics-token-file=token",
+        "--web-config=web.yml",
         "--seed=7",
         "--report=out.json",
     ]);
@@ -74,6 +76,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         conflict-detection = true
         adopt = true
         metrics = "127.0.0.1:9100"
+        metrics-token-file = "token"
+        web-config = "web.yml"
         seed = 7
         report = "out.json"
     "#;

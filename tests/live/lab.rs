@@ -85,7 +85,7 @@ impl Lab {
     /// The whole answer to one request.
     pub fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.address).expect("connected");
-        let head = format!("GET {path} HTTP/1.1\r\nHost: lanherd\r\nConnection: close\r\n\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).expect("sent");
         super::read(stream)
     }

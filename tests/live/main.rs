@@ -96,8 +96,8 @@ fn stuck(lab: &Lab, way: usize) -> TcpStream {
     let mut stream = TcpStream::connect(lab.address()).expect("connected");
     let said = match way % 4 {
         0 => "GET /metrics HT",
-        1 => "GET /api/v1/events?after=0 HTTP/1.1\r\nHost: lanherd\r\n\r\n",
-        2 => "GET /api/v1/clients HTTP/1.1\r\nHost: lanherd\r\n\r\n",
+        1 => "GET /api/v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        2 => "GET /api/v1/clients HTTP/1.1\r\nHost: localhost\r\n\r\n",
         _ => "",
     };
     // The server may have closed it for a newer one.

@@ -95,6 +95,10 @@ pub struct Scenario {
     /// What is said of the run in its metrics.
     #[serde(rename = "label", skip_serializing_if = "RunLabels::is_empty")]
     pub labels: RunLabels,
+    /// Where the token stands that whoever asks there must have.
+    pub metrics_token_file: Option<PathBuf>,
+    /// Who may ask there, in the form of Prometheus' `web.config`.
+    pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; `None`: as whoever runs it likes.
     pub seed: Option<Seed>,
     /// Where the report goes.

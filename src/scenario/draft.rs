@@ -149,7 +149,9 @@ pub struct Draft {
     #[arg(long, conflicts_with = "lab")]
     #[serde(default)]
     pub adopt: bool,
-    /// Serve metrics for Prometheus, /healthz and /readyz here, such as 127.0.0.1:9100
+    /// Serve metrics for Prometheus, /healthz, /readyz and a live page here, such as 127.0.0.1:9100
+    ///
+    /// Any other address than the loopback's needs --metrics-token-file or --web-config.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
     /// Say this of the run in its metrics (`run_info`) and its report, as `router_model=X`; may be given again
@@ -160,6 +162,12 @@ pub struct Draft {
         deserialize_with = "crate::metrics::labels::from_table"
     )]
     pub label: Vec<RunLabel>,
+    /// Answer there only to whoever has the token in this file, which nobody else may read
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    pub metrics_token_file: Option<PathBuf>,
+    /// Answer there only to the users of this file, in the form of Prometheus' web.config
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; the same seed gives the same devices [default: this machine's own]
     #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<Seed>,
@@ -230,6 +238,8 @@ impl Draft {
             adopt: false,
             metrics: None,
             label: Vec::new(),
+            metrics_token_file: None,
+            web_config: None,
             seed: None,
             report: None,
             html: None,
@@ -289,6 +299,8 @@ impl Draft {
             adopt: self.adopt,
             metrics: self.metrics,
             labels,
+            metrics_token_file: self.metrics_token_file,
+            web_config: self.web_config,
             seed: self.seed,
             report: self.report,
             html: self.html,

@@ -49,6 +49,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--metrics=127.0.0.1:9100",
         "--label=router_model=X",
         "--label=firmware=7.59",
+        "--metrics-token-file=token",
+        "--web-config=web.yml",
         "--seed=7",
         "--report=out.json",
     ]);
@@ -77,6 +79,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         adopt = true
         metrics = "127.0.0.1:9100"
         label = { router_model = "X", firmware = "7.59" }
+        metrics-token-file = "token"
+        web-config = "web.yml"
         seed = 7
         report = "out.json"
     "#;

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod lab;
 pub mod lan;
 pub mod metrics;
+pub mod page;
 pub mod phase;
 pub mod pool;
 pub mod report;

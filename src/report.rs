@@ -8,10 +8,12 @@
 
 mod chores;
 mod file;
+mod html;
 mod soak;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -275,7 +277,7 @@ impl Totals {
 }
 
 /// How many attempts there were, and how many succeeded.
-fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> (u64, u64) {
+fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a Arc<S>>) -> (u64, u64) {
     all.fold((0, 0), |(attempts, successes), stats| {
         (attempts + stats.attempts(), successes + stats.successes())
     })
@@ -344,12 +346,17 @@ impl From<&ClientStatus> for Client {
             phase: client.phase,
             cause: cause.filter(|_| is_short_of_online(client.phase)),
             last_failure: client.failure.as_ref().map(LastFailure::from),
-            pings: client.pings.values().map(Pings::from).collect(),
-            lookups: client.dns.values().map(Lookups::from).collect(),
-            fetches: client.http.values().map(Fetches::from).collect(),
-            commands: client.commands.values().map(Commands::from).collect(),
+            pings: each(client.pings.values()),
+            lookups: each(client.dns.values()),
+            fetches: each(client.http.values()),
+            commands: each(client.commands.values()),
         }
     }
+}
+
+/// What is told of each.
+fn each<'a, S: 'a, T: From<&'a S>>(all: impl Iterator<Item = &'a Arc<S>>) -> Vec<T> {
+    all.map(|stats| T::from(stats)).collect()
 }
 
 impl From<&Failure> for LastFailure {

@@ -95,6 +95,9 @@ pub struct Scenario {
     pub seed: Option<Seed>,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// Where the report for people goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<PathBuf>,
     /// What makes it a soak, if it is one.
     pub soak: Option<Soaking>,
     /// What clients look like to servers.

@@ -77,13 +77,13 @@ fn online(number: u32) -> ClientStatus {
         for cause in PingCause::ALL {
             stats.record(PingOutcome::Lost(*cause));
         }
-        pings.insert(target, stats);
+        pings.insert(target, stats.into());
     }
     let (dns, http, commands) = chores();
     ClientStatus {
-        dns: [(dns.name.clone(), dns)].into(),
-        http: [(http.url.clone(), http)].into(),
-        commands: [(commands.line.clone(), commands)].into(),
+        dns: [(dns.name.clone(), dns.into())].into(),
+        http: [(http.url.clone(), http.into())].into(),
+        commands: [(commands.line.clone(), commands.into())].into(),
         lease: Some(Lease {
             address: Ipv4Addr::new(10, 0, 0, 7),
             prefix_len: 24,

@@ -3,44 +3,32 @@
 use std::fmt::Write as _;
 
 use super::results::{FeatureResult, Outcome, Results, ScenarioResult, StepResult};
-
-const STYLE: &str = include_str!("html/style.css");
+use crate::page::{Page, Verdict, escape};
 
 /// The page. `title` is its heading, `parameters` what the run was told, as pairs.
 pub fn page(results: &Results, title: &str, parameters: &[(String, String)]) -> String {
-    let counts = results.counts();
     let verdict = if results.is_success() {
-        "passed"
+        Verdict::Well
     } else {
-        "failed"
+        Verdict::Bad
     };
-    let mut text = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{title}: {words}</title>\n<style>{STYLE}</style></head>\
-         <body><main>\n<header class=\"{verdict}\"><h1>{title}</h1><p class=\"verdict\">{words}</p>\
-         <p>{steps} steps, {duration}, begun {started}</p></header>\n",
-        title = escape(title),
-        words = escape(&counts.words()),
-        steps = results.step_counts().total(),
-        duration = seconds(results.duration),
-        started = humantime::format_rfc3339_seconds(results.started),
+    let below = format!(
+        "{} steps, {}, begun {}",
+        results.step_counts().total(),
+        seconds(results.duration),
+        humantime::format_rfc3339_seconds(results.started)
     );
-    if !parameters.is_empty() {
-        text.push_str("<dl>");
-        for (name, value) in parameters {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
-        }
-        text.push_str("</dl>\n");
-    }
+    let mut page = Page::new(title, verdict, &results.counts().words(), &below);
+    page.pairs(parameters);
     for trouble in &results.troubles {
-        let _ = writeln!(text, "<p class=\"trouble\">{}</p>", escape(trouble));
+        page.trouble(trouble);
     }
     for one in &results.features {
+        let mut text = String::new();
         feature(&mut text, one);
+        page.raw(&text);
     }
-    text.push_str("</main></body></html>\n");
-    text
+    page.finish()
 }
 
 fn feature(text: &mut String, feature: &FeatureResult) {
@@ -128,20 +116,4 @@ fn step(text: &mut String, step: &StepResult) {
 
 fn seconds(duration: std::time::Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
-}
-
-/// What a name or a message may hold must not become markup: some of it comes from the network.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }

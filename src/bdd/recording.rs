@@ -181,20 +181,7 @@ impl Record {
             event::Step::Started => {
                 running.step_began = Instant::now();
                 // As it stands if nothing more is heard of it.
-                steps.push(StepResult {
-                    keyword: step.keyword.trim().to_owned(),
-                    text: step.value.clone(),
-                    line: step.position.line,
-                    table: step
-                        .table
-                        .as_ref()
-                        .map(|table| table.rows.clone())
-                        .unwrap_or_default(),
-                    docstring: step.docstring.clone(),
-                    outcome: Outcome::Interrupted,
-                    duration: Duration::ZERO,
-                    message: None,
-                });
+                steps.push(listed(step, Outcome::Interrupted));
                 return;
             }
             event::Step::Passed(..) => (Outcome::Passed, None),
@@ -234,20 +221,7 @@ impl Record {
                 .iter()
                 .any(|listed| listed.line == step.position.line);
             if !is_listed {
-                scenario.steps.push(StepResult {
-                    keyword: step.keyword.trim().to_owned(),
-                    text: step.value.clone(),
-                    line: step.position.line,
-                    table: step
-                        .table
-                        .as_ref()
-                        .map(|table| table.rows.clone())
-                        .unwrap_or_default(),
-                    docstring: step.docstring.clone(),
-                    outcome: Outcome::Skipped,
-                    duration: Duration::ZERO,
-                    message: None,
-                });
+                scenario.steps.push(listed(step, Outcome::Skipped));
             }
         }
         let has = |outcome| scenario.steps.iter().any(|step| step.outcome == outcome);
@@ -268,6 +242,24 @@ impl Record {
             Outcome::Failed
         };
         Some((running.feature, running.scenario))
+    }
+}
+
+/// A step as it stands if nothing is heard of it.
+fn listed(step: &Step, outcome: Outcome) -> StepResult {
+    StepResult {
+        keyword: step.keyword.trim().to_owned(),
+        text: step.value.clone(),
+        line: step.position.line,
+        table: step
+            .table
+            .as_ref()
+            .map(|table| table.rows.clone())
+            .unwrap_or_default(),
+        docstring: step.docstring.clone(),
+        outcome,
+        duration: Duration::ZERO,
+        message: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The steps, by subject.
 
 mod checks;
+mod configuration;
 mod disturbances;
 mod figures;
 mod herd;
@@ -15,6 +16,7 @@ use super::vocabulary::Definition;
 pub(super) const ALL: &[&[Definition]] = &[
     herd::STEPS,
     leases::STEPS,
+    configuration::STEPS,
     traffic::STEPS,
     disturbances::STEPS,
     soak::STEPS,

@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use lanherd::http;
 use lanherd::identity::Seed;
 use lanherd::lan::{self, control_socket::ControlSocket};
+use lanherd::page::Verdict;
 use lanherd::report::{self, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
@@ -112,7 +113,10 @@ impl Session {
 
     /// Runs it. There must be no other thread yet: the lab moves the whole program into a sandbox.
     pub fn run(self) -> anyhow::Result<Exit> {
-        if let Some(path) = &self.scenario.report {
+        for path in [&self.scenario.report, &self.scenario.html]
+            .into_iter()
+            .flatten()
+        {
             report::check_writable(path).map_err(UsageError::because)?;
         }
         lan::keep_one_heap();
@@ -217,7 +221,23 @@ impl Session {
             let drifted = soak.comparison.as_ref().is_some_and(|both| both.drifted);
             outcome.drifted = drifted && settings.fail_on_drift;
         }
+        self.write_page(report, &mut outcome);
         outcome.exit(self.errand.demand())
+    }
+
+    fn write_page(&self, report: &Report, outcome: &mut Outcome) {
+        let Some(path) = &self.scenario.html else {
+            return;
+        };
+        let verdict = match outcome.exit(self.errand.demand()) {
+            Exit::Well => Verdict::Well,
+            _ => Verdict::Bad,
+        };
+        let page = report.page(verdict);
+        if let Err(error) = report::write_bytes(path, page.as_bytes()) {
+            self.screen.complain(&format!("error: {error}"));
+            outcome.troubles += 1;
+        }
     }
 }
 

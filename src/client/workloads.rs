@@ -1,10 +1,12 @@
 //! What one client does: standing workloads whenever it is online, and runs that the pool asks for.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ractor::ActorRef;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{ClientMsg, Fact, FactSink, RunId};
@@ -38,6 +40,10 @@ pub(super) struct Workloads<P> {
     with: Surroundings,
     sequence: Sequence,
     reach: Reach<P>,
+    /// What the standing workloads are told: nothing while the client is offline.
+    online: watch::Sender<Option<Arc<Place<P>>>>,
+    /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
+    /// begin them all at once, and leave holes in the heap each time.
     standing_tasks: Vec<Task>,
     runs: BTreeMap<RunId, Task>,
 }
@@ -48,6 +54,7 @@ impl<P: Port> Workloads<P> {
             with,
             sequence: Sequence::default(),
             reach: Reach::Unplugged,
+            online: watch::Sender::new(None),
             standing_tasks: Vec::new(),
             runs: BTreeMap::new(),
         }
@@ -66,32 +73,68 @@ impl<P: Port> Workloads<P> {
             Reach::Offline(port) => Arc::clone(port),
             Reach::Online(place) => Arc::clone(&place.port),
         };
-        self.reach = Reach::Online(Arc::new(Place {
+        let place = Arc::new(Place {
             port,
             identity: Arc::clone(&self.with.identity),
             uplink,
             siblings: Arc::clone(&self.with.siblings),
             sequence: self.sequence.clone(),
             rng: Mutex::new(self.with.rng.fork()),
-        }));
-        let standing = Arc::clone(&self.with.standing);
-        self.standing_tasks = standing
-            .iter()
-            .filter_map(|workload| {
-                // A share of the interval at random, so that the herd does not act in one burst; none for counted ones.
-                let pace = workload.pace();
-                let delay = match pace.count {
-                    Some(_) => Duration::ZERO,
-                    None => pace.interval.mul_f64(self.with.rng.f64()),
-                };
-                self.spawn(None, workload, delay)
-            })
-            .collect();
+        });
+        self.reach = Reach::Online(Arc::clone(&place));
+        self.online.send_replace(Some(place));
+        if self.standing_tasks.is_empty() {
+            let standing = Arc::clone(&self.with.standing);
+            self.standing_tasks = standing
+                .iter()
+                .map(|workload| self.stand(workload))
+                .collect();
+        }
+    }
+
+    /// Begins a standing workload.
+    fn stand(&mut self, workload: &Arc<Workload>) -> Task {
+        let (facts, mut rng) = (Arc::clone(&self.with.facts), self.with.rng.fork());
+        let mut online = self.online.subscribe();
+        let handle = tokio::spawn({
+            let workload = Arc::clone(workload);
+            async move {
+                loop {
+                    let place = online.borrow_and_update().clone();
+                    let working = async {
+                        if let Some(place) = place {
+                            // A share of the interval at random, so that the herd does not act in one burst; none for
+                            // counted ones.
+                            let cadence = workload.pace();
+                            let delay = match cadence.count {
+                                Some(_) => Duration::ZERO,
+                                None => cadence.interval.mul_f64(rng.f64()),
+                            };
+                            let report =
+                                |outcome| facts(Fact::Did(None, Arc::clone(&workload), outcome));
+                            workload::run(Arc::clone(&workload), place, delay, report).await;
+                        }
+                        pending::<()>().await;
+                    };
+                    tokio::select! {
+                        biased;
+                        changed = online.changed() => if changed.is_err() {
+                            return;
+                        },
+                        () = working => {}
+                    }
+                }
+            }
+        });
+        Task {
+            workload: Arc::clone(workload),
+            handle,
+        }
     }
 
     /// The lease is gone: ends everything, and tells of each run that it cannot go on.
     pub(super) fn go_offline(&mut self) {
-        self.standing_tasks.clear();
+        self.online.send_replace(None);
         if let Reach::Online(place) = &self.reach {
             self.reach = Reach::Offline(Arc::clone(&place.port));
         }
@@ -101,7 +144,7 @@ impl<P: Port> Workloads<P> {
     }
 
     pub(super) fn start_run(&mut self, run: RunId, workload: &Arc<Workload>) {
-        match self.spawn(Some(run), workload, Duration::ZERO) {
+        match self.spawn(run, workload) {
             Some(task) => drop(self.runs.insert(run, task)),
             None => self.refuse(run, workload),
         }
@@ -118,7 +161,7 @@ impl<P: Port> Workloads<P> {
     }
 
     /// `None` where the client is not online.
-    fn spawn(&self, run: Option<RunId>, workload: &Arc<Workload>, delay: Duration) -> Option<Task> {
+    fn spawn(&self, run: RunId, workload: &Arc<Workload>) -> Option<Task> {
         let Reach::Online(place) = &self.reach else {
             return None;
         };
@@ -127,13 +170,11 @@ impl<P: Port> Workloads<P> {
         let handle = tokio::spawn({
             let workload = Arc::clone(workload);
             async move {
-                let report = |outcome| facts(Fact::Did(run, Arc::clone(&workload), outcome));
-                workload::run(Arc::clone(&workload), place, delay, report).await;
-                if let Some(run) = run {
-                    facts(Fact::RunEnded(run));
-                    // An actor that has ended has no runs to forget.
-                    drop(myself.cast(ClientMsg::RunEnded(run)));
-                }
+                let report = |outcome| facts(Fact::Did(Some(run), Arc::clone(&workload), outcome));
+                workload::run(Arc::clone(&workload), place, Duration::ZERO, report).await;
+                facts(Fact::RunEnded(run));
+                // An actor that has ended has no runs to forget.
+                drop(myself.cast(ClientMsg::RunEnded(run)));
             }
         });
         Some(Task {

@@ -1,6 +1,7 @@
 //! What a pool tells of its herd.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::group::GroupName;
@@ -89,20 +90,20 @@ pub struct ClientStatus {
     /// How often it was restarted.
     pub restarts: u32,
     /// All pings since it was created, restarts included, by target.
-    pub pings: BTreeMap<Target, PingStats>,
+    pub pings: BTreeMap<Target, Arc<PingStats>>,
     /// All lookups, likewise, by name.
-    pub dns: BTreeMap<HostName, DnsStats>,
+    pub dns: BTreeMap<HostName, Arc<DnsStats>>,
     /// All fetches, likewise, by URL.
-    pub http: BTreeMap<Url, HttpStats>,
+    pub http: BTreeMap<Url, Arc<HttpStats>>,
     /// All commands, likewise, by line.
-    pub commands: BTreeMap<String, CommandStats>,
+    pub commands: BTreeMap<String, Arc<CommandStats>>,
 }
 
 impl ClientStatus {
     /// The figures of all that it does.
     pub fn outcomes(&self) -> impl Iterator<Item = &dyn Outcomes> {
-        fn any<S: Outcomes>(stats: &S) -> &dyn Outcomes {
-            stats
+        fn any<S: Outcomes>(stats: &Arc<S>) -> &dyn Outcomes {
+            stats.as_ref()
         }
         let pings = self
             .pings

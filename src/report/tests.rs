@@ -69,7 +69,7 @@ fn an_online_client_is_reported_by_the_names_that_readers_know() {
     status.dhcp = Some(Duration::from_micros(4_321));
     let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
     pings.record(PingOutcome::Reply(Duration::from_micros(80)));
-    status.pings.insert(Target::GoogleDns, pings);
+    status.pings.insert(Target::GoogleDns, pings.into());
 
     let read = serde_json::to_value(report(vec![status])).expect("JSON");
     assert_eq!(read["schema"], "lanherd.report/1");
@@ -143,6 +143,31 @@ fn percentiles_are_nearest_ranks_and_nothing_of_nothing() {
     assert_eq!(of(1..=200), Some([100.0, 190.0, 198.0, 200.0]));
     assert_eq!(of(5..=5), Some([5.0; 4]));
     assert_eq!(Percentiles::of(Vec::new()), None);
+}
+
+#[test]
+fn the_page_tells_the_story_of_who_failed_and_asks_nobody_for_anything() {
+    let mut online = client(1, Phase::Online);
+    online.lease = Some(lease(Lifetime::Infinite));
+    let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
+    pings.record(PingOutcome::Lost(PingCause::Timeout));
+    online.pings.insert(Target::GoogleDns, pings.into());
+    let mut failed = client(2, Phase::Failed);
+    let detail = "nobody answered <script>alert(1)</script>";
+    failed.failure = Some(Failure::new(Stage::Dhcp, Cause::NoOffer, detail));
+    let page = report(vec![online, failed]).page(crate::page::Verdict::Bad);
+    for told in [
+        "1 of 2 clients online",
+        "no_offer",
+        "nobody answered &lt;script&gt;",
+        "client 1 never succeeded with ping Google DNS",
+        "10.0.0.7/24",
+    ] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+    for bad in ["<script", "http://", "https://", "src="] {
+        assert!(!page.contains(bad), "{bad} in {page}");
+    }
 }
 
 #[test]

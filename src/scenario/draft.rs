@@ -157,6 +157,9 @@ pub struct Draft {
     /// Write a report in JSON to this file at the end
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write a report for people to this file at the end: a page that opens offline
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// What makes it a soak: a table of its own in a file, options of `lanherd soak` only.
     #[arg(skip)]
     pub soak: Option<SoakDraft>,
@@ -219,6 +222,7 @@ impl Draft {
             metrics: None,
             seed: None,
             report: None,
+            html: None,
             soak: None,
             persona: None,
             group: Vec::new(),
@@ -275,6 +279,7 @@ impl Draft {
             metrics: self.metrics,
             seed: self.seed,
             report: self.report,
+            html: self.html,
             soak,
             looks,
             chaos: self.chaos,

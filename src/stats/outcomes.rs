@@ -1,5 +1,7 @@
 //! What the figures of all workloads have in common.
 
+use std::sync::Arc;
+
 use super::{CommandStats, Distribution, DnsStats, HttpStats, PingStats};
 use crate::workload::{Outcome, Workload};
 
@@ -28,17 +30,17 @@ pub trait Outcomes {
     fn last_failure(&self) -> Option<String>;
 }
 
-/// The figures of one client and one workload.
+/// The figures of one client and one workload: shared with whoever reads a status, and copied only while somebody does.
 #[derive(Debug, Clone)]
 pub enum Stats {
     /// Of echo requests.
-    Ping(PingStats),
+    Ping(Arc<PingStats>),
     /// Of lookups.
-    Dns(DnsStats),
+    Dns(Arc<DnsStats>),
     /// Of fetches.
-    Http(HttpStats),
+    Http(Arc<HttpStats>),
     /// Of commands.
-    Command(CommandStats),
+    Command(Arc<CommandStats>),
 }
 
 impl Stats {
@@ -47,11 +49,13 @@ impl Stats {
         match workload {
             Workload::Ping(spec) => {
                 let address = spec.target.address();
-                Self::Ping(PingStats::of_client(spec.target.clone(), address))
+                Self::Ping(Arc::new(PingStats::of_client(spec.target.clone(), address)))
             }
-            Workload::Http(spec) => Self::Http(HttpStats::of_client(spec.url.clone())),
-            Workload::Dns(spec) => Self::Dns(DnsStats::of_client(spec.name.clone())),
-            Workload::Command(spec) => Self::Command(CommandStats::of_client(spec.line.clone())),
+            Workload::Http(spec) => Self::Http(Arc::new(HttpStats::of_client(spec.url.clone()))),
+            Workload::Dns(spec) => Self::Dns(Arc::new(DnsStats::of_client(spec.name.clone()))),
+            Workload::Command(spec) => {
+                Self::Command(Arc::new(CommandStats::of_client(spec.line.clone())))
+            }
         }
     }
 
@@ -69,10 +73,12 @@ impl Stats {
     /// Counts one outcome of the same workload; one of another kind is none of it.
     pub fn record(&mut self, outcome: &Outcome) {
         match (self, outcome) {
-            (Self::Ping(stats), Outcome::Ping(echo)) => stats.record_echo(echo),
-            (Self::Dns(stats), Outcome::Dns(lookup)) => stats.record(lookup),
-            (Self::Http(stats), Outcome::Http(fetch)) => stats.record(fetch),
-            (Self::Command(stats), Outcome::Command(executed)) => stats.record(executed),
+            (Self::Ping(stats), Outcome::Ping(echo)) => Arc::make_mut(stats).record_echo(echo),
+            (Self::Dns(stats), Outcome::Dns(lookup)) => Arc::make_mut(stats).record(lookup),
+            (Self::Http(stats), Outcome::Http(fetch)) => Arc::make_mut(stats).record(fetch),
+            (Self::Command(stats), Outcome::Command(executed)) => {
+                Arc::make_mut(stats).record(executed);
+            }
             (Self::Ping(_) | Self::Dns(_) | Self::Http(_) | Self::Command(_), _) => {}
         }
     }
@@ -86,7 +92,7 @@ macro_rules! kind {
 
             fn try_from(stats: Stats) -> Result<Self, Stats> {
                 match stats {
-                    Stats::$variant(stats) => Ok(stats),
+                    Stats::$variant(stats) => Ok(Arc::unwrap_or_clone(stats)),
                     other => Err(other),
                 }
             }

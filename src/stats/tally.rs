@@ -32,12 +32,12 @@ impl Room {
         self == Self::Ample || values <= Self::MOST
     }
 
-    /// By how many values a full tally's room grows.
-    const fn step(self) -> usize {
+    /// For how many values more there is to be room where there are so many and no room.
+    const fn step(self, values: usize) -> usize {
         match self {
             // Doubling would waste what is never used, and one by one would leave holes everywhere.
             Self::Ample => 64,
-            Self::Fixed => Self::MOST,
+            Self::Fixed => Self::MOST - values,
         }
     }
 }
@@ -78,7 +78,8 @@ impl Tally {
                 }
                 Err(at) if self.room.has(self.buckets.len() + 1) => {
                     if self.buckets.len() == self.buckets.capacity() {
-                        self.buckets.reserve_exact(self.room.step());
+                        let step = self.room.step(self.buckets.len());
+                        self.buckets.reserve_exact(step);
                     }
                     self.buckets.insert(at, Bucket { micros, count });
                     return;
@@ -248,6 +249,9 @@ mod tests {
             assert!(n % 1_000 > 0 || all.count() == n);
         }
         assert_eq!(all.digits, 3);
+        let mut copy = Tally::of(&[7], Room::Fixed).clone();
+        copy.record(8);
+        assert_eq!(copy.buckets.capacity(), Room::MOST);
         let read = |micros| all.buckets[all.find(bucket(micros, 3)).expect("counted")].micros;
         for micros in (0..32).map(|n| (1_u32 << n) + (1_u32 << n) / 7) {
             assert!(is_within(read(micros), micros, 0.25), "{micros}");

@@ -186,6 +186,51 @@ fn what_a_killed_run_left_goes_with_the_next_one() {
 }
 
 #[test]
+fn a_real_router_reboots_by_command_and_everybody_is_back() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let file = shipped("reboot.feature");
+    // What a router that is switched off and on does to the wire.
+    let reboot = "ip link set lan0 down; (sleep 2; ip link set lan0 up) >/dev/null 2>&1 &";
+    let arguments = [
+        "bdd",
+        &file,
+        "--parent",
+        PARENT,
+        "--tags",
+        "@destructive",
+        "--reboot",
+        reboot,
+    ];
+    let outcome = host.lanherd(&arguments).finish(seconds(90));
+    assert_code(&outcome, 0);
+    assert!(
+        outcome.stdout.contains("1 scenario (1 passed)"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(host.snapshot(), before);
+    // One that stays up was not rebooted, and one whose command fails neither.
+    let arguments = [
+        "bdd",
+        &file,
+        "--parent",
+        PARENT,
+        "--tags",
+        "@destructive",
+        "--reboot",
+        "echo no >&2; exit 3",
+    ];
+    let outcome = host.lanherd(&arguments).finish(seconds(90));
+    assert_code(&outcome, 1);
+    assert!(
+        outcome.stdout.contains("failed with exit status: 3: no"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
 fn a_parent_that_is_not_there_is_the_environments_fault_and_nothing_runs() {
     let host = Host::new();
     let file = host.folder().join("test.feature");

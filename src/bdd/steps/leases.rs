@@ -10,7 +10,7 @@ use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::world::{Answer, Answers, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
-use crate::dhcp::{Lease, Lifetime};
+use crate::dhcp::Lease;
 use crate::identity::ClientNumber;
 use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, EventKind, Selection};
@@ -107,21 +107,6 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "No two hold one address now, nobody was given another client's address, and none met an address conflict.",
         act: |world, _| Box::pin(unique(world)),
     },
-    Definition {
-        keyword: Keyword::Then,
-        pattern: "every lease should be inside {string}",
-        example: "every lease should be inside \"10.77.0.0/16\"",
-        meaning: "Every address is in this network, or in this range: \"10.77.0.10-10.77.0.250\".",
-        act: |world, said| Box::pin(inside(world, said)),
-    },
-    Definition {
-        keyword: Keyword::Then,
-        pattern: "{clients} should be configured with:",
-        example: "all clients should be configured with:",
-        meaning: "What their leases say, in a table of option and value: router, dns, domain, prefix, mtu, lease, server. Several \
-                  addresses are written with commas; 'none': it is not there.",
-        act: |world, said| Box::pin(configured(world, said)),
-    },
 ];
 
 async fn reachable(world: &mut World, mut said: Said) -> Result<(), Complaint> {
@@ -166,7 +151,7 @@ pub(super) async fn reach(world: &World, router: Ipv4Addr) -> Result<(), Complai
 /// again after a minute (RFC 2131, 4.4.5).
 const ANSWERS: Duration = Duration::from_secs(10);
 
-fn holds(client: &ClientStatus) -> bool {
+pub(super) fn holds(client: &ClientStatus) -> bool {
     let is_valid = |lease: &Lease| lease.expires_at().is_none_or(|end| end > Instant::now());
     client.phase == Phase::Online && client.lease.as_ref().is_some_and(is_valid)
 }
@@ -316,127 +301,6 @@ async fn unique(world: &mut World) -> Result<(), Complaint> {
         ));
     }
     Ok(())
-}
-
-async fn inside(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let text = said.text()?;
-    let (first, last) = range(&text).ok_or_else(|| {
-        Complaint::of_word(
-            &text,
-            "write a network, 10.77.0.0/16, or a range, 10.77.0.10-10.77.0.250",
-        )
-    })?;
-    let chosen = world.choose(&Clients::All).await?;
-    let herd = world.herd().await?;
-    let by_number = by_number(&herd);
-    chosen.judge(&format!("held no lease inside {text}"), |number| {
-        let client = by_number
-            .get(&number)
-            .ok_or_else(|| "it has left".to_owned())?;
-        let lease = client.lease.as_ref().filter(|_| holds(client));
-        match lease {
-            Some(lease) if (first..=last).contains(&u32::from(lease.address)) => Ok(()),
-            _ => Err(standing(client)),
-        }
-    })
-}
-
-/// The first and the last address of a network or a range.
-fn range(text: &str) -> Option<(u32, u32)> {
-    if let Some((first, last)) = text.split_once('-') {
-        let address = |text: &str| text.trim().parse::<Ipv4Addr>().ok().map(u32::from);
-        let (first, last) = (address(first)?, address(last)?);
-        return (first <= last).then_some((first, last));
-    }
-    let (address, length) = text.split_once('/')?;
-    let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
-    let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
-    let mask = u32::MAX.checked_shl(32 - length).unwrap_or_default();
-    Some((address & mask, address | !mask))
-}
-
-async fn configured(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
-    let wanted: Vec<(String, String)> = said
-        .rows()?
-        .by_column(&["option", "value"], &[])?
-        .into_iter()
-        .map(|row| {
-            let cell = |name| {
-                row.get(name)
-                    .copied()
-                    .unwrap_or_default()
-                    .trim_matches('"')
-                    .to_owned()
-            };
-            (cell("option"), cell("value"))
-        })
-        .collect();
-    let chosen = world.choose(&clients).await?;
-    let herd = world.herd().await?;
-    let by_number = by_number(&herd);
-    for (option, value) in wanted {
-        if !OPTIONS.contains(&option.as_str()) {
-            let why = format!("there is no such option here: use {}", OPTIONS.join(", "));
-            return Err(Complaint::of_word(&option, why));
-        }
-        chosen.judge(&format!("had another {option} than {value}"), |number| {
-            let client = by_number
-                .get(&number)
-                .ok_or_else(|| "it has left".to_owned())?;
-            let lease = client.lease.as_ref().filter(|_| holds(client));
-            let lease = lease.ok_or_else(|| standing(client))?;
-            let is = says(lease, &option);
-            if is_same(&is, &value) {
-                return Ok(());
-            }
-            Err(format!(
-                "its lease from {} says {option} {is}",
-                lease.server_id
-            ))
-        })?;
-    }
-    Ok(())
-}
-
-const OPTIONS: [&str; 7] = [
-    "router", "dns", "domain", "prefix", "mtu", "server", "lease",
-];
-
-/// What a lease says of an option, as it is written in a table.
-fn says(lease: &Lease, option: &str) -> String {
-    let none = || "none".to_owned();
-    let list = |addresses: &[Ipv4Addr]| match addresses {
-        [] => none(),
-        some => some
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
-    };
-    match option {
-        "router" => list(&lease.routers),
-        "dns" => list(&lease.dns),
-        "domain" => lease.domain.clone().unwrap_or_else(none),
-        "prefix" => format!("/{}", lease.prefix_len),
-        "mtu" => lease.mtu.map_or_else(none, |mtu| mtu.to_string()),
-        "server" => lease.server_id.to_string(),
-        // The last of the list.
-        _ => match lease.lifetime {
-            Lifetime::Infinite => "infinite".to_owned(),
-            Lifetime::Finite { lease, .. } => humantime::format_duration(lease).to_string(),
-        },
-    }
-}
-
-fn is_same(is: &str, wanted: &str) -> bool {
-    let plain = |text: &str| {
-        text.replace(char::is_whitespace, "")
-            .trim_start_matches('/')
-            .to_ascii_lowercase()
-    };
-    let duration = |text: &str| crate::units::duration(text).ok();
-    plain(is) == plain(wanted) || duration(is).is_some_and(|is| duration(wanted) == Some(is))
 }
 
 async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Complaint> {

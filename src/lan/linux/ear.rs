@@ -1,7 +1,7 @@
 //! What is heard of the herd's namespaces: a netlink socket in each, all of them behind one descriptor.
 //!
-//! A socket each, since one for all (`NETLINK_LISTEN_ALL_NSID`) needs `CAP_NET_BROADCAST` in the initial user namespace
-//! (netlink(7)). They are waited for together by one `epoll` instance, so that a client costs neither a task nor a
+//! A socket each: one for all (`NETLINK_LISTEN_ALL_NSID`) needs `CAP_NET_BROADCAST`, though not, as netlink(7) says, in the
+//! initial user namespace; what either costs is in `docs/benchmarks.md`. They are waited for together by one `epoll` instance, so that a client costs neither a task nor a
 //! registration with the runtime. What an ear hears is only a bell: messages are thrown away, and what is so is asked.
 
 use std::io;

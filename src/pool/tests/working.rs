@@ -173,6 +173,30 @@ async fn standing_pings_go_on_at_their_interval_and_over_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn standing_pings_wait_while_their_client_is_offline_and_then_go_on() {
+    let spec = PingSpec::every(Target::CloudflareDns, Duration::from_secs(1));
+    let herd = Herd::with(|config| config.workloads.push(spec.into())).await;
+    herd.create(1).await;
+    herd.settle().await;
+    let sent = async || herd.client(1).await.pings[&Target::CloudflareDns].sent;
+    let one = || Selection::Numbers(vec![ClientNumber(1)]);
+    for round in 1..=3 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(herd.pool.release(one()).await, Ok(1));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let before = sent().await;
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(sent().await, before, "round {round}");
+        assert!(
+            before.abs_diff(60 * round) <= 2 * round,
+            "{round}: {before}"
+        );
+        assert_eq!(herd.pool.renew(one()).await, Ok(1));
+    }
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_released_client_stays_without_a_lease_until_it_is_told_to_renew() {
     let herd = Herd::with(|_| {}).await;
     herd.create(2).await;

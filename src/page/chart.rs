@@ -1,0 +1,220 @@
+//! Charts as SVG that stands in the page itself.
+
+use std::fmt::Write as _;
+
+use super::escape;
+
+/// The size of a chart in its own units, and the room for its labels.
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 180.0;
+const LEFT: f64 = 56.0;
+const BOTTOM: f64 = 22.0;
+const TOP: f64 = 8.0;
+
+/// One line of a chart: its name, and a value for each place along it; `None`: there was none.
+pub type Series<'a> = (&'a str, Vec<Option<f64>>);
+
+/// Values over time, `at` in seconds; each line has a colour and a pattern of its own. Nothing, where there are fewer than two
+/// places.
+pub fn lines(title: &str, unit: &str, at: &[f64], series: &[Series<'_>]) -> String {
+    let (Some(first), Some(last)) = (at.first(), at.last()) else {
+        return String::new();
+    };
+    let span = last - first;
+    let all = series
+        .iter()
+        .flat_map(|(_, values)| values.iter().flatten());
+    let top = nice(all.copied().fold(0.0, f64::max));
+    if span <= 0.0 {
+        return String::new();
+    }
+    let x = |at: f64| LEFT + (at - first) / span * (WIDTH - LEFT - 8.0);
+    let y = |value: f64| TOP + (1.0 - value / top) * (HEIGHT - TOP - BOTTOM);
+    let mut text = frame(title, unit, top);
+    for (number, (name, values)) in series.iter().enumerate() {
+        // Where there is no value the line is broken.
+        let mut path = String::new();
+        let mut pen = 'M';
+        for (at, value) in at.iter().zip(values) {
+            match value {
+                Some(value) => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(path, "{pen}{:.1} {:.1}", x(*at), y(*value));
+                    pen = 'L';
+                }
+                None => pen = 'M',
+            }
+        }
+        let _ = write!(
+            text,
+            "<path class=\"s{number}\" d=\"{path}\"><title>{}</title></path>",
+            escape(name)
+        );
+    }
+    let end = humantime::format_duration(std::time::Duration::from_secs_f64(last.max(0.0).round()));
+    let _ = write!(
+        text,
+        "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{end}</text></svg><figcaption>{}",
+        WIDTH - 8.0,
+        HEIGHT - 5.0,
+        escape(title)
+    );
+    for (number, (name, _)) in series.iter().enumerate() {
+        let _ = write!(
+            text,
+            " <span class=\"key\"><svg viewBox=\"0 0 28 8\"><path class=\"s{number}\" d=\"M0 4L28 4\"/></svg> {}</span>",
+            escape(name)
+        );
+    }
+    text.push_str("</figcaption></figure>\n");
+    text
+}
+
+/// How values are spread: bars of equal width on a scale that doubles; nothing, where there are fewer than two values.
+pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
+    const BARS: usize = 24;
+    let positive = || values.iter().copied().filter(|value| *value > 0.0);
+    let (least, most) = (
+        positive().fold(f64::MAX, f64::min),
+        positive().fold(0.0, f64::max),
+    );
+    if values.len() < 2 || most <= 0.0 {
+        return String::new();
+    }
+    // A scale of its own even where all are the same.
+    let (low, high) = ((least * 0.9).ln(), (most * 1.1).ln());
+    let mut counts = [0_u32; BARS];
+    for value in positive() {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the number of bars"
+        )]
+        let bar = ((value.ln() - low) / (high - low) * BARS as f64) as usize;
+        counts[bar.min(BARS - 1)] += 1;
+    }
+    let top = nice(counts.iter().copied().max().map_or(1.0, f64::from));
+    let mut text = frame(title, "clients", top);
+    let width = (WIDTH - LEFT - 8.0) / BARS as f64;
+    for (number, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let height = f64::from(*count) / top * (HEIGHT - TOP - BOTTOM);
+        let edge = |at: usize| (low + (high - low) * at as f64 / BARS as f64).exp();
+        let _ = write!(
+            text,
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\"><title>{count} clients: {} to {} {}</title></rect>",
+            LEFT + number as f64 * width,
+            HEIGHT - BOTTOM - height,
+            width - 1.0,
+            short(edge(number)),
+            short(edge(number + 1)),
+            escape(unit),
+        );
+    }
+    let ends = [(LEFT, "start", low.exp()), (WIDTH - 8.0, "end", high.exp())];
+    for (x, anchor, value) in ends {
+        let _ = write!(
+            text,
+            "<text x=\"{x:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\">{} {}</text>",
+            HEIGHT - 5.0,
+            short(value),
+            escape(unit)
+        );
+    }
+    let _ = writeln!(
+        text,
+        "</svg><figcaption>{}</figcaption></figure>",
+        escape(title)
+    );
+    text
+}
+
+/// The axes: from 0 to `top`.
+fn frame(title: &str, unit: &str, top: f64) -> String {
+    let mut text = format!(
+        "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+        escape(title)
+    );
+    for share in [0.0, 0.5, 1.0] {
+        let y = TOP + (1.0 - share) * (HEIGHT - TOP - BOTTOM);
+        let unit = if share > 0.9 { unit } else { "" };
+        let _ = write!(
+            text,
+            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{:.1}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{} {}</text>",
+            WIDTH - 8.0,
+            LEFT - 4.0,
+            y + 4.0,
+            short(top * share),
+            escape(unit),
+        );
+    }
+    text
+}
+
+/// The next round number above.
+fn nice(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
+    let power = 10.0_f64.powf(value.log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
+    let round = steps.into_iter().find(|step| step * power >= value);
+    round.unwrap_or(10.0) * power
+}
+
+/// Three digits or so.
+fn short(value: f64) -> String {
+    match value {
+        0.0 => "0".to_owned(),
+        v if v >= 100.0 || v.fract() == 0.0 => format!("{v:.0}"),
+        v if v >= 10.0 => format!("{v:.1}"),
+        v if v >= 0.1 => format!("{v:.2}"),
+        v => format!("{v:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_ends_at_a_round_number() {
+        for (value, end) in [
+            (0.0, 1.0),
+            (0.3, 0.5),
+            (1.0, 1.0),
+            (7.0, 10.0),
+            (21.0, 25.0),
+            (200.0, 200.0),
+        ] {
+            assert!((nice(value) - end).abs() < 1e-9, "{value} {}", nice(value));
+        }
+    }
+
+    #[test]
+    fn a_line_is_broken_where_there_is_no_value_and_stays_inside() {
+        let values = vec![Some(1.0), None, Some(2.0), Some(0.0)];
+        let chart = lines("rtt", "ms", &[0.0, 1.0, 2.0, 3.0], &[("p50", values)]);
+        let path = chart.split("class=\"s0\" d=\"").nth(1).expect("a line");
+        let path = path.split('"').next().expect("its end");
+        assert_eq!(path.matches('M').count(), 2, "{path}");
+        for number in path.split(['M', 'L', ' ']).filter(|part| !part.is_empty()) {
+            let number: f64 = number.parse().expect("a number");
+            assert!((0.0..=WIDTH).contains(&number), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_value_is_in_a_bar_and_nothing_is_drawn_of_nothing() {
+        let values: Vec<f64> = (1..=100).map(f64::from).collect();
+        let chart = bars("join", "ms", &values);
+        let counted: u32 = chart
+            .split("<title>")
+            .skip(1)
+            .filter_map(|part| part.split(" clients").next()?.parse::<u32>().ok())
+            .sum();
+        assert_eq!(counted, 100);
+        assert_eq!(bars("join", "ms", &[3.0]), "");
+        assert_eq!(lines("rtt", "ms", &[], &[]), "");
+        assert!(!bars("same", "ms", &[5.0, 5.0, 5.0]).contains("NaN"));
+    }
+}

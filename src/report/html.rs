@@ -1,0 +1,347 @@
+//! A report for people: one page that opens offline.
+
+use std::collections::BTreeMap;
+
+use super::{AllPercentiles, Chore, Client, Percentiles, Report, Soak};
+use crate::identity::ClientNumber;
+use crate::page::chart::{bars, lines};
+use crate::page::{Page, Verdict};
+use crate::phase::Phase;
+
+/// So many clients are listed one by one; of more, those that were in trouble.
+const LISTED: usize = 200;
+
+impl Report {
+    /// The page. `verdict` is whether the run was a success.
+    pub fn page(&self, verdict: Verdict) -> String {
+        let totals = &self.totals;
+        let words = format!("{} of {} clients online", totals.online, totals.wanted);
+        let lasted =
+            std::time::Duration::from_secs_f64((self.duration_ms.max(0.0) / 1_000.0).round());
+        let below = format!(
+            "begun {}, {}; {}",
+            self.started,
+            humantime::format_duration(lasted),
+            match totals.leaked_objects {
+                0 => "nothing left behind".to_owned(),
+                some => format!("{some} things were left behind"),
+            }
+        );
+        let mut page = Page::new("lanherd run", verdict, &words, &below);
+        if !self.complete {
+            page.trouble("The run has not ended: this is how it stood.");
+        }
+        for (client, chore) in self.never().take(10) {
+            let why = chore
+                .last_failure
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            page.trouble(&format!(
+                "client {client} never succeeded with {}, {} times asked{why}",
+                chore.what, chore.attempts
+            ));
+        }
+        page.heading("Totals").pairs(&self.sums());
+        let percentiles = self
+            .soak
+            .as_ref()
+            .map_or(&self.percentiles, |soak| &soak.sums.percentiles);
+        page.heading("Times").table(
+            &["", "median", "95 %", "99 %", "longest"],
+            &times(percentiles),
+        );
+        if let Some(soak) = &self.soak {
+            over_time(&mut page, soak);
+        }
+        let of = |pick: fn(&Client) -> Option<f64>| -> Vec<f64> {
+            self.clients.iter().filter_map(pick).collect()
+        };
+        page.raw(&bars(
+            "Time to join, by client",
+            "ms",
+            &of(|client| client.join_ms),
+        ));
+        page.raw(&bars(
+            "Time to lease, by client",
+            "ms",
+            &of(|client| client.dhcp_ms),
+        ));
+        page.raw(&bars(
+            "Median round trip, by client",
+            "ms",
+            &of(median_ping),
+        ));
+        self.failures(&mut page);
+        self.list(&mut page);
+        page.heading("Parameters").pairs(&self.parameters());
+        page.finish()
+    }
+
+    /// What clients that were online never succeeded with.
+    fn never(&self) -> impl Iterator<Item = (ClientNumber, Chore<'_>)> {
+        self.clients.iter().flat_map(|client| {
+            let chores = client.chores().filter(Chore::never_succeeded);
+            chores.map(|chore| (client.number, chore))
+        })
+    }
+
+    fn sums(&self) -> Vec<(String, String)> {
+        let totals = &self.totals;
+        let mut sums = vec![
+            ("clients given up".to_owned(), totals.failed.to_string()),
+            ("restarts".to_owned(), totals.restarts.to_string()),
+        ];
+        let chores = [
+            ("pings answered", totals.pings_received, totals.pings_sent),
+            (
+                "lookups that found an address",
+                totals.lookups_succeeded,
+                totals.lookups,
+            ),
+            (
+                "fetches that succeeded",
+                totals.fetches_succeeded,
+                totals.fetches,
+            ),
+            (
+                "commands that succeeded",
+                totals.commands_succeeded,
+                totals.commands,
+            ),
+        ];
+        let asked = chores.into_iter().filter(|(_, _, asked)| *asked > 0);
+        sums.extend(
+            asked.map(|(what, well, asked)| (what.to_owned(), format!("{well} of {asked}"))),
+        );
+        if let Some(soak) = &self.soak {
+            sums.extend([
+                (
+                    "clients that came online, in all".to_owned(),
+                    soak.sums.joins.to_string(),
+                ),
+                (
+                    "leases lost while held".to_owned(),
+                    soak.sums.leases_lost.to_string(),
+                ),
+                ("outages".to_owned(), soak.sums.outages.to_string()),
+            ]);
+        }
+        sums
+    }
+
+    /// Failures by cause, and the story of each client that had one.
+    fn failures(&self, page: &mut Page) {
+        let mut by_cause: BTreeMap<String, u64> = BTreeMap::new();
+        match &self.soak {
+            Some(soak) => by_cause.extend(
+                soak.sums
+                    .failures
+                    .iter()
+                    .map(|(cause, count)| (cause.to_string(), *count)),
+            ),
+            None => {
+                for failure in self
+                    .clients
+                    .iter()
+                    .filter_map(|client| client.last_failure.as_ref())
+                {
+                    *by_cause.entry(failure.cause.to_string()).or_default() += 1;
+                }
+            }
+        }
+        if by_cause.is_empty() {
+            page.heading("Failures")
+                .pairs(&[("failures".to_owned(), "none".to_owned())]);
+            return;
+        }
+        let rows: Vec<_> = by_cause
+            .into_iter()
+            .map(|(cause, count)| vec![cause, count.to_string()])
+            .collect();
+        page.heading("Failures").table(&["cause", "times"], &rows);
+        let story = |client: &Client| {
+            let failure = client.last_failure.as_ref()?;
+            Some(vec![
+                client.number.to_string(),
+                client.phase.to_string(),
+                client.restarts.to_string(),
+                failure.stage.to_string(),
+                failure.cause.to_string(),
+                failure.detail.clone(),
+            ])
+        };
+        let rows: Vec<_> = self.clients.iter().filter_map(story).take(LISTED).collect();
+        page.table(
+            &[
+                "client",
+                "now",
+                "restarts",
+                "stage",
+                "cause",
+                "the last time",
+            ],
+            &rows,
+        );
+    }
+
+    fn list(&self, page: &mut Page) {
+        let all = self.clients.len() <= LISTED;
+        let is_told =
+            |client: &&Client| all || client.phase != Phase::Online || client.restarts > 0;
+        let row = |client: &Client| {
+            let text =
+                |value: &Option<f64>| value.map_or_else(String::new, |ms| format!("{ms:.2}"));
+            vec![
+                client.number.to_string(),
+                client.group.to_string(),
+                client.phase.to_string(),
+                client.address.clone().unwrap_or_default(),
+                client.mac.to_string(),
+                text(&client.join_ms),
+                text(&client.dhcp_ms),
+                text(&median_ping(client)),
+                client.restarts.to_string(),
+            ]
+        };
+        let rows: Vec<_> = self
+            .clients
+            .iter()
+            .filter(is_told)
+            .take(LISTED)
+            .map(row)
+            .collect();
+        let title = if all {
+            "Clients"
+        } else {
+            "Clients that were in trouble"
+        };
+        page.heading(title).table(
+            &[
+                "client", "group", "phase", "address", "MAC", "join ms", "lease ms", "ping ms",
+                "restarts",
+            ],
+            &rows,
+        );
+    }
+
+    fn parameters(&self) -> Vec<(String, String)> {
+        let mut all = vec![
+            ("lanherd".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            ("seed".to_owned(), self.seed.to_string()),
+        ];
+        let object = self.parameters.as_object().into_iter().flatten();
+        let said = object.filter(|(name, value)| !value.is_null() && name.as_str() != "seed");
+        all.extend(said.map(|(name, value)| {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned);
+            (name.clone(), value)
+        }));
+        all
+    }
+}
+
+fn times(all: &AllPercentiles) -> Vec<Vec<String>> {
+    let row = |(name, value): (&str, Option<Percentiles>)| {
+        let Percentiles { p50, p95, p99, max } = value?;
+        let cells = [p50, p95, p99, max].map(|ms| format!("{ms:.2} ms"));
+        Some([vec![name.to_owned()], cells.to_vec()].concat())
+    };
+    let rows = [
+        ("join", all.join_ms),
+        ("lease", all.dhcp_ms),
+        ("ping", all.ping_ms),
+    ];
+    rows.into_iter().filter_map(row).collect()
+}
+
+/// The middle of a client's medians over its targets.
+fn median_ping(client: &Client) -> Option<f64> {
+    let mut medians: Vec<f64> = client
+        .pings
+        .iter()
+        .filter_map(|pings| pings.median_ms)
+        .collect();
+    medians.sort_by(f64::total_cmp);
+    medians.get(medians.len() / 2).copied()
+}
+
+/// What a soak did over its time, and the first hour of it against the last.
+fn over_time(page: &mut Page, soak: &Soak) {
+    let timeline = &soak.timeline;
+    let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
+    let of = |pick: &dyn Fn(&crate::soak::Line) -> Option<f64>| timeline.iter().map(pick).collect();
+    page.heading("Over time");
+    page.raw(&lines(
+        "Clients",
+        "",
+        &at,
+        &[
+            ("wanted", of(&|line| Some(line.wanted as f64))),
+            ("online", of(&|line| Some(line.online as f64))),
+        ],
+    ));
+    page.raw(&lines(
+        "Round trips",
+        "ms",
+        &at,
+        &[
+            ("median", of(&|line| line.rtt_p50_ms)),
+            ("99 of 100", of(&|line| line.rtt_p99_ms)),
+        ],
+    ));
+    page.raw(&lines(
+        "Lost pings",
+        "%",
+        &at,
+        &[("lost", of(&|line| line.loss().map(|loss| loss * 100.0)))],
+    ));
+    page.raw(&lines(
+        "Restarts, from one look to the next",
+        "",
+        &at,
+        &[("restarts", of(&|line| Some(line.restarts as f64)))],
+    ));
+    let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
+    page.raw(&lines(
+        "The tester's own memory",
+        "MiB",
+        &at,
+        &[("resident", of(&|line| Some(mib(line.resident_bytes))))],
+    ));
+    if let Some(comparison) = &soak.comparison {
+        let rows: Vec<_> = comparison
+            .rows
+            .iter()
+            .map(|row| {
+                let text = row.to_string();
+                let (name, sides) = text.split_once(": ").unwrap_or((&text, ""));
+                let (first, last) = sides.split_once(", then ").unwrap_or((sides, ""));
+                vec![
+                    name.to_owned(),
+                    first.to_owned(),
+                    last.to_owned(),
+                    row.verdict.as_str().replace('_', " "),
+                ]
+            })
+            .collect();
+        page.heading("The beginning against the end");
+        page.table(&["figure", "first window", "last window", "verdict"], &rows);
+    }
+    let faults: Vec<_> = soak
+        .sums
+        .faults
+        .iter()
+        .map(|(fault, sum)| {
+            let median = sum.recovery_ms.map_or_else(
+                || "took nobody offline".to_owned(),
+                |times| format!("{:.0} ms", times.p50),
+            );
+            vec![fault.to_string(), sum.count.to_string(), median]
+        })
+        .collect();
+    if !faults.is_empty() {
+        page.heading("Faults made on purpose");
+        page.table(&["fault", "made", "median recovery"], &faults);
+    }
+}

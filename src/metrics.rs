@@ -19,7 +19,7 @@ use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lan::{CleanupError, PingCause, PingOutcome};
-use crate::phase::{Failure, Phase};
+use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::target::Target;
 use crate::workload::{Outcome, Workload};
 
@@ -472,6 +472,11 @@ impl Metrics {
             .inc();
     }
 
+    /// There will be such a recovery; its series appears now, since `rate()` does not see one that begins with an event.
+    pub fn expect_recovery(&self, fault: &str, share: &str) {
+        self.recovery.with_label_values(&[fault, share]);
+    }
+
     /// So large a share of the clients that a fault, or an outage, took offline is back.
     pub fn recovered(&self, fault: &str, share: &str, took: Duration) {
         self.recovery
@@ -515,9 +520,23 @@ impl Metrics {
         self.lease_expirations.with_label_values(&[group]).reset();
         self.address_conflicts.with_label_values(&[group]).reset();
         self.budget_used(0.0);
+        self.join.with_label_values(&[group]);
+        for outcome in [Acquired::Bound, Acquired::Failed] {
+            self.dhcp_acquire
+                .with_label_values(&[group, FAMILY, outcome.as_str()]);
+        }
         for kind in CleanupError::KINDS {
             // Created at 0, and not set: it may have counted before another group was added.
             self.leaked.with_label_values(&[kind]);
+        }
+        for cause in Cause::ALL.iter().map(|cause| cause.as_str()) {
+            for stage in Stage::ALL {
+                self.failures.with_label_values(&[stage.as_str(), cause]);
+            }
+            self.restarts.with_label_values(&[group, cause]);
+        }
+        for fault in Fault::ALL {
+            self.faults_injected.with_label_values(&[fault.as_str()]);
         }
     }
 }
@@ -642,6 +661,22 @@ mod tests {
             r#"lanherd_ping_requests_total{family="ipv4",target="the router"} 0"#,
             r#"lanherd_ping_rtt_seconds_count{family="ipv4",target="the router"} 0"#,
             r#"lanherd_ping_errors_total{cause="timeout",family="ipv4",target="the router"} 0"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_watched_for_its_first_event_stands_at_zero_before_it() {
+        let metrics = metrics();
+        metrics.expect_recovery("crash", "1");
+        let text = metrics.render();
+        for line in [
+            r#"lanherd_client_failures_total{cause="crashed",stage="online"} 0"#,
+            r#"lanherd_supervisor_restarts_total{cause="crashed",supervisor="ns"} 0"#,
+            r#"lanherd_faults_injected_total{fault="crash"} 0"#,
+            r#"lanherd_client_join_duration_seconds_count{group="ns"} 0"#,
+            r#"lanherd_recovery_duration_seconds_count{fault="crash",share="1"} 0"#,
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

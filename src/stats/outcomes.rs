@@ -77,7 +77,7 @@ impl Stats {
             (Self::Dns(stats), Outcome::Dns(lookup)) => Arc::make_mut(stats).record(lookup),
             (Self::Http(stats), Outcome::Http(fetch)) => Arc::make_mut(stats).record(fetch),
             (Self::Command(stats), Outcome::Command(executed)) => {
-                Arc::make_mut(stats).record(executed)
+                Arc::make_mut(stats).record(executed);
             }
             (Self::Ping(_) | Self::Dns(_) | Self::Http(_) | Self::Command(_), _) => {}
         }

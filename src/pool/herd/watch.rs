@@ -74,6 +74,9 @@ impl<L: Lan> Herd<L> {
                     let clients = taken.len();
                     warn!(clients, of, "outage: most of the herd is down at once");
                     self.metrics.outage();
+                    for share in Share::ALL {
+                        self.metrics.expect_recovery(OUTAGE, share.as_str());
+                    }
                     self.figures.outages += 1;
                     for (number, since) in taken {
                         if let Some(slot) = self.slots.get_mut(&number) {
@@ -150,6 +153,8 @@ impl<L: Lan> Herd<L> {
                 clients,
             },
         );
+        self.metrics
+            .expect_recovery(fault.as_str(), Share::All.as_str());
         self.recoveries.begin(fault, lasts, online, now());
         self.remind_of_recoveries();
     }

@@ -1,0 +1,478 @@
+#!/usr/bin/env python3
+"""Writes lanherd-soak.json and lanherd-compare.json, the dashboards, beside itself.
+
+    dashboards/make.py          write them
+    dashboards/make.py --check  write nothing; fail unless they are what would be written
+
+Dashboards in JSON are mostly repetition. Here stands what is decided: rows, questions, expressions, units, thresholds.
+"""
+
+import json
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).parent
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+# What every selector has.
+PICK = 'job=~"$job",instance=~"$instance"'
+
+# Thresholds: colours from values upward.
+NONE = [("green", None)]
+ANY_IS_BAD = [("green", None), ("red", 1)]
+ANY_IS_TO_BE_SEEN = [("green", None), ("orange", 1)]
+SHARE_ONLINE = [("red", None), ("orange", 0.95), ("green", 0.99)]
+LOSS = [("green", None), ("orange", 0.001), ("red", 0.01)]
+BUDGET = [("green", None), ("orange", 0.5), ("red", 0.8)]
+
+
+def sel(name, *more):
+    """A selector of a family."""
+    return f"lanherd_{name}{{{','.join([PICK, *more])}}}"
+
+
+def own(name):
+    """A selector of a figure of the process, told from those of other programs by the job."""
+    return f"process_{name}{{{PICK}}}"
+
+
+def rate(selector, of="rate", over="$__rate_interval", shift=""):
+    return f"{of}({selector}[{over}]{shift})"
+
+
+def by(labels, expr):
+    return f"sum by ({labels}) ({expr})" if labels else f"sum({expr})"
+
+
+def quantile(q, family, *more, labels=""):
+    buckets = by(", ".join(filter(None, ["le", labels])), rate(sel(f"{family}_bucket", *more)))
+    return f"histogram_quantile({q}, {buckets})"
+
+
+def quantiles(family, *more, labels="", qs=(0.5, 0.95, 0.99)):
+    """One query for each quantile; the labels stand in the legend."""
+    legend = "".join(f"{{{{{label.strip()}}}}} " for label in labels.split(",") if label)
+    return [(f"{legend}{q * 100:g} %", quantile(q, family, *more, labels=labels)) for q in qs]
+
+
+def fraction_lost(answered, lost):
+    """Lost of all, where there may be no series of losses yet."""
+    return f"({lost}) / (({answered}) + ({lost}))"
+
+
+ONLINE = sel("clients", 'phase="online"')
+WANTED = sel("clients_wanted")
+
+
+# --- panels ---
+
+
+def thresholds(steps):
+    return {"mode": "absolute", "steps": [{"color": colour, "value": value} for colour, value in steps]}
+
+
+def panel(kind, title, description, unit, targets, *, width, height=8, steps=NONE, options=None, custom=None,
+          instant=False, as_format="time_series", overrides=(), **defaults):
+    field = {"unit": unit, "thresholds": thresholds(steps), "custom": custom or {}, **defaults}
+    if "color" not in field:
+        field["color"] = {"mode": "thresholds" if kind in ("stat", "bargauge", "gauge") else "palette-classic"}
+    return {
+        "type": kind,
+        "title": title,
+        "description": description,
+        "datasource": SOURCE,
+        "gridPos": {"w": width, "h": height},
+        "fieldConfig": {"defaults": field, "overrides": list(overrides)},
+        "options": options or {},
+        "targets": [
+            {
+                "refId": chr(ord("A") + i),
+                "datasource": SOURCE,
+                "editorMode": "code",
+                "expr": expr,
+                "legendFormat": legend,
+                "format": as_format,
+                "instant": instant,
+                "range": not instant,
+            }
+            for i, (legend, expr) in enumerate(targets)
+        ],
+    }
+
+
+def stat(title, description, unit, targets, *, width=3, height=4, steps=NONE, **more):
+    options = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "colorMode": "background" if len(targets) == 1 else "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "textMode": "auto" if len(targets) == 1 else "value_and_name",
+        "orientation": "auto",
+    }
+    return panel("stat", title, description, unit, targets, width=width, height=height, steps=steps, options=options,
+                 instant=True, **more)
+
+
+def series(title, description, unit, targets, *, width=8, stack=False, bars=False, steps=NONE, **more):
+    custom = {
+        "drawStyle": "bars" if bars else "line",
+        "lineWidth": 1,
+        "fillOpacity": 70 if bars else 30 if stack else 8,
+        "showPoints": "never" if not bars else "auto",
+        "spanNulls": False,
+        "stacking": {"mode": "normal" if stack else "none", "group": "A"},
+        "thresholdsStyle": {"mode": "off" if steps is NONE else "line"},
+    }
+    options = {
+        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["mean", "max"], "showLegend": True},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    return panel("timeseries", title, description, unit, targets, width=width, custom=custom, options=options,
+                 steps=steps, min=0, **more)
+
+
+def heatmap(title, description, unit, targets, *, width):
+    options = {
+        "calculate": False,
+        "cellGap": 0,
+        "color": {"mode": "scheme", "scheme": "Turbo", "scale": "exponential", "exponent": 0.5, "steps": 64},
+        "yAxis": {"unit": unit, "axisPlacement": "left"},
+        "cellValues": {"unit": "short"},
+        "filterValues": {"le": 1e-9},
+        "rowsFrame": {"layout": "auto"},
+        "tooltip": {"mode": "single", "yHistogram": True},
+        "legend": {"show": True},
+    }
+    return panel("heatmap", title, description, unit, targets, width=width, options=options, as_format="heatmap")
+
+
+# --- dashboards ---
+
+
+def lay_out(rows):
+    """Panels from left to right, row by row, with numbers of their own."""
+    panels, y = [], 0
+    for title, members in rows:
+        panels.append({"type": "row", "title": title, "collapsed": False, "panels": [],
+                       "gridPos": {"x": 0, "y": y, "w": 24, "h": 1}})
+        x, y, tallest = 0, y + 1, 0
+        for member in members:
+            size = member["gridPos"]
+            if x + size["w"] > 24:
+                x, y, tallest = 0, y + tallest, 0
+            member["gridPos"] = {"x": x, "y": y, **size}
+            x, tallest = x + size["w"], max(tallest, size["h"])
+            panels.append(member)
+        y += tallest
+    for number, member in enumerate(panels, 1):
+        member["id"] = number
+    return panels
+
+
+def variable(name, label, query, *, multi=False, regex="", sort=1):
+    return {
+        "type": "query",
+        "name": name,
+        "label": label,
+        "datasource": SOURCE,
+        "definition": query,
+        "query": {"query": query, "refId": name},
+        "refresh": 2,
+        "sort": sort,
+        "regex": regex,
+        "multi": multi,
+        "includeAll": multi,
+        "allValue": ".+" if multi else None,
+        "current": {"text": ["All"], "value": ["$__all"]} if multi else {},
+    }
+
+
+VARIABLES = [
+    {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "refresh": 1,
+     "multi": False, "includeAll": False, "current": {}},
+    variable("job", "Job", "label_values(lanherd_build_info, job)", multi=True),
+    variable("instance", "Instance", 'label_values(lanherd_build_info{job=~"$job"}, instance)', multi=True),
+]
+
+
+def annotation(name, colour, expr, title, **more):
+    return {"name": name, "datasource": SOURCE, "enable": True, "hide": False, "iconColor": colour, "expr": expr,
+            "titleFormat": title, "textFormat": "{{instance}}", "tagKeys": "", "step": "", **more}
+
+
+ANNOTATIONS = [
+    annotation("Faults made", "orange", f"{by('instance, fault', rate(sel('faults_injected_total'), 'increase'))} > 0",
+               "fault: {{fault}}", tagKeys="fault"),
+    annotation("Outages", "red", f"{rate(sel('outages_total'), 'increase')} > 0", "outage"),
+    # The value is the moment itself, in milliseconds.
+    annotation("Starts", "blue", f"{own('start_time_seconds')} * 1000", "lanherd started", useValueForTime=True),
+]
+
+
+def dashboard(title, description, rows, variables=(), start="now-1h"):
+    return {
+        "id": None,
+        "title": title,
+        "description": description,
+        "tags": ["lanherd"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "refresh": "10s",
+        "time": {"from": start, "to": "now"},
+        "timezone": "browser",
+        "links": [{"type": "dashboards", "title": "lanherd", "tags": ["lanherd"], "asDropdown": True,
+                   "includeVars": False, "keepTime": True, "targetBlank": False, "icon": "external link", "url": "",
+                   "tooltip": ""}],
+        "annotations": {"list": ANNOTATIONS},
+        "templating": {"list": VARIABLES + list(variables)},
+        "panels": lay_out(rows),
+    }
+
+
+def soak():
+    counted = lambda family, *more: by("", rate(sel(family, *more), "increase", "$__range"))
+    online = f"{by('', ONLINE)} / {by('', WANTED)}"
+    some = lambda labels, family, *more: f"{by(labels, rate(sel(family, *more)))} > 0"
+    return dashboard(
+        "lanherd: soak",
+        "A herd of LAN clients against a router, for hours or days.",
+        [
+            ("Verdict", [
+                stat("Clients online", "Of those that should be online, now. 1 is all.", "percentunit",
+                     [("online", online)], steps=SHARE_ONLINE, min=0, max=1),
+                stat("Clients given up", "Clients that have spent their restart budget and are not tried again, now.",
+                     "none", [("given up", by("", sel("clients", 'phase="failed"')))], steps=ANY_IS_BAD),
+                stat("Failures", "Failures of clients in the time shown, those that mended by themselves included.",
+                     "short", [("failures", counted("client_failures_total"))], steps=ANY_IS_TO_BE_SEEN, decimals=0),
+                stat("Outages", "How often most of the herd was down at once in the time shown, for reasons that are "
+                     "the router's.", "short", [("outages", counted("outages_total"))], steps=ANY_IS_BAD, decimals=0),
+                stat("Pings lost", "Pings without an answer in the time shown, of all that were wanted.",
+                     "percentunit", [("lost", fraction_lost(counted("ping_rtt_seconds_count"),
+                                                            counted("ping_errors_total")))], steps=LOSS),
+                stat("Restart budget used", "By the client that is closest to being given up, now. At 1 it is.",
+                     "percentunit", [("used", f"max({sel('supervisor_budget_used_ratio')})")], steps=BUDGET, min=0,
+                     max=1),
+                stat("Objects left behind", "Namespaces, links and files that lanherd made and could not remove.",
+                     "none", [("left behind", by("", sel("leaked_objects")))], steps=ANY_IS_BAD),
+                stat("Processors that lanherd uses", "The tester's own load, now. When it nears the number of "
+                     "processors of the machine, times say more of the tester than of the router.", "short",
+                     [("processors", by("", rate(own("cpu_seconds_total"))))], decimals=2),
+            ]),
+            ("Joining and leases", [
+                series("Time to join", "From admission by the pool to a configured lease.", "s",
+                       quantiles("client_join_duration_seconds")),
+                series("Time to lease", "From the first DHCP message to the acknowledgement.", "s",
+                       quantiles("dhcp_acquire_duration_seconds", 'outcome="bound"')),
+                series("Leases acquired, and not", "failed: nothing before the deadline (--lease-timeout).", "ops",
+                       [("{{outcome}}", by("outcome", rate(sel("dhcp_acquire_duration_seconds_count"))))]),
+                series("Time to confirm a lease", "95 % of the confirmations take less. renew: unicast, at half of "
+                       "the lease's time. rebind: broadcast, after renewing failed. reboot: after a restart.", "s",
+                       quantiles("dhcp_renew_duration_seconds", labels="kind", qs=(0.95,))),
+                series("Leases confirmed", "Many rebinds: the server does not answer unicast.", "ops",
+                       [("{{kind}}", by("kind", rate(sel("dhcp_renew_duration_seconds_count"))))]),
+                series("Leases lost", "Leases that ran out while held, and addresses that were given to a client "
+                       "and are somebody else's.", "ops",
+                       [("ran out", by("", rate(sel("dhcp_lease_expirations_total")))),
+                        ("address in use", by("", rate(sel("dhcp_address_conflicts_total"))))]),
+                series("DHCP messages", "Of all clients. More discovers than offers: the server is silent, or full. "
+                       "nak: it refuses.", "pps",
+                       [("{{direction}} {{type}}", some("direction, type", "dhcp_messages_total"))], width=24),
+            ]),
+            ("Pings", [
+                heatmap("Round trips", "How many pings took how long, all targets together.", "s",
+                        [("{{le}}", by("le", rate(sel("ping_rtt_seconds_bucket"), "increase")))], width=12),
+                series("Round trips by target", "The tester's own scheduling is in them, so they never read low.",
+                       "s", quantiles("ping_rtt_seconds", labels="target", qs=(0.5, 0.99)), width=12),
+                series("Pings lost by target", "Of those that were wanted.", "percentunit",
+                       [("{{target}}", fraction_lost(by("target", rate(sel("ping_rtt_seconds_count"))),
+                                                     by("target", rate(sel("ping_errors_total")))))],
+                       width=12, steps=LOSS),
+                series("Pings lost by cause", "timeout: no answer in time. Other causes are told by the kernel.",
+                       "ops", [("{{cause}}", some("cause", "ping_errors_total"))], width=12, stack=True, bars=True),
+            ]),
+            ("Lookups, fetches and commands", [
+                series("DNS: time to answer", "Of the resolver that each client's lease names.", "s",
+                       quantiles("dns_query_duration_seconds")),
+                series("DNS: answers", "By response code; nodata: an answer without an address.", "reqps",
+                       [("{{rcode}}", some("rcode", "dns_responses_total"))], stack=True),
+                series("DNS: lookups without an answer", "By cause.", "reqps",
+                       [("{{cause}}", some("cause", "dns_errors_total"))], stack=True, bars=True),
+                series("HTTP: time by phase", "95 % take less.", "s",
+                       quantiles("http_phase_duration_seconds", labels="phase", qs=(0.95,))),
+                series("HTTP: fetches by status", "By class of status code.", "reqps",
+                       [("{{code}}", some("code", "http_requests_total"))], stack=True),
+                series("HTTP: fetches that did not end", "By cause.", "reqps",
+                       [("{{cause}}", some("cause", "http_errors_total"))], stack=True, bars=True),
+                series("Commands by outcome", "failure: an exit code other than 0.", "ops",
+                       [("{{outcome}}", some("outcome", "commands_total"))], width=12, stack=True),
+                series("Commands: time to end", "Of those that ended by themselves.", "s",
+                       quantiles("command_duration_seconds"), width=12),
+            ]),
+            ("Phases", [
+                series("Clients by phase", "What clients are doing. A herd in good health is online as a whole.",
+                       "none", [("{{phase}}", f"{by('phase', sel('clients'))} > 0")], width=12, stack=True),
+                series("Changes of phase", "From one phase to another. Flapping shows here first.", "ops",
+                       [("{{from}} → {{to}}", some("from, to", "client_transitions_total"))], width=12),
+            ]),
+            ("Failures, faults and recovery", [
+                series("Failures by cause", "Why clients failed. no_offer, no_ack, nak, lease_expired and no_carrier "
+                       "are what a router does that is down.", "ops",
+                       [("{{cause}}", some("cause", "client_failures_total"))], width=12, stack=True, bars=True),
+                series("Failures by stage", "Where in its life a client failed.", "ops",
+                       [("{{stage}}", some("stage", "client_failures_total"))], width=12, stack=True, bars=True),
+                series("Faults made", "On purpose, by --chaos or lanherd chaos.", "ops",
+                       [("{{fault}}", some("fault", "faults_injected_total"))], width=12, stack=True, bars=True),
+                series("Time to recover", "From the beginning of a fault, or an outage, until so large a share of "
+                       "the clients that it took offline is back; the median.", "s",
+                       quantiles("recovery_duration_seconds", labels="fault, share", qs=(0.5,)), width=12),
+            ]),
+            ("Supervision", [
+                series("Restarts by cause", "Of clients, by the cause of the failure before.", "ops",
+                       [("{{cause}}", some("cause", "supervisor_restarts_total"))], stack=True, bars=True),
+                series("Restart budget used", "By the client of each group that is closest to being given up.",
+                       "percentunit", [("{{supervisor}}", f"max by (supervisor) ({sel('supervisor_budget_used_ratio')})")],
+                       steps=BUDGET, max=1),
+                series("Clients given up", "In each interval. None is lost silently.", "short",
+                       [("{{supervisor}}", by("supervisor", rate(sel("supervisor_give_ups_total"), "increase")))],
+                       bars=True, steps=ANY_IS_BAD),
+            ]),
+            ("The tester's own load", [
+                series("Processors", "That lanherd itself uses. Programs that its clients run are not in it.", "short",
+                       [("{{instance}}", by("instance", rate(own("cpu_seconds_total"))))]),
+                series("Memory", "Resident. It stays what it is after the first minutes; growth is a defect of lanherd.",
+                       "bytes", [("{{instance}}", own("resident_memory_bytes"))]),
+                series("File descriptors", "Open ones, of those allowed. At 1 no client can be added.", "percentunit",
+                       [("{{instance}}", f"{own('open_fds')} / {own('max_fds')}")],
+                       steps=[("green", None), ("orange", 0.7), ("red", 0.9)], max=1),
+            ]),
+        ],
+        start="now-6h",
+    )
+
+
+def compare():
+    runs = (("baseline", " offset $shift"), ("candidate", ""))
+
+    def info(run, shift=""):
+        return f'on (job, instance) group_left () lanherd_run_info{{{PICK},$by="${run}"}}{shift}'
+
+    def both(make):
+        """One query for the baseline, looked for the shift earlier, and one for the candidate."""
+        return [(run, make(run, shift)) for run, shift in runs]
+
+    def whole(run, shift, selector):
+        """Of a whole run. Whose a rate is must be asked before it is summed: one series may hold both runs."""
+        return f"sum_over_time(({rate(selector)} * {info(run)})[$__range:$__interval]{shift})"
+
+    def running(run, shift, selector):
+        return f"{rate(selector, shift=shift)} * {info(run, shift)}"
+
+    def quantile_of(part, q, family, *more):
+        buckets = sel(f"{family}_bucket", *more)
+        return both(lambda run, shift: f"histogram_quantile({q}, {by('le', part(run, shift, buckets))})")
+
+    def events(family, *more):
+        """How many, over the run: the sum of rates at steps, times the step."""
+        return both(lambda run, shift: f"{by('', whole(run, shift, sel(family, *more)))} * $__interval_ms / 1000")
+
+    def over_run(q, family, *more):
+        return quantile_of(whole, q, family, *more)
+
+    def at_times(q, family, *more):
+        return quantile_of(running, q, family, *more)
+
+    def per_second(family, *more):
+        return both(lambda run, shift: by("", running(run, shift, sel(family, *more))))
+
+    def lost(part):
+        return both(lambda run, shift: fraction_lost(by("", part(run, shift, sel("ping_rtt_seconds_count"))),
+                                                     by("", part(run, shift, sel("ping_errors_total")))))
+
+    def clients(run, shift, selector):
+        return by("", f"{selector}{shift} * {info(run, shift)}")
+
+    online = both(lambda run, shift: f"{clients(run, shift, ONLINE)} / {clients(run, shift, WANTED)}")
+    figure = lambda *args, **more: stat(*args, width=4, height=5, **more)
+    return dashboard(
+        "lanherd: two runs compared",
+        "Two runs, told apart by a label of lanherd_run_info: side by side, or one after the other with a shift. The "
+        "time shown is the candidate's; the baseline is looked for the shift earlier.",
+        [
+            ("Runs", [
+                panel("table", "Runs in the time shown", "What lanherd_run_info says of each. Choose the label that "
+                      "tells them apart above.", "none",
+                      [("", f"max_over_time(lanherd_run_info{{{PICK}}}[$__range])")],
+                      width=24, height=5, instant=True, as_format="table",
+                      options={"showHeader": True, "cellHeight": "sm"}),
+            ]),
+            ("Over the whole run", [
+                figure("Time to join, 95 %", "From admission to a configured lease; 95 % of the joins took less.", "s",
+                       over_run(0.95, "client_join_duration_seconds")),
+                figure("Time to lease, 95 %", "From the first DHCP message to the acknowledgement.", "s",
+                       over_run(0.95, "dhcp_acquire_duration_seconds", 'outcome="bound"')),
+                figure("Round trip, median", "Of all pings that were answered.", "s",
+                       over_run(0.5, "ping_rtt_seconds")),
+                figure("Round trip, 99 %", "99 % of the pings that were answered took less.", "s",
+                       over_run(0.99, "ping_rtt_seconds")),
+                figure("Pings lost", "Of all that were wanted.", "percentunit", lost(whole), steps=LOSS),
+                figure("Time to recover, median", "From the beginning of a fault or an outage, until all "
+                       "clients that it took offline are back.", "s",
+                       over_run(0.5, "recovery_duration_seconds", 'share="1"')),
+                figure("DNS answer, 95 %", "95 % of the answers took less.", "s",
+                       over_run(0.95, "dns_query_duration_seconds")),
+                figure("HTTP first byte, 95 %", "From the request to the head of the response; 95 % took less.", "s",
+                       over_run(0.95, "http_phase_duration_seconds", 'phase="first_byte"')),
+                figure("Failures", "Of clients, those that mended by themselves included.", "short",
+                       events("client_failures_total"), decimals=0, steps=ANY_IS_TO_BE_SEEN),
+                figure("Restarts", "Of clients, by their supervisor.", "short", events("supervisor_restarts_total"),
+                       decimals=0, steps=ANY_IS_TO_BE_SEEN),
+                figure("Outages", "How often most of the herd was down at once.", "short", events("outages_total"),
+                       decimals=0, steps=ANY_IS_BAD),
+                figure("Clients given up", "Clients that had spent their restart budget.", "short",
+                       events("supervisor_give_ups_total"), decimals=0, steps=ANY_IS_BAD),
+            ]),
+            ("As they went", [
+                series("Clients online", "Of those that should be online.", "percentunit", online, max=1,
+                       steps=SHARE_ONLINE),
+                series("Round trip, 99 %", "99 % of the pings that were answered took less.", "s",
+                       at_times(0.99, "ping_rtt_seconds")),
+                series("Pings lost", "Of those that were wanted.", "percentunit", lost(running), steps=LOSS),
+                series("Time to join, 95 %", "95 % of the joins took less.", "s",
+                       at_times(0.95, "client_join_duration_seconds")),
+                series("DNS answer, 95 %", "95 % of the answers took less.", "s",
+                       at_times(0.95, "dns_query_duration_seconds")),
+                series("HTTP first byte, 95 %", "From the request to the head of the response; 95 % took less.", "s",
+                       at_times(0.95, "http_phase_duration_seconds", 'phase="first_byte"')),
+                series("Failures", "Of clients.", "ops", per_second("client_failures_total")),
+                series("Restarts", "Of clients.", "ops", per_second("supervisor_restarts_total")),
+                series("Processors that lanherd uses", "Where they differ, the testers did: compare with care.",
+                       "short", both(lambda run, shift: by("", running(run, shift, own("cpu_seconds_total"))))),
+            ]),
+        ],
+        variables=[
+            variable("by", "Runs by", "label_names(lanherd_run_info)", regex="/^(?!__|job$|instance$).*$/"),
+            *(variable(run, run.capitalize(), f"label_values(lanherd_run_info{{{PICK}}}, $by)") for run, _ in runs),
+            # Prometheus 2 refuses an offset of 0s. A second is nothing to runs side by side.
+            {"type": "textbox", "name": "shift", "label": "Baseline was earlier by", "query": "1s",
+             "current": {"text": "1s", "value": "1s"}, "options": [{"text": "1s", "value": "1s", "selected": True}]},
+        ],
+    )
+
+
+def main():
+    stale = []
+    for name, made in (("lanherd-soak.json", soak()), ("lanherd-compare.json", compare())):
+        text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+        file = HERE / name
+        if sys.argv[1:] == ["--check"]:
+            if not file.exists() or file.read_text(encoding="utf-8") != text:
+                stale.append(name)
+        else:
+            file.write_text(text, encoding="utf-8")
+    if stale:
+        sys.exit(f"not what make.py writes: {', '.join(stale)}; run dashboards/make.py")
+
+
+main()

@@ -20,6 +20,18 @@ pub struct Lab {
     address: SocketAddr,
 }
 
+/// Why a herd does not start under these options; they are at fault.
+pub fn refused(options: &[&str]) -> String {
+    let output = Command::new(PROGRAM)
+        .args(["up", "--lab", "--pool", "refused", "--clients", "1"])
+        .args(options)
+        .output()
+        .expect("lanherd");
+    let refusal = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{refusal}");
+    refusal
+}
+
 impl Lab {
     /// Begins; the clients join by and by.
     pub fn start(pool: &str, clients: u32, more: &[&str]) -> Self {

@@ -160,6 +160,16 @@ fn two_hundred_stuck_clients_take_few_descriptors_and_no_time_from_the_herd() {
     drop(crowd);
 }
 
+#[test]
+fn an_address_beyond_the_loopback_is_refused_before_anything_is_made() {
+    let refusal = lab::refused(&["--metrics", "0.0.0.0:0"]);
+    assert!(refusal.contains("--metrics-token-file"), "{refusal}");
+    assert!(refusal.contains("--web-config"), "{refusal}");
+    let nowhere = ["--metrics", "0.0.0.0:0", "--web-config", "/nowhere/web.yml"];
+    let refusal = lab::refused(&nowhere);
+    assert!(refusal.contains("/nowhere/web.yml"), "{refusal}");
+}
+
 /// Reads to the end.
 fn read(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();

@@ -92,6 +92,8 @@ pub struct Scenario {
     pub adopt: bool,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// Whether metrics have gauges of each client.
+    pub metrics_per_client: bool,
     /// What is said of the run in its metrics.
     #[serde(rename = "label", skip_serializing_if = "RunLabels::is_empty")]
     pub labels: RunLabels,
@@ -256,6 +258,7 @@ impl Scenario {
             dhcp,
             workloads: self.standing.workloads(),
             labels: self.labels.clone(),
+            metrics_per_client: self.metrics_per_client,
             ..PoolConfig::new(self.pool.clone())
         }
     }

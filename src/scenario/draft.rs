@@ -17,7 +17,7 @@ use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
-use crate::metrics::{RunLabel, RunLabels};
+use crate::metrics::{Metrics, RunLabel, RunLabels};
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
 use crate::units::Rate;
@@ -154,6 +154,10 @@ pub struct Draft {
     /// Any other address than the loopback's needs --metrics-token-file or --web-config.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Have gauges of each client in the metrics, too: up, restarts, median round trip; for 200 clients at most
+    #[arg(long, requires = "metrics")]
+    #[serde(default)]
+    pub metrics_per_client: bool,
     /// Say this of the run in its metrics (`run_info`) and its report, as `router_model=X`; may be given again
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(
@@ -237,6 +241,7 @@ impl Draft {
             chaos: None,
             adopt: false,
             metrics: None,
+            metrics_per_client: false,
             label: Vec::new(),
             metrics_token_file: None,
             web_config: None,
@@ -280,6 +285,12 @@ impl Draft {
         if let Some(chaos) = &self.chaos {
             chaos.check(place.ground()).map_err(Mistake::Chaos)?;
         }
+        if self.metrics_per_client && clients.get() as usize > Metrics::MOST_PER_CLIENT {
+            return Err(Mistake::MetricsPerClient(clients));
+        }
+        if self.metrics_per_client && self.metrics.is_none() {
+            return Err(Mistake::NoMetrics);
+        }
         let groups = self.groups()?;
         let labels = RunLabels::of(self.label.clone()).map_err(Mistake::Label)?;
         Ok(Scenario {
@@ -298,6 +309,7 @@ impl Draft {
             broadcast: self.broadcast,
             adopt: self.adopt,
             metrics: self.metrics,
+            metrics_per_client: self.metrics_per_client,
             labels,
             metrics_token_file: self.metrics_token_file,
             web_config: self.web_config,

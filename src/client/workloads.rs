@@ -1,13 +1,11 @@
 //! The pings of one client: standing ones whenever it is online, and runs that the pool asks for.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{ClientMsg, Fact, FactSink, RunId};
@@ -25,12 +23,6 @@ enum Reach<P> {
     Online(Arc<P>, Option<Ipv4Addr>),
 }
 
-/// What the standing pings need of a client that is online.
-struct Online<P> {
-    port: Arc<P>,
-    router: Option<Ipv4Addr>,
-}
-
 /// What runs.
 pub(super) struct Workloads<P> {
     myself: ActorRef<ClientMsg>,
@@ -39,10 +31,6 @@ pub(super) struct Workloads<P> {
     rng: fastrand::Rng,
     sequence: Sequence,
     reach: Reach<P>,
-    /// What the standing pings are told: nothing while the client is offline.
-    online: watch::Sender<Option<Online<P>>>,
-    /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
-    /// begin them all at once, and leave holes in the heap each time.
     standing_tasks: Vec<Task>,
     runs: BTreeMap<RunId, Task>,
 }
@@ -61,7 +49,6 @@ impl<P: Port> Workloads<P> {
             rng,
             sequence: Sequence::default(),
             reach: Reach::Unplugged,
-            online: watch::Sender::new(None),
             standing_tasks: Vec::new(),
             runs: BTreeMap::new(),
         }
@@ -78,55 +65,24 @@ impl<P: Port> Workloads<P> {
             Reach::Online(_, current) if *current == router => return,
             Reach::Offline(port) | Reach::Online(port, _) => Arc::clone(port),
         };
-        self.reach = Reach::Online(Arc::clone(&port), router);
-        self.online.send_replace(Some(Online { port, router }));
-        if self.standing_tasks.is_empty() {
-            let standing = Arc::clone(&self.standing);
-            self.standing_tasks = standing.iter().map(|spec| self.stand(spec)).collect();
-        }
-    }
-
-    /// Begins a standing ping.
-    fn stand(&mut self, spec: &PingSpec) -> Task {
-        let target = spec.target;
-        let (spec, sequence) = (spec.clone(), self.sequence.clone());
-        let (facts, mut rng) = (Arc::clone(&self.facts), self.rng.fork());
-        let mut online = self.online.subscribe();
-        let handle = tokio::spawn(async move {
-            loop {
-                let now = online.borrow_and_update().as_ref().map(|online| {
-                    let address = target.address().or(online.router);
-                    (Arc::clone(&online.port), address)
-                });
-                let pinging = async {
-                    if let Some((port, address)) = now {
-                        // A share of the interval at random, so that the herd does not ping in one burst; none for
-                        // counted ones.
-                        let delay = match spec.count {
-                            Some(_) => Duration::ZERO,
-                            None => spec.interval.mul_f64(rng.f64()),
-                        };
-                        let report = |outcome| facts(Fact::Pinged(None, target, address, outcome));
-                        ping::run(port, address, spec.clone(), delay, sequence.clone(), report)
-                            .await;
-                    }
-                    pending::<()>().await;
+        self.reach = Reach::Online(port, router);
+        let standing = Arc::clone(&self.standing);
+        self.standing_tasks = standing
+            .iter()
+            .filter_map(|spec| {
+                // A share of the interval at random, so that the herd does not ping in one burst; none for counted ones.
+                let delay = match spec.count {
+                    Some(_) => Duration::ZERO,
+                    None => spec.interval.mul_f64(self.rng.f64()),
                 };
-                tokio::select! {
-                    biased;
-                    changed = online.changed() => if changed.is_err() {
-                        return;
-                    },
-                    () = pinging => {}
-                }
-            }
-        });
-        Task { target, handle }
+                self.spawn(None, spec.clone(), delay)
+            })
+            .collect();
     }
 
     /// The lease is gone: ends everything, and tells of each run that it cannot go on.
     pub(super) fn go_offline(&mut self) {
-        self.online.send_replace(None);
+        self.standing_tasks.clear();
         if let Reach::Online(port, _) = &self.reach {
             self.reach = Reach::Offline(Arc::clone(port));
         }
@@ -137,7 +93,7 @@ impl<P: Port> Workloads<P> {
 
     pub(super) fn start_run(&mut self, run: RunId, spec: PingSpec) {
         let target = spec.target;
-        match self.spawn(run, spec) {
+        match self.spawn(Some(run), spec, Duration::ZERO) {
             Some(task) => drop(self.runs.insert(run, task)),
             None => self.refuse(run, target),
         }
@@ -154,7 +110,7 @@ impl<P: Port> Workloads<P> {
     }
 
     /// `None` where the client is not online.
-    fn spawn(&self, run: RunId, spec: PingSpec) -> Option<Task> {
+    fn spawn(&self, run: Option<RunId>, spec: PingSpec, delay: Duration) -> Option<Task> {
         let Reach::Online(port, router) = &self.reach else {
             return None;
         };
@@ -163,11 +119,13 @@ impl<P: Port> Workloads<P> {
         let (port, sequence) = (Arc::clone(port), self.sequence.clone());
         let (facts, myself) = (Arc::clone(&self.facts), self.myself.clone());
         let handle = tokio::spawn(async move {
-            let report = |outcome| facts(Fact::Pinged(Some(run), target, address, outcome));
-            ping::run(port, address, spec, Duration::ZERO, sequence, report).await;
-            facts(Fact::PingRunEnded(run));
-            // An actor that has ended has no runs to forget.
-            drop(myself.cast(ClientMsg::PingRunEnded(run)));
+            let report = |outcome| facts(Fact::Pinged(run, target, address, outcome));
+            ping::run(port, address, spec, delay, sequence, report).await;
+            if let Some(run) = run {
+                facts(Fact::PingRunEnded(run));
+                // An actor that has ended has no runs to forget.
+                drop(myself.cast(ClientMsg::PingRunEnded(run)));
+            }
         });
         Some(Task { target, handle })
     }

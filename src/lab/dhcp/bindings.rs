@@ -300,6 +300,14 @@ impl Bindings {
     }
 
     fn free(&mut self, address: Ipv4Addr, last: Option<ClientKey>) {
+        let rested = match self.slots.get(&address) {
+            // Forgetting who had it last does not begin its rest anew.
+            Some(Slot::Idle { rested, .. }) => *rested,
+            Some(Slot::Held(_) | Slot::Declined { .. }) | None => {
+                let rest = self.now.zip(self.lease);
+                rest.and_then(|(now, lease)| now.checked_add(lease))
+            }
+        };
         self.clear(address);
         self.vacated.push(address);
         if let Some(last) = &last {
@@ -312,10 +320,7 @@ impl Bindings {
             Slot::Idle {
                 last,
                 since: self.freed,
-                rested: self
-                    .now
-                    .zip(self.lease)
-                    .and_then(|(now, lease)| now.checked_add(lease)),
+                rested,
             },
         );
     }

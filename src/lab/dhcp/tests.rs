@@ -162,6 +162,19 @@ fn clients_that_come_and_go_use_no_more_addresses_than_a_leases_time_needs() {
 }
 
 #[test]
+fn a_router_that_is_reset_again_and_again_uses_no_more_addresses_either() {
+    let mut lan = Lan::new(&LabConfig::default());
+    let mut used = BTreeSet::new();
+    for _ in 0..50 {
+        used.extend((0..5).map(|client| lan.join(client)));
+        lan.wait(1_200);
+        lan.server.expire(lan.now);
+        lan.server.bindings.forget_everything();
+    }
+    assert_eq!(used.len(), 5 * 4, "{used:?}");
+}
+
+#[test]
 fn an_address_that_somebody_may_still_think_his_goes_to_no_other_while_there_are_fresh_ones() {
     let mut lan = Lan::new(&LabConfig::default());
     assert_eq!(lan.join(1), FIRST);

@@ -11,6 +11,7 @@ pub mod exec;
 pub(crate) mod fake;
 pub mod frame;
 mod held;
+pub(crate) mod icmp;
 pub mod leftovers;
 pub mod linux;
 pub mod living;

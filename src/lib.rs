@@ -26,6 +26,7 @@ pub mod soak;
 pub mod stand;
 pub mod stats;
 pub mod target;
+pub mod tester;
 mod text_error;
 pub mod units;
 pub mod url;

@@ -1,20 +1,24 @@
 //! Every metric family, in one place: names and labels are an interface, and labels never name a client.
 
 mod chores;
+pub mod labels;
+mod registering;
 
 use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
 };
 
 use self::chores::Chores;
+pub use self::labels::{LabelError, RunLabel, RunLabels};
+use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
-use crate::lan::{CleanupError, PingOutcome};
+use crate::lan::{CleanupError, PingCause, PingOutcome};
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::target::Target;
 use crate::workload::{Outcome, Workload};
@@ -115,15 +119,25 @@ pub struct Metrics {
     outages: IntCounter,
     faults_injected: IntCounterVec,
     recovery: HistogramVec,
+    scheduler_lag: Histogram,
+    tester_saturated: IntGauge,
 }
 
 impl Metrics {
-    /// Registers every family for the pool of that name.
+    /// Registers every family for the pool of that name, of a run of which nothing more is said.
+    ///
+    /// # Errors
+    /// Only if two families had one name.
+    pub fn new(pool: &PoolName, seed: Seed) -> prometheus::Result<Self> {
+        Self::of_run(pool, seed, &RunLabels::default())
+    }
+
+    /// Registers every family for the pool of that name, and says `labels` of its run.
     ///
     /// # Errors
     /// Only if two families had one name.
     #[allow(clippy::too_many_lines, reason = "a table: one entry a family")]
-    pub fn new(pool: &PoolName, seed: Seed) -> prometheus::Result<Self> {
+    pub fn of_run(pool: &PoolName, seed: Seed, labels: &RunLabels) -> prometheus::Result<Self> {
         // The process' own figures keep their standard names, so they stand in front of the prefix.
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -135,11 +149,16 @@ impl Metrics {
             "The build that runs.",
             &[("version", env!("CARGO_PKG_VERSION"))],
         )?;
+        let seed = seed.to_string();
+        let said: Vec<_> = [("pool", pool.as_str()), ("seed", &seed)]
+            .into_iter()
+            .chain(labels.iter())
+            .collect();
         info(
             r,
             "run_info",
-            "The run.",
-            &[("pool", pool.as_str()), ("seed", &seed.to_string())],
+            "The run, and what the user says of it.",
+            &said,
         )?;
 
         let metrics = Self {
@@ -245,14 +264,12 @@ impl Metrics {
                 "Things that lanherd made and could not remove.",
                 &["kind"],
             )?,
-            outages: {
-                let family = IntCounter::with_opts(options(
-                    "outages_total",
-                    "Times that most of the herd was down at once, for reasons that are the router's.",
-                ))?;
-                r.register(Box::new(family.clone()))?;
-                family
-            },
+            outages: alone(
+                r,
+                "outages_total",
+                "Times that most of the herd was down at once, for reasons that are the router's.",
+                IntCounter::with_opts,
+            )?,
             faults_injected: counter(
                 r,
                 "faults_injected_total",
@@ -265,6 +282,18 @@ impl Metrics {
                 "From the beginning of a fault, or of an outage, until so large a share of those that it took offline is back.",
                 RECOVERY_BUCKETS,
                 &["fault", "share"],
+            )?,
+            scheduler_lag: histogram_alone(
+                r,
+                "scheduler_lag_seconds",
+                "How late the tester itself wakes, every 50 ms; up to 2 ms are its timer's.",
+                RTT_BUCKETS,
+            )?,
+            tester_saturated: alone(
+                r,
+                "tester_saturated",
+                "1 while more than 1 % of the last 200 wakings of the tester were over 10 ms late, 0 otherwise.",
+                IntGauge::with_opts,
             )?,
             group: pool.to_string(),
             registry,
@@ -379,15 +408,25 @@ impl Metrics {
 
     /// There will be outcomes of this workload.
     pub fn expect(&self, workload: &Workload) {
-        self.chores.expect(workload);
+        match workload {
+            Workload::Ping(spec) => {
+                let target = label_of(&spec.target);
+                let labels = [target.as_str(), FAMILY];
+                self.ping_requests.with_label_values(&labels);
+                self.ping_rtt.with_label_values(&labels);
+                for cause in PingCause::ALL {
+                    self.ping_errors
+                        .with_label_values(&[labels[0], labels[1], cause.as_str()]);
+                }
+            }
+            Workload::Dns(_) | Workload::Http(_) | Workload::Command(_) => {
+                self.chores.expect(workload);
+            }
+        }
     }
 
     fn pinged(&self, target: &Target, outcome: PingOutcome) {
-        let target = match target {
-            // No series names a client.
-            Target::Client(_) => "a client".to_owned(),
-            target => target.to_string(),
-        };
+        let target = label_of(target);
         let labels = [target.as_str(), FAMILY];
         match outcome {
             PingOutcome::Reply(rtt) => {
@@ -445,6 +484,12 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
+    /// The tester woke so late, and cannot keep up or can.
+    pub fn scheduler_lagged(&self, late: Duration, is_saturated: bool) {
+        self.scheduler_lag.observe(late.as_secs_f64());
+        self.tester_saturated.set(i64::from(is_saturated));
+    }
+
     /// A client was given up.
     pub fn gave_up(&self) {
         self.give_ups.with_label_values(&[&self.group]).inc();
@@ -496,71 +541,22 @@ impl Metrics {
     }
 }
 
-fn options(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace("lanherd")
-}
-
-fn counter(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<IntCounterVec> {
-    let family = IntCounterVec::new(options(name, help), labels)?;
-    r.register(Box::new(family.clone()))?;
-    Ok(family)
-}
-
-fn gauge(r: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-    let family = IntGaugeVec::new(options(name, help), labels)?;
-    r.register(Box::new(family.clone()))?;
-    Ok(family)
-}
-
-fn float_gauge(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<GaugeVec> {
-    let family = GaugeVec::new(options(name, help), labels)?;
-    r.register(Box::new(family.clone()))?;
-    Ok(family)
-}
-
-fn histogram(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    (start, factor, count): (f64, f64, usize),
-    labels: &[&str],
-) -> prometheus::Result<HistogramVec> {
-    let buckets = prometheus::exponential_buckets(start, factor, count)?;
-    let options = HistogramOpts::new(name, help)
-        .namespace("lanherd")
-        .buckets(buckets);
-    let family = HistogramVec::new(options, labels)?;
-    r.register(Box::new(family.clone()))?;
-    Ok(family)
-}
-
-/// A gauge that is always 1 and tells something by its labels.
-fn info(r: &Registry, name: &str, help: &str, labels: &[(&str, &str)]) -> prometheus::Result<()> {
-    let (names, values): (Vec<&str>, Vec<&str>) = labels.iter().copied().unzip();
-    gauge(r, name, help, &names)?
-        .with_label_values(&values)
-        .set(1);
-    Ok(())
+/// No series names a client.
+fn label_of(target: &Target) -> String {
+    match target {
+        Target::Client(_) => "a client".to_owned(),
+        target => target.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lan::PingCause;
     use crate::workload::Excuse;
     use crate::workload::command::{CommandSpec, Executed};
     use crate::workload::dns::{Answer, DnsSpec, Lookup, Rcode};
     use crate::workload::http::{Fetch, HttpPhase, HttpSpec};
+    use crate::workload::ping::PingSpec;
 
     fn metrics() -> Metrics {
         Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
@@ -668,6 +664,32 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn pings_start_at_zero_for_each_target_and_cause() {
+        let metrics = metrics();
+        let ping = PingSpec::once(Target::Router).into();
+        metrics.expect(&ping);
+        metrics.expect(&ping);
+        let text = metrics.render();
+        for line in [
+            r#"lanherd_ping_requests_total{family="ipv4",target="the router"} 0"#,
+            r#"lanherd_ping_rtt_seconds_count{family="ipv4",target="the router"} 0"#,
+            r#"lanherd_ping_errors_total{cause="timeout",family="ipv4",target="the router"} 0"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_run_stands_beside_its_pool_and_seed() {
+        let label = RunLabel::new("router_model", r#"X "7""#).expect("a label");
+        let labels = RunLabels::of(vec![label]).expect("labels");
+        let metrics = Metrics::of_run(&PoolName::default(), Seed(7), &labels).expect("families");
+        let line = r#"lanherd_run_info{pool="ns",router_model="X \"7\"",seed="7"} 1"#;
+        let text = metrics.render();
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
 
     #[test]

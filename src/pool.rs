@@ -44,7 +44,7 @@ use crate::dhcp::{self, Persona};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{Lan, SabotageError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RunLabels};
 use crate::stats::Stats;
 use crate::units::Rate;
 use crate::workload::Workload;
@@ -76,6 +76,8 @@ pub struct PoolConfig {
     pub dhcp: DhcpSettings,
     /// What every client does whenever it is online.
     pub workloads: Vec<Workload>,
+    /// What the metrics say of the run.
+    pub labels: RunLabels,
     /// Further groups, whose clients are supervised and behave in ways of their own; all above is that of the group that
     /// bears the pool's name.
     pub groups: Vec<Group>,
@@ -98,6 +100,7 @@ impl PoolConfig {
             leave_deadline: Duration::from_secs(10),
             dhcp: DhcpSettings::default(),
             workloads: Vec::new(),
+            labels: RunLabels::default(),
             groups: Vec::new(),
         }
     }

@@ -28,6 +28,7 @@ use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, GroupName, HerdStatus};
 use crate::stats::{Distribution, Outcomes, PingStats, milliseconds};
 use crate::target::Target;
+use crate::tester::Lag;
 
 /// The JSON schema (draft 2020-12) of [`Report`].
 pub const SCHEMA: &str = include_str!("../schemas/lanherd.report-1.schema.json");
@@ -47,6 +48,8 @@ pub struct Run {
     pub leaked_objects: u64,
     /// Whether it has ended; if not, this is how it stands.
     pub complete: bool,
+    /// How late the tester itself was.
+    pub lag: Lag,
     /// What more there is to say of a soak.
     pub soak: Option<Soak>,
 }
@@ -71,6 +74,9 @@ pub struct Report {
     pub totals: Totals,
     /// Distributions over all clients.
     pub percentiles: AllPercentiles,
+    /// Whether the tester itself kept up; of a report from before it was asked, that it did.
+    #[serde(default)]
+    pub tester: Tester,
     /// Every client, by number.
     pub clients: Vec<Client>,
     /// What more there is to say of a soak; `None` for other runs.
@@ -134,6 +140,25 @@ pub struct AllPercentiles {
     /// The round trips of all pings of all clients; no more exact than each client's own.
     #[serde(with = "empty_object")]
     pub ping_ms: Option<Percentiles>,
+}
+
+/// Whether the tester itself kept up: times are the router's alone only as far as it did.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tester {
+    /// How late it woke, of all its wakings; up to 2 ms are its timer's.
+    #[serde(with = "empty_object")]
+    pub scheduler_lag_ms: Option<Percentiles>,
+    /// Whether it was ever saturated ([`tester`](crate::tester)).
+    pub saturated: bool,
+}
+
+impl Tester {
+    fn of(lag: &Lag) -> Self {
+        Self {
+            scheduler_lag_ms: Percentiles::of_distribution(lag.all()),
+            saturated: lag.was_saturated(),
+        }
+    }
 }
 
 /// The values below or at which so many hundredths of all lie, in milliseconds.
@@ -239,6 +264,7 @@ impl Report {
             parameters: run.parameters,
             totals: Totals::of(herd, run.leaked_objects),
             percentiles: AllPercentiles::of(herd),
+            tester: Tester::of(&run.lag),
             clients: herd.clients.iter().map(Client::from).collect(),
             soak: run.soak,
         }

@@ -41,6 +41,7 @@ use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
+use crate::metrics::RunLabels;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
 use crate::soak::Settings as Soaking;
 use crate::target::Target;
@@ -91,6 +92,9 @@ pub struct Scenario {
     pub adopt: bool,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// What is said of the run in its metrics.
+    #[serde(rename = "label", skip_serializing_if = "RunLabels::is_empty")]
+    pub labels: RunLabels,
     /// From what MACs and random choices are derived; `None`: as whoever runs it likes.
     pub seed: Option<Seed>,
     /// Where the report goes.
@@ -247,6 +251,7 @@ impl Scenario {
             groups: groups.collect(),
             dhcp,
             workloads: self.standing.workloads(),
+            labels: self.labels.clone(),
             ..PoolConfig::new(self.pool.clone())
         }
     }

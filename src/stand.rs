@@ -12,11 +12,13 @@ use crate::lan::leftovers::Cleared;
 use crate::lan::linux::{Fate, LanConfig, LinuxLan, OpenError};
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolConfig, PoolError};
+use crate::tester::Tester;
 
 /// An open stand.
 pub struct Stand {
     pool: Pool,
     metrics: Metrics,
+    tester: Tester,
     lan: LinuxLan,
     lab: Option<Lab>,
 }
@@ -89,6 +91,7 @@ impl Stand {
             Ok((pool, metrics)) => {
                 let stand = Self {
                     pool,
+                    tester: Tester::watch(metrics.clone()),
                     metrics,
                     lan,
                     lab,
@@ -112,6 +115,11 @@ impl Stand {
     /// Its metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What watches whether the tester keeps up.
+    pub fn tester(&self) -> &Tester {
+        &self.tester
     }
 
     /// The lab.
@@ -162,7 +170,7 @@ impl Stand {
 }
 
 async fn start(lan: &LinuxLan, config: PoolConfig) -> Result<(Pool, Metrics), StandError> {
-    let metrics = Metrics::new(&config.name, config.seed)
+    let metrics = Metrics::of_run(&config.name, config.seed, &config.labels)
         .map_err(|error| StandError::Metrics(error.to_string()))?;
     let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
     Ok((pool, metrics))

@@ -21,6 +21,7 @@ use lanherd::report::{Report, Run, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
 use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats};
 use lanherd::target::Target;
+use lanherd::tester::Lag;
 use lanherd::workload::command::{CommandCause, Executed};
 use lanherd::workload::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
 use lanherd::workload::http::{Fetch, HttpCause, HttpPhase};
@@ -213,9 +214,19 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         duration: Duration::from_millis(2_500),
         leaked_objects: 0,
         complete: true,
+        lag: late(),
         soak,
     };
     serde_json::to_value(Report::new(&HerdStatus { clients }, run)).expect("JSON")
+}
+
+/// A tester that woke a few times, and was not saturated.
+fn late() -> Lag {
+    let mut lag = Lag::default();
+    for millis in 1..=20 {
+        lag.record(Duration::from_millis(millis));
+    }
+    lag
 }
 
 /// Every phase, with every stage and cause of a failure.

@@ -152,6 +152,7 @@ impl Session {
             seed: self.scenario.seed.unwrap_or_default(),
             parameters: serde_json::to_value(&self.scenario)
                 .context("the parameters could not be written as json")?,
+            tester: house.tester(),
         };
         let course = Course {
             chaos: house

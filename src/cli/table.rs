@@ -98,6 +98,12 @@ fn summary(report: &Report) -> String {
             let _ = write!(line, ", {succeeded} of {count} {what} succeeded");
         }
     }
+    if report.tester.saturated {
+        line.push_str(", tester saturated");
+        if let Some(lag) = &report.tester.scheduler_lag_ms {
+            let _ = write!(line, " (up to {} late)", millis(lag.max));
+        }
+    }
     match totals.leaked_objects {
         0 => line.push_str(", nothing left behind"),
         1 => line.push_str(", 1 thing left behind"),
@@ -352,6 +358,18 @@ mod tests {
         assert_eq!(
             lines.last().copied(),
             Some("2 of 2 clients online, 2 of 2 pings answered, nothing left behind, 0.41 s")
+        );
+    }
+
+    #[test]
+    fn a_saturated_tester_is_told_of_in_the_last_line() {
+        let mut report = report(2, 0);
+        report.tester.saturated = true;
+        report.tester.scheduler_lag_ms = report.percentiles.join_ms;
+        let text = render(&report, Rows::Auto);
+        assert!(
+            text.ends_with(", tester saturated (up to 4.00 s late), nothing left behind, 0.41 s"),
+            "{text}"
         );
     }
 

@@ -1,11 +1,6 @@
 //! What the router itself answers to a ping (RFC 792) while the kernel does not: pure, a packet in, a message out.
 
-use etherparse::checksum::Sum16BitWords;
-
-/// RFC 792: the types of an echo request and of its reply, and the header's length in bytes.
-const REQUEST: u8 = 8;
-const REPLY: u8 = 0;
-const HEADER_LEN: usize = 8;
+use crate::lan::icmp::{ECHO_REPLY, ECHO_REQUEST, HEADER_LEN, sum};
 
 /// The reply to an echo request, without an IP header; `None`: the packet, with one, is no such request.
 pub(super) fn reply(packet: &[u8]) -> Option<Vec<u8>> {
@@ -13,21 +8,16 @@ pub(super) fn reply(packet: &[u8]) -> Option<Vec<u8>> {
     let header_len = usize::from(packet.first()? & 0xf) * 4;
     let request = packet.get(header_len..)?;
     let is_request =
-        request.len() >= HEADER_LEN && request.starts_with(&[REQUEST, 0]) && sum(request) == 0;
+        request.len() >= HEADER_LEN && request.starts_with(&[ECHO_REQUEST, 0]) && sum(request) == 0;
     if !is_request {
         return None;
     }
     let mut reply = request.to_vec();
-    reply[0] = REPLY;
+    reply[0] = ECHO_REPLY;
     reply[2..4].fill(0);
     let checksum = sum(&reply).to_ne_bytes();
     reply[2..4].copy_from_slice(&checksum);
     Some(reply)
-}
-
-/// The checksum, as it stands in memory; 0 over a message that has a sound one.
-fn sum(message: &[u8]) -> u16 {
-    Sum16BitWords::new().add_slice(message).ones_complement()
 }
 
 #[cfg(test)]

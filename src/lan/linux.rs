@@ -20,6 +20,7 @@ mod commands;
 mod config;
 mod dialing;
 mod ear;
+mod echo;
 mod error;
 mod filter;
 mod made;

@@ -2,7 +2,8 @@
 
 use prometheus::{HistogramVec, IntCounterVec, Registry};
 
-use super::{LEASE_BUCKETS, RTT_BUCKETS, counter, histogram};
+use super::registering::{counter, histogram};
+use super::{LEASE_BUCKETS, RTT_BUCKETS};
 use crate::workload::Workload;
 use crate::workload::command::{CommandCause, Executed};
 use crate::workload::dns::{DnsCause, Lookup, Rcode};
@@ -88,7 +89,7 @@ impl Chores {
     /// Makes the series of a kind of workload appear before its first outcome.
     pub(super) fn expect(&self, workload: &Workload) {
         match workload {
-            // Their series are by target.
+            // Theirs are by target, and not here.
             Workload::Ping(_) => {}
             Workload::Dns(_) => {
                 self.dns_query.with_label_values(&[LEASED]);
@@ -151,7 +152,11 @@ impl Chores {
                     .with_label_values(&[class.copied().unwrap_or("other")])
                     .inc();
             }
-            (None, None) => {}
+            // What came to its end has a status; as in the report.
+            (None, None) => self
+                .http_errors
+                .with_label_values(&[HttpCause::Malformed.as_str()])
+                .inc(),
         }
     }
 

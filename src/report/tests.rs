@@ -15,6 +15,7 @@ fn run() -> Run {
         duration: Duration::from_micros(1_234_567),
         leaked_objects: 0,
         complete: true,
+        lag: Lag::default(),
         soak: None,
     }
 }

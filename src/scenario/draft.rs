@@ -17,6 +17,7 @@ use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
+use crate::metrics::{RunLabel, RunLabels};
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
 use crate::units::Rate;
@@ -151,6 +152,14 @@ pub struct Draft {
     /// Serve metrics for Prometheus, /healthz and /readyz here, such as 127.0.0.1:9100
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Say this of the run in its metrics (`run_info`) and its report, as `router_model=X`; may be given again
+    #[arg(long, value_name = "NAME=VALUE")]
+    #[serde(
+        default,
+        alias = "labels",
+        deserialize_with = "crate::metrics::labels::from_table"
+    )]
+    pub label: Vec<RunLabel>,
     /// From what MACs and random choices are derived; the same seed gives the same devices [default: this machine's own]
     #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<Seed>,
@@ -220,6 +229,7 @@ impl Draft {
             chaos: None,
             adopt: false,
             metrics: None,
+            label: Vec::new(),
             seed: None,
             report: None,
             html: None,
@@ -261,6 +271,7 @@ impl Draft {
             chaos.check(place.ground()).map_err(Mistake::Chaos)?;
         }
         let groups = self.groups()?;
+        let labels = RunLabels::of(self.label.clone()).map_err(Mistake::Label)?;
         Ok(Scenario {
             place,
             clients,
@@ -277,6 +288,7 @@ impl Draft {
             broadcast: self.broadcast,
             adopt: self.adopt,
             metrics: self.metrics,
+            labels,
             seed: self.seed,
             report: self.report,
             html: self.html,

@@ -6,6 +6,7 @@ use super::{ClientCount, ClientCountError, Timespan};
 use crate::chaos::PlanError;
 use crate::dhcp::PersonaError;
 use crate::lab::{AddressRange, LabFaultError};
+use crate::metrics::LabelError;
 use crate::pool::GroupName;
 
 /// Why a scenario makes no sense although each of its values does.
@@ -34,6 +35,9 @@ pub enum Mistake {
     /// Something about what is to be broken.
     #[error("chaos: {0}")]
     Chaos(PlanError),
+    /// Something about the labels of the run.
+    #[error(transparent)]
+    Label(LabelError),
     /// Nothing says where.
     #[error(
         "there is no place for the clients: name the interface that they stand on as parent, or choose the lab"
@@ -115,6 +119,7 @@ impl Mistake {
             Self::GroupTwice(_) | Self::Group { .. } => "group",
             Self::Persona(_) => "persona",
             Self::Chaos(_) => "chaos",
+            Self::Label(_) => "label",
             Self::LabFault(_) => "lab-fault",
             Self::Adopt => "adopt",
             Self::LabOnly(key) | Self::NothingToDo(key) | Self::TooShort(key, _) => key,

@@ -47,6 +47,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--conflict-detection",
         "--adopt",
         "--metrics=127.0.0.1:9100",
+        "--label=router_model=X",
+        "--label=firmware=7.59",
         "--seed=7",
         "--report=out.json",
     ]);
@@ -74,6 +76,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         conflict-detection = true
         adopt = true
         metrics = "127.0.0.1:9100"
+        label = { router_model = "X", firmware = "7.59" }
         seed = 7
         report = "out.json"
     "#;
@@ -94,7 +97,10 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
 
     let keys: Vec<String> = text_keys(&options);
     for argument in <Up as clap::CommandFactory>::command().get_arguments() {
-        let Some(name) = argument.get_long().filter(|name| !name.starts_with("lab")) else {
+        let Some(name) = argument
+            .get_long()
+            .filter(|name| *name != "lab" && !name.starts_with("lab-"))
+        else {
             continue;
         };
         assert!(

@@ -204,7 +204,7 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         .last
         .iter()
         .chain(windows.first)
-        .flat_map(|span| span.pings.keys().cloned())
+        .flat_map(|span| span.pings.iter().map(|(target, _)| target.clone()))
         .collect();
     targets.sort_unstable();
     targets.dedup();
@@ -216,12 +216,12 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         times(Figure::StormDhcpTime, |span| &span.storm.dhcp),
     ];
     for target in targets {
-        let of_target = |span: &'_ Span| span.pings.get(&target).map(|pings| pings.rtt.tally());
+        let of_target = |span: &'_ Span| span.pings_of(&target).map(|pings| pings.rtt.tally());
         rows.push(row(Figure::PingRtt, Some(target.clone()), &|window| {
             sum(window.iter().filter_map(of_target))
         }));
         rows.push(row(Figure::PingLoss, Some(target.clone()), &|window| {
-            let of_target = window.iter().filter_map(|span| span.pings.get(&target));
+            let of_target = window.iter().filter_map(|span| span.pings_of(&target));
             verdict::samples(of_target.filter_map(loss))
         }));
     }

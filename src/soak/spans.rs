@@ -1,6 +1,5 @@
 //! The course of a soak in spans, fine where the first and the last hour may lie, coarse between them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Footprint;
@@ -20,7 +19,7 @@ pub struct Span {
     /// The same while a storm's clients came back: many that join together wait for each other.
     pub storm: Acquisitions,
     /// Pings by target.
-    pub pings: BTreeMap<Target, PingSpan>,
+    pub pings: Vec<(Target, PingSpan)>,
     /// Restarts of clients.
     pub restarts: u64,
     /// What the tester took at the end.
@@ -119,10 +118,16 @@ impl Span {
     /// Pings to all targets together.
     pub fn all_pings(&self) -> PingSpan {
         let mut all = PingSpan::default();
-        for pings in self.pings.values() {
+        for (_, pings) in &self.pings {
             all.add(pings);
         }
         all
+    }
+
+    /// Pings to one target; `None` where there were none.
+    pub fn pings_of(&self, target: &Target) -> Option<&PingSpan> {
+        let mut pings = self.pings.iter();
+        pings.find_map(|(of, pings)| (of == target).then_some(pings))
     }
 
     /// Takes in the span that follows.
@@ -131,7 +136,10 @@ impl Span {
         self.calm.add(&next.calm);
         self.storm.add(&next.storm);
         for (target, pings) in &next.pings {
-            self.pings.entry(target.clone()).or_default().add(pings);
+            match self.pings.iter_mut().find(|(of, _)| of == target) {
+                Some((_, own)) => own.add(pings),
+                None => self.pings.push((target.clone(), pings.clone())),
+            }
         }
         self.restarts += next.restarts;
         self.footprint = next.footprint;

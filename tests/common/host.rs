@@ -156,6 +156,11 @@ impl Host {
         PathBuf::from(format!("/proc/{}/root{inside}", self.init))
     }
 
+    /// The machine's network namespace, for threads that enter it.
+    pub fn network_namespace(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/ns/net", self.init))
+    }
+
     /// The router's network namespace, for threads that enter it.
     pub fn router_namespace(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/ns/net", self.router))

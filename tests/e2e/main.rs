@@ -19,6 +19,7 @@ mod house;
 mod interrupted;
 mod killed;
 mod leases;
+mod metrics;
 mod neighbours;
 mod privileges;
 mod soak;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lanherd::dhcp::options::MessageType;
 use lanherd::dhcp::{Lease, Message, Route, Transmit};
 use lanherd::identity::Mac;
-use lanherd::lan::linux::{LanConfig, LinuxLan};
+use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
 use lanherd::lan::{Lan, PingCause, PingOutcome, Port};
 
 use crate::world::{
@@ -397,6 +397,41 @@ fn pings_are_answered_or_lost_for_the_right_reason() {
             port.ping(nobody, 7, Duration::from_secs(8)).await,
             PingOutcome::Lost(PingCause::HostDown)
         );
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+/// Pings while the only thread that could read the answer does something else for `busy`.
+async fn ping_of_a_busy_tester(port: &LinuxPort, timeout: Duration, busy: Duration) -> PingOutcome {
+    let google = Ipv4Addr::new(8, 8, 8, 8);
+    let ping = port.ping(google, 2, timeout);
+    let other_work = async { std::thread::sleep(busy) };
+    // In this order: the ping is sent first.
+    tokio::join!(biased; ping, other_work).0
+}
+
+#[test]
+fn a_round_trip_is_the_networks_and_not_that_of_a_busy_tester() {
+    in_a_world(|| async {
+        let router = Router::start();
+        router.ip("addr add 8.8.8.8/32 dev lo");
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        port.configure(&lease(7)).await.expect("configured");
+        let google = Ipv4Addr::new(8, 8, 8, 8);
+        // So that the neighbour is known, and the socket ready.
+        let first = port.ping(google, 1, Duration::from_secs(5)).await;
+        assert!(matches!(first, PingOutcome::Reply(_)), "{first:?}");
+        let busy = Duration::from_millis(200);
+        match ping_of_a_busy_tester(&port, Duration::from_secs(5), busy).await {
+            PingOutcome::Reply(time) => assert!(!time.is_zero() && time < busy / 2, "{time:?}"),
+            PingOutcome::Lost(cause) => panic!("lost: {cause}"),
+        }
+        // It came in time, and is read after its time.
+        let outcome = ping_of_a_busy_tester(&port, busy / 2, busy).await;
+        assert!(matches!(outcome, PingOutcome::Reply(_)), "{outcome:?}");
         drop(port);
         lan.detach(&client(1)).await;
         assert_eq!(lan.close().await, []);

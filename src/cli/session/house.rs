@@ -12,6 +12,7 @@ use lanherd::lan::leftovers::{Cleared, Removed};
 use lanherd::lan::linux::LanConfig;
 use lanherd::scenario::Scenario;
 use lanherd::stand::{Farewell, Stand, StandError};
+use lanherd::tester::Figures;
 
 use super::steering::Steering;
 use crate::cli::screen::Screen;
@@ -101,6 +102,11 @@ impl House {
     /// The pool.
     pub fn pool(&self) -> &Pool {
         self.stand.pool()
+    }
+
+    /// How late the tester itself is.
+    pub fn tester(&self) -> Figures {
+        self.stand.tester().figures()
     }
 
     /// What breaks things on purpose, where that is wanted.

@@ -8,6 +8,7 @@ use lanherd::phase::Phase;
 use lanherd::pool::{ClientStatus, HerdStatus, PoolError, Selection, TearDownReport};
 use lanherd::report::{self, Report};
 use lanherd::soak::{Footprint, Recorder, Roll, Schedule, Settings, Turn, TurnKind};
+use lanherd::tester::Figures;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, interval_at};
 
@@ -21,6 +22,7 @@ pub struct Origin {
     pub started: Instant,
     pub seed: Seed,
     pub parameters: serde_json::Value,
+    pub tester: Figures,
 }
 
 impl Origin {
@@ -38,6 +40,7 @@ impl Origin {
             duration: self.started.elapsed(),
             leaked_objects,
             complete,
+            lag: self.tester.now(),
             soak,
         }
     }

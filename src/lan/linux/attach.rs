@@ -11,8 +11,9 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ear::Ear;
+use super::echo::Echoes;
 use super::filter;
-use super::port::{HEARD, LinuxPort};
+use super::port::LinuxPort;
 use super::seats::Seat;
 use super::sockets::Sockets;
 use super::worker::Bench;
@@ -24,7 +25,7 @@ use crate::lan::netlink::Netlink;
 use crate::lan::netlink::request::{self, Macvlan};
 use crate::lan::netns::NetNs;
 use crate::lan::record::Record;
-use crate::lan::{Inbox, PortEvent, sys};
+use crate::lan::{Inbox, PortEvent};
 use crate::phase::{Cause, Failure, Stage};
 
 /// The loopback's number in every namespace.
@@ -289,11 +290,7 @@ fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
 /// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.
 fn open_sockets(bench: &Bench, netlink: Netlink, ear: Ear, namespace: u64) -> io::Result<Sockets> {
     let _context = bench.runtime.enter();
-    let config = surge_ping::Config::builder()
-        .sock_type_hint(Type::RAW)
-        .build();
-    let icmp = surge_ping::Client::new(&config)?;
-    sys::deliver_only_icmp(icmp.get_socket().get_native_sock(), &HEARD)?;
+    let icmp = Echoes::open()?;
     let dhcp = dhcp_socket()?;
     Ok(Sockets::new(dhcp, icmp, netlink, ear, namespace))
 }

@@ -11,7 +11,7 @@ use crate::lan::pins;
 use crate::lan::record::Record;
 
 /// Of so many it is not asked which are gone: that takes a look at every process of the host.
-const FEW: usize = 1_000;
+const FEW: usize = 250;
 
 /// The namespaces, by inode.
 ///

@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
-use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::addressing::{
@@ -28,16 +26,6 @@ use crate::identity::ClientNumber;
 use crate::lan::netlink::{Netlink, NetlinkError};
 use crate::lan::{CommandRan, Connected, Errand, PingCause, PingOutcome, Port};
 use crate::phase::{Cause, Failure, Stage};
-
-/// ICMP types (RFC 792).
-const ECHO_REPLY: u8 = 0;
-const DESTINATION_UNREACHABLE: u8 = 3;
-const TIME_EXCEEDED: u8 = 11;
-/// What the ping socket is to hear: a redirect, for one, would be taken for the answer to the request that it quotes.
-pub(super) const HEARD: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
-
-/// As many bytes as `ping(8)` sends.
-const ECHO_PAYLOAD: [u8; 56] = [0x6c; 56];
 
 /// The real [`Port`].
 pub struct LinuxPort {
@@ -302,41 +290,17 @@ impl Port for LinuxPort {
         self.seated.listen_arp(address);
     }
 
-    /// The round trip time runs from just before the request is handed to the kernel until the reply was read: an upper
-    /// bound of what the network took, and never less.
     async fn ping(&self, target: Ipv4Addr, sequence: u16, timeout: Duration) -> PingOutcome {
         // One socket per client, so the identifier need not tell clients apart; it does so for whoever reads a capture.
-        let identifier = PingIdentifier(low_half(self.seat().identity.number));
-        let icmp = match self.sockets.icmp() {
-            Ok(icmp) => icmp,
-            Err(error) => {
-                self.heed(&error);
-                return PingOutcome::Lost(PingCause::Tester);
-            }
+        let identifier = low_half(self.seat().identity.number);
+        let pinged = match self.sockets.icmp() {
+            Ok(line) => line.ping(target, identifier, sequence, timeout).await,
+            Err(error) => Err(error),
         };
-        let mut pinger = icmp.pinger(IpAddr::V4(target), identifier).await;
-        // It ends at once when the socket is closed.
-        drop(icmp);
-        pinger.timeout(timeout);
-        let (answer, timing) = timed(pinger.ping(PingSequence(sequence), &ECHO_PAYLOAD)).await;
-        match answer {
-            Ok((IcmpPacket::V4(packet), after_sending)) => match packet.get_icmp_type().0 {
-                ECHO_REPLY => PingOutcome::Reply(timing.round_trip(after_sending)),
-                // The client's own stack says so when nobody answered its ARP requests.
-                DESTINATION_UNREACHABLE if packet.get_source() == packet.get_destination() => {
-                    PingOutcome::Lost(PingCause::HostDown)
-                }
-                TIME_EXCEEDED => PingOutcome::Lost(PingCause::TtlExceeded),
-                _ => PingOutcome::Lost(PingCause::Unreachable),
-            },
-            Ok((IcmpPacket::V6(_), _)) => PingOutcome::Lost(PingCause::Tester),
-            Err(error) => {
-                if let SurgeError::IOError(error) = &error {
-                    self.heed(error);
-                }
-                PingOutcome::Lost(cause(&error))
-            }
-        }
+        pinged.unwrap_or_else(|error| {
+            self.heed(&error);
+            PingOutcome::Lost(cause(&error))
+        })
     }
 
     async fn connect(
@@ -361,63 +325,11 @@ fn low_half(number: ClientNumber) -> u16 {
     u16::from_be_bytes([high, low])
 }
 
-/// How long an echo took.
-#[derive(Debug, Clone, Copy)]
-struct Timing {
-    polls: u32,
-    first_poll: Duration,
-    total: Duration,
-}
-
-impl Timing {
-    /// The least that is sure to hold the round trip, given what surge-ping measured, whose clock starts only when the
-    /// request has been sent: under load the answer may have been read by then.
-    ///
-    /// Polled just twice, to send and to take the answer, it was sent during the first poll. Polled more often it had
-    /// to wait for room in the socket's buffer, and only the whole time is sure.
-    fn round_trip(self, after_sending: Duration) -> Duration {
-        if self.polls <= 2 {
-            self.total.min(self.first_poll + after_sending)
-        } else {
-            self.total
-        }
-    }
-}
-
-async fn timed<T>(work: impl Future<Output = T>) -> (T, Timing) {
-    let mut work = pin!(work);
-    let started = Instant::now();
-    let mut timing = Timing {
-        polls: 0,
-        first_poll: Duration::ZERO,
-        total: Duration::ZERO,
-    };
-    let result = std::future::poll_fn(|context| {
-        let polled = work.as_mut().poll(context);
-        timing.polls += 1;
-        if timing.polls == 1 {
-            timing.first_poll = started.elapsed();
-        }
-        polled
-    })
-    .await;
-    timing.total = started.elapsed();
-    (result, timing)
-}
-
-fn cause(error: &SurgeError) -> PingCause {
-    match error {
-        SurgeError::Timeout { .. } => PingCause::Timeout,
-        SurgeError::IOError(error) => match error.raw_os_error() {
-            Some(libc::ENETUNREACH) => PingCause::NoRoute,
-            Some(libc::EHOSTUNREACH) => PingCause::HostDown,
-            _ => PingCause::Tester,
-        },
-        SurgeError::IncorrectBufferSize
-        | SurgeError::MalformedPacket(_)
-        | SurgeError::EchoRequestPacket
-        | SurgeError::NetworkError
-        | SurgeError::IdenticalRequests { .. }
-        | SurgeError::ClientDestroyed => PingCause::Tester,
+/// Why nothing could be sent.
+fn cause(error: &io::Error) -> PingCause {
+    match error.raw_os_error() {
+        Some(libc::ENETUNREACH) => PingCause::NoRoute,
+        Some(libc::EHOSTUNREACH) => PingCause::HostDown,
+        _ => PingCause::Tester,
     }
 }

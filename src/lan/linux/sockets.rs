@@ -3,12 +3,13 @@
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
 use super::ear::Ear;
+use super::echo::{Echoes, Line};
 use crate::lan::frame::SERVER_PORT;
 use crate::lan::netlink::Netlink;
 
@@ -18,7 +19,7 @@ pub(super) struct Sockets {
     /// with "port unreachable". It is never read: the shared raw socket hears the same.
     dhcp: Mutex<Option<UdpSocket>>,
     /// Echo requests and what answers them.
-    icmp: Mutex<Option<surge_ping::Client>>,
+    icmp: Mutex<Option<Echoes>>,
     /// For address, routes and link. Whoever has it is alone with the namespace's settings.
     netlink: Mutex<Option<Netlink>>,
     /// Hears what somebody else takes away.
@@ -28,13 +29,7 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    pub fn new(
-        dhcp: UdpSocket,
-        icmp: surge_ping::Client,
-        netlink: Netlink,
-        ear: Ear,
-        namespace: u64,
-    ) -> Self {
+    pub fn new(dhcp: UdpSocket, icmp: Echoes, netlink: Netlink, ear: Ear, namespace: u64) -> Self {
         Self {
             dhcp: Mutex::new(Some(dhcp)),
             icmp: Mutex::new(Some(icmp)),
@@ -49,8 +44,12 @@ impl Sockets {
         self.with_dhcp(|dhcp| dhcp.send_to(message, (server, SERVER_PORT)).map(drop))
     }
 
-    pub fn icmp(&self) -> io::Result<surge_ping::Client> {
-        locked(&self.icmp).clone().ok_or_else(closed)
+    /// What pings are sent over; they end at once when the socket is closed.
+    pub fn icmp(&self) -> io::Result<Arc<Line>> {
+        locked(&self.icmp)
+            .as_ref()
+            .map(Echoes::line)
+            .ok_or_else(closed)
     }
 
     /// Runs `work` with the netlink socket, alone with the namespace's settings.

@@ -1,0 +1,183 @@
+//! What the user says of a run, such as the router's model and firmware: labels of `run_info`.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Labels that `run_info` has in any case, and those that Prometheus itself gives to what it scrapes.
+const TAKEN: [&str; 4] = ["pool", "seed", "job", "instance"];
+
+/// One of them: `router_model=X`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunLabel {
+    name: String,
+    value: String,
+}
+
+/// All of them, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct RunLabels(BTreeMap<String, String>);
+
+/// What is wrong with one of them, or with all together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    /// There is no name.
+    #[error("{0:?} is no label: write NAME=VALUE, as in router_model=X")]
+    NotOne(String),
+    /// The name is none for Prometheus.
+    #[error(
+        "{0:?} is no name of a label: use up to {MOST} letters, digits and underscores, not a digit first, nor two underscores",
+        MOST = RunLabel::LONGEST_NAME
+    )]
+    Name(String),
+    /// The name stands for something else.
+    #[error("the label {0} is taken, by lanherd or by Prometheus: choose another name")]
+    Taken(String),
+    /// The value is empty, too long, or no line of text.
+    #[error(
+        "the value of label {0} is none: write 1 to {MOST} characters without control characters",
+        MOST = RunLabel::LONGEST_VALUE
+    )]
+    Value(String),
+    /// Two of one name.
+    #[error("the label {0} is given twice: leave one of them out")]
+    Twice(String),
+    /// Too many.
+    #[error("{0} labels are too many: write {MOST} at most", MOST = RunLabels::MOST)]
+    TooMany(usize),
+}
+
+impl RunLabel {
+    /// Characters of a name.
+    pub const LONGEST_NAME: usize = 64;
+    /// Characters of a value.
+    pub const LONGEST_VALUE: usize = 128;
+
+    /// Checks both.
+    pub fn new(name: &str, value: &str) -> Result<Self, LabelError> {
+        // The data model of Prometheus; names that begin with two underscores are its own.
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let is_name = name.len() <= Self::LONGEST_NAME
+            && name.bytes().all(is_letter)
+            && name
+                .bytes()
+                .next()
+                .is_some_and(|byte| !byte.is_ascii_digit())
+            && !name.starts_with("__");
+        if !is_name {
+            return Err(LabelError::Name(name.to_owned()));
+        }
+        if TAKEN.contains(&name) {
+            return Err(LabelError::Taken(name.to_owned()));
+        }
+        let length = value.chars().count();
+        if !(1..=Self::LONGEST_VALUE).contains(&length) || value.chars().any(char::is_control) {
+            return Err(LabelError::Value(name.to_owned()));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl FromStr for RunLabel {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| LabelError::NotOne(text.to_owned()))?;
+        Self::new(name, value)
+    }
+}
+
+impl RunLabels {
+    /// More would be a table of their own.
+    pub const MOST: usize = 16;
+
+    /// Checks that they are not too many, and each there once.
+    pub fn of(labels: Vec<RunLabel>) -> Result<Self, LabelError> {
+        if labels.len() > Self::MOST {
+            return Err(LabelError::TooMany(labels.len()));
+        }
+        let mut all = BTreeMap::new();
+        for RunLabel { name, value } in labels {
+            if all.contains_key(&name) {
+                return Err(LabelError::Twice(name));
+            }
+            all.insert(name, value);
+        }
+        Ok(Self(all))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Reads labels from a table: `{ router_model = "X" }`.
+pub fn from_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RunLabel>, D::Error> {
+    BTreeMap::<String, String>::deserialize(deserializer)?
+        .iter()
+        .map(|(name, value)| RunLabel::new(name, value).map_err(serde::de::Error::custom))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_has_a_name_for_prometheus_and_a_line_as_its_value() {
+        let label = |text: &str| text.parse::<RunLabel>();
+        let name = |name: &str| Err(LabelError::Name(name.to_owned()));
+        assert_eq!(
+            label("firmware=7.59 = beta"),
+            RunLabel::new("firmware", "7.59 = beta")
+        );
+        assert_eq!(label("X"), Err(LabelError::NotOne("X".to_owned())));
+        for bad in ["", "7up", "router-model", "größe", "__name__", "a b"] {
+            assert_eq!(label(&format!("{bad}=X")), name(bad));
+        }
+        assert!(label(&format!("{}=X", "a".repeat(64))).is_ok());
+        let long = "a".repeat(65);
+        assert_eq!(label(&format!("{long}=X")), name(&long));
+        for taken in TAKEN {
+            let refusal = LabelError::Taken(taken.to_owned());
+            assert_eq!(label(&format!("{taken}=X")), Err(refusal));
+        }
+        assert!(label(&format!("a={}", "ü".repeat(128))).is_ok());
+        for bad in [String::new(), "two\nlines".to_owned(), "ü".repeat(129)] {
+            let refusal = LabelError::Value("a".to_owned());
+            assert_eq!(label(&format!("a={bad}")), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn labels_are_few_and_each_is_given_once() {
+        let label = |number: usize| RunLabel::new(&format!("a{number}"), "X").expect("a label");
+        let most: Vec<_> = (0..RunLabels::MOST).map(label).collect();
+        assert_eq!(
+            RunLabels::of(most.clone()).map(|all| all.iter().count()),
+            Ok(16)
+        );
+        let more = [most, vec![label(99)]].concat();
+        assert_eq!(RunLabels::of(more), Err(LabelError::TooMany(17)));
+        let twice = vec![label(1), label(1)];
+        assert_eq!(
+            RunLabels::of(twice),
+            Err(LabelError::Twice("a1".to_owned()))
+        );
+    }
+}

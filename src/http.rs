@@ -1,10 +1,16 @@
-//! What a monitoring system asks over HTTP: `/metrics`, `/healthz` and `/readyz`.
+//! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
+//! and to people (the live page, `/`). Nothing can be changed over it.
 //!
-//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task. Nobody can keep
-//! a scrape from being answered by being slow: when there are too many connections the oldest is closed, a request must
-//! arrive within seconds, and a connection ends after a minute. Ending the server takes less than a second, whatever
-//! clients do; dropping it ends it as well, unwaited.
+//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and those that
+//! watch the herd. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
+//! oldest is closed, a request must arrive within seconds, and a connection ends after a minute, a stream of events among
+//! them (whoever follows comes back and says where he was). Ending the server takes less than a second, whatever clients
+//! do; dropping it ends it as well, unwaited.
 
+pub mod api;
+mod guard;
+mod live;
+mod memory;
 mod pages;
 
 use std::io;
@@ -15,10 +21,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use self::guard::{Guard, GuardError};
+use self::live::{Live, Watch};
 use self::pages::Pages;
 pub use self::pages::{Readiness, Ready};
 use crate::connections::{self, Limits};
+use crate::identity::PoolName;
 use crate::metrics::Metrics;
+use crate::pool::{Pool, PoolError};
 
 /// Few, and short: a scrape is.
 const LIMITS: Limits = Limits {
@@ -38,6 +48,14 @@ pub enum HttpError {
         #[source]
         error: io::Error,
     },
+    /// Others than this machine could ask, and nothing keeps them from it.
+    #[error(
+        "{0} is reached from beyond this machine: say who may ask, with --metrics-token-file or --web-config, or serve on 127.0.0.1"
+    )]
+    Unguarded(SocketAddr),
+    /// There is no herd to tell of.
+    #[error("the herd cannot be watched: {0}")]
+    Pool(#[from] PoolError),
 }
 
 fn remedy(error: &io::Error, address: SocketAddr) -> String {
@@ -60,12 +78,17 @@ fn remedy(error: &io::Error, address: SocketAddr) -> String {
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    guard: Guard,
 }
 
-/// Listens on `address`; port 0 takes any that is free. Needs no runtime.
+/// Listens on `address`, for whom `guard` admits; port 0 takes any that is free. Needs no runtime.
 ///
-/// Whoever can reach the address can read the metrics, so an address beyond the loopback is warned about.
-pub fn bind(address: SocketAddr) -> Result<Bound, HttpError> {
+/// # Errors
+/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted.
+pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
+    if !address.ip().is_loopback() && guard.is_open() {
+        return Err(HttpError::Unguarded(address));
+    }
     let failed = |error| HttpError::Bind { address, error };
     let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -73,10 +96,14 @@ pub fn bind(address: SocketAddr) -> Result<Bound, HttpError> {
     if !address.ip().is_loopback() {
         tracing::warn!(
             %address,
-            "metrics are served beyond this machine, without encryption or password"
+            "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
         );
     }
-    Ok(Bound { listener, address })
+    Ok(Bound {
+        listener,
+        address,
+        guard,
+    })
 }
 
 impl Bound {
@@ -87,33 +114,61 @@ impl Bound {
 
     /// Begins to answer. Must be called within a Tokio runtime.
     pub fn serve<R: Readiness>(self, metrics: Metrics, readiness: R) -> Result<Server, HttpError> {
+        self.answer(metrics, readiness, None)
+    }
+
+    /// The same, with the live page and the API of a herd. Must be called within a Tokio runtime.
+    pub fn serve_herd(
+        self,
+        metrics: Metrics,
+        pool: Pool,
+        name: PoolName,
+    ) -> Result<Server, HttpError> {
+        let live = Live::watch(pool.clone(), name)?;
+        self.answer(metrics, pool, Some(live))
+    }
+
+    fn answer<R: Readiness>(
+        self,
+        metrics: Metrics,
+        readiness: R,
+        live: Option<(Arc<Live>, Watch)>,
+    ) -> Result<Server, HttpError> {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
-        let pages = Arc::new(Pages { metrics, readiness });
+        let (live, watch) = live.unzip();
+        let pages = Arc::new(Pages {
+            metrics,
+            readiness,
+            live,
+            guard: self.guard,
+        });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
         Ok(Server {
             address,
+            watch,
             stop,
             task,
         })
     }
 }
 
-/// Listens on `address` and answers at once: [`bind`], then [`Bound::serve`].
+/// Listens on `address`, of this machine only, and answers at once: [`bind`], then [`Bound::serve`].
 pub fn serve<R: Readiness>(
     address: SocketAddr,
     metrics: Metrics,
     readiness: R,
 ) -> Result<Server, HttpError> {
-    bind(address)?.serve(metrics, readiness)
+    bind(address, Guard::open())?.serve(metrics, readiness)
 }
 
 /// A server that answers.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    watch: Option<Watch>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -126,8 +181,13 @@ impl Server {
 
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
     pub async fn shut_down(self) {
+        // Streams end with it, in order.
+        drop(self.watch);
         drop(self.stop);
         // It fails only if the runtime is ending, and then nobody is served any more either.
         let _ = self.task.await;
     }
 }
+
+#[cfg(test)]
+mod tests;

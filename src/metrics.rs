@@ -2,6 +2,7 @@
 
 mod chores;
 pub mod labels;
+mod per_client;
 mod registering;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use prometheus::{
 
 use self::chores::Chores;
 pub use self::labels::{LabelError, RunLabel, RunLabels};
+use self::per_client::PerClient;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
@@ -121,6 +123,7 @@ pub struct Metrics {
     recovery: HistogramVec,
     scheduler_lag: Histogram,
     tester_saturated: IntGauge,
+    per_client: Option<PerClient>,
 }
 
 impl Metrics {
@@ -295,11 +298,54 @@ impl Metrics {
                 "1 while more than 1 % of the last 200 wakings of the tester were over 10 ms late, 0 otherwise.",
                 IntGauge::with_opts,
             )?,
+            per_client: None,
             group: pool.to_string(),
             registry,
         };
         metrics.start_at_zero();
         Ok(metrics)
+    }
+
+    /// So many clients have gauges of their own, where they were asked for.
+    pub const MOST_PER_CLIENT: usize = PerClient::MOST;
+
+    /// The same metrics, with gauges of each client.
+    ///
+    /// # Errors
+    /// Only if they had gauges of each client already.
+    pub fn per_client(self) -> prometheus::Result<Self> {
+        let per_client = Some(PerClient::new(&self.registry)?);
+        Ok(Self { per_client, ..self })
+    }
+
+    /// A client of this name is online, or is not.
+    pub fn client_is_up(&self, client: &str, up: bool) {
+        if let Some(gauges) = &self.per_client {
+            gauges.is_up(client, up);
+        }
+    }
+
+    /// A client was restarted for the so-manyth time.
+    pub fn client_restarted(&self, client: &str, restarts: u32) {
+        if let Some(gauges) = &self.per_client {
+            gauges.restarted(client, restarts);
+        }
+    }
+
+    /// A ping of a client was answered; `median` tells that of all of them, and is only asked where it is wanted.
+    pub fn client_pinged(&self, client: &str, median: impl FnOnce() -> Option<Duration>) {
+        if let Some(gauges) = &self.per_client
+            && let Some(median) = median()
+        {
+            gauges.pinged(client, median);
+        }
+    }
+
+    /// A client of this name is no more.
+    pub fn client_forgotten(&self, client: &str) {
+        if let Some(gauges) = &self.per_client {
+            gauges.forgotten(client);
+        }
     }
 
     /// The same metrics, for the clients of another group.
@@ -651,22 +697,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_watched_for_its_first_event_stands_at_zero_before_it() {
-        let metrics = metrics();
-        metrics.expect_recovery("crash", "1");
-        let text = metrics.render();
-        for line in [
-            r#"lanherd_client_failures_total{cause="crashed",stage="online"} 0"#,
-            r#"lanherd_supervisor_restarts_total{cause="crashed",supervisor="ns"} 0"#,
-            r#"lanherd_faults_injected_total{fault="crash"} 0"#,
-            r#"lanherd_client_join_duration_seconds_count{group="ns"} 0"#,
-            r#"lanherd_recovery_duration_seconds_count{fault="crash",share="1"} 0"#,
-        ] {
-            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
-        }
-    }
-
-    #[test]
     fn pings_start_at_zero_for_each_target_and_cause() {
         let metrics = metrics();
         let ping = PingSpec::once(Target::Router).into();
@@ -677,6 +707,22 @@ mod tests {
             r#"lanherd_ping_requests_total{family="ipv4",target="the router"} 0"#,
             r#"lanherd_ping_rtt_seconds_count{family="ipv4",target="the router"} 0"#,
             r#"lanherd_ping_errors_total{cause="timeout",family="ipv4",target="the router"} 0"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_watched_for_its_first_event_stands_at_zero_before_it() {
+        let metrics = metrics();
+        metrics.expect_recovery("crash", "1");
+        let text = metrics.render();
+        for line in [
+            r#"lanherd_client_failures_total{cause="crashed",stage="online"} 0"#,
+            r#"lanherd_supervisor_restarts_total{cause="crashed",supervisor="ns"} 0"#,
+            r#"lanherd_faults_injected_total{fault="crash"} 0"#,
+            r#"lanherd_client_join_duration_seconds_count{group="ns"} 0"#,
+            r#"lanherd_recovery_duration_seconds_count{fault="crash",share="1"} 0"#,
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -78,6 +78,8 @@ pub struct PoolConfig {
     pub workloads: Vec<Workload>,
     /// What the metrics say of the run.
     pub labels: RunLabels,
+    /// Whether the metrics have gauges of each client.
+    pub metrics_per_client: bool,
     /// Further groups, whose clients are supervised and behave in ways of their own; all above is that of the group that
     /// bears the pool's name.
     pub groups: Vec<Group>,
@@ -87,6 +89,19 @@ impl PoolConfig {
     /// Longer than the whole schedule of retransmissions lasts (RFC 2131, 4.1: 4 + 8 + 16 + 32 + 64 s, each ±1 s), so that
     /// nobody is restarted who would have asked once more.
     pub const LEASE_DEADLINE: Duration = Duration::from_secs(150);
+
+    /// New metrics of such a pool.
+    ///
+    /// # Errors
+    /// Only if two families had one name.
+    pub fn metrics(&self) -> prometheus::Result<Metrics> {
+        let metrics = Metrics::of_run(&self.name, self.seed, &self.labels)?;
+        if self.metrics_per_client {
+            metrics.per_client()
+        } else {
+            Ok(metrics)
+        }
+    }
 
     /// The defaults, for a pool of that name.
     pub fn new(name: PoolName) -> Self {
@@ -101,6 +116,7 @@ impl PoolConfig {
             dhcp: DhcpSettings::default(),
             workloads: Vec::new(),
             labels: RunLabels::default(),
+            metrics_per_client: false,
             groups: Vec::new(),
         }
     }

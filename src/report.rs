@@ -26,7 +26,7 @@ use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, GroupName, HerdStatus};
-use crate::stats::{Distribution, Outcomes, PingStats, milliseconds};
+use crate::stats::{Distribution, Outcomes, PingStats, Tally, milliseconds};
 use crate::target::Target;
 use crate::tester::Lag;
 
@@ -342,7 +342,17 @@ impl Percentiles {
         })
     }
 
-    fn of_distribution(durations: &Distribution) -> Option<Self> {
+    pub(crate) fn of_tally(durations: &Tally) -> Option<Self> {
+        let at = |quantile| durations.quantile(quantile).map(milliseconds);
+        Some(Self {
+            p50: at(0.50)?,
+            p95: at(0.95)?,
+            p99: at(0.99)?,
+            max: at(1.0)?,
+        })
+    }
+
+    pub(crate) fn of_distribution(durations: &Distribution) -> Option<Self> {
         let at = |quantile| durations.quantile(quantile).map(milliseconds);
         Some(Self {
             p50: at(0.50)?,
@@ -434,7 +444,7 @@ const fn seconds(lifetime: Lifetime) -> Option<u64> {
 }
 
 /// Figures of nothing are `{}`, so that a reader may look for `p50` without asking for null first.
-mod empty_object {
+pub(crate) mod empty_object {
     use serde::ser::SerializeMap;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

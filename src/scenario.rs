@@ -92,9 +92,15 @@ pub struct Scenario {
     pub adopt: bool,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// Whether metrics have gauges of each client.
+    pub metrics_per_client: bool,
     /// What is said of the run in its metrics.
     #[serde(rename = "label", skip_serializing_if = "RunLabels::is_empty")]
     pub labels: RunLabels,
+    /// Where the token stands that whoever asks there must have.
+    pub metrics_token_file: Option<PathBuf>,
+    /// Who may ask there, in the form of Prometheus' `web.config`.
+    pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; `None`: as whoever runs it likes.
     pub seed: Option<Seed>,
     /// Where the report goes.
@@ -252,6 +258,7 @@ impl Scenario {
             dhcp,
             workloads: self.standing.workloads(),
             labels: self.labels.clone(),
+            metrics_per_client: self.metrics_per_client,
             ..PoolConfig::new(self.pool.clone())
         }
     }

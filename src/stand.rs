@@ -170,7 +170,8 @@ impl Stand {
 }
 
 async fn start(lan: &LinuxLan, config: PoolConfig) -> Result<(Pool, Metrics), StandError> {
-    let metrics = Metrics::of_run(&config.name, config.seed, &config.labels)
+    let metrics = config
+        .metrics()
         .map_err(|error| StandError::Metrics(error.to_string()))?;
     let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
     Ok((pool, metrics))

@@ -6,11 +6,13 @@
     reason = "this is how a test fails"
 )]
 
+use std::fs::Permissions;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use lanherd::http::{self, Readiness, Ready, Server};
+use lanherd::http::{self, Guard, Readiness, Ready, Server};
 use lanherd::identity::{PoolName, Seed};
 use lanherd::metrics::Metrics;
 
@@ -32,6 +34,16 @@ impl Readiness for Mute {
     async fn readiness(&self) -> Ready {
         std::future::pending().await
     }
+}
+
+/// For whoever has a token.
+fn a_guard() -> Guard {
+    let path = std::env::temp_dir().join(format!("lanherd-token-{}", std::process::id()));
+    std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").expect("written");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
+    let guard = Guard::new(Some(&path), None);
+    std::fs::remove_file(&path).expect("removed");
+    guard.expect("a guard")
 }
 
 fn metrics() -> Metrics {
@@ -58,7 +70,7 @@ fn ask(server: &Server, method: &str, path: &str) -> (String, String) {
     let mut stream = connect(server);
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: lanherd\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     )
     .expect("sent");
     let mut answer = String::new();
@@ -203,19 +215,28 @@ async fn fifty_stuck_connections_do_not_delay_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_cannot_be_had_is_named_with_the_remedy() {
     let server = start_ready();
-    let taken = http::bind(server.address()).expect_err("taken").to_string();
+    let taken = http::bind(server.address(), Guard::open())
+        .expect_err("taken")
+        .to_string();
     assert!(taken.contains(&server.address().to_string()), "{taken}");
     assert!(taken.contains("choose another port"), "{taken}");
     // TEST-NET-1 (RFC 5737) is nobody's address.
     let foreign = SocketAddr::from(([192, 0, 2, 1], 0));
-    let foreign = http::bind(foreign).expect_err("not ours").to_string();
+    let unguarded = http::bind(foreign, Guard::open()).expect_err("unguarded");
+    assert!(
+        unguarded.to_string().contains("--metrics-token-file"),
+        "{unguarded}"
+    );
+    let foreign = http::bind(foreign, a_guard())
+        .expect_err("not ours")
+        .to_string();
     assert!(foreign.contains("no address of this machine"), "{foreign}");
     server.shut_down().await;
 }
 
 #[test]
 fn a_socket_bound_before_the_runtime_serves_within_it() {
-    let bound = http::bind(ANY_PORT).expect("bound");
+    let bound = http::bind(ANY_PORT, Guard::open()).expect("bound");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

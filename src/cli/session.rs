@@ -16,7 +16,7 @@ use std::fs;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
-use lanherd::http;
+use lanherd::http::{self, Bound, Guard, HttpError};
 use lanherd::identity::Seed;
 use lanherd::lan::{self, control_socket::ControlSocket};
 use lanherd::page::Verdict;
@@ -121,7 +121,7 @@ impl Session {
         }
         lan::keep_one_heap();
         // Before the sandbox: the host's Prometheus is to reach it.
-        let metrics = self.scenario.metrics.map(http::bind).transpose()?;
+        let metrics = self.doorstep()?;
         let control = match (&self.errand, &self.scenario.place) {
             (Errand::PingOnce(_), _) => Control::None,
             (Errand::Hold | Errand::Soak(_), Place::Parent(_)) => Control::Beside,
@@ -139,6 +139,21 @@ impl Session {
         let exit = runtime.block_on(self.live(Doors { metrics, control }));
         runtime.shutdown_background();
         exit
+    }
+
+    /// Where metrics are to be served, and for whom.
+    fn doorstep(&self) -> anyhow::Result<Option<Bound>> {
+        let Some(address) = self.scenario.metrics else {
+            return Ok(None);
+        };
+        let token = self.scenario.metrics_token_file.as_deref();
+        let guard = Guard::new(token, self.scenario.web_config.as_deref());
+        let guard = guard.map_err(UsageError::because)?;
+        match http::bind(address, guard) {
+            Ok(bound) => Ok(Some(bound)),
+            Err(error @ HttpError::Unguarded(_)) => Err(UsageError::because(error)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn live(self, doors: Doors) -> anyhow::Result<Exit> {

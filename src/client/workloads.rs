@@ -100,9 +100,9 @@ impl<P: Port> Workloads<P> {
             let workload = Arc::clone(workload);
             async move {
                 loop {
-                    let place = online.borrow_and_update().clone();
+                    let here = online.borrow_and_update().clone();
                     let working = async {
-                        if let Some(place) = place {
+                        if let Some(here) = here {
                             // A share of the interval at random, so that the herd does not act in one burst; none for
                             // counted ones.
                             let cadence = workload.pace();
@@ -112,7 +112,7 @@ impl<P: Port> Workloads<P> {
                             };
                             let report =
                                 |outcome| facts(Fact::Did(None, Arc::clone(&workload), outcome));
-                            workload::run(Arc::clone(&workload), place, delay, report).await;
+                            workload::run(Arc::clone(&workload), here, delay, report).await;
                         }
                         pending::<()>().await;
                     };

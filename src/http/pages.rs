@@ -1,23 +1,32 @@
 //! What is answered to which request.
 
 use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
 use tokio::time::timeout;
 
+use super::api::{One, Refusal};
+use super::guard::Guard;
+use super::live::{Events, Live};
 use crate::connections::Site;
+use crate::identity::ClientNumber;
 use crate::metrics::Metrics;
 use crate::phase::Phase;
-use crate::pool::{Census, Pool};
+use crate::pool::{Census, Pool, PoolError};
 
 /// How long may be taken to find out whether the herd is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
-
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Whether the herd is as it should be, with a line to say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,34 +93,121 @@ impl From<&Census> for Ready {
 pub(super) struct Pages<R> {
     pub metrics: Metrics,
     pub readiness: R,
+    /// The herd behind the live page and the API, where there is one.
+    pub live: Option<Arc<Live>>,
+    /// Who may ask; whether lanherd runs and the herd is ready, everybody may.
+    pub guard: Guard,
 }
 
-type Answer = Response<Full<Bytes>>;
+/// Whole, or event by event.
+pub(super) type Body = Either<Full<Bytes>, Events>;
+type Answer = Response<Body>;
+
+/// What can be asked for.
+enum Page {
+    Metrics,
+    Health,
+    Readiness,
+    Live,
+    Herd,
+    History,
+    Clients,
+    Client(ClientNumber),
+    Events,
+}
+
+impl Page {
+    const CHOICE: &str = "choose /, /metrics, /healthz, /readyz, /api/v1/herd, /api/v1/history, /api/v1/clients, \
+                          /api/v1/clients/7 or /api/v1/events\n";
+
+    /// Whether it is for browsers and programs that follow the herd, unlike what monitoring asks for.
+    const fn is_of_the_herd(&self) -> bool {
+        !matches!(self, Self::Metrics | Self::Health | Self::Readiness)
+    }
+
+    fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/metrics" => Self::Metrics,
+            "/healthz" => Self::Health,
+            "/readyz" => Self::Readiness,
+            "/" => Self::Live,
+            "/api/v1/herd" => Self::Herd,
+            "/api/v1/history" => Self::History,
+            "/api/v1/clients" => Self::Clients,
+            "/api/v1/events" => Self::Events,
+            _ => Self::Client(client_number(path.strip_prefix("/api/v1/clients/")?)?),
+        })
+    }
+}
+
+/// Whether a `Host` is one that only this machine can have. A page from elsewhere, whose name was made to stand for the
+/// loopback (DNS rebinding), would else read the herd through its reader's browser.
+fn is_own(host: Option<&HeaderValue>) -> bool {
+    let Some(host) = host else { return true };
+    let authority = host
+        .to_str()
+        .ok()
+        .and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let name = authority.host().trim_matches(['[', ']']);
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
+}
+
+/// A number as it is written everywhere: digits only, and no 0 before them.
+fn client_number(text: &str) -> Option<ClientNumber> {
+    let number: u32 = text.parse().ok()?;
+    (number > 0 && number.to_string() == text).then_some(ClientNumber(number))
+}
 
 impl<R: Readiness> Site for Pages<R> {
-    type Content = Full<Bytes>;
+    type Content = Body;
 
     async fn answer(&self, request: &Request<Incoming>) -> Answer {
-        let page = match request.uri().path() {
-            "/metrics" => Page::Metrics,
-            "/healthz" => Page::Health,
-            "/readyz" => Page::Readiness,
-            _ => {
-                let choice = "choose /metrics, /healthz or /readyz\n";
-                return answer(StatusCode::NOT_FOUND, TEXT, choice);
-            }
+        let Some(page) = Page::at(request.uri().path()) else {
+            return text(StatusCode::NOT_FOUND, Page::CHOICE);
         };
         // The answer to HEAD is made as that to GET; hyper leaves out its body.
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET or HEAD\n");
+            let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n");
             let allowed = HeaderValue::from_static("GET, HEAD");
             refusal.headers_mut().insert(ALLOW, allowed);
             return refusal;
         }
-        match page {
-            Page::Metrics => self.metrics().await,
-            Page::Health => answer(StatusCode::OK, TEXT, "alive\n"),
-            Page::Readiness => self.readiness().await,
+        if page.is_of_the_herd() && self.guard.is_open() && !is_own(request.headers().get(HOST)) {
+            let why = "ask for this by the address, or as localhost";
+            return refuse(StatusCode::MISDIRECTED_REQUEST, why.to_owned());
+        }
+        let is_public = matches!(page, Page::Health | Page::Readiness);
+        if !is_public
+            && !self
+                .guard
+                .admits(request.headers().get(AUTHORIZATION))
+                .await
+        {
+            return unknown(&self.guard);
+        }
+        match (page, &self.live) {
+            (Page::Metrics, _) => self.metrics().await,
+            (Page::Health, _) => text(StatusCode::OK, "alive\n"),
+            (Page::Readiness, _) => self.readiness().await,
+            (Page::Live, Some(_)) => live_page(),
+            (Page::Herd, Some(live)) => document(live.herd().await),
+            (Page::History, Some(live)) => document(Ok(live.history())),
+            (Page::Clients, Some(live)) => document(live.clients().await),
+            (Page::Client(number), Some(live)) => match live.client(number).await {
+                Ok(Some(client)) => document(Ok(client)),
+                Ok(None) => refuse(
+                    StatusCode::NOT_FOUND,
+                    format!("there is no client {number}; /api/v1/clients lists all"),
+                ),
+                Err(error) => document::<One>(Err(error)),
+            },
+            (Page::Events, Some(live)) => events(live, request).await,
+            (_, None) => text(
+                StatusCode::NOT_FOUND,
+                "there is no herd behind this server: choose /metrics, /healthz or /readyz\n",
+            ),
         }
     }
 }
@@ -122,9 +218,8 @@ impl<R: Readiness> Pages<R> {
         let metrics = self.metrics.clone();
         match tokio::task::spawn_blocking(move || metrics.render()).await {
             Ok(text) => answer(StatusCode::OK, prometheus::TEXT_FORMAT, text),
-            Err(error) => answer(
+            Err(error) => text(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                TEXT,
                 format!("metrics could not be gathered: {error}\n"),
             ),
         }
@@ -132,29 +227,113 @@ impl<R: Readiness> Pages<R> {
 
     async fn readiness(&self) -> Answer {
         match timeout(READY_TIMEOUT, self.readiness.readiness()).await {
-            Ok(Ready::Yes(line)) => answer(StatusCode::OK, TEXT, line + "\n"),
-            Ok(Ready::No(line)) => answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, line + "\n"),
-            Err(_) => answer(
+            Ok(Ready::Yes(line)) => text(StatusCode::OK, line + "\n"),
+            Ok(Ready::No(line)) => text(StatusCode::SERVICE_UNAVAILABLE, line + "\n"),
+            Err(_) => text(
                 StatusCode::SERVICE_UNAVAILABLE,
-                TEXT,
                 "the pool did not answer in time\n",
             ),
         }
     }
 }
 
-enum Page {
-    Metrics,
-    Health,
-    Readiness,
+/// The live page. Its script and style are named by a number that nobody else knows, so that a browser runs no other.
+fn live_page() -> Answer {
+    const PAGE: &str = include_str!("live/page.html");
+    let nonce = format!("{:032x}", fastrand::u128(..));
+    let mut page = answer(
+        StatusCode::OK,
+        "text/html; charset=utf-8",
+        PAGE.replace("{{nonce}}", &nonce),
+    );
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    page
+}
+
+/// Events from where the reader was cut off, which its browser says in `Last-Event-ID`, or from where it wants to begin.
+async fn events(live: &Live, request: &Request<Incoming>) -> Answer {
+    let cut_off = request.headers().get("last-event-id");
+    let wanted = request
+        .uri()
+        .query()
+        .and_then(|query| query.strip_prefix("after="));
+    let after = match cut_off.map_or(Ok(wanted), |header| header.to_str().map(Some)) {
+        Ok(None) => None,
+        Ok(Some(number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse().ok(),
+        Ok(Some(_)) | Err(_) => {
+            let why = "Last-Event-ID and after are the number of an event: after=120".to_owned();
+            return refuse(StatusCode::BAD_REQUEST, why);
+        }
+    };
+    match live.follow(after).await {
+        Ok(events) => dress(StatusCode::OK, "text/event-stream", Either::Right(events)),
+        Err(why) => refuse(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
+    }
+}
+
+fn document<T: Serialize>(made: Result<T, PoolError>) -> Answer {
+    match made {
+        Ok(document) => json(StatusCode::OK, &document),
+        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    }
+}
+
+fn refuse(status: StatusCode, error: String) -> Answer {
+    json(status, &Refusal { error })
+}
+
+fn json(status: StatusCode, document: &impl Serialize) -> Answer {
+    match serde_json::to_string(document) {
+        Ok(json) => answer(status, "application/json", json + "\n"),
+        Err(error) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the answer cannot be written: {error}\n"),
+        ),
+    }
+}
+
+/// To whoever has not said who he is, or something wrong.
+fn unknown(guard: &Guard) -> Answer {
+    let why = "this needs a password, or a token\n";
+    let mut answer = text(StatusCode::UNAUTHORIZED, why);
+    for scheme in guard.schemes() {
+        let scheme = HeaderValue::from_static(scheme);
+        answer.headers_mut().append(WWW_AUTHENTICATE, scheme);
+    }
+    answer
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    answer(status, "text/plain; charset=utf-8", text)
 }
 
 fn answer(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(text.into()));
+    dress(status, content_type, Either::Left(Full::new(text.into())))
+}
+
+/// With the headers that all answers have: nothing is kept, guessed at, framed, or may load anything.
+fn dress(status: StatusCode, content_type: &'static str, body: Body) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     answer
 }
 
@@ -177,6 +356,29 @@ mod tests {
         let some = ready(&[(Phase::Online, 7), (Phase::Dhcp, 2), (Phase::Failed, 1)]);
         let line = "7 of 10 clients online, 2 dhcp, 1 failed";
         assert_eq!(some, Ready::No(line.to_owned()));
+    }
+
+    #[test]
+    fn only_addresses_and_localhost_are_this_machines_own() {
+        let is_own = |host: &'static str| is_own(Some(&HeaderValue::from_static(host)));
+        for host in [
+            "127.0.0.1:9100",
+            "[::1]:9100",
+            "localhost",
+            "LOCALHOST:1",
+            "192.0.2.7",
+        ] {
+            assert!(is_own(host), "{host}");
+        }
+        for host in [
+            "rebound.example",
+            "localhost.example:9100",
+            "127.0.0.1.example",
+            "",
+            "a b",
+        ] {
+            assert!(!is_own(host), "{host}");
+        }
     }
 
     #[test]

@@ -258,6 +258,7 @@ impl<L: Lan> Herd<L> {
         let remembered = self.lan.remembered(&identity);
         let rng = self.config.seed.rng(number, SUPERVISION);
         group.metrics.entered(Phase::Queued);
+        group.metrics.client_is_up(&identity.namespace, false);
         let mut slot = Slot::new(identity, group, rng);
         if let Some(lease) = remembered {
             let until = lease.expires_at();

@@ -14,7 +14,7 @@ use crate::client::ClientMsg;
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::stats::Stats;
+use crate::stats::{Distribution, Room, Stats};
 use crate::workload::Workload;
 
 /// Tells the lives of one client apart, so that what an earlier one said late is not taken for the present one's.
@@ -214,6 +214,17 @@ impl Slot {
                 self.stats.len() - 1
             });
         &mut self.stats[at]
+    }
+
+    /// Of all its answered pings.
+    pub(super) fn ping_median(&self) -> Option<Duration> {
+        let mut all = Distribution::new(Room::Fixed);
+        for stats in &self.stats {
+            if let Stats::Ping(pings) = stats {
+                all.add(&pings.rtt);
+            }
+        }
+        all.quantile(0.5)
     }
 
     pub(super) fn status(&self) -> ClientStatus {

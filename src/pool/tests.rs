@@ -37,7 +37,7 @@ impl Herd {
         let mut config = PoolConfig::new(PoolName::default());
         change(&mut config);
         let lan = FakeLan::new(lab);
-        let metrics = Metrics::new(&config.name, config.seed).expect("families of different names");
+        let metrics = config.metrics().expect("families of different names");
         let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone())
             .await
             .expect("a pool");

@@ -113,6 +113,15 @@ impl Report {
         sums.extend(
             asked.map(|(what, well, asked)| (what.to_owned(), format!("{well} of {asked}"))),
         );
+        if let Some(lag) = &self.tester.scheduler_lag_ms {
+            let verdict = if self.tester.saturated {
+                "; it was saturated: times are not the router's alone"
+            } else {
+                ""
+            };
+            let lag = format!("99 % by at most {:.1} ms{verdict}", lag.p99);
+            sums.push(("the tester itself was late".to_owned(), lag));
+        }
         if let Some(soak) = &self.soak {
             sums.extend([
                 (

@@ -17,7 +17,7 @@ use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
-use crate::metrics::{RunLabel, RunLabels};
+use crate::metrics::{Metrics, RunLabel, RunLabels};
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
 use crate::units::Rate;
@@ -149,9 +149,15 @@ pub struct Draft {
     #[arg(long, conflicts_with = "lab")]
     #[serde(default)]
     pub adopt: bool,
-    /// Serve metrics for Prometheus, /healthz and /readyz here, such as 127.0.0.1:9100
+    /// Serve metrics for Prometheus, /healthz, /readyz and a live page here, such as 127.0.0.1:9100
+    ///
+    /// Any other address than the loopback's needs --metrics-token-file or --web-config.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Have gauges of each client in the metrics, too: up, restarts, median round trip; for 200 clients at most
+    #[arg(long, requires = "metrics")]
+    #[serde(default)]
+    pub metrics_per_client: bool,
     /// Say this of the run in its metrics (`run_info`) and its report, as `router_model=X`; may be given again
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(
@@ -160,6 +166,12 @@ pub struct Draft {
         deserialize_with = "crate::metrics::labels::from_table"
     )]
     pub label: Vec<RunLabel>,
+    /// Answer there only to whoever has the token in this file, which nobody else may read
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    pub metrics_token_file: Option<PathBuf>,
+    /// Answer there only to the users of this file, in the form of Prometheus' web.config
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; the same seed gives the same devices [default: this machine's own]
     #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<Seed>,
@@ -229,7 +241,10 @@ impl Draft {
             chaos: None,
             adopt: false,
             metrics: None,
+            metrics_per_client: false,
             label: Vec::new(),
+            metrics_token_file: None,
+            web_config: None,
             seed: None,
             report: None,
             html: None,
@@ -270,6 +285,12 @@ impl Draft {
         if let Some(chaos) = &self.chaos {
             chaos.check(place.ground()).map_err(Mistake::Chaos)?;
         }
+        if self.metrics_per_client && clients.get() as usize > Metrics::MOST_PER_CLIENT {
+            return Err(Mistake::MetricsPerClient(clients));
+        }
+        if self.metrics_per_client && self.metrics.is_none() {
+            return Err(Mistake::NoMetrics);
+        }
         let groups = self.groups()?;
         let labels = RunLabels::of(self.label.clone()).map_err(Mistake::Label)?;
         Ok(Scenario {
@@ -288,7 +309,10 @@ impl Draft {
             broadcast: self.broadcast,
             adopt: self.adopt,
             metrics: self.metrics,
+            metrics_per_client: self.metrics_per_client,
             labels,
+            metrics_token_file: self.metrics_token_file,
+            web_config: self.web_config,
             seed: self.seed,
             report: self.report,
             html: self.html,

@@ -6,7 +6,7 @@ use super::{ClientCount, ClientCountError, Timespan};
 use crate::chaos::PlanError;
 use crate::dhcp::PersonaError;
 use crate::lab::{AddressRange, LabFaultError};
-use crate::metrics::LabelError;
+use crate::metrics::{LabelError, Metrics};
 use crate::pool::GroupName;
 
 /// Why a scenario makes no sense although each of its values does.
@@ -35,6 +35,18 @@ pub enum Mistake {
     /// Something about what is to be broken.
     #[error("chaos: {0}")]
     Chaos(PlanError),
+    /// Each client would be several series in whatever scrapes them.
+    #[error(
+        "gauges of each of {0} clients would be too many series: ask for {MOST} clients at most, or leave \
+         metrics-per-client out; the report has every client",
+        MOST = Metrics::MOST_PER_CLIENT
+    )]
+    MetricsPerClient(ClientCount),
+    /// Nothing serves them.
+    #[error(
+        "metrics-per-client is for metrics: say where they are served as metrics, or leave it out"
+    )]
+    NoMetrics,
     /// Something about the labels of the run.
     #[error(transparent)]
     Label(LabelError),
@@ -120,6 +132,7 @@ impl Mistake {
             Self::Persona(_) => "persona",
             Self::Chaos(_) => "chaos",
             Self::Label(_) => "label",
+            Self::MetricsPerClient(_) | Self::NoMetrics => "metrics-per-client",
             Self::LabFault(_) => "lab-fault",
             Self::Adopt => "adopt",
             Self::LabOnly(key) | Self::NothingToDo(key) | Self::TooShort(key, _) => key,

@@ -47,8 +47,11 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--conflict-detection",
         "--adopt",
         "--metrics=127.0.0.1:9100",
+        "--metrics-per-client",
         "--label=router_model=X",
         "--label=firmware=7.59",
+        "--metrics-token-file=token",
+        "--web-config=web.yml",
         "--seed=7",
         "--report=out.json",
     ]);
@@ -76,7 +79,10 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         conflict-detection = true
         adopt = true
         metrics = "127.0.0.1:9100"
+        metrics-per-client = true
         label = { router_model = "X", firmware = "7.59" }
+        metrics-token-file = "token"
+        web-config = "web.yml"
         seed = 7
         report = "out.json"
     "#;
@@ -256,6 +262,12 @@ fn values_that_contradict_each_other_are_found_at_the_key_to_blame() {
             "never",
         ),
         ("clients = 2\n", 1, 1, "parent"),
+        (
+            "lab = true\nclients = 201\nmetrics = '127.0.0.1:0'\nmetrics-per-client = true\n",
+            4,
+            1,
+            "ask for 200 clients at most",
+        ),
         (
             "parent = 'a'\nclients = 2\nlab-fault = ['ping_loss']\n",
             3,

@@ -69,7 +69,7 @@ impl House {
             Ok((server, control)) => {
                 if let Some(server) = &server {
                     screen.say(&format!(
-                        "metrics are at http://{}/metrics",
+                        "the herd is at http://{0}/, its metrics at http://{0}/metrics",
                         server.address()
                     ));
                 }
@@ -168,7 +168,10 @@ fn open_doors(
     };
     let server = match doors.metrics {
         None => None,
-        Some(bound) => Some(bound.serve(stand.metrics().clone(), stand.pool().clone())?),
+        Some(bound) => {
+            let (metrics, pool) = (stand.metrics().clone(), stand.pool().clone());
+            Some(bound.serve_herd(metrics, pool, scenario.pool.clone())?)
+        }
     };
     Ok((server, control))
 }

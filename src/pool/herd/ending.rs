@@ -230,6 +230,7 @@ impl<L: Lan> Herd<L> {
             info!(%client, restarts, after = reason.as_str(), "restarting");
         }
         slot.group.metrics.restarted(reason.as_str());
+        slot.group.metrics.client_restarted(client, restarts);
         self.figures.restarts += 1;
         let period = slot.group.restart.period;
         self.count_budgets();
@@ -256,6 +257,9 @@ impl<L: Lan> Herd<L> {
             && let Some(slot) = self.slots.remove(&oldest)
         {
             slot.group.metrics.forgotten(Phase::Gone);
+            slot.group
+                .metrics
+                .client_forgotten(&slot.identity.namespace);
             self.census.leave(Phase::Gone);
         }
         self.count_wanted();

@@ -146,6 +146,10 @@ impl<L: Lan> Herd<L> {
         self.figures.did(workload, outcome);
         if let Some(slot) = self.slots.get_mut(&number) {
             slot.stats_of(workload).record(outcome);
+            if let Outcome::Ping(_) = outcome {
+                let client = &slot.identity.namespace;
+                self.metrics.client_pinged(client, || slot.ping_median());
+            }
         }
         if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
             run.record(number, outcome);
@@ -165,6 +169,10 @@ impl<L: Lan> Herd<L> {
         self.census.leave(from);
         self.census.enter(phase);
         slot.group.metrics.transition(from, phase);
+        let client = &slot.identity.namespace;
+        slot.group
+            .metrics
+            .client_is_up(client, phase == Phase::Online);
         match phase {
             Phase::Queued | Phase::Namespace | Phase::Link | Phase::Dhcp | Phase::Configure => {}
             // Not even waiting for its turn: that has to come again.

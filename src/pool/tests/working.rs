@@ -37,6 +37,41 @@ async fn all_clients_ping_at_the_same_time_and_each_has_its_figures() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_client_has_gauges_of_its_own_only_where_they_are_asked_for() {
+    for wanted in [false, true] {
+        let herd = Herd::with(|config| config.metrics_per_client = wanted).await;
+        herd.create(2).await;
+        herd.settle().await;
+        let only = Selection::Numbers(vec![ClientNumber(2)]);
+        let spec = PingSpec::once(Target::GoogleDns);
+        herd.pool.ping(only.clone(), spec).await.expect("a report");
+        let made = herd.pool.sabotage(only, Fault::Crash).await;
+        made.expect("results");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let rtt = format!(
+            r#"lanherd_client_ping_rtt_seconds{{client="ns2"}} {}"#,
+            RTT.as_secs_f64()
+        );
+        for line in [
+            r#"lanherd_client_up{client="ns1"} 1"#,
+            r#"lanherd_client_up{client="ns2"} 1"#,
+            r#"lanherd_client_restarts{client="ns1"} 0"#,
+            r#"lanherd_client_restarts{client="ns2"} 1"#,
+            &rtt,
+        ] {
+            assert_eq!(
+                herd.metric(line),
+                wanted,
+                "{line}\n{}",
+                herd.metrics.render()
+            );
+        }
+        assert_eq!(herd.metrics.render().contains(r#"client="ns"#), wanted);
+        herd.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_router_is_each_clients_own() {
     let herd = Herd::with(|_| {}).await;
     herd.create(2).await;

@@ -1,0 +1,482 @@
+//! The API over real sockets on the loopback, of a pool that stands on the in-memory LAN.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use boon::{Compiler, Draft, SchemaIndex, Schemas};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::*;
+use crate::dhcp::LossReason;
+use crate::fault::Fault;
+use crate::identity::ClientNumber;
+use crate::lab::LabConfig;
+use crate::lan::fake::FakeLan;
+use crate::phase::{Cause, Phase, Stage};
+use crate::pool::restart::GiveUp;
+use crate::pool::{Event, EventKind, PoolConfig, Selection, Share};
+use crate::report;
+use crate::workload::Workload;
+use crate::workload::ping::PingSpec;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A herd, and the server that tells of it.
+struct House {
+    pool: Pool,
+    server: Server,
+}
+
+impl House {
+    async fn with(clients: u32) -> Self {
+        Self::behind(Guard::open(), clients).await
+    }
+
+    async fn behind(guard: Guard, clients: u32) -> Self {
+        let mut config = PoolConfig::new(PoolName::default());
+        let ping = PingSpec {
+            count: None,
+            interval: Duration::from_millis(50),
+            ..PingSpec::once(crate::target::Target::Router)
+        };
+        config.workloads = vec![Workload::Ping(ping)];
+        let lan = FakeLan::new(&LabConfig::default());
+        let metrics = Metrics::new(&config.name, config.seed).expect("metrics");
+        let pool = Pool::start(Arc::new(lan), config, metrics.clone())
+            .await
+            .expect("a pool");
+        let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), guard).expect("bound");
+        let server = bound
+            .serve_herd(metrics, pool.clone(), PoolName::default())
+            .expect("a server");
+        if clients > 0 {
+            pool.create(clients).await.expect("clients");
+            pool.settled(PATIENCE).await.expect("settled");
+        }
+        Self { pool, server }
+    }
+
+    /// The head and the body of one answer.
+    async fn ask(&self, method: &str, path: &str) -> (String, String) {
+        let mut stream = self.send(method, path, "Connection: close\r\n").await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        (head.to_lowercase(), body.to_owned())
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &str) -> TcpStream {
+        let address = self.server.address();
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("sent");
+        stream
+    }
+
+    async fn document(&self, path: &str) -> Value {
+        let (head, body) = self.ask("GET", path).await;
+        assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        serde_json::from_str(&body).expect("json")
+    }
+
+    async fn follow(&self, query: &str, headers: &str) -> Follower {
+        let path = format!("/api/v1/events{query}");
+        Follower {
+            stream: self.send("GET", &path, headers).await,
+            heard: String::new(),
+        }
+    }
+
+    async fn crash(&self, number: u32) {
+        let which = Selection::Numbers(vec![ClientNumber(number)]);
+        let struck = self.pool.sabotage(which, Fault::Crash).await;
+        assert!(struck.expect("struck").iter().all(|(_, one)| one.is_ok()));
+    }
+
+    async fn end(self) {
+        self.pool.tear_down().await.expect("torn down");
+        self.server.shut_down().await;
+    }
+}
+
+/// Somebody who reads a stream of events.
+struct Follower {
+    stream: TcpStream,
+    heard: String,
+}
+
+impl Follower {
+    /// Reads on until `text` was heard.
+    async fn hear(&mut self, text: &str) {
+        let reading = async {
+            let mut buffer = [0; 4_096];
+            while !self.heard.contains(text) {
+                let read = self.stream.read(&mut buffer).await.expect("read");
+                assert!(read > 0, "the end came before {text:?}: {}", self.heard);
+                self.heard
+                    .push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        };
+        let in_time = timeout(PATIENCE, reading).await;
+        assert!(in_time.is_ok(), "{text:?} is not in {}", self.heard);
+    }
+
+    /// The numbers of the events that were heard, in that order.
+    fn sequences(&self) -> Vec<u64> {
+        let ids = self
+            .heard
+            .lines()
+            .filter_map(|line| line.strip_prefix("id: "));
+        ids.map(|id| id.parse().expect("a number")).collect()
+    }
+}
+
+struct Schema {
+    schemas: Schemas,
+    compiler: Compiler,
+}
+
+impl Schema {
+    fn new() -> Self {
+        let mut compiler = Compiler::new();
+        compiler.set_default_draft(Draft::V2020_12);
+        compiler.enable_format_assertions();
+        for source in [report::SCHEMA, api::SCHEMA] {
+            let source: Value = serde_json::from_str(source).expect("JSON");
+            let id = source["$id"].as_str().expect("an $id").to_owned();
+            compiler.add_resource(&id, source).expect("a resource");
+        }
+        Self {
+            schemas: Schemas::new(),
+            compiler,
+        }
+    }
+
+    fn refusal(&mut self, definition: &str, instance: &Value) -> Option<String> {
+        let place = format!("urn:lanherd:api:1#/$defs/{definition}");
+        let index: SchemaIndex = self
+            .compiler
+            .compile(&place, &mut self.schemas)
+            .expect("a valid schema");
+        let validated = self.schemas.validate(instance, index);
+        validated.err().map(|error| format!("{error:#}"))
+    }
+
+    #[track_caller]
+    fn accept(&mut self, definition: &str, instance: &Value) {
+        assert_eq!(self.refusal(definition, instance), None, "{instance}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
+    let (house, mut schema) = (House::with(12).await, Schema::new());
+    house.crash(7).await;
+    let mut follower = house.follow("?after=0", "").await;
+    follower.hear("\"event\":\"failed\"").await;
+    house.pool.settled(PATIENCE).await.expect("settled");
+    // From one look at the herd to the next, so that there were pings between.
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+
+    let herd = house.document("/api/v1/herd").await;
+    schema.accept("herd", &herd);
+    assert_eq!(herd["phases"]["online"], 12, "{herd}");
+    assert_eq!(herd["sums"]["failures"]["crashed"], 1, "{herd}");
+    assert_eq!(herd["sums"]["faults"]["crash"]["count"], 1, "{herd}");
+    assert!(
+        herd["lately"]["ping_ms"]["p99"].as_f64() > Some(0.0),
+        "{herd}"
+    );
+
+    let history = house.document("/api/v1/history").await;
+    schema.accept("history", &history);
+    let points = history["points"].as_array().expect("points");
+    let joins: u64 = points.iter().filter_map(|p| p["joins"].as_u64()).sum();
+    assert!(points.len() >= 2 && joins == 12, "{history}");
+
+    let clients = house.document("/api/v1/clients").await;
+    schema.accept("clients", &clients);
+    assert_eq!(clients["clients"].as_array().map(Vec::len), Some(12));
+    assert_eq!(clients["clients"][6]["last_cause"], "crashed");
+
+    let client = house.document("/api/v1/clients/7").await;
+    schema.accept("client", &client);
+    assert_eq!(client["client"]["restarts"], 1);
+    assert!(client["lease_remaining_seconds"].as_u64() > Some(0));
+    let events = client["events"].as_array().expect("events");
+    assert!(events.iter().any(|event| event["event"] == "failed"));
+    assert!(events.iter().all(|event| event["client"] == 7));
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_said_in_the_form_of_the_schema() {
+    let (house, mut schema) = (House::with(1).await, Schema::new());
+    let (head, body) = house.ask("GET", "/api/v1/clients/2").await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    schema.accept("refusal", &serde_json::from_str(&body).expect("json"));
+    for path in [
+        "/api/v1/clients/",
+        "/api/v1/clients/0",
+        "/api/v1/clients/+1",
+        "/api/v1/clients/01",
+        "/api/v2/herd",
+    ] {
+        assert!(
+            house.ask("GET", path).await.0.starts_with("http/1.1 404"),
+            "{path}"
+        );
+    }
+    for path in ["/", "/api/v1/herd", "/api/v1/events"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let (head, _) = house.ask(method, path).await;
+            assert!(head.starts_with("http/1.1 405"), "{method} {path}: {head}");
+        }
+        assert!(
+            house.ask("HEAD", path).await.0.starts_with("http/1.1 200"),
+            "{path}"
+        );
+    }
+    let (head, _) = house.ask("GET", "/api/v1/events?after=-1").await;
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_cut_off_gets_what_he_missed_and_nothing_twice() {
+    let house = House::with(3).await;
+    let mut first = house.follow("?after=0", "").await;
+    first.hear("\"to\":\"online\"").await;
+    let last = *first.sequences().last().expect("events");
+    drop(first);
+    house.crash(2).await;
+    house.pool.settled(PATIENCE).await.expect("settled");
+    let header = format!("Last-Event-ID: {last}\r\n");
+    let mut second = house.follow("", &header).await;
+    second.hear("\"event\":\"failed\"").await;
+    house.crash(3).await;
+    second.hear("\"client\":3,\"event\":\"failed\"").await;
+    let sequences = second.sequences();
+    let expected: Vec<u64> = (last + 1..).take(sequences.len()).collect();
+    assert_eq!(sequences, expected);
+    assert!(second.heard.contains("event: herd\n"), "{}", second.heard);
+    assert!(!second.heard.contains("event: missed"), "{}", second.heard);
+    // A number that this run has not reached is of another: the reader is told that he knows nothing.
+    let mut stranger = house.follow("?after=1000000", "").await;
+    stranger.hear("event: missed\ndata: 0\n\nid: 1\n").await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_have_a_limit_and_a_place_is_free_again_when_one_ends() {
+    let house = House::with(1).await;
+    let mut followers = Vec::new();
+    for _ in 0..live::STREAMS {
+        let mut follower = house.follow("", "").await;
+        follower.hear("event: herd").await;
+        followers.push(follower);
+    }
+    let (head, body) = house.ask("GET", "/api/v1/events").await;
+    assert!(head.starts_with("http/1.1 503"), "{head}");
+    assert!(body.contains("close one"), "{body}");
+    followers.clear();
+    // The server notices with the next thing that it says.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    house.follow("", "").await.hear("event: herd").await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_streams_end_in_order_and_at_once_when_the_server_does() {
+    let house = House::with(5).await;
+    let mut readers = Vec::new();
+    for _ in 0..20 {
+        let mut reader = house.follow("", "").await;
+        reader.hear("event: herd").await;
+        readers.push(reader);
+    }
+    let began = std::time::Instant::now();
+    house.server.shut_down().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    for reader in &mut readers {
+        // The last chunk of a body that is whole (RFC 9112, 7.1).
+        reader.hear("\r\n0\r\n\r\n").await;
+    }
+    house.pool.tear_down().await.expect("torn down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_may_load_nothing_and_the_page_runs_only_its_own_script() {
+    let house = House::with(1).await;
+    for path in ["/metrics", "/api/v1/herd", "/nowhere"] {
+        let (head, _) = house.ask("GET", path).await;
+        assert!(
+            head.contains("content-security-policy: default-src 'none'"),
+            "{head}"
+        );
+        assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+    }
+    let (head, page) = house.ask("GET", "/").await;
+    let nonce = head.split("script-src 'nonce-").nth(1).expect("a policy");
+    let nonce = nonce.split('\'').next().expect("a nonce");
+    assert!(
+        page.contains(&format!("<script nonce=\"{nonce}\">")),
+        "{head}"
+    );
+    assert!(!head.contains("unsafe-inline"), "{head}");
+    let (again, _) = house.ask("GET", "/").await;
+    assert!(!again.contains(nonce), "the same number twice");
+    house.end().await;
+}
+
+#[test]
+fn the_page_makes_no_markup_of_what_it_is_told_and_loads_nothing_from_elsewhere() {
+    let page = include_str!("live/page.html");
+    for word in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "http:",
+        "https:",
+        "//cdn",
+    ] {
+        assert!(!page.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_as_the_schema_says() {
+    let mut schema = Schema::new();
+    let (address, took) = (Ipv4Addr::new(10, 0, 0, 7), Duration::from_millis(3));
+    let (stage, cause, detail) = (Stage::Dhcp, Cause::NoOffer, "<b>seen</b>".to_owned());
+    let kinds = [
+        EventKind::Phase {
+            from: Phase::Queued,
+            to: Phase::Namespace,
+        },
+        EventKind::Bound {
+            address,
+            server: address,
+            took,
+        },
+        EventKind::Renewed { address },
+        EventKind::Lost {
+            reason: LossReason::Expired,
+        },
+        EventKind::Informed {
+            server: address,
+            options: vec![1, 3],
+        },
+        EventKind::Failed {
+            stage,
+            cause,
+            detail: detail.clone(),
+        },
+        EventKind::Troubled {
+            stage,
+            cause,
+            detail,
+        },
+        EventKind::Restarting {
+            cause: Some(cause),
+            wait: took,
+        },
+        EventKind::Restarting {
+            cause: None,
+            wait: took,
+        },
+        EventKind::GivenUp { why: GiveUp::Final },
+        EventKind::OutageBegan { clients: 6, of: 10 },
+        EventKind::OutageBack {
+            share: Share::Most,
+            took,
+        },
+        EventKind::OutageEnded { clients: 6, took },
+        EventKind::FaultBegan {
+            fault: Fault::Crash,
+            lasts: Duration::ZERO,
+            clients: 9,
+        },
+        EventKind::FaultRecovered {
+            fault: Fault::Crash,
+            took: Some(took),
+        },
+        EventKind::FaultRecovered {
+            fault: Fault::Crash,
+            took: None,
+        },
+    ];
+    for what in kinds {
+        let event = Event {
+            sequence: 7,
+            after: took,
+            client: Some(ClientNumber(3)),
+            what,
+        };
+        let mut event = serde_json::to_value(event).expect("json");
+        schema.accept("event", &event);
+        event["surprise"] = json!(1);
+        assert!(schema.refusal("event", &event).is_some(), "{event}");
+    }
+    let words: Vec<&str> = Share::ALL.iter().map(|word| word.as_str()).collect();
+    let source: Value = serde_json::from_str(api::SCHEMA).expect("JSON");
+    assert_eq!(source["$defs"]["share"]["enum"], json!(words));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_from_elsewhere_whose_name_was_made_ours_gets_nothing() {
+    let house = House::with(1).await;
+    for path in ["/", "/api/v1/clients"] {
+        let mut stream = TcpStream::connect(house.server.address())
+            .await
+            .expect("connected");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_somebody_must_say_who_he_is_only_health_and_readiness_are_open() {
+    let (guard, token) = guard::tests::with_token();
+    let house = House::behind(guard, 1).await;
+    for path in [
+        "/",
+        "/metrics",
+        "/api/v1/herd",
+        "/api/v1/clients/1",
+        "/api/v1/events",
+    ] {
+        let (head, body) = house.ask("GET", path).await;
+        assert!(head.starts_with("http/1.1 401"), "{path}: {head}");
+        assert!(head.contains("www-authenticate: bearer"), "{head}");
+        assert!(!body.contains("online"), "{body}");
+        let header = format!("Authorization: Bearer {token}\r\nConnection: close\r\n");
+        let mut admitted = Follower {
+            stream: house.send("GET", path, &header).await,
+            heard: String::new(),
+        };
+        admitted.hear("HTTP/1.1 200").await;
+    }
+    for path in ["/healthz", "/readyz"] {
+        let (head, _) = house.ask("GET", path).await;
+        assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+    }
+    house.end().await;
+}

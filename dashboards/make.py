@@ -256,9 +256,8 @@ def soak():
                      max=1),
                 stat("Objects left behind", "Namespaces, links and files that lanherd made and could not remove.",
                      "none", [("left behind", by("", sel("leaked_objects")))], steps=ANY_IS_BAD),
-                stat("Processors that lanherd uses", "The tester's own load, now. When it nears the number of "
-                     "processors of the machine, times say more of the tester than of the router.", "short",
-                     [("processors", by("", rate(own("cpu_seconds_total"))))], decimals=2),
+                stat("Tester saturated", "1 while the tester itself is late, now: times say more of it than of the router.",
+                     "none", [("saturated", f"max({sel('tester_saturated')})")], steps=ANY_IS_BAD),
             ]),
             ("Joining and leases", [
                 series("Time to join", "From admission by the pool to a configured lease.", "s",
@@ -340,12 +339,15 @@ def soak():
             ]),
             ("The tester's own load", [
                 series("Processors", "That lanherd itself uses. Programs that its clients run are not in it.", "short",
-                       [("{{instance}}", by("instance", rate(own("cpu_seconds_total"))))]),
+                       [("{{instance}}", by("instance", rate(own("cpu_seconds_total"))))], width=6),
+                series("Lateness", "How late the tester wakes; up to 2 ms are its timer's. Above 10 ms, times are not the "
+                       "router's alone.", "s", quantiles("scheduler_lag_seconds", qs=(0.5, 0.99)), width=6,
+                       steps=[("green", None), ("red", 0.01)]),
                 series("Memory", "Resident. It stays what it is after the first minutes; growth is a defect of lanherd.",
-                       "bytes", [("{{instance}}", own("resident_memory_bytes"))]),
+                       "bytes", [("{{instance}}", own("resident_memory_bytes"))], width=6),
                 series("File descriptors", "Open ones, of those allowed. At 1 no client can be added.", "percentunit",
                        [("{{instance}}", f"{own('open_fds')} / {own('max_fds')}")],
-                       steps=[("green", None), ("orange", 0.7), ("red", 0.9)], max=1),
+                       steps=[("green", None), ("orange", 0.7), ("red", 0.9)], max=1, width=6),
             ]),
         ],
         start="now-6h",
@@ -448,7 +450,9 @@ def compare():
                 series("Failures", "Of clients.", "ops", per_second("client_failures_total")),
                 series("Restarts", "Of clients.", "ops", per_second("supervisor_restarts_total")),
                 series("Processors that lanherd uses", "Where they differ, the testers did: compare with care.",
-                       "short", both(lambda run, shift: by("", running(run, shift, own("cpu_seconds_total"))))),
+                       "short", both(lambda run, shift: by("", running(run, shift, own("cpu_seconds_total")))), width=12),
+                series("Lateness of the tester, 99 %", "Above 10 ms, times are not the router's alone.", "s",
+                       at_times(0.99, "scheduler_lag_seconds"), width=12),
             ]),
         ],
         variables=[

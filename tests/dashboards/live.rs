@@ -27,7 +27,7 @@ const CHAOS: &str = "every 3s: crash, kill-sockets, delete-link; at 5s, lasts 2s
                      at 22s, lasts 4s: ping-loss";
 
 /// A run of the binary in a lab of its own.
-fn run(folder: &Folder, pool: &str, seed: u32, metrics: SocketAddr) -> Program {
+fn run(folder: &Folder, pool: &str, firmware: &str, metrics: SocketAddr) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lanherd"));
     command
         .args(["up", "--lab", "--lab-lease", "10s", "--clients", "10"])
@@ -38,7 +38,7 @@ fn run(folder: &Folder, pool: &str, seed: u32, metrics: SocketAddr) -> Program {
         .args(["--resolve", "router.lab.test"])
         .args(["--fetch", "http://www.lab.test/", "--run-command", "true"])
         .args(["--chaos", CHAOS, "--pool", pool])
-        .args(["--seed", &seed.to_string()])
+        .args(["--label", &format!("firmware={firmware}")])
         .args(["--metrics", &metrics.to_string()]);
     Program::start(&mut command, folder.path().join(format!("{pool}.log")))
 }
@@ -129,8 +129,8 @@ fn every_panel_annotation_and_rule_has_data_of_a_real_run_with_faults() {
     }
     let (began, start) = (SystemTime::now(), Instant::now());
     let mut runs = [
-        run(&folder, &pools[0], 1, first),
-        run(&folder, &pools[1], 2, second),
+        run(&folder, &pools[0], "1.0", first),
+        run(&folder, &pools[1], "2.0", second),
     ];
 
     // As Grafana fills them in, for a minute on the screen at a scrape each second.
@@ -141,9 +141,9 @@ fn every_panel_annotation_and_rule_has_data_of_a_real_run_with_faults() {
         ("__range", "2m"),
         ("job", "lanherd"),
         ("instance", ".+"),
-        ("by", "pool"),
-        ("baseline", pools[0].as_str()),
-        ("candidate", pools[1].as_str()),
+        ("by", "firmware"),
+        ("baseline", "1.0"),
+        ("candidate", "2.0"),
         ("shift", "1s"),
     ];
     let mut asked: Vec<_> = DASHBOARDS

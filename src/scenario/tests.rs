@@ -54,6 +54,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--web-config=web.yml",
         "--seed=7",
         "--report=out.json",
+        "--html=out.html",
     ]);
     let text = r#"
         parent = "eth0"
@@ -85,6 +86,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         web-config = "web.yml"
         seed = 7
         report = "out.json"
+        html = "out.html"
     "#;
     assert_eq!(Scenario::from_toml(text), Ok(options.clone()));
     let lab = from_options(&[

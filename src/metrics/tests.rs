@@ -1,0 +1,152 @@
+use super::*;
+use crate::workload::Excuse;
+use crate::workload::command::{CommandSpec, Executed};
+use crate::workload::dns::{Answer, DnsSpec, Lookup, Rcode};
+use crate::workload::http::{Fetch, HttpPhase, HttpSpec};
+use crate::workload::ping::PingSpec;
+
+fn metrics() -> Metrics {
+    Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
+}
+
+#[test]
+fn what_happened_stands_in_the_text() {
+    let metrics = metrics();
+    metrics.entered(Phase::Queued);
+    metrics.transition(Phase::Queued, Phase::Namespace);
+    metrics.pinged(
+        &Target::GoogleDns,
+        PingOutcome::Reply(Duration::from_micros(80)),
+    );
+    metrics.pinged(&Target::GoogleDns, PingOutcome::Lost(PingCause::NoRoute));
+    let text = metrics.render();
+    for line in [
+        r#"lanherd_clients{group="ns",phase="namespace"} 1"#,
+        r#"lanherd_clients{group="ns",phase="queued"} 0"#,
+        r#"lanherd_client_transitions_total{from="queued",to="namespace"} 1"#,
+        r#"lanherd_ping_requests_total{family="ipv4",target="Google DNS"} 1"#,
+        r#"lanherd_ping_errors_total{cause="no_route",family="ipv4",target="Google DNS"} 1"#,
+        r#"lanherd_ping_rtt_seconds_bucket{family="ipv4",target="Google DNS",le="0.0001"} 1"#,
+        r#"lanherd_run_info{pool="ns",seed="7"} 1"#,
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert!(text.contains("process_resident_memory_bytes"), "{text}");
+}
+
+#[test]
+fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_counted() {
+    let took = Duration::from_micros(730);
+    let metrics = metrics();
+    for word in ["dns_", "http_", "command"] {
+        assert!(
+            !metrics.render().contains(&format!("lanherd_{word}")),
+            "{word}"
+        );
+    }
+    let dns = DnsSpec::once("a.test".parse().expect("a name")).into();
+    let http = HttpSpec::once("http://a.test/".parse().expect("a URL")).into();
+    let command = CommandSpec::once("true").into();
+    for workload in [&dns, &http, &command] {
+        metrics.expect(workload);
+    }
+    let has = |line: &str| {
+        let text = metrics.render();
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    };
+    has(r#"lanherd_dns_responses_total{rcode="servfail"} 0"#);
+    has(r#"lanherd_dns_query_duration_seconds_count{server="lease"} 0"#);
+    has(r#"lanherd_http_requests_total{code="5xx"} 0"#);
+    has(r#"lanherd_http_errors_total{cause="refused"} 0"#);
+    has(r#"lanherd_commands_total{outcome="failure"} 0"#);
+    has("lanherd_command_duration_seconds_count 0");
+
+    let answer = Answer {
+        rcode: Rcode::NxDomain,
+        addresses: Vec::new(),
+        took,
+    };
+    let lookup = Lookup {
+        server: None,
+        was_sent: true,
+        result: Ok(answer),
+    };
+    metrics.did(&dns, &Outcome::Dns(lookup));
+    metrics.did(&dns, &dns.excused(Excuse::Offline));
+    let fetch = Fetch {
+        server: None,
+        phases: vec![(HttpPhase::Connect, took)],
+        status: Some(302),
+        bytes: 0,
+        failure: None,
+    };
+    metrics.did(&http, &Outcome::Http(fetch));
+    let executed = Executed {
+        result: Ok(7),
+        took,
+        output: String::new(),
+    };
+    metrics.did(&command, &Outcome::Command(executed));
+    has(r#"lanherd_dns_responses_total{rcode="nxdomain"} 1"#);
+    has(r#"lanherd_dns_query_duration_seconds_bucket{server="lease",le="0.0008"} 1"#);
+    has(r#"lanherd_dns_query_duration_seconds_bucket{server="lease",le="0.0004"} 0"#);
+    has(r#"lanherd_dns_errors_total{cause="offline"} 1"#);
+    has(r#"lanherd_http_requests_total{code="3xx"} 1"#);
+    has(r#"lanherd_http_phase_duration_seconds_count{phase="connect"} 1"#);
+    has(r#"lanherd_commands_total{outcome="failure"} 1"#);
+    has("lanherd_command_duration_seconds_count 1");
+}
+
+#[test]
+fn pings_start_at_zero_for_each_target_and_cause() {
+    let metrics = metrics();
+    let ping = PingSpec::once(Target::Router).into();
+    metrics.expect(&ping);
+    metrics.expect(&ping);
+    let text = metrics.render();
+    for line in [
+        r#"lanherd_ping_requests_total{family="ipv4",target="the router"} 0"#,
+        r#"lanherd_ping_rtt_seconds_count{family="ipv4",target="the router"} 0"#,
+        r#"lanherd_ping_errors_total{cause="timeout",family="ipv4",target="the router"} 0"#,
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn what_is_watched_for_its_first_event_stands_at_zero_before_it() {
+    let metrics = metrics();
+    metrics.expect_recovery("crash", "1");
+    let text = metrics.render();
+    for line in [
+        r#"lanherd_client_failures_total{cause="crashed",stage="online"} 0"#,
+        r#"lanherd_supervisor_restarts_total{cause="crashed",supervisor="ns"} 0"#,
+        r#"lanherd_faults_injected_total{fault="crash"} 0"#,
+        r#"lanherd_client_join_duration_seconds_count{group="ns"} 0"#,
+        r#"lanherd_recovery_duration_seconds_count{fault="crash",share="1"} 0"#,
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_run_stands_beside_its_pool_and_seed() {
+    let label = RunLabel::new("router_model", r#"X "7""#).expect("a label");
+    let labels = RunLabels::of(vec![label]).expect("labels");
+    let metrics = Metrics::of_run(&PoolName::default(), Seed(7), &labels).expect("families");
+    let line = r#"lanherd_run_info{pool="ns",router_model="X \"7\"",seed="7"} 1"#;
+    let text = metrics.render();
+    assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+}
+
+#[test]
+fn no_series_names_a_client() {
+    let metrics = metrics();
+    for _ in 0..1_000 {
+        metrics.entered(Phase::Queued);
+        metrics.transition(Phase::Queued, Phase::Online);
+    }
+    let before = metrics.render().lines().count();
+    metrics.entered(Phase::Online);
+    assert_eq!(metrics.render().lines().count(), before);
+}

@@ -174,11 +174,12 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
             "nobody has said how this router is rebooted: run with --reboot 'ssh root@192.168.1.1 reboot', or the like",
         ));
     };
-    run(&line).await?;
     let herd = world.herd().await?;
     let probe = herd.iter().find(|client| client.phase == Phase::Online);
     let probe =
         probe.ok_or_else(|| Complaint::new("no client is online to see the router go down"))?;
+    run(&line).await?;
+    // One that has gone offline meanwhile has seen it, too: it is answered by nobody.
     let begun = Instant::now();
     while begun.elapsed() < REBOOTS {
         if answers(&site.pool, &[probe.identity.number])

@@ -43,7 +43,7 @@ pub(super) struct Workloads<P> {
     /// What the standing workloads are told: nothing while the client is offline.
     online: watch::Sender<Option<Arc<Place<P>>>>,
     /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
-    /// begin them all at once, and leave holes in the heap each time.
+    /// begin them all at once.
     standing_tasks: Vec<Task>,
     runs: BTreeMap<RunId, Task>,
 }

@@ -164,7 +164,12 @@ impl FromStr for Clients {
             [count, "random", _] => Self::Random(Count::from_str(count)?.0),
             [at, "least", rest @ ..] if at.eq_ignore_ascii_case("at") => {
                 let share = rest.split(|word| *word == "of").next().unwrap_or_default();
-                Self::AtLeast(Percent::from_str(&share.concat())?.0)
+                let share = Percent::from_str(&share.concat())?.0;
+                if share <= 0.0 {
+                    let why = "at least 0% is so whatever happens: ask for more";
+                    return Err(Complaint::of_word(text, why));
+                }
+                Self::AtLeast(share)
             }
             _ => Self::All,
         })

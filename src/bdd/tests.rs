@@ -155,7 +155,9 @@ fn clients_are_named_in_many_ways() {
     ] {
         assert_eq!(text.parse::<Clients>().expect(text), clients, "{text}");
     }
-    assert!("clients 5 to 1".parse::<Clients>().is_err());
+    for bad in ["clients 5 to 1", "at least 0% of clients"] {
+        assert!(bad.parse::<Clients>().is_err(), "{bad} was accepted");
+    }
 }
 
 #[test]

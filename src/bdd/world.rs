@@ -204,8 +204,8 @@ impl World {
             Clients::Same => self.same.clone(),
             Clients::Range(from, to) => {
                 let numbers: Vec<_> = all().filter(|n| (from..=to).contains(&n)).collect();
-                let wanted = to.0 - from.0 + 1;
-                if numbers.len() as u64 != u64::from(wanted) {
+                let wanted = u64::from(to.0 - from.0) + 1;
+                if numbers.len() as u64 != wanted {
                     let missing = (from.0..=to.0)
                         .map(ClientNumber)
                         .find(|n| !numbers.contains(n));

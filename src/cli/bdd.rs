@@ -203,9 +203,9 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
 }
 
 async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyhow::Result<Exit> {
-    let mut interrupt = Interrupt::listen(screen)?;
+    let interrupt = Interrupt::listen(screen)?;
     if let Ground::Parent(Some(parent)) = &ground {
-        try_parent(parent).await?;
+        try_parent(parent, screen).await?;
     }
     let seed = args.seed.unwrap_or_else(machine_seed);
     let options = Options {
@@ -223,38 +223,39 @@ async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyh
     };
     let scenarios = suite.scenarios().count();
     let mut telling = Telling::new(screen, scenarios, args.steps);
-    let comes = interrupt.clone();
+    let mut comes = interrupt.clone();
     let results = bdd::run(
         suite,
         options,
         Box::new(move |news| telling.tell(news)),
-        async move {
-            let mut comes = comes;
-            comes.comes().await;
-        },
+        async move { comes.comes().await },
     )
     .await;
     let interrupted = interrupt.has_come();
-    // The borrow ends here: nothing else listens.
-    let _ = &mut interrupt;
     screen.result(&telling::summary(&results));
-    let written = write_all(&args, &results, seed);
-    Ok(match written {
-        Err(error) => {
-            screen.complain(&format!("error: {error:#}"));
-            Exit::Failed
-        }
-        Ok(()) if interrupted => Exit::Interrupted,
-        Ok(()) if results.is_success() => Exit::Well,
-        Ok(()) => Exit::Failed,
+    let errors = write_all(&args, &results, seed);
+    for error in &errors {
+        screen.complain(&format!("error: {error:#}"));
+    }
+    Ok(match (interrupted, results.is_success()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) if errors.is_empty() => Exit::Well,
+        (false, _) => Exit::Failed,
     })
 }
 
 /// Finds out before the first scenario whether there can be clients on the parent at all: if not, no scenario is to blame.
-async fn try_parent(parent: &str) -> anyhow::Result<()> {
+async fn try_parent(parent: &str, screen: &Screen) -> anyhow::Result<()> {
     let pool = PoolName::default();
     let lan = LanConfig::new(parent, pool.clone());
-    let (stand, _) = Stand::open(None, lan, PoolConfig::new(pool)).await?;
+    let (stand, cleared) = Stand::open(None, lan, PoolConfig::new(pool)).await?;
+    if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
+        screen.say(&format!(
+            "removed {} things that a killed run had left, and released {} leases",
+            cleared.removed.len(),
+            cleared.released()
+        ));
+    }
     let mut farewell = Farewell::default();
     stand.tear_down(&mut farewell).await;
     stand.close(&mut farewell).await;
@@ -299,22 +300,32 @@ fn unknown(step: &UnknownStep) -> String {
     )
 }
 
-fn write_all(args: &Args, results: &Results, seed: Seed) -> anyhow::Result<()> {
-    if let Some(path) = &args.junit {
+/// Writes what was asked for, each whatever became of the others; returns what could not be written.
+fn write_all(args: &Args, results: &Results, seed: Seed) -> Vec<anyhow::Error> {
+    let junit = |path: &PathBuf| -> anyhow::Result<()> {
         let mut text = Vec::new();
         junit::write(results, &mut text).context("the results could not be written as XML")?;
-        write_bytes(path, &text)?;
-    }
-    if let Some(path) = &args.json {
+        Ok(write_bytes(path, &text)?)
+    };
+    let json = |path: &PathBuf| -> anyhow::Result<()> {
         let mut text = serde_json::to_vec_pretty(&json::document(results))?;
         text.push(b'\n');
-        write_bytes(path, &text)?;
-    }
-    if let Some(path) = &args.html {
+        Ok(write_bytes(path, &text)?)
+    };
+    let html = |path: &PathBuf| -> anyhow::Result<()> {
         let page = html::page(results, "lanherd features", &parameters(args, seed));
-        write_bytes(path, page.as_bytes())?;
-    }
-    Ok(())
+        Ok(write_bytes(path, page.as_bytes())?)
+    };
+    let written = [
+        args.junit.as_ref().map(junit),
+        args.json.as_ref().map(json),
+        args.html.as_ref().map(html),
+    ];
+    written
+        .into_iter()
+        .flatten()
+        .filter_map(Result::err)
+        .collect()
 }
 
 fn parameters(args: &Args, seed: Seed) -> Vec<(String, String)> {

@@ -231,6 +231,32 @@ fn a_real_router_reboots_by_command_and_everybody_is_back() {
 }
 
 #[test]
+fn a_router_that_is_not_where_it_is_said_to_be_is_missed_by_clients_that_are_added_too() {
+    let (host, _router) = Host::with_dnsmasq();
+    for create in [
+        "Given I create 2 virtual clients using macvlan",
+        "When I add 2 clients",
+    ] {
+        let text = format!(
+            "Feature: f\n  Scenario: s\n    Given the router is reachable at \"10.66.0.99\"\n    {create}\n"
+        );
+        let outcome = start(&host, &text, &[]).finish(seconds(60));
+        assert_code(&outcome, 1);
+        let complaint = "2 of 2 clients cannot reach the router at 10.66.0.99";
+        assert!(outcome.stdout.contains(complaint), "{}", outcome.stdout);
+    }
+    let text = "Feature: f\n  Scenario: s\n    Given I create 2 virtual clients using macvlan\n    \
+                When clients 0 to 4294967295 leave\n";
+    let outcome = start(&host, text, &[]).finish(seconds(60));
+    assert_code(&outcome, 1);
+    assert!(
+        outcome.stdout.contains("there is no client 0"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
 fn a_parent_that_is_not_there_is_the_environments_fault_and_nothing_runs() {
     let host = Host::new();
     let file = host.folder().join("test.feature");

@@ -355,7 +355,7 @@ async fn recover(world: &mut World, mut said: Said) -> Result<(), Complaint> {
             return chosen.judge(&within, |number| match by_number.get(&number) {
                 _ if back.contains(&number) => Ok(()),
                 Some(client) if client.phase == Phase::Online => Err(format!(
-                    "{}, but its router does not answer its pings",
+                    "its router does not answer its pings; it is {}",
                     standing(client)
                 )),
                 Some(client) => Err(standing(client)),

@@ -245,9 +245,19 @@ async fn all_join(
         return Err(Complaint::of_clients(&what, &culprits, numbers.len(), ""));
     }
     world.note_held().await?;
+    greet(world, &answers).await
+}
+
+/// Has those that came online reach the router where it was said to be.
+async fn greet(world: &World, answers: &Answers) -> Result<(), Complaint> {
+    let online = answers
+        .clients
+        .iter()
+        .filter(|(_, answer)| answer.outcome.is_ok());
+    let online: Vec<_> = online.map(|(number, _)| *number).collect();
     match world.router {
-        Some(router) => super::leases::reach(world, router).await,
-        None => Ok(()),
+        Some(router) if !online.is_empty() => super::leases::reach(world, router, &online).await,
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -294,7 +304,9 @@ async fn add(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let count: Count = said.next()?;
     let site = world.site().await?;
     let numbers = site.pool.create(count.0).await?;
-    world.answers = Some(join(world, &site, &numbers).await?);
+    let answers = join(world, &site, &numbers).await?;
+    greet(world, &answers).await?;
+    world.answers = Some(answers);
     Ok(())
 }
 
@@ -307,6 +319,7 @@ async fn add_until_one_fails(world: &mut World, mut said: Said) -> Result<(), Co
         let begun = Instant::now();
         let numbers = site.pool.create(count.0).await?;
         let answers = join(world, &site, &numbers).await?;
+        greet(world, &answers).await?;
         let failed = answers
             .clients
             .values()

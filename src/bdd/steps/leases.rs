@@ -118,13 +118,19 @@ async fn reachable(world: &mut World, mut said: Said) -> Result<(), Complaint> {
         world.router = Some(address);
         return Ok(());
     }
-    reach(world, address).await
+    let chosen = world.choose(&Clients::All).await?;
+    reach(world, address, &chosen.numbers).await
 }
 
-/// Fails unless every client can ping the router there.
-pub(super) async fn reach(world: &World, router: Ipv4Addr) -> Result<(), Complaint> {
+/// Fails unless each of these clients can ping the router there.
+pub(super) async fn reach(
+    world: &World,
+    router: Ipv4Addr,
+    clients: &[ClientNumber],
+) -> Result<(), Complaint> {
     let spec = PingSpec::once(Target::Address(router));
-    let report = world.pool()?.ping(Selection::All, spec).await?;
+    let which = Selection::Numbers(clients.to_vec());
+    let report = world.pool()?.ping(which, spec).await?;
     let why = |stats: &crate::stats::PingStats| {
         let cause = stats
             .main_cause()

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::api::{One, Refusal};
 use super::guard::Guard;
-use super::live::{Events, Live};
+use super::stream::{Events, Streams};
 use crate::connections::Site;
 use crate::identity::ClientNumber;
 use crate::metrics::Metrics;
@@ -93,8 +93,8 @@ impl From<&Census> for Ready {
 pub(super) struct Pages<R> {
     pub metrics: Metrics,
     pub readiness: R,
-    /// The herd behind the live page and the API, where there is one.
-    pub live: Option<Arc<Live>>,
+    /// Of the herd behind the live page and the API, where there is one.
+    pub streams: Option<Arc<Streams>>,
     /// Who may ask; whether lanherd runs and the herd is ready, everybody may.
     pub guard: Guard,
 }
@@ -187,15 +187,15 @@ impl<R: Readiness> Site for Pages<R> {
         {
             return unknown(&self.guard);
         }
-        match (page, &self.live) {
+        match (page, &self.streams) {
             (Page::Metrics, _) => self.metrics().await,
             (Page::Health, _) => text(StatusCode::OK, "alive\n"),
             (Page::Readiness, _) => self.readiness().await,
             (Page::Live, Some(_)) => live_page(),
-            (Page::Herd, Some(live)) => document(live.herd().await),
-            (Page::History, Some(live)) => document(Ok(live.history())),
-            (Page::Clients, Some(live)) => document(live.clients().await),
-            (Page::Client(number), Some(live)) => match live.client(number).await {
+            (Page::Herd, Some(of)) => document(of.live().herd().await),
+            (Page::History, Some(of)) => document(Ok(of.live().history())),
+            (Page::Clients, Some(of)) => document(of.live().clients().await),
+            (Page::Client(number), Some(of)) => match of.live().client(number).await {
                 Ok(Some(client)) => document(Ok(client)),
                 Ok(None) => refuse(
                     StatusCode::NOT_FOUND,
@@ -203,7 +203,7 @@ impl<R: Readiness> Site for Pages<R> {
                 ),
                 Err(error) => document::<One>(Err(error)),
             },
-            (Page::Events, Some(live)) => events(live, request).await,
+            (Page::Events, Some(streams)) => events(streams, request).await,
             (_, None) => text(
                 StatusCode::NOT_FOUND,
                 "there is no herd behind this server: choose /metrics, /healthz or /readyz\n",
@@ -257,7 +257,7 @@ fn live_page() -> Answer {
 }
 
 /// Events from where the reader was cut off, which its browser says in `Last-Event-ID`, or from where it wants to begin.
-async fn events(live: &Live, request: &Request<Incoming>) -> Answer {
+async fn events(streams: &Streams, request: &Request<Incoming>) -> Answer {
     let cut_off = request.headers().get("last-event-id");
     let wanted = request
         .uri()
@@ -271,7 +271,7 @@ async fn events(live: &Live, request: &Request<Incoming>) -> Answer {
             return refuse(StatusCode::BAD_REQUEST, why);
         }
     };
-    match live.follow(after).await {
+    match streams.follow(after).await {
         Ok(events) => dress(StatusCode::OK, "text/event-stream", Either::Right(events)),
         Err(why) => refuse(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
     }

@@ -22,10 +22,11 @@ use tokio::task::JoinHandle;
 
 pub use self::guard::{Guard, GuardError};
 use self::pages::Pages;
-pub use self::pages::{Readiness, Ready};
+pub use self::pages::Readiness;
 use self::stream::{Streams, Telling};
 use crate::connections::{self, Limits};
 use crate::live::Live;
+pub use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
 

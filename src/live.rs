@@ -7,6 +7,7 @@
 
 mod memory;
 mod picture;
+mod ready;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use self::memory::Memory;
 pub use self::memory::Replay;
 pub use self::picture::{Cell, Clients, Herd, History, One, Point, Version};
+pub use self::ready::Ready;
 use crate::identity::{ClientNumber, PoolName};
 use crate::pool::{Event, Figures, HerdStatus, Pool, PoolError};
 

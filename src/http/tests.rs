@@ -364,6 +364,23 @@ fn the_page_makes_no_markup_of_what_it_is_told_and_loads_nothing_from_elsewhere(
 }
 
 #[test]
+fn the_page_shows_phases_in_the_colours_that_all_others_do() {
+    let page = include_str!("live/page.html");
+    let (_, table) = page.split_once("const GROUP = {").expect("a table");
+    let (table, _) = table.split_once('}').expect("its end");
+    let mut shown: Vec<String> = table
+        .split(',')
+        .map(|entry| entry.replace('\'', "").trim().to_owned())
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    let condition = |phase: &Phase| format!("{phase}: {}", phase.condition());
+    let mut expected: Vec<String> = Phase::ALL.iter().map(condition).collect();
+    shown.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn every_kind_of_event_is_as_the_schema_says() {
     let mut schema = Schema::new();
     let (address, took) = (Ipv4Addr::new(10, 0, 0, 7), Duration::from_millis(3));

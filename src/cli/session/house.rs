@@ -35,6 +35,8 @@ pub struct Doors {
     pub metrics: Option<Bound>,
     /// By whoever controls it.
     pub control: Control,
+    /// Whether it is watched from inside.
+    pub is_watched: bool,
 }
 
 /// Where the control socket is.
@@ -113,6 +115,11 @@ impl House {
         self.stand.pool()
     }
 
+    /// The herd as it is followed, where anybody does.
+    pub fn live(&self) -> Option<Arc<Live>> {
+        self.watch.as_ref().map(|watch| Arc::clone(watch.live()))
+    }
+
     /// How late the tester itself is.
     pub fn tester(&self) -> Figures {
         self.stand.tester().figures()
@@ -181,14 +188,17 @@ fn open_doors(
             Some((socket, server))
         }
     };
-    let (watch, server) = match doors.metrics {
-        None => (None, None),
-        Some(bound) => {
+    let watch = if doors.is_watched || doors.metrics.is_some() {
+        Some(Live::watch(stand.pool().clone(), scenario.pool.clone())?)
+    } else {
+        None
+    };
+    let server = match (doors.metrics, &watch) {
+        (Some(bound), Some(watch)) => {
             let (metrics, pool) = (stand.metrics().clone(), stand.pool().clone());
-            let watch = Live::watch(pool.clone(), scenario.pool.clone())?;
-            let server = bound.serve_herd(metrics, pool, Arc::clone(watch.live()))?;
-            (Some(watch), Some(server))
+            Some(bound.serve_herd(metrics, pool, Arc::clone(watch.live()))?)
         }
+        _ => None,
     };
     Ok(Served {
         watch,

@@ -113,6 +113,7 @@ impl Tui {
             aside,
             news,
             open,
+            is_stopped: false,
             stop: Arc::clone(&stop),
         };
         let signals = feed::signals(send.clone()).context("signals cannot be listened to")?;
@@ -188,6 +189,8 @@ struct Show {
     aside: Arc<Aside>,
     news: mpsc::Receiver<News>,
     open: watch::Sender<Option<ClientNumber>>,
+    /// The program is about to be stopped, or was and has not been let go on.
+    is_stopped: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -234,7 +237,7 @@ impl Show {
     fn keys(&mut self) -> io::Result<Vec<Key>> {
         if !self.held.is_taken() {
             thread::sleep(Duration::from_millis(PATIENCE.into()));
-            if terminal::is_in_foreground() {
+            if !self.is_stopped && terminal::is_in_foreground() {
                 self.held.retake()?;
             }
             return Ok(Vec::new());
@@ -288,12 +291,15 @@ impl Show {
             return Ok(());
         }
         self.held.give_back()?;
+        // This thread may go on for a moment before all are stopped.
+        self.is_stopped = true;
         terminal::stop();
-        self.resume()
+        Ok(())
     }
 
     /// It goes on: in the foreground, or without a terminal until it is there.
     fn resume(&mut self) -> io::Result<()> {
+        self.is_stopped = false;
         if terminal::is_in_foreground() {
             self.held.retake()
         } else {

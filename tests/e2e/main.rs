@@ -23,5 +23,6 @@ mod metrics;
 mod neighbours;
 mod privileges;
 mod soak;
+mod tui;
 mod twin;
 mod usage;

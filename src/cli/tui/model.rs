@@ -154,6 +154,11 @@ impl Model {
     pub fn say(&mut self, after: Duration, line: &str) {
         for line in line.lines().filter(|line| !line.trim().is_empty()) {
             let said = plain(&without_colours(line));
+            // Lines of the log begin with a time of their own.
+            let said = match said.split_once(' ') {
+                Some((time, rest)) if humantime::parse_rfc3339(time).is_ok() => rest.trim_start(),
+                _ => &said,
+            };
             self.enter(
                 Kind::Said,
                 format!("{:10.3} s  {said}", after.as_secs_f64()),
@@ -384,7 +389,7 @@ mod tests {
         }));
         model.say(
             Duration::from_secs(2),
-            "\u{1b}[33m WARN\u{1b}[0m late\nagain\n",
+            "\u{1b}[2m2026-11-25T04:36:17.141883Z\u{1b}[0m \u{1b}[33m WARN\u{1b}[0m late\nagain\n",
         );
         assert_eq!(model.entries(true).count(), ENTRIES);
         let told: Vec<_> = model
@@ -398,7 +403,7 @@ mod tests {
                     Kind::Bad,
                     "1.000 s   herd  failed: dhcp: no_offer: nobody\u{fffd}[2J answered"
                 ),
-                (Kind::Said, "2.000 s   WARN late"),
+                (Kind::Said, "2.000 s  WARN late"),
                 (Kind::Said, "2.000 s  again"),
             ]
         );

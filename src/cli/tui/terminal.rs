@@ -191,7 +191,7 @@ pub fn can_be_resumed() -> bool {
     }
 }
 
-/// Stops this process; returns when somebody lets it go on.
+/// Stops this process, until somebody lets it go on.
 pub fn stop() {
     // Our own process: it cannot fail.
     let _ = kill(Pid::this(), Signal::SIGSTOP);

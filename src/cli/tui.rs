@@ -7,6 +7,7 @@
 
 mod areas;
 mod aside;
+mod backend;
 mod draw;
 mod feed;
 mod grid;
@@ -308,3 +309,6 @@ impl Show {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

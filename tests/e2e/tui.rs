@@ -274,7 +274,11 @@ fn a_herd_with_metrics_is_seen_on_the_terminal_and_over_http_at_one_time() {
     let host = Host::new();
     let terminal = Terminal::new(120, 40);
     let herd = shown(&host, &terminal, &["--metrics", "127.0.0.1:9177"]);
-    let ask = ["curl", "-s", "http://127.0.0.1:9177/api/v1/herd"];
+    let ask = [
+        "python3",
+        "-c",
+        "from urllib.request import urlopen as ask\nprint(ask('http://127.0.0.1:9177/api/v1/herd').read().decode())",
+    ];
     let told = wait_for("the herd is told of", seconds(10), || {
         let told: serde_json::Value = serde_json::from_str(&host.run(&ask).stdout).ok()?;
         (told["phases"]["online"] == 20).then_some(told)

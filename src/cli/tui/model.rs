@@ -1,6 +1,6 @@
 //! What there is to show: pure, and told from outside.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ pub struct Model {
     is_outage: bool,
     cells: Vec<Cell>,
     groups: Vec<Group>,
+    phases: BTreeMap<Phase, u32>,
 }
 
 /// One line of what happened or was said.
@@ -118,6 +119,7 @@ impl Model {
             is_outage: false,
             cells: Vec::new(),
             groups: Vec::new(),
+            phases: BTreeMap::new(),
         }
     }
 
@@ -175,6 +177,11 @@ impl Model {
         &self.groups
     }
 
+    /// How many clients are in each phase, where there are any.
+    pub fn phases(&self) -> &BTreeMap<Phase, u32> {
+        &self.phases
+    }
+
     /// Where a client stands among the cells; if it is not there, the next one after it.
     pub fn place_of(&self, client: ClientNumber) -> Option<usize> {
         let exactly = self.cells.iter().position(|cell| cell.number == client);
@@ -195,10 +202,11 @@ impl Model {
 
     /// How the herd is, in words, and how well that is.
     pub fn verdict(&self) -> (String, Condition) {
-        let Some(herd) = &self.herd else {
+        if self.herd.is_none() {
             return ("the herd is being asked for".to_owned(), Condition::Queued);
-        };
-        let census: Census = herd.phases.iter().map(|(p, count)| (*p, *count)).collect();
+        }
+        let phases = self.phases.iter();
+        let census: Census = phases.map(|(phase, count)| (*phase, *count)).collect();
         match (Ready::from(&census), self.stage) {
             (Ready::Yes(line) | Ready::No(line), _) if self.is_outage => {
                 (format!("outage of the router: {line}"), Condition::Failed)
@@ -268,6 +276,10 @@ impl Model {
                 }),
             }
         }
+        self.phases.clear();
+        for cell in &cells {
+            *self.phases.entry(cell.phase).or_default() += 1;
+        }
         self.cells = cells;
         self.groups = groups;
     }
@@ -316,7 +328,7 @@ mod tests {
         let mut model = sample::model(0);
         let mut verdict = |stage, phases: &[(Phase, u32)], update: Option<Update>| {
             model.stage = stage;
-            model.herd = Some(Box::new(sample::herd(phases)));
+            model.apply(Update::Cells(sample::in_phases(phases)));
             if let Some(update) = update {
                 model.apply(update);
             }

@@ -40,6 +40,18 @@ pub fn clients(sequence: u64, count: u32) -> Clients {
     }
 }
 
+/// So many clients in these phases.
+pub fn in_phases(phases: &[(Phase, u32)]) -> Vec<Cell> {
+    let mut all = clients(1, phases.iter().map(|(_, count)| count).sum()).clients;
+    let each = phases
+        .iter()
+        .flat_map(|(phase, count)| (0..*count).map(|_| *phase));
+    for (cell, phase) in all.iter_mut().zip(each) {
+        cell.phase = phase;
+    }
+    all
+}
+
 pub fn point(after: f64) -> Point {
     Point {
         after,

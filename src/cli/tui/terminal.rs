@@ -7,7 +7,6 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp};
-use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
@@ -16,6 +15,8 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+
+use super::backend::Sixteen;
 
 /// Why a terminal cannot be drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +53,7 @@ pub fn check() -> Result<(), Unfit> {
 }
 
 /// What is drawn goes to standard error, so that results can be redirected.
-type Backend = CrosstermBackend<BufWriter<Stderr>>;
+type Backend = Sixteen<BufWriter<Stderr>>;
 
 /// A terminal that is drawn on. It is given back when this is dropped, by a panic, too.
 pub struct Held {
@@ -64,8 +65,7 @@ pub struct Held {
 impl Held {
     /// Takes it.
     pub fn take() -> io::Result<Self> {
-        let backend = CrosstermBackend::new(BufWriter::new(io::stderr()));
-        // A viewport of a size that is set here: looking at the size may otherwise start a program (tput).
+        let backend = Sixteen(BufWriter::new(io::stderr()));
         let size = size();
         let viewport = Viewport::Fixed(whole(size));
         let mut held = Self {

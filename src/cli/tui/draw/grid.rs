@@ -1,6 +1,5 @@
 //! The clients, a cell each, and how many are in which phase.
 
-use lanherd::phase::Phase;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -102,13 +101,8 @@ fn line(
 
 /// `■ online 987  ↻ backoff 3`, in as many rows as there is room for.
 fn phases(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(herd) = &model.herd else { return };
     let (mut line, mut used, mut row) = (Line::default(), 0, 0);
-    for phase in Phase::ALL {
-        let count = herd.phases.get(phase).copied().unwrap_or_default();
-        if count == 0 {
-            continue;
-        }
+    for (phase, count) in model.phases() {
         let said = format!(" {phase} {count}  ");
         let wide = said.len() + 1;
         if used > 0 && used + wide > usize::from(area.width) + 2 {

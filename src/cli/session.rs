@@ -183,7 +183,7 @@ impl Session {
         let (steering, stop) = Steering::new();
         let house = House::open(&self.scenario, doors, steering, &self.screen).await?;
         // From here on what is said is shown on it; it ends after the herd.
-        let tui = self.watch(&house, started)?;
+        let tui = self.watch(&house, started);
         let origin = Origin {
             at: started_at,
             started,
@@ -231,11 +231,9 @@ impl Session {
         Ok(self.conclude(&report, &farewell, interrupt.has_come()))
     }
 
-    /// Shows the herd on the terminal, if that is wanted.
-    fn watch(&self, house: &House, started: Instant) -> anyhow::Result<Option<Tui>> {
-        let Some(live) = house.live().filter(|_| self.presentation.tui) else {
-            return Ok(None);
-        };
+    /// Shows the herd on the terminal, if that is wanted; a herd that stands does not fail for want of it.
+    fn watch(&self, house: &House, started: Instant) -> Option<Tui> {
+        let live = house.live().filter(|_| self.presentation.tui)?;
         let about = About {
             pool: self.scenario.pool.clone(),
             place: match &self.scenario.place {
@@ -244,7 +242,14 @@ impl Session {
             },
             hold: self.scenario.hold.map(|hold| hold.0),
         };
-        Tui::start(&self.screen, started, about, live, house.tester()).map(Some)
+        match Tui::start(&self.screen, started, about, live, house.tester()) {
+            Ok(tui) => Some(tui),
+            Err(error) => {
+                let screen = &self.screen;
+                screen.complain(&format!("error: {error:#}; the run goes on without --tui"));
+                None
+            }
+        }
     }
 
     /// Tells the results.

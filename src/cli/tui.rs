@@ -97,11 +97,12 @@ impl Tui {
         live: Arc<Live>,
         tester: Figures,
     ) -> anyhow::Result<Self> {
-        let held = Held::take().context("the terminal cannot be drawn on: leave --tui out")?;
+        let (send, news) = mpsc::channel(NEWS);
+        let signals = feed::signals(send.clone()).context("signals cannot be listened to")?;
+        let held = Held::take().context("the terminal cannot be drawn on")?;
         let aside = Arc::new(Aside::new(started));
         screen.put_aside(Arc::clone(&aside));
         hear_panics(screen);
-        let (send, news) = mpsc::channel(NEWS);
         let (open, opened) = watch::channel(None);
         let stop = Arc::<AtomicBool>::default();
         let show = Show {
@@ -117,7 +118,6 @@ impl Tui {
             is_stopped: false,
             stop: Arc::clone(&stop),
         };
-        let signals = feed::signals(send.clone()).context("signals cannot be listened to")?;
         let tasks = [
             tokio::spawn(feed::follow(live, tester, opened, send)),
             tokio::spawn(signals),
@@ -128,6 +128,10 @@ impl Tui {
                 .name("screen".to_owned())
                 .spawn(move || guarded(&screen, show, Show::go_on))
         };
+        if thread.is_err() {
+            // The terminal went back with what the thread would have had.
+            screen.take_back();
+        }
         Ok(Self {
             stop,
             thread: Some(thread.context("the screen's thread could not be started")?),

@@ -82,7 +82,7 @@ fn head(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     put(buffer, area, 2, &Line::from(figures(model)));
 }
 
-/// `joins 20  restarts 1  failures 1  pings 0.11 / 0.35 / 1.25 ms (p50 / p95 / p99)  tester 0.9 ms late (p99)`.
+/// `joins 20  restarts 1  failures 1  pings 0.110/0.350/1.25 ms (p50/p95/p99)  tester late 0.900 ms (p99)`.
 fn figures(model: &Model) -> String {
     let Some(herd) = &model.herd else {
         return String::new();
@@ -96,14 +96,14 @@ fn figures(model: &Model) -> String {
     ];
     if let Some(Percentiles { p50, p95, p99, .. }) = herd.lately.ping_ms {
         parts.push(format!(
-            "pings {} / {} / {} ms (p50 / p95 / p99)",
+            "pings {}/{}/{} ms (p50/p95/p99)",
             short(p50),
             short(p95),
             short(p99)
         ));
     }
     if let Some(late) = model.tester.scheduler_lag_ms {
-        parts.push(format!("tester {} ms late (p99)", short(late.p99)));
+        parts.push(format!("tester late {} ms (p99)", short(late.p99)));
     }
     parts.join("  ")
 }
@@ -143,7 +143,7 @@ fn of_kind(kind: Kind, theme: Theme) -> Style {
 fn keys(view: &View, area: Rect, buffer: &mut Buffer) {
     let keys = match &view.over {
         Over::Nothing => {
-            "arrows choose  Enter opens  g number  f next down  Tab events  a steps  ? help  q end"
+            "arrows  Enter opens  g number  f next down  Tab events  a steps  ? help  q end"
         }
         Over::Client(_) => "Esc closes  Left Right neighbours  Up Down scroll  ? help",
         Over::Help(_) => "Esc closes  Up Down scroll",

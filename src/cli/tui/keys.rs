@@ -116,12 +116,12 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         command: Command::Last,
         keys: &[Key::End, Key::Char('G')],
-        does: "the last client; the latest event, and those to come",
+        does: "the last client; the latest event and those to come",
     },
     Binding {
         command: Command::Open,
         keys: &[Key::Enter],
-        does: "all about the chosen client: lease, pings, last failure, latest events",
+        does: "all about the chosen client: lease, pings, failure, events",
     },
     Binding {
         command: Command::Back,
@@ -146,7 +146,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         command: Command::AllSteps,
         keys: &[Key::Char('a')],
-        does: "every step of every client among the events, or only what matters",
+        does: "every step of every client among the events, or not",
     },
     Binding {
         command: Command::Help,
@@ -161,7 +161,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         command: Command::Suspend,
         keys: &[Key::Ctrl('z')],
-        does: "stops lanherd until the shell's fg, its clients' leases with it",
+        does: "stops lanherd and its clients until the shell's fg",
     },
     Binding {
         command: Command::Quit,

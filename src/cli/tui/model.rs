@@ -16,6 +16,9 @@ use crate::cli::events;
 /// How many lines of what happened and what was said are kept.
 pub const ENTRIES: usize = 2_000;
 
+/// How many characters of each: more than any terminal has columns.
+const LONGEST: usize = 1_000;
+
 /// What does not change while a run goes on.
 #[derive(Debug, Clone)]
 pub struct About {
@@ -84,6 +87,8 @@ pub struct Group {
     pub name: GroupName,
     pub cells: Range<usize>,
     pub online: usize,
+    /// Those that should be online.
+    pub wanted: usize,
 }
 
 /// What is new.
@@ -177,6 +182,15 @@ impl Model {
         &self.groups
     }
 
+    /// How many clients there are that have not left.
+    pub fn count(&self) -> u32 {
+        let there = self
+            .phases
+            .iter()
+            .filter(|(phase, _)| **phase != Phase::Gone);
+        there.map(|(_, count)| count).sum()
+    }
+
     /// How many clients are in each phase, where there are any.
     pub fn phases(&self) -> &BTreeMap<Phase, u32> {
         &self.phases
@@ -239,7 +253,10 @@ impl Model {
         self.enter(kind, plain(&events::line(event)));
     }
 
-    fn enter(&mut self, kind: Kind, text: String) {
+    fn enter(&mut self, kind: Kind, mut text: String) {
+        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(end);
+        }
         if self.entries.len() == ENTRIES {
             self.entries.pop_front();
         }
@@ -264,15 +281,18 @@ impl Model {
         let mut groups: Vec<Group> = Vec::new();
         for (at, cell) in cells.iter().enumerate() {
             let online = usize::from(cell.phase == Phase::Online);
+            let wanted = usize::from(cell.phase.is_wanted());
             match groups.last_mut() {
                 Some(group) if group.name == cell.group => {
                     group.cells.end = at + 1;
                     group.online += online;
+                    group.wanted += wanted;
                 }
                 _ => groups.push(Group {
                     name: cell.group.clone(),
                     cells: at..at + 1,
                     online,
+                    wanted,
                 }),
             }
         }
@@ -309,15 +329,17 @@ mod tests {
             cells[at].group = "phones".parse().expect("a name");
         }
         cells[4].phase = Phase::Failed;
+        cells[3].phase = Phase::Gone;
         model.apply(Update::Cells(cells));
         let numbers: Vec<u32> = model.cells().iter().map(|cell| cell.number.0).collect();
         assert_eq!(numbers, [1, 3, 4, 6, 2, 5]);
         let groups: Vec<_> = model
             .groups()
             .iter()
-            .map(|group| (group.name.as_str(), group.cells.clone(), group.online))
+            .map(|all| (all.name.as_str(), all.cells.clone(), all.online, all.wanted))
             .collect();
-        assert_eq!(groups, [("ns", 0..4, 4), ("phones", 4..6, 1)]);
+        assert_eq!(groups, [("ns", 0..4, 3, 3), ("phones", 4..6, 1, 2)]);
+        assert_eq!(model.count(), 5);
         assert_eq!(model.place_of(ClientNumber(2)), Some(4));
         assert_eq!(model.place_of(ClientNumber(9)), Some(5));
         assert_eq!(Model::new(sample::about()).place_of(ClientNumber(1)), None);

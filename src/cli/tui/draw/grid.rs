@@ -15,10 +15,10 @@ use crate::cli::tui::view::{View, plan};
 pub fn draw(model: &Model, view: &View, theme: Theme, areas: &Areas, buffer: &mut Buffer) {
     let (plan, rows) = plan(model, areas);
     let title = match plan.rows.len().checked_sub(rows) {
-        None | Some(0) => format!("Clients {}", model.cells().len()),
+        None | Some(0) => format!("Clients {}", model.count()),
         Some(_) => format!(
             "Clients {}, rows {} to {} of {}",
-            model.cells().len(),
+            model.count(),
             view.top + 1,
             plan.rows.len().min(view.top + rows),
             plan.rows.len()
@@ -56,8 +56,10 @@ pub fn draw(model: &Model, view: &View, theme: Theme, areas: &Areas, buffer: &mu
 
 fn name(model: &Model, group: usize, area: Rect, row: u16, buffer: &mut Buffer) {
     if let Some(group) = model.groups().get(group) {
-        let all = group.cells.len();
-        let said = format!("{}  {} of {all} online", group.name, group.online);
+        let said = format!(
+            "{}  {} of {} online",
+            group.name, group.online, group.wanted
+        );
         put(buffer, area, row, &Line::styled(said, Theme::STRONG));
     }
 }

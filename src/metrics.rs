@@ -25,6 +25,7 @@ use crate::identity::{PoolName, Seed};
 use crate::lan::{CleanupError, PingCause, PingOutcome};
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::target::Target;
+use crate::workload::ping::Echo;
 use crate::workload::{Outcome, Workload};
 
 /// The address family label; `DHCPv6` will bring the second.
@@ -114,6 +115,7 @@ pub struct Metrics {
     address_conflicts: IntCounterVec,
     ping_requests: IntCounterVec,
     ping_errors: IntCounterVec,
+    ping_duplicates: IntCounterVec,
     ping_rtt: HistogramVec,
     chores: Chores,
     restarts: IntCounterVec,
@@ -236,6 +238,12 @@ impl Metrics {
                 "ping_errors_total",
                 "ICMP echo requests without an answer, those that could not be sent included.",
                 &["target", "family", "cause"],
+            )?,
+            ping_duplicates: counter(
+                r,
+                "ping_duplicates_total",
+                "Answers to ICMP echo requests that had been answered already.",
+                &["target", "family"],
             )?,
             ping_rtt: histogram(
                 r,
@@ -445,7 +453,7 @@ impl Metrics {
     /// An attempt of a workload came to its end.
     pub fn did(&self, workload: &Workload, outcome: &Outcome) {
         match (workload, outcome) {
-            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pinged(&spec.target, echo.outcome),
+            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pinged(&spec.target, echo),
             (_, Outcome::Dns(lookup)) => self.chores.looked_up(lookup),
             (_, Outcome::Http(fetch)) => self.chores.fetched(fetch),
             (_, Outcome::Command(executed)) => self.chores.executed(executed),
@@ -461,6 +469,7 @@ impl Metrics {
                 let target = label_of(&spec.target);
                 let labels = [target.as_str(), FAMILY];
                 self.ping_requests.with_label_values(&labels);
+                self.ping_duplicates.with_label_values(&labels);
                 self.ping_rtt.with_label_values(&labels);
                 for cause in PingCause::ALL {
                     self.ping_errors
@@ -473,10 +482,13 @@ impl Metrics {
         }
     }
 
-    fn pinged(&self, target: &Target, outcome: PingOutcome) {
+    fn pinged(&self, target: &Target, echo: &Echo) {
         let target = label_of(target);
         let labels = [target.as_str(), FAMILY];
-        match outcome {
+        self.ping_duplicates
+            .with_label_values(&labels)
+            .inc_by(echo.duplicates);
+        match echo.outcome {
             PingOutcome::Reply(rtt) => {
                 self.ping_requests.with_label_values(&labels).inc();
                 self.ping_rtt

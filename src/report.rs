@@ -106,6 +106,9 @@ pub struct Totals {
     pub pings_sent: u64,
     /// Echo requests answered in time.
     pub pings_received: u64,
+    /// Answers to echo requests that had been answered already.
+    #[serde(default)]
+    pub ping_duplicates: u64,
     /// Lookups that were wanted.
     #[serde(default)]
     pub lookups: u64,
@@ -242,6 +245,9 @@ pub struct Pings {
     pub received: u64,
     /// The requests without an answer by cause, those that were never sent among them.
     pub lost: BTreeMap<PingCause, u64>,
+    /// Answers to requests that had been answered already.
+    #[serde(default)]
+    pub duplicates: u64,
     /// The shortest round trip.
     pub min_ms: Option<f64>,
     /// The median round trip; of more than 32 not exact, see the module.
@@ -297,6 +303,7 @@ impl Totals {
             restarts: herd.clients.iter().map(|c| u64::from(c.restarts)).sum(),
             pings_sent: pings().map(|stats| stats.sent).sum(),
             pings_received: pings().map(|stats| stats.received).sum(),
+            ping_duplicates: pings().map(|stats| stats.duplicates).sum(),
             leaked_objects,
         }
     }
@@ -413,6 +420,7 @@ impl From<&PingStats> for Pings {
             sent: stats.sent,
             received: stats.received,
             lost: stats.lost.clone(),
+            duplicates: stats.duplicates,
             min_ms: stats.rtt.min().map(milliseconds),
             median_ms: stats.rtt.quantile(0.5).map(milliseconds),
             p99_ms: stats.rtt.quantile(0.99).map(milliseconds),

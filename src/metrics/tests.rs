@@ -14,11 +14,18 @@ fn what_happened_stands_in_the_text() {
     let metrics = metrics();
     metrics.entered(Phase::Queued);
     metrics.transition(Phase::Queued, Phase::Namespace);
-    metrics.pinged(
-        &Target::GoogleDns,
-        PingOutcome::Reply(Duration::from_micros(80)),
-    );
-    metrics.pinged(&Target::GoogleDns, PingOutcome::Lost(PingCause::NoRoute));
+    for (outcome, duplicates) in [
+        (PingOutcome::Reply(Duration::from_micros(80)), 2),
+        (PingOutcome::Lost(PingCause::NoRoute), 1),
+    ] {
+        let echo = Echo {
+            address: None,
+            outcome,
+            duplicates,
+            why: None,
+        };
+        metrics.pinged(&Target::GoogleDns, &echo);
+    }
     let text = metrics.render();
     for line in [
         r#"lanherd_clients{group="ns",phase="namespace"} 1"#,
@@ -26,6 +33,7 @@ fn what_happened_stands_in_the_text() {
         r#"lanherd_client_transitions_total{from="queued",to="namespace"} 1"#,
         r#"lanherd_ping_requests_total{family="ipv4",target="Google DNS"} 1"#,
         r#"lanherd_ping_errors_total{cause="no_route",family="ipv4",target="Google DNS"} 1"#,
+        r#"lanherd_ping_duplicates_total{family="ipv4",target="Google DNS"} 3"#,
         r#"lanherd_ping_rtt_seconds_bucket{family="ipv4",target="Google DNS",le="0.0001"} 1"#,
         r#"lanherd_run_info{pool="ns",seed="7"} 1"#,
     ] {

@@ -289,9 +289,14 @@ fn what_prometheus_scrapes_is_valid_and_equals_the_report_of_the_same_run() {
         );
     }
 
-    let labels = r#"lanherd_run_info{firmware="7",pool="ns",router_model="the lab",seed=""#;
-    assert!(last.contains(labels), "{last}");
-    assert_eq!(report.0["parameters"]["label"]["router_model"], "the lab");
+    let label = |name: &str| text(&report.0["parameters"]["label"][name]).to_owned();
+    let id = label("run_id");
+    assert!(id.starts_with("ns-20"), "{id}");
+    let labels = format!(
+        r#"lanherd_run_info{{firmware="7",pool="ns",router_model="the lab",run_id="{id}",seed=""#
+    );
+    assert!(last.contains(&labels), "{last}");
+    assert_eq!(label("router_model"), "the lab");
     assert!(scrape.0.contains_key("lanherd_tester_saturated"));
     assert!(scrape.counts()["lanherd_scheduler_lag_seconds_count"] > 20.0);
     assert!(report.0["tester"]["scheduler_lag_ms"]["p99"].is_number());

@@ -143,6 +143,15 @@ pub struct AllPercentiles {
     /// The round trips of all pings of all clients; no more exact than each client's own.
     #[serde(with = "empty_object")]
     pub ping_ms: Option<Percentiles>,
+    /// Until lookups were answered, of all names.
+    #[serde(with = "empty_object", default)]
+    pub dns_ms: Option<Percentiles>,
+    /// Fetches that came to their end, of all URLs.
+    #[serde(with = "empty_object", default)]
+    pub http_ms: Option<Percentiles>,
+    /// Runs of commands that ended by themselves, of all command lines.
+    #[serde(with = "empty_object", default)]
+    pub command_ms: Option<Percentiles>,
 }
 
 /// Whether the tester itself kept up: times are the router's alone only as far as it did.
@@ -318,14 +327,16 @@ fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a Arc<S>>) -> (u64, u6
 
 impl AllPercentiles {
     fn of(herd: &HerdStatus) -> Self {
-        let mut round_trips = Distribution::default();
-        for stats in herd.clients.iter().flat_map(|client| client.pings.values()) {
-            round_trips.add(&stats.rtt);
-        }
+        let clients = || herd.clients.iter();
         Self {
             join_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.join).collect()),
             dhcp_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.dhcp).collect()),
-            ping_ms: Percentiles::of_distribution(&round_trips),
+            ping_ms: Percentiles::of_all(clients().flat_map(|c| c.pings.values()).map(|s| &**s)),
+            dns_ms: Percentiles::of_all(clients().flat_map(|c| c.dns.values()).map(|s| &**s)),
+            http_ms: Percentiles::of_all(clients().flat_map(|c| c.http.values()).map(|s| &**s)),
+            command_ms: Percentiles::of_all(
+                clients().flat_map(|c| c.commands.values()).map(|s| &**s),
+            ),
         }
     }
 }
@@ -347,6 +358,13 @@ impl Percentiles {
             p99: at(99)?,
             max: at(100)?,
         })
+    }
+
+    /// Of the times of many figures together.
+    fn of_all<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> Option<Self> {
+        let mut sum = Distribution::default();
+        all.for_each(|stats| sum.add(stats.time()));
+        Self::of_distribution(&sum)
     }
 
     pub(crate) fn of_tally(durations: &Tally) -> Option<Self> {

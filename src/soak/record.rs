@@ -214,8 +214,10 @@ mod tests {
             was_sent: true,
             result: Ok(answer),
         };
-        let stats = figures.dns.entry(name.clone());
-        stats.or_insert_with(|| DnsStats::new(name)).record(&lookup);
+        let lookups = figures.dns.entry(name.clone());
+        lookups
+            .or_insert_with(|| DnsStats::new(name))
+            .record(&lookup);
     }
 
     fn fetched(figures: &mut Figures, status: u16, micros: u64) {
@@ -227,8 +229,10 @@ mod tests {
             bytes: 0,
             failure: None,
         };
-        let stats = figures.http.entry(url.clone());
-        stats.or_insert_with(|| HttpStats::new(url)).record(&fetch);
+        let fetches = figures.http.entry(url.clone());
+        fetches
+            .or_insert_with(|| HttpStats::new(url))
+            .record(&fetch);
     }
 
     /// Twelve hours, looked at each minute, of a router that needs `ping(minute)` µs and `dhcp(minute)` ms.

@@ -1,9 +1,11 @@
 use super::*;
+use crate::lan::{PingCause, PingOutcome};
+use crate::target::Target;
 use crate::workload::Excuse;
 use crate::workload::command::{CommandSpec, Executed};
 use crate::workload::dns::{Answer, DnsSpec, Lookup, Rcode};
 use crate::workload::http::{Fetch, HttpPhase, HttpSpec};
-use crate::workload::ping::PingSpec;
+use crate::workload::ping::{Echo, PingSpec};
 
 fn metrics() -> Metrics {
     Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
@@ -24,7 +26,7 @@ fn what_happened_stands_in_the_text() {
             duplicates,
             why: None,
         };
-        metrics.pinged(&Target::GoogleDns, &echo);
+        metrics.pings.pinged(&Target::GoogleDns, &echo);
     }
     let text = metrics.render();
     for line in [

@@ -1,5 +1,5 @@
 //! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
-//! and to people (the live page, `/`). Nothing can be changed over it.
+//! and to people (the live page, `/`). Nothing can be changed over it. With TLS or without, as the [`Guard`] says.
 //!
 //! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and those that
 //! watch the herd. Nobody can keep a scrape from being answered by being slow: when there are too many connections the

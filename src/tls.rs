@@ -179,8 +179,9 @@ impl Tls {
         {
             current.has_told_expiry = true;
             tracing::warn!(
-                "{}: {trouble}, so clients will refuse it: put a new one there, it is read at once",
-                self.terms.certificate()
+                "{}: {trouble}, so clients will refuse it: {}",
+                self.terms.certificate(),
+                self.terms.certificate().renewal()
             );
         }
     }

@@ -90,6 +90,14 @@ impl Source {
         TlsError::new(self.key, why)
     }
 
+    /// How to put another there.
+    pub(super) const fn renewal(&self) -> &'static str {
+        match self.place {
+            Place::File(_) => "put a new one there, which is read at once",
+            Place::Inline(_) => "put a new one there, and start again",
+        }
+    }
+
     /// One certificate or more.
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let pem = self.pem(false)?;

@@ -10,8 +10,64 @@ use super::peers::s_client;
 use super::pki::{OURS, Pki};
 use super::{PLAIN, is_answered, pki, serve};
 
+/// That a pair of certificate and key is refused because of the one under that key.
+#[track_caller]
+fn assert_refused(pki: &Pki, (certificate, key): (&str, &str), blamed: &str, remedy: &str) {
+    let config = format!("tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n");
+    let file = if blamed == "cert_file" {
+        certificate
+    } else {
+        key
+    };
+    assert_config_refused(pki, &config, blamed, file, remedy);
+}
+
+#[track_caller]
+fn assert_config_refused(pki: &Pki, config: &str, blamed: &str, file: &str, remedy: &str) {
+    let web = pki.write("web.yml", config);
+    let error = Guard::new(None, Some(&web)).expect_err(file).to_string();
+    let (web, file) = (web.display(), pki.path(file));
+    let begin = format!("{web}: tls_server_config.{blamed}: {}: ", file.display());
+    assert!(error.starts_with(&begin), "{error}");
+    assert!(error.contains(remedy), "{error}");
+}
+
 #[test]
-fn what_is_wrong_with_a_file_is_told_with_its_name_the_key_and_the_remedy() {
+fn what_is_wrong_with_a_certificate_is_told_with_its_name_the_key_and_the_remedy() {
+    let pki = pki();
+    pki.write("empty", "");
+    pki.write("half", "-----BEGIN CERTIFICATE-----\nMIIB\n");
+    pki.write("huge", &"x".repeat(1024 * 1024 + 1));
+    let der = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    pki.write("garbage", der);
+    fs::create_dir(pki.path("folder")).expect("a folder");
+    for (certificate, remedy) in [
+        ("none.pem", "cannot be read: No such file"),
+        ("server.key", "no certificate"),
+        ("empty", "no certificate"),
+        ("half", "not in PEM"),
+        ("huge", "larger than 1 MiB"),
+        ("garbage", "X.509"),
+        ("folder", "no file"),
+        ("/dev/zero", "no file"),
+    ] {
+        assert_refused(&pki, (certificate, "server.key"), "cert_file", remedy);
+    }
+    for (authority, remedy) in [
+        ("none.pem", "cannot be read"),
+        ("empty", "no certificate"),
+        ("garbage", "is none"),
+    ] {
+        let lines = format!(
+            "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {authority}\n"
+        );
+        let config = format!("{PLAIN}{lines}");
+        assert_config_refused(&pki, &config, "client_ca_file", authority, remedy);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_key_is_told_with_its_name_the_key_and_the_remedy() {
     let pki = pki();
     pki.certificate("other", "ca", OURS, 30);
     pki.rsa("small", "ca", OURS, 1024);
@@ -29,135 +85,16 @@ fn what_is_wrong_with_a_file_is_told_with_its_name_the_key_and_the_remedy() {
     ];
     pki.openssl(&[&["pkey"], &encrypted[..], &["pkcs8.key"]].concat());
     pki.openssl(&[&["ec"], &encrypted[..], &["sec1.key"]].concat());
-    pki.write("empty", "");
-    pki.write("half", "-----BEGIN CERTIFICATE-----\nMIIB\n");
-    pki.write("huge", &"x".repeat(1024 * 1024 + 1));
-    let der = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-    pki.write("garbage", der);
-    fs::create_dir(pki.path("folder")).expect("a folder");
-    let with_authority = |file| {
-        format!("{PLAIN}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {file}\n")
-    };
-    let pair = |certificate: &str, key: &str| {
-        format!("tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n")
-    };
-    for (config, key, file, remedy) in [
-        (
-            pair("none.pem", "server.key"),
-            "cert_file",
-            "none.pem",
-            "cannot be read: No such file",
-        ),
-        (
-            pair("server.pem", "none.key"),
-            "key_file",
-            "none.key",
-            "cannot be read: No such file",
-        ),
-        (
-            pair("server.pem", "other.key"),
-            "key_file",
-            "other.key",
-            "belong together",
-        ),
-        (
-            pair("server.pem", "everybody.key"),
-            "key_file",
-            "everybody.key",
-            "chmod o=",
-        ),
-        (
-            pair("server.pem", "pkcs8.key"),
-            "key_file",
-            "pkcs8.key",
-            "openssl pkey",
-        ),
-        (
-            pair("server.pem", "sec1.key"),
-            "key_file",
-            "sec1.key",
-            "openssl pkey",
-        ),
-        (
-            pair("server.pem", "mistaken.key"),
-            "key_file",
-            "mistaken.key",
-            "no private key",
-        ),
-        (
-            pair("server.key", "server.key"),
-            "cert_file",
-            "server.key",
-            "no certificate",
-        ),
-        (
-            pair("empty", "server.key"),
-            "cert_file",
-            "empty",
-            "no certificate",
-        ),
-        (
-            pair("half", "server.key"),
-            "cert_file",
-            "half",
-            "not in PEM",
-        ),
-        (
-            pair("huge", "server.key"),
-            "cert_file",
-            "huge",
-            "larger than 1 MiB",
-        ),
-        (
-            pair("garbage", "server.key"),
-            "cert_file",
-            "garbage",
-            "X.509",
-        ),
-        (
-            pair("folder", "server.key"),
-            "cert_file",
-            "folder",
-            "no file",
-        ),
-        (
-            pair("/dev/zero", "server.key"),
-            "cert_file",
-            "/dev/zero",
-            "no file",
-        ),
-        (
-            pair("small.pem", "small.key"),
-            "key_file",
-            "small.key",
-            "2048 bits",
-        ),
-        (
-            with_authority("none.pem"),
-            "client_ca_file",
-            "none.pem",
-            "cannot be read",
-        ),
-        (
-            with_authority("empty"),
-            "client_ca_file",
-            "empty",
-            "no certificate",
-        ),
-        (
-            with_authority("garbage"),
-            "client_ca_file",
-            "garbage",
-            "is none",
-        ),
+    for (pair, remedy) in [
+        (("server.pem", "none.key"), "cannot be read: No such file"),
+        (("server.pem", "other.key"), "belong together"),
+        (("server.pem", "everybody.key"), "chmod o="),
+        (("server.pem", "pkcs8.key"), "openssl pkey"),
+        (("server.pem", "sec1.key"), "openssl pkey"),
+        (("server.pem", "mistaken.key"), "no private key"),
+        (("small.pem", "small.key"), "2048 bits"),
     ] {
-        let web = pki.write("web.yml", &config);
-        let error = Guard::new(None, Some(&web)).expect_err(file).to_string();
-        let begin = format!("{}: tls_server_config.{key}: ", web.display());
-        assert!(error.starts_with(&begin), "{error}");
-        let file = pki.path(file);
-        assert!(error.contains(&file.display().to_string()), "{error}");
-        assert!(error.contains(remedy), "{error}");
+        assert_refused(&pki, pair, "key_file", remedy);
     }
     // A group may read a key.
     pki.change_mode("server.key", 0o640);

@@ -231,9 +231,9 @@ async fn a_client_is_told_why_it_may_not_come_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn allowed_names_of_clients_are_names_addresses_mail_and_uris_to_the_letter() {
     let pki = pki();
-    let names = "subjectAltName=DNS:prometheus.test,DNS:*.wild.test,IP:192.0.2.7,IP:2001:db8::7,email:ops@example.test,\
+    let own = "subjectAltName=DNS:prometheus.test,DNS:*.wild.test,IP:192.0.2.7,IP:2001:db8::7,email:ops@example.test,\
                  URI:spiffe://example.test/prometheus";
-    pki.certificate("named", "ca", names, 30);
+    pki.certificate("named", "ca", own, 30);
     pki.certificate("nameless", "ca", "", 30);
     for (allowed, is_allowed) in [
         ("prometheus.test", true),
@@ -294,21 +294,5 @@ async fn users_and_a_token_are_asked_for_over_tls_and_health_is_not() {
         answer.contains("strict-transport-security: max-age=60\r\n"),
         "{answer}"
     );
-    server.shut_down().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn beyond_the_loopback_tls_alone_is_enough_and_any_name_will_do_there() {
-    let pki = pki();
-    let bound = http::bind(SocketAddr::from(([0; 4], 0)), guard(&pki, PLAIN)).expect("bound");
-    let metrics = Metrics::new(&PoolName::default(), Seed(7)).expect("metrics");
-    let server = bound.serve(metrics, Well).expect("a server");
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, server.address().port()));
-    let answer = curl(&pki, here, "/metrics", &[]).expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    // There is no herd behind it, so it is not found; on the loopback the name would be refused first.
-    let named = ["--header", "Host: herd.example"];
-    let answer = curl(&pki, here, "/api/v1/herd", &named).expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     server.shut_down().await;
 }

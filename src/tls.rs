@@ -12,7 +12,7 @@ mod material;
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,8 +62,8 @@ pub(crate) enum Opened {
 pub(crate) struct Tls {
     terms: Terms,
     current: Mutex<Current>,
-    /// Held by whoever looks at the files.
-    look: Mutex<()>,
+    /// Held by whoever looks at the files: where they cannot be reached any more, only one thread hangs.
+    look: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Current {
@@ -92,7 +92,7 @@ impl Tls {
                 seen,
                 has_told_expiry: false,
             }),
-            look: Mutex::default(),
+            look: Arc::default(),
         };
         tls.watch_validity(SystemTime::now());
         Ok(tls)
@@ -136,19 +136,19 @@ impl Tls {
 
     /// As the files are now, if they can be looked at.
     async fn config(self: &Arc<Self>) -> Arc<ServerConfig> {
-        let this = Arc::clone(self);
-        // It fails only if the runtime is ending.
-        let _ = tokio::task::spawn_blocking(move || this.look_at_files()).await;
+        if let Ok(turn) = Arc::clone(&self.look).try_lock_owned() {
+            let this = Arc::clone(self);
+            let look = move || {
+                this.look_at_files();
+                drop(turn);
+            };
+            // It fails only if the runtime is ending.
+            let _ = tokio::task::spawn_blocking(look).await;
+        }
         Arc::clone(&self.current().config)
     }
 
-    /// One at a time: where files cannot be reached any more, only one thread hangs.
     fn look_at_files(&self) {
-        let _turn = match self.look.try_lock() {
-            Ok(turn) => turn,
-            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
         let stamps = self.terms.stamps();
         if stamps != self.current().seen {
             let read = self.terms.read();

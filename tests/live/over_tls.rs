@@ -52,24 +52,51 @@ fn stuck(lab: &Lab, config: &Arc<ClientConfig>, way: usize) -> Box<dyn Any> {
     Box::new(stream)
 }
 
-#[test]
-fn two_hundred_that_are_stuck_in_tls_take_few_descriptors_and_no_time_from_the_herd() {
-    let _alone = alone();
-    let pki = Pki::new();
+/// A lab whose server has the certificate `server` of these.
+fn lab(pki: &Pki, pool: &str) -> Lab {
     pki.certificate("server", "ca", OURS, 30);
     let config = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";
-    let config = pki.write("web.yml", config);
-    let lab = Lab::start(
-        "stuck-tls",
-        1,
-        &["--web-config", &config.display().to_string()],
-    );
+    let config = pki.write("web.yml", config).display().to_string();
+    Lab::start(pool, 1, &["--web-config", &config])
+}
+
+/// What curl gets of the metrics, if it believes that authority.
+fn scrape(pki: &Pki, lab: &Lab, authority: &str) -> String {
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "10", "--cacert"])
+        .arg(pki.path(authority))
+        .arg(lab.url("/metrics"))
+        .output()
+        .expect("curl runs: run ./scripts/test packages");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// There the program has moved into namespaces of its own since it was started.
+#[test]
+fn in_the_sandbox_too_a_new_certificate_is_seen() {
+    let _alone = alone();
+    let pki = Pki::new();
+    let lab = lab(&pki, "renewed");
     assert!(
         lab.url("/").starts_with("https://127.0.0.1:"),
         "{}",
         lab.url("/")
     );
+    assert!(scrape(&pki, &lab, "ca.pem").contains("lanherd_clients{"));
+    pki.authority("other");
+    assert_eq!(scrape(&pki, &lab, "other.pem"), "");
+    pki.certificate("new", "other", OURS, 30);
+    pki.put("new.key", "server.key");
+    pki.put("new.pem", "server.pem");
+    assert!(scrape(&pki, &lab, "other.pem").contains("lanherd_clients{"));
+    assert!(lab.stop().success());
+}
 
+#[test]
+fn two_hundred_that_are_stuck_in_tls_take_few_descriptors_and_no_time_from_the_herd() {
+    let _alone = alone();
+    let pki = Pki::new();
+    let lab = lab(&pki, "stuck-tls");
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(pki.path("ca.pem")).expect("an authority");
     roots.add(authority).expect("added");
@@ -79,14 +106,9 @@ fn two_hundred_that_are_stuck_in_tls_take_few_descriptors_and_no_time_from_the_h
         .with_root_certificates(roots)
         .with_no_client_auth();
     let config = Arc::new(config);
-    let scrape = |lab: &Lab| {
-        let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--cacert"])
-            .arg(pki.path("ca.pem"))
-            .arg(lab.url("/metrics"))
-            .output()
-            .expect("curl runs: run ./scripts/test packages");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    assert_undisturbed(lab, |lab, way| stuck(lab, &config, way), scrape);
+    assert_undisturbed(
+        lab,
+        |lab, way| stuck(lab, &config, way),
+        |lab| scrape(&pki, lab, "ca.pem"),
+    );
 }

@@ -85,6 +85,28 @@ async fn hostile_bytes_end_the_connection_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_refused_while_he_still_talks_is_not_cut_off_before_he_can_read_why() {
+    let pki = pki();
+    let lines = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+    let server = serve(&pki, &format!("{PLAIN}{lines}"));
+    let mut stream = StreamOwned::new(client(&pki), connect(server.address()));
+    // Of TLS 1.3, in which the client believes that all is well until it is told otherwise: this goes out with the last
+    // message of its handshake, and is more than is read of a connection at one time.
+    let request = [b'G'; 12_000];
+    stream.conn.writer().write_all(&request).expect("buffered");
+    while stream.conn.wants_write() || stream.conn.is_handshaking() {
+        let worked = stream.conn.complete_io(&mut stream.sock);
+        worked.expect("its half of the handshake");
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let mut told = Vec::new();
+    // A connection that was reset is an error here.
+    stream.sock.read_to_end(&mut told).expect("an end in order");
+    assert!(!told.is_empty(), "no alert");
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_that_are_stuck_in_the_handshake_stop_no_scrape() {
     let pki = pki();
     let server = serve(&pki, PLAIN);

@@ -1,5 +1,5 @@
 //! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
-//! and to people (the live page, `/`). Nothing can be changed over it.
+//! and to people (the live page, `/`). Nothing can be changed over it. With TLS or without, as the [`Guard`] says.
 //!
 //! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and those that
 //! watch the herd. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
@@ -12,6 +12,7 @@ mod guard;
 mod live;
 mod memory;
 mod pages;
+mod web_config;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -84,9 +85,9 @@ pub struct Bound {
 /// Listens on `address`, for whom `guard` admits; port 0 takes any that is free. Needs no runtime.
 ///
 /// # Errors
-/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted.
+/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted, and not even TLS is asked for.
 pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
-    if !address.ip().is_loopback() && guard.is_open() {
+    if !address.ip().is_loopback() && guard.is_open() && guard.tls().is_none() {
         return Err(HttpError::Unguarded(address));
     }
     let failed = |error| HttpError::Bind { address, error };
@@ -94,10 +95,18 @@ pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     if !address.ip().is_loopback() {
-        tracing::warn!(
-            %address,
-            "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
-        );
+        if guard.tls().is_none() {
+            tracing::warn!(
+                %address,
+                "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
+            );
+        } else if guard.is_open() {
+            tracing::warn!(
+                %address,
+                "everybody who can reach this may ask for metrics and the live page: say who may, with basic_auth_users in the \
+                 --web-config, a --metrics-token-file, or client_auth_type: RequireAndVerifyClientCert"
+            );
+        }
     }
     Ok(Bound {
         listener,
@@ -138,16 +147,20 @@ impl Bound {
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
         let (live, watch) = live.unzip();
+        let tls = self.guard.tls().cloned();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let pages = Arc::new(Pages {
             metrics,
             readiness,
             live,
             guard: self.guard,
+            is_local: address.ip().is_loopback(),
         });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
+        let task = tokio::spawn(connections::serve(listener, tls, pages, LIMITS, stopped));
         Ok(Server {
             address,
+            scheme,
             watch,
             stop,
             task,
@@ -168,6 +181,7 @@ pub fn serve<R: Readiness>(
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     watch: Option<Watch>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -177,6 +191,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of its pages, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.

@@ -11,6 +11,9 @@
 mod house;
 mod lint;
 mod live;
+mod over_tls;
+#[path = "../support/pki.rs"]
+mod pki;
 mod promtool;
 mod shown;
 

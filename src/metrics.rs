@@ -3,13 +3,13 @@
 mod chores;
 pub mod labels;
 mod per_client;
+mod process;
 mod registering;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
@@ -18,6 +18,7 @@ use prometheus::{
 use self::chores::Chores;
 pub use self::labels::{LabelError, RunLabel, RunLabels};
 use self::per_client::PerClient;
+use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
@@ -145,7 +146,7 @@ impl Metrics {
     pub fn of_run(pool: &PoolName, seed: Seed, labels: &RunLabels) -> prometheus::Result<Self> {
         // The process' own figures keep their standard names, so they stand in front of the prefix.
         let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(Process::of_this()))?;
         let r = &registry;
 
         info(

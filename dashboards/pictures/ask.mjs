@@ -1,14 +1,11 @@
 // Asks Prometheus what the dashboards ask, as Grafana's own source would: node ask.mjs PROMETHEUS FOLDER
 // FOLDER has span.json, which tells from when to when and of which jobs; answers-NAME.json are written there.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
+import { rangeUtil } from './grafana.mjs';
 import { colWidth, WIDTH } from './grid.mjs';
 
-// The package expects a browser.
-globalThis.window ??= new EventTarget();
-const { rangeUtil } = createRequire(import.meta.url)('@grafana/data');
 const [server, folder] = process.argv.slice(2);
 const span = JSON.parse(readFileSync(join(folder, 'span.json'), 'utf8'));
 const scrape = rangeUtil.intervalToMs(span.scrape);

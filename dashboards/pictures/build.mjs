@@ -21,4 +21,6 @@ for (const name of readdirSync(dirname(site)).filter((name) => name.startsWith('
   cpSync(join(dirname(site), name), join(site, name));
 }
 writeFileSync(join(site, 'index.html'),
-  '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="page.css"><div id="root"></div><script src="page.js"></script>\n');
+  `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="page.css">
+<div id="root"></div><script src="page.js"></script>
+`);

@@ -30,13 +30,14 @@ type Field<Custom> = Omit<schema.FieldConfig, 'custom' | 'thresholds'> & {
 };
 `;
 
+const read = (name) => JSON.parse(readFileSync(join(here, `../lanherd-${name}.json`), 'utf8'));
 const json = (value) => JSON.stringify(value, null, 1);
 const lines = [HEAD];
 const wrong = [];
 const units = new Set(getValueFormats().flatMap(({ submenu }) => submenu.map(({ value }) => value)));
 for (const name of ['soak', 'compare']) {
   // What stands in annotations and variables is for their source to know.
-  const { panels, annotations, templating, ...dashboard } = JSON.parse(readFileSync(join(here, `../lanherd-${name}.json`), 'utf8'));
+  const { panels, annotations, templating, ...dashboard } = read(name);
   lines.push(`export const ${name}: Plain<schema.Dashboard> = ${json(dashboard)};`);
   for (const { type, id, title, options, fieldConfig, ...panel } of panels) {
     const called = `${name}_${id}`;
@@ -48,11 +49,12 @@ for (const name of ['soak', 'compare']) {
     if (!(type in PANELS)) wrong.push(`${name}: ${title}: no type is known of a ${type}`);
     const types = PANELS[type] ?? { options: 'never', custom: 'never' };
     const { unit } = fieldConfig.defaults;
+    const custom = types.custom || '{ [none: string]: never }';
     if (!units.has(unit)) wrong.push(`${name}: ${title}: ${unit} is no unit`);
     lines.push(
       `export const ${called}: Plain<schema.Panel> = ${json({ type, id, title, ...panel })};`,
       `export const ${called}_options: Plain<${types.options}> = ${json(options)};`,
-      `export const ${called}_field: Plain<Field<${types.custom || '{ [none: string]: never }'}>> = ${json(fieldConfig.defaults)};`,
+      `export const ${called}_field: Plain<Field<${custom}>> = ${json(fieldConfig.defaults)};`,
     );
   }
 }
@@ -62,7 +64,7 @@ try {
   writeFileSync(join(folder, 'dashboards.ts'), lines.join('\n'));
   execFileSync(join(here, 'node_modules/.bin/tsc'),
     ['--noEmit', '--strict', '--skipLibCheck', '--module', 'esnext', '--moduleResolution', 'bundler', '--types', 'node',
-      join(folder, 'dashboards.ts')], { stdio: ['ignore', 'pipe', 'inherit'] });
+      join(folder, 'dashboards.ts')], { cwd: here, stdio: ['ignore', 'pipe', 'inherit'] });
 } catch (error) {
   const source = lines.join('\n').split('\n');
   for (const line of String(error.stdout ?? error).trim().split('\n')) {

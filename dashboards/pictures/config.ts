@@ -11,7 +11,8 @@ const TIME_SERIES = {
   drawStyle: 'line', lineInterpolation: 'linear', lineWidth: 1, fillOpacity: 0, gradientMode: 'none', showPoints: 'auto',
   pointSize: 5, spanNulls: false, insertNulls: false, barAlignment: 0, barWidthFactor: 0.6,
   stacking: { mode: 'none', group: 'A' }, axisPlacement: 'auto', axisLabel: '', axisColorMode: 'text',
-  axisBorderShow: false, axisCenteredZero: false, scaleDistribution: { type: 'linear' }, thresholdsStyle: { mode: 'off' },
+  axisBorderShow: false, axisCenteredZero: false, axisSoftMax: undefined, scaleDistribution: { type: 'linear' },
+  thresholdsStyle: { mode: 'off' },
   hideFrom: { legend: false, tooltip: false, viz: false },
 };
 const TABLE = { align: 'auto', cellOptions: { type: 'auto' }, inspect: false };

@@ -23,10 +23,17 @@ export function legend(format: string, labels: Labels) {
   return format.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => labels[label] ?? label);
 }
 
+/** Where steps are missing, a value that is none: plots then have a gap there, as Grafana's application makes it. */
+function withGaps(values: Array<[number, string]>, step: number) {
+  return values.flatMap(([time, value], i): Array<[number, string]> =>
+    i && time - values[i - 1][0] > step ? [[values[i - 1][0] + step, 'NaN'], [time, value]] : [[time, value]]);
+}
+
 /** A frame for each series. */
 export function timeSeries({ series, intervalMs }: Answer, format: string): DataFrame[] {
-  return series.map(({ metric, value, values = [value!] }) =>
-    createDataFrame({
+  return series.map(({ metric, value, values: found = [value!] }) => {
+    const values = withGaps(found, intervalMs / 1000);
+    return createDataFrame({
       fields: [
         { name: 'Time', type: FieldType.time, config: { interval: intervalMs }, values: values.map(([time]) => time * 1000) },
         {
@@ -37,8 +44,8 @@ export function timeSeries({ series, intervalMs }: Answer, format: string): Data
           values: values.map(([, value]) => number(value)),
         },
       ],
-    })
-  );
+    });
+  });
 }
 
 /** One frame with a column for each label. */

@@ -1,5 +1,6 @@
 // The grid of a dashboard: 24 columns, 30 px a row, 8 px between panels, as in Grafana.
-export const WIDTH = 1400 - 2 * 16;
+export const MARGIN = 16;
+export const WIDTH = 1400 - 2 * MARGIN;
 const GAP = 8;
 const ROW = 30;
 

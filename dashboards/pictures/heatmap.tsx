@@ -11,12 +11,14 @@ import type { buckets } from './frames';
 import { drawMarks } from './marks';
 import type { Shown } from './panels';
 
-export function Heatmap({ panel, histogram, marks, timeRange, theme, width, height }: Shown & { histogram: ReturnType<typeof buckets> }) {
+type Shows = Shown & { histogram: ReturnType<typeof buckets> };
+
+export function Heatmap({ panel, histogram, marks, timeRange, theme, width, height }: Shows) {
   const { times, edges, counts, intervalMs } = histogram;
   const { color, yAxis, filterValues, cellValues } = panel.options;
   const most = Math.max(...counts.flat());
   const scheme = (chromatic as any)[`interpolate${color.scheme}`] as (share: number) => string;
-  const colour = (value: number) => scheme(Math.round((value / most) * color.steps) / color.steps);
+  const colour = (value: number) => scheme(Math.min(color.steps, Math.floor((value / most) * (color.steps + 1))) / color.steps);
   const format = getValueFormat(yAxis.unit);
   const name = (edge: number) => (Number.isFinite(edge) ? formattedValueToString(format(edge)) : '+Inf');
 
@@ -30,7 +32,9 @@ export function Heatmap({ panel, histogram, marks, timeRange, theme, width, heig
       scaleKey: 'y', isTime: false, orientation: ScaleOrientation.Vertical, direction: ScaleDirection.Up,
       distribution: { type: ScaleDistribution.Linear } as any, range: () => [0, edges.length],
     });
-    builder.addAxis({ scaleKey: 'x', isTime: true, placement: AxisPlacement.Bottom, theme, timeZone: 'utc', grid: { show: false } });
+    builder.addAxis({
+      scaleKey: 'x', isTime: true, placement: AxisPlacement.Bottom, theme, timeZone: 'utc', grid: { show: false },
+    });
     builder.addAxis({
       scaleKey: 'y', isTime: false, placement: AxisPlacement.Left, theme, grid: { show: false },
       splits: () => {

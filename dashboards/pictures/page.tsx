@@ -8,7 +8,7 @@ import 'uplot/dist/uPlot.min.css';
 import { createRoot } from 'react-dom/client';
 
 import { troubles } from './config';
-import { colLeft, colWidth, rowHeight, rowTop, WIDTH } from './grid.mjs';
+import { colLeft, colWidth, MARGIN, rowHeight, rowTop, WIDTH } from './grid.mjs';
 import { marks } from './marks';
 import { Content, padded } from './panels';
 import './page.css';
@@ -22,8 +22,7 @@ const PICTURES: Record<string, Record<string, string>> = {
   compare: { Runs: 'compare' },
 };
 
-const HEAD = 56;
-const MARGIN = 16;
+const HEAD = 48;
 const asked = new URLSearchParams(location.search);
 const name = asked.get('dashboard')!;
 const theme = createTheme({ colors: { mode: asked.get('theme') as 'dark' | 'light' } });
@@ -34,7 +33,8 @@ function Dashboard({ answers }: { answers: any }) {
   const [from, to] = [span.from, span.to].map((time) => dateTime(time * 1000));
   const timeRange: TimeRange = { from, to, raw: { from, to } };
   const shown = marks(dashboard.annotations.list, answers.annotations);
-  const clock = (time: number) => new Date(time * 1000).toISOString().slice(0, 19).replace('T', ' ');
+  const bottom = Math.max(...dashboard.panels.map(({ gridPos: { y, h } }: any) => rowTop(y) + rowHeight(h)));
+  const clock = (time: number) => new Date(time * 1000).toISOString().slice(11, 19);
   return (
     <div style={{ background: theme.colors.background.canvas, color: theme.colors.text.primary }}>
       <header style={{ height: HEAD, padding: `0 ${MARGIN}px` }}>
@@ -47,7 +47,7 @@ function Dashboard({ answers }: { answers: any }) {
         ))}
         <span className="time">{clock(span.from)} to {clock(span.to)} UTC</span>
       </header>
-      <main style={{ margin: `0 ${MARGIN}px`, height: Math.max(...dashboard.panels.map(({ gridPos: { y, h } }: any) => rowTop(y) + rowHeight(h))) + MARGIN }}>
+      <main style={{ margin: `0 ${MARGIN}px`, height: bottom + MARGIN }}>
         {dashboard.panels.map((panel: any) => {
           const { x, y, w, h } = panel.gridPos;
           const [width, height] = [colWidth(WIDTH, w), rowHeight(h)];
@@ -83,18 +83,21 @@ function parts() {
     [name, { x: 0, y, width: WIDTH + 2 * MARGIN, height: (starts[i + 1]?.y ?? height) - y }]));
 }
 
+addEventListener('error', ({ message, error }) => troubles.push(String(error?.stack ?? message)));
+
 async function show() {
   const answers = await (await fetch(`answers-${name}.json`)).json();
+  // Plots measure their words as they are made.
+  await Promise.all([400, 500].map((weight) => document.fonts.load(`${weight} 12px Inter`)));
   createRoot(document.getElementById('root')!).render(
     <ThemeContext.Provider value={theme}>
       <GlobalStyles />
       <Dashboard answers={answers} />
     </ThemeContext.Provider>
   );
-  await document.fonts.ready;
   // Plots are drawn when the page has rested.
   await new Promise((done) => setTimeout(done, 4000));
   Object.assign(window, { parts: parts(), troubles: [...new Set(troubles)], drawn: true });
 }
 
-show().catch((error) => Object.assign(window, { parts: {}, troubles: [String(error.stack)], drawn: true }));
+show().catch((error) => Object.assign(window, { parts: {}, troubles: [...troubles, String(error.stack)], drawn: true }));

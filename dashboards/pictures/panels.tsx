@@ -1,7 +1,7 @@
 // A panel's content by its type: Grafana's own components, where its packages have them.
 import {
-  DataFrame, FieldType, FieldDisplay, getDisplayValueAlignmentFactors, getFieldDisplayValues, GrafanaTheme2, TimeRange,
-  transformDataFrame, VizOrientation,
+  DataFrame, FieldDisplay, getDisplayValueAlignmentFactors, getFieldDisplayValues, GrafanaTheme2,
+  standardTransformers, standardTransformersRegistry, TimeRange, transformDataFrame, VizOrientation,
 } from '@grafana/data';
 import {
   BigValue, BigValueTextMode, Table, TimeSeries, VizRepeater,
@@ -12,6 +12,9 @@ import { configured, troubles } from './config';
 import { Answer, buckets, table, timeSeries } from './frames';
 import { Heatmap } from './heatmap';
 import { drawMarks, Mark } from './marks';
+
+standardTransformersRegistry.setInit(() => [...new Set(Object.values(standardTransformers))].map((transformation): any => (
+  { id: transformation.id, name: transformation.name, transformation })));
 
 export interface Shown {
   panel: any;
@@ -63,7 +66,7 @@ function Stat(shown: Shown) {
         <BigValue
           value={value.display} count={count} width={width} height={height} alignmentFactors={alignmentFactors} theme={theme}
           colorMode={options.colorMode} graphMode={options.graphMode} justifyMode={options.justifyMode}
-          textMode={options.textMode as BigValueTextMode} disableWideLayout={options.wideLayout === false}
+          text={options.text} textMode={options.textMode as BigValueTextMode} disableWideLayout={options.wideLayout === false}
         />
       )}
     />
@@ -102,5 +105,3 @@ export function Content(shown: Shown) {
 
 /** Grafana gives a stat the whole panel. */
 export const padded = (type: string) => (type === 'stat' ? 'none' : 'md');
-
-export { FieldType };

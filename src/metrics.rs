@@ -5,13 +5,13 @@ mod dhcp;
 pub mod labels;
 mod per_client;
 mod pings;
+mod process;
 mod registering;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
@@ -23,6 +23,7 @@ pub use self::dhcp::{Acquired, Direction, RenewKind};
 pub use self::labels::{LabelError, RunLabel, RunLabels};
 use self::per_client::PerClient;
 use self::pings::Pings;
+use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
@@ -86,7 +87,7 @@ impl Metrics {
     pub fn of_run(pool: &PoolName, seed: Seed, labels: &RunLabels) -> prometheus::Result<Self> {
         // The process' own figures keep their standard names, so they stand in front of the prefix.
         let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(Process::of_this()))?;
         let r = &registry;
 
         info(

@@ -44,6 +44,34 @@ fn what_happened_stands_in_the_text() {
     assert!(text.contains("process_resident_memory_bytes"), "{text}");
 }
 
+/// What the process has used of the processors, as the metrics have it.
+fn processor_seconds(metrics: &Metrics) -> f64 {
+    let text = metrics.render();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
+    line.unwrap_or_else(|| panic!("not in\n{text}"))
+        .parse()
+        .expect("a number")
+}
+
+#[test]
+fn the_processors_time_is_told_in_fractions_of_a_second() {
+    let metrics = metrics();
+    let before = processor_seconds(&metrics);
+    // Some milliseconds of work are enough to be seen.
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    let mut now = before;
+    while now <= before {
+        assert!(std::time::Instant::now() < until, "stays {now}");
+        now = processor_seconds(&metrics);
+    }
+    assert!(
+        before.fract() != 0.0 || now.fract() != 0.0,
+        "{before} {now}"
+    );
+}
+
 #[test]
 fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_counted() {
     let took = Duration::from_micros(730);

@@ -1,17 +1,16 @@
 //! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
 //! and to people (the live page, `/`). Nothing can be changed over it. With TLS or without, as the [`Guard`] says.
 //!
-//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and those that
-//! watch the herd. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
+//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and the one that
+//! tells those who follow of the herd; whoever watches the herd ([`live`](crate::live)) is not its business. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
 //! oldest is closed, a request must arrive within seconds, and a connection ends after a minute, a stream of events among
 //! them (whoever follows comes back and says where he was). Ending the server takes less than a second, whatever clients
 //! do; dropping it ends it as well, unwaited.
 
 pub mod api;
 mod guard;
-mod live;
-mod memory;
 mod pages;
+mod stream;
 mod web_config;
 
 use std::io;
@@ -23,11 +22,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use self::guard::{Guard, GuardError};
-use self::live::{Live, Watch};
 use self::pages::Pages;
-pub use self::pages::{Readiness, Ready};
+pub use self::pages::Readiness;
+use self::stream::{Streams, Telling};
 use crate::connections::{self, Limits};
-use crate::identity::PoolName;
+use crate::live::Live;
+pub use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
 
@@ -55,7 +55,7 @@ pub enum HttpError {
     )]
     Unguarded(SocketAddr),
     /// There is no herd to tell of.
-    #[error("the herd cannot be watched: {0}")]
+    #[error("the herd cannot be followed: {0}")]
     Pool(#[from] PoolError),
 }
 
@@ -131,28 +131,30 @@ impl Bound {
         self,
         metrics: Metrics,
         pool: Pool,
-        name: PoolName,
+        live: Arc<Live>,
     ) -> Result<Server, HttpError> {
-        let live = Live::watch(pool.clone(), name)?;
-        self.answer(metrics, pool, Some(live))
+        let telling = Streams::of(live)?;
+        self.answer(metrics, pool, Some(telling))
     }
 
     fn answer<R: Readiness>(
         self,
         metrics: Metrics,
         readiness: R,
-        live: Option<(Arc<Live>, Watch)>,
+        telling: Option<Telling>,
     ) -> Result<Server, HttpError> {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
-        let (live, watch) = live.unzip();
         let tls = self.guard.tls().cloned();
         let scheme = if tls.is_some() { "https" } else { "http" };
+        let streams = telling
+            .as_ref()
+            .map(|telling| Arc::clone(telling.streams()));
         let pages = Arc::new(Pages {
             metrics,
             readiness,
-            live,
+            streams,
             guard: self.guard,
             is_local: address.ip().is_loopback(),
         });
@@ -161,7 +163,7 @@ impl Bound {
         Ok(Server {
             address,
             scheme,
-            watch,
+            telling,
             stop,
             task,
         })
@@ -182,7 +184,7 @@ pub fn serve<R: Readiness>(
 pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
-    watch: Option<Watch>,
+    telling: Option<Telling>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -201,7 +203,7 @@ impl Server {
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
     pub async fn shut_down(self) {
         // Streams end with it, in order.
-        drop(self.watch);
+        drop(self.telling);
         drop(self.stop);
         // It fails only if the runtime is ending, and then nobody is served any more either.
         let _ = self.task.await;

@@ -15,6 +15,7 @@ pub mod http;
 pub mod identity;
 pub mod lab;
 pub mod lan;
+pub mod live;
 pub mod metrics;
 pub mod page;
 pub mod phase;

@@ -165,7 +165,8 @@ pub struct Tester {
 }
 
 impl Tester {
-    fn of(lag: &Lag) -> Self {
+    /// As it has been so far.
+    pub fn of(lag: &Lag) -> Self {
         Self {
             scheduler_lag_ms: Percentiles::of_distribution(lag.all()),
             saturated: lag.was_saturated(),

@@ -12,6 +12,7 @@ use lanherd::soak::{Attempts, Line};
 use lanherd::stats::Outcomes;
 
 use super::screen::{Audience, Screen};
+use super::tui::Stage;
 
 /// How often a log is told of a herd that joins.
 const WHILE_JOINING: Duration = Duration::from_secs(1);
@@ -25,19 +26,19 @@ pub struct Progress {
     /// When the last line was written.
     told: Instant,
     interval: Duration,
-    bars: Vec<(Stage, ProgressBar)>,
+    bars: Vec<(Bar, ProgressBar)>,
 }
 
 /// The steps that a joining client takes, as bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Bar {
     Namespace,
     Link,
     Dhcp,
     Online,
 }
 
-impl Stage {
+impl Bar {
     const ALL: [Self; 4] = [Self::Namespace, Self::Link, Self::Dhcp, Self::Online];
 
     const fn label(self) -> &'static str {
@@ -95,13 +96,16 @@ impl Progress {
             Audience::Log if self.told.elapsed() >= WHILE_JOINING => {
                 self.tell(&Figures::of_census(census));
             }
-            Audience::Log | Audience::Nobody => {}
+            Audience::Log | Audience::Watcher | Audience::Nobody => {}
         }
     }
 
     /// Nobody is on the way any more.
     pub fn joined(&mut self, census: &Census) {
         self.clear();
+        if let Some(aside) = self.screen.aside() {
+            aside.enter(Stage::Holding(self.started.elapsed()));
+        }
         self.tell(&Figures::of_census(census));
     }
 
@@ -110,7 +114,7 @@ impl Progress {
         match self.screen.audience() {
             Audience::Person => Some(self.told + FOR_A_PERSON),
             Audience::Log => Some(self.told + self.interval),
-            Audience::Nobody => None,
+            Audience::Watcher | Audience::Nobody => None,
         }
     }
 
@@ -138,7 +142,7 @@ impl Progress {
                     let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
                     let bar = self.screen.bars().add(bar);
                     bar.set_message(line);
-                    self.bars.push((Stage::Online, bar));
+                    self.bars.push((Bar::Online, bar));
                 }
                 for (_, bar) in &self.bars {
                     bar.tick();
@@ -146,21 +150,23 @@ impl Progress {
                 self.told = Instant::now();
             }
             Audience::Log => self.tell(&figures),
-            Audience::Nobody => {}
+            Audience::Watcher | Audience::Nobody => {}
         }
     }
 
     /// The herd leaves.
     pub fn leaving(&mut self, clients: ClientCount) {
         self.clear();
-        if self.screen.audience() == Audience::Person {
+        let said = format!("{clients} clients hand their leases back and leave");
+        if let Some(aside) = self.screen.aside() {
+            aside.enter(Stage::Leaving);
+            self.screen.say(&said);
+        } else if self.screen.audience() == Audience::Person {
             let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
             let bar = self.screen.bars().add(bar);
-            bar.set_message(format!(
-                "{clients} clients hand their leases back and leave"
-            ));
+            bar.set_message(said);
             bar.tick();
-            self.bars.push((Stage::Online, bar));
+            self.bars.push((Bar::Online, bar));
         }
     }
 
@@ -175,7 +181,7 @@ impl Progress {
     fn draw(&mut self, census: &Census) {
         if self.bars.is_empty() {
             let clients = u64::from(census.total());
-            for stage in Stage::ALL {
+            for stage in Bar::ALL {
                 let bar = ProgressBar::new(clients)
                     .with_style(style("{prefix:>9} {bar:40} {pos}/{len} {msg}"))
                     .with_prefix(stage.label());
@@ -185,7 +191,7 @@ impl Progress {
         let failed = census.of(Phase::Failed) + census.of(Phase::Backoff);
         for (stage, bar) in &self.bars {
             bar.set_position(u64::from(stage.count(census)));
-            if *stage == Stage::Online && failed > 0 {
+            if *stage == Bar::Online && failed > 0 {
                 bar.set_message(format!("{failed} failed"));
             }
             bar.tick();
@@ -434,7 +440,7 @@ mod tests {
     #[test]
     fn a_client_counts_for_every_bar_behind_it_and_a_failed_one_for_none() {
         let behind = |phase: Phase| {
-            Stage::ALL
+            Bar::ALL
                 .iter()
                 .filter(|stage| stage.is_done_in(phase))
                 .count()

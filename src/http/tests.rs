@@ -19,9 +19,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::*;
 use crate::dhcp::LossReason;
 use crate::fault::Fault;
-use crate::identity::ClientNumber;
+use crate::identity::{ClientNumber, PoolName};
 use crate::lab::LabConfig;
 use crate::lan::fake::FakeLan;
+use crate::live::Watch;
 use crate::phase::{Cause, Phase, Stage};
 use crate::pool::restart::GiveUp;
 use crate::pool::{Event, EventKind, PoolConfig, Selection, Share};
@@ -35,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct House {
     pool: Pool,
     server: Server,
+    _watch: Watch,
 }
 
 impl House {
@@ -56,14 +58,19 @@ impl House {
             .await
             .expect("a pool");
         let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), guard).expect("bound");
+        let watch = Live::watch(pool.clone(), PoolName::default()).expect("a watch");
         let server = bound
-            .serve_herd(metrics, pool.clone(), PoolName::default())
+            .serve_herd(metrics, pool.clone(), Arc::clone(watch.live()))
             .expect("a server");
         if clients > 0 {
             pool.create(clients).await.expect("clients");
             pool.settled(PATIENCE).await.expect("settled");
         }
-        Self { pool, server }
+        Self {
+            pool,
+            server,
+            _watch: watch,
+        }
     }
 
     /// The head and the body of one answer.
@@ -283,7 +290,7 @@ async fn whoever_is_cut_off_gets_what_he_missed_and_nothing_twice() {
 async fn streams_have_a_limit_and_a_place_is_free_again_when_one_ends() {
     let house = House::with(1).await;
     let mut followers = Vec::new();
-    for _ in 0..live::STREAMS {
+    for _ in 0..stream::STREAMS {
         let mut follower = house.follow("", "").await;
         follower.hear("event: herd").await;
         followers.push(follower);
@@ -441,6 +448,23 @@ fn the_page_makes_no_markup_of_what_it_is_told_and_loads_nothing_from_elsewhere(
     ] {
         assert!(!page.contains(word), "{word}");
     }
+}
+
+#[test]
+fn the_page_shows_phases_in_the_colours_that_all_others_do() {
+    let page = include_str!("live/page.html");
+    let (_, table) = page.split_once("const GROUP = {").expect("a table");
+    let (table, _) = table.split_once('}').expect("its end");
+    let mut shown: Vec<String> = table
+        .split(',')
+        .map(|entry| entry.replace('\'', "").trim().to_owned())
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    let condition = |phase: &Phase| format!("{phase}: {}", phase.condition());
+    let mut expected: Vec<String> = Phase::ALL.iter().map(condition).collect();
+    shown.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
 }
 
 #[test]

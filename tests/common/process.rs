@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::terminal::Terminal;
+
 /// A program that was started; it is killed when this is dropped.
 pub struct Running {
     /// `nsenter`, which waits for the program and passes on how it ended.
@@ -35,6 +37,18 @@ impl Running {
             .stderr(File::create(&err).expect("a log file"))
             .spawn()
             .expect("nsenter (Debian package util-linux) is installed");
+        Self { nsenter, out, err }
+    }
+
+    /// The same, on a terminal that is its own: what it says is there.
+    pub fn start_on_terminal(command: &mut Command, log: &Path, terminal: &Terminal) -> Self {
+        let nsenter = command
+            .stdin(terminal.side())
+            .stdout(terminal.side())
+            .stderr(terminal.side())
+            .spawn()
+            .expect("nsenter (Debian package util-linux) is installed");
+        let (out, err) = (log.with_extension("out"), log.with_extension("err"));
         Self { nsenter, out, err }
     }
 

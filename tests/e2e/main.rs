@@ -26,5 +26,6 @@ mod over_tls;
 mod pki;
 mod privileges;
 mod soak;
+mod tui;
 mod twin;
 mod usage;

@@ -17,13 +17,22 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # What every selector has.
 PICK = 'job=~"$job",instance=~"$instance"'
 
-# Thresholds: colours from values upward.
+# Thresholds: colours from values upward. What an increase or a sum of rates makes of one event is seldom exactly 1.
 NONE = [("green", None)]
-ANY_IS_BAD = [("green", None), ("red", 1)]
-ANY_IS_TO_BE_SEEN = [("green", None), ("orange", 1)]
+ANY_IS_BAD = [("green", None), ("red", 0.5)]
+ANY_IS_TO_BE_SEEN = [("green", None), ("orange", 0.5)]
 SHARE_ONLINE = [("red", None), ("orange", 0.95), ("green", 0.99)]
 LOSS = [("green", None), ("orange", 0.001), ("red", 0.01)]
 BUDGET = [("green", None), ("orange", 0.5), ("red", 0.8)]
+
+# Colours of words that mean well or ill, and of what clients are doing: as on the live page.
+GOOD, ILL, BAD, WAITING, JOINING, RESTING = "#4caf6a", "#e8b040", "#ef5b50", "#b9bfc4", "#4a90d9", "#9a8ddb"
+TWO_RUNS = {"baseline": "#4a90d9", "candidate": "#e8862e"}
+PHASES = {
+    "queued": WAITING, "namespace": "#2f6fb3", "link": "#3a80c7", "dhcp": JOINING, "configure": "#7fb3e6", "online": GOOD,
+    "released": RESTING, "v6_only": "#b9b0e6", "leaving": "#7a6cc0", "no_carrier": ILL, "backoff": "#c98f1d", "failed": BAD,
+    "gone": "#5c666d",
+}
 
 
 def sel(name, *more):
@@ -49,10 +58,11 @@ def quantile(q, family, *more, labels=""):
     return f"histogram_quantile({q}, {buckets})"
 
 
-def quantiles(family, *more, labels="", qs=(0.5, 0.95, 0.99)):
-    """One query for each quantile; the labels stand in the legend."""
-    legend = "".join(f"{{{{{label.strip()}}}}} " for label in labels.split(",") if label)
-    return [(f"{legend}{q * 100:g} %", quantile(q, family, *more, labels=labels)) for q in qs]
+def quantiles(family, *more, labels="", qs=(0.5, 0.95, 0.99), legend=None):
+    """One query for each quantile; the labels stand in the legend, and so do the quantiles where there are several."""
+    legend = legend or ", ".join(f"{{{{{label.strip()}}}}}" for label in labels.split(",") if label)
+    named = lambda q: legend if len(qs) == 1 else f"{legend} {q * 100:g} %".strip()
+    return [(named(q), quantile(q, family, *more, labels=labels)) for q in qs]
 
 
 def fraction_lost(answered, lost):
@@ -71,8 +81,15 @@ def thresholds(steps):
     return {"mode": "absolute", "steps": [{"color": colour, "value": value} for colour, value in steps]}
 
 
+def coloured(words):
+    """Overrides: words of a legend that have a colour of their own."""
+    return [{"matcher": {"id": "byName", "options": word},
+             "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]}
+            for word, colour in words.items()]
+
+
 def panel(kind, title, description, unit, targets, *, width, height=8, steps=NONE, options=None, custom=None,
-          instant=False, as_format="time_series", overrides=(), **defaults):
+          instant=False, as_format="time_series", overrides=(), transformations=(), **defaults):
     field = {"unit": unit, "thresholds": thresholds(steps), "custom": custom or {}, **defaults}
     if "color" not in field:
         field["color"] = {"mode": "thresholds" if kind in ("stat", "bargauge", "gauge") else "palette-classic"}
@@ -84,6 +101,7 @@ def panel(kind, title, description, unit, targets, *, width, height=8, steps=NON
         "gridPos": {"w": width, "h": height},
         "fieldConfig": {"defaults": field, "overrides": list(overrides)},
         "options": options or {},
+        **({"transformations": list(transformations)} if transformations else {}),
         "targets": [
             {
                 "refId": chr(ord("A") + i),
@@ -103,17 +121,24 @@ def panel(kind, title, description, unit, targets, *, width, height=8, steps=NON
 def stat(title, description, unit, targets, *, width=3, height=4, steps=NONE, **more):
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "colorMode": "background" if len(targets) == 1 else "value",
+        # Without thresholds no figure is good or bad.
+        "colorMode": "none" if steps is NONE else "background" if len(targets) == 1 else "value",
         "graphMode": "none",
         "justifyMode": "auto",
         "textMode": "auto" if len(targets) == 1 else "value_and_name",
         "orientation": "auto",
     }
+    if len(targets) > 1:
+        # Of one size, so that figures beside each other can be compared.
+        options["text"] = {"titleSize": 14, "valueSize": 22}
     return panel("stat", title, description, unit, targets, width=width, height=height, steps=steps, options=options,
                  instant=True, **more)
 
 
-def series(title, description, unit, targets, *, width=8, stack=False, bars=False, steps=NONE, **more):
+def series(title, description, unit, targets, *, width=8, stack=False, bars=False, steps=NONE, words=None, many=False,
+           soft_max=None, **more):
+    """`words`: those with a colour of their own; `many`: so many curves that their names stand at the side; `soft_max`: how far
+    the axis goes at least."""
     custom = {
         "drawStyle": "bars" if bars else "line",
         "lineWidth": 1,
@@ -122,20 +147,23 @@ def series(title, description, unit, targets, *, width=8, stack=False, bars=Fals
         "spanNulls": False,
         "stacking": {"mode": "normal" if stack else "none", "group": "A"},
         "thresholdsStyle": {"mode": "off" if steps is NONE else "line"},
+        **({} if soft_max is None else {"axisSoftMax": soft_max}),
     }
     options = {
-        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["mean", "max"], "showLegend": True},
+        "legend": {"displayMode": "table", "placement": "right" if many else "bottom",
+                   "calcs": ["max"] if many else ["mean", "max"], "showLegend": True},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     return panel("timeseries", title, description, unit, targets, width=width, custom=custom, options=options,
-                 steps=steps, min=0, **more)
+                 steps=steps, overrides=coloured(words or {}), min=0, **more)
 
 
 def heatmap(title, description, unit, targets, *, width):
     options = {
         "calculate": False,
         "cellGap": 0,
-        "color": {"mode": "scheme", "scheme": "Turbo", "scale": "exponential", "exponent": 0.5, "steps": 64},
+        # One slow ping among many is what is looked for: the scheme's first colour must be seen on any ground.
+        "color": {"mode": "scheme", "scheme": "Cool", "steps": 64},
         "yAxis": {"unit": unit, "axisPlacement": "left"},
         "cellValues": {"unit": "short"},
         "filterValues": {"le": 1e-9},
@@ -251,10 +279,10 @@ def soak():
                 stat("Pings lost", "Pings without an answer in the time shown, of all that were wanted.",
                      "percentunit", [("lost", fraction_lost(counted("ping_rtt_seconds_count"),
                                                             counted("ping_errors_total")))], steps=LOSS),
-                stat("Restart budget used", "By the client that is closest to being given up, now. At 1 it is.",
+                stat("Budget used", "Of its restart budget, by the client that is closest to being given up, now. At 1 it is.",
                      "percentunit", [("used", f"max({sel('supervisor_budget_used_ratio')})")], steps=BUDGET, min=0,
                      max=1),
-                stat("Objects left behind", "Namespaces, links and files that lanherd made and could not remove.",
+                stat("Left behind", "Namespaces, links and files that lanherd made and could not remove.",
                      "none", [("left behind", by("", sel("leaked_objects")))], steps=ANY_IS_BAD),
                 stat("Tester saturated", "1 while the tester itself is late, now: times say more of it than of the router.",
                      "none", [("saturated", f"max({sel('tester_saturated')})")], steps=ANY_IS_BAD),
@@ -265,8 +293,9 @@ def soak():
                 series("Time to lease", "From the first DHCP message to the acknowledgement.", "s",
                        quantiles("dhcp_acquire_duration_seconds", 'outcome="bound"')),
                 series("Leases acquired, and not", "failed: nothing before the deadline (--lease-timeout).", "ops",
-                       [("{{outcome}}", by("outcome", rate(sel("dhcp_acquire_duration_seconds_count"))))]),
-                series("Time to confirm a lease", "95 % of the confirmations take less. renew: unicast, at half of "
+                       [("{{outcome}}", by("outcome", rate(sel("dhcp_acquire_duration_seconds_count"))))],
+                       words={"bound": GOOD, "failed": BAD}),
+                series("Time to confirm a lease, 95 %", "95 % of the confirmations take less. renew: unicast, at half of "
                        "the lease's time. rebind: broadcast, after renewing failed. reboot: after a restart.", "s",
                        quantiles("dhcp_renew_duration_seconds", labels="kind", qs=(0.95,))),
                 series("Leases confirmed", "Many rebinds: the server does not answer unicast.", "ops",
@@ -277,13 +306,13 @@ def soak():
                         ("address in use", by("", rate(sel("dhcp_address_conflicts_total"))))]),
                 series("DHCP messages", "Of all clients. More discovers than offers: the server is silent, or full. "
                        "nak: it refuses.", "pps",
-                       [("{{direction}} {{type}}", some("direction, type", "dhcp_messages_total"))], width=24),
+                       [("{{direction}} {{type}}", some("direction, type", "dhcp_messages_total"))], width=24, many=True),
             ]),
             ("Pings", [
                 heatmap("Round trips", "How many pings took how long, all targets together.", "s",
                         [("{{le}}", by("le", rate(sel("ping_rtt_seconds_bucket"), "increase")))], width=12),
                 series("Round trips by target", "The tester's own scheduling is in them, so they never read low.",
-                       "s", quantiles("ping_rtt_seconds", labels="target", qs=(0.5, 0.99)), width=12),
+                       "s", quantiles("ping_rtt_seconds", labels="target", qs=(0.5, 0.99)), width=12, many=True),
                 series("Pings lost by target", "Of those that were wanted.", "percentunit",
                        [("{{target}}", fraction_lost(by("target", rate(sel("ping_rtt_seconds_count"))),
                                                      by("target", rate(sel("ping_errors_total")))))],
@@ -295,37 +324,42 @@ def soak():
                 series("DNS: time to answer", "Of the resolver that each client's lease names.", "s",
                        quantiles("dns_query_duration_seconds")),
                 series("DNS: answers", "By response code; nodata: an answer without an address.", "reqps",
-                       [("{{rcode}}", some("rcode", "dns_responses_total"))], stack=True),
+                       [("{{rcode}}", some("rcode", "dns_responses_total"))], stack=True,
+                       words={"noerror": GOOD, "nodata": ILL, "servfail": BAD}),
                 series("DNS: lookups without an answer", "By cause.", "reqps",
                        [("{{cause}}", some("cause", "dns_errors_total"))], stack=True, bars=True),
-                series("HTTP: time by phase", "95 % take less.", "s",
+                series("HTTP: time by phase, 95 %", "95 % take less.", "s",
                        quantiles("http_phase_duration_seconds", labels="phase", qs=(0.95,))),
                 series("HTTP: fetches by status", "By class of status code.", "reqps",
-                       [("{{code}}", some("code", "http_requests_total"))], stack=True),
+                       [("{{code}}", some("code", "http_requests_total"))], stack=True,
+                       words={"2xx": GOOD, "3xx": JOINING, "4xx": ILL, "5xx": BAD}),
                 series("HTTP: fetches that did not end", "By cause.", "reqps",
                        [("{{cause}}", some("cause", "http_errors_total"))], stack=True, bars=True),
                 series("Commands by outcome", "failure: an exit code other than 0.", "ops",
-                       [("{{outcome}}", some("outcome", "commands_total"))], width=12, stack=True),
+                       [("{{outcome}}", some("outcome", "commands_total"))], width=12, stack=True,
+                       words={"success": GOOD, "failure": ILL}),
                 series("Commands: time to end", "Of those that ended by themselves.", "s",
                        quantiles("command_duration_seconds"), width=12),
             ]),
             ("Phases", [
                 series("Clients by phase", "What clients are doing. A herd in good health is online as a whole.",
-                       "none", [("{{phase}}", f"{by('phase', sel('clients'))} > 0")], width=12, stack=True),
+                       "none", [("{{phase}}", f"{by('phase', sel('clients'))} > 0")], width=12, stack=True, many=True,
+                       words=PHASES),
                 series("Changes of phase", "From one phase to another. Flapping shows here first.", "ops",
-                       [("{{from}} → {{to}}", some("from, to", "client_transitions_total"))], width=12),
+                       [("{{from}} → {{to}}", some("from, to", "client_transitions_total"))], width=12, many=True),
             ]),
             ("Failures, faults and recovery", [
                 series("Failures by cause", "Why clients failed. no_offer, no_ack, nak, lease_expired and no_carrier "
                        "are what a router does that is down.", "ops",
-                       [("{{cause}}", some("cause", "client_failures_total"))], width=12, stack=True, bars=True),
+                       [("{{cause}}", some("cause", "client_failures_total"))], width=12, stack=True, bars=True, many=True),
                 series("Failures by stage", "Where in its life a client failed.", "ops",
-                       [("{{stage}}", some("stage", "client_failures_total"))], width=12, stack=True, bars=True),
+                       [("{{stage}}", some("stage", "client_failures_total"))], width=12, stack=True, bars=True, many=True),
                 series("Faults made", "On purpose, by --chaos or lanherd chaos.", "ops",
-                       [("{{fault}}", some("fault", "faults_injected_total"))], width=12, stack=True, bars=True),
+                       [("{{fault}}", some("fault", "faults_injected_total"))], width=12, stack=True, bars=True, many=True),
                 series("Time to recover", "From the beginning of a fault, or an outage, until so large a share of "
                        "the clients that it took offline is back; the median.", "s",
-                       quantiles("recovery_duration_seconds", labels="fault, share", qs=(0.5,)), width=12),
+                       quantiles("recovery_duration_seconds", labels="fault, share", qs=(0.5,),
+                                 legend="{{fault}}: {{share}} back"), width=12, many=True),
             ]),
             ("Supervision", [
                 series("Restarts by cause", "Of clients, by the cause of the failure before.", "ops",
@@ -335,7 +369,7 @@ def soak():
                        steps=BUDGET, max=1),
                 series("Clients given up", "In each interval. None is lost silently.", "short",
                        [("{{supervisor}}", by("supervisor", rate(sel("supervisor_give_ups_total"), "increase")))],
-                       bars=True, steps=ANY_IS_BAD),
+                       bars=True, steps=ANY_IS_BAD, soft_max=1),
             ]),
             ("The tester's own load", [
                 series("Processors", "That lanherd itself uses. Programs that its clients run are not in it.", "short",
@@ -397,6 +431,7 @@ def compare():
 
     online = both(lambda run, shift: f"{clients(run, shift, ONLINE)} / {clients(run, shift, WANTED)}")
     figure = lambda *args, **more: stat(*args, width=4, height=5, **more)
+    curves = lambda *args, **more: series(*args, words=TWO_RUNS, **more)
     return dashboard(
         "lanherd: two runs compared",
         "Two runs, told apart by a label of lanherd_run_info: side by side, or one after the other with a shift. The "
@@ -404,10 +439,13 @@ def compare():
         [
             ("Runs", [
                 panel("table", "Runs in the time shown", "What lanherd_run_info says of each. Choose the label that "
-                      "tells them apart above.", "none",
+                      "tells them apart above.", "string",
                       [("", f"max_over_time(lanherd_run_info{{{PICK}}}[$__range])")],
                       width=24, height=5, instant=True, as_format="table",
-                      options={"showHeader": True, "cellHeight": "sm"}),
+                      options={"showHeader": True, "cellHeight": "sm"}, transformations=[
+                          # The moment of asking, and that each run was there.
+                          {"id": "organize", "options": {"excludeByName": {"Time": True, "Value": True},
+                                                         "indexByName": {}, "renameByName": {}}}]),
             ]),
             ("Over the whole run", [
                 figure("Time to join, 95 %", "From admission to a configured lease; 95 % of the joins took less.", "s",
@@ -436,22 +474,22 @@ def compare():
                        events("supervisor_give_ups_total"), decimals=0, steps=ANY_IS_BAD),
             ]),
             ("As they went", [
-                series("Clients online", "Of those that should be online.", "percentunit", online, max=1,
+                curves("Clients online", "Of those that should be online.", "percentunit", online, max=1,
                        steps=SHARE_ONLINE),
-                series("Round trip, 99 %", "99 % of the pings that were answered took less.", "s",
+                curves("Round trip, 99 %", "99 % of the pings that were answered took less.", "s",
                        at_times(0.99, "ping_rtt_seconds")),
-                series("Pings lost", "Of those that were wanted.", "percentunit", lost(running), steps=LOSS),
-                series("Time to join, 95 %", "95 % of the joins took less.", "s",
+                curves("Pings lost", "Of those that were wanted.", "percentunit", lost(running), steps=LOSS),
+                curves("Time to join, 95 %", "95 % of the joins took less.", "s",
                        at_times(0.95, "client_join_duration_seconds")),
-                series("DNS answer, 95 %", "95 % of the answers took less.", "s",
+                curves("DNS answer, 95 %", "95 % of the answers took less.", "s",
                        at_times(0.95, "dns_query_duration_seconds")),
-                series("HTTP first byte, 95 %", "From the request to the head of the response; 95 % took less.", "s",
+                curves("HTTP first byte, 95 %", "From the request to the head of the response; 95 % took less.", "s",
                        at_times(0.95, "http_phase_duration_seconds", 'phase="first_byte"')),
-                series("Failures", "Of clients.", "ops", per_second("client_failures_total")),
-                series("Restarts", "Of clients.", "ops", per_second("supervisor_restarts_total")),
-                series("Processors that lanherd uses", "Where they differ, the testers did: compare with care.",
+                curves("Failures", "Of clients.", "ops", per_second("client_failures_total"), width=12),
+                curves("Restarts", "Of clients.", "ops", per_second("supervisor_restarts_total"), width=12),
+                curves("Processors that lanherd uses", "Where they differ, the testers did: compare with care.",
                        "short", both(lambda run, shift: by("", running(run, shift, own("cpu_seconds_total")))), width=12),
-                series("Lateness of the tester, 99 %", "Above 10 ms, times are not the router's alone.", "s",
+                curves("Lateness of the tester, 99 %", "Above 10 ms, times are not the router's alone.", "s",
                        at_times(0.99, "scheduler_lag_seconds"), width=12),
             ]),
         ],

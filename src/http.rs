@@ -1,5 +1,5 @@
 //! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
-//! and to people (the live page, `/`). Nothing can be changed over it.
+//! and to people (the live page, `/`). Nothing can be changed over it. With TLS or without, as the [`Guard`] says.
 //!
 //! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and the one that
 //! tells those who follow of the herd; whoever watches the herd ([`live`](crate::live)) is not its business. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
@@ -11,6 +11,7 @@ pub mod api;
 mod guard;
 mod pages;
 mod stream;
+mod web_config;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -84,9 +85,9 @@ pub struct Bound {
 /// Listens on `address`, for whom `guard` admits; port 0 takes any that is free. Needs no runtime.
 ///
 /// # Errors
-/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted.
+/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted, and not even TLS is asked for.
 pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
-    if !address.ip().is_loopback() && guard.is_open() {
+    if !address.ip().is_loopback() && guard.is_open() && guard.tls().is_none() {
         return Err(HttpError::Unguarded(address));
     }
     let failed = |error| HttpError::Bind { address, error };
@@ -94,10 +95,18 @@ pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     if !address.ip().is_loopback() {
-        tracing::warn!(
-            %address,
-            "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
-        );
+        if guard.tls().is_none() {
+            tracing::warn!(
+                %address,
+                "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
+            );
+        } else if guard.is_open() {
+            tracing::warn!(
+                %address,
+                "everybody who can reach this may ask for metrics and the live page: say who may, with basic_auth_users in the \
+                 --web-config, a --metrics-token-file, or client_auth_type: RequireAndVerifyClientCert"
+            );
+        }
     }
     Ok(Bound {
         listener,
@@ -137,6 +146,8 @@ impl Bound {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
+        let tls = self.guard.tls().cloned();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let streams = telling
             .as_ref()
             .map(|telling| Arc::clone(telling.streams()));
@@ -145,11 +156,13 @@ impl Bound {
             readiness,
             streams,
             guard: self.guard,
+            is_local: address.ip().is_loopback(),
         });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
+        let task = tokio::spawn(connections::serve(listener, tls, pages, LIMITS, stopped));
         Ok(Server {
             address,
+            scheme,
             telling,
             stop,
             task,
@@ -170,6 +183,7 @@ pub fn serve<R: Readiness>(
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     telling: Option<Telling>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -179,6 +193,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of its pages, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.

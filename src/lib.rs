@@ -29,6 +29,7 @@ pub mod stats;
 pub mod target;
 pub mod tester;
 mod text_error;
+mod tls;
 pub mod units;
 pub mod url;
 pub mod workload;

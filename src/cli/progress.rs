@@ -1,13 +1,15 @@
 //! What is told while a run goes on: bars to a person, lines to a log.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, HerdStatus};
 use lanherd::scenario::ClientCount;
-use lanherd::soak::Line;
+use lanherd::soak::{Attempts, Line};
+use lanherd::stats::Outcomes;
 
 use super::screen::{Audience, Screen};
 use super::tui::Stage;
@@ -227,8 +229,26 @@ struct Figures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct History {
     restarts: u64,
-    pings: u64,
-    answers: u64,
+    pings: Tried,
+    lookups: Tried,
+    fetches: Tried,
+    commands: Tried,
+}
+
+/// How often something was wanted, and how often it succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Tried {
+    attempts: u64,
+    successes: u64,
+}
+
+impl Tried {
+    fn add<'a, S: Outcomes + 'a>(&mut self, all: impl Iterator<Item = &'a Arc<S>>) {
+        for stats in all {
+            self.attempts += stats.attempts();
+            self.successes += stats.successes();
+        }
+    }
 }
 
 impl Figures {
@@ -255,10 +275,10 @@ impl Figures {
             figures.joining += u32::from(is_on_the_way(client.phase));
             figures.failed += u32::from(client.phase == Phase::Failed);
             history.restarts += u64::from(client.restarts);
-            for stats in client.pings.values() {
-                history.pings += stats.received + stats.lost.values().sum::<u64>();
-                history.answers += stats.received;
-            }
+            history.pings.add(client.pings.values());
+            history.lookups.add(client.dns.values());
+            history.fetches.add(client.http.values());
+            history.commands.add(client.commands.values());
         }
         figures.history = Some(history);
         figures
@@ -279,16 +299,18 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
         figures.joining,
         figures.failed
     );
-    if let Some(History {
-        restarts,
-        pings,
-        answers,
-    }) = figures.history
-    {
+    if let Some(history) = &figures.history {
         // Writing to a string cannot fail.
-        let _ = write!(line, ", {restarts} restarts");
-        if pings > 0 {
-            let _ = write!(line, ", {answers} of {pings} pings answered");
+        let _ = write!(line, ", {} restarts", history.restarts);
+        for (tried, what) in [
+            (history.pings, "pings answered"),
+            (history.lookups, "lookups succeeded"),
+            (history.fetches, "fetches succeeded"),
+            (history.commands, "commands succeeded"),
+        ] {
+            if tried.attempts > 0 {
+                let _ = write!(line, ", {} of {} {what}", tried.successes, tried.attempts);
+            }
         }
     }
     line
@@ -308,11 +330,20 @@ fn soak_line(elapsed: Duration, look: &Line) -> String {
         look.restarts
     );
     // Writing to a string cannot fail.
-    if let Some(loss) = look.loss() {
-        let _ = write!(line, ", {:.2} % of pings lost", loss * 100.0);
-    }
-    if let (Some(p50), Some(p99)) = (look.rtt_p50_ms, look.rtt_p99_ms) {
-        let _ = write!(line, ", {p50:.2} ms (99 %: {p99:.2} ms)");
+    for (attempts, what) in [
+        (Some(look.pings()), "pings lost"),
+        (look.lookups, "lookups failed"),
+        (look.fetches, "fetches failed"),
+        (look.commands, "commands failed"),
+    ] {
+        let failures = attempts.as_ref().and_then(Attempts::failures);
+        if let Some(failures) = failures {
+            let _ = write!(line, ", {:.2} % of {what}", failures * 100.0);
+        }
+        let times = attempts.and_then(|attempts| attempts.p50_ms.zip(attempts.p99_ms));
+        if let Some((p50, p99)) = times {
+            let _ = write!(line, ", {p50:.2} ms (99 %: {p99:.2} ms)");
+        }
     }
     let mib = look.resident_bytes as f64 / 1_048_576.0;
     let _ = write!(line, ", {mib:.1} MiB, {} files", look.descriptors);
@@ -347,10 +378,20 @@ mod tests {
         );
         figures.history = Some(History {
             restarts: 3,
-            pings: 20,
-            answers: 19,
+            pings: Tried {
+                attempts: 20,
+                successes: 19,
+            },
+            fetches: Tried {
+                attempts: 5,
+                successes: 5,
+            },
+            ..History::default()
         });
-        assert!(line(after, &figures).ends_with("3 restarts, 19 of 20 pings answered"));
+        assert!(
+            line(after, &figures)
+                .ends_with("3 restarts, 19 of 20 pings answered, 5 of 5 fetches succeeded")
+        );
     }
 
     #[test]
@@ -365,6 +406,9 @@ mod tests {
             pings_lost: 2,
             rtt_p50_ms: Some(0.08),
             rtt_p99_ms: Some(0.41),
+            lookups: None,
+            fetches: None,
+            commands: None,
             resident_bytes: 25_270_682,
             descriptors: 812,
         };
@@ -376,7 +420,21 @@ mod tests {
         look.pings_received = 0;
         look.pings_lost = 0;
         look.rtt_p50_ms = None;
+        look.rtt_p99_ms = None;
         assert!(soak_line(Duration::ZERO, &look).ends_with("3 restarts, 24.1 MiB, 812 files"));
+        look.lookups = Some(Attempts {
+            succeeded: 399,
+            failed: 1,
+            p50_ms: Some(0.3),
+            p99_ms: Some(2.0),
+        });
+        look.commands = Some(Attempts {
+            failed: 2,
+            ..Attempts::default()
+        });
+        assert!(soak_line(Duration::ZERO, &look).ends_with(
+            "3 restarts, 0.25 % of lookups failed, 0.30 ms (99 %: 2.00 ms), 100.00 % of commands failed, 24.1 MiB, 812 files"
+        ));
     }
 
     #[test]

@@ -177,8 +177,10 @@ impl Session {
         }
     }
 
-    async fn live(self, doors: Doors) -> anyhow::Result<Exit> {
+    async fn live(mut self, doors: Doors) -> anyhow::Result<Exit> {
         let (started_at, started) = (SystemTime::now(), Instant::now());
+        let labels = std::mem::take(&mut self.scenario.labels);
+        self.scenario.labels = labels.identified(&self.scenario.pool, started_at);
         let interrupt = Interrupt::listen(&self.screen)?;
         let (steering, stop) = Steering::new();
         let house = House::open(&self.scenario, doors, steering, &self.screen).await?;

@@ -50,6 +50,8 @@ pub(super) struct Pages<R> {
     pub streams: Option<Arc<Streams>>,
     /// Who may ask; whether lanherd runs and the herd is ready, everybody may.
     pub guard: Guard,
+    /// Whether only this machine can ask.
+    pub is_local: bool,
 }
 
 /// Whole, or event by event.
@@ -117,6 +119,16 @@ impl<R: Readiness> Site for Pages<R> {
     type Content = Body;
 
     async fn answer(&self, request: &Request<Incoming>) -> Answer {
+        let mut answer = self.page(request).await;
+        for (name, value) in self.guard.headers() {
+            answer.headers_mut().insert(name, value.clone());
+        }
+        answer
+    }
+}
+
+impl<R: Readiness> Pages<R> {
+    async fn page(&self, request: &Request<Incoming>) -> Answer {
         let Some(page) = Page::at(request.uri().path()) else {
             return text(StatusCode::NOT_FOUND, Page::CHOICE);
         };
@@ -127,7 +139,11 @@ impl<R: Readiness> Site for Pages<R> {
             refusal.headers_mut().insert(ALLOW, allowed);
             return refusal;
         }
-        if page.is_of_the_herd() && self.guard.is_open() && !is_own(request.headers().get(HOST)) {
+        if page.is_of_the_herd()
+            && self.is_local
+            && self.guard.is_open()
+            && !is_own(request.headers().get(HOST))
+        {
             let why = "ask for this by the address, or as localhost";
             return refuse(StatusCode::MISDIRECTED_REQUEST, why.to_owned());
         }
@@ -163,9 +179,7 @@ impl<R: Readiness> Site for Pages<R> {
             ),
         }
     }
-}
 
-impl<R: Readiness> Pages<R> {
     /// Off the reactor: the process' own figures are read from files, and its descriptors are counted one by one.
     async fn metrics(&self) -> Answer {
         let metrics = self.metrics.clone();

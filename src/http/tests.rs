@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::*;
 use crate::dhcp::LossReason;
@@ -320,6 +326,87 @@ async fn open_streams_end_in_order_and_at_once_when_the_server_does() {
         reader.hear("\r\n0\r\n\r\n").await;
     }
     house.pool.tear_down().await.expect("torn down");
+}
+
+/// One who speaks TLS, and believes that certificate.
+async fn over_tls(house: &House, certificate: &str) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
+    roots.add(certificate).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(house.server.address()).await;
+    let name = ServerName::try_from("127.0.0.1").expect("a name");
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, stream.expect("connected"));
+    connected.await.expect("a handshake")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_over_tls_end_in_order_and_at_once_whoever_else_is_stuck() {
+    let (guard, certificate) = guard::tests::over_tls();
+    let house = House::behind(guard, 3).await;
+    assert!(house.server.url().starts_with("https://127.0.0.1:"));
+    let request = b"GET /api/v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut readers = Vec::new();
+    for _ in 0..20 {
+        let mut stream = over_tls(&house, &certificate).await;
+        stream.write_all(request).await.expect("sent");
+        let (mut heard, mut buffer) = (String::new(), [0; 4_096]);
+        while !heard.contains("event: herd") {
+            let read = timeout(PATIENCE, stream.read(&mut buffer)).await;
+            let read = read.expect("in time").expect("read");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        readers.push((stream, heard));
+    }
+    let mut stuck = Vec::new();
+    for _ in 0..10 {
+        let silent = TcpStream::connect(house.server.address()).await;
+        stuck.push(silent.expect("connected"));
+        let mut half = TcpStream::connect(house.server.address())
+            .await
+            .expect("connected");
+        half.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("sent");
+        stuck.push(half);
+    }
+    // All of them have been accepted when a later one is answered.
+    over_tls(&house, &certificate).await;
+    let began = std::time::Instant::now();
+    house.server.shut_down().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    for (mut reader, mut heard) in readers {
+        // Without close_notify (RFC 8446, 6.1) this is an error.
+        let read = timeout(PATIENCE, reader.read_to_string(&mut heard)).await;
+        read.expect("in time").expect("an end in order");
+        // The last chunk of a body that is whole (RFC 9112, 7.1).
+        assert!(heard.ends_with("\r\n0\r\n\r\n"), "{heard}");
+    }
+    house.pool.tear_down().await.expect("torn down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_loopback_a_page_from_elsewhere_gets_nothing_over_tls_either() {
+    let (guard, certificate) = guard::tests::over_tls();
+    let house = House::behind(guard, 1).await;
+    for (host, status) in [("rebound.example", "421"), ("localhost", "200")] {
+        let mut stream = over_tls(&house, &certificate).await;
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
+    house.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,6 +67,13 @@ impl Running {
         kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {pid}: {error}"));
     }
 
+    /// Has the program go on that was sent `SIGSTOP`, and `nsenter`, which stops with it.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+        let nsenter = Pid::from_raw(self.nsenter.id().cast_signed());
+        kill(nsenter, Signal::SIGCONT).expect("our own child");
+    }
+
     /// Kills the program, unless it has ended by itself.
     pub fn kill(&self) {
         if let Some(program) = child_of(self.nsenter.id()) {

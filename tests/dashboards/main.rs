@@ -11,6 +11,9 @@
 mod house;
 mod lint;
 mod live;
+mod over_tls;
+#[path = "../support/pki.rs"]
+mod pki;
 mod promtool;
 mod shown;
 
@@ -76,6 +79,36 @@ fn the_stack_is_pinned_stays_on_the_loopback_and_mounts_what_is_there() {
     for name in mounted {
         assert!(file(&name).exists(), "{name}");
     }
+}
+
+#[test]
+fn the_pictures_are_of_the_grafana_that_the_stack_starts_and_each_is_shown() {
+    let read = |name: &str| fs::read_to_string(file(name)).expect("a file");
+    let package: serde_json::Value =
+        serde_json::from_str(&read("pictures/package.json")).expect("JSON");
+    for part in ["data", "schema", "ui"] {
+        let version = package["dependencies"][format!("@grafana/{part}")].as_str();
+        let image = format!("image: grafana/grafana:{}", version.expect("a version"));
+        assert!(
+            read("compose.yml").contains(&image),
+            "{part}: another than {image}"
+        );
+    }
+    let page = read("../docs/dashboards.md");
+    let shown = Regex::new(r"!\[[^\]]+\]\(dashboards/([a-z-]+\.png)\)").expect("a pattern");
+    let mut shown: Vec<_> = shown
+        .captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect();
+    let mut there: Vec<_> = fs::read_dir(file("../docs/dashboards"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name| name.into_string().expect("a name"))
+        .collect();
+    shown.sort();
+    there.sort();
+    assert!(there.len() >= 5, "{there:?}");
+    assert_eq!(shown, there);
 }
 
 #[test]

@@ -21,6 +21,9 @@ mod killed;
 mod leases;
 mod metrics;
 mod neighbours;
+mod over_tls;
+#[path = "../support/pki.rs"]
+mod pki;
 mod privileges;
 mod soak;
 mod tui;

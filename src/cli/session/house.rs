@@ -79,8 +79,8 @@ impl House {
             }) => {
                 if let Some(server) = &server {
                     screen.say(&format!(
-                        "the herd is at http://{0}/, its metrics at http://{0}/metrics",
-                        server.address()
+                        "the herd is at {0}/, its metrics at {0}/metrics",
+                        server.url()
                     ));
                 }
                 let (clients, pool_name) = (scenario.clients, &scenario.pool);

@@ -1,0 +1,60 @@
+"""Chromium without a window, driven over its own pipe: pages are opened, and pictures of them taken."""
+
+import base64
+import json
+import subprocess
+
+# It hears on descriptor 3 and answers on 4.
+CHROMIUM = """exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run \\
+    --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \\
+    --window-size="$2" --remote-debugging-pipe --user-data-dir="$1" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1"""
+
+
+class Browser:
+    """With a profile of its own, in a folder that the caller removes."""
+
+    def __init__(self, profile, width, height):
+        self.process = subprocess.Popen(
+            ["sh", "-c", CHROMIUM, "sh", str(profile), f"{width},{height}"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        self.latest, self.session = 0, {}
+        target = self.order("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.order("Target.attachToTarget", targetId=target, flatten=True)
+        self.session = {"sessionId": attached["sessionId"]}
+
+    def order(self, method, **parameters):
+        self.latest += 1
+        order = {"id": self.latest, "method": method, "params": parameters, **self.session}
+        self.process.stdin.write(json.dumps(order).encode() + b"\0")
+        self.process.stdin.flush()
+        while True:
+            message = b""
+            while (byte := self.process.stdout.read(1)) != b"\0":
+                if not byte:
+                    raise SystemExit("chromium has ended: is Debian's package chromium installed?")
+                message += byte
+            message = json.loads(message)
+            if message.get("id") == self.latest:
+                if "error" in message:
+                    raise SystemExit(f"chromium: {method}: {message['error']['message']}")
+                return message["result"]
+
+    def open(self, url):
+        self.order("Page.navigate", url=url)
+
+    def value(self, expression):
+        """What an expression of JavaScript comes to in the page."""
+        answer = self.order("Runtime.evaluate", expression=expression, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise SystemExit(f"chromium: {expression}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    def picture(self, **clip):
+        """A PNG of the window; with `clip`, of that part of the page."""
+        more = {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True} if clip else {}
+        return base64.b64decode(self.order("Page.captureScreenshot", format="png", **more)["data"])
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()

@@ -24,6 +24,7 @@ pub struct Terminal {
     path: String,
     screen: Arc<Mutex<Parser>>,
     ends: Arc<AtomicBool>,
+    stands: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -39,10 +40,11 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(Parser::new(some(rows), some(columns), 0)));
         let keyboard = File::from(OwnedFd::from(keyboard));
         let output = keyboard.try_clone().expect("a descriptor");
-        let ends = Arc::<AtomicBool>::default();
+        let (ends, stands) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let reader = {
-            let (screen, ends) = (Arc::clone(&screen), Arc::clone(&ends));
-            std::thread::spawn(move || show(output, &screen, &ends))
+            let screen = Arc::clone(&screen);
+            let (ends, stands) = (Arc::clone(&ends), Arc::clone(&stands));
+            std::thread::spawn(move || show(output, &screen, &ends, &stands))
         };
         let terminal = Self {
             keyboard,
@@ -50,6 +52,7 @@ impl Terminal {
             path,
             screen,
             ends,
+            stands,
             reader: Some(reader),
         };
         terminal.resize(columns, rows);
@@ -66,6 +69,11 @@ impl Terminal {
         (&self.keyboard)
             .write_all(keys.as_bytes())
             .expect("pressed");
+    }
+
+    /// It takes nothing more that is drawn, or goes on with it.
+    pub fn stand_still(&self, stands: bool) {
+        self.stands.store(stands, Ordering::Relaxed);
     }
 
     /// What stands on it.
@@ -135,9 +143,13 @@ impl Drop for Terminal {
     }
 }
 
-fn show(mut output: File, screen: &Mutex<Parser>, ends: &AtomicBool) {
+fn show(mut output: File, screen: &Mutex<Parser>, ends: &AtomicBool, stands: &AtomicBool) {
     let mut buffer = [0; 4_096];
     while !ends.load(Ordering::Relaxed) {
+        if stands.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        }
         let mut polled = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
         if poll(&mut polled, PollTimeout::from(50_u8)) == Ok(0) {
             continue;

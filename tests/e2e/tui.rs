@@ -174,6 +174,54 @@ fn a_terminal_that_hangs_up_ends_the_run_in_order() {
 }
 
 #[test]
+fn a_terminal_that_stands_still_holds_up_nobody() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let terminal = Terminal::new(200, 60);
+    let modes = terminal.modes();
+    let herd = shown(&host, &terminal, &[]);
+    terminal.stand_still(true);
+    // Everything is drawn anew each time: more than the kernel keeps for a terminal.
+    for _ in 0..5 {
+        terminal.press("\u{c}");
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    }
+    assert!(is_writing(&herd), "the screen draws on");
+    lanherd(&host, &["chaos", "crash", "all"]);
+    wait_for("all are back", seconds(30), || {
+        let told = host.lanherd(&["ps", "--json"]).finish(seconds(10)).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).ok()?;
+        let is_back = |one: &serde_json::Value| one["phase"] == "online" && one["restarts"] == 1;
+        told["clients"]
+            .as_array()?
+            .iter()
+            .all(is_back)
+            .then_some(())
+    });
+    assert!(is_writing(&herd), "the screen draws on");
+    herd.signal(Signal::SIGTERM);
+    wait_for("the herd has left", seconds(30), || {
+        (host.lanherd(&["ps"]).finish(seconds(10)).code != Some(0)).then_some(())
+    });
+    terminal.stand_still(false);
+    assert_eq!(herd.finish(seconds(30)).code, Some(130));
+    assert_given_back(&terminal, &modes);
+    assert_eq!(host.snapshot(), before);
+}
+
+/// Whether the thread that draws waits for the terminal to take what it has written.
+fn is_writing(herd: &Running) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", herd.pid())).expect("its threads");
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    threads.flatten().any(|thread| {
+        let is_screen = read(thread.path().join("comm")).trim() == "screen";
+        // The number of write(2) on x86-64 and on others.
+        let call = read(thread.path().join("syscall"));
+        is_screen && (call.starts_with("1 ") || call.starts_with("64 ") || call.starts_with("4 "))
+    })
+}
+
+#[test]
 fn a_shell_stops_it_and_lets_it_go_on() {
     let host = Host::new();
     let terminal = Terminal::new(120, 40);

@@ -114,6 +114,20 @@ mod tests {
     }
 
     #[test]
+    fn the_sizes_are_documented_as_they_are() {
+        let page = include_str!("../../../docs/tui.md").replace('\n', " ");
+        for said in [
+            format!("(below {} columns or {} rows)", CHARTS.width, CHARTS.height),
+            format!("the events (below {EVENTS} rows)"),
+            format!("the line of keys (below {KEYS})"),
+            format!("the counts of phases (below {PHASES})"),
+            format!("least is {} columns and {} rows", LEAST.width, LEAST.height),
+        ] {
+            assert!(page.contains(&said), "{said:?}");
+        }
+    }
+
+    #[test]
     fn parts_lie_within_the_screen_and_beside_each_other() {
         for width in LEAST.width..210 {
             for height in LEAST.height..70 {

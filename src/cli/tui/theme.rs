@@ -219,6 +219,34 @@ mod tests {
     }
 
     #[test]
+    fn the_glyphs_are_documented_as_they_are() {
+        let page = include_str!("../../../docs/tui.md");
+        let (_, table) = page.split_once("| phase | glyph |").expect("a table");
+        let mut documented = Vec::new();
+        for row in table.lines().filter(|row| row.contains('`')) {
+            let mut columns = row.split('|').skip(1).map(str::trim);
+            let mut column = |between| {
+                let column = columns.next().unwrap_or_default();
+                column.split(between).map(|part| part.replace('`', ""))
+            };
+            let (phases, glyphs, ascii) = (column(", "), column(" "), column(" "));
+            documented.extend(phases.zip(glyphs).zip(ascii));
+        }
+        documented.truncate(Phase::ALL.len());
+        let row = |phase: &Phase| {
+            let glyphs = (ALL[0].glyph(*phase), ALL[1].glyph(*phase));
+            (
+                (phase.to_string(), glyphs.0.to_owned()),
+                glyphs.1.to_owned(),
+            )
+        };
+        let mut expected: Vec<_> = Phase::ALL.iter().map(row).collect();
+        documented.sort();
+        expected.sort();
+        assert_eq!(documented, expected);
+    }
+
+    #[test]
     fn without_colours_nothing_is_coloured() {
         for condition in Condition::ALL {
             let style = ALL[2].of_condition(*condition);

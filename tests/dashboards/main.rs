@@ -11,6 +11,7 @@
 mod house;
 mod lint;
 mod live;
+mod looks;
 mod promtool;
 mod shown;
 

@@ -20,7 +20,7 @@ fn all(which: impl Fn(&Value) -> bool, is_well: impl Fn(&Value) -> bool) {
             .filter(|panel| which(panel))
     };
     assert!(picked().next().is_some(), "no panel is of that kind");
-    for panel in picked().filter(|panel| !is_well(panel)) {
+    if let Some(panel) = picked().find(|panel| !is_well(panel)) {
         panic!("{}: {panel:#}", text(panel, "/title"));
     }
 }

@@ -12,3 +12,12 @@ Feature: Every device reaches the internet
     When all clients ping the router 20 times every 100ms
     Then packet loss should stay below 1%
     And the p99 ping round trip should be below 50ms
+
+  # Packets that come twice are a loop, or a bridge that has two ways to one place.
+  Scenario: No ping is answered twice
+    Given I create 10 virtual clients using macvlan
+    When all clients ping the router 20 times every 100ms
+    Then these objectives should hold:
+      | objective       | below |
+      | duplicate pings | 1     |
+      | packet loss     | 1%    |

@@ -22,6 +22,7 @@ mod session;
 mod soak;
 mod steps;
 mod table;
+mod tui;
 mod up;
 
 use std::process::ExitCode;

@@ -1,22 +1,28 @@
-//! The connections of an HTTP server: how many, how long, and how they end. Nobody can keep others from being answered by
-//! being slow.
+//! The connections of an HTTP server, with TLS or without: how many, how long, and how they end. Nobody can keep others from
+//! being answered by being slow.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use crate::tls::{Opened, Tls};
 
 /// What is answered.
 pub(crate) trait Site: Send + Sync + 'static {
@@ -40,7 +46,8 @@ pub(crate) struct Limits {
     pub(crate) lifetime: Duration,
 }
 
-/// How long the head of a request may take to arrive; an idle connection is closed after so long, too.
+/// How long the head of a request may take to arrive, the handshake of TLS included; an idle connection is closed after so
+/// long, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection that is told to end may take.
 const GRACE: Duration = Duration::from_millis(500);
@@ -49,9 +56,10 @@ const MOST_HEAD: usize = 16 * 1024;
 /// The pause after `accept` failed, usually for want of descriptors, which trying at once would not bring back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers on `listener` until `stopped` resolves.
+/// Answers on `listener`, over TLS where that is given, until `stopped` resolves.
 pub(crate) async fn serve<S: Site>(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     site: Arc<S>,
     limits: Limits,
     mut stopped: oneshot::Receiver<()>,
@@ -63,8 +71,13 @@ pub(crate) async fn serve<S: Site>(
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let conversation = converse(stream, Arc::clone(&site), limits, leaving.clone());
-                    open.admit(conversation, limits.most);
+                    let visit = Visit {
+                        site: Arc::clone(&site),
+                        ends: Instant::now() + limits.lifetime,
+                        asks_by: Instant::now() + HEAD_TIMEOUT,
+                        leaving: leaving.clone(),
+                    };
+                    open.admit(visit.receive(stream, tls.clone()), limits.most);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection over http could not be accepted");
@@ -102,33 +115,93 @@ impl Open {
 }
 
 /// One connection, from its first byte to its last.
-async fn converse<S: Site>(
-    stream: TcpStream,
+struct Visit<S> {
     site: Arc<S>,
-    limits: Limits,
-    mut leaving: watch::Receiver<()>,
-) {
-    let service = service_fn(|request| {
-        let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(site.answer(&request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MOST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => {
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection over http broke off");
+    ends: Instant,
+    /// When the first request must have arrived.
+    asks_by: Instant,
+    leaving: watch::Receiver<()>,
+}
+
+impl<S: Site> Visit<S> {
+    async fn receive(mut self, stream: TcpStream, tls: Option<Arc<Tls>>) {
+        let Some(tls) = tls else {
+            return self.converse(stream).await;
+        };
+        let opened = tokio::select! {
+            opened = timeout_at(self.asks_by, tls.open(stream)) => opened,
+            _ = self.leaving.changed() => return,
+        };
+        match opened {
+            Ok(Ok(Opened::Tls(stream))) => self.converse(stream).await,
+            Ok(Ok(Opened::Plain(stream))) => {
+                let visit = Visit {
+                    site: Arc::new(OnlyOverTls),
+                    ends: self.ends,
+                    asks_by: self.asks_by,
+                    leaving: self.leaving,
+                };
+                visit.converse(stream).await;
             }
-            return;
+            Ok(Err(error)) => tracing::debug!(%error, "a handshake of TLS failed"),
+            Err(_) => tracing::debug!("a handshake of TLS took too long"),
         }
-        _ = leaving.changed() => {}
-        () = sleep(limits.lifetime) => {}
     }
-    connection.as_mut().graceful_shutdown();
-    // What does not end by itself is dropped, and so closed.
-    let _ = timeout(GRACE, connection).await;
+
+    async fn converse(mut self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let has_asked = AtomicBool::new(false);
+        let service = service_fn(|request| {
+            has_asked.store(true, Ordering::Relaxed);
+            let site = Arc::clone(&self.site);
+            async move { Ok::<_, Infallible>(site.answer(&request).await) }
+        });
+        // What the handshake has taken, hyper does not know.
+        let is_late = async {
+            sleep_until(self.asks_by).await;
+            if has_asked.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MOST_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection over http broke off");
+                }
+                return;
+            }
+            () = is_late => return,
+            _ = self.leaving.changed() => {}
+            () = sleep_until(self.ends) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        // What does not end by itself is dropped, and so closed.
+        let _ = timeout(GRACE, connection).await;
+    }
+}
+
+/// What is said, without TLS, to whoever asks without TLS where it is spoken.
+struct OnlyOverTls;
+
+impl Site for OnlyOverTls {
+    type Content = Full<Bytes>;
+
+    async fn answer(&self, _: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let why = "this is HTTPS: begin the address with https://\n";
+        let mut answer = Response::new(Full::from(why));
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
+        for (name, value) in [
+            (CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (CONNECTION, "close"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            answer.headers_mut().insert(name, value);
+        }
+        answer
+    }
 }

@@ -57,6 +57,8 @@ words! {
         DnsLimit = "dns_limit",
         /// The lab's router leaves some pings unanswered.
         PingLoss = "ping_loss",
+        /// The lab's router answers each ping twice.
+        PingDuplicates = "ping_duplicates",
         /// The lab's router becomes slower with everything it answers.
         RouterLeak = "router_leak",
         /// The lab's web server is unavailable.
@@ -104,6 +106,7 @@ impl Fault {
             | Self::DnsServfail
             | Self::DnsLimit
             | Self::PingLoss
+            | Self::PingDuplicates
             | Self::RouterLeak
             | Self::HttpUnavailable => Aim::Router,
         }

@@ -1,17 +1,17 @@
 //! What is told over HTTP: to a monitoring system (`/metrics`, `/healthz`, `/readyz`), to programs ([`api`], `/api/v1/...`)
-//! and to people (the live page, `/`). Nothing can be changed over it.
+//! and to people (the live page, `/`). Nothing can be changed over it. With TLS or without, as the [`Guard`] says.
 //!
-//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and those that
-//! watch the herd. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
+//! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and the one that
+//! tells those who follow of the herd; whoever watches the herd ([`live`](crate::live)) is not its business. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
 //! oldest is closed, a request must arrive within seconds, and a connection ends after a minute, a stream of events among
 //! them (whoever follows comes back and says where he was). Ending the server takes less than a second, whatever clients
 //! do; dropping it ends it as well, unwaited.
 
 pub mod api;
 mod guard;
-mod live;
-mod memory;
 mod pages;
+mod stream;
+mod web_config;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,11 +22,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use self::guard::{Guard, GuardError};
-use self::live::{Live, Watch};
 use self::pages::Pages;
-pub use self::pages::{Readiness, Ready};
+pub use self::pages::Readiness;
+use self::stream::{Streams, Telling};
 use crate::connections::{self, Limits};
-use crate::identity::PoolName;
+use crate::live::Live;
+pub use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
 
@@ -54,7 +55,7 @@ pub enum HttpError {
     )]
     Unguarded(SocketAddr),
     /// There is no herd to tell of.
-    #[error("the herd cannot be watched: {0}")]
+    #[error("the herd cannot be followed: {0}")]
     Pool(#[from] PoolError),
 }
 
@@ -84,9 +85,9 @@ pub struct Bound {
 /// Listens on `address`, for whom `guard` admits; port 0 takes any that is free. Needs no runtime.
 ///
 /// # Errors
-/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted.
+/// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted, and not even TLS is asked for.
 pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
-    if !address.ip().is_loopback() && guard.is_open() {
+    if !address.ip().is_loopback() && guard.is_open() && guard.tls().is_none() {
         return Err(HttpError::Unguarded(address));
     }
     let failed = |error| HttpError::Bind { address, error };
@@ -94,10 +95,18 @@ pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     if !address.ip().is_loopback() {
-        tracing::warn!(
-            %address,
-            "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
-        );
+        if guard.tls().is_none() {
+            tracing::warn!(
+                %address,
+                "metrics and the live page are served beyond this machine without encryption: who listens on the way reads along"
+            );
+        } else if guard.is_open() {
+            tracing::warn!(
+                %address,
+                "everybody who can reach this may ask for metrics and the live page: say who may, with basic_auth_users in the \
+                 --web-config, a --metrics-token-file, or client_auth_type: RequireAndVerifyClientCert"
+            );
+        }
     }
     Ok(Bound {
         listener,
@@ -122,33 +131,39 @@ impl Bound {
         self,
         metrics: Metrics,
         pool: Pool,
-        name: PoolName,
+        live: Arc<Live>,
     ) -> Result<Server, HttpError> {
-        let live = Live::watch(pool.clone(), name)?;
-        self.answer(metrics, pool, Some(live))
+        let telling = Streams::of(live)?;
+        self.answer(metrics, pool, Some(telling))
     }
 
     fn answer<R: Readiness>(
         self,
         metrics: Metrics,
         readiness: R,
-        live: Option<(Arc<Live>, Watch)>,
+        telling: Option<Telling>,
     ) -> Result<Server, HttpError> {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
-        let (live, watch) = live.unzip();
+        let tls = self.guard.tls().cloned();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let streams = telling
+            .as_ref()
+            .map(|telling| Arc::clone(telling.streams()));
         let pages = Arc::new(Pages {
             metrics,
             readiness,
-            live,
+            streams,
             guard: self.guard,
+            is_local: address.ip().is_loopback(),
         });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connections::serve(listener, pages, LIMITS, stopped));
+        let task = tokio::spawn(connections::serve(listener, tls, pages, LIMITS, stopped));
         Ok(Server {
             address,
-            watch,
+            scheme,
+            telling,
             stop,
             task,
         })
@@ -168,7 +183,8 @@ pub fn serve<R: Readiness>(
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    watch: Option<Watch>,
+    scheme: &'static str,
+    telling: Option<Telling>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -179,10 +195,15 @@ impl Server {
         self.address
     }
 
+    /// The address of its pages, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
+    }
+
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
     pub async fn shut_down(self) {
         // Streams end with it, in order.
-        drop(self.watch);
+        drop(self.telling);
         drop(self.stop);
         // It fails only if the runtime is ending, and then nobody is served any more either.
         let _ = self.task.await;

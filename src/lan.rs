@@ -177,6 +177,9 @@ pub trait Port: Send + Sync + 'static {
         timeout: Duration,
     ) -> impl Future<Output = PingOutcome> + Send;
 
+    /// How many answers of `target` came to requests that it had answered already, since this was last asked.
+    fn duplicates(&self, target: Ipv4Addr) -> u64;
+
     /// Opens a TCP connection from the client, within `timeout`.
     fn connect(
         &self,

@@ -1,8 +1,10 @@
 //! Every metric family, in one place: names and labels are an interface, and labels never name a client.
 
 mod chores;
+mod dhcp;
 pub mod labels;
 mod per_client;
+mod pings;
 mod process;
 mod registering;
 #[cfg(test)]
@@ -16,16 +18,18 @@ use prometheus::{
 };
 
 use self::chores::Chores;
+use self::dhcp::Dhcp;
+pub use self::dhcp::{Acquired, Direction, RenewKind};
 pub use self::labels::{LabelError, RunLabel, RunLabels};
 use self::per_client::PerClient;
+use self::pings::Pings;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use crate::dhcp::options::MessageType;
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
-use crate::lan::{CleanupError, PingCause, PingOutcome};
+use crate::lan::CleanupError;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::target::Target;
 use crate::workload::{Outcome, Workload};
 
 /// The address family label; `DHCPv6` will bring the second.
@@ -40,63 +44,6 @@ const LEASE_BUCKETS: (f64, f64, usize) = (1e-3, 2.0, 18);
 /// Recoveries: 18 buckets, doubling from 100 ms to 3.6 h.
 const RECOVERY_BUCKETS: (f64, f64, usize) = (0.1, 2.0, 18);
 
-/// Which way a DHCP message went, seen from the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// From client to server.
-    Sent,
-    /// From server to client.
-    Received,
-}
-
-impl Direction {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Received => "received",
-        }
-    }
-}
-
-/// How a lease was confirmed after it was first acquired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RenewKind {
-    /// RENEWING, unicast.
-    Renew,
-    /// REBINDING, broadcast.
-    Rebind,
-    /// INIT-REBOOT, after a restart.
-    Reboot,
-}
-
-impl RenewKind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Renew => "renew",
-            Self::Rebind => "rebind",
-            Self::Reboot => "reboot",
-        }
-    }
-}
-
-/// What came of trying to acquire a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acquired {
-    /// A lease.
-    Bound,
-    /// Nothing before the deadline.
-    Failed,
-}
-
-impl Acquired {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bound => "bound",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// The metrics of one pool, and the registry that serves them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -108,14 +55,8 @@ pub struct Metrics {
     transitions: IntCounterVec,
     failures: IntCounterVec,
     join: HistogramVec,
-    dhcp_acquire: HistogramVec,
-    dhcp_renew: HistogramVec,
-    dhcp_messages: IntCounterVec,
-    lease_expirations: IntCounterVec,
-    address_conflicts: IntCounterVec,
-    ping_requests: IntCounterVec,
-    ping_errors: IntCounterVec,
-    ping_rtt: HistogramVec,
+    dhcp: Dhcp,
+    pings: Pings,
     chores: Chores,
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
@@ -194,57 +135,8 @@ impl Metrics {
                 LEASE_BUCKETS,
                 &["group"],
             )?,
-            dhcp_acquire: histogram(
-                r,
-                "dhcp_acquire_duration_seconds",
-                "From the first DHCP message to the lease, or to giving up.",
-                LEASE_BUCKETS,
-                &["group", "family", "outcome"],
-            )?,
-            dhcp_renew: histogram(
-                r,
-                "dhcp_renew_duration_seconds",
-                "From the request that confirms a lease to its acknowledgement.",
-                LEASE_BUCKETS,
-                &["kind"],
-            )?,
-            dhcp_messages: counter(
-                r,
-                "dhcp_messages_total",
-                "DHCP messages of all clients.",
-                &["direction", "type"],
-            )?,
-            lease_expirations: counter(
-                r,
-                "dhcp_lease_expirations_total",
-                "Leases that ran out while held.",
-                &["group"],
-            )?,
-            address_conflicts: counter(
-                r,
-                "dhcp_address_conflicts_total",
-                "Addresses that were given to a client and are somebody else's.",
-                &["group"],
-            )?,
-            ping_requests: counter(
-                r,
-                "ping_requests_total",
-                "ICMP echo requests handed to the kernel.",
-                &["target", "family"],
-            )?,
-            ping_errors: counter(
-                r,
-                "ping_errors_total",
-                "ICMP echo requests without an answer, those that could not be sent included.",
-                &["target", "family", "cause"],
-            )?,
-            ping_rtt: histogram(
-                r,
-                "ping_rtt_seconds",
-                "Round trip time of answered ICMP echo requests.",
-                RTT_BUCKETS,
-                &["target", "family"],
-            )?,
+            dhcp: Dhcp::new(r)?,
+            pings: Pings::new(r)?,
             chores: Chores::new(r)?,
             restarts: counter(
                 r,
@@ -416,37 +308,33 @@ impl Metrics {
 
     /// Trying to acquire a lease ended.
     pub fn dhcp_acquired(&self, outcome: Acquired, took: Duration) {
-        self.dhcp_acquire
-            .with_label_values(&[self.group.as_str(), FAMILY, outcome.as_str()])
-            .observe(took.as_secs_f64());
+        self.dhcp.acquired(&self.group, outcome, took);
     }
 
     /// A lease was confirmed.
     pub fn dhcp_renewed(&self, kind: RenewKind, took: Duration) {
-        self.dhcp_renew
-            .with_label_values(&[kind.as_str()])
-            .observe(took.as_secs_f64());
+        self.dhcp.renewed(kind, took);
     }
 
     /// A DHCP message was sent or received; `None`: one that could not be decoded.
     pub fn dhcp_message(&self, direction: Direction, kind: Option<MessageType>) {
-        let kind = kind.map_or("malformed", MessageType::as_str);
-        self.dhcp_messages
-            .with_label_values(&[direction.as_str(), kind])
-            .inc();
+        self.dhcp.message(direction, kind);
     }
 
     /// A lease ran out.
     pub fn lease_expired(&self) {
-        self.lease_expirations
-            .with_label_values(&[&self.group])
-            .inc();
+        self.dhcp.expired(&self.group);
+    }
+
+    /// The address of a client was found to be somebody else's.
+    pub fn address_conflict(&self) {
+        self.dhcp.conflict(&self.group);
     }
 
     /// An attempt of a workload came to its end.
     pub fn did(&self, workload: &Workload, outcome: &Outcome) {
         match (workload, outcome) {
-            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pinged(&spec.target, echo.outcome),
+            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pings.pinged(&spec.target, echo),
             (_, Outcome::Dns(lookup)) => self.chores.looked_up(lookup),
             (_, Outcome::Http(fetch)) => self.chores.fetched(fetch),
             (_, Outcome::Command(executed)) => self.chores.executed(executed),
@@ -458,39 +346,9 @@ impl Metrics {
     /// There will be outcomes of this workload.
     pub fn expect(&self, workload: &Workload) {
         match workload {
-            Workload::Ping(spec) => {
-                let target = label_of(&spec.target);
-                let labels = [target.as_str(), FAMILY];
-                self.ping_requests.with_label_values(&labels);
-                self.ping_rtt.with_label_values(&labels);
-                for cause in PingCause::ALL {
-                    self.ping_errors
-                        .with_label_values(&[labels[0], labels[1], cause.as_str()]);
-                }
-            }
+            Workload::Ping(spec) => self.pings.expect(&spec.target),
             Workload::Dns(_) | Workload::Http(_) | Workload::Command(_) => {
                 self.chores.expect(workload);
-            }
-        }
-    }
-
-    fn pinged(&self, target: &Target, outcome: PingOutcome) {
-        let target = label_of(target);
-        let labels = [target.as_str(), FAMILY];
-        match outcome {
-            PingOutcome::Reply(rtt) => {
-                self.ping_requests.with_label_values(&labels).inc();
-                self.ping_rtt
-                    .with_label_values(&labels)
-                    .observe(rtt.as_secs_f64());
-            }
-            PingOutcome::Lost(cause) => {
-                self.ping_requests
-                    .with_label_values(&labels)
-                    .inc_by(u64::from(cause.was_sent()));
-                self.ping_errors
-                    .with_label_values(&[labels[0], labels[1], cause.as_str()])
-                    .inc();
             }
         }
     }
@@ -499,13 +357,6 @@ impl Metrics {
     pub fn restarted(&self, cause: &str) {
         self.restarts
             .with_label_values(&[self.group.as_str(), cause])
-            .inc();
-    }
-
-    /// The address of a client was found to be somebody else's.
-    pub fn address_conflict(&self) {
-        self.address_conflicts
-            .with_label_values(&[&self.group])
             .inc();
     }
 
@@ -566,14 +417,9 @@ impl Metrics {
         }
         self.wanted(0);
         self.give_ups.with_label_values(&[group]).reset();
-        self.lease_expirations.with_label_values(&[group]).reset();
-        self.address_conflicts.with_label_values(&[group]).reset();
+        self.dhcp.start_at_zero(group);
         self.budget_used(0.0);
         self.join.with_label_values(&[group]);
-        for outcome in [Acquired::Bound, Acquired::Failed] {
-            self.dhcp_acquire
-                .with_label_values(&[group, FAMILY, outcome.as_str()]);
-        }
         for kind in CleanupError::KINDS {
             // Created at 0, and not set: it may have counted before another group was added.
             self.leaked.with_label_values(&[kind]);
@@ -587,13 +433,5 @@ impl Metrics {
         for fault in Fault::ALL {
             self.faults_injected.with_label_values(&[fault.as_str()]);
         }
-    }
-}
-
-/// No series names a client.
-fn label_of(target: &Target) -> String {
-    match target {
-        Target::Client(_) => "a client".to_owned(),
-        target => target.to_string(),
     }
 }

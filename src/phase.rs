@@ -59,7 +59,40 @@ words! {
     }
 }
 
+words! {
+    /// What phases have in common for whoever looks at a whole herd: a colour each.
+    Condition {
+        /// Not begun.
+        Queued = "queued",
+        /// On the way to be online.
+        Joining = "joining",
+        /// As it should be.
+        Online = "online",
+        /// Without an address, and rightly so.
+        Resting = "resting",
+        /// In trouble that may pass.
+        Trouble = "trouble",
+        /// Given up.
+        Failed = "failed",
+        /// Left.
+        Gone = "gone",
+    }
+}
+
 impl Phase {
+    /// How a client in this phase is shown among others.
+    pub const fn condition(self) -> Condition {
+        match self {
+            Self::Queued => Condition::Queued,
+            Self::Namespace | Self::Link | Self::Dhcp | Self::Configure => Condition::Joining,
+            Self::Online => Condition::Online,
+            Self::Released | Self::V6Only | Self::Leaving => Condition::Resting,
+            Self::NoCarrier | Self::Backoff => Condition::Trouble,
+            Self::Failed => Condition::Failed,
+            Self::Gone => Condition::Gone,
+        }
+    }
+
     /// Whether the client is on its way to [`Phase::Online`] and takes one of the pool's outstanding places.
     pub const fn is_joining(self) -> bool {
         matches!(

@@ -106,6 +106,9 @@ pub struct Totals {
     pub pings_sent: u64,
     /// Echo requests answered in time.
     pub pings_received: u64,
+    /// Answers to echo requests that had been answered already.
+    #[serde(default)]
+    pub ping_duplicates: u64,
     /// Lookups that were wanted.
     #[serde(default)]
     pub lookups: u64,
@@ -140,6 +143,15 @@ pub struct AllPercentiles {
     /// The round trips of all pings of all clients; no more exact than each client's own.
     #[serde(with = "empty_object")]
     pub ping_ms: Option<Percentiles>,
+    /// Until lookups were answered, of all names.
+    #[serde(with = "empty_object", default)]
+    pub dns_ms: Option<Percentiles>,
+    /// Fetches that came to their end, of all URLs.
+    #[serde(with = "empty_object", default)]
+    pub http_ms: Option<Percentiles>,
+    /// Runs of commands that ended by themselves, of all command lines.
+    #[serde(with = "empty_object", default)]
+    pub command_ms: Option<Percentiles>,
 }
 
 /// Whether the tester itself kept up: times are the router's alone only as far as it did.
@@ -153,7 +165,8 @@ pub struct Tester {
 }
 
 impl Tester {
-    fn of(lag: &Lag) -> Self {
+    /// As it has been so far.
+    pub fn of(lag: &Lag) -> Self {
         Self {
             scheduler_lag_ms: Percentiles::of_distribution(lag.all()),
             saturated: lag.was_saturated(),
@@ -242,6 +255,9 @@ pub struct Pings {
     pub received: u64,
     /// The requests without an answer by cause, those that were never sent among them.
     pub lost: BTreeMap<PingCause, u64>,
+    /// Answers to requests that had been answered already.
+    #[serde(default)]
+    pub duplicates: u64,
     /// The shortest round trip.
     pub min_ms: Option<f64>,
     /// The median round trip; of more than 32 not exact, see the module.
@@ -297,6 +313,7 @@ impl Totals {
             restarts: herd.clients.iter().map(|c| u64::from(c.restarts)).sum(),
             pings_sent: pings().map(|stats| stats.sent).sum(),
             pings_received: pings().map(|stats| stats.received).sum(),
+            ping_duplicates: pings().map(|stats| stats.duplicates).sum(),
             leaked_objects,
         }
     }
@@ -311,14 +328,16 @@ fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a Arc<S>>) -> (u64, u6
 
 impl AllPercentiles {
     fn of(herd: &HerdStatus) -> Self {
-        let mut round_trips = Distribution::default();
-        for stats in herd.clients.iter().flat_map(|client| client.pings.values()) {
-            round_trips.add(&stats.rtt);
-        }
+        let clients = || herd.clients.iter();
         Self {
             join_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.join).collect()),
             dhcp_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.dhcp).collect()),
-            ping_ms: Percentiles::of_distribution(&round_trips),
+            ping_ms: Percentiles::of_all(clients().flat_map(|c| c.pings.values()).map(|s| &**s)),
+            dns_ms: Percentiles::of_all(clients().flat_map(|c| c.dns.values()).map(|s| &**s)),
+            http_ms: Percentiles::of_all(clients().flat_map(|c| c.http.values()).map(|s| &**s)),
+            command_ms: Percentiles::of_all(
+                clients().flat_map(|c| c.commands.values()).map(|s| &**s),
+            ),
         }
     }
 }
@@ -340,6 +359,13 @@ impl Percentiles {
             p99: at(99)?,
             max: at(100)?,
         })
+    }
+
+    /// Of the times of many figures together.
+    fn of_all<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> Option<Self> {
+        let mut sum = Distribution::default();
+        all.for_each(|stats| sum.add(stats.time()));
+        Self::of_distribution(&sum)
     }
 
     pub(crate) fn of_tally(durations: &Tally) -> Option<Self> {
@@ -413,6 +439,7 @@ impl From<&PingStats> for Pings {
             sent: stats.sent,
             received: stats.received,
             lost: stats.lost.clone(),
+            duplicates: stats.duplicates,
             min_ms: stats.rtt.min().map(milliseconds),
             median_ms: stats.rtt.quantile(0.5).map(milliseconds),
             p99_ms: stats.rtt.quantile(0.99).map(milliseconds),

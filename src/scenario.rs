@@ -99,7 +99,7 @@ pub struct Scenario {
     pub labels: RunLabels,
     /// Where the token stands that whoever asks there must have.
     pub metrics_token_file: Option<PathBuf>,
-    /// Who may ask there, in the form of Prometheus' `web.config`.
+    /// Who may ask there, and whether over TLS, in the form of Prometheus' `web.config`.
     pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; `None`: as whoever runs it likes.
     pub seed: Option<Seed>,

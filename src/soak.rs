@@ -17,13 +17,15 @@ mod settings;
 mod spans;
 mod timeline;
 mod verdict;
+mod work;
 
 pub use self::churn::{Schedule, Turn, TurnKind};
-pub use self::comparison::{Comparison, Figure, Row, Side};
+pub use self::comparison::{Comparison, Figure, Row, Side, Unit};
 pub use self::footprint::Footprint;
 pub use self::record::{Record, Recorder, Turnover};
 pub use self::roll::Roll;
 pub use self::settings::{Settings, Storm};
-pub use self::spans::{Acquisitions, PingSpan, Span, Spans, Windows};
-pub use self::timeline::{Line, Standing, Timeline};
+pub use self::spans::{Acquisitions, Span, Spans, Windows};
+pub use self::timeline::{Attempts, Line, Standing, Timeline};
 pub use self::verdict::{By, Rule, Verdict};
+pub use self::work::{Work, WorkKind, WorkSpan};

@@ -106,6 +106,12 @@ const TWIN: &[Row] = &[
         "packet loss is",
     ),
     row(
+        "first_ping",
+        "No ping is answered twice",
+        "ping_duplicates",
+        "answers to pings that had been answered already",
+    ),
+    row(
         "full_pool",
         "The one too many gets no offer, and nobody else loses anything",
         "dhcp_short_pool",

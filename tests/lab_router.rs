@@ -37,6 +37,7 @@ use lanherd::workload::ping::PingSpec;
 use services::{
     a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
     a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
+    pings_are_answered_twice_by_the_router_and_its_aliases_until_the_fault_is_over,
     pings_are_lost_without_privilege_too,
     some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over,
     the_lab_has_web_pages_on_each_of_its_addresses,
@@ -48,6 +49,7 @@ use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 isolated_tests! {
     Nobody: a_lab_needs_no_privilege_in_a_sandbox,
     Nobody: pings_are_lost_without_privilege_too,
+    Caller: pings_are_answered_twice_by_the_router_and_its_aliases_until_the_fault_is_over,
     Caller: a_stopped_or_dropped_lab_leaves_no_link,
     Caller: an_interface_of_the_same_name_is_never_taken_over,
     Caller: without_privilege_and_sandbox_the_lab_says_what_to_do,

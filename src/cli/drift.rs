@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::Table;
 use lanherd::report::Soak;
-use lanherd::soak::{Comparison, Figure, Row, Side, Verdict};
+use lanherd::soak::{Comparison, Figure, Row, Side, Unit, Verdict};
 
 use super::table::STYLE;
 
@@ -86,6 +86,12 @@ fn label(row: &Row) -> String {
         Figure::StormDhcpTime => "time to lease in a storm",
         Figure::PingRtt => "ping",
         Figure::PingLoss => "lost pings",
+        Figure::DnsTime => "lookup",
+        Figure::DnsFailures => "failed lookups",
+        Figure::HttpTime => "fetch",
+        Figure::HttpFailures => "failed fetches",
+        Figure::CommandTime => "command",
+        Figure::CommandFailures => "failed commands",
         Figure::Restarts => "restarts an hour",
         Figure::ResidentMemory => "the tester's memory",
         Figure::Descriptors => "the tester's open files",
@@ -101,18 +107,12 @@ fn cell(figure: Figure, side: &Side) -> String {
     else {
         return "-".to_owned();
     };
-    match figure {
-        Figure::JoinTime
-        | Figure::StormJoinTime
-        | Figure::DhcpTime
-        | Figure::StormDhcpTime
-        | Figure::PingRtt => {
-            format!("{p50:.2} / {p95:.2} / {p99:.2} ms ({})", side.samples)
-        }
-        Figure::PingLoss => format!("{:.3} %", mean * 100.0),
-        Figure::Restarts => format!("{mean:.1}"),
-        Figure::ResidentMemory => format!("{:.1} MiB", p50 / 1_048_576.0),
-        Figure::Descriptors => format!("{p50:.0}"),
+    match figure.unit() {
+        Unit::Milliseconds => format!("{p50:.2} / {p95:.2} / {p99:.2} ms ({})", side.samples),
+        Unit::Share => format!("{:.3} %", mean * 100.0),
+        Unit::AnHour => format!("{mean:.1}"),
+        Unit::Bytes => format!("{:.1} MiB", p50 / 1_048_576.0),
+        Unit::Count => format!("{p50:.0}"),
     }
 }
 

@@ -61,7 +61,8 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     Ok(Exit::Well)
 }
 
-fn line(event: &Event) -> String {
+/// `12.345 s  7  dhcp -> online`.
+pub(super) fn line(event: &Event) -> String {
     let client = event
         .client
         .map_or_else(|| "herd".to_owned(), |client| client.to_string());

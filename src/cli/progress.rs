@@ -1,15 +1,18 @@
 //! What is told while a run goes on: bars to a person, lines to a log.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, HerdStatus};
 use lanherd::scenario::ClientCount;
-use lanherd::soak::Line;
+use lanherd::soak::{Attempts, Line};
+use lanherd::stats::Outcomes;
 
 use super::screen::{Audience, Screen};
+use super::tui::Stage;
 
 /// How often a log is told of a herd that joins.
 const WHILE_JOINING: Duration = Duration::from_secs(1);
@@ -23,19 +26,19 @@ pub struct Progress {
     /// When the last line was written.
     told: Instant,
     interval: Duration,
-    bars: Vec<(Stage, ProgressBar)>,
+    bars: Vec<(Bar, ProgressBar)>,
 }
 
 /// The steps that a joining client takes, as bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Bar {
     Namespace,
     Link,
     Dhcp,
     Online,
 }
 
-impl Stage {
+impl Bar {
     const ALL: [Self; 4] = [Self::Namespace, Self::Link, Self::Dhcp, Self::Online];
 
     const fn label(self) -> &'static str {
@@ -93,13 +96,16 @@ impl Progress {
             Audience::Log if self.told.elapsed() >= WHILE_JOINING => {
                 self.tell(&Figures::of_census(census));
             }
-            Audience::Log | Audience::Nobody => {}
+            Audience::Log | Audience::Watcher | Audience::Nobody => {}
         }
     }
 
     /// Nobody is on the way any more.
     pub fn joined(&mut self, census: &Census) {
         self.clear();
+        if let Some(aside) = self.screen.aside() {
+            aside.enter(Stage::Holding(self.started.elapsed()));
+        }
         self.tell(&Figures::of_census(census));
     }
 
@@ -108,7 +114,7 @@ impl Progress {
         match self.screen.audience() {
             Audience::Person => Some(self.told + FOR_A_PERSON),
             Audience::Log => Some(self.told + self.interval),
-            Audience::Nobody => None,
+            Audience::Watcher | Audience::Nobody => None,
         }
     }
 
@@ -136,7 +142,7 @@ impl Progress {
                     let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
                     let bar = self.screen.bars().add(bar);
                     bar.set_message(line);
-                    self.bars.push((Stage::Online, bar));
+                    self.bars.push((Bar::Online, bar));
                 }
                 for (_, bar) in &self.bars {
                     bar.tick();
@@ -144,21 +150,23 @@ impl Progress {
                 self.told = Instant::now();
             }
             Audience::Log => self.tell(&figures),
-            Audience::Nobody => {}
+            Audience::Watcher | Audience::Nobody => {}
         }
     }
 
     /// The herd leaves.
     pub fn leaving(&mut self, clients: ClientCount) {
         self.clear();
-        if self.screen.audience() == Audience::Person {
+        let said = format!("{clients} clients hand their leases back and leave");
+        if let Some(aside) = self.screen.aside() {
+            aside.enter(Stage::Leaving);
+            self.screen.say(&said);
+        } else if self.screen.audience() == Audience::Person {
             let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
             let bar = self.screen.bars().add(bar);
-            bar.set_message(format!(
-                "{clients} clients hand their leases back and leave"
-            ));
+            bar.set_message(said);
             bar.tick();
-            self.bars.push((Stage::Online, bar));
+            self.bars.push((Bar::Online, bar));
         }
     }
 
@@ -173,7 +181,7 @@ impl Progress {
     fn draw(&mut self, census: &Census) {
         if self.bars.is_empty() {
             let clients = u64::from(census.total());
-            for stage in Stage::ALL {
+            for stage in Bar::ALL {
                 let bar = ProgressBar::new(clients)
                     .with_style(style("{prefix:>9} {bar:40} {pos}/{len} {msg}"))
                     .with_prefix(stage.label());
@@ -183,7 +191,7 @@ impl Progress {
         let failed = census.of(Phase::Failed) + census.of(Phase::Backoff);
         for (stage, bar) in &self.bars {
             bar.set_position(u64::from(stage.count(census)));
-            if *stage == Stage::Online && failed > 0 {
+            if *stage == Bar::Online && failed > 0 {
                 bar.set_message(format!("{failed} failed"));
             }
             bar.tick();
@@ -221,8 +229,26 @@ struct Figures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct History {
     restarts: u64,
-    pings: u64,
-    answers: u64,
+    pings: Tried,
+    lookups: Tried,
+    fetches: Tried,
+    commands: Tried,
+}
+
+/// How often something was wanted, and how often it succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Tried {
+    attempts: u64,
+    successes: u64,
+}
+
+impl Tried {
+    fn add<'a, S: Outcomes + 'a>(&mut self, all: impl Iterator<Item = &'a Arc<S>>) {
+        for stats in all {
+            self.attempts += stats.attempts();
+            self.successes += stats.successes();
+        }
+    }
 }
 
 impl Figures {
@@ -249,10 +275,10 @@ impl Figures {
             figures.joining += u32::from(is_on_the_way(client.phase));
             figures.failed += u32::from(client.phase == Phase::Failed);
             history.restarts += u64::from(client.restarts);
-            for stats in client.pings.values() {
-                history.pings += stats.received + stats.lost.values().sum::<u64>();
-                history.answers += stats.received;
-            }
+            history.pings.add(client.pings.values());
+            history.lookups.add(client.dns.values());
+            history.fetches.add(client.http.values());
+            history.commands.add(client.commands.values());
         }
         figures.history = Some(history);
         figures
@@ -273,16 +299,18 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
         figures.joining,
         figures.failed
     );
-    if let Some(History {
-        restarts,
-        pings,
-        answers,
-    }) = figures.history
-    {
+    if let Some(history) = &figures.history {
         // Writing to a string cannot fail.
-        let _ = write!(line, ", {restarts} restarts");
-        if pings > 0 {
-            let _ = write!(line, ", {answers} of {pings} pings answered");
+        let _ = write!(line, ", {} restarts", history.restarts);
+        for (tried, what) in [
+            (history.pings, "pings answered"),
+            (history.lookups, "lookups succeeded"),
+            (history.fetches, "fetches succeeded"),
+            (history.commands, "commands succeeded"),
+        ] {
+            if tried.attempts > 0 {
+                let _ = write!(line, ", {} of {} {what}", tried.successes, tried.attempts);
+            }
         }
     }
     line
@@ -302,11 +330,20 @@ fn soak_line(elapsed: Duration, look: &Line) -> String {
         look.restarts
     );
     // Writing to a string cannot fail.
-    if let Some(loss) = look.loss() {
-        let _ = write!(line, ", {:.2} % of pings lost", loss * 100.0);
-    }
-    if let (Some(p50), Some(p99)) = (look.rtt_p50_ms, look.rtt_p99_ms) {
-        let _ = write!(line, ", {p50:.2} ms (99 %: {p99:.2} ms)");
+    for (attempts, what) in [
+        (Some(look.pings()), "pings lost"),
+        (look.lookups, "lookups failed"),
+        (look.fetches, "fetches failed"),
+        (look.commands, "commands failed"),
+    ] {
+        let failures = attempts.as_ref().and_then(Attempts::failures);
+        if let Some(failures) = failures {
+            let _ = write!(line, ", {:.2} % of {what}", failures * 100.0);
+        }
+        let times = attempts.and_then(|attempts| attempts.p50_ms.zip(attempts.p99_ms));
+        if let Some((p50, p99)) = times {
+            let _ = write!(line, ", {p50:.2} ms (99 %: {p99:.2} ms)");
+        }
     }
     let mib = look.resident_bytes as f64 / 1_048_576.0;
     let _ = write!(line, ", {mib:.1} MiB, {} files", look.descriptors);
@@ -341,10 +378,20 @@ mod tests {
         );
         figures.history = Some(History {
             restarts: 3,
-            pings: 20,
-            answers: 19,
+            pings: Tried {
+                attempts: 20,
+                successes: 19,
+            },
+            fetches: Tried {
+                attempts: 5,
+                successes: 5,
+            },
+            ..History::default()
         });
-        assert!(line(after, &figures).ends_with("3 restarts, 19 of 20 pings answered"));
+        assert!(
+            line(after, &figures)
+                .ends_with("3 restarts, 19 of 20 pings answered, 5 of 5 fetches succeeded")
+        );
     }
 
     #[test]
@@ -359,6 +406,9 @@ mod tests {
             pings_lost: 2,
             rtt_p50_ms: Some(0.08),
             rtt_p99_ms: Some(0.41),
+            lookups: None,
+            fetches: None,
+            commands: None,
             resident_bytes: 25_270_682,
             descriptors: 812,
         };
@@ -370,13 +420,27 @@ mod tests {
         look.pings_received = 0;
         look.pings_lost = 0;
         look.rtt_p50_ms = None;
+        look.rtt_p99_ms = None;
         assert!(soak_line(Duration::ZERO, &look).ends_with("3 restarts, 24.1 MiB, 812 files"));
+        look.lookups = Some(Attempts {
+            succeeded: 399,
+            failed: 1,
+            p50_ms: Some(0.3),
+            p99_ms: Some(2.0),
+        });
+        look.commands = Some(Attempts {
+            failed: 2,
+            ..Attempts::default()
+        });
+        assert!(soak_line(Duration::ZERO, &look).ends_with(
+            "3 restarts, 0.25 % of lookups failed, 0.30 ms (99 %: 2.00 ms), 100.00 % of commands failed, 24.1 MiB, 812 files"
+        ));
     }
 
     #[test]
     fn a_client_counts_for_every_bar_behind_it_and_a_failed_one_for_none() {
         let behind = |phase: Phase| {
-            Stage::ALL
+            Bar::ALL
                 .iter()
                 .filter(|stage| stage.is_done_in(phase))
                 .count()

@@ -8,6 +8,7 @@ use lanherd::scenario::Scenario;
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::session::{Errand, Presentation, Session};
+use super::tui::Watching;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -32,6 +33,8 @@ pub struct Args {
     file: PathBuf,
     #[command(flatten)]
     presentation: Presentation,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
@@ -42,5 +45,6 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = Scenario::from_toml(&text)
         .map_err(|error| UsageError::because(format!("the scenario {file}, {error}")))?;
     let errand = Errand::of(&scenario);
-    Session::new(scenario, errand, args.presentation, screen).run()
+    let presentation = args.presentation.watched(args.watching);
+    Session::new(scenario, errand, presentation, screen).run()
 }

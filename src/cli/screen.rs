@@ -1,12 +1,15 @@
-//! The one place that prints: results to standard output, everything else to standard error.
+//! The one place that prints: results to standard output, everything else to standard error; but while the whole terminal is
+//! drawn on (`--tui`), what would go to standard error stands aside.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use indicatif::MultiProgress;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::logging::Format;
+use super::tui::Aside;
 
 /// Where words go. Progress bars live on it, and step aside while something else is printed.
 #[derive(Debug, Clone)]
@@ -14,6 +17,7 @@ pub struct Screen {
     bars: MultiProgress,
     audience: Audience,
     format: Format,
+    aside: Arc<Mutex<Option<Arc<Aside>>>>,
 }
 
 /// Who looks at standard error.
@@ -21,6 +25,8 @@ pub struct Screen {
 pub enum Audience {
     /// A person at a terminal: bars.
     Person,
+    /// The same, before a screen that shows all by itself.
+    Watcher,
     /// A file or a program: lines.
     Log,
     /// Nobody, by wish: errors only.
@@ -39,12 +45,47 @@ impl Screen {
             bars: MultiProgress::new(),
             audience,
             format,
+            aside: Arc::default(),
         }
     }
 
     /// Who looks at standard error.
     pub fn audience(&self) -> Audience {
-        self.audience
+        if self.aside().is_some() {
+            Audience::Watcher
+        } else {
+            self.audience
+        }
+    }
+
+    /// How lines are written to standard error.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// From now on the terminal is drawn on, and what would go to standard error is put aside.
+    pub fn put_aside(&self, aside: Arc<Aside>) {
+        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
+    }
+
+    /// The terminal is as it was: what was put aside is said now, as far as it was kept.
+    pub fn take_back(&self) {
+        let aside = self
+            .aside
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(aside) = aside {
+            let _ = self.write(&mut io::stderr().lock(), &aside.kept());
+        }
+    }
+
+    /// Where what is said goes while the terminal is drawn on.
+    pub fn aside(&self) -> Option<Arc<Aside>> {
+        self.aside
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Where bars are added.
@@ -66,7 +107,7 @@ impl Screen {
     /// News on the way, to standard error, unless nobody wants to hear.
     pub fn say(&self, text: &str) {
         match self.audience {
-            Audience::Person | Audience::Log => self.write_line("INFO", text),
+            Audience::Person | Audience::Watcher | Audience::Log => self.write_line("INFO", text),
             Audience::Nobody => {}
         }
     }
@@ -81,7 +122,14 @@ impl Screen {
             Format::Text => format!("{text}\n"),
             Format::Json => json_line(SystemTime::now(), level, text),
         };
-        let _ = self.write(&mut io::stderr().lock(), line.as_bytes());
+        self.to_stderr(line.as_bytes());
+    }
+
+    fn to_stderr(&self, bytes: &[u8]) {
+        match self.aside() {
+            Some(aside) => aside.put(bytes),
+            None => drop(self.write(&mut io::stderr().lock(), bytes)),
+        }
     }
 
     fn write(&self, to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
@@ -132,7 +180,7 @@ impl Write for Line<'_> {
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         if !self.buffer.is_empty() {
-            let _ = self.screen.write(&mut io::stderr().lock(), &self.buffer);
+            self.screen.to_stderr(&self.buffer);
         }
     }
 }

@@ -36,7 +36,8 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::screen::Screen;
 use super::table::{self, Rows};
-use super::{drift, limits, runtime};
+use super::tui::{About, Tui, Watching};
+use super::{drift, limits, runtime, tui};
 
 /// What a herd does once it has joined.
 #[derive(Debug, Clone)]
@@ -72,6 +73,9 @@ pub struct Presentation {
     /// Without a terminal: how often to tell how the herd stands
     #[arg(long, value_name = "TIME", default_value = "10s")]
     interval: Timespan,
+    /// On the whole terminal, where that is offered.
+    #[arg(skip)]
+    tui: bool,
 }
 
 impl Presentation {
@@ -80,6 +84,15 @@ impl Presentation {
         Self {
             table,
             interval: Timespan(Settings::INTERVAL),
+            tui: false,
+        }
+    }
+
+    /// On the whole terminal, if so wished.
+    pub const fn watched(self, watching: Watching) -> Self {
+        Self {
+            tui: watching.tui,
+            ..self
         }
     }
 }
@@ -113,6 +126,9 @@ impl Session {
 
     /// Runs it. There must be no other thread yet: the lab moves the whole program into a sandbox.
     pub fn run(self) -> anyhow::Result<Exit> {
+        if self.presentation.tui {
+            tui::check(&self.screen)?;
+        }
         for path in [&self.scenario.report, &self.scenario.html]
             .into_iter()
             .flatten()
@@ -136,7 +152,12 @@ impl Session {
             tracing::warn!("{warning}");
         }
         let runtime = runtime()?;
-        let exit = runtime.block_on(self.live(Doors { metrics, control }));
+        let doors = Doors {
+            metrics,
+            control,
+            is_watched: self.presentation.tui,
+        };
+        let exit = runtime.block_on(self.live(doors));
         runtime.shutdown_background();
         exit
     }
@@ -156,11 +177,15 @@ impl Session {
         }
     }
 
-    async fn live(self, doors: Doors) -> anyhow::Result<Exit> {
+    async fn live(mut self, doors: Doors) -> anyhow::Result<Exit> {
         let (started_at, started) = (SystemTime::now(), Instant::now());
+        let labels = std::mem::take(&mut self.scenario.labels);
+        self.scenario.labels = labels.identified(&self.scenario.pool, started_at);
         let interrupt = Interrupt::listen(&self.screen)?;
         let (steering, stop) = Steering::new();
         let house = House::open(&self.scenario, doors, steering, &self.screen).await?;
+        // From here on what is said is shown on it; it ends after the herd.
+        let tui = self.watch(&house, started)?;
         let origin = Origin {
             at: started_at,
             started,
@@ -190,6 +215,7 @@ impl Session {
             progress.leaving(self.scenario.clients);
             house.close().await
         };
+        drop(tui);
         for trouble in &farewell.troubles {
             self.screen.complain(&format!("error: {trouble}"));
         }
@@ -205,6 +231,22 @@ impl Session {
         };
         let report = Report::new(&status, origin.run(true, farewell.leaked, soak));
         Ok(self.conclude(&report, &farewell, interrupt.has_come()))
+    }
+
+    /// Shows the herd on the terminal, if that is wanted.
+    fn watch(&self, house: &House, started: Instant) -> anyhow::Result<Option<Tui>> {
+        let Some(live) = house.live().filter(|_| self.presentation.tui) else {
+            return Ok(None);
+        };
+        let about = About {
+            pool: self.scenario.pool.clone(),
+            place: match &self.scenario.place {
+                Place::Parent(parent) => parent.clone(),
+                Place::Lab { .. } => "the lab".to_owned(),
+            },
+            hold: self.scenario.hold.map(|hold| hold.0),
+        };
+        Tui::start(&self.screen, started, about, live, house.tester()).map(Some)
     }
 
     /// Tells the results.

@@ -6,6 +6,7 @@ use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::session::{Errand, Presentation, Session};
 use super::table::Rows;
+use super::tui::Watching;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -30,6 +31,8 @@ pub struct Args {
     /// Which clients the table at the end shows
     #[arg(long, value_enum, value_name = "ROWS", default_value_t = Rows::Auto)]
     table: Rows,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
@@ -39,5 +42,6 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     };
     let scenario = draft.check().map_err(UsageError::because)?;
     let errand = Errand::of(&scenario);
-    Session::new(scenario, errand, Presentation::with(args.table), screen).run()
+    let presentation = Presentation::with(args.table).watched(args.watching);
+    Session::new(scenario, errand, presentation, screen).run()
 }

@@ -89,6 +89,9 @@ fn summary(report: &Report) -> String {
             totals.pings_received
         );
     }
+    if totals.ping_duplicates > 0 {
+        let _ = write!(line, ", {} duplicates", totals.ping_duplicates);
+    }
     for (count, succeeded, what) in [
         (totals.lookups, totals.lookups_succeeded, "lookups"),
         (totals.fetches, totals.fetches_succeeded, "fetches"),

@@ -5,6 +5,7 @@ use lanherd::scenario::Draft;
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::session::{Errand, Presentation, Session};
+use super::tui::Watching;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -26,9 +27,12 @@ pub struct Args {
     draft: Draft,
     #[command(flatten)]
     presentation: Presentation,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = args.draft.check().map_err(UsageError::because)?;
-    Session::new(scenario, Errand::Hold, args.presentation, screen).run()
+    let presentation = args.presentation.watched(args.watching);
+    Session::new(scenario, Errand::Hold, presentation, screen).run()
 }

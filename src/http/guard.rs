@@ -10,23 +10,22 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use nix::unistd::geteuid;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
-/// The largest file, in bytes.
-const MOST: u64 = 64 * 1024;
+use super::web_config::{self, WebConfig};
+use crate::tls::Tls;
+
+/// The largest file, in bytes; certificates may stand in it.
+const MOST: u64 = 256 * 1024;
 /// The shortest token, in characters.
 const LEAST_TOKEN: usize = 16;
-/// The most costly hash: each step doubles the time, and this takes some seconds.
-const MOST_COST: u32 = 15;
 /// How many right passwords are remembered.
 const MOST_KNOWN: usize = 64;
 
@@ -51,13 +50,17 @@ pub enum GuardError {
         why: String,
     },
     /// Both kinds are wanted.
-    #[error("a token and a web.config are both given: choose one")]
+    #[error("a token and a web.config that names users are both given: choose one")]
     Both,
 }
 
-/// Who may ask.
+/// Who may ask, and whether over TLS.
 #[derive(Debug)]
-pub struct Guard(Kind);
+pub struct Guard {
+    kind: Kind,
+    tls: Option<Arc<Tls>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
 
 enum Kind {
     /// Everybody.
@@ -89,33 +92,43 @@ struct Users {
     turn: Semaphore,
 }
 
-/// A file in the form of Prometheus' `web.config`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WebConfig {
-    #[serde(default)]
-    basic_auth_users: BTreeMap<String, String>,
-    #[serde(default)]
-    tls_server_config: Option<IgnoredAny>,
-}
-
 impl Guard {
-    /// Everybody may ask.
-    pub const fn open() -> Self {
-        Self(Kind::Open)
+    /// Everybody may ask, without TLS.
+    pub fn open() -> Self {
+        Self::of(Kind::Open)
     }
 
-    /// The one that those files ask for, if any.
-    pub fn new(token: Option<&Path>, web_config: Option<&Path>) -> Result<Self, GuardError> {
-        match (token, web_config) {
-            (None, None) => Ok(Self::open()),
-            (Some(token), None) => Self::of_token(token),
-            (None, Some(config)) => Self::of_web_config(config),
-            (Some(_), Some(_)) => Err(GuardError::Both),
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            tls: None,
+            headers: Vec::new(),
         }
     }
 
-    fn of_token(path: &Path) -> Result<Self, GuardError> {
+    /// The one that those files ask for, if any.
+    ///
+    /// A token may stand beside a `web.config` that asks for TLS and names no users.
+    pub fn new(token: Option<&Path>, web_config: Option<&Path>) -> Result<Self, GuardError> {
+        let Some(path) = web_config else {
+            let kind = token.map_or(Ok(Kind::Open), Self::of_token)?;
+            return Ok(Self::of(kind));
+        };
+        let config = WebConfig::read(path)?;
+        let kind = match (token, config.users) {
+            (Some(_), Some(_)) => return Err(GuardError::Both),
+            (Some(token), None) => Self::of_token(token)?,
+            (None, Some(users)) => Self::of_users(users, path)?,
+            (None, None) => Kind::Open,
+        };
+        Ok(Self {
+            kind,
+            tls: config.tls.map(Arc::new),
+            headers: config.headers,
+        })
+    }
+
+    fn of_token(path: &Path) -> Result<Kind, GuardError> {
         let unfit = |why: String| unfit(path, why);
         let (text, metadata) = read(path)?;
         if metadata.mode() & 0o077 != 0 || ![0, geteuid().as_raw()].contains(&metadata.uid()) {
@@ -128,59 +141,46 @@ impl Guard {
                 "a token is one word of at least {LEAST_TOKEN} ASCII characters: make one with openssl rand -hex 32"
             )));
         }
-        Ok(Self(Kind::Token(token.to_owned())))
+        Ok(Kind::Token(token.to_owned()))
     }
 
-    fn of_web_config(path: &Path) -> Result<Self, GuardError> {
-        let unfit = |why: String| unfit(path, why);
-        let (text, _) = read(path)?;
-        let config: WebConfig =
-            serde_saphyr::from_str(&text).map_err(|error| unfit(error.to_string()))?;
-        if config.tls_server_config.is_some() {
-            let remedy = "lanherd has no TLS, so leave tls_server_config out: put a proxy with TLS before it, or use ssh -L";
-            return Err(unfit(remedy.to_owned()));
-        }
-        let mut most = 0;
-        for (user, hash) in &config.basic_auth_users {
-            let cost = hash
-                .parse()
-                .map(|parts: bcrypt::HashParts| parts.get_cost());
-            match cost {
-                Ok(cost) if cost <= MOST_COST => most = most.max(cost),
-                Ok(cost) => {
-                    return Err(unfit(format!(
-                        "the hash of {user} costs {cost}: use {MOST_COST} at most"
-                    )));
-                }
-                Err(_) => {
-                    return Err(unfit(format!(
-                        "the password of {user} is no bcrypt hash: make one with htpasswd -nBC 10 {user}"
-                    )));
-                }
-            }
-        }
-        if config.basic_auth_users.is_empty() {
-            return Err(unfit("it names no basic_auth_users: name one".to_owned()));
-        }
+    /// Users and the hashes of their passwords, which [`WebConfig`] has looked at.
+    fn of_users(hashes: BTreeMap<String, String>, path: &Path) -> Result<Kind, GuardError> {
+        let costs = hashes.values().filter_map(|hash| web_config::cost(hash));
+        let most = costs.max().unwrap_or_default();
         let decoy =
-            bcrypt::hash("nobody", most.max(4)).map_err(|error| unfit(error.to_string()))?;
-        Ok(Self(Kind::Users(Users {
-            hashes: config.basic_auth_users,
+            bcrypt::hash("nobody", most.max(4)).map_err(|error| unfit(path, error.to_string()))?;
+        Ok(Kind::Users(Users {
+            hashes,
             decoy,
             known: Mutex::default(),
             key: RandomState::new(),
             turn: Semaphore::new(1),
-        })))
+        }))
     }
 
-    /// Whether everybody may ask.
-    pub const fn is_open(&self) -> bool {
-        matches!(self.0, Kind::Open)
+    /// Whether everybody may ask. Where TLS lets nobody in but whose certificate was verified, not everybody may.
+    pub fn is_open(&self) -> bool {
+        let is_verified = self
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.verifies_every_client());
+        matches!(self.kind, Kind::Open) && !is_verified
+    }
+
+    /// What is spoken instead of plain HTTP.
+    pub(super) const fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
+    }
+
+    /// What all answers bear besides their own headers.
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
     }
 
     /// How to ask: the schemes that are understood.
     pub(super) fn schemes(&self) -> &'static [&'static str] {
-        match &self.0 {
+        match &self.kind {
             Kind::Open => &[],
             Kind::Token(_) => &[r#"Bearer realm="lanherd""#, r#"Basic realm="lanherd""#],
             Kind::Users(_) => &[r#"Basic realm="lanherd", charset="UTF-8""#],
@@ -192,7 +192,7 @@ impl Guard {
     pub(super) async fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
         let said = authorization.and_then(|said| said.to_str().ok());
         let said = said.and_then(|said| said.split_once(' '));
-        match &self.0 {
+        match &self.kind {
             Kind::Open => true,
             Kind::Token(token) => match said {
                 Some((scheme, said)) if scheme.eq_ignore_ascii_case("bearer") => {
@@ -255,7 +255,7 @@ fn is_same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-fn unfit(path: &Path, why: String) -> GuardError {
+pub(super) fn unfit(path: &Path, why: String) -> GuardError {
     GuardError::Unfit {
         path: path.to_owned(),
         why,
@@ -263,12 +263,16 @@ fn unfit(path: &Path, why: String) -> GuardError {
 }
 
 /// What is in a file, and whose it is.
-fn read(path: &Path) -> Result<(String, std::fs::Metadata), GuardError> {
+pub(super) fn read(path: &Path) -> Result<(String, std::fs::Metadata), GuardError> {
     let reading = || {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         let mut text = String::new();
-        file.take(MOST).read_to_string(&mut text)?;
+        file.take(MOST + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MOST {
+            let size = format!("it is larger than {} KiB", MOST / 1024);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, size));
+        }
         Ok((text, metadata))
     };
     reading().map_err(|error| GuardError::Read {

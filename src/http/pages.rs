@@ -1,6 +1,5 @@
 //! What is answered to which request.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,24 +17,15 @@ use tokio::time::timeout;
 
 use super::api::{One, Refusal};
 use super::guard::Guard;
-use super::live::{Events, Live};
+use super::stream::{Events, Streams};
 use crate::connections::Site;
 use crate::identity::ClientNumber;
+use crate::live::Ready;
 use crate::metrics::Metrics;
-use crate::phase::Phase;
-use crate::pool::{Census, Pool, PoolError};
+use crate::pool::{Pool, PoolError};
 
 /// How long may be taken to find out whether the herd is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Whether the herd is as it should be, with a line to say so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ready {
-    /// It is.
-    Yes(String),
-    /// It is not.
-    No(String),
-}
 
 /// Who knows whether the herd is ready.
 pub trait Readiness: Send + Sync + 'static {
@@ -52,51 +42,16 @@ impl Readiness for Pool {
     }
 }
 
-impl From<&Census> for Ready {
-    /// A herd is ready when every client that was not told to go is online, and there is one.
-    fn from(census: &Census) -> Self {
-        let (mut wanted, mut others) = (0, String::new());
-        for phase in Phase::ALL.iter().copied() {
-            let clients = census.of(phase);
-            match phase {
-                Phase::Leaving | Phase::Gone => continue,
-                Phase::Online => {}
-                Phase::Queued
-                | Phase::Namespace
-                | Phase::Link
-                | Phase::Dhcp
-                | Phase::Configure
-                | Phase::Released
-                | Phase::V6Only
-                | Phase::NoCarrier
-                | Phase::Backoff
-                | Phase::Failed => {
-                    if clients > 0 {
-                        // Writing to a String cannot fail.
-                        let _ = write!(others, ", {clients} {phase}");
-                    }
-                }
-            }
-            wanted += clients;
-        }
-        let online = census.of(Phase::Online);
-        let line = format!("{online} of {wanted} clients online{others}");
-        if wanted > 0 && online == wanted {
-            Self::Yes(line)
-        } else {
-            Self::No(line)
-        }
-    }
-}
-
 /// The pages and where they come from.
 pub(super) struct Pages<R> {
     pub metrics: Metrics,
     pub readiness: R,
-    /// The herd behind the live page and the API, where there is one.
-    pub live: Option<Arc<Live>>,
+    /// Of the herd behind the live page and the API, where there is one.
+    pub streams: Option<Arc<Streams>>,
     /// Who may ask; whether lanherd runs and the herd is ready, everybody may.
     pub guard: Guard,
+    /// Whether only this machine can ask.
+    pub is_local: bool,
 }
 
 /// Whole, or event by event.
@@ -164,6 +119,16 @@ impl<R: Readiness> Site for Pages<R> {
     type Content = Body;
 
     async fn answer(&self, request: &Request<Incoming>) -> Answer {
+        let mut answer = self.page(request).await;
+        for (name, value) in self.guard.headers() {
+            answer.headers_mut().insert(name, value.clone());
+        }
+        answer
+    }
+}
+
+impl<R: Readiness> Pages<R> {
+    async fn page(&self, request: &Request<Incoming>) -> Answer {
         let Some(page) = Page::at(request.uri().path()) else {
             return text(StatusCode::NOT_FOUND, Page::CHOICE);
         };
@@ -174,7 +139,11 @@ impl<R: Readiness> Site for Pages<R> {
             refusal.headers_mut().insert(ALLOW, allowed);
             return refusal;
         }
-        if page.is_of_the_herd() && self.guard.is_open() && !is_own(request.headers().get(HOST)) {
+        if page.is_of_the_herd()
+            && self.is_local
+            && self.guard.is_open()
+            && !is_own(request.headers().get(HOST))
+        {
             let why = "ask for this by the address, or as localhost";
             return refuse(StatusCode::MISDIRECTED_REQUEST, why.to_owned());
         }
@@ -187,15 +156,15 @@ impl<R: Readiness> Site for Pages<R> {
         {
             return unknown(&self.guard);
         }
-        match (page, &self.live) {
+        match (page, &self.streams) {
             (Page::Metrics, _) => self.metrics().await,
             (Page::Health, _) => text(StatusCode::OK, "alive\n"),
             (Page::Readiness, _) => self.readiness().await,
             (Page::Live, Some(_)) => live_page(),
-            (Page::Herd, Some(live)) => document(live.herd().await),
-            (Page::History, Some(live)) => document(Ok(live.history())),
-            (Page::Clients, Some(live)) => document(live.clients().await),
-            (Page::Client(number), Some(live)) => match live.client(number).await {
+            (Page::Herd, Some(of)) => document(of.live().herd().await),
+            (Page::History, Some(of)) => document(Ok(of.live().history())),
+            (Page::Clients, Some(of)) => document(of.live().clients().await),
+            (Page::Client(number), Some(of)) => match of.live().client(number).await {
                 Ok(Some(client)) => document(Ok(client)),
                 Ok(None) => refuse(
                     StatusCode::NOT_FOUND,
@@ -203,16 +172,14 @@ impl<R: Readiness> Site for Pages<R> {
                 ),
                 Err(error) => document::<One>(Err(error)),
             },
-            (Page::Events, Some(live)) => events(live, request).await,
+            (Page::Events, Some(streams)) => events(streams, request).await,
             (_, None) => text(
                 StatusCode::NOT_FOUND,
                 "there is no herd behind this server: choose /metrics, /healthz or /readyz\n",
             ),
         }
     }
-}
 
-impl<R: Readiness> Pages<R> {
     /// Off the reactor: the process' own figures are read from files, and its descriptors are counted one by one.
     async fn metrics(&self) -> Answer {
         let metrics = self.metrics.clone();
@@ -257,7 +224,7 @@ fn live_page() -> Answer {
 }
 
 /// Events from where the reader was cut off, which its browser says in `Last-Event-ID`, or from where it wants to begin.
-async fn events(live: &Live, request: &Request<Incoming>) -> Answer {
+async fn events(streams: &Streams, request: &Request<Incoming>) -> Answer {
     let cut_off = request.headers().get("last-event-id");
     let wanted = request
         .uri()
@@ -271,7 +238,7 @@ async fn events(live: &Live, request: &Request<Incoming>) -> Answer {
             return refuse(StatusCode::BAD_REQUEST, why);
         }
     };
-    match live.follow(after).await {
+    match streams.follow(after).await {
         Ok(events) => dress(StatusCode::OK, "text/event-stream", Either::Right(events)),
         Err(why) => refuse(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
     }
@@ -341,23 +308,6 @@ fn dress(status: StatusCode, content_type: &'static str, body: Body) -> Answer {
 mod tests {
     use super::*;
 
-    fn ready(phases: &[(Phase, u32)]) -> Ready {
-        Ready::from(&phases.iter().copied().collect::<Census>())
-    }
-
-    #[test]
-    fn a_herd_is_ready_when_all_that_should_be_online_are() {
-        let all = ready(&[(Phase::Online, 10), (Phase::Gone, 3)]);
-        assert_eq!(all, Ready::Yes("10 of 10 clients online".to_owned()));
-    }
-
-    #[test]
-    fn a_herd_that_is_not_ready_says_where_the_others_are() {
-        let some = ready(&[(Phase::Online, 7), (Phase::Dhcp, 2), (Phase::Failed, 1)]);
-        let line = "7 of 10 clients online, 2 dhcp, 1 failed";
-        assert_eq!(some, Ready::No(line.to_owned()));
-    }
-
     #[test]
     fn only_addresses_and_localhost_are_this_machines_own() {
         let is_own = |host: &'static str| is_own(Some(&HeaderValue::from_static(host)));
@@ -379,10 +329,5 @@ mod tests {
         ] {
             assert!(!is_own(host), "{host}");
         }
-    }
-
-    #[test]
-    fn a_herd_of_nobody_is_not_ready() {
-        assert_eq!(ready(&[]), Ready::No("0 of 0 clients online".to_owned()));
     }
 }

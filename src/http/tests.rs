@@ -9,13 +9,20 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::*;
 use crate::dhcp::LossReason;
 use crate::fault::Fault;
-use crate::identity::ClientNumber;
+use crate::identity::{ClientNumber, PoolName};
 use crate::lab::LabConfig;
 use crate::lan::fake::FakeLan;
+use crate::live::Watch;
 use crate::phase::{Cause, Phase, Stage};
 use crate::pool::restart::GiveUp;
 use crate::pool::{Event, EventKind, PoolConfig, Selection, Share};
@@ -29,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct House {
     pool: Pool,
     server: Server,
+    _watch: Watch,
 }
 
 impl House {
@@ -50,14 +58,19 @@ impl House {
             .await
             .expect("a pool");
         let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), guard).expect("bound");
+        let watch = Live::watch(pool.clone(), PoolName::default()).expect("a watch");
         let server = bound
-            .serve_herd(metrics, pool.clone(), PoolName::default())
+            .serve_herd(metrics, pool.clone(), Arc::clone(watch.live()))
             .expect("a server");
         if clients > 0 {
             pool.create(clients).await.expect("clients");
             pool.settled(PATIENCE).await.expect("settled");
         }
-        Self { pool, server }
+        Self {
+            pool,
+            server,
+            _watch: watch,
+        }
     }
 
     /// The head and the body of one answer.
@@ -277,7 +290,7 @@ async fn whoever_is_cut_off_gets_what_he_missed_and_nothing_twice() {
 async fn streams_have_a_limit_and_a_place_is_free_again_when_one_ends() {
     let house = House::with(1).await;
     let mut followers = Vec::new();
-    for _ in 0..live::STREAMS {
+    for _ in 0..stream::STREAMS {
         let mut follower = house.follow("", "").await;
         follower.hear("event: herd").await;
         followers.push(follower);
@@ -313,6 +326,87 @@ async fn open_streams_end_in_order_and_at_once_when_the_server_does() {
         reader.hear("\r\n0\r\n\r\n").await;
     }
     house.pool.tear_down().await.expect("torn down");
+}
+
+/// One who speaks TLS, and believes that certificate.
+async fn over_tls(house: &House, certificate: &str) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
+    roots.add(certificate).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(house.server.address()).await;
+    let name = ServerName::try_from("127.0.0.1").expect("a name");
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, stream.expect("connected"));
+    connected.await.expect("a handshake")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_over_tls_end_in_order_and_at_once_whoever_else_is_stuck() {
+    let (guard, certificate) = guard::tests::over_tls();
+    let house = House::behind(guard, 3).await;
+    assert!(house.server.url().starts_with("https://127.0.0.1:"));
+    let request = b"GET /api/v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut readers = Vec::new();
+    for _ in 0..20 {
+        let mut stream = over_tls(&house, &certificate).await;
+        stream.write_all(request).await.expect("sent");
+        let (mut heard, mut buffer) = (String::new(), [0; 4_096]);
+        while !heard.contains("event: herd") {
+            let read = timeout(PATIENCE, stream.read(&mut buffer)).await;
+            let read = read.expect("in time").expect("read");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        readers.push((stream, heard));
+    }
+    let mut stuck = Vec::new();
+    for _ in 0..10 {
+        let silent = TcpStream::connect(house.server.address()).await;
+        stuck.push(silent.expect("connected"));
+        let mut half = TcpStream::connect(house.server.address())
+            .await
+            .expect("connected");
+        half.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("sent");
+        stuck.push(half);
+    }
+    // All of them have been accepted when a later one is answered.
+    over_tls(&house, &certificate).await;
+    let began = std::time::Instant::now();
+    house.server.shut_down().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    for (mut reader, mut heard) in readers {
+        // Without close_notify (RFC 8446, 6.1) this is an error.
+        let read = timeout(PATIENCE, reader.read_to_string(&mut heard)).await;
+        read.expect("in time").expect("an end in order");
+        // The last chunk of a body that is whole (RFC 9112, 7.1).
+        assert!(heard.ends_with("\r\n0\r\n\r\n"), "{heard}");
+    }
+    house.pool.tear_down().await.expect("torn down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_loopback_a_page_from_elsewhere_gets_nothing_over_tls_either() {
+    let (guard, certificate) = guard::tests::over_tls();
+    let house = House::behind(guard, 1).await;
+    for (host, status) in [("rebound.example", "421"), ("localhost", "200")] {
+        let mut stream = over_tls(&house, &certificate).await;
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
+    house.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -354,6 +448,23 @@ fn the_page_makes_no_markup_of_what_it_is_told_and_loads_nothing_from_elsewhere(
     ] {
         assert!(!page.contains(word), "{word}");
     }
+}
+
+#[test]
+fn the_page_shows_phases_in_the_colours_that_all_others_do() {
+    let page = include_str!("live/page.html");
+    let (_, table) = page.split_once("const GROUP = {").expect("a table");
+    let (table, _) = table.split_once('}').expect("its end");
+    let mut shown: Vec<String> = table
+        .split(',')
+        .map(|entry| entry.replace('\'', "").trim().to_owned())
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    let condition = |phase: &Phase| format!("{phase}: {}", phase.condition());
+    let mut expected: Vec<String> = Phase::ALL.iter().map(condition).collect();
+    shown.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
 }
 
 #[test]

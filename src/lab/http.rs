@@ -56,7 +56,7 @@ pub(super) fn listen() -> io::Result<TcpListener> {
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let (_never, stopped) = oneshot::channel();
     let web = Arc::new(Web { shared });
-    connections::serve(listener, web, LIMITS, stopped).await;
+    connections::serve(listener, None, web, LIMITS, stopped).await;
 }
 
 struct Web {

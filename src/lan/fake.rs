@@ -32,6 +32,8 @@ const LATENCY: Duration = Duration::from_millis(1);
 pub(crate) const RTT: Duration = Duration::from_micros(80);
 /// Nobody answers a ping to this address.
 pub(crate) const SILENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// Every ping to this address is answered twice.
+pub(crate) const DOUBLE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// How the server behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -504,5 +506,9 @@ impl Port for FakePort {
         }
         tokio::time::sleep(RTT).await;
         PingOutcome::Reply(RTT)
+    }
+
+    fn duplicates(&self, target: Ipv4Addr) -> u64 {
+        u64::from(target == DOUBLE)
     }
 }

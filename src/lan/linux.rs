@@ -2,7 +2,7 @@
 //!
 //! Who owns what. A [`LinuxLan`] owns the pool's lock and folder, the raw socket on the parent, two threads that enter
 //! namespaces and one that watches parent and namespaces. A client's visible things (namespace, resolver folder, record) belong to
-//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns four sockets inside the namespace; the kernel
+//! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns three or four sockets inside the namespace; the kernel
 //! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
 //!
 //! What others do. The kernel rings when a link, an address or a route is taken away in a client's namespace, when a name
@@ -340,7 +340,7 @@ fn furnish(
             seats.heard(held.mac, server);
         }
     }
-    let ears = Ears::new().map_err(refusing("making an epoll instance"))?;
+    let ears = Ears::open().map_err(refusing("listening to the namespaces"))?;
     let ears = Arc::new(ears);
     let watched = Watched {
         parent: Arc::clone(&parent),

@@ -55,6 +55,13 @@ impl NetlinkError {
         }
     }
 
+    /// The errno as an error of its own.
+    fn into_io(self) -> io::Error {
+        match self {
+            Self::Refused { error, .. } | Self::Conversation(error) => error,
+        }
+    }
+
     /// Whether the kernel answered with this errno.
     pub fn is(&self, errno: Errno) -> bool {
         self.io().raw_os_error() == Some(errno as i32)
@@ -128,6 +135,20 @@ impl Netlink {
     /// Sends one request and reads its answer.
     pub fn send_one(&mut self, request: Request) -> Result<(), NetlinkError> {
         self.send([request])?.into_iter().collect()
+    }
+
+    /// The number that another namespace has in this one (nsid); gives it one where it has none.
+    pub fn number(&mut self, namespace: &impl AsRawFd) -> io::Result<i32> {
+        match self.send_one(request::number(namespace)) {
+            Ok(()) => {}
+            Err(error) if error.is(Errno::EEXIST) => {}
+            Err(error) => return Err(error.into_io()),
+        }
+        let numbers = self.collect(request::get_number(namespace), NLM_F_ACK, |message| {
+            request::number_of(&message)
+        })?;
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the namespace has no number");
+        numbers.into_iter().next().ok_or_else(none)
     }
 
     /// The link called `name`; `None` where there is none.

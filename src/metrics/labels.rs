@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::identity::PoolName;
+
 /// Labels that `run_info` has in any case, and those that Prometheus itself gives to what it scrapes.
 const TAKEN: [&str; 4] = ["pool", "seed", "job", "instance"];
+
+/// The label that is there in any case.
+const RUN_ID: &str = "run_id";
 
 /// One of them: `router_model=X`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +119,20 @@ impl RunLabels {
         Ok(Self(all))
     }
 
+    /// The same, with a `run_id` of this pool and time, unless they say one: `ns-20261125T040000Z`.
+    ///
+    /// So two runs are told apart of which nothing else is said.
+    #[must_use]
+    pub fn identified(mut self, pool: &PoolName, started: SystemTime) -> Self {
+        let id = || {
+            let mut time = humantime::format_rfc3339_seconds(started).to_string();
+            time.retain(|sign| !matches!(sign, '-' | ':'));
+            format!("{pool}-{time}")
+        };
+        self.0.entry(RUN_ID.to_owned()).or_insert_with(id);
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -162,6 +182,25 @@ mod tests {
             let refusal = LabelError::Value("a".to_owned());
             assert_eq!(label(&format!("a={bad}")), Err(refusal));
         }
+    }
+
+    #[test]
+    fn a_run_has_the_id_that_the_user_gave_it_or_one_of_its_pool_and_time() {
+        let started = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000);
+        let id_of = |said: &str| {
+            let labels = RunLabels::of(vec![said.parse().expect("a label")]).expect("labels");
+            let labels = labels.identified(&PoolName::default(), started);
+            assert_eq!(
+                labels
+                    .clone()
+                    .identified(&PoolName::default(), SystemTime::now()),
+                labels
+            );
+            let id = labels.iter().find(|(name, _)| *name == "run_id");
+            id.map(|(_, id)| id.to_owned())
+        };
+        assert_eq!(id_of("firmware=7").as_deref(), Some("ns-20260921T141320Z"));
+        assert_eq!(id_of("run_id=4711").as_deref(), Some("4711"));
     }
 
     #[test]

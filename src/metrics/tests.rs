@@ -1,9 +1,11 @@
 use super::*;
+use crate::lan::{PingCause, PingOutcome};
+use crate::target::Target;
 use crate::workload::Excuse;
 use crate::workload::command::{CommandSpec, Executed};
 use crate::workload::dns::{Answer, DnsSpec, Lookup, Rcode};
 use crate::workload::http::{Fetch, HttpPhase, HttpSpec};
-use crate::workload::ping::PingSpec;
+use crate::workload::ping::{Echo, PingSpec};
 
 fn metrics() -> Metrics {
     Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
@@ -14,11 +16,18 @@ fn what_happened_stands_in_the_text() {
     let metrics = metrics();
     metrics.entered(Phase::Queued);
     metrics.transition(Phase::Queued, Phase::Namespace);
-    metrics.pinged(
-        &Target::GoogleDns,
-        PingOutcome::Reply(Duration::from_micros(80)),
-    );
-    metrics.pinged(&Target::GoogleDns, PingOutcome::Lost(PingCause::NoRoute));
+    for (outcome, duplicates) in [
+        (PingOutcome::Reply(Duration::from_micros(80)), 2),
+        (PingOutcome::Lost(PingCause::NoRoute), 1),
+    ] {
+        let echo = Echo {
+            address: None,
+            outcome,
+            duplicates,
+            why: None,
+        };
+        metrics.pings.pinged(&Target::GoogleDns, &echo);
+    }
     let text = metrics.render();
     for line in [
         r#"lanherd_clients{group="ns",phase="namespace"} 1"#,
@@ -26,6 +35,7 @@ fn what_happened_stands_in_the_text() {
         r#"lanherd_client_transitions_total{from="queued",to="namespace"} 1"#,
         r#"lanherd_ping_requests_total{family="ipv4",target="Google DNS"} 1"#,
         r#"lanherd_ping_errors_total{cause="no_route",family="ipv4",target="Google DNS"} 1"#,
+        r#"lanherd_ping_duplicates_total{family="ipv4",target="Google DNS"} 3"#,
         r#"lanherd_ping_rtt_seconds_bucket{family="ipv4",target="Google DNS",le="0.0001"} 1"#,
         r#"lanherd_run_info{pool="ns",seed="7"} 1"#,
     ] {

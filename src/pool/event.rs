@@ -146,6 +146,28 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Whether it is a step that clients take all the time, and of which a herd takes too many to be read.
+    pub const fn is_step(&self) -> bool {
+        matches!(
+            self,
+            Self::Phase { .. } | Self::Bound { .. } | Self::Renewed { .. }
+        )
+    }
+
+    /// Whether something is wrong.
+    pub const fn is_bad(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed { .. }
+                | Self::Troubled { .. }
+                | Self::Lost { .. }
+                | Self::GivenUp { .. }
+                | Self::OutageBegan { .. }
+        )
+    }
+}
+
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -48,11 +48,12 @@ pub struct Figures {
 impl Figures {
     pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome) {
         match (workload, outcome) {
-            (Workload::Ping(spec), Outcome::Ping(echo)) => self
-                .pings
-                .entry(spec.target.clone())
-                .or_insert_with(|| PingStats::new(spec.target.clone(), None))
-                .record(echo.outcome),
+            (Workload::Ping(spec), Outcome::Ping(echo)) => {
+                let new = || PingStats::new(spec.target.clone(), None);
+                let pings = self.pings.entry(spec.target.clone()).or_insert_with(new);
+                pings.record(echo.outcome);
+                pings.duplicates += echo.duplicates;
+            }
             (Workload::Dns(spec), Outcome::Dns(lookup)) => self
                 .dns
                 .entry(spec.name.clone())

@@ -7,6 +7,7 @@ use crate::identity::ClientNumber;
 use crate::page::chart::{bars, lines};
 use crate::page::{Page, Verdict};
 use crate::phase::Phase;
+use crate::soak::Line;
 
 /// So many clients are listed one by one; of more, those that were in trouble.
 const LISTED: usize = 200;
@@ -260,6 +261,9 @@ fn times(all: &AllPercentiles) -> Vec<Vec<String>> {
         ("join", all.join_ms),
         ("lease", all.dhcp_ms),
         ("ping", all.ping_ms),
+        ("lookup", all.dns_ms),
+        ("fetch", all.http_ms),
+        ("command", all.command_ms),
     ];
     rows.into_iter().filter_map(row).collect()
 }
@@ -279,7 +283,7 @@ fn median_ping(client: &Client) -> Option<f64> {
 fn over_time(page: &mut Page, soak: &Soak) {
     let timeline = &soak.timeline;
     let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
-    let of = |pick: &dyn Fn(&crate::soak::Line) -> Option<f64>| timeline.iter().map(pick).collect();
+    let of = |pick: &dyn Fn(&Line) -> Option<f64>| timeline.iter().map(pick).collect();
     page.heading("Over time");
     page.raw(&lines(
         "Clients",
@@ -305,6 +309,26 @@ fn over_time(page: &mut Page, soak: &Soak) {
         &at,
         &[("lost", of(&|line| line.loss().map(|loss| loss * 100.0)))],
     ));
+    for (what, failed, pick) in [
+        (
+            "Lookups",
+            "Failed lookups",
+            (|line| line.lookups) as fn(&Line) -> _,
+        ),
+        ("Fetches", "Failed fetches", |line| line.fetches),
+        ("Commands", "Failed commands", |line| line.commands),
+    ] {
+        if timeline.iter().all(|line| pick(line).is_none()) {
+            continue;
+        }
+        let times = [
+            ("median", of(&|line| pick(line)?.p50_ms)),
+            ("99 of 100", of(&|line| pick(line)?.p99_ms)),
+        ];
+        page.raw(&lines(what, "ms", &at, &times));
+        let failures = of(&|line| pick(line)?.failures().map(|share| share * 100.0));
+        page.raw(&lines(failed, "%", &at, &[("failed", failures)]));
+    }
     page.raw(&lines(
         "Restarts, from one look to the next",
         "",

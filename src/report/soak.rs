@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::phase::Cause;
 use crate::pool::Figures;
 use crate::soak::{Comparison, Line, Record, Turnover};
-use crate::stats::{Distribution, milliseconds};
+use crate::stats::milliseconds;
 
 /// A soak, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,7 +101,10 @@ impl From<&Figures> for Sums {
             percentiles: AllPercentiles {
                 join_ms: Percentiles::of_distribution(&figures.join),
                 dhcp_ms: Percentiles::of_distribution(&figures.dhcp),
-                ping_ms: Percentiles::of_distribution(&round_trips(figures)),
+                ping_ms: Percentiles::of_all(figures.pings.values()),
+                dns_ms: Percentiles::of_all(figures.dns.values()),
+                http_ms: Percentiles::of_all(figures.http.values()),
+                command_ms: Percentiles::of_all(figures.commands.values()),
             },
             pings: figures.pings.values().map(Pings::from).collect(),
             lookups: figures.dns.values().map(Lookups::from).collect(),
@@ -121,12 +124,4 @@ fn faults(figures: &Figures) -> BTreeMap<Fault, FaultSum> {
         (*fault, sum)
     };
     figures.faults.iter().map(sum).collect()
-}
-
-fn round_trips(figures: &Figures) -> Distribution {
-    let mut all = Distribution::default();
-    for stats in figures.pings.values() {
-        all.add(&stats.rtt);
-    }
-    all
 }

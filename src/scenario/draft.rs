@@ -167,9 +167,14 @@ pub struct Draft {
     )]
     pub label: Vec<RunLabel>,
     /// Answer there only to whoever has the token in this file, which nobody else may read
+    ///
+    /// A --web-config may be given besides, for TLS, if it names no users.
     #[arg(long, value_name = "FILE", requires = "metrics")]
     pub metrics_token_file: Option<PathBuf>,
-    /// Answer there only to the users of this file, in the form of Prometheus' web.config
+    /// Answer there over TLS, or only to users, as this file says, in the form of Prometheus' web.config
+    ///
+    /// Its `tls_server_config` has the certificate and key, which are read anew when they change, and may ask clients for
+    /// certificates; its `basic_auth_users` have bcrypt hashes of passwords.
     #[arg(long, value_name = "FILE", requires = "metrics")]
     pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; the same seed gives the same devices [default: this machine's own]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spans::{PingSpan, Span, Spans, Windows};
+use super::spans::{Span, Spans, Windows};
 use super::verdict::{self, By, Rule, Samples, Verdict};
+use super::work::{Work, WorkKind, WorkSpan};
 use crate::phase::words;
 use crate::stats::{Tally, milliseconds};
-use crate::target::Target;
 
 words! {
     /// What is compared. For all of them, less is better.
@@ -27,6 +27,18 @@ words! {
         PingRtt = "ping_rtt",
         /// The share of pings to one target without an answer, 0 to 1, span by span.
         PingLoss = "ping_loss",
+        /// Until lookups of one name were answered, in milliseconds.
+        DnsTime = "dns_time",
+        /// The share of lookups of one name that found no address, 0 to 1, span by span.
+        DnsFailures = "dns_failures",
+        /// From the beginning to the end of fetches of one URL that came to their end, in milliseconds.
+        HttpTime = "http_time",
+        /// The share of fetches of one URL that failed, 0 to 1, span by span.
+        HttpFailures = "http_failures",
+        /// From the start to the end of runs of one command line, in milliseconds.
+        CommandTime = "command_time",
+        /// The share of runs of one command line without exit code 0, 0 to 1, span by span.
+        CommandFailures = "command_failures",
         /// Restarts of clients in an hour, span by span.
         Restarts = "restarts",
         /// The tester's own resident memory in bytes, at the end of each span.
@@ -36,7 +48,52 @@ words! {
     }
 }
 
+/// What a figure is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds.
+    Milliseconds,
+    /// A share, 0 to 1.
+    Share,
+    /// So many an hour.
+    AnHour,
+    /// Bytes.
+    Bytes,
+    /// So many.
+    Count,
+}
+
 impl Figure {
+    /// What it is measured in.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::JoinTime
+            | Self::StormJoinTime
+            | Self::DhcpTime
+            | Self::StormDhcpTime
+            | Self::PingRtt
+            | Self::DnsTime
+            | Self::HttpTime
+            | Self::CommandTime => Unit::Milliseconds,
+            Self::PingLoss | Self::DnsFailures | Self::HttpFailures | Self::CommandFailures => {
+                Unit::Share
+            }
+            Self::Restarts => Unit::AnHour,
+            Self::ResidentMemory => Unit::Bytes,
+            Self::Descriptors => Unit::Count,
+        }
+    }
+
+    /// How long work of a kind takes, and how much of it fails.
+    const fn of(kind: WorkKind) -> (Self, Self) {
+        match kind {
+            WorkKind::Ping => (Self::PingRtt, Self::PingLoss),
+            WorkKind::Dns => (Self::DnsTime, Self::DnsFailures),
+            WorkKind::Http => (Self::HttpTime, Self::HttpFailures),
+            WorkKind::Command => (Self::CommandTime, Self::CommandFailures),
+        }
+    }
+
     /// When it counts as changed.
     pub fn rule(self) -> Rule {
         let time = |floor| Rule {
@@ -62,7 +119,11 @@ impl Figure {
                 time(10.0)
             }
             Self::PingRtt => time(0.1),
-            Self::PingLoss => rate(0.002),
+            Self::DnsTime | Self::HttpTime => time(1.0),
+            Self::CommandTime => time(10.0),
+            Self::PingLoss | Self::DnsFailures | Self::HttpFailures | Self::CommandFailures => {
+                rate(0.002)
+            }
             Self::Restarts => rate(10.0),
             Self::ResidentMemory => level(1.10, 2_097_152.0),
             Self::Descriptors => level(1.05, 16.0),
@@ -90,8 +151,8 @@ pub struct Comparison {
 pub struct Row {
     /// Which.
     pub figure: Figure,
-    /// Of pings to whom.
-    pub target: Option<Target>,
+    /// Of pings to whom, lookups of what name, fetches of what URL, runs of what command line.
+    pub target: Option<String>,
     /// In the first window.
     pub first: Side,
     /// In the last.
@@ -109,16 +170,12 @@ impl fmt::Display for Row {
         }
         let side = |side: &Side| {
             let (mean, median) = (side.mean.unwrap_or_default(), side.p50.unwrap_or_default());
-            match self.figure {
-                Figure::JoinTime
-                | Figure::StormJoinTime
-                | Figure::DhcpTime
-                | Figure::StormDhcpTime
-                | Figure::PingRtt => format!("median {median:.2} ms"),
-                Figure::PingLoss => format!("mean {:.2} %", mean * 100.0),
-                Figure::Restarts => format!("{mean:.1} an hour"),
-                Figure::ResidentMemory => format!("median {:.1} MiB", median / 1_048_576.0),
-                Figure::Descriptors => format!("median {median:.0}"),
+            match self.figure.unit() {
+                Unit::Milliseconds => format!("median {median:.2} ms"),
+                Unit::Share => format!("mean {:.2} %", mean * 100.0),
+                Unit::AnHour => format!("{mean:.1} an hour"),
+                Unit::Bytes => format!("median {:.1} MiB", median / 1_048_576.0),
+                Unit::Count => format!("median {median:.0}"),
             }
         };
         write!(f, ": {}, then {}", side(&self.first), side(&self.last))
@@ -200,29 +257,22 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
             verdict::samples(window.iter().map(level))
         })
     };
-    let mut targets: Vec<Target> = windows
-        .last
-        .iter()
-        .chain(windows.first)
-        .flat_map(|span| span.pings.iter().map(|(target, _)| target.clone()))
-        .collect();
-    targets.sort_unstable();
-    targets.dedup();
-
     let mut rows = vec![
         times(Figure::JoinTime, |span| &span.calm.joins),
         times(Figure::StormJoinTime, |span| &span.storm.joins),
         times(Figure::DhcpTime, |span| &span.calm.dhcp),
         times(Figure::StormDhcpTime, |span| &span.storm.dhcp),
     ];
-    for target in targets {
-        let of_target = |span: &'_ Span| span.pings_of(&target).map(|pings| pings.rtt.tally());
-        rows.push(row(Figure::PingRtt, Some(target.clone()), &|window| {
-            sum(window.iter().filter_map(of_target))
+    for work in works(windows) {
+        let (time, failures) = Figure::of(work.kind);
+        let of = || Some(work.of.clone());
+        rows.push(row(time, of(), &|window| {
+            let spans = window.iter().filter_map(|span| span.of(&work));
+            sum(spans.map(|span| span.time.tally()))
         }));
-        rows.push(row(Figure::PingLoss, Some(target.clone()), &|window| {
-            let of_target = window.iter().filter_map(|span| span.pings_of(&target));
-            verdict::samples(of_target.filter_map(loss))
+        rows.push(row(failures, of(), &|window| {
+            let spans = window.iter().filter_map(|span| span.of(&work));
+            verdict::samples(spans.filter_map(WorkSpan::failures))
         }));
     }
     rows.extend([
@@ -237,6 +287,23 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
     rows.into_iter().flatten().collect()
 }
 
+/// What clients did in either window, each once: kind by kind, in the order of the figures.
+fn works(windows: &Windows<'_>) -> Vec<Work> {
+    let mut works: Vec<Work> = Vec::new();
+    for (work, _) in windows
+        .last
+        .iter()
+        .chain(windows.first)
+        .flat_map(|span| &span.work)
+    {
+        if !works.contains(work) {
+            works.push(work.clone());
+        }
+    }
+    works.sort_by_key(|work| work.kind);
+    works
+}
+
 /// All samples of many spans, in milliseconds.
 fn sum(tallies: impl Iterator<Item = impl Borrow<Tally>>) -> Vec<(f64, u64)> {
     let mut all = Tally::default();
@@ -244,11 +311,6 @@ fn sum(tallies: impl Iterator<Item = impl Borrow<Tally>>) -> Vec<(f64, u64)> {
     all.values()
         .map(|(value, count)| (milliseconds(value), count))
         .collect()
-}
-
-fn loss(pings: &PingSpan) -> Option<f64> {
-    let asked = pings.received + pings.lost;
-    (asked > 0).then(|| pings.lost as f64 / asked as f64)
 }
 
 fn restarts_an_hour(span: &Span) -> f64 {

@@ -154,12 +154,16 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host_name::HostName;
     use crate::identity::{Identity, PoolName, Seed};
     use crate::lan::{PingCause, PingOutcome};
     use crate::pool::GroupName;
     use crate::soak::{Figure, Verdict};
-    use crate::stats::PingStats;
+    use crate::stats::{DnsStats, HttpStats, PingStats};
     use crate::target::Target;
+    use crate::url::Url;
+    use crate::workload::dns::{Answer, Lookup, Rcode};
+    use crate::workload::http::{Fetch, HttpPhase};
 
     const MINUTE: Duration = Duration::from_secs(60);
     const CALM: Footprint = Footprint {
@@ -196,6 +200,39 @@ mod tests {
             .entry(Target::Router)
             .or_insert_with(new)
             .record(outcome);
+    }
+
+    fn looked_up(figures: &mut Figures, name: &str, micros: u64) {
+        let name: HostName = name.parse().expect("a name");
+        let answer = Answer {
+            rcode: Rcode::NoError,
+            addresses: Vec::new(),
+            took: Duration::from_micros(micros),
+        };
+        let lookup = Lookup {
+            server: None,
+            was_sent: true,
+            result: Ok(answer),
+        };
+        let lookups = figures.dns.entry(name.clone());
+        lookups
+            .or_insert_with(|| DnsStats::new(name))
+            .record(&lookup);
+    }
+
+    fn fetched(figures: &mut Figures, status: u16, micros: u64) {
+        let url: Url = "http://a.test/".parse().expect("a URL");
+        let fetch = Fetch {
+            server: None,
+            phases: vec![(HttpPhase::FirstByte, Duration::from_micros(micros))],
+            status: Some(status),
+            bytes: 0,
+            failure: None,
+        };
+        let fetches = figures.http.entry(url.clone());
+        fetches
+            .or_insert_with(|| HttpStats::new(url))
+            .record(&fetch);
     }
 
     /// Twelve hours, looked at each minute, of a router that needs `ping(minute)` µs and `dhcp(minute)` ms.
@@ -276,6 +313,59 @@ mod tests {
                 Figure::ResidentMemory,
                 Figure::Descriptors
             ]
+        );
+    }
+
+    #[test]
+    fn lookups_that_get_slower_and_fetches_that_begin_to_fail_have_drifted_each_under_its_name() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut figures = Figures::default();
+        let mut recorder = Recorder::new(figures.clone());
+        let (slow, steady) = ("slow.test", "steady.test");
+        for minute in 1..=720_u32 {
+            for (name, millis) in [(slow, 20 + u64::from(minute) / 24), (steady, 20)] {
+                for _ in 0..20 {
+                    looked_up(&mut figures, name, millis * rng.u64(80..160) * 10);
+                }
+            }
+            for number in 0..20 {
+                let status = if number == 0 && minute > 300 {
+                    503
+                } else {
+                    200
+                };
+                fetched(&mut figures, status, rng.u64(3_000..6_000));
+            }
+            recorder.look(minute * MINUTE, &herd(None), figures.clone(), CALM);
+        }
+        let comparison = recorder.record().comparison.expect("two windows");
+        let verdicts = |figure| {
+            let rows = comparison
+                .rows
+                .iter()
+                .filter(move |row| row.figure == figure);
+            rows.map(|row| (row.target.as_deref().unwrap_or_default(), row.verdict))
+                .collect::<Vec<_>>()
+        };
+        let (drifted, well) = (Verdict::Drifted, Verdict::Steady);
+        assert_eq!(verdicts(Figure::DnsTime), [(slow, drifted), (steady, well)]);
+        assert_eq!(
+            verdicts(Figure::DnsFailures),
+            [(slow, well), (steady, well)]
+        );
+        assert_eq!(verdicts(Figure::HttpTime), [("http://a.test/", well)]);
+        assert_eq!(
+            verdicts(Figure::HttpFailures),
+            [("http://a.test/", drifted)]
+        );
+        let said: Vec<_> = comparison.drifts().map(ToString::to_string).collect();
+        assert!(
+            said[0].starts_with("dns_time of slow.test: median 2"),
+            "{said:?}"
+        );
+        assert_eq!(
+            said[1],
+            "http_failures of http://a.test/: mean 0.00 %, then mean 5.00 %"
         );
     }
 

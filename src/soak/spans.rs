@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Footprint;
+use super::work::{self, Work, WorkKind, WorkSpan};
 use crate::pool::Figures;
-use crate::stats::{Distribution, Packed, Tally};
-use crate::target::Target;
+use crate::stats::Tally;
 
 /// What happened from one moment to another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,8 +18,8 @@ pub struct Span {
     pub calm: Acquisitions,
     /// The same while a storm's clients came back: many that join together wait for each other.
     pub storm: Acquisitions,
-    /// Pings by target.
-    pub pings: Vec<(Target, PingSpan)>,
+    /// What clients did.
+    pub work: Vec<(Work, WorkSpan)>,
     /// Restarts of clients.
     pub restarts: u64,
     /// What the tester took at the end.
@@ -33,27 +33,6 @@ pub struct Acquisitions {
     pub joins: Tally,
     /// From first DHCP message to acknowledgement.
     pub dhcp: Tally,
-}
-
-/// Pings to one target.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PingSpan {
-    /// Requests that were answered.
-    pub received: u64,
-    /// Requests that were not, those never sent included.
-    pub lost: u64,
-    /// Round trips.
-    pub rtt: Packed,
-}
-
-impl PingSpan {
-    fn add(&mut self, other: &Self) {
-        self.received += other.received;
-        self.lost += other.lost;
-        let mut rtt = self.rtt.tally();
-        rtt.add(&other.rtt.tally());
-        self.rtt = rtt.into();
-    }
 }
 
 impl Acquisitions {
@@ -80,27 +59,12 @@ impl Span {
         } else {
             (acquisitions, Acquisitions::default())
         };
-        let pings = now.pings.iter().map(|(target, stats)| {
-            let span = match before.pings.get(target) {
-                Some(before) => PingSpan {
-                    received: stats.received.saturating_sub(before.received),
-                    lost: stats.unanswered().saturating_sub(before.unanswered()),
-                    rtt: stats.rtt.since(&before.rtt).into(),
-                },
-                None => PingSpan {
-                    received: stats.received,
-                    lost: stats.unanswered(),
-                    rtt: stats.rtt.since(&Distribution::default()).into(),
-                },
-            };
-            (target.clone(), span)
-        });
         Self {
             from,
             to,
             calm,
             storm,
-            pings: pings.collect(),
+            work: work::between(before, now),
             restarts: now.restarts.saturating_sub(before.restarts),
             footprint,
         }
@@ -115,19 +79,20 @@ impl Span {
         self.from + self.length() / 2
     }
 
-    /// Pings to all targets together.
-    pub fn all_pings(&self) -> PingSpan {
-        let mut all = PingSpan::default();
-        for (_, pings) in &self.pings {
-            all.add(pings);
-        }
-        all
+    /// All that clients did of one kind; `None` where nothing was to be done.
+    pub fn all(&self, kind: WorkKind) -> Option<WorkSpan> {
+        let of_kind = self.work.iter().filter(|(work, _)| work.kind == kind);
+        of_kind.fold(None, |all: Option<WorkSpan>, (_, span)| {
+            let mut all = all.unwrap_or_default();
+            all.add(span);
+            Some(all)
+        })
     }
 
-    /// Pings to one target; `None` where there were none.
-    pub fn pings_of(&self, target: &Target) -> Option<&PingSpan> {
-        let mut pings = self.pings.iter();
-        pings.find_map(|(of, pings)| (of == target).then_some(pings))
+    /// What clients did of one thing; `None` where nothing was to be done.
+    pub fn of(&self, work: &Work) -> Option<&WorkSpan> {
+        let mut all = self.work.iter();
+        all.find_map(|(of, span)| (of == work).then_some(span))
     }
 
     /// Takes in the span that follows.
@@ -135,10 +100,10 @@ impl Span {
         self.to = next.to;
         self.calm.add(&next.calm);
         self.storm.add(&next.storm);
-        for (target, pings) in &next.pings {
-            match self.pings.iter_mut().find(|(of, _)| of == target) {
-                Some((_, own)) => own.add(pings),
-                None => self.pings.push((target.clone(), pings.clone())),
+        for (work, span) in &next.work {
+            match self.work.iter_mut().find(|(of, _)| of == work) {
+                Some((_, own)) => own.add(span),
+                None => self.work.push((work.clone(), span.clone())),
             }
         }
         self.restarts += next.restarts;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::work::share;
+use super::{Span, WorkKind, WorkSpan};
 use crate::stats::milliseconds;
 
 /// How the herd was, and what happened since the line before.
@@ -28,10 +29,84 @@ pub struct Line {
     pub rtt_p50_ms: Option<f64>,
     /// The round trip that 99 of 100 did not exceed. Of several looks, the longest.
     pub rtt_p99_ms: Option<f64>,
+    /// Lookups of all names; `None` where there were none to be made.
+    #[serde(default)]
+    pub lookups: Option<Attempts>,
+    /// Fetches of all URLs.
+    #[serde(default)]
+    pub fetches: Option<Attempts>,
+    /// Runs of all commands.
+    #[serde(default)]
+    pub commands: Option<Attempts>,
     /// The tester's resident memory in bytes. Of several looks, the most.
     pub resident_bytes: u64,
     /// The tester's open file descriptors. Of several looks, the most.
     pub descriptors: u64,
+}
+
+/// What clients did since the line before, of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Attempts that succeeded.
+    pub succeeded: u64,
+    /// Attempts that did not, those that were never made included.
+    pub failed: u64,
+    /// The median time, in milliseconds, of those that came to an answer; `None` where none did. Of several looks, the
+    /// mean.
+    pub p50_ms: Option<f64>,
+    /// The time that 99 of 100 did not exceed. Of several looks, the longest.
+    pub p99_ms: Option<f64>,
+}
+
+impl From<WorkSpan> for Attempts {
+    fn from(span: WorkSpan) -> Self {
+        let time = span.time.tally();
+        Self {
+            succeeded: span.succeeded,
+            failed: span.failed,
+            p50_ms: time.quantile(0.50).map(milliseconds),
+            p99_ms: time.quantile(0.99).map(milliseconds),
+        }
+    }
+}
+
+impl Attempts {
+    /// The share of attempts that failed, 0 to 1; `None` where there were none.
+    pub fn failures(&self) -> Option<f64> {
+        share(self.failed, self.succeeded)
+    }
+
+    /// Both as one.
+    fn with(self, next: Self) -> Self {
+        let succeeded = self.succeeded + next.succeeded;
+        let weigh = |of: Self| of.p50_ms.map(|ms| (ms, of.succeeded as f64));
+        let p50_ms = match (weigh(self), weigh(next)) {
+            (Some((one, much)), Some((another, more))) if much + more > 0.0 => {
+                Some((one * much + another * more) / (much + more))
+            }
+            // What was answered and did not succeed has a time, and no weight.
+            (one, another) => one.or(another).map(|(ms, _)| ms),
+        };
+        Self {
+            succeeded,
+            failed: self.failed + next.failed,
+            p50_ms,
+            // None is less than any.
+            p99_ms: if self.p99_ms > next.p99_ms {
+                self.p99_ms
+            } else {
+                next.p99_ms
+            },
+        }
+    }
+}
+
+/// Where only one of two looks had some, that one.
+fn both(one: Option<Attempts>, next: Option<Attempts>) -> Option<Attempts> {
+    match (one, next) {
+        (Some(one), Some(next)) => Some(one.with(next)),
+        (one, next) => one.or(next),
+    }
 }
 
 /// How many clients were what at one look.
@@ -48,50 +123,57 @@ pub struct Standing {
 impl Line {
     /// What a span was like, and how the herd stood at its end.
     pub fn of(span: &Span, standing: Standing) -> Self {
-        let pings = span.all_pings();
-        let rtt = pings.rtt.tally();
+        let all = |kind| span.all(kind).map(Attempts::from);
+        let pings = all(WorkKind::Ping).unwrap_or_default();
         Self {
             at_ms: milliseconds(span.to),
             wanted: standing.wanted,
             online: standing.online,
             failed: standing.failed,
             restarts: span.restarts,
-            pings_received: pings.received,
-            pings_lost: pings.lost,
-            rtt_p50_ms: rtt.quantile(0.50).map(milliseconds),
-            rtt_p99_ms: rtt.quantile(0.99).map(milliseconds),
+            pings_received: pings.succeeded,
+            pings_lost: pings.failed,
+            rtt_p50_ms: pings.p50_ms,
+            rtt_p99_ms: pings.p99_ms,
+            lookups: all(WorkKind::Dns),
+            fetches: all(WorkKind::Http),
+            commands: all(WorkKind::Command),
             resident_bytes: span.footprint.resident_bytes,
             descriptors: span.footprint.descriptors,
         }
     }
 
+    /// Pings to all targets.
+    pub const fn pings(&self) -> Attempts {
+        Attempts {
+            succeeded: self.pings_received,
+            failed: self.pings_lost,
+            p50_ms: self.rtt_p50_ms,
+            p99_ms: self.rtt_p99_ms,
+        }
+    }
+
     /// The share of pings without an answer; `None` where there were none.
     pub fn loss(&self) -> Option<f64> {
-        let asked = self.pings_received + self.pings_lost;
-        (asked > 0).then(|| self.pings_lost as f64 / asked as f64)
+        self.pings().failures()
     }
 
     /// One line for this one and the next.
     fn with(&self, next: &Self) -> Self {
-        let weigh =
-            |value: Option<f64>, line: &Self| value.map(|ms| ms * line.pings_received as f64);
-        let received = self.pings_received + next.pings_received;
-        let p50 = [weigh(self.rtt_p50_ms, self), weigh(next.rtt_p50_ms, next)];
+        let pings = self.pings().with(next.pings());
         Self {
             at_ms: next.at_ms,
             wanted: next.wanted,
             online: self.online.min(next.online),
             failed: self.failed.max(next.failed),
             restarts: self.restarts + next.restarts,
-            pings_received: received,
-            pings_lost: self.pings_lost + next.pings_lost,
-            rtt_p50_ms: (received > 0).then(|| p50.iter().flatten().sum::<f64>() / received as f64),
-            // None is less than any.
-            rtt_p99_ms: if self.rtt_p99_ms > next.rtt_p99_ms {
-                self.rtt_p99_ms
-            } else {
-                next.rtt_p99_ms
-            },
+            pings_received: pings.succeeded,
+            pings_lost: pings.failed,
+            rtt_p50_ms: pings.p50_ms,
+            rtt_p99_ms: pings.p99_ms,
+            lookups: both(self.lookups, next.lookups),
+            fetches: both(self.fetches, next.fetches),
+            commands: both(self.commands, next.commands),
             resident_bytes: self.resident_bytes.max(next.resident_bytes),
             descriptors: self.descriptors.max(next.descriptors),
         }
@@ -175,6 +257,19 @@ mod tests {
             pings_lost: u64::from(at == 77),
             rtt_p50_ms: Some(0.1),
             rtt_p99_ms: Some(if at == 77 { 9.0 } else { 0.5 }),
+            lookups: (at == 77).then_some(Attempts {
+                succeeded: 3,
+                failed: 2,
+                p50_ms: Some(0.4),
+                p99_ms: Some(4.0),
+            }),
+            fetches: Some(Attempts {
+                succeeded: u64::from(at % 2),
+                failed: 1,
+                p50_ms: (at % 2 == 1).then_some(2.0),
+                p99_ms: None,
+            }),
+            commands: None,
             resident_bytes: 1_000 + u64::from(at),
             descriptors: 800,
         }
@@ -195,12 +290,25 @@ mod tests {
                 lines.iter().map(|line| line.restarts).sum::<u64>(),
                 u64::from(looks)
             );
+            let fetches = || lines.iter().filter_map(|line| line.fetches);
+            let failed: u64 = fetches().map(|fetches| fetches.failed).sum();
+            assert_eq!(failed, u64::from(looks));
+            assert!(
+                fetches().all(|fetches| (fetches.succeeded > 0) == (fetches.p50_ms == Some(2.0)))
+            );
             assert!(lines.is_sorted_by(|one, next| one.at_ms < next.at_ms));
             assert_eq!(timeline.end(), Duration::from_millis(u64::from(looks)));
             if looks > 77 {
                 let dip = lines.iter().find(|line| line.online == 3).expect("the dip");
                 assert_eq!((dip.rtt_p99_ms, dip.pings_lost), (Some(9.0), 1));
                 assert!(dip.rtt_p50_ms.is_some_and(|ms| (ms - 0.1).abs() < 1e-9));
+                let lookups = dip.lookups.expect("some");
+                assert_eq!(
+                    (lookups.succeeded, lookups.failed, lookups.p99_ms),
+                    (3, 2, Some(4.0))
+                );
+                let others = lines.iter().filter(|line| line.lookups.is_some());
+                assert_eq!((others.count(), dip.commands), (1, None));
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct PingStats {
     pub received: u64,
     /// The others, by cause; those that were never sent among them.
     pub lost: BTreeMap<PingCause, u64>,
+    /// Answers to requests that had been answered already, as far as they came before the next was over.
+    pub duplicates: u64,
     /// Round trip times of the answered ones.
     pub rtt: Distribution,
     last_failure: Option<String>,
@@ -44,6 +46,7 @@ impl PingStats {
             sent: 0,
             received: 0,
             lost: BTreeMap::new(),
+            duplicates: 0,
             rtt: Distribution::new(room),
             last_failure: None,
         }
@@ -68,6 +71,7 @@ impl PingStats {
     /// The same, with what is known besides.
     pub fn record_echo(&mut self, echo: &Echo) {
         self.address = echo.address.or(self.address);
+        self.duplicates += echo.duplicates;
         self.record(echo.outcome);
         if let (PingOutcome::Lost(cause), Some(why)) = (echo.outcome, &echo.why) {
             self.last_failure = Some(self.particulars(cause, Some(why)));
@@ -91,6 +95,7 @@ impl PingStats {
         self.sent += other.sent;
         self.received += other.received;
         add_counts(&mut self.lost, &other.lost);
+        self.duplicates += other.duplicates;
         self.rtt.add(&other.rtt);
         if other.last_failure.is_some() {
             self.last_failure.clone_from(&other.last_failure);
@@ -167,6 +172,7 @@ mod tests {
         let mut echo = Echo {
             address: Some(Ipv4Addr::new(10, 77, 0, 1)),
             outcome: PingOutcome::Lost(PingCause::Timeout),
+            duplicates: 2,
             why: None,
         };
         stats.record_echo(&echo);
@@ -186,5 +192,6 @@ mod tests {
             stats.last_failure().expect("one"),
             "the router: no_target: the lease names no router"
         );
+        assert_eq!((stats.duplicates, stats.received), (6, 1));
     }
 }

@@ -61,6 +61,8 @@ pub struct Echo {
     pub address: Option<Ipv4Addr>,
     /// What came of it.
     pub outcome: PingOutcome,
+    /// Answers of that address to requests that it had answered already, heard since the request before.
+    pub duplicates: u64,
     /// Why there was no address to send to, for a person to read.
     pub why: Option<String>,
 }
@@ -73,6 +75,7 @@ impl Echo {
                 Excuse::Offline => PingCause::Offline,
                 Excuse::Tester => PingCause::Tester,
             }),
+            duplicates: 0,
             why: None,
         }
     }
@@ -86,14 +89,17 @@ pub(super) async fn attempt<P: Port>(spec: &PingSpec, place: &Place<P>) -> Echo 
             return Echo {
                 address: None,
                 outcome: PingOutcome::Lost(PingCause::NoTarget),
+                duplicates: 0,
                 why: Some(why),
             };
         }
     };
     let number = place.sequence.next();
+    let outcome = place.port.ping(address, number, spec.timeout).await;
     Echo {
         address: Some(address),
-        outcome: place.port.ping(address, number, spec.timeout).await,
+        outcome,
+        duplicates: place.port.duplicates(address),
         why: None,
     }
 }

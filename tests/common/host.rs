@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::process::{Outcome, Running, child_of};
 use super::seconds;
 use super::snapshot::Snapshot;
+use super::terminal::Terminal;
 
 /// The machine's interface, made to be `--parent`.
 pub const PARENT: &str = "lan0";
@@ -176,20 +177,30 @@ impl Host {
         self.start_in(self.router, name, command)
     }
 
+    /// Starts a program on the machine that has a terminal to itself.
+    pub fn start_on(&self, terminal: &Terminal, name: &str, command: &[&str]) -> Running {
+        let alone = [&["setsid", "--ctty", "--wait"], command].concat();
+        let (mut nsenter, log) = self.nsenter(self.init, name, &alone);
+        Running::start_on_terminal(&mut nsenter, &log, terminal)
+    }
+
     fn start_in(&self, network: u32, name: &str, command: &[&str]) -> Running {
+        let (mut nsenter, log) = self.nsenter(network, name, command);
+        Running::start(&mut nsenter, &log)
+    }
+
+    fn nsenter(&self, network: u32, name: &str, command: &[&str]) -> (Command, PathBuf) {
         let mut logs = self.logs.lock().expect("no test thread panicked here");
         let log = self.folder.join(format!("{}-{name}", logs.len()));
-        let running = Running::start(
-            Command::new("nsenter")
-                .arg(format!("--net=/proc/{network}/ns/net"))
-                .args(["--mount", "--pid", "--target", &self.init.to_string()])
-                .args(["--wd=/", "--"])
-                .args(command),
-            &log,
-        );
+        let mut nsenter = Command::new("nsenter");
+        nsenter
+            .arg(format!("--net=/proc/{network}/ns/net"))
+            .args(["--mount", "--pid", "--target", &self.init.to_string()])
+            .args(["--wd=/", "--"])
+            .args(command);
         logs.push(log.with_extension("out"));
         logs.push(log.with_extension("err"));
-        running
+        (nsenter, log)
     }
 
     /// Runs a program on the machine to its end.

@@ -8,6 +8,7 @@ pub mod report;
 pub mod router;
 pub mod scripted;
 pub mod snapshot;
+pub mod terminal;
 
 use std::time::{Duration, Instant};
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::terminal::Terminal;
+
 /// A program that was started; it is killed when this is dropped.
 pub struct Running {
     /// `nsenter`, which waits for the program and passes on how it ended.
@@ -38,6 +40,18 @@ impl Running {
         Self { nsenter, out, err }
     }
 
+    /// The same, on a terminal that is its own: what it says is there.
+    pub fn start_on_terminal(command: &mut Command, log: &Path, terminal: &Terminal) -> Self {
+        let nsenter = command
+            .stdin(terminal.side())
+            .stdout(terminal.side())
+            .stderr(terminal.side())
+            .spawn()
+            .expect("nsenter (Debian package util-linux) is installed");
+        let (out, err) = (log.with_extension("out"), log.with_extension("err"));
+        Self { nsenter, out, err }
+    }
+
     /// The program's number on the real machine.
     pub fn pid(&self) -> u32 {
         super::wait_for(
@@ -51,6 +65,13 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid().cast_signed());
         kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {pid}: {error}"));
+    }
+
+    /// Has the program go on that was sent `SIGSTOP`, and `nsenter`, which stops with it.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+        let nsenter = Pid::from_raw(self.nsenter.id().cast_signed());
+        kill(nsenter, Signal::SIGCONT).expect("our own child");
     }
 
     /// Kills the program, unless it has ended by itself.

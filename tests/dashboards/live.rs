@@ -49,7 +49,7 @@ fn seconds_since_epoch(time: SystemTime) -> String {
 }
 
 /// Whether an answer has a value that is a number.
-fn has_data(answer: &Value) -> bool {
+pub fn has_data(answer: &Value) -> bool {
     let is_number = |sample: &Value| {
         sample[1]
             .as_str()

@@ -12,6 +12,9 @@ mod house;
 mod lint;
 mod live;
 mod looks;
+mod over_tls;
+#[path = "../support/pki.rs"]
+mod pki;
 mod promtool;
 mod shown;
 

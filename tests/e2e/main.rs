@@ -21,7 +21,11 @@ mod killed;
 mod leases;
 mod metrics;
 mod neighbours;
+mod over_tls;
+#[path = "../support/pki.rs"]
+mod pki;
 mod privileges;
 mod soak;
+mod tui;
 mod twin;
 mod usage;

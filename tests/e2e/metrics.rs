@@ -129,6 +129,8 @@ impl Expected {
             self.add(requests, number(&pings["sent"]));
             let answered = format!("lanherd_ping_rtt_seconds_count{{{target}}}");
             self.add(answered, number(&pings["received"]));
+            let duplicates = format!("lanherd_ping_duplicates_total{{{target}}}");
+            self.add(duplicates, number(&pings["duplicates"]));
             self.add_each(&pings["lost"], |cause| {
                 format!(r#"lanherd_ping_errors_total{{cause="{cause}",{target}}}"#)
             });
@@ -200,6 +202,7 @@ fn what_prometheus_scrapes_is_valid_and_equals_the_report_of_the_same_run() {
     let running = host.lanherd(
         &[
             &["up", "--lab", "--clients", "4", "--metrics", ADDRESS][..],
+            &["--lab-fault", "ping-duplicates"],
             &["--report", path.to_str().expect("a path")],
             &["--label", "router_model=the lab", "--label", "firmware=7"],
             &["--every", "200ms", "--timeout", "500ms"],
@@ -254,6 +257,13 @@ fn what_prometheus_scrapes_is_valid_and_equals_the_report_of_the_same_run() {
     let report = Report::read(&path);
     let scrape = Scrape::of(&last);
     let mut expected = Expected::of(&report).0;
+    let of_pings = |what: &str| report.total(what);
+    let (answered, twice) = (of_pings("pings_received"), of_pings("ping_duplicates"));
+    // The last of each client may come when nobody asks any more.
+    assert!(
+        (answered - 4..=answered).contains(&twice),
+        "{twice} of {answered}"
+    );
     let injected = r#"lanherd_faults_injected_total{fault="crash"}"#;
     // One, of two clients.
     expected.insert(injected.to_owned(), 1);
@@ -279,9 +289,14 @@ fn what_prometheus_scrapes_is_valid_and_equals_the_report_of_the_same_run() {
         );
     }
 
-    let labels = r#"lanherd_run_info{firmware="7",pool="ns",router_model="the lab",seed=""#;
-    assert!(last.contains(labels), "{last}");
-    assert_eq!(report.0["parameters"]["label"]["router_model"], "the lab");
+    let label = |name: &str| text(&report.0["parameters"]["label"][name]).to_owned();
+    let id = label("run_id");
+    assert!(id.starts_with("ns-20"), "{id}");
+    let labels = format!(
+        r#"lanherd_run_info{{firmware="7",pool="ns",router_model="the lab",run_id="{id}",seed=""#
+    );
+    assert!(last.contains(&labels), "{last}");
+    assert_eq!(label("router_model"), "the lab");
     assert!(scrape.0.contains_key("lanherd_tester_saturated"));
     assert!(scrape.counts()["lanherd_scheduler_lag_seconds_count"] > 20.0);
     assert!(report.0["tester"]["scheduler_lag_ms"]["p99"].is_number());

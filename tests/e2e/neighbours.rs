@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use super::common::host::Host;
-use super::common::seconds;
+use super::common::{seconds, wait_for};
 
 #[test]
 fn a_namespace_of_that_name_that_is_not_ours_is_refused_and_untouched() {
@@ -88,4 +88,45 @@ fn two_pools_of_different_names_share_a_machine() {
     first.signal(Signal::SIGINT);
     assert_eq!(first.finish(seconds(30)).code, Some(130));
     assert_eq!(host.snapshot(), before);
+}
+
+/// Of the socket that hears all namespaces: messages that were lost for want of room.
+fn unheard(host: &Host) -> u64 {
+    let sockets = host.must(&["cat", "/proc/net/netlink"]);
+    let rows = sockets
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let listening = rows.filter(|columns| columns.get(3) == Some(&"00000051"));
+    let drops: Vec<u64> = listening
+        .map(|columns| columns[8].parse().expect("a number"))
+        .collect();
+    assert_eq!(drops.len(), 1, "{sockets}");
+    drops[0]
+}
+
+#[test]
+fn a_link_that_was_deleted_among_more_than_there_was_room_to_hear_of_is_missed() {
+    let (host, _router) = Host::with_dnsmasq();
+    let running = host.up(3, &["--for", "1m"]);
+    host.wait_configured(3, seconds(30));
+    let addresses =
+        (0..2_000).map(|n| format!("addr add 10.200.{}.{}/32 dev lo\n", n / 250, n % 250));
+    let batch = host.folder().join("addresses");
+    fs::write(&batch, addresses.collect::<String>()).expect("written");
+    let batch = batch.to_str().expect("a path");
+    host.must(&["ip", "-n", "ns1", "-batch", batch]);
+    running.signal(Signal::SIGSTOP);
+    host.must(&["ip", "-n", "ns1", "addr", "flush", "dev", "lo"]);
+    host.must(&["ip", "-n", "ns2", "link", "del", "lan0"]);
+    assert!(unheard(&host) > 0);
+    running.go_on();
+    wait_for("the client is missed", seconds(20), || {
+        running.stderr().contains("link_lost").then_some(())
+    });
+    wait_for("the client is back", seconds(20), || {
+        (!host.addresses("ns2").is_empty()).then_some(())
+    });
+    running.signal(Signal::SIGINT);
+    running.finish(seconds(30));
+    assert_eq!(host.report().total("restarts"), 1);
 }

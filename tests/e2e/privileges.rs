@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
+
 use super::common::host::Host;
-use super::common::seconds;
+use super::common::{seconds, wait_for};
 
 const NOBODY: [&str; 6] = [
     "setpriv",
@@ -47,6 +49,34 @@ fn three_capabilities_are_enough_for_a_real_parent() {
     // The mount that `ip netns` makes of /run/netns stays with a folder that was there before.
     let after = host.snapshot();
     assert_eq!((after.links, after.files), (before.links, before.files));
+}
+
+#[test]
+fn whoever_may_not_hear_all_namespaces_at_once_hears_each_by_itself() {
+    for (bounds, groups) in [("+all", 0), ("-net_broadcast", 1)] {
+        let (host, _router) = Host::with_dnsmasq();
+        let arguments = host.up_arguments(2, &["--for", "1m"]);
+        let command: Vec<&str> = ["setpriv", "--bounding-set", bounds, "/run/bin/lanherd"]
+            .into_iter()
+            .chain(arguments.iter().map(String::as_str))
+            .collect();
+        let running = host.start("lanherd", &command);
+        host.wait_configured(2, seconds(30));
+        let inside = ["ip", "netns", "exec", "ns1", "cat", "/proc/net/netlink"];
+        let listening = host.must(&inside).matches(" 00000051 ").count();
+        assert_eq!(listening, groups, "{bounds}");
+        host.must(&["ip", "-n", "ns1", "link", "del", "lan0"]);
+        wait_for("the client is missed", seconds(20), || {
+            running.stderr().contains("link_lost").then_some(())
+        });
+        wait_for("the client is back", seconds(20), || {
+            (!host.addresses("ns1").is_empty()).then_some(())
+        });
+        running.signal(Signal::SIGINT);
+        let outcome = running.finish(seconds(30));
+        assert!(!outcome.stderr.contains("error"), "{}", outcome.stderr);
+        assert_eq!(host.report().total("restarts"), 1);
+    }
 }
 
 #[test]

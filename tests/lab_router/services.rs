@@ -77,6 +77,32 @@ pub fn some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over
     assert!(!ignores_pings());
 }
 
+pub fn pings_are_answered_twice_by_the_router_and_its_aliases_until_the_fault_is_over() {
+    enter();
+    let lab = start(LabConfig::default());
+    join_the_lan();
+    lab.inject(Fault::PingDuplicates, LONG).expect("begun");
+    eventually("the router answers by itself", ignores_pings);
+    let targets = [&[ROUTER], &ALIASES[..]].concat();
+    for target in &targets {
+        let said = pings(50, target, "");
+        // ping(8) does not wait for that of the last.
+        assert_eq!(
+            (received(&said), said.matches("DUP!").count()),
+            (50, 49),
+            "{said}"
+        );
+    }
+    assert_eq!(
+        effects(&lab, Fault::PingDuplicates),
+        50 * targets.len() as u64
+    );
+    lab.handle().end(Fault::PingDuplicates);
+    eventually("the kernel answers", || !ignores_pings());
+    let said = pings(50, ROUTER, "");
+    assert!(received(&said) == 50 && !said.contains("DUP"), "{said}");
+}
+
 pub fn pings_are_lost_without_privilege_too() {
     enter();
     let lab = start(LabConfig {

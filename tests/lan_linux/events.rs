@@ -9,7 +9,7 @@ use lanherd::phase::{Cause, Stage};
 use nix::mount::{MntFlags, umount2};
 
 use crate::world::{
-    ROUTER, Told, attach, client, exists, in_a_world, ip, lease, open, soon, until,
+    ROUTER, Told, attach, client, exists, in_a_world, ip, lease, open, run, soon, until,
 };
 
 /// A client with a lease.
@@ -152,6 +152,32 @@ fn fifty_leases_set_renewed_and_removed_are_no_news() {
         ip("-n ns1 link del lan0");
         soon("it is told", || told.gone().len() == 1).await;
         drop(port);
+        end(lan, 1).await;
+    });
+}
+
+/// How many netlink sockets listen for what is taken away, in the namespace in which `cat` is run.
+fn ears(prefix: &str) -> usize {
+    let sockets = run(&format!("{prefix}cat /proc/net/netlink"));
+    sockets.matches(" 00000051 ").count()
+}
+
+#[test]
+fn one_socket_hears_all_namespaces_and_a_loss_is_told_to_whom_it_concerns() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let (port, told) = configured(&lan, 1).await;
+        let (bystander, others) = configured(&lan, 2).await;
+        assert_eq!(ears(""), 1);
+        for number in 1..=2 {
+            assert_eq!(ears(&format!("ip netns exec ns{number} ")), 0);
+        }
+        ip("-n ns1 link del lan0");
+        soon("it is told", || told.gone().len() == 1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(others.events(), [PortEvent::NamespaceReady]);
+        drop((port, bystander));
+        assert_eq!(lan.detach(&client(2)).await, []);
         end(lan, 1).await;
     });
 }

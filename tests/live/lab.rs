@@ -17,6 +17,7 @@ pub struct Lab {
     pool: String,
     process: Child,
     said: PathBuf,
+    scheme: String,
     address: SocketAddr,
 }
 
@@ -57,14 +58,16 @@ impl Lab {
             pool: pool.to_owned(),
             process,
             said,
+            scheme: String::new(),
             address: SocketAddr::from(([0; 4], 0)),
         };
         let began = Instant::now();
-        lab.address = loop {
+        (lab.scheme, lab.address) = loop {
             let said = fs::read_to_string(&lab.said).expect("what it said");
-            let address = said.split("the herd is at http://").nth(1);
-            if let Some((address, _)) = address.and_then(|rest| rest.split_once('/')) {
-                break address.parse().expect("an address");
+            let url = said.split("the herd is at ").nth(1);
+            let url = url.and_then(|rest| rest.split_once("/,")?.0.split_once("://"));
+            if let Some((scheme, address)) = url {
+                break (scheme.to_owned(), address.parse().expect("an address"));
             }
             let ended = lab.process.try_wait().expect("a state");
             assert!(ended.is_none(), "it ended: {said}");
@@ -79,7 +82,7 @@ impl Lab {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Another lanherd, about this pool; what it prints.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::bdd::parameters::{Percent, Signal, Span, Stat};
+use crate::bdd::parameters::{Count, Percent, Signal, Span, Stat};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::{Complaint, World};
 use crate::pool::Figures;
@@ -42,7 +42,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "these objectives should hold:",
         example: "these objectives should hold:",
         meaning: "A table of objective and below: 'p99 ping round trip', 'median DHCP time', … with a duration; 'packet loss' with \
-                  a percentage; 'restarts' with a number. All that do not hold are named.",
+                  a percentage; 'duplicate pings' and 'restarts' with a number. All that do not hold are named.",
         act: |world, said| Box::pin(objectives(world, said)),
     },
 ];
@@ -116,6 +116,16 @@ fn loss_below(figures: &Figures, bound: Percent) -> Result<(), Complaint> {
     )))
 }
 
+fn fewer(are: u64, what: &str, bound: Count) -> Result<(), Complaint> {
+    if are < u64::from(bound.0) {
+        return Ok(());
+    }
+    Err(Complaint::new(format!(
+        "there were {are} {what}: there should be fewer than {}",
+        bound.0
+    )))
+}
+
 async fn objectives(world: &mut World, said: Said) -> Result<(), Complaint> {
     let figures = world.pool()?.figures().await?;
     let mut misses = Vec::new();
@@ -124,22 +134,19 @@ async fn objectives(world: &mut World, said: Said) -> Result<(), Complaint> {
         let (objective, bound) = (cell("objective"), cell("below"));
         let held = match objective {
             "packet loss" => loss_below(&figures, bound.parse()?),
-            "restarts" => {
-                let bound: crate::bdd::parameters::Count = bound.parse()?;
-                if figures.restarts < u64::from(bound.0) {
-                    Ok(())
-                } else {
-                    let is = figures.restarts;
-                    Err(Complaint::new(format!(
-                        "there were {is} restarts: there should be fewer than {}",
-                        bound.0
-                    )))
-                }
+            "restarts" => fewer(figures.restarts, "restarts", bound.parse()?),
+            "duplicate pings" => {
+                let duplicates = figures.pings.values().map(|stats| stats.duplicates).sum();
+                fewer(
+                    duplicates,
+                    "answers to pings that had been answered already",
+                    bound.parse()?,
+                )
             }
             timed => {
                 let (stat, signal) = timed.split_once(' ').ok_or_else(|| {
                     let known =
-                        "write 'p99 ping round trip', or the like, 'packet loss' or 'restarts'";
+                        "write 'p99 ping round trip', or the like, 'packet loss', 'duplicate pings' or 'restarts'";
                     Complaint::of_word(timed, known)
                 })?;
                 below(&figures, stat.parse()?, signal.parse()?, bound.parse()?)

@@ -1,5 +1,7 @@
 //! A herd's stand, and the servers by which it is reached, opened in this order and closed in the opposite one.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use lanherd::Pool;
 use lanherd::chaos::Engine;
@@ -10,6 +12,7 @@ use lanherd::lan::Paths;
 use lanherd::lan::control_socket::ControlSocket;
 use lanherd::lan::leftovers::{Cleared, Removed};
 use lanherd::lan::linux::LanConfig;
+use lanherd::live::{Live, Watch};
 use lanherd::scenario::Scenario;
 use lanherd::stand::{Farewell, Stand, StandError};
 use lanherd::tester::Figures;
@@ -21,6 +24,7 @@ use crate::cli::{clean, lab};
 /// All of it, open.
 pub struct House {
     stand: Stand,
+    watch: Option<Watch>,
     server: Option<Server>,
     control: Option<(ControlSocket, control::Server)>,
 }
@@ -31,6 +35,8 @@ pub struct Doors {
     pub metrics: Option<Bound>,
     /// By whoever controls it.
     pub control: Control,
+    /// Whether it is watched from inside.
+    pub is_watched: bool,
 }
 
 /// Where the control socket is.
@@ -66,11 +72,15 @@ impl House {
         tell(&cleared, scenario, screen);
         let steering = steering.with_lab(stand.lab().map(Lab::handle));
         match open_doors(scenario, &stand, doors, steering) {
-            Ok((server, control)) => {
+            Ok(Served {
+                watch,
+                server,
+                control,
+            }) => {
                 if let Some(server) = &server {
                     screen.say(&format!(
-                        "the herd is at http://{0}/, its metrics at http://{0}/metrics",
-                        server.address()
+                        "the herd is at {0}/, its metrics at {0}/metrics",
+                        server.url()
                     ));
                 }
                 let (clients, pool_name) = (scenario.clients, &scenario.pool);
@@ -82,6 +92,7 @@ impl House {
                 ));
                 Ok(Self {
                     stand,
+                    watch,
                     server,
                     control,
                 })
@@ -102,6 +113,11 @@ impl House {
     /// The pool.
     pub fn pool(&self) -> &Pool {
         self.stand.pool()
+    }
+
+    /// The herd as it is followed, where anybody does.
+    pub fn live(&self) -> Option<Arc<Live>> {
+        self.watch.as_ref().map(|watch| Arc::clone(watch.live()))
     }
 
     /// How late the tester itself is.
@@ -127,6 +143,7 @@ impl House {
         if let Some(server) = self.server {
             server.shut_down().await;
         }
+        drop(self.watch);
         // The socket goes before the folder that it may lie in; what else was made for it after what it was taken for.
         let mut control = None;
         if let Some((mut socket, server)) = self.control {
@@ -141,7 +158,12 @@ impl House {
 }
 
 /// What answers for a pool.
-type Served = (Option<Server>, Option<(ControlSocket, control::Server)>);
+struct Served {
+    watch: Option<Watch>,
+    server: Option<Server>,
+    control: Option<(ControlSocket, control::Server)>,
+}
+
 fn open_doors(
     scenario: &Scenario,
     stand: &Stand,
@@ -166,14 +188,23 @@ fn open_doors(
             Some((socket, server))
         }
     };
-    let server = match doors.metrics {
-        None => None,
-        Some(bound) => {
-            let (metrics, pool) = (stand.metrics().clone(), stand.pool().clone());
-            Some(bound.serve_herd(metrics, pool, scenario.pool.clone())?)
-        }
+    let watch = if doors.is_watched || doors.metrics.is_some() {
+        Some(Live::watch(stand.pool().clone(), scenario.pool.clone())?)
+    } else {
+        None
     };
-    Ok((server, control))
+    let server = match (doors.metrics, &watch) {
+        (Some(bound), Some(watch)) => {
+            let (metrics, pool) = (stand.metrics().clone(), stand.pool().clone());
+            Some(bound.serve_herd(metrics, pool, Arc::clone(watch.live()))?)
+        }
+        _ => None,
+    };
+    Ok(Served {
+        watch,
+        server,
+        control,
+    })
 }
 
 /// Says what became of what a killed run had left.

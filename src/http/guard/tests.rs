@@ -77,8 +77,6 @@ fn a_token_that_others_can_read_or_guess_is_refused_with_the_remedy() {
         assert!(error.contains(remedy), "{error}");
         assert!(content.is_empty() || !error.contains(content), "{error}");
     }
-    let both = Guard::new(Some(Path::new("a")), Some(Path::new("b")));
-    assert!(matches!(both, Err(GuardError::Both)));
     let nowhere = Guard::new(Some(Path::new("/nowhere/token")), None);
     assert!(matches!(nowhere, Err(GuardError::Read { .. })));
 }
@@ -104,13 +102,163 @@ async fn the_users_of_a_web_config_are_admitted_with_their_passwords() {
     assert!(!guard.admits(None).await);
 }
 
+/// A `web.config` with TLS, the certificate in it, and these lines.
+fn tls_config(lines: &str) -> String {
+    let (certificate, key) = crate::tls::tests::pair();
+    let block = |pem: &str| pem.trim_end().replace('\n', "\n    ");
+    format!(
+        "tls_server_config:\n  cert: |\n    {}\n  key: |\n    {}\n{lines}",
+        block(&certificate),
+        block(&key)
+    )
+}
+
+/// Over TLS with the certificate that is given back, for everybody.
+pub(in crate::http) fn over_tls() -> (Guard, String) {
+    let (certificate, key) = crate::tls::tests::pair();
+    let text = serde_json::json!({"tls_server_config": {"cert": certificate, "key": key}});
+    let file = Scrap::new("over-tls", &text.to_string(), 0o600);
+    (
+        Guard::new(None, Some(&file.0)).expect("a guard"),
+        certificate,
+    )
+}
+
+#[test]
+fn a_token_may_stand_beside_a_web_config_that_asks_for_tls_and_names_nobody() {
+    let token = Scrap::new("beside", TOKEN, 0o600);
+    let guard = |name: &str, text: &str| {
+        let config = Scrap::new(name, text, 0o600);
+        Guard::new(Some(&token.0), Some(&config.0))
+    };
+    let both = guard("tls-only", &tls_config("")).expect("a guard");
+    assert!(both.tls().is_some() && !both.is_open());
+    assert_eq!(both.schemes().len(), 2);
+
+    let hash = bcrypt::hash("sesame", 4).expect("a hash");
+    let users = format!("basic_auth_users:\n  a: {hash}\n");
+    for (name, text) in [("users", users.clone()), ("tls-users", tls_config(&users))] {
+        let refused = guard(name, &text).expect_err(name);
+        assert!(matches!(refused, GuardError::Both), "{refused}");
+    }
+    let nothing = guard("nothing", "http_server_config: {http2: false}\n");
+    let nothing = nothing.expect_err("nothing in it").to_string();
+    assert!(nothing.contains("name one"), "{nothing}");
+}
+
+#[test]
+fn tls_alone_admits_everybody_but_where_every_client_is_verified() {
+    let guard = |name: &str, lines: &str| {
+        let config = Scrap::new(name, &tls_config(lines), 0o600);
+        Guard::new(None, Some(&config.0)).expect("a guard")
+    };
+    assert!(guard("alone", "").is_open());
+    let authority = crate::tls::tests::pair().0;
+    let authority = authority.trim_end().replace('\n', "\n    ");
+    let asking = |auth| format!("  client_ca: |\n    {authority}\n  client_auth_type: {auth}\n");
+    for (auth, is_open) in [
+        ("RequestClientCert", true),
+        ("RequireAnyClientCert", true),
+        ("VerifyClientCertIfGiven", true),
+        ("RequireAndVerifyClientCert", false),
+    ] {
+        assert_eq!(guard(auth, &asking(auth)).is_open(), is_open, "{auth}");
+    }
+}
+
+#[test]
+fn the_key_in_a_web_config_is_shown_to_nobody() {
+    let text = tls_config("");
+    let secret = text.lines().rev().nth(1).expect("a line of the key").trim();
+    assert!(secret.len() > 20 && !secret.contains('-'), "{secret}");
+    let open = Scrap::new("readable", &text, 0o644);
+    let error = Guard::new(None, Some(&open.0)).expect_err("everybody's");
+    assert!(error.to_string().contains("chmod o="), "{error}");
+    // Wherever the mistake is, the lines around it are not told.
+    for lines in [
+        "  min_version: TLS11\n",
+        "  surprise: 1\n",
+        "surprise: 1\n",
+        "][\n",
+    ] {
+        let file = Scrap::new("mistaken", &format!("{text}{lines}"), 0o600);
+        let error = Guard::new(None, Some(&file.0)).expect_err(lines);
+        assert!(lines.contains("11") || error.to_string().contains("line "));
+        assert!(!error.to_string().contains(secret), "{error}");
+    }
+    let file = Scrap::new("right", &text, 0o640);
+    let guard = Guard::new(None, Some(&file.0)).expect("a guard");
+    assert!(!format!("{guard:?}").contains(secret));
+}
+
+#[test]
+fn headers_of_a_closed_list_are_added() {
+    let hash = bcrypt::hash("sesame", 4).expect("a hash");
+    let with = |name: &str, headers: &str| {
+        let text = format!(
+            "basic_auth_users:\n  a: {hash}\nhttp_server_config:\n  http2: true\n  headers:\n{headers}"
+        );
+        with_users(name, &text)
+    };
+    let guard = with(
+        "headers",
+        "    Strict-Transport-Security: max-age=60\n    X-Frame-Options: deny\n    X-XSS-Protection: ''\n    \
+         Content-Security-Policy: default-src *\n",
+    );
+    let guard = guard.expect("a guard");
+    let headers: Vec<_> = guard
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_str().expect("text")))
+        .collect();
+    let expected = [
+        ("strict-transport-security", "max-age=60"),
+        ("x-frame-options", "deny"),
+    ];
+    assert_eq!(headers, expected);
+    for (name, line, remedy) in [
+        (
+            "other",
+            "    Server: lanherd\n",
+            "strict-transport-security",
+        ),
+        (
+            "frames",
+            "    X-Frame-Options: allow\n",
+            "deny or sameorigin",
+        ),
+        ("sniff", "    X-Content-Type-Options: sniff\n", "nosniff"),
+        ("bytes", "    X-XSS-Protection: \"1\\n2\"\n", "cannot stand"),
+    ] {
+        let error = with(name, line).expect_err(name).to_string();
+        assert!(error.contains("http_server_config.headers."), "{error}");
+        assert!(error.contains(remedy), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_not_cut_off() {
+    let hash = bcrypt::hash("sesame", 4).expect("a hash");
+    let text = format!(
+        "basic_auth_users:\n  a: {hash}\n# {}\n",
+        "x".repeat(256 * 1024)
+    );
+    let error = with_users("large", &text)
+        .expect_err("too large")
+        .to_string();
+    assert!(error.contains("larger than 256 KiB"), "{error}");
+}
+
 #[test]
 fn what_a_web_config_says_and_lanherd_cannot_do_is_refused() {
     let hash = bcrypt::hash("sesame", 4).expect("a hash");
     let costly = hash.replacen("$04$", "$16$", 1);
     let tls = format!("basic_auth_users:\n  a: {hash}\ntls_server_config:\n  cert_file: a.pem\n");
+    let limit =
+        format!("basic_auth_users:\n  a: {hash}\nrate_limit:\n  interval: 1s\n  burst: 9\n");
     for (name, text, remedy) in [
-        ("tls", tls, "no TLS"),
+        ("tls", tls, "tls_server_config.key_file: this is missing"),
+        ("limit", limit, "rate_limit"),
         (
             "key",
             "basic_auth_userz: {}\n".to_owned(),

@@ -21,7 +21,7 @@ pub(in crate::lab) enum Service {
 }
 
 /// An answer on its way out.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Datagram {
     pub(in crate::lab) bytes: Vec<u8>,
     /// Which of the service's sockets it goes out by: the one that heard the question.
@@ -65,6 +65,10 @@ impl State {
             socket,
             to: from,
         };
+        if service == Service::Echo && self.faults.is_on(Fault::PingDuplicates, now) {
+            self.faults.count(Fault::PingDuplicates, 1);
+            self.queue(service).push(due, length, answer.clone());
+        }
         self.queue(service).push(due, length, answer);
     }
 
@@ -88,7 +92,7 @@ impl State {
 
     /// Whether the router, and not the kernel, is to answer pings.
     pub(in crate::lab) fn answers_pings(&self, now: Instant) -> bool {
-        [Fault::PingLoss, Fault::RouterLeak]
+        [Fault::PingLoss, Fault::PingDuplicates, Fault::RouterLeak]
             .into_iter()
             .any(|fault| self.faults.is_on(fault, now))
     }

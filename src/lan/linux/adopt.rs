@@ -95,7 +95,7 @@ impl Adopted {
 ///
 /// Its lease's address stays set. Where it does not fit, what there is of it is left to be removed as any other leftover;
 /// its lease is remembered all the same.
-pub(super) fn take_over(bench: &Bench, shared: &Shared, seat: &Seat) -> Option<Room> {
+pub(super) fn take_over(bench: &mut Bench, shared: &Shared, seat: &Seat) -> Option<Room> {
     let namespace = &seat.identity.namespace;
     // Once: a later life of the client is as any other.
     if !shared.adopted().namespaces.remove(namespace) {
@@ -110,7 +110,7 @@ pub(super) fn take_over(bench: &Bench, shared: &Shared, seat: &Seat) -> Option<R
     }
 }
 
-fn enter(bench: &Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
+fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     let names = shared.names(&seat.identity);
     let mac = seat.identity.mac;
     let record = names
@@ -123,8 +123,9 @@ fn enter(bench: &Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
         return Err(misfit("its namespace is gone"));
     }
     // Before it is looked what stands: what is taken away after that is heard.
+    let common = shared.ears.hear(&mut bench.netlink, &namespace, mac);
     let (ear, mut netlink) = bench.home.visit(&namespace, || {
-        io::Result::Ok((Ear::open()?, Netlink::open()?))
+        io::Result::Ok((common.map_or_else(Ear::open, Ok)?, Netlink::open()?))
     })??;
     let link = netlink
         .link(LINK)?

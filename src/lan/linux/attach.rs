@@ -196,13 +196,14 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
         namespace,
         netlink,
         ear,
+        mac,
         ..
     } = room;
+    // From here on nothing is taken away unheard: without the link the socket that is bound to it cannot be opened.
+    let ear = ear.or_else(|| shared.ears.hear(&mut bench.netlink, &namespace, mac));
     bench
         .home
         .visit(&namespace, || {
-            // From here on nothing is taken away unheard: without the link the socket that is bound to it cannot be
-            // opened.
             let ear = ear.map_or_else(Ear::open, Ok)?;
             open_sockets(bench, netlink, ear, namespace.inode())
         })

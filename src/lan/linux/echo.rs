@@ -2,12 +2,13 @@
 //!
 //! A round trip begins just before the request is handed to the kernel and ends where the kernel itself has stamped the
 //! answer (`SO_TIMESTAMPNS`, socket(7)). So the time until the process comes to read it, which grows with the herd, is
-//! not in it; and an answer that came in time is no loss, however late it is read.
+//! not in it; and an answer that came in time is no loss, however late it is read. (The kernel begins to stamp a moment after
+//! the machine's first socket that wants it was opened; until then it stamps when an answer is read.)
 //!
 //! Who owns what: [`Echoes`] owns the task that reads; when it is dropped, whoever still waits is told at once.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -32,10 +33,14 @@ const HEARD: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
 const LONGEST: usize = 2_048;
 /// Packets read before other tasks get their turn.
 const BURST: usize = 64;
+/// How many requests of a client are remembered after they were answered.
+const REMEMBERED: usize = 32;
 /// How long reading rests after an error, so that one that stays does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 /// Two clocks that were read one after the other differ by less, unless one of them was set in between.
 const TOLERANCE: Duration = Duration::from_millis(1);
+/// So often the two clocks are read at most.
+const MOST_READINGS: u32 = 4;
 
 /// A moment, by the clock that times spans and by the one that the kernel stamps with.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +50,15 @@ struct Moment {
 }
 
 impl Moment {
+    /// Read anew where the tester was kept from running in between, so that the two agree.
     fn now() -> Self {
-        Self {
-            steady: Instant::now(),
-            wall: SystemTime::now(),
+        let mut tries = 0;
+        loop {
+            let (steady, wall) = (Instant::now(), SystemTime::now());
+            tries += 1;
+            if steady.elapsed() < TOLERANCE / 2 || tries == MOST_READINGS {
+                return Self { steady, wall };
+            }
         }
     }
 
@@ -114,6 +124,7 @@ impl Echoes {
         let line = Arc::new(Line {
             socket: sys::drive(socket.into(), Interest::READABLE | Interest::WRITABLE)?,
             waiting: Mutex::new(Some(HashMap::new())),
+            answered: Mutex::default(),
         });
         let reader = tokio::spawn(Arc::clone(&line).read());
         Ok(Self { line, reader })
@@ -137,6 +148,38 @@ pub(super) struct Line {
     socket: AsyncFd<OwnedFd>,
     /// By sequence number; none once the socket is closed.
     waiting: Mutex<Option<HashMap<u16, Waiting>>>,
+    answered: Mutex<Answered>,
+}
+
+/// The latest requests that were answered, and how often again.
+#[derive(Debug, Default)]
+struct Answered(VecDeque<(Echo, u32)>);
+
+impl Answered {
+    /// A request was answered that somebody waited for.
+    fn remember(&mut self, echo: Echo) {
+        // Sequence numbers come round again.
+        self.0.retain(|(known, _)| *known != echo);
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back((echo, 0));
+    }
+
+    /// An answer came that nobody waited for.
+    fn again(&mut self, echo: Echo) {
+        if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| *known == echo) {
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// How often that was, and from now on is counted anew.
+    fn take(&mut self, target: Ipv4Addr) -> u64 {
+        let of_target = self.0.iter_mut().filter(|(echo, _)| echo.target == target);
+        of_target
+            .map(|(_, times)| u64::from(std::mem::take(times)))
+            .sum()
+    }
 }
 
 impl Line {
@@ -179,6 +222,14 @@ impl Line {
             // The socket was closed; or had no room for the request all the time.
             (Some(_) | None, _) => PingOutcome::Lost(PingCause::Tester),
         })
+    }
+
+    /// Answers of `target` beyond the first to a request, of the latest [`REMEMBERED`] that were answered, since this was
+    /// last asked.
+    pub fn duplicates(&self, target: Ipv4Addr) -> u64 {
+        // What came with the first may not have been read yet. An error is the next ping's to tell.
+        let _ = self.read_burst();
+        self.answered().take(target)
     }
 
     /// Notes who waits, until the place is dropped; `None` where the socket is closed, or somebody waits for the same.
@@ -242,15 +293,26 @@ impl Line {
         for _ in 0..BURST {
             let (length, stamp) = receive(self.socket.get_ref(), &mut packet, &mut control)?;
             let read = Moment::now();
-            if let Some((echo, word)) = packet.get(..length).and_then(icmp::heard)
-                && let Entry::Occupied(who) = all.entry(echo.sequence)
-                && who.get().echo == echo
-            {
-                // Whoever waited may have given up at this very moment.
-                let _ = who.remove().tell.send(Answer { word, stamp, read });
+            let Some((echo, word)) = packet.get(..length).and_then(icmp::heard) else {
+                continue;
+            };
+            match all.entry(echo.sequence) {
+                Entry::Occupied(who) if who.get().echo == echo => {
+                    // Whoever waited may have given up at this very moment.
+                    let _ = who.remove().tell.send(Answer { word, stamp, read });
+                    if word == Word::Reply {
+                        self.answered().remember(echo);
+                    }
+                }
+                _ if word == Word::Reply => self.answered().again(echo),
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    fn answered(&self) -> MutexGuard<'_, Answered> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Option<HashMap<u16, Waiting>>> {
@@ -335,6 +397,40 @@ mod tests {
         };
         let before = Some(sent.wall - micros(1));
         assert_eq!(sent.until(before, read), micros(300));
+    }
+
+    #[test]
+    fn an_answer_that_comes_again_counts_for_its_target_until_it_is_asked_for() {
+        let echo = |host, sequence| Echo {
+            target: Ipv4Addr::new(10, 77, 0, host),
+            id: 7,
+            sequence,
+        };
+        let target = |host| echo(host, 0).target;
+        let mut answered = Answered::default();
+        // Nobody waited for this one, so it was too late.
+        answered.again(echo(1, 0));
+        answered.remember(echo(1, 1));
+        answered.remember(echo(2, 2));
+        for again in [echo(1, 1), echo(1, 1), echo(2, 2), echo(1, 2), echo(1, 9)] {
+            answered.again(again);
+        }
+        assert_eq!((answered.take(target(1)), answered.take(target(2))), (2, 1));
+        assert_eq!((answered.take(target(1)), answered.take(target(2))), (0, 0));
+        answered.again(echo(1, 1));
+        assert_eq!(answered.take(target(1)), 1);
+        // As many as are remembered, and no more, however many there are.
+        for sequence in 0..1_000 {
+            answered.remember(echo(1, sequence));
+        }
+        for sequence in 0..1_000 {
+            answered.again(echo(1, sequence));
+        }
+        assert_eq!(answered.take(target(1)), REMEMBERED as u64);
+        // The numbers come round again.
+        answered.again(echo(1, 999));
+        answered.remember(echo(1, 999));
+        assert_eq!(answered.take(target(1)), 0);
     }
 
     #[test]

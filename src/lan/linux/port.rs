@@ -303,6 +303,12 @@ impl Port for LinuxPort {
         })
     }
 
+    fn duplicates(&self, target: Ipv4Addr) -> u64 {
+        self.sockets
+            .icmp()
+            .map_or(0, |line| line.duplicates(target))
+    }
+
     async fn connect(
         &self,
         to: SocketAddrV4,

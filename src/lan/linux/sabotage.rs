@@ -57,6 +57,7 @@ pub(super) async fn sabotage(
         | Fault::DnsServfail
         | Fault::DnsLimit
         | Fault::PingLoss
+        | Fault::PingDuplicates
         | Fault::RouterLeak
         | Fault::HttpUnavailable => {
             let why = format!("{fault} is not done to sockets, address, link or namespace");

@@ -236,6 +236,11 @@ fn answer(watched: &Watched, bell: Bell) {
                 examine(watched, &seat, &sockets);
             }
         }
+        Bell::Anywhere => {
+            for seat in watched.seats.all() {
+                answer(watched, Bell::Namespace(seat.identity.mac));
+            }
+        }
         Bell::Socket(mac) => {
             if let Some((seat, sockets)) = plugged(mac)
                 && sockets.is_broken()

@@ -1,7 +1,7 @@
 //! The requests that lanherd makes of the kernel, each a function of plain values.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
@@ -11,6 +11,7 @@ use netlink_packet_route::link::{
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
+use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
     RouteType,
@@ -321,4 +322,37 @@ fn neighbour_message(index: u32, address: Ipv4Addr) -> NeighbourMessage {
             address,
         )));
     message
+}
+/// Numbers a namespace in that of the socket, as the kernel likes; refused with `EEXIST` where it has a number.
+pub fn number(namespace: &impl AsRawFd) -> Request {
+    let mut message = naming(namespace);
+    message.attributes.push(NsidAttribute::Id(-1));
+    Request::new(RouteNetlinkMessage::NewNsId(message), 0)
+}
+
+/// Asks for a namespace's number.
+pub fn get_number(namespace: &impl AsRawFd) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetNsId(naming(namespace))
+}
+
+fn naming(namespace: &impl AsRawFd) -> NsidMessage {
+    let mut message = NsidMessage::default();
+    // An open descriptor is no negative number.
+    let descriptor = namespace.as_raw_fd().cast_unsigned();
+    message.attributes.push(NsidAttribute::Fd(descriptor));
+    message
+}
+
+/// The number that an answer names; `None`: the namespace has none.
+pub fn number_of(message: &RouteNetlinkMessage) -> Option<i32> {
+    let RouteNetlinkMessage::NewNsId(message) = message else {
+        return None;
+    };
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            NsidAttribute::Id(number) if *number >= 0 => Some(*number),
+            _ => None,
+        })
 }

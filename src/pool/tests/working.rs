@@ -1,7 +1,7 @@
 use super::*;
 use crate::dhcp::options::MessageType;
 use crate::lan::PingCause;
-use crate::lan::fake::{Behaviour, RTT, SILENT, Trouble};
+use crate::lan::fake::{Behaviour, DOUBLE, RTT, SILENT, Trouble};
 use crate::stats::Outcomes;
 use crate::target::Target;
 
@@ -69,6 +69,25 @@ async fn each_client_has_gauges_of_its_own_only_where_they_are_asked_for() {
         assert_eq!(herd.metrics.render().contains(r#"client="ns"#), wanted);
         herd.end().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_twice_is_counted_as_such_and_as_one_answer() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(2).await;
+    herd.settle().await;
+    let spec = PingSpec::times(Target::Address(DOUBLE), 3);
+    let report = herd.pool.ping(Selection::All, spec).await.expect("one");
+    for stats in report.clients.values() {
+        assert_eq!((stats.received, stats.duplicates), (3, 3));
+        assert!(stats.is_lossless());
+    }
+    let figures = herd.pool.figures().await.expect("figures");
+    let all: Vec<_> = figures.pings.values().collect();
+    assert_eq!((all[0].received, all[0].duplicates), (6, 6));
+    let counted = format!(r#"lanherd_ping_duplicates_total{{family="ipv4",target="{DOUBLE}"}} 6"#);
+    assert!(herd.metric(&counted), "{}", herd.metrics.render());
+    herd.end().await;
 }
 
 #[tokio::test(start_paused = true)]

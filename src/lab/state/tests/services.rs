@@ -135,7 +135,7 @@ fn of_a_hundred_pings_about_thirty_are_lost_and_the_same_for_the_same_seed() {
 fn the_kernel_answers_pings_but_under_faults_of_theirs() {
     let mut lan = Lan::new();
     assert!(!lan.state.answers_pings(lan.now));
-    for fault in [Fault::PingLoss, Fault::RouterLeak] {
+    for fault in [Fault::PingLoss, Fault::PingDuplicates, Fault::RouterLeak] {
         lan.inject(fault, 10);
         assert!(lan.state.answers_pings(lan.now), "{fault}");
         assert_eq!(
@@ -145,6 +145,21 @@ fn the_kernel_answers_pings_but_under_faults_of_theirs() {
         lan.wait(10_000);
         assert!(!lan.state.answers_pings(lan.now), "{fault}");
     }
+}
+
+#[test]
+fn every_ping_is_answered_twice_and_a_lost_one_not_at_all() {
+    let mut lan = Lan::new();
+    lan.inject(Fault::PingDuplicates, 60);
+    assert_eq!(lan.say(Service::Echo, &ping()).len(), 2);
+    assert_eq!(lan.effects(Fault::PingDuplicates), 1);
+    lan.inject(Fault::PingLoss, 60);
+    let answers: Vec<_> = (0..100)
+        .map(|_| lan.say(Service::Echo, &ping()).len())
+        .collect();
+    assert!(answers.iter().all(|answers| [0, 2].contains(answers)));
+    let answered = answers.iter().filter(|answers| **answers == 2).count();
+    assert_eq!(lan.effects(Fault::PingDuplicates), 1 + answered as u64);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::api::Point;
+use super::picture::Point;
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
 use crate::pool::{Event, EventKind};
@@ -28,12 +28,12 @@ pub(super) struct Memory {
 }
 
 /// What happened after an event.
-#[derive(Debug, PartialEq)]
-pub(super) struct Replay<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
     /// So many events are forgotten, or were never heard of.
     pub missed: u64,
-    /// The others.
-    pub events: Vec<&'a Event>,
+    /// The others, the oldest first.
+    pub events: Vec<Event>,
 }
 
 impl Memory {
@@ -65,10 +65,10 @@ impl Memory {
     }
 
     /// What happened after event `after`. A number that is not reached yet is of another run: then all is new.
-    pub fn since(&self, after: u64) -> Replay<'_> {
+    pub fn since(&self, after: u64) -> Replay {
         let after = if after > self.latest { 0 } else { after };
         let first = self.events.partition_point(|event| event.sequence <= after);
-        let events: Vec<_> = self.events.range(first..).collect();
+        let events: Vec<_> = self.events.range(first..).cloned().collect();
         Replay {
             missed: self.latest - after - events.len() as u64,
             events,

@@ -1,0 +1,119 @@
+//! What is said while the terminal is drawn on, and how far the run has come: told by everybody, taken by the screen.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::model::Stage;
+
+/// So many pieces wait for the screen, which may stand still.
+const WAITING: usize = 500;
+/// So many are said again when the terminal is as it was.
+const KEPT: usize = 100;
+
+/// Whoever says something never waits, and what is kept of it is bounded.
+#[derive(Debug)]
+pub struct Aside {
+    started: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stage: Stage,
+    waiting: VecDeque<(Duration, String)>,
+    kept: VecDeque<String>,
+    forgotten: u64,
+}
+
+impl Aside {
+    /// Of a run that began then.
+    pub fn new(started: Instant) -> Self {
+        Self {
+            started,
+            state: Mutex::new(State {
+                stage: Stage::Joining,
+                waiting: VecDeque::new(),
+                kept: VecDeque::new(),
+                forgotten: 0,
+            }),
+        }
+    }
+
+    /// One piece: whole lines.
+    pub fn put(&self, bytes: &[u8]) {
+        let said = String::from_utf8_lossy(bytes).into_owned();
+        let mut state = self.state();
+        if state.waiting.len() == WAITING {
+            state.waiting.pop_front();
+        }
+        if state.kept.len() == KEPT {
+            state.kept.pop_front();
+            state.forgotten += 1;
+        }
+        state
+            .waiting
+            .push_back((self.started.elapsed(), said.clone()));
+        state.kept.push_back(said);
+    }
+
+    /// The run has come so far.
+    pub fn enter(&self, stage: Stage) {
+        self.state().stage = stage;
+    }
+
+    /// How far the run has come.
+    pub fn stage(&self) -> Stage {
+        self.state().stage
+    }
+
+    /// What was said since this was asked last, and when.
+    pub fn take(&self) -> VecDeque<(Duration, String)> {
+        std::mem::take(&mut self.state().waiting)
+    }
+
+    /// The latest of all that was said, and how much came before it.
+    pub fn kept(&self) -> Vec<u8> {
+        let state = self.state();
+        let mut all = String::new();
+        if state.forgotten > 0 {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                all,
+                "({} messages before these were shown on the screen only)",
+                state.forgotten
+            );
+        }
+        all.extend(state.kept.iter().map(String::as_str));
+        all.into_bytes()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one of a moment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_shown_once_and_the_latest_said_again_at_the_end() {
+        let aside = Aside::new(Instant::now());
+        aside.put(b"one\n");
+        aside.put(b"two\n");
+        let taken: Vec<String> = aside.take().into_iter().map(|(_, said)| said).collect();
+        assert_eq!(taken, ["one\n", "two\n"]);
+        assert!(aside.take().is_empty());
+        assert_eq!(aside.kept(), b"one\ntwo\n");
+        for _ in 0..2 * WAITING {
+            aside.put(b"more\n");
+        }
+        assert_eq!(aside.take().len(), WAITING);
+        let kept = String::from_utf8(aside.kept()).expect("text");
+        assert_eq!(kept.lines().count(), KEPT + 1);
+        assert!(kept.starts_with("(902 messages before"), "{kept}");
+    }
+}

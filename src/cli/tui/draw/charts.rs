@@ -1,0 +1,175 @@
+//! How the herd was over the latest minutes.
+
+use lanherd::live::Point;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
+
+use super::{pane, put, short};
+use crate::cli::tui::areas::Areas;
+use crate::cli::tui::model::Model;
+use crate::cli::tui::theme::Theme;
+
+/// What a chart shows.
+struct What {
+    lines: &'static [Series],
+    /// A value with its unit.
+    said: fn(f64) -> String,
+    /// The topmost value is this at least.
+    least: f64,
+}
+
+/// One line of a chart.
+struct Series {
+    name: &'static str,
+    /// `None`: there was nothing to measure.
+    value: fn(&Point) -> Option<f64>,
+}
+
+const JOINS: What = What {
+    lines: &[
+        Series {
+            name: "online",
+            value: |point| Some(f64::from(point.online)),
+        },
+        Series {
+            name: "joins a second",
+            value: |point| Some(point.joins as f64),
+        },
+    ],
+    said: |count| format!("{count}"),
+    least: 2.0,
+};
+
+const ROUND_TRIPS: What = What {
+    lines: &[
+        Series {
+            name: "p50",
+            value: |point| point.ping_ms.map(|all| all.p50),
+        },
+        Series {
+            name: "p95",
+            value: |point| point.ping_ms.map(|all| all.p95),
+        },
+        Series {
+            name: "p99",
+            value: |point| point.ping_ms.map(|all| all.p99),
+        },
+    ],
+    said: |milliseconds| short(milliseconds) + " ms",
+    least: 0.01,
+};
+
+pub fn draw(model: &Model, theme: Theme, areas: &Areas, buffer: &mut Buffer) {
+    for (title, what, area) in [
+        ("Online and joins a second", &JOINS, areas.joins),
+        ("Round trips of pings", &ROUND_TRIPS, areas.round_trips),
+    ] {
+        if !area.is_empty() {
+            let inner = pane(title.to_owned(), false, theme, area, buffer);
+            chart(&model.points, what, theme, inner, buffer);
+        }
+    }
+}
+
+/// The figures of the latest second, and lines over time below them.
+fn chart(points: &[Point], what: &What, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let What {
+        lines: series,
+        said,
+        least,
+    } = what;
+    let mut figures = Line::default();
+    for (index, one) in series.iter().enumerate() {
+        let value = points.last().and_then(one.value);
+        let value = value.map_or_else(|| "none".to_owned(), said);
+        let (_, style) = theme.series(index);
+        figures.push_span(Span::styled(theme.stroke(index), style));
+        figures.push_span(Span::raw(format!(" {} {value}  ", one.name)));
+    }
+    put(buffer, area, 0, &figures);
+    let below = Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    let (Some(first), Some(latest)) = (points.first(), points.last()) else {
+        return;
+    };
+    let now = latest.after;
+    let from = (first.after - now).min(-30.0);
+    let values = series
+        .iter()
+        .flat_map(|one| points.iter().filter_map(one.value));
+    let most = values.fold(*least, f64::max);
+    let lines: Vec<Vec<Vec<(f64, f64)>>> = series
+        .iter()
+        .map(|one| unbroken(points, now, one.value))
+        .collect();
+    let datasets = lines.iter().enumerate().flat_map(|(index, pieces)| {
+        let (marker, style) = theme.series(index);
+        pieces.iter().map(move |piece| {
+            let graph = if piece.len() > 1 {
+                GraphType::Line
+            } else {
+                GraphType::Scatter
+            };
+            Dataset::default()
+                .marker(marker)
+                .style(style)
+                .graph_type(graph)
+                .data(piece)
+        })
+    });
+    let quiet = |text: String| Span::styled(text, Theme::SOFT);
+    let x = Axis::default()
+        .bounds([from, 0.0])
+        .style(Theme::SOFT)
+        .labels([quiet(format!("{from:.0} s")), quiet("now".to_owned())]);
+    let y = Axis::default()
+        .bounds([0.0, most * 1.08])
+        .style(Theme::SOFT)
+        .labels([
+            quiet("0".to_owned()),
+            quiet(said(most / 2.0)),
+            quiet(said(most)),
+        ]);
+    Chart::new(datasets.collect())
+        .legend_position(None)
+        .x_axis(x)
+        .y_axis(y)
+        .style(Style::new())
+        .render(below, buffer);
+}
+
+/// The line of a series in pieces: it is broken where there was nothing to measure.
+fn unbroken(points: &[Point], now: f64, value: fn(&Point) -> Option<f64>) -> Vec<Vec<(f64, f64)>> {
+    points
+        .split(|point| value(point).is_none())
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| {
+            let place = |point: &Point| Some((point.after - now, value(point)?));
+            piece.iter().filter_map(place).collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sample::point;
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_where_nothing_was_measured() {
+        let points: Vec<Point> = (1..16).map(|second| point(f64::from(second))).collect();
+        let pieces = unbroken(&points, 15.0, ROUND_TRIPS.lines[0].value);
+        let times: Vec<Vec<f64>> = pieces
+            .iter()
+            .map(|piece| piece.iter().map(|(at, _)| *at).collect())
+            .collect();
+        let from = |range: std::ops::RangeInclusive<i32>| range.map(f64::from).collect::<Vec<_>>();
+        assert_eq!(times, [from(-14..=-9), from(-7..=-2), from(0..=0)]);
+    }
+}

@@ -1,0 +1,124 @@
+//! The clients, a cell each, and how many are in which phase.
+
+use lanherd::phase::Phase;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{pane, put};
+use crate::cli::tui::areas::Areas;
+use crate::cli::tui::grid::{Plan, Row};
+use crate::cli::tui::model::Model;
+use crate::cli::tui::theme::Theme;
+use crate::cli::tui::view::{View, plan};
+
+pub fn draw(model: &Model, view: &View, theme: Theme, areas: &Areas, buffer: &mut Buffer) {
+    let (plan, rows) = plan(model, areas);
+    let title = match plan.rows.len().checked_sub(rows) {
+        None | Some(0) => format!("Clients {}", model.cells().len()),
+        Some(_) => format!(
+            "Clients {}, rows {} to {} of {}",
+            model.cells().len(),
+            view.top + 1,
+            plan.rows.len().min(view.top + rows),
+            plan.rows.len()
+        ),
+    };
+    let is_chosen = !view.is_in_events(areas);
+    pane(title, is_chosen, theme, areas.herd, buffer);
+    let place = view.place(model);
+    for (at, row) in (0..).zip(plan.rows.iter().skip(view.top).take(rows)) {
+        match row {
+            Row::Group(group) => name(model, *group, areas.cells, at, buffer),
+            Row::Cells(cells) => {
+                let row = cells.clone();
+                line(model, &plan, row, place, theme, areas.cells, at, buffer);
+            }
+        }
+    }
+    phases(model, theme, areas.phases, buffer);
+    if let Some(cell) = place.and_then(|place| model.cells().get(place)) {
+        let mut said = format!(" {}: {}", cell.number, cell.phase);
+        if let Some(cause) = cell.last_cause {
+            said.push_str(", failed last: ");
+            said.push_str(cause.as_str());
+        }
+        said.push(' ');
+        let bottom = Rect {
+            x: areas.herd.x + 1,
+            y: areas.herd.bottom() - 1,
+            width: areas.herd.width - 2,
+            height: 1,
+        };
+        put(buffer, bottom, 0, &Line::styled(said, Theme::STRONG));
+    }
+}
+
+fn name(model: &Model, group: usize, area: Rect, row: u16, buffer: &mut Buffer) {
+    if let Some(group) = model.groups().get(group) {
+        let all = group.cells.len();
+        let said = format!("{}  {} of {all} online", group.name, group.online);
+        put(buffer, area, row, &Line::styled(said, Theme::STRONG));
+    }
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one row, and all that it depends on"
+)]
+fn line(
+    model: &Model,
+    plan: &Plan,
+    cells: std::ops::Range<usize>,
+    place: Option<usize>,
+    theme: Theme,
+    area: Rect,
+    row: u16,
+    buffer: &mut Buffer,
+) {
+    let Some(shown) = model.cells().get(cells.clone()) else {
+        return;
+    };
+    if let Some(first) = shown.first() {
+        let width = plan.label - 1;
+        let number = format!("{:>width$}", first.number.0);
+        put(buffer, area, row, &Line::styled(number, Theme::SOFT));
+    }
+    for (at, cell) in shown.iter().enumerate() {
+        let Ok(column) = u16::try_from(plan.column(at)) else {
+            return;
+        };
+        let mut style = theme.of_condition(cell.phase.condition());
+        if place == Some(cells.start + at) {
+            style = style.patch(Theme::CHOSEN);
+        }
+        if column < area.width {
+            let (x, y) = (area.x + column, area.y + row);
+            buffer.set_stringn(x, y, theme.glyph(cell.phase), 1, style);
+        }
+    }
+}
+
+/// `■ online 987  ↻ backoff 3`, in as many rows as there is room for.
+fn phases(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let Some(herd) = &model.herd else { return };
+    let (mut line, mut used, mut row) = (Line::default(), 0, 0);
+    for phase in Phase::ALL {
+        let count = herd.phases.get(phase).copied().unwrap_or_default();
+        if count == 0 {
+            continue;
+        }
+        let said = format!(" {phase} {count}  ");
+        let wide = said.len() + 1;
+        if used > 0 && used + wide > usize::from(area.width) + 2 {
+            put(buffer, area, row, &line);
+            (line, used, row) = (Line::default(), 0, row + 1);
+        }
+        let style = theme.of_condition(phase.condition());
+        line.push_span(Span::styled(theme.glyph(*phase), style));
+        line.push_span(Span::styled(said, Style::new()));
+        used += wide;
+    }
+    put(buffer, area, row, &line);
+}

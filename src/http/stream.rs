@@ -1,0 +1,235 @@
+//! Events over HTTP, as they happen, in the form that a browser reads (`text/event-stream`).
+//!
+//! Who owns what: one task hears of news and writes them down once, however many follow; it ends with the server. Whoever
+//! does not read falls behind, and is let go.
+
+use std::fmt::Write;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{self, Stream};
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::live::{Live, News};
+use crate::pool::{Event, PoolError};
+
+/// How many may follow at one time.
+pub(super) const STREAMS: usize = 32;
+/// A stream ends by itself before its connection would be ended; whoever follows comes back and loses nothing.
+const STREAM_LIFETIME: Duration = Duration::from_secs(50);
+/// How many messages a reader may be behind.
+const BEHIND: usize = 256;
+/// How many events one message holds at most.
+const BATCH: usize = 128;
+/// After so many milliseconds whoever was cut off comes back.
+const RETRY: u32 = 500;
+
+/// What one reader is sent.
+pub(super) type Events =
+    StreamBody<Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, std::convert::Infallible>> + Send>>>;
+
+/// The streams of one herd.
+#[derive(Debug)]
+pub(super) struct Streams {
+    live: Arc<Live>,
+    told: Mutex<Told>,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Told {
+    /// As far as this.
+    news: News,
+    /// To these; `None` when nobody may follow any more.
+    readers: Option<broadcast::Sender<Bytes>>,
+}
+
+/// The task that keeps [`Streams`] going.
+#[derive(Debug)]
+pub(super) struct Telling {
+    streams: Arc<Streams>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.streams.end();
+    }
+}
+
+/// Why somebody may not follow.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("{STREAMS} follow already: close one, or come back later")]
+    Full,
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+impl Streams {
+    /// Begins to tell. Must be called within a Tokio runtime.
+    pub fn of(live: Arc<Live>) -> Result<Telling, PoolError> {
+        let bell = live.bell()?;
+        let (readers, _) = broadcast::channel(BEHIND);
+        let news = live.news();
+        let streams = Arc::new(Self {
+            live,
+            told: Mutex::new(Told {
+                news,
+                readers: Some(readers),
+            }),
+            places: Arc::new(Semaphore::new(STREAMS)),
+        });
+        let task = tokio::spawn(Arc::clone(&streams).tell_on(bell));
+        Ok(Telling { streams, task })
+    }
+
+    /// The herd that they tell of.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Events from now on, or from the one after `after`.
+    pub async fn follow(&self, after: Option<u64>) -> Result<Events, Refused> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Refused::Full)?;
+        let herd = self.live.herd().await?;
+        let mut first = format!("retry: {RETRY}\n\n");
+        let mut told = self.told();
+        // Under one lock: what the others were told is replayed, what they were not comes by the channel, and nothing twice.
+        told.catch_up(&self.live);
+        let readers = told.readers.as_ref().ok_or(PoolError::Ended)?.subscribe();
+        if let Some(after) = after {
+            let replay = self.live.since(after);
+            if replay.missed > 0 || after > told.news.sequence {
+                say(&mut first, "missed", &Missed(replay.missed));
+            }
+            for event in &replay.events {
+                if event.sequence <= told.news.sequence {
+                    say_event(&mut first, event);
+                }
+            }
+        }
+        drop(told);
+        say(&mut first, "herd", &herd);
+        let following = Following {
+            first: Some(first.into()),
+            readers,
+            until: Instant::now() + STREAM_LIFETIME,
+            _place: place,
+        };
+        let frames = stream::unfold(following, Following::next);
+        Ok(StreamBody::new(Box::pin(frames)))
+    }
+
+    /// Tells news as they come, until the herd is no longer watched.
+    async fn tell_on(self: Arc<Self>, mut bell: watch::Receiver<News>) {
+        while bell.changed().await.is_ok() {
+            let looks = bell.borrow_and_update().looks;
+            let is_seen = {
+                let mut told = self.told();
+                told.catch_up(&self.live);
+                std::mem::replace(&mut told.news.looks, looks) == looks
+            };
+            if !is_seen && let Ok(herd) = self.live.herd().await {
+                let mut said = String::new();
+                say(&mut said, "herd", &herd);
+                self.told().tell(said);
+            }
+        }
+        self.end();
+    }
+
+    /// Ends all streams; nobody may follow any more.
+    fn end(&self) {
+        self.told().readers = None;
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // Whoever panicked with it had told something or not; what was told is noted first.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// Tells all events that were not told yet.
+    fn catch_up(&mut self, live: &Live) {
+        let replay = live.since(self.news.sequence);
+        let Some(latest) = replay.events.last() else {
+            return;
+        };
+        self.news.sequence = latest.sequence;
+        if replay.missed > 0 {
+            let mut said = String::new();
+            say(&mut said, "missed", &Missed(replay.missed));
+            self.tell(said);
+        }
+        for batch in replay.events.chunks(BATCH) {
+            let mut said = String::new();
+            for event in batch {
+                say_event(&mut said, event);
+            }
+            self.tell(said);
+        }
+    }
+
+    fn tell(&self, said: String) {
+        if let Some(readers) = &self.readers {
+            // Nobody may be following.
+            let _ = readers.send(said.into());
+        }
+    }
+}
+
+impl Telling {
+    /// What it keeps.
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.streams
+    }
+}
+
+/// So many events are not told.
+#[derive(Serialize)]
+struct Missed(u64);
+
+fn say_event(to: &mut String, event: &Event) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(to, "id: {}", event.sequence);
+    say(to, "event", event);
+}
+
+/// One message. JSON has no line breaks of its own, so it is one line.
+fn say(to: &mut String, kind: &str, what: &impl Serialize) {
+    let json = serde_json::to_string(what).unwrap_or_else(|_| "null".to_owned());
+    let _ = write!(to, "event: {kind}\ndata: {json}\n\n");
+}
+
+/// Where somebody who follows has come to.
+struct Following {
+    first: Option<Bytes>,
+    readers: broadcast::Receiver<Bytes>,
+    until: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Following {
+    /// The next message; `None`, so the end, when the time is over, the reader too far behind, or the herd gone.
+    async fn next(mut self) -> Option<(Result<Frame<Bytes>, std::convert::Infallible>, Self)> {
+        let bytes = match self.first.take() {
+            Some(first) => first,
+            None => timeout_at(self.until, self.readers.recv())
+                .await
+                .ok()?
+                .ok()?,
+        };
+        Some((Ok(Frame::data(bytes)), self))
+    }
+}

@@ -1,0 +1,253 @@
+//! A running herd as it is followed: what the live page, the JSON API and the terminal show of it is learned once.
+//!
+//! Who owns what: one task hears the pool's events, another looks at the herd once a second; both belong to the [`Watch`], and
+//! end with it. So whoever asks a [`Live`], and however often, the pool is asked no more than it would be by one. News are
+//! bells: a [`Live`] rings, and whoever follows asks for what he does not have yet; so nobody can be too slow, and nothing
+//! comes twice.
+
+mod memory;
+mod picture;
+mod ready;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use self::memory::Memory;
+pub use self::memory::Replay;
+pub use self::picture::{Cell, Clients, Herd, History, One, Point, Version};
+pub use self::ready::Ready;
+use crate::identity::{ClientNumber, PoolName};
+use crate::pool::{Event, Figures, HerdStatus, Pool, PoolError};
+
+/// How often the herd is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long what every client is doing may be told again, before the pool is asked anew.
+const FRESH: Duration = Duration::from_millis(250);
+/// How many events are written down at one go.
+const BATCH: usize = 128;
+
+/// A herd that is followed.
+#[derive(Debug)]
+pub struct Live {
+    pool: Pool,
+    name: PoolName,
+    began: Instant,
+    state: Mutex<State>,
+    status: tokio::sync::Mutex<Option<(Instant, u64, Arc<HerdStatus>)>>,
+}
+
+#[derive(Debug)]
+struct State {
+    memory: Memory,
+    herd: Option<Herd>,
+    looks: u64,
+    earlier: Figures,
+    /// `None` when there will be no more news.
+    bell: Option<watch::Sender<News>>,
+}
+
+/// How far the news have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct News {
+    /// The latest event.
+    pub sequence: u64,
+    /// How often the herd was looked at: [`Live::herd`] is another when this is.
+    pub looks: u64,
+}
+
+/// The tasks that keep a [`Live`] up to date.
+#[derive(Debug)]
+pub struct Watch {
+    live: Arc<Live>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Watch {
+    /// What it keeps.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.live.end();
+    }
+}
+
+impl Live {
+    /// Begins to watch. Must be called within a Tokio runtime.
+    pub fn watch(pool: Pool, name: PoolName) -> Result<Watch, PoolError> {
+        let events = pool.events()?;
+        let live = Arc::new(Self {
+            pool,
+            name,
+            began: Instant::now(),
+            state: Mutex::new(State {
+                memory: Memory::default(),
+                herd: None,
+                looks: 0,
+                earlier: Figures::default(),
+                bell: Some(watch::Sender::default()),
+            }),
+            status: tokio::sync::Mutex::default(),
+        });
+        let tasks = [
+            tokio::spawn(Arc::clone(&live).hear(events)),
+            tokio::spawn(Arc::clone(&live).look_on()),
+        ];
+        Ok(Watch { live, tasks })
+    }
+
+    /// Changes whenever there is something new, and is closed when there will be nothing more.
+    pub fn bell(&self) -> Result<watch::Receiver<News>, PoolError> {
+        let state = self.state();
+        let bell = state.bell.as_ref().ok_or(PoolError::Ended)?;
+        Ok(bell.subscribe())
+    }
+
+    /// How far the news have come.
+    pub fn news(&self) -> News {
+        let state = self.state();
+        News {
+            sequence: state.memory.latest(),
+            looks: state.looks,
+        }
+    }
+
+    /// What happened after event `after`, as far as it is remembered. A number that is not reached yet is of another run:
+    /// then all is new.
+    pub fn since(&self, after: u64) -> Replay {
+        self.state().memory.since(after)
+    }
+
+    /// The herd at a glance.
+    pub async fn herd(&self) -> Result<Herd, PoolError> {
+        let known = self.state().herd.clone();
+        match known {
+            Some(herd) => Ok(herd),
+            None => self.look().await,
+        }
+    }
+
+    /// How it was.
+    pub fn history(&self) -> History {
+        History {
+            schema: Version::One,
+            points: self.state().memory.points(),
+        }
+    }
+
+    /// What every client is doing.
+    pub async fn clients(&self) -> Result<Clients, PoolError> {
+        let (sequence, herd) = self.status().await?;
+        Ok(Clients::new(&self.name, sequence, &herd))
+    }
+
+    /// All about one client; `None`: there is none of that number.
+    pub async fn client(&self, number: ClientNumber) -> Result<Option<One>, PoolError> {
+        let (_, herd) = self.status().await?;
+        let status = herd.clients.iter().find(|c| c.identity.number == number);
+        Ok(status.map(|status| One::new(status, self.state().memory.of(number))))
+    }
+
+    /// What every client is doing, and the number of the latest event before the pool was asked. Those who ask at one
+    /// time wait for one answer.
+    async fn status(&self) -> Result<(u64, Arc<HerdStatus>), PoolError> {
+        let mut known = self.status.lock().await;
+        if let Some((at, sequence, herd)) = known.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return Ok((*sequence, Arc::clone(herd)));
+        }
+        let sequence = self.state().memory.latest();
+        let herd = Arc::new(self.pool.status().await?);
+        *known = Some((Instant::now(), sequence, Arc::clone(&herd)));
+        Ok((sequence, herd))
+    }
+
+    /// Hears all events, until the pool ends.
+    async fn hear(self: Arc<Self>, mut events: broadcast::Receiver<Event>) {
+        loop {
+            let mut next = events.recv().await;
+            let mut state = self.state();
+            for _ in 0..BATCH {
+                match next {
+                    Ok(event) => state.memory.remember(&event),
+                    // The numbers of the next ones tell how many.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => {
+                        drop(state);
+                        return self.end();
+                    }
+                }
+                next = match events.try_recv() {
+                    Ok(event) => Ok(event),
+                    Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                    Err(TryRecvError::Closed | TryRecvError::Empty) => break,
+                };
+            }
+            state.ring();
+        }
+    }
+
+    /// Looks at the herd once a second, until the pool ends.
+    async fn look_on(self: Arc<Self>) {
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.look().await {
+                Ok(_) => {}
+                Err(PoolError::Ended) => return,
+                Err(error) => tracing::debug!(%error, "the herd could not be looked at"),
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<Herd, PoolError> {
+        let (census, figures) = (self.pool.census().await?, self.pool.figures().await?);
+        let mut state = self.state();
+        let after = self.began.elapsed().as_secs_f64();
+        let point = Point::new(after, &census, &figures, &state.earlier);
+        state.earlier = figures.clone();
+        state.memory.mark(point.clone());
+        let herd = Herd::new(&self.name, state.memory.latest(), &census, &figures, point);
+        state.herd = Some(herd.clone());
+        state.looks += 1;
+        state.ring();
+        Ok(herd)
+    }
+
+    /// There will be no more news.
+    fn end(&self) {
+        self.state().bell = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked with it had not begun to change it, or had done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.send_replace(News {
+                sequence: self.memory.latest(),
+                looks: self.looks,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,7 @@ def coloured(words):
             for word, colour in words.items()]
 
 
-def panel(kind, title, description, unit, targets, *, width, height=8, steps=NONE, options=None, custom=None,
+def panel(kind, title, description, unit, targets, *, width, height=9, steps=NONE, options=None, custom=None,
           instant=False, as_format="time_series", overrides=(), transformations=(), **defaults):
     field = {"unit": unit, "thresholds": thresholds(steps), "custom": custom or {}, **defaults}
     if "color" not in field:
@@ -135,15 +135,19 @@ def stat(title, description, unit, targets, *, width=3, height=4, steps=NONE, **
                  instant=True, **more)
 
 
-def series(title, description, unit, targets, *, width=8, stack=False, bars=False, steps=NONE, words=None, many=False,
+def series(title, description, unit, targets, *, width=8, stack=False, style="line", steps=NONE, words=None, many=False,
            soft_max=None, **more):
     """`words`: those with a colour of their own; `many`: so many curves that their names stand at the side; `soft_max`: how far
     the axis goes at least."""
+    if all(expr.endswith("> 0") for _, expr in targets):
+        more["noValue"] = "None in the time shown"
     custom = {
-        "drawStyle": "bars" if bars else "line",
-        "lineWidth": 1,
-        "fillOpacity": 70 if bars else 30 if stack else 8,
-        "showPoints": "never" if not bars else "auto",
+        "drawStyle": style,
+        # Grafana stacks a series that is not there as nothing, and would draw its line over all that is.
+        "lineWidth": 0 if stack else 1,
+        "fillOpacity": 90 if style == "bars" else 70 if stack else 8,
+        "barWidthFactor": 0.9,
+        "showPoints": "never" if style == "line" else "auto",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stack else "none", "group": "A"},
         "thresholdsStyle": {"mode": "off" if steps is NONE else "line"},
@@ -318,7 +322,7 @@ def soak():
                                                      by("target", rate(sel("ping_errors_total")))))],
                        width=12, steps=LOSS),
                 series("Pings lost by cause", "timeout: no answer in time. Other causes are told by the kernel.",
-                       "ops", [("{{cause}}", some("cause", "ping_errors_total"))], width=12, stack=True, bars=True),
+                       "ops", [("{{cause}}", some("cause", "ping_errors_total"))], width=12, stack=True, style="bars"),
             ]),
             ("Lookups, fetches and commands", [
                 series("DNS: time to answer", "Of the resolver that each client's lease names.", "s",
@@ -327,14 +331,14 @@ def soak():
                        [("{{rcode}}", some("rcode", "dns_responses_total"))], stack=True,
                        words={"noerror": GOOD, "nodata": ILL, "servfail": BAD}),
                 series("DNS: lookups without an answer", "By cause.", "reqps",
-                       [("{{cause}}", some("cause", "dns_errors_total"))], stack=True, bars=True),
+                       [("{{cause}}", some("cause", "dns_errors_total"))], stack=True, style="bars"),
                 series("HTTP: time by phase, 95 %", "95 % take less.", "s",
-                       quantiles("http_phase_duration_seconds", labels="phase", qs=(0.95,))),
+                       quantiles("http_phase_duration_seconds", labels="phase", qs=(0.95,)), many=True),
                 series("HTTP: fetches by status", "By class of status code.", "reqps",
                        [("{{code}}", some("code", "http_requests_total"))], stack=True,
                        words={"2xx": GOOD, "3xx": JOINING, "4xx": ILL, "5xx": BAD}),
                 series("HTTP: fetches that did not end", "By cause.", "reqps",
-                       [("{{cause}}", some("cause", "http_errors_total"))], stack=True, bars=True),
+                       [("{{cause}}", some("cause", "http_errors_total"))], stack=True, style="bars"),
                 series("Commands by outcome", "failure: an exit code other than 0.", "ops",
                        [("{{outcome}}", some("outcome", "commands_total"))], width=12, stack=True,
                        words={"success": GOOD, "failure": ILL}),
@@ -351,25 +355,27 @@ def soak():
             ("Failures, faults and recovery", [
                 series("Failures by cause", "Why clients failed. no_offer, no_ack, nak, lease_expired and no_carrier "
                        "are what a router does that is down.", "ops",
-                       [("{{cause}}", some("cause", "client_failures_total"))], width=12, stack=True, bars=True, many=True),
+                       [("{{cause}}", some("cause", "client_failures_total"))], width=12, stack=True, style="bars", many=True),
                 series("Failures by stage", "Where in its life a client failed.", "ops",
-                       [("{{stage}}", some("stage", "client_failures_total"))], width=12, stack=True, bars=True, many=True),
+                       [("{{stage}}", some("stage", "client_failures_total"))], width=12, stack=True, style="bars", many=True),
                 series("Faults made", "On purpose, by --chaos or lanherd chaos.", "ops",
-                       [("{{fault}}", some("fault", "faults_injected_total"))], width=12, stack=True, bars=True, many=True),
+                       [("{{fault}}", some("fault", "faults_injected_total"))], width=12, stack=True, style="bars", many=True),
                 series("Time to recover", "From the beginning of a fault, or an outage, until so large a share of "
                        "the clients that it took offline is back; the median.", "s",
-                       quantiles("recovery_duration_seconds", labels="fault, share", qs=(0.5,),
-                                 legend="{{fault}}: {{share}} back"), width=12, many=True),
+                       # Faults that nobody recovers from at the time are not a number.
+                       [(legend, f"{expr} >= 0") for legend, expr in
+                        quantiles("recovery_duration_seconds", labels="fault, share", qs=(0.5,),
+                                  legend="{{fault}}: {{share}} back")], width=12, many=True, style="points"),
             ]),
             ("Supervision", [
                 series("Restarts by cause", "Of clients, by the cause of the failure before.", "ops",
-                       [("{{cause}}", some("cause", "supervisor_restarts_total"))], stack=True, bars=True),
+                       [("{{cause}}", some("cause", "supervisor_restarts_total"))], stack=True, style="bars"),
                 series("Restart budget used", "By the client of each group that is closest to being given up.",
                        "percentunit", [("{{supervisor}}", f"max by (supervisor) ({sel('supervisor_budget_used_ratio')})")],
                        steps=BUDGET, max=1),
                 series("Clients given up", "In each interval. None is lost silently.", "short",
                        [("{{supervisor}}", by("supervisor", rate(sel("supervisor_give_ups_total"), "increase")))],
-                       bars=True, steps=ANY_IS_BAD, soft_max=1),
+                       style="bars", steps=ANY_IS_BAD, soft_max=1),
             ]),
             ("The tester's own load", [
                 series("Processors", "That lanherd itself uses. Programs that its clients run are not in it.", "short",

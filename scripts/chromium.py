@@ -2,12 +2,16 @@
 
 import base64
 import json
+import os
+import select
 import subprocess
 
 # It hears on descriptor 3 and answers on 4.
 CHROMIUM = """exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run \\
     --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \\
     --window-size="$2" --remote-debugging-pipe --user-data-dir="$1" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1"""
+# How long it may be silent, in seconds.
+PATIENCE = 60
 
 
 class Browser:
@@ -18,7 +22,7 @@ class Browser:
             ["sh", "-c", CHROMIUM, "sh", str(profile), f"{width},{height}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
-        self.latest, self.session = 0, {}
+        self.latest, self.session, self.unread = 0, {}, b""
         target = self.order("Target.createTarget", url="about:blank")["targetId"]
         attached = self.order("Target.attachToTarget", targetId=target, flatten=True)
         self.session = {"sessionId": attached["sessionId"]}
@@ -29,16 +33,23 @@ class Browser:
         self.process.stdin.write(json.dumps(order).encode() + b"\0")
         self.process.stdin.flush()
         while True:
-            message = b""
-            while (byte := self.process.stdout.read(1)) != b"\0":
-                if not byte:
-                    raise SystemExit("chromium has ended: is Debian's package chromium installed?")
-                message += byte
-            message = json.loads(message)
+            message = self.message()
             if message.get("id") == self.latest:
                 if "error" in message:
                     raise SystemExit(f"chromium: {method}: {message['error']['message']}")
                 return message["result"]
+
+    def message(self):
+        heard = self.process.stdout.fileno()
+        while b"\0" not in self.unread:
+            if not select.select([heard], [], [], PATIENCE)[0]:
+                raise SystemExit(f"chromium says nothing for {PATIENCE} s")
+            read = os.read(heard, 1 << 20)
+            if not read:
+                raise SystemExit("chromium has ended: is Debian's package chromium installed?")
+            self.unread += read
+        message, self.unread = self.unread.split(b"\0", 1)
+        return json.loads(message)
 
     def open(self, url):
         self.order("Page.navigate", url=url)

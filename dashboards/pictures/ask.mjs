@@ -48,8 +48,8 @@ async function over(expr, points, chosen) {
   const step = intervalMs / 1000;
   const aligned = (time) => Math.floor(time / step) * step;
   const query = filled(expr, { ...values, ...chosen });
-  const series = await ask('/api/v1/query_range', { query, start: aligned(span.from), end: aligned(span.to), step });
-  return { intervalMs, series };
+  const [start, end] = [aligned(span.from), aligned(span.to)];
+  return { intervalMs, start, end, series: await ask('/api/v1/query_range', { query, start, end, step }) };
 }
 
 async function now(expr, points, chosen) {

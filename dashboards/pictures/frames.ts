@@ -10,6 +10,9 @@ export interface Series {
 
 export interface Answer {
   intervalMs: number;
+  /** The first and the last moment asked of, in seconds; of one moment only, they are not there. */
+  start?: number;
+  end?: number;
   series: Series[];
 }
 
@@ -23,16 +26,18 @@ export function legend(format: string, labels: Labels) {
   return format.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => labels[label] ?? label);
 }
 
-/** Where steps are missing, a value that is none: plots then have a gap there, as Grafana's application makes it. */
-function withGaps(values: Array<[number, string]>, step: number) {
-  return values.flatMap(([time, value], i): Array<[number, string]> =>
-    i && time - values[i - 1][0] > step ? [[values[i - 1][0] + step, 'NaN'], [time, value]] : [[time, value]]);
+/** A value at every step, none where there is none: plots have gaps there, as Grafana's application makes them. */
+function onSteps(values: Array<[number, string]>, { start, end, intervalMs }: Answer): Array<[number, string]> {
+  const at = new Map(values);
+  const count = Math.round(((end! - start!) * 1000) / intervalMs) + 1;
+  return Array.from({ length: count }, (_, i) => start! + (i * intervalMs) / 1000).map((time) => [time, at.get(time) ?? 'NaN']);
 }
 
 /** A frame for each series. */
-export function timeSeries({ series, intervalMs }: Answer, format: string): DataFrame[] {
-  return series.map(({ metric, value, values: found = [value!] }) => {
-    const values = withGaps(found, intervalMs / 1000);
+export function timeSeries(answer: Answer, format: string): DataFrame[] {
+  const { series, intervalMs } = answer;
+  return series.map(({ metric, value, values: found }) => {
+    const values = found ? onSteps(found, answer) : [value!];
     return createDataFrame({
       fields: [
         { name: 'Time', type: FieldType.time, config: { interval: intervalMs }, values: values.map(([time]) => time * 1000) },

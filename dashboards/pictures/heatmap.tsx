@@ -46,13 +46,10 @@ export function Heatmap({ panel, histogram, marks, timeRange, theme, width, heig
     builder.addSeries({
       scaleKey: 'y', theme, pathBuilder: (u: uPlot) => {
         const { ctx } = u;
-        const half = intervalMs;
         counts.forEach((row, y) => row.forEach((count, i) => {
           if (!(count > (filterValues?.le ?? -1))) return;
-          const x0 = u.valToPos(times[i] * 1000 - half, 'x', true);
-          const x1 = u.valToPos(times[i] * 1000, 'x', true);
-          const y0 = u.valToPos(y + 1, 'y', true);
-          const y1 = u.valToPos(y, 'y', true);
+          const [x0, x1] = [times[i] * 1000 - intervalMs, times[i] * 1000].map((time) => Math.round(u.valToPos(time, 'x', true)));
+          const [y0, y1] = [y + 1, y].map((row) => Math.round(u.valToPos(row, 'y', true)));
           ctx.fillStyle = colour(count);
           ctx.fillRect(Math.max(x0, u.bbox.left), y0, x1 - Math.max(x0, u.bbox.left), y1 - y0);
         }));

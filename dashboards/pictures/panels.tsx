@@ -29,14 +29,14 @@ export interface Shown {
 const framed = ({ panel, answers }: Shown) =>
   answers.flatMap((answer, i) => timeSeries(answer, panel.targets[i].legendFormat));
 
-function Nothing() {
-  return <div className="nothing">No data</div>;
+function Nothing({ panel }: { panel: any }) {
+  return <div className="nothing">{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
 }
 
 function Series(shown: Shown) {
   const { panel, marks, timeRange, theme, width, height } = shown;
   const frames = configured(panel.type, panel.fieldConfig, framed(shown), theme);
-  if (frames.length === 0) return <Nothing />;
+  if (frames.length === 0) return <Nothing panel={panel} />;
   return (
     <TimeSeries
       frames={frames} structureRev={1} timeRange={timeRange} timeZone="utc" width={width} height={height}
@@ -100,7 +100,7 @@ export function Content(shown: Shown) {
     case 'heatmap': return <Heatmap {...shown} histogram={buckets(shown.answers[0])} />;
   }
   troubles.push(`${shown.panel.title}: nothing here draws a ${shown.panel.type}`);
-  return <Nothing />;
+  return <Nothing panel={shown.panel} />;
 }
 
 /** Grafana gives a stat the whole panel. */

@@ -1,9 +1,5 @@
 //! The rules of Grafana's dashboard-linter, by its names for them, and some of the house.
 
-use std::collections::BTreeMap;
-use std::fs;
-
-use lanherd::phase::Phase;
 use regex::Regex;
 use serde_json::Value;
 
@@ -366,40 +362,5 @@ fn each_rule_finds_what_breaks_it() {
             BREAKS.iter().any(|(name, ..)| name == rule),
             "{rule} is never broken"
         );
-    }
-}
-
-/// What is at one level of good and bad has one colour, wherever it is looked at.
-#[test]
-fn every_phase_has_a_colour_and_it_is_that_of_the_live_page() {
-    let soak = read(DASHBOARDS[0]);
-    let panel = panels(&soak)
-        .find(|panel| panel["title"] == "Clients by phase")
-        .expect("a panel of phases");
-    let coloured: BTreeMap<_, _> = list(panel, "/fieldConfig/overrides")
-        .iter()
-        .map(|rule| {
-            let colour = text(rule, "/properties/0/value/fixedColor");
-            (text(rule, "/matcher/options"), colour)
-        })
-        .collect();
-    let mut phases: Vec<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
-    phases.sort_unstable();
-    assert_eq!(coloured.keys().copied().collect::<Vec<_>>(), phases);
-
-    let page = fs::read_to_string(super::file("../src/http/live/page.html")).expect("the page");
-    // Of each group of phases on the page, the one that is seen most.
-    for (group, phase) in [
-        ("queued", "queued"),
-        ("joining", "dhcp"),
-        ("online", "online"),
-        ("resting", "released"),
-        ("trouble", "no_carrier"),
-        ("failed", "failed"),
-    ] {
-        let there = format!("--{group}: {};", coloured[phase]);
-        assert!(page.contains(&there), "{phase}: the page has no {there}");
-        let grouped = Regex::new(&format!(r"\b{phase}: '{group}'")).unwrap();
-        assert!(grouped.is_match(&page), "{phase} is not {group}");
     }
 }

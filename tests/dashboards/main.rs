@@ -11,6 +11,7 @@
 mod house;
 mod lint;
 mod live;
+mod looks;
 mod over_tls;
 #[path = "../support/pki.rs"]
 mod pki;

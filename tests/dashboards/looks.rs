@@ -1,0 +1,129 @@
+//! What the dashboards look like: what pictures of them have shown to be wrong, and is to stay mended.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use lanherd::phase::Phase;
+use regex::Regex;
+use serde_json::Value;
+
+use super::shown::{DASHBOARDS, list, panels, read, text};
+
+/// Asserts of every panel, of those that `which` picks, that it is well; there are such panels.
+#[track_caller]
+fn all(which: impl Fn(&Value) -> bool, is_well: impl Fn(&Value) -> bool) {
+    let dashboards = DASHBOARDS.map(read);
+    let picked = || {
+        dashboards
+            .iter()
+            .flat_map(panels)
+            .filter(|panel| which(panel))
+    };
+    assert!(picked().next().is_some(), "no panel is of that kind");
+    if let Some(panel) = picked().find(|panel| !is_well(panel)) {
+        panic!("{}: {panel:#}", text(panel, "/title"));
+    }
+}
+
+#[test]
+fn no_title_is_cut_on_a_screen_of_1400_pixels() {
+    // A column has room for six letters; one is the space to the icon of the description.
+    all(
+        |_| true,
+        |panel| {
+            let columns = panel["gridPos"]["w"].as_u64().expect("a width");
+            text(panel, "/title").chars().count() < 6 * usize::try_from(columns).expect("small")
+        },
+    );
+}
+
+#[test]
+fn a_firmware_of_2_0_is_no_number_in_a_table() {
+    all(
+        |panel| panel["type"] == "table",
+        |panel| text(panel, "/fieldConfig/defaults/unit") == "string",
+    );
+}
+
+#[test]
+fn one_event_is_seen_although_an_increase_makes_a_little_less_than_1_of_it() {
+    let counts = |panel: &Value| {
+        list(panel, "/targets").iter().any(|target| {
+            Regex::new(r"\bincrease\(|\$__interval_ms")
+                .unwrap()
+                .is_match(text(target, "/expr"))
+        })
+    };
+    all(
+        |panel| {
+            panel["type"] == "stat"
+                && panel["fieldConfig"]["defaults"]["decimals"] == 0
+                && counts(panel)
+        },
+        |panel| {
+            let steps = list(panel, "/fieldConfig/defaults/thresholds/steps");
+            steps.len() > 1
+                && steps
+                    .iter()
+                    .filter_map(|step| step["value"].as_f64())
+                    .all(|value| value <= 0.5)
+        },
+    );
+}
+
+/// Grafana stacks what is not there as nothing: its line would lie on top of all that is.
+#[test]
+fn a_stacked_series_that_is_not_there_has_no_line() {
+    let custom = |panel: &Value| panel["fieldConfig"]["defaults"]["custom"].clone();
+    all(
+        |panel| custom(panel)["stacking"]["mode"] == "normal",
+        |panel| custom(panel)["lineWidth"] == 0,
+    );
+}
+
+#[test]
+fn where_there_were_no_events_a_panel_says_so_instead_of_missing_data() {
+    let is_of_events = |panel: &Value| {
+        list(panel, "/targets")
+            .iter()
+            .all(|target| text(target, "/expr").ends_with("> 0"))
+    };
+    all(is_of_events, |panel| {
+        panel["fieldConfig"]["defaults"]["noValue"].is_string()
+    });
+}
+
+/// What is at one level of good and bad has one colour, wherever it is looked at.
+#[test]
+fn every_phase_has_a_colour_and_it_is_that_of_the_live_page() {
+    let soak = read(DASHBOARDS[0]);
+    let panel = panels(&soak)
+        .find(|panel| panel["title"] == "Clients by phase")
+        .expect("a panel of phases");
+    let coloured: BTreeMap<_, _> = list(panel, "/fieldConfig/overrides")
+        .iter()
+        .map(|rule| {
+            let colour = text(rule, "/properties/0/value/fixedColor");
+            (text(rule, "/matcher/options"), colour)
+        })
+        .collect();
+    let mut phases: Vec<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+    phases.sort_unstable();
+    assert_eq!(coloured.keys().copied().collect::<Vec<_>>(), phases);
+
+    let page = fs::read_to_string(super::file("../src/http/live/page.html")).expect("the page");
+    // Of each group of phases on the page, the one that is seen most.
+    for (group, phase) in [
+        ("queued", "queued"),
+        ("joining", "dhcp"),
+        ("online", "online"),
+        ("resting", "released"),
+        ("trouble", "no_carrier"),
+        ("failed", "failed"),
+    ] {
+        let there = format!("--{group}: {};", coloured[phase]);
+        assert!(page.contains(&there), "{phase}: the page has no {there}");
+        let grouped = Regex::new(&format!(r"\b{phase}: '{group}'")).unwrap();
+        assert!(grouped.is_match(&page), "{phase} is not {group}");
+    }
+}

@@ -320,9 +320,11 @@ def soak():
                 series("Pings lost by target", "Of those that were wanted.", "percentunit",
                        [("{{target}}", fraction_lost(by("target", rate(sel("ping_rtt_seconds_count"))),
                                                      by("target", rate(sel("ping_errors_total")))))],
-                       width=12, steps=LOSS),
+                       steps=LOSS),
                 series("Pings lost by cause", "timeout: no answer in time. Other causes are told by the kernel.",
-                       "ops", [("{{cause}}", some("cause", "ping_errors_total"))], width=12, stack=True, style="bars"),
+                       "ops", [("{{cause}}", some("cause", "ping_errors_total"))], stack=True, style="bars"),
+                series("Pings answered again", "Answers to pings that had been answered already: a loop, or two ways to one "
+                       "place.", "ops", [("{{target}}", by("target", rate(sel("ping_duplicates_total"))))]),
             ]),
             ("Lookups, fetches and commands", [
                 series("DNS: time to answer", "Of the resolver that each client's lease names.", "s",

@@ -183,22 +183,27 @@ impl Session {
         self.scenario.labels = labels.identified(&self.scenario.pool, started_at);
         let interrupt = Interrupt::listen(&self.screen)?;
         let (steering, stop) = Steering::new();
+        // What can be wrong is found before there is anything to tear down.
+        let parameters = serde_json::to_value(&self.scenario)
+            .context("the parameters could not be written as json")?;
+        let seed = self.scenario.seed.unwrap_or_default();
+        let schedule = match &self.scenario.chaos {
+            Some(plan) => Some(plan.schedule(self.scenario.place.ground(), seed)?),
+            None => None,
+        };
         let house = House::open(&self.scenario, doors, steering, &self.screen).await?;
         // From here on what is said is shown on it; it ends after the herd.
         let tui = self.watch(&house, started);
         let origin = Origin {
             at: started_at,
             started,
-            seed: self.scenario.seed.unwrap_or_default(),
-            parameters: serde_json::to_value(&self.scenario)
-                .context("the parameters could not be written as json")?,
+            seed,
+            parameters,
             tester: house.tester(),
         };
         let course = Course {
-            chaos: house
-                .chaos(&self.scenario)?
-                .map(Box::new)
-                .map(Chaos::Waiting),
+            chaos: schedule
+                .map(|schedule| Chaos::Waiting(Box::new(house.chaos(schedule)))),
             pool: house.pool().clone(),
             scenario: self.scenario.clone(),
             errand: self.errand.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use lanherd::Pool;
-use lanherd::chaos::Engine;
+use lanherd::chaos::{Engine, Schedule};
 use lanherd::control;
 use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
@@ -125,15 +125,10 @@ impl House {
         self.stand.tester().figures()
     }
 
-    /// What breaks things on purpose, where that is wanted.
-    pub fn chaos(&self, scenario: &Scenario) -> anyhow::Result<Option<Engine>> {
-        let Some(plan) = &scenario.chaos else {
-            return Ok(None);
-        };
-        let seed = scenario.seed.unwrap_or_default();
-        let schedule = plan.schedule(scenario.place.ground(), seed)?;
+    /// What breaks things on purpose, as scheduled.
+    pub fn chaos(&self, schedule: Schedule) -> Engine {
         let lab = self.stand.lab().map(Lab::handle);
-        Ok(Some(Engine::new(self.pool().clone(), lab, schedule)))
+        Engine::new(self.pool().clone(), lab, schedule)
     }
 
     /// Tears the herd down and closes everything; every step is tried.

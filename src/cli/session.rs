@@ -202,8 +202,7 @@ impl Session {
             tester: house.tester(),
         };
         let course = Course {
-            chaos: schedule
-                .map(|schedule| Chaos::Waiting(Box::new(house.chaos(schedule)))),
+            chaos: schedule.map(|schedule| Chaos::Waiting(Box::new(house.chaos(schedule)))),
             pool: house.pool().clone(),
             scenario: self.scenario.clone(),
             errand: self.errand.clone(),

@@ -7,9 +7,11 @@ use super::common::process::{Outcome, Running};
 use super::common::terminal::Terminal;
 use super::common::{seconds, wait_for};
 
-/// Whatever a terminal and a user have in their environment.
-const PROGRAM: [&str; 4] = [
+/// Whatever a terminal and a user have in their environment; and hanging up is not ignored, though the tests may run under
+/// nohup.
+const PROGRAM: [&str; 5] = [
     "env",
+    "--default-signal=HUP",
     "TERM=xterm-256color",
     "LC_ALL=C.UTF-8",
     "/run/bin/lanherd",

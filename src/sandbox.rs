@@ -3,9 +3,8 @@
 //!
 //! Everything made inside dies with the last process inside, however that ends: there is nothing to clean up. The
 //! program sees the host's file system as it was, except that `/run/netns`, `/etc/netns` and `/run/lanherd` are empty
-//! directories of its own, so that named namespaces and their `resolv.conf` never reach the host's disk. Where such a
-//! directory does not exist, its parent is covered with a tmpfs into which every entry of the parent is bound under
-//! its own name; so paths, relative links and later mounts (`ip netns exec` binds over `/etc/resolv.conf`) work as
+//! directories of its own, so that named namespaces and their `resolv.conf` never reach the host's disk. Their parents
+//! are covered with a tmpfs into which every entry of the parent is bound under its own name; so paths, relative links and later mounts (`ip netns exec` binds over `/etc/resolv.conf`) work as
 //! before, but a file *added* directly to `/etc` or `/run` from inside is not on the host's disk.
 
 mod barrier;

@@ -28,15 +28,10 @@ pub(super) fn make_private() -> Result<(), SandboxError> {
     .map_err(|errno| SandboxError::step("detach the mounts from the host's")(errno.into()))?;
     for (parent, names) in OWN {
         let parent = Path::new(parent);
-        if names.iter().all(|name| parent.join(name).is_dir()) {
-            for name in names {
-                let path = parent.join(name);
-                cover(&path).map_err(SandboxError::step(format!("cover {}", path.display())))?;
-            }
-        } else {
-            rebuild(parent, names)
-                .map_err(SandboxError::step(format!("rebuild {}", parent.display())))?;
-        }
+        // Also where the directories are there: what is mounted over one of them would go with it when it is removed on
+        // the host, as a herd on a real parent does in its end.
+        rebuild(parent, names)
+            .map_err(SandboxError::step(format!("rebuild {}", parent.display())))?;
     }
     Ok(())
 }

@@ -354,9 +354,17 @@ fn a_lab_that_outlives_a_herd_on_a_real_parent_leaves_nothing_either() {
         !host.path("/run/netns").exists(),
         "the lab does not need it"
     );
+    // Nor does it lose its own names with the host's.
+    std::thread::sleep(Duration::from_millis(700));
+    online(&host, "lab", 2);
     told(&host, &["stop"]);
     let outcome = lab.finish(seconds(30));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(
+        !outcome.stderr.contains("failed client"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(host.snapshot(), before);
     refused(&host, &["ps"], 3, &["no pool", "lanherd up"]);
 }

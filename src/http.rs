@@ -2,10 +2,11 @@
 //! and to people (the live page, `/`). Nothing can be changed over it. With TLS or without, as the [`Guard`] says.
 //!
 //! Who owns what: one task owns the listener and the tasks of all connections; [`Server`] owns that task, and the one that
-//! tells those who follow of the herd; whoever watches the herd ([`live`](crate::live)) is not its business. Nobody can keep a scrape from being answered by being slow: when there are too many connections the
-//! oldest is closed, a request must arrive within seconds, and a connection ends after a minute, a stream of events among
-//! them (whoever follows comes back and says where he was). Ending the server takes less than a second, whatever clients
-//! do; dropping it ends it as well, unwaited.
+//! tells those who follow of the herd; whoever watches the herd ([`live`](crate::live)) is not its business. Nobody can keep
+//! a scrape from being answered by being slow: when there are too many connections the oldest is closed, a request must
+//! arrive within seconds, and a connection ends after a minute, a stream of events among them (whoever follows comes back and
+//! says where he was). Ending the server takes less than a second, whatever clients do; dropping it ends it as well,
+//! unwaited.
 
 pub mod api;
 mod guard;

@@ -134,12 +134,16 @@ impl Streams {
     async fn tell_on(self: Arc<Self>, mut bell: watch::Receiver<News>) {
         while bell.changed().await.is_ok() {
             let looks = bell.borrow_and_update().looks;
-            let is_seen = {
+            let (is_heard, is_seen) = {
                 let mut told = self.told();
                 told.catch_up(&self.live);
-                std::mem::replace(&mut told.news.looks, looks) == looks
+                let before = std::mem::replace(&mut told.news.looks, looks);
+                (told.is_heard(), before == looks)
             };
-            if !is_seen && let Ok(herd) = self.live.herd().await {
+            if is_heard
+                && !is_seen
+                && let Ok(herd) = self.live.herd().await
+            {
                 let mut said = String::new();
                 say(&mut said, "herd", &herd);
                 self.told().tell(said);
@@ -160,8 +164,18 @@ impl Streams {
 }
 
 impl Told {
+    /// Whether anybody follows: for nobody, nothing is written down.
+    fn is_heard(&self) -> bool {
+        let mut readers = self.readers.iter();
+        readers.any(|readers| readers.receiver_count() > 0)
+    }
+
     /// Tells all events that were not told yet.
     fn catch_up(&mut self, live: &Live) {
+        if !self.is_heard() {
+            self.news.sequence = live.news().sequence;
+            return;
+        }
         let replay = live.since(self.news.sequence);
         let Some(latest) = replay.events.last() else {
             return;

@@ -162,6 +162,9 @@ fn pings(pings: &Pings) -> String {
     if !pings.lost.is_empty() {
         let _ = write!(said, "; {}", counted(&pings.lost));
     }
+    if pings.duplicates > 0 {
+        let _ = write!(said, "; {} duplicates", pings.duplicates);
+    }
     if let (Some(median), Some(p99)) = (pings.median_ms, pings.p99_ms) {
         let _ = write!(said, "; median {} ms, p99 {} ms", short(median), short(p99));
     }

@@ -58,7 +58,7 @@ fn one(detail: &str) -> Update {
         "restarts": 1, "phase": "online", "cause": null,
         "last_failure": { "stage": "online", "cause": "crashed", "detail": detail },
         "pings": [{
-            "target": "router", "address": "10.77.0.1", "sent": 20, "received": 19, "lost": { "timeout": 1 },
+            "target": "router", "address": "10.77.0.1", "sent": 20, "received": 19, "lost": { "timeout": 1 }, "duplicates": 2,
             "min_ms": 0.05, "median_ms": 0.08, "p99_ms": 0.31, "max_ms": 0.4
         }],
         "commands": [{
@@ -216,7 +216,7 @@ fn a_client_that_is_open_tells_all_about_itself() {
         "router             10.77.0.1",
         "lease              120 s, 77 s left",
         "last failure       online: crashed: the actor panicked",
-        "ping the router    19 of 20 answered; 1 timeout; median 0.080 ms, p99 0.310 ms",
+        "ping the router    19 of 20 answered; 1 timeout; 2 duplicates; median 0.080 ms, p99 0.310 ms",
         "2 of 3 succeeded; median 1.50 ms",
         "Latest events",
         "9.000 s      7  failed: online: crashed",

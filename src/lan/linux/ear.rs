@@ -9,7 +9,7 @@ mod common;
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -31,7 +31,19 @@ const GROUPS: u32 = 0x1 | 0x10 | 0x40;
 /// Messages thrown away at one time; what comes later rings again.
 const MOST_AT_ONCE: usize = 256;
 
-/// Hears of links, addresses and routes that are taken away in one client's namespace.
+/// A netlink socket that hears of links, addresses and routes that are taken away in the calling thread's namespace, or in
+/// all that have a number there.
+fn listener(in_all: bool) -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    if in_all {
+        socket.set_listen_all_namespaces(true)?;
+    }
+    SockRef::from(&socket).attach_filter(&filter::for_losses())?;
+    socket.bind(&SocketAddr::new(0, GROUPS))?;
+    Ok(socket)
+}
+
+/// Hears of what is taken away in one client's namespace.
 pub(super) enum Ear {
     /// By a netlink socket inside.
     Own(Socket),
@@ -42,10 +54,7 @@ pub(super) enum Ear {
 impl Ear {
     /// Opens a socket of its own in the calling thread's namespace.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        SockRef::from(&socket).attach_filter(&filter::for_losses())?;
-        socket.bind(&SocketAddr::new(0, GROUPS))?;
-        Ok(Self::Own(socket))
+        listener(false).map(Self::Own)
     }
 
     /// Throws away what was heard. That some of it was lost for want of room is no matter.
@@ -218,7 +227,7 @@ impl Ears {
         self.epoll.0.try_clone()
     }
 
-    fn early(&self) -> std::sync::MutexGuard<'_, Vec<Mac>> {
+    fn early(&self) -> MutexGuard<'_, Vec<Mac>> {
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,15 +9,12 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+use netlink_sys::Socket;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
-use socket2::SockRef;
 
-use super::GROUPS;
+use super::listener;
 use crate::identity::Mac;
-use crate::lan::linux::filter;
 
 /// Messages read at one time; what is left then rings again.
 const MOST_AT_ONCE: usize = 256;
@@ -70,12 +67,8 @@ impl Common {
     /// Opens it in the calling thread's namespace. That takes `CAP_NET_BROADCAST` there, and to hear of a namespace over
     /// the user namespace that owns it; not, as netlink(7) says, over the first one.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.set_listen_all_namespaces(true)?;
-        SockRef::from(&socket).attach_filter(&filter::for_losses())?;
-        socket.bind(&SocketAddr::new(0, GROUPS))?;
         Ok(Self {
-            socket,
+            socket: listener(true)?,
             clients: Mutex::default(),
         })
     }
@@ -189,6 +182,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use netlink_sys::protocols::NETLINK_ROUTE;
+
     use super::*;
 
     const ONE: Mac = Mac([2, 0, 0, 0, 0, 1]);

@@ -170,6 +170,15 @@ impl FromIterator<Duration> for Distribution {
     }
 }
 
+impl<'a> std::iter::Sum<&'a Self> for Distribution {
+    fn sum<I: Iterator<Item = &'a Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum.add(one);
+            sum
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use lanherd::soak::{Attempts, Line};
 use lanherd::stats::Outcomes;
 
 use super::screen::{Audience, Screen};
-use super::tui::Stage;
+use super::tui::{Stage, clock};
 
 /// How often a log is told of a herd that joins.
 const WHILE_JOINING: Duration = Duration::from_secs(1);
@@ -318,12 +318,9 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
 
 /// `71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, 812 files`.
 fn soak_line(elapsed: Duration, look: &Line) -> String {
-    let seconds = elapsed.as_secs();
     let mut line = format!(
-        "{:02}:{:02}:{:02}: {} of {} online, {} failed, {} restarts",
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60,
+        "{}: {} of {} online, {} failed, {} restarts",
+        clock(elapsed),
         look.online,
         look.wanted,
         look.failed,

@@ -38,6 +38,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use self::aside::Aside;
+pub use self::draw::clock;
 use self::feed::News;
 use self::keys::{Decoder, Key};
 use self::model::Model;
@@ -183,6 +184,11 @@ fn guarded<T>(screen: &Screen, mut holder: T, work: impl FnOnce(&mut T) -> io::R
     }
 }
 
+/// Whether a frame is due, so long after the last one: whatever happens, five times a second are enough.
+fn is_due(since: Duration, is_another: bool) -> bool {
+    is_another && since >= FRAME
+}
+
 /// What the thread has.
 struct Show {
     held: Held,
@@ -220,8 +226,8 @@ impl Show {
             self.open
                 .send_if_modified(|open| std::mem::replace(open, opened) != opened);
             let second = self.model.now.as_secs();
-            let is_due = drawn
-                .is_none_or(|(at, shown)| at.elapsed() >= FRAME && (is_changed || shown != second));
+            let is_due =
+                drawn.is_none_or(|(at, shown)| is_due(at.elapsed(), is_changed || shown != second));
             if self.held.is_taken() && (is_urgent || is_due) {
                 self.draw()?;
                 drawn = Some((Instant::now(), second));

@@ -51,19 +51,11 @@ fn distribution(figures: &Figures, signal: Signal) -> Distribution {
     match signal {
         Signal::Join => figures.join.clone(),
         Signal::Dhcp => figures.dhcp.clone(),
-        Signal::Ping => sum(figures.pings.values().map(|stats| &stats.rtt)),
-        Signal::Dns => sum(figures.dns.values().map(|stats| &stats.time)),
-        Signal::Http => sum(figures.http.values().map(|stats| &stats.time)),
-        Signal::Command => sum(figures.commands.values().map(|stats| &stats.time)),
+        Signal::Ping => figures.pings.values().map(|stats| &stats.rtt).sum(),
+        Signal::Dns => figures.dns.values().map(|stats| &stats.time).sum(),
+        Signal::Http => figures.http.values().map(|stats| &stats.time).sum(),
+        Signal::Command => figures.commands.values().map(|stats| &stats.time).sum(),
     }
-}
-
-fn sum<'a>(parts: impl Iterator<Item = &'a Distribution>) -> Distribution {
-    let mut sum = Distribution::default();
-    for part in parts {
-        sum.add(part);
-    }
-    sum
 }
 
 fn below(figures: &Figures, stat: Stat, signal: Signal, bound: Span) -> Result<(), Complaint> {

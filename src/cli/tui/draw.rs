@@ -177,7 +177,7 @@ fn put(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
 }
 
 /// `72:00:05`.
-fn clock(duration: Duration) -> String {
+pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!(
         "{:02}:{:02}:{:02}",

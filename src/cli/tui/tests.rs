@@ -1,4 +1,4 @@
-//! A screen that dies.
+//! When it is drawn, and a screen that dies.
 
 use std::process::Command;
 
@@ -63,4 +63,18 @@ fn after_a_panic_of_the_screen_the_terminal_is_as_it_was_and_says_why() {
     }
     assert!(!terminal.is_taken() && !terminal.hides_cursor(), "{text}");
     assert_eq!(terminal.modes(), modes);
+}
+
+#[test]
+fn a_frame_is_due_five_times_a_second_at_most_and_only_where_it_would_be_another() {
+    let milliseconds = Duration::from_millis;
+    // Something new every millisecond, for ten seconds.
+    let (mut frames, mut last) = (0, 0);
+    for now in 1..=10_000 {
+        if is_due(milliseconds(now - last), true) {
+            (frames, last) = (frames + 1, now);
+        }
+    }
+    assert_eq!(frames, 50);
+    assert!(!is_due(milliseconds(10_000), false));
 }

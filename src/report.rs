@@ -9,6 +9,7 @@
 mod chores;
 mod file;
 mod html;
+mod percentiles;
 mod soak;
 
 use std::collections::BTreeMap;
@@ -20,13 +21,15 @@ use serde::{Deserialize, Serialize};
 
 pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
 pub use self::file::{ReportFileError, check_writable, write, write_bytes};
+pub(crate) use self::percentiles::empty_object;
+pub use self::percentiles::{AllPercentiles, Percentiles};
 pub use self::soak::{FaultSum, Soak, Sums};
 use crate::dhcp::Lifetime;
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, GroupName, HerdStatus};
-use crate::stats::{Distribution, Outcomes, PingStats, Tally, milliseconds};
+use crate::stats::{Outcomes, PingStats, milliseconds};
 use crate::target::Target;
 use crate::tester::Lag;
 
@@ -131,29 +134,6 @@ pub struct Totals {
     pub leaked_objects: u64,
 }
 
-/// Distributions over all clients.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct AllPercentiles {
-    /// From a client's first admission to its first time online.
-    #[serde(with = "empty_object")]
-    pub join_ms: Option<Percentiles>,
-    /// From the first DHCP message of a client's latest acquisition to the acknowledgement.
-    #[serde(with = "empty_object")]
-    pub dhcp_ms: Option<Percentiles>,
-    /// The round trips of all pings of all clients; no more exact than each client's own.
-    #[serde(with = "empty_object")]
-    pub ping_ms: Option<Percentiles>,
-    /// Until lookups were answered, of all names.
-    #[serde(with = "empty_object", default)]
-    pub dns_ms: Option<Percentiles>,
-    /// Fetches that came to their end, of all URLs.
-    #[serde(with = "empty_object", default)]
-    pub http_ms: Option<Percentiles>,
-    /// Runs of commands that ended by themselves, of all command lines.
-    #[serde(with = "empty_object", default)]
-    pub command_ms: Option<Percentiles>,
-}
-
 /// Whether the tester itself kept up: times are the router's alone only as far as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tester {
@@ -172,19 +152,6 @@ impl Tester {
             saturated: lag.was_saturated(),
         }
     }
-}
-
-/// The values below or at which so many hundredths of all lie, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Percentiles {
-    /// The median.
-    pub p50: f64,
-    /// 95 of 100.
-    pub p95: f64,
-    /// 99 of 100.
-    pub p99: f64,
-    /// All.
-    pub max: f64,
 }
 
 /// One client.
@@ -326,69 +293,6 @@ fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a Arc<S>>) -> (u64, u6
     })
 }
 
-impl AllPercentiles {
-    fn of(herd: &HerdStatus) -> Self {
-        let clients = || herd.clients.iter();
-        Self {
-            join_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.join).collect()),
-            dhcp_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.dhcp).collect()),
-            ping_ms: Percentiles::of_all(clients().flat_map(|c| c.pings.values()).map(|s| &**s)),
-            dns_ms: Percentiles::of_all(clients().flat_map(|c| c.dns.values()).map(|s| &**s)),
-            http_ms: Percentiles::of_all(clients().flat_map(|c| c.http.values()).map(|s| &**s)),
-            command_ms: Percentiles::of_all(
-                clients().flat_map(|c| c.commands.values()).map(|s| &**s),
-            ),
-        }
-    }
-}
-
-impl Percentiles {
-    /// Exact, by nearest rank; `None` of nothing.
-    fn of(mut durations: Vec<Duration>) -> Option<Self> {
-        durations.sort_unstable();
-        let at = |percent: usize| {
-            let rank = (durations.len() * percent).div_ceil(100);
-            durations
-                .get(rank.saturating_sub(1))
-                .copied()
-                .map(milliseconds)
-        };
-        Some(Self {
-            p50: at(50)?,
-            p95: at(95)?,
-            p99: at(99)?,
-            max: at(100)?,
-        })
-    }
-
-    /// Of the times of many figures together.
-    fn of_all<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> Option<Self> {
-        let mut sum = Distribution::default();
-        all.for_each(|stats| sum.add(stats.time()));
-        Self::of_distribution(&sum)
-    }
-
-    pub(crate) fn of_tally(durations: &Tally) -> Option<Self> {
-        let at = |quantile| durations.quantile(quantile).map(milliseconds);
-        Some(Self {
-            p50: at(0.50)?,
-            p95: at(0.95)?,
-            p99: at(0.99)?,
-            max: at(1.0)?,
-        })
-    }
-
-    pub(crate) fn of_distribution(durations: &Distribution) -> Option<Self> {
-        let at = |quantile| durations.quantile(quantile).map(milliseconds);
-        Some(Self {
-            p50: at(0.50)?,
-            p95: at(0.95)?,
-            p99: at(0.99)?,
-            max: durations.max().map(milliseconds)?,
-        })
-    }
-}
-
 impl From<&ClientStatus> for Client {
     fn from(client: &ClientStatus) -> Self {
         let lease = client.lease.as_ref();
@@ -467,36 +371,6 @@ const fn seconds(lifetime: Lifetime) -> Option<u64> {
     match lifetime {
         Lifetime::Infinite => None,
         Lifetime::Finite { lease, .. } => Some(lease.as_secs()),
-    }
-}
-
-/// Figures of nothing are `{}`, so that a reader may look for `p50` without asking for null first.
-pub(crate) mod empty_object {
-    use serde::ser::SerializeMap;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Percentiles;
-
-    #[allow(clippy::ref_option, reason = "serde's signature")]
-    pub fn serialize<S: Serializer>(
-        figures: &Option<Percentiles>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match figures {
-            Some(figures) => figures.serialize(serializer),
-            None => serializer.serialize_map(Some(0))?.end(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Percentiles>, D::Error> {
-        #[derive(Deserialize)]
-        struct Object {
-            #[serde(flatten)]
-            figures: Option<Percentiles>,
-        }
-        Ok(Object::deserialize(deserializer)?.figures)
     }
 }
 

@@ -18,26 +18,11 @@ impl From<&Census> for Ready {
     /// A herd is ready when every client that was not told to go is online, and there is one.
     fn from(census: &Census) -> Self {
         let (mut wanted, mut others) = (0, String::new());
-        for phase in Phase::ALL.iter().copied() {
+        for phase in Phase::ALL.iter().copied().filter(|phase| phase.is_wanted()) {
             let clients = census.of(phase);
-            match phase {
-                Phase::Leaving | Phase::Gone => continue,
-                Phase::Online => {}
-                Phase::Queued
-                | Phase::Namespace
-                | Phase::Link
-                | Phase::Dhcp
-                | Phase::Configure
-                | Phase::Released
-                | Phase::V6Only
-                | Phase::NoCarrier
-                | Phase::Backoff
-                | Phase::Failed => {
-                    if clients > 0 {
-                        // Writing to a String cannot fail.
-                        let _ = write!(others, ", {clients} {phase}");
-                    }
-                }
+            if phase != Phase::Online && clients > 0 {
+                // Writing to a String cannot fail.
+                let _ = write!(others, ", {clients} {phase}");
             }
             wanted += clients;
         }

@@ -141,7 +141,7 @@ impl Source {
         let unreadable = |error| self.wrong(format!("it cannot be read: {error}"));
         // Before it is opened: to open a pipe is to wait for its other end.
         if !fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(self.wrong("this is no file"));
+            return Err(self.wrong("this is no file: name one in PEM"));
         }
         let file = File::open(path).map_err(unreadable)?;
         if is_secret && is_open_to_all(file.metadata().map_err(unreadable)?.mode()) {
@@ -152,7 +152,7 @@ impl Source {
             .read_to_end(&mut pem)
             .map_err(unreadable)?;
         if pem.len() as u64 > MOST {
-            return Err(self.wrong("it is larger than 1 MiB"));
+            return Err(self.wrong("it is larger than 1 MiB: leave out what is not needed"));
         }
         Ok(pem)
     }

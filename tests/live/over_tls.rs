@@ -7,13 +7,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::lab::Lab;
-use super::pki::{OURS, Pki};
+use super::pki::{OURS, Pki, believer};
 use super::{alone, assert_undisturbed};
 
 fn client(config: &Arc<ClientConfig>) -> ClientConnection {
@@ -97,15 +95,7 @@ fn two_hundred_that_are_stuck_in_tls_take_few_descriptors_and_no_time_from_the_h
     let _alone = alone();
     let pki = Pki::new();
     let lab = lab(&pki, "stuck-tls");
-    let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(pki.path("ca.pem")).expect("an authority");
-    roots.add(authority).expect("added");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let config = Arc::new(config);
+    let config = Arc::new(believer(&pki.path("ca.pem")));
     assert_undisturbed(
         lab,
         |lab, way| stuck(lab, &config, way),

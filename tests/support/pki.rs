@@ -9,12 +9,30 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// What stands in the way of all certificates for this machine.
 pub const OURS: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
 
 pub struct Pki(PathBuf);
+
+/// A client's side of TLS, which believes the authority in this file.
+pub fn believer(authority: &Path) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(authority).expect("an authority");
+    roots.add(authority).expect("added");
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
 
 impl Pki {
     /// With an authority, `ca`.

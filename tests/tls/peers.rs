@@ -6,12 +6,10 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore};
+use tokio_rustls::rustls::ClientConnection;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::pki::Pki;
+use super::pki::{Pki, believer};
 
 /// What curl says of a page that it asks for with these options; `Err`: why it got none.
 pub fn curl(
@@ -79,14 +77,7 @@ pub fn s_client(pki: &Pki, address: SocketAddr, options: &[&str]) -> String {
 
 /// A client's side of TLS, which believes the authority `ca`.
 pub fn client(pki: &Pki) -> ClientConnection {
-    let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(pki.path("ca.pem")).expect("an authority");
-    roots.add(authority).expect("added");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = believer(&pki.path("ca.pem"));
     let name = ServerName::try_from("127.0.0.1").expect("a name");
     ClientConnection::new(Arc::new(config), name).expect("a client")
 }

@@ -389,9 +389,17 @@ fn every_scenario_fails_for_the_stated_cause_where_the_lab_is_broken() {
         let results = folder.file(&format!("{number}.json"));
         let name = format!("^{}$", row.scenario.replace('(', "\\(").replace(')', "\\)"));
         let file = format!("features/{}.feature", row.file);
+        // What runs on request only is asked for by its tag.
+        let tags = if ON_REQUEST.contains(&(row.file, row.scenario)) {
+            "@soak or @destructive or not @soak"
+        } else {
+            "not @nothing"
+        };
         let output = bdd(&[
             &file,
             "--lab",
+            "--tags",
+            tags,
             "--lab-fault",
             row.fault,
             "--name",

@@ -265,10 +265,7 @@ fn listed(step: &Step, outcome: Outcome) -> StepResult {
 
 /// That a step is unknown, and what is most like it.
 fn unknown(step: &Step) -> String {
-    format!(
-        "there is no such step; {}",
-        vocabulary::suggestion(&step.value)
-    )
+    format!("there is no such step; {}", vocabulary::why_unknown(step))
 }
 
 /// What a panic says.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+use super::suite::Broken;
 use crate::phase::words;
 
 words! {
@@ -156,6 +157,50 @@ impl Results {
         }
     }
 
+    /// Notes what could not be read, as a scenario that failed: whoever reads the results alone is to miss nothing.
+    pub fn add_broken(&mut self, broken: &[Broken]) {
+        for one in broken {
+            self.add_one_broken(one);
+        }
+    }
+
+    fn add_one_broken(&mut self, broken: &Broken) {
+        let path = broken.path.display().to_string();
+        let known = self
+            .features
+            .iter()
+            .position(|feature| feature.path == path);
+        let feature = known.unwrap_or_else(|| {
+            self.features.push(FeatureResult {
+                name: path.clone(),
+                path: path.clone(),
+                description: String::new(),
+                scenarios: Vec::new(),
+            });
+            self.features.len() - 1
+        });
+        self.features[feature].scenarios.push(ScenarioResult {
+            name: "the file can be read".to_owned(),
+            rule: None,
+            line: broken.line,
+            tags: Vec::new(),
+            outcome: Outcome::Failed,
+            duration: Duration::ZERO,
+            tries: 1,
+            steps: vec![StepResult {
+                keyword: "File".to_owned(),
+                text: path,
+                line: broken.line,
+                table: Vec::new(),
+                docstring: None,
+                outcome: Outcome::Failed,
+                duration: Duration::ZERO,
+                message: Some(broken.why.clone()),
+            }],
+            troubles: Vec::new(),
+        });
+    }
+
     /// All scenarios, in order.
     pub fn scenarios(&self) -> impl Iterator<Item = &ScenarioResult> {
         self.features.iter().flat_map(|feature| &feature.scenarios)
@@ -182,6 +227,11 @@ impl Results {
 }
 
 impl ScenarioResult {
+    /// Whether it passed, or was left out as was allowed.
+    pub const fn is_well(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed | Outcome::Skipped)
+    }
+
     /// The step that failed, or nobody knew.
     pub fn culprit(&self) -> Option<&StepResult> {
         let is_culprit = |step: &&StepResult| {

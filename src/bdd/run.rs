@@ -69,6 +69,7 @@ pub async fn run(
     interrupted: impl Future<Output = ()>,
 ) -> Results {
     let began = Instant::now();
+    let broken = suite.broken.clone();
     let side_by_side = match options.settings.ground {
         Ground::Parent(_) => 1,
         Ground::Lab(_) => options.concurrency.clamp(1, MOST_PLACES),
@@ -119,6 +120,7 @@ pub async fn run(
     let mut results = lock(&record).results.clone();
     results.duration = began.elapsed();
     results.troubles = farewell.troubles;
+    results.add_broken(&broken);
     results
 }
 

@@ -1,15 +1,21 @@
 //! The feature files of a run: read as a whole before anything begins, and what of them is to run.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod paths;
+mod reading;
+mod syntax;
+mod tags;
+
+use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cucumber::feature::Ext as _;
-use cucumber::gherkin::{Feature, GherkinEnv, Rule, Scenario, tagexpr::TagOperation};
-use cucumber::tag::Ext as _;
+use cucumber::gherkin::{self, Feature, Rule, Scenario, StepType};
 use regex::Regex;
 
+pub use self::paths::rerun;
+pub use self::reading::MOST_BYTES;
+pub use self::tags::{TagError, TagExpression};
 use super::estate::Ground;
 use super::vocabulary;
 
@@ -18,9 +24,30 @@ use super::vocabulary;
 pub struct Suite {
     /// Outlines are expanded: one scenario for each row of examples.
     pub features: Vec<Feature>,
+    /// What could not be read, and so does not run.
+    pub broken: Vec<Broken>,
+    /// File and line of each scenario that was named by its line.
+    named: BTreeSet<(PathBuf, usize)>,
 }
 
-/// Why feature files cannot be run.
+/// A file, or a scenario of one, that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The file.
+    pub path: PathBuf,
+    /// The first line that is wrong.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path.display(), self.line, self.why)
+    }
+}
+
+/// Why there are no feature files to run.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// It is not there, or not readable.
@@ -32,26 +59,18 @@ pub enum SuiteError {
         #[source]
         error: io::Error,
     },
-    /// It is no Gherkin.
-    #[error("{}: {why}", .path.display())]
-    Parse {
-        /// Which.
-        path: PathBuf,
-        /// Where, and what was expected there.
-        why: String,
-    },
     /// A folder without a feature file.
     #[error("there is no feature file (*.feature) in {}; `lanherd bdd --init DIR` writes one to begin with", .0.display())]
     NoFiles(PathBuf),
-    /// A scenario that cannot fail.
-    #[error("{}:{line}: the scenario {name:?} has no steps", .path.display())]
-    NoSteps {
-        /// In which file.
+    /// A line was named that the file does not have.
+    #[error("{} has no line {line}, but {lines}", .path.display())]
+    NoLine {
+        /// The file.
         path: PathBuf,
-        /// On which line.
+        /// The line that was named.
         line: usize,
-        /// Which.
-        name: String,
+        /// How many it has.
+        lines: usize,
     },
 }
 
@@ -59,10 +78,13 @@ pub enum SuiteError {
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// Only what these tags are on.
-    pub tags: Option<TagOperation>,
+    pub tags: Option<TagExpression>,
     /// Only what is called so.
     pub name: Option<Regex>,
 }
+
+/// Scenarios with one of these tags run only where somebody asks for it.
+const ON_REQUEST: [&str; 2] = ["soak", "destructive"];
 
 /// Why a scenario does not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +93,7 @@ pub enum LeftOut {
     NeedsRouter,
     /// It needs the lab, and the run is on a real router.
     NeedsLab,
-    /// It takes days, or destroys something, and nobody has asked for it by its tag.
+    /// It takes days, or destroys something, and nobody has asked for it by its tag or its line.
     OnRequest,
     /// Its tags are not those that were asked for.
     Tags,
@@ -83,18 +105,19 @@ impl LeftOut {
     /// How many of them, and why, for people.
     pub fn words(self, count: usize) -> String {
         let (s, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
+        format!("{count} scenario{s} {verb} {}", self.reason())
+    }
+
+    /// Why, as it follows 'it is'.
+    pub const fn reason(self) -> &'static str {
         match self {
-            Self::NeedsRouter => format!(
-                "{count} scenario{s} {verb} for a real router (@router, @internet): run with --parent NAME"
-            ),
-            Self::NeedsLab => {
-                format!("{count} scenario{s} {verb} for the lab (@lab): run with --lab")
+            Self::NeedsRouter => "for a real router (@router, @internet): run with --parent NAME",
+            Self::NeedsLab => "for the lab (@lab): run with --lab",
+            Self::OnRequest => {
+                "run on request only (@soak, @destructive): ask with --tags @soak or --tags @destructive, or by file and line"
             }
-            Self::OnRequest => format!(
-                "{count} scenario{s} {verb} run on request only (@soak, @destructive): ask with --tags"
-            ),
-            Self::Tags => format!("{count} scenario{s} {verb} not what --tags asks for"),
-            Self::Name => format!("{count} scenario{s} {verb} not what --name asks for"),
+            Self::Tags => "not what --tags asks for",
+            Self::Name => "not what --name asks for",
         }
     }
 }
@@ -134,53 +157,57 @@ impl<'a> Entry<'a> {
         self.tags().any(|tag| tag == "allow.skipped")
     }
 
-    fn left_out(&self, choice: &Choice, ground: &Ground) -> Option<LeftOut> {
+    /// Whether it is in this set of files and lines.
+    fn is_in(&self, named: &BTreeSet<(PathBuf, usize)>) -> bool {
+        let path = self.feature.path.clone().unwrap_or_default();
+        named.contains(&(path, self.scenario.position.line))
+    }
+
+    /// Whether something is asked for that could be otherwise: without a Then, a scenario passes whatever its Whens come to.
+    fn has_then(&self) -> bool {
+        let mut steps = self.steps();
+        steps.any(|step| step.ty == StepType::Then)
+    }
+
+    /// Its steps, those of backgrounds first.
+    fn steps(&self) -> impl Iterator<Item = &'a gherkin::Step> + use<'a> {
+        let of_rule = self.rule.and_then(|rule| rule.background.as_ref());
+        let backgrounds = self.feature.background.iter().chain(of_rule);
+        backgrounds
+            .flat_map(|background| &background.steps)
+            .chain(&self.scenario.steps)
+    }
+
+    fn left_out(&self, choice: &Choice, ground: &Ground, is_named: bool) -> Option<LeftOut> {
         let has = |names: &[&str]| self.tags().any(|tag| names.contains(&tag));
         match ground {
             Ground::Lab(_) if has(&["router", "internet"]) => return Some(LeftOut::NeedsRouter),
             Ground::Parent(_) if has(&["lab"]) => return Some(LeftOut::NeedsLab),
             Ground::Lab(_) | Ground::Parent(_) => {}
         }
-        let is_named =
+        let is_called =
             |name: &Regex| name.is_match(&self.scenario.name) || name.is_match(&self.feature.name);
-        if choice.name.as_ref().is_some_and(|name| !is_named(name)) {
+        if choice.name.as_ref().is_some_and(|name| !is_called(name)) {
             return Some(LeftOut::Name);
         }
-        match &choice.tags {
-            Some(wanted) if !wanted.eval(self.tags()) => Some(LeftOut::Tags),
-            None if choice.name.is_none() && has(&["soak", "destructive"]) => {
-                Some(LeftOut::OnRequest)
-            }
-            Some(_) | None => None,
+        let tags = choice.tags.as_ref();
+        if tags.is_some_and(|tags| !tags.matches(self.tags())) {
+            return Some(LeftOut::Tags);
         }
+        // Of a scenario that takes days and reboots the router both have to be asked for.
+        let is_asked_for = |tag: &&str| is_named || tags.is_some_and(|tags| tags.asks_for(tag));
+        let mut on_request = ON_REQUEST.iter().filter(|tag| has(&[tag]));
+        on_request
+            .any(|tag| !is_asked_for(tag))
+            .then_some(LeftOut::OnRequest)
     }
 }
 
 impl Suite {
-    /// Reads feature files, and all that folders and the folders in them hold, in the order of their names.
+    /// Reads feature files, and all that folders and the folders in them hold, in the order of their names. A path may name
+    /// lines of a file, `x.feature:10:20`, or a list of paths, `@FILE`. What is no Gherkin is in [`Suite::broken`].
     pub fn read(paths: &[PathBuf]) -> Result<Self, SuiteError> {
-        let mut features = Vec::new();
-        for path in paths {
-            let mut files = Vec::new();
-            gather(path, &mut files)?;
-            if files.is_empty() {
-                return Err(SuiteError::NoFiles(path.clone()));
-            }
-            for file in files {
-                features.push(read_one(&file)?);
-            }
-        }
-        let suite = Self { features };
-        for entry in suite.scenarios() {
-            if entry.scenario.steps.is_empty() {
-                return Err(SuiteError::NoSteps {
-                    path: entry.feature.path.clone().unwrap_or_default(),
-                    line: entry.scenario.position.line,
-                    name: entry.scenario.name.clone(),
-                });
-            }
-        }
-        Ok(suite)
+        reading::read(paths)
     }
 
     /// All scenarios, in order.
@@ -202,26 +229,26 @@ impl Suite {
         })
     }
 
-    /// What of it is to run there, and how many scenarios are left out for which reason.
+    /// What of it is to run there, and which scenarios are left out, each with the reason.
     #[must_use]
-    pub fn choose(&self, choice: &Choice, ground: &Ground) -> (Self, BTreeMap<LeftOut, usize>) {
-        let mut left: BTreeMap<LeftOut, usize> = BTreeMap::new();
-        for reason in self
-            .scenarios()
-            .filter_map(|entry| entry.left_out(choice, ground))
-        {
-            *left.entry(reason).or_default() += 1;
-        }
-        let mut features = self.features.clone();
-        for feature in &mut features {
-            let whole = feature.clone();
+    pub fn choose(&self, choice: &Choice, ground: &Ground) -> (Self, Vec<(Entry<'_>, LeftOut)>) {
+        let reason = |entry: &Entry<'_>| entry.left_out(choice, ground, entry.is_in(&self.named));
+        let left = self.scenarios().filter_map(|entry| {
+            let reason = reason(&entry)?;
+            Some((entry, reason))
+        });
+        let left: Vec<_> = left.collect();
+        let mut chosen = self.clone();
+        for (feature, whole) in chosen.features.iter_mut().zip(&self.features) {
             let stays = |rule: Option<&Rule>, scenario: &Scenario| {
                 let entry = Entry {
-                    feature: &whole,
+                    feature: whole,
                     rule,
                     scenario,
                 };
-                entry.left_out(choice, ground).is_none()
+                entry
+                    .left_out(choice, ground, entry.is_in(&self.named))
+                    .is_none()
             };
             feature.scenarios.retain(|scenario| stays(None, scenario));
             for (rule, whole) in feature.rules.iter_mut().zip(&whole.rules) {
@@ -230,35 +257,65 @@ impl Suite {
             }
             feature.rules.retain(|rule| !rule.scenarios.is_empty());
         }
-        features.retain(|feature| !feature.scenarios.is_empty() || !feature.rules.is_empty());
-        (Self { features }, left)
+        chosen
+            .features
+            .retain(|feature| !feature.scenarios.is_empty() || !feature.rules.is_empty());
+        (chosen, left)
     }
 
-    /// Every step that is unknown, with where it stands.
+    /// What does not keep it from running, and is hardly meant: scenarios without a Then, features without a scenario.
+    pub fn warnings(&self) -> Vec<String> {
+        let without_then = self
+            .scenarios()
+            .filter(|entry| !entry.has_then())
+            .map(|entry| {
+                format!(
+                    "{}: the scenario {:?} has no Then: it passes whatever comes of its Whens",
+                    entry.place(),
+                    entry.scenario.name
+                )
+            });
+        let hollow = |feature: &&Feature| feature.scenarios.is_empty() && feature.rules.is_empty();
+        let without_scenario = self.features.iter().filter(hollow).map(|feature| {
+            let path = feature.path.as_deref().unwrap_or(Path::new("?"));
+            format!(
+                "{}:{}: the feature {:?} has no scenario",
+                path.display(),
+                feature.position.line,
+                feature.name
+            )
+        });
+        without_scenario.chain(without_then).collect()
+    }
+
+    /// Every step that is unknown, with where it stands, each once.
     pub fn unknown_steps(&self) -> Vec<UnknownStep> {
         let mut unknown = Vec::new();
-        for entry in self.scenarios() {
-            let before = [
-                &entry.feature.background,
-                &entry.rule.and_then(|rule| rule.background.clone()),
-            ]
-            .into_iter()
-            .flatten()
-            .flat_map(|background| background.steps.clone())
-            .collect::<Vec<_>>();
-            for step in before.iter().chain(&entry.scenario.steps) {
-                if vocabulary::find(step).is_none() {
-                    let path = entry.feature.path.as_deref().unwrap_or(Path::new("?"));
+        for feature in &self.features {
+            let path = feature.path.as_deref().unwrap_or(Path::new("?"));
+            let backgrounds = feature
+                .rules
+                .iter()
+                .filter_map(|rule| rule.background.as_ref());
+            let backgrounds = feature.background.iter().chain(backgrounds);
+            let of_backgrounds = backgrounds.flat_map(|background| &background.steps);
+            let of_rules = feature.rules.iter().flat_map(|rule| &rule.scenarios);
+            let scenarios = feature.scenarios.iter().chain(of_rules);
+            let mut lines = BTreeSet::new();
+            let all = of_backgrounds.chain(scenarios.flat_map(|scenario| &scenario.steps));
+            for step in all.filter(|step| vocabulary::find(step).is_none()) {
+                // The rows of an outline have their steps in common.
+                if lines.insert(step.position.line) {
                     unknown.push(UnknownStep {
-                        place: format!("{}:{}", path.display(), step.position.line),
+                        path: path.to_owned(),
+                        line: step.position.line,
                         text: format!("{} {}", step.keyword.trim(), step.value),
-                        suggestion: vocabulary::suggestion(&step.value),
+                        why: vocabulary::why_unknown(step),
                     });
                 }
             }
         }
-        unknown.sort_by(|one, other| one.place.cmp(&other.place));
-        unknown.dedup_by(|one, other| one.place == other.place);
+        unknown.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
         unknown
     }
 }
@@ -266,77 +323,23 @@ impl Suite {
 /// A step that no definition matches.
 #[derive(Debug, Clone)]
 pub struct UnknownStep {
-    /// `features/joins.feature:9`.
-    pub place: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The line on which it stands.
+    pub line: usize,
     /// With its keyword.
     pub text: String,
-    /// What to write instead.
-    pub suggestion: String,
+    /// What is wrong with it, and what to write instead.
+    pub why: String,
 }
 
-fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), SuiteError> {
-    let unreadable = |error| SuiteError::Read {
-        path: path.to_owned(),
-        error,
-    };
-    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
+impl fmt::Display for UnknownStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, line) = (self.path.display(), self.line);
+        write!(
+            f,
+            "{path}:{line}: there is no step {:?}; {}",
+            self.text, self.why
+        )
     }
-    let entries = fs::read_dir(path).map_err(unreadable)?;
-    let mut entries: Vec<_> = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()
-        .map_err(unreadable)?;
-    entries.sort();
-    for entry in entries {
-        let is_feature = entry
-            .extension()
-            .is_some_and(|extension| extension == "feature");
-        // A link to a folder above would go round in circles.
-        let is_folder = fs::symlink_metadata(&entry).is_ok_and(|data| data.is_dir());
-        if is_folder {
-            gather(&entry, files)?;
-        } else if is_feature {
-            files.push(entry);
-        }
-    }
-    Ok(())
-}
-
-fn read_one(path: &Path) -> Result<Feature, SuiteError> {
-    let text = fs::read_to_string(path).map_err(|error| SuiteError::Read {
-        path: path.to_owned(),
-        error,
-    })?;
-    let wrong = |why: String| SuiteError::Parse {
-        path: path.to_owned(),
-        why,
-    };
-    let text = text.trim_start_matches('\u{feff}');
-    let mut feature = parse(text).ok_or_else(|| wrong(first_bad_line(text)))?;
-    feature.path = Some(path.to_owned());
-    feature
-        .expand_examples()
-        .map_err(|error| wrong(error.to_string()))
-}
-
-fn parse(text: &str) -> Option<Feature> {
-    // The parser wants an end of the last line.
-    Feature::parse(format!("{text}\n"), GherkinEnv::default()).ok()
-}
-
-/// Where a text stops being Gherkin, for people: the parser itself says where it gave up, which may be far below.
-fn first_bad_line(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let good = (1..lines.len())
-        .rev()
-        .find(|n| parse(&lines[..*n].join("\n")).is_some());
-    let good = good.unwrap_or_default();
-    let line = lines.get(good).copied().unwrap_or_default().trim();
-    format!(
-        "line {}, {line:?}: this is no Gherkin: a file begins with 'Feature: NAME', below it come 'Scenario: NAME' and steps \
-         that begin with Given, When, Then, And or But",
-        good + 1
-    )
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::gherkin::{Feature, GherkinEnv, Step};
 
 use super::estate::Ground;
 use super::parameters::{Backend, Clients, Count, Often, PARAMETERS, Percent, Span, Stat};
-use super::suite::{Choice, LeftOut, Suite, SuiteError};
+use super::results::{FeatureResult, Outcome, Results};
+use super::suite::{Choice, Entry, LeftOut, MOST_BYTES, Suite, SuiteError, rerun};
 use super::vocabulary::{self, Keyword, definitions};
 use super::{Complaint, steps};
 use crate::identity::ClientNumber;
@@ -209,6 +210,10 @@ impl Folder {
         Self(path)
     }
 
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     fn read(&self) -> Result<Suite, SuiteError> {
         Suite::read(std::slice::from_ref(&self.0))
     }
@@ -240,6 +245,16 @@ Feature: tagged
       | 2s   |
 ";
 
+fn names(suite: &Suite) -> Vec<String> {
+    let all = suite.scenarios().map(|entry| entry.scenario.name.clone());
+    all.collect()
+}
+
+fn reasons(left: &[(Entry<'_>, LeftOut)]) -> Vec<(String, LeftOut)> {
+    let reason = |(entry, why): &(Entry<'_>, LeftOut)| (entry.scenario.name.clone(), *why);
+    left.iter().map(reason).collect()
+}
+
 #[test]
 fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reason() {
     let folder = Folder::with(&[("a/b.feature", TAGGED), ("a/notes.txt", "no feature")]);
@@ -247,14 +262,13 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
     assert_eq!(whole.scenarios().count(), 5, "each row is a scenario");
     let lab = Ground::default();
     let (some, left) = whole.choose(&Choice::default(), &lab);
-    let names = |suite: &Suite| {
-        let all = suite.scenarios().map(|entry| entry.scenario.name.clone());
-        all.collect::<Vec<_>>()
-    };
     assert_eq!(names(&some), ["virtual", "rows", "rows"]);
     assert_eq!(
-        left.into_iter().collect::<Vec<_>>(),
-        [(LeftOut::NeedsRouter, 1), (LeftOut::OnRequest, 1)]
+        reasons(&left),
+        [
+            ("real".to_owned(), LeftOut::NeedsRouter),
+            ("long".to_owned(), LeftOut::OnRequest)
+        ]
     );
     let parent = Ground::Parent(Some("eth9".to_owned()));
     let asked = Choice {
@@ -264,8 +278,11 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
     let (some, left) = whole.choose(&asked, &parent);
     assert_eq!(names(&some), ["real", "rows", "rows"]);
     assert_eq!(
-        left.into_iter().collect::<Vec<_>>(),
-        [(LeftOut::NeedsLab, 1), (LeftOut::Tags, 1)]
+        reasons(&left),
+        [
+            ("long".to_owned(), LeftOut::Tags),
+            ("virtual".to_owned(), LeftOut::NeedsLab)
+        ]
     );
     let called = Choice {
         tags: None,
@@ -275,21 +292,265 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
 }
 
 #[test]
-fn a_file_that_is_no_gherkin_is_named_with_the_line_and_an_empty_folder_with_the_remedy() {
-    let folder = Folder::with(&[(
-        "bad.feature",
-        "Feature: f\n  Scenario: s\n    When 1s pass\n    Foo bar\n",
-    )]);
-    let error = folder.read().expect_err("refused").to_string();
-    assert!(error.contains("bad.feature: line 4"), "{error}");
+fn what_takes_days_or_reboots_the_router_runs_only_where_its_own_tag_or_line_asks_for_it() {
+    let text = "Feature: f\n  @soak\n  Scenario: days\n    Then 1s pass\n  @destructive @soak\n  Scenario: both\n    \
+                Then 1s pass\n  Scenario: plain\n    Then 1s pass\n";
+    let folder = Folder::with(&[("f.feature", text)]);
+    let whole = folder.read().expect("a suite");
+    let lab = Ground::default();
+    for (tags, name, run) in [
+        (None, None, &["plain"][..]),
+        (Some("not @slow"), None, &["plain"]),
+        (Some("not @slow"), Some("."), &["plain"]),
+        (None, Some("days"), &[]),
+        (Some("@soak"), None, &["days"]),
+        (Some("@soak and not @destructive"), None, &["days"]),
+        (Some("@soak and @destructive"), None, &["both"]),
+        (Some("@soak or not @slow"), None, &["days", "plain"]),
+    ] {
+        let choice = Choice {
+            tags: tags.map(|text| text.parse().expect("tags")),
+            name: name.map(|text| text.parse().expect("a name")),
+        };
+        assert_eq!(
+            names(&whole.choose(&choice, &lab).0),
+            run,
+            "{tags:?} {name:?}"
+        );
+    }
+    let by_line = Suite::read(&[folder.path("f.feature:6")]).expect("a suite");
+    let (some, _) = by_line.choose(&Choice::default(), &lab);
+    assert_eq!(names(&some), ["both"]);
+    // Whoever names the feature names none of its scenarios.
+    let by_head = Suite::read(&[folder.path("f.feature:1")]).expect("a suite");
+    let (some, _) = by_head.choose(&Choice::default(), &lab);
+    assert_eq!(names(&some), ["plain"]);
+}
+
+const LINES: &str = "\
+Feature: f
+  Background:
+    Given the random seed is 1
+
+  @slow
+  Scenario: one
+    Then 1s pass
+
+  # a word
+  Scenario Outline: rows of <time>
+    Then <time> pass
+
+    Examples: short ones
+      # what follows is the header
+      | time |
+
+      | 1s   |
+      | 2s   |
+  Rule: r
+    Scenario: ruled
+      Then 1s pass
+    Scenario: ruled, too
+      Then 1s pass
+";
+
+#[test]
+fn a_line_of_a_file_names_the_scenario_that_it_belongs_to() {
+    let folder = Folder::with(&[("f.feature", LINES)]);
+    let whole = folder.read().expect("a suite");
+    let places: Vec<_> = whole
+        .scenarios()
+        .map(|entry| entry.scenario.position.line)
+        .collect();
+    assert_eq!(places, [6, 17, 18, 20, 22], "as they stand in the file");
+    let all = ["one", "rows of 1s", "rows of 2s", "ruled", "ruled, too"];
+    for (lines, named) in [
+        (":6", &all[..1]),
+        (":5", &all[..1]),
+        (":7", &all[..1]),
+        (":9", &all[1..3]),
+        (":11", &all[1..3]),
+        (":15", &all[1..3]),
+        (":17", &all[1..2]),
+        (":18", &all[2..3]),
+        (":18:6", &["one", "rows of 2s"]),
+        (":19", &all[3..]),
+        (":23", &all[4..]),
+        (":1", &all),
+        (":3", &all),
+        ("", &all),
+    ] {
+        let suite = Suite::read(&[folder.path(&format!("f.feature{lines}"))]).expect("a suite");
+        assert_eq!(names(&suite), named, "{lines}");
+    }
+    for line in [0, 24] {
+        let path = folder.path(&format!("f.feature:{line}"));
+        let error = Suite::read(&[path]).expect_err("no such line").to_string();
+        assert!(
+            error.ends_with(&format!("has no line {line}, but 23")),
+            "{error}"
+        );
+    }
+    // Each runs once, however often it is named.
+    let (one, two) = (folder.path("f.feature:6"), folder.path("f.feature:22"));
+    let suite = Suite::read(&[one.clone(), two, one.clone()]).expect("a suite");
+    assert_eq!(names(&suite), ["one", "ruled, too"]);
+    let suite = Suite::read(&[one, folder.0.clone()]).expect("a suite");
+    assert_eq!(names(&suite), all);
+}
+
+#[test]
+fn what_failed_is_written_as_a_list_that_is_read_again() {
+    let broken = "Feature: f\n  Scenario: s\n    Foo\n";
+    let folder = Folder::with(&[("f.feature", LINES), ("g.feature", broken)]);
+    let suite = folder.read().expect("a suite");
+    let mut results = Results::begin(SystemTime::UNIX_EPOCH);
+    results.add_broken(&suite.broken);
+    let mut of_rows = FeatureResult {
+        path: folder.path("f.feature").display().to_string(),
+        name: "f".to_owned(),
+        description: String::new(),
+        scenarios: Vec::new(),
+    };
+    for (line, outcome) in [
+        (6, Outcome::Passed),
+        (18, Outcome::Failed),
+        (22, Outcome::Undefined),
+    ] {
+        let mut scenario = results.features[0].scenarios[0].clone();
+        (scenario.line, scenario.outcome) = (line, outcome);
+        of_rows.scenarios.push(scenario);
+    }
+    results.features.push(of_rows);
+    let list = folder.path("rerun.txt");
+    fs::write(&list, rerun(&results, &suite)).expect("written");
+    let list = PathBuf::from(format!("@{}", list.display()));
+    let again = Suite::read(std::slice::from_ref(&list)).expect("a suite");
+    assert_eq!(names(&again), ["rows of 2s", "ruled, too"]);
+    assert_eq!(again.broken, suite.broken);
+    fs::write(folder.path("rerun.txt"), "").expect("written");
+    let nothing = Suite::read(&[list]).expect("a suite");
+    assert!(nothing.features.is_empty() && nothing.broken.is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_gherkin_is_named_with_the_line_and_the_others_are_read() {
+    let folder = Folder::with(&[
+        (
+            "bad.feature",
+            "Feature: f\n  Scenario: s\n    When 1s pass\n    Foo bar\n",
+        ),
+        (
+            "good.feature",
+            "Feature: f\n  Scenario: good\n    Then 1s pass\n",
+        ),
+        (
+            "hollow.feature",
+            "Feature: f\n  Scenario: nothing to do\n  Scenario: something\n    Then 1s pass\n",
+        ),
+        (
+            "odd.feature",
+            "Feature: f\n  Scenario Outline: s\n    When <b> pass\n    Examples:\n    | a |\n    | 1 |\n",
+        ),
+    ]);
+    fs::write(folder.path("bytes.feature"), [0xff, 0xfe]).expect("written");
+    let suite = folder.read().expect("a suite");
+    assert_eq!(names(&suite), ["good", "something"]);
+    let broken: Vec<_> = suite.broken.iter().map(ToString::to_string).collect();
+    for says in [
+        "bad.feature:4: \"Foo bar\": this is no step",
+        "bytes.feature:1: the file cannot be read",
+        "hollow.feature:2: the scenario \"nothing to do\" has no steps",
+        "odd.feature:3: <b> is no column",
+    ] {
+        assert!(
+            broken.iter().any(|one| one.contains(says)),
+            "{says}: {broken:#?}"
+        );
+    }
+    assert_eq!(broken.len(), 4);
     let empty = Folder::with(&[("notes.txt", "")]);
     let error = empty.read().expect_err("refused").to_string();
     assert!(error.contains("--init"), "{error}");
-    let hollow = Folder::with(&[("h.feature", "Feature: f\n  Scenario: nothing to do\n")]);
-    let error = hollow.read().expect_err("refused").to_string();
+}
+
+#[test]
+fn a_docstrings_media_type_is_no_part_of_it() {
+    let text = "Feature: f\n  Scenario: s\n    Given the lab configuration:\n      ```toml\n      lease = \"1m\"\n      ```\n    \
+                Then 1s pass\n";
+    let folder = Folder::with(&[("f.feature", text)]);
+    let suite = folder.read().expect("a suite");
+    let step = &suite.features[0].scenarios[0].steps[0];
+    assert_eq!(
+        step.docstring.as_deref().map(str::trim),
+        Some("lease = \"1m\"")
+    );
+    assert_eq!(suite.features[0].scenarios[0].steps[1].position.line, 7);
+}
+
+#[test]
+fn a_large_file_is_read_in_time_and_a_larger_one_refused_with_the_remedy() {
+    let begin = "Feature: f\n  Scenario: s\n";
+    let line = "    Then 1s pass\n";
+    let most = usize::try_from(MOST_BYTES).expect("a size");
+    let good = format!(
+        "{begin}{}",
+        line.repeat((most - begin.len()) / line.len() / 8)
+    );
+    // With a mistake near its beginning, of which the parser tells nothing.
+    let bad = good.replacen("Then 1s pass\n    Then", "Then 1s pass\n    Foo", 1);
+    let large = format!("{begin}{}", line.repeat(most / line.len()));
+    let rows = format!(
+        "{begin}{}Examples:\n|a|\n{}",
+        line.repeat(1_000),
+        "|1|\n".repeat(1_000)
+    );
+    let rows = rows.replace("Scenario:", "Scenario Outline:");
+    let folder = Folder::with(&[
+        ("a.feature", good.as_str()),
+        ("b.feature", bad.as_str()),
+        ("c.feature", large.as_str()),
+        ("d.feature", rows.as_str()),
+    ]);
+    let started = Instant::now();
+    let suite = folder.read().expect("a suite");
+    assert_eq!(suite.scenarios().count(), 1);
+    let broken: Vec<_> = suite
+        .broken
+        .iter()
+        .map(|broken| (broken.line, &broken.why))
+        .collect();
+    assert_eq!(broken[0].0, 4, "{broken:?}");
+    assert!(broken[1].1.contains("larger than 1024 KiB"), "{broken:?}");
+    assert!(broken[2].1.contains("1000000 steps"), "{broken:?}");
+    assert_eq!(broken.len(), 3, "{broken:?}");
+    // It takes a second or two; what grew with the square of the lines took hours.
     assert!(
-        error.contains("h.feature:2") && error.contains("no steps"),
-        "{error}"
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_scenario_that_cannot_fail_and_a_feature_without_one_are_told() {
+    let text = "Feature: f\n  Background:\n    Given the random seed is 1\n  Scenario: waits\n    When 1s pass\n  \
+                Scenario: asks\n    Then nothing should have drifted\n";
+    let folder = Folder::with(&[
+        ("f.feature", text),
+        (
+            "g.feature",
+            "Feature: g\n  Scenaro: a slip\n    When 1s pass\n",
+        ),
+    ]);
+    let warnings = folder.read().expect("a suite").warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("g.feature:1: the feature \"g\" has no scenario"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[1].contains("f.feature:4: the scenario \"waits\" has no Then"),
+        "{warnings:?}"
     );
 }
 
@@ -305,8 +566,38 @@ fn unknown_steps_are_found_before_anything_runs_those_of_the_background_once() {
         ["Given nonsense", "When all clients try to ping Google DNS"]
     );
     assert!(
-        unknown[1].suggestion.contains("attempt to ping"),
+        unknown[1].why.contains("attempt to ping"),
         "{:?}",
         unknown[1]
     );
+}
+
+#[test]
+fn a_step_that_is_known_under_another_keyword_is_told_so_and_so_is_one_in_another_language() {
+    let but = "Feature: f\n  Scenario: s\n    When 1s pass\n    But the same clients should recover within 1s\n    \
+               Then 1s pass\n    * nothing should have drifted\n";
+    let german = "# language: de\nFunktion: f\n  Szenario: s\n    Wenn alle Clients anpingen\n";
+    let folder = Folder::with(&[("a.feature", but), ("b.feature", german)]);
+    let suite = folder.read().expect("a suite");
+    assert_eq!(suite.broken, []);
+    let unknown: Vec<_> = suite
+        .unknown_steps()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for (place, says) in [
+        (
+            "a.feature:4",
+            "a Then, and \"But\" repeats the keyword before it, which is When: begin the line with Then",
+        ),
+        ("a.feature:5", "a When, and it is written as a Then"),
+        ("a.feature:6", "'*' stands for Given"),
+        ("b.feature:4", "only keywords are translated"),
+    ] {
+        let found = unknown
+            .iter()
+            .any(|step| step.contains(place) && step.contains(says));
+        assert!(found, "{place}: {unknown:#?}");
+    }
+    assert_eq!(unknown.len(), 4);
 }

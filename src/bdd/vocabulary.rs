@@ -203,6 +203,32 @@ pub fn find(step: &gherkin::Step) -> Option<&'static Definition> {
         .map(|known| known.definition)
 }
 
+/// Why a step is not known, and what to write instead.
+pub fn why_unknown(step: &gherkin::Step) -> String {
+    const ENGLISH: [&str; 6] = ["Given", "When", "Then", "And", "But", "*"];
+    let mut other = VOCABULARY
+        .iter()
+        .filter(|known| known.regex.is_match(&step.value));
+    if let Some(known) = other.next() {
+        let keyword = known.definition.keyword.as_str();
+        let is = Keyword::from(step.ty).as_str();
+        let written = step.keyword.trim();
+        let because = match written {
+            "*" => "'*' stands for Given".to_owned(),
+            "And" | "But" => format!("{written:?} repeats the keyword before it, which is {is}"),
+            _ => format!("it is written as a {is}"),
+        };
+        return format!(
+            "these words are a {keyword}, and {because}: begin the line with {keyword}"
+        );
+    }
+    let suggestion = suggestion(&step.value);
+    if ENGLISH.contains(&step.keyword.trim()) {
+        return suggestion;
+    }
+    format!("only keywords are translated: write the rest of the step in English; {suggestion}")
+}
+
 /// Does what the step that was recognised says. A step fails by a panic: so cucumber wants it.
 fn perform(world: &mut World, context: Context) -> Pin<Box<dyn Future<Output = ()> + '_>> {
     Box::pin(async move {

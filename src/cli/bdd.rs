@@ -1,15 +1,17 @@
 //! `lanherd bdd`: feature files, against the lab or a real router.
 
+mod checking;
 mod init;
 mod telling;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::ArgGroup;
-use cucumber::gherkin::tagexpr::TagOperation;
 use lanherd::bdd::results::Results;
-use lanherd::bdd::suite::{Choice, Entry, Suite, UnknownStep};
+use lanherd::bdd::suite::{Choice, Entry, LeftOut, Suite, TagExpression, rerun};
 use lanherd::bdd::{self, Ground, Options, Settings, html, json, junit};
 use lanherd::fault::{Aim, Fault};
 use lanherd::identity::{PoolName, Seed};
@@ -35,13 +37,16 @@ Examples:
   sudo lanherd bdd features --parent eth0 --junit results.xml
   lanherd bdd features --lab --tags '@leases and not @slow' --fail-fast
   lanherd bdd features --lab --lab-fault ping_loss  prove that a feature can fail
+  lanherd bdd features --check                      is all of it Gherkin, and is every step known? runs nothing
+  lanherd bdd features/joins.feature:12 --lab       the scenario on this line
+  lanherd bdd @rerun.txt --lab                      what --rerun rerun.txt wrote: the scenarios that failed
 
 `lanherd steps` lists what a feature file can say. Each scenario begins without clients and leaves nothing, whatever \
 becomes of it. Left out are scenarios tagged @router or @internet on the lab, @lab on a real router, and @soak or \
-@destructive unless --tags or --name is given.
+@destructive unless --tags names that tag (other than with 'not'), or the scenario is named by its line.
 
 Exit codes: 0 all passed, 1 some failed or have unknown steps, 2 usage, no scenario left to run, or a file that is no \
-Gherkin, 3 the environment cannot do it, 130 interrupted.";
+Gherkin (the others run all the same), 3 the environment cannot do it, 130 interrupted.";
 
 /// Run feature files (Gherkin) against the lab or a real router
 #[derive(Debug, clap::Args)]
@@ -51,7 +56,7 @@ Gherkin, 3 the environment cannot do it, 130 interrupted.";
     reason = "each is a flag of the command line"
 )]
 pub struct Args {
-    /// Feature files, and folders of them [default: features]
+    /// Feature files, folders of them, lines of files as x.feature:10:20, and lists of these as @FILE [default: features]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Give each scenario an embedded virtual router: needs no root, and nothing leaves the machine
@@ -61,14 +66,17 @@ pub struct Args {
     #[arg(long, value_name = "NAME", group = "ground")]
     parent: Option<String>,
     /// Only scenarios with these tags, as '@leases and not (@slow or @soak)'
-    #[arg(long, short = 't', value_name = "EXPRESSION", value_parser = tags)]
-    tags: Option<TagOperation>,
+    #[arg(long, short = 't', value_name = "EXPRESSION")]
+    tags: Option<TagExpression>,
     /// Only scenarios, or features, whose names match this regular expression
     #[arg(long, short = 'n', value_name = "REGEX")]
     name: Option<Regex>,
     /// List the scenarios that would run, and run none
     #[arg(long)]
     list: bool,
+    /// Run nothing, but say what is no Gherkin and which steps are unknown: exit code 0 or 2; needs no privilege
+    #[arg(long, conflicts_with_all = ["list", "lab", "parent"])]
+    check: bool,
     /// Write a starter feature and a short guide into this folder, and run nothing
     #[arg(long, value_name = "DIR", exclusive = true)]
     init: Option<PathBuf>,
@@ -81,6 +89,9 @@ pub struct Args {
     /// Write the results as a page that opens offline to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the scenarios that did not pass to this file, as `file:line`; `lanherd bdd @FILE` runs them again
+    #[arg(long, value_name = "FILE")]
+    rerun: Option<PathBuf>,
     /// End with the first scenario that fails
     #[arg(long)]
     fail_fast: bool,
@@ -114,12 +125,6 @@ pub struct Args {
     lab_fault: Vec<Fault>,
 }
 
-fn tags(text: &str) -> Result<TagOperation, String> {
-    text.parse().map_err(|_| {
-        "this is no expression of tags: write @slow, 'not @slow', or '@leases and (@slow or @soak)'".to_owned()
-    })
-}
-
 fn router_fault(text: &str) -> Result<Fault, String> {
     let fault: Fault = text
         .parse()
@@ -151,16 +156,25 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         (None, true) => Ground::Lab(args.lab_fault.clone()),
         (None, false) => Ground::Parent(None),
     };
+    if args.check {
+        return Ok(checking::check(&whole, screen));
+    }
+    if is_nothing_again(paths, &whole) {
+        screen.result("there is nothing to run again");
+        return Ok(Exit::Well);
+    }
     let choice = Choice {
         tags: args.tags.clone(),
         name: args.name.clone(),
     };
     let (suite, left_out) = whole.choose(&choice, &ground);
-    let reasons: Vec<_> = left_out
-        .iter()
-        .map(|(reason, count)| reason.words(*count))
-        .collect();
-    if suite.features.is_empty() {
+    let reasons = reasons(&left_out);
+    if args.list {
+        checking::list(&suite, &reasons, screen);
+        return Ok(checking::verdict(&suite));
+    }
+    checking::complain(&suite, screen);
+    if suite.features.is_empty() && suite.broken.is_empty() {
         let all = whole.scenarios().count();
         let why = if reasons.is_empty() {
             String::new()
@@ -171,10 +185,6 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
             "of {all} scenarios none is left to run{why}"
         )));
     }
-    if args.list {
-        list(&suite, &reasons, screen);
-        return Ok(Exit::Well);
-    }
     if ground == Ground::Parent(None) && !suite.scenarios().all(|entry| names_an_interface(&entry))
     {
         return Err(UsageError::because(
@@ -184,11 +194,17 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     for reason in &reasons {
         screen.say(reason);
     }
-    for step in suite.unknown_steps() {
-        screen.complain(&unknown(&step));
-    }
-    for path in [&args.junit, &args.json, &args.html].into_iter().flatten() {
+    for path in [&args.junit, &args.json, &args.html, &args.rerun]
+        .into_iter()
+        .flatten()
+    {
         check_writable(path).map_err(UsageError::because)?;
+    }
+    if suite.features.is_empty() {
+        let mut results = Results::begin(SystemTime::now());
+        results.add_broken(&suite.broken);
+        let seed = args.seed.unwrap_or_else(machine_seed);
+        return Ok(conclude(&args, &results, &suite, seed, false, screen));
     }
     if let Ground::Lab(_) = ground {
         sandbox::enter()?;
@@ -200,6 +216,22 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let exit = runtime.block_on(live(args, suite, ground, screen));
     runtime.shutdown_background();
     exit
+}
+
+/// Whether all that was named is lists without a line in them: after a run in which everything passed that is well.
+fn is_nothing_again(paths: &[PathBuf], suite: &Suite) -> bool {
+    let is_list = |path: &PathBuf| path.to_str().is_some_and(|text| text.starts_with('@'));
+    paths.iter().all(is_list) && suite.features.is_empty() && suite.broken.is_empty()
+}
+
+/// How many scenarios are left out, for each reason.
+fn reasons(left_out: &[(Entry<'_>, LeftOut)]) -> Vec<String> {
+    let mut counts: BTreeMap<LeftOut, usize> = BTreeMap::new();
+    for (_, reason) in left_out {
+        *counts.entry(*reason).or_default() += 1;
+    }
+    let words = counts.iter().map(|(reason, count)| reason.words(*count));
+    words.collect()
 }
 
 async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyhow::Result<Exit> {
@@ -222,6 +254,7 @@ async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyh
         retry_after: args.retry_after.map(|span| span.0),
     };
     let scenarios = suite.scenarios().count();
+    let written = suite.clone();
     let mut telling = Telling::new(screen, scenarios, args.steps);
     let mut comes = interrupt.clone();
     let results = bdd::run(
@@ -232,16 +265,37 @@ async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyh
     )
     .await;
     let interrupted = interrupt.has_come();
-    screen.result(&telling::summary(&results));
-    let errors = write_all(&args, &results, seed);
+    Ok(conclude(
+        &args,
+        &results,
+        &written,
+        seed,
+        interrupted,
+        screen,
+    ))
+}
+
+/// Tells the results, and writes them.
+fn conclude(
+    args: &Args,
+    results: &Results,
+    suite: &Suite,
+    seed: Seed,
+    interrupted: bool,
+    screen: &Screen,
+) -> Exit {
+    screen.result(&telling::summary(results));
+    let errors = write_all(args, results, suite, seed);
     for error in &errors {
         screen.complain(&format!("error: {error:#}"));
     }
-    Ok(match (interrupted, results.is_success()) {
+    match (interrupted, results.is_success()) {
         (true, _) => Exit::Interrupted,
+        // Whatever the others came to: not all that was to be run was.
+        (false, _) if !suite.broken.is_empty() => Exit::Usage,
         (false, true) if errors.is_empty() => Exit::Well,
         (false, _) => Exit::Failed,
-    })
+    }
 }
 
 /// Finds out before the first scenario whether there can be clients on the parent at all: if not, no scenario is to blame.
@@ -270,38 +324,8 @@ fn names_an_interface(entry: &Entry<'_>) -> bool {
         .any(|step| step.value.contains(" on interface "))
 }
 
-fn list(suite: &Suite, reasons: &[String], screen: &Screen) {
-    let lines: Vec<_> = suite
-        .scenarios()
-        .map(|entry| {
-            let tags: Vec<_> = entry.tags().map(|tag| format!(" @{tag}")).collect();
-            let tags = tags.concat();
-            format!(
-                "{}  {}: {}{tags}",
-                entry.place(),
-                entry.feature.name,
-                entry.scenario.name
-            )
-        })
-        .collect();
-    screen.result(&lines.join("\n"));
-    for reason in reasons {
-        screen.say(reason);
-    }
-    for step in suite.unknown_steps() {
-        screen.complain(&unknown(&step));
-    }
-}
-
-fn unknown(step: &UnknownStep) -> String {
-    format!(
-        "{}: there is no step {:?}; {}",
-        step.place, step.text, step.suggestion
-    )
-}
-
 /// Writes what was asked for, each whatever became of the others; returns what could not be written.
-fn write_all(args: &Args, results: &Results, seed: Seed) -> Vec<anyhow::Error> {
+fn write_all(args: &Args, results: &Results, suite: &Suite, seed: Seed) -> Vec<anyhow::Error> {
     let junit = |path: &PathBuf| -> anyhow::Result<()> {
         let mut text = Vec::new();
         junit::write(results, &mut text).context("the results could not be written as XML")?;
@@ -316,7 +340,11 @@ fn write_all(args: &Args, results: &Results, seed: Seed) -> Vec<anyhow::Error> {
         let page = html::page(results, "lanherd features", &parameters(args, seed));
         Ok(write_bytes(path, page.as_bytes())?)
     };
+    let again = |path: &PathBuf| -> anyhow::Result<()> {
+        Ok(write_bytes(path, rerun(results, suite).as_bytes())?)
+    };
     let written = [
+        args.rerun.as_ref().map(again),
         args.junit.as_ref().map(junit),
         args.json.as_ref().map(json),
         args.html.as_ref().map(html),

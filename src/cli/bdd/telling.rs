@@ -39,7 +39,10 @@ impl Telling {
                 return;
             }
             News::Ended { feature, scenario } => {
-                self.told += 1;
+                // One that is tried again is one scenario all the same.
+                if scenario.tries == 1 {
+                    self.told += 1;
+                }
                 if self.feature.as_deref() != Some(&feature.path) {
                     self.feature = Some(feature.path.clone());
                     // Writing to a string cannot fail.

@@ -11,7 +11,7 @@ pub mod exec;
 pub(crate) mod fake;
 pub mod frame;
 mod held;
-pub(crate) mod icmp;
+pub mod icmp;
 pub mod leftovers;
 pub mod linux;
 pub mod living;
@@ -36,6 +36,7 @@ pub fn give_memory_back() {
     sys::give_memory_back();
 }
 
+pub use icmp::EchoRequest;
 pub use names::Paths;
 pub use pool_dir::LockError;
 
@@ -169,11 +170,10 @@ pub trait Port: Send + Sync + 'static {
     /// From now on hands on ARP packets whose sender says that it has this address, or that probe for it; `None`: none.
     fn listen_arp(&self, address: Option<Ipv4Addr>);
 
-    /// Sends one ICMP echo request to `target` and waits for the answer, `timeout` at most.
+    /// Sends one ICMP echo request and waits for the answer, `timeout` at most.
     fn ping(
         &self,
-        target: Ipv4Addr,
-        sequence: u16,
+        request: EchoRequest,
         timeout: Duration,
     ) -> impl Future<Output = PingOutcome> + Send;
 
@@ -270,6 +270,10 @@ words! {
         NoRoute = "no_route",
         /// The neighbour did not answer ARP.
         HostDown = "host_down",
+        /// What came back names the request, but does not carry what was sent.
+        Malformed = "malformed",
+        /// The target is the client's own address, so that the client itself would answer.
+        OwnAddress = "own_address",
         /// The target is no address: the lease names no router, or the name is unknown.
         NoTarget = "no_target",
         /// The client was not online.
@@ -284,7 +288,7 @@ impl PingCause {
     pub const fn was_sent(self) -> bool {
         !matches!(
             self,
-            Self::NoRoute | Self::NoTarget | Self::Offline | Self::Tester
+            Self::NoRoute | Self::OwnAddress | Self::NoTarget | Self::Offline | Self::Tester
         )
     }
 }

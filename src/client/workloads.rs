@@ -49,10 +49,11 @@ pub(super) struct Workloads<P> {
 }
 
 impl<P: Port> Workloads<P> {
-    pub(super) fn new(with: Surroundings) -> Self {
+    pub(super) fn new(mut with: Surroundings) -> Self {
+        let sequence = Sequence::new(with.rng.u16(..));
         Self {
             with,
-            sequence: Sequence::default(),
+            sequence,
             reach: Reach::Unplugged,
             online: watch::Sender::new(None),
             standing_tasks: Vec::new(),

@@ -13,8 +13,8 @@ use tokio::io::DuplexStream;
 
 use self::services::{FakeUdp, Services};
 use super::{
-    CleanupError, CommandRan, Connected, Errand, Inbox, Lan, PingCause, PingOutcome, Port,
-    PortEvent, SabotageError,
+    CleanupError, CommandRan, Connected, EchoRequest, Errand, Inbox, Lan, PingCause, PingOutcome,
+    Port, PortEvent, SabotageError,
 };
 use crate::dhcp::options::{MessageType, code};
 use crate::dhcp::{Arp, ArpOp, Lease, Message, Transmit};
@@ -499,8 +499,8 @@ impl Port for FakePort {
         Ok(FakeUdp::new(&self.lan, to))
     }
 
-    async fn ping(&self, target: Ipv4Addr, _sequence: u16, timeout: Duration) -> PingOutcome {
-        if target == SILENT {
+    async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
+        if request.target == SILENT {
             tokio::time::sleep(timeout).await;
             return PingOutcome::Lost(PingCause::Timeout);
         }

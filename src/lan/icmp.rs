@@ -1,8 +1,16 @@
-//! Echo messages (RFC 792): pure, what is sent as bytes, and what came as a packet that says nothing else than it seems.
+//! Echo messages (RFC 792, RFC 4443): pure. A request as bytes, and which request a message is about that was heard.
+//!
+//! `surge_ping` reads of which request a message speaks, errors with the packet that they quote included. Four things it
+//! does not tell, and they are asked here, of etherparse's slices: whether the checksum of an IPv4 message is sound, which
+//! payload came back, whether an error quotes an echo request at all and not a fragment or another protocol, and whether
+//! an error comes from the client's own stack.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::checksum::Sum16BitWords;
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
+use socket2::Type;
+use surge_ping::{Icmpv4Packet, Icmpv6Packet};
 
 /// Types of messages (RFC 792).
 pub(crate) const ECHO_REPLY: u8 = 0;
@@ -10,106 +18,222 @@ pub(crate) const DESTINATION_UNREACHABLE: u8 = 3;
 pub(crate) const ECHO_REQUEST: u8 = 8;
 pub(crate) const TIME_EXCEEDED: u8 = 11;
 
-/// The header's length in bytes.
+/// Types of messages (RFC 4443).
+const V6_DESTINATION_UNREACHABLE: u8 = 1;
+const V6_TIME_EXCEEDED: u8 = 3;
+const V6_ECHO_REQUEST: u8 = 128;
+const V6_ECHO_REPLY: u8 = 129;
+
+/// The header's length in bytes, of either family.
 pub(crate) const HEADER_LEN: usize = 8;
-/// The shortest IPv4 header, in bytes (RFC 791, 3.1).
-const IP_HEADER_LEN: usize = 20;
-const ICMP: u8 = 1;
-
+/// The length of a nonce in bytes.
+const NONCE_LEN: usize = 8;
 /// As many bytes as `ping(8)` sends.
-const PAYLOAD: [u8; 56] = [0x6c; 56];
+const PAYLOAD_LEN: usize = 7 * NONCE_LEN;
 /// The length of a request.
-const REQUEST_LEN: usize = HEADER_LEN + PAYLOAD.len();
+const REQUEST_LEN: usize = HEADER_LEN + PAYLOAD_LEN;
 
-/// Which request, and whom it was sent to.
+/// One echo request: whom it goes to, and what only it carries.
+///
+/// A raw socket hears all answers that come to its namespace, those to a `ping(8)` beside it as well. Identifier and
+/// sequence number are 32 bits that others choose, too; so an answer is believed for the nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Echo {
+pub struct EchoRequest {
+    /// Whom it goes to.
     pub target: Ipv4Addr,
+    /// The identifier, drawn at random for each client.
     pub id: u16,
+    /// The sequence number.
     pub sequence: u16,
+    /// What the payload is made of, drawn at random for each request.
+    pub nonce: u64,
 }
 
-/// What became of a request, as a packet tells it.
+/// What became of a request, as a message tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub enum Verdict {
     /// It was answered.
     Reply,
-    /// Type 3, from somebody on the way or from the target.
+    /// A router or the target says that it cannot be delivered.
     Unreachable,
-    /// Type 3, from the client's own stack: nobody answered its ARP requests.
+    /// The client's own stack says so: nobody answered its ARP requests or neighbour solicitations.
     HostDown,
-    /// Type 11.
+    /// The time to live (the hop limit) ran out on the way.
     TimeExceeded,
 }
 
-impl Echo {
+/// Whether a message is about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// It is: it carries what only that request carried.
+    Own,
+    /// It is a reply with the request's numbers, from its target, but does not carry what was sent.
+    Altered,
+    /// It is about something else.
+    Foreign,
+}
+
+/// A sound message, and which request it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard<'a> {
+    /// Whom that request went to.
+    pub target: IpAddr,
+    /// Its identifier.
+    pub id: u16,
+    /// Its sequence number.
+    pub sequence: u16,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Of an error: the ICMP header that it quotes.
+    quoted_header: &'a [u8],
+    /// The payload that came back, or as much of it as an error quotes.
+    payload: &'a [u8],
+}
+
+impl EchoRequest {
     /// The request, without an IP header.
-    pub fn request(self) -> [u8; REQUEST_LEN] {
+    pub fn message(self) -> [u8; REQUEST_LEN] {
         let mut message = [0; REQUEST_LEN];
         message[0] = ECHO_REQUEST;
         message[4..6].copy_from_slice(&self.id.to_be_bytes());
         message[6..8].copy_from_slice(&self.sequence.to_be_bytes());
-        message[HEADER_LEN..].copy_from_slice(&PAYLOAD);
+        message[HEADER_LEN..].copy_from_slice(&self.payload());
         let checksum = sum(&message).to_ne_bytes();
         message[2..4].copy_from_slice(&checksum);
         message
     }
+
+    fn payload(self) -> [u8; PAYLOAD_LEN] {
+        let mut payload = [0; PAYLOAD_LEN];
+        for part in payload.chunks_exact_mut(NONCE_LEN) {
+            part.copy_from_slice(&self.nonce.to_be_bytes());
+        }
+        payload
+    }
 }
 
-/// What a packet, with its IP header, says of which request; `None`: nothing that would hold.
+impl Heard<'_> {
+    /// Whether this is about `request`.
+    pub fn belongs_to(&self, request: EchoRequest) -> Belonging {
+        let names = (self.target, self.id, self.sequence)
+            == (request.target.into(), request.id, request.sequence);
+        if !names {
+            return Belonging::Foreign;
+        }
+        let sent = request.payload();
+        match self.verdict {
+            Verdict::Reply if self.payload == sent => Belonging::Own,
+            Verdict::Reply => Belonging::Altered,
+            // A router quotes eight bytes of the message at least (RFC 792): then the checksum in them, which depends on
+            // the nonce, has to do. What follows the payload is padding, and extensions (RFC 4884, 5).
+            _ if self.payload.len() < NONCE_LEN => {
+                if request.message().starts_with(self.quoted_header) {
+                    Belonging::Own
+                } else {
+                    Belonging::Foreign
+                }
+            }
+            _ => {
+                let length = self.payload.len().min(sent.len());
+                if self.payload[..length] == sent[..length] {
+                    Belonging::Own
+                } else {
+                    Belonging::Foreign
+                }
+            }
+        }
+    }
+}
+
+/// What an IPv4 packet, with its header, says of which request; `None`: nothing that would hold.
 ///
 /// The kernel checks the IP header of what a raw socket hears, but not the message's checksum.
-pub(crate) fn heard(packet: &[u8]) -> Option<(Echo, Word)> {
-    let (source, destination, message) = opened(packet)?;
+pub fn heard(packet: &[u8]) -> Option<Heard<'_>> {
+    let (header, message) = opened(packet)?;
     if sum(message) != 0 {
         return None;
     }
-    let (header, quoted) = message.split_at_checked(HEADER_LEN)?;
-    match (header[0], header[1]) {
-        (ECHO_REPLY, 0) => Some((named(source, header)?, Word::Reply)),
-        (kind @ (DESTINATION_UNREACHABLE | TIME_EXCEEDED), _) => {
-            // The request's IP header, and its first eight bytes.
-            let (_, target, request) = opened(quoted)?;
-            let is_request =
-                quoted.get(9) == Some(&ICMP) && request.starts_with(&[ECHO_REQUEST, 0]);
-            let word = match kind {
-                TIME_EXCEEDED => Word::TimeExceeded,
-                _ if source == destination => Word::HostDown,
-                _ => Word::Unreachable,
-            };
-            Some((named(target, request)?, word)).filter(|_| is_request)
-        }
-        _ => None,
-    }
+    let (source, destination) = (header.source_addr(), header.destination_addr());
+    let decoded = Icmpv4Packet::decode(packet, Type::RAW, source, destination).ok()?;
+    let verdict = match (decoded.get_icmp_type().0, decoded.get_icmp_code().0) {
+        (ECHO_REPLY, 0) => Verdict::Reply,
+        (DESTINATION_UNREACHABLE, _) if source == destination => Verdict::HostDown,
+        (DESTINATION_UNREACHABLE, _) => Verdict::Unreachable,
+        (TIME_EXCEEDED, _) => Verdict::TimeExceeded,
+        _ => return None,
+    };
+    let (_, content) = message.split_at_checked(HEADER_LEN)?;
+    let (quoted_header, payload) = match verdict {
+        Verdict::Reply => (&[][..], content),
+        _ => quoted_v4(content)?,
+    };
+    Some(Heard {
+        target: decoded.get_real_dest().into(),
+        id: decoded.get_identifier().into_u16(),
+        sequence: decoded.get_sequence().into_u16(),
+        verdict,
+        quoted_header,
+        payload,
+    })
 }
 
-/// Source and destination of a packet, and what is in it.
-fn opened(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr, &[u8])> {
-    // Its length is in words of four bytes (RFC 791, 3.1).
-    let header_len = usize::from(packet.first()? & 0xf) * 4;
-    if header_len < IP_HEADER_LEN {
+/// The same of an `ICMPv6` message from `source` to `own`. It has no IP header, as the kernel takes that off, and its
+/// checksum is sound, as the kernel drops all others (RFC 3542, 3.1).
+pub fn heard_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<Heard<'_>> {
+    let decoded = Icmpv6Packet::decode(message, source).ok()?;
+    let verdict = match (decoded.get_icmpv6_type().0, decoded.get_icmpv6_code().0) {
+        (V6_ECHO_REPLY, 0) => Verdict::Reply,
+        (V6_DESTINATION_UNREACHABLE, _) if source == own => Verdict::HostDown,
+        (V6_DESTINATION_UNREACHABLE, _) => Verdict::Unreachable,
+        (V6_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
+        _ => return None,
+    };
+    let (_, content) = message.split_at_checked(HEADER_LEN)?;
+    let (quoted_header, payload) = match verdict {
+        Verdict::Reply => (&[][..], content),
+        _ => quoted_v6(content)?,
+    };
+    Some(Heard {
+        target: decoded.get_real_dest().into(),
+        id: decoded.get_identifier().into_u16(),
+        sequence: decoded.get_sequence().into_u16(),
+        verdict,
+        quoted_header,
+        payload,
+    })
+}
+
+/// A whole packet's header, and what it carries.
+fn opened(packet: &[u8]) -> Option<(Ipv4HeaderSlice<'_>, &[u8])> {
+    let header = Ipv4HeaderSlice::from_slice(packet).ok()?;
+    let content = packet.get(header.slice().len()..usize::from(header.total_len()))?;
+    Some((header, content))
+}
+
+/// The ICMP header of the echo request that an error quotes, and what it quotes of the payload.
+fn quoted_v4(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
+    let header = Ipv4HeaderSlice::from_slice(quoted).ok()?;
+    if header.protocol() != IpNumber::ICMP || header.fragments_offset().value() != 0 {
         return None;
     }
-    let (header, content) = packet.split_at_checked(header_len)?;
-    Some((address(header, 12)?, address(header, 16)?, content))
+    let (echo, payload) = quoted
+        .get(header.slice().len()..)?
+        .split_at_checked(HEADER_LEN)?;
+    echo.starts_with(&[ECHO_REQUEST, 0])
+        .then_some((echo, payload))
 }
 
-fn address(header: &[u8], at: usize) -> Option<Ipv4Addr> {
-    let octets: [u8; 4] = header.get(at..at + 4)?.try_into().ok()?;
-    Some(octets.into())
-}
-
-/// The request to `target` that the header of a message names.
-fn named(target: Ipv4Addr, header: &[u8]) -> Option<Echo> {
-    let number = |at: usize| {
-        let bytes: [u8; 2] = header.get(at..at + 2)?.try_into().ok()?;
-        Some(u16::from_be_bytes(bytes))
-    };
-    Some(Echo {
-        target,
-        id: number(4)?,
-        sequence: number(6)?,
-    })
+/// The same in IPv6. No client sends extension headers, so a quoted packet with some is none of ours.
+fn quoted_v6(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
+    let header = Ipv6HeaderSlice::from_slice(quoted).ok()?;
+    if header.next_header() != IpNumber::IPV6_ICMP {
+        return None;
+    }
+    let (echo, payload) = quoted
+        .get(header.slice().len()..)?
+        .split_at_checked(HEADER_LEN)?;
+    echo.starts_with(&[V6_ECHO_REQUEST, 0])
+        .then_some((echo, payload))
 }
 
 /// The checksum, as it stands in memory; 0 over a message that has a sound one.
@@ -118,102 +242,4 @@ pub(crate) fn sum(message: &[u8]) -> u16 {
 }
 
 #[cfg(test)]
-mod tests {
-    use etherparse::icmpv4::{DestUnreachableHeader, TimeExceededCode};
-    use etherparse::{IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, PacketBuilder};
-
-    use super::*;
-
-    const CLIENT: [u8; 4] = [10, 77, 0, 10];
-    const TARGET: [u8; 4] = [8, 8, 8, 8];
-    const ROUTER: [u8; 4] = [10, 77, 0, 1];
-    const ECHO: Echo = Echo {
-        target: Ipv4Addr::new(8, 8, 8, 8),
-        id: 0xbeef,
-        sequence: 0xff01,
-    };
-
-    fn packet(source: [u8; 4], destination: [u8; 4], kind: Icmpv4Type, payload: &[u8]) -> Vec<u8> {
-        let mut packet = Vec::new();
-        PacketBuilder::ipv4(source, destination, 64)
-            .icmpv4(kind)
-            .write(&mut packet, payload)
-            .expect("written");
-        packet
-    }
-
-    fn header() -> IcmpEchoHeader {
-        IcmpEchoHeader {
-            id: ECHO.id,
-            seq: ECHO.sequence,
-        }
-    }
-
-    fn reply() -> Vec<u8> {
-        packet(TARGET, CLIENT, Icmpv4Type::EchoReply(header()), &PAYLOAD)
-    }
-
-    /// What a router quotes of a request: its IP header and eight bytes.
-    fn quoted() -> Vec<u8> {
-        let mut quoted = packet(CLIENT, TARGET, Icmpv4Type::EchoRequest(header()), &PAYLOAD);
-        quoted.truncate(28);
-        quoted
-    }
-
-    fn unreachable(source: [u8; 4], quoted: &[u8]) -> Vec<u8> {
-        let kind = Icmpv4Type::DestinationUnreachable(DestUnreachableHeader::Host);
-        packet(source, CLIENT, kind, quoted)
-    }
-
-    #[test]
-    fn a_request_is_one_to_an_independent_decoder() {
-        let request = ECHO.request();
-        let read = Icmpv4Slice::from_slice(&request).expect("a message");
-        assert_eq!(read.icmp_type(), Icmpv4Type::EchoRequest(header()));
-        assert_eq!(read.payload(), PAYLOAD);
-        let checksum = read.header().icmp_type.calc_checksum(read.payload());
-        assert_eq!(read.checksum(), checksum);
-    }
-
-    #[test]
-    fn each_answer_is_told_apart_and_names_its_request() {
-        let late = Icmpv4Type::TimeExceeded(TimeExceededCode::TtlExceededInTransit);
-        for (packet, word) in [
-            (reply(), Word::Reply),
-            (unreachable(ROUTER, &quoted()), Word::Unreachable),
-            (unreachable(CLIENT, &quoted()), Word::HostDown),
-            (packet(ROUTER, CLIENT, late, &quoted()), Word::TimeExceeded),
-        ] {
-            assert_eq!(heard(&packet), Some((ECHO, word)));
-        }
-    }
-
-    #[test]
-    fn what_is_cut_off_or_altered_says_nothing() {
-        for good in [reply(), unreachable(ROUTER, &quoted())] {
-            for length in 0..good.len() {
-                assert_eq!(heard(&good[..length]), None, "{length} bytes");
-            }
-            for at in 20..good.len() {
-                let mut bad = good.clone();
-                bad[at] ^= 0x10;
-                assert_eq!(heard(&bad), None, "byte {at}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_error_about_something_else_than_a_request_says_nothing() {
-        let answer = packet(CLIENT, TARGET, Icmpv4Type::EchoReply(header()), &PAYLOAD);
-        assert_eq!(heard(&unreachable(ROUTER, &answer[..28])), None);
-        let mut udp = quoted();
-        udp[9] = 17;
-        assert_eq!(heard(&unreachable(ROUTER, &udp)), None);
-        // A header that says of itself that it is shorter than any.
-        let mut short = quoted();
-        short[0] = 0x41;
-        assert_eq!(heard(&unreachable(ROUTER, &short)), None);
-        let request = packet(TARGET, CLIENT, Icmpv4Type::EchoRequest(header()), &PAYLOAD);
-        assert_eq!(heard(&request), None);
-    }
-}
+mod tests;

@@ -29,6 +29,7 @@ mod port;
 mod sabotage;
 mod seats;
 mod sockets;
+mod stamp;
 mod watch;
 mod wire;
 mod worker;

@@ -86,6 +86,8 @@ words! {
         NoRoute = "no_route",
         /// What came back in time could not be read.
         Malformed = "malformed",
+        /// The resolver's address is the client's own, so that the client itself would answer.
+        OwnAddress = "own_address",
         /// The lease names no resolver.
         NoResolver = "no_resolver",
         /// The client was not online.
@@ -102,6 +104,7 @@ impl From<Hitch> for DnsCause {
             Hitch::Refused | Hitch::Reset => Self::Refused,
             Hitch::Unreachable => Self::Unreachable,
             Hitch::NoRoute => Self::NoRoute,
+            Hitch::Malformed => Self::Malformed,
             Hitch::Tester => Self::Tester,
         }
     }
@@ -273,6 +276,11 @@ async fn ask<P: Port>(
         was_sent: false,
         result: Err(Unanswered::new(DnsCause::Tester, "")),
     };
+    if place.is_own(server) {
+        let detail = "the client itself, which would answer";
+        lookup.result = Err(Unanswered::new(DnsCause::OwnAddress, detail));
+        return lookup;
+    }
     let id = place.random_id();
     let query = match message::query(id, name) {
         Ok(query) => query,

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
@@ -85,10 +86,12 @@ words! {
         NoRoute = "no_route",
         /// The name has no address, or no resolver said so in time.
         NoName = "no_name",
-        /// What the server sent is not HTTP.
+        /// What the server sent is not HTTP: its head, or the frames of its body.
         Malformed = "malformed",
         /// The body is longer than 1 GiB.
         TooLarge = "too_large",
+        /// The server's address is the client's own, so that the client itself would answer.
+        OwnAddress = "own_address",
         /// The client was not online.
         Offline = "offline",
         /// The tester's own host failed: not the router's fault.
@@ -104,6 +107,7 @@ impl From<Hitch> for HttpCause {
             Hitch::Reset => Self::Reset,
             Hitch::Unreachable => Self::Unreachable,
             Hitch::NoRoute => Self::NoRoute,
+            Hitch::Malformed => Self::Malformed,
             Hitch::Tester => Self::Tester,
         }
     }
@@ -196,18 +200,31 @@ fn of_io(error: &io::Error) -> Failure {
     (Hitch::from(error).into(), error.to_string())
 }
 
+/// What became of a connection that stood. Only what the kernel refused, and what is wrong with the request, can be the
+/// tester's; all else was the server's doing.
 fn of_hyper(error: &hyper::Error) -> Failure {
-    let io = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    match io {
-        Some(io) => of_io(io),
-        None if error.is_parse() => (HttpCause::Malformed, error.to_string()),
-        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
-            (HttpCause::Reset, error.to_string())
-        }
-        None => (HttpCause::Malformed, error.to_string()),
+    let source = error.source();
+    // A request that was called off says what the connection broke on.
+    if let Some(inner) = source.and_then(|source| source.downcast_ref::<hyper::Error>()) {
+        return of_hyper(inner);
     }
+    let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+    let cause = match io.map(|io| (io.raw_os_error(), Hitch::from(io))) {
+        Some((Some(_), hitch)) => hitch.into(),
+        Some((None, Hitch::Reset)) => HttpCause::Reset,
+        None if error.is_user() => HttpCause::Tester,
+        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
+            HttpCause::Reset
+        }
+        // The head cannot be read, or something came before it was asked for; or the body cannot: of that hyper says so by
+        // errors of input and output that have no number.
+        Some((None, _)) | None => HttpCause::Malformed,
+    };
+    let why = match source {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    (cause, why)
 }
 
 /// Fetches once.
@@ -222,6 +239,11 @@ pub(super) async fn attempt<P: Port>(spec: &HttpSpec, place: &Place<P>) -> Fetch
     };
     let server = SocketAddrV4::new(address, spec.url.port());
     fetch.server = Some(server);
+    if place.is_own(address) {
+        let why = format!("{address} is the client itself, which would answer");
+        fetch.failure = Some((HttpCause::OwnAddress, why));
+        return fetch;
+    }
     match place.port.connect(server, spec.timeout).await {
         Ok(Connected { stream, took }) => {
             fetch.ended(HttpPhase::Connect, took);
@@ -290,19 +312,25 @@ where
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| of_hyper(&error))?;
+    let broken = Mutex::new(None);
     let conversation = async {
         let began = Instant::now();
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| of_hyper(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| {
+            let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Where the connection broke before the request was handed over, only the connection knows on what.
+            match broken {
+                Some(broken) if error.is_canceled() || error.is_closed() => of_hyper(&broken),
+                _ => of_hyper(&error),
+            }
+        })?;
         fetch.status = Some(response.status().as_u16());
         fetch.ended(HttpPhase::FirstByte, began.elapsed());
         take_body(response, fetch).await
     };
     let drive = async {
         // Its errors are told to the conversation, which may still have to read what came before its end.
-        let _ = connection.await;
+        let ended = connection.await;
+        *broken.lock().unwrap_or_else(PoisonError::into_inner) = ended.err();
         pending::<Infallible>().await
     };
     tokio::select! {

@@ -63,7 +63,7 @@ pub struct Echo {
     pub outcome: PingOutcome,
     /// Answers of that address to requests that it had answered already, heard since the request before.
     pub duplicates: u64,
-    /// Why there was no address to send to, for a person to read.
+    /// Why nothing was sent, for a person to read.
     pub why: Option<String>,
 }
 
@@ -94,8 +94,20 @@ pub(super) async fn attempt<P: Port>(spec: &PingSpec, place: &Place<P>) -> Echo 
             };
         }
     };
-    let number = place.sequence.next();
-    let outcome = place.port.ping(address, number, spec.timeout).await;
+    // A client that pings itself by its number was told to. By any other name it is another that was meant.
+    let is_meant = spec.target == Target::Client(place.identity.number);
+    if place.is_own(address) && !is_meant {
+        return Echo {
+            address: Some(address),
+            outcome: PingOutcome::Lost(PingCause::OwnAddress),
+            duplicates: 0,
+            why: Some(format!(
+                "{address} is the client itself, which would answer"
+            )),
+        };
+    }
+    let request = place.echo_request(address);
+    let outcome = place.port.ping(request, spec.timeout).await;
     Echo {
         address: Some(address),
         outcome,

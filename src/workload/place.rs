@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dhcp::Lease;
 use crate::identity::{ClientNumber, Identity};
+use crate::lan::EchoRequest;
 
 /// What a client's lease says that a workload depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,26 @@ pub struct Place<P> {
 }
 
 impl<P> Place<P> {
+    /// The next echo request to `target`.
+    pub fn echo_request(&self, target: Ipv4Addr) -> EchoRequest {
+        let nonce = self
+            .rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .u64(..);
+        EchoRequest {
+            target,
+            id: self.sequence.id,
+            sequence: self.sequence.next.fetch_add(1, Ordering::Relaxed),
+            nonce,
+        }
+    }
+
+    /// Whether what is sent to `address` never leaves the client: then whoever answers is not the router.
+    pub fn is_own(&self, address: Ipv4Addr) -> bool {
+        address == self.uplink.address || address.is_loopback() || address.is_unspecified()
+    }
+
     /// A number that nobody can know beforehand who does not know the seed.
     pub fn random_id(&self) -> u16 {
         self.rng
@@ -58,12 +79,19 @@ impl<P> Place<P> {
 }
 
 /// Numbers a client's echo requests: its runs share one ICMP identifier, so no two may be in flight with one number.
-#[derive(Debug, Clone, Default)]
-pub struct Sequence(Arc<AtomicU16>);
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    id: u16,
+    next: Arc<AtomicU16>,
+}
 
 impl Sequence {
-    /// The next number.
-    pub fn next(&self) -> u16 {
-        self.0.fetch_add(1, Ordering::Relaxed)
+    /// From 0 on, under this identifier. It is to be drawn at random: process numbers, which `ping(8)` uses, are small in
+    /// the process namespace of a command, and so are numbers of clients.
+    pub fn new(id: u16) -> Self {
+        Self {
+            id,
+            next: Arc::default(),
+        }
     }
 }

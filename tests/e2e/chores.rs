@@ -139,6 +139,68 @@ fn what_never_succeeds_fails_the_run_and_is_told_with_its_particulars() {
 }
 
 #[test]
+fn a_ping_that_a_command_sends_is_not_taken_for_the_clients_own() {
+    let host = Host::new();
+    let report = host.folder().join("report.json");
+    let outcome = host
+        .lanherd(&[
+            "up",
+            "--lab",
+            "--clients",
+            "5",
+            "--for",
+            "4s",
+            "--report",
+            report.to_str().expect("a path"),
+            "--ping",
+            "router",
+            "--every",
+            "200ms",
+            "--run-command",
+            "ping -c 1 -W 1 \"$LANHERD_ROUTER\"",
+        ])
+        .finish(seconds(60));
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    let report = host.report();
+    assert!(report.total("pings_received") > 0 && report.total("commands_succeeded") > 0);
+    assert_eq!(report.total("ping_duplicates"), 0);
+}
+
+#[test]
+fn broken_chunks_are_the_servers_and_not_the_testers() {
+    let host = Host::new();
+    let _router = Router::dnsmasq(&host, "10.66.1.0,10.66.1.250", "1h", &[]);
+    let listener = NetNs::open(&host.router_namespace())
+        .and_then(|namespace| namespace.with(|| TcpListener::bind("10.66.0.1:80")))
+        .expect("entered")
+        .expect("port 80");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 2_048]);
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            // A client that left meanwhile does not read it.
+            let _ = write!(stream, "{head}ZZZ\r\nabc");
+        }
+    });
+    let outcome = host
+        .up(1, &["--for", "2s", "--fetch", "http://10.66.0.1/"])
+        .finish(seconds(60));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let words = "http://10.66.0.1/ from 10.66.0.1:80: malformed: ";
+    assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    let failed = &host.report().clients()[0]["fetches"][0]["failed"];
+    let failed = failed.as_object().expect("an object");
+    assert_eq!(failed.keys().collect::<Vec<_>>(), ["malformed"]);
+}
+
+#[test]
 fn a_herd_behind_a_real_resolver_fetches_by_name() {
     let host = Host::new();
     let dns = [

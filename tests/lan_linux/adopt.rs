@@ -12,8 +12,8 @@ use lanherd::lan::{Lan, LockError, PingOutcome, Port, PortEvent};
 use lanherd::phase::Cause;
 
 use crate::world::{
-    PARENT, ROUTER, Resident, Router, Told, attach, client, config, exists, in_a_world, ip, lease,
-    open, soon, until,
+    PARENT, ROUTER, Resident, Router, Told, attach, client, config, echo_request, exists,
+    in_a_world, ip, lease, open, soon, until,
 };
 
 /// As [`config`], taking over clients 1 to `most`.
@@ -57,7 +57,9 @@ fn resolver(namespace: &str) -> String {
 }
 
 async fn answers(port: &LinuxPort) {
-    let outcome = port.ping(ROUTER, 1, Duration::from_secs(5)).await;
+    let outcome = port
+        .ping(echo_request(ROUTER, 1), Duration::from_secs(5))
+        .await;
     assert!(matches!(outcome, PingOutcome::Reply(_)), "{outcome:?}");
 }
 

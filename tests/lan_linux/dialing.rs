@@ -179,7 +179,7 @@ fn place(port: LinuxPort) -> Place<LinuxPort> {
         identity: Arc::new(client(1)),
         uplink: Uplink::from(&lease(7)),
         siblings: Arc::new(|_| None),
-        sequence: Sequence::default(),
+        sequence: Sequence::new(7),
         rng: Mutex::new(fastrand::Rng::with_seed(7)),
     }
 }

@@ -9,7 +9,8 @@ use lanherd::phase::{Cause, Stage};
 use nix::mount::{MntFlags, umount2};
 
 use crate::world::{
-    ROUTER, Told, attach, client, exists, in_a_world, ip, lease, open, run, soon, until,
+    ROUTER, Told, attach, client, echo_request, exists, in_a_world, ip, lease, open, run, soon,
+    until,
 };
 
 /// A client with a lease.
@@ -282,7 +283,9 @@ fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
             (Stage::Configure, Cause::SocketLost),
             "{failure}"
         );
-        let outcome = port.ping(ROUTER, 1, Duration::from_secs(5)).await;
+        let outcome = port
+            .ping(echo_request(ROUTER, 1), Duration::from_secs(5))
+            .await;
         assert!(
             matches!(outcome, lanherd::lan::PingOutcome::Lost(_)),
             "{outcome:?}"

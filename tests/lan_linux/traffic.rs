@@ -11,7 +11,7 @@ use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
 use lanherd::lan::{Lan, PingCause, PingOutcome, Port};
 
 use crate::world::{
-    ROUTER, Router, Told, attach, client, config, in_a_world, ip, lease, open, until,
+    ROUTER, Router, Told, attach, client, config, echo_request, in_a_world, ip, lease, open, until,
 };
 
 fn message(message_type: MessageType, mac: Mac) -> Message {
@@ -368,12 +368,15 @@ fn pings_are_answered_or_lost_for_the_right_reason() {
         let patience = Duration::from_millis(300);
         let google = Ipv4Addr::new(8, 8, 8, 8);
         assert_eq!(
-            port.ping(google, 1, patience).await,
+            port.ping(echo_request(google, 1), patience).await,
             PingOutcome::Lost(PingCause::NoRoute)
         );
         port.configure(&lease(7)).await.expect("configured");
         for sequence in 2..5 {
-            match port.ping(google, sequence, Duration::from_secs(5)).await {
+            match port
+                .ping(echo_request(google, sequence), Duration::from_secs(5))
+                .await
+            {
                 PingOutcome::Reply(time) => {
                     assert!(!time.is_zero() && time < Duration::from_secs(5));
                 }
@@ -383,20 +386,84 @@ fn pings_are_answered_or_lost_for_the_right_reason() {
         router.forward();
         let unreachable = Ipv4Addr::new(192, 0, 2, 1);
         assert_eq!(
-            port.ping(unreachable, 5, patience).await,
+            port.ping(echo_request(unreachable, 5), patience).await,
             PingOutcome::Lost(PingCause::Unreachable)
         );
         let blackhole = Ipv4Addr::new(192, 0, 2, 2);
         assert_eq!(
-            port.ping(blackhole, 6, patience).await,
+            port.ping(echo_request(blackhole, 6), patience).await,
             PingOutcome::Lost(PingCause::Timeout)
         );
         // Three unanswered ARP requests, a second each.
         let nobody = Ipv4Addr::new(10, 9, 0, 99);
         assert_eq!(
-            port.ping(nobody, 7, Duration::from_secs(8)).await,
+            port.ping(echo_request(nobody, 7), Duration::from_secs(8))
+                .await,
             PingOutcome::Lost(PingCause::HostDown)
         );
+        drop(port);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+#[test]
+fn what_answers_somebody_else_in_the_namespace_answers_no_ping_of_ours() {
+    in_a_world(|| async {
+        let _router = Router::start();
+        let lan = open().await;
+        let port = attach(&lan, 1).await;
+        port.configure(&lease(7)).await.expect("configured");
+        // The neighbour is known from here on.
+        let first = port
+            .ping(echo_request(ROUTER, 0), Duration::from_secs(5))
+            .await;
+        assert!(matches!(first, PingOutcome::Reply(_)), "{first:?}");
+        // Of requests with the same identifier, sequence number and length, those with our payload go nowhere.
+        // A program of the classic packet filter: the word at byte 16 of the payload, behind Ethernet, IP and ICMP headers.
+        let filter = "4,32 0 0 58,21 0 1 19088743,6 0 0 2,6 0 0 4294967295";
+        ip("netns exec ns1 tc qdisc add dev lan0 clsact");
+        let added = std::process::Command::new("ip")
+            .args("netns exec ns1 tc filter add dev lan0 egress bpf da bytecode".split(' '))
+            .arg(filter)
+            .status();
+        assert!(added.expect("the test needs iproute2").success());
+        let mut other = std::process::Command::new("ip")
+            .args("netns exec ns1 ping -q -i .2 -w 20 -e 24301 10.9.0.1".split(' '))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("the test needs iputils-ping");
+        for sequence in 1..10 {
+            let outcome = port
+                .ping(echo_request(ROUTER, sequence), Duration::from_millis(400))
+                .await;
+            assert!(
+                matches!(
+                    outcome,
+                    PingOutcome::Lost(PingCause::Timeout | PingCause::Malformed)
+                ),
+                "{outcome:?}"
+            );
+        }
+        assert_eq!(port.duplicates(ROUTER), 0);
+        // It tells what it has seen when it is interrupted.
+        let pid = nix::unistd::Pid::from_raw(other.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("running");
+        let mut said = String::new();
+        let mut pipe = other.stdout.take().expect("piped");
+        std::io::Read::read_to_string(&mut pipe, &mut said).expect("read");
+        other.wait().expect("ended");
+        assert!(
+            said.contains(" 0% packet loss"),
+            "the other was not answered: {said}"
+        );
+        // And with the filter gone we are.
+        ip("netns exec ns1 tc qdisc del dev lan0 clsact");
+        let last = port
+            .ping(echo_request(ROUTER, 99), Duration::from_secs(5))
+            .await;
+        assert!(matches!(last, PingOutcome::Reply(_)), "{last:?}");
+        assert_eq!(port.duplicates(ROUTER), 0);
         drop(port);
         lan.detach(&client(1)).await;
         assert_eq!(lan.close().await, []);
@@ -406,7 +473,7 @@ fn pings_are_answered_or_lost_for_the_right_reason() {
 /// Pings while the only thread that could read the answer does something else for `busy`.
 async fn ping_of_a_busy_tester(port: &LinuxPort, timeout: Duration, busy: Duration) -> PingOutcome {
     let google = Ipv4Addr::new(8, 8, 8, 8);
-    let ping = port.ping(google, 2, timeout);
+    let ping = port.ping(echo_request(google, 2), timeout);
     let other_work = async { std::thread::sleep(busy) };
     // In this order: the ping is sent first.
     tokio::join!(biased; ping, other_work).0
@@ -422,7 +489,9 @@ fn a_round_trip_is_the_networks_and_not_that_of_a_busy_tester() {
         port.configure(&lease(7)).await.expect("configured");
         let google = Ipv4Addr::new(8, 8, 8, 8);
         // So that the neighbour is known, and the socket ready.
-        let first = port.ping(google, 1, Duration::from_secs(5)).await;
+        let first = port
+            .ping(echo_request(google, 1), Duration::from_secs(5))
+            .await;
         assert!(matches!(first, PingOutcome::Reply(_)), "{first:?}");
         // The kernel begins to stamp packets a moment after the first socket of the machine wanted it, in a work queue.
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -13,7 +13,7 @@ use lanherd::dhcp::{Arp, Lease, Lifetime, Route};
 use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
 use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
 use lanherd::lan::netns::NetNs;
-use lanherd::lan::{Inbox, Lan, PortEvent};
+use lanherd::lan::{EchoRequest, Inbox, Lan, PortEvent};
 use lanherd::phase::Cause;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -46,6 +46,16 @@ pub fn in_a_world<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'sta
     let ended = world.expect("a thread").join();
     if let Err(panic) = ended {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// An echo request of a client's.
+pub fn echo_request(target: Ipv4Addr, sequence: u16) -> EchoRequest {
+    EchoRequest {
+        target,
+        id: 0x5eed,
+        sequence,
+        nonce: 0x0123_4567_89ab_cdef ^ u64::from(sequence),
     }
 }
 

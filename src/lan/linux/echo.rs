@@ -5,27 +5,33 @@
 //! not in it; and an answer that came in time is no loss, however late it is read. (The kernel begins to stamp a moment after
 //! the machine's first socket that wants it was opened; until then it stamps when an answer is read.)
 //!
+//! A raw socket hears every answer that comes to the namespace, those to a `ping(8)` that a command runs there as well. An
+//! answer, an answer that comes again, or an error counts only if it carries what only that request carried
+//! ([`EchoRequest`]); everything else is ignored.
+//!
 //! Who owns what: [`Echoes`] owns the task that reads; when it is dropped, whoever still waits is told at once.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::socket::sockopt::ReceiveTimestampns;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendto, setsockopt};
-use nix::sys::time::TimeSpec;
+use nix::sys::socket::{MsgFlags, SockaddrIn, sendto, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::lan::icmp::{self, DESTINATION_UNREACHABLE, ECHO_REPLY, Echo, TIME_EXCEEDED, Word};
-use crate::lan::{PingCause, PingOutcome, sys};
+use super::stamp::{Moment, Received, receive};
+use crate::lan::icmp::{
+    self, Belonging, DESTINATION_UNREACHABLE, ECHO_REPLY, Heard, TIME_EXCEEDED, Verdict,
+};
+use crate::lan::{EchoRequest, PingCause, PingOutcome, sys};
 
 /// What the socket is to hear.
 const HEARD: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
@@ -37,50 +43,10 @@ const BURST: usize = 64;
 const REMEMBERED: usize = 32;
 /// How long reading rests after an error, so that one that stays does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
-/// Two clocks that were read one after the other differ by less, unless one of them was set in between.
-const TOLERANCE: Duration = Duration::from_millis(1);
-/// So often the two clocks are read at most.
-const MOST_READINGS: u32 = 4;
-
-/// A moment, by the clock that times spans and by the one that the kernel stamps with.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    steady: Instant,
-    wall: SystemTime,
-}
-
-impl Moment {
-    /// Read anew where the tester was kept from running in between, so that the two agree.
-    fn now() -> Self {
-        let mut tries = 0;
-        loop {
-            let (steady, wall) = (Instant::now(), SystemTime::now());
-            tries += 1;
-            if steady.elapsed() < TOLERANCE / 2 || tries == MOST_READINGS {
-                return Self { steady, wall };
-            }
-        }
-    }
-
-    /// How long it took from here to the stamp of an answer that was `read` later.
-    ///
-    /// The stamp's clock may be set at any time, to any time. Where it was, or there is no stamp, the time until the
-    /// answer was read stands for it: never less than the truth.
-    fn until(self, stamp: Option<SystemTime>, read: Self) -> Duration {
-        let at_most = read.steady.saturating_duration_since(self.steady);
-        let since = |later: SystemTime| later.duration_since(self.wall).ok();
-        let was_set = |span: Duration| span.abs_diff(at_most) > TOLERANCE;
-        match (stamp.and_then(since), since(read.wall)) {
-            (Some(stamped), Some(by_wall)) if !was_set(by_wall) => stamped.min(at_most),
-            _ => at_most,
-        }
-    }
-}
-
 /// What was heard of a request.
 #[derive(Debug, Clone, Copy)]
 struct Answer {
-    word: Word,
+    verdict: Verdict,
     /// When the kernel had it.
     stamp: Option<SystemTime>,
     read: Moment,
@@ -89,14 +55,14 @@ struct Answer {
 impl Answer {
     /// What that makes of a request that was sent then.
     fn outcome(self, sent: Moment, timeout: Duration) -> PingOutcome {
-        match self.word {
-            Word::Reply => match sent.until(self.stamp, self.read) {
+        match self.verdict {
+            Verdict::Reply => match sent.until(self.stamp, self.read) {
                 took if took <= timeout => PingOutcome::Reply(took),
                 _ => PingOutcome::Lost(PingCause::Timeout),
             },
-            Word::Unreachable => PingOutcome::Lost(PingCause::Unreachable),
-            Word::HostDown => PingOutcome::Lost(PingCause::HostDown),
-            Word::TimeExceeded => PingOutcome::Lost(PingCause::TtlExceeded),
+            Verdict::Unreachable => PingOutcome::Lost(PingCause::Unreachable),
+            Verdict::HostDown => PingOutcome::Lost(PingCause::HostDown),
+            Verdict::TimeExceeded => PingOutcome::Lost(PingCause::TtlExceeded),
         }
     }
 }
@@ -104,8 +70,10 @@ impl Answer {
 /// Who waits for what.
 #[derive(Debug)]
 struct Waiting {
-    echo: Echo,
+    request: EchoRequest,
     tell: oneshot::Sender<Answer>,
+    /// Whether an answer came that has the request's numbers, but not what was sent.
+    was_altered: bool,
 }
 
 /// The socket, open.
@@ -153,29 +121,31 @@ pub(super) struct Line {
 
 /// The latest requests that were answered, and how often again.
 #[derive(Debug, Default)]
-struct Answered(VecDeque<(Echo, u32)>);
+struct Answered(VecDeque<(EchoRequest, u32)>);
 
 impl Answered {
     /// A request was answered that somebody waited for.
-    fn remember(&mut self, echo: Echo) {
-        // Sequence numbers come round again.
-        self.0.retain(|(known, _)| *known != echo);
+    fn remember(&mut self, request: EchoRequest) {
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
-        self.0.push_back((echo, 0));
+        self.0.push_back((request, 0));
     }
 
     /// An answer came that nobody waited for.
-    fn again(&mut self, echo: Echo) {
-        if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| *known == echo) {
+    fn again(&mut self, heard: &Heard<'_>) {
+        let is_known = |known: EchoRequest| heard.belongs_to(known) == Belonging::Own;
+        if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| is_known(*known)) {
             *times = times.saturating_add(1);
         }
     }
 
     /// How often that was, and from now on is counted anew.
     fn take(&mut self, target: Ipv4Addr) -> u64 {
-        let of_target = self.0.iter_mut().filter(|(echo, _)| echo.target == target);
+        let of_target = self
+            .0
+            .iter_mut()
+            .filter(|(request, _)| request.target == target);
         of_target
             .map(|(_, times)| u64::from(std::mem::take(times)))
             .sum()
@@ -184,24 +154,13 @@ impl Answered {
 
 impl Line {
     /// Sends a request and waits for what comes of it. The timeout counts from the beginning, the round trip from sending.
-    pub async fn ping(
-        &self,
-        target: Ipv4Addr,
-        id: u16,
-        sequence: u16,
-        timeout: Duration,
-    ) -> io::Result<PingOutcome> {
-        let echo = Echo {
-            target,
-            id,
-            sequence,
-        };
-        let Some((place, mut answer)) = self.expect(echo) else {
+    pub async fn ping(&self, request: EchoRequest, timeout: Duration) -> io::Result<PingOutcome> {
+        let Some((place, mut answer)) = self.expect(request) else {
             return Ok(PingOutcome::Lost(PingCause::Tester));
         };
         let mut sent = None;
         let heard = tokio::time::timeout(timeout, async {
-            sent = Some(self.send(echo).await?);
+            sent = Some(self.send(request).await?);
             Ok::<_, io::Error>((&mut answer).await.ok())
         })
         .await;
@@ -215,9 +174,11 @@ impl Line {
                 }
             }
         };
+        let was_altered = place.was_altered();
         drop(place);
         Ok(match (sent, heard) {
             (Some(sent), Some(heard)) => heard.outcome(sent, timeout),
+            (Some(_), None) if was_altered => PingOutcome::Lost(PingCause::Malformed),
             (Some(_), None) if self.waiting().is_some() => PingOutcome::Lost(PingCause::Timeout),
             // The socket was closed; or had no room for the request all the time.
             (Some(_) | None, _) => PingOutcome::Lost(PingCause::Tester),
@@ -233,29 +194,34 @@ impl Line {
     }
 
     /// Notes who waits, until the place is dropped; `None` where the socket is closed, or somebody waits for the same.
-    fn expect(&self, echo: Echo) -> Option<(Place<'_>, oneshot::Receiver<Answer>)> {
+    fn expect(&self, request: EchoRequest) -> Option<(Place<'_>, oneshot::Receiver<Answer>)> {
         let (tell, answer) = oneshot::channel();
         let mut waiting = self.waiting();
         let all = waiting.as_mut()?;
-        if all.contains_key(&echo.sequence) {
+        if all.contains_key(&request.sequence) {
             return None;
         }
-        all.insert(echo.sequence, Waiting { echo, tell });
+        let who = Waiting {
+            request,
+            tell,
+            was_altered: false,
+        };
+        all.insert(request.sequence, who);
         let place = Place {
             line: self,
-            sequence: echo.sequence,
+            sequence: request.sequence,
         };
         Some((place, answer))
     }
 
     /// Returns the moment before it was handed over, at the latest try.
-    async fn send(&self, echo: Echo) -> io::Result<Moment> {
-        let request = echo.request();
-        let to = SockaddrIn::from(SocketAddrV4::new(echo.target, 0));
+    async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
+        let message = request.message();
+        let to = SockaddrIn::from(SocketAddrV4::new(request.target, 0));
         self.socket
             .async_io(Interest::WRITABLE, |socket| {
                 let sent = Moment::now();
-                sendto(socket.as_raw_fd(), &request, &to, MsgFlags::MSG_DONTWAIT)?;
+                sendto(socket.as_raw_fd(), &message, &to, MsgFlags::MSG_DONTWAIT)?;
                 Ok(sent)
             })
             .await
@@ -289,23 +255,35 @@ impl Line {
             return Ok(());
         };
         let mut packet = [0; LONGEST];
-        let mut control = nix::cmsg_space!(TimeSpec);
         for _ in 0..BURST {
-            let (length, stamp) = receive(self.socket.get_ref(), &mut packet, &mut control)?;
+            let Received { length, stamp, .. } = receive(self.socket.get_ref(), &mut packet)?;
             let read = Moment::now();
-            let Some((echo, word)) = packet.get(..length).and_then(icmp::heard) else {
+            let Some(heard) = packet.get(..length).and_then(icmp::heard) else {
                 continue;
             };
-            match all.entry(echo.sequence) {
-                Entry::Occupied(who) if who.get().echo == echo => {
-                    // Whoever waited may have given up at this very moment.
-                    let _ = who.remove().tell.send(Answer { word, stamp, read });
-                    if word == Word::Reply {
-                        self.answered().remember(echo);
+            let verdict = heard.verdict;
+            if let Entry::Occupied(mut who) = all.entry(heard.sequence) {
+                let request = who.get().request;
+                match heard.belongs_to(request) {
+                    Belonging::Own => {
+                        let answer = Answer {
+                            verdict,
+                            stamp,
+                            read,
+                        };
+                        // Whoever waited may have given up at this very moment.
+                        let _ = who.remove().tell.send(answer);
+                        if verdict == Verdict::Reply {
+                            self.answered().remember(request);
+                        }
+                        continue;
                     }
+                    Belonging::Altered => who.get_mut().was_altered = true,
+                    Belonging::Foreign => {}
                 }
-                _ if word == Word::Reply => self.answered().again(echo),
-                _ => {}
+            }
+            if verdict == Verdict::Reply {
+                self.answered().again(&heard);
             }
         }
         Ok(())
@@ -326,6 +304,15 @@ struct Place<'a> {
     sequence: u16,
 }
 
+impl Place<'_> {
+    /// Whether what came for it was not what was sent.
+    fn was_altered(&self) -> bool {
+        let waiting = self.line.waiting();
+        let own = waiting.as_ref().and_then(|all| all.get(&self.sequence));
+        own.is_some_and(|who| who.was_altered)
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if let Some(all) = self.line.waiting().as_mut() {
@@ -334,103 +321,66 @@ impl Drop for Place<'_> {
     }
 }
 
-/// One packet's length, and when the kernel had it.
-fn receive(
-    socket: &OwnedFd,
-    packet: &mut [u8],
-    control: &mut [u8],
-) -> io::Result<(usize, Option<SystemTime>)> {
-    let mut parts = [IoSliceMut::new(packet)];
-    let message = recvmsg::<()>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(control),
-        MsgFlags::MSG_DONTWAIT,
-    )?;
-    let stamp = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::ScmTimestampns(stamp) => moment(stamp),
-        _ => None,
-    });
-    Ok((message.bytes, stamp))
-}
-
-fn moment(stamp: TimeSpec) -> Option<SystemTime> {
-    let seconds = u64::try_from(stamp.tv_sec()).ok()?;
-    let nanoseconds = u32::try_from(stamp.tv_nsec()).ok()?;
-    UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
-}
-
 #[cfg(test)]
 mod tests {
+    use etherparse::PacketBuilder;
+
     use super::*;
 
     const fn micros(count: u64) -> Duration {
         Duration::from_micros(count)
     }
 
-    #[test]
-    fn a_round_trip_ends_at_the_kernels_stamp_unless_the_clock_was_set_meanwhile() {
-        let sent = Moment::now();
-        // Read 50 ms later, when the clock says that so much has passed; stamped at, round trip: microseconds.
-        for (by_wall, stamp, took) in [
-            (50_000, Some(80), 80),
-            (50_000, Some(49_999), 49_999),
-            (50_900, Some(80), 80),
-            // The clock was set forward, and back.
-            (3_600_000_000, Some(80), 50_000),
-            (3_600_000_000, Some(3_600_000_000), 50_000),
-            (20, Some(20), 50_000),
-            // There is no stamp, or it is of after the reading.
-            (50_000, None, 50_000),
-            (50_000, Some(50_600), 50_000),
-        ] {
-            let read = Moment {
-                steady: sent.steady + micros(50_000),
-                wall: sent.wall + micros(by_wall),
-            };
-            let stamp = stamp.map(|stamp| sent.wall + micros(stamp));
-            assert_eq!(sent.until(stamp, read), micros(took), "{by_wall} {stamp:?}");
-        }
-        let read = Moment {
-            steady: sent.steady + micros(300),
-            wall: sent.wall - micros(1),
-        };
-        let before = Some(sent.wall - micros(1));
-        assert_eq!(sent.until(before, read), micros(300));
+    /// The reply to a request, as a packet.
+    fn reply(request: EchoRequest) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let payload = &request.message()[icmp::HEADER_LEN..];
+        PacketBuilder::ipv4(request.target.octets(), [10, 77, 0, 10], 64)
+            .icmpv4_echo_reply(request.id, request.sequence)
+            .write(&mut packet, payload)
+            .expect("written");
+        packet
     }
 
     #[test]
     fn an_answer_that_comes_again_counts_for_its_target_until_it_is_asked_for() {
-        let echo = |host, sequence| Echo {
+        let request = |host, sequence| EchoRequest {
             target: Ipv4Addr::new(10, 77, 0, host),
             id: 7,
             sequence,
+            nonce: u64::from(sequence) + 1,
         };
-        let target = |host| echo(host, 0).target;
+        let target = |host| request(host, 0).target;
+        let again = |answered: &mut Answered, request| {
+            let packet = reply(request);
+            answered.again(&icmp::heard(&packet).expect("a reply"));
+        };
         let mut answered = Answered::default();
         // Nobody waited for this one, so it was too late.
-        answered.again(echo(1, 0));
-        answered.remember(echo(1, 1));
-        answered.remember(echo(2, 2));
-        for again in [echo(1, 1), echo(1, 1), echo(2, 2), echo(1, 2), echo(1, 9)] {
-            answered.again(again);
+        again(&mut answered, request(1, 0));
+        answered.remember(request(1, 1));
+        answered.remember(request(2, 2));
+        for (host, sequence) in [(1, 1), (1, 1), (2, 2), (1, 2), (1, 9)] {
+            again(&mut answered, request(host, sequence));
         }
+        // It has the same numbers, but answers what somebody else has sent.
+        let foreign = EchoRequest {
+            nonce: 99,
+            ..request(1, 1)
+        };
+        again(&mut answered, foreign);
         assert_eq!((answered.take(target(1)), answered.take(target(2))), (2, 1));
         assert_eq!((answered.take(target(1)), answered.take(target(2))), (0, 0));
-        answered.again(echo(1, 1));
+        again(&mut answered, request(1, 1));
         assert_eq!(answered.take(target(1)), 1);
         // As many as are remembered, and no more, however many there are.
         for sequence in 0..1_000 {
-            answered.remember(echo(1, sequence));
+            answered.remember(request(1, sequence));
         }
         for sequence in 0..1_000 {
-            answered.again(echo(1, sequence));
+            again(&mut answered, request(1, sequence));
         }
         assert_eq!(answered.take(target(1)), REMEMBERED as u64);
-        // The numbers come round again.
-        answered.again(echo(1, 999));
-        answered.remember(echo(1, 999));
-        assert_eq!(answered.take(target(1)), 0);
     }
 
     #[test]
@@ -442,7 +392,7 @@ mod tests {
         };
         let outcome = |stamp| {
             let answer = Answer {
-                word: Word::Reply,
+                verdict: Verdict::Reply,
                 stamp: Some(sent.wall + micros(stamp)),
                 read,
             };

@@ -22,9 +22,8 @@ use super::watch::{examine_name, socket_lost};
 use super::worker::{Bench, WorkerGone};
 use super::{MacvlanMode, Shared, commands, dialing, refused, refused_request, worker_gone};
 use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
-use crate::identity::ClientNumber;
 use crate::lan::netlink::{Netlink, NetlinkError};
-use crate::lan::{CommandRan, Connected, Errand, PingCause, PingOutcome, Port};
+use crate::lan::{CommandRan, Connected, EchoRequest, Errand, PingCause, PingOutcome, Port};
 use crate::phase::{Cause, Failure, Stage};
 
 /// The real [`Port`].
@@ -290,11 +289,9 @@ impl Port for LinuxPort {
         self.seated.listen_arp(address);
     }
 
-    async fn ping(&self, target: Ipv4Addr, sequence: u16, timeout: Duration) -> PingOutcome {
-        // One socket per client, so the identifier need not tell clients apart; it does so for whoever reads a capture.
-        let identifier = low_half(self.seat().identity.number);
+    async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
         let pinged = match self.sockets.icmp() {
-            Ok(line) => line.ping(target, identifier, sequence, timeout).await,
+            Ok(line) => line.ping(request, timeout).await,
             Err(error) => Err(error),
         };
         pinged.unwrap_or_else(|error| {
@@ -326,15 +323,10 @@ impl Port for LinuxPort {
     }
 }
 
-fn low_half(number: ClientNumber) -> u16 {
-    let [.., high, low] = number.0.to_be_bytes();
-    u16::from_be_bytes([high, low])
-}
-
 /// Why nothing could be sent.
 fn cause(error: &io::Error) -> PingCause {
     match error.raw_os_error() {
-        Some(libc::ENETUNREACH) => PingCause::NoRoute,
+        Some(libc::ENETUNREACH | libc::ENETDOWN) => PingCause::NoRoute,
         Some(libc::EHOSTUNREACH) => PingCause::HostDown,
         _ => PingCause::Tester,
     }

@@ -272,6 +272,170 @@ async fn a_fetch_that_fails_says_how() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_that_a_server_sends_is_the_testers_fault() {
+    let herd = online(1).await;
+    const OK: &str = "HTTP/1.1 200 OK\r\n";
+    let chunked = |chunks: &str| format!("{OK}Transfer-Encoding: chunked\r\n\r\n{chunks}");
+    for (what, said, cause) in [
+        (
+            "a chunk without a size",
+            chunked("ZZZ\r\nabc"),
+            HttpCause::Malformed,
+        ),
+        (
+            "an empty size",
+            chunked("\r\nabc\r\n0\r\n\r\n"),
+            HttpCause::Malformed,
+        ),
+        (
+            "a size that overflows",
+            chunked("fffffffffffffffff\r\nabc"),
+            HttpCause::Malformed,
+        ),
+        (
+            "a chunk longer than its size",
+            chunked("2\r\nabcdef\r\n"),
+            HttpCause::Malformed,
+        ),
+        (
+            "a chunk that is cut off",
+            chunked("5\r\nabc"),
+            HttpCause::Reset,
+        ),
+        ("no last chunk", chunked("3\r\nabc\r\n"), HttpCause::Reset),
+        (
+            "a broken trailer",
+            chunked("0\r\n\x01\x02: \r\n\r\n"),
+            HttpCause::Malformed,
+        ),
+        (
+            "another protocol",
+            "220 FTP ready\r\n".to_owned(),
+            HttpCause::Malformed,
+        ),
+        (
+            "a status that is no number",
+            "HTTP/1.1 abc OK\r\n\r\n".to_owned(),
+            HttpCause::Malformed,
+        ),
+        (
+            "a version that is none",
+            "HTTP/7.3 200 OK\r\n\r\n".to_owned(),
+            HttpCause::Malformed,
+        ),
+        (
+            "HTTP/2",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
+            HttpCause::Malformed,
+        ),
+        (
+            "a header without a name",
+            format!("{OK}: x\r\n\r\n"),
+            HttpCause::Malformed,
+        ),
+        (
+            "a header with a control character",
+            format!("{OK}A: \x01\x00\r\n\r\n"),
+            HttpCause::Malformed,
+        ),
+        (
+            "too many headers",
+            format!("{OK}{}\r\n", "A: b\r\n".repeat(2_000)),
+            HttpCause::Malformed,
+        ),
+        (
+            "a head without end",
+            format!("{OK}A: {}", "b".repeat(1_000_000)),
+            HttpCause::Malformed,
+        ),
+        (
+            "a length that is none",
+            format!("{OK}Content-Length: many\r\n\r\nabc"),
+            HttpCause::Malformed,
+        ),
+        (
+            "a negative length",
+            format!("{OK}Content-Length: -1\r\n\r\nabc"),
+            HttpCause::Malformed,
+        ),
+        (
+            "two lengths",
+            format!("{OK}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
+            HttpCause::Malformed,
+        ),
+        (
+            "less than its length",
+            format!("{OK}Content-Length: 9\r\n\r\nabc"),
+            HttpCause::Reset,
+        ),
+        ("half a head", "HTTP/1.1 200 O".to_owned(), HttpCause::Reset),
+        ("nothing", String::new(), HttpCause::Reset),
+    ] {
+        let said = Arc::new(said);
+        herd.lan.serve_tcp(WEB, move |mut stream| {
+            let said = Arc::clone(&said);
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4_096]).await;
+                // The client may have had enough.
+                let _ = stream.write_all(said.as_bytes()).await;
+            });
+        });
+        let stats = fetch(&herd, PAGE).await;
+        assert_eq!(stats.failed.get(&cause), Some(&1), "{what}: {stats:?}");
+    }
+    // What comes before it was asked for, with or without a question to come.
+    herd.lan.serve_tcp(WEB, |mut stream| {
+        tokio::spawn(async move {
+            let _ = stream.write_all(b"SSH-2.0-OpenSSH\r\n").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        });
+    });
+    let stats = fetch(&herd, PAGE).await;
+    assert_eq!(
+        stats.failed.get(&HttpCause::Malformed),
+        Some(&1),
+        "{stats:?}"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_itself_would_answer_is_no_success() {
+    let herd = online(2).await;
+    let ping = |target: &str| {
+        let spec = PingSpec::once(target.parse().expect(target));
+        herd.pool.ping(Selection::All, spec)
+    };
+    let report = ping("127.0.0.1").await.expect("a report");
+    for stats in report.clients.values() {
+        assert_eq!(stats.main_cause(), Some(PingCause::OwnAddress));
+        assert_eq!((stats.sent, stats.received), (0, 0));
+        assert_eq!(
+            stats.last_failure().expect("one"),
+            "127.0.0.1: own_address: 127.0.0.1 is the client itself, which would answer"
+        );
+    }
+    // One of the two was told to ping itself, and may.
+    let report = ping("client 1").await.expect("a report");
+    let received = |number| report.clients[&ClientNumber(number)].received;
+    assert_eq!((received(1), received(2)), (1, 1));
+    // The other has the address of the first as its target: one of both would answer itself.
+    let address = herd
+        .client(1)
+        .await
+        .lease
+        .expect("a lease")
+        .address
+        .to_string();
+    let report = ping(&address).await.expect("a report");
+    let cause = |number| report.clients[&ClientNumber(number)].main_cause();
+    assert_eq!((cause(1), cause(2)), (Some(PingCause::OwnAddress), None));
+    let stats = fetch(&herd, &format!("http://{address}/")).await;
+    assert_eq!(stats.failed[&HttpCause::OwnAddress], 1, "{stats:?}");
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_takes_its_time_is_given_up_at_the_timeout() {
     let herd = online(1).await;
     herd.lan.serve_tcp(WEB, |stream| {

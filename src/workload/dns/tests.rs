@@ -23,7 +23,7 @@ async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> Place<FakePort> {
             resolvers: resolvers.to_vec(),
         },
         siblings: Arc::new(|_| None),
-        sequence: Sequence::default(),
+        sequence: Sequence::new(7),
         rng: Mutex::new(fastrand::Rng::with_seed(7)),
     }
 }

@@ -14,6 +14,7 @@ mod interrupt;
 mod lab;
 mod limits;
 mod logging;
+mod output;
 mod progress;
 mod ps;
 mod run;
@@ -124,10 +125,31 @@ pub fn main() -> ExitCode {
         screen.complain(&format!("error: {error:#}"));
         Exit::of_error(&error)
     });
+    screen.finish();
     exit.into()
 }
 
+impl Command {
+    /// Whether there is something to tear down in the end, whoever reads what is said.
+    const fn leaves_in_order(&self) -> bool {
+        matches!(
+            self,
+            Self::Demo(_)
+                | Self::Up(_)
+                | Self::Run(_)
+                | Self::Soak(_)
+                | Self::Bdd(_)
+                | Self::Lab(_)
+        )
+    }
+}
+
 fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
+    if command.leaves_in_order() {
+        screen
+            .queue()
+            .context("standard output and standard error cannot be written to")?;
+    }
     match command {
         Command::Demo(args) => demo::run(args, screen),
         Command::Up(args) => up::run(*args, screen),

@@ -1,10 +1,12 @@
 //! Ctrl-C, and its like from service managers and closed terminals: the end comes early, but it is the same end.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 
 use super::screen::Screen;
 
@@ -15,34 +17,37 @@ pub struct Interrupt(watch::Receiver<bool>);
 impl Interrupt {
     /// Listens from now on, so that no signal ends the program before it has cleaned up. Within a runtime.
     pub fn listen(screen: &Screen) -> anyhow::Result<Self> {
-        let open = |kind| signal(kind).context("signals cannot be listened to");
-        let mut interrupt = open(SignalKind::interrupt())?;
-        let mut terminate = open(SignalKind::terminate())?;
-        // Under nohup, hanging up is to be ignored.
-        let mut hangup = if ignores_hangup() {
-            None
-        } else {
-            Some(open(SignalKind::hangup())?)
-        };
+        screen
+            .start()
+            .context("the threads that write could not be started")?;
+        let (send, mut signals) = mpsc::unbounded_channel();
+        for (meaning, kind) in all() {
+            let mut signal =
+                signal(kind).with_context(|| format!("signal {kind:?} cannot be listened to"))?;
+            let send = send.clone();
+            tokio::spawn(async move {
+                while signal.recv().await.is_some() && send.send((meaning, kind)).is_ok() {}
+            });
+        }
         let (interrupted, watched) = watch::channel(false);
         let screen = screen.clone();
         tokio::spawn(async move {
-            let mut any = async || {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                    () = received(hangup.as_mut()) => {}
+            let mut ignored = BTreeSet::new();
+            while let Some((meaning, kind)) = signals.recv().await {
+                match meaning {
+                    Meaning::Ignore => {
+                        if ignored.insert(kind.as_raw_value()) {
+                            screen.complain(&format!(
+                                "{} is ignored: Ctrl-C, SIGTERM or `lanherd stop` end the run in order",
+                                name(kind)
+                            ));
+                        }
+                    }
+                    Meaning::Leave if interrupted.send_replace(true) => screen.complain(
+                        "already leaving: every client hands its lease back first, this takes seconds",
+                    ),
+                    Meaning::Leave => screen.say("interrupted: leaving"),
                 }
-            };
-            any().await;
-            screen.say("interrupted: leaving");
-            interrupted.send_replace(true);
-            any().await;
-            screen.complain(
-                "already leaving: every client hands its lease back first, this takes seconds",
-            );
-            loop {
-                any().await;
             }
         });
         Ok(Self(watched))
@@ -62,13 +67,64 @@ impl Interrupt {
     }
 }
 
-async fn received(signal: Option<&mut Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// The end, in order.
+    Leave,
+    /// Nothing: it would end a program that does not expect it.
+    Ignore,
+}
+
+/// Every signal that can be caught and would end the program (signal(7)), but for those that say that the program itself is
+/// broken: SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP. Whoever sends one of these wants a core dump, and `lanherd
+/// clean` removes what is left. They are caught rather than ignored, so that the commands that clients run have their usual ones.
+fn all() -> Vec<(Meaning, SignalKind)> {
+    let mut leave = vec![
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGQUIT,
+        // The mains have failed.
+        Signal::SIGPWR,
+        // The time of the processor that this process may use is nearly over.
+        Signal::SIGXCPU,
+    ];
+    // Under nohup, hanging up is to be ignored.
+    if !ignores_hangup() {
+        leave.push(Signal::SIGHUP);
     }
+    let ignore = [
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGALRM,
+        Signal::SIGVTALRM,
+        Signal::SIGPROF,
+        Signal::SIGIO,
+        Signal::SIGSTKFLT,
+        // The write that was too large fails, and that is told.
+        Signal::SIGXFSZ,
+    ];
+    let leave = leave
+        .into_iter()
+        .map(|signal| (Meaning::Leave, signal as i32));
+    let ignore = ignore
+        .into_iter()
+        .map(|signal| (Meaning::Ignore, signal as i32));
+    let realtime = (libc::SIGRTMIN()..=libc::SIGRTMAX()).map(|signal| (Meaning::Ignore, signal));
+    leave
+        .chain(ignore)
+        .chain(realtime)
+        .map(|(meaning, number)| (meaning, SignalKind::from_raw(number)))
+        .collect()
+}
+
+/// `SIGUSR1`.
+fn name(kind: SignalKind) -> String {
+    let number = kind.as_raw_value();
+    Signal::try_from(number).map_or_else(
+        |_| format!("SIGRTMIN+{}", number - libc::SIGRTMIN()),
+        |signal| signal.to_string(),
+    )
 }
 
 /// Whether SIGHUP, number 1, was set to be ignored by whoever started this process (proc(5), `SigIgn`).

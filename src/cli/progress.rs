@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, HerdStatus};
 use lanherd::scenario::ClientCount;
 use lanherd::soak::{Attempts, Line};
 use lanherd::stats::Outcomes;
 
+use super::output;
 use super::screen::{Audience, Screen};
 use super::tui::{Stage, clock};
 
@@ -26,7 +26,7 @@ pub struct Progress {
     /// When the last line was written.
     told: Instant,
     interval: Duration,
-    bars: Vec<(Bar, ProgressBar)>,
+    is_drawn: bool,
 }
 
 /// The steps that a joining client takes, as bars.
@@ -85,7 +85,7 @@ impl Progress {
             started,
             told: started,
             interval,
-            bars: Vec::new(),
+            is_drawn: false,
         }
     }
 
@@ -136,17 +136,7 @@ impl Progress {
         match self.screen.audience() {
             Audience::Person => {
                 let line = line(self.started.elapsed(), &figures);
-                if let Some((_, bar)) = self.bars.first() {
-                    bar.set_message(line);
-                } else {
-                    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
-                    let bar = self.screen.bars().add(bar);
-                    bar.set_message(line);
-                    self.bars.push((Bar::Online, bar));
-                }
-                for (_, bar) in &self.bars {
-                    bar.tick();
-                }
+                self.draw_all(vec![output::Bar::Words(line)]);
                 self.told = Instant::now();
             }
             Audience::Log => self.tell(&figures),
@@ -162,40 +152,34 @@ impl Progress {
             aside.enter(Stage::Leaving);
             self.screen.say(&said);
         } else if self.screen.audience() == Audience::Person {
-            let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
-            let bar = self.screen.bars().add(bar);
-            bar.set_message(said);
-            bar.tick();
-            self.bars.push((Bar::Online, bar));
+            self.draw_all(vec![output::Bar::Words(said)]);
         }
     }
 
     /// Takes away what was drawn.
     fn clear(&mut self) {
-        for (_, bar) in self.bars.drain(..) {
-            bar.finish_and_clear();
-            self.screen.bars().remove(&bar);
+        if std::mem::take(&mut self.is_drawn) {
+            self.screen.draw(Vec::new());
         }
     }
 
     fn draw(&mut self, census: &Census) {
-        if self.bars.is_empty() {
-            let clients = u64::from(census.total());
-            for stage in Bar::ALL {
-                let bar = ProgressBar::new(clients)
-                    .with_style(style("{prefix:>9} {bar:40} {pos}/{len} {msg}"))
-                    .with_prefix(stage.label());
-                self.bars.push((stage, self.screen.bars().add(bar)));
-            }
-        }
         let failed = census.of(Phase::Failed) + census.of(Phase::Backoff);
-        for (stage, bar) in &self.bars {
-            bar.set_position(u64::from(stage.count(census)));
-            if *stage == Bar::Online && failed > 0 {
-                bar.set_message(format!("{failed} failed"));
-            }
-            bar.tick();
-        }
+        let bar = |stage: Bar| output::Bar::Steps {
+            label: stage.label(),
+            done: stage.count(census).into(),
+            all: census.total().into(),
+            message: match stage {
+                Bar::Online if failed > 0 => format!("{failed} failed"),
+                _ => String::new(),
+            },
+        };
+        self.draw_all(Bar::ALL.map(bar).to_vec());
+    }
+
+    fn draw_all(&mut self, bars: Vec<output::Bar>) {
+        self.screen.draw(bars);
+        self.is_drawn = true;
     }
 
     fn tell(&mut self, figures: &Figures) {
@@ -208,11 +192,6 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-/// A template that is known to be one.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// A herd in a line.

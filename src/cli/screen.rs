@@ -1,20 +1,25 @@
 //! The one place that prints: results to standard output, everything else to standard error; but while the whole terminal is
 //! drawn on (`--tui`), what would go to standard error stands aside.
+//!
+//! A command that only asks or tells writes at once, and waits for its reader. One that will have something to tear down waits for
+//! none: what it says stands in queues ([`Screen::queue`]), which threads of their own write ([`Screen::start`]) as soon as the
+//! process may have threads.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
+use std::{panic, thread};
 
-use indicatif::MultiProgress;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::logging::Format;
+use super::output::{Bar, Output, Stream, Weight};
 use super::tui::Aside;
 
 /// Where words go. Progress bars live on it, and step aside while something else is printed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Screen {
-    bars: MultiProgress,
+    output: Arc<OnceLock<Output>>,
     audience: Audience,
     format: Format,
     aside: Arc<Mutex<Option<Arc<Aside>>>>,
@@ -42,7 +47,7 @@ impl Screen {
             Format::Text | Format::Json => Audience::Log,
         };
         Self {
-            bars: MultiProgress::new(),
+            output: Arc::default(),
             audience,
             format,
             aside: Arc::default(),
@@ -76,8 +81,48 @@ impl Screen {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(aside) = aside {
-            let _ = self.write(&mut io::stderr().lock(), &aside.kept());
+            let _ = self.write(Stream::Err, Weight::Complaint, aside.kept());
         }
+    }
+
+    /// From now on nobody waits for a reader: what is said stands in queues, bounded ones, until there are threads that write it.
+    pub fn queue(&self) -> io::Result<()> {
+        let format = self.format;
+        let output = Output::new(Box::new(move |lost| {
+            let text = format!(
+                "{lost} line{} not shown: the terminal or program that reads them did not keep up",
+                if lost == 1 { " was" } else { "s were" }
+            );
+            line(format, "WARN", &text)
+        }))?;
+        if self.output.set(output).is_ok() {
+            self.tell_panics();
+        }
+        Ok(())
+    }
+
+    /// Starts the threads that write what stands in the queues, where there are any.
+    pub fn start(&self) -> io::Result<()> {
+        self.output.get().map_or(Ok(()), Output::start)
+    }
+
+    /// The end of the program: waits until everything is written, for seconds at most.
+    pub fn finish(&self) {
+        if let Some(output) = self.output.get()
+            && output.start().is_ok()
+        {
+            output.finish();
+        }
+    }
+
+    /// A panic is told of like all else: the thread that panics does not wait for a reader either.
+    fn tell_panics(&self) {
+        let screen = self.clone();
+        panic::set_hook(Box::new(move |panic| {
+            let thread = thread::current();
+            let name = thread.name().unwrap_or("a thread");
+            screen.complain(&format!("{name} {panic}"));
+        }));
     }
 
     /// Where what is said goes while the terminal is drawn on.
@@ -88,9 +133,11 @@ impl Screen {
             .clone()
     }
 
-    /// Where bars are added.
-    pub fn bars(&self) -> &MultiProgress {
-        &self.bars
+    /// What is drawn below the lines of standard error, in place of what was drawn before.
+    pub fn draw(&self, bars: Vec<Bar>) {
+        if let Some(output) = self.output.get() {
+            output.draw(bars);
+        }
     }
 
     /// A result, to standard output.
@@ -101,7 +148,11 @@ impl Screen {
 
     /// One line of a result that may go on for long; fails when its reader has gone.
     pub fn stream(&self, text: &str) -> io::Result<()> {
-        self.write(&mut io::stdout().lock(), format!("{text}\n").as_bytes())
+        self.write(
+            Stream::Out,
+            Weight::Result,
+            format!("{text}\n").into_bytes(),
+        )
     }
 
     /// News on the way, to standard error, unless nobody wants to hear.
@@ -118,24 +169,40 @@ impl Screen {
     }
 
     fn write_line(&self, level: &str, text: &str) {
-        let line = match self.format {
-            Format::Text => format!("{text}\n"),
-            Format::Json => json_line(SystemTime::now(), level, text),
+        let weight = match level {
+            "ERROR" => Weight::Complaint,
+            _ => Weight::News,
         };
-        self.to_stderr(line.as_bytes());
+        self.to_stderr(weight, line(self.format, level, text));
     }
 
-    fn to_stderr(&self, bytes: &[u8]) {
+    fn to_stderr(&self, weight: Weight, bytes: Vec<u8>) {
         match self.aside() {
-            Some(aside) => aside.put(bytes),
-            None => drop(self.write(&mut io::stderr().lock(), bytes)),
+            Some(aside) => aside.put(&bytes),
+            None => drop(self.write(Stream::Err, weight, bytes)),
         }
     }
 
-    fn write(&self, to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-        self.bars
-            .suspend(|| to.write_all(bytes).and_then(|()| to.flush()))
+    fn write(&self, to: Stream, weight: Weight, bytes: Vec<u8>) -> io::Result<()> {
+        let directly = |to: &mut dyn Write| to.write_all(&bytes).and_then(|()| to.flush());
+        match (self.output.get(), to) {
+            (None, Stream::Out) => directly(&mut io::stdout().lock()),
+            (None, Stream::Err) => directly(&mut io::stderr().lock()),
+            (Some(output), to) => {
+                output.put(to, weight, bytes);
+                Ok(())
+            }
+        }
     }
+}
+
+/// A line for standard error.
+fn line(format: Format, level: &str, text: &str) -> Vec<u8> {
+    match format {
+        Format::Text => format!("{text}\n"),
+        Format::Json => json_line(SystemTime::now(), level, text),
+    }
+    .into_bytes()
 }
 
 /// A line of the same shape as those of the log, so that one reader understands all of standard error.
@@ -180,7 +247,8 @@ impl Write for Line<'_> {
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         if !self.buffer.is_empty() {
-            self.screen.to_stderr(&self.buffer);
+            let line = std::mem::take(&mut self.buffer);
+            self.screen.to_stderr(Weight::News, line);
         }
     }
 }

@@ -56,6 +56,10 @@ const FRAME: Duration = Duration::from_millis(200);
 const PATIENCE: u8 = 100;
 /// How long the rest of a key is waited for.
 const REST: u8 = 50;
+/// How long the thread may take to give the terminal back before it is left to itself.
+const STANDSTILL: Duration = Duration::from_secs(3);
+/// How often it is looked whether it has.
+const GLANCE: Duration = Duration::from_millis(5);
 /// So many news wait for the thread before the task waits, too.
 const NEWS: usize = 16;
 
@@ -86,6 +90,7 @@ pub fn check(screen: &Screen) -> anyhow::Result<()> {
 pub struct Tui {
     stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
+    screen: Screen,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -103,7 +108,6 @@ impl Tui {
         let held = Held::take().context("the terminal cannot be drawn on")?;
         let aside = Arc::new(Aside::new(started));
         screen.put_aside(Arc::clone(&aside));
-        hear_panics(screen);
         let (open, opened) = watch::channel(None);
         let stop = Arc::<AtomicBool>::default();
         let show = Show {
@@ -136,6 +140,7 @@ impl Tui {
         Ok(Self {
             stop,
             thread: Some(thread.context("the screen's thread could not be started")?),
+            screen: screen.clone(),
             tasks,
         })
     }
@@ -145,26 +150,23 @@ impl Drop for Tui {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // What can go wrong in it has been told by itself.
-            let _ = thread.join();
+            let deadline = Instant::now() + STANDSTILL;
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(GLANCE);
+            }
+            if thread.is_finished() {
+                // What can go wrong in it has been told by itself.
+                let _ = thread.join();
+            } else {
+                // It hangs in a write to a terminal that does not read, and ends with the program.
+                terminal::restore_modes();
+                self.screen.take_back();
+            }
         }
         for task in &self.tasks {
             task.abort();
         }
     }
-}
-
-/// A panic of whomever is told of like all else, as long as the terminal is drawn on.
-fn hear_panics(screen: &Screen) {
-    let (before, screen) = (panic::take_hook(), screen.clone());
-    panic::set_hook(Box::new(move |panic| match screen.aside() {
-        Some(aside) => {
-            let thread = thread::current();
-            let name = thread.name().unwrap_or("a thread");
-            aside.put(format!("{name} {panic}\n").as_bytes());
-        }
-        None => before(panic),
-    }));
 }
 
 /// Does something with what has the terminal, which is as it was afterwards, even after a panic; then says what was put

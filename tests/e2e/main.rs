@@ -21,6 +21,7 @@ mod killed;
 mod leases;
 mod metrics;
 mod neighbours;
+mod output;
 mod over_tls;
 #[path = "../support/pki.rs"]
 mod pki;

@@ -211,6 +211,25 @@ fn a_terminal_that_stands_still_holds_up_nobody() {
     assert_eq!(host.snapshot(), before);
 }
 
+#[test]
+fn a_terminal_that_takes_nothing_any_more_does_not_hold_up_the_end() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let terminal = Terminal::new(200, 60);
+    let modes = terminal.modes();
+    let herd = shown(&host, &terminal, &[]);
+    terminal.stand_still(true);
+    for _ in 0..5 {
+        terminal.press("\u{c}");
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    }
+    assert!(is_writing(&herd), "the screen draws on");
+    herd.signal(Signal::SIGTERM);
+    assert_eq!(herd.finish(seconds(40)).code, Some(130));
+    assert_eq!(terminal.modes(), modes);
+    assert_eq!(host.snapshot(), before);
+}
+
 /// Whether the thread that draws waits for the terminal to take what it has written.
 fn is_writing(herd: &Running) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{}/task", herd.pid())).expect("its threads");

@@ -191,6 +191,12 @@ pub fn can_be_resumed() -> bool {
     }
 }
 
+/// Keys are shown and wait for Enter again, even while the terminal does not take what is written to it.
+pub fn restore_modes() {
+    // Where the terminal has gone there is nothing to restore.
+    let _ = disable_raw_mode();
+}
+
 /// Stops this process, until somebody lets it go on.
 pub fn stop() {
     // Our own process: it cannot fail.

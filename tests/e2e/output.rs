@@ -1,0 +1,235 @@
+//! Readers that do not read, terminals that go, and signals that nobody expects: the herd goes on, and its end is in order.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use super::common::host::Host;
+use super::common::process::Running;
+use super::common::terminal::Terminal;
+use super::common::{seconds, wait_for};
+
+/// Makes a pipe that is full, and that nobody reads as long as the machine lives; then becomes lanherd, which writes to it.
+const INTO_A_FULL_PIPE: &str = "mkfifo /run/full && { sleep 1000 </run/full & } && exec 3>/run/full && \
+    { timeout 1 cat /dev/zero >&3; exec /run/bin/lanherd \"$@\" >&3 2>&3; }";
+
+fn into_a_full_pipe(host: &Host, arguments: &[&str]) -> Running {
+    host.start(
+        "stuck",
+        &[&["sh", "-c", INTO_A_FULL_PIPE, "sh"], arguments].concat(),
+    )
+}
+
+/// The pool answers whoever asks for it.
+#[track_caller]
+fn assert_answers(host: &Host, clients: usize) {
+    let ps = host.lanherd(&["ps"]).finish(seconds(20));
+    assert_eq!(ps.code, Some(0), "{}", ps.stderr);
+    assert!(
+        ps.stdout.matches(" online ").count() >= clients,
+        "{}",
+        ps.stdout
+    );
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_up_neither_the_herd_nor_its_end() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    // With -vvv there is more to say than the queue holds.
+    let arguments = host.up_arguments(
+        6,
+        &["--ping", "router", "--every", "50ms", "--for", "4s", "-vvv"],
+    );
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = into_a_full_pipe(&host, &arguments).finish(seconds(60));
+    assert_eq!(outcome.code, Some(0));
+    let report = host.report();
+    assert_eq!(
+        (report.total("online"), report.total("leaked_objects")),
+        (6, 0)
+    );
+    let after = host.snapshot();
+    assert_eq!((after.links, after.mounts), (before.links, before.mounts));
+}
+
+#[test]
+fn a_herd_before_a_full_pipe_answers_and_hears_signals() {
+    let (host, _router) = Host::with_dnsmasq();
+    let arguments = host.up_arguments(6, &["--ping", "router", "--interval", "100ms", "-v"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let herd = into_a_full_pipe(&host, &arguments);
+    host.wait_configured(6, seconds(30));
+    assert_answers(&host, 6);
+    herd.signal(Signal::SIGTERM);
+    assert_eq!(herd.finish(seconds(40)).code, Some(130));
+    assert_eq!(host.report().total("leaked_objects"), 0);
+}
+
+#[test]
+fn a_reader_that_reads_again_is_told_how_much_it_missed() {
+    let host = Host::new();
+    let script = "mkfifo /run/late && { sleep 1000 </run/late & } && \
+        exec /run/bin/lanherd \"$@\" >/run/results 2>/run/late";
+    let arguments = [
+        "up",
+        "--lab",
+        "--clients",
+        "100",
+        "-vvv",
+        "--log-format",
+        "json",
+    ];
+    let herd = host.start(
+        "late",
+        &[&["sh", "-c", script, "sh"], &arguments[..]].concat(),
+    );
+    wait_for("the pool answers", seconds(30), || {
+        (host.lanherd(&["ps"]).finish(seconds(20)).code == Some(0)).then_some(())
+    });
+    // More is logged than the pipe and the queue hold.
+    for _ in 0..15 {
+        for order in ["release", "renew"] {
+            host.lanherd(&[order, "all"]).finish(seconds(30));
+        }
+    }
+    let reader = host.start("reader", &["sh", "-c", "exec cat </run/late >/run/read"]);
+    wait_for("the reader is told", seconds(20), || {
+        let read = fs::read(host.path("/run/read")).ok()?;
+        let read = String::from_utf8_lossy(&read).into_owned();
+        read.contains("were not shown: the terminal or program")
+            .then_some(())
+    });
+    herd.signal(Signal::SIGTERM);
+    assert_eq!(herd.finish(seconds(60)).code, Some(130));
+    drop(reader);
+    // The trouble of one reader is not that of the other.
+    let results = fs::read_to_string(host.path("/run/results")).expect("results");
+    assert!(results.contains("of 100 clients online"), "{results}");
+}
+
+#[test]
+fn results_that_nobody_reads_are_given_up_in_seconds() {
+    let host = Host::new();
+    let feature = host.folder().join("one.feature");
+    let junit = host.folder().join("one.xml");
+    fs::write(
+        &feature,
+        "Feature: F\n  Scenario: S\n    Given I create 2 virtual clients using macvlan\n    \
+         When all clients attempt to ping the router\n    Then all clients should respond successfully\n",
+    )
+    .expect("a file");
+    let (feature, file) = (feature.to_string_lossy(), junit.to_string_lossy());
+    let arguments = [
+        "bdd", &feature, "--lab", "--steps", "-vvv", "--junit", &file,
+    ];
+    let outcome = into_a_full_pipe(&host, &arguments).finish(seconds(60));
+    assert_eq!(outcome.code, Some(0));
+    assert!(
+        fs::read_to_string(&junit)
+            .expect("results")
+            .contains("<testcase")
+    );
+}
+
+/// What a user has in the environment; and hanging up is not ignored, though the tests may run under nohup.
+const ON_TERMINAL: [&str; 4] = [
+    "env",
+    "--default-signal=HUP",
+    "TERM=xterm",
+    "/run/bin/lanherd",
+];
+
+fn on_terminal(host: &Host, terminal: &Terminal, arguments: &[&str]) -> Running {
+    let report = host.folder().join("report.json");
+    let report = report.to_string_lossy();
+    let all = [
+        &ON_TERMINAL[..],
+        arguments,
+        &[
+            "--parent",
+            "lan0",
+            "--clients",
+            "6",
+            "--ping",
+            "router",
+            "--report",
+            &report,
+        ],
+    ];
+    host.start_on(terminal, "herd", &all.concat())
+}
+
+#[test]
+fn a_terminal_that_is_stopped_with_ctrl_s_holds_up_nothing() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    let terminal = Terminal::new(100, 30);
+    let herd = on_terminal(&host, &terminal, &["up"]);
+    terminal.wait("the herd stands", seconds(30), |text| {
+        text.contains("6 of 6 online")
+    });
+    terminal.press("\u{13}");
+    std::thread::sleep(seconds(3));
+    assert_answers(&host, 6);
+    herd.signal(Signal::SIGTERM);
+    assert_eq!(herd.finish(seconds(40)).code, Some(130));
+    assert_eq!(host.report().total("leaked_objects"), 0);
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn when_the_terminal_goes_the_herd_leaves_in_order() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    for command in [
+        &["up"][..],
+        &["soak", "--interval", "1s", "--for", "1h"],
+        &["up", "--tui"],
+    ] {
+        let terminal = Terminal::new(100, 30);
+        let herd = on_terminal(&host, &terminal, command);
+        terminal.wait("the herd stands", seconds(30), |text| {
+            text.contains("6 of 6 online") || text.contains("6 of 6 clients online")
+        });
+        drop(terminal);
+        assert_eq!(herd.finish(seconds(40)).code, Some(130), "{command:?}");
+        let report = host.report();
+        assert_eq!(report.total("online"), 6, "{command:?}");
+        assert_eq!(host.snapshot().links, before.links, "{command:?}");
+        assert_eq!(host.snapshot().files, before.files, "{command:?}");
+        fs::remove_file(host.folder().join("report.json")).expect("a report");
+    }
+}
+
+#[test]
+fn signals_that_would_end_it_without_a_tear_down_are_ignored_or_end_it_in_order() {
+    let (host, _router) = Host::with_dnsmasq();
+    let before = host.snapshot();
+    for last in ["QUIT", "PWR", "XCPU"] {
+        let herd = host.up(3, &[]);
+        host.wait_configured(3, seconds(30));
+        let send = |signal: &str| {
+            let sent = std::process::Command::new("/bin/kill")
+                .args(["-s", signal, &herd.pid().to_string()])
+                .status();
+            assert!(sent.is_ok_and(|status| status.success()), "{signal}");
+        };
+        for signal in [
+            "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "STKFLT", "XFSZ", "34", "50", "64",
+        ] {
+            send(signal);
+        }
+        wait_for("it says so", seconds(20), || {
+            let said = herd.stderr();
+            (said.contains("SIGUSR1 is ignored") && said.contains("SIGRTMIN+16 is ignored"))
+                .then_some(())
+        });
+        assert_answers(&host, 3);
+        send(last);
+        let outcome = herd.finish(seconds(30));
+        assert_eq!(outcome.code, Some(130), "{last}: {}", outcome.stderr);
+        assert_eq!(host.report().total("leaked_objects"), 0);
+        assert_eq!(host.snapshot(), before, "{last}");
+    }
+}

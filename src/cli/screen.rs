@@ -116,7 +116,7 @@ impl Screen {
     }
 
     /// A panic is told of like all else: the thread that panics does not wait for a reader either.
-    fn tell_panics(&self) {
+    pub fn tell_panics(&self) {
         let screen = self.clone();
         panic::set_hook(Box::new(move |panic| {
             let thread = thread::current();

@@ -15,7 +15,7 @@ const ROLE: &str = "LANHERD_TEST_DIES_ON_A_TERMINAL";
 fn die() {
     let screen = Screen::new(false, Format::Text);
     screen.put_aside(Arc::new(Aside::new(Instant::now())));
-    hear_panics(&screen);
+    screen.tell_panics();
     screen.say("said meanwhile");
     let held = Held::take().expect("a terminal");
     guarded(&screen, held, |held| {

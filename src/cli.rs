@@ -50,7 +50,7 @@ Examples:
   lanherd clean                     after a run that was killed
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
-130 interrupted. After all of them the host is as it was before.";
+125 nothing failed but something is inconclusive (the tester itself was late), 130 interrupted. After all of them the host is as it was before.";
 
 /// A herd of whole LAN clients on one Linux box, pointed at a router
 #[derive(Debug, Parser)]

@@ -13,6 +13,8 @@ pub enum Verdict {
     Well,
     /// It is not.
     Bad,
+    /// That cannot be said: what was measured may be the tester's own doing.
+    Inconclusive,
 }
 
 /// A page. What it says is added piece by piece.
@@ -27,6 +29,7 @@ impl Page {
         let class = match verdict {
             Verdict::Well => "passed",
             Verdict::Bad => "failed",
+            Verdict::Inconclusive => "inconclusive",
         };
         let (title, words, below) = (escape(title), escape(words), escape(below));
         Self {

@@ -9,6 +9,8 @@ use crate::page::{Page, Verdict, escape};
 pub fn page(results: &Results, title: &str, parameters: &[(String, String)]) -> String {
     let verdict = if results.is_success() {
         Verdict::Well
+    } else if results.is_inconclusive() {
+        Verdict::Inconclusive
     } else {
         Verdict::Bad
     };

@@ -51,6 +51,9 @@ fn step(step: &StepResult) -> Value {
     let status = match step.outcome {
         Outcome::Passed => "passed",
         Outcome::Failed | Outcome::Interrupted => "failed",
+        // The format has no word for it. Viewers show what is pending in a colour and a column of its own, with its message, and
+        // whether it fails a build is theirs to configure; failed would blame the router, skipped would hide it.
+        Outcome::Inconclusive => "pending",
         Outcome::Undefined => "undefined",
         Outcome::Skipped => "skipped",
     };
@@ -59,7 +62,10 @@ fn step(step: &StepResult) -> Value {
         result["duration"] = json!(u64::try_from(step.duration.as_nanos()).unwrap_or(u64::MAX));
     }
     if let Some(message) = &step.message {
-        result["error_message"] = json!(message);
+        result["error_message"] = match step.outcome {
+            Outcome::Inconclusive => json!(format!("inconclusive: {message}")),
+            _ => json!(message),
+        };
     }
     let mut value = json!({
         "keyword": format!("{} ", step.keyword),

@@ -30,6 +30,8 @@ fn case(scenario: &ScenarioResult, feature: &str, path: &str) -> TestCase {
     let mut case = match scenario.outcome {
         Outcome::Passed => TestCaseBuilder::success(&name, took),
         Outcome::Failed => TestCaseBuilder::failure(&name, took, "failed", &why),
+        // Not the router's failure: build servers show errors apart from failures.
+        Outcome::Inconclusive => TestCaseBuilder::error(&name, took, "inconclusive", &why),
         Outcome::Undefined => TestCaseBuilder::failure(&name, took, "undefined", &why),
         Outcome::Interrupted => TestCaseBuilder::error(&name, took, "interrupted", &why),
         Outcome::Skipped => TestCaseBuilder::skipped_with_cause(&name, "skipped", &why),

@@ -8,11 +8,10 @@ use cucumber::gherkin::{Feature, Rule, Scenario, Step};
 use cucumber::writer::Normalized;
 use cucumber::{Event, Writer, cli, parser};
 
-use super::World;
 use super::results::{FeatureResult, Outcome, Results, ScenarioResult, StepResult};
 use super::run::News;
 use super::suite::Entry;
-use super::vocabulary;
+use super::{Complaint, World, vocabulary};
 
 /// Hears of what happens, as it happens.
 pub type Watcher = Box<dyn FnMut(&News<'_>)>;
@@ -192,7 +191,15 @@ impl Record {
             event::Step::Failed(.., error) => match error {
                 StepError::NotFound => (Outcome::Undefined, Some(unknown(step))),
                 StepError::AmbiguousMatch(error) => (Outcome::Failed, Some(error.to_string())),
-                StepError::Panic(why) => (Outcome::Failed, Some(message(&why))),
+                StepError::Panic(why) => {
+                    let complaint = why.downcast_ref::<Complaint>();
+                    let outcome = if complaint.is_some_and(Complaint::is_inconclusive) {
+                        Outcome::Inconclusive
+                    } else {
+                        Outcome::Failed
+                    };
+                    (outcome, Some(message(&why)))
+                }
             },
         };
         if let Some(last) = steps.last_mut() {
@@ -232,6 +239,8 @@ impl Record {
             Outcome::Skipped
         } else if has(Outcome::Undefined) {
             Outcome::Undefined
+        } else if has(Outcome::Inconclusive) {
+            Outcome::Inconclusive
         } else if scenario
             .steps
             .iter()
@@ -270,6 +279,9 @@ fn unknown(step: &Step) -> String {
 
 /// What a panic says.
 fn message(why: &event::Info) -> String {
+    if let Some(complaint) = why.downcast_ref::<Complaint>() {
+        return complaint.to_string();
+    }
     let text = why.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| why.downcast_ref::<&str>().copied());
     text.unwrap_or("it panicked: this is a bug in lanherd")
@@ -312,3 +324,6 @@ impl Writer<World> for Recorder {
 
 /// It tells interleaved scenarios apart.
 impl Normalized for Recorder {}
+
+#[cfg(test)]
+mod tests;

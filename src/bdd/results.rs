@@ -14,6 +14,8 @@ words! {
         Passed = "passed",
         /// Something is not as it should be.
         Failed = "failed",
+        /// What was measured may be the tester's own doing: nothing is said of the router.
+        Inconclusive = "inconclusive",
         /// A step that nobody knows.
         Undefined = "undefined",
         /// It was not come to.
@@ -104,6 +106,8 @@ pub struct Counts {
     pub passed: usize,
     /// Failed.
     pub failed: usize,
+    /// Inconclusive.
+    pub inconclusive: usize,
     /// Undefined.
     pub undefined: usize,
     /// Skipped.
@@ -119,6 +123,7 @@ impl Counts {
             *match outcome {
                 Outcome::Passed => &mut counts.passed,
                 Outcome::Failed => &mut counts.failed,
+                Outcome::Inconclusive => &mut counts.inconclusive,
                 Outcome::Undefined => &mut counts.undefined,
                 Outcome::Skipped => &mut counts.skipped,
                 Outcome::Interrupted => &mut counts.interrupted,
@@ -129,13 +134,19 @@ impl Counts {
 
     /// All of them.
     pub const fn total(&self) -> usize {
-        self.passed + self.failed + self.undefined + self.skipped + self.interrupted
+        self.passed
+            + self.failed
+            + self.inconclusive
+            + self.undefined
+            + self.skipped
+            + self.interrupted
     }
 
     /// `12 passed, 1 failed`: what there is none of is not said, but passed always is.
     pub fn words(&self) -> String {
         let more = [
             (self.failed, "failed"),
+            (self.inconclusive, "inconclusive"),
             (self.undefined, "undefined"),
             (self.skipped, "skipped"),
             (self.interrupted, "interrupted"),
@@ -220,9 +231,17 @@ impl Results {
     /// Whether something passed, and nothing else happened but what was said to be allowed.
     pub fn is_success(&self) -> bool {
         let counts = self.counts();
-        counts.passed > 0
-            && counts.failed + counts.undefined + counts.interrupted == 0
-            && self.troubles.is_empty()
+        counts.passed > 0 && counts.inconclusive == 0 && self.nothing_failed()
+    }
+
+    /// Whether nothing failed, but something was inconclusive: the router may be well, and it has not been shown.
+    pub fn is_inconclusive(&self) -> bool {
+        self.counts().inconclusive > 0 && self.nothing_failed()
+    }
+
+    fn nothing_failed(&self) -> bool {
+        let counts = self.counts();
+        counts.failed + counts.undefined + counts.interrupted == 0 && self.troubles.is_empty()
     }
 }
 
@@ -232,12 +251,12 @@ impl ScenarioResult {
         matches!(self.outcome, Outcome::Passed | Outcome::Skipped)
     }
 
-    /// The step that failed, or nobody knew.
+    /// The step that failed, was inconclusive, or nobody knew.
     pub fn culprit(&self) -> Option<&StepResult> {
         let is_culprit = |step: &&StepResult| {
             matches!(
                 step.outcome,
-                Outcome::Failed | Outcome::Undefined | Outcome::Interrupted
+                Outcome::Failed | Outcome::Inconclusive | Outcome::Undefined | Outcome::Interrupted
             )
         };
         self.steps.iter().find(is_culprit)

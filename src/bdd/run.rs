@@ -49,7 +49,7 @@ pub enum News<'a> {
 }
 
 /// The features, which were parsed before the run.
-struct Parsed;
+pub(super) struct Parsed;
 
 impl Parser<Vec<Feature>> for Parsed {
     type Cli = cli::Empty;

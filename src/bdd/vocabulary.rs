@@ -233,7 +233,7 @@ pub fn why_unknown(step: &gherkin::Step) -> String {
 fn perform(world: &mut World, context: Context) -> Pin<Box<dyn Future<Output = ()> + '_>> {
     Box::pin(async move {
         let Some(definition) = find(&context.step) else {
-            fail(&Complaint::new(
+            fail(Complaint::new(
                 "no step of this text: this is a bug in lanherd",
             ));
         };
@@ -243,17 +243,19 @@ fn perform(world: &mut World, context: Context) -> Pin<Box<dyn Future<Output = (
             docstring: context.step.docstring.clone(),
         };
         if let Err(complaint) = (definition.act)(world, said).await {
-            fail(&complaint);
+            fail(complaint);
         }
     })
 }
 
+/// Ends a step that does not pass. What cucumber hears is the complaint itself, which the recording takes
+/// out again: a text alone could not say that it is inconclusive.
 #[allow(
     clippy::panic,
-    reason = "so cucumber wants to hear of a step that fails"
+    reason = "so cucumber wants to hear of a step that does not pass"
 )]
-fn fail(complaint: &Complaint) -> ! {
-    panic!("{complaint}")
+pub(super) fn fail(complaint: Complaint) -> ! {
+    std::panic::panic_any(complaint)
 }
 
 /// What varies, in order. A parameter with several groups (as `{string}`, for its two kinds of quotes) gives them names

@@ -46,7 +46,8 @@ becomes of it. Left out are scenarios tagged @router or @internet on the lab, @l
 @destructive unless --tags names that tag (other than with 'not'), or the scenario is named by its line.
 
 Exit codes: 0 all passed, 1 some failed or have unknown steps, 2 usage, no scenario left to run, or a file that is no \
-Gherkin (the others run all the same), 3 the environment cannot do it, 130 interrupted.";
+Gherkin (the others run all the same), 3 the environment cannot do it, 125 none failed but some are inconclusive (the \
+tester itself was late), 130 interrupted.";
 
 /// Run feature files (Gherkin) against the lab or a real router
 #[derive(Debug, clap::Args)]
@@ -289,12 +290,15 @@ fn conclude(
     for error in &errors {
         screen.complain(&format!("error: {error:#}"));
     }
-    match (interrupted, results.is_success()) {
-        (true, _) => Exit::Interrupted,
+    if interrupted {
+        Exit::Interrupted
+    } else if !suite.broken.is_empty() {
         // Whatever the others came to: not all that was to be run was.
-        (false, _) if !suite.broken.is_empty() => Exit::Usage,
-        (false, true) if errors.is_empty() => Exit::Well,
-        (false, _) => Exit::Failed,
+        Exit::Usage
+    } else if !errors.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::of_results(results)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use lanherd::bdd::results::Results;
+
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -14,6 +16,9 @@ pub enum Exit {
     Usage,
     /// The environment cannot do it.
     Environment,
+    /// Nothing failed, but something was inconclusive: what was measured may be the tester's own doing. `git bisect run` skips
+    /// a commit of which it is told this.
+    Inconclusive,
     /// Interrupted, by Ctrl-C or by a service manager.
     Interrupted,
     /// The program that was to be run cannot be; as shells say it.
@@ -30,9 +35,21 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Environment => 3,
+            Self::Inconclusive => 125,
             Self::NotExecutable => 126,
             Self::NoSuchProgram => 127,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// What came of feature files.
+    pub fn of_results(results: &Results) -> Self {
+        if results.is_success() {
+            Self::Well
+        } else if results.is_inconclusive() {
+            Self::Inconclusive
+        } else {
+            Self::Failed
         }
     }
 
@@ -169,6 +186,21 @@ mod tests {
             ..WELL
         };
         assert_eq!(interrupted.exit(Demand::SomeAnswers), Exit::Interrupted);
+    }
+
+    #[test]
+    fn what_is_inconclusive_has_an_exit_code_that_git_bisect_skips_and_that_no_other_end_has() {
+        assert_eq!(Exit::Inconclusive.code(), 125);
+        let others = [
+            Exit::Well,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Environment,
+            Exit::Interrupted,
+            Exit::NotExecutable,
+            Exit::NoSuchProgram,
+        ];
+        assert!(others.iter().all(|other| other.code() != 125));
     }
 
     #[test]

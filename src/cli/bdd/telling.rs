@@ -142,6 +142,7 @@ const fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✔",
         Outcome::Failed | Outcome::Interrupted => "✘",
+        Outcome::Inconclusive => "≈",
         Outcome::Undefined => "?",
         Outcome::Skipped => "-",
     }

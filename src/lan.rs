@@ -9,6 +9,7 @@ pub mod control_socket;
 pub mod exec;
 #[cfg(test)]
 pub(crate) mod fake;
+mod folder;
 pub mod frame;
 mod held;
 pub mod icmp;
@@ -36,6 +37,8 @@ pub fn give_memory_back() {
     sys::give_memory_back();
 }
 
+pub use folder::Untrusted;
+pub(crate) use folder::check_shared;
 pub use icmp::EchoRequest;
 pub use names::Paths;
 pub use pool_dir::LockError;

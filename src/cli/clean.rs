@@ -1,9 +1,11 @@
 //! `lanherd clean`: what killed runs left, and nothing else.
 
+use std::io::ErrorKind;
+
 use anyhow::Context as _;
 use lanherd::identity::PoolName;
 use lanherd::lan::leftovers::{self, Cleared, PoolState};
-use lanherd::lan::{Paths, living};
+use lanherd::lan::{Paths, Untrusted, living};
 
 use super::exit::Exit;
 use super::screen::Screen;
@@ -37,7 +39,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     for paths in living::homes().iter().rev() {
         clean(paths, args, &mut tally, screen)?;
     }
-    if tally.found == 0 {
+    if tally.found + tally.failed + tally.left_alone == 0 {
         screen.result("nothing is left of killed runs");
     }
     Ok(if tally.failed == 0 {
@@ -48,11 +50,16 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
 }
 
 fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyhow::Result<()> {
-    let found = leftovers::find(paths, args.pool.as_ref()).with_context(|| {
-        format!(
-            "{} cannot be looked through; run as root, or as the user whose pools they are",
-            paths.state.display()
-        )
+    let found = leftovers::find(paths, args.pool.as_ref()).map_err(|error| {
+        let folder = paths.state.display();
+        match error.kind() {
+            // It names the folder and the remedy itself.
+            _ if Untrusted::of(&error).is_some() => anyhow::Error::new(error),
+            ErrorKind::PermissionDenied => anyhow::Error::new(error).context(format!(
+                "{folder} cannot be looked through; run as root, or as the user whose pools they are"
+            )),
+            _ => anyhow::Error::new(error).context(format!("{folder} cannot be looked through")),
+        }
     })?;
     for pool in found {
         let name = pool.pool;
@@ -63,6 +70,16 @@ fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyh
                     |pid| format!("process {pid}"),
                 );
                 screen.result(&format!("pool {name} is alive in {process}: left alone"));
+            }
+            PoolState::Foreign { user } => {
+                tally.left_alone += 1;
+                screen.result(&format!(
+                    "pool {name} is user {user}'s: left alone; run lanherd clean as that user"
+                ));
+            }
+            PoolState::Unreadable { why } => {
+                tally.failed += 1;
+                screen.complain(&format!("error: pool {name} cannot be cleaned up: {why}"));
             }
             PoolState::Left { things, leases } if args.dry_run => {
                 tally.found += things.len();
@@ -114,4 +131,6 @@ pub fn unreleased(leases: usize, why: &str) -> String {
 struct Tally {
     found: usize,
     failed: usize,
+    /// Pools of other users.
+    left_alone: usize,
 }

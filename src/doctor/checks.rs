@@ -262,7 +262,7 @@ fn folders(facts: &Facts, purpose: &Purpose) -> Finding {
     of_parent(
         purpose,
         format!(
-            "{} cannot be written to or made; run lanherd as root, or make them and give them to its user",
+            "lanherd cannot work in {}; run it as root, or share its folders as \"Privileges\" in README.md says",
             refused.join(", ")
         ),
     )
@@ -277,7 +277,7 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
             ));
         }
     };
-    let (mut alive, mut left) = (Vec::new(), Vec::new());
+    let (mut alive, mut left, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for found in pools {
         match &found.state {
             PoolState::Alive { pid: Some(pid) } => {
@@ -288,6 +288,10 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
                 0 => format!("{} ({} things)", found.pool, things.len()),
                 held => format!("{} ({} things, {held} leases)", found.pool, things.len()),
             }),
+            PoolState::Foreign { user } => {
+                others.push(format!("{} is user {user}'s", found.pool));
+            }
+            PoolState::Unreadable { why } => others.push(format!("{}: {why}", found.pool)),
         }
     }
     let mut findings = Vec::new();
@@ -303,6 +307,7 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
             left.join(", ")
         ));
     }
+    findings.extend(others);
     if findings.is_empty() {
         Finding::Fine("none is running, and nothing is left of killed runs".to_owned())
     } else {

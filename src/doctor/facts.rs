@@ -9,9 +9,9 @@ use nix::unistd::{AccessFlags, eaccess};
 
 use super::Purpose;
 use super::probe::Kernel;
-use crate::lan::Paths;
 use crate::lan::leftovers::{self, PoolFound};
 use crate::lan::linux;
+use crate::lan::{Paths, check_shared};
 use crate::sandbox::{self, Entrance};
 
 /// What was found on this machine. Errors are texts: here they are findings like any other.
@@ -111,7 +111,9 @@ impl Folder {
         );
         Self {
             path: path.to_owned(),
-            writable: writable.map_err(|errno| text(errno.into())),
+            writable: writable
+                .map_err(|errno| text(errno.into()))
+                .and_then(|()| check_shared(path).map_err(text)),
         }
     }
 }

@@ -5,22 +5,24 @@
 //! host *before* the sandbox is entered: its lock refuses a second process of that name, and its socket is reached from
 //! the host. Afterwards its path means something else to this process, so all of it is removed through descriptors.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, umount2};
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::CleanupError;
+use super::folder::{Folder, Trust};
 use super::living;
 use super::names::{Paths, cleanup};
-use super::pool_dir::{CONTROL, LAB, LOCK, LockError, PoolDir};
+use super::pool_dir::{CONTROL, LAB, LOCK, LockError, PoolDir, PoolPath};
+use super::shared_dirs::remove_note_of_empty;
 use crate::identity::PoolName;
 
 /// Why a pool cannot be controlled.
@@ -51,17 +53,16 @@ pub enum ControlSocketError {
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
-    folder: File,
+    folder: Folder,
     is_bound: bool,
-    outside: Option<Outside>,
+    outside: Option<Box<Outside>>,
 }
 
 impl ControlSocket {
     /// Listens beside the records of a pool that this process has taken; what a killed one left there is replaced.
     pub fn beside(paths: &Paths, pool: &PoolName) -> Result<Self, ControlSocketError> {
         let socket = Self::listen(paths, pool)?;
-        remove(&socket.folder, LAB, UnlinkatFlags::NoRemoveDir)
-            .map_err(|error| failed(paths, pool)(error.into()))?;
+        socket.folder.remove(LAB).map_err(failed(paths, pool))?;
         Ok(socket)
     }
 
@@ -72,13 +73,13 @@ impl ControlSocket {
         let opened = hold(&paths, pool).and_then(|held| Ok((held, Self::listen(&paths, pool)?)));
         match opened {
             Ok(((state, above), mut socket)) => {
-                socket.outside = Some(Outside {
+                socket.outside = Some(Box::new(Outside {
                     path: paths.pool(pool),
                     pool: pool.clone(),
                     state,
                     above,
                     taken,
-                });
+                }));
                 Ok(socket)
             }
             Err(error) => {
@@ -91,19 +92,18 @@ impl ControlSocket {
     }
 
     fn listen(paths: &Paths, pool: &PoolName) -> Result<Self, ControlSocketError> {
-        let path = paths.pool(pool);
         let failed = failed(paths, pool);
-        let folder = open_folder(&path).map_err(&failed)?;
-        if folder.metadata().map_err(&failed)?.uid() != geteuid().as_raw() {
-            return Err(ControlSocketError::NotPrivate(path));
-        }
+        let folder = PoolPath::new(paths, pool)
+            .open(Trust::Own)
+            .map_err(&failed)?;
         let listener = folder
+            .descriptor()
             .set_permissions(Permissions::from_mode(0o700))
             .and_then(|()| bind(&folder))
             .map_err(&failed)?;
         Ok(Self {
             listener,
-            path: path.join(CONTROL),
+            path: folder.join(CONTROL),
             folder,
             is_bound: true,
             outside: None,
@@ -125,8 +125,9 @@ impl ControlSocket {
         if !std::mem::take(&mut self.is_bound) {
             return Ok(());
         }
-        remove(&self.folder, CONTROL, UnlinkatFlags::NoRemoveDir)
-            .map_err(|error| cleanup(self.path.display())(error.into()))
+        self.folder
+            .remove(CONTROL)
+            .map_err(cleanup(self.path.display()))
     }
 
     /// Removes all that was made for it: after the LAN has been closed.
@@ -141,7 +142,7 @@ impl ControlSocket {
             errors.extend(
                 outside
                     .release(&self.folder)
-                    .map_err(|error| cleanup(what.display())(error.into()))
+                    .map_err(cleanup(what.display()))
                     .err(),
             );
         }
@@ -163,7 +164,7 @@ struct Outside {
     path: PathBuf,
     pool: PoolName,
     /// The state folder.
-    state: File,
+    state: Folder,
     /// What the state folder lies in.
     above: File,
     /// The lock.
@@ -172,20 +173,18 @@ struct Outside {
 
 impl Outside {
     /// Removes the folder and, after the last pool, the state folder; then anybody may take the pool.
-    fn release(self, folder: &File) -> nix::Result<()> {
-        let shared = match self.state.try_clone() {
+    fn release(self, folder: &Folder) -> io::Result<()> {
+        let shared = match self.state.descriptor().try_clone() {
             Ok(state) => Flock::lock(state, FlockArg::LockExclusive).ok(),
             Err(_) => None,
         };
         let removed = [LAB, LOCK]
             .into_iter()
-            .try_for_each(|name| remove(folder, name, UnlinkatFlags::NoRemoveDir))
-            .and_then(|()| {
-                match remove(&self.state, self.pool.as_str(), UnlinkatFlags::RemoveDir) {
-                    // What a killed run of that name on a real parent left: `lanherd clean` is to find it.
-                    Err(Errno::ENOTEMPTY) => Ok(()),
-                    removed => removed,
-                }
+            .try_for_each(|name| folder.remove(name))
+            .and_then(|()| match self.state.remove_folder(self.pool.as_str()) {
+                // What a killed run of that name on a real parent left: `lanherd clean` is to find it.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+                removed => removed,
             });
         let emptied = self.remove_state();
         drop(self.taken);
@@ -193,7 +192,10 @@ impl Outside {
         removed.and(emptied)
     }
 
-    fn remove_state(&self) -> nix::Result<()> {
+    fn remove_state(&self) -> io::Result<()> {
+        if !remove_note_of_empty(&self.state)? {
+            return Ok(());
+        }
         let Some((state, name)) = self
             .path
             .parent()
@@ -201,7 +203,11 @@ impl Outside {
         else {
             return Ok(());
         };
-        let held = self.state.metadata().map(|held| (held.dev(), held.ino()));
+        let held = self
+            .state
+            .descriptor()
+            .metadata()
+            .map(|held| (held.dev(), held.ino()));
         let seen = fs::metadata(state).map(|seen| (seen.dev(), seen.ino()));
         if let (Ok(held), Ok(seen)) = (held, seen)
             && held != seen
@@ -210,20 +216,24 @@ impl Outside {
             // point where the sandbox has covered what it lies in.
             let _ = umount2(state, MntFlags::MNT_DETACH);
         }
-        match remove(&self.above, name, UnlinkatFlags::RemoveDir) {
-            // Other pools are in it, or somebody else made it.
-            Err(Errno::ENOTEMPTY | Errno::EACCES | Errno::EPERM | Errno::EBUSY) => Ok(()),
-            removed => removed,
+        match unlinkat(&self.above, name, UnlinkatFlags::RemoveDir) {
+            // Gone already; or other pools are in it.
+            Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EACCES | Errno::EPERM | Errno::EBUSY) => {
+                Ok(())
+            }
+            removed => Ok(removed?),
         }
     }
 }
 
 /// Marks the folder of a pool that was taken as a lab's, and opens the folders above it, the nearest first.
-fn hold(paths: &Paths, pool: &PoolName) -> Result<(File, File), ControlSocketError> {
-    let open = || -> io::Result<(File, File)> {
-        let state = open_folder(&paths.state)?;
+fn hold(paths: &Paths, pool: &PoolName) -> Result<(Folder, File), ControlSocketError> {
+    let open = || -> io::Result<(Folder, File)> {
+        let state = Folder::open(&paths.state, Trust::Shared)?;
         let above = File::open(paths.state.parent().unwrap_or(Path::new("/")))?;
-        File::create(paths.pool(pool).join(LAB))?;
+        state
+            .child(pool.as_str(), Trust::Own)?
+            .open_or_create(LAB, 0o600)?;
         Ok((state, above))
     };
     let held = open().map_err(failed(paths, pool))?;
@@ -232,35 +242,16 @@ fn hold(paths: &Paths, pool: &PoolName) -> Result<(File, File), ControlSocketErr
     Ok(held)
 }
 
-/// Removes a name from an open folder; one that is not there is removed already.
-fn remove<N: ?Sized + nix::NixPath>(
-    folder: &impl AsFd,
-    name: &N,
-    how: UnlinkatFlags,
-) -> nix::Result<()> {
-    match unlinkat(folder, name, how) {
-        Err(Errno::ENOENT) => Ok(()),
-        removed => removed,
-    }
-}
-
-/// Opens a folder itself, never what a link in its place points to.
-pub(super) fn open_folder(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits())
-        .open(path)
-}
-
 /// The socket's name by way of the open folder: short enough for every folder (unix(7): 107 bytes), and not to be
 /// exchanged for another on the way.
-pub(super) fn address(folder: &File) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd()))
+pub(super) fn address(folder: &Folder) -> PathBuf {
+    let descriptor = folder.descriptor().as_raw_fd();
+    PathBuf::from(format!("/proc/self/fd/{descriptor}/{CONTROL}"))
 }
 
 /// Binds the socket in the pool's folder, which only the owner can enter; so nobody gets in before its own mode is set.
-fn bind(folder: &File) -> io::Result<UnixListener> {
-    remove(folder, CONTROL, UnlinkatFlags::NoRemoveDir)?;
+fn bind(folder: &Folder) -> io::Result<UnixListener> {
+    folder.remove(CONTROL)?;
     let address = address(folder);
     let listener = UnixListener::bind(&address)?;
     fs::set_permissions(&address, Permissions::from_mode(0o600))?;

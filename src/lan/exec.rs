@@ -2,19 +2,26 @@
 //!
 //! Nothing stands between the terminal and the program, so signals, job control and the exit code are the kernel's own.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use nix::unistd::geteuid;
+use nix::unistd::{getegid, geteuid, getuid};
 
-use super::control_socket::open_folder;
-use super::names::Paths;
+use super::folder::{Folder, Trust};
+use super::names::{Paths, own_resolver};
 use super::netns::{self, NetNs};
+
+/// The file that resolvers read (resolv.conf(5)).
+const RESOLVER: &str = "/etc/resolv.conf";
+/// Which groups may open ping sockets, first and last (icmp(7)).
+const PING_GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
 
 /// Why the process is not inside a client.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +32,7 @@ pub enum ExecError {
     )]
     NotVisible,
     /// Entering what another user arranged would be running that user's programs.
-    #[error("the pool is user {0}'s, in a sandbox of their making: run this as that user")]
+    #[error("the pool is user {0}'s, in surroundings of that user's making: run this as that user")]
     Foreign(u32),
     /// The kernel refused.
     #[error("{doing}: {error}{}", remedy(.error))]
@@ -53,7 +60,7 @@ fn failed(doing: impl Into<String>) -> impl FnOnce(io::Error) -> ExecError {
 /// A process, by an open `/proc/PID`: it never comes to mean another process, though the number may.
 #[derive(Debug)]
 pub struct Process {
-    folder: File,
+    folder: Folder,
     user: u32,
 }
 
@@ -68,7 +75,8 @@ impl Process {
             return Err(ExecError::NotVisible);
         }
         let path = format!("/proc/{}", credentials.pid());
-        let folder = open_folder(Path::new(&path)).map_err(failed(format!("opening {path}")))?;
+        let folder = Folder::open(Path::new(&path), Trust::Anybody)
+            .map_err(failed(format!("opening {path}")))?;
         Ok(Self {
             folder,
             user: credentials.uid(),
@@ -79,21 +87,21 @@ impl Process {
 /// Moves the calling process, which must have one thread, into the client whose namespace is called `name`, of the pool
 /// that `pool` runs; for good. Returns what is not as it should be inside, for a person to read.
 ///
-/// The file system is that of the pool, as `ip netns exec` would arrange it: the files of `/etc/netns/<name>` lie over
-/// those of `/etc`, and `/sys` shows the client's interfaces.
+/// The file system is that of the pool, but `/etc/resolv.conf` is the client's, and `/sys` shows its interfaces.
 pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
-    let elsewhere =
-        netns::is_elsewhere(&pool.folder).map_err(failed("looking at the pool's namespaces"))?;
-    if elsewhere && pool.user != geteuid().as_raw() {
+    // Also where it is in no sandbox: the namespace of a name is what its user bound to it.
+    if pool.user != geteuid().as_raw() {
         return Err(ExecError::Foreign(pool.user));
     }
     let paths = Paths::default();
     // Entering a mount namespace leads to its root.
     let working = std::env::current_dir();
-    netns::join(&pool.folder).map_err(failed("entering the pool's sandbox"))?;
-    let binding = paths.netns.join(name);
-    let opening = format!("opening the namespace {}", binding.display());
-    let namespace = NetNs::open(&binding).map_err(failed(opening))?;
+    netns::join(pool.folder.descriptor()).map_err(failed("entering the pool's sandbox"))?;
+    let opening = format!("opening the namespace {}", paths.netns.join(name).display());
+    let namespace = Folder::open(&paths.netns, Trust::Shared)
+        .and_then(|folder| folder.open_any(name))
+        .and_then(|file| NetNs::of(file.ok_or(io::ErrorKind::NotFound)?))
+        .map_err(failed(opening))?;
     let mut complaints = settle(&namespace, &paths.resolv, name)?;
     if let Ok(working) = working
         && std::env::set_current_dir(&working).is_err()
@@ -106,8 +114,9 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
     Ok(complaints)
 }
 
-/// Moves the calling thread into a client's namespace, and into a mount namespace of its own in which the files of the
-/// client's folder in `resolv` lie over those of `/etc`; for good. Returns what is not as it should be there.
+/// Moves the calling thread into a client's namespace, and into a mount namespace of its own in which the client's
+/// resolver file lies over that of `/etc`; for good. Unless it is root's, neither it nor what it starts will have more
+/// rights than it has. Returns what is not as it should be there.
 pub(super) fn settle(
     namespace: &NetNs,
     resolv: &Path,
@@ -129,40 +138,50 @@ pub(super) fn settle(
             "/sys shows the host's interfaces, not the client's: {errno}"
         ));
     }
-    complaints.extend(lay_over(&resolv.join(name), Path::new("/etc")));
+    if let Err(error) = lay_over(resolv, name) {
+        complaints.push(format!(
+            "{RESOLVER} is the host's, not the client's: {error}"
+        ));
+    }
+    if let Err(error) = let_group_ping() {
+        complaints.push(format!(
+            "ping will not be permitted: {PING_GROUPS}: {error}"
+        ));
+    }
+    give_up_new_rights().map_err(failed("giving up new privileges"))?;
     Ok(complaints)
 }
 
-/// Binds every entry of `from` over that of the same name in `to`.
-fn lay_over(from: &Path, to: &Path) -> Vec<String> {
-    let entries = match fs::read_dir(from) {
-        Ok(entries) => entries,
-        Err(error) => {
-            return vec![format!(
-                "the client's resolver is not used: {}: {error}",
-                from.display()
-            )];
-        }
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let target = to.join(entry.file_name());
-            let flags = MsFlags::MS_BIND;
-            mount(
-                Some(&entry.path()),
-                &target,
-                None::<&str>,
-                flags,
-                None::<&str>,
-            )
-            .err()
-            .map(|errno| {
-                format!(
-                    "{} is the host's, not the client's: {errno}",
-                    target.display()
-                )
-            })
-        })
-        .collect()
+/// Lays the client's resolver file over that of `/etc`, if lanherd wrote it. Nothing else of its folder is laid over
+/// anything: whoever may write there could make whatever they like of `/etc/passwd`.
+fn lay_over(resolv: &Path, name: &str) -> io::Result<()> {
+    let folder = Folder::open(resolv, Trust::Shared)?.child(name, Trust::Own)?;
+    let file = own_resolver(&folder)?.ok_or_else(|| {
+        let words = format!("{} holds none that lanherd wrote", folder.path().display());
+        io::Error::new(io::ErrorKind::NotFound, words)
+    })?;
+    let from = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
+    let none = None::<&str>;
+    mount(Some(from.as_str()), RESOLVER, none, MsFlags::MS_BIND, none)?;
+    Ok(())
+}
+
+/// Keeps the calling thread, and what it will start, from ever having more rights than it has now, unless it is root's
+/// (`PR_SET_NO_NEW_PRIVS`, prctl(2)): a setuid program must not be run in surroundings that its user has arranged.
+fn give_up_new_rights() -> io::Result<()> {
+    if getuid().is_root() && geteuid().is_root() {
+        return Ok(());
+    }
+    prctl::set_no_new_privs()?;
+    Ok(())
+}
+
+/// Lets programs of this user's group ping in the calling thread's network namespace without any right, as Linux
+/// distributions do on the host (icmp(7), `ping_group_range`): the rights that `ping` has as a file are not to be had.
+fn let_group_ping() -> io::Result<()> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    let group = getegid();
+    fs::write(PING_GROUPS, format!("{group} {group}"))
 }

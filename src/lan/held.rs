@@ -8,10 +8,12 @@
 use std::fmt::{self, Write as _};
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::folder::Trust;
+use super::pool_dir::PoolPath;
 use super::state_file::{self, END, NONE, field, fields, optional, or_none};
 use crate::dhcp::{Config, Lease, Lifetime, Route, Transmit, code};
 use crate::identity::Mac;
@@ -147,7 +149,8 @@ impl HeldLease {
 pub(super) struct LeaseFile {
     /// The client's namespace.
     pub namespace: String,
-    path: PathBuf,
+    pool: PoolPath,
+    name: String,
 }
 
 impl LeaseFile {
@@ -155,31 +158,43 @@ impl LeaseFile {
     pub const EXTENSION: &'static str = ".lease";
 
     /// In the folder of its pool.
-    pub fn new(folder: &Path, namespace: &str) -> Self {
+    pub fn new(pool: &PoolPath, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
-            path: folder.join(format!("{namespace}{}", Self::EXTENSION)),
+            pool: pool.clone(),
+            name: format!("{namespace}{}", Self::EXTENSION),
         }
     }
 
     /// The lease, if there is a file with a whole one.
     pub fn read(&self, clock: Clock) -> io::Result<Option<HeldLease>> {
-        let text = state_file::read(&self.path)?;
+        let Some(folder) = self.pool.find(Trust::Own)? else {
+            return Ok(None);
+        };
+        let text = folder.read(&self.name)?;
         Ok(text.and_then(|text| HeldLease::parse(&text, clock)))
     }
 
     /// Writes the lease down in place of an earlier one.
     pub fn write(&self, held: &HeldLease, clock: Clock) -> io::Result<()> {
-        state_file::replace(&self.path, &held.to_text(clock))
+        state_file::replace(
+            &self.pool.open(Trust::Own)?,
+            &self.name,
+            &held.to_text(clock),
+        )
     }
 
     /// Forgets the lease: it was given back, or has ended.
     pub fn remove(&self) -> io::Result<()> {
-        state_file::remove(&self.path)
+        match self.pool.find(Trust::Own)? {
+            Some(folder) => state_file::remove(&folder, &self.name),
+            None => Ok(()),
+        }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// For messages.
+    pub fn path(&self) -> PathBuf {
+        self.pool.path().join(&self.name)
     }
 }
 

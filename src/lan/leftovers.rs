@@ -10,12 +10,15 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
+use nix::unistd::geteuid;
+
 use super::CleanupError;
+use super::folder::{Folder, Trust};
 use super::held::{Clock, HeldLease, LeaseFile};
 use super::linux::Outlet;
 use super::names::{Names, Paths, cleanup};
 use super::pins;
-use super::pool_dir::{LockError, Owner, PoolDir, leases, owner, pools, records};
+use super::pool_dir::{LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records};
 use crate::identity::PoolName;
 
 /// From one RELEASE to the next: nobody answers them, so what overruns the server's socket would be lost. A dnsmasq with
@@ -45,6 +48,16 @@ pub enum PoolState {
         things: Vec<String>,
         /// The leases that its clients still hold, as a person would name them: `10.0.0.7 of ns3`.
         leases: Vec<String>,
+    },
+    /// It is another user's, who alone may clean it up.
+    Foreign {
+        /// The user's number.
+        user: u32,
+    },
+    /// What there is of it cannot be read.
+    Unreadable {
+        /// Why, with the file named.
+        why: String,
     },
 }
 
@@ -100,29 +113,49 @@ impl Cleared {
     }
 }
 
-/// Looks for what pools, or one pool, left; changes nothing. Pools come in the order of their names.
+/// Looks for what pools, or one pool, left; changes nothing. Pools come in the order of their names. One that cannot be
+/// looked at hides no other.
 pub fn find(paths: &Paths, pool: Option<&PoolName>) -> io::Result<Vec<PoolFound>> {
     let mut found = Vec::new();
-    for candidate in pools(paths)? {
+    for candidate in pools(paths, Trust::Shared)? {
         if pool.is_some_and(|wanted| *wanted != candidate) {
             continue;
         }
-        let state = match owner(paths, &candidate)? {
-            Owner::Alive(pid) => PoolState::Alive { pid },
-            Owner::Nobody => PoolState::Left {
-                things: things(paths, &candidate)?,
-                leases: held(&leases(paths, &candidate)?, Clock::now())?
-                    .iter()
-                    .map(|(file, held)| format!("{} of {}", held.lease.address, file.namespace))
-                    .collect(),
-            },
-        };
+        let state =
+            look_at(paths, &candidate).unwrap_or_else(|error| unknown(paths, &candidate, &error));
         found.push(PoolFound {
             pool: candidate,
             state,
         });
     }
     Ok(found)
+}
+
+fn look_at(paths: &Paths, pool: &PoolName) -> io::Result<PoolState> {
+    if let Owner::Alive(pid) = owner(paths, pool)? {
+        return Ok(PoolState::Alive { pid });
+    }
+    Ok(PoolState::Left {
+        things: things(paths, pool)?,
+        leases: held(&leases(paths, pool)?, Clock::now())?
+            .iter()
+            .map(|(file, held)| format!("{} of {}", held.lease.address, file.namespace))
+            .collect(),
+    })
+}
+
+fn unknown(paths: &Paths, pool: &PoolName, error: &io::Error) -> PoolState {
+    let owner = || {
+        let state = Folder::open(&paths.state, Trust::Shared).ok()?;
+        Some(state.look_at(pool.as_str()).ok()??.st_uid)
+    };
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    match owner().filter(|user| denied && *user != geteuid().as_raw()) {
+        Some(user) => PoolState::Foreign { user },
+        None => PoolState::Unreadable {
+            why: error.to_string(),
+        },
+    }
 }
 
 fn things(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
@@ -148,14 +181,13 @@ fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, HeldLe
 /// Removes what a dead pool left and releases its clients' leases, every step tried; [`LockError::Alive`] where it is
 /// not dead.
 pub fn remove(paths: &Paths, pool: &PoolName) -> Result<Cleared, LockError> {
-    if !paths.pool(pool).is_dir() {
+    let failed = LockError::about(paths.pool(pool));
+    let path = PoolPath::new(paths, pool);
+    if path.find(Trust::Own).map_err(&failed)?.is_none() {
         return Ok(Cleared::default());
     }
     let folder = PoolDir::take(paths, pool)?;
-    let mut cleared = clear(&folder, |_| false).map_err(|error| LockError::Io {
-        path: paths.pool(pool),
-        error,
-    })?;
+    let mut cleared = clear(&folder, |_| false).map_err(&failed)?;
     let what = paths.pool(pool).display().to_string();
     let errors = folder.release();
     if errors.is_empty() {

@@ -45,7 +45,7 @@ use super::about::About;
 use super::held::{Clock, HeldLease, LeaseFile};
 use super::leftovers::{self, Cleared};
 use super::names::Names;
-use super::pool_dir::PoolDir;
+use super::pool_dir::{PoolDir, PoolPath};
 use super::shared_dirs;
 use super::{CleanupError, Inbox, Lan, SabotageError};
 use crate::dhcp::{Lease, MessageType, Transmit};
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     fn lease_file(&self, identity: &Identity) -> LeaseFile {
-        let folder = self.config.paths.pool(&self.config.pool);
+        let folder = PoolPath::new(&self.config.paths, &self.config.pool);
         LeaseFile::new(&folder, &identity.namespace)
     }
 
@@ -244,7 +244,7 @@ impl LinuxLan {
             .iter()
             .filter_map(|identity| {
                 let names = self.shared.names(identity);
-                let path = names.foreign().ok().flatten()?.to_owned();
+                let path = names.foreign().ok().flatten()?;
                 Some(Foreign {
                     number: identity.number,
                     path,

@@ -4,18 +4,19 @@
 //! `$XDG_RUNTIME_DIR/lanherd`, or where there is no such folder under `/tmp/lanherd-<uid>`.
 
 use std::env;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 
-use super::control_socket::{ControlSocketError, address, open_folder};
+use super::control_socket::{ControlSocketError, address};
+use super::folder::Trust;
 use super::names::Paths;
-use super::pool_dir::{LockError, Owner, owner, pools};
+use super::pool_dir::{Owner, PoolPath, owner, pools};
 use crate::identity::PoolName;
 
 /// A pool that a process runs.
@@ -31,7 +32,7 @@ pub struct Living {
 impl Living {
     /// Connects to the pool's control socket.
     pub fn connect(&self) -> io::Result<UnixStream> {
-        let folder = open_folder(&self.paths.pool(&self.pool))?;
+        let folder = PoolPath::new(&self.paths, &self.pool).open(Trust::Anybody)?;
         UnixStream::connect(address(&folder))
     }
 }
@@ -53,7 +54,7 @@ pub fn living() -> io::Result<Vec<Living>> {
 
 fn living_in(paths: &Paths) -> io::Result<Vec<Living>> {
     let mut found = Vec::new();
-    for pool in pools(paths)? {
+    for pool in pools(paths, Trust::Anybody)? {
         match owner(paths, &pool) {
             Ok(Owner::Alive(pid)) => found.push(Living {
                 pool,
@@ -62,7 +63,8 @@ fn living_in(paths: &Paths) -> io::Result<Vec<Living>> {
             }),
             Ok(Owner::Nobody) => {}
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-            Err(error) => return Err(error),
+            // One that is not as it should be hides no other.
+            Err(error) => tracing::warn!(%error, "whether pool {pool} is alive cannot be told"),
         }
     }
     Ok(found)
@@ -78,24 +80,17 @@ pub fn homes() -> Vec<Paths> {
     homes
 }
 
-/// Where this user's labs are to be, made if need be.
+/// Where this user's labs are to be.
 pub(super) fn make_home() -> Result<Paths, ControlSocketError> {
     if geteuid().is_root() {
         return Ok(Paths::default());
     }
-    let folder = runtime_folder().unwrap_or_else(temporary_folder);
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(LockError::Io {
-                path: folder,
-                error,
-            }
-            .into());
-        }
-        Ok(()) | Err(_) => {}
+    let paths = home(runtime_folder().unwrap_or_else(temporary_folder));
+    // Where there is none it is made, and checked, when a pool is taken.
+    match fs::symlink_metadata(&paths.state) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Ok(_) | Err(_) => check_home(&paths)?,
     }
-    let paths = home(folder);
-    check_home(&paths)?;
     Ok(paths)
 }
 

@@ -6,18 +6,19 @@
 //! made later under the same name is not mistaken for it.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::CleanupError;
+use super::folder::{Folder, Trust};
 use super::netns::NetNs;
+use super::pool_dir::PoolPath;
 use super::record::Record;
-use super::state_file::absent_is_fine;
 use crate::identity::PoolName;
 
 /// The folders that lanherd writes to. Tests put them elsewhere.
@@ -89,23 +90,30 @@ enum Binding {
 
 /// The first words of every resolver file that lanherd writes: what begins otherwise is not ours.
 const RESOLVER_HEADING: &str = "# lanherd: ";
+/// The name of that file.
+const RESOLVER: &str = "resolv.conf";
 
 /// The things that bear one client's name.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     namespace: String,
+    /// The folder with the names of namespaces.
+    netns: PathBuf,
+    /// The folder with the resolver folders.
+    resolv: PathBuf,
+    /// The folder with the record.
+    pool: PoolPath,
     binding: PathBuf,
-    folder: PathBuf,
-    record: PathBuf,
 }
 
 impl Names {
     pub fn new(paths: &Paths, pool: &PoolName, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            netns: paths.netns.clone(),
+            resolv: paths.resolv.clone(),
+            pool: PoolPath::new(paths, pool),
             binding: paths.netns.join(namespace),
-            folder: paths.resolv.join(namespace),
-            record: paths.pool(pool).join(namespace),
         }
     }
 
@@ -118,22 +126,40 @@ impl Names {
         &self.binding
     }
 
+    /// The resolver folder: for messages.
+    fn folder(&self) -> PathBuf {
+        self.resolv.join(&self.namespace)
+    }
+
+    /// The record: for messages.
+    fn record_path(&self) -> PathBuf {
+        self.pool.path().join(&self.namespace)
+    }
+
     /// The thing of this name that is not ours, if there is one.
-    pub fn foreign(&self) -> io::Result<Option<&Path>> {
+    pub fn foreign(&self) -> io::Result<Option<PathBuf>> {
         match self.claim()? {
             Claim::Made(record) => match self.bound(&record)? {
-                Binding::Foreign => Ok(Some(&self.binding)),
+                Binding::Foreign => Ok(Some(self.binding.clone())),
                 Binding::Absent | Binding::Placeholder | Binding::Ours => Ok(None),
             },
             Claim::None | Claim::Unfinished => {
-                for path in [&self.binding, &self.folder] {
-                    if exists(path)? {
-                        return Ok(Some(path));
+                for folder in [&self.netns, &self.resolv] {
+                    if self.is_in(folder)? {
+                        return Ok(Some(folder.join(&self.namespace)));
                     }
                 }
                 Ok(None)
             }
         }
+    }
+
+    /// Whether something of this name is in a folder that all pools share.
+    fn is_in(&self, folder: &Path) -> io::Result<bool> {
+        Ok(match Folder::find(folder, Trust::Shared)? {
+            Some(folder) => folder.look_at(&self.namespace)?.is_some(),
+            None => false,
+        })
     }
 
     /// Takes the name for a namespace: record, resolver folder, binding, in this order.
@@ -149,50 +175,55 @@ impl Names {
     pub fn check_free(&self) -> Result<(), ClaimError> {
         match self.foreign() {
             Ok(None) => Ok(()),
-            Ok(Some(path)) => Err(ClaimError::Taken(path.to_owned())),
+            Ok(Some(path)) => Err(ClaimError::Taken(path)),
             Err(error) => Err(failed("looking at", &self.binding)(error)),
         }
     }
 
     pub fn write_record(&self, record: &Record) -> Result<(), ClaimError> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&self.record)
-            .and_then(|mut file| file.write_all(record.to_string().as_bytes()))
-            .map_err(failed("writing", &self.record))
+        self.pool
+            .open(Trust::Own)
+            .and_then(|pool| pool.create_with(&self.namespace, 0o600, &record.to_string()))
+            .map_err(failed("writing", &self.record_path()))
     }
 
     /// Makes the resolver folder, with a file in it that a process started before the lease finds, and sees filled.
     pub fn make_folder(&self) -> Result<(), ClaimError> {
-        DirBuilder::new()
-            .mode(0o755)
-            .create(&self.folder)
-            .map_err(taken_or_failed("making", &self.folder))?;
-        fs::set_permissions(&self.folder, Permissions::from_mode(0o755))
-            .map_err(failed("making", &self.folder))?;
-        let path = self.resolver();
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        file.and_then(|mut file| {
-            file.set_permissions(Permissions::from_mode(0o644))?;
-            file.write_all(self.resolver_text("no lease yet", "").as_bytes())
-        })
-        .map_err(failed("writing", &path))
+        let path = self.folder();
+        let resolv =
+            Folder::open(&self.resolv, Trust::Shared).map_err(failed("opening", &self.resolv))?;
+        let is_new = resolv
+            .make_folder(&self.namespace, 0o755)
+            .map_err(failed("making", &path))?;
+        if !is_new {
+            return Err(ClaimError::Taken(path));
+        }
+        let folder = resolv
+            .child(&self.namespace, Trust::Own)
+            .and_then(|folder| {
+                let mode = Permissions::from_mode(0o755);
+                folder.descriptor().set_permissions(mode).map(|()| folder)
+            })
+            .map_err(failed("making", &path))?;
+        let text = self.resolver_text("no lease yet", "");
+        folder
+            .create_with(RESOLVER, 0o644, &text)
+            .map_err(failed("writing", &folder.join(RESOLVER)))
     }
 
     /// Makes the namespace an ordinary named one, as `ip netns` does.
     pub fn bind(&self, namespace: &NetNs) -> Result<(), ClaimError> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o444)
-            .open(&self.binding)
+        let netns =
+            Folder::open(&self.netns, Trust::Shared).map_err(failed("opening", &self.netns))?;
+        let placeholder = netns
+            .create(&self.namespace, 0o444)
             .map_err(taken_or_failed("making", &self.binding))?;
-        let descriptor = format!("/proc/thread-self/fd/{}", namespace.as_raw_fd());
+        // By descriptors, so that it is this file on which it is bound, whatever bears its name by now.
+        let [from, to] = [namespace.as_raw_fd(), placeholder.as_raw_fd()]
+            .map(|descriptor| format!("/proc/thread-self/fd/{descriptor}"));
         mount(
-            Some(descriptor.as_str()),
-            &self.binding,
+            Some(from.as_str()),
+            to.as_str(),
             None::<&str>,
             MsFlags::MS_BIND,
             None::<&str>,
@@ -203,16 +234,11 @@ impl Names {
     /// Writes the resolver file in place: a running process has the file itself bound over its `/etc/resolv.conf`, and
     /// would not see another put in its place.
     pub fn write_resolver(&self, comment: &str, lines: &str) -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .truncate(true)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(self.resolver())?;
+        let folder =
+            Folder::open(&self.resolv, Trust::Shared)?.child(&self.namespace, Trust::Own)?;
+        let mut file = folder.open_in_place(RESOLVER)?;
+        file.set_len(0)?;
         file.write_all(self.resolver_text(comment, lines).as_bytes())
-    }
-
-    fn resolver(&self) -> PathBuf {
-        self.folder.join("resolv.conf")
     }
 
     fn resolver_text(&self, comment: &str, lines: &str) -> String {
@@ -228,12 +254,12 @@ impl Names {
                 Binding::Ours | Binding::Placeholder => things.push(self.to_string()),
                 Binding::Absent | Binding::Foreign => {}
             }
-            if exists(&self.folder)? {
-                things.push(self.folder.display().to_string());
+            if self.is_in(&self.resolv)? {
+                things.push(self.folder().display().to_string());
             }
         }
         if claim != Claim::None {
-            things.push(self.record.display().to_string());
+            things.push(self.record_path().display().to_string());
         }
         Ok(things)
     }
@@ -258,7 +284,7 @@ impl Names {
     pub fn remove(&self) -> Vec<CleanupError> {
         let claim = match self.claim() {
             Ok(claim) => claim,
-            Err(error) => return vec![cleanup(self.record.display())(error)],
+            Err(error) => return vec![cleanup(self.record_path().display())(error)],
         };
         let made = match claim {
             Claim::None => return Vec::new(),
@@ -274,66 +300,100 @@ impl Names {
             );
             errors.extend(
                 self.remove_folder()
-                    .map_err(cleanup(self.folder.display()))
+                    .map_err(cleanup(self.folder().display()))
                     .err(),
             );
         }
         if errors.is_empty() {
             errors.extend(
-                absent_is_fine(fs::remove_file(&self.record))
-                    .map_err(cleanup(self.record.display()))
+                self.remove_record()
+                    .map_err(cleanup(self.record_path().display()))
                     .err(),
             );
         }
         errors
     }
 
+    fn remove_record(&self) -> io::Result<()> {
+        match self.pool.find(Trust::Own)? {
+            Some(pool) => pool.remove(&self.namespace),
+            None => Ok(()),
+        }
+    }
+
     fn unbind(&self, record: &Record) -> io::Result<()> {
-        match self.bound(record)? {
+        let Some(netns) = Folder::find(&self.netns, Trust::Shared)? else {
+            return Ok(());
+        };
+        match self.bound_in(&netns, record)? {
             Binding::Absent | Binding::Foreign => return Ok(()),
             Binding::Placeholder => {}
-            Binding::Ours => umount2(&self.binding, MntFlags::MNT_DETACH)?,
+            Binding::Ours => {
+                let flags = MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW;
+                umount2(&netns.way_to(&self.namespace)?, flags)?;
+            }
         }
-        absent_is_fine(fs::remove_file(&self.binding))
+        netns.remove(&self.namespace)
     }
 
     fn remove_folder(&self) -> io::Result<()> {
-        let resolver = self.resolver();
-        if is_our_resolver(&resolver)? {
-            absent_is_fine(fs::remove_file(&resolver))?;
+        let Some(resolv) = Folder::find(&self.resolv, Trust::Shared)? else {
+            return Ok(());
+        };
+        let Some(folder) = resolv.find_child(&self.namespace, Trust::Own)? else {
+            return Ok(());
+        };
+        if own_resolver(&folder)?.is_some() {
+            folder.remove(RESOLVER)?;
         }
-        absent_is_fine(fs::remove_dir(&self.folder)).map_err(|error| match error.kind() {
-            ErrorKind::DirectoryNotEmpty => {
-                io::Error::new(error.kind(), "it holds files that lanherd did not write")
-            }
-            _ => error,
-        })
+        resolv
+            .remove_folder(&self.namespace)
+            .map_err(|error| match error.kind() {
+                ErrorKind::DirectoryNotEmpty => {
+                    io::Error::new(error.kind(), "it holds files that lanherd did not write")
+                }
+                _ => error,
+            })
     }
 
     fn claim(&self) -> io::Result<Claim> {
-        match fs::read_to_string(&self.record) {
-            Ok(text) => Ok(Record::parse(&text).map_or(Claim::Unfinished, Claim::Made)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Claim::None),
-            Err(error) => Err(error),
-        }
+        let Some(pool) = self.pool.find(Trust::Own)? else {
+            return Ok(Claim::None);
+        };
+        Ok(match pool.read(&self.namespace)? {
+            Some(text) => Record::parse(&text).map_or(Claim::Unfinished, Claim::Made),
+            None => Claim::None,
+        })
     }
 
     fn bound(&self, record: &Record) -> io::Result<Binding> {
-        let metadata = match fs::symlink_metadata(&self.binding) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Binding::Absent),
-            Err(error) => return Err(error),
+        match Folder::find(&self.netns, Trust::Shared)? {
+            Some(netns) => self.bound_in(&netns, record),
+            None => Ok(Binding::Absent),
+        }
+    }
+
+    /// What bears the name. An error means that it is not known, and so that nothing may be given up.
+    fn bound_in(&self, netns: &Folder, record: &Record) -> io::Result<Binding> {
+        let Some(found) = netns.look_at(&self.namespace)? else {
+            return Ok(Binding::Absent);
         };
-        let is_namespace = metadata.dev() == fs::metadata("/proc/thread-self/ns/net")?.dev();
+        let is_namespace = found.st_dev == fs::metadata("/proc/thread-self/ns/net")?.dev();
         if is_namespace {
             // The number first: it costs nothing, and tells most strangers apart.
-            let ours = metadata.ino() == record.inode && record.is_of(&NetNs::open(&self.binding)?);
-            Ok(if ours {
+            if found.st_ino != record.inode {
+                return Ok(Binding::Foreign);
+            }
+            let Some(file) = netns.open_any(&self.namespace)? else {
+                return Ok(Binding::Absent);
+            };
+            let is_ours = record.is_of(&NetNs::of(file)?)?;
+            Ok(if is_ours {
                 Binding::Ours
             } else {
                 Binding::Foreign
             })
-        } else if metadata.is_file() && metadata.len() == 0 {
+        } else if found.st_mode & libc::S_IFMT == libc::S_IFREG && found.st_size == 0 {
             Ok(Binding::Placeholder)
         } else {
             Ok(Binding::Foreign)
@@ -348,25 +408,20 @@ impl fmt::Display for Names {
     }
 }
 
-/// A file that was cut short before its heading is ours as well: the folder is.
-fn is_our_resolver(path: &Path) -> io::Result<bool> {
-    let mut start = Vec::new();
-    match File::open(path) {
-        Ok(file) => file
-            .take(RESOLVER_HEADING.len() as u64)
-            .read_to_end(&mut start)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
+/// The resolver file in a client's folder, if there is one that lanherd wrote. A file that was cut short before its heading
+/// is lanherd's as well: the folder is.
+pub(super) fn own_resolver(folder: &Folder) -> io::Result<Option<File>> {
+    let Some(file) = folder.open_file(RESOLVER)? else {
+        return Ok(None);
     };
-    Ok(RESOLVER_HEADING.as_bytes().starts_with(&start))
-}
-
-fn exists(path: &Path) -> io::Result<bool> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    let mut start = Vec::new();
+    (&file)
+        .take(RESOLVER_HEADING.len() as u64)
+        .read_to_end(&mut start)?;
+    Ok(RESOLVER_HEADING
+        .as_bytes()
+        .starts_with(&start)
+        .then_some(file))
 }
 
 pub(super) fn cleanup(what: impl fmt::Display) -> impl FnOnce(io::Error) -> CleanupError {

@@ -6,10 +6,10 @@
 //! thread uses it later; so entering is needed to open, and never to use. An open socket, or a thread left inside,
 //! keeps a namespace alive.
 
-use std::fs::{File, metadata};
+use std::fs::{File, OpenOptions, metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::{OFlag, openat};
@@ -66,9 +66,17 @@ impl NetNs {
         Self::open(Path::new(OWN))
     }
 
-    /// The namespace bound at `path`, as `ip netns` leaves them in `/run/netns`.
+    /// The namespace bound at `path`, as `ip netns` leaves them in `/run/netns`. It does not wait where that is a FIFO.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path)?;
+        Self::of(file)
+    }
+
+    /// The namespace that an open file refers to.
+    pub fn of(file: File) -> io::Result<Self> {
         let inode = file.metadata()?.ino();
         Ok(Self {
             fd: file.into(),
@@ -114,11 +122,6 @@ pub fn join(process: &impl AsFd) -> io::Result<()> {
         setns(namespace, flag)?;
     }
     Ok(())
-}
-
-/// Whether a process, an open `/proc/PID`, is in another user or mount namespace than the caller.
-pub fn is_elsewhere(process: &impl AsFd) -> io::Result<bool> {
-    Ok(!foreign(process)?.is_empty())
 }
 
 /// The user namespace first: it is what gives the right to enter the other.

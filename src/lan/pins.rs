@@ -59,8 +59,13 @@ pub(super) fn find_and_unplug(namespaces: &HashMap<u64, Record>) -> Vec<Pin> {
         let Ok(namespace) = NetNs::open(&path) else {
             continue;
         };
-        if !record.is_of(&namespace) {
-            continue;
+        match record.is_of(&namespace) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "whether process {pid} lives in a client's namespace cannot be told");
+                continue;
+            }
         }
         // Without the link nothing of ours is left in there, so that a failure is not worth more than the pin's report.
         let _ = namespace.with(|| unplug(record.mac));

@@ -4,21 +4,22 @@
 //! Whoever holds the lock owns the pool, its clients' records and leases, and whatever they describe. The kernel drops the lock
 //! when the process dies, however it dies.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::libc;
 
 use super::CleanupError;
 use super::about::About;
+use super::folder::{Folder, Trust, Untrusted};
 use super::held::LeaseFile;
 use super::names::{Names, Paths, cleanup};
-use super::shared_dirs::{lock_state, restore_host};
-use super::state_file::{self, absent_is_fine};
+use super::shared_dirs::lock_state;
+use super::state_file;
 use crate::identity::PoolName;
 
 /// The lock's name in the pool's folder; no namespace is called so, since theirs end in a digit.
@@ -45,8 +46,17 @@ pub enum LockError {
         /// The process, where the lock says so.
         pid: Option<u32>,
     },
+    /// A folder is not this user's to work in.
+    #[error(transparent)]
+    Untrusted(Untrusted),
+    /// Another process holds the state folder for longer than any lanherd does.
+    #[error("{} is locked by another process (fuser {} shows which); end it", .path.display(), .path.display())]
+    Busy {
+        /// The state folder.
+        path: PathBuf,
+    },
     /// The folder or the lock cannot be used.
-    #[error("{}: {error}; run as root, or make the folder once and give it to your user", .path.display())]
+    #[error("{}: {error}{}", .path.display(), remedy(.error))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -55,9 +65,77 @@ pub enum LockError {
     },
 }
 
+impl LockError {
+    /// What an error about `path` means.
+    pub(super) fn about(path: impl Into<PathBuf>) -> impl Fn(io::Error) -> Self {
+        let path = path.into();
+        move |error| match Untrusted::of(&error) {
+            Some(untrusted) => Self::Untrusted(untrusted.clone()),
+            None => Self::Io {
+                path: path.clone(),
+                error,
+            },
+        }
+    }
+}
+
+/// What to do about an error of a file in one of lanherd's folders; begins with a semicolon, or is empty.
+pub(super) fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => {
+            "; run as root, or have root share the folder once, as \"Privileges\" in README.md says"
+        }
+        Some(libc::ENOSPC | libc::EDQUOT) => {
+            "; its file system is full: df and df -i show of what, space or inodes"
+        }
+        Some(libc::EMFILE | libc::ENFILE) => "; raise the limit of open files: ulimit -n",
+        Some(libc::ENOTDIR | libc::ELOOP) => "; it is no folder: remove it",
+        _ => "",
+    }
+}
+
 fn process(pid: Option<&u32>) -> String {
     pid.map(|pid| format!(" in process {pid}"))
         .unwrap_or_default()
+}
+
+/// Where a pool's folder is.
+#[derive(Debug, Clone)]
+pub(super) struct PoolPath {
+    state: PathBuf,
+    pool: String,
+}
+
+impl PoolPath {
+    pub fn new(paths: &Paths, pool: &PoolName) -> Self {
+        Self {
+            state: paths.state.clone(),
+            pool: pool.as_str().to_owned(),
+        }
+    }
+
+    /// For messages.
+    pub fn path(&self) -> PathBuf {
+        self.state.join(&self.pool)
+    }
+
+    /// Opens it.
+    pub fn open(&self, trust: Trust) -> io::Result<Folder> {
+        let above = match trust {
+            Trust::Own | Trust::Shared => Trust::Shared,
+            Trust::Anybody => Trust::Anybody,
+        };
+        Folder::open(&self.state, above)?.child(&self.pool, trust)
+    }
+
+    /// Opens it if it exists.
+    pub fn find(&self, trust: Trust) -> io::Result<Option<Folder>> {
+        match self.open(trust) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// A pool that this process owns, until this is dropped.
@@ -69,42 +147,53 @@ pub(super) struct PoolDir {
 }
 
 impl PoolDir {
-    /// Makes the folders where they are missing, and takes the lock.
+    /// Makes the folders where they are missing, and takes the lock. Where that fails nothing is there that was not there
+    /// before.
     pub fn take(paths: &Paths, pool: &PoolName) -> Result<Self, LockError> {
         let shared = lock_state(paths)?;
-        let folder = paths.pool(pool);
-        let failed = |error| LockError::Io {
-            path: folder.clone(),
-            error,
-        };
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
-            Ok(()) | Err(_) => {}
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(folder.join(LOCK))
-            .map_err(failed)?;
-        let mut lock = try_lock(file, FlockArg::LockExclusiveNonblock).map_err(failed)?;
-        let Locked::Ours(held) = &mut lock else {
-            return Err(alive(&folder));
-        };
-        held.set_len(0)
-            .and_then(|()| write!(held, "{}", std::process::id()))
-            .map_err(failed)?;
-        drop(shared);
-        match lock {
-            Locked::Ours(lock) => Ok(Self {
+        let path = PoolPath::new(paths, pool);
+        let failed = LockError::about(path.path());
+        let state = shared.folder();
+        let is_new = state.make_folder(pool.as_str(), 0o700).map_err(&failed)?;
+        let taken = Self::take_lock(&path).and_then(|lock| match lock {
+            Some(lock) => Ok(lock),
+            None => Err(alive(&path)),
+        });
+        match taken {
+            Ok(lock) => Ok(Self {
                 paths: paths.clone(),
                 pool: pool.clone(),
                 lock,
             }),
-            Locked::Theirs => Err(alive(&folder)),
+            Err(error) => {
+                if is_new {
+                    undo_take(state, pool);
+                }
+                shared.release_if_unused(paths);
+                Err(error)
+            }
         }
+    }
+
+    /// The lock with this process in it; `None` where another process has it.
+    fn take_lock(path: &PoolPath) -> Result<Option<Flock<File>>, LockError> {
+        let failed = LockError::about(path.path());
+        let folder = path.open(Trust::Own).map_err(&failed)?;
+        let failed = LockError::about(folder.join(LOCK));
+        let file = folder.open_or_create(LOCK, 0o600).map_err(&failed)?;
+        let Locked::Ours(mut lock) =
+            try_lock(file, FlockArg::LockExclusiveNonblock).map_err(&failed)?
+        else {
+            return Ok(None);
+        };
+        lock.set_len(0)
+            .and_then(|()| write!(lock, "{}", std::process::id()))
+            .map_err(&failed)?;
+        Ok(Some(lock))
+    }
+
+    fn path(&self) -> PoolPath {
+        PoolPath::new(&self.paths, &self.pool)
     }
 
     /// The clients that have a record.
@@ -119,14 +208,17 @@ impl PoolDir {
 
     /// What is written down of the pool, if there is a whole file.
     pub fn about(&self) -> io::Result<Option<About>> {
-        let text = state_file::read(&self.paths.pool(&self.pool).join(ABOUT))?;
+        let Some(folder) = self.path().find(Trust::Own)? else {
+            return Ok(None);
+        };
+        let text = folder.read(ABOUT)?;
         Ok(text.and_then(|text| About::parse(&text)))
     }
 
     /// Writes down where the pool stands from now on.
     pub fn write_about(&self, about: &About) -> io::Result<()> {
-        let path = self.paths.pool(&self.pool).join(ABOUT);
-        state_file::replace(&path, &about.to_string())
+        let folder = self.path().open(Trust::Own)?;
+        state_file::replace(&folder, ABOUT, &about.to_string())
     }
 
     /// Gives the pool up as it stands, for the next run or `lanherd clean`, unless nothing of it is left.
@@ -150,20 +242,35 @@ impl PoolDir {
                 }];
             }
         };
-        let folder = self.paths.pool(&self.pool);
         let mut errors = Vec::new();
-        let removed = state_file::remove(&folder.join(ABOUT))
-            .and_then(|()| {
-                [CONTROL, LAB, LOCK]
-                    .into_iter()
-                    .try_for_each(|name| absent_is_fine(fs::remove_file(folder.join(name))))
-            })
-            .and_then(|()| absent_is_fine(fs::remove_dir(&folder)));
-        errors.extend(removed.map_err(cleanup(folder.display())).err());
+        let removed = self.remove_folder(shared.folder());
+        errors.extend(removed.map_err(cleanup(self.path().path().display())).err());
         drop(self.lock);
-        errors.extend(restore_host(&self.paths));
-        drop(shared);
+        errors.extend(shared.restore_host(&self.paths));
         errors
+    }
+
+    fn remove_folder(&self, state: &Folder) -> io::Result<()> {
+        let Some(folder) = state.find_child(self.pool.as_str(), Trust::Own)? else {
+            return Ok(());
+        };
+        state_file::remove(&folder, ABOUT)?;
+        for name in [CONTROL, LAB, LOCK] {
+            folder.remove(name)?;
+        }
+        state.remove_folder(self.pool.as_str())
+    }
+}
+
+/// Removes the folder that was made for a pool which could not be taken.
+fn undo_take(state: &Folder, pool: &PoolName) {
+    let removed = state
+        .child(pool.as_str(), Trust::Own)
+        .and_then(|folder| folder.remove(LOCK))
+        .and_then(|()| state.remove_folder(pool.as_str()));
+    if let Err(error) = removed {
+        let folder = state.join(pool.as_str());
+        tracing::warn!(%error, "{} could not be removed", folder.display());
     }
 }
 
@@ -176,13 +283,14 @@ pub(super) enum Owner {
     Nobody,
 }
 
-/// Looks who has a pool, without taking it.
+/// Looks who has a pool, without taking it; also of other users' pools, as far as one may look.
 pub(super) fn owner(paths: &Paths, pool: &PoolName) -> io::Result<Owner> {
-    let folder = paths.pool(pool);
-    let file = match File::open(folder.join(LOCK)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Owner::Nobody),
-        Err(error) => return Err(error),
+    let path = PoolPath::new(paths, pool);
+    let Some(folder) = path.find(Trust::Anybody)? else {
+        return Ok(Owner::Nobody);
+    };
+    let Some(file) = folder.open_file(LOCK)? else {
+        return Ok(Owner::Nobody);
     };
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         Ok(_held) => Ok(Owner::Nobody),
@@ -191,12 +299,24 @@ pub(super) fn owner(paths: &Paths, pool: &PoolName) -> io::Result<Owner> {
     }
 }
 
-/// The pools that have a folder.
-pub(super) fn pools(paths: &Paths) -> io::Result<Vec<PoolName>> {
-    let mut pools: Vec<PoolName> = names_in(&paths.state)?
-        .iter()
-        .filter_map(|name| name.parse().ok())
-        .collect();
+/// The pools that have a folder. What else lies in the state folder, and whatever it is called, is no pool.
+pub(super) fn pools(paths: &Paths, trust: Trust) -> io::Result<Vec<PoolName>> {
+    let Some(state) = Folder::find(&paths.state, trust)? else {
+        return Ok(Vec::new());
+    };
+    pools_in(&state)
+}
+
+/// The same, of an open state folder.
+pub(super) fn pools_in(state: &Folder) -> io::Result<Vec<PoolName>> {
+    let mut pools: Vec<PoolName> = Vec::new();
+    for name in state.names()? {
+        let Ok(pool) = name.parse() else { continue };
+        let found = state.look_at(&name)?;
+        if found.is_some_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFDIR) {
+            pools.push(pool);
+        }
+    }
     pools.sort();
     Ok(pools)
 }
@@ -213,10 +333,10 @@ pub(super) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> 
 
 /// The leases of a pool's clients that are written down; a draft alone counts as well, since it is to be removed.
 pub(super) fn leases(paths: &Paths, pool: &PoolName) -> io::Result<Vec<LeaseFile>> {
-    let folder = paths.pool(pool);
+    let path = PoolPath::new(paths, pool);
     let mut files: Vec<LeaseFile> = client_files(paths, pool)?
         .iter()
-        .filter_map(|name| Some(LeaseFile::new(&folder, lease_of(name)?)))
+        .filter_map(|name| Some(LeaseFile::new(&path, lease_of(name)?)))
         .collect();
     files.dedup_by(|one, other| one.namespace == other.namespace);
     Ok(files)
@@ -231,7 +351,10 @@ fn lease_of(name: &str) -> Option<&str> {
 
 /// The files of a pool's folder that are about a client, in the order of the clients' numbers.
 fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
-    let mut names = names_in(&paths.pool(pool))?;
+    let Some(folder) = PoolPath::new(paths, pool).find(Trust::Own)? else {
+        return Ok(Vec::new());
+    };
+    let mut names = folder.names()?;
     names.retain(|name| {
         let is_of_the_pool = [CONTROL, LAB, LOCK].contains(&name.as_str());
         !is_of_the_pool && name.strip_suffix(state_file::DRAFT).unwrap_or(name) != ABOUT
@@ -241,16 +364,6 @@ fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
         (client.len(), client.to_owned())
     });
     Ok(names)
-}
-
-pub(super) fn names_in(folder: &Path) -> io::Result<Vec<String>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => entries
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect(),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
 }
 
 enum Locked {
@@ -270,23 +383,17 @@ fn try_lock(mut file: File, how: FlockArg) -> io::Result<Locked> {
     Ok(Locked::Theirs)
 }
 
-fn alive(folder: &Path) -> LockError {
+fn alive(path: &PoolPath) -> LockError {
+    let folder = path.find(Trust::Own).ok().flatten();
     LockError::Alive {
-        pool: folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-        pid: pid(folder),
+        pool: path.pool.clone(),
+        pid: folder.as_ref().and_then(pid),
     }
 }
 
-fn pid(folder: &Path) -> Option<u32> {
+fn pid(folder: &Folder) -> Option<u32> {
     let mut text = String::new();
-    File::open(folder.join(LOCK))
-        .ok()?
-        .take(16)
-        .read_to_string(&mut text)
-        .ok()?;
+    let lock = folder.open_file(LOCK).ok()??;
+    lock.take(16).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }

@@ -1,6 +1,7 @@
 //! What is known of a client's namespace: enough to tell it from any other.
 
 use std::fmt;
+use std::io;
 use std::os::fd::AsFd;
 
 use super::netlink::Netlink;
@@ -31,19 +32,20 @@ impl Record {
         }
     }
 
-    /// Whether `namespace` is the one that this record is about.
-    pub(super) fn is_of(&self, namespace: &NetNs) -> bool {
+    /// Whether `namespace` is the one that this record is about. An error means that it is not known: never that it is
+    /// another one.
+    pub(super) fn is_of(&self, namespace: &NetNs) -> io::Result<bool> {
         if namespace.inode() != self.inode {
-            return false;
+            return Ok(false);
         }
         let Some(cookie) = self.cookie else {
-            return true;
+            return Ok(true);
         };
         let found = namespace.with(|| {
             let socket = Netlink::open()?;
             sys::namespace_cookie(socket.as_fd())
-        });
-        matches!(found, Ok(Ok(found)) if found == cookie)
+        })??;
+        Ok(found == cookie)
     }
 
     /// Reads it back; `None` where it was cut short.

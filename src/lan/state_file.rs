@@ -2,11 +2,10 @@
 //! somebody else's.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
 use std::str::FromStr;
+
+use super::folder::Folder;
 
 /// The word for a value that is not there.
 pub(super) const NONE: &str = "none";
@@ -38,49 +37,23 @@ pub(super) fn or_none<T: fmt::Display>(value: Option<T>) -> String {
     value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
 }
 
-/// The text of a file, if it exists.
-pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Puts a file in place of another, for the owner only: whoever reads it, at whatever instant this process is killed,
 /// finds the old one or the whole new one.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let draft = draft_of(path);
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| fs::rename(&draft, path))
+pub(super) fn replace(folder: &Folder, name: &str, text: &str) -> io::Result<()> {
+    folder.replace(name, &draft_of(name), text)
 }
 
 /// Removes a file and its draft; where there are none that is fine.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    absent_is_fine(fs::remove_file(draft_of(path)))
-        .and_then(|()| absent_is_fine(fs::remove_file(path)))
+pub(super) fn remove(folder: &Folder, name: &str) -> io::Result<()> {
+    folder
+        .remove(&draft_of(name))
+        .and_then(|()| folder.remove(name))
 }
 
 /// The end of a draft's name.
 pub(super) const DRAFT: &str = ".new";
 
 /// Where a new file is written before it is put in place.
-fn draft_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(DRAFT);
-    name.into()
-}
-
-/// Whether what was to be removed is not there any more.
-pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+fn draft_of(name: &str) -> String {
+    format!("{name}{DRAFT}")
 }

@@ -14,6 +14,7 @@ mod bad_servers;
 mod chores;
 mod control;
 mod features;
+mod folders;
 mod herd;
 mod house;
 mod interrupted;

@@ -19,7 +19,7 @@ fn left() -> Vec<String> {
     match found.into_iter().next().map(|found| found.state) {
         None => Vec::new(),
         Some(PoolState::Left { things, .. }) => things,
-        Some(PoolState::Alive { pid }) => panic!("alive in {pid:?}"),
+        Some(other) => panic!("{other:?}"),
     }
 }
 

@@ -119,7 +119,7 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     // From here on whoever lives in it is known if it is to be removed.
     shared.made.add(&seat.identity.namespace, record);
     let namespace = NetNs::open(names.binding())?;
-    if !record.is_of(&namespace) {
+    if !record.is_of(&namespace)? {
         return Err(misfit("its namespace is gone"));
     }
     // Before it is looked what stands: what is taken away after that is heard.

@@ -8,9 +8,10 @@
 mod memory;
 mod picture;
 mod ready;
+mod timeline;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, watch};
@@ -19,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::memory::Memory;
 pub use self::memory::Replay;
-pub use self::picture::{Cell, Clients, Herd, History, One, Point, Version};
+pub use self::picture::{Cell, Clients, Herd, History, Mark, One, Point, Version, Work};
 pub use self::ready::Ready;
 use crate::identity::{ClientNumber, PoolName};
 use crate::pool::{Event, Figures, HerdStatus, Pool, PoolError};
@@ -37,6 +38,8 @@ pub struct Live {
     pool: Pool,
     name: PoolName,
     began: Instant,
+    /// The same moment by the wall clock, as RFC 3339 has it.
+    began_at: String,
     state: Mutex<State>,
     status: tokio::sync::Mutex<Option<(Instant, u64, Arc<HerdStatus>)>>,
 }
@@ -91,6 +94,7 @@ impl Live {
             pool,
             name,
             began: Instant::now(),
+            began_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             state: Mutex::new(State {
                 memory: Memory::default(),
                 herd: None,
@@ -140,9 +144,14 @@ impl Live {
 
     /// How it was.
     pub fn history(&self) -> History {
+        let state = self.state();
+        let timeline = state.memory.timeline();
         History {
             schema: Version::One,
-            points: self.state().memory.points(),
+            began: self.began_at.clone(),
+            points: timeline.latest().cloned().collect(),
+            whole: timeline.whole().to_vec(),
+            marks: timeline.marks().cloned().collect(),
         }
     }
 
@@ -220,7 +229,8 @@ impl Live {
         let point = Point::new(after, &census, &figures, &state.earlier);
         state.earlier = figures.clone();
         state.memory.mark(point.clone());
-        let herd = Herd::new(&self.name, state.memory.latest(), &census, &figures, point);
+        let latest = state.memory.latest();
+        let herd = Herd::new(&self.name, &self.began_at, latest, &census, &figures, point);
         state.herd = Some(herd.clone());
         state.looks += 1;
         state.ring();

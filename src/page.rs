@@ -75,6 +75,16 @@ impl Page {
 
     /// Adds a table; nothing, where it has no row. On a narrow screen it scrolls for itself.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> &mut Self {
+        self.judged(header, rows, |_| None)
+    }
+
+    /// Adds a table whose last column is a verdict: `class` says how one is shown, `good`, `bad`, or as the others are.
+    pub fn judged(
+        &mut self,
+        header: &[&str],
+        rows: &[Vec<String>],
+        class: impl Fn(&str) -> Option<&'static str>,
+    ) -> &mut Self {
         if rows.is_empty() {
             return self;
         }
@@ -85,8 +95,11 @@ impl Page {
         self.text.push_str("</tr></thead><tbody>");
         for row in rows {
             self.text.push_str("<tr>");
-            for cell in row {
-                let _ = write!(self.text, "<td>{}</td>", escape(cell));
+            for (column, cell) in row.iter().enumerate() {
+                let is_last = column + 1 == row.len();
+                let class = class(cell).filter(|_| is_last);
+                let class = class.map_or_else(String::new, |class| format!(" class=\"{class}\""));
+                let _ = write!(self.text, "<td{class}>{}</td>", escape(cell));
             }
             self.text.push_str("</tr>");
         }

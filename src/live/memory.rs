@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::picture::Point;
+use super::picture::{Mark, Point};
+use super::timeline::Timeline;
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
 use crate::pool::{Event, EventKind};
@@ -14,8 +15,9 @@ pub(super) const EVENTS: usize = 4_096;
 pub(super) const OF_EACH: usize = 16;
 /// How many clients that have left are remembered: as many as the pool does.
 const DEPARTED: usize = 20;
-/// How many seconds are.
-const POINTS: usize = 600;
+
+/// How outages are named among the marks.
+const OUTAGE: &str = "outage";
 
 /// What is remembered.
 #[derive(Debug, Default)]
@@ -24,7 +26,7 @@ pub(super) struct Memory {
     events: VecDeque<Event>,
     clients: BTreeMap<ClientNumber, VecDeque<Event>>,
     departed: VecDeque<ClientNumber>,
-    points: VecDeque<Point>,
+    timeline: Timeline,
 }
 
 /// What happened after an event.
@@ -46,6 +48,7 @@ impl Memory {
     pub fn remember(&mut self, event: &Event) {
         self.latest = event.sequence;
         push(&mut self.events, event.clone(), EVENTS);
+        self.note(event);
         let Some(number) = event.client else { return };
         push(
             self.clients.entry(number).or_default(),
@@ -81,14 +84,37 @@ impl Memory {
         events.cloned().collect()
     }
 
-    /// Remembers how the herd is.
-    pub fn mark(&mut self, point: Point) {
-        push(&mut self.points, point, POINTS);
+    /// Notes where in time an outage or a fault lies.
+    fn note(&mut self, event: &Event) {
+        let after = event.after.as_secs_f64();
+        match &event.what {
+            EventKind::OutageBegan { .. } => self.timeline.mark(Mark::begun(OUTAGE, after)),
+            EventKind::OutageEnded { took, .. } => {
+                self.timeline.end_mark(after, |mark| mark.what == OUTAGE);
+                // When it began is known better at its end than when it was recognised.
+                let began = (after - took.as_secs_f64()).max(0.0);
+                self.timeline.date_latest(OUTAGE, began);
+            }
+            EventKind::FaultBegan { fault, lasts, .. } => {
+                let until = after + lasts.as_secs_f64();
+                let mark = Mark::begun(fault.as_str(), after);
+                self.timeline.mark(Mark {
+                    to: Some(until),
+                    ..mark
+                });
+            }
+            _ => {}
+        }
     }
 
-    /// How the herd was, the oldest first.
-    pub fn points(&self) -> Vec<Point> {
-        self.points.iter().cloned().collect()
+    /// Remembers how the herd is.
+    pub fn mark(&mut self, point: Point) {
+        self.timeline.add(point);
+    }
+
+    /// How the herd was.
+    pub const fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 }
 

@@ -12,7 +12,7 @@ use crate::identity::{ClientNumber, PoolName};
 use crate::phase::{Cause, Phase};
 use crate::pool::{Census, ClientStatus, Event, Figures, GroupName, HerdStatus, Share};
 use crate::report::{Client, Percentiles, Sums};
-use crate::stats::Tally;
+use crate::stats::{Distribution, Outcomes, Tally};
 
 /// The versions of the pictures as JSON: one, so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Herd {
     pub schema: Version,
     /// The pool.
     pub pool: PoolName,
+    /// When the run began, by the tester's clock (RFC 3339, UTC): the moment that seconds are counted from.
+    #[serde(default)]
+    pub began: String,
     /// The latest event that had happened, by its number.
     pub sequence: u64,
     /// How many clients are in each phase; every phase is named.
@@ -57,15 +60,61 @@ pub struct Point {
     /// Round trips of pings.
     #[serde(with = "crate::report::empty_object")]
     pub ping_ms: Option<Percentiles>,
+    /// Echo requests.
+    #[serde(default)]
+    pub pings: Work,
+    /// Lookups of all names.
+    #[serde(default)]
+    pub lookups: Work,
+    /// Fetches of all URLs.
+    #[serde(default)]
+    pub fetches: Work,
+    /// Runs of all commands.
+    #[serde(default)]
+    pub commands: Work,
 }
 
-/// How the herd was, a point a second.
+/// What clients did of one kind since the point before.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Work {
+    /// Attempts that have come to their end, those that could not be made included.
+    pub attempts: u64,
+    /// Those of them that did not succeed.
+    pub failed: u64,
+    /// How long those took that came to an answer. Of several looks the percentiles are the longest of any look.
+    #[serde(with = "crate::report::empty_object")]
+    pub ms: Option<Percentiles>,
+}
+
+/// An outage, or a fault that was made on purpose, where it lies in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// `outage`, or the fault's name.
+    pub what: String,
+    /// Its beginning, in seconds since the pool began.
+    pub from: f64,
+    /// Its end, in seconds since the pool began; the beginning again for what happens at one moment, `None` while it
+    /// lasts.
+    pub to: Option<f64>,
+}
+
+/// How the herd was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// Which format this is.
     pub schema: Version,
-    /// The oldest first; of the latest ten minutes.
+    /// When the run began, by the tester's clock (RFC 3339, UTC): the moment that seconds are counted from.
+    #[serde(default)]
+    pub began: String,
+    /// A point a second, the oldest first; of the latest ten minutes.
     pub points: Vec<Point>,
+    /// The whole run in 600 points at most, the oldest first. Of several seconds a point has the fewest clients online,
+    /// the most wanted, the sums of counts, and the longest of times.
+    #[serde(default)]
+    pub whole: Vec<Point>,
+    /// Outages and faults, the latest 200, the oldest first.
+    #[serde(default)]
+    pub marks: Vec<Mark>,
 }
 
 /// Every client, in few words.
@@ -112,6 +161,7 @@ pub struct One {
 impl Herd {
     pub(super) fn new(
         pool: &PoolName,
+        began: &str,
         sequence: u64,
         census: &Census,
         figures: &Figures,
@@ -124,6 +174,7 @@ impl Herd {
         Self {
             schema: Version::One,
             pool: pool.clone(),
+            began: began.to_owned(),
             sequence,
             phases: Phase::ALL.iter().map(of).collect(),
             sums: Sums::from(figures),
@@ -142,26 +193,92 @@ impl Point {
     pub(super) fn new(after: f64, census: &Census, figures: &Figures, earlier: &Figures) -> Self {
         let wanted = Phase::ALL.iter().filter(|phase| phase.is_wanted());
         let failures = |figures: &Figures| figures.failures.values().sum::<u64>();
+        let pings = Work::since(&figures.pings, &earlier.pings);
         Self {
             after,
             online: census.of(Phase::Online),
             wanted: wanted.map(|phase| census.of(*phase)).sum(),
             joins: figures.join.count().saturating_sub(earlier.join.count()),
             failures: failures(figures).saturating_sub(failures(earlier)),
-            ping_ms: round_trips(figures, earlier).and_then(|all| Percentiles::of_tally(&all)),
+            ping_ms: pings.ms,
+            pings,
+            lookups: Work::since(&figures.dns, &earlier.dns),
+            fetches: Work::since(&figures.http, &earlier.http),
+            commands: Work::since(&figures.commands, &earlier.commands),
+        }
+    }
+
+    /// This point and the one after it as one.
+    pub(super) fn merged_with(&self, next: &Self) -> Self {
+        Self {
+            after: next.after,
+            online: self.online.min(next.online),
+            wanted: self.wanted.max(next.wanted),
+            joins: self.joins + next.joins,
+            failures: self.failures + next.failures,
+            ping_ms: longest(self.ping_ms, next.ping_ms),
+            pings: self.pings.merged_with(next.pings),
+            lookups: self.lookups.merged_with(next.lookups),
+            fetches: self.fetches.merged_with(next.fetches),
+            commands: self.commands.merged_with(next.commands),
         }
     }
 }
 
-fn round_trips(figures: &Figures, earlier: &Figures) -> Option<Tally> {
-    let since = |(target, now): (&_, &crate::stats::PingStats)| match earlier.pings.get(target) {
-        Some(before) => now.rtt.since(&before.rtt),
-        None => now.rtt.since(&crate::stats::Distribution::default()),
-    };
-    figures.pings.iter().map(since).reduce(|mut all, more| {
-        all.add(&more);
-        all
-    })
+impl Work {
+    /// What was counted since there were these `earlier` figures, over all subjects.
+    fn since<K: Ord, S: Outcomes>(now: &BTreeMap<K, S>, earlier: &BTreeMap<K, S>) -> Self {
+        let (mut attempts, mut failed) = (0, 0);
+        let mut times: Option<Tally> = None;
+        for (subject, stats) in now {
+            let before = earlier.get(subject);
+            attempts += stats.attempts() - before.map_or(0, Outcomes::attempts);
+            failed += stats.failures() - before.map_or(0, Outcomes::failures);
+            let nothing = Distribution::default();
+            let since = stats.time().since(before.map_or(&nothing, Outcomes::time));
+            match &mut times {
+                Some(all) => all.add(&since),
+                None => times = Some(since),
+            }
+        }
+        Self {
+            attempts,
+            failed,
+            ms: times.and_then(|all| Percentiles::of_tally(&all)),
+        }
+    }
+
+    fn merged_with(self, next: Self) -> Self {
+        Self {
+            attempts: self.attempts + next.attempts,
+            failed: self.failed + next.failed,
+            ms: longest(self.ms, next.ms),
+        }
+    }
+}
+
+impl Mark {
+    /// One that lasts from now on.
+    pub(super) fn begun(what: &str, from: f64) -> Self {
+        Self {
+            what: what.to_owned(),
+            from,
+            to: None,
+        }
+    }
+}
+
+/// The longer of each.
+fn longest(one: Option<Percentiles>, next: Option<Percentiles>) -> Option<Percentiles> {
+    match (one, next) {
+        (Some(one), Some(next)) => Some(Percentiles {
+            p50: one.p50.max(next.p50),
+            p95: one.p95.max(next.p95),
+            p99: one.p99.max(next.p99),
+            max: one.max.max(next.max),
+        }),
+        (one, next) => one.or(next),
+    }
 }
 
 impl Clients {
@@ -198,6 +315,21 @@ impl One {
             lease_remaining_seconds,
             client,
             events,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Times that are all the same.
+    pub fn percentiles(ms: f64) -> Percentiles {
+        Percentiles {
+            p50: ms,
+            p95: ms,
+            p99: ms,
+            max: ms,
         }
     }
 }

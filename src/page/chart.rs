@@ -1,22 +1,67 @@
 //! Charts as SVG that stands in the page itself.
 
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 use super::escape;
 
 /// The size of a chart in its own units, and the room for its labels.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 180.0;
-const LEFT: f64 = 56.0;
+const LEFT: f64 = 88.0;
 const BOTTOM: f64 = 22.0;
 const TOP: f64 = 8.0;
 
 /// One line of a chart: its name, and a value for each place along it; `None`: there was none.
 pub type Series<'a> = (&'a str, Vec<Option<f64>>);
 
-/// Values over time, `at` in seconds; each line has a colour and a pattern of its own. Nothing, where there are fewer than two
-/// places.
-pub fn lines(title: &str, unit: &str, at: &[f64], series: &[Series<'_>]) -> String {
+/// What lies along the time of charts.
+#[derive(Debug, Clone, Default)]
+pub struct TimeAxis<'a> {
+    /// The places, in seconds since `began`, ascending.
+    pub at: &'a [f64],
+    /// The moment that seconds are counted from; without it the ends of the axis say seconds.
+    pub began: Option<SystemTime>,
+    /// What lasted a while, or happened at one moment: drawn behind the lines.
+    pub bands: &'a [Band],
+}
+
+/// Something that lies behind the lines of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Band {
+    /// What it was, for a person who points at it.
+    pub what: String,
+    /// Its beginning, in seconds on the axis.
+    pub from: f64,
+    /// Its end, in seconds on the axis; the beginning again for one moment.
+    pub to: f64,
+    /// Whether it was made on purpose, rather than found.
+    pub is_planned: bool,
+}
+
+impl TimeAxis<'_> {
+    /// What is written at a place: the time of day (UTC), with the day where `with_day` says so.
+    fn label(&self, at: f64, with_day: bool) -> String {
+        let after = Duration::from_secs_f64(at.max(0.0).round());
+        match self.began.and_then(|began| began.checked_add(after)) {
+            Some(moment) => {
+                let whole = humantime::format_rfc3339_seconds(moment).to_string();
+                let (day, time) = whole.split_once('T').unwrap_or((&whole, ""));
+                let time = time.trim_end_matches('Z');
+                if with_day {
+                    format!("{day} {time} UTC")
+                } else {
+                    format!("{time} UTC")
+                }
+            }
+            None => humantime::format_duration(after).to_string(),
+        }
+    }
+}
+
+/// Values over time; each line has a colour and a pattern of its own. Nothing, where there are fewer than two places.
+pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+    let at = axis.at;
     let (Some(first), Some(last)) = (at.first(), at.last()) else {
         return String::new();
     };
@@ -31,6 +76,22 @@ pub fn lines(title: &str, unit: &str, at: &[f64], series: &[Series<'_>]) -> Stri
     let x = |at: f64| LEFT + (at - first) / span * (WIDTH - LEFT - 8.0);
     let y = |value: f64| TOP + (1.0 - value / top) * (HEIGHT - TOP - BOTTOM);
     let mut text = frame(title, unit, top);
+    for band in axis.bands {
+        if band.to < *first || band.from > *last {
+            continue;
+        }
+        let (from, to) = (x(band.from.max(*first)), x(band.to.min(*last)));
+        let class = if band.is_planned { "planned" } else { "outage" };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}, {}</title></rect>",
+            (to - from).max(1.5),
+            HEIGHT - TOP - BOTTOM,
+            escape(&band.what),
+            escape(&axis.label(band.from, false)),
+        );
+    }
     for (number, (name, values)) in series.iter().enumerate() {
         // Where there is no value the line is broken.
         let mut path = String::new();
@@ -38,7 +99,6 @@ pub fn lines(title: &str, unit: &str, at: &[f64], series: &[Series<'_>]) -> Stri
         for (at, value) in at.iter().zip(values) {
             match value {
                 Some(value) => {
-                    // Writing to a string cannot fail.
                     let _ = write!(path, "{pen}{:.1} {:.1}", x(*at), y(*value));
                     pen = 'L';
                 }
@@ -51,14 +111,16 @@ pub fn lines(title: &str, unit: &str, at: &[f64], series: &[Series<'_>]) -> Stri
             escape(name)
         );
     }
-    let end = humantime::format_duration(std::time::Duration::from_secs_f64(last.max(0.0).round()));
-    let _ = write!(
-        text,
-        "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{end}</text></svg><figcaption>{}",
-        WIDTH - 8.0,
-        HEIGHT - 5.0,
-        escape(title)
-    );
+    let has_days = span >= 86_400.0;
+    for (x, anchor, at) in [(LEFT, "start", *first), (WIDTH - 8.0, "end", *last)] {
+        let _ = write!(
+            text,
+            "<text x=\"{x:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\">{}</text>",
+            HEIGHT - 5.0,
+            escape(&axis.label(at, has_days))
+        );
+    }
+    let _ = write!(text, "</svg><figcaption>{}", escape(title));
     for (number, (name, _)) in series.iter().enumerate() {
         let _ = write!(
             text,
@@ -101,10 +163,11 @@ pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
         let edge = |at: usize| (low + (high - low) * at as f64 / BARS as f64).exp();
         let _ = write!(
             text,
-            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\"><title>{count} clients: {} to {} {}</title></rect>",
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\"><title>{count} {}: {} to {} {}</title></rect>",
             LEFT + number as f64 * width,
             HEIGHT - BOTTOM - height,
             width - 1.0,
+            if *count == 1 { "client" } else { "clients" },
             short(edge(number)),
             short(edge(number + 1)),
             escape(unit),
@@ -136,15 +199,13 @@ fn frame(title: &str, unit: &str, top: f64) -> String {
     );
     for share in [0.0, 0.5, 1.0] {
         let y = TOP + (1.0 - share) * (HEIGHT - TOP - BOTTOM);
-        let unit = if share > 0.9 { unit } else { "" };
         let _ = write!(
             text,
-            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{:.1}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{} {}</text>",
+            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{:.1}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             WIDTH - 8.0,
             LEFT - 4.0,
             y + 4.0,
-            short(top * share),
-            escape(unit),
+            escape(quantity(top * share, unit).trim_end()),
         );
     }
     text
@@ -159,6 +220,20 @@ fn nice(value: f64) -> f64 {
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
     let round = steps.into_iter().find(|step| step * power >= value);
     round.unwrap_or(10.0) * power
+}
+
+/// A value of an axis with its unit. Of things that are counted nothing is said between one and the next.
+fn quantity(value: f64, unit: &str) -> String {
+    let is_counted = unit.is_empty() || unit == "clients" || unit == "client";
+    if is_counted && value.fract() != 0.0 {
+        return String::new();
+    }
+    let unit = if unit == "clients" && value == 1.0 {
+        "client"
+    } else {
+        unit
+    };
+    format!("{} {unit}", short(value))
 }
 
 /// Three digits or so.
@@ -193,7 +268,12 @@ mod tests {
     #[test]
     fn a_line_is_broken_where_there_is_no_value_and_stays_inside() {
         let values = vec![Some(1.0), None, Some(2.0), Some(0.0)];
-        let chart = lines("rtt", "ms", &[0.0, 1.0, 2.0, 3.0], &[("p50", values)]);
+        let at = [0.0, 1.0, 2.0, 3.0];
+        let axis = TimeAxis {
+            at: &at,
+            ..TimeAxis::default()
+        };
+        let chart = lines("rtt", "ms", &axis, &[("p50", values)]);
         let path = chart.split("class=\"s0\" d=\"").nth(1).expect("a line");
         let path = path.split('"').next().expect("its end");
         assert_eq!(path.matches('M').count(), 2, "{path}");
@@ -210,11 +290,63 @@ mod tests {
         let counted: u32 = chart
             .split("<title>")
             .skip(1)
-            .filter_map(|part| part.split(" clients").next()?.parse::<u32>().ok())
+            .filter_map(|part| part.split(" client").next()?.parse::<u32>().ok())
             .sum();
         assert_eq!(counted, 100);
         assert_eq!(bars("join", "ms", &[3.0]), "");
-        assert_eq!(lines("rtt", "ms", &[], &[]), "");
+        assert_eq!(lines("rtt", "ms", &TimeAxis::default(), &[]), "");
         assert!(!bars("same", "ms", &[5.0, 5.0, 5.0]).contains("NaN"));
+    }
+
+    #[test]
+    fn an_axis_says_the_time_of_day_and_every_tick_its_unit() {
+        let at = [10.0, 70.0];
+        let bands = [
+            Band {
+                what: "outage".to_owned(),
+                from: 20.0,
+                to: 30.0,
+                is_planned: false,
+            },
+            Band {
+                what: "crash".to_owned(),
+                from: 500.0,
+                to: 500.0,
+                is_planned: true,
+            },
+        ];
+        let axis = TimeAxis {
+            at: &at,
+            began: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3_600)),
+            bands: &bands,
+        };
+        let chart = lines("rtt", "ms", &axis, &[("p50", vec![Some(1.0), Some(7.0)])]);
+        for text in [
+            ">01:00:10 UTC<",
+            ">01:01:10 UTC<",
+            ">0 ms<",
+            ">5 ms<",
+            ">10 ms<",
+        ] {
+            assert!(chart.contains(text), "{text} in {chart}");
+        }
+        assert!(chart.contains("class=\"outage\"") && chart.contains("outage, 01:00:20 UTC"));
+        // What lies beyond the chart is not drawn over its edge.
+        assert!(!chart.contains("crash"), "{chart}");
+        let days = TimeAxis {
+            at: &[0.0, 200_000.0],
+            ..axis
+        };
+        let chart = lines("rtt", "ms", &days, &[("p50", vec![Some(1.0), Some(7.0)])]);
+        assert!(chart.contains(">1970-01-01 01:00:00 UTC<"), "{chart}");
+    }
+
+    #[test]
+    fn one_client_is_not_clients_and_half_a_client_is_nobody() {
+        assert_eq!(quantity(1.0, "clients"), "1 client");
+        assert_eq!(quantity(2.0, "clients"), "2 clients");
+        assert_eq!(quantity(0.5, "clients"), "");
+        assert_eq!(quantity(0.5, "ms"), "0.50 ms");
+        assert!(bars("join", "ms", &[1.0, 30.0]).contains("1 client: "));
     }
 }

@@ -1,10 +1,13 @@
 //! A report for people: one page that opens offline.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 use super::{AllPercentiles, Chore, Client, Percentiles, Report, Soak};
 use crate::identity::ClientNumber;
-use crate::page::chart::{bars, lines};
+use crate::page::chart::{TimeAxis, bars, lines};
 use crate::page::{Page, Verdict};
 use crate::phase::Phase;
 use crate::soak::Line;
@@ -17,8 +20,7 @@ impl Report {
     pub fn page(&self, verdict: Verdict) -> String {
         let totals = &self.totals;
         let words = format!("{} of {} clients online", totals.online, totals.wanted);
-        let lasted =
-            std::time::Duration::from_secs_f64((self.duration_ms.max(0.0) / 1_000.0).round());
+        let lasted = Duration::from_secs_f64((self.duration_ms.max(0.0) / 1_000.0).round());
         let below = format!(
             "begun {}, {}; {}",
             self.started,
@@ -28,7 +30,13 @@ impl Report {
                 some => format!("{some} things were left behind"),
             }
         );
-        let mut page = Page::new("lanherd run", verdict, &words, &below);
+        let title = if self.soak.is_some() {
+            "lanherd soak"
+        } else {
+            "lanherd run"
+        };
+        let mut page = Page::new(title, verdict, &words, &below);
+        page.pairs(&self.about());
         if !self.complete {
             page.trouble("The run has not ended: this is how it stood.");
         }
@@ -52,7 +60,8 @@ impl Report {
             &times(percentiles),
         );
         if let Some(soak) = &self.soak {
-            over_time(&mut page, soak);
+            let began = humantime::parse_rfc3339(&self.started).ok();
+            over_time(&mut page, soak, began);
         }
         let of = |pick: fn(&Client) -> Option<f64>| -> Vec<f64> {
             self.clients.iter().filter_map(pick).collect()
@@ -234,13 +243,39 @@ impl Report {
         );
     }
 
+    /// What was tested, where and by what: the first that a reader asks for.
+    fn about(&self) -> Vec<(String, String)> {
+        let text = |name: &str| {
+            let value = self.parameters.get(name)?;
+            let text = value.as_str().map(ToOwned::to_owned);
+            text.or_else(|| (!value.is_null()).then(|| value.to_string()))
+        };
+        let place = match text("parent") {
+            Some(parent) => parent,
+            None => "the lab".to_owned(),
+        };
+        let mut all = vec![("parent".to_owned(), place)];
+        all.extend(text("pool").map(|pool| ("pool".to_owned(), pool)));
+        let labels = self
+            .parameters
+            .get("label")
+            .or_else(|| self.parameters.get("labels"));
+        for (name, value) in labels.and_then(Value::as_object).into_iter().flatten() {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned);
+            all.push((name.clone(), value));
+        }
+        all.push(("seed".to_owned(), self.seed.to_string()));
+        all.push(("lanherd".to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
+        all
+    }
+
     fn parameters(&self) -> Vec<(String, String)> {
-        let mut all = vec![
-            ("lanherd".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-            ("seed".to_owned(), self.seed.to_string()),
-        ];
+        let mut all = Vec::new();
         let object = self.parameters.as_object().into_iter().flatten();
-        let said = object.filter(|(name, value)| !value.is_null() && name.as_str() != "seed");
+        let is_above = |name: &str| matches!(name, "seed" | "parent" | "pool" | "label" | "labels");
+        let said = object.filter(|(name, value)| !value.is_null() && !is_above(name));
         all.extend(said.map(|(name, value)| {
             let value = value
                 .as_str()
@@ -280,15 +315,22 @@ fn median_ping(client: &Client) -> Option<f64> {
 }
 
 /// What a soak did over its time, and the first hour of it against the last.
-fn over_time(page: &mut Page, soak: &Soak) {
+fn over_time(page: &mut Page, soak: &Soak, began: Option<SystemTime>) {
     let timeline = &soak.timeline;
     let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
+    // The times of a soak are counted from the moment at which its herd had joined.
+    let joined = Duration::from_secs_f64(soak.joined_ms.max(0.0) / 1_000.0);
+    let axis = TimeAxis {
+        at: &at,
+        began: began.map(|began| began + joined),
+        bands: &[],
+    };
     let of = |pick: &dyn Fn(&Line) -> Option<f64>| timeline.iter().map(pick).collect();
     page.heading("Over time");
     page.raw(&lines(
         "Clients",
         "",
-        &at,
+        &axis,
         &[
             ("wanted", of(&|line| Some(line.wanted as f64))),
             ("online", of(&|line| Some(line.online as f64))),
@@ -297,7 +339,7 @@ fn over_time(page: &mut Page, soak: &Soak) {
     page.raw(&lines(
         "Round trips",
         "ms",
-        &at,
+        &axis,
         &[
             ("median", of(&|line| line.rtt_p50_ms)),
             ("99 of 100", of(&|line| line.rtt_p99_ms)),
@@ -306,7 +348,7 @@ fn over_time(page: &mut Page, soak: &Soak) {
     page.raw(&lines(
         "Lost pings",
         "%",
-        &at,
+        &axis,
         &[("lost", of(&|line| line.loss().map(|loss| loss * 100.0)))],
     ));
     for (what, failed, pick) in [
@@ -325,21 +367,21 @@ fn over_time(page: &mut Page, soak: &Soak) {
             ("median", of(&|line| pick(line)?.p50_ms)),
             ("99 of 100", of(&|line| pick(line)?.p99_ms)),
         ];
-        page.raw(&lines(what, "ms", &at, &times));
+        page.raw(&lines(what, "ms", &axis, &times));
         let failures = of(&|line| pick(line)?.failures().map(|share| share * 100.0));
-        page.raw(&lines(failed, "%", &at, &[("failed", failures)]));
+        page.raw(&lines(failed, "%", &axis, &[("failed", failures)]));
     }
     page.raw(&lines(
         "Restarts, from one look to the next",
         "",
-        &at,
+        &axis,
         &[("restarts", of(&|line| Some(line.restarts as f64)))],
     ));
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
     page.raw(&lines(
         "The tester's own memory",
         "MiB",
-        &at,
+        &axis,
         &[("resident", of(&|line| Some(mib(line.resident_bytes))))],
     ));
     if let Some(comparison) = &soak.comparison {
@@ -359,7 +401,15 @@ fn over_time(page: &mut Page, soak: &Soak) {
             })
             .collect();
         page.heading("The beginning against the end");
-        page.table(&["figure", "first window", "last window", "verdict"], &rows);
+        page.judged(
+            &["figure", "first window", "last window", "verdict"],
+            &rows,
+            |verdict| match verdict {
+                "drifted" => Some("bad"),
+                "steady" | "improved" => Some("good"),
+                _ => None,
+            },
+        );
     }
     let faults: Vec<_> = soak
         .sums

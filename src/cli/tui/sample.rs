@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::live::{Cell, Clients, Herd, Point, Version};
+use lanherd::live::{Cell, Clients, Herd, Point, Version, Work};
 use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
 use lanherd::report::{Percentiles, Sums};
@@ -65,6 +65,10 @@ pub fn point(after: f64) -> Point {
             p99: 1.25 + after / 100.0,
             max: 2.0,
         }),
+        pings: Work::default(),
+        lookups: Work::default(),
+        fetches: Work::default(),
+        commands: Work::default(),
     }
 }
 
@@ -80,6 +84,7 @@ pub fn herd(phases: &[(Phase, u32)]) -> Herd {
     Herd {
         schema: Version::One,
         pool: PoolName::default(),
+        began: String::new(),
         sequence: 1,
         phases: all,
         sums: Sums::from(&figures),

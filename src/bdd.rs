@@ -15,6 +15,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod parameters;
+pub mod probe;
 mod recording;
 pub mod results;
 mod run;

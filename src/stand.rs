@@ -70,6 +70,16 @@ impl Stand {
         lan: LanConfig,
         pool: PoolConfig,
     ) -> Result<(Self, Cleared), StandError> {
+        Self::open_measured(lab, lan, pool, None).await
+    }
+
+    /// The same; what happens is counted in these metrics, which may have counted before.
+    pub async fn open_measured(
+        lab: Option<LabConfig>,
+        lan: LanConfig,
+        pool: PoolConfig,
+        metrics: Option<Metrics>,
+    ) -> Result<(Self, Cleared), StandError> {
         // From here on a lab that is dropped is stopped.
         let lab = match lab {
             Some(config) => {
@@ -87,7 +97,7 @@ impl Stand {
             None => lan,
         };
         let (lan, cleared) = LinuxLan::open(lan).await?;
-        match start(&lan, pool).await {
+        match start(&lan, pool, metrics).await {
             Ok((pool, metrics)) => {
                 let stand = Self {
                     pool,
@@ -169,10 +179,17 @@ impl Stand {
     }
 }
 
-async fn start(lan: &LinuxLan, config: PoolConfig) -> Result<(Pool, Metrics), StandError> {
-    let metrics = config
-        .metrics()
-        .map_err(|error| StandError::Metrics(error.to_string()))?;
+async fn start(
+    lan: &LinuxLan,
+    config: PoolConfig,
+    metrics: Option<Metrics>,
+) -> Result<(Pool, Metrics), StandError> {
+    let metrics = match metrics {
+        Some(metrics) => metrics,
+        None => config
+            .metrics()
+            .map_err(|error| StandError::Metrics(error.to_string()))?,
+    };
     let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
     Ok((pool, metrics))
 }

@@ -13,9 +13,12 @@ use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName, Seed};
 use crate::lab::{Lab, LabConfig, LabHandle};
 use crate::lan::linux::{LanConfig, MacvlanMode};
-use crate::pool::{Event, EventKind, Pool};
+use crate::metrics::{Metrics, RunLabels};
+use crate::phase::Phase;
+use crate::pool::{Event, EventKind, Pool, PoolConfig};
 use crate::scenario::{Draft, Scenario, Timespan};
 use crate::stand::{Farewell, Stand};
+use crate::tester;
 
 /// Where the scenarios of a run stand, and what is the same for all of them.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,12 @@ pub struct Settings {
     pub mode: Option<MacvlanMode>,
     /// What reboots the router, where it is not the lab's: a line for `sh`.
     pub reboot: Option<String>,
+    /// How the pool is called.
+    pub pool: PoolName,
+    /// What the metrics say of the run.
+    pub labels: RunLabels,
+    /// Where all scenarios count what happens, if that is to be seen from outside; else each has metrics of its own.
+    pub metrics: Option<Metrics>,
 }
 
 /// Where scenarios stand.
@@ -53,6 +62,8 @@ pub struct Estate {
     /// What is the same for all of them.
     pub settings: Settings,
     open: Mutex<BTreeMap<usize, Stand>>,
+    /// The pool that was opened last; it may have ended.
+    latest: std::sync::Mutex<Option<Pool>>,
 }
 
 impl std::fmt::Debug for Estate {
@@ -71,6 +82,8 @@ pub struct Site {
     pub pool: Pool,
     /// How long one of them may take to get a lease.
     pub lease_timeout: Duration,
+    /// How late the tester is.
+    pub tester: tester::Figures,
     /// The lab's faults.
     pub lab: Option<LabHandle>,
     /// By what random choices are made.
@@ -118,7 +131,25 @@ impl Estate {
         Arc::new(Self {
             settings,
             open: Mutex::default(),
+            latest: std::sync::Mutex::default(),
         })
+    }
+
+    fn latest(&self) -> std::sync::MutexGuard<'_, Option<Pool>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the clients of the pool stand that was opened last: `30 of 40 clients online`.
+    pub(super) async fn clients(&self) -> Option<String> {
+        /// It is told in passing: who does not answer by then is left out.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let pool = self.latest().clone()?;
+        let census = tokio::time::timeout(PATIENCE, pool.census())
+            .await
+            .ok()?
+            .ok()?;
+        let all = census.total() - census.of(Phase::Gone);
+        (all > 0).then(|| format!("{} of {all} clients online", census.of(Phase::Online)))
     }
 
     /// Opens a stand without clients. `lab` is what the lab is to be like, if there is one.
@@ -147,7 +178,7 @@ impl Estate {
         let place = (0..=open.len())
             .find(|place| !open.contains_key(place))
             .unwrap_or_default();
-        draft.pool = Some(pool_name(place));
+        draft.pool = Some(pool_name(&self.settings.pool, place));
         let scenario = draft.check().map_err(|error| because(&error))?;
         let config = LanConfig {
             mode: scenario.mode,
@@ -155,7 +186,12 @@ impl Estate {
             ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
         };
         let lab = self.lab_config(&scenario, lab, place);
-        let stand = Stand::open(lab, config, scenario.pool_config()).await;
+        let pool = PoolConfig {
+            labels: self.settings.labels.clone(),
+            ..scenario.pool_config()
+        };
+        let metrics = self.settings.metrics.clone();
+        let stand = Stand::open_measured(lab, config, pool, metrics).await;
         let (stand, cleared) = stand.map_err(|error| because(&error))?;
         if !cleared.removed.is_empty() {
             tracing::warn!(
@@ -166,11 +202,13 @@ impl Estate {
         let site = Site {
             place,
             pool: stand.pool().clone(),
+            tester: stand.tester().figures(),
             lease_timeout: scenario.lease_timeout.0,
             lab: stand.lab().map(Lab::handle),
             seed: scenario.seed.unwrap_or_default(),
             losses: Arc::default(),
         };
+        *self.latest() = Some(stand.pool().clone());
         open.insert(place, stand);
         let events = site.pool.events().map_err(|error| because(&error))?;
         tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
@@ -225,16 +263,17 @@ impl Estate {
 }
 
 /// Stands that are open at one time must not be called the same; the first is called as in all other runs.
-fn pool_name(place: usize) -> PoolName {
-    let usual = PoolName::default();
+fn pool_name(usual: &PoolName, place: usize) -> PoolName {
     let letter = u32::try_from(place)
         .ok()
         .and_then(|place| char::from_u32('a' as u32 + place));
+    // There must be room for one letter more.
+    let short: String = usual.as_str().chars().take(PoolName::MAX_LEN - 1).collect();
     let named = match (place, letter.filter(char::is_ascii_lowercase)) {
-        (0, _) | (_, None) => return usual,
-        (_, Some(letter)) => format!("{usual}{letter}"),
+        (0, _) | (_, None) => return usual.clone(),
+        (_, Some(letter)) => format!("{short}{letter}"),
     };
-    named.parse().unwrap_or(usual)
+    named.parse().unwrap_or_else(|_| usual.clone())
 }
 
 /// So many scenarios can stand side by side: as there are names.

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::results::{FeatureResult, Outcome, Results, ScenarioResult, StepResult};
+use super::results::{FeatureResult, LeftOutResult, Outcome, Results, ScenarioResult, StepResult};
 use crate::page::{Page, Verdict, escape};
 
-/// The page. `title` is its heading, `parameters` what the run was told, as pairs.
-pub fn page(results: &Results, title: &str, parameters: &[(String, String)]) -> String {
+/// The page. `title` is its heading.
+pub fn page(results: &Results, title: &str) -> String {
     let verdict = if results.is_success() {
         Verdict::Well
     } else if results.is_inconclusive() {
@@ -21,7 +21,7 @@ pub fn page(results: &Results, title: &str, parameters: &[(String, String)]) -> 
         humantime::format_rfc3339_seconds(results.started)
     );
     let mut page = Page::new(title, verdict, &results.counts().words(), &below);
-    page.pairs(parameters);
+    page.pairs(&results.about.pairs());
     for trouble in &results.troubles {
         page.trouble(trouble);
     }
@@ -29,6 +29,13 @@ pub fn page(results: &Results, title: &str, parameters: &[(String, String)]) -> 
         let mut text = String::new();
         feature(&mut text, one);
         page.raw(&text);
+    }
+    if !results.left_out.is_empty() {
+        page.heading("Left out");
+        let row =
+            |one: &LeftOutResult| vec![one.feature.clone(), one.name.clone(), one.reason.clone()];
+        let rows: Vec<_> = results.left_out.iter().map(row).collect();
+        page.table(&["feature", "scenario", "why"], &rows);
     }
     page.finish()
 }
@@ -77,6 +84,19 @@ fn scenario(text: &mut String, scenario: &ScenarioResult) {
         step(text, one);
     }
     text.push_str("</ol>");
+    for finding in &scenario.findings {
+        let _ = write!(text, "<p class=\"finding\">{}</p>", escape(&finding.text));
+    }
+    if let Some(late) = scenario.lateness {
+        let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+        let _ = write!(
+            text,
+            "<p class=\"time\">the tester itself was late by {:.1} ms (p50), {:.1} ms (p99), {:.1} ms at most</p>",
+            ms(late.p50),
+            ms(late.p99),
+            ms(late.max)
+        );
+    }
     for trouble in &scenario.troubles {
         let _ = write!(text, "<pre class=\"trouble\">{}</pre>", escape(trouble));
     }

@@ -4,8 +4,14 @@ use serde_json::{Value, json};
 
 use super::results::{FeatureResult, Outcome, Results, ScenarioResult, StepResult};
 
-/// All features.
+/// All features. The format has no place for what is said of the run as a whole: it stands in each feature as `lanherd`, which
+/// readers of the format pass over.
 pub fn document(results: &Results) -> Value {
+    let feature = |one| {
+        let mut value = feature(one);
+        value["lanherd"] = json!(results.about);
+        value
+    };
     results.features.iter().map(feature).collect()
 }
 
@@ -37,6 +43,18 @@ fn scenario(scenario: &ScenarioResult, feature: &FeatureResult) -> Value {
         "tags": tags.collect::<Vec<_>>(),
         "steps": scenario.steps.iter().map(step).collect::<Vec<_>>(),
     });
+    // What was found out is the output of the last step that was come to.
+    let last = scenario
+        .steps
+        .iter()
+        .rposition(|step| step.outcome != Outcome::Skipped);
+    if let Some(last) = last.filter(|_| !scenario.findings.is_empty()) {
+        let texts = scenario
+            .findings
+            .iter()
+            .map(|finding| finding.text.as_str());
+        element["steps"][last]["output"] = texts.collect();
+    }
     if !scenario.troubles.is_empty() {
         element["after"] = json!([{
             "match": { "location": "tear-down" },

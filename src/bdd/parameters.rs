@@ -48,11 +48,11 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "target",
         regex: concat!(
-            r#"Google DNS|Cloudflare DNS|[Tt]he router|client "?\d+"?"#,
+            r#"(?i:google[ _-]dns|cloudflare[ _-]dns|(?:the )?router|gateway|client[ _-]"?\d+"?)"#,
             r#"|"[^"]+"|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"#,
         ),
         accepts: "Google DNS (8.8.8.8), Cloudflare DNS (1.1.1.1), the router (each client's own, from its lease), an \
-                  address, a host name (asked of the lease's resolver), client 3",
+                  address, a host name (asked of the lease's resolver), client 3; in upper or lower case",
     },
     Parameter {
         name: "duration",

@@ -1,5 +1,8 @@
 //! Takes in what cucumber tells, and makes results of it.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,7 +11,7 @@ use cucumber::gherkin::{Feature, Rule, Scenario, Step};
 use cucumber::writer::Normalized;
 use cucumber::{Event, Writer, cli, parser};
 
-use super::results::{FeatureResult, Outcome, Results, ScenarioResult, StepResult};
+use super::results::{FeatureResult, Notes, Outcome, Results, ScenarioResult, StepResult};
 use super::run::News;
 use super::suite::Entry;
 use super::{Complaint, World, vocabulary};
@@ -19,7 +22,7 @@ pub type Watcher = Box<dyn FnMut(&News<'_>)>;
 /// A cucumber writer. What it has so far can be had at any moment, also when cucumber was given up.
 pub(super) struct Recorder {
     record: Arc<Mutex<Record>>,
-    watcher: Watcher,
+    watcher: Rc<RefCell<Watcher>>,
 }
 
 /// What is known so far.
@@ -69,7 +72,7 @@ pub(super) fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
 }
 
 impl Recorder {
-    pub fn new(record: Arc<Mutex<Record>>, watcher: Watcher) -> Self {
+    pub fn new(record: Arc<Mutex<Record>>, watcher: Rc<RefCell<Watcher>>) -> Self {
         Self { record, watcher }
     }
 
@@ -81,7 +84,7 @@ impl Recorder {
         told: RetryableScenario<World>,
     ) {
         let mut record = lock(&self.record);
-        let key = std::ptr::from_ref::<Scenario>(scenario).addr();
+        let key = key(scenario);
         let entry = Entry {
             feature,
             rule,
@@ -93,7 +96,7 @@ impl Recorder {
                     record.begin(key, &entry, told.retries.map_or(0, |tries| tries.current));
                 let feature = &record.results.features[feature];
                 let scenario = &feature.scenarios[scenario];
-                (self.watcher)(&News::Began { feature, scenario });
+                (self.watcher.borrow_mut())(&News::Began { feature, scenario });
             }
             event::Scenario::Background(step, what) | event::Scenario::Step(step, what) => {
                 record.step(key, &step, what);
@@ -107,7 +110,7 @@ impl Recorder {
                 if let Some((feature, scenario)) = record.finish(key, &entry) {
                     let feature = &record.results.features[feature];
                     let scenario = &feature.scenarios[scenario];
-                    (self.watcher)(&News::Ended { feature, scenario });
+                    (self.watcher.borrow_mut())(&News::Ended { feature, scenario });
                 }
             }
         }
@@ -121,12 +124,16 @@ impl Record {
             name: entry.scenario.name.clone(),
             rule: entry.rule.map(|rule| rule.name.clone()),
             line: entry.scenario.position.line,
+            example: entry.example(),
             tags: entry.tags().map(ToOwned::to_owned).collect(),
             outcome: Outcome::Interrupted,
             duration: Duration::ZERO,
             tries: earlier + 1,
             steps: Vec::new(),
             troubles: Vec::new(),
+            findings: Vec::new(),
+            lateness: None,
+            sums: None,
         };
         let scenarios = &mut self.results.features[feature].scenarios;
         // Rows of one outline have one line and may have one name; one that is tried again is the one that has failed.
@@ -209,6 +216,27 @@ impl Record {
         }
     }
 
+    /// Which scenarios are under way: where each is, since when, and since when its step.
+    pub fn running(&self) -> Vec<(&FeatureResult, &ScenarioResult, Duration)> {
+        let running = self.running.iter().map(|running| {
+            let feature = &self.results.features[running.feature];
+            let scenario = &feature.scenarios[running.scenario];
+            (feature, scenario, running.began.elapsed())
+        });
+        running.collect()
+    }
+
+    /// Notes what is known of a scenario that is being closed.
+    pub fn note(&mut self, scenario: &Scenario, notes: Notes) {
+        let key = key(scenario);
+        if let Some(running) = self.running.iter().find(|running| running.key == key) {
+            let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
+            scenario.findings = notes.findings;
+            scenario.lateness = notes.lateness;
+            scenario.sums = notes.sums;
+        }
+    }
+
     fn trouble(&mut self, key: usize, why: String) {
         if let Some(running) = self.running.iter().find(|running| running.key == key) {
             let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
@@ -222,12 +250,9 @@ impl Record {
         let running = self.running.remove(at);
         let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
         // What was not come to is listed all the same.
+        let listed_lines: BTreeSet<_> = scenario.steps.iter().map(|step| step.line).collect();
         for step in &entry.scenario.steps {
-            let is_listed = scenario
-                .steps
-                .iter()
-                .any(|listed| listed.line == step.position.line);
-            if !is_listed {
+            if !listed_lines.contains(&step.position.line) {
                 scenario.steps.push(listed(step, Outcome::Skipped));
             }
         }
@@ -252,6 +277,11 @@ impl Record {
         };
         Some((running.feature, running.scenario))
     }
+}
+
+/// By what a scenario that runs is told from others: where cucumber keeps it.
+fn key(scenario: &Scenario) -> usize {
+    std::ptr::from_ref::<Scenario>(scenario).addr()
 }
 
 /// A step as it stands if nothing is heard of it.

@@ -1,11 +1,18 @@
 //! What came of a run of feature files.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use super::suite::Broken;
+use super::suite::{Broken, Entry, Suite};
 use crate::phase::words;
+use crate::pool::Figures;
+use crate::stats::{Distribution, PingStats};
+
+/// The JSON schema (draft 2020-12) of [`Results`].
+pub const SCHEMA: &str = include_str!("../../schemas/lanherd.features-1.schema.json");
 
 words! {
     /// What became of a scenario, or of a step.
@@ -25,19 +32,214 @@ words! {
     }
 }
 
+/// With what a run was made: what whoever reads its results has to know of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// Of lanherd.
+    pub version: String,
+    /// On what its clients stood: `lab`, the name of the parent, or nothing where each scenario names its own.
+    pub place: String,
+    /// The name of the pool.
+    pub pool: String,
+    /// From what MACs and random choices were derived, where a scenario does not say.
+    pub seed: u64,
+    /// What the user says of the run.
+    pub labels: BTreeMap<String, String>,
+    /// In what ways the lab was bad from the beginning to the end.
+    pub lab_faults: Vec<String>,
+    /// How long a client could take to get a lease, where a scenario does not say.
+    pub lease_timeout: Option<String>,
+}
+
+impl About {
+    /// As pairs of a name and a value, for people and for build servers.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut pairs = vec![pair("lanherd", &self.version)];
+        match self.place.as_str() {
+            "" => {}
+            "lab" => pairs.push(pair("on", "the lab")),
+            parent => pairs.push(pair("parent", parent)),
+        }
+        pairs.push(pair("pool", &self.pool));
+        pairs.push(pair("seed", &self.seed.to_string()));
+        if !self.lab_faults.is_empty() {
+            pairs.push(pair("faults of the lab", &self.lab_faults.join(", ")));
+        }
+        if let Some(timeout) = &self.lease_timeout {
+            pairs.push(pair("lease timeout", timeout));
+        }
+        pairs.extend(self.labels.iter().map(|(name, value)| pair(name, value)));
+        pairs
+    }
+}
+
 /// A run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Results {
+    /// The name and version of this format: [`SCHEMA`].
+    pub schema: &'static str,
     /// When it began.
     #[serde(serialize_with = "rfc3339")]
     pub started: SystemTime,
     /// How long it lasted.
-    #[serde(serialize_with = "seconds", rename = "duration_seconds")]
+    #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     pub duration: Duration,
+    /// With what it was made.
+    pub about: About,
     /// The features of which something ran, in order.
     pub features: Vec<FeatureResult>,
+    /// Scenarios that did not run, and why.
+    pub left_out: Vec<LeftOutResult>,
     /// What could not be removed at the end, and steps of the end that failed, beside those of scenarios.
     pub troubles: Vec<String>,
+}
+
+/// A scenario that did not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOutResult {
+    /// The file of its feature.
+    pub path: String,
+    /// The name of its feature.
+    pub feature: String,
+    /// Its name.
+    pub name: String,
+    /// The row of examples that it is made of: `count=5, fault=crash`.
+    pub example: Option<String>,
+    /// The line on which it begins.
+    pub line: usize,
+    /// Why it did not run.
+    pub reason: String,
+    /// Whether it was to run, and was not come to.
+    pub was_chosen: bool,
+}
+
+impl LeftOutResult {
+    /// This scenario, for this reason.
+    pub fn new(entry: &Entry<'_>, reason: impl Into<String>, was_chosen: bool) -> Self {
+        let path = entry.feature.path.as_deref();
+        Self {
+            path: path
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
+            feature: entry.feature.name.clone(),
+            name: entry.scenario.name.clone(),
+            example: entry.example(),
+            line: entry.scenario.position.line,
+            reason: reason.into(),
+            was_chosen,
+        }
+    }
+}
+
+/// Something that a scenario has found out, beside whether it passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What, in one word, as a property is called: `capacity`.
+    pub name: &'static str,
+    /// How many.
+    pub value: u64,
+    /// The same as a sentence.
+    pub text: String,
+}
+
+/// How late the tester itself was in a scenario: what it measured is the router's only where this is little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Lateness {
+    /// The median of its wakings.
+    #[serde(serialize_with = "milliseconds", rename = "p50_ms")]
+    pub p50: Duration,
+    /// What 99 of 100 do not exceed.
+    #[serde(serialize_with = "milliseconds", rename = "p99_ms")]
+    pub p99: Duration,
+    /// The latest.
+    #[serde(serialize_with = "milliseconds", rename = "max_ms")]
+    pub max: Duration,
+}
+
+/// What its clients did in a scenario, in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// Clients that came online for the first time, and how long that took.
+    pub joins: Timing,
+    /// Acquisitions of leases.
+    pub dhcp: Timing,
+    /// Pings that were answered.
+    pub pings: Timing,
+    /// Pings that were not.
+    pub pings_lost: u64,
+    /// Lookups that were answered.
+    pub lookups: Timing,
+    /// Fetches that succeeded.
+    pub fetches: Timing,
+    /// Commands that succeeded.
+    pub commands: Timing,
+    /// Restarts of clients.
+    pub restarts: u64,
+    /// Failures of clients, by cause.
+    pub failures: BTreeMap<&'static str, u64>,
+}
+
+/// How often something happened, and how long it took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Timing {
+    /// How often.
+    pub count: u64,
+    /// The median, where there is one.
+    #[serde(serialize_with = "some_milliseconds", rename = "p50_ms")]
+    pub p50: Option<Duration>,
+    /// What 95 of 100 do not exceed.
+    #[serde(serialize_with = "some_milliseconds", rename = "p95_ms")]
+    pub p95: Option<Duration>,
+    /// What 99 of 100 do not exceed.
+    #[serde(serialize_with = "some_milliseconds", rename = "p99_ms")]
+    pub p99: Option<Duration>,
+    /// The longest.
+    #[serde(serialize_with = "some_milliseconds", rename = "max_ms")]
+    pub max: Option<Duration>,
+}
+
+impl From<&Distribution> for Timing {
+    fn from(all: &Distribution) -> Self {
+        Self {
+            count: all.count(),
+            p50: all.quantile(0.5),
+            p95: all.quantile(0.95),
+            p99: all.quantile(0.99),
+            max: all.quantile(1.0),
+        }
+    }
+}
+
+impl From<&Figures> for Sums {
+    fn from(figures: &Figures) -> Self {
+        let sum = |all: Distribution| Timing::from(&all);
+        let failures = figures.failures.iter();
+        Self {
+            joins: Timing::from(&figures.join),
+            dhcp: Timing::from(&figures.dhcp),
+            pings: sum(figures.pings.values().map(|stats| &stats.rtt).sum()),
+            pings_lost: figures.pings.values().map(PingStats::unanswered).sum(),
+            lookups: sum(figures.dns.values().map(|stats| &stats.time).sum()),
+            fetches: sum(figures.http.values().map(|stats| &stats.time).sum()),
+            commands: sum(figures.commands.values().map(|stats| &stats.time).sum()),
+            restarts: figures.restarts,
+            failures: failures
+                .map(|(cause, count)| (cause.as_str(), *count))
+                .collect(),
+        }
+    }
+}
+
+/// What the machinery knows of a scenario when it is closed.
+#[derive(Debug, Clone, Default)]
+pub struct Notes {
+    /// What it has found out.
+    pub findings: Vec<Finding>,
+    /// How late the tester was.
+    pub lateness: Option<Lateness>,
+    /// What its clients did.
+    pub sums: Option<Sums>,
 }
 
 /// One feature.
@@ -62,12 +264,14 @@ pub struct ScenarioResult {
     pub rule: Option<String>,
     /// The line on which it begins.
     pub line: usize,
+    /// The row of examples that it is made of: `count=5, fault=crash`.
+    pub example: Option<String>,
     /// Its tags, with those of its rule and its feature.
     pub tags: Vec<String>,
     /// What became of it.
     pub outcome: Outcome,
     /// How long it took, tear-down included.
-    #[serde(serialize_with = "seconds", rename = "duration_seconds")]
+    #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     pub duration: Duration,
     /// How often it was tried; the steps are those of the last time.
     pub tries: usize,
@@ -75,6 +279,12 @@ pub struct ScenarioResult {
     pub steps: Vec<StepResult>,
     /// What went wrong when it was torn down.
     pub troubles: Vec<String>,
+    /// What it has found out, beside whether it passed.
+    pub findings: Vec<Finding>,
+    /// How late the tester was meanwhile.
+    pub lateness: Option<Lateness>,
+    /// What its clients did.
+    pub sums: Option<Sums>,
 }
 
 /// One step.
@@ -93,7 +303,7 @@ pub struct StepResult {
     /// What became of it.
     pub outcome: Outcome,
     /// How long it took.
-    #[serde(serialize_with = "seconds", rename = "duration_seconds")]
+    #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     pub duration: Duration,
     /// Why it failed.
     pub message: Option<String>,
@@ -161,9 +371,12 @@ impl Results {
     /// Of a run that begins.
     pub fn begin(now: SystemTime) -> Self {
         Self {
+            schema: "lanherd.features/1",
             started: now,
             duration: Duration::ZERO,
+            about: About::default(),
             features: Vec::new(),
+            left_out: Vec::new(),
             troubles: Vec::new(),
         }
     }
@@ -176,6 +389,24 @@ impl Results {
     }
 
     fn add_one_broken(&mut self, broken: &Broken) {
+        self.add_failed("the file can be read", "File", broken);
+    }
+
+    /// Notes that no DHCP server answers on the parent: that is what failed, and no scenario was come to.
+    pub fn add_silence(&mut self, parent: &str, why: &str, suite: &Suite) {
+        let failed = Broken {
+            path: PathBuf::from(format!("lanherd bdd --parent {parent}")),
+            line: 1,
+            why: why.to_owned(),
+        };
+        self.add_failed("a DHCP server answers", "Given", &failed);
+        let reason = format!("not come to: no DHCP server answers on {parent}");
+        let all = suite.scenarios();
+        self.left_out
+            .extend(all.map(|entry| LeftOutResult::new(&entry, reason.as_str(), true)));
+    }
+
+    fn add_failed(&mut self, name: &str, keyword: &str, broken: &Broken) {
         let path = broken.path.display().to_string();
         let known = self
             .features
@@ -191,15 +422,16 @@ impl Results {
             self.features.len() - 1
         });
         self.features[feature].scenarios.push(ScenarioResult {
-            name: "the file can be read".to_owned(),
+            name: name.to_owned(),
             rule: None,
             line: broken.line,
+            example: None,
             tags: Vec::new(),
             outcome: Outcome::Failed,
             duration: Duration::ZERO,
             tries: 1,
             steps: vec![StepResult {
-                keyword: "File".to_owned(),
+                keyword: keyword.to_owned(),
                 text: path,
                 line: broken.line,
                 table: Vec::new(),
@@ -209,7 +441,28 @@ impl Results {
                 message: Some(broken.why.clone()),
             }],
             troubles: Vec::new(),
+            findings: Vec::new(),
+            lateness: None,
+            sums: None,
         });
+    }
+
+    /// Puts scenarios in the order of their files: side by side they end in another one in each run.
+    pub fn arrange(&mut self) {
+        for feature in &mut self.features {
+            feature.scenarios.sort_by_key(|scenario| scenario.line);
+        }
+    }
+
+    /// Whether a scenario has begun.
+    pub fn knows(&self, path: &str, line: usize) -> bool {
+        let mut features = self.features.iter().filter(|feature| feature.path == path);
+        features.any(|feature| {
+            feature
+                .scenarios
+                .iter()
+                .any(|scenario| scenario.line == line)
+        })
     }
 
     /// All scenarios, in order.
@@ -262,6 +515,23 @@ impl ScenarioResult {
         self.steps.iter().find(is_culprit)
     }
 
+    /// Why it did not pass, in one line: the first of what the step says, or of what went wrong afterwards.
+    pub fn short_complaint(&self) -> Option<String> {
+        let culprit = self.culprit();
+        let of_step = culprit.map(|step| match &step.message {
+            Some(message) => message.as_str(),
+            None => step.outcome.as_str(),
+        });
+        let text = of_step.or(self.troubles.first().map(String::as_str))?;
+        Some(
+            text.lines()
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(':')
+                .to_owned(),
+        )
+    }
+
     /// Why it did not pass, in words: the step, and what it says.
     pub fn complaint(&self) -> Option<String> {
         let of_step = self.culprit().map(|step| {
@@ -279,8 +549,16 @@ impl ScenarioResult {
     }
 }
 
-fn seconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+fn milliseconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+#[allow(clippy::ref_option, reason = "so serde calls it")]
+fn some_milliseconds<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => milliseconds(duration, to),
+        None => to.serialize_none(),
+    }
 }
 
 fn rfc3339<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {

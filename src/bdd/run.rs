@@ -1,5 +1,7 @@
 //! A run of feature files from its first scenario to its last.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,9 +12,10 @@ use futures::stream;
 use super::estate::{Estate, Ground, MOST_PLACES, Settings};
 pub use super::recording::Watcher;
 use super::recording::{Record, Recorder, lock};
-use super::results::{FeatureResult, Results, ScenarioResult};
+use super::results::{About, FeatureResult, LeftOutResult, Results, ScenarioResult};
 use super::suite::Suite;
 use super::{World, vocabulary};
+use crate::stand::Farewell;
 
 /// How a suite is run.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +30,16 @@ pub struct Options {
     pub retry: Option<usize>,
     /// How long to wait before that.
     pub retry_after: Option<Duration>,
+    /// How often it is told what is being done, while it is; `None`: once a minute.
+    pub interval: Option<Duration>,
+    /// With what the run is made, for the results.
+    pub about: About,
+    /// What is not run, for the results.
+    pub left_out: Vec<LeftOutResult>,
 }
+
+/// A reader of a log that stands still for longer takes the run for dead.
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Something happened.
 #[derive(Debug)]
@@ -38,6 +50,17 @@ pub enum News<'a> {
         feature: &'a FeatureResult,
         /// It.
         scenario: &'a ScenarioResult,
+    },
+    /// A scenario is still under way.
+    Goes {
+        /// Its feature, as far as that has come.
+        feature: &'a FeatureResult,
+        /// It; the last of its steps is being done.
+        scenario: &'a ScenarioResult,
+        /// For how long.
+        since: Duration,
+        /// How its clients stand, if it has any: `30 of 40 clients online`.
+        clients: Option<&'a str>,
     },
     /// A scenario has ended.
     Ended {
@@ -76,8 +99,18 @@ pub async fn run(
     };
     let estate = Estate::new(options.settings);
     let record = Arc::new(Mutex::new(Record::new()));
-    let recorder = Recorder::new(Arc::clone(&record), watcher);
-    let settled = Arc::clone(&estate);
+    let watcher = Rc::new(RefCell::new(watcher));
+    let recorder = Recorder::new(Arc::clone(&record), Rc::clone(&watcher));
+    let (settled, noted) = (Arc::clone(&estate), Arc::clone(&record));
+    let interval = options
+        .interval
+        .unwrap_or(INTERVAL)
+        .max(Duration::from_millis(1));
+    let (about, mut left_out) = (options.about, options.left_out);
+    let all: Vec<_> = suite
+        .scenarios()
+        .map(|entry| LeftOutResult::new(&entry, "", true))
+        .collect();
     let runner = runner::Basic::<World>::default()
         .max_concurrent_scenarios(side_by_side)
         .steps(vocabulary::collection())
@@ -85,10 +118,13 @@ pub async fn run(
             world.settle(Arc::clone(&settled));
             Box::pin(std::future::ready(()))
         })
-        .after(|_, _, _, _, world| {
+        .after(move |_, _, scenario, _, world| {
+            let noted = Arc::clone(&noted);
             Box::pin(async move {
                 if let Some(world) = world {
-                    close(world).await;
+                    let closed = world.close().await;
+                    lock(&noted).note(scenario, world.notes());
+                    complain_of(closed);
                 }
             })
         });
@@ -108,26 +144,64 @@ pub async fn run(
     };
     let cucumber =
         Cucumber::<World, _, _, _, _>::custom(Parsed, runner, recorder).with_cli(options);
-    tokio::select! {
-        _ = cucumber.run(suite.features) => {}
-        () = interrupted => {
-            lock(&record).interrupt();
-            // Cucumber silences panics while it runs, and cannot end that any more.
-            drop(std::panic::take_hook());
+    let mut cucumber = std::pin::pin!(cucumber.run(suite.features));
+    let mut interrupted = std::pin::pin!(interrupted);
+    let mut goes = tokio::time::interval(interval);
+    goes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    goes.tick().await;
+    let mut unbegun = "not come to: the run ended with the first failure (--fail-fast)";
+    loop {
+        tokio::select! {
+            _ = &mut cucumber => break,
+            () = &mut interrupted => {
+                lock(&record).interrupt();
+                unbegun = "not come to: the run was interrupted";
+                // Cucumber silences panics while it runs, and cannot end that any more.
+                drop(std::panic::take_hook());
+                break;
+            }
+            _ = goes.tick() => tell_what_goes_on(&record, &estate, &watcher).await,
         }
     }
     let farewell = estate.close_all().await;
     let mut results = lock(&record).results.clone();
     results.duration = began.elapsed();
     results.troubles = farewell.troubles;
+    results.arrange();
+    left_out.extend(
+        all.into_iter()
+            .filter(|one| !results.knows(&one.path, one.line))
+            .map(|one| LeftOutResult {
+                reason: unbegun.to_owned(),
+                ..one
+            }),
+    );
+    (results.about, results.left_out) = (about, left_out);
     results.add_broken(&broken);
     results
 }
 
-/// Closes a scenario's place, and fails the scenario if something was left.
+/// Tells of each scenario that is under way.
+async fn tell_what_goes_on(record: &Mutex<Record>, estate: &Estate, watcher: &RefCell<Watcher>) {
+    let clients = estate.clients().await;
+    let record = lock(record);
+    let running = record.running();
+    // Which clients are whose is known where there is one scenario.
+    let clients = clients.as_deref().filter(|_| running.len() == 1);
+    for (feature, scenario, since) in running {
+        (watcher.borrow_mut())(&News::Goes {
+            feature,
+            scenario,
+            since,
+            clients,
+        });
+    }
+}
+
+/// Fails a scenario of which something was left.
 #[allow(clippy::panic, reason = "so cucumber wants to hear of what fails")]
-async fn close(world: &mut World) {
-    if let Some(farewell) = world.close().await
+fn complain_of(closed: Option<Farewell>) {
+    if let Some(farewell) = closed
         && !farewell.troubles.is_empty()
     {
         panic!(

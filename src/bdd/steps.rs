@@ -1,5 +1,6 @@
 //! The steps, by subject.
 
+mod capacity;
 mod checks;
 mod configuration;
 mod disturbances;
@@ -15,6 +16,7 @@ use super::vocabulary::Definition;
 /// All of them, in the order in which they are listed.
 pub(super) const ALL: &[&[Definition]] = &[
     herd::STEPS,
+    capacity::STEPS,
     leases::STEPS,
     configuration::STEPS,
     traffic::STEPS,

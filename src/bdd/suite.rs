@@ -152,6 +152,19 @@ impl<'a> Entry<'a> {
         format!("{}:{}", path.display(), self.scenario.position.line)
     }
 
+    /// The row of examples that it is made of, if it is of an outline: `count=5, fault=crash`.
+    pub fn example(&self) -> Option<String> {
+        let table = self.scenario.examples.first()?.table.as_ref()?;
+        let [header, row, ..] = table.rows.as_slice() else {
+            return None;
+        };
+        let cells = header.iter().zip(row);
+        let cells: Vec<_> = cells
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        Some(cells.join(", "))
+    }
+
     /// Whether it has been said that unknown steps are no failure.
     pub fn may_be_undefined(&self) -> bool {
         self.tags().any(|tag| tag == "allow.skipped")

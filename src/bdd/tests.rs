@@ -9,7 +9,9 @@ use cucumber::gherkin::{Feature, GherkinEnv, Step};
 
 use super::estate::Ground;
 use super::parameters::{Backend, Clients, Count, Often, PARAMETERS, Percent, Span, Stat};
-use super::results::{FeatureResult, Outcome, Results};
+use super::results::{
+    self, About, FeatureResult, Finding, Lateness, LeftOutResult, Outcome, Results, Sums,
+};
 use super::suite::{Choice, Entry, LeftOut, MOST_BYTES, Suite, SuiteError, rerun};
 use super::vocabulary::{self, Keyword, definitions};
 use super::{Complaint, steps};
@@ -411,6 +413,15 @@ fn what_failed_is_written_as_a_list_that_is_read_again() {
         description: String::new(),
         scenarios: Vec::new(),
     };
+    results.left_out.push(LeftOutResult {
+        path: of_rows.path.clone(),
+        feature: "f".to_owned(),
+        name: "ruled".to_owned(),
+        example: None,
+        line: 20,
+        reason: "not come to".to_owned(),
+        was_chosen: true,
+    });
     for (line, outcome) in [
         (6, Outcome::Passed),
         (18, Outcome::Failed),
@@ -425,7 +436,7 @@ fn what_failed_is_written_as_a_list_that_is_read_again() {
     fs::write(&list, rerun(&results, &suite)).expect("written");
     let list = PathBuf::from(format!("@{}", list.display()));
     let again = Suite::read(std::slice::from_ref(&list)).expect("a suite");
-    assert_eq!(names(&again), ["rows of 2s", "ruled, too"]);
+    assert_eq!(names(&again), ["rows of 2s", "ruled", "ruled, too"]);
     assert_eq!(again.broken, suite.broken);
     fs::write(folder.path("rerun.txt"), "").expect("written");
     let nothing = Suite::read(&[list]).expect("a suite");
@@ -600,4 +611,92 @@ fn a_step_that_is_known_under_another_keyword_is_told_so_and_so_is_one_in_anothe
         assert!(found, "{place}: {unknown:#?}");
     }
     assert_eq!(unknown.len(), 4);
+}
+
+#[test]
+fn the_report_and_its_schema_say_the_same() {
+    let source: serde_json::Value = serde_json::from_str(results::SCHEMA).expect("JSON");
+    let id = source["$id"].as_str().expect("an $id").to_owned();
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.enable_format_assertions();
+    // What is not in the schema is refused here, though a later version may add it.
+    let strict = source.to_string().replace(
+        "\"additionalProperties\":true",
+        "\"additionalProperties\":false",
+    );
+    let strict = serde_json::from_str(&strict).expect("JSON");
+    compiler.add_resource(&id, strict).expect("a resource");
+    let index = compiler.compile(&id, &mut schemas).expect("a schema");
+    let refusal = |results: &Results| {
+        let value = serde_json::to_value(results).expect("JSON");
+        let refused = schemas.validate(&value, index).err();
+        refused.map(|error| format!("{error:#}"))
+    };
+    let mut results = Results::begin(SystemTime::now());
+    assert_eq!(refusal(&results), None);
+    results.about = About {
+        version: "1".to_owned(),
+        seed: u64::MAX,
+        labels: [("firmware".to_owned(), "7".to_owned())].into(),
+        lease_timeout: Some("20s".to_owned()),
+        ..About::default()
+    };
+    results.add_broken(&[super::suite::Broken {
+        path: PathBuf::from("a.feature"),
+        line: 3,
+        why: "no Gherkin".to_owned(),
+    }]);
+    let scenario = &mut results.features[0].scenarios[0];
+    scenario.example = Some("count=5".to_owned());
+    scenario.steps[0].table = vec![vec!["a".to_owned()]];
+    scenario.findings.push(Finding {
+        name: "capacity",
+        value: 40,
+        text: "at least 40".to_owned(),
+    });
+    let little = Duration::from_micros(1_500);
+    scenario.lateness = Some(Lateness {
+        p50: little,
+        p99: little,
+        max: little,
+    });
+    scenario.sums = Some(Sums::from(&crate::pool::Figures::default()));
+    results.left_out.push(LeftOutResult {
+        path: "b.feature".to_owned(),
+        feature: "b".to_owned(),
+        name: "s".to_owned(),
+        example: None,
+        line: 7,
+        reason: "for the lab".to_owned(),
+        was_chosen: false,
+    });
+    assert_eq!(refusal(&results), None);
+    results.schema = "lanherd.features/2";
+    assert!(refusal(&results).is_some());
+}
+
+#[test]
+fn a_target_is_written_in_upper_or_lower_case_as_on_the_command_line() {
+    for target in [
+        "Google DNS",
+        "google dns",
+        "GOOGLE-DNS",
+        "google_dns",
+        "cloudflare dns",
+        "the router",
+        "The Router",
+        "router",
+        "gateway",
+        "client 3",
+        "Client-3",
+        "client \"3\"",
+        "192.0.2.1",
+        "www.example.org",
+    ] {
+        let text = format!("all clients attempt to ping {target}");
+        let found = vocabulary::find(&step(Keyword::When, &text));
+        assert!(found.is_some(), "{text}");
+        let plain = target.replace('"', "");
+        assert!(plain.parse::<crate::target::Target>().is_ok(), "{plain}");
+    }
 }

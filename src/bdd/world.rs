@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::estate::{Ground, Site};
 use super::parameters::Clients;
+use super::results::{Finding, Lateness, Notes, Sums};
 use super::{Complaint, Estate};
 use crate::identity::ClientNumber;
 use crate::lab::LabConfig;
@@ -38,6 +39,8 @@ pub struct World {
     /// When the last disturbance began.
     pub(super) disturbed: Option<Instant>,
     pub(super) comparison: Option<Comparison>,
+    /// What is known of it in the end.
+    notes: Notes,
 }
 
 /// What a When came to.
@@ -298,9 +301,29 @@ impl World {
         }
     }
 
+    /// Something was found out that is told whether or not the scenario passes.
+    pub(super) fn find(&mut self, finding: Finding) {
+        self.notes.findings.push(finding);
+    }
+
+    /// What is known of the scenario.
+    pub(super) fn notes(&mut self) -> Notes {
+        std::mem::take(&mut self.notes)
+    }
+
     /// Closes the scenario's place; what could not be removed is in what is returned.
     pub(super) async fn close(&mut self) -> Option<Farewell> {
+        /// A pool that does not answer by then is not asked for figures.
+        const PATIENCE: Duration = Duration::from_secs(2);
         let site = self.site.take()?;
+        let lag = site.tester.now();
+        let quantile = |quantile| lag.all().quantile(quantile);
+        if let (Some(p50), Some(p99), Some(max)) = (quantile(0.5), quantile(0.99), quantile(1.0)) {
+            self.notes.lateness = Some(Lateness { p50, p99, max });
+        }
+        if let Ok(Ok(figures)) = tokio::time::timeout(PATIENCE, site.pool.figures()).await {
+            self.notes.sums = Some(Sums::from(&figures));
+        }
         Some(self.estate.close(&site).await)
     }
 }

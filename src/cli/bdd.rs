@@ -1,26 +1,29 @@
 //! `lanherd bdd`: feature files, against the lab or a real router.
 
 mod checking;
+mod github;
 mod init;
+mod probing;
 mod telling;
+mod writing;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::ArgGroup;
-use lanherd::bdd::results::Results;
-use lanherd::bdd::suite::{Choice, Entry, LeftOut, Suite, TagExpression, rerun};
-use lanherd::bdd::{self, Ground, Options, Settings, html, json, junit};
+use lanherd::bdd::results::{About, LeftOutResult, Results};
+use lanherd::bdd::suite::{Choice, Entry, LeftOut, Suite, TagExpression};
+use lanherd::bdd::{self, Ground, Options, Settings};
 use lanherd::fault::{Aim, Fault};
+use lanherd::http::{self, Bound, Guard, HttpError, Readiness, Ready};
 use lanherd::identity::{PoolName, Seed};
-use lanherd::lan::linux::{LanConfig, MacvlanMode};
-use lanherd::pool::PoolConfig;
-use lanherd::report::{check_writable, write_bytes};
+use lanherd::lan::linux::MacvlanMode;
+use lanherd::metrics::{Metrics, RunLabel, RunLabels};
 use lanherd::sandbox;
 use lanherd::scenario::Timespan;
-use lanherd::stand::{Farewell, Stand};
 use regex::Regex;
 
 use self::telling::Telling;
@@ -90,9 +93,35 @@ pub struct Args {
     /// Write the results as a page that opens offline to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the results with all figures, as JSON with a schema of its own, to this file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Write the scenarios that did not pass to this file, as `file:line`; `lanherd bdd @FILE` runs them again
     #[arg(long, value_name = "FILE")]
     rerun: Option<PathBuf>,
+    /// Say this of the run in its results and metrics, as `router_model=X`; may be given again
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Vec<RunLabel>,
+    /// Serve metrics for Prometheus, /healthz and /readyz here while it runs, such as 127.0.0.1:9100
+    ///
+    /// Any other address than the loopback's needs --metrics-token-file or --web-config.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+    /// Answer there only to whoever has the token in this file, which nobody else may read
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    metrics_token_file: Option<PathBuf>,
+    /// Answer there over TLS, or only to users, as this file says, in the form of Prometheus' web.config
+    #[arg(long, value_name = "FILE", requires = "metrics")]
+    web_config: Option<PathBuf>,
+    /// How the pool is called, and its namespaces after it; two runs on one machine need two names
+    #[arg(long, value_name = "NAME", default_value_t = PoolName::default())]
+    pool: PoolName,
+    /// Do not ask for a DHCP server on --parent before the first scenario, as where none is to answer
+    #[arg(long)]
+    no_probe: bool,
+    /// How often to tell what is being done, while a scenario runs
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    interval: Timespan,
     /// End with the first scenario that fails
     #[arg(long)]
     fail_fast: bool,
@@ -195,26 +224,30 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     for reason in &reasons {
         screen.say(reason);
     }
-    for path in [&args.junit, &args.json, &args.html, &args.rerun]
-        .into_iter()
-        .flatten()
-    {
-        check_writable(path).map_err(UsageError::because)?;
+    let labels = RunLabels::of(args.label.clone()).map_err(UsageError::because)?;
+    writing::check(&args)?;
+    let plan = Plan {
+        left_out: to_be_told(&left_out),
+        seed: args.seed.unwrap_or_else(machine_seed),
+        labels: labels.identified(&args.pool, SystemTime::now()),
+        args,
+        suite,
+        ground,
+    };
+    if plan.suite.features.is_empty() {
+        let results = plan.results_without_a_run();
+        return Ok(plan.conclude(&results, false, screen));
     }
-    if suite.features.is_empty() {
-        let mut results = Results::begin(SystemTime::now());
-        results.add_broken(&suite.broken);
-        let seed = args.seed.unwrap_or_else(machine_seed);
-        return Ok(conclude(&args, &results, &suite, seed, false, screen));
-    }
-    if let Ground::Lab(_) = ground {
+    // Before the sandbox: the host's Prometheus is to reach it.
+    let metrics = plan.bind_metrics()?;
+    if let Ground::Lab(_) = plan.ground {
         sandbox::enter()?;
     }
     if let Some(warning) = limits::raise_open_files() {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;
-    let exit = runtime.block_on(live(args, suite, ground, screen));
+    let exit = runtime.block_on(plan.live(metrics, screen));
     runtime.shutdown_background();
     exit
 }
@@ -235,89 +268,164 @@ fn reasons(left_out: &[(Entry<'_>, LeftOut)]) -> Vec<String> {
     words.collect()
 }
 
-async fn live(args: Args, suite: Suite, ground: Ground, screen: &Screen) -> anyhow::Result<Exit> {
-    let interrupt = Interrupt::listen(screen)?;
-    if let Ground::Parent(Some(parent)) = &ground {
-        try_parent(parent, screen).await?;
-    }
-    let seed = args.seed.unwrap_or_else(machine_seed);
-    let options = Options {
-        settings: Settings {
-            ground,
-            seed,
-            lease_timeout: args.lease_timeout,
-            mode: args.mode,
-            reboot: args.reboot.clone(),
-        },
-        fail_fast: args.fail_fast,
-        concurrency: args.concurrency.into(),
-        retry: args.retry,
-        retry_after: args.retry_after.map(|span| span.0),
-    };
-    let scenarios = suite.scenarios().count();
-    let written = suite.clone();
-    let mut telling = Telling::new(screen, scenarios, args.steps);
-    let mut comes = interrupt.clone();
-    let results = bdd::run(
-        suite,
-        options,
-        Box::new(move |news| telling.tell(news)),
-        async move { comes.comes().await },
-    )
-    .await;
-    let interrupted = interrupt.has_come();
-    Ok(conclude(
-        &args,
-        &results,
-        &written,
-        seed,
-        interrupted,
-        screen,
-    ))
+/// What was left out and is worth a word in the results: what was not selected is not.
+fn to_be_told(left_out: &[(Entry<'_>, LeftOut)]) -> Vec<LeftOutResult> {
+    let is_worth_it =
+        |(_, reason): &&(Entry<'_>, LeftOut)| !matches!(reason, LeftOut::Tags | LeftOut::Name);
+    let told = left_out.iter().filter(is_worth_it);
+    told.map(|(entry, reason)| LeftOutResult::new(entry, reason.reason(), false))
+        .collect()
 }
 
-/// Tells the results, and writes them.
-fn conclude(
-    args: &Args,
-    results: &Results,
-    suite: &Suite,
+/// A run, as it is wanted.
+struct Plan {
+    args: Args,
+    suite: Suite,
+    ground: Ground,
+    left_out: Vec<LeftOutResult>,
     seed: Seed,
-    interrupted: bool,
-    screen: &Screen,
-) -> Exit {
-    screen.result(&telling::summary(results));
-    let errors = write_all(args, results, suite, seed);
-    for error in &errors {
-        screen.complain(&format!("error: {error:#}"));
-    }
-    if interrupted {
-        Exit::Interrupted
-    } else if !suite.broken.is_empty() {
-        // Whatever the others came to: not all that was to be run was.
-        Exit::Usage
-    } else if !errors.is_empty() {
-        Exit::Failed
-    } else {
-        Exit::of_results(results)
+    labels: RunLabels,
+}
+
+/// Whether the run is ready, for whoever asks: it is as long as it lasts.
+struct Runs;
+
+impl Readiness for Runs {
+    async fn readiness(&self) -> Ready {
+        Ready::Yes("feature files are being run".to_owned())
     }
 }
 
-/// Finds out before the first scenario whether there can be clients on the parent at all: if not, no scenario is to blame.
-async fn try_parent(parent: &str, screen: &Screen) -> anyhow::Result<()> {
-    let pool = PoolName::default();
-    let lan = LanConfig::new(parent, pool.clone());
-    let (stand, cleared) = Stand::open(None, lan, PoolConfig::new(pool)).await?;
-    if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
-        screen.say(&format!(
-            "removed {} things that a killed run had left, and released {} leases",
-            cleared.removed.len(),
-            cleared.released()
-        ));
+impl Plan {
+    /// Where metrics are to be served, and for whom.
+    fn bind_metrics(&self) -> anyhow::Result<Option<Bound>> {
+        let Some(address) = self.args.metrics else {
+            return Ok(None);
+        };
+        let token = self.args.metrics_token_file.as_deref();
+        let guard = Guard::new(token, self.args.web_config.as_deref());
+        match http::bind(address, guard.map_err(UsageError::because)?) {
+            Ok(bound) => Ok(Some(bound)),
+            Err(error @ HttpError::Unguarded(_)) => Err(UsageError::because(error)),
+            Err(error) => Err(error.into()),
+        }
     }
-    let mut farewell = Farewell::default();
-    stand.tear_down(&mut farewell).await;
-    stand.close(&mut farewell).await;
-    Ok(())
+
+    fn about(&self) -> About {
+        let faults = self.args.lab_fault.iter();
+        About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            place: match &self.ground {
+                Ground::Lab(_) => "lab".to_owned(),
+                Ground::Parent(parent) => parent.clone().unwrap_or_default(),
+            },
+            pool: self.args.pool.to_string(),
+            seed: self.seed.0,
+            labels: self
+                .labels
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            lab_faults: faults.map(|fault| fault.as_str().to_owned()).collect(),
+            lease_timeout: self.args.lease_timeout.map(|timeout| timeout.to_string()),
+        }
+    }
+
+    /// Of a run that did not come to its first scenario.
+    fn results_without_a_run(&self) -> Results {
+        let mut results = Results::begin(SystemTime::now());
+        results.about = self.about();
+        results.left_out.clone_from(&self.left_out);
+        results.add_broken(&self.suite.broken);
+        results
+    }
+
+    async fn live(self, bound: Option<Bound>, screen: &Screen) -> anyhow::Result<Exit> {
+        let interrupt = Interrupt::listen(screen)?;
+        let counted = Metrics::of_run(&self.args.pool, self.seed, &self.labels)
+            .map_err(|error| anyhow!("the metrics are not valid: {error}"))?;
+        let server = match bound {
+            Some(bound) => {
+                let server = bound.serve(counted.clone(), Runs)?;
+                screen.say(&format!("metrics are at {}/metrics", server.url()));
+                Some(server)
+            }
+            None => None,
+        };
+        let ended = self
+            .run(server.is_some().then_some(counted), &interrupt, screen)
+            .await;
+        if let Some(server) = server {
+            server.shut_down().await;
+        }
+        ended
+    }
+
+    async fn run(
+        &self,
+        metrics: Option<Metrics>,
+        interrupt: &Interrupt,
+        screen: &Screen,
+    ) -> anyhow::Result<Exit> {
+        if let Ground::Parent(Some(parent)) = &self.ground
+            && let Some(silence) = probing::try_parent(self, parent, interrupt, screen).await?
+        {
+            let mut results = self.results_without_a_run();
+            results.add_silence(parent, &silence, &self.suite);
+            return Ok(self.conclude(&results, interrupt.has_come(), screen));
+        }
+        let args = &self.args;
+        let options = Options {
+            settings: Settings {
+                ground: self.ground.clone(),
+                seed: self.seed,
+                lease_timeout: args.lease_timeout,
+                mode: args.mode,
+                reboot: args.reboot.clone(),
+                pool: args.pool.clone(),
+                labels: self.labels.clone(),
+                metrics,
+            },
+            fail_fast: args.fail_fast,
+            concurrency: args.concurrency.into(),
+            retry: args.retry,
+            retry_after: args.retry_after.map(|span| span.0),
+            interval: Some(args.interval.0),
+            about: self.about(),
+            left_out: self.left_out.clone(),
+        };
+        let scenarios = self.suite.scenarios().count();
+        let mut telling = Telling::new(screen, scenarios, args.steps);
+        let mut comes = interrupt.clone();
+        let results = bdd::run(
+            self.suite.clone(),
+            options,
+            Box::new(move |news| telling.tell(news)),
+            async move { comes.comes().await },
+        )
+        .await;
+        Ok(self.conclude(&results, interrupt.has_come(), screen))
+    }
+
+    /// Tells the results, and writes them.
+    fn conclude(&self, results: &Results, interrupted: bool, screen: &Screen) -> Exit {
+        screen.result(&telling::summary(results));
+        let mut errors = writing::write_all(&self.args, results, &self.suite);
+        errors.extend(github::tell(results, screen));
+        for error in &errors {
+            screen.complain(&format!("error: {error:#}"));
+        }
+        if interrupted {
+            Exit::Interrupted
+        } else if !self.suite.broken.is_empty() {
+            // Whatever the others came to: not all that was to be run was.
+            Exit::Usage
+        } else if !errors.is_empty() {
+            Exit::Failed
+        } else {
+            Exit::of_results(results)
+        }
+    }
 }
 
 fn names_an_interface(entry: &Entry<'_>) -> bool {
@@ -326,57 +434,4 @@ fn names_an_interface(entry: &Entry<'_>) -> bool {
         .steps
         .iter()
         .any(|step| step.value.contains(" on interface "))
-}
-
-/// Writes what was asked for, each whatever became of the others; returns what could not be written.
-fn write_all(args: &Args, results: &Results, suite: &Suite, seed: Seed) -> Vec<anyhow::Error> {
-    let junit = |path: &PathBuf| -> anyhow::Result<()> {
-        let mut text = Vec::new();
-        junit::write(results, &mut text).context("the results could not be written as XML")?;
-        Ok(write_bytes(path, &text)?)
-    };
-    let json = |path: &PathBuf| -> anyhow::Result<()> {
-        let mut text = serde_json::to_vec_pretty(&json::document(results))?;
-        text.push(b'\n');
-        Ok(write_bytes(path, &text)?)
-    };
-    let html = |path: &PathBuf| -> anyhow::Result<()> {
-        let page = html::page(results, "lanherd features", &parameters(args, seed));
-        Ok(write_bytes(path, page.as_bytes())?)
-    };
-    let again = |path: &PathBuf| -> anyhow::Result<()> {
-        Ok(write_bytes(path, rerun(results, suite).as_bytes())?)
-    };
-    let written = [
-        args.rerun.as_ref().map(again),
-        args.junit.as_ref().map(junit),
-        args.json.as_ref().map(json),
-        args.html.as_ref().map(html),
-    ];
-    written
-        .into_iter()
-        .flatten()
-        .filter_map(Result::err)
-        .collect()
-}
-
-fn parameters(args: &Args, seed: Seed) -> Vec<(String, String)> {
-    let place = match &args.parent {
-        Some(parent) => format!("parent {parent}"),
-        None if args.lab => "the lab".to_owned(),
-        None => "as each scenario says".to_owned(),
-    };
-    let mut all = vec![
-        ("lanherd".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("on".to_owned(), place),
-        ("seed".to_owned(), seed.to_string()),
-    ];
-    let faults: Vec<_> = args.lab_fault.iter().map(|fault| fault.as_str()).collect();
-    if !faults.is_empty() {
-        all.push(("faults of the lab".to_owned(), faults.join(", ")));
-    }
-    if let Some(timeout) = args.lease_timeout {
-        all.push(("lease timeout".to_owned(), timeout.to_string()));
-    }
-    all
 }

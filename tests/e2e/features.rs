@@ -98,7 +98,8 @@ fn the_shipped_lease_features_pass_against_dnsmasq() {
 fn a_router_that_does_not_answer_fails_the_scenario_with_the_cause_and_nothing_is_left() {
     let host = Host::new();
     let before = host.snapshot();
-    let outcome = start(&host, THREE_LINES, &["--lease-timeout", "6s"]).finish(seconds(60));
+    let outcome =
+        start(&host, THREE_LINES, &["--lease-timeout", "6s", "--no-probe"]).finish(seconds(60));
     assert_code(&outcome, 1);
     assert!(
         outcome
@@ -163,7 +164,7 @@ fn ctrl_c_in_the_middle_of_a_step_leaves_nothing_and_the_results_are_written() {
 fn ctrl_c_while_clients_still_join_leaves_nothing() {
     let host = Host::new();
     let before = host.snapshot();
-    let run = start(&host, THREE_LINES, &[]);
+    let run = start(&host, THREE_LINES, &["--no-probe"]);
     super::common::wait_for("namespaces appear", seconds(20), || {
         host.path("/run/netns/ns5").exists().then_some(())
     });

@@ -1,6 +1,6 @@
 //! Making clients, and letting them go.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bdd::estate::{Ground, Site};
 use crate::bdd::parameters::{Backend, Clients, Count, Often, Span};
@@ -93,14 +93,6 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::When,
-        pattern: "I add {count} client(s) every {duration} until one fails",
-        example: "I add 10 clients every 5s until one fails",
-        meaning: "Makes more and more clients until one does not get a lease within the lease timeout, or another one loses \
-                  its own. Ends without a failure at 5,000.",
-        act: |world, said| Box::pin(add_until_one_fails(world, said)),
-    },
-    Definition {
-        keyword: Keyword::When,
         pattern: "{clients} leave(s)",
         example: "clients 1 to 5 leave",
         meaning: "They release their leases and are gone for good.",
@@ -115,13 +107,6 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
-        pattern: "at least {count} client(s) should have been served",
-        example: "at least 50 clients should have been served",
-        meaning: "So many clients have been online, at one time or another.",
-        act: |world, said| Box::pin(served(world, said)),
-    },
-    Definition {
-        keyword: Keyword::Then,
         pattern: "nothing should be left behind on the host",
         example: "nothing should be left behind on the host",
         meaning: "Tears everything down now, and fails if something that was made could not be removed. Every scenario is \
@@ -132,8 +117,6 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
 
 /// What the machinery may add to the time that a lease takes.
 const SLACK: Duration = Duration::from_secs(10);
-/// Where [`add_until_one_fails`] ends: further than any home router goes.
-const ENOUGH: usize = 5_000;
 
 async fn create(world: &mut World, mut said: Said, on_interface: bool) -> Result<(), Complaint> {
     let count: Count = said.next()?;
@@ -249,7 +232,7 @@ async fn all_join(
 }
 
 /// Has those that came online reach the router where it was said to be.
-async fn greet(world: &World, answers: &Answers) -> Result<(), Complaint> {
+pub(super) async fn greet(world: &World, answers: &Answers) -> Result<(), Complaint> {
     let online = answers
         .clients
         .iter()
@@ -262,7 +245,11 @@ async fn greet(world: &World, answers: &Answers) -> Result<(), Complaint> {
 }
 
 /// Waits until they are online, or have failed, or have had time enough.
-async fn join(world: &World, site: &Site, numbers: &[ClientNumber]) -> Result<Answers, Complaint> {
+pub(super) async fn join(
+    world: &World,
+    site: &Site,
+    numbers: &[ClientNumber],
+) -> Result<Answers, Complaint> {
     let patience = patience(world, site, numbers.len());
     let herd = world
         .watch(patience, |herd| {
@@ -310,30 +297,6 @@ async fn add(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     Ok(())
 }
 
-async fn add_until_one_fails(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let count: Count = said.next()?;
-    let every: Span = said.next()?;
-    let site = world.site().await?;
-    world.answers = None;
-    loop {
-        let begun = Instant::now();
-        let numbers = site.pool.create(count.0).await?;
-        let answers = join(world, &site, &numbers).await?;
-        greet(world, &answers).await?;
-        let failed = answers
-            .clients
-            .values()
-            .any(|answer| answer.outcome.is_err());
-        world.answers = Some(answers);
-        let herd = world.herd().await?;
-        let lost = herd.iter().any(|client| client.phase != Phase::Online);
-        if failed || lost || herd.len() >= ENOUGH {
-            return Ok(());
-        }
-        tokio::time::sleep(every.0.saturating_sub(begun.elapsed())).await;
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goodbye {
     Said,
@@ -353,24 +316,6 @@ async fn leave(world: &mut World, mut said: Said, goodbye: Goodbye) -> Result<()
         None => Ok(()),
         Some((number, error)) => Err(Complaint::new(format!("client {number}: {error}"))),
     }
-}
-
-async fn served(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let wanted: Count = said.next()?;
-    let figures = world.pool()?.figures().await?;
-    let served = figures.join.count();
-    if served >= u64::from(wanted.0) {
-        return Ok(());
-    }
-    let herd = world.herd().await?;
-    let first = herd.iter().find(|client| client.phase != Phase::Online);
-    let why =
-        first.map(|client| format!("; client {}: {}", client.identity.number, standing(client)));
-    Err(Complaint::new(format!(
-        "{served} clients have been online, and at least {} should{}",
-        wanted.0,
-        why.unwrap_or_default()
-    )))
 }
 
 async fn leave_nothing(world: &mut World) -> Result<(), Complaint> {

@@ -1,7 +1,7 @@
 //! What a command line says of feature files: a file, a folder, lines of a file (`x.feature:10:20`), or a list of these
 //! (`@rerun.txt`), as Cucumber has it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -59,26 +59,37 @@ pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, SuiteError> {
     Ok(all)
 }
 
-/// What is to be run again, in the form that `@FILE` reads: each file with a scenario that did not pass, and the lines of these.
+/// What is to be run again, in the form that `@FILE` reads: each file with scenarios that did not pass, or were not come to, and
+/// their lines; a file with something that cannot be read, as a whole.
 pub fn rerun(results: &Results, suite: &Suite) -> String {
     let mut text = String::new();
-    for broken in &suite.broken {
+    let broken: BTreeSet<_> = suite.broken.iter().map(|broken| &broken.path).collect();
+    for path in broken {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", broken.path.display());
+        let _ = writeln!(text, "{}", path.display());
     }
-    for feature in &results.features {
+    let failed = results.features.iter().flat_map(|feature| {
         let failed = feature
             .scenarios
             .iter()
             .filter(|scenario| !scenario.is_well());
-        let lines: BTreeSet<_> = failed.map(|scenario| scenario.line).collect();
-        let is_whole = suite
-            .broken
-            .iter()
-            .any(|broken| *broken.path == *feature.path);
-        if !lines.is_empty() && !is_whole {
+        failed.map(|scenario| (feature.path.as_str(), scenario.line))
+    });
+    let unbegun = results.left_out.iter().filter(|one| one.was_chosen);
+    let unbegun = unbegun.map(|one| (one.path.as_str(), one.line));
+    let mut lines: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (path, line) in failed.chain(unbegun) {
+        lines.entry(path).or_default().insert(line);
+    }
+    let paths = suite
+        .features
+        .iter()
+        .filter_map(|feature| feature.path.as_ref());
+    for path in paths.filter(|path| !suite.broken.iter().any(|broken| broken.path == **path)) {
+        let name = path.display().to_string();
+        if let Some(lines) = lines.get(name.as_str()) {
             let lines: Vec<_> = lines.iter().map(|line| format!(":{line}")).collect();
-            let _ = writeln!(text, "{}{}", feature.path, lines.concat());
+            let _ = writeln!(text, "{name}{}", lines.concat());
         }
     }
     text

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lanherd::bdd::News;
 use lanherd::bdd::results::{Outcome, Results, ScenarioResult, StepResult};
 
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Audience, Screen};
 
 /// Tells of each scenario as it ends.
 pub struct Telling {
@@ -33,9 +33,21 @@ impl Telling {
         let mut text = String::new();
         match news {
             News::Began { feature, scenario } => {
-                // Results are told when they are there; that something is being done, only to whom it may concern.
-                self.screen
-                    .say(&format!("running: {}: {}", feature.name, scenario.name));
+                // Who looks on is told what he waits for. In a log, where standard error stands between the results, it is told
+                // of what takes longer.
+                if self.screen.audience() == Audience::Person {
+                    self.screen
+                        .say(&format!("running: {}: {}", feature.name, scenario.name));
+                }
+                return;
+            }
+            News::Goes {
+                scenario,
+                since,
+                clients,
+                ..
+            } => {
+                self.screen.say(&goes(scenario, *since, *clients));
                 return;
             }
             News::Ended { feature, scenario } => {
@@ -68,6 +80,9 @@ impl Telling {
             self.told,
             self.scenarios,
         );
+        for finding in &scenario.findings {
+            let _ = writeln!(text, "      {}", finding.text);
+        }
         if scenario.outcome == Outcome::Passed && !self.all_steps {
             return;
         }
@@ -78,6 +93,23 @@ impl Telling {
             let _ = writeln!(text, "      {}", indented(trouble, 6));
         }
     }
+}
+
+/// What is being done, for how long it has been: `still running after 2m: Churn: When 3m pass; 40 of 40 clients online`.
+fn goes(scenario: &ScenarioResult, since: Duration, clients: Option<&str>) -> String {
+    let since = Duration::from_secs(since.as_secs());
+    let mut text = format!(
+        "still running after {}: {}",
+        humantime::format_duration(since),
+        scenario.name
+    );
+    if let Some(step) = scenario.steps.last() {
+        let _ = write!(text, ": {} {}", step.keyword, step.text);
+    }
+    if let Some(clients) = clients {
+        let _ = write!(text, "; {clients}");
+    }
+    text
 }
 
 fn step(text: &mut String, step: &StepResult) {

@@ -1,0 +1,212 @@
+//! One question before the first scenario: does a DHCP server answer here?
+//!
+//! A client of the pool asks (DHCPDISCOVER, as often as RFC 2131, 4.1 says), and goes without taking what it is offered: no
+//! server keeps an address for it. Without this each scenario of a suite would find out for itself, and wait each time.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout_at};
+
+use crate::dhcp::{self, Client, ClientId, Message, MessageType, Output, code};
+use crate::identity::{ClientNumber, Identity, PoolName, Seed};
+use crate::lan::{CleanupError, Lan, Port, PortEvent};
+
+/// What the question came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A server offers an address.
+    Offer {
+        /// Its identifier (option 54), where it names one.
+        server: Option<Ipv4Addr>,
+        /// What it offers.
+        address: Ipv4Addr,
+    },
+    /// Nobody answered.
+    Silence {
+        /// How often it was asked.
+        asked: u32,
+        /// For how long.
+        waited: Duration,
+    },
+    /// The question could not be asked.
+    NotAsked(String),
+}
+
+/// How long is waited for an answer, where a client may take longer to get a lease: for four questions, of which the last is
+/// half a minute after the first, when also a switch has opened its port that looks for loops first.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
+/// The stream of random choices of this client.
+const PROBE: u64 = 0x9_0be;
+
+/// Asks as the first client of the pool, `patience` at most, or until `stop` ends. Also returned is what could not be removed
+/// again.
+pub async fn ask<L: Lan>(
+    lan: &L,
+    pool: &PoolName,
+    seed: Seed,
+    patience: Duration,
+    stop: impl Future<Output = ()>,
+) -> (Answer, Vec<CleanupError>) {
+    let identity = Identity::derive(pool, ClientNumber(1), seed);
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let inbox = Box::new(move |event| {
+        // Whoever asked may have gone.
+        let _ = told.send(event);
+    });
+    let answer = match lan.attach(&identity, inbox).await {
+        Ok(port) => {
+            let answer = tokio::select! {
+                answer = converse(&port, &identity, seed, patience, &mut heard) => answer,
+                () = stop => Answer::NotAsked("interrupted".to_owned()),
+            };
+            // Its sockets would keep the namespace.
+            drop(port);
+            answer
+        }
+        Err(failure) => Answer::NotAsked(failure.to_string()),
+    };
+    let left = lan.detach(&identity).await;
+    lan.forget(&identity);
+    (answer, left)
+}
+
+async fn converse<P: Port>(
+    port: &P,
+    identity: &Identity,
+    seed: Seed,
+    patience: Duration,
+    heard: &mut mpsc::UnboundedReceiver<PortEvent>,
+) -> Answer {
+    let config = dhcp::Config {
+        start_delay: Duration::ZERO..=Duration::ZERO,
+        client_id: ClientId::Mac,
+        hostname: Some(identity.namespace.clone()),
+        ..dhcp::Config::new(identity.mac)
+    };
+    let mut machine = Client::new(config, seed.rng(identity.number, PROBE));
+    let begun = tokio::time::Instant::now();
+    let end = begun + patience;
+    let now = || tokio::time::Instant::now().into_std();
+    machine.start(now());
+    let (mut asked, mut transaction) = (0, None);
+    loop {
+        while let Some(output) = machine.poll_output() {
+            if let Output::Transmit(transmit) = output {
+                transaction = Some(transmit.message.xid);
+                asked += 1;
+                if let Err(error) = port.transmit(&transmit) {
+                    return Answer::NotAsked(format!("a DHCPDISCOVER cannot be sent: {error}"));
+                }
+            }
+        }
+        let due = machine
+            .poll_timeout()
+            .map_or(end, |due| end.min(due.into()));
+        let event = tokio::select! {
+            event = timeout_at(end, heard.recv()) => event.ok().flatten(),
+            () = sleep_until(due) => None,
+        };
+        match event {
+            Some(PortEvent::Dhcp(bytes)) => {
+                if let Some(answer) = offer(&bytes, transaction) {
+                    return answer;
+                }
+            }
+            Some(PortEvent::Gone(cause, why)) => {
+                return Answer::NotAsked(format!("{cause}: {why}"));
+            }
+            Some(_) => {}
+            None if tokio::time::Instant::now() >= end => {
+                return Answer::Silence {
+                    asked,
+                    waited: patience,
+                };
+            }
+            None => machine.handle_timeout(now()),
+        }
+    }
+}
+
+/// The offer that a message is, if it answers this transaction.
+fn offer(bytes: &[u8], transaction: Option<u32>) -> Option<Answer> {
+    let message = Message::decode(bytes).ok()?;
+    // A server that grants at once (RFC 4039) was not asked to.
+    let is_offer = message.message_type() == Some(MessageType::Offer);
+    (is_offer && Some(message.xid) == transaction).then(|| Answer::Offer {
+        server: message.options.address(code::SERVER_ID),
+        address: message.yiaddr,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::LabConfig;
+    use crate::lan::fake::{Behaviour, FakeLan};
+
+    const SEED: Seed = Seed(7);
+
+    fn mac() -> crate::identity::Mac {
+        Identity::derive(&PoolName::default(), ClientNumber(1), SEED).mac
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_offer_is_told_and_not_taken() {
+        let lan = FakeLan::new(&LabConfig::default());
+        let (answer, left) = ask(
+            &lan,
+            &PoolName::default(),
+            SEED,
+            PATIENCE,
+            std::future::pending(),
+        )
+        .await;
+        assert!(
+            matches!(
+                answer,
+                Answer::Offer {
+                    server: Some(_),
+                    ..
+                }
+            ),
+            "{answer:?}"
+        );
+        assert_eq!(left, []);
+        assert_eq!(lan.leases(), 0);
+        let sent: Vec<_> = lan
+            .sent_by(mac())
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect();
+        assert_eq!(
+            sent,
+            [MessageType::Discover],
+            "it asks, and says nothing more"
+        );
+        assert!(lan.namespaces().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_silent_costs_the_patience_and_no_more() {
+        let lan = FakeLan::new(&LabConfig::default());
+        lan.behave(Behaviour::Mute);
+        let begun = tokio::time::Instant::now();
+        let (answer, left) = ask(
+            &lan,
+            &PoolName::default(),
+            SEED,
+            PATIENCE,
+            std::future::pending(),
+        )
+        .await;
+        let waited = PATIENCE;
+        assert_eq!(answer, Answer::Silence { asked: 4, waited });
+        assert_eq!(left, []);
+        // The fake LAN takes a moment to plug in.
+        assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
+        assert!(lan.namespaces().is_empty());
+    }
+}

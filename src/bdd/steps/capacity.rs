@@ -1,0 +1,217 @@
+//! How many clients a router carries.
+
+use std::time::Instant;
+
+use super::herd::{greet, join};
+use crate::bdd::parameters::{Count, Span};
+use crate::bdd::results::Finding;
+use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::world::standing;
+use crate::bdd::{Complaint, World};
+use crate::phase::{Cause, Phase};
+use crate::pool::ClientStatus;
+
+pub(in crate::bdd) const STEPS: &[Definition] = &[
+    Definition {
+        keyword: Keyword::When,
+        pattern: "I add {count} client(s) every {duration} until one fails",
+        example: "I add 10 clients every 5s until one fails",
+        meaning: "Makes more and more clients until one does not get a lease within the lease timeout, or another one loses \
+                  its own; 500 at most, at which it ends without a failure. How many were served is in all results. It takes \
+                  all addresses that a router has: tag such a scenario @destructive.",
+        act: |world, said| Box::pin(add_until_one_fails(world, said, Bound::Usual)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "I add {count} client(s) every {duration} until one fails, {count} at most",
+        example: "I add 10 clients every 5s until one fails, 200 at most",
+        meaning: "The same with another end than 500 clients.",
+        act: |world, said| Box::pin(add_until_one_fails(world, said, Bound::Said)),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "at least {count} client(s) should have been served",
+        example: "at least 50 clients should have been served",
+        meaning: "So many clients have been online, at one time or another.",
+        act: |world, said| Box::pin(served(world, said)),
+    },
+];
+
+/// Where the step ends that says no end: further than most home routers go.
+const USUAL_BOUND: u32 = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Usual,
+    Said,
+}
+
+async fn add_until_one_fails(
+    world: &mut World,
+    mut said: Said,
+    bound: Bound,
+) -> Result<(), Complaint> {
+    let count: Count = said.next()?;
+    let every: Span = said.next()?;
+    let most = match bound {
+        Bound::Usual => USUAL_BOUND,
+        Bound::Said => said.next::<Count>()?.0,
+    };
+    if count.0 == 0 {
+        return Err(Complaint::new(
+            "0 clients are never too many: add at least 1",
+        ));
+    }
+    let site = world.site().await?;
+    world.answers = None;
+    loop {
+        let started = Instant::now();
+        let there = u32::try_from(world.herd().await?.len()).unwrap_or(u32::MAX);
+        let more = count.0.min(most.saturating_sub(there));
+        if more == 0 {
+            let text = format!(
+                "at least {there} clients were served, and none failed: this is where the step ends"
+            );
+            found(world, there, text);
+            return Ok(());
+        }
+        let numbers = site.pool.create(more).await?;
+        let answers = join(world, &site, &numbers).await?;
+        greet(world, &answers).await?;
+        world.answers = Some(answers);
+        let herd = world.herd().await?;
+        if let Some(failed) = herd.iter().find(|client| client.phase != Phase::Online) {
+            return came_to(world, &herd, failed);
+        }
+        tokio::time::sleep(every.0.saturating_sub(started.elapsed())).await;
+    }
+}
+
+/// Notes how many were served until one failed; fails if it was the tester that did.
+fn came_to(
+    world: &mut World,
+    herd: &[ClientStatus],
+    failed: &ClientStatus,
+) -> Result<(), Complaint> {
+    let online = herd.iter().filter(|client| client.phase == Phase::Online);
+    let online = u32::try_from(online.count()).unwrap_or(u32::MAX);
+    let cause = |client: &ClientStatus| client.failure.as_ref().map(|failure| failure.cause);
+    let in_trouble = || herd.iter().filter(|client| client.phase != Phase::Online);
+    let of_tester = in_trouble().find(|client| cause(client).is_some_and(is_of_the_tester));
+    if let Some(client) = of_tester {
+        return Err(Complaint::inconclusive(format!(
+            "{online} clients were served, and then the tester itself failed, so nothing is known of the router's limit\n  client \
+             {}: {}",
+            client.identity.number,
+            standing(client)
+        )));
+    }
+    let number = failed.identity.number;
+    let why = cause(failed).map_or("no lease in time", Cause::as_str);
+    let text = if failed.join.is_some() {
+        format!(
+            "at least {online} clients were served; client {number}, which had been online, failed: {why}"
+        )
+    } else {
+        let next = online.saturating_add(1);
+        format!(
+            "at least {online} clients were served; the {} failed: {why} (client {number})",
+            ordinal(next)
+        )
+    };
+    found(world, online, text);
+    Ok(())
+}
+
+fn found(world: &mut World, clients: u32, text: String) {
+    world.find(Finding {
+        name: "capacity",
+        value: clients.into(),
+        text,
+    });
+}
+
+/// Whether a client failed for a reason that lies on this machine, of which no router knows.
+const fn is_of_the_tester(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NameTaken
+            | Cause::Kernel
+            | Cause::ParentGone
+            | Cause::LinkLost
+            | Cause::NamespaceGone
+            | Cause::AddressLost
+            | Cause::SocketLost
+            | Cause::MacInUse
+            | Cause::NoPrivilege
+            | Cause::Crashed
+            | Cause::Unresponsive
+    )
+}
+
+/// `41st`.
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+async fn served(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let wanted: Count = said.next()?;
+    let figures = world.pool()?.figures().await?;
+    let served = figures.join.count();
+    if served >= u64::from(wanted.0) {
+        return Ok(());
+    }
+    let herd = world.herd().await?;
+    let first = herd.iter().find(|client| client.phase != Phase::Online);
+    let why =
+        first.map(|client| format!("; client {}: {}", client.identity.number, standing(client)));
+    Err(Complaint::new(format!(
+        "{served} clients have been online, and at least {} should{}",
+        wanted.0,
+        why.unwrap_or_default()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_tester_did_is_never_the_routers_limit() {
+        let of_router = [
+            Cause::NoCarrier,
+            Cause::NoOffer,
+            Cause::NoAck,
+            Cause::Nak,
+            Cause::AddressConflict,
+            Cause::LeaseExpired,
+        ];
+        for cause in of_router {
+            assert!(!is_of_the_tester(cause), "{cause}");
+        }
+        for cause in [
+            Cause::Kernel,
+            Cause::NameTaken,
+            Cause::NoPrivilege,
+            Cause::ParentGone,
+        ] {
+            assert!(is_of_the_tester(cause), "{cause}");
+        }
+    }
+
+    #[test]
+    fn the_one_too_many_is_counted_in_english() {
+        let counted = [1, 2, 3, 4, 11, 12, 13, 21, 111, 122].map(ordinal);
+        let english = [
+            "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "111th", "122nd",
+        ];
+        assert_eq!(counted, english);
+    }
+}

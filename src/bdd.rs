@@ -11,6 +11,7 @@
 
 mod complaint;
 mod estate;
+mod expected;
 pub mod html;
 pub mod json;
 pub mod junit;
@@ -28,5 +29,6 @@ mod world;
 
 pub use self::complaint::Complaint;
 pub use self::estate::{Estate, Ground, Settings};
+pub use self::expected::is_expected;
 pub use self::run::{News, Options, Watcher, run};
 pub use self::world::World;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::estate::{Ground, Site};
+use super::expected::Expecting;
 use super::parameters::Clients;
 use super::results::{Finding, Lateness, Notes, Sums};
 use super::{Complaint, Estate};
@@ -41,6 +42,8 @@ pub struct World {
     pub(super) comparison: Option<Comparison>,
     /// What is known of it in the end.
     notes: Notes,
+    /// Since it has done something that makes clients fail.
+    expecting: Option<Expecting>,
 }
 
 /// What a When came to.
@@ -267,6 +270,7 @@ impl World {
     /// Something is about to be done to clients: notes when, and what they hold.
     pub(super) async fn disturb(&mut self) -> Result<(), Complaint> {
         self.note_held().await?;
+        self.expect_failures();
         self.disturbed = Some(Instant::now());
         Ok(())
     }
@@ -299,6 +303,11 @@ impl World {
             }
             tokio::time::sleep(GLANCE.min(end - now)).await;
         }
+    }
+
+    /// From here on to the end of the scenario it is no news that clients fail.
+    pub(super) fn expect_failures(&mut self) {
+        self.expecting.get_or_insert_with(Expecting::begin);
     }
 
     /// Something was found out that is told whether or not the scenario passes.

@@ -3,7 +3,12 @@
 use std::io::{self, IsTerminal};
 
 use clap::{ArgAction, ValueEnum};
+use lanherd::bdd;
 use tracing::level_filters::LevelFilter;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{DynFilterFn, dynamic_filter_fn};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::screen::Screen;
 
@@ -55,12 +60,26 @@ impl Logging {
 
 /// Begins to log. Starts no thread.
 pub fn start(logging: Logging, screen: &Screen) {
+    let hides = logging.verbose == 0;
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(logging.level())
         .with_ansi(io::stderr().is_terminal())
         .with_writer(screen.clone());
     match logging.log_format {
-        Format::Text => subscriber.with_target(false).init(),
-        Format::Json => subscriber.json().init(),
+        Format::Text => {
+            let all = subscriber.with_target(false).finish();
+            all.with(unexpected(hides)).init();
+        }
+        Format::Json => subscriber.json().finish().with(unexpected(hides)).init(),
     }
+}
+
+/// Leaves out, if it `hides` them, the warnings of what a feature file does to its own clients: the scenario says what came of it,
+/// and whoever reads a log of a build is not to look for a second fault.
+fn unexpected<S: Subscriber>(
+    hides: bool,
+) -> DynFilterFn<S, impl Fn(&Metadata<'_>, &Context<'_, S>) -> bool> {
+    dynamic_filter_fn(move |metadata: &Metadata<'_>, _: &Context<'_, S>| {
+        !(hides && bdd::is_expected(metadata.level(), metadata.target()))
+    })
 }

@@ -320,3 +320,289 @@ fn a_starter_is_written_once_and_passes_on_the_lab() {
         "{page}"
     );
 }
+
+/// One line for each address, so that a second client of a pool of one is refused.
+const ONE_ADDRESS: &str = "10.66.1.1,10.66.1.1";
+
+/// Two scenarios that a router which is there passes.
+const TWO: &str = "\
+Feature: Two
+  Scenario: the first
+    Given I create 2 virtual clients using macvlan
+    Then all clients should hold a valid lease within 5s
+  Scenario: the second
+    Given I create 1 virtual client using macvlan
+    Then all clients should hold a valid lease within 5s
+";
+
+#[test]
+fn a_dead_router_costs_one_timeout_and_one_sentence_and_all_results_say_so() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let file = |name: &str| host.folder().join(name).to_string_lossy().into_owned();
+    let (xml, report, again) = (file("r.xml"), file("r.json"), file("again.txt"));
+    let written = ["--junit", &xml, "--report", &report, "--rerun", &again];
+    let began = std::time::Instant::now();
+    let outcome = start(
+        &host,
+        TWO,
+        &[&["--lease-timeout", "6s"][..], &written].concat(),
+    );
+    let outcome = outcome.finish(seconds(60));
+    assert_code(&outcome, 1);
+    // Two scenarios that wait for themselves take the timeout and ten seconds each.
+    assert!(began.elapsed() < seconds(25), "{:?}", began.elapsed());
+    let sentence = "no DHCP server answers on lan0";
+    assert!(outcome.stdout.contains(sentence), "{}", outcome.stdout);
+    assert!(
+        !outcome.stdout.contains("did not get online"),
+        "{}",
+        outcome.stdout
+    );
+    let xml = fs::read_to_string(xml).expect("results");
+    assert!(
+        xml.contains(sentence) && xml.contains("skipped=\"2\""),
+        "{xml}"
+    );
+    let report = fs::read_to_string(report).expect("a report");
+    assert!(
+        report.contains(sentence) && report.contains("not come to"),
+        "{report}"
+    );
+    // All that was to run is to be run again.
+    let again = fs::read_to_string(again).expect("a list");
+    assert!(again.ends_with("test.feature:2:5\n"), "{again}");
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn the_question_before_the_first_scenario_takes_no_address() {
+    let host = Host::new();
+    let router = Router::dnsmasq(&host, ONE_ADDRESS, "1h", &[]);
+    let before = host.snapshot();
+    let text = TWO.replace("2 virtual clients", "1 virtual client");
+    assert_code(&start(&host, &text, &[]).finish(seconds(60)), 0);
+    let log = router.log();
+    let count = |what: &str| log.matches(what).count();
+    assert!(
+        count("DHCPDISCOVER(") >= 3,
+        "one question, and one of each scenario\n{log}"
+    );
+    assert_eq!(
+        count("DHCPREQUEST("),
+        2,
+        "only the scenarios take an address\n{log}"
+    );
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn one_file_that_is_no_gherkin_keeps_no_other_from_running_and_the_exit_code_says_so() {
+    let host = Host::new();
+    let folder = host.folder().join("suite");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("good.feature"), TWO).expect("written");
+    fs::write(
+        folder.join("bad.feature"),
+        "Feature: f\n  Scenario: s\n    When 1s pass\n    Foo\n",
+    )
+    .expect("written");
+    let folder = folder.to_string_lossy().into_owned();
+    let file = |name: &str| host.folder().join(name).to_string_lossy().into_owned();
+    let (xml, again) = (file("r.xml"), file("again.txt"));
+    let arguments = [
+        "bdd",
+        &folder,
+        "--lab",
+        "--pool",
+        "mine",
+        "--label",
+        "firmware=7.59",
+        "--junit",
+        &xml,
+        "--rerun",
+        &again,
+    ];
+    let outcome = host.lanherd(&arguments).finish(seconds(60));
+    assert_code(&outcome, 2);
+    assert!(
+        outcome.stdout.contains("(2 passed, 1 failed)"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome
+            .stderr
+            .contains("bad.feature:4: \"Foo\": this is no step"),
+        "{}",
+        outcome.stderr
+    );
+    let xml = fs::read_to_string(xml).expect("results");
+    for says in [
+        "bad.feature:4",
+        r#"<property name="firmware" value="7.59"/>"#,
+        r#"<property name="pool" value="mine"/>"#,
+    ] {
+        assert!(xml.contains(says), "{says}: {xml}");
+    }
+    // Nothing runs with --check, and what is wrong is said all the same.
+    let outcome = host
+        .lanherd(&["bdd", &folder, "--check"])
+        .finish(seconds(20));
+    assert_code(&outcome, 2);
+    assert!(
+        outcome.stdout.contains("0 unknown steps, 1 error"),
+        "{}",
+        outcome.stdout
+    );
+    let outcome = host
+        .lanherd(&["bdd", &format!("{folder}/good.feature:6"), "--lab"])
+        .finish(seconds(60));
+    assert_code(&outcome, 0);
+    assert!(
+        outcome.stdout.contains("1 scenario (1 passed)"),
+        "{}",
+        outcome.stdout
+    );
+    let again = fs::read_to_string(again).expect("a list");
+    assert!(again.ends_with("bad.feature\n"), "{again}");
+}
+
+/// A search for the limit of a router.
+const CAPACITY: &str = "\
+Feature: Capacity
+  @destructive
+  Scenario: as many as there are addresses
+    Given a client may take 4s to get a lease
+    When I add 4 clients every 1s until one fails, 30 at most
+    Then at least 5 clients should have been served
+";
+
+#[test]
+fn the_limit_of_a_router_is_in_all_results_and_what_the_tester_did_is_never_it() {
+    let host = Host::new();
+    let _router = Router::dnsmasq(&host, "10.66.1.1,10.66.1.10", "1h", &[]);
+    let file = |name: &str| host.folder().join(name).to_string_lossy().into_owned();
+    let (xml, json, html) = (file("r.xml"), file("r.json"), file("r.html"));
+    let asked = ["--tags", "@destructive", "--interval", "1s"];
+    let written = ["--junit", &xml, "--json", &json, "--html", &html];
+    let outcome = start(&host, CAPACITY, &[&asked[..], &written].concat()).finish(seconds(90));
+    assert_code(&outcome, 0);
+    let finding = "at least 10 clients were served; the 11th failed: no_offer";
+    assert!(outcome.stdout.contains(finding), "{}", outcome.stdout);
+    for path in [&xml, &json, &html] {
+        let text = fs::read_to_string(path).expect("results");
+        assert!(text.contains(finding), "{path}: {text}");
+    }
+    let xml = fs::read_to_string(&xml).expect("results");
+    assert!(
+        xml.contains(r#"<property name="capacity (as many as there are addresses)" value="10"/>"#),
+        "{xml}"
+    );
+    // It says what it does on the way, and the failure that it looks for is no warning.
+    let goes = "still running after";
+    assert!(
+        outcome.stderr.contains(goes) && outcome.stderr.contains("clients online"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        !outcome.stderr.contains("WARN client failed"),
+        "{}",
+        outcome.stderr
+    );
+    // A namespace of somebody else's has the name of client 6: that is no limit of the router's.
+    host.must(&["ip", "netns", "add", "ns6"]);
+    let outcome = start(&host, CAPACITY, &asked).finish(seconds(90));
+    assert_code(&outcome, 125);
+    assert!(
+        outcome.stdout.contains("the tester itself failed"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(outcome.stdout.contains("name_taken"), "{}", outcome.stdout);
+    assert!(
+        !outcome.stdout.contains("clients were served; the"),
+        "{}",
+        outcome.stdout
+    );
+    host.must(&["ip", "netns", "del", "ns6"]);
+}
+
+#[test]
+fn metrics_of_all_scenarios_are_served_while_they_run() {
+    let host = Host::new();
+    let (_router, token) = (
+        Router::dnsmasq(&host, "10.66.1.0,10.66.1.250", "1h", &[]),
+        host.folder().join("token"),
+    );
+    fs::write(&token, "0123456789abcdef0123456789abcdef").expect("written");
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(&token, permissions).expect("ours");
+    let token = token.to_string_lossy().into_owned();
+    let more = [
+        "--metrics",
+        "127.0.0.1:9321",
+        "--metrics-token-file",
+        &token,
+        "--label",
+        "firmware=7",
+    ];
+    let run = start(&host, LONG, &more);
+    host.wait_configured(6, seconds(30));
+    let url = "http://127.0.0.1:9321/metrics";
+    let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef";
+    let metrics = host.must(&["curl", "-sSf", "-H", bearer, url]);
+    assert!(
+        metrics.contains("firmware=\"7\"") && metrics.contains("lanherd_"),
+        "{metrics}"
+    );
+    let refused = host.run(&["curl", "-sSf", url]);
+    assert_ne!(refused.code, Some(0), "{}", refused.stdout);
+    run.signal(Signal::SIGINT);
+    assert_code(&run.finish(seconds(30)), 130);
+}
+
+#[test]
+fn a_scenario_that_is_tried_again_counts_once_and_github_is_told_where_it_failed() {
+    let host = Host::new();
+    let file = host.folder().join("again.feature");
+    let text = "Feature: f\n  @retry(2)\n  Scenario: never well\n    Then all clients should respond successfully\n  \
+                Scenario: well\n    When 1ms pass\n";
+    fs::write(&file, text).expect("written");
+    let (file, summary) = (file.to_string_lossy(), host.folder().join("summary.md"));
+    let told = format!("GITHUB_STEP_SUMMARY={}", summary.display());
+    let program = env!("CARGO_BIN_EXE_lanherd");
+    let command = [
+        "env",
+        "GITHUB_ACTIONS=true",
+        &told,
+        program,
+        "bdd",
+        &file,
+        "--lab",
+    ];
+    let outcome = host.start("bdd", &command).finish(seconds(60));
+    assert_code(&outcome, 1);
+    assert!(
+        outcome.stdout.contains("tried 3 times) [1/2]"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stdout.contains("[2/2]") && !outcome.stdout.contains("[3/2]"),
+        "{}",
+        outcome.stdout
+    );
+    let annotation = format!("::error file={file},line=4,title=failed%3A never well::");
+    assert_eq!(
+        outcome.stdout.matches(&annotation).count(),
+        1,
+        "{}",
+        outcome.stdout
+    );
+    let warning = "the scenario \"well\" has no Then";
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+    let summary = fs::read_to_string(summary).expect("a summary");
+    assert!(summary.contains("| failed | never well |"), "{summary}");
+}

@@ -64,6 +64,8 @@ async fn add_until_one_fails(
     }
     let site = world.site().await?;
     world.answers = None;
+    // It goes on until one fails.
+    world.expect_failures();
     loop {
         let started = Instant::now();
         let there = u32::try_from(world.herd().await?.len()).unwrap_or(u32::MAX);

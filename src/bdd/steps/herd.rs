@@ -199,6 +199,9 @@ fn configure_lab(world: &mut World, said: Said) -> Result<(), Complaint> {
     let text = said.docstring.unwrap_or_default();
     let config = LabConfig::from_toml(&text)
         .map_err(|error| Complaint::new(format!("the lab configuration, {error}")))?;
+    if !config.faults.is_empty() {
+        world.expect_failures();
+    }
     world.lab = Some(config);
     Ok(())
 }

@@ -232,8 +232,8 @@ fn what_is_heard_in_ipv6_is_told_apart_and_names_its_request() {
     let unreachable = Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Address);
     let late = Icmpv6Type::TimeExceeded(icmpv6::TimeExceededCode::HopLimitExceeded);
     for (source, kind, verdict) in [
-        (ROUTER_V6, unreachable.clone(), Verdict::Unreachable),
-        (CLIENT_V6, unreachable.clone(), Verdict::HostDown),
+        (ROUTER_V6, unreachable, Verdict::Unreachable),
+        (CLIENT_V6, unreachable, Verdict::HostDown),
         (ROUTER_V6, late, Verdict::TimeExceeded),
     ] {
         let error = message_v6(source, CLIENT_V6, kind, &request);
@@ -254,12 +254,12 @@ fn what_is_heard_in_ipv6_is_told_apart_and_names_its_request() {
 /// Puts a sound checksum where one belongs, so that what follows it is looked at.
 fn with_sums(mut packet: Vec<u8>) -> Vec<u8> {
     let start = usize::from(packet.first().copied().unwrap_or_default() & 0xf) * 4;
-    if let Some(message) = packet.get_mut(start..) {
-        if message.len() >= HEADER_LEN {
-            message[2..4].fill(0);
-            let checksum = sum(message).to_ne_bytes();
-            message[2..4].copy_from_slice(&checksum);
-        }
+    if let Some(message) = packet.get_mut(start..)
+        && message.len() >= HEADER_LEN
+    {
+        message[2..4].fill(0);
+        let checksum = sum(message).to_ne_bytes();
+        message[2..4].copy_from_slice(&checksum);
     }
     packet
 }

@@ -272,9 +272,10 @@ async fn a_fetch_that_fails_says_how() {
 }
 
 #[tokio::test(start_paused = true)]
+#[allow(clippy::too_many_lines, reason = "a table")]
 async fn nothing_that_a_server_sends_is_the_testers_fault() {
-    let herd = online(1).await;
     const OK: &str = "HTTP/1.1 200 OK\r\n";
+    let herd = online(1).await;
     let chunked = |chunks: &str| format!("{OK}Transfer-Encoding: chunked\r\n\r\n{chunks}");
     for (what, said, cause) in [
         (

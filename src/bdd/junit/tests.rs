@@ -384,12 +384,12 @@ fn names_are_the_same_from_run_to_run_and_each_is_there_once() {
         row.example = Some(example.to_owned());
         row
     };
-    let mut named = row(3, "time=2s");
-    named.name = "after 2s".to_owned();
+    let mut filled = row(3, "time=2s");
+    filled.name = "after 2s".to_owned();
     let ran = vec![
         row(9, "time=2s"),
         scenario("twice", 20, Outcome::Passed, ""),
-        named,
+        filled,
         scenario("twice", 11, Outcome::Failed, "x"),
         row(8, "time=1s"),
     ];

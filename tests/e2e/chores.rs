@@ -195,8 +195,10 @@ fn broken_chunks_are_the_servers_and_not_the_testers() {
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let words = "http://10.66.0.1/ from 10.66.0.1:80: malformed: ";
     assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
-    let failed = &host.report().clients()[0]["fetches"][0]["failed"];
-    let failed = failed.as_object().expect("an object");
+    let report = host.report();
+    let clients = report.clients();
+    let failed = clients[0]["fetches"][0]["failed"].as_object();
+    let failed = failed.expect("an object");
     assert_eq!(failed.keys().collect::<Vec<_>>(), ["malformed"]);
 }
 

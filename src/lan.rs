@@ -46,6 +46,7 @@ pub use pool_dir::LockError;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -194,7 +195,7 @@ pub trait Port: Send + Sync + 'static {
     /// ends it.
     fn command(&self, errand: Errand) -> impl Future<Output = CommandRan> + Send;
 
-    /// Opens a UDP socket of the client's, on a port that the kernel chooses, which hears `to` only.
+    /// Opens a UDP socket of the client's, on a port that the kernel chooses, which sends to `to` and hears whoever answers.
     fn udp(&self, to: SocketAddrV4) -> impl Future<Output = io::Result<Self::Udp>> + Send;
 }
 
@@ -238,17 +239,74 @@ pub enum CommandEnd {
 pub struct Connected<S> {
     /// It.
     pub stream: S,
-    /// From when the kernel was told to connect until it was done; without the tester's own preparations.
+    /// From when the kernel sent its first segment until it had the answer, by its own clock where it tells; without the
+    /// tester's own preparations.
     pub took: Duration,
+    /// When what comes over it comes.
+    pub times: StreamTimes,
 }
 
-/// A socket that speaks to one peer in datagrams.
+/// When what came over a connection came, from just before the first byte was sent. The stream writes it down, and who
+/// gave the stream away reads it.
+#[derive(Debug, Clone, Default)]
+pub struct StreamTimes(Arc<Mutex<Arrivals>>);
+
+/// What [`StreamTimes`] holds: where the kernel stamps what it receives, spans end there, and not where it was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrivals {
+    /// Until the first byte; of more bytes that the kernel had put into one segment, the last.
+    pub first: Option<Duration>,
+    /// Until the last byte that has been read.
+    pub last: Option<Duration>,
+    /// Until it was read that the other side has ended; that has no stamp.
+    pub end: Option<Duration>,
+}
+
+impl StreamTimes {
+    /// What has come so far; nothing where the stream does not tell.
+    pub fn arrivals(&self) -> Arrivals {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Arrivals)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Bytes were read that came after this span.
+    pub(crate) fn arrived(&self, after: Duration) {
+        self.update(|arrivals| {
+            arrivals.first.get_or_insert(after);
+            arrivals.last = Some(after);
+        });
+    }
+
+    /// The end was read after this span.
+    pub(crate) fn ended(&self, after: Duration) {
+        self.update(|arrivals| arrivals.end = arrivals.end.or(Some(after)));
+    }
+}
+
+/// A socket that speaks to one peer in datagrams, and hears whoever sends to it.
 pub trait Datagrams: Send + Sync + 'static {
-    /// Sends one.
+    /// Sends one to the peer.
     fn send(&self, datagram: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Waits for one, and returns its length; what does not fit into `buffer` is lost.
-    fn recv(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
+    /// Waits for one, from anybody; what does not fit into `buffer` is lost. What ICMP says of one that was sent is an error.
+    fn recv(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<Datagram>> + Send;
+
+    /// The next that is there, though its coming may not have been announced yet; `WouldBlock` where there is none.
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Datagram>;
+}
+
+/// A datagram that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram {
+    /// Its length in bytes.
+    pub length: usize,
+    /// Who sent it.
+    pub from: SocketAddrV4,
+    /// From just before the latest was sent until the kernel had this one.
+    pub took: Duration,
 }
 
 /// What became of one echo request.

@@ -3,6 +3,7 @@
 //! Start with [`Pool::start`]: a pool supervises clients on a [`lan::Lan`] and talks in messages only.
 
 pub mod bdd;
+pub mod blame;
 pub mod chaos;
 pub mod client;
 mod connections;

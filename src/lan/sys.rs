@@ -15,6 +15,7 @@ use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -76,6 +77,26 @@ pub(super) fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
         )
     })?;
     Ok(cookie)
+}
+
+/// How long the handshake of a TCP connection took that stands and has sent nothing yet, by the kernel's clock
+/// (`TCP_INFO`, tcp(7)); `None` where it had to be begun again, so that the kernel has not timed all of it.
+pub(super) fn tcp_handshake(socket: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
+    // SAFETY: of all its fields, which are integers, zero is a value.
+    let mut told: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: both pointers are to live values, and `length` says how much may be written to the first.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut told).cast(),
+            &raw mut length,
+        )
+    })?;
+    let was_timed = told.tcpi_total_retrans == 0 && told.tcpi_rtt > 0;
+    Ok(was_timed.then(|| Duration::from_micros(told.tcpi_rtt.into())))
 }
 
 /// Has the runtime in whose context this is called watch a descriptor.

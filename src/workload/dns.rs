@@ -17,13 +17,15 @@ use self::message::{NoReply, Reply};
 use super::hitch::Hitch;
 use super::{Excuse, Pace, Place};
 use crate::host_name::HostName;
-use crate::lan::{Connected, Datagrams, Port};
+use crate::lan::{Connected, Datagram, Datagrams, Port};
 use crate::phase::words;
 
 /// The port of DNS servers (RFC 1035, 4.2).
 const PORT: u16 = 53;
 /// The longest datagram; without EDNS a server sends 512 bytes at most (RFC 1035, 2.3.4).
 const MAX_DATAGRAM: usize = 4_096;
+/// How many datagrams are read after time is over, at most.
+const MOST_LATE: usize = 64;
 /// How many of the lease's resolvers are asked for a name that is needed for something else; as many as resolv.conf(5).
 pub(super) const RESOLVERS: u32 = 3;
 
@@ -86,6 +88,15 @@ words! {
         NoRoute = "no_route",
         /// What came back in time could not be read.
         Malformed = "malformed",
+        /// The query was answered from another address, or port, than it was sent to: a resolver with several addresses that
+        /// does not answer from the one that was asked. Hosts drop such answers.
+        WrongSource = "wrong_source",
+        /// What came back in time has another id than the query.
+        WrongId = "wrong_id",
+        /// What came back in time answers another question.
+        WrongQuestion = "wrong_question",
+        /// The answer did not fit into a datagram, and could not be had over TCP (RFC 7766, 5).
+        Truncated = "truncated",
         /// The resolver's address is the client's own, so that the client itself would answer.
         OwnAddress = "own_address",
         /// The lease names no resolver.
@@ -128,7 +139,7 @@ pub struct Answer {
     pub rcode: Rcode,
     /// The addresses; none, where the code is not [`Rcode::NoError`].
     pub addresses: Vec<Ipv4Addr>,
-    /// From just before the query was sent until the answer was read.
+    /// From just before the query was sent until the kernel had the answer.
     pub took: Duration,
 }
 
@@ -206,18 +217,33 @@ pub(super) struct Unresolved {
     pub(super) why: String,
 }
 
+/// A name that is needed for something else.
+pub(super) struct Resolved {
+    /// Its address.
+    pub(super) address: Ipv4Addr,
+    /// How long the answers took, those of resolvers that did not know included.
+    pub(super) took: Duration,
+}
+
 /// The address of a name that is needed for something else: of each resolver of the lease in turn, until one knows.
 pub(super) async fn address_of<P: Port>(
     place: &Place<P>,
     name: &HostName,
     timeout: Duration,
-) -> Result<Ipv4Addr, Unresolved> {
+) -> Result<Resolved, Unresolved> {
     let mut latest = no_resolver();
+    let mut took = Duration::ZERO;
     for server in place.uplink.resolvers.iter().take(RESOLVERS as usize) {
+        let began = Instant::now();
         latest = ask(place, *server, name, timeout).await;
+        took += match &latest.result {
+            Ok(answer) => answer.took,
+            Err(_) => began.elapsed(),
+        };
         match &latest.result {
             Ok(answer) if answer.rcode == Rcode::NoError => {
-                return first_of_a_host(name, *server, &answer.addresses);
+                let address = first_of_a_host(name, *server, &answer.addresses)?;
+                return Ok(Resolved { address, took });
             }
             // The others would say the same: these are answers, not failures to answer.
             Ok(answer) if matches!(answer.rcode, Rcode::NxDomain | Rcode::NoData) => break,
@@ -297,26 +323,21 @@ async fn ask<P: Port>(
             return lookup;
         }
     };
-    let began = Instant::now();
     let exchange = Exchange {
         place,
         to,
         query: &query,
         id,
         name,
-        until: began + timeout,
+        timeout,
+        until: Instant::now() + timeout,
     };
     let mut passed_over = PassedOver::default();
     lookup.was_sent = true;
-    let reply = timeout_at(exchange.until, exchange.run(&socket, &mut passed_over)).await;
-    lookup.result = match reply {
-        Ok(Ok(reply)) => Ok(Answer {
-            rcode: reply.rcode,
-            addresses: reply.addresses,
-            took: began.elapsed(),
-        }),
-        Ok(Err(unanswered)) => Err(unanswered),
-        Err(_) => Err(passed_over.unanswered()),
+    let answered = timeout_at(exchange.until, exchange.run(&socket, &mut passed_over)).await;
+    lookup.result = match answered {
+        Ok(answered) => answered,
+        Err(_) => exchange.read_what_came(&socket, passed_over),
     };
     if let Err(unanswered) = &lookup.result {
         lookup.was_sent = !matches!(unanswered.cause, DnsCause::NoRoute | DnsCause::Tester);
@@ -327,22 +348,57 @@ async fn ask<P: Port>(
 /// What came while an answer was waited for, and was none.
 #[derive(Debug, Default)]
 struct PassedOver {
-    foreign: u32,
-    malformed: Option<String>,
+    /// What is worth to be told of them most, the later of two that are worth the same.
+    finding: Option<Unanswered>,
+    /// What came from elsewhere, and answers nothing that was asked.
+    strangers: u32,
+    /// When one that was right came, but too late.
+    late: Option<Duration>,
 }
 
 impl PassedOver {
+    /// The causes, those first that say most of why there is no answer.
+    const RANKS: [DnsCause; 5] = [
+        DnsCause::Truncated,
+        DnsCause::WrongSource,
+        DnsCause::Malformed,
+        DnsCause::WrongQuestion,
+        DnsCause::WrongId,
+    ];
+
+    fn note(&mut self, cause: DnsCause, detail: String) {
+        let rank = |cause| Self::RANKS.iter().position(|known| *known == cause);
+        match &self.finding {
+            Some(known) if rank(known.cause) < rank(cause) => {}
+            _ => self.finding = Some(Unanswered::new(cause, detail)),
+        }
+    }
+
     /// An answer may still have come after it: so what was passed over is told only when none did.
     fn unanswered(self) -> Unanswered {
-        match (self.malformed, self.foreign) {
-            (Some(why), _) => Unanswered::new(DnsCause::Malformed, why),
-            (None, 0) => Unanswered::new(DnsCause::Timeout, ""),
-            (None, foreign) => {
-                let detail = format!("{foreign} answers to something else were ignored");
+        match (self.finding, self.late, self.strangers) {
+            (Some(finding), ..) => finding,
+            (None, Some(late), _) => {
+                let detail = format!("it came after {:.3} s", late.as_secs_f64());
+                Unanswered::new(DnsCause::Timeout, detail)
+            }
+            (None, None, 0) => Unanswered::new(DnsCause::Timeout, ""),
+            (None, None, strangers) => {
+                let detail = format!("{strangers} datagrams from elsewhere were ignored");
                 Unanswered::new(DnsCause::Timeout, detail)
             }
         }
     }
+}
+
+/// What a datagram is to a query.
+enum Said {
+    /// Its answer, and how long it took.
+    Answer(Answer),
+    /// That its answer did not fit, and how long that took.
+    Truncated(Duration),
+    /// None, and it was noted why.
+    Nothing,
 }
 
 /// One query, and the wait for its answer.
@@ -352,6 +408,7 @@ struct Exchange<'a, P> {
     query: &'a [u8],
     id: u16,
     name: &'a HostName,
+    timeout: Duration,
     until: Instant,
 }
 
@@ -360,48 +417,137 @@ impl<P: Port> Exchange<'_, P> {
         &self,
         socket: &P::Udp,
         passed_over: &mut PassedOver,
-    ) -> Result<Reply, Unanswered> {
+    ) -> Result<Answer, Unanswered> {
         socket
             .send(self.query)
             .await
             .map_err(|error| Unanswered::from(&error))?;
         let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
-            let length = socket
+            let datagram = socket
                 .recv(&mut buffer)
                 .await
                 .map_err(|error| Unanswered::from(&error))?;
-            match message::read(&buffer[..length], self.id, self.name) {
-                Ok(reply) if reply.is_truncated => return self.over_tcp().await,
-                Ok(reply) => return Ok(reply),
-                Err(NoReply::Foreign) => passed_over.foreign += 1,
-                Err(malformed @ NoReply::Malformed(_)) => {
-                    passed_over.malformed = Some(malformed.to_string());
+            match self.read(datagram, &buffer, passed_over) {
+                Said::Answer(answer) => return Ok(answer),
+                Said::Truncated(took) => {
+                    let cut = "no answer over TCP in time".to_owned();
+                    passed_over.note(DnsCause::Truncated, cut);
+                    return self.over_tcp(took).await;
                 }
+                Said::Nothing => {}
+            }
+        }
+    }
+
+    /// Time is over. What came in time may be there, and nobody has come to read it yet.
+    fn read_what_came(
+        &self,
+        socket: &P::Udp,
+        mut passed_over: PassedOver,
+    ) -> Result<Answer, Unanswered> {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        for _ in 0..MOST_LATE {
+            match socket.try_recv(&mut buffer) {
+                Ok(datagram) => match self.read(datagram, &buffer, &mut passed_over) {
+                    Said::Answer(answer) => return Ok(answer),
+                    Said::Truncated(_) => {
+                        let cut = "no time was left to ask over TCP".to_owned();
+                        passed_over.note(DnsCause::Truncated, cut);
+                    }
+                    Said::Nothing => {}
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err((&error).into()),
+            }
+        }
+        Err(passed_over.unanswered())
+    }
+
+    fn read(&self, datagram: Datagram, buffer: &[u8], passed_over: &mut PassedOver) -> Said {
+        let Datagram { length, from, took } = datagram;
+        let bytes = buffer.get(..length).unwrap_or(buffer);
+        let reply = message::read(bytes, self.id, self.name);
+        if took > self.timeout {
+            if reply.is_ok() && from == self.to {
+                passed_over.late = Some(took);
+            }
+            return Said::Nothing;
+        }
+        match reply {
+            // Whoever answers to a random id at a random port has seen the query.
+            Ok(_) if from != self.to => {
+                let asked = self.to;
+                let detail = format!("{asked} was asked, and {from} answered");
+                passed_over.note(DnsCause::WrongSource, detail);
+                Said::Nothing
+            }
+            Err(_) if from != self.to => {
+                passed_over.strangers += 1;
+                Said::Nothing
+            }
+            Ok(reply) if reply.is_truncated => Said::Truncated(took),
+            Ok(Reply {
+                rcode, addresses, ..
+            }) => Said::Answer(Answer {
+                rcode,
+                addresses,
+                took,
+            }),
+            Err(no) => {
+                let cause = match no {
+                    NoReply::Malformed(_) => DnsCause::Malformed,
+                    NoReply::WrongId(_) => DnsCause::WrongId,
+                    NoReply::WrongQuestion(_) => DnsCause::WrongQuestion,
+                };
+                passed_over.note(cause, no.to_string());
+                Said::Nothing
             }
         }
     }
 
     /// The same over TCP, each message behind its length (RFC 1035, 4.2.2).
-    async fn over_tcp(&self) -> Result<Reply, Unanswered> {
+    async fn over_tcp(&self, udp_took: Duration) -> Result<Answer, Unanswered> {
         let left = self.until.saturating_duration_since(Instant::now());
-        let bytes = self.exchange_over_tcp(left).await.map_err(|error| {
-            let mut unanswered = Unanswered::from(&error);
-            unanswered.detail = format!("over TCP: {}", unanswered.detail);
-            unanswered
+        let (bytes, tcp_took) = self.exchange_over_tcp(left).await.map_err(|error| {
+            // That it was cut off is the server's, and so is what keeps the rest from being had; but not what fails here.
+            let cause = match Hitch::from(&error) {
+                Hitch::Tester => DnsCause::Tester,
+                _ => DnsCause::Truncated,
+            };
+            Unanswered::new(cause, format!("over TCP: {error}"))
         })?;
-        message::read(&bytes, self.id, self.name)
-            .map_err(|no| Unanswered::new(DnsCause::Malformed, format!("over TCP: {no}")))
+        match message::read(&bytes, self.id, self.name) {
+            Ok(reply) if reply.is_truncated => {
+                Err(Unanswered::new(DnsCause::Truncated, "over TCP, too"))
+            }
+            Ok(reply) => Ok(Answer {
+                rcode: reply.rcode,
+                addresses: reply.addresses,
+                took: udp_took + tcp_took,
+            }),
+            Err(no) => Err(Unanswered::new(
+                DnsCause::Malformed,
+                format!("over TCP: {no}"),
+            )),
+        }
     }
 
-    async fn exchange_over_tcp(&self, left: Duration) -> io::Result<Vec<u8>> {
-        let Connected { mut stream, .. } = self.place.port.connect(self.to, left).await?;
+    /// The answer, and how long connection and answer took.
+    async fn exchange_over_tcp(&self, left: Duration) -> io::Result<(Vec<u8>, Duration)> {
+        let Connected {
+            mut stream,
+            took,
+            times,
+        } = self.place.port.connect(self.to, left).await?;
         let length = u16::try_from(self.query.len()).map_err(io::Error::other)?;
         let message = [&length.to_be_bytes(), self.query].concat();
+        let began = Instant::now();
         stream.write_all(&message).await?;
         let length = stream.read_u16().await?;
         let mut answer = vec![0; usize::from(length)];
         stream.read_exact(&mut answer).await?;
-        Ok(answer)
+        let answered = times.arrivals().last.unwrap_or_else(|| began.elapsed());
+        Ok((answer, took + answered))
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::hitch::Hitch;
 use super::{Excuse, Pace, Place, dns};
-use crate::lan::{Connected, Port};
+use crate::lan::{Arrivals, Connected, Port, StreamTimes};
 use crate::phase::words;
 use crate::url::{Host, Url};
 
@@ -120,9 +122,9 @@ words! {
         Dns = "dns",
         /// Connecting.
         Connect = "connect",
-        /// From the request to the head of the response.
+        /// From the request to the first byte of the response.
         FirstByte = "first_byte",
-        /// From the head to the last byte of the body.
+        /// From the first byte to the last one of the body.
         Transfer = "transfer",
     }
 }
@@ -188,6 +190,13 @@ impl Fetch {
         }
     }
 
+    /// How long request and response took together.
+    fn spoken(&self) -> Duration {
+        let is_spoken = |phase| matches!(phase, HttpPhase::FirstByte | HttpPhase::Transfer);
+        let spoken = self.phases.iter().filter(|(phase, _)| is_spoken(*phase));
+        spoken.map(|(_, took)| *took).sum()
+    }
+
     fn ended(&mut self, phase: HttpPhase, took: Duration) {
         self.phases.push((phase, took));
     }
@@ -245,14 +254,26 @@ pub(super) async fn attempt<P: Port>(spec: &HttpSpec, place: &Place<P>) -> Fetch
         return fetch;
     }
     match place.port.connect(server, spec.timeout).await {
-        Ok(Connected { stream, took }) => {
+        Ok(Connected {
+            stream,
+            took,
+            times,
+        }) => {
             fetch.ended(HttpPhase::Connect, took);
-            let until = Instant::now() + spec.timeout.saturating_sub(took);
-            let talked = timeout_at(until, talk(&spec.url, stream, &mut fetch)).await;
+            let left = spec.timeout.saturating_sub(took);
+            let talked = {
+                let until = Instant::now() + left;
+                let mut talking = pin!(talk(&spec.url, stream, &times, &mut fetch));
+                match timeout_at(until, talking.as_mut()).await {
+                    Ok(talked) => Some(talked),
+                    Err(_) => finish(talking, &times, left).await,
+                }
+            };
+            let spoken = fetch.spoken();
             fetch.failure = match talked {
-                Ok(Ok(())) => None,
-                Ok(Err(failure)) => Some(failure),
-                Err(_) => Some((HttpCause::Timeout, where_it_stood(&fetch))),
+                Some(Ok(())) if spoken <= left => None,
+                Some(Err(failure)) => Some(failure),
+                Some(Ok(())) | None => Some((HttpCause::Timeout, where_it_stood(&fetch))),
             };
         }
         Err(error) => {
@@ -261,6 +282,29 @@ pub(super) async fn attempt<P: Port>(spec: &HttpSpec, place: &Place<P>) -> Fetch
         }
     }
     fetch
+}
+
+/// Time is over. What came in time may be there, and nobody has come to read it yet: reads until nothing new comes, or what
+/// comes is too late.
+async fn finish<T>(
+    mut talking: Pin<&mut impl Future<Output = T>>,
+    times: &StreamTimes,
+    left: Duration,
+) -> Option<T> {
+    let mut in_vain = 0;
+    while in_vain < 3 {
+        let before = times.arrivals();
+        let polled = timeout(Duration::ZERO, unconstrained(talking.as_mut())).await;
+        if let Ok(ended) = polled {
+            return Some(ended);
+        }
+        let now = times.arrivals();
+        if now.last > Some(left) {
+            return None;
+        }
+        in_vain = if now == before { in_vain + 1 } else { 0 };
+    }
+    None
 }
 
 fn where_it_stood(fetch: &Fetch) -> String {
@@ -279,8 +323,7 @@ async fn address_of<P: Port>(
         Host::Address(address) => return Ok(*address),
         Host::Name(name) => name,
     };
-    let began = Instant::now();
-    let address = dns::address_of(place, name, spec.timeout)
+    let resolved = dns::address_of(place, name, spec.timeout)
         .await
         .map_err(|unresolved| {
             let cause = if unresolved.is_the_testers {
@@ -290,12 +333,20 @@ async fn address_of<P: Port>(
             };
             (cause, unresolved.why)
         })?;
-    fetch.ended(HttpPhase::Dns, began.elapsed());
-    Ok(address)
+    fetch.ended(HttpPhase::Dns, resolved.took);
+    Ok(resolved.address)
 }
 
 /// Sends the request over a connection, and takes the response.
-async fn talk<S>(url: &Url, stream: S, fetch: &mut Fetch) -> Result<(), Failure>
+///
+/// Times are those of the stream, which ends them where the kernel had what came; where it does not tell, they end where it
+/// was read.
+async fn talk<S>(
+    url: &Url,
+    stream: S,
+    times: &StreamTimes,
+    fetch: &mut Fetch,
+) -> Result<(), Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -324,8 +375,18 @@ where
             }
         })?;
         fetch.status = Some(response.status().as_u16());
-        fetch.ended(HttpPhase::FirstByte, began.elapsed());
-        take_body(response, fetch).await
+        let first_byte = times.arrivals().first.unwrap_or_else(|| began.elapsed());
+        fetch.ended(HttpPhase::FirstByte, first_byte);
+        let is_framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
+            .iter()
+            .any(|name| response.headers().contains_key(name));
+        take_body(response, fetch).await?;
+        let Arrivals { last, end, .. } = times.arrivals();
+        // Where nothing else says where the body ends, the connection's end does.
+        let last_byte = if is_framed { last } else { end.or(last) };
+        let all = last_byte.unwrap_or_else(|| began.elapsed());
+        fetch.ended(HttpPhase::Transfer, all.saturating_sub(first_byte));
+        Ok(())
     };
     let drive = async {
         // Its errors are told to the conversation, which may still have to read what came before its end.
@@ -340,7 +401,6 @@ where
 }
 
 async fn take_body(response: Response<Incoming>, fetch: &mut Fetch) -> Result<(), Failure> {
-    let began = Instant::now();
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_hyper(&error))?;
@@ -350,6 +410,5 @@ async fn take_body(response: Response<Incoming>, fetch: &mut Fetch) -> Result<()
             return Err((HttpCause::TooLarge, format!("{MAX_BODY} bytes and more")));
         }
     }
-    fetch.ended(HttpPhase::Transfer, began.elapsed());
     Ok(())
 }

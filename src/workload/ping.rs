@@ -131,6 +131,7 @@ async fn address_of<P: Port>(spec: &PingSpec, place: &Place<P>) -> Result<Ipv4Ad
         }
         Target::Name(name) => dns::address_of(place, name, spec.timeout)
             .await
+            .map(|resolved| resolved.address)
             .map_err(|unresolved| unresolved.why),
     }
 }

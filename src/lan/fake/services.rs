@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::Instant;
 
 use super::{FakeLan, LATENCY, SILENT};
-use crate::lan::{CommandEnd, CommandRan, Connected, Datagrams, Errand};
+use crate::lan::{CommandEnd, CommandRan, Connected, Datagram, Datagrams, Errand, StreamTimes};
 
 /// Answers a datagram with any number of them.
 type Answers = Arc<dyn Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync>;
@@ -21,7 +22,7 @@ type Accepts = Arc<dyn Fn(DuplexStream) + Send + Sync>;
 /// What tests have scripted.
 #[derive(Default)]
 pub(super) struct Services {
-    udp: HashMap<SocketAddrV4, Answers>,
+    udp: HashMap<SocketAddrV4, (SocketAddrV4, Answers)>,
     tcp: HashMap<SocketAddrV4, Accepts>,
 }
 
@@ -32,7 +33,18 @@ impl FakeLan {
         at: SocketAddrV4,
         answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
     ) {
-        self.inner().services.udp.insert(at, Arc::new(answers));
+        self.serve_udp_from(at, at, answers);
+    }
+
+    /// The same, but the answers come from this other address.
+    pub(crate) fn serve_udp_from(
+        &self,
+        at: SocketAddrV4,
+        from: SocketAddrV4,
+        answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) {
+        let script: (_, Answers) = (from, Arc::new(answers));
+        self.inner().services.udp.insert(at, script);
     }
 
     /// From now on connections to this address are taken so.
@@ -44,14 +56,14 @@ impl FakeLan {
         self.inner().services.tcp.insert(at, Arc::new(accepts));
     }
 
-    fn answer_datagram(&self, to: SocketAddrV4, datagram: &[u8]) -> Vec<Vec<u8>> {
+    fn answer_datagram(&self, to: SocketAddrV4, datagram: &[u8]) -> (SocketAddrV4, Vec<Vec<u8>>) {
         let scripted = self.inner().services.udp.get(&to).cloned();
-        if let Some(answers) = scripted {
-            return answers(datagram);
+        if let Some((from, answers)) = scripted {
+            return (from, answers(datagram));
         }
         let server = self.server.lock().expect("not poisoned");
         let answer = self.zone.answer(datagram, &server);
-        answer.into_iter().collect()
+        (to, answer.into_iter().collect())
     }
 }
 
@@ -73,6 +85,7 @@ pub(super) async fn connect(
     Ok(Connected {
         stream,
         took: 2 * LATENCY,
+        times: StreamTimes::default(),
     })
 }
 
@@ -101,9 +114,13 @@ pub(super) async fn command(errand: &Errand) -> CommandRan {
 pub(crate) struct FakeUdp {
     lan: FakeLan,
     to: SocketAddrV4,
-    arrive: mpsc::UnboundedSender<Vec<u8>>,
-    arrived: Mutex<mpsc::UnboundedReceiver<Vec<u8>>>,
+    arrive: mpsc::UnboundedSender<Arrived>,
+    arrived: Mutex<mpsc::UnboundedReceiver<Arrived>>,
+    sent: std::sync::Mutex<Option<Instant>>,
 }
+
+/// A datagram, who sent it, and when it came.
+struct Arrived(Vec<u8>, SocketAddrV4, Instant);
 
 impl FakeUdp {
     pub(super) fn new(lan: &FakeLan, to: SocketAddrV4) -> Self {
@@ -113,33 +130,52 @@ impl FakeUdp {
             to,
             arrive,
             arrived: Mutex::new(arrived),
+            sent: std::sync::Mutex::default(),
+        }
+    }
+
+    fn hand_on(&self, arrived: &Arrived, buffer: &mut [u8]) -> Datagram {
+        let Arrived(datagram, from, at) = arrived;
+        let length = datagram.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&datagram[..length]);
+        let sent = self.sent.lock().expect("not poisoned");
+        Datagram {
+            length,
+            from: *from,
+            took: sent.map_or(Duration::ZERO, |sent| *at - sent),
         }
     }
 }
 
 impl Datagrams for FakeUdp {
     async fn send(&self, datagram: &[u8]) -> io::Result<()> {
+        *self.sent.lock().expect("not poisoned") = Some(Instant::now());
         if *self.to.ip() == SILENT {
             return Ok(());
         }
-        let answers = self.lan.answer_datagram(self.to, datagram);
+        let (from, answers) = self.lan.answer_datagram(self.to, datagram);
         let arrive = self.arrive.clone();
         tokio::spawn(async move {
             tokio::time::sleep(2 * LATENCY).await;
             for answer in answers {
                 // Whoever asked may have gone.
-                let _ = arrive.send(answer);
+                let _ = arrive.send(Arrived(answer, from, Instant::now()));
             }
         });
         Ok(())
     }
 
-    async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(datagram) = self.arrived.lock().await.recv().await else {
-            return pending().await;
-        };
-        let length = datagram.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&datagram[..length]);
-        Ok(length)
+    async fn recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        match self.arrived.lock().await.recv().await {
+            Some(arrived) => Ok(self.hand_on(&arrived, buffer)),
+            None => pending().await,
+        }
+    }
+
+    fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        let nothing = || io::Error::from(io::ErrorKind::WouldBlock);
+        let mut arrived = self.arrived.try_lock().map_err(|_| nothing())?;
+        let arrived = arrived.try_recv().map_err(|_| nothing())?;
+        Ok(self.hand_on(&arrived, buffer))
     }
 }

@@ -9,13 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
-use tokio::net::{TcpStream, UdpSocket};
-
 use super::addressing::{
     Addressing, MtuChange, Step, StepKind, Surroundings, resolver_lines, steps,
 };
 use super::commands::Gate;
+use super::dialing::{ClientStream, ClientUdp};
 use super::seats::{Seat, Seated};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
@@ -25,6 +23,7 @@ use crate::dhcp::{Arp, Lease, MessageType, Transmit, code};
 use crate::lan::netlink::{Netlink, NetlinkError};
 use crate::lan::{CommandRan, Connected, EchoRequest, Errand, PingCause, PingOutcome, Port};
 use crate::phase::{Cause, Failure, Stage};
+use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 
 /// The real [`Port`].
 pub struct LinuxPort {
@@ -213,8 +212,8 @@ fn has_gone(error: &NetlinkError) -> bool {
 }
 
 impl Port for LinuxPort {
-    type Stream = TcpStream;
-    type Udp = UdpSocket;
+    type Stream = ClientStream;
+    type Udp = ClientUdp;
 
     /// Broadcasts go out through the raw socket, unicasts through the client's own stack, which asks for the server's
     /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
@@ -310,7 +309,7 @@ impl Port for LinuxPort {
         &self,
         to: SocketAddrV4,
         timeout: Duration,
-    ) -> io::Result<Connected<TcpStream>> {
+    ) -> io::Result<Connected<ClientStream>> {
         dialing::connect(self, to, timeout).await
     }
 
@@ -318,7 +317,7 @@ impl Port for LinuxPort {
         commands::run(self, errand).await
     }
 
-    async fn udp(&self, to: SocketAddrV4) -> io::Result<UdpSocket> {
+    async fn udp(&self, to: SocketAddrV4) -> io::Result<ClientUdp> {
         dialing::udp(self, to).await
     }
 }

@@ -5,10 +5,11 @@
 //! stamps datagrams when they are read, and TCP segments not at all. A herd has such a socket open for each client.)
 
 use std::io::{self, IoSliceMut};
+use std::net::SocketAddrV4;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg};
 use nix::sys::time::TimeSpec;
 
 /// Two clocks that were read one after the other differ by less, unless one of them was set in between.
@@ -56,6 +57,8 @@ impl Moment {
 pub(super) struct Received {
     /// Bytes that were put into the buffer.
     pub length: usize,
+    /// Who sent it, where the socket tells.
+    pub from: Option<SocketAddrV4>,
     /// When the kernel had it, where it says so. Of a stream: the last of the segments that the bytes are from.
     pub stamp: Option<SystemTime>,
 }
@@ -64,7 +67,7 @@ pub(super) struct Received {
 pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = nix::cmsg_space!(TimeSpec);
     let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(
+    let message = recvmsg::<SockaddrIn>(
         socket.as_raw_fd(),
         &mut parts,
         Some(&mut control),
@@ -76,6 +79,7 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Re
     });
     Ok(Received {
         length: message.bytes,
+        from: message.address.map(SocketAddrV4::from),
         stamp,
     })
 }

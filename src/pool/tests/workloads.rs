@@ -90,11 +90,30 @@ async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
         vec![foreign]
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(stats.failed[&DnsCause::Timeout], 1);
-    assert_eq!(
-        stats.last_failure().expect("one"),
-        "router.lab.test from 10.77.0.1: timeout: 1 answers to something else were ignored"
-    );
+    assert_eq!(stats.failed[&DnsCause::WrongId], 1);
+    let said = stats.last_failure().expect("one");
+    let words = "router.lab.test from 10.77.0.1: wrong_id: an answer with the id 0x";
+    assert!(said.starts_with(words), "{said}");
+    // What is right may come after it.
+    herd.lan.serve_udp(RESOLVER, |query| {
+        let mut answer = query.to_vec();
+        answer[2] |= 0x80;
+        answer[7] = 1;
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 9]);
+        let mut foreign = answer.clone();
+        foreign[0] ^= 1;
+        vec![foreign, answer]
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert!(stats.is_success(), "{stats:?}");
+    herd.lan.serve_udp(RESOLVER, |query| {
+        let mut other = query.to_vec();
+        other[2] |= 0x80;
+        other[13] ^= 1;
+        vec![other]
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(stats.failed[&DnsCause::WrongQuestion], 1, "{stats:?}");
     herd.lan.serve_udp(RESOLVER, |query| {
         let mut broken = query.to_vec();
         broken[2] |= 0x80;
@@ -103,6 +122,88 @@ async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
     });
     let stats = resolve(&herd, "router.lab.test").await;
     assert_eq!(stats.failed[&DnsCause::Malformed], 1);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_elsewhere_is_none_and_is_the_finding() {
+    let herd = online(1).await;
+    let elsewhere = "10.77.0.2:53".parse().expect("an address");
+    herd.lan.serve_udp_from(RESOLVER, elsewhere, |query| {
+        let mut answer = query.to_vec();
+        answer[2] |= 0x80;
+        answer[7] = 1;
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 9]);
+        let mut foreign = answer.clone();
+        foreign[0] ^= 1;
+        vec![foreign, answer, vec![1, 2, 3]]
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(
+        (stats.asked, stats.successes(), &stats.failed),
+        (1, 0, &[(DnsCause::WrongSource, 1)].into())
+    );
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "router.lab.test from 10.77.0.1: wrong_source: 10.77.0.1:53 was asked, and 10.77.0.2:53 answered"
+    );
+    // Whatever else somebody sends to the port is no finding.
+    herd.lan
+        .serve_udp_from(RESOLVER, elsewhere, |_| vec![vec![7; 40], vec![]]);
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(
+        stats.last_failure().expect("one"),
+        "router.lab.test from 10.77.0.1: timeout: 2 datagrams from elsewhere were ignored"
+    );
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_cut_off_and_cannot_be_had_over_tcp_is_truncated() {
+    let herd = online(1).await;
+    herd.lan.serve_udp(RESOLVER, |query| {
+        let mut cut = query.to_vec();
+        cut[2] |= 0x82;
+        vec![cut]
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(
+        stats.failed[&DnsCause::Truncated],
+        1,
+        "nobody listens: {stats:?}"
+    );
+    herd.lan.serve_tcp(RESOLVER, |mut stream| {
+        tokio::spawn(async move {
+            let _ = stream.read(&mut [0; 512]).await;
+            let _ = stream.write_all(&[0, 99, 1, 2, 3]).await;
+        });
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(
+        stats.failed[&DnsCause::Truncated],
+        1,
+        "it breaks off: {stats:?}"
+    );
+    herd.lan.serve_tcp(RESOLVER, |stream| {
+        tokio::spawn(async move {
+            tokio::time::sleep(LONG).await;
+            drop(stream);
+        });
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(
+        stats.failed[&DnsCause::Truncated],
+        1,
+        "it is mute: {stats:?}"
+    );
+    herd.lan.serve_tcp(RESOLVER, |mut stream| {
+        tokio::spawn(async move {
+            let _ = stream.read(&mut [0; 512]).await;
+            let _ = stream.write_all(&[0, 3, 1, 2, 3]).await;
+        });
+    });
+    let stats = resolve(&herd, "router.lab.test").await;
+    assert_eq!(stats.failed[&DnsCause::Malformed], 1, "{stats:?}");
     herd.end().await;
 }
 

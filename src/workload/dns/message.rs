@@ -72,9 +72,12 @@ pub enum NoReply {
     /// They cannot be read.
     #[error("malformed: {0}")]
     Malformed(String),
-    /// They answer something else.
-    #[error("an answer to something else")]
-    Foreign,
+    /// They have another id than the query.
+    #[error("an answer with the id {0:#06x}, which is not the query's")]
+    WrongId(u16),
+    /// They have the query's id, but answer another question, or none.
+    #[error("an answer to another question: {0}")]
+    WrongQuestion(String),
 }
 
 /// The query for the addresses of `name`, recursion desired.
@@ -99,8 +102,11 @@ pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
         .ok_or_else(|| malformed("shorter than a header"))?;
     let field = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
     let is_response = header[2] & 0x80 != 0;
-    if field(0) != id || !is_response {
-        return Err(NoReply::Foreign);
+    if field(0) != id {
+        return Err(NoReply::WrongId(field(0)));
+    }
+    if !is_response {
+        return Err(malformed("the query's own id, but it is a query (QR is 0)"));
     }
     // The counts are looked at before they are believed.
     let records = [6, 8, 10].map(|at| usize::from(field(at)));
@@ -125,15 +131,23 @@ pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
     };
     // A server that could not read the question may leave it out.
     let rcode = Rcode::from(packet.rcode());
-    let is_mine = match packet.questions.as_slice() {
-        [] => matches!(rcode, Rcode::FormErr | Rcode::NotImp),
+    match packet.questions.as_slice() {
+        [] if matches!(rcode, Rcode::FormErr | Rcode::NotImp) => {}
+        [] => return Err(NoReply::WrongQuestion("none".to_owned())),
         [question] => {
-            question.qtype == QTYPE::TYPE(TYPE::A) && is_same(&question.qname, name.as_str())
+            let is_mine =
+                question.qtype == QTYPE::TYPE(TYPE::A) && is_same(&question.qname, name.as_str());
+            if !is_mine {
+                // Names off the wire may have any bytes in them.
+                let name = question.qname.to_string();
+                let asked = format!("{} {:?}", name.escape_debug(), question.qtype);
+                return Err(NoReply::WrongQuestion(asked));
+            }
         }
-        _ => false,
-    };
-    if !is_mine {
-        return Err(NoReply::Foreign);
+        several => {
+            let count = format!("{} questions", several.len());
+            return Err(NoReply::WrongQuestion(count));
+        }
     }
     let addresses = addresses(&packet, name);
     Ok(Reply {
@@ -252,16 +266,20 @@ mod tests {
     }
 
     #[test]
-    fn another_id_another_question_and_a_query_are_foreign() {
+    fn another_id_another_question_and_a_query_are_told_apart() {
         let asked = name("www.lab.test");
         let bytes = answer(7, &[("www.lab.test", a())], |_| {});
-        assert_eq!(read(&bytes, 8, &asked), Err(NoReply::Foreign));
-        assert_eq!(
-            read(&bytes, 7, &name("ftp.lab.test")),
-            Err(NoReply::Foreign)
-        );
+        assert_eq!(read(&bytes, 8, &asked), Err(NoReply::WrongId(7)));
+        let other = read(&bytes, 7, &name("ftp.lab.test"));
+        let other = other.expect_err("another question").to_string();
+        assert_eq!(other, "an answer to another question: www.lab.test TYPE(A)");
+        let none = answer(7, &[("www.lab.test", a())], |packet| {
+            packet.questions.clear()
+        });
+        let none = read(&none, 7, &asked).expect_err("no question").to_string();
+        assert_eq!(none, "an answer to another question: none");
         let own = query(7, &asked).expect("a query");
-        assert_eq!(read(&own, 7, &asked), Err(NoReply::Foreign));
+        assert!(matches!(read(&own, 7, &asked), Err(NoReply::Malformed(_))));
     }
 
     #[test]

@@ -32,7 +32,9 @@ async fn look_up(lan: &FakeLan, resolvers: &[Ipv4Addr], name: &str) -> Result<Ip
     let place = place(lan, resolvers).await;
     let name = name.parse().expect("a name");
     let found = address_of(&place, &name, TIMEOUT).await;
-    found.map_err(|unresolved| unresolved.why)
+    found
+        .map(|resolved| resolved.address)
+        .map_err(|unresolved| unresolved.why)
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,10 @@ impl<'a> Datagram<'a> {
     /// The UDP checksum is not looked at: the frame's own checksum has covered the datagram, and a sender on the same
     /// host leaves it to hardware that does not exist.
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
+        Self::parse_for(CLIENT_PORT, frame)
+    }
+
+    fn parse_for(port: u16, frame: &'a [u8]) -> Option<Self> {
         let ethernet = Ethernet2Slice::from_slice_without_fcs(frame).ok()?;
         if ethernet.ether_type() != EtherType::IPV4 {
             return None;
@@ -48,7 +52,7 @@ impl<'a> Datagram<'a> {
             return None;
         }
         let udp = UdpSlice::from_slice(packet.payload).ok()?;
-        (udp.destination_port() == CLIENT_PORT).then(|| Self {
+        (udp.destination_port() == port).then(|| Self {
             source: Mac(ethernet.source()),
             destination: Mac(ethernet.destination()),
             payload: udp.payload(),
@@ -64,6 +68,11 @@ impl<'a> Datagram<'a> {
             Some(self.destination)
         }
     }
+}
+
+/// Which client sent this DHCP message to servers: the frame's source; `None` where the frame holds no such message.
+pub fn dhcp_client(frame: &[u8]) -> Option<Mac> {
+    Datagram::parse_for(SERVER_PORT, frame).map(|datagram| datagram.source)
 }
 
 fn chaddr(message: &[u8]) -> Option<Mac> {

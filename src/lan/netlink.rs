@@ -1,13 +1,19 @@
-//! A small synchronous `NETLINK_ROUTE` client: it sends a batch of requests in one system call and reads every answer.
+//! A small synchronous `NETLINK_ROUTE` client: it sends requests in batches, each in one system call, and reads every
+//! answer.
 //!
 //! Synchronous on purpose: most requests wait for the kernel's RTNL lock, whoever sends them, so they belong on a
 //! thread that may wait. A socket stays in the namespace it was opened in, whatever thread uses it later.
+//!
+//! The kernel carries a request out while it is sent, and drops an acknowledgement that the socket's buffer has no room
+//! for, and all that follow until the buffer has been emptied. So a batch is never larger than the acknowledgements that
+//! fit, a drop is an error that leaves the socket empty, and no answer is waited for longer than [`ANSWER_LIMIT`].
 
 pub mod request;
 
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -18,6 +24,7 @@ use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::route::RouteProtocol;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
 
 pub use request::Request;
@@ -26,6 +33,14 @@ use crate::dhcp::Route;
 
 /// The kernel never puts more than this into one part of an answer to a reader who reads this much (`NLMSG_GOODSIZE`).
 const RECEIVE_BUFFER: usize = 8192;
+/// Requests that are sent at one time. The kernel accounts for less than 1 KiB for each acknowledgement, and a socket has
+/// room for 208 KiB of them by default (`net.core.rmem_default`).
+const BATCH: usize = 64;
+/// Datagrams that are thrown away at most after an overflow: more than there is ever room for.
+const MOST_DRAINED: usize = 10_000;
+/// How long an answer is waited for. It is there when the request has been sent; only a dump is continued while it is
+/// read.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`: the kernel's own words for what was wrong.
 const ATTRIBUTE_MESSAGE: u16 = 1;
 /// The request's header, which the kernel quotes in front of such attributes.
@@ -94,31 +109,47 @@ impl Netlink {
         })
     }
 
-    /// Sends all requests in one go and reads an answer to each, in order; a refusal does not keep the kernel from
-    /// carrying out the requests after it.
+    /// Sends all requests and reads an answer to each, in order; a refusal does not keep the kernel from carrying out the
+    /// requests after it. Of any number, at most [`BATCH`] are under way at one time.
+    ///
+    /// An error says that the conversation itself failed: the requests before it may have been carried out, those after
+    /// it were not sent.
     pub fn send(
         &mut self,
         requests: impl IntoIterator<Item = Request>,
     ) -> io::Result<Vec<Result<(), NetlinkError>>> {
+        let mut requests = requests.into_iter().peekable();
+        let mut answers = Vec::new();
+        while requests.peek().is_some() {
+            self.send_batch(requests.by_ref().take(BATCH), &mut answers)?;
+        }
+        Ok(answers)
+    }
+
+    fn send_batch(
+        &mut self,
+        requests: impl Iterator<Item = Request>,
+        answers: &mut Vec<Result<(), NetlinkError>>,
+    ) -> io::Result<()> {
         let first = self.sequence.wrapping_add(1);
         let mut batch = Vec::new();
         for request in requests {
             self.append(&mut batch, request.message, request.flags | NLM_F_ACK);
         }
-        let mut answers: Vec<Option<_>> = Vec::new();
-        answers.resize_with(
+        let mut answered: Vec<Option<_>> = Vec::new();
+        answered.resize_with(
             self.sequence.wrapping_sub(first).wrapping_add(1) as usize,
             || None,
         );
         self.socket.send(&batch, 0)?;
-        let mut outstanding = answers.len();
+        let mut outstanding = answered.len();
         while outstanding > 0 {
             self.receive(|header, payload| {
                 let NetlinkPayload::Error(answer) = payload else {
                     return;
                 };
                 let place = header.sequence_number.wrapping_sub(first) as usize;
-                if let Some(slot @ None) = answers.get_mut(place) {
+                if let Some(slot @ None) = answered.get_mut(place) {
                     *slot = Some(answer.code.map_or(Ok(()), |_| {
                         Err(NetlinkError::Refused {
                             error: answer.to_io(),
@@ -129,7 +160,8 @@ impl Netlink {
                 }
             })?;
         }
-        Ok(answers.into_iter().flatten().collect())
+        answers.extend(answered.into_iter().flatten());
+        Ok(())
     }
 
     /// Sends one request and reads its answer.
@@ -149,6 +181,30 @@ impl Netlink {
         })?;
         let none = || io::Error::new(io::ErrorKind::NotFound, "the namespace has no number");
         numbers.into_iter().next().ok_or_else(none)
+    }
+
+    /// The numbers (nsids) that other namespaces have in this one; those of namespaces that are about to end among them.
+    pub(super) fn numbers(&mut self) -> io::Result<Vec<i32>> {
+        self.collect(request::get_numbers(), NLM_F_DUMP, |message| {
+            request::number_of(&message)
+        })
+    }
+
+    /// Whether the namespace of that number is there, and something keeps it.
+    pub(super) fn is_alive(&mut self, number: i32) -> io::Result<bool> {
+        let asked = self.collect(request::get_by_number(number), NLM_F_ACK, |message| {
+            request::number_of(&message)
+        });
+        match asked {
+            Ok(found) => Ok(found.contains(&number)),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The link with this index in the namespace of that number; `None` where there is none.
+    pub(super) fn link_in(&mut self, number: i32, index: u32) -> io::Result<Option<LinkMessage>> {
+        self.one_link(request::get_link_in(number, index))
     }
 
     /// The link called `name`; `None` where there is none.
@@ -187,6 +243,14 @@ impl Netlink {
         self.collect(request::get_routes(), NLM_F_DUMP, |message| {
             request::route_of(&message, index)
         })
+    }
+
+    /// All that the kernel tells in answer to a question for a list.
+    pub(super) fn dump(
+        &mut self,
+        wanted: RouteNetlinkMessage,
+    ) -> io::Result<Vec<RouteNetlinkMessage>> {
+        self.collect(wanted, NLM_F_DUMP, Some)
     }
 
     fn append(&mut self, batch: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
@@ -239,7 +303,7 @@ impl Netlink {
         mut each: impl FnMut(NetlinkHeader, NetlinkPayload<RouteNetlinkMessage>),
     ) -> io::Result<()> {
         let mut buffer = [0; RECEIVE_BUFFER];
-        let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+        let length = self.receive_within(ANSWER_LIMIT, &mut buffer)?;
         let mut rest = &buffer[..length];
         while !rest.is_empty() {
             let message = NetlinkMessage::deserialize(rest)
@@ -249,6 +313,50 @@ impl Netlink {
             rest = rest.get(advance..).unwrap_or_default();
         }
         Ok(())
+    }
+}
+
+impl Netlink {
+    /// Throws away what waits to be read: a socket that has overflowed takes no answer until it is empty.
+    fn drain(&self, buffer: &mut [u8]) {
+        for _ in 0..MOST_DRAINED {
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Reads one datagram that comes within `limit`.
+    fn receive_within(&self, limit: Duration, buffer: &mut [u8]) -> io::Result<usize> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(length) => return Ok(length),
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(Errno::ENOBUFS) => {
+                    self.drain(buffer);
+                    return Err(io::Error::other(
+                        "the kernel had no room for an answer on the netlink socket, and dropped it (ENOBUFS)",
+                    ));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let words =
+                    format!("the kernel did not answer on the netlink socket within {limit:?}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+            let mut asked = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+            match poll(
+                &mut asked,
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
+            ) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
@@ -277,4 +385,53 @@ fn words(quoted: &[u8]) -> String {
                 .to_owned()
         })
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// No interface has this number, so that every request about it is refused, with privilege and without.
+    const NO_LINK: u32 = 0x7fff_ff00;
+
+    /// What `work` returns; the test fails where it takes longer than a minute.
+    fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+        let (done, result) = mpsc::channel();
+        thread::spawn(move || done.send(work()));
+        result
+            .recv_timeout(Duration::from_secs(60))
+            .expect("it ends")
+    }
+
+    #[test]
+    fn any_number_of_requests_is_answered_each_in_its_place() {
+        let answers = in_time(|| {
+            let mut netlink = Netlink::open().expect("a socket");
+            netlink.send((0..5_000).map(|_| request::up(NO_LINK)))
+        });
+        let answers = answers.expect("answered");
+        assert_eq!(answers.len(), 5_000);
+        assert!(answers.iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn answers_that_the_kernel_had_no_room_for_are_an_error_in_time_and_the_socket_goes_on() {
+        let (lost, later) = in_time(|| {
+            let mut netlink = Netlink::open().expect("a socket");
+            // The kernel takes its smallest, which has room for a few.
+            SockRef::from(&netlink.socket)
+                .set_recv_buffer_size(1)
+                .expect("set");
+            let lost = netlink.send((0..BATCH).map(|_| request::up(NO_LINK)));
+            (lost, netlink.send([request::up(NO_LINK)]))
+        });
+        let error = lost.expect_err("some were dropped");
+        assert!(error.to_string().contains("ENOBUFS"), "{error}");
+        assert_eq!(later.expect("answered").len(), 1);
+    }
 }

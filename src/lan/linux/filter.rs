@@ -10,25 +10,26 @@ use libc::{
 };
 use socket2::SockFilter;
 
-use crate::lan::frame::CLIENT_PORT;
+use crate::lan::frame::{CLIENT_PORT, SERVER_PORT};
 
 /// Passes nothing.
 pub(super) fn nothing() -> [SockFilter; 1] {
     [op(BPF_RET | BPF_K, 0, 0, 0)]
 }
 
-/// Passes whole IPv4/UDP datagrams for port 68, and ARP packets if asked for, without a VLAN tag.
+/// Passes whole IPv4/UDP datagrams for ports 68 and 67, and ARP packets if asked for, without a VLAN tag. What clients send
+/// to servers tells of another herd that has the same MACs.
 ///
 /// Offsets count from the Ethernet header. A frame with a VLAN tag belongs to another LAN, though the kernel hands it
 /// on with the tag taken off.
-pub(super) fn for_clients(with_arp: bool) -> [SockFilter; 14] {
+pub(super) fn for_clients(with_arp: bool) -> [SockFilter; 15] {
     const VLAN_TAG_PRESENT: u32 =
         (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT).cast_unsigned();
     const MORE_FRAGMENTS_OR_OFFSET: u32 = 0x3fff;
-    let arp_goes_to = if with_arp { 8 } else { 9 };
+    let arp_goes_to = if with_arp { 9 } else { 10 };
     [
         op(BPF_LD | BPF_B | BPF_ABS, 0, 0, VLAN_TAG_PRESENT),
-        op(BPF_JMP | BPF_JEQ | BPF_K, 0, 11, 0),
+        op(BPF_JMP | BPF_JEQ | BPF_K, 0, 12, 0),
         op(BPF_LD | BPF_H | BPF_ABS, 0, 0, 12),
         op(
             BPF_JMP | BPF_JEQ | BPF_K,
@@ -39,21 +40,22 @@ pub(super) fn for_clients(with_arp: bool) -> [SockFilter; 14] {
         op(
             BPF_JMP | BPF_JEQ | BPF_K,
             0,
-            8,
+            9,
             libc::ETH_P_IP.cast_unsigned(),
         ),
         op(BPF_LD | BPF_B | BPF_ABS, 0, 0, 23),
         op(
             BPF_JMP | BPF_JEQ | BPF_K,
             0,
-            6,
+            7,
             libc::IPPROTO_UDP.cast_unsigned(),
         ),
         op(BPF_LD | BPF_H | BPF_ABS, 0, 0, 20),
-        op(BPF_JMP | BPF_JSET | BPF_K, 4, 0, MORE_FRAGMENTS_OR_OFFSET),
+        op(BPF_JMP | BPF_JSET | BPF_K, 5, 0, MORE_FRAGMENTS_OR_OFFSET),
         op(BPF_LDX | BPF_B | BPF_MSH, 0, 0, 14),
         op(BPF_LD | BPF_H | BPF_IND, 0, 0, 16),
-        op(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, u32::from(CLIENT_PORT)),
+        op(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, u32::from(CLIENT_PORT)),
+        op(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, u32::from(SERVER_PORT)),
         op(BPF_RET | BPF_K, 0, 0, u32::MAX),
         op(BPF_RET | BPF_K, 0, 0, 0),
     ]

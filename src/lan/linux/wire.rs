@@ -38,6 +38,9 @@ const BURST: usize = 64;
 /// The pause after an error of the socket, so that one that persists costs nothing.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long an interface that is busy is waited for.
+const SEND_LIMIT: Duration = Duration::from_secs(1);
+
 /// Opens a raw socket on the interface with this number, in the calling thread's namespace.
 ///
 /// It is made without a protocol and bound last, so that it never receives anything that the filter does not pass; made
@@ -103,11 +106,12 @@ impl Wire {
         bind(self.0.get_ref().as_fd(), index)
     }
 
-    /// Reads for ever, and delivers what is for a client of ours.
-    pub async fn deliver(self: Arc<Self>, seats: Arc<Seats>) {
+    /// Reads for ever, and delivers what is for a client of ours. Where the switch sends back what the herd itself has sent,
+    /// `is_reflected`, nothing can be said of who else speaks under its MACs.
+    pub async fn deliver(self: Arc<Self>, seats: Arc<Seats>, is_reflected: bool) {
         let mut buffer = vec![0; LARGEST_FRAME];
         loop {
-            if let Err(error) = self.read_burst(&mut buffer, &seats).await {
+            if let Err(error) = self.read_burst(&mut buffer, &seats, is_reflected).await {
                 // The parent is down, or gone; the watch on the parent knows which.
                 tracing::debug!(%error, "reading from the parent");
                 tokio::time::sleep(ERROR_PAUSE).await;
@@ -116,7 +120,12 @@ impl Wire {
         }
     }
 
-    async fn read_burst(&self, buffer: &mut [u8], seats: &Seats) -> io::Result<()> {
+    async fn read_burst(
+        &self,
+        buffer: &mut [u8],
+        seats: &Seats,
+        is_reflected: bool,
+    ) -> io::Result<()> {
         let mut ready = self.0.readable().await?;
         for _ in 0..BURST {
             let read = ready
@@ -128,6 +137,8 @@ impl Wire {
                 seats.deliver(&datagram);
             } else if let Some(arp) = frame::arp(frame) {
                 seats.listeners.deliver(&arp);
+            } else if !is_reflected && let Some(mac) = frame::dhcp_client(frame) {
+                seats.heard_from_outside(mac);
             }
         }
         Ok(())
@@ -163,16 +174,24 @@ impl Outlet {
             return Err(no_use("has no carrier"));
         }
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
+        socket.set_write_timeout(Some(SEND_LIMIT))?;
         let index = link.header.index.try_into().map_err(io::Error::other)?;
         sys::bind_packet(socket.as_fd(), index, NO_PROTOCOL)?;
         Ok(Self(socket.into()))
     }
 
-    /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; waits for room.
+    /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; waits for room, a second
+    /// at most.
     pub fn send(&self, source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<()> {
         let frame = dhcp_frame(source, destination, transmit)?;
-        send(self.0.as_raw_fd(), &frame, MsgFlags::empty())?;
-        Ok(())
+        match send(self.0.as_raw_fd(), &frame, MsgFlags::empty()) {
+            Ok(_) => Ok(()),
+            Err(Errno::EAGAIN) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the interface takes no frames",
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, RawFd};
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoMacVlan, LinkAttribute, LinkMessage, MacVlanMode,
@@ -33,6 +33,16 @@ impl Request {
     const fn new(message: RouteNetlinkMessage, flags: u16) -> Self {
         Self { message, flags }
     }
+}
+
+/// Sets again what the kernel told of an address, a route or a neighbour; refused with `EEXIST` where it stands.
+pub(in crate::lan) fn again(message: RouteNetlinkMessage) -> Request {
+    // Of routes to one destination there may be several, and each but the first is added to the others.
+    let flags = match message {
+        RouteNetlinkMessage::NewRoute(_) => NLM_F_CREATE | NLM_F_APPEND,
+        _ => NLM_F_CREATE | NLM_F_EXCL,
+    };
+    Request::new(message, flags)
 }
 
 /// What a macvlan is to be.
@@ -117,6 +127,23 @@ pub fn delete_link(index: u32) -> Request {
         RouteNetlinkMessage::DelLink(LinkUnspec::new_with_index(index).build()),
         0,
     )
+}
+
+/// Deletes a link in the namespace that has that number (nsid) in the socket's.
+pub(in crate::lan) fn delete_link_in(number: i32, index: u32) -> Request {
+    Request::new(RouteNetlinkMessage::DelLink(link_in(number, index)), 0)
+}
+
+/// Asks for a link in the namespace that has that number (nsid) in the socket's.
+pub(super) fn get_link_in(number: i32, index: u32) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetLink(link_in(number, index))
+}
+
+/// `IFLA_TARGET_NETNSID`, which an earlier kernel called `IFLA_IF_NETNSID`.
+fn link_in(number: i32, index: u32) -> LinkMessage {
+    let mut message = LinkUnspec::new_with_index(index).build();
+    message.attributes.push(LinkAttribute::IfNetnsId(number));
+    message
 }
 
 /// Asks for the link called `name`.
@@ -333,6 +360,18 @@ pub fn number(namespace: &impl AsRawFd) -> Request {
 /// Asks for a namespace's number.
 pub fn get_number(namespace: &impl AsRawFd) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetNsId(naming(namespace))
+}
+
+/// Asks for the numbers of all namespaces that have one.
+pub(super) fn get_numbers() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetNsId(NsidMessage::default())
+}
+
+/// Asks for the namespace of that number: refused with `ENOENT` where there is none, or nothing keeps it any more.
+pub(super) fn get_by_number(number: i32) -> RouteNetlinkMessage {
+    let mut message = NsidMessage::default();
+    message.attributes.push(NsidAttribute::Id(number));
+    RouteNetlinkMessage::GetNsId(message)
 }
 
 fn naming(namespace: &impl AsRawFd) -> NsidMessage {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{Mutex, Notify};
+use tokio::time::timeout;
 
 use super::Complaint;
 use crate::dhcp::LossReason;
@@ -41,6 +42,9 @@ pub struct Settings {
     pub metrics: Option<Metrics>,
 }
 
+/// How long a place that is being closed is waited for.
+const CLOSING: Duration = Duration::from_secs(120);
+
 /// Where scenarios stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ground {
@@ -61,9 +65,27 @@ impl Default for Ground {
 pub struct Estate {
     /// What is the same for all of them.
     pub settings: Settings,
-    open: Mutex<BTreeMap<usize, Stand>>,
+    places: Mutex<Places>,
+    /// A place has been closed.
+    has_closed: Notify,
     /// The pool that was opened last; it may have ended.
     latest: std::sync::Mutex<Option<Pool>>,
+}
+
+/// Where stands are, by number. One that is being closed keeps its place until nothing of it is left: what the next one
+/// makes is called the same.
+#[derive(Default)]
+struct Places {
+    by_number: BTreeMap<usize, Place>,
+    /// No stand is opened any more.
+    is_closed: bool,
+}
+
+enum Place {
+    Open(Box<Stand>),
+    Closing,
+    /// What came of it, until somebody has asked.
+    Closed(Farewell),
 }
 
 impl std::fmt::Debug for Estate {
@@ -130,7 +152,8 @@ impl Estate {
     pub fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            open: Mutex::default(),
+            places: Mutex::default(),
+            has_closed: Notify::new(),
             latest: std::sync::Mutex::default(),
         })
     }
@@ -173,10 +196,13 @@ impl Estate {
         lab: Option<LabConfig>,
     ) -> Result<Site, Complaint> {
         let because = |error: &dyn std::fmt::Display| Complaint::new(error.to_string());
-        let mut open = self.open.lock().await;
+        let mut places = self.places.lock().await;
+        if places.is_closed {
+            return Err(Complaint::new("the run is over"));
+        }
         // One more than there are stands: one of these is free.
-        let place = (0..=open.len())
-            .find(|place| !open.contains_key(place))
+        let place = (0..=places.by_number.len())
+            .find(|place| !places.by_number.contains_key(place))
             .unwrap_or_default();
         draft.pool = Some(pool_name(&self.settings.pool, place));
         let scenario = draft.check().map_err(|error| because(&error))?;
@@ -209,7 +235,7 @@ impl Estate {
             losses: Arc::default(),
         };
         *self.latest() = Some(stand.pool().clone());
-        open.insert(place, stand);
+        places.by_number.insert(place, Place::Open(Box::new(stand)));
         let events = site.pool.events().map_err(|error| because(&error))?;
         tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
         Ok(site)
@@ -239,26 +265,83 @@ impl Estate {
     }
 
     /// Closes a scenario's stand, if it is still open; every step is tried.
-    pub(super) async fn close(&self, site: &Site) -> Farewell {
-        let stand = self.open.lock().await.remove(&site.place);
-        let mut farewell = Farewell::default();
-        if let Some(stand) = stand {
-            stand.tear_down(&mut farewell).await;
-            stand.close(&mut farewell).await;
+    ///
+    /// A task of its own does it: a scenario that is given up meanwhile does not keep it from being closed to the end, and
+    /// [`Estate::close_all`] waits for that.
+    pub(super) async fn close(self: &Arc<Self>, site: &Site) -> Farewell {
+        let (estate, place) = (Arc::clone(self), site.place);
+        let closing = tokio::spawn(async move { estate.close_in_place(place).await });
+        let mut died = Farewell::default();
+        if let Err(panic) = closing.await {
+            died.troubles
+                .push(format!("the clients' place was not closed: {panic}"));
         }
-        farewell
+        let mut places = self.places.lock().await;
+        match places.by_number.remove(&place) {
+            Some(Place::Closed(farewell)) => farewell,
+            Some(other) => {
+                places.by_number.insert(place, other);
+                died
+            }
+            None => died,
+        }
     }
 
-    /// Closes whatever is open; also what was being opened when this was called.
-    pub async fn close_all(&self) -> Farewell {
+    async fn close_in_place(&self, place: usize) {
+        let taken = match self.places.lock().await.by_number.get_mut(&place) {
+            Some(place) => std::mem::replace(place, Place::Closing),
+            None => return,
+        };
+        // From here on until it is closed nobody else has it; whatever comes, it is told that it has been closed.
         let mut farewell = Farewell::default();
-        loop {
-            let Some((_, stand)) = self.open.lock().await.pop_first() else {
-                return farewell;
-            };
-            stand.tear_down(&mut farewell).await;
-            stand.close(&mut farewell).await;
+        match taken {
+            Place::Open(stand) => {
+                stand.tear_down(&mut farewell).await;
+                stand.close(&mut farewell).await;
+            }
+            Place::Closing => return,
+            Place::Closed(earlier) => farewell = earlier,
         }
+        let mut places = self.places.lock().await;
+        places.by_number.insert(place, Place::Closed(farewell));
+        self.has_closed.notify_one();
+    }
+
+    /// Closes whatever is open; also what was being opened, or closed, when this was called. Nothing is opened any more.
+    pub async fn close_all(&self) -> Farewell {
+        self.places.lock().await.is_closed = true;
+        loop {
+            let next = {
+                let places = self.places.lock().await;
+                let is_open = |(_, place): &(&usize, &Place)| matches!(place, Place::Open(_));
+                let is_closing = |place: &Place| matches!(place, Place::Closing);
+                let open = places.by_number.iter().find(is_open);
+                match open {
+                    Some((place, _)) => Some(*place),
+                    None if places.by_number.values().any(is_closing) => None,
+                    None => break,
+                }
+            };
+            match next {
+                Some(place) => self.close_in_place(place).await,
+                // It keeps in mind that it was told meanwhile.
+                None if timeout(CLOSING, self.has_closed.notified()).await.is_ok() => {}
+                None => break,
+            }
+        }
+        let mut all = Farewell::default();
+        for place in std::mem::take(&mut self.places.lock().await.by_number).into_values() {
+            match place {
+                Place::Closed(farewell) => {
+                    all.leaked += farewell.leaked;
+                    all.troubles.extend(farewell.troubles);
+                }
+                Place::Open(_) | Place::Closing => all
+                    .troubles
+                    .push("a scenario's clients were not closed in time".to_owned()),
+            }
+        }
+        all
     }
 }
 

@@ -67,6 +67,14 @@ impl Running {
         kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {pid}: {error}"));
     }
 
+    /// Sends the program a signal, unless it has ended by itself.
+    pub fn signal_if_it_runs(&self, signal: Signal) {
+        if let Some(program) = child_of(self.nsenter.id()) {
+            // It may end at this very instant.
+            let _ = kill(Pid::from_raw(program.cast_signed()), signal);
+        }
+    }
+
     /// Has the program go on that was sent `SIGSTOP`, and `nsenter`, which stops with it.
     pub fn go_on(&self) {
         self.signal(Signal::SIGCONT);
@@ -76,10 +84,7 @@ impl Running {
 
     /// Kills the program, unless it has ended by itself.
     pub fn kill(&self) {
-        if let Some(program) = child_of(self.nsenter.id()) {
-            // It may end at this very instant.
-            let _ = kill(Pid::from_raw(program.cast_signed()), Signal::SIGKILL);
-        }
+        self.signal_if_it_runs(Signal::SIGKILL);
     }
 
     /// What it has said on standard error so far.

@@ -11,6 +11,7 @@ mod address_book;
 mod alarm;
 mod link;
 mod reaction;
+mod release_pace;
 mod workloads;
 
 use std::marker::PhantomData;
@@ -25,6 +26,7 @@ use self::acquisition::Acquisition;
 pub use self::address_book::AddressBook;
 use self::alarm::Alarm;
 use self::link::Carrier;
+pub use self::release_pace::ReleasePace;
 use self::workloads::{Surroundings, Workloads};
 use crate::dhcp::{
     self, Arp, Event, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
@@ -91,6 +93,8 @@ pub enum Fact {
     Renewed(Lease),
     /// It no longer holds a lease.
     Lost(LossReason),
+    /// It gave its lease back; why no RELEASE could be sent, if none could.
+    Released(Result<(), String>),
     /// This server answered its INFORM with these parameters.
     Informed(Ipv4Addr, Options),
     /// Something befell it that it mends by itself.
@@ -122,6 +126,8 @@ pub struct ClientArgs<L> {
     pub workloads: Arc<[Arc<Workload>]>,
     /// The addresses of the whole herd.
     pub addresses: Arc<AddressBook>,
+    /// When it may send a RELEASE.
+    pub releases: Arc<ReleasePace>,
     /// Where it counts.
     pub metrics: Metrics,
     /// Whom it tells.
@@ -164,6 +170,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             remembered: args.remembered,
             lease_deadline: args.lease_deadline,
             addresses: args.addresses,
+            releases: args.releases,
             metrics: args.metrics,
             facts: args.facts,
             phase: Phase::Queued,
@@ -200,6 +207,7 @@ pub struct State<L: Lan> {
     remembered: Option<Ipv4Addr>,
     lease_deadline: Duration,
     addresses: Arc<AddressBook>,
+    releases: Arc<ReleasePace>,
     metrics: Metrics,
     facts: FactSink,
     /// What the pool was told last.
@@ -254,7 +262,7 @@ impl<L: Lan> State<L> {
             // Of its namespace the inbox tells the pool at once; here that would only be late.
             ClientMsg::Port(PortEvent::NamespaceReady) => {}
             ClientMsg::Port(PortEvent::Arp(arp)) => self.machine.handle_arp(&arp, now()),
-            ClientMsg::Leave => self.say_goodbye(),
+            ClientMsg::Leave => self.say_goodbye().await,
         }
         self.drive().await
     }
@@ -276,7 +284,7 @@ impl<L: Lan> State<L> {
     }
 
     /// Releases the lease and ends. Address and routes go with the namespace, so nothing is deconfigured.
-    fn say_goodbye(&mut self) {
+    async fn say_goodbye(&mut self) {
         self.enter(Phase::Leaving);
         self.workloads.go_offline();
         // The kernel forgets it with the namespace, milliseconds from now; the herd's book has to before the server does.
@@ -284,7 +292,12 @@ impl<L: Lan> State<L> {
         self.machine.release(now());
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Transmit(transmit) => self.transmit(&transmit),
+                Output::Transmit(transmit) => {
+                    if is_release(&transmit) {
+                        self.releases.turn().await;
+                    }
+                    self.transmit(&transmit);
+                }
                 Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason)),
                 Output::Arp(_) | Output::Event(_) => {}
             }
@@ -378,13 +391,17 @@ impl<L: Lan> State<L> {
         let Some(port) = &self.port else { return };
         let kind = transmit.message.options.message_type();
         trace!(client = %self.identity.namespace, message = ?transmit.message, to = %transmit.destination, "sending");
-        match port.transmit(transmit) {
+        let sent = port.transmit(transmit);
+        match &sent {
             Ok(()) => self.metrics.dhcp_message(Direction::Sent, kind),
             // The state machine sends again by the RFC's schedule; the failure at the deadline names the error.
             Err(error) => {
                 debug!(client = %self.identity.namespace, %error, "could not send a DHCP message");
-                self.acquisition.not_sent(&error);
+                self.acquisition.not_sent(error);
             }
+        }
+        if is_release(transmit) {
+            self.tell(Fact::Released(sent.map_err(|error| error.to_string())));
         }
         match (kind, self.machine.lease()) {
             (Some(MessageType::Request), Some(_)) => {
@@ -460,6 +477,10 @@ impl<L: Lan> State<L> {
 fn siblings(addresses: &Arc<AddressBook>) -> Siblings {
     let addresses = Arc::clone(addresses);
     Arc::new(move |number| addresses.address_of(number, now()))
+}
+
+fn is_release(transmit: &Transmit) -> bool {
+    transmit.message.options.message_type() == Some(MessageType::Release)
 }
 
 /// Whether the server may give the address to somebody else as soon as it has read this.

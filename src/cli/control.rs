@@ -154,15 +154,21 @@ pub fn remove(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
     let Removed {
         clients,
         released,
+        unreleased,
         errors,
     } = match args.which.ask(&Request::Remove { clients })? {
         Answer::Removed(removed) => removed,
         other => return Err(strange(&other)),
     };
     screen.result(&format!(
-        "{} left, {released} leases released",
+        "{} left, {released} RELEASEs sent",
         clients_text(clients)
     ));
+    if unreleased > 0 {
+        screen.complain(&format!(
+            "warning: for {unreleased} leases none could be sent; the server keeps them until they expire"
+        ));
+    }
     for error in &errors {
         screen.complain(&format!("error: {error}"));
     }

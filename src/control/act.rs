@@ -74,7 +74,8 @@ impl<R: Run> Actor<R> {
                 let report = pool.remove(which).await?;
                 Answer::Removed(Removed {
                     clients: report.clients,
-                    released: report.released,
+                    released: report.releases_sent,
+                    unreleased: report.releases_unsent,
                     errors: report
                         .errors
                         .iter()

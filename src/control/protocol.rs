@@ -157,8 +157,11 @@ fn now() -> std::time::Instant {
 pub struct Removed {
     /// How many are gone.
     pub clients: u32,
-    /// How many leases were released.
+    /// For how many leases a RELEASE was sent.
     pub released: u32,
+    /// For how many none could be sent: the server keeps them until they expire.
+    #[serde(default)]
+    pub unreleased: u32,
     /// What could not be removed, and why.
     pub errors: Vec<String>,
 }

@@ -52,7 +52,7 @@ pub(super) enum PoolMsg {
     Fact(ClientNumber, Incarnation, Fact),
     ActorEnded(ActorId, Ending),
     AdmissionOpens,
-    Cleaned(ClientNumber, Vec<CleanupError>),
+    Cleaned(ClientNumber, Vec<CleanupError>, Option<bool>),
     BackoffOver(ClientNumber, Incarnation),
     StopDeadline(ClientNumber, Incarnation),
     RunDeadline(RunId),

@@ -38,10 +38,16 @@ impl Departures {
         });
     }
 
-    /// The client's lease was released.
-    pub(super) fn released(&mut self, number: ClientNumber) {
+    /// A RELEASE of the client's lease was sent, or could not be.
+    pub(super) fn released(&mut self, number: ClientNumber, was_sent: bool) {
         for departure in self.awaiting(number) {
-            departure.report.released += 1;
+            let report = &mut departure.report;
+            let count = if was_sent {
+                &mut report.releases_sent
+            } else {
+                &mut report.releases_unsent
+            };
+            *count += 1;
         }
     }
 

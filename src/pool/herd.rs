@@ -25,7 +25,7 @@ use super::run::Runs;
 use super::slot::{LeaseRecord, Life, Running, Slot};
 use super::status::{Census, HerdStatus};
 use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
-use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg};
+use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg, Order, ReleasePace};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
@@ -54,6 +54,7 @@ pub(super) struct Herd<L> {
     /// The first is the pool's own.
     groups: Vec<Arc<Members>>,
     addresses: Arc<AddressBook>,
+    releases: Arc<ReleasePace>,
     slots: BTreeMap<ClientNumber, Slot>,
     /// Those that have left, oldest first.
     gone: VecDeque<ClientNumber>,
@@ -97,6 +98,7 @@ impl<L: Lan> Herd<L> {
                 .map(|group| Arc::new(Members::new(group, &metrics)))
                 .collect(),
             addresses: Arc::default(),
+            releases: Arc::default(),
             admission: Admission::new(config.join_rate, config.outstanding),
             exit: Exit::new(width),
             slots: BTreeMap::new(),
@@ -136,6 +138,9 @@ impl<L: Lan> Herd<L> {
                 self.depart(&Selection::All, reply);
             }
             PoolMsg::Run(which, workload, reply) => self.start_run(&which, &workload, reply),
+            PoolMsg::Order(which, Order::Release, reply) => {
+                let _ = reply.send(self.release(&which));
+            }
             PoolMsg::Order(which, order, reply) => {
                 let _ = reply.send(self.tell(&which, || ClientMsg::Order(order)));
             }
@@ -170,7 +175,12 @@ impl<L: Lan> Herd<L> {
             }
             PoolMsg::ActorEnded(actor, ending) => self.actor_ended(actor, ending),
             PoolMsg::AdmissionOpens => self.admission_timer = None,
-            PoolMsg::Cleaned(number, errors) => self.cleaned(number, &errors),
+            PoolMsg::Cleaned(number, errors, released) => {
+                if let Some(was_sent) = released {
+                    self.departures.released(number, was_sent);
+                }
+                self.cleaned(number, &errors);
+            }
             PoolMsg::BackoffOver(number, incarnation) => self.backoff_over(number, incarnation),
             PoolMsg::StopDeadline(number, incarnation) => self.stop_deadline(number, incarnation),
             PoolMsg::RunDeadline(run) => self.runs.answer(run),
@@ -320,6 +330,7 @@ impl<L: Lan> Herd<L> {
             lease_deadline: self.config.lease_deadline,
             workloads: Arc::clone(&slot.group.workloads),
             addresses: Arc::clone(&self.addresses),
+            releases: Arc::clone(&self.releases),
             metrics: slot.group.metrics.clone(),
             facts,
             identity: slot.identity.clone(),

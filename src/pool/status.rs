@@ -151,8 +151,11 @@ impl<S: Outcomes> RunReport<S> {
 pub struct TearDownReport {
     /// How many clients were torn down.
     pub clients: u32,
-    /// How many leases were released.
-    pub released: u32,
+    /// How many leases were given back: a RELEASE was sent for each. No server ever acknowledges one (RFC 2131, 4.4.6), so
+    /// whether it was heard is not known.
+    pub releases_sent: u32,
+    /// For how many leases none could be sent: the server keeps them until they expire.
+    pub releases_unsent: u32,
     /// The steps that failed, with the client they belong to; every other step was done all the same.
     pub errors: Vec<(ClientNumber, CleanupError)>,
 }

@@ -118,7 +118,7 @@ fn assert_controlled(host: &Host) {
     online(host, "ns", 6);
     assert_eq!(
         told(host, &["remove", "5-6"]),
-        "2 clients left, 2 leases released\n"
+        "2 clients left, 2 RELEASEs sent\n"
     );
     let left = lanherd(host, &["remove", "5"]);
     assert_eq!(left.code, Some(2), "{}", left.stderr);

@@ -155,30 +155,32 @@ impl<L: Lan> Herd<L> {
                 (lease.address, config.release_of(lease, &mut slot.rng))
             }),
         };
-        if release.is_some() {
-            self.departures.released(number);
-        }
         let (lan, pool, addresses, identity) = (
             Arc::clone(&self.lan),
             self.myself.clone(),
             Arc::clone(&self.addresses),
             slot.identity.clone(),
         );
+        let releases = Arc::clone(&self.releases);
         tokio::spawn(async move {
             if let Some(task) = task {
                 // A task that was killed or panicked has ended too.
                 let _ = task.await;
             }
             let errors = lan.detach(&identity).await;
+            let mut was_sent = None;
             if let Some((address, release)) = release {
+                releases.turn().await;
                 // From the next line on the server may give it to a sibling.
                 addresses.give_up(address, identity.number);
-                if let Err(error) = lan.transmit_for(&identity, &release) {
-                    warn!(client = %identity.namespace, %error, "could not release the lease");
+                let sent = lan.transmit_for(&identity, &release);
+                if let Err(error) = &sent {
+                    warn!(client = %identity.namespace, %error, "its RELEASE could not be sent");
                 }
+                was_sent = Some(sent.is_ok());
             }
             // A pool that has ended has detached it itself.
-            drop(pool.cast(PoolMsg::Cleaned(number, errors)));
+            drop(pool.cast(PoolMsg::Cleaned(number, errors, was_sent)));
         });
     }
 

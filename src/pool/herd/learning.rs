@@ -27,6 +27,12 @@ impl<L: Lan> Herd<L> {
                 self.emit(Some(number), EventKind::Renewed { address });
             }
             Fact::Lost(reason) => self.lost(number, reason),
+            Fact::Released(sent) => {
+                if let (Err(why), Some(slot)) = (&sent, self.slots.get(&number)) {
+                    warn!(client = %slot.identity.namespace, %why, "its RELEASE could not be sent");
+                }
+                self.departures.released(number, sent.is_ok());
+            }
             Fact::Informed(server, options) => {
                 let options = options.iter().map(|(code, _)| code).collect();
                 self.emit(Some(number), EventKind::Informed { server, options });
@@ -87,8 +93,7 @@ impl<L: Lan> Herd<L> {
         slot.lease.end();
         match reason {
             LossReason::Released => {
-                debug!(%client, "lease released");
-                self.departures.released(number);
+                debug!(%client, "lease given back");
             }
             LossReason::Conflict | LossReason::Declined | LossReason::V6Only => {
                 warn!(%client, %reason, "lease lost");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ractor::RpcReplyPort;
 
 use super::Herd;
-use crate::client::ClientMsg;
+use crate::client::{ClientMsg, Order};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
 use crate::lan::{Lan, SabotageError};
@@ -51,6 +51,24 @@ impl<L: Lan> Herd<L> {
             .filter(|actor| actor.cast(message()).is_ok())
             .count();
         u32::try_from(told).unwrap_or(u32::MAX)
+    }
+
+    /// Has clients give their leases back, one after the other; returns how many.
+    pub(super) fn release(&self, which: &Selection) -> u32 {
+        let actors: Vec<_> = self
+            .select(which)
+            .filter_map(|(_, slot)| slot.actor().cloned())
+            .collect();
+        let told = u32::try_from(actors.len()).unwrap_or(u32::MAX);
+        let releases = Arc::clone(&self.releases);
+        tokio::spawn(async move {
+            for actor in actors {
+                releases.turn().await;
+                // It may have ended meanwhile.
+                drop(actor.cast(ClientMsg::Order(Order::Release)));
+            }
+        });
+        told
     }
 
     /// Ends clients and starts them again, at nobody's cost; those that were given up, too. Returns how many.

@@ -86,7 +86,7 @@ async fn who_vanishes_for_good_leaves_its_lease_with_the_server() {
     let herd = online(5).await;
     let which = Selection::Numbers((1..=3).map(ClientNumber).collect());
     let report = herd.pool.vanish(which).await.expect("a report");
-    assert_eq!((report.clients, report.released), (3, 0));
+    assert_eq!((report.clients, report.releases_sent), (3, 0));
     assert_eq!(herd.lan.namespaces().len(), 2);
     assert_eq!(herd.lan.leases(), 5);
     assert_eq!(forgotten(&herd), [1, 2, 3]);

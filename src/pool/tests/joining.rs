@@ -34,7 +34,7 @@ async fn every_client_gets_a_name_a_mac_and_an_address_of_its_own() {
     }
     assert!(herd.metric(r#"lanherd_clients{group="ns",phase="online"} 200"#));
     assert!(herd.metric(r#"lanherd_clients_wanted{group="ns"} 200"#));
-    assert_eq!(herd.end().await.released, 200);
+    assert_eq!(herd.end().await.releases_sent, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ pub mod living;
 mod names;
 pub mod netlink;
 pub mod netns;
+mod parent_settings;
 mod pins;
 mod pool_dir;
 mod record;

@@ -132,6 +132,9 @@ pub struct Totals {
     pub commands_succeeded: u64,
     /// Things that lanherd made and could not remove.
     pub leaked_objects: u64,
+    /// Leases for which no RELEASE could be sent in the end.
+    #[serde(default)]
+    pub leases_unreleased: u64,
 }
 
 /// Whether the tester itself kept up: times are the router's alone only as far as it did.
@@ -282,6 +285,7 @@ impl Totals {
             pings_received: pings().map(|stats| stats.received).sum(),
             ping_duplicates: pings().map(|stats| stats.duplicates).sum(),
             leaked_objects,
+            leases_unreleased: 0,
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum StandError {
 pub struct Farewell {
     /// Things that lanherd made and could not remove.
     pub leaked: u64,
+    /// Leases for which no RELEASE could be sent: the server keeps them until they expire.
+    pub unreleased: u64,
     /// What went wrong, those things among it.
     pub troubles: Vec<String>,
 }
@@ -143,7 +145,8 @@ impl Stand {
             // A step that failed is tried again when the LAN closes, which tells of those that failed twice.
             Ok(report) => tracing::info!(
                 clients = report.clients,
-                released = report.released,
+                releases_sent = report.releases_sent,
+                releases_unsent = report.releases_unsent,
                 "torn down"
             ),
             // It was torn down before.
@@ -168,6 +171,14 @@ impl Stand {
                 }
             }
         }
+        let unreleased = self.lan.unreleased();
+        if unreleased > 0 {
+            tracing::warn!(
+                "for {unreleased} leases no RELEASE could be sent: the server keeps them until they expire, unless \
+                 'lanherd clean', or the next start of the pool, can send it"
+            );
+        }
+        farewell.unreleased += unreleased as u64;
         let Some(lab) = self.lab else { return };
         match tokio::task::spawn_blocking(move || lab.stop()).await {
             Ok(Ok(())) => {}

@@ -167,10 +167,7 @@ impl Estate {
         /// It is told in passing: who does not answer by then is left out.
         const PATIENCE: Duration = Duration::from_secs(1);
         let pool = self.latest().clone()?;
-        let census = tokio::time::timeout(PATIENCE, pool.census())
-            .await
-            .ok()?
-            .ok()?;
+        let census = timeout(PATIENCE, pool.census()).await.ok()?.ok()?;
         let all = census.total() - census.of(Phase::Gone);
         (all > 0).then(|| format!("{} of {all} clients online", census.of(Phase::Online)))
     }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use anyhow::Context as _;
 use lanherd::identity::PoolName;
-use lanherd::lan::leftovers::{self, Cleared, PoolState};
+use lanherd::lan::leftovers::{self, BroughtUp, Cleared, PoolState};
 use lanherd::lan::{Paths, Untrusted, living};
 
 use super::exit::Exit;
@@ -17,7 +17,8 @@ Examples:
   lanherd clean --pool phones
 
 Removes namespaces, resolver folders and state files that a run left because it was killed (SIGKILL, out of memory), and \
-releases the leases that its clients still held (DHCPRELEASE, sent once, on the interface that they stood on). A pool \
+releases the leases that its clients still held (DHCPRELEASE, sent once, on the interface that they stood on). An \
+interface that it had taken down as a fault is brought up again. A pool \
 that is alive in another process is left alone, and so is every namespace and link that lanherd did not make. To go on \
 with a killed herd instead: lanherd up --adopt.";
 
@@ -81,8 +82,17 @@ fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyh
                 tally.failed += 1;
                 screen.complain(&format!("error: pool {name} cannot be cleaned up: {why}"));
             }
-            PoolState::Left { things, leases } if args.dry_run => {
+            PoolState::Left {
+                things,
+                leases,
+                taken_down,
+            } if args.dry_run => {
                 tally.found += things.len();
+                if let Some(interface) = taken_down {
+                    screen.result(&format!(
+                        "would bring {interface} up again, with the routes and addresses that the host had on it"
+                    ));
+                }
                 for thing in things {
                     screen.result(&format!("would remove {thing}"));
                 }
@@ -101,6 +111,15 @@ fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyh
 }
 
 fn tell(cleared: &Cleared, tally: &mut Tally, screen: &Screen) {
+    if let Some(BroughtUp { interface, outcome }) = &cleared.brought_up {
+        match outcome {
+            Ok(()) => screen.result(&brought_up(interface)),
+            Err(why) => {
+                tally.failed += 1;
+                screen.complain(&format!("error: {}", not_brought_up(interface, why)));
+            }
+        }
+    }
     for thing in &cleared.removed {
         tally.found += 1;
         match &thing.outcome {
@@ -118,6 +137,18 @@ fn tell(cleared: &Cleared, tally: &mut Tally, screen: &Screen) {
     for (why, leases) in cleared.unreleased() {
         screen.complain(&format!("warning: {}", unreleased(leases, why)));
     }
+}
+
+/// What to say of an interface that a killed run had taken down on purpose.
+pub fn brought_up(interface: &str) -> String {
+    format!(
+        "{interface}, which a killed run had taken down, is up again, with the routes and addresses that the host had on it"
+    )
+}
+
+/// What to say of one that is not as it was.
+pub fn not_brought_up(interface: &str, why: &str) -> String {
+    format!("{interface}, which a killed run had taken down, is not as it was: {why}")
 }
 
 /// What to say of leases that were not given back.

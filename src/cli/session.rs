@@ -233,7 +233,8 @@ impl Session {
             }
             None => None,
         };
-        let report = Report::new(&status, origin.run(true, farewell.leaked, soak));
+        let mut report = Report::new(&status, origin.run(true, farewell.leaked, soak));
+        report.totals.leases_unreleased = farewell.unreleased;
         Ok(self.conclude(&report, &farewell, interrupt.has_come()))
     }
 

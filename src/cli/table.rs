@@ -108,10 +108,18 @@ fn summary(report: &Report) -> String {
         }
     }
     match totals.leaked_objects {
-        0 => line.push_str(", nothing left behind"),
+        0 if totals.leases_unreleased == 0 => line.push_str(", nothing left behind"),
+        0 => {}
         1 => line.push_str(", 1 thing left behind"),
         leaked => {
             let _ = write!(line, ", {leaked} things left behind");
+        }
+    }
+    match totals.leases_unreleased {
+        0 => {}
+        1 => line.push_str(", 1 lease not released"),
+        unreleased => {
+            let _ = write!(line, ", {unreleased} leases not released");
         }
     }
     let _ = write!(line, ", {:.2} s", report.duration_ms / 1_000.0);

@@ -284,10 +284,20 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
                 alive.push(format!("{} (process {pid})", found.pool));
             }
             PoolState::Alive { pid: None } => alive.push(found.pool.to_string()),
-            PoolState::Left { things, leases } => left.push(match leases.len() {
-                0 => format!("{} ({} things)", found.pool, things.len()),
-                held => format!("{} ({} things, {held} leases)", found.pool, things.len()),
-            }),
+            PoolState::Left {
+                things,
+                leases,
+                taken_down,
+            } => {
+                let mut what = format!("{} things", things.len());
+                if !leases.is_empty() {
+                    what = format!("{what}, {} leases", leases.len());
+                }
+                if let Some(interface) = taken_down {
+                    what = format!("{what}, and {interface} taken down");
+                }
+                left.push(format!("{} ({what})", found.pool));
+            }
             PoolState::Foreign { user } => {
                 others.push(format!("{} is user {user}'s", found.pool));
             }

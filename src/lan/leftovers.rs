@@ -4,7 +4,7 @@
 //! To know a namespace for certain the calling thread enters it for an instant, so this is for threads that may do so:
 //! not across an await of a shared runtime.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::Ipv4Addr;
 use std::thread;
@@ -17,13 +17,15 @@ use super::folder::{Folder, Trust};
 use super::held::{Clock, HeldLease, LeaseFile};
 use super::linux::Outlet;
 use super::names::{Names, Paths, cleanup};
-use super::pins;
-use super::pool_dir::{LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records};
+use super::pins::{self, ENDING, Left};
+use super::pool_dir::{
+    LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records, taken_down,
+};
 use crate::identity::PoolName;
 
 /// From one RELEASE to the next: nobody answers them, so what overruns the server's socket would be lost. A dnsmasq with
 /// a lease file takes about as long for each.
-const RELEASE_PAUSE: Duration = Duration::from_millis(2);
+pub(crate) const RELEASE_PAUSE: Duration = Duration::from_millis(2);
 
 /// A pool that has, or had, something on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub enum PoolState {
         things: Vec<String>,
         /// The leases that its clients still hold, as a person would name them: `10.0.0.7 of ns3`.
         leases: Vec<String>,
+        /// The interface that it had taken down on purpose, and could not bring up again.
+        taken_down: Option<String>,
     },
     /// It is another user's, who alone may clean it up.
     Foreign {
@@ -81,6 +85,15 @@ pub struct Released {
     pub outcome: Result<(), String>,
 }
 
+/// An interface that a dead pool had taken down on purpose, and that was to be brought up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroughtUp {
+    /// Its name.
+    pub interface: String,
+    /// Why it is not as it was, if it is not.
+    pub outcome: Result<(), String>,
+}
+
 /// What became of what a dead pool left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleared {
@@ -88,6 +101,8 @@ pub struct Cleared {
     pub removed: Vec<Removed>,
     /// The leases that were to be given back; those that had expired are not among them.
     pub leases: Vec<Released>,
+    /// The interface that was to be brought up again.
+    pub brought_up: Option<BroughtUp>,
     /// How many clients' namespaces are taken over instead.
     pub adopted: usize,
     /// Why none are, where that was wanted.
@@ -141,6 +156,7 @@ fn look_at(paths: &Paths, pool: &PoolName) -> io::Result<PoolState> {
             .iter()
             .map(|(file, held)| format!("{} of {}", held.lease.address, file.namespace))
             .collect(),
+        taken_down: taken_down(paths, pool)?.map(|settings| settings.name),
     })
 }
 
@@ -203,7 +219,11 @@ pub fn remove(paths: &Paths, pool: &PoolName) -> Result<Cleared, LockError> {
 /// Removes what the clients of a pool left and releases their leases, except those of the namespaces that are to be
 /// kept; the pool's folder and lock stay.
 pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result<Cleared> {
-    let mut cleared = Cleared::default();
+    // The parent first: releases go out through it.
+    let mut cleared = Cleared {
+        brought_up: bring_up(folder)?,
+        ..Cleared::default()
+    };
     let mut namespaces = HashMap::new();
     let mut names = HashMap::new();
     for client in folder.clients()? {
@@ -212,13 +232,17 @@ pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
             continue;
         }
         if let Some(record) = client.record()? {
-            namespaces.insert(record.inode, record);
+            let left = Left {
+                record,
+                number: None,
+            };
+            namespaces.insert(record.inode, left);
             names.insert(record.inode, client.to_string());
         }
         cleared.removed.extend(remove_client(&client));
     }
     if !namespaces.is_empty() {
-        for pin in pins::find_and_unplug(&namespaces) {
+        for pin in pins::find_and_unplug(&namespaces, ENDING) {
             let what = names.remove(&pin.inode).unwrap_or_default();
             cleared.removed.push(failure(CleanupError {
                 what,
@@ -233,6 +257,24 @@ pub(super) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
     cleared.leases = leases;
     cleared.removed.extend(errors.into_iter().map(failure));
     Ok(cleared)
+}
+
+/// Brings the interface up again that the pool had taken down when it was killed, with what the host had set on it.
+pub(super) fn bring_up(folder: &PoolDir) -> io::Result<Option<BroughtUp>> {
+    let Some(settings) = folder.taken_down()? else {
+        return Ok(None);
+    };
+    let outcome = match settings.restore() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("it does not exist any more".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    // What could not be done now will not be done by trying once more, and is told.
+    folder.forget_taken_down()?;
+    Ok(Some(BroughtUp {
+        interface: settings.name,
+        outcome,
+    }))
 }
 
 /// Forgets leases that are written down, after releasing those that are due and have not expired.
@@ -270,6 +312,28 @@ pub(super) fn end_leases(
         })
         .collect();
     Ok((released, errors))
+}
+
+/// Tries once more to release the leases of these clients, and forgets those for which that was possible; the others stay
+/// among them.
+pub(super) fn release_again(folder: &PoolDir, clients: &mut BTreeSet<String>) -> io::Result<()> {
+    let about = folder.about()?.ok_or(io::ErrorKind::NotFound)?;
+    let outlet = Outlet::open(&about.parent);
+    let clock = Clock::now();
+    for file in folder.leases()? {
+        if !clients.contains(&file.namespace) {
+            continue;
+        }
+        if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
+            if release(&outlet, &held).is_err() {
+                continue;
+            }
+            thread::sleep(RELEASE_PAUSE);
+        }
+        file.remove()?;
+        clients.remove(&file.namespace);
+    }
+    Ok(())
 }
 
 fn release(outlet: &io::Result<Outlet>, held: &HeldLease) -> Result<(), String> {

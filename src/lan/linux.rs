@@ -23,6 +23,7 @@ mod ear;
 mod echo;
 mod error;
 mod filter;
+mod flap;
 mod made;
 mod parent;
 mod port;
@@ -30,11 +31,14 @@ mod sabotage;
 mod seats;
 mod sockets;
 mod stamp;
+mod sysctl;
 mod watch;
 mod wire;
 mod worker;
 
+use std::collections::{BTreeSet, HashSet};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,9 +47,10 @@ use tokio::task::AbortHandle;
 
 use super::about::About;
 use super::held::{Clock, HeldLease, LeaseFile};
-use super::leftovers::{self, Cleared};
+use super::leftovers::{self, BroughtUp, Cleared};
 use super::names::Names;
-use super::pool_dir::{PoolDir, PoolPath};
+use super::pins;
+use super::pool_dir::{self, PoolDir, PoolPath};
 use super::shared_dirs;
 use super::{CleanupError, Inbox, Lan, SabotageError};
 use crate::dhcp::{Lease, MessageType, Transmit};
@@ -55,6 +60,7 @@ use crate::phase::Failure;
 
 pub use config::{LanConfig, MacvlanMode, MacvlanModeError};
 pub use error::{Fate, Foreign, Leak, OpenError};
+pub(super) use parent::name_of;
 pub use parent::{ParentError, candidates, check};
 pub use port::LinuxPort;
 pub(super) use wire::Outlet;
@@ -63,7 +69,7 @@ use adopt::Adopted;
 use commands::Commands;
 use ear::Ears;
 use error::{refused, refused_request, refusing, worker_gone};
-use made::Made;
+use made::{GRACE, Made};
 use parent::Parent;
 use seats::{Seat, Seats};
 use watch::{Watch, Watched};
@@ -73,7 +79,7 @@ use worker::{Bench, Workers};
 /// The name of every client's macvlan in its namespace.
 pub const LINK: &str = "lan0";
 /// Its number there: beyond those of the devices that the kernel puts into every new namespace by itself.
-const LINK_INDEX: u32 = 68;
+pub(super) const LINK_INDEX: u32 = 68;
 
 /// The client whose thread does what concerns no client.
 const NOBODY: ClientNumber = ClientNumber(0);
@@ -93,11 +99,15 @@ struct Shared {
     seats: Arc<Seats>,
     ears: Arc<Ears>,
     made: Made,
+    /// Whether it is about to be looked what became of namespaces that were left.
+    looks_later: AtomicBool,
     commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
     /// The pool, until it is given up.
     folder: Mutex<Option<PoolDir>>,
+    /// The clients for whose leases no RELEASE could be sent.
+    unreleased: Mutex<BTreeSet<String>>,
     reader: AbortHandle,
     watch: Watch,
     /// Held while the parent is down on purpose.
@@ -124,6 +134,7 @@ impl Shared {
     fn remember(&self, seat: &Seat, lease: Lease) -> io::Result<()> {
         let mac = seat.identity.mac;
         self.adopted().leases.remove(&mac);
+        self.unreleased().remove(&seat.identity.namespace);
         let held = HeldLease {
             mac,
             server: self.seats.server(mac),
@@ -137,6 +148,40 @@ impl Shared {
     fn forget(&self, identity: &Identity) -> io::Result<()> {
         self.adopted().leases.remove(&identity.mac);
         self.lease_file(identity).remove()
+    }
+
+    /// Sends a message, and takes note of whether it has given a lease back.
+    fn give_back(
+        self: &Arc<Self>,
+        identity: &Identity,
+        transmit: &Transmit,
+        send: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if transmit.message.message_type() != Some(MessageType::Release) {
+            send()?;
+            self.forget_given_back(identity, transmit);
+            return Ok(());
+        }
+        let outcome = if self.parent.is_cut_off() {
+            let words = format!("the parent {} has no carrier", self.parent.name);
+            Err(io::Error::new(io::ErrorKind::NetworkDown, words))
+        } else {
+            send()
+        };
+        if outcome.is_ok() {
+            self.unreleased().remove(&identity.namespace);
+            self.forget_given_back(identity, transmit);
+        } else {
+            // It is kept for the next start, and for `lanherd clean`.
+            self.unreleased().insert(identity.namespace.clone());
+        }
+        outcome
+    }
+
+    fn unreleased(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unreleased
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets the lease that a message which has been sent gives back. The client's thread does it, in order with what
@@ -160,12 +205,38 @@ impl Shared {
         }
     }
 
+    /// Looks after a while what became of the namespaces that clients have left.
+    fn look_later(self: &Arc<Self>) {
+        if self.looks_later.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let shared = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(GRACE + GRACE / 4).await;
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            shared.looks_later.store(false, Ordering::Relaxed);
+            let looking = Arc::clone(&shared);
+            shared.workers.post(NOBODY, move |bench| {
+                for Leak { what, fate } in looking.made.look(&mut bench.netlink) {
+                    if let Fate::Remains(why) = fate {
+                        tracing::warn!("{what} is left behind: {why}");
+                    }
+                }
+            });
+        });
+    }
+
     fn knows_server(&self, client: Mac) -> bool {
         self.seats.server(client).is_some()
     }
 
     /// Puts a message on the wire past the client's own stack: to everybody, or to where the server was last heard.
     fn send_raw(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
+        if let Some(seat) = self.seats.find(identity.mac) {
+            seat.sends();
+        }
         let next = if transmit.destination.is_broadcast() {
             Mac::BROADCAST
         } else {
@@ -213,7 +284,9 @@ impl LinuxLan {
             ears,
             watch,
         } = furnished;
-        let reader = tokio::spawn(Arc::clone(&wire).deliver(Arc::clone(&seats))).abort_handle();
+        let is_reflected = config.mode == MacvlanMode::Vepa;
+        let deliver = Arc::clone(&wire).deliver(Arc::clone(&seats), is_reflected);
+        let reader = tokio::spawn(deliver).abort_handle();
         let shared = Shared {
             config,
             parent,
@@ -222,9 +295,11 @@ impl LinuxLan {
             seats,
             ears,
             made: Made::default(),
+            looks_later: AtomicBool::new(false),
             commands: Commands::default(),
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
+            unreleased: Mutex::default(),
             reader,
             watch,
             flapping: tokio::sync::Mutex::default(),
@@ -251,6 +326,12 @@ impl LinuxLan {
                 })
             })
             .collect()
+    }
+
+    /// For how many leases no RELEASE could be sent. They stay written down, for the next start of the pool and for
+    /// `lanherd clean`.
+    pub fn unreleased(&self) -> usize {
+        self.shared.unreleased().len()
     }
 
     /// The parent's MTU, in bytes.
@@ -296,12 +377,29 @@ struct Furnished {
 }
 
 fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnished), OpenError> {
+    let mended = mend_parent(config)?;
     // The parent first: a wrong name should leave no trace.
-    let parent = Parent::check(&mut bench.netlink, &config.parent)
-        .map_err(refusing("looking up the parent"))??;
-    let folder = PoolDir::take(&config.paths, &config.pool)?;
+    let checked = Parent::check(&mut bench.netlink, &config.parent)
+        .map_err(refusing("looking up the parent"))
+        .and_then(|checked| Ok(checked?));
+    let parent = match checked {
+        Ok(parent) => parent,
+        Err(error) => {
+            if let Some((folder, _)) = mended {
+                folder.leave();
+            }
+            return Err(error);
+        }
+    };
+    let (folder, brought_up) = match mended {
+        Some((folder, brought_up)) => (folder, Some(brought_up)),
+        None => (PoolDir::take(&config.paths, &config.pool)?, None),
+    };
     match furnish(bench, config, &folder, parent) {
-        Ok(furnished) => Ok((folder, furnished)),
+        Ok(mut furnished) => {
+            furnished.cleared.brought_up = brought_up;
+            Ok((folder, furnished))
+        }
         Err(error) => {
             for leak in folder.leave() {
                 tracing::warn!("{leak}");
@@ -309,6 +407,18 @@ fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnis
             Err(error)
         }
     }
+}
+
+/// Brings the parent up again where a killed run of the pool has left it down, and returns the pool, which is taken then.
+fn mend_parent(config: &LanConfig) -> Result<Option<(PoolDir, BroughtUp)>, OpenError> {
+    let doing = "bringing up what an earlier run had taken down";
+    let is_written = pool_dir::taken_down(&config.paths, &config.pool).map_err(refusing(doing))?;
+    if is_written.is_none() {
+        return Ok(None);
+    }
+    let folder = PoolDir::take(&config.paths, &config.pool)?;
+    let brought_up = leftovers::bring_up(&folder).map_err(refusing(doing))?;
+    Ok(brought_up.map(|brought_up| (folder, brought_up)))
 }
 
 fn furnish(
@@ -371,9 +481,13 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     else {
         return Vec::new();
     };
-    let mut leaks: Vec<Leak> = shared
-        .seats
-        .all()
+    let seats = shared.seats.all();
+    // These are kept by ourselves.
+    let in_use: HashSet<u64> = seats
+        .iter()
+        .filter_map(|seat| Some(seat.sockets()?.namespace))
+        .collect();
+    let mut leaks: Vec<Leak> = seats
         .iter()
         .map(|seat| Leak {
             what: format!("sockets of client {}", seat.identity.number),
@@ -384,6 +498,9 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     match folder.clients() {
         Ok(clients) => {
             for client in clients {
+                if let Ok(Some(record)) = client.record() {
+                    shared.made.add_unused(client.namespace(), record);
+                }
                 let removed = leftovers::remove_client(&client)
                     .into_iter()
                     .map(Leak::from);
@@ -402,9 +519,25 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
             fate: Fate::Remains(error.to_string()),
         }),
     }
-    leaks.extend(shared.made.unplug_pinned(|_| true));
-    leaks.extend(unused.end_leases(&folder));
-    leaks.extend(folder.release().into_iter().map(Leak::from));
+    leaks.extend(
+        shared
+            .made
+            .unplug_pinned(|record| !in_use.contains(&record.inode), pins::ENDING),
+    );
+    let mut unreleased = shared.unreleased();
+    // There may be a carrier by now, or the parent was down on purpose until a moment ago.
+    if !unreleased.is_empty()
+        && let Err(error) = leftovers::release_again(&folder, &mut unreleased)
+    {
+        tracing::warn!(%error, "leases that could not be released cannot be looked at again");
+    }
+    leaks.extend(unused.end_leases(&folder, &unreleased));
+    let errors = if unreleased.is_empty() {
+        folder.release()
+    } else {
+        folder.leave()
+    };
+    leaks.extend(errors.into_iter().map(Leak::from));
     leaks
 }
 
@@ -426,10 +559,12 @@ impl Lan for LinuxLan {
         let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
         let remove = move |_: &mut Bench| {
             let errors = names.remove();
+            shared.made.leave(names.namespace());
             shared.made.tidy(&shared.config.paths.netns);
             errors
         };
         let removed = self.shared.workers.run(identity.number, remove).await;
+        self.shared.look_later();
         removed.unwrap_or_else(|gone| {
             vec![CleanupError {
                 what: format!("namespace {}", identity.namespace),
@@ -439,9 +574,8 @@ impl Lan for LinuxLan {
     }
 
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
-        self.shared.send_raw(identity, transmit)?;
-        self.shared.forget_given_back(identity, transmit);
-        Ok(())
+        let send = || self.shared.send_raw(identity, transmit);
+        self.shared.give_back(identity, transmit, send)
     }
 
     fn forget(&self, identity: &Identity) {
@@ -449,7 +583,9 @@ impl Lan for LinuxLan {
         // After all that the client's thread has to do still.
         self.shared.workers.post(identity.number, move |_| {
             // What was taken over and never asked for is given back when the LAN is closed.
-            if shared.adopted().leases.contains_key(&identity.mac) {
+            if shared.adopted().leases.contains_key(&identity.mac)
+                || shared.unreleased().contains(&identity.namespace)
+            {
                 return;
             }
             shared.seats.forget_server(identity.mac);
@@ -468,7 +604,7 @@ impl Lan for LinuxLan {
     }
 
     async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
-        sabotage::flap(&self.shared, pause).await
+        flap::flap(&self.shared, pause).await
     }
 }
 

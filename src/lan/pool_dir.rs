@@ -18,6 +18,7 @@ use super::about::About;
 use super::folder::{Folder, Trust, Untrusted};
 use super::held::LeaseFile;
 use super::names::{Names, Paths, cleanup};
+use super::parent_settings::ParentSettings;
 use super::shared_dirs::lock_state;
 use super::state_file;
 use crate::identity::PoolName;
@@ -31,6 +32,8 @@ pub(super) const CONTROL: &str = "control";
 pub(super) const LAB: &str = "lab";
 /// The name of the file about the pool.
 const ABOUT: &str = "about";
+/// The name of the file about a parent that was taken down on purpose; it is there while that lasts.
+const TAKEN_DOWN: &str = "taken-down";
 /// How often, and how long apart, a lock held by somebody is tried again: `find` holds it for an instant.
 pub(super) const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
@@ -221,6 +224,25 @@ impl PoolDir {
         state_file::replace(&folder, ABOUT, &about.to_string())
     }
 
+    /// What the parent was like before the pool took it down, if that is written down.
+    pub fn taken_down(&self) -> io::Result<Option<ParentSettings>> {
+        taken_down(&self.paths, &self.pool)
+    }
+
+    /// Writes down what the parent is like, before it is taken down.
+    pub fn write_taken_down(&self, settings: &ParentSettings) -> io::Result<()> {
+        let folder = self.path().open(Trust::Own)?;
+        state_file::replace(&folder, TAKEN_DOWN, &settings.to_string())
+    }
+
+    /// It is up again.
+    pub fn forget_taken_down(&self) -> io::Result<()> {
+        match self.path().find(Trust::Own)? {
+            Some(folder) => state_file::remove(&folder, TAKEN_DOWN),
+            None => Ok(()),
+        }
+    }
+
     /// Gives the pool up as it stands, for the next run or `lanherd clean`, unless nothing of it is left.
     pub fn leave(self) -> Vec<CleanupError> {
         let is_empty = |names: io::Result<Vec<String>>| names.is_ok_and(|names| names.is_empty());
@@ -255,6 +277,7 @@ impl PoolDir {
             return Ok(());
         };
         state_file::remove(&folder, ABOUT)?;
+        state_file::remove(&folder, TAKEN_DOWN)?;
         for name in [CONTROL, LAB, LOCK] {
             folder.remove(name)?;
         }
@@ -321,6 +344,15 @@ pub(super) fn pools_in(state: &Folder) -> io::Result<Vec<PoolName>> {
     Ok(pools)
 }
 
+/// What the parent of a pool was like before it was taken down, if that is written down.
+pub(super) fn taken_down(paths: &Paths, pool: &PoolName) -> io::Result<Option<ParentSettings>> {
+    let Some(folder) = PoolPath::new(paths, pool).find(Trust::Own)? else {
+        return Ok(None);
+    };
+    let text = folder.read(TAKEN_DOWN)?;
+    Ok(text.and_then(|text| ParentSettings::parse(&text)))
+}
+
 /// The clients of a pool that have a record.
 pub(super) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> {
     let mut names = client_files(paths, pool)?;
@@ -357,7 +389,8 @@ fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
     let mut names = folder.names()?;
     names.retain(|name| {
         let is_of_the_pool = [CONTROL, LAB, LOCK].contains(&name.as_str());
-        !is_of_the_pool && name.strip_suffix(state_file::DRAFT).unwrap_or(name) != ABOUT
+        let name = name.strip_suffix(state_file::DRAFT).unwrap_or(name);
+        !is_of_the_pool && ![ABOUT, TAKEN_DOWN].contains(&name)
     });
     names.sort_by_key(|name| {
         let client = lease_of(name).unwrap_or(name);

@@ -12,7 +12,7 @@
 use std::ffi::c_int;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -97,6 +97,43 @@ pub(super) fn tcp_handshake(socket: BorrowedFd<'_>) -> io::Result<Option<Duratio
     })?;
     let was_timed = told.tcpi_total_retrans == 0 && told.tcpi_rtt > 0;
     Ok(was_timed.then(|| Duration::from_micros(told.tcpi_rtt.into())))
+}
+
+/// Makes a procfs that is mounted nowhere, and returns its root: it ends with the descriptor (Linux 5.2). Takes
+/// `CAP_SYS_ADMIN` over the process namespace.
+pub(super) fn own_proc() -> io::Result<OwnedFd> {
+    const FSOPEN_CLOEXEC: c_int = 1;
+    const FSCONFIG_CMD_CREATE: c_int = 6;
+    const FSMOUNT_CLOEXEC: c_int = 1;
+    // SAFETY: the name is a C string that outlives the call, which only reads it.
+    let context = unsafe { libc::syscall(libc::SYS_fsopen, c"proc".as_ptr(), FSOPEN_CLOEXEC) };
+    let context = owned(context)?;
+    let no_key = std::ptr::null::<u8>();
+    // SAFETY: this command takes neither a key nor a value.
+    let made = unsafe {
+        let descriptor = context.as_raw_fd();
+        libc::syscall(
+            libc::SYS_fsconfig,
+            descriptor,
+            FSCONFIG_CMD_CREATE,
+            no_key,
+            no_key,
+            0,
+        )
+    };
+    check(made as c_int)?;
+    // SAFETY: it takes no pointer.
+    let root = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0) };
+    owned(root)
+}
+
+/// The descriptor that a system call has just returned.
+fn owned(returned: libc::c_long) -> io::Result<OwnedFd> {
+    if returned < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has opened it for this call, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(returned as c_int) })
 }
 
 /// Has the runtime in whose context this is called watch a descriptor.

@@ -415,3 +415,74 @@ fn killed_at_any_moment_the_herd_is_taken_over_with_the_addresses_that_were_know
         "too early to tell: {known_at_all} leases"
     );
 }
+
+/// What the machine has on `lan0` apart from the herd's.
+fn configuration(host: &Host) -> String {
+    let mut text = String::new();
+    for what in [
+        "-br link show lan0",
+        "route show dev lan0",
+        "-6 -o address show dev lan0 scope global",
+        "-6 route show dev lan0 proto boot",
+    ] {
+        let words = ["ip"].into_iter().chain(what.split(' '));
+        text += &host.must(&words.collect::<Vec<_>>());
+    }
+    text
+}
+
+#[test]
+fn a_parent_that_was_down_on_purpose_is_as_it_was_after_clean_and_after_the_next_start() {
+    let (host, _router) = Host::with_dnsmasq();
+    for command in [
+        "addr add 192.0.2.5/24 dev lan0",
+        "-6 addr add 2001:db8::5/64 dev lan0 nodad",
+        "route add default via 192.0.2.1",
+        "-6 route add default via 2001:db8::1",
+    ] {
+        host.must(
+            &["ip"]
+                .into_iter()
+                .chain(command.split(' '))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let (before, files) = (configuration(&host), host.snapshot());
+    for cleans in [true, false] {
+        let herd = host.up(3, &[]);
+        host.wait_configured(3, seconds(30));
+        let flap = host.lanherd(&["chaos", "flap-parent", "--for", "60s"]);
+        wait_for("the parent is down", seconds(30), || {
+            configuration(&host).contains("DOWN").then_some(())
+        });
+        killed(herd);
+        flap.finish(seconds(30));
+        assert!(
+            configuration(&host).contains("DOWN"),
+            "a kill leaves it down"
+        );
+        let said = if cleans {
+            let dry = host.lanherd(&["clean", "--dry-run"]).finish(seconds(30));
+            assert!(dry.stdout.contains("would bring lan0 up again"), "{dry:?}");
+            let clean = host.lanherd(&["clean"]).finish(seconds(60));
+            assert_eq!(clean.code, Some(0), "{}", clean.stderr);
+            assert_eq!(
+                clean.stdout.matches(" of ns").count(),
+                3,
+                "{}",
+                clean.stdout
+            );
+            clean.stdout
+        } else {
+            let next = host.up(3, &["--for", "1s"]).finish(seconds(60));
+            assert_eq!(next.code, Some(0), "{}", next.stderr);
+            next.stderr
+        };
+        assert!(
+            said.contains("lan0, which a killed run had taken down, is up again"),
+            "{said}"
+        );
+        assert_eq!(configuration(&host), before);
+        assert_eq!(host.snapshot(), files);
+    }
+}

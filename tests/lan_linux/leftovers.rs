@@ -33,6 +33,9 @@ async fn killed_with_clients(numbers: impl IntoIterator<Item = u32>) {
     for number in numbers {
         drop(attach(&lan, number).await);
     }
+    drop(lan);
+    // A process that is killed holds nothing of them any more; here the runtime has to let go of it first.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
 }
 
 #[test]
@@ -238,5 +241,30 @@ fn a_pinned_leftover_is_reported_and_its_link_is_gone() {
             fs::read_to_string(format!("/proc/{}/net/dev", resident.pid())).expect("its links");
         assert!(!links.contains("lan0"), "{links}");
         assert!(!exists("/run/netns") && !exists("/run/lanherd"));
+    });
+}
+
+#[test]
+fn a_leftover_that_a_descriptor_keeps_is_reported_and_its_link_is_gone() {
+    in_a_world(|| async {
+        killed_with_clients([1, 2]).await;
+        let kept = fs::File::open("/run/netns/ns1").expect("open");
+        let removed = removed();
+        let failures: Vec<_> = removed
+            .iter()
+            .filter_map(|removed| removed.outcome.clone().err())
+            .collect();
+        let [failure] = &failures[..] else {
+            panic!("{removed:?}")
+        };
+        assert_eq!(failure.what, "namespace ns1");
+        let own = format!("process {}", std::process::id());
+        assert!(failure.why.contains(&own), "{failure}");
+        assert!(failure.why.contains("its link is deleted"), "{failure}");
+        let lan = open().await;
+        drop(attach(&lan, 1).await);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        assert_eq!(lan.close().await, []);
+        drop(kept);
     });
 }

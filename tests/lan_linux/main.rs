@@ -11,6 +11,7 @@ mod commands;
 mod dialing;
 mod events;
 mod leftovers;
+mod limits;
 mod parent;
 mod traffic;
 mod world;
@@ -19,7 +20,8 @@ use std::fs;
 use std::process::Command;
 
 use lanherd::lan::linux::{Fate, LinuxLan, MacvlanMode, OpenError, ParentError};
-use lanherd::lan::{Lan, LockError, Paths, PortEvent};
+use lanherd::lan::netns::NetNs;
+use lanherd::lan::{Lan, LockError, Paths, Port, PortEvent};
 use lanherd::phase::{Cause, Stage};
 
 use world::{Told, attach, client, config, exists, in_a_world, ip, open, try_ip, until};
@@ -245,6 +247,86 @@ fn a_pinned_namespace_is_reported_with_the_process_and_its_mac_is_free_again() {
         drop(attach(&lan, 1).await);
         assert_eq!(lan.detach(&client(1)).await, []);
         assert_eq!(lan.close().await, []);
+    });
+}
+
+/// Keeps a namespace alive in a way that no look at the processes shows who lives there.
+type Keep = fn(&str) -> Box<dyn std::any::Any>;
+
+const KEEPERS: [(&str, Keep); 3] = [
+    ("a descriptor", |path| {
+        Box::new(fs::File::open(path).expect("open"))
+    }),
+    ("a mount", |path| {
+        struct Mount;
+        impl Drop for Mount {
+            fn drop(&mut self) {
+                nix::mount::umount("/run/kept").expect("unmounted");
+            }
+        }
+        fs::write("/run/kept", "").expect("a file");
+        let none = None::<&str>;
+        let flags = nix::mount::MsFlags::MS_BIND;
+        nix::mount::mount(Some(path), "/run/kept", none, flags, none).expect("mounted");
+        Box::new(Mount)
+    }),
+    ("a socket", |path| {
+        let namespace = NetNs::open(std::path::Path::new(path)).expect("open");
+        let socket = namespace.with(|| std::net::UdpSocket::bind("0.0.0.0:0"));
+        Box::new(socket.expect("entered").expect("a socket"))
+    }),
+];
+
+/// Of what is left nothing answers: the MAC is free for the next life of the client.
+async fn its_mac_is_free() {
+    let lan = open().await;
+    drop(attach(&lan, 1).await);
+    assert_eq!(lan.detach(&client(1)).await, []);
+    assert_eq!(lan.close().await, []);
+}
+
+#[test]
+fn a_namespace_that_something_elsewhere_keeps_is_reported_and_is_off_the_lan() {
+    in_a_world(|| async {
+        for (keeper, keep) in KEEPERS {
+            for waits in [false, true] {
+                let lan = open().await;
+                let port = attach(&lan, 1).await;
+                port.configure(&world::lease(10)).await.expect("configured");
+                let kept = keep("/run/netns/ns1");
+                drop(port);
+                assert_eq!(lan.detach(&client(1)).await, []);
+                if waits {
+                    // While the herd goes on, too, it does not stay on the LAN.
+                    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+                    let other = Told::default();
+                    let identity = client(1);
+                    let again = lan.attach(&identity, other.inbox());
+                    let soon = std::time::Duration::from_millis(700);
+                    let port = tokio::time::timeout(soon, again).await.expect("in time");
+                    drop(port.expect("attached"));
+                    assert_eq!(lan.detach(&client(1)).await, []);
+                }
+                let leaks = lan.close().await;
+                let [leak] = &leaks[..] else {
+                    panic!("{keeper}: {leaks:?}")
+                };
+                assert_eq!(leak.what, "namespace ns1", "{keeper}");
+                let Fate::Remains(why) = &leak.fate else {
+                    panic!("{keeper}: {leak:?}")
+                };
+                assert!(why.contains("its link is deleted"), "{keeper}: {why}");
+                let own = format!("process {}", std::process::id());
+                // The mount is this thread's alone, and so seen of no process.
+                assert_eq!(
+                    why.contains(&own),
+                    keeper == "a descriptor",
+                    "{keeper}: {why}"
+                );
+                its_mac_is_free().await;
+                drop(kept);
+            }
+        }
     });
 }
 

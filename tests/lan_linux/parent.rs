@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use lanherd::dhcp::options::MessageType;
 use lanherd::dhcp::{Message, Transmit};
-use lanherd::lan::linux::LinuxPort;
-use lanherd::lan::{Lan, Port, PortEvent};
+use lanherd::identity::PoolName;
+use lanherd::lan::leftovers::{BroughtUp, PoolState, find, remove};
+use lanherd::lan::linux::{LinuxLan, LinuxPort};
+use lanherd::lan::{Lan, Paths, Port, PortEvent};
 use lanherd::phase::{Cause, Stage};
 
-use crate::world::{Router, Told, attach, client, in_a_world, ip, lease, open, soon};
+use crate::world::{
+    Router, Told, attach, client, config, in_a_world, ip, lease, open, soon, until,
+};
 
 fn discover(number: u32) -> Transmit {
     Transmit {
@@ -354,5 +358,137 @@ fn a_flap_that_the_runtime_drops_brings_the_parent_up() {
         elsewhere.join().expect("no panic");
         assert!(is_up());
         assert_eq!(lan.close().await, []);
+    });
+}
+
+/// What the host itself has set on the parent and on what stands on it, in words that do not tell ages.
+fn settings() -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for what in [
+        "-4 route show table all",
+        "-6 route show table all",
+        "-6 -o addr show scope global",
+        "neigh show nud permanent",
+    ] {
+        // A carrier that is just there, or an address that is checked still, is told as a flag.
+        let words = |line: &str| line.replace(" linkdown", "").replace(" tentative", "");
+        lines.extend(ip(what).lines().map(words));
+    }
+    lines.sort();
+    lines.join("\n")
+}
+
+/// What a host may have: addresses, routes of both families and of another table, neighbours.
+fn furnish_the_parent() {
+    for command in [
+        "addr add 192.0.2.5/24 dev up0",
+        "-6 addr add 2001:db8::5/64 dev up0",
+        "-6 addr add 2001:db8::6/64 dev up0 nodad noprefixroute",
+        "route add default via 192.0.2.1",
+        "route add 198.51.100.0/24 via 203.0.113.1 dev up0 onlink metric 7",
+        "route add 198.51.100.0/24 dev up0 metric 9 proto static",
+        "route add default via 192.0.2.9 table 77",
+        "neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev up0 nud permanent",
+    ] {
+        ip(command);
+    }
+}
+
+async fn is_usable() {
+    until("the IPv6 addresses are checked", || {
+        !ip("-6 addr show tentative").contains("inet6")
+    })
+    .await;
+    // These need an address that has been checked.
+    for command in [
+        "-6 route add default via 2001:db8::1",
+        "-6 route add 2001:db8:5::/48 via 2001:db8::1 src 2001:db8::5 metric 50",
+    ] {
+        ip(command);
+    }
+}
+
+/// The kernel's own link-local address is there when it has been checked.
+async fn as_before(before: &str) {
+    let mut now = String::new();
+    for _ in 0..500 {
+        now = settings();
+        if now == before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(now, before);
+}
+
+#[test]
+fn a_flap_leaves_what_the_host_itself_has_on_the_parent() {
+    in_a_world(|| async {
+        furnish_the_parent();
+        is_usable().await;
+        let before = settings();
+        let lan = open().await;
+        for _ in 0..2 {
+            lan.flap(Duration::from_millis(50)).await.expect("flapped");
+            as_before(&before).await;
+        }
+        assert_eq!(lan.close().await, []);
+        as_before(&before).await;
+    });
+}
+
+#[test]
+fn a_parent_that_a_killed_run_had_down_is_as_it_was_after_a_clean_up_and_after_the_next_start() {
+    in_a_world(|| async {
+        furnish_the_parent();
+        is_usable().await;
+        let before = settings();
+        for cleans in [true, false] {
+            // Its runtime is never run again, as if its process had been killed.
+            let killed = std::thread::spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                runtime.block_on(async {
+                    let lan = open().await;
+                    let flap = lan.flap(Duration::from_secs(60));
+                    let waited = tokio::time::timeout(Duration::from_millis(300), flap).await;
+                    assert!(waited.is_err() && !is_up(), "it was not down");
+                    let note = std::fs::read("/run/lanherd/ns/taken-down").expect("written down");
+                    // What a kill leaves is the note and the parent's state; the lock goes with the LAN.
+                    assert_eq!(lan.close().await, []);
+                    ip("link set up0 down");
+                    std::fs::create_dir_all("/run/lanherd/ns").expect("made");
+                    std::fs::write("/run/lanherd/ns/taken-down", note).expect("written");
+                });
+            });
+            killed.join().expect("no panic");
+            assert_ne!(settings(), before);
+            let pool = PoolName::default();
+            let brought_up = if cleans {
+                let found = find(&Paths::default(), Some(&pool)).expect("found");
+                let told = found.into_iter().next().map(|found| found.state);
+                assert!(
+                    matches!(&told, Some(PoolState::Left { taken_down: Some(name), .. }) if name == "up0"),
+                    "{told:?}"
+                );
+                remove(&Paths::default(), &pool)
+                    .expect("cleaned")
+                    .brought_up
+            } else {
+                let (lan, cleared) = LinuxLan::open(config()).await.expect("opened");
+                assert_eq!(lan.close().await, []);
+                cleared.brought_up
+            };
+            let expected = BroughtUp {
+                interface: "up0".to_owned(),
+                outcome: Ok(()),
+            };
+            assert_eq!(brought_up, Some(expected));
+            assert!(is_up());
+            as_before(&before).await;
+            assert!(!crate::world::exists("/run/lanherd"));
+        }
     });
 }

@@ -10,7 +10,7 @@ use lanherd::http::{Bound, Server};
 use lanherd::lab::Lab;
 use lanherd::lan::Paths;
 use lanherd::lan::control_socket::ControlSocket;
-use lanherd::lan::leftovers::{Cleared, Removed};
+use lanherd::lan::leftovers::{BroughtUp, Cleared, Removed};
 use lanherd::lan::linux::LanConfig;
 use lanherd::live::{Live, Watch};
 use lanherd::scenario::Scenario;
@@ -205,6 +205,12 @@ fn open_doors(
 /// Says what became of what a killed run had left.
 fn tell(cleared: &Cleared, scenario: &Scenario, screen: &Screen) {
     let run = format!("a killed run of pool {}", scenario.pool);
+    if let Some(BroughtUp { interface, outcome }) = &cleared.brought_up {
+        match outcome {
+            Ok(()) => screen.say(&clean::brought_up(interface)),
+            Err(why) => tracing::warn!("{}", clean::not_brought_up(interface, why)),
+        }
+    }
     if let Some(misfit) = &cleared.misfit {
         screen.say(&format!("nothing of {run} is taken over: {misfit}"));
     }

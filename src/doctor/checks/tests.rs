@@ -189,6 +189,7 @@ fn pools_that_run_or_were_killed_are_named() {
             PoolState::Left {
                 things: vec!["namespace phones1".to_owned()],
                 leases: vec!["10.0.0.7 of phones1".to_owned()],
+                taken_down: Some("eth0".to_owned()),
             },
         ),
     ]);
@@ -197,7 +198,7 @@ fn pools_that_run_or_were_killed_are_named() {
     assert_eq!(verdict, "warning");
     assert!(
         text.contains("ns (process 12)")
-            && text.contains("phones (1 things, 1 leases)")
+            && text.contains("phones (1 things, 1 leases, and eth0 taken down)")
             && text.contains("lanherd clean"),
         "{text}"
     );

@@ -1,7 +1,7 @@
 //! Taking a client's namespace over from a process that was killed: it lives on, with what runs in it, and only gets new
 //! sockets.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 
 use netlink_packet_route::link::{
@@ -9,7 +9,7 @@ use netlink_packet_route::link::{
 };
 
 use super::addressing::Addressing;
-use super::attach::{Link, Room};
+use super::attach::{Link, Room, number};
 use super::ear::Ear;
 use super::seats::Seat;
 use super::worker::Bench;
@@ -67,11 +67,14 @@ impl Adopted {
 
     /// Releases the leases that were never asked for again, and forgets those that are left of this run: their clients
     /// vanished on purpose, or could not say goodbye.
-    pub fn end_leases(&self, folder: &PoolDir) -> Vec<Leak> {
+    ///
+    /// Those of the clients in `kept` stay written down.
+    pub fn end_leases(&self, folder: &PoolDir, kept: &BTreeSet<String>) -> Vec<Leak> {
         let is_unused = |held: &HeldLease| self.leases.contains_key(&held.mac);
-        let ended = folder
-            .leases()
-            .and_then(|files| leftovers::end_leases(folder, &files, is_unused));
+        let ended = folder.leases().and_then(|mut files| {
+            files.retain(|file| !kept.contains(&file.namespace));
+            leftovers::end_leases(folder, &files, is_unused)
+        });
         let (leases, errors) = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -116,14 +119,15 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     let record = names
         .living()?
         .ok_or_else(|| misfit("its namespace is gone"))?;
-    // From here on whoever lives in it is known if it is to be removed.
-    shared.made.add(&seat.identity.namespace, record);
     let namespace = NetNs::open(names.binding())?;
     if !record.is_of(&namespace)? {
         return Err(misfit("its namespace is gone"));
     }
+    let number = number(bench, &namespace);
+    // From here on whatever keeps it is known if it is to be removed.
+    shared.made.add(&seat.identity.namespace, record, number);
     // Before it is looked what stands: what is taken away after that is heard.
-    let common = shared.ears.hear(&mut bench.netlink, &namespace, mac);
+    let common = shared.ears.hear(number, mac);
     let (ear, mut netlink) = bench.home.visit(&namespace, || {
         io::Result::Ok((common.map_or_else(Ear::open, Ok)?, Netlink::open()?))
     })??;
@@ -141,6 +145,7 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     Ok(Room {
         namespace,
         netlink,
+        number,
         mac,
         link: Link::Up,
         ear: Some(ear),

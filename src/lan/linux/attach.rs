@@ -1,6 +1,5 @@
 //! Plugging a client in: namespace, name, macvlan, sockets, in one job of the client's thread.
 
-use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -16,6 +15,7 @@ use super::filter;
 use super::port::LinuxPort;
 use super::seats::Seat;
 use super::sockets::Sockets;
+use super::sysctl::Sysctls;
 use super::worker::Bench;
 use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, refused, refused_request, worker_gone};
 use crate::identity::{Identity, Mac};
@@ -43,6 +43,8 @@ const SUSPICIOUS_TRY: usize = 7;
 pub(super) struct Room {
     pub namespace: NetNs,
     pub netlink: Netlink,
+    /// Its number at home (nsid).
+    pub number: Option<i32>,
     pub mac: Mac,
     pub link: Link,
     /// Open already where something stands that may be taken away.
@@ -122,10 +124,10 @@ pub(super) async fn attach(
 /// The client's earlier namespace is not dying, somebody's process keeps it alive: takes the link out of it.
 fn evict(shared: &Shared, room: &Room) {
     let inode = room.namespace.inode();
-    for leak in shared
-        .made
-        .unplug_pinned(|record| record.mac == room.mac && record.inode != inode)
-    {
+    for leak in shared.made.unplug_pinned(
+        |record| record.mac == room.mac && record.inode != inode,
+        Duration::ZERO,
+    ) {
         tracing::warn!(?leak, "an earlier namespace of this client is kept alive");
     }
 }
@@ -136,7 +138,11 @@ fn still_busy(shared: &Shared, mac: Mac) -> Failure {
     refused(Stage::Link, doing, &error)
 }
 
-fn make_namespace(bench: &Bench, shared: &Shared, identity: &Identity) -> Result<Room, Failure> {
+fn make_namespace(
+    bench: &mut Bench,
+    shared: &Shared,
+    identity: &Identity,
+) -> Result<Room, Failure> {
     let failed =
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let names = shared.names(identity);
@@ -148,23 +154,38 @@ fn make_namespace(bench: &Bench, shared: &Shared, identity: &Identity) -> Result
             error.to_string(),
         ));
     }
-    let (namespace, netlink) = bench
-        .home
-        .found(Netlink::open)
+    let Bench { home, sysctls, .. } = bench;
+    let (namespace, netlink) = home
+        .found(|| {
+            // Before there is a link.
+            sysctls.forbid_ipv6();
+            Netlink::open()
+        })
         .map_err(failed("making a network namespace"))?;
     let netlink = netlink.map_err(failed("opening a netlink socket in the namespace"))?;
     let record = Record::of(&namespace, &netlink, identity.mac);
     names
         .claim_for(&namespace, &record)
         .map_err(|error| unclaimed(&error))?;
-    shared.made.add(&identity.namespace, record);
+    let number = number(bench, &namespace);
+    shared.made.add(&identity.namespace, record, number);
     Ok(Room {
         namespace,
         netlink,
+        number,
         mac: identity.mac,
         link: Link::Absent,
         ear: None,
     })
+}
+
+/// Numbers a namespace at home: so the kernel tells of it, and can be asked whether it is gone.
+pub(super) fn number(bench: &mut Bench, namespace: &NetNs) -> Option<i32> {
+    bench
+        .netlink
+        .number(namespace)
+        .inspect_err(|error| tracing::warn!(%error, "a namespace cannot be numbered"))
+        .ok()
 }
 
 fn unclaimed(error: &ClaimError) -> Failure {
@@ -197,19 +218,25 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
         netlink,
         ear,
         mac,
+        number,
         ..
     } = room;
     // From here on nothing is taken away unheard: without the link the socket that is bound to it cannot be opened.
-    let ear = ear.or_else(|| shared.ears.hear(&mut bench.netlink, &namespace, mac));
-    bench
-        .home
-        .visit(&namespace, || {
-            let ear = ear.map_or_else(Ear::open, Ok)?;
-            open_sockets(bench, netlink, ear, namespace.inode())
-        })
-        .and_then(|opened| opened)
-        .map(Progress::Ready)
-        .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
+    let ear = ear.or_else(|| shared.ears.hear(number, mac));
+    let Bench {
+        home,
+        sysctls,
+        runtime,
+        ..
+    } = bench;
+    let _context = runtime.enter();
+    home.visit(&namespace, || {
+        let ear = ear.map_or_else(Ear::open, Ok)?;
+        open_sockets(sysctls, netlink, ear, namespace.inode())
+    })
+    .and_then(|opened| opened)
+    .map(Progress::Ready)
+    .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
 }
 
 /// What became of a step that may come too early.
@@ -258,8 +285,8 @@ fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outc
 
 /// Brings loopback and link up, in one go.
 ///
-/// The link is made down and brought up from inside, since only a link that is down can be kept from speaking IPv6
-/// without a write to `/proc/sys` for each namespace, which takes the longer the more namespaces there are.
+/// The link is made down and brought up from inside, so that it can be told first to make no address by itself: where the
+/// namespace could not be kept from IPv6, it does at least not begin to speak it.
 fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
     let mut steps = vec![
         ("bringing lo up", request::up(LOOPBACK)),
@@ -289,15 +316,19 @@ fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
 }
 
 /// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.
-fn open_sockets(bench: &Bench, netlink: Netlink, ear: Ear, namespace: u64) -> io::Result<Sockets> {
-    let _context = bench.runtime.enter();
+fn open_sockets(
+    sysctls: &mut Sysctls,
+    netlink: Netlink,
+    ear: Ear,
+    namespace: u64,
+) -> io::Result<Sockets> {
     let icmp = Echoes::open()?;
-    let dhcp = dhcp_socket()?;
+    let dhcp = dhcp_socket(sysctls)?;
     Ok(Sockets::new(dhcp, icmp, netlink, ear, namespace))
 }
 
 /// A socket on the client's port that drops all that it receives.
-fn dhcp_socket() -> io::Result<UdpSocket> {
+fn dhcp_socket(sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     socket.attach_filter(&filter::nothing())?;
     socket.set_reuse_address(true)?;
@@ -307,10 +338,8 @@ fn dhcp_socket() -> io::Result<UdpSocket> {
     socket.bind(&port).or_else(|error| match error.kind() {
         // Without CAP_NET_BIND_SERVICE: this namespace is ours, and so is the say over which of its ports need it.
         io::ErrorKind::PermissionDenied => {
-            fs::write(
-                "/proc/sys/net/ipv4/ip_unprivileged_port_start",
-                CLIENT_PORT.to_string(),
-            )?;
+            let first = CLIENT_PORT.to_string();
+            sysctls.write("ipv4/ip_unprivileged_port_start", &first)?;
             socket.bind(&port)
         }
         _ => Err(error),

@@ -23,8 +23,6 @@ use self::common::{Common, Heard, Place};
 use super::filter;
 use super::sockets::Sockets;
 use crate::identity::Mac;
-use crate::lan::netlink::Netlink;
-use crate::lan::netns::NetNs;
 
 /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV4_ROUTE` of `linux/rtnetlink.h`.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40;
@@ -163,17 +161,11 @@ impl Ears {
         })
     }
 
-    /// Has the one for all hear of a client's namespace; `home` speaks of the namespace in which that was opened. `None`:
-    /// it has to have a socket of its own.
-    pub fn hear(&self, home: &mut Netlink, namespace: &NetNs, client: Mac) -> Option<Ear> {
+    /// Has the one for all hear of a client's namespace, which has that number (nsid) where the one for all was opened.
+    /// `None`: it has to have a socket of its own.
+    pub fn hear(&self, number: Option<i32>, client: Mac) -> Option<Ear> {
         let common = self.common.as_ref()?;
-        match home.number(namespace) {
-            Ok(nsid) => Some(Ear::Common(common.listen_to(nsid, client))),
-            Err(error) => {
-                tracing::debug!(%error, %client, "its namespace cannot be numbered");
-                None
-            }
-        }
+        Some(Ear::Common(common.listen_to(number?, client)))
     }
 
     /// Listens to a client's sockets.

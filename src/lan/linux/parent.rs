@@ -195,6 +195,11 @@ impl Parent {
         self.state().carrier == Carrier::Settling
     }
 
+    /// Whether it has no carrier, as last heard: what is sent then is dropped, and the kernel does not say so.
+    pub fn is_cut_off(&self) -> bool {
+        self.state().carrier == Carrier::Absent
+    }
+
     /// Tells a client that is being plugged in whether there is a carrier.
     pub fn greet(&self, seat: &Seat) {
         let state = self.state();
@@ -310,7 +315,7 @@ pub fn candidates() -> io::Result<Vec<String>> {
     Ok(suitable(&Netlink::open()?.links()?))
 }
 
-pub(super) fn name_of(link: &LinkMessage) -> Option<&String> {
+pub(in crate::lan) fn name_of(link: &LinkMessage) -> Option<&String> {
     link.attributes
         .iter()
         .find_map(|attribute| match attribute {

@@ -226,18 +226,19 @@ impl Port for LinuxPort {
             let client_id = transmit.message.options.get(code::CLIENT_ID);
             seat.set_client_id(client_id.map(Cow::into_owned));
         }
-        if transmit.destination.is_broadcast()
-            || is_release && self.shared.knows_server(seat.identity.mac)
-        {
-            self.shared.send_raw(&seat.identity, transmit)?;
-        } else {
+        let send = || {
+            if transmit.destination.is_broadcast()
+                || is_release && self.shared.knows_server(seat.identity.mac)
+            {
+                return self.shared.send_raw(&seat.identity, transmit);
+            }
+            seat.sends();
             let message = transmit.message.encode();
             self.sockets
                 .send_to_server(&message, transmit.destination)
-                .inspect_err(|error| self.heed(error))?;
-        }
-        self.shared.forget_given_back(&seat.identity, transmit);
-        Ok(())
+                .inspect_err(|error| self.heed(error))
+        };
+        self.shared.give_back(&seat.identity, transmit, send)
     }
 
     async fn configure(&self, lease: &Lease) -> Result<(), Failure> {

@@ -5,14 +5,11 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use netlink_packet_route::link::LinkFlags;
 use nix::mount::{MntFlags, umount2};
-use tokio::time::sleep;
 
-use super::worker::{Bench, WorkerGone};
-use super::{LINK, LINK_INDEX, NOBODY, Shared};
+use super::worker::Bench;
+use super::{LINK, LINK_INDEX, Shared};
 use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::lan::SabotageError;
@@ -132,93 +129,4 @@ fn delete_namespace(bench: &mut Bench, place: &Place) -> io::Result<()> {
 
 fn in_words(doing: &str, error: &NetlinkError) -> io::Error {
     io::Error::other(format!("{doing}: {error}"))
-}
-
-/// Takes the parent down, and up again after `pause`, or sooner where the LAN is closed meanwhile.
-///
-/// It goes on by itself when nobody waits for it any more; only a process that is killed leaves the parent down.
-/// Whatever routes the host itself has through the parent go with it.
-pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), SabotageError> {
-    let shared = Arc::clone(shared);
-    let flapping = tokio::spawn(async move {
-        // One at a time: two would bring the parent up too early for one of them.
-        let _turn = shared.flapping.lock().await;
-        let mut closing = shared.closing.subscribe();
-        if *closing.borrow() {
-            return Err("the LAN is being closed".to_owned());
-        }
-        let name = shared.parent.name.clone();
-        let index = shared
-            .parent
-            .index()
-            .ok_or_else(|| format!("there is no parent {name} at present"))?;
-        let down = shared
-            .workers
-            .run(NOBODY, move |_| TakenDown::take(index))
-            .await
-            .map_err(|gone| gone.to_string())?
-            .map_err(|error| format!("taking {name} down: {error}"))?;
-        tokio::select! {
-            () = sleep(pause) => {}
-            _ = closing.wait_for(|closing| *closing) => {}
-        }
-        let up = shared.workers.run(NOBODY, move |_| down.end()).await;
-        match up {
-            // It was brought up where the job was dropped.
-            Err(WorkerGone) | Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(format!("bringing {name} up: {error}")),
-        }
-    });
-    match flapping.await {
-        Ok(done) => done.map_err(SabotageError),
-        Err(error) => Err(SabotageError(error.to_string())),
-    }
-}
-
-/// An interface that stays down until this is dropped.
-struct TakenDown {
-    netlink: Netlink,
-    index: u32,
-    is_down: bool,
-}
-
-impl TakenDown {
-    /// Takes the interface with this number down, in the calling thread's namespace.
-    fn take(index: u32) -> io::Result<Self> {
-        let mut netlink = Netlink::open()?;
-        let link = netlink.link_by_index(index)?;
-        if !link.is_some_and(|link| link.header.flags.contains(LinkFlags::Up)) {
-            return Err(io::Error::other("it is down, or gone, already"));
-        }
-        let mut down = Self {
-            netlink,
-            index,
-            is_down: true,
-        };
-        match down.netlink.send_one(request::down(index)) {
-            Ok(()) => Ok(down),
-            Err(error) => Err(io::Error::other(error.to_string())),
-        }
-    }
-
-    fn end(mut self) -> io::Result<()> {
-        self.up()
-    }
-
-    fn up(&mut self) -> io::Result<()> {
-        self.is_down = false;
-        self.netlink
-            .send_one(request::up(self.index))
-            .map_err(|error| io::Error::other(error.to_string()))
-    }
-}
-
-impl Drop for TakenDown {
-    fn drop(&mut self) {
-        if self.is_down
-            && let Err(error) = self.up()
-        {
-            tracing::error!(%error, "the parent was taken down and cannot be brought up again");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::time::{Duration, Instant};
 
 use super::addressing::Addressing;
 use super::arp::Listeners;
@@ -12,6 +13,9 @@ use crate::identity::{Identity, Mac};
 use crate::lan::frame::Datagram;
 use crate::lan::{Inbox, PortEvent};
 use crate::phase::Cause;
+
+/// How long a frame may circle in a network that has a loop.
+const LOOP: Duration = Duration::from_millis(500);
 
 /// One client's place among the others.
 pub(super) struct Seat {
@@ -35,6 +39,8 @@ struct State {
     is_gone: bool,
     /// The address for which it listens.
     listens_for: Option<Ipv4Addr>,
+    /// When it last sent a DHCP message.
+    last_sent: Option<Instant>,
     /// Its sockets, from when they are open until they are closed.
     sockets: Weak<Sockets>,
 }
@@ -49,6 +55,7 @@ impl Seat {
             client_id: None,
             is_gone: false,
             listens_for: None,
+            last_sent: None,
             sockets: Weak::new(),
         };
         Self {
@@ -128,6 +135,11 @@ impl Seat {
         std::mem::replace(&mut self.state().listens_for, address)
     }
 
+    /// Notes that it sends a DHCP message.
+    pub fn sends(&self) {
+        self.state().last_sent = Some(Instant::now());
+    }
+
     /// Its client identifier.
     pub fn client_id(&self) -> Option<Vec<u8>> {
         self.state().client_id.clone()
@@ -181,6 +193,23 @@ impl Seats {
         };
         self.heard(seat.identity.mac, datagram.source);
         seat.tell(PortEvent::Dhcp(datagram.payload.to_vec()));
+    }
+
+    /// A DHCP message came in under this MAC, which nobody on this host has sent: what the herd sends does not come back.
+    ///
+    /// If it is a client's of ours, somebody else on the LAN is the same client. Only a switch that is in a loop could have
+    /// sent the client's own message back, and does so at once.
+    pub fn heard_from_outside(&self, mac: Mac) {
+        let Some(seat) = self.find(mac) else { return };
+        let last = seat.state().last_sent;
+        if last.is_some_and(|last| last.elapsed() < LOOP) {
+            return;
+        }
+        let why = format!(
+            "{mac} also sends DHCP messages from elsewhere on the LAN: another lanherd there has the same pool name and \
+             seed, as machines with the same /etc/machine-id have; give one of them another --seed, or another --pool name"
+        );
+        seat.gone(Cause::MacInUse, why);
     }
 
     /// Notes from which link address a client's last DHCP message came.

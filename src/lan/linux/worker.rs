@@ -13,6 +13,7 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
+use super::sysctl::Sysctls;
 use crate::identity::ClientNumber;
 use crate::lan::netlink::Netlink;
 use crate::lan::netns::Home;
@@ -26,6 +27,8 @@ pub(super) struct Bench {
     pub home: Home,
     /// A conversation about home.
     pub netlink: Netlink,
+    /// The way to settings of the namespace that the thread is in.
+    pub sysctls: Sysctls,
     /// The runtime that drives the sockets that jobs open.
     pub runtime: Handle,
 }
@@ -35,6 +38,7 @@ impl Bench {
         Ok(Self {
             home: Home::here()?,
             netlink: Netlink::open()?,
+            sysctls: Sysctls::default(),
             runtime,
         })
     }

@@ -152,7 +152,7 @@ async fn a_herd_that_is_torn_down_releases_its_leases_one_after_the_other() {
     let began = tokio::time::Instant::now();
     assert_eq!(herd.end().await.releases_sent, 200);
     let took = began.elapsed();
-    assert!(took >= AT_LEAST && took < AT_LEAST * 2, "{took:?}");
+    assert!(took >= AT_LEAST && took < AT_LEAST * 8, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +167,7 @@ async fn a_herd_that_is_told_to_release_its_leases_does_it_one_after_the_other()
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let took = began.elapsed();
-    assert!(took >= AT_LEAST && took < AT_LEAST * 2, "{took:?}");
+    assert!(took >= AT_LEAST && took < AT_LEAST * 8, "{took:?}");
     herd.end().await;
 }
 
@@ -183,5 +183,5 @@ async fn leases_of_a_dead_herd_are_released_one_after_the_other() {
     let began = tokio::time::Instant::now();
     assert_eq!(herd.end().await.releases_sent, 200);
     let took = began.elapsed();
-    assert!(took >= AT_LEAST && took < AT_LEAST * 2, "{took:?}");
+    assert!(took >= AT_LEAST && took < AT_LEAST * 8, "{took:?}");
 }

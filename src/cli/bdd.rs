@@ -372,6 +372,7 @@ impl Plan {
         {
             let mut results = self.results_without_a_run();
             results.add_silence(parent, &silence, &self.suite);
+            screen.result(&format!("✘ {silence}"));
             return Ok(self.conclude(&results, interrupt.has_come(), screen));
         }
         let args = &self.args;

@@ -33,6 +33,8 @@ pub fn keep_one_heap() {
     sys::keep_one_heap();
 }
 
+pub(crate) use self::sys::drive;
+
 /// Gives memory that was freed back to the kernel. Takes milliseconds; not for a reactor thread.
 pub fn give_memory_back() {
     sys::give_memory_back();

@@ -18,6 +18,7 @@ pub mod lab;
 pub mod lan;
 pub mod live;
 pub mod metrics;
+pub mod objective;
 pub mod page;
 pub mod phase;
 pub mod pool;

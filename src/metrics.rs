@@ -184,13 +184,13 @@ impl Metrics {
             scheduler_lag: histogram_alone(
                 r,
                 "scheduler_lag_seconds",
-                "How late the tester itself wakes, every 50 ms; up to 2 ms are its timer's.",
+                "How late the tester itself wakes, every 10 ms.",
                 RTT_BUCKETS,
             )?,
             tester_saturated: alone(
                 r,
                 "tester_saturated",
-                "1 while more than 1 % of the last 200 wakings of the tester were over 10 ms late, 0 otherwise.",
+                "1 while more than 1 % of the wakings of the tester in the last ten seconds were over 10 ms late, 0 otherwise.",
                 IntGauge::with_opts,
             )?,
             per_client: None,

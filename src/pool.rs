@@ -8,6 +8,7 @@
 mod actor;
 mod admission;
 mod departure;
+mod doubt;
 pub mod event;
 mod figures;
 mod group;
@@ -29,6 +30,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use self::actor::{PoolActor, PoolArgs, PoolMsg};
+pub use self::doubt::{Doubt, Times};
 pub use self::event::{Event, EventKind};
 pub use self::figures::Figures;
 pub use self::group::{Group, GroupName, GroupNameError};
@@ -46,6 +48,7 @@ use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{Lan, SabotageError};
 use crate::metrics::{Metrics, RunLabels};
 use crate::stats::Stats;
+use crate::tester;
 use crate::units::Rate;
 use crate::workload::Workload;
 use crate::workload::command::CommandSpec;
@@ -80,6 +83,8 @@ pub struct PoolConfig {
     pub labels: RunLabels,
     /// Whether the metrics have gauges of each client.
     pub metrics_per_client: bool,
+    /// How late the tester itself is, beside which all that is measured is looked at; that of [`Default`] never is.
+    pub tester: tester::Figures,
     /// Further groups, whose clients are supervised and behave in ways of their own; all above is that of the group that
     /// bears the pool's name.
     pub groups: Vec<Group>,
@@ -117,6 +122,7 @@ impl PoolConfig {
             workloads: Vec::new(),
             labels: RunLabels::default(),
             metrics_per_client: false,
+            tester: tester::Figures::default(),
             groups: Vec::new(),
         }
     }

@@ -100,10 +100,10 @@ impl Stand {
         };
         let (lan, cleared) = LinuxLan::open(lan).await?;
         match start(&lan, pool, metrics).await {
-            Ok((pool, metrics)) => {
+            Ok((pool, metrics, tester)) => {
                 let stand = Self {
                     pool,
-                    tester: Tester::watch(metrics.clone()),
+                    tester,
                     metrics,
                     lan,
                     lab,
@@ -194,13 +194,18 @@ async fn start(
     lan: &LinuxLan,
     config: PoolConfig,
     metrics: Option<Metrics>,
-) -> Result<(Pool, Metrics), StandError> {
+) -> Result<(Pool, Metrics, Tester), StandError> {
     let metrics = match metrics {
         Some(metrics) => metrics,
         None => config
             .metrics()
             .map_err(|error| StandError::Metrics(error.to_string()))?,
     };
+    let tester = Tester::watch(metrics.clone());
+    let config = PoolConfig {
+        tester: tester.figures(),
+        ..config
+    };
     let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone()).await?;
-    Ok((pool, metrics))
+    Ok((pool, metrics, tester))
 }

@@ -6,6 +6,7 @@ mod http;
 mod outcomes;
 mod packed;
 mod ping;
+mod signal;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use self::http::HttpStats;
 pub use self::outcomes::{Outcomes, Stats};
 pub use self::packed::Packed;
 pub use self::ping::PingStats;
+pub use self::signal::Signal;
 pub use self::tally::{Room, Tally};
 
 /// A distribution of durations in whole microseconds, up to one hour. Their number, the shortest and the longest are

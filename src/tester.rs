@@ -1,25 +1,40 @@
 //! Whether the tester itself keeps up: a tester that is late reports a router that is slow.
 //!
-//! A task wakes every [`PERIOD`] and notes how late it was. The last [`WINDOW`] of these are looked at together: if the
-//! lateness that 99 of 100 of them do not exceed is above [`BOUND`], the tester is saturated, and what it measured then is
-//! not the router's alone. The runtime's timers count whole milliseconds, so an idle tester is up to 2 ms late.
+//! A task wakes every [`PERIOD`] and notes how late it was, by a timer of the kernel's that the runtime waits for as it waits
+//! for answers: so late would an answer have been read that came then. Each waking counts from the first one on
+//! ([`Figures::between`]), and the [`History`] of them is kept for as long as a run lasts, so that every figure of time can be
+//! seen beside how late the tester was while it was taken ([`Figures::worst_of`]).
+//!
+//! The tester is saturated while, of the wakings of the last [`WINDOW`], more than 1 % of a full window's were later than
+//! [`BOUND`].
+
+mod history;
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
+pub use self::history::History;
+use crate::lan;
 use crate::metrics::Metrics;
 use crate::stats::Distribution;
 
 /// From one waking to the next.
-pub const PERIOD: Duration = Duration::from_millis(50);
+pub const PERIOD: Duration = Duration::from_millis(10);
 /// So many wakings, ten seconds of them, are looked at together.
-pub const WINDOW: usize = 200;
+pub const WINDOW: usize = 1_000;
 /// More than one waking in a hundred that is later than this is more than a tester may be late.
 pub const BOUND: Duration = Duration::from_millis(10);
+/// A stall that is longer counts as one of this: the process was stopped.
+const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// How late the tester was, in all and of late: pure.
 #[derive(Debug, Clone, Default)]
@@ -63,9 +78,9 @@ impl Lag {
         }
     }
 
-    /// Whether the tester is saturated now. The first window has to be full before anything is said.
-    pub fn is_saturated(&self) -> bool {
-        self.window.len() == WINDOW && self.late * 100 > WINDOW
+    /// Whether the tester is saturated now. As many late wakings as a full window may not have are enough before it is full.
+    pub const fn is_saturated(&self) -> bool {
+        self.late * 100 > WINDOW
     }
 
     /// Whether it ever was.
@@ -79,71 +94,186 @@ impl Lag {
     }
 }
 
+/// What is known of the tester.
+#[derive(Debug, Default)]
+struct State {
+    lag: Lag,
+    history: History,
+    /// When it began.
+    began: Option<Instant>,
+    /// When the next waking is due; `None` where nobody watches.
+    due: Option<Instant>,
+}
+
+impl State {
+    /// Notes all wakings that were due up to `now`: each that a stall has swallowed was late, too. Returns the latest verdict
+    /// that is news, and tells each.
+    fn wake(&mut self, now: Instant, mut tell: impl FnMut(Duration, bool)) -> Verdict {
+        let (Some(began), Some(mut due)) = (self.began, self.due) else {
+            return Verdict::KeepsUp;
+        };
+        if now.saturating_duration_since(due) > LONGEST {
+            due = now - LONGEST;
+        }
+        let mut verdict = Verdict::KeepsUp;
+        while due <= now {
+            let late = now - due;
+            match self.lag.record(late) {
+                Verdict::Saturated => verdict = Verdict::Saturated,
+                Verdict::KeepsUp | Verdict::StillSaturated => {}
+            }
+            self.history.record(due - began, late);
+            tell(late, self.lag.is_saturated());
+            due += PERIOD;
+        }
+        self.due = Some(due);
+        verdict
+    }
+
+    /// How late the latest waking was of those due from `from` to `now`; that which is due and has not come is as late as it is
+    /// now.
+    fn worst(&self, from: Instant, now: Instant) -> Duration {
+        let Some(began) = self.began else {
+            return Duration::ZERO;
+        };
+        let since = |at: Instant| at.saturating_duration_since(began);
+        let noted = self.history.worst_between(since(from), since(now));
+        let overdue = self.due.map(|due| now.saturating_duration_since(due));
+        noted.max(overdue.unwrap_or_default())
+    }
+}
+
 /// Watches the tester; ends when it is dropped.
 #[derive(Debug)]
 pub struct Tester {
-    lag: Arc<Mutex<Lag>>,
+    state: Arc<Mutex<State>>,
     task: JoinHandle<()>,
 }
 
 impl Tester {
-    /// Begins, and tells the metrics. Must be called within a Tokio runtime.
+    /// Begins, and tells the metrics. Must be called within a Tokio runtime with I/O and time: that whose lateness matters.
     pub fn watch(metrics: Metrics) -> Self {
-        let lag = Arc::default();
-        let task = tokio::spawn(watch(Arc::clone(&lag), metrics));
-        Self { lag, task }
+        Self::begin(Some(metrics))
+    }
+
+    /// Begins, and tells nobody: for what has no metrics, as a run of feature files beside the pools of its scenarios.
+    pub fn watch_alone() -> Self {
+        Self::begin(None)
+    }
+
+    fn begin(metrics: Option<Metrics>) -> Self {
+        let now = Instant::now();
+        let state = Arc::new(Mutex::new(State {
+            began: Some(now),
+            due: Some(now + PERIOD),
+            ..State::default()
+        }));
+        let task = tokio::spawn(watch(Arc::clone(&state), metrics));
+        Self { state, task }
     }
 
     /// Where its figures are to be had, also when it has ended.
     pub fn figures(&self) -> Figures {
-        Figures(Arc::clone(&self.lag))
+        Figures(Arc::clone(&self.state))
     }
 }
 
 impl Drop for Tester {
     fn drop(&mut self) {
         self.task.abort();
+        // What nobody watches any more is not late.
+        locked(&self.state).due = None;
     }
 }
 
-/// The figures of a [`Tester`].
+/// The figures of a [`Tester`]; those by default are of none, and never late.
 #[derive(Debug, Clone, Default)]
-pub struct Figures(Arc<Mutex<Lag>>);
+pub struct Figures(Arc<Mutex<State>>);
 
 impl Figures {
     /// As they are now.
     pub fn now(&self) -> Lag {
-        locked(&self.0).clone()
+        locked(&self.0).lag.clone()
+    }
+
+    /// How late those wakings were that were due from one moment to another; what is long ago is told in whole minutes or
+    /// hours ([`History`]).
+    pub fn between(&self, from: Instant, to: Instant) -> Distribution {
+        let state = locked(&self.0);
+        let Some(began) = state.began else {
+            return Distribution::default();
+        };
+        let since = |at: Instant| at.saturating_duration_since(began);
+        state.history.between(since(from), since(to))
+    }
+
+    /// How late the tester was at worst while something was measured that took so long and has just been told: from its
+    /// beginning, and a second more for the way on which it was told, until now.
+    pub fn worst_of(&self, took: Duration) -> Duration {
+        /// What is told of is told within this time.
+        const WAY: Duration = Duration::from_secs(1);
+        let now = Instant::now();
+        let from = now.checked_sub(took + WAY).unwrap_or(now);
+        locked(&self.0).worst(from, now)
     }
 }
 
-async fn watch(lag: Arc<Mutex<Lag>>, metrics: Metrics) {
-    let mut due = Instant::now();
+/// A timer of the kernel's, which the runtime waits for as for a socket. Unlike the runtime's own it does not count in whole
+/// milliseconds.
+fn timer() -> nix::Result<OwnedFd> {
+    let timer = TimerFd::new(
+        ClockId::CLOCK_MONOTONIC,
+        TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
+    )?;
+    let each = Expiration::Interval(TimeSpec::from(PERIOD));
+    timer.set(each, TimerSetTimeFlags::empty())?;
+    Ok(OwnedFd::from(timer))
+}
+
+async fn watch(state: Arc<Mutex<State>>, metrics: Option<Metrics>) {
+    let timer = timer().map_err(std::io::Error::from);
+    let timer = timer.and_then(|fd| lan::drive(fd, Interest::READABLE));
+    if let Err(error) = &timer {
+        // The runtime's own timer is up to 2 ms later than the tester.
+        tracing::debug!(%error, "no timer of the kernel's");
+    }
     loop {
-        due += PERIOD;
-        sleep_until(due).await;
-        let late = due.elapsed();
-        let (verdict, is_saturated) = {
-            let mut lag = locked(&lag);
-            (lag.record(late), lag.is_saturated())
-        };
-        metrics.scheduler_lagged(late, is_saturated);
+        match &timer {
+            Ok(timer) => expire(timer).await,
+            Err(_) => {
+                let due = locked(&state).due;
+                sleep_until(due.unwrap_or_else(Instant::now).into()).await;
+            }
+        }
+        let now = Instant::now();
+        let verdict = locked(&state).wake(now, |late, is_saturated| {
+            if let Some(metrics) = &metrics {
+                metrics.scheduler_lagged(late, is_saturated);
+            }
+        });
         if verdict == Verdict::Saturated {
             tracing::warn!(
-                "the tester is saturated: within {WINDOW} wakings, more than 1 % were over {BOUND:?} late; round trips and \
-                 times to join are not the router's alone; take fewer clients, longer intervals or a faster machine"
+                "the tester is saturated: within ten seconds, more than 1 % of its wakings were over {BOUND:?} late; round trips \
+                 and times to join are not the router's alone; take fewer clients, longer intervals or a faster machine"
             );
-        }
-        // Each waking that a stall has swallowed was late, too, and is noted; but not those of a night in which the
-        // process stood still.
-        if late > PERIOD * u32::try_from(WINDOW).unwrap_or(u32::MAX) {
-            due = Instant::now();
         }
     }
 }
 
-fn locked(lag: &Mutex<Lag>) -> MutexGuard<'_, Lag> {
-    lag.lock().unwrap_or_else(PoisonError::into_inner)
+/// Waits until the timer has expired, and takes notice of it.
+async fn expire(timer: &AsyncFd<OwnedFd>) {
+    let read = timer.async_io(Interest::READABLE, |timer| {
+        let mut times = [0; 8];
+        nix::unistd::read(timer, &mut times).map_err(std::io::Error::from)
+    });
+    if read.await.is_err() {
+        // It cannot be read, and must not be asked without end.
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -168,18 +298,21 @@ mod tests {
     fn a_tester_is_saturated_when_more_than_one_waking_in_a_hundred_is_too_late() {
         for (wakings, is, was) in [
             (&[][..], false, false),
-            (&[(WINDOW - 3, GOOD), (3, LIMIT)][..], false, false),
-            (&[(WINDOW - 2, GOOD), (2, BAD)][..], false, false),
-            (&[(WINDOW - 3, GOOD), (3, BAD)][..], true, true),
-            // A start that is slow is judged with what follows it.
-            (&[(2, BAD), (WINDOW, GOOD)][..], false, false),
-            (&[(WINDOW - 1, BAD)][..], false, false),
-            (&[(WINDOW, BAD)][..], true, true),
+            (&[(WINDOW - 11, GOOD), (11, BOUND)][..], false, false),
+            (&[(WINDOW - 10, GOOD), (10, BAD)][..], false, false),
+            (&[(WINDOW - 11, GOOD), (11, BAD)][..], true, true),
+            // Nothing waits for the first ten seconds to be over.
+            (&[(10, BAD)][..], false, false),
+            (&[(11, BAD)][..], true, true),
             // It recovers, and the report still says so.
-            (&[(WINDOW, BAD), (WINDOW - 2, GOOD)][..], false, true),
-            (&[(WINDOW, BAD), (WINDOW - 3, GOOD)][..], true, true),
+            (&[(WINDOW, BAD), (WINDOW - 10, GOOD)][..], false, true),
+            (&[(WINDOW, BAD), (WINDOW - 11, GOOD)][..], true, true),
             // Two stalls that lie apart are no saturation.
-            (&[(2, BAD), (WINDOW - 2, GOOD), (2, BAD)][..], false, false),
+            (
+                &[(10, BAD), (WINDOW - 10, GOOD), (10, BAD)][..],
+                false,
+                false,
+            ),
         ] {
             let lag = after(wakings);
             assert_eq!(
@@ -190,12 +323,9 @@ mod tests {
         }
     }
 
-    /// As late as a waking may be.
-    const LIMIT: Duration = BOUND;
-
     #[test]
     fn the_first_time_is_told_apart_from_those_that_follow() {
-        let mut lag = after(&[(WINDOW - 3, GOOD), (2, BAD)]);
+        let mut lag = after(&[(WINDOW - 11, GOOD), (10, BAD)]);
         let told: Vec<Verdict> = [BAD, BAD, GOOD]
             .into_iter()
             .map(|late| lag.record(late))
@@ -210,24 +340,82 @@ mod tests {
         );
     }
 
+    fn begun(now: Instant) -> State {
+        State {
+            began: Some(now),
+            due: Some(now + PERIOD),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn a_stall_is_in_the_time_in_which_it_was_and_in_no_other() {
+        let began = Instant::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let mut state = begun(began);
+        for ms in (10..=5_000).step_by(10) {
+            state.wake(at(ms), |_, _| {});
+        }
+        state.wake(at(5_205), |_, _| {});
+        for ms in (5_210..=9_000).step_by(10) {
+            state.wake(at(ms), |_, _| {});
+        }
+        let ms = Duration::from_millis;
+        assert_eq!(state.worst(at(2_000), at(4_999)), Duration::ZERO);
+        assert_eq!(state.worst(at(4_500), at(5_300)), ms(195));
+        assert_eq!(state.worst(at(6_100), at(9_000)), Duration::ZERO);
+        // Of a random moment of the stall: half as late as it lasted.
+        let all = state.history.between(ms(5_000), ms(5_300));
+        assert_eq!(all.max(), Some(ms(195)));
+        assert!(all.count() >= 100, "{all:?}");
+    }
+
+    #[test]
+    fn a_waking_that_has_not_come_is_as_late_as_it_is_now() {
+        let began = Instant::now();
+        let state = begun(began);
+        let now = began + PERIOD + Duration::from_millis(300);
+        assert_eq!(state.worst(began, now), Duration::from_millis(300));
+    }
+
+    #[test]
+    fn a_night_in_which_the_process_stood_still_costs_no_more_than_an_hour() {
+        let began = Instant::now();
+        let mut state = begun(began);
+        let mut told = 0_u64;
+        state.wake(began + Duration::from_secs(36_000), |_, _| told += 1);
+        assert_eq!(told, 360_001);
+        assert_eq!(state.lag.all().max(), Some(LONGEST));
+    }
+
     #[tokio::test]
-    async fn each_waking_that_a_stall_has_swallowed_is_noted_as_late() {
+    async fn each_waking_that_a_stall_has_swallowed_is_noted_as_late_in_its_time() {
         let metrics = Metrics::new(&PoolName::default(), Seed(7)).expect("families");
         let tester = Tester::watch(metrics.clone());
+        let (figures, began) = (tester.figures(), Instant::now());
         tokio::task::yield_now().await;
         // The only thread of the runtime is kept from everything else.
-        std::thread::sleep(PERIOD * 5 + PERIOD / 2);
-        let figures = tester.figures();
-        while figures.now().all().count() < 5 {
+        std::thread::sleep(PERIOD * 25 + PERIOD / 2);
+        // It is known before the task has woken.
+        assert!(figures.worst_of(Duration::ZERO) >= PERIOD * 24);
+        while figures.now().all().count() < 25 {
             tokio::task::yield_now().await;
         }
-        let all = figures.now().all().clone();
-        assert!(all.max() >= Some(PERIOD * 4), "{all:?}");
-        assert!(all.quantile(0.5) >= Some(PERIOD * 2), "{all:?}");
+        let all = figures.between(began, Instant::now());
+        assert!(all.max() >= Some(PERIOD * 24), "{all:?}");
+        assert!(all.quantile(0.5) >= Some(PERIOD * 10), "{all:?}");
+        assert!(figures.worst_of(PERIOD * 25) >= PERIOD * 24);
         let text = metrics.render();
         assert!(
             text.contains("lanherd_scheduler_lag_seconds_count"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn where_nobody_watches_nothing_is_late() {
+        let figures = Figures::default();
+        assert_eq!(figures.worst_of(Duration::from_secs(9)), Duration::ZERO);
+        assert_eq!(figures.now().all().count(), 0);
     }
 }

@@ -10,7 +10,6 @@ use super::Complaint;
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::linux::MacvlanMode;
-use crate::phase::words;
 use crate::pool::GroupName;
 use crate::units::{self, Rate};
 
@@ -89,6 +88,11 @@ pub const PARAMETERS: &[Parameter] = &[
         regex: "join time|DHCP time|ping round trip|DNS lookup time|HTTP time|command time",
         accepts: "join time (from admission to online), DHCP time (from the first message to the lease), ping round trip, \
                   DNS lookup time, HTTP time (all phases), command time",
+    },
+    Parameter {
+        name: "failures",
+        regex: "failed lookups|failed fetches|failed commands",
+        accepts: "failed lookups, failed fetches, failed commands",
     },
     Parameter {
         name: "cause",
@@ -279,72 +283,6 @@ impl FromStr for Family {
                 "clients have IPv4 only, so far: write IPv4",
             )),
         }
-    }
-}
-
-/// Which value of a distribution.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stat {
-    /// The share of all that does not exceed it.
-    pub quantile: f64,
-    name: &'static str,
-}
-
-impl FromStr for Stat {
-    type Err = Complaint;
-
-    fn from_str(text: &str) -> Result<Self, Complaint> {
-        let (quantile, name) = match text {
-            "median" | "p50" => (0.5, "median"),
-            "p90" => (0.9, "p90"),
-            "p95" | "95th percentile" => (0.95, "p95"),
-            "p99" | "99th percentile" => (0.99, "p99"),
-            "maximum" | "p100" => (1.0, "maximum"),
-            "minimum" => (0.0, "minimum"),
-            _ => {
-                return Err(Complaint::of_word(
-                    text,
-                    "use median, p90, p95, p99, maximum or minimum",
-                ));
-            }
-        };
-        Ok(Self { quantile, name })
-    }
-}
-
-impl fmt::Display for Stat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-words! {
-    /// What is measured.
-    Signal {
-        /// From a client's admission to its first time online.
-        Join = "join time",
-        /// From the first DHCP message of an acquisition to the acknowledgement.
-        Dhcp = "DHCP time",
-        /// Of answered echo requests.
-        Ping = "ping round trip",
-        /// From a query to its answer.
-        Dns = "DNS lookup time",
-        /// From the beginning of a fetch to its last byte.
-        Http = "HTTP time",
-        /// From the start of a command to its end.
-        Command = "command time",
-    }
-}
-
-impl FromStr for Signal {
-    type Err = Complaint;
-
-    fn from_str(text: &str) -> Result<Self, Complaint> {
-        let found = Self::ALL.iter().find(|signal| signal.as_str() == text);
-        found.copied().ok_or_else(|| {
-            let all: Vec<_> = Self::ALL.iter().map(|signal| signal.as_str()).collect();
-            Complaint::of_word(text, format!("use one of {}", all.join(", ")))
-        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use cucumber::gherkin::{Feature, GherkinEnv, Step};
 
 use super::estate::Ground;
-use super::parameters::{Backend, Clients, Count, Often, PARAMETERS, Percent, Span, Stat};
+use super::parameters::{Backend, Clients, Count, Often, PARAMETERS, Percent, Span};
 use super::results::{
     self, About, FeatureResult, Finding, Lateness, LeftOutResult, Outcome, Results, Sums,
 };
@@ -185,8 +185,6 @@ fn numbers_durations_and_rates_are_read_with_and_without_quotes() {
         "99.5%"
     );
     assert!("101%".parse::<Percent>().is_err());
-    let p95: Stat = "p95".parse().expect("a stat");
-    assert!((p95.quantile - 0.95).abs() < 1e-9);
     let Backend(mode) = "macvlan in private mode".parse().expect("a backend");
     assert_eq!(mode, Some(MacvlanMode::Private));
     let refusal: Result<Backend, Complaint> = "macvlan in odd mode".parse();

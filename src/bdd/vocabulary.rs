@@ -88,6 +88,13 @@ impl Said {
         word.ok_or_else(|| Complaint::new("too few words: this is a bug in lanherd"))
     }
 
+    /// All that varies in the pattern, as it is.
+    pub fn texts<const COUNT: usize>(mut self) -> Result<[String; COUNT], Complaint> {
+        let words: Vec<_> = self.words.by_ref().collect();
+        <[String; COUNT]>::try_from(words)
+            .map_err(|_| Complaint::new("not so many words: this is a bug in lanherd"))
+    }
+
     /// The table below the step.
     pub fn rows(&self) -> Result<&Rows, Complaint> {
         self.table

@@ -137,7 +137,7 @@ fn owned(returned: libc::c_long) -> io::Result<OwnedFd> {
 }
 
 /// Has the runtime in whose context this is called watch a descriptor.
-pub(super) fn drive(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn drive(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd names one and the same open descriptor for as long as it lives.
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
 }

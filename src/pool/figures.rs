@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::doubt::Doubt;
 use super::outage::Share;
 use crate::fault::Fault;
 use crate::host_name::HostName;
@@ -39,6 +40,8 @@ pub struct Figures {
     pub outages: u64,
     /// Until so much of what outages took was back.
     pub outage_recovery: BTreeMap<Share, Distribution>,
+    /// What of all this may be the tester's own doing.
+    pub doubt: Doubt,
     /// Faults that were made on purpose, by kind.
     pub faults: BTreeMap<Fault, u64>,
     /// Until all clients that faults took offline were back, by kind.

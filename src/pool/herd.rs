@@ -161,7 +161,9 @@ impl<L: Lan> Herd<L> {
                 let _ = reply.send(HerdStatus { clients });
             }
             PoolMsg::Figures(reply) => {
-                let _ = reply.send(self.figures.clone());
+                let mut figures = self.figures.clone();
+                figures.doubt.wakings = self.config.tester.now().all().clone();
+                let _ = reply.send(figures);
             }
             PoolMsg::Settled(reply) => self.settling.push(reply),
             PoolMsg::Fact(number, incarnation, fact) => {

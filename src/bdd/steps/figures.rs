@@ -1,26 +1,20 @@
 //! Figures of the whole scenario, and their bounds.
 
-use std::fmt::Display;
-use std::time::Duration;
-
-use crate::bdd::parameters::{Count, Percent, Signal, Span, Stat};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::{Complaint, World};
-use crate::pool::Figures;
-use crate::stats::Distribution;
+use crate::objective::{Objective, ObjectiveError, Should, Verdict};
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
         keyword: Keyword::Then,
         pattern: "the {stat} {signal} should be below {duration}",
         example: "the p99 ping round trip should be below 20ms",
-        meaning: "Of all clients and all that they did in the scenario.",
-        act: |world, mut said| {
+        meaning: "Of all clients and all that they did in the scenario. Inconclusive, where the tester itself was so late meanwhile \
+                  that it may be why: see verdicts.md.",
+        act: |world, said| {
             Box::pin(async move {
-                let (stat, signal, bound): (Stat, Signal, Span) =
-                    (said.next()?, said.next()?, said.next()?);
-                let figures = world.pool()?.figures().await?;
-                below(&figures, stat, signal, bound)
+                let [stat, signal, bound] = said.texts()?;
+                one(world, &format!("{stat} {signal}"), Should::BeBelow, &bound).await
             })
         },
     },
@@ -29,11 +23,22 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "packet loss should stay below {percent}",
         example: "packet loss should stay below 1%",
         meaning: "Of all pings of the scenario, those that could not be sent included.",
-        act: |world, mut said| {
+        act: |world, said| {
             Box::pin(async move {
-                let bound: Percent = said.next()?;
-                let figures = world.pool()?.figures().await?;
-                loss_below(&figures, bound)
+                let [bound] = said.texts()?;
+                one(world, "packet loss", Should::BeBelow, &bound).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{failures} should stay below {percent}",
+        example: "failed lookups should stay below 0.5%",
+        meaning: "Of all lookups, fetches or commands of the scenario.",
+        act: |world, said| {
+            Box::pin(async move {
+                let [figure, bound] = said.texts()?;
+                one(world, &figure, Should::BeBelow, &bound).await
             })
         },
     },
@@ -41,121 +46,82 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::Then,
         pattern: "these objectives should hold:",
         example: "these objectives should hold:",
-        meaning: "A table of objective and below: 'p99 ping round trip', 'median DHCP time', … with a duration; 'packet loss' with \
-                  a percentage; 'duplicate pings' and 'restarts' with a number. All that do not hold are named.",
+        meaning: "A table of objective and, of below, at most, at least and above, those columns that are needed, one cell in each \
+                  row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'packet loss' with a percentage; 'failed \
+                  lookups', 'failed fetches' and 'failed commands' with a percentage or a number; 'duplicate pings', 'restarts' \
+                  and 'outages' with a number. All that do not hold are named.",
         act: |world, said| Box::pin(objectives(world, said)),
     },
 ];
 
-fn distribution(figures: &Figures, signal: Signal) -> Distribution {
-    match signal {
-        Signal::Join => figures.join.clone(),
-        Signal::Dhcp => figures.dhcp.clone(),
-        Signal::Ping => figures.pings.values().map(|stats| &stats.rtt).sum(),
-        Signal::Dns => figures.dns.values().map(|stats| &stats.time).sum(),
-        Signal::Http => figures.http.values().map(|stats| &stats.time).sum(),
-        Signal::Command => figures.commands.values().map(|stats| &stats.time).sum(),
+impl From<ObjectiveError> for Complaint {
+    fn from(error: ObjectiveError) -> Self {
+        Self::new(error.to_string())
     }
 }
 
-fn below(figures: &Figures, stat: Stat, signal: Signal, bound: Span) -> Result<(), Complaint> {
-    let all = distribution(figures, signal);
-    let Some(value) = all.quantile(stat.quantile) else {
-        return Err(Complaint::new(format!(
-            "there is no {signal} in this scenario to compare with {bound}"
-        )));
+/// Judges one objective.
+pub(super) async fn one(
+    world: &World,
+    figure: &str,
+    should: Should,
+    bound: &str,
+) -> Result<(), Complaint> {
+    judge(world, &[Objective::new(figure, should, bound)?]).await
+}
+
+/// Judges all; those that do not hold are named. Inconclusive if none has failed, but some may be the tester's doing.
+async fn judge(world: &World, objectives: &[Objective]) -> Result<(), Complaint> {
+    let figures = world.pool()?.figures().await?;
+    let judgements = objectives.iter().map(|objective| objective.judge(&figures));
+    let missed: Vec<_> = judgements
+        .filter(|judgement| judgement.verdict != Verdict::Passed)
+        .collect();
+    let words = match missed.as_slice() {
+        [] => return Ok(()),
+        [one] => one.words.clone(),
+        many => {
+            let lines: Vec<_> = many
+                .iter()
+                .map(|miss| format!("\n  {}", miss.words.replace('\n', "\n  ")))
+                .collect();
+            format!("{} objectives do not hold:{}", many.len(), lines.concat())
+        }
     };
-    if value < bound.0 {
-        return Ok(());
-    }
-    let of = all.count();
-    Err(Complaint::new(format!(
-        "the {stat} {signal} is {}, of {of}: it should be below {bound}",
-        rounded(value)
-    )))
+    let has_failed = missed
+        .iter()
+        .any(|judgement| judgement.verdict == Verdict::Failed);
+    Err(if has_failed {
+        Complaint::new(words)
+    } else {
+        Complaint::inconclusive(words)
+    })
 }
 
-/// To three digits or so.
-fn rounded(value: Duration) -> impl Display {
-    format!("{value:.2?}")
-}
-
-fn loss_below(figures: &Figures, bound: Percent) -> Result<(), Complaint> {
-    let (mut lost, mut asked) = (0, 0);
-    let mut worst = Vec::new();
-    for (target, stats) in &figures.pings {
-        lost += stats.unanswered();
-        asked += stats.unanswered() + stats.received;
-        let causes = stats
-            .lost
-            .iter()
-            .map(|(cause, count)| format!("{target}: {cause} {count} times"));
-        worst.extend(causes);
-    }
-    if asked == 0 {
-        return Err(Complaint::new(
-            "nobody pinged anything in this scenario, so nothing can be said of packet loss",
-        ));
-    }
-    let share = Percent(lost as f64 / asked as f64);
-    // A bound of 0 means that none may be lost.
-    if share.0 < bound.0 || lost == 0 {
-        return Ok(());
-    }
-    Err(Complaint::new(format!(
-        "packet loss is {share}, {lost} of {asked} pings: it should stay below {bound}\n  {}",
-        worst.join("\n  ")
-    )))
-}
-
-fn fewer(are: u64, what: &str, bound: Count) -> Result<(), Complaint> {
-    if are < u64::from(bound.0) {
-        return Ok(());
-    }
-    Err(Complaint::new(format!(
-        "there were {are} {what}: there should be fewer than {}",
-        bound.0
-    )))
-}
+/// The columns of bounds.
+const BOUNDS: [(&str, Should); 4] = [
+    ("below", Should::BeBelow),
+    ("at most", Should::BeAtMost),
+    ("at least", Should::BeAtLeast),
+    ("above", Should::BeAbove),
+];
 
 async fn objectives(world: &mut World, said: Said) -> Result<(), Complaint> {
-    let figures = world.pool()?.figures().await?;
-    let mut misses = Vec::new();
-    for row in said.rows()?.by_column(&["objective", "below"], &[])? {
-        let cell = |name: &str| row.get(name).copied().unwrap_or_default();
-        let (objective, bound) = (cell("objective"), cell("below"));
-        let held = match objective {
-            "packet loss" => loss_below(&figures, bound.parse()?),
-            "restarts" => fewer(figures.restarts, "restarts", bound.parse()?),
-            "duplicate pings" => {
-                let duplicates = figures.pings.values().map(|stats| stats.duplicates).sum();
-                fewer(
-                    duplicates,
-                    "answers to pings that had been answered already",
-                    bound.parse()?,
-                )
-            }
-            timed => {
-                let (stat, signal) = timed.split_once(' ').ok_or_else(|| {
-                    let known =
-                        "write 'p99 ping round trip', or the like, 'packet loss', 'duplicate pings' or 'restarts'";
-                    Complaint::of_word(timed, known)
-                })?;
-                below(&figures, stat.parse()?, signal.parse()?, bound.parse()?)
-            }
+    let mut objectives = Vec::new();
+    let columns = BOUNDS.map(|(column, _)| column);
+    for row in said.rows()?.by_column(&["objective"], &columns)? {
+        let figure = row.get("objective").copied().unwrap_or_default();
+        let bounds: Vec<_> = BOUNDS
+            .iter()
+            .filter_map(|(column, should)| Some((*should, *row.get(column)?)))
+            .collect();
+        let [(should, bound)] = bounds.as_slice() else {
+            return Err(Complaint::of_word(
+                figure,
+                "give it one bound, in a column below, at most, at least or above",
+            ));
         };
-        misses.extend(held.err());
+        objectives.push(Objective::new(figure, *should, bound)?);
     }
-    match misses.as_slice() {
-        [] => Ok(()),
-        [one] => Err(one.clone()),
-        many => {
-            let lines: Vec<_> = many.iter().map(|miss| format!("\n  {miss}")).collect();
-            Err(Complaint::new(format!(
-                "{} objectives do not hold:{}",
-                many.len(),
-                lines.concat()
-            )))
-        }
-    }
+    judge(world, &objectives).await
 }

@@ -234,6 +234,9 @@ impl<L: Lan> Herd<L> {
         slot.group.metrics.restarted(reason.as_str());
         slot.group.metrics.client_restarted(client, restarts);
         self.figures.restarts += 1;
+        if let Some(failure) = &slot.failure {
+            self.figures.doubt.restarted(failure.cause);
+        }
         let period = slot.group.restart.period;
         self.count_budgets();
         drop(self.after(period, PoolMsg::BudgetsAged));

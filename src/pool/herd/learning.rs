@@ -12,6 +12,7 @@ use crate::lan::Lan;
 use crate::phase::{Cause, Phase};
 use crate::pool::event::EventKind;
 use crate::pool::slot::LeaseRecord;
+use crate::stats::Signal;
 use crate::workload::{Outcome, Workload};
 
 impl<L: Lan> Herd<L> {
@@ -60,6 +61,10 @@ impl<L: Lan> Herd<L> {
                 slot.join = Some(took);
                 slot.group.metrics.joined(took);
                 self.figures.join.record(took);
+                let worst = self.config.tester.worst_of(took);
+                // Of one that failed before, the lease is not all that the router had part in.
+                let dhcp = slot.dhcp.filter(|_| slot.restarts == 0);
+                self.figures.doubt.joined(took, dhcp, worst);
             }
         }
         self.enter(number, phase);
@@ -77,6 +82,8 @@ impl<L: Lan> Herd<L> {
             slot.lease = LeaseRecord::Held(lease);
         }
         self.figures.dhcp.record(took);
+        let worst = self.config.tester.worst_of(took);
+        self.figures.doubt.took(Signal::Dhcp, took, worst);
         let bound = EventKind::Bound {
             address,
             server,
@@ -149,6 +156,9 @@ impl<L: Lan> Herd<L> {
     ) {
         self.metrics.did(workload, outcome);
         self.figures.did(workload, outcome);
+        self.figures
+            .doubt
+            .did(workload, outcome, &self.config.tester);
         if let Some(slot) = self.slots.get_mut(&number) {
             slot.stats_of(workload).record(outcome);
             if let Outcome::Ping(_) = outcome {

@@ -1,0 +1,328 @@
+//! Judging.
+
+use std::time::Duration;
+
+use super::words::{self, attempts};
+use super::{Bound, Figure, Objective, Quantile, Should, Verdict};
+use crate::pool::Figures;
+use crate::stats::{Distribution, Outcomes, Signal};
+
+/// What became of an objective, and why.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// The objective as it was written.
+    pub text: String,
+    /// The bound.
+    pub bound: Value,
+    /// What the figure came to; `None` where there was nothing to judge by.
+    pub value: Option<Value>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// A sentence: what is so, what should be, and, where it is inconclusive, what the tester did.
+    pub words: String,
+    /// How late the tester was: of a time, at worst while each of them was taken; of all else, whenever it woke.
+    pub tester: Distribution,
+}
+
+/// A figure, or a bound of one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// A time.
+    Time(Duration),
+    /// A share, 0 to 1.
+    Share(f64),
+    /// A number.
+    Number(u64),
+}
+
+impl From<Bound> for Value {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Time(time) => Self::Time(time),
+            Bound::Share(share) => Self::Share(share),
+            Bound::Number(number) => Self::Number(number),
+        }
+    }
+}
+
+/// What a figure came to, and what it would without all that may be the tester's doing.
+struct Finding {
+    value: Value,
+    without_tester: Value,
+    /// The figure in words.
+    said: String,
+    /// What the tester may have done.
+    tester: String,
+    /// Further lines, for whoever looks for the cause.
+    details: Vec<String>,
+}
+
+impl Objective {
+    /// What became of it.
+    pub fn judge(&self, figures: &Figures) -> Judgement {
+        let tester = match self.figure {
+            Figure::Time(_, signal) => figures.doubt.times.get(&signal),
+            _ => None,
+        };
+        let judgement = Judgement {
+            text: self.text.clone(),
+            bound: self.bound.into(),
+            value: None,
+            verdict: Verdict::Failed,
+            words: String::new(),
+            tester: tester
+                .map_or_else(|| figures.doubt.wakings.clone(), |times| times.late.clone()),
+        };
+        let Some(finding) = self.find(figures) else {
+            return Judgement {
+                words: self.nothing(),
+                ..judgement
+            };
+        };
+        let (verdict, ending) = if self.holds(finding.value) {
+            (Verdict::Passed, String::new())
+        } else if self.holds(finding.without_tester) {
+            let ending = format!(
+                "; but {}: inconclusive; take fewer clients or a faster machine",
+                finding.tester
+            );
+            (Verdict::Inconclusive, ending)
+        } else {
+            (Verdict::Failed, String::new())
+        };
+        let (should, bound) = (self.should, self.bound);
+        let held = match verdict {
+            Verdict::Passed => format!(", {should} {bound}"),
+            Verdict::Failed | Verdict::Inconclusive => format!(": it should be {should} {bound}"),
+        };
+        let details = match verdict {
+            Verdict::Passed => String::new(),
+            _ => finding
+                .details
+                .iter()
+                .map(|line| format!("\n  {line}"))
+                .collect(),
+        };
+        Judgement {
+            value: Some(finding.value),
+            verdict,
+            words: format!("{}{held}{ending}{details}", finding.said),
+            ..judgement
+        }
+    }
+
+    fn holds(&self, value: Value) -> bool {
+        let order = match (value, self.bound) {
+            (Value::Time(value), Bound::Time(bound)) => value.cmp(&bound),
+            (Value::Share(value), Bound::Share(bound)) => value.total_cmp(&bound),
+            (Value::Number(value), Bound::Number(bound)) => value.cmp(&bound),
+            // A bound is of its figure's kind.
+            _ => return false,
+        };
+        match self.should {
+            Should::BeBelow => order.is_lt(),
+            Should::BeAtMost => order.is_le(),
+            Should::BeAtLeast => order.is_ge(),
+            Should::BeAbove => order.is_gt(),
+        }
+    }
+
+    /// That there is nothing to judge by, and what to do.
+    fn nothing(&self) -> String {
+        let (figure, bound) = (self.figure, self.bound);
+        let remedy = match figure {
+            Figure::Loss | Figure::DuplicatePings | Figure::Time(_, Signal::Ping) => {
+                "nobody pinged anything that answered, or could have"
+            }
+            Figure::Time(_, Signal::Dns) | Figure::Failed(Signal::Dns) => "no name was looked up",
+            Figure::Time(_, Signal::Http) | Figure::Failed(Signal::Http) => "nothing was fetched",
+            Figure::Time(_, Signal::Command) | Figure::Failed(_) => "no command was run",
+            Figure::Time(_, Signal::Join) => "nobody came online",
+            Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
+            Figure::Restarts | Figure::Availability | Figure::Outages => "there were no clients",
+        };
+        format!("there is no {figure} to compare with {bound}: {remedy}")
+    }
+
+    /// What the figure is; `None` where there is nothing to judge by.
+    fn find(&self, figures: &Figures) -> Option<Finding> {
+        match self.figure {
+            Figure::Time(quantile, signal) => self.find_time(figures, quantile, signal),
+            Figure::Loss => {
+                let all = Attempts::of(figures.pings.values());
+                let causes = figures.pings.iter().flat_map(|(target, stats)| {
+                    let causes = stats.lost.iter();
+                    causes.map(move |(cause, count)| format!("{target}: {cause} {count} times"))
+                });
+                let mut finding = all.share("packet loss", figures, Signal::Ping)?;
+                finding.details = causes.collect();
+                Some(finding)
+            }
+            Figure::Failed(signal) => {
+                let all = match signal {
+                    Signal::Dns => Attempts::of(figures.dns.values()),
+                    Signal::Http => Attempts::of(figures.http.values()),
+                    Signal::Command => Attempts::of(figures.commands.values()),
+                    Signal::Ping | Signal::Join | Signal::Dhcp => {
+                        Attempts::of(figures.pings.values())
+                    }
+                };
+                match self.bound {
+                    Bound::Share(_) => {
+                        let name = format!("the share of failed {}", attempts(signal));
+                        all.share(&name, figures, signal)
+                    }
+                    Bound::Time(_) | Bound::Number(_) => all.number(figures, signal),
+                }
+            }
+            Figure::Restarts => {
+                let (all, testers) = (figures.restarts, figures.doubt.restarts);
+                Some(Finding {
+                    value: Value::Number(all),
+                    without_tester: Value::Number(all.saturating_sub(testers)),
+                    said: format!("there were {all} restarts"),
+                    tester: format!("{testers} of them were the tester's own failures"),
+                    details: Vec::new(),
+                })
+            }
+            Figure::DuplicatePings => {
+                if Attempts::of(figures.pings.values()).all == 0 {
+                    return None;
+                }
+                let duplicates = figures.pings.values().map(|stats| stats.duplicates).sum();
+                let said = format!(
+                    "there were {duplicates} answers to pings that had been answered already"
+                );
+                Some(Finding::plain(Value::Number(duplicates), said))
+            }
+            Figure::Availability => None,
+            Figure::Outages => {
+                let outages = figures.outages;
+                let said = format!("there were {outages} outages");
+                Some(Finding::plain(Value::Number(outages), said))
+            }
+        }
+    }
+
+    fn find_time(&self, figures: &Figures, quantile: Quantile, signal: Signal) -> Option<Finding> {
+        let all = distribution(figures, signal);
+        let value = all.quantile(quantile.share)?;
+        let said = format!(
+            "the {} {signal} is {}, of {}",
+            quantile.name,
+            words::time(value),
+            all.count()
+        );
+        let Some(times) = figures.doubt.times.get(&signal) else {
+            return Some(Finding::plain(Value::Time(value), said));
+        };
+        if matches!(self.should, Should::BeAtLeast | Should::BeAbove) {
+            // Lateness only adds.
+            return Some(Finding::plain(Value::Time(value), said));
+        }
+        let rest = times.rest.quantile(quantile.share).unwrap_or(value);
+        let late = in_all(&figures.doubt.wakings, quantile.share, signal);
+        let without_tester = rest.min(signal.without_tester(value, late));
+        let at = |share| words::time(times.late.quantile(share).unwrap_or_default());
+        let tester = format!(
+            "the tester itself woke up to {} late (p95; at worst {}) in that time",
+            at(0.95),
+            at(1.0)
+        );
+        Some(Finding {
+            value: Value::Time(value),
+            without_tester: Value::Time(without_tester),
+            said,
+            tester,
+            details: Vec::new(),
+        })
+    }
+}
+
+/// As late as so few wakings were later that all of these together could lie behind the times beyond a quantile: if no more
+/// than a share of `1 - quantile` of times may be longer, and each waits so often, one in so many waits may be later.
+fn in_all(wakings: &Distribution, quantile: f64, signal: Signal) -> Duration {
+    let share = 1.0 - (1.0 - quantile) / f64::from(signal.waits());
+    wakings.quantile(share).unwrap_or_default()
+}
+
+fn distribution(figures: &Figures, signal: Signal) -> Distribution {
+    match signal {
+        Signal::Join => figures.join.clone(),
+        Signal::Dhcp => figures.dhcp.clone(),
+        Signal::Ping => figures.pings.values().map(Outcomes::time).sum(),
+        Signal::Dns => figures.dns.values().map(Outcomes::time).sum(),
+        Signal::Http => figures.http.values().map(Outcomes::time).sum(),
+        Signal::Command => figures.commands.values().map(Outcomes::time).sum(),
+    }
+}
+
+impl Finding {
+    /// In which the tester can have no part.
+    fn plain(value: Value, said: String) -> Self {
+        Self {
+            value,
+            without_tester: value,
+            said,
+            tester: String::new(),
+            details: Vec::new(),
+        }
+    }
+}
+
+/// How many attempts there were, and how many did not succeed.
+struct Attempts {
+    all: u64,
+    failed: u64,
+}
+
+impl Attempts {
+    fn of<'a, S: Outcomes + 'a>(stats: impl Iterator<Item = &'a S>) -> Self {
+        stats.fold(Self { all: 0, failed: 0 }, |sum, stats| Self {
+            all: sum.all + stats.attempts(),
+            failed: sum.failed + stats.failures(),
+        })
+    }
+
+    fn testers(&self, figures: &Figures, signal: Signal) -> (u64, String) {
+        let testers = figures.doubt.failures.get(&signal).copied();
+        let testers = testers.unwrap_or_default().min(self.failed);
+        let words =
+            format!("the tester itself failed {testers} of them, or slept through their time");
+        (testers, words)
+    }
+
+    fn share(&self, name: &str, figures: &Figures, signal: Signal) -> Option<Finding> {
+        let (testers, tester) = self.testers(figures, signal);
+        let of = |failed: u64| failed as f64 / self.all as f64;
+        (self.all > 0).then(|| Finding {
+            value: Value::Share(of(self.failed)),
+            without_tester: Value::Share(of(self.failed - testers)),
+            said: format!(
+                "{name} is {}, {} of {} {}",
+                words::share(of(self.failed)),
+                self.failed,
+                self.all,
+                attempts(signal)
+            ),
+            tester,
+            details: Vec::new(),
+        })
+    }
+
+    fn number(&self, figures: &Figures, signal: Signal) -> Option<Finding> {
+        let (testers, tester) = self.testers(figures, signal);
+        (self.all > 0).then(|| Finding {
+            value: Value::Number(self.failed),
+            without_tester: Value::Number(self.failed - testers),
+            said: format!(
+                "{} of {} {} failed",
+                self.failed,
+                self.all,
+                attempts(signal)
+            ),
+            tester,
+            details: Vec::new(),
+        })
+    }
+}

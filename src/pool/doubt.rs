@@ -1,0 +1,204 @@
+//! What of a pool's figures may be the tester's own doing.
+//!
+//! Whatever is measured is looked at beside how late the tester was in that very time, not over the whole run: one stall does
+//! not excuse what was measured an hour before or after, and a burst of work that the tester could not keep up with is not
+//! averaged away by the quiet around it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::lan::{PingCause, PingOutcome};
+use crate::phase::Cause;
+use crate::stats::{Distribution, Signal};
+use crate::tester;
+use crate::workload::command::CommandCause;
+use crate::workload::dns::DnsCause;
+use crate::workload::http::HttpCause;
+use crate::workload::{Outcome, Workload};
+
+/// What may be the tester's own doing, of all clients since the pool began.
+#[derive(Debug, Clone, Default)]
+pub struct Doubt {
+    /// Of times, by what took them.
+    pub times: BTreeMap<Signal, Times>,
+    /// Of pings, lookups, fetches and commands that did not succeed, those that the tester failed, or may have.
+    pub failures: BTreeMap<Signal, u64>,
+    /// Restarts after failures of the tester's.
+    pub restarts: u64,
+    /// How late all wakings of the tester were.
+    pub wakings: Distribution,
+}
+
+/// Times of one kind, beside how late the tester was.
+#[derive(Debug, Clone, Default)]
+pub struct Times {
+    /// How late the tester was at worst while each of them was taken.
+    pub late: Distribution,
+    /// What is left of each when all is taken away that the tester may have added.
+    pub rest: Distribution,
+}
+
+impl Doubt {
+    /// Notes a time, and how late the tester was at worst meanwhile.
+    pub fn took(&mut self, signal: Signal, took: Duration, worst: Duration) {
+        self.note(signal, signal.without_tester(took, worst), worst);
+    }
+
+    /// Notes a time to join, `dhcp` of which the server took part in. All else of it is the tester's own work, so that where the
+    /// tester is late nothing but that is left.
+    pub fn joined(&mut self, took: Duration, dhcp: Option<Duration>, worst: Duration) {
+        let rest = match dhcp {
+            Some(dhcp) if worst > tester::BOUND => Signal::Dhcp.without_tester(dhcp, worst),
+            _ => Signal::Join.without_tester(took, worst),
+        };
+        self.note(Signal::Join, rest, worst);
+    }
+
+    fn note(&mut self, signal: Signal, rest: Duration, worst: Duration) {
+        let times = self.times.entry(signal).or_default();
+        times.late.record(worst);
+        times.rest.record(rest);
+    }
+
+    /// Notes what came of an attempt.
+    pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome, tester: &tester::Figures) {
+        let (signal, fate) = Fate::of(workload, outcome);
+        match fate {
+            Fate::Took(took) => self.took(signal, took, tester.worst_of(took)),
+            Fate::Late(timeout) => self.ran_out(signal, timeout, tester.worst_of(timeout)),
+            Fate::Testers => self.excuse(signal),
+            Fate::Plain => {}
+        }
+    }
+
+    /// Notes an attempt that had so much time, which was over before there was an answer: the tester's doing, if it may have
+    /// stood still for a half of that.
+    pub fn ran_out(&mut self, signal: Signal, timeout: Duration, worst: Duration) {
+        if signal.without_tester(timeout, worst) <= timeout / 2 {
+            self.excuse(signal);
+        }
+    }
+
+    fn excuse(&mut self, signal: Signal) {
+        *self.failures.entry(signal).or_default() += 1;
+    }
+
+    /// Notes a restart after a failure for this cause.
+    pub(super) fn restarted(&mut self, cause: Cause) {
+        self.restarts += u64::from(matches!(
+            cause,
+            Cause::NameTaken | Cause::Kernel | Cause::NoPrivilege | Cause::Unresponsive
+        ));
+    }
+}
+
+/// What an attempt came to, as far as the tester may have had part in it.
+enum Fate {
+    /// It has a time.
+    Took(Duration),
+    /// Its time, so long, was over.
+    Late(Duration),
+    /// The tester failed.
+    Testers,
+    /// Whatever it was, no lateness makes it.
+    Plain,
+}
+
+impl Fate {
+    fn of(workload: &Workload, outcome: &Outcome) -> (Signal, Self) {
+        match outcome {
+            Outcome::Ping(echo) => {
+                let fate = match echo.outcome {
+                    PingOutcome::Reply(took) => Self::Took(took),
+                    PingOutcome::Lost(PingCause::Tester) => Self::Testers,
+                    PingOutcome::Lost(PingCause::Timeout) => Self::Late(timeout(workload)),
+                    PingOutcome::Lost(_) => Self::Plain,
+                };
+                (Signal::Ping, fate)
+            }
+            Outcome::Dns(lookup) => {
+                let fate = match &lookup.result {
+                    Ok(answer) => Self::Took(answer.took),
+                    Err(why) => match why.cause {
+                        DnsCause::Tester => Self::Testers,
+                        DnsCause::Timeout => Self::Late(timeout(workload)),
+                        _ => Self::Plain,
+                    },
+                };
+                (Signal::Dns, fate)
+            }
+            Outcome::Http(fetch) => {
+                let cause = fetch.failure.as_ref().map(|(cause, _)| *cause);
+                let fate = match cause {
+                    None => Self::Took(fetch.took()),
+                    Some(HttpCause::Tester) => Self::Testers,
+                    // The name's lookup has a part of the time.
+                    Some(HttpCause::Timeout | HttpCause::NoName) => Self::Late(timeout(workload)),
+                    Some(_) => Self::Plain,
+                };
+                (Signal::Http, fate)
+            }
+            Outcome::Command(executed) => {
+                let fate = match &executed.result {
+                    Ok(_) => Self::Took(executed.took),
+                    Err((CommandCause::Tester, _)) => Self::Testers,
+                    Err((CommandCause::Timeout, _)) => Self::Late(timeout(workload)),
+                    Err((CommandCause::Offline, _)) => Self::Plain,
+                };
+                (Signal::Command, fate)
+            }
+        }
+    }
+}
+
+/// How long an attempt may take.
+const fn timeout(workload: &Workload) -> Duration {
+    match workload {
+        Workload::Ping(spec) => spec.timeout,
+        Workload::Dns(spec) => spec.timeout,
+        Workload::Http(spec) => spec.timeout,
+        Workload::Command(spec) => spec.timeout,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_time_is_shortened_by_what_the_tester_was_late_meanwhile_and_by_nothing_else() {
+        let mut doubt = Doubt::default();
+        doubt.took(Signal::Ping, ms(500), ms(20));
+        doubt.took(Signal::Ping, ms(30), ms(20));
+        // As late as any machine is.
+        doubt.took(Signal::Ping, ms(5), Duration::from_micros(900));
+        let times = &doubt.times[&Signal::Ping];
+        assert_eq!(times.rest.max(), Some(ms(460)));
+        assert_eq!(times.rest.quantile(0.5), Some(ms(5)));
+        assert_eq!(times.rest.min(), Some(ms(0)));
+        assert_eq!(times.late.max(), Some(ms(20)));
+    }
+
+    #[test]
+    fn of_a_time_to_join_nothing_but_the_lease_is_left_where_the_tester_is_late() {
+        let mut doubt = Doubt::default();
+        doubt.joined(ms(900), Some(ms(200)), ms(11));
+        assert_eq!(doubt.times[&Signal::Join].rest.max(), Some(ms(200 - 66)));
+        let mut doubt = Doubt::default();
+        doubt.joined(ms(900), Some(ms(200)), ms(2));
+        assert_eq!(doubt.times[&Signal::Join].rest.max(), Some(ms(900 - 24)));
+    }
+
+    #[test]
+    fn a_timeout_is_the_testers_only_where_it_may_have_slept_through_half_of_it() {
+        let mut doubt = Doubt::default();
+        doubt.ran_out(Signal::Dns, ms(2_000), ms(100));
+        assert_eq!(doubt.failures.get(&Signal::Dns), None);
+        doubt.ran_out(Signal::Dns, ms(2_000), ms(1_000));
+        assert_eq!(doubt.failures.get(&Signal::Dns), Some(&1));
+    }
+}

@@ -15,6 +15,7 @@ mod lab;
 mod limits;
 mod logging;
 mod output;
+mod objectives;
 mod progress;
 mod ps;
 mod run;

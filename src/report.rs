@@ -9,6 +9,7 @@
 mod chores;
 mod file;
 mod html;
+mod objectives;
 mod percentiles;
 mod soak;
 
@@ -21,12 +22,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
 pub use self::file::{ReportFileError, check_writable, write, write_bytes};
+pub use self::objectives::{Objective, Unit};
 pub(crate) use self::percentiles::empty_object;
 pub use self::percentiles::{AllPercentiles, Percentiles};
 pub use self::soak::{FaultSum, Soak, Sums};
 use crate::dhcp::Lifetime;
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
+use crate::objective::Judgement;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, GroupName, HerdStatus};
 use crate::stats::{Outcomes, PingStats, milliseconds};
@@ -53,6 +56,8 @@ pub struct Run {
     pub complete: bool,
     /// How late the tester itself was.
     pub lag: Lag,
+    /// What became of its objectives.
+    pub objectives: Vec<Judgement>,
     /// What more there is to say of a soak.
     pub soak: Option<Soak>,
 }
@@ -80,6 +85,9 @@ pub struct Report {
     /// Whether the tester itself kept up; of a report from before it was asked, that it did.
     #[serde(default)]
     pub tester: Tester,
+    /// The objectives that the run was given, and what became of each.
+    #[serde(default)]
+    pub objectives: Vec<Objective>,
     /// Every client, by number.
     pub clients: Vec<Client>,
     /// What more there is to say of a soak; `None` for other runs.
@@ -251,6 +259,7 @@ impl Report {
             totals: Totals::of(herd, run.leaked_objects),
             percentiles: AllPercentiles::of(herd),
             tester: Tester::of(&run.lag),
+            objectives: run.objectives.iter().map(Objective::from).collect(),
             clients: herd.clients.iter().map(Client::from).collect(),
             soak: run.soak,
         }

@@ -42,6 +42,7 @@ use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::metrics::RunLabels;
+use crate::objective::Objective;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
 use crate::soak::Settings as Soaking;
 use crate::target::Target;
@@ -108,6 +109,9 @@ pub struct Scenario {
     /// Where the report for people goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<PathBuf>,
+    /// What should not be so in the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fail_if: Vec<Objective>,
     /// What makes it a soak, if it is one.
     pub soak: Option<Soaking>,
     /// What clients look like to servers.

@@ -15,11 +15,12 @@ use lanherd::dhcp::{Lease, Lifetime, Route};
 use lanherd::fault::Fault;
 use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
+use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
 use lanherd::pool::{ClientStatus, Figures, HerdStatus};
 use lanherd::report::{Report, Run, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
-use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats};
+use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats, Signal};
 use lanherd::target::Target;
 use lanherd::tester::Lag;
 use lanherd::workload::command::{CommandCause, Executed};
@@ -215,9 +216,44 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         leaked_objects: 0,
         complete: true,
         lag: late(),
+        objectives: objectives(),
         soak,
     };
     serde_json::to_value(Report::new(&HerdStatus { clients }, run)).expect("JSON")
+}
+
+/// One of each verdict, and one of each unit.
+fn objectives() -> Vec<Judgement> {
+    let mut figures = Figures::default();
+    let mut stats = PingStats::new(Target::Router, None);
+    for outcome in [
+        PingOutcome::Reply(Duration::from_millis(30)),
+        PingOutcome::Lost(PingCause::Tester),
+    ] {
+        stats.record(outcome);
+    }
+    figures.pings.insert(Target::Router, stats);
+    let late = Duration::from_millis(20);
+    figures
+        .doubt
+        .took(Signal::Ping, Duration::from_millis(30), late);
+    let judge = |text: &str| {
+        let objective: Objective = text.parse().expect("an objective");
+        objective.judge(&figures)
+    };
+    let all: Vec<_> = [
+        "p95 ping > 20 ms",
+        "packet loss > 10 %",
+        "restarts > 0",
+        "p95 dns > 1s",
+    ]
+    .into_iter()
+    .map(judge)
+    .collect();
+    let verdicts: Vec<_> = all.iter().map(|one| one.verdict).collect();
+    use lanherd::objective::Verdict::{Failed, Inconclusive, Passed};
+    assert_eq!(verdicts, [Inconclusive, Failed, Passed, Failed]);
+    all
 }
 
 /// A tester that woke a few times, and was not saturated.

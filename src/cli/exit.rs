@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use lanherd::bdd::results::Results;
+use lanherd::objective::Verdict;
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,26 @@ pub enum Demand {
     EveryAnswer,
 }
 
+/// How many objectives of a run came to what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Objectives {
+    /// Did not hold.
+    pub failed: u64,
+    /// Did not hold, which may be the tester's doing; a drift among them, if it should not have been.
+    pub inconclusive: u64,
+}
+
+impl Objectives {
+    /// Counts one.
+    pub const fn add(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Passed => {}
+            Verdict::Failed => self.failed += 1,
+            Verdict::Inconclusive => self.inconclusive += 1,
+        }
+    }
+}
+
 /// What came of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
@@ -114,6 +135,8 @@ pub struct Outcome {
     pub troubles: u64,
     /// Whether a figure drifted, and should not have.
     pub drifted: bool,
+    /// What became of the objectives.
+    pub objectives: Objectives,
 }
 
 impl Outcome {
@@ -127,8 +150,11 @@ impl Outcome {
             Demand::EveryAnswer => self.lost,
         };
         let failed = self.online < self.wanted || self.unanswered > 0 || lost > 0;
+        let failed = failed || self.objectives.failed > 0;
         if failed || self.troubles > 0 || self.drifted {
             Exit::Failed
+        } else if self.objectives.inconclusive > 0 {
+            Exit::Inconclusive
         } else {
             Exit::Well
         }
@@ -147,7 +173,40 @@ mod tests {
         lost: 0,
         troubles: 0,
         drifted: false,
+        objectives: Objectives {
+            failed: 0,
+            inconclusive: 0,
+        },
     };
+
+    #[test]
+    fn objectives_fail_a_run_and_what_is_inconclusive_has_its_code_only_where_nothing_failed() {
+        let with = |verdicts: &[Verdict], outcome: Outcome| {
+            let mut objectives = Objectives::default();
+            verdicts.iter().for_each(|verdict| objectives.add(*verdict));
+            Outcome {
+                objectives,
+                ..outcome
+            }
+            .exit(Demand::SomeAnswers)
+        };
+        let (passed, failed, open) = (Verdict::Passed, Verdict::Failed, Verdict::Inconclusive);
+        let offline = Outcome { online: 9, ..WELL };
+        let interrupted = Outcome {
+            interrupted: true,
+            ..WELL
+        };
+        for (verdicts, outcome, exit) in [
+            (&[passed, passed][..], WELL, Exit::Well),
+            (&[passed, open], WELL, Exit::Inconclusive),
+            (&[failed, open], WELL, Exit::Failed),
+            (&[failed], WELL, Exit::Failed),
+            (&[open], offline, Exit::Failed),
+            (&[open, failed], interrupted, Exit::Interrupted),
+        ] {
+            assert_eq!(with(verdicts, outcome), exit, "{verdicts:?} {outcome:?}");
+        }
+    }
 
     #[test]
     fn a_run_is_well_only_if_everybody_is_online_answered_and_gone_without_a_trace() {

@@ -31,13 +31,13 @@ use self::course::{Chaos, Course, Ran};
 use self::house::{Control, Doors, House};
 use self::soaking::{Origin, Soaked};
 use self::steering::Steering;
-use super::exit::{Demand, Exit, Outcome, UsageError};
+use super::exit::{Demand, Exit, Objectives, Outcome, UsageError};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::screen::Screen;
 use super::table::{self, Rows};
 use super::tui::{About, Tui, Watching};
-use super::{drift, limits, runtime, tui};
+use super::{drift, limits, objectives, runtime, tui};
 
 /// What a herd does once it has joined.
 #[derive(Debug, Clone)]
@@ -200,6 +200,7 @@ impl Session {
             seed,
             parameters,
             tester: house.tester(),
+            objectives: self.scenario.fail_if.clone(),
         };
         let course = Course {
             chaos: schedule.map(|schedule| Chaos::Waiting(Box::new(house.chaos(schedule)))),
@@ -223,7 +224,11 @@ impl Session {
         for trouble in &farewell.troubles {
             self.screen.complain(&format!("error: {trouble}"));
         }
-        let Ran { status, soaked } = ran
+        let Ran {
+            status,
+            soaked,
+            figures,
+        } = ran
             .context("the run died: this is a bug in lanherd")?
             .context("the run ended early")?;
         let soak = match soaked {
@@ -233,7 +238,8 @@ impl Session {
             }
             None => None,
         };
-        let mut report = Report::new(&status, origin.run(true, farewell.leaked, soak));
+        let run = origin.run(true, farewell.leaked, soak, &figures);
+        let mut report = Report::new(&status, run);
         report.totals.leases_unreleased = farewell.unreleased;
         Ok(self.conclude(&report, &farewell, interrupt.has_come()))
     }
@@ -269,7 +275,11 @@ impl Session {
             lost: 0,
             troubles: farewell.troubles.len() as u64,
             drifted: false,
+            objectives: Objectives::default(),
         };
+        for objective in &report.objectives {
+            outcome.objectives.add(objective.verdict);
+        }
         for client in &report.clients {
             for chore in client.chores() {
                 outcome.lost += chore.attempts - chore.succeeded;
@@ -289,6 +299,10 @@ impl Session {
             let drifted = soak.comparison.as_ref().is_some_and(|both| both.drifted);
             outcome.drifted = drifted && settings.fail_on_drift;
         }
+        if !report.objectives.is_empty() {
+            let lines = objectives::lines(&report.objectives, objectives::has_colours());
+            self.screen.result(&lines);
+        }
         self.write_page(report, &mut outcome);
         outcome.exit(self.errand.demand())
     }
@@ -299,6 +313,7 @@ impl Session {
         };
         let verdict = match outcome.exit(self.errand.demand()) {
             Exit::Well => Verdict::Well,
+            Exit::Inconclusive => Verdict::Inconclusive,
             _ => Verdict::Bad,
         };
         let page = report.page(verdict);

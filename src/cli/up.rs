@@ -14,10 +14,11 @@ Examples:
   lanherd up --parent eth0 --clients 2000 --mode private --join-rate 50/s --metrics 127.0.0.1:9100
   lanherd up --parent eth0 --clients 10 --adopt after it was killed: go on with what it left
   lanherd up --lab --lab-lease 2m --clients 200 --ping router --for 1h
+  lanherd up --parent eth0 --clients 50 --ping router --for 10m --fail-if 'packet loss > 0.1 %' --fail-if 'p95 ping > 50 ms'
   lanherd up --lab --clients 200 --ping router --tui
 
 Succeeds (exit code 0) if, at the end, every client is online and had an answer from each target that it was to ping; \
-pings that were lost on the way are shown, and do not fail the run. While it runs, `lanherd exec 3 -- COMMAND` runs \
+pings that were lost on the way are shown, and do not fail the run, unless --fail-if says so. While it runs, `lanherd exec 3 -- COMMAND` runs \
 any program as client 3, and `lanherd ps`, `restart`, `add` and their like control it.";
 
 /// Bring up a herd on an interface, and hold it

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{AllPercentiles, Chore, Client, Percentiles, Report, Soak};
 use crate::identity::ClientNumber;
 use crate::page::chart::{TimeAxis, bars, lines};
-use crate::page::{Page, Verdict};
+use crate::page::{Page, Verdict, escape};
 use crate::phase::Phase;
 use crate::soak::Line;
 
@@ -50,6 +50,7 @@ impl Report {
                 chore.what, chore.attempts
             ));
         }
+        self.objectives(&mut page);
         page.heading("Totals").pairs(&self.sums());
         let percentiles = self
             .soak
@@ -85,6 +86,21 @@ impl Report {
         self.list(&mut page);
         page.heading("Parameters").pairs(&self.parameters());
         page.finish()
+    }
+
+    /// What became of each objective, in its colour.
+    fn objectives(&self, page: &mut Page) {
+        if self.objectives.is_empty() {
+            return;
+        }
+        page.heading("Objectives");
+        for one in &self.objectives {
+            let (verdict, text, words) = (one.verdict, escape(&one.text), escape(&one.words));
+            page.raw(&format!(
+                "<ul><li class=\"{verdict}\"><b>{verdict}</b>: {text}<br>{}</li></ul>\n",
+                words.replace('\n', "<br>")
+            ));
+        }
     }
 
     /// What clients that were online never succeeded with.

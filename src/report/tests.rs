@@ -16,6 +16,7 @@ fn run() -> Run {
         leaked_objects: 0,
         complete: true,
         lag: Lag::default(),
+        objectives: Vec::new(),
         soak: None,
     }
 }

@@ -18,6 +18,7 @@ use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::metrics::{Metrics, RunLabel, RunLabels};
+use crate::objective::Objective;
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::target::Target;
 use crate::units::Rate;
@@ -186,6 +187,14 @@ pub struct Draft {
     /// Write a report for people to this file at the end: a page that opens offline
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Fail if this is so in the end, as 'packet loss > 0.1 %', 'availability < 99.9 %', 'p95 dns > 50 ms'; may be given again
+    ///
+    /// A figure, < or >, and a bound: packet loss, availability, failed lookups, failed fetches, failed commands, restarts,
+    /// duplicate pings, outages; median, p90, p95, p99 or maximum of join, dhcp, ping, dns, http and command. What may be the
+    /// tester's own lateness is inconclusive: exit code 125, if nothing else failed.
+    #[arg(long, value_name = "CONDITION")]
+    #[serde(default)]
+    pub fail_if: Vec<Objective>,
     /// What makes it a soak: a table of its own in a file, options of `lanherd soak` only.
     #[arg(skip)]
     pub soak: Option<SoakDraft>,
@@ -253,6 +262,7 @@ impl Draft {
             seed: None,
             report: None,
             html: None,
+            fail_if: Vec::new(),
             soak: None,
             persona: None,
             group: Vec::new(),
@@ -321,6 +331,7 @@ impl Draft {
             seed: self.seed,
             report: self.report,
             html: self.html,
+            fail_if: self.fail_if,
             soak,
             looks,
             chaos: self.chaos,

@@ -55,6 +55,8 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--seed=7",
         "--report=out.json",
         "--html=out.html",
+        "--fail-if=packet loss > 0.1 %",
+        "--fail-if=p95 dns > 50 ms",
     ]);
     let text = r#"
         parent = "eth0"
@@ -87,6 +89,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         seed = 7
         report = "out.json"
         html = "out.html"
+        fail-if = ["packet loss > 0.1 %", "p95 dns > 50 ms"]
     "#;
     assert_eq!(Scenario::from_toml(text), Ok(options.clone()));
     let lab = from_options(&[

@@ -106,6 +106,11 @@ impl Recorder {
         self.before.1 = figures;
     }
 
+    /// The herd's sums at the last look.
+    pub const fn figures(&self) -> &Figures {
+        &self.before.1
+    }
+
     /// What is known at the last look.
     pub fn record(&self) -> Record {
         Record {

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(count(end - 3_630, end), 3_660);
         assert_eq!(count(0, end), 5 * 3_600);
         assert_eq!(worst(&history, 0, 1_000), 3_599);
-        assert_eq!(worst(&history, end - 1_000, end - 900), 17_159);
+        assert_eq!(worst(&history, end - 1_000, end - 900), 17_099);
     }
 
     #[test]

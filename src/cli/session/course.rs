@@ -7,7 +7,7 @@ use lanherd::Pool;
 use lanherd::chaos::{Engine, Running};
 use lanherd::identity::ClientNumber;
 use lanherd::phase::Phase;
-use lanherd::pool::{Census, ClientStatus, HerdStatus, PoolError, Selection};
+use lanherd::pool::{Census, ClientStatus, Figures, HerdStatus, PoolError, Selection};
 use lanherd::scenario::Scenario;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
@@ -53,6 +53,8 @@ pub struct Ran {
     pub status: HerdStatus,
     /// What more there is of a soak that has begun.
     pub soaked: Option<Soaked>,
+    /// All that was counted, for the objectives.
+    pub figures: Figures,
 }
 
 /// What follows a part of the course.
@@ -93,7 +95,12 @@ impl Course {
             Some(_) => soaking::left_by(&self.pool).await?,
             None => self.pool.status().await?,
         };
-        Ok(Ran { status, soaked })
+        let figures = self.pool.figures().await?;
+        Ok(Ran {
+            status,
+            soaked,
+            figures,
+        })
     }
 
     async fn create(&self) -> Result<Vec<ClientNumber>, PoolError> {

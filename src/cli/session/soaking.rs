@@ -4,8 +4,9 @@ use std::time::{Instant, SystemTime};
 
 use lanherd::Pool;
 use lanherd::identity::{ClientNumber, Seed};
+use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::Phase;
-use lanherd::pool::{ClientStatus, HerdStatus, PoolError, Selection, TearDownReport};
+use lanherd::pool::{self, ClientStatus, HerdStatus, PoolError, Selection, TearDownReport};
 use lanherd::report::{self, Report};
 use lanherd::soak::{Footprint, Recorder, Roll, Schedule, Settings, Turn, TurnKind};
 use lanherd::tester::Figures;
@@ -23,6 +24,7 @@ pub struct Origin {
     pub seed: Seed,
     pub parameters: serde_json::Value,
     pub tester: Figures,
+    pub objectives: Vec<Objective>,
 }
 
 impl Origin {
@@ -32,6 +34,7 @@ impl Origin {
         complete: bool,
         leaked_objects: u64,
         soak: Option<report::Soak>,
+        figures: &pool::Figures,
     ) -> report::Run {
         report::Run {
             parameters: self.parameters.clone(),
@@ -41,8 +44,19 @@ impl Origin {
             leaked_objects,
             complete,
             lag: self.tester.now(),
+            objectives: self.judge(figures),
             soak,
         }
+    }
+}
+
+impl Origin {
+    /// What became of the objectives.
+    fn judge(&self, figures: &pool::Figures) -> Vec<Judgement> {
+        let objectives = self.objectives.iter();
+        objectives
+            .map(|objective| objective.judge(figures))
+            .collect()
     }
 }
 
@@ -147,7 +161,9 @@ impl Soaking<'_> {
                 _ = news.tick() => {
                     if let Some(herd) = self.look().await? {
                         let (origin, soak) = (&self.origin, self.report());
-                        self.rolling.write(|| Report::new(&herd, origin.run(false, 0, Some(soak))));
+                        let figures = self.recorder.figures();
+                        self.rolling
+                            .write(|| Report::new(&herd, origin.run(false, 0, Some(soak), figures)));
                     }
                 }
                 () = at(next_bar) => {

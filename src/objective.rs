@@ -63,7 +63,6 @@ enum Figure {
     Failed(Signal),
     Restarts,
     DuplicatePings,
-    Availability,
     Outages,
 }
 
@@ -145,7 +144,7 @@ impl Objective {
     }
 }
 
-/// Reads when a run is to fail: `packet loss > 0.1 %`, `availability < 99.9 %`, `p95 dns > 50 ms`.
+/// Reads when a run is to fail: `packet loss > 0.1 %`, `p95 dns > 50 ms`.
 impl FromStr for Objective {
     type Err = ObjectiveError;
 
@@ -202,7 +201,6 @@ impl fmt::Display for Figure {
             Self::Failed(signal) => write!(f, "failed {}", words::attempts(*signal)),
             Self::Restarts => f.write_str("restarts"),
             Self::DuplicatePings => f.write_str("duplicate pings"),
-            Self::Availability => f.write_str("availability"),
             Self::Outages => f.write_str("outages"),
         }
     }

@@ -61,10 +61,17 @@ fn verdict(comparison: &Comparison) -> String {
     let drifts: Vec<_> = comparison.drifts().map(label).collect();
     let window = window(comparison);
     let has = |verdict| comparison.rows.iter().any(|row| row.verdict == verdict);
+    let open: Vec<_> = comparison.inconclusive().map(label).collect();
     if !drifts.is_empty() {
         format!(
             "from the first {window} to the last this drifted: {}",
             drifts.join(", ")
+        )
+    } else if !open.is_empty() {
+        format!(
+            "from the first {window} to the last nothing is known to have drifted; inconclusive, as the tester itself was later in \
+             the last: {}",
+            open.join(", ")
         )
     } else if has(Verdict::Steady) || has(Verdict::Improved) {
         format!("from the first {window} to the last nothing drifted")

@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use lanherd::http::{self, Bound, Guard, HttpError};
 use lanherd::identity::Seed;
 use lanherd::lan::{self, control_socket::ControlSocket};
+use lanherd::objective;
 use lanherd::page::Verdict;
 use lanherd::report::{self, Report};
 use lanherd::sandbox;
@@ -298,6 +299,13 @@ impl Session {
             self.screen.result(&drift::render(soak));
             let drifted = soak.comparison.as_ref().is_some_and(|both| both.drifted);
             outcome.drifted = drifted && settings.fail_on_drift;
+            let is_open = soak
+                .comparison
+                .as_ref()
+                .is_some_and(|both| both.inconclusive().next().is_some());
+            if is_open && settings.fail_on_drift {
+                outcome.objectives.add(objective::Verdict::Inconclusive);
+            }
         }
         if !report.objectives.is_empty() {
             let lines = objectives::lines(&report.objectives, objectives::has_colours());

@@ -139,7 +139,7 @@ impl Objective {
             Figure::Time(_, Signal::Command) | Figure::Failed(_) => "no command was run",
             Figure::Time(_, Signal::Join) => "nobody came online",
             Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
-            Figure::Restarts | Figure::Availability | Figure::Outages => "there were no clients",
+            Figure::Restarts | Figure::Outages => "there were no clients",
         };
         format!("there is no {figure} to compare with {bound}: {remedy}")
     }
@@ -195,7 +195,6 @@ impl Objective {
                 );
                 Some(Finding::plain(Value::Number(duplicates), said))
             }
-            Figure::Availability => None,
             Figure::Outages => {
                 let outages = figures.outages;
                 let said = format!("there were {outages} outages");

@@ -49,7 +49,6 @@ const FIGURES: &[(&str, Figure)] = &[
     ("failed commands", Figure::Failed(Signal::Command)),
     ("restarts", Figure::Restarts),
     ("duplicate pings", Figure::DuplicatePings),
-    ("availability", Figure::Availability),
     ("outages", Figure::Outages),
 ];
 
@@ -87,8 +86,8 @@ pub(super) fn failure(text: &str) -> Result<(&str, Should, &str), ObjectiveError
         }
     }
     Err(ObjectiveError(format!(
-        "{text:?} does not say when to fail: write a figure, < or >, and a bound, as 'packet loss > 0.1 %', 'availability < \
-         99.9 %' or 'p95 dns > 50 ms'"
+        "{text:?} does not say when to fail: write a figure, < or >, and a bound, as 'packet loss > 0.1 %', 'restarts > 3' \
+         or 'p95 dns > 50 ms'"
     )))
 }
 
@@ -171,7 +170,7 @@ pub(super) fn bound(figure: Figure, text: &str) -> Result<Bound, ObjectiveError>
         Figure::Time(..) => span(text)
             .map(Bound::Time)
             .ok_or_else(|| refuse("write a time with its unit, as 50 ms or 2s")),
-        Figure::Loss | Figure::Availability => percent(text)
+        Figure::Loss => percent(text)
             .map(Bound::Share)
             .ok_or_else(|| refuse("write a share of 0 % to 100 %, as 0.1 %")),
         Figure::Failed(_) => percent(text)

@@ -187,9 +187,9 @@ pub struct Draft {
     /// Write a report for people to this file at the end: a page that opens offline
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Fail if this is so in the end, as 'packet loss > 0.1 %', 'availability < 99.9 %', 'p95 dns > 50 ms'; may be given again
+    /// Fail if this is so in the end, as 'packet loss > 0.1 %', 'restarts > 3', 'p95 dns > 50 ms'; may be given again
     ///
-    /// A figure, < or >, and a bound: packet loss, availability, failed lookups, failed fetches, failed commands, restarts,
+    /// A figure, < or >, and a bound: packet loss, failed lookups, failed fetches, failed commands, restarts,
     /// duplicate pings, outages; median, p90, p95, p99 or maximum of join, dhcp, ping, dns, http and command. What may be the
     /// tester's own lateness is inconclusive: exit code 125, if nothing else failed.
     #[arg(long, value_name = "CONDITION")]

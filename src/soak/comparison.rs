@@ -10,7 +10,7 @@ use super::spans::{Span, Spans, Windows};
 use super::verdict::{self, By, Rule, Samples, Verdict};
 use super::work::{Work, WorkKind, WorkSpan};
 use crate::phase::words;
-use crate::stats::{Tally, milliseconds};
+use crate::stats::{Signal, Tally, milliseconds};
 
 words! {
     /// What is compared. For all of them, less is better.
@@ -82,6 +82,25 @@ impl Figure {
             Self::ResidentMemory => Unit::Bytes,
             Self::Descriptors => Unit::Count,
         }
+    }
+
+    /// What takes the time, where it is one.
+    const fn signal(self) -> Option<Signal> {
+        Some(match self {
+            Self::JoinTime | Self::StormJoinTime => Signal::Join,
+            Self::DhcpTime | Self::StormDhcpTime => Signal::Dhcp,
+            Self::PingRtt => Signal::Ping,
+            Self::DnsTime => Signal::Dns,
+            Self::HttpTime => Signal::Http,
+            Self::CommandTime => Signal::Command,
+            Self::PingLoss
+            | Self::DnsFailures
+            | Self::HttpFailures
+            | Self::CommandFailures
+            | Self::Restarts
+            | Self::ResidentMemory
+            | Self::Descriptors => return None,
+        })
     }
 
     /// How long work of a kind takes, and how much of it fails.
@@ -226,6 +245,13 @@ impl Comparison {
         })
     }
 
+    /// What may have drifted, or may be the tester's own doing.
+    pub fn inconclusive(&self) -> impl Iterator<Item = &Row> {
+        self.rows
+            .iter()
+            .filter(|row| row.verdict == Verdict::Inconclusive)
+    }
+
     /// What drifted.
     pub fn drifts(&self) -> impl Iterator<Item = &Row> {
         self.rows
@@ -245,7 +271,7 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
             target,
             first: Side::of(&first),
             last: Side::of(&last),
-            verdict: figure.rule().judge(&first, &last),
+            verdict: judge(figure, windows, &first, &last),
         };
         (row.first.samples + row.last.samples > 0).then_some(row)
     };
@@ -285,6 +311,34 @@ fn rows(windows: &Windows<'_>) -> Vec<Row> {
         }),
     ]);
     rows.into_iter().flatten().collect()
+}
+
+/// What became of a figure. A time that has drifted is looked at once more without as much as the tester was later in the last
+/// window than in the first.
+fn judge(figure: Figure, windows: &Windows<'_>, first: &Samples, last: &Samples) -> Verdict {
+    let rule = figure.rule();
+    let verdict = rule.judge(first, last);
+    let (Verdict::Drifted, Some(signal)) = (verdict, figure.signal()) else {
+        return verdict;
+    };
+    let late = |window: &[Span]| {
+        let mut all = Tally::default();
+        window.iter().for_each(|span| all.add(&span.wakings));
+        all.quantile(0.99).unwrap_or_default()
+    };
+    let more = late(windows.last).saturating_sub(late(windows.first));
+    let without = |ms: f64| {
+        let took = Duration::from_secs_f64(ms / 1e3);
+        milliseconds(signal.without_tester(took, more))
+    };
+    let last: Vec<_> = last
+        .iter()
+        .map(|(value, count)| (without(*value), *count))
+        .collect();
+    match rule.judge(first, &last) {
+        Verdict::Drifted => Verdict::Drifted,
+        _ => Verdict::Inconclusive,
+    }
 }
 
 /// What clients did in either window, each once: kind by kind, in the order of the figures.

@@ -375,6 +375,36 @@ mod tests {
     }
 
     #[test]
+    fn times_that_grew_with_the_testers_own_lateness_say_nothing_of_the_router() {
+        // Twelve hours, in the last of which the tester is later, and so are all times, by `more` ms.
+        let last_hour = |more: u64, late: u64| {
+            let mut rng = fastrand::Rng::with_seed(7);
+            let mut figures = Figures::default();
+            let mut recorder = Recorder::new(figures.clone());
+            for minute in 1..=720_u32 {
+                let (more, late) = if minute > 660 { (more, late) } else { (0, 0) };
+                for _ in 0..20 {
+                    let took = Duration::from_millis(40 * rng.u64(80..120) / 100 + more);
+                    figures.dhcp.record(took);
+                    figures.doubt.wakings.record(Duration::from_millis(late));
+                }
+                recorder.look(minute * MINUTE, &herd(None), figures.clone(), CALM);
+            }
+            let comparison = recorder.record().comparison.expect("two windows");
+            let row = comparison
+                .rows
+                .iter()
+                .find(|row| row.figure == Figure::DhcpTime)
+                .expect("times");
+            (row.verdict, comparison.drifted)
+        };
+        assert_eq!(last_hour(50, 0), (Verdict::Drifted, true));
+        assert_eq!(last_hour(50, 20), (Verdict::Inconclusive, false));
+        // More than the tester can have added.
+        assert_eq!(last_hour(500, 20), (Verdict::Drifted, true));
+    }
+
+    #[test]
     fn an_outage_in_the_last_hour_is_no_drift() {
         let outage = |minute| if minute == 700 { 200 } else { 0 };
         let comparison = twelve_hours(|_| 900, |_| 40, outage, |_| CALM);

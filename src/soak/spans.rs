@@ -24,6 +24,8 @@ pub struct Span {
     pub restarts: u64,
     /// What the tester took at the end.
     pub footprint: Footprint,
+    /// How late the tester woke.
+    pub wakings: Tally,
 }
 
 /// How long it took clients to come.
@@ -67,6 +69,7 @@ impl Span {
             work: work::between(before, now),
             restarts: now.restarts.saturating_sub(before.restarts),
             footprint,
+            wakings: now.doubt.wakings.since(&before.doubt.wakings),
         }
     }
 
@@ -108,6 +111,7 @@ impl Span {
         }
         self.restarts += next.restarts;
         self.footprint = next.footprint;
+        self.wakings.add(&next.wakings);
     }
 }
 

@@ -18,6 +18,8 @@ words! {
         Improved = "improved",
         /// One of the windows has too few samples to say.
         TooFew = "too_few",
+        /// Worse, and the tester itself was so much later in the last window that it may be why.
+        Inconclusive = "inconclusive",
     }
 }
 

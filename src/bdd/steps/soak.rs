@@ -102,6 +102,16 @@ fn nothing_drifted(world: &World) -> Result<(), Complaint> {
         .drifts()
         .map(|row| format!("\n  {row}"))
         .collect();
+    let open: Vec<_> = comparison
+        .inconclusive()
+        .map(|row| format!("\n  {row}"))
+        .collect();
+    if drifts.is_empty() && !open.is_empty() {
+        return Err(Complaint::inconclusive(format!(
+            "the tester itself was later at the end of the soak than at its beginning, so that nothing can be said of{}",
+            open.concat()
+        )));
+    }
     if drifts.is_empty() {
         return Ok(());
     }

@@ -12,8 +12,10 @@ mod alarm;
 mod link;
 mod reaction;
 mod release_pace;
+mod story;
 mod workloads;
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -27,9 +29,11 @@ pub use self::address_book::AddressBook;
 use self::alarm::Alarm;
 use self::link::Carrier;
 pub use self::release_pace::ReleasePace;
+use self::story::{Extending, Story};
 use self::workloads::{Surroundings, Workloads};
 use crate::dhcp::{
-    self, Arp, Event, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
+    self, Arp, Event, Flaw, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
+    Unanswered,
 };
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
@@ -91,8 +95,19 @@ pub enum Fact {
     Bound(Lease, Duration),
     /// It extended its lease.
     Renewed(Lease),
-    /// It no longer holds a lease.
-    Lost(LossReason),
+    /// It no longer holds a lease; and how that came about, where there is more to say.
+    Lost(LossReason, Option<String>),
+    /// No server gave a useful answer, however often it asked; and what came instead.
+    Unanswered(Unanswered, Option<String>),
+    /// A server's message is not as it should be.
+    Flawed {
+        /// In which way.
+        flaw: Flaw,
+        /// The particulars, for a person to read.
+        detail: String,
+        /// Whether this life of the client has not met this flaw before.
+        is_new: bool,
+    },
     /// It gave its lease back; why no RELEASE could be sent, if none could.
     Released(Result<(), String>),
     /// This server answered its INFORM with these parameters.
@@ -179,6 +194,8 @@ impl<L: Lan> Actor for ClientActor<L> {
             listens_for: None,
             port: None,
             acquisition: Acquisition::default(),
+            extending: Extending::default(),
+            flaws: BTreeSet::new(),
             extension_began: None,
             timer: None,
             deadline: None,
@@ -215,6 +232,10 @@ pub struct State<L: Lan> {
     carrier: Carrier,
     port: Option<Arc<L::Port>>,
     acquisition: Acquisition,
+    /// How the lease in use is being extended, since it was last granted.
+    extending: Extending,
+    /// The flaws that servers' messages had in this life.
+    flaws: BTreeSet<Flaw>,
     /// The address that the herd's book has for this client.
     configured: Option<Ipv4Addr>,
     /// Whose ARP packets the port hands on.
@@ -298,7 +319,7 @@ impl<L: Lan> State<L> {
                     }
                     self.transmit(&transmit);
                 }
-                Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason)),
+                Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason, None)),
                 Output::Arp(_) | Output::Event(_) => {}
             }
         }
@@ -360,7 +381,8 @@ impl<L: Lan> State<L> {
             Err(error) => {
                 debug!(client = %self.identity.namespace, %error, "dropped a malformed DHCP message");
                 self.metrics.dhcp_message(Direction::Received, None);
-                self.acquisition.malformed(error);
+                self.flawed(Flaw::of_error(&error), error.to_string());
+                self.story().unreadable(error);
             }
         }
     }
@@ -397,7 +419,7 @@ impl<L: Lan> State<L> {
             // The state machine sends again by the RFC's schedule; the failure at the deadline names the error.
             Err(error) => {
                 debug!(client = %self.identity.namespace, %error, "could not send a DHCP message");
-                self.acquisition.not_sent(error);
+                self.story().not_sent(error);
             }
         }
         if is_release(transmit) {
@@ -406,6 +428,7 @@ impl<L: Lan> State<L> {
         match (kind, self.machine.lease()) {
             (Some(MessageType::Request), Some(_)) => {
                 self.extension_began.get_or_insert_with(now);
+                self.extending.sent();
             }
             (Some(MessageType::Discover | MessageType::Request), None) => {
                 self.asks_after_v6_only();
@@ -445,6 +468,14 @@ impl<L: Lan> State<L> {
         match &self.port {
             Some(port) => port.deconfigure().await,
             None => Ok(()),
+        }
+    }
+
+    /// Where it is written down what servers answer that is of no use.
+    fn story(&mut self) -> &mut Story {
+        match self.machine.lease() {
+            Some(_) => self.extending.story(),
+            None => self.acquisition.story(),
         }
     }
 

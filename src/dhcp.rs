@@ -3,19 +3,23 @@
 mod arp;
 pub mod client;
 mod domain;
+mod flaw;
 mod ignored;
 mod lease;
 pub mod options;
 pub(crate) mod persona;
+mod remark;
 pub mod wire;
 
 pub use arp::{Arp, ArpOp};
 pub use client::{
-    Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, State, Transmit,
-    Unanswered, VendorOptions,
+    Client, ClientId, Config, Event, Extension, Heard, LossReason, OfferPolicy, Output, State,
+    Transmit, Unanswered, VendorOptions,
 };
+pub use flaw::Flaw;
 pub use ignored::Ignored;
-pub use lease::{Grant, Lease, Lifetime, Route};
+pub use lease::{Grant, Lease, Lifetime, MAX_HOSTS, MAX_ROUTES, Route};
 pub use options::{MessageType, Options, code};
 pub use persona::{Device, Persona, PersonaError};
+pub use remark::{Notes, Remark, RemarkReason};
 pub use wire::{DecodeError, Message, Op};

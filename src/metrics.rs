@@ -26,6 +26,7 @@ use self::pings::Pings;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use crate::dhcp::options::MessageType;
+use crate::dhcp::{Ignored, RemarkReason};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lan::CleanupError;
@@ -319,6 +320,16 @@ impl Metrics {
     /// A DHCP message was sent or received; `None`: one that could not be decoded.
     pub fn dhcp_message(&self, direction: Direction, kind: Option<MessageType>) {
         self.dhcp.message(direction, kind);
+    }
+
+    /// A client passed a message over.
+    pub fn dhcp_ignored(&self, reason: Ignored) {
+        self.dhcp.ignored(reason);
+    }
+
+    /// A client did not use an option as it stands.
+    pub fn dhcp_remark(&self, option: u8, reason: RemarkReason) {
+        self.dhcp.remark(option, reason);
     }
 
     /// A lease ran out.

@@ -152,8 +152,13 @@ words! {
         NoOffer = "no_offer",
         /// A server offered, then did not acknowledge before the deadline.
         NoAck = "no_ack",
-        /// Servers kept refusing with DHCPNAK until the deadline.
+        /// Servers kept refusing with DHCPNAK until the deadline, or one refused to extend a lease in use.
         Nak = "nak",
+        /// Servers answered, and nothing that they sent before the deadline could be used, as it breaks the protocol.
+        Malformed = "malformed",
+        /// Servers offered or granted only addresses that no client can use: their own, the network's or the broadcast
+        /// address, 0/8, 127/8, 169.254/16, multicast.
+        BadLease = "bad_lease",
         /// The address was, or is, in use by somebody else on the LAN.
         AddressConflict = "address_conflict",
         /// The lease ran out and could not be extended.
@@ -180,6 +185,8 @@ impl Cause {
             | Self::NoOffer
             | Self::NoAck
             | Self::Nak
+            | Self::Malformed
+            | Self::BadLease
             | Self::LeaseExpired => true,
             Self::NameTaken
             | Self::Kernel

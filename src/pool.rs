@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 use self::actor::{PoolActor, PoolArgs, PoolMsg};
 pub use self::doubt::{Doubt, Times};
 pub use self::event::{Event, EventKind};
-pub use self::figures::Figures;
+pub use self::figures::{Figures, FlawSum};
 pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::Share;
 pub use self::restart::{Restart, RestartPolicy};

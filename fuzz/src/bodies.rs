@@ -9,8 +9,8 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use lanherd::dhcp::{
-    Arp, ArpOp, Client, ClientId, Config, Event, Lease, Lifetime, LossReason, Message, MessageType,
-    OfferPolicy, Op, Output, Transmit, Unanswered, code,
+    Arp, ArpOp, Client, ClientId, Config, Event, Lease, Lifetime, LossReason, MAX_HOSTS,
+    MAX_ROUTES, Message, MessageType, OfferPolicy, Op, Output, Transmit, Unanswered, code,
 };
 use lanherd::identity::Mac;
 
@@ -30,12 +30,27 @@ pub fn wire(data: &[u8]) {
     let Ok(message) = Message::decode(data) else {
         return;
     };
+    let noted = message.notes.malformed();
+    assert!(noted.len() <= 254, "each code once");
+    for remark in noted {
+        let offset = remark.offset.expect("it stood in a message");
+        assert_eq!(data[offset], remark.option);
+        assert!(!message.options.contains(remark.option));
+    }
     let bytes = message.encode();
     assert!(bytes.len() >= 300);
-    assert_eq!(Message::decode(&bytes).as_ref(), Ok(&message));
+    let again = Message::decode(&bytes);
+    assert_eq!(again.as_ref(), Ok(&message));
+    assert_eq!(again.map(|again| again.notes.malformed().len()), Ok(0));
     let now = Instant::now();
     if let Ok(grant) = Lease::from_ack(&message, now, &mut fastrand::Rng::with_seed(0)) {
         check_lease(&grant.lease);
+        let kinds: BTreeSet<_> = grant
+            .remarks
+            .iter()
+            .map(|remark| (remark.option, remark.reason))
+            .collect();
+        assert_eq!(kinds.len(), grant.remarks.len(), "one remark for each");
     }
     for (code, _) in message.options.iter() {
         let text = message.options.text(code).unwrap_or_default();
@@ -360,7 +375,8 @@ impl Rig {
             Event::Informed { .. } => "event: informed",
             Event::V6Only { .. } => "event: v6_only",
             Event::Unanswered(what) => what.as_str(),
-            Event::Ignored(reason) => reason.as_str(),
+            Event::Ignored { reason, .. } => reason.as_str(),
+            Event::Remarked { remark, .. } => remark.reason.as_str(),
         });
         match event {
             Event::Bound { lease, .. } => {
@@ -384,9 +400,11 @@ impl Rig {
             ) => {
                 assert!(self.held.take().is_some(), "lost what was not held");
             }
-            Event::Refused { .. }
-            | Event::Unanswered(Unanswered::Requesting)
-            | Event::V6Only { .. } => assert_eq!(self.held, None),
+            // Where a lease is held, its loss follows.
+            Event::Refused { .. } => {}
+            Event::Unanswered(Unanswered::Requesting) | Event::V6Only { .. } => {
+                assert_eq!(self.held, None)
+            }
             Event::Informed { .. } | Event::Unanswered(Unanswered::Informing) => {
                 assert!(self.held.is_some());
             }
@@ -399,7 +417,9 @@ impl Rig {
                 assert!(held.is_none_or(|held| held.address == address));
                 assert_eq!(holder, RIVAL);
             }
-            Event::Unanswered(Unanswered::Rebooting) | Event::Ignored(_) => {}
+            Event::Unanswered(Unanswered::Rebooting)
+            | Event::Ignored { .. }
+            | Event::Remarked { .. } => {}
         }
     }
 }
@@ -419,6 +439,13 @@ impl Rig {
 fn check_lease(lease: &Lease) {
     assert!(is_host(lease.address) && is_host(lease.server_id));
     assert!((1..=32).contains(&lease.prefix_len));
+    assert!(lease.address != lease.server_id && !lease.address.is_link_local());
+    let host = lease.address.to_bits() & u32::MAX.checked_shr(lease.prefix_len.into()).unwrap_or(0);
+    let last = u32::MAX.checked_shr(lease.prefix_len.into()).unwrap_or(0);
+    assert!(lease.prefix_len > 30 || (host != 0 && host != last));
+    assert!(!lease.routers.contains(&lease.address) && lease.router() != Some(lease.address));
+    assert!(lease.routers.len() <= MAX_HOSTS && lease.dns.len() <= MAX_HOSTS);
+    assert!(lease.routes.len() <= MAX_ROUTES && lease.search.len() <= 32);
     assert!(lease.routers.iter().chain(&lease.dns).copied().all(is_host));
     assert!(lease.routes.iter().all(|route| route.prefix_len <= 32));
     assert!(lease.mtu.is_none_or(|mtu| mtu >= 576));

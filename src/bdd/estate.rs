@@ -132,7 +132,7 @@ async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<L
         match events.recv().await {
             Ok(Event {
                 client: Some(client),
-                what: EventKind::Lost { reason },
+                what: EventKind::Lost { reason, .. },
                 ..
             }) if reason != LossReason::Released => {
                 losses

@@ -1,14 +1,11 @@
 //! What was seen while a lease was asked for, so that a failure can say exactly why there is none.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use crate::dhcp::Ignored;
+use super::story::{Story, refusal};
 use crate::dhcp::options::MessageType;
-use crate::dhcp::wire::DecodeError;
 use crate::phase::{Cause, Failure, Stage};
 
 /// One attempt to acquire a lease.
@@ -24,10 +21,8 @@ pub(super) struct Acquisition {
     requests: u32,
     refusals: u32,
     last_refusal: Option<(Option<Ipv4Addr>, Option<String>)>,
-    ignored: BTreeMap<Ignored, u32>,
-    malformed: u32,
-    last_malformed: Option<DecodeError>,
-    not_sent: Option<String>,
+    /// The useless answers since the last refusal or conflict.
+    story: Story,
     /// The latest conflict about an address that was given.
     conflict: Option<String>,
 }
@@ -42,14 +37,15 @@ impl Acquisition {
         }
     }
 
-    pub(super) fn not_sent(&mut self, error: &io::Error) {
-        self.not_sent = Some(error.to_string());
+    pub(super) fn story(&mut self) -> &mut Story {
+        &mut self.story
     }
 
     pub(super) fn refused(&mut self, server_id: Option<Ipv4Addr>, message: Option<String>) {
         self.refusals += 1;
         self.discovers = 0;
         self.requests = 0;
+        self.story = Story::default();
         self.last_refusal = Some((server_id, message));
     }
 
@@ -63,16 +59,8 @@ impl Acquisition {
         self.discovers = 0;
         self.requests = 0;
         self.granted = None;
+        self.story = Story::default();
         self.conflict = Some(words.to_owned());
-    }
-
-    pub(super) fn ignored(&mut self, reason: Ignored) {
-        *self.ignored.entry(reason).or_default() += 1;
-    }
-
-    pub(super) fn malformed(&mut self, error: DecodeError) {
-        self.malformed += 1;
-        self.last_malformed = Some(error);
     }
 
     /// The time from the first message until the server granted the address; until now, where it did not.
@@ -83,13 +71,17 @@ impl Acquisition {
     }
 
     /// How the attempt stood at its end. One message after a refusal may still be about to be answered; a second one was
-    /// sent because the first was not.
+    /// sent because the first was not. Answers that are of no use say more than that the useful one is missing.
     fn cause(&self) -> Cause {
         let is_last_word = self.discovers < 2 && self.requests < 2;
         if is_last_word && self.conflict.is_some() {
             Cause::AddressConflict
         } else if is_last_word && self.refusals > 0 {
             Cause::Nak
+        } else if self.story.bad_addresses() > 0 {
+            Cause::BadLease
+        } else if self.story.malformed() > 0 {
+            Cause::Malformed
         } else if self.requests > 0 {
             Cause::NoAck
         } else {
@@ -103,47 +95,50 @@ impl Acquisition {
         let mut detail = match cause {
             Cause::AddressConflict => "no address that is free".to_owned(),
             Cause::Nak => format!("refused with DHCPNAK {} times", self.refusals),
-            Cause::NoAck => format!("offers, but no DHCPACK for {} DHCPREQUESTs", self.requests),
+            _ if self.requests > 0 => {
+                let useless = self.adjective(cause);
+                let requests = self.requests;
+                format!("offers, but no {useless}DHCPACK for {requests} DHCPREQUESTs")
+            }
             _ if self.refusals > 0 => format!(
-                "refused with DHCPNAK {} times, then no offer for {} DHCPDISCOVERs",
-                self.refusals, self.discovers
+                "refused with DHCPNAK {} times, then no {}offer for {} DHCPDISCOVERs",
+                self.refusals,
+                self.adjective(cause),
+                self.discovers
             ),
-            _ => format!("no offer for {} DHCPDISCOVERs", self.discovers),
+            _ => {
+                let useless = self.adjective(cause);
+                format!("no {useless}offer for {} DHCPDISCOVERs", self.discovers)
+            }
         };
         // Writing to a String cannot fail.
         let _ = write!(detail, " within {}", humantime::format_duration(deadline));
         if let Some((server_id, message)) = &self.last_refusal {
-            if let Some(server_id) = server_id {
-                let _ = write!(detail, ", last by {server_id}");
-            }
-            if let Some(message) = message {
-                let _ = write!(detail, " ({message:?})");
-            }
+            let _ = write!(detail, ", last {}", refusal(*server_id, message.as_deref()));
         }
         if let Some(words) = &self.conflict {
             let _ = write!(detail, "; {words}");
         }
-        for (reason, count) in &self.ignored {
-            let _ = write!(detail, "; {count} messages ignored: {reason}");
-        }
-        if let Some(error) = &self.last_malformed {
-            let _ = write!(
-                detail,
-                "; {} malformed messages, last: {error}",
-                self.malformed
-            );
-        }
-        if let Some(error) = &self.not_sent {
-            let _ = write!(detail, "; could not send: {error}");
-        }
+        let _ = write!(detail, "{}", self.story);
         Failure::new(Stage::Dhcp, cause, detail)
+    }
+
+    /// What was missing of the answers that came.
+    const fn adjective(&self, cause: Cause) -> &'static str {
+        match cause {
+            Cause::BadLease | Cause::Malformed => "usable ",
+            _ => "",
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dhcp::wire::DecodeError;
+    use crate::dhcp::{Heard, Ignored};
 
+    const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const DEADLINE: Duration = Duration::from_secs(120);
 
     #[test]
@@ -175,6 +170,58 @@ mod tests {
         assert_eq!(failure.cause, Cause::Nak);
         assert!(failure.detail.contains("192.0.2.1"), "{failure}");
         assert!(failure.detail.contains("go away"), "{failure}");
+    }
+
+    #[test]
+    fn answers_that_are_of_no_use_are_the_cause_rather_than_that_there_was_none() {
+        let now = Instant::now();
+        let heard = |kind| {
+            Some(Heard {
+                kind: Some(kind),
+                server_id: Some(SERVER),
+                address: SERVER,
+            })
+        };
+        let mut seen = Acquisition::default();
+        seen.sent(Some(MessageType::Discover), now);
+        seen.story()
+            .ignored(Ignored::ForeignXid, heard(MessageType::Offer));
+        assert_eq!(seen.failure(DEADLINE).cause, Cause::NoOffer);
+        seen.story()
+            .unreadable(DecodeError::MagicCookie([0, 1, 2, 3]));
+        let failure = seen.failure(DEADLINE);
+        assert_eq!(failure.cause, Cause::Malformed);
+        assert!(failure.detail.contains("magic cookie"), "{failure}");
+
+        seen.story()
+            .ignored(Ignored::ServersAddress, heard(MessageType::Offer));
+        let failure = seen.failure(DEADLINE);
+        assert_eq!(failure.cause, Cause::BadLease);
+        assert!(
+            failure.detail.contains("no usable offer for 1"),
+            "{failure}"
+        );
+        assert!(
+            failure.detail.contains("192.0.2.1 by 192.0.2.1"),
+            "{failure}"
+        );
+
+        // A server that has refused since is judged by what it said since.
+        seen.refused(None, None);
+        assert_eq!(seen.failure(DEADLINE).cause, Cause::Nak);
+
+        let mut seen = Acquisition::default();
+        seen.sent(Some(MessageType::Request), now);
+        seen.story()
+            .ignored(Ignored::NoLeaseTime, heard(MessageType::Ack));
+        let failure = seen.failure(DEADLINE);
+        assert_eq!(failure.cause, Cause::Malformed);
+        assert!(
+            failure
+                .detail
+                .contains("1 acknowledgement came and was ignored: option 51"),
+            "{failure}"
+        );
     }
 
     #[test]

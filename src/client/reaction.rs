@@ -2,8 +2,9 @@
 
 use tracing::debug;
 
+use super::story::Extending;
 use super::{Fact, State, now};
-use crate::dhcp::{Event, Extension, Lease, LossReason, Unanswered};
+use crate::dhcp::{Event, Extension, Flaw, Heard, Lease, LossReason, MessageType, Unanswered};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::{Acquired, RenewKind};
@@ -17,19 +18,18 @@ impl<L: Lan> State<L> {
             Event::Lost(reason) => self.lost(reason).await?,
             Event::Refused { server_id, message } => {
                 debug!(client = %self.identity.namespace, ?server_id, ?message, "a server refused (DHCPNAK)");
+                self.extending.refused(server_id, message.as_deref());
                 self.acquisition.refused(server_id, message);
-                // Of a herd that was taken over, the address that is refused still stands there.
-                if self.machine.lease().is_none() {
+                // Of a herd that was taken over, the address that is refused still stands there. Of a lease that was in use the
+                // end follows.
+                if self.machine.lease().is_none() && self.configured.is_none() {
                     self.deconfigure().await?;
                 }
             }
-            Event::Unanswered(Unanswered::Rebooting) => self.unconfirmed().await?,
-            // Of the requests that were sent the acquisition keeps count.
-            Event::Unanswered(what @ (Unanswered::Requesting | Unanswered::Informing)) => {
-                debug!(client = %self.identity.namespace, %what, "no server answered");
-            }
+            Event::Unanswered(what) => self.unanswered(what).await?,
             Event::Conflict { address, holder } => {
                 let detail = format!("{address} is used by {holder}");
+                self.extending.conflicted(&detail);
                 self.acquisition.conflicted(&detail);
                 self.trouble(self.stage(), Cause::AddressConflict, detail);
             }
@@ -43,12 +43,52 @@ impl<L: Lan> State<L> {
                 self.deadline = None;
                 self.enter_unless_cut_off(Phase::V6Only);
             }
-            Event::Ignored(reason) => {
-                debug!(client = %self.identity.namespace, %reason, "ignored a DHCP message");
-                self.acquisition.ignored(reason);
+            Event::Ignored { reason, message } => {
+                debug!(client = %self.identity.namespace, %reason, ?message, "ignored a DHCP message");
+                self.metrics.dhcp_ignored(reason);
+                self.story().ignored(reason, message);
+                if let Some(flaw) = Flaw::of_ignored(reason) {
+                    let from = message.map_or_else(String::new, |message| in_short(&message));
+                    self.flawed(flaw, format!("{}{from}", reason.explain()));
+                }
+            }
+            Event::Remarked { remark, message } => {
+                self.metrics.dhcp_remark(remark.option, remark.reason);
+                self.story().remarked(remark);
+                let from = message.map_or_else(String::new, |message| in_short(&message));
+                self.flawed(Flaw::of_option(&remark), format!("{remark}{from}"));
             }
         }
         Ok(())
+    }
+
+    /// Tells of a message that is not as it should be.
+    pub(super) fn flawed(&mut self, flaw: Flaw, detail: String) {
+        let is_new = self.flaws.insert(flaw);
+        self.tell(Fact::Flawed {
+            flaw,
+            detail,
+            is_new,
+        });
+    }
+
+    /// Of the requests that were sent for an offered address the acquisition keeps count, and its failure tells.
+    async fn unanswered(&mut self, what: Unanswered) -> Result<(), Failure> {
+        debug!(client = %self.identity.namespace, %what, "no server answered");
+        let told = self.extending.told();
+        match what {
+            Unanswered::Requesting => Ok(()),
+            Unanswered::Informing => {
+                self.tell(Fact::Unanswered(what, told));
+                Ok(())
+            }
+            Unanswered::Rebooting => {
+                if self.machine.lease().is_some() {
+                    self.tell(Fact::Unanswered(what, told));
+                }
+                self.unconfirmed().await
+            }
+        }
     }
 
     async fn bound(&mut self, lease: Lease, reboot: bool) -> Result<(), Failure> {
@@ -57,6 +97,7 @@ impl<L: Lan> State<L> {
         }
         self.deadline = None;
         self.extension_began = None;
+        self.extending = Extending::default();
         let took = self.acquisition.elapsed(now());
         self.metrics.dhcp_acquired(Acquired::Bound, took);
         if reboot {
@@ -68,6 +109,7 @@ impl<L: Lan> State<L> {
 
     async fn renewed(&mut self, lease: Lease, by: Extension) -> Result<(), Failure> {
         self.deadline = None;
+        self.extending = Extending::default();
         // The address is the client's already; only the end of the lease is new.
         let _ = self.claim(&lease);
         let kind = match by {
@@ -100,8 +142,9 @@ impl<L: Lan> State<L> {
 
     async fn lost(&mut self, reason: LossReason) -> Result<(), Failure> {
         self.extension_began = None;
+        let how = std::mem::take(&mut self.extending);
         self.stop_using_address().await?;
-        self.tell(Fact::Lost(reason));
+        self.tell(Fact::Lost(reason, how.told()));
         match reason {
             LossReason::Released => self.enter(Phase::Released),
             // Told by an event of its own.
@@ -179,6 +222,8 @@ impl<L: Lan> State<L> {
             self.identity.sibling(holder)
         );
         self.acquisition.conflicted(&detail);
+        self.extending = Extending::default();
+        self.extending.conflicted(&detail);
         self.trouble(Stage::Dhcp, Cause::AddressConflict, detail);
         self.machine.decline(now());
         true
@@ -187,5 +232,14 @@ impl<L: Lan> State<L> {
     /// Tells of something that is being mended without ending this life.
     pub(super) fn trouble(&self, stage: Stage, cause: Cause, detail: impl Into<String>) {
         self.tell(Fact::Troubled(Failure::new(stage, cause, detail)));
+    }
+}
+
+/// Which message it was, after what is said of it: " (ack from 10.0.0.1)".
+fn in_short(message: &Heard) -> String {
+    let kind = message.kind.map_or("message", MessageType::as_str);
+    match message.server_id {
+        Some(server_id) => format!(" ({kind} from {server_id} for {})", message.address),
+        None => format!(" ({kind} for {})", message.address),
     }
 }

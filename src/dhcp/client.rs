@@ -4,7 +4,7 @@
 //! what follows from [`Client::poll_output`] until nothing is left, then sleeps until [`Client::poll_timeout`] or the
 //! next message. Time only enters as `now`, chance only as the generator given to [`Client::new`]; so a simulated week
 //! takes a millisecond, and a run can be repeated. Nothing here fails: what cannot be used is passed over, and an
-//! [`Event::Ignored`] says why.
+//! [`Event::Ignored`] says why of a message, an [`Event::Remarked`] of one option.
 
 mod accept;
 mod acquire;
@@ -26,7 +26,7 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 
 pub use config::{ClientId, Config, OfferPolicy, VendorOptions};
-pub use event::{Event, Extension, LossReason, Output, Transmit, Unanswered};
+pub use event::{Event, Extension, Heard, LossReason, Output, Transmit, Unanswered};
 pub use state::State;
 
 use self::accept::Accepted;
@@ -34,7 +34,7 @@ use self::conflict::Conflicts;
 use self::held::Held;
 use self::step::Input;
 use super::options::code;
-use super::{Arp, Ignored, Lease, Message};
+use super::{Arp, Ignored, Lease, Message, Remark};
 
 /// One `DHCPv4` client.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct Client {
     /// How many NAKs came in a row: since the last lease, or since the beginning.
     naks: u32,
     conflicts: Conflicts,
+    /// The message that is being handled.
+    hearing: Option<Heard>,
     outputs: VecDeque<Output>,
 }
 
@@ -57,6 +59,7 @@ impl Client {
             state: State::Stopped,
             naks: 0,
             conflicts: Conflicts::NONE,
+            hearing: None,
             outputs: VecDeque::new(),
         }
     }
@@ -74,11 +77,18 @@ impl Client {
     /// A message came.
     pub fn handle_message(&mut self, message: &Message, now: Instant) {
         self.expire(now);
+        self.hearing = Some(Heard::of(message));
         match accept::accept(message, &self.config, &self.state) {
-            Ok(Accepted::Informed(ack)) => self.informed(ack),
-            Ok(Accepted::Reply(reply)) => self.step(Input::Reply(reply), now),
+            Ok(accepted) => {
+                self.remark(message.notes.malformed());
+                match accepted {
+                    Accepted::Informed(ack) => self.informed(ack),
+                    Accepted::Reply(reply) => self.step(Input::Reply(reply), now),
+                }
+            }
             Err(reason) => self.ignore(reason),
         }
+        self.hearing = None;
     }
 
     /// An ARP packet came. Only those that are about the address of [`Client::listens_for`] matter.
@@ -174,7 +184,19 @@ impl Client {
     }
 
     fn ignore(&mut self, reason: Ignored) {
-        self.event(Event::Ignored(reason));
+        self.event(Event::Ignored {
+            reason,
+            message: self.hearing,
+        });
+    }
+
+    fn remark(&mut self, remarks: &[Remark]) {
+        for remark in remarks {
+            self.event(Event::Remarked {
+                remark: *remark,
+                message: self.hearing,
+            });
+        }
     }
 
     fn event(&mut self, event: Event) {

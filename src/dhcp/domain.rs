@@ -3,7 +3,7 @@
 /// The longest name in text (RFC 1035, 2.3.4: 255 octets on the wire).
 const MAX_NAME_LEN: usize = 253;
 /// How many names of a search list are kept.
-const MAX_SEARCH_NAMES: usize = 32;
+pub(super) const MAX_SEARCH_NAMES: usize = 32;
 /// The two bits that make a length a compression pointer (RFC 1035, 4.1.4).
 const POINTER: u8 = 0b1100_0000;
 
@@ -15,11 +15,41 @@ pub(super) fn parse_name(text: &str) -> Option<String> {
     valid.then(|| name.to_owned())
 }
 
-/// The names of a search list, and how many of them were passed over.
+/// The names of a search list, and why others of them were passed over.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct SearchList {
     pub(super) names: Vec<String>,
+    /// How many are none.
     pub(super) dropped: usize,
+    /// How many are beyond [`MAX_SEARCH_NAMES`].
+    pub(super) beyond: usize,
+}
+
+impl SearchList {
+    fn add(&mut self, name: Option<String>) {
+        match name {
+            Some(name) if self.names.len() < MAX_SEARCH_NAMES => self.names.push(name),
+            Some(_) => self.beyond += 1,
+            None => self.dropped += 1,
+        }
+    }
+}
+
+/// The names in option 15. One belongs there (RFC 2132, 3.17), but many routers put their whole search list in it, with spaces
+/// between; ISC's `dhclient-script(8)` and `NetworkManager` take it for that, and so do we. Where any of them is no name, the
+/// text is no such list, and none is taken.
+pub(super) fn parse_names(text: &str) -> SearchList {
+    let mut list = SearchList::default();
+    let parts = text.split(' ').filter(|part| !part.is_empty());
+    match parts.map(parse_name).collect::<Option<Vec<String>>>() {
+        Some(names) if !names.is_empty() => {
+            for name in names {
+                list.add(Some(name));
+            }
+        }
+        Some(_) | None => list.dropped = 1,
+    }
+    list
 }
 
 /// Reads option 119, all instances joined (RFC 3397, 2 and 3).
@@ -35,10 +65,7 @@ pub(super) fn parse_search_list(value: &[u8]) -> SearchList {
             break;
         };
         offset = next;
-        match join(&labels) {
-            Some(name) if list.names.len() < MAX_SEARCH_NAMES => list.names.push(name),
-            _ => list.dropped += 1,
-        }
+        list.add(join(&labels));
     }
     list
 }
@@ -126,6 +153,25 @@ mod tests {
         }
         assert_eq!(parse_name("fritz.box."), Some("fritz.box".to_owned()));
         assert_eq!(parse_name("_x.home-net1"), Some("_x.home-net1".to_owned()));
+    }
+
+    #[test]
+    fn several_names_in_option_15_are_all_taken_unless_one_is_none() {
+        let read = |text: &str| {
+            let list = parse_names(text);
+            (list.names, list.dropped, list.beyond)
+        };
+        let both = vec!["lan.test".to_owned(), "test".to_owned()];
+        assert_eq!(read("lan.test test"), (both.clone(), 0, 0));
+        assert_eq!(read(" lan.test.  test. "), (both, 0, 0));
+        assert_eq!(read("lan.test a;b test"), (vec![], 1, 0));
+        assert_eq!(read(""), (vec![], 1, 0));
+        assert_eq!(read("  "), (vec![], 1, 0));
+        let (names, dropped, beyond) = read(&"a ".repeat(100));
+        assert_eq!(
+            (names.len(), dropped, beyond),
+            (MAX_SEARCH_NAMES, 0, 100 - MAX_SEARCH_NAMES)
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::domain::{parse_name, parse_search_list};
+use super::domain::{SearchList, parse_names, parse_search_list};
 use super::options::code;
-use super::{Ignored, Message};
+use super::{Ignored, Message, Remark, RemarkReason};
 
 /// Option 51's value for a lease without an end (RFC 2131, 3.3).
 const INFINITY: u32 = u32::MAX;
@@ -13,6 +13,13 @@ const INFINITY: u32 = u32::MAX;
 const TIMER_FUZZ: f64 = 0.01;
 /// The smallest packet that every IPv4 host must accept (RFC 791, 3.1); less is a server's mistake.
 const MIN_MTU: u16 = 576;
+
+/// How many routes of option 121 are kept. Home routers send none or a handful; a kernel takes each by a request of its own, so
+/// that thousands, which fit into one message, would hold a client up.
+pub const MAX_ROUTES: usize = 64;
+/// How many routers of option 3, and how many name servers of option 6, are kept: more than any host asks in turn (glibc asks
+/// three), and as many as a row of a table can show.
+pub const MAX_HOSTS: usize = 8;
 
 /// How long a lease lasts (RFC 2131, 3.3: `0xffffffff` is infinity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +71,16 @@ pub struct Lease {
     pub prefix_len: u8,
     /// The server that granted it.
     pub server_id: Ipv4Addr,
-    /// Option 3, in the server's order of preference.
+    /// Option 3, in the server's order of preference; at most [`MAX_HOSTS`].
     pub routers: Vec<Ipv4Addr>,
-    /// What to install: option 121 where present (it overrides 3, RFC 3442), else a default route via the first router.
+    /// What to install: option 121 where present (it overrides 3, RFC 3442), else a default route via the first router; at
+    /// most [`MAX_ROUTES`].
     pub routes: Vec<Route>,
-    /// Option 6, in the server's order of preference.
+    /// Option 6, in the server's order of preference; at most [`MAX_HOSTS`].
     pub dns: Vec<Ipv4Addr>,
-    /// Option 15, without a dot at its end.
+    /// Option 15, without a dot at its end; of several names the first.
     pub domain: Option<String>,
-    /// Option 119 (RFC 3397).
+    /// Option 119 (RFC 3397); where there is none and option 15 has several names, these. At most 32.
     pub search: Vec<String>,
     /// Option 26, in bytes, at least 576.
     pub mtu: Option<u16>,
@@ -82,13 +90,13 @@ pub struct Lease {
     pub requested_at: Instant,
 }
 
-/// A lease, and the values beside it that were passed over.
+/// A lease, and what is to be said of the options that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The lease.
     pub lease: Lease,
-    /// Why each value was passed over.
-    pub dropped: Vec<Ignored>,
+    /// The options that were not used as they stand: for each and each reason one.
+    pub remarks: Vec<Remark>,
 }
 
 impl Lease {
@@ -132,8 +140,7 @@ impl Lease {
         requested_at: Instant,
         rng: &mut fastrand::Rng,
     ) -> Result<Grant, Ignored> {
-        let address = usable(ack.yiaddr).ok_or(Ignored::UnusableAddress)?;
-        let server_id = server_id(ack).ok_or(Ignored::NoServerId)?;
+        let (address, server_id) = granted(ack)?;
         let seconds = ack
             .options
             .seconds(code::LEASE_TIME)
@@ -143,31 +150,68 @@ impl Lease {
         }
         let mut values = Values {
             ack,
-            dropped: Vec::new(),
+            address,
+            remarks: Vec::new(),
         };
-        let routers = values.hosts(code::ROUTERS, Ignored::Router);
+        let prefix_len = values.prefix_len();
+        let routers = values.routers();
+        let routes = values.routes(&routers);
+        let dns = values.hosts(code::DNS_SERVERS);
+        let mut domains = values.domains();
+        let mut search = values.search();
+        if search.is_empty() && domains.len() > 1 {
+            search.clone_from(&domains);
+        }
+        domains.truncate(1);
         let lease = Self {
             address,
-            prefix_len: values.prefix_len(address),
+            prefix_len,
             server_id,
-            routes: values.routes(&routers),
+            routes,
             routers,
-            dns: values.hosts(code::DNS_SERVERS, Ignored::DnsServer),
-            domain: values.domain(),
-            search: values.search(),
+            dns,
+            domain: domains.pop(),
+            search,
             mtu: values.mtu(),
             lifetime: values.lifetime(seconds, rng),
             requested_at,
         };
         Ok(Grant {
             lease,
-            dropped: values.dropped,
+            remarks: values.remarks,
         })
     }
 }
 
-/// `address`, if a host on a LAN can have it: not of 0/8, loopback, multicast, or 240/4 with its broadcast address.
-pub(super) fn usable(address: Ipv4Addr) -> Option<Ipv4Addr> {
+/// The address that an OFFER or ACK is about, and the server that it is from: an address that a client can use, of a server
+/// that it can answer.
+///
+/// A server that is wrong about this is wrong for all its clients: one that used its own server's address would answer its own
+/// questions.
+pub(super) fn granted(message: &Message) -> Result<(Ipv4Addr, Ipv4Addr), Ignored> {
+    let address = usable(message.yiaddr)
+        // Link-local addresses "SHOULD NOT be configured [...] by a DHCP server" (RFC 3927, 1.6): no router forwards them.
+        .filter(|address| !address.is_link_local())
+        .ok_or(Ignored::UnusableAddress)?;
+    let server_id = server_id(message).ok_or(Ignored::NoServerId)?;
+    if address == server_id || address == message.giaddr {
+        return Err(Ignored::ServersAddress);
+    }
+    let (prefix_len, _) = prefix_len(message, address);
+    // Of 31 bits both addresses are hosts' (RFC 3021), of 32 the only one is.
+    if prefix_len <= 30 {
+        let hosts = u32::MAX >> prefix_len;
+        match address.to_bits() & hosts {
+            0 => return Err(Ignored::NetworkAddress),
+            host if host == hosts => return Err(Ignored::BroadcastAddress),
+            _ => {}
+        }
+    }
+    Ok((address, server_id))
+}
+
+/// `address`, if a host can have it: not of 0/8, loopback, multicast, or 240/4 with its broadcast address.
+fn usable(address: Ipv4Addr) -> Option<Ipv4Addr> {
     (1..224)
         .contains(&address.octets()[0])
         .then_some(address)
@@ -179,37 +223,69 @@ pub(super) fn server_id(message: &Message) -> Option<Ipv4Addr> {
     message.options.address(code::SERVER_ID).and_then(usable)
 }
 
+/// The length of the prefix that `message` gives to `address`, and whether its option 1 is a mask.
+fn prefix_len(message: &Message, address: Ipv4Addr) -> (u8, bool) {
+    let natural = match address.octets()[0] {
+        0..128 => 8,
+        128..192 => 16,
+        192.. => 24,
+    };
+    let Some(mask) = message.options.address(code::SUBNET_MASK) else {
+        return (natural, true);
+    };
+    let ones = mask.to_bits().leading_ones();
+    // A mask of no ones at all would put the whole Internet on the link.
+    if ones == 0 || ones != mask.to_bits().count_ones() {
+        return (natural, false);
+    }
+    (u8::try_from(ones).unwrap_or(natural), true)
+}
+
 /// Reads the values that come with an address, passing over those that cannot be used.
 struct Values<'a> {
     ack: &'a Message,
-    dropped: Vec<Ignored>,
+    address: Ipv4Addr,
+    remarks: Vec<Remark>,
 }
 
 impl Values<'_> {
-    fn prefix_len(&mut self, address: Ipv4Addr) -> u8 {
-        let natural = match address.octets()[0] {
-            0..128 => 8,
-            128..192 => 16,
-            192.. => 24,
-        };
-        let Some(mask) = self.ack.options.address(code::SUBNET_MASK) else {
-            return natural;
-        };
-        let ones = mask.to_bits().leading_ones();
-        // A mask of no ones at all would put the whole Internet on the link.
-        if ones == 0 || ones != mask.to_bits().count_ones() {
-            self.dropped.push(Ignored::SubnetMask);
-            return natural;
+    fn remark(&mut self, option: u8, reason: RemarkReason) {
+        let is_known = |known: &Remark| (known.option, known.reason) == (option, reason);
+        if !self.remarks.iter().any(is_known) {
+            self.remarks.push(Remark {
+                option,
+                offset: self.ack.notes.offset(option),
+                length: self.ack.options.get(option).map_or(0, |value| value.len()),
+                reason,
+            });
         }
-        u8::try_from(ones).unwrap_or(natural)
     }
 
-    fn hosts(&mut self, code: u8, reason: Ignored) -> Vec<Ipv4Addr> {
+    fn prefix_len(&mut self) -> u8 {
+        let (prefix_len, is_mask) = prefix_len(self.ack, self.address);
+        if !is_mask {
+            self.remark(code::SUBNET_MASK, RemarkReason::Value);
+        }
+        prefix_len
+    }
+
+    /// A client that is named as its own router has none: what it sent there would never leave it.
+    fn routers(&mut self) -> Vec<Ipv4Addr> {
+        let mut routers = self.hosts(code::ROUTERS);
+        if routers.contains(&self.address) {
+            routers.retain(|router| *router != self.address);
+            self.remark(code::ROUTERS, RemarkReason::OwnAddress);
+        }
+        routers
+    }
+
+    fn hosts(&mut self, code: u8) -> Vec<Ipv4Addr> {
         let mut hosts = Vec::new();
         for address in self.ack.options.addresses(code) {
             match usable(address) {
-                Some(host) => hosts.push(host),
-                None => self.dropped.push(reason),
+                Some(host) if hosts.len() < MAX_HOSTS => hosts.push(host),
+                Some(_) => self.remark(code, RemarkReason::OverLimit),
+                None => self.remark(code, RemarkReason::Value),
             }
         }
         hosts
@@ -227,38 +303,48 @@ impl Values<'_> {
         };
         let mut kept: Vec<Route> = Vec::new();
         for route in offered {
+            if kept.len() == MAX_ROUTES {
+                self.remark(code::CLASSLESS_ROUTES, RemarkReason::OverLimit);
+                break;
+            }
             let is_known = |known: &Route| {
                 (known.destination, known.prefix_len) == (route.destination, route.prefix_len)
             };
             let on_link = route.gateway.is_unspecified();
-            if (on_link || usable(route.gateway).is_some()) && !kept.iter().any(is_known) {
+            if route.gateway == self.address {
+                self.remark(code::CLASSLESS_ROUTES, RemarkReason::OwnAddress);
+            } else if (on_link || usable(route.gateway).is_some()) && !kept.iter().any(is_known) {
                 kept.push(route);
             } else {
-                self.dropped.push(Ignored::Route);
+                self.remark(code::CLASSLESS_ROUTES, RemarkReason::Value);
             }
         }
         kept
     }
 
-    fn domain(&mut self) -> Option<String> {
-        let text = self.ack.options.text(code::DOMAIN_NAME)?;
-        let name = parse_name(&text);
-        if name.is_none() {
-            self.dropped.push(Ignored::DomainName);
+    fn domains(&mut self) -> Vec<String> {
+        let Some(text) = self.ack.options.text(code::DOMAIN_NAME) else {
+            return Vec::new();
+        };
+        let names = self.names(code::DOMAIN_NAME, parse_names(&text));
+        if names.len() > 1 {
+            self.remark(code::DOMAIN_NAME, RemarkReason::SeveralNames);
         }
-        name
+        names
     }
 
     fn search(&mut self) -> Vec<String> {
-        let list = parse_search_list(
-            &self
-                .ack
-                .options
-                .get(code::DOMAIN_SEARCH)
-                .unwrap_or_default(),
-        );
+        let value = self.ack.options.get(code::DOMAIN_SEARCH);
+        let list = parse_search_list(&value.unwrap_or_default());
+        self.names(code::DOMAIN_SEARCH, list)
+    }
+
+    fn names(&mut self, code: u8, list: SearchList) -> Vec<String> {
         if list.dropped > 0 {
-            self.dropped.push(Ignored::DomainSearch);
+            self.remark(code, RemarkReason::Value);
+        }
+        if list.beyond > 0 {
+            self.remark(code, RemarkReason::OverLimit);
         }
         list.names
     }
@@ -266,7 +352,7 @@ impl Values<'_> {
     fn mtu(&mut self) -> Option<u16> {
         let mtu = self.ack.options.short(code::MTU)?;
         if mtu < MIN_MTU {
-            self.dropped.push(Ignored::Mtu);
+            self.remark(code::MTU, RemarkReason::Value);
             return None;
         }
         Some(mtu)
@@ -288,12 +374,17 @@ impl Values<'_> {
                 .seconds(code)
                 .map(|seconds| Duration::from_secs(seconds.into()))
         };
-        let t1 = given(code::RENEWAL_TIME).unwrap_or(default_t1);
+        let given_t1 = given(code::RENEWAL_TIME);
+        let t1 = given_t1.unwrap_or(default_t1);
         let t2 = given(code::REBINDING_TIME).unwrap_or(default_t2);
         if Duration::ZERO < t1 && t1 < t2 && t2 < lease {
             return Lifetime::Finite { lease, t1, t2 };
         }
-        self.dropped.push(Ignored::Timers);
+        let wrong = match given_t1 {
+            Some(_) => code::RENEWAL_TIME,
+            None => code::REBINDING_TIME,
+        };
+        self.remark(wrong, RemarkReason::Value);
         Lifetime::Finite {
             lease,
             t1: default_t1,

@@ -12,10 +12,16 @@ pub mod code {
     pub const PAD: u8 = 0;
     /// Subnet mask.
     pub const SUBNET_MASK: u8 = 1;
+    /// Seconds from UTC.
+    pub const TIME_OFFSET: u8 = 2;
     /// Routers, in order of preference.
     pub const ROUTERS: u8 = 3;
+    /// Time servers (RFC 868).
+    pub const TIME_SERVERS: u8 = 4;
     /// Domain name servers, in order of preference.
     pub const DNS_SERVERS: u8 = 6;
+    /// Log servers.
+    pub const LOG_SERVERS: u8 = 7;
     /// Host name.
     pub const HOST_NAME: u8 = 12;
     /// Domain name.
@@ -24,8 +30,14 @@ pub mod code {
     pub const MTU: u8 = 26;
     /// Broadcast address.
     pub const BROADCAST_ADDRESS: u8 = 28;
+    /// Static routes; not used here, as 121 is asked for (RFC 3442).
+    pub const STATIC_ROUTES: u8 = 33;
     /// NTP servers.
     pub const NTP_SERVERS: u8 = 42;
+    /// `NetBIOS` name servers.
+    pub const NETBIOS_NAME_SERVERS: u8 = 44;
+    /// `NetBIOS` node type.
+    pub const NETBIOS_NODE_TYPE: u8 = 46;
     /// Requested address.
     pub const REQUESTED_ADDRESS: u8 = 50;
     /// Lease time in seconds.
@@ -111,6 +123,9 @@ impl MessageType {
             .find(|kind| kind.number() == number)
     }
 }
+
+/// How many characters of a server's message for a person (option 56) are kept.
+pub const MAX_MESSAGE_CHARS: usize = 128;
 
 /// The options of a message, in the order in which they stand on the wire; a code may stand more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -238,6 +253,17 @@ impl Options {
         Some(text.replace(char::is_control, "\u{fffd}"))
     }
 
+    /// Option 56, safe to print, and cut to [`MAX_MESSAGE_CHARS`]: a person reads it, in a table at that.
+    pub fn message(&self) -> Option<String> {
+        let text = self.text(code::MESSAGE)?;
+        let length = text.chars().count();
+        if length <= MAX_MESSAGE_CHARS {
+            return Some(text);
+        }
+        let kept: String = text.chars().take(MAX_MESSAGE_CHARS).collect();
+        Some(format!("{kept}… ({length} characters in all)"))
+    }
+
     /// Option 121 (RFC 3442) with the bits beyond each prefix cleared; `None` where absent or malformed.
     pub fn routes(&self) -> Option<Vec<Route>> {
         parse_routes(&self.get(code::CLASSLESS_ROUTES)?)
@@ -320,6 +346,19 @@ mod tests {
             options.text(code::MESSAGE).as_deref(),
             Some("go\u{fffd}[2Jaway\u{fffd}\u{fffd}")
         );
+    }
+
+    #[test]
+    fn a_long_message_for_a_person_is_cut_and_says_so() {
+        let mut options = Options::new();
+        options.push(code::MESSAGE, vec![b'a'; 3000]);
+        let text = options.message().expect("a message");
+        assert_eq!(
+            text,
+            format!("{}… (3000 characters in all)", "a".repeat(128))
+        );
+        options.set(code::MESSAGE, vec![b'a'; MAX_MESSAGE_CHARS]);
+        assert_eq!(options.message(), options.text(code::MESSAGE));
     }
 
     #[test]

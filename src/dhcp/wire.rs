@@ -7,6 +7,7 @@
 use std::net::Ipv4Addr;
 
 use super::options::{MessageType, Options, code, parse_routes};
+use super::remark::{Notes, Remark, RemarkReason, is_length};
 use crate::identity::Mac;
 
 /// The fixed fields, without the magic cookie.
@@ -56,6 +57,8 @@ pub struct Message {
     pub chaddr: Mac,
     /// The options.
     pub options: Options,
+    /// What was noted when it was read; empty for one that was not.
+    pub notes: Notes,
 }
 
 impl Message {
@@ -74,6 +77,7 @@ impl Message {
             giaddr: Ipv4Addr::UNSPECIFIED,
             chaddr,
             options,
+            notes: Notes::default(),
         }
     }
 
@@ -97,8 +101,10 @@ impl Message {
 
     /// Reads a message.
     ///
-    /// The options that this program uses are checked here: one whose value cannot be what its RFC says makes the whole
-    /// message an error, so that a typed read of a decoded message never passes over a malformed value in silence.
+    /// An option whose value cannot be what its RFC says is left out, and stands in [`Message::notes`] with its offset; so a
+    /// typed read of a decoded message never passes over a malformed value in silence. An error is only what leaves nothing to
+    /// read, or nothing that could be relied on (see [`Remark`]): the fixed fields, options that run past their field, a
+    /// malformed option 52 or 53.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let too_short = DecodeError::TooShort {
             length: bytes.len(),
@@ -121,6 +127,7 @@ impl Message {
         }
         let mut chaddr = [0; 6];
         chaddr.copy_from_slice(&header[28..34]);
+        let (options, notes) = decode_options(bytes)?;
         Ok(Self {
             op,
             xid: u32::from_be_bytes([x0, x1, x2, x3]),
@@ -131,7 +138,8 @@ impl Message {
             siaddr: address_at(header, 20),
             giaddr: address_at(header, 24),
             chaddr: Mac(chaddr),
-            options: decode_options(bytes)?,
+            options,
+            notes,
         })
     }
 
@@ -249,7 +257,7 @@ fn encode_option(bytes: &mut Vec<u8>, code: u8, value: &[u8]) {
 
 /// The options of a whole message, which is known to be long enough: those of the options field, then of `file`, then of
 /// `sname`, as option 52 says (RFC 2131, 4.1; RFC 3396, 5).
-fn decode_options(bytes: &[u8]) -> Result<Options, DecodeError> {
+fn decode_options(bytes: &[u8]) -> Result<(Options, Notes), DecodeError> {
     let mut found = Found::default();
     found.walk(bytes, HEADER_LEN + MAGIC_COOKIE.len()..bytes.len())?;
     let overload = match found.options.get(code::OVERLOAD).as_deref() {
@@ -271,8 +279,14 @@ fn decode_options(bytes: &[u8]) -> Result<Options, DecodeError> {
     }
     // It has done its work. Kept, it would lie about a message that is written again.
     found.options.remove(code::OVERLOAD);
-    found.check_values()?;
-    Ok(found.options)
+    found.offsets.retain(|(code, _)| *code != code::OVERLOAD);
+    found.check_message_type()?;
+    let malformed = found.take_malformed();
+    let notes = Notes {
+        offsets: found.offsets,
+        malformed,
+    };
+    Ok((found.options, notes))
 }
 
 /// Options and where each code was first seen.
@@ -326,36 +340,41 @@ impl Found {
         }
     }
 
-    /// Checks the values that are used somewhere in this program.
-    fn check_values(&self) -> Result<(), DecodeError> {
+    /// Without its type a message says nothing (RFC 2131, 3).
+    fn check_message_type(&self) -> Result<(), DecodeError> {
+        let length = self.options.get(code::MESSAGE_TYPE).map(|it| it.len());
+        match length {
+            Some(length) if !is_length(code::MESSAGE_TYPE, length) => {
+                Err(self.length_error(code::MESSAGE_TYPE, length))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Removes the options whose values cannot be what their RFCs say, and says which.
+    fn take_malformed(&mut self) -> Vec<Remark> {
+        let mut malformed = Vec::new();
         for &(option, offset) in &self.offsets {
             let value = self.options.get(option).unwrap_or_default();
             let length = value.len();
-            let fits = match option {
-                code::MESSAGE_TYPE => length == 1,
-                code::MAX_MESSAGE_SIZE | code::MTU => length == 2,
-                code::SUBNET_MASK
-                | code::REQUESTED_ADDRESS
-                | code::LEASE_TIME
-                | code::SERVER_ID
-                | code::RENEWAL_TIME
-                | code::REBINDING_TIME => length == 4,
-                code::ROUTERS | code::DNS_SERVERS => length > 0 && length.is_multiple_of(4),
-                code::CLASSLESS_ROUTES => length >= 5,
-                _ => true,
+            let reason = if !is_length(option, length) {
+                RemarkReason::Length
+            } else if option == code::CLASSLESS_ROUTES && parse_routes(&value).is_none() {
+                RemarkReason::Value
+            } else {
+                continue;
             };
-            if !fits {
-                return Err(DecodeError::Length {
-                    option,
-                    offset,
-                    length,
-                });
-            }
-            if option == code::CLASSLESS_ROUTES && parse_routes(&value).is_none() {
-                return Err(DecodeError::Value { option, offset });
-            }
+            malformed.push(Remark {
+                option,
+                offset: Some(offset),
+                length,
+                reason,
+            });
         }
-        Ok(())
+        for remark in &malformed {
+            self.options.remove(remark.option);
+        }
+        malformed
     }
 }
 

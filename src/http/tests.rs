@@ -333,6 +333,7 @@ fn every_kind_of_event_is_as_the_schema_says() {
         EventKind::Renewed { address },
         EventKind::Lost {
             reason: LossReason::Expired,
+            detail: None,
         },
         EventKind::Informed {
             server: address,

@@ -7,6 +7,7 @@ use prometheus::{HistogramVec, IntCounterVec, Registry};
 use super::registering::{counter, histogram};
 use super::{FAMILY, LEASE_BUCKETS};
 use crate::dhcp::options::MessageType;
+use crate::dhcp::{Ignored, RemarkReason};
 
 /// Which way a DHCP message went, seen from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub(super) struct Dhcp {
     acquire: HistogramVec,
     renew: HistogramVec,
     messages: IntCounterVec,
+    ignored: IntCounterVec,
+    remarks: IntCounterVec,
     expirations: IntCounterVec,
     conflicts: IntCounterVec,
 }
@@ -97,6 +100,18 @@ impl Dhcp {
                 "DHCP messages of all clients.",
                 &["direction", "type"],
             )?,
+            ignored: counter(
+                r,
+                "dhcp_messages_ignored_total",
+                "DHCP messages that came to clients and were passed over, by why.",
+                &["reason"],
+            )?,
+            remarks: counter(
+                r,
+                "dhcp_option_remarks_total",
+                "Options of servers' messages that were not used as they stand, by code and why.",
+                &["option", "reason"],
+            )?,
             expirations: counter(
                 r,
                 "dhcp_lease_expirations_total",
@@ -114,6 +129,9 @@ impl Dhcp {
 
     /// Makes the series of a group appear before their first event.
     pub(super) fn start_at_zero(&self, group: &str) {
+        for reason in Ignored::ALL {
+            self.ignored.with_label_values(&[reason.as_str()]);
+        }
         self.expirations.with_label_values(&[group]).reset();
         self.conflicts.with_label_values(&[group]).reset();
         for outcome in [Acquired::Bound, Acquired::Failed] {
@@ -138,6 +156,17 @@ impl Dhcp {
         let kind = kind.map_or("malformed", MessageType::as_str);
         self.messages
             .with_label_values(&[direction.as_str(), kind])
+            .inc();
+    }
+
+    pub(super) fn ignored(&self, reason: Ignored) {
+        self.ignored.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// The code is a label: there are 254 of them, and only those are remarked upon whose form is known.
+    pub(super) fn remark(&self, option: u8, reason: RemarkReason) {
+        self.remarks
+            .with_label_values(&[option.to_string().as_str(), reason.as_str()])
             .inc();
     }
 

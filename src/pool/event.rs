@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outage::Share;
 use super::restart::GiveUp;
-use crate::dhcp::LossReason;
+use crate::dhcp::{LossReason, Unanswered};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::phase::{Cause, Phase, Stage};
@@ -59,6 +59,27 @@ pub enum EventKind {
     Lost {
         /// Why.
         reason: LossReason,
+        /// How it came about, where there is more to say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+    /// No server gave a useful answer, however often the client asked; a lease that it holds goes on.
+    Unanswered {
+        /// What it asked.
+        asked: Unanswered,
+        /// What came instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+    /// A server's message is not as it should be. Told of each client and each kind of flaw once.
+    FlawedMessage {
+        /// The option that it is about; absent where it is the message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        option: Option<u8>,
+        /// In which way, in one word.
+        reason: String,
+        /// The particulars.
+        detail: String,
     },
     /// A server answered the client's INFORM.
     Informed {
@@ -162,6 +183,8 @@ impl EventKind {
             Self::Failed { .. }
                 | Self::Troubled { .. }
                 | Self::Lost { .. }
+                | Self::Unanswered { .. }
+                | Self::FlawedMessage { .. }
                 | Self::GivenUp { .. }
                 | Self::OutageBegan { .. }
         )
@@ -183,7 +206,23 @@ impl fmt::Display for EventKind {
             Self::Informed { server, options } => {
                 write!(f, "{server} answered INFORM with options {options:?}")
             }
-            Self::Lost { reason } => write!(f, "lease lost: {reason}"),
+            Self::Lost {
+                reason,
+                detail: Some(detail),
+            } => write!(f, "lease lost: {reason}; {detail}"),
+            Self::Lost {
+                reason,
+                detail: None,
+            } => write!(f, "lease lost: {reason}"),
+            Self::Unanswered {
+                asked,
+                detail: Some(detail),
+            } => write!(f, "no useful answer while {asked}: {detail}"),
+            Self::Unanswered {
+                asked,
+                detail: None,
+            } => write!(f, "no answer while {asked}"),
+            Self::FlawedMessage { detail, .. } => write!(f, "a server's message: {detail}"),
             Self::Failed {
                 stage,
                 cause,
@@ -295,6 +334,19 @@ mod tests {
             EventKind::Restarting {
                 cause: None,
                 wait: Duration::from_millis(1_500),
+            },
+            EventKind::Lost {
+                reason: LossReason::Expired,
+                detail: Some("3 acknowledgements came and were ignored".to_owned()),
+            },
+            EventKind::Unanswered {
+                asked: Unanswered::Informing,
+                detail: None,
+            },
+            EventKind::FlawedMessage {
+                option: Some(6),
+                reason: "length".to_owned(),
+                detail: "option 6 at byte 270".to_owned(),
             },
             EventKind::OutageBack {
                 share: Share::Most,

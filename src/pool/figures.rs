@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::doubt::Doubt;
 use super::outage::Share;
+use crate::dhcp::Flaw;
 use crate::fault::Fault;
 use crate::host_name::HostName;
 use crate::phase::Cause;
@@ -36,6 +37,8 @@ pub struct Figures {
     pub give_ups: u64,
     /// Leases that ran out or were refused while held.
     pub leases_lost: u64,
+    /// What was wrong with servers' messages, by kind.
+    pub flaws: BTreeMap<Flaw, FlawSum>,
     /// Outages.
     pub outages: u64,
     /// Until so much of what outages took was back.
@@ -48,7 +51,34 @@ pub struct Figures {
     pub fault_recovery: BTreeMap<Fault, Distribution>,
 }
 
+/// One kind of flaw of servers' messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlawSum {
+    /// How often it was met.
+    pub count: u64,
+    /// The latest of them, for a person to read.
+    pub last: String,
+}
+
 impl Figures {
+    /// The flaws that make a message malformed.
+    pub fn malformed(&self) -> impl Iterator<Item = (&Flaw, &FlawSum)> {
+        self.flaws.iter().filter(|(flaw, _)| flaw.is_malformed())
+    }
+
+    /// How often servers' messages, or options in them, were malformed.
+    pub fn malformed_count(&self) -> u64 {
+        self.malformed().map(|(_, sum)| sum.count).sum()
+    }
+
+    /// Counts a flaw; whether it is the first of its kind.
+    pub(super) fn flawed(&mut self, flaw: Flaw, detail: &str) -> bool {
+        let sum = self.flaws.entry(flaw).or_default();
+        sum.count += 1;
+        detail.clone_into(&mut sum.last);
+        sum.count == 1
+    }
+
     pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome) {
         match (workload, outcome) {
             (Workload::Ping(spec), Outcome::Ping(echo)) => {

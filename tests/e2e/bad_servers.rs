@@ -42,7 +42,7 @@ fn a_lan_without_a_server_fails_for_want_of_an_offer() {
 }
 
 #[test]
-fn garbage_is_no_offer() {
+fn garbage_is_told_apart_from_silence() {
     let host = Host::new();
     let mut rng = fastrand::Rng::with_seed(1);
     let server = Scripted::start(&host, move |message| {
@@ -55,7 +55,7 @@ fn garbage_is_no_offer() {
         let noise = (0..rng.usize(..1400)).map(|_| rng.u8(..)).collect();
         vec![truncated, corrupt, noise, Vec::new()]
     });
-    assert_fails_for(&host, "no_offer");
+    assert_fails_for(&host, "malformed");
     assert!(server.heard() > 0);
 }
 

@@ -350,7 +350,7 @@ fn came_to(order: Order, what: &EventKind) -> Option<Answer> {
         (Order::Release, EventKind::Phase { to, .. }) if *to == Phase::Released => {
             Some(Answer::well())
         }
-        (Order::Renew | Order::Rebind, EventKind::Lost { reason }) => {
+        (Order::Renew | Order::Rebind, EventKind::Lost { reason, .. }) => {
             Some(failed(reason.as_str(), what.to_string()))
         }
         (_, EventKind::Failed { cause, .. }) => Some(failed(cause.as_str(), what.to_string())),

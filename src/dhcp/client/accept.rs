@@ -31,7 +31,12 @@ pub(super) fn accept<'a>(
     if message.chaddr != config.mac {
         return Err(Ignored::ForeignMac);
     }
-    let kind = message.message_type().ok_or(Ignored::NoMessageType)?;
+    let Some(kind) = message.message_type() else {
+        return Err(match message.options.contains(code::MESSAGE_TYPE) {
+            true => Ignored::UnknownMessageType,
+            false => Ignored::NoMessageType,
+        });
+    };
     let informing = state.held().and_then(|held| held.informing);
     let is_own = state.xid() == Some(message.xid);
     let is_informing = informing.is_some_and(|sent| sent.xid == message.xid);

@@ -7,8 +7,8 @@ use super::event::{Event, Unanswered};
 use super::offers::{self, Offer};
 use super::state::{Acquisition, Init, InitReboot, Rebooting, Requesting, Selecting, Sent, State};
 use super::{Client, OfferPolicy, is_foreign, timers};
-use crate::dhcp::options::code;
-use crate::dhcp::{Ignored, Message, lease};
+use crate::dhcp::options::{MAX_MESSAGE_CHARS, code};
+use crate::dhcp::{Ignored, Message, Remark, RemarkReason, lease};
 
 /// How often a REQUEST for an offered address is sent: once and four times again (RFC 2131, 3.1(5)).
 const MAX_REQUESTS: u32 = 5;
@@ -206,7 +206,16 @@ impl Client {
 
     pub(super) fn report_refusal(&mut self, nak: &Message) {
         let server_id = nak.options.address(code::SERVER_ID);
-        let message = nak.options.text(code::MESSAGE);
+        let text = nak.options.text(code::MESSAGE).unwrap_or_default();
+        if text.chars().count() > MAX_MESSAGE_CHARS {
+            self.remark(&[Remark {
+                option: code::MESSAGE,
+                offset: nak.notes.offset(code::MESSAGE),
+                length: text.len(),
+                reason: RemarkReason::OverLimit,
+            }]);
+        }
+        let message = nak.options.message();
         self.event(Event::Refused { server_id, message });
     }
 }

@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::dhcp::{Arp, Ignored, Lease, Message, Options};
+use crate::dhcp::options::{MessageType, code};
+use crate::dhcp::{Arp, Ignored, Lease, Message, Options, Remark};
 use crate::identity::Mac;
 use crate::phase::words;
 
@@ -71,6 +72,27 @@ words! {
     }
 }
 
+/// A message from a server in short, for who tells people of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Its type; `None`: it has none that RFC 2131 knows.
+    pub kind: Option<MessageType>,
+    /// Its option 54, whatever it says.
+    pub server_id: Option<Ipv4Addr>,
+    /// Its `yiaddr`.
+    pub address: Ipv4Addr,
+}
+
+impl Heard {
+    pub(super) fn of(message: &Message) -> Self {
+        Self {
+            kind: message.message_type(),
+            server_id: message.options.address(code::SERVER_ID),
+            address: message.yiaddr,
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -91,13 +113,25 @@ pub enum Event {
     /// The lease is no longer ours: stop using the address now. Unless it was released, the machine goes to INIT by
     /// itself.
     Lost(LossReason),
-    /// A message, or a value in an accepted one, was passed over.
-    Ignored(Ignored),
-    /// A NAK was obeyed while no lease was held; the machine goes to INIT by itself.
+    /// A message was passed over.
+    Ignored {
+        /// Why.
+        reason: Ignored,
+        /// The message; `None` where none has just come: a lease ran out while its address was probed.
+        message: Option<Heard>,
+    },
+    /// An option of a message that was meant for this client was not used as it stands.
+    Remarked {
+        /// Which, and why.
+        remark: Remark,
+        /// The message.
+        message: Option<Heard>,
+    },
+    /// A NAK was obeyed; the machine goes to INIT by itself. Where a lease was held, [`Event::Lost`] follows.
     Refused {
         /// Who refused, where it says so.
         server_id: Option<Ipv4Addr>,
-        /// Option 56, safe to print.
+        /// Option 56, safe to print and of bounded length.
         message: Option<String>,
     },
     /// A message was never answered (RFC 2131, 3.1(5): notify the user). Without a lease the machine goes to INIT by

@@ -23,16 +23,14 @@ impl Client {
         requested_at: Instant,
         now: Instant,
     ) -> Result<Lease, Ignored> {
-        let Grant { lease, dropped } = Lease::from_ack(ack, requested_at, &mut self.rng)?;
+        let Grant { lease, remarks } = Lease::from_ack(ack, requested_at, &mut self.rng)?;
         if lease.address != asked {
             return Err(Ignored::OtherAddress);
         }
         if has_come(lease.expires_at(), now) {
             return Err(Ignored::LeaseRunOut);
         }
-        for reason in dropped {
-            self.ignore(reason);
-        }
+        self.remark(&remarks);
         Ok(lease)
     }
 
@@ -125,7 +123,8 @@ impl Client {
         let (lease, end) = match (&self.state, self.state.lease()) {
             (_, Some(lease)) => (lease, Event::Lost(LossReason::Expired)),
             (State::Probing(probing), None) => {
-                (&probing.lease, Event::Ignored(Ignored::LeaseRunOut))
+                let (reason, message) = (Ignored::LeaseRunOut, None);
+                (&probing.lease, Event::Ignored { reason, message })
             }
             (_, None) => return,
         };

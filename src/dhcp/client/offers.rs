@@ -20,9 +20,10 @@ pub(super) struct Offer {
 
 impl Offer {
     pub(super) fn from_message(message: &Message) -> Result<Self, Ignored> {
+        let (address, server_id) = lease::granted(message)?;
         Ok(Self {
-            address: lease::usable(message.yiaddr).ok_or(Ignored::UnusableAddress)?,
-            server_id: lease::server_id(message).ok_or(Ignored::NoServerId)?,
+            address,
+            server_id,
             lease_seconds: message.options.seconds(code::LEASE_TIME).unwrap_or(0),
         })
     }

@@ -132,8 +132,9 @@ impl Client {
             // While REBINDING, and after the link was away, all servers were asked, and any may know better.
             (
                 State::Renewing(_) | State::Rebinding(_) | State::Confirming(_),
-                Input::Reply(Reply::Nak(_)),
+                Input::Reply(Reply::Nak(nak)),
             ) => {
+                self.report_refusal(nak);
                 self.event(Event::Lost(LossReason::Nak));
                 self.wait_after_nak(now, now)
             }

@@ -3,6 +3,7 @@
 mod acquiring;
 mod conflict;
 mod duid;
+mod flaws;
 mod holding;
 mod orders;
 mod rapid;
@@ -13,7 +14,7 @@ mod v6only;
 use std::time::Duration;
 
 use super::*;
-use crate::dhcp::{ArpOp, MessageType, Op};
+use crate::dhcp::{ArpOp, MessageType, Op, RemarkReason};
 use crate::identity::Mac;
 
 const MAC: Mac = Mac([2, 0, 0x5e, 0x10, 0, 1]);
@@ -181,6 +182,10 @@ impl Bench {
         self.events.clear();
     }
 
+    fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
     /// What was sent, by type, with the seconds.
     fn kinds(&self) -> Vec<(f64, MessageType)> {
         let kind = |transmit: &Transmit| transmit.message.message_type().expect("a type");
@@ -210,10 +215,19 @@ impl Bench {
 
     fn ignored(&mut self) -> Vec<Ignored> {
         let reason = |event| match event {
-            Event::Ignored(reason) => reason,
+            Event::Ignored { reason, .. } => reason,
             other => panic!("{other:?}"),
         };
         self.happened().into_iter().map(reason).collect()
+    }
+
+    /// The options that were remarked upon, and why; forgotten afterwards, like everything else that happened.
+    fn remarked(&mut self) -> Vec<(u8, RemarkReason)> {
+        let remark = |event| match event {
+            Event::Remarked { remark, .. } => Some((remark.option, remark.reason)),
+            _ => None,
+        };
+        self.happened().into_iter().filter_map(remark).collect()
     }
 
     fn reply(&self, kind: MessageType, server: Ipv4Addr) -> Message {

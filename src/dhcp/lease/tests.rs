@@ -26,6 +26,11 @@ fn with(change: impl FnOnce(&mut Message)) -> Grant {
     grant(&ack).expect("a lease")
 }
 
+fn reasons(grant: &Grant) -> Vec<(u8, RemarkReason)> {
+    let remarks = grant.remarks.iter();
+    remarks.map(|it| (it.option, it.reason)).collect()
+}
+
 fn seconds_of(lifetime: Lifetime) -> (f64, f64, f64) {
     match lifetime {
         Lifetime::Finite { lease, t1, t2 } => {
@@ -40,7 +45,7 @@ fn t1_and_t2_default_to_a_half_and_seven_eighths_with_fuzz() {
     let mut rng = fastrand::Rng::with_seed(1);
     let timers: Vec<(f64, f64, f64)> = (0..500)
         .map(|_| Lease::from_ack(&ack(1000), Instant::now(), &mut rng).expect("a lease"))
-        .inspect(|grant| assert_eq!(grant.dropped, []))
+        .inspect(|grant| assert_eq!(grant.remarks, []))
         .map(|grant| seconds_of(grant.lease.lifetime))
         .collect();
     assert!(
@@ -96,7 +101,7 @@ fn timers_that_break_their_order_are_replaced_by_the_defaults() {
                 .push(code::RENEWAL_TIME, t1.to_be_bytes())
                 .push(code::REBINDING_TIME, t2.to_be_bytes());
         });
-        assert_eq!(grant.dropped, [Ignored::Timers]);
+        assert_eq!(reasons(&grant), [(code::RENEWAL_TIME, RemarkReason::Value)]);
         let (t1, t2, lease) = seconds_of(grant.lease.lifetime);
         assert!(0.0 < t1 && t1 < t2 && t2 < lease);
     }
@@ -104,7 +109,10 @@ fn timers_that_break_their_order_are_replaced_by_the_defaults() {
         ack.options
             .push(code::REBINDING_TIME, 600_u32.to_be_bytes());
     });
-    assert_eq!(only_t2_before_half.dropped, [Ignored::Timers]);
+    assert_eq!(
+        reasons(&only_t2_before_half),
+        [(code::REBINDING_TIME, RemarkReason::Value)]
+    );
 }
 
 #[test]
@@ -165,8 +173,8 @@ fn the_prefix_is_option_1_or_else_the_natural_one_of_the_class() {
     for bad in [[255, 0, 255, 0], [0, 0, 0, 0], [0, 255, 255, 255]] {
         let grant = masked(bad);
         assert_eq!(
-            (grant.lease.prefix_len, grant.dropped.as_slice()),
-            (24, [Ignored::SubnetMask].as_slice())
+            (grant.lease.prefix_len, reasons(&grant)),
+            (24, vec![(code::SUBNET_MASK, RemarkReason::Value)])
         );
     }
     for (address, natural) in [
@@ -191,7 +199,7 @@ fn the_first_router_becomes_the_default_route() {
     assert_eq!(grant.lease.routers, [SERVER, second]);
     assert_eq!(grant.lease.routes, [Route::default_through(SERVER)]);
     assert_eq!(grant.lease.router(), Some(SERVER));
-    assert_eq!(grant.dropped, [Ignored::Router]);
+    assert_eq!(reasons(&grant), [(code::ROUTERS, RemarkReason::Value)]);
 }
 
 #[test]
@@ -240,7 +248,10 @@ fn routes_that_repeat_or_lead_nowhere_are_passed_over() {
     };
     let grant = with(|ack| _ = ack.options.push_routes(&[on_link, again, nowhere]));
     assert_eq!(grant.lease.routes, [on_link]);
-    assert_eq!(grant.dropped, [Ignored::Route, Ignored::Route]);
+    assert_eq!(
+        reasons(&grant),
+        [(code::CLASSLESS_ROUTES, RemarkReason::Value)]
+    );
 }
 
 #[test]
@@ -258,7 +269,7 @@ fn names_and_mtu_are_taken_only_when_they_are_safe() {
         (good.lease.search, good.lease.mtu),
         (vec!["lan".to_owned()], Some(1400))
     );
-    assert_eq!((good.lease.dns, good.dropped), (vec![SERVER], vec![]));
+    assert_eq!((good.lease.dns, good.remarks), (vec![SERVER], vec![]));
 
     let bad = with(|ack| {
         ack.options
@@ -268,17 +279,157 @@ fn names_and_mtu_are_taken_only_when_they_are_safe() {
             .push(code::MTU, 68_u16.to_be_bytes())
             .push_addresses(code::DNS_SERVERS, &[Ipv4Addr::BROADCAST]);
     });
+    let value = RemarkReason::Value;
+    assert_eq!(
+        reasons(&bad),
+        [
+            (code::DNS_SERVERS, value),
+            (code::DOMAIN_NAME, value),
+            (code::DOMAIN_SEARCH, value),
+            (code::MTU, value)
+        ]
+    );
     assert_eq!(
         (bad.lease.domain, bad.lease.search, bad.lease.mtu),
         (None, vec![], None)
     );
+}
+
+#[test]
+fn several_names_in_option_15_are_the_domain_and_the_search_list_and_are_told() {
+    let named = |option_119: Option<&'static [u8]>| {
+        with(|ack| {
+            ack.options
+                .push(code::DOMAIN_NAME, *b"lan.test test example");
+            if let Some(list) = option_119 {
+                ack.options.push(code::DOMAIN_SEARCH, list);
+            }
+        })
+    };
+    let grant = named(None);
+    assert_eq!(grant.lease.domain.as_deref(), Some("lan.test"));
+    assert_eq!(grant.lease.search, ["lan.test", "test", "example"]);
     assert_eq!(
-        bad.dropped,
+        reasons(&grant),
+        [(code::DOMAIN_NAME, RemarkReason::SeveralNames)]
+    );
+    let grant = named(Some(b"\x03lan\0"));
+    assert_eq!(grant.lease.domain.as_deref(), Some("lan.test"));
+    assert_eq!(grant.lease.search, ["lan"], "option 119 says it better");
+}
+
+#[test]
+fn an_address_that_no_client_can_use_grants_nothing() {
+    let refused = |address: [u8; 4], mask: [u8; 4]| {
+        let mut ack = ack(3600);
+        ack.yiaddr = address.into();
+        ack.options.push(code::SUBNET_MASK, mask);
+        grant(&ack).err()
+    };
+    let wide = [255, 255, 0, 0];
+    for (address, mask, reason) in [
+        ([192, 168, 0, 0], wide, Ignored::NetworkAddress),
+        ([192, 168, 255, 255], wide, Ignored::BroadcastAddress),
+        ([192, 168, 1, 1], wide, Ignored::ServersAddress),
+        ([169, 254, 1, 2], wide, Ignored::UnusableAddress),
+        ([10, 0, 0, 4], [255, 255, 255, 252], Ignored::NetworkAddress),
+        (
+            [10, 0, 0, 7],
+            [255, 255, 255, 252],
+            Ignored::BroadcastAddress,
+        ),
+    ] {
+        assert_eq!(refused(address, mask), Some(reason), "{address:?}");
+        assert!(reason.is_bad_address() && reason.is_malformed());
+    }
+    for (address, mask) in [
+        ([192, 168, 1, 0], wide),
+        ([192, 168, 1, 255], wide),
+        ([10, 0, 0, 4], [255, 255, 255, 254]),
+        ([10, 0, 0, 5], [255, 255, 255, 254]),
+        ([10, 0, 0, 5], [255; 4]),
+    ] {
+        assert_eq!(refused(address, mask), None, "{address:?}");
+    }
+    let mut relays = ack(3600);
+    relays.giaddr = ADDRESS;
+    assert_eq!(grant(&relays), Err(Ignored::ServersAddress));
+    // Without a mask, that of the class says which is the broadcast address.
+    let mut broadcast = ack(3600);
+    broadcast.yiaddr = [192, 168, 1, 255].into();
+    assert_eq!(grant(&broadcast), Err(Ignored::BroadcastAddress));
+}
+
+#[test]
+fn a_client_that_is_named_as_its_own_router_has_none_or_the_next() {
+    let second = Ipv4Addr::new(192, 168, 1, 2);
+    for (routers, default) in [(vec![ADDRESS], None), (vec![ADDRESS, second], Some(second))] {
+        let grant = with(|ack| _ = ack.options.push_addresses(code::ROUTERS, &routers));
+        assert_eq!(grant.lease.router(), default);
+        assert_eq!(reasons(&grant), [(code::ROUTERS, RemarkReason::OwnAddress)]);
+    }
+    let grant = with(|ack| {
+        ack.options.push_routes(&[Route::default_through(ADDRESS)]);
+    });
+    assert_eq!(grant.lease.routes, []);
+    assert_eq!(
+        reasons(&grant),
+        [(code::CLASSLESS_ROUTES, RemarkReason::OwnAddress)]
+    );
+}
+
+#[test]
+fn every_list_has_a_bound_and_what_is_beyond_it_is_told() {
+    let many: Vec<Ipv4Addr> = (1..=200)
+        .map(|host| Ipv4Addr::new(10, 9, 0, host))
+        .collect();
+    let routes: Vec<Route> = (0..=255)
+        .map(|third| Route {
+            destination: Ipv4Addr::new(100, 100, third, 0),
+            prefix_len: 24,
+            gateway: SERVER,
+        })
+        .collect();
+    let grant = with(|ack| {
+        ack.options
+            .push_addresses(code::ROUTERS, &many)
+            .push_addresses(code::DNS_SERVERS, &many)
+            .push_routes(&routes)
+            .push(code::DOMAIN_NAME, "a ".repeat(100))
+            .push(code::DOMAIN_SEARCH, b"\x01a\0".repeat(100));
+    });
+    let lease = &grant.lease;
+    assert_eq!(lease.routers, many[..MAX_HOSTS]);
+    assert_eq!(lease.dns, many[..MAX_HOSTS]);
+    assert_eq!(lease.routes, routes[..MAX_ROUTES]);
+    assert_eq!(lease.search.len(), 32);
+    let over: Vec<u8> = grant
+        .remarks
+        .iter()
+        .filter(|remark| remark.reason == RemarkReason::OverLimit)
+        .map(|remark| remark.option)
+        .collect();
+    assert_eq!(
+        over,
         [
-            Ignored::DnsServer,
-            Ignored::DomainName,
-            Ignored::DomainSearch,
-            Ignored::Mtu
+            code::ROUTERS,
+            code::CLASSLESS_ROUTES,
+            code::DNS_SERVERS,
+            code::DOMAIN_NAME,
+            code::DOMAIN_SEARCH
         ]
     );
+}
+
+#[test]
+fn what_is_remarked_has_the_offset_of_the_option_on_the_wire() {
+    let mut ack = ack(3600);
+    ack.options.push(code::MTU, 68_u16.to_be_bytes());
+    let bytes = ack.encode();
+    let grant = grant(&Message::decode(&bytes).expect("a message")).expect("a lease");
+    let [remark] = grant.remarks[..] else {
+        panic!("{:?}", grant.remarks);
+    };
+    let offset = remark.offset.expect("an offset");
+    assert_eq!(bytes[offset..offset + 4], [code::MTU, 2, 0, 68]);
 }

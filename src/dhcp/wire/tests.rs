@@ -105,29 +105,38 @@ fn a_truncated_option_is_named_with_the_byte_where_it_stands() {
     );
 }
 
+/// What is noted of the only malformed option in `options`, which is left out of those that are read.
+fn remark(options: &[u8]) -> Remark {
+    let message = Message::decode(&raw(options)).expect("a message");
+    let [remark] = message.notes.malformed() else {
+        panic!("{:?}", message.notes);
+    };
+    assert!(!message.options.contains(remark.option));
+    *remark
+}
+
 #[test]
-fn a_malformed_value_of_an_option_in_use_is_named_with_the_byte_where_it_stands() {
+fn a_malformed_value_costs_its_option_and_is_noted_with_the_byte_where_it_stands() {
     let length = |option: u8, value: &[u8]| {
         let field = [
-            &[0, option, u8::try_from(value.len()).expect("a short value")],
+            &[53, 1, 2, option, u8::try_from(value.len()).expect("short")],
             value,
         ]
         .concat();
-        assert_eq!(
-            decode(&field),
-            Err(DecodeError::Length {
-                option,
-                offset: 241,
-                length: value.len()
-            })
-        );
+        let expected = Remark {
+            option,
+            offset: Some(243),
+            length: value.len(),
+            reason: RemarkReason::Length,
+        };
+        assert_eq!(remark(&field), expected);
     };
-    for option in [1, 50, 51, 54, 58, 59] {
+    for option in [1, 50, 51, 54, 58, 59, 108] {
         length(option, &[]);
         length(option, &[1; 3]);
         length(option, &[1; 5]);
     }
-    for option in [3, 6] {
+    for option in [3, 6, 42] {
         length(option, &[]);
         length(option, &[1; 7]);
     }
@@ -135,50 +144,54 @@ fn a_malformed_value_of_an_option_in_use_is_named_with_the_byte_where_it_stands(
         length(option, &[1]);
         length(option, &[1; 4]);
     }
-    length(52, &[]);
-    length(53, &[1, 1]);
+    for option in [12, 15, 56] {
+        length(option, &[]);
+    }
     length(121, &[0; 4]);
-    assert_eq!(
-        decode(&[52, 1, 4]),
-        Err(DecodeError::Value {
-            option: 52,
-            offset: 240
+    for broken in [
+        [121, 5, 33, 1, 1, 1, 1].as_slice(),
+        &[121, 6, 0, 1, 1, 1, 1, 0],
+    ] {
+        let noted = remark(broken);
+        assert_eq!(
+            (noted.option, noted.offset, noted.reason),
+            (121, Some(240), RemarkReason::Value)
+        );
+    }
+}
+
+#[test]
+fn a_malformed_option_that_says_how_to_read_the_message_makes_it_an_error() {
+    let length = |option: u8, length: usize| {
+        Err(DecodeError::Length {
+            option,
+            offset: 240,
+            length,
         })
-    );
-    assert_eq!(
-        decode(&[52, 1, 0]),
-        Err(DecodeError::Value {
-            option: 52,
-            offset: 240
-        })
-    );
-    assert_eq!(
-        decode(&[121, 5, 33, 1, 1, 1, 1]),
-        Err(DecodeError::Value {
-            option: 121,
-            offset: 240
-        })
-    );
-    assert_eq!(
-        decode(&[121, 6, 0, 1, 1, 1, 1, 0]),
-        Err(DecodeError::Value {
-            option: 121,
-            offset: 240
-        })
-    );
+    };
+    assert_eq!(decode(&[52, 0]), length(52, 0));
+    assert_eq!(decode(&[53, 2, 1, 1]), length(53, 2));
+    assert_eq!(decode(&[53, 0]), length(53, 0));
+    for value in [0, 4] {
+        assert_eq!(
+            decode(&[52, 1, value]),
+            Err(DecodeError::Value {
+                option: 52,
+                offset: 240
+            })
+        );
+    }
 }
 
 #[test]
 fn a_malformed_split_option_is_named_by_its_first_part() {
+    let noted = remark(&[51, 2, 0, 0, 53, 1, 5, 51, 1, 9]);
     assert_eq!(
-        decode(&[51, 2, 0, 0, 53, 1, 5, 51, 1, 9]),
-        Err(DecodeError::Length {
-            option: 51,
-            offset: 240,
-            length: 3
-        })
+        (noted.option, noted.offset, noted.length),
+        (51, Some(240), 3)
     );
-    assert!(decode(&[51, 2, 0, 0, 53, 1, 5, 51, 2, 9, 9]).is_ok());
+    let good = Message::decode(&raw(&[51, 2, 0, 0, 53, 1, 5, 51, 2, 9, 9])).expect("a message");
+    assert_eq!(good.notes.malformed(), []);
 }
 
 #[test]
@@ -273,6 +286,7 @@ prop_compose! {
         Message {
             op: if reply { Op::Reply } else { Op::Request },
             xid, secs, broadcast, ciaddr, yiaddr, siaddr, giaddr, chaddr: Mac(mac), options: collected,
+            notes: Notes::default(),
         }
     }
 }

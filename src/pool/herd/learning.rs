@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{Herd, now};
 use crate::client::{Fact, RunId};
-use crate::dhcp::{Lease, LossReason};
+use crate::dhcp::{Flaw, Lease, LossReason};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
-use crate::phase::{Cause, Phase};
+use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::event::EventKind;
 use crate::pool::slot::LeaseRecord;
 use crate::stats::Signal;
@@ -27,15 +27,29 @@ impl<L: Lan> Herd<L> {
                 }
                 self.emit(Some(number), EventKind::Renewed { address });
             }
-            Fact::Lost(reason) => self.lost(number, reason),
             Fact::Released(sent) => {
                 if let (Err(why), Some(slot)) = (&sent, self.slots.get(&number)) {
                     warn!(client = %slot.identity.namespace, %why, "its RELEASE could not be sent");
                 }
                 self.departures.released(number, sent.is_ok());
             }
-            Fact::Informed(server, options) => {
-                let options = options.iter().map(|(code, _)| code).collect();
+            Fact::Lost(reason, detail) => self.lost(number, reason, detail),
+            Fact::Unanswered(asked, detail) => {
+                self.emit(Some(number), EventKind::Unanswered { asked, detail });
+            }
+            Fact::Flawed {
+                flaw,
+                detail,
+                is_new,
+            } => self.flawed(number, flaw, detail, is_new),
+            Fact::Informed(server, codes) => {
+                let mut options = Vec::new();
+                for (code, _) in codes.iter() {
+                    // Each once: a message of nothing but one code would make a list of hundreds.
+                    if !options.contains(&code) {
+                        options.push(code);
+                    }
+                }
                 self.emit(Some(number), EventKind::Informed { server, options });
             }
             Fact::Troubled(failure) => self.troubled(number, failure),
@@ -92,7 +106,31 @@ impl<L: Lan> Herd<L> {
         self.emit(Some(number), bound);
     }
 
-    fn lost(&mut self, number: ClientNumber, reason: LossReason) {
+    /// A server's message is not as it should be. The log has the first of each kind, who follows the events the first of each
+    /// kind and client, and the figures have all.
+    fn flawed(&mut self, number: ClientNumber, flaw: Flaw, detail: String, is_new: bool) {
+        let is_first = self.figures.flawed(flaw, &detail);
+        if let Some(slot) = self.slots.get(&number) {
+            let client = &slot.identity.namespace;
+            if is_first && flaw.is_malformed() {
+                warn!(%client, "a server's message is malformed: {detail}");
+            } else if is_first {
+                info!(%client, "a server's message: {detail}");
+            } else {
+                debug!(%client, "a server's message: {detail}");
+            }
+        }
+        if is_new {
+            let flawed = EventKind::FlawedMessage {
+                option: flaw.option(),
+                reason: flaw.reason().to_owned(),
+                detail,
+            };
+            self.emit(Some(number), flawed);
+        }
+    }
+
+    fn lost(&mut self, number: ClientNumber, reason: LossReason, detail: Option<String>) {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
@@ -103,24 +141,39 @@ impl<L: Lan> Herd<L> {
                 debug!(%client, "lease given back");
             }
             LossReason::Conflict | LossReason::Declined | LossReason::V6Only => {
-                warn!(%client, %reason, "lease lost");
+                warn!(%client, %reason, detail, "lease lost");
                 self.figures.leases_lost += 1;
             }
             LossReason::Expired | LossReason::Nak => {
                 if self.outages.is_on() {
-                    debug!(%client, %reason, "lease lost");
+                    debug!(%client, %reason, detail, "lease lost");
                 } else {
-                    warn!(%client, %reason, "lease lost");
+                    warn!(%client, %reason, detail, "lease lost");
                 }
+                let cause = match reason {
+                    LossReason::Nak => Cause::Nak,
+                    _ => Cause::LeaseExpired,
+                };
+                let what = detail
+                    .clone()
+                    .unwrap_or_else(|| "nobody was asked to extend it".to_owned());
+                let failure = Failure::new(
+                    Stage::Online,
+                    cause,
+                    format!("lease lost: {reason}; {what}"),
+                );
+                slot.group.metrics.failed(&failure);
+                slot.failure = Some(failure);
+                self.figures.failed(cause);
                 self.figures.leases_lost += 1;
                 self.router_failed(number);
             }
         }
-        self.emit(Some(number), EventKind::Lost { reason });
+        self.emit(Some(number), EventKind::Lost { reason, detail });
     }
 
     /// Something befell a client that it mends by itself.
-    fn troubled(&mut self, number: ClientNumber, failure: crate::phase::Failure) {
+    fn troubled(&mut self, number: ClientNumber, failure: Failure) {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };

@@ -87,11 +87,11 @@ async fn a_mute_server_is_waited_for_until_the_deadline_and_named() {
 #[tokio::test(start_paused = true)]
 async fn garbage_a_siblings_answers_and_endless_naks_are_each_told_apart() {
     for (behaviour, cause, word) in [
-        (Behaviour::SendsGarbage, Cause::NoOffer, "malformed"),
+        (Behaviour::SendsGarbage, Cause::Malformed, "malformed"),
         (
             Behaviour::AnswersToTheSibling,
             Cause::NoOffer,
-            "foreign_mac",
+            "another hardware address",
         ),
         (Behaviour::NaksEveryRequest, Cause::Nak, "DHCPNAK"),
     ] {

@@ -175,7 +175,7 @@ fn replies_that_are_not_for_this_transaction_are_passed_over() {
             wrong(|m| {
                 m.options.set(code::MESSAGE_TYPE, [9]);
             }),
-            Ignored::NoMessageType,
+            Ignored::UnknownMessageType,
         ),
         (
             wrong(|m| {
@@ -490,15 +490,19 @@ fn values_that_cannot_be_used_are_reported_before_the_lease() {
         .push(code::SUBNET_MASK, [255, 0, 255, 0])
         .push(code::MTU, [0, 68]);
     bench.receive(&ack);
-    let events = bench.happened();
     assert!(matches!(
-        events.as_slice(),
+        bench.events.as_slice(),
         [
-            Event::Ignored(Ignored::SubnetMask),
-            Event::Ignored(Ignored::Mtu),
-            Event::Bound { .. }
+            (_, Event::Remarked { .. }),
+            (_, Event::Remarked { .. }),
+            (_, Event::Bound { .. })
         ]
     ));
+    let value = RemarkReason::Value;
+    assert_eq!(
+        bench.remarked(),
+        [(code::SUBNET_MASK, value), (code::MTU, value)]
+    );
 }
 
 #[test]

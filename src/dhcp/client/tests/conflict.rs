@@ -356,7 +356,7 @@ fn a_conflict_between_the_two_announcements_is_defended_and_the_second_still_goe
 fn a_lease_that_runs_out_while_it_is_probed_was_never_held_and_all_begins_anew() {
     let mut bench = probing_on(Terms::of(3));
     bench.until(3.0);
-    assert_eq!(bench.happened(), [Event::Ignored(Ignored::LeaseRunOut)]);
+    assert_eq!(bench.ignored(), [Ignored::LeaseRunOut]);
     assert_eq!(
         (lines(&bench), bench.times()),
         (

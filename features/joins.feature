@@ -40,3 +40,9 @@ Feature: Clients join and get unique leases
     And I create 20 virtual clients using macvlan
     Then the p95 DHCP time should be below 2s
     And the maximum join time should be below 5s
+
+  # An option that is malformed costs a device that option, and nobody notices until something does not work.
+  Scenario: What the router says can be read
+    Given I create 10 virtual clients using macvlan
+    When all clients renew their leases
+    Then no message should have been malformed

@@ -49,6 +49,10 @@ words! {
         DhcpWrongDns = "dhcp_wrong_dns",
         /// The lab's DHCP server refuses whoever says that it has a lease already.
         DhcpNakKnown = "dhcp_nak_known",
+        /// One option of what the lab's DHCP server sends, and one that clients can do without, is malformed.
+        DhcpMalformedOption = "dhcp_malformed_option",
+        /// The lab's DHCP server leases its own address.
+        DhcpOwnAddress = "dhcp_own_address",
         /// The lab's resolver does not answer.
         DnsMute = "dns_mute",
         /// The lab's resolver fails at every question.
@@ -102,6 +106,8 @@ impl Fault {
             | Self::DhcpWrongRouter
             | Self::DhcpWrongDns
             | Self::DhcpNakKnown
+            | Self::DhcpMalformedOption
+            | Self::DhcpOwnAddress
             | Self::DnsMute
             | Self::DnsServfail
             | Self::DnsLimit

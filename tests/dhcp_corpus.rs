@@ -116,6 +116,9 @@ fn the_client_scripts_lead_to_every_state_and_every_event() {
         "declined",
         "informing",
         "lease_run_out",
+        "length",
+        "no_lease_time",
+        "servers_address",
     ] {
         assert!(
             seen.contains(wanted),

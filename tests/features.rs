@@ -101,6 +101,18 @@ const TWIN: &[Row] = &[
     ),
     row(
         "first_ping",
+        "Ten devices ping Google DNS",
+        "router_reboot",
+        "no_offer",
+    ),
+    row(
+        "first_ping",
+        "Ten devices ping Google DNS",
+        "router_reset",
+        "no_offer",
+    ),
+    row(
+        "first_ping",
         "Every device reaches its own router, again and again",
         "ping_loss",
         "packet loss is",
@@ -160,6 +172,24 @@ const TWIN: &[Row] = &[
         "the p95 DHCP time is",
     ),
     row(
+        "joins",
+        "What the router says can be read",
+        "dhcp_malformed_option",
+        "option 6 at byte",
+    ),
+    row(
+        "joins",
+        "Nobody waits long for a lease",
+        "dhcp_own_address",
+        "bad_lease",
+    ),
+    row(
+        "joins",
+        "Devices of every kind get the same from the router",
+        "dhcp_garbage",
+        "malformed",
+    ),
+    row(
         "reboot",
         "A router that keeps its leases gives everybody the same address again",
         "dhcp_mute",
@@ -206,6 +236,12 @@ const TWIN: &[Row] = &[
         "Every client can look a name up",
         "dns_servfail",
         "servfail",
+    ),
+    row(
+        "resolver",
+        "Every client can look a name up",
+        "dns_mute",
+        "timeout",
     ),
     row(
         "resolver",
@@ -371,7 +407,7 @@ fn all_that_the_lab_can_carry_passes_and_is_in_the_table() {
     let table: BTreeSet<_> = TWIN.iter().map(|row| row.scenario.to_owned()).collect();
     assert_eq!(
         ran, table,
-        "the table has one row for each scenario that can run on the lab"
+        "the table has at least one row for each scenario that can run on the lab"
     );
 }
 

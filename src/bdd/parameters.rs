@@ -97,7 +97,7 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "cause",
         regex: "[a-z][a-z0-9_]*",
-        accepts: "a cause as metrics and reports have it: no_offer, no_ack, nak, address_conflict, lease_expired, crashed, …, \
+        accepts: "a cause as metrics and reports have it: no_offer, no_ack, nak, malformed, bad_lease, address_conflict, lease_expired, crashed, …, \
                   or of what was asked last: timeout, unreachable, offline, …",
     },
     Parameter {

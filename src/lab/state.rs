@@ -305,6 +305,17 @@ impl State {
                 self.faults.count(fault, 1);
             }
         }
+        for (fault, spoils) in [
+            (
+                Fault::DhcpMalformedOption,
+                spoil_option as fn(&mut Message) -> bool,
+            ),
+            (Fault::DhcpOwnAddress, give_own_address),
+        ] {
+            if self.faults.is_on(fault, now) && spoils(&mut reply.message) {
+                self.faults.count(fault, 1);
+            }
+        }
         let mut bytes = reply.message.encode();
         if self.faults.is_on(Fault::DhcpGarbage, now) {
             self.faults.count(Fault::DhcpGarbage, 1);
@@ -318,6 +329,31 @@ impl State {
         }
         let to = reply.to;
         self.waiting.push(due, bytes.len(), Outgoing { bytes, to });
+    }
+}
+
+/// Gives the list of DNS servers a byte too many, where there is one: clients can do without it. Returns whether there is.
+fn spoil_option(message: &mut Message) -> bool {
+    let Some(servers) = message.options.get(code::DNS_SERVERS) else {
+        return false;
+    };
+    let mut value = servers.into_owned();
+    value.push(0);
+    message.options.set(code::DNS_SERVERS, value);
+    true
+}
+
+/// Offers and grants the server's own address, whatever the client is to have. Returns whether the message does either.
+fn give_own_address(message: &mut Message) -> bool {
+    let kind = message.message_type();
+    let gives = matches!(kind, Some(MessageType::Offer | MessageType::Ack))
+        && !message.yiaddr.is_unspecified();
+    match message.options.address(code::SERVER_ID) {
+        Some(own) if gives => {
+            message.yiaddr = own;
+            true
+        }
+        Some(_) | None => false,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::MessageType;
+use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 use nix::sys::signal::Signal;
 
-use super::common::host::Host;
+use super::common::host::{Host, ROUTER};
 use super::common::scripted::{Scripted, bytes, kind, reply};
 use super::common::{seconds, wait_for};
 
@@ -57,6 +57,190 @@ fn garbage_is_told_apart_from_silence() {
     });
     assert_fails_for(&host, "malformed");
     assert!(server.heard() > 0);
+}
+
+/// The answers of a server that gives each client the address that `address` names for the last byte of its MAC, in messages that
+/// `change` makes what they are.
+fn granting(
+    address: impl Fn(u8) -> Ipv4Addr + Send + 'static,
+    change: impl Fn(&Message, &mut Message) -> Option<Vec<u8>> + Send + 'static,
+) -> impl FnMut(&Message) -> Vec<Vec<u8>> + Send + 'static {
+    move |message| {
+        let answer = match kind(message) {
+            Some(MessageType::Discover) => MessageType::Offer,
+            Some(MessageType::Request) => MessageType::Ack,
+            _ => return Vec::new(),
+        };
+        let last = message.chaddr().last().copied().unwrap_or_default();
+        let mut reply = reply(message, answer, address(last));
+        let raw = change(message, &mut reply);
+        vec![with_raw(bytes(&reply), &raw.unwrap_or_default())]
+    }
+}
+
+/// The message with more options, as they stand on the wire, before all others.
+fn with_raw(mut message: Vec<u8>, options: &[u8]) -> Vec<u8> {
+    message.splice(240..240, options.iter().copied());
+    message
+}
+
+fn good_address(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 66, 4, last.max(1))
+}
+
+#[test]
+fn one_malformed_option_costs_that_option_and_is_told_with_its_place() {
+    let host = Host::new();
+    let _server = Scripted::start(
+        &host,
+        granting(good_address, |_, reply| {
+            reply.opts_mut().remove(OptionCode::DomainNameServer);
+            Some(vec![6, 5, 10, 66, 0, 1, 9])
+        }),
+    );
+    let outcome = host
+        .up(2, &["--ping", "router", "--for", "2s"])
+        .finish(seconds(60));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let report = host.report();
+    assert_eq!(report.total("online"), 2);
+    for client in report.clients() {
+        assert_eq!(client["dns"].as_array().map(Vec::len), Some(0), "{client}");
+    }
+    assert!(
+        outcome
+            .stderr
+            .contains("option 6 at byte 240 is 5 bytes long"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_lease_whose_renewals_are_acknowledged_without_a_time_is_lost_with_that_story() {
+    let host = Host::new();
+    let _server = Scripted::start(
+        &host,
+        granting(good_address, |request, reply| {
+            let options = reply.opts_mut();
+            options.insert(DhcpOption::AddressLeaseTime(6));
+            if !request.ciaddr().is_unspecified() {
+                options.remove(OptionCode::AddressLeaseTime);
+            }
+            None
+        }),
+    );
+    let outcome = host.up(1, &["--for", "10s"]).finish(seconds(60));
+    assert!(matches!(outcome.code, Some(0 | 1)), "{}", outcome.stderr);
+    let report = host.report();
+    let failure = &report.clients()[0]["last_failure"];
+    assert_eq!(failure["cause"], "lease_expired", "{failure}");
+    let detail = failure["detail"].as_str().expect("a detail");
+    assert!(
+        detail.contains("lease lost: expired; ") && detail.contains("came and w"),
+        "{detail}"
+    );
+    assert!(
+        detail.contains("acknowledgement") && detail.contains("option 51 is missing"),
+        "{detail}"
+    );
+}
+
+#[test]
+fn a_server_that_leases_its_own_or_the_broadcast_address_is_refused_and_named() {
+    let host = Host::new();
+    let server = Scripted::start(
+        &host,
+        granting(
+            |last| match last % 2 {
+                0 => ROUTER,
+                _ => Ipv4Addr::new(10, 66, 255, 255),
+            },
+            |_, _| None,
+        ),
+    );
+    assert_fails_for(&host, "bad_lease");
+    for client in host.report().clients() {
+        let detail = client["last_failure"]["detail"].as_str().expect("a detail");
+        assert!(
+            detail.contains("no usable offer") && detail.contains(" by 10.66.0.1"),
+            "{detail}"
+        );
+    }
+    assert!(server.heard() > 0);
+}
+
+#[test]
+fn an_address_that_no_router_forwards_is_refused() {
+    let host = Host::new();
+    let _server = Scripted::start(
+        &host,
+        granting(
+            |last| match last % 2 {
+                0 => Ipv4Addr::new(169, 254, 3, 4),
+                _ => Ipv4Addr::new(10, 66, 0, 0),
+            },
+            |_, _| None,
+        ),
+    );
+    assert_fails_for(&host, "bad_lease");
+}
+
+#[test]
+fn a_client_that_is_named_as_its_own_router_has_none_and_its_pings_are_no_successes() {
+    let host = Host::new();
+    let _server = Scripted::start(
+        &host,
+        granting(good_address, |_, reply| {
+            let own = reply.yiaddr();
+            reply.opts_mut().insert(DhcpOption::Router(vec![own]));
+            None
+        }),
+    );
+    let outcome = host
+        .up(2, &["--ping", "router", "--for", "2s"])
+        .finish(seconds(60));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let report = host.report();
+    assert_eq!(
+        (report.total("online"), report.total("pings_received")),
+        (2, 0)
+    );
+    assert_eq!(report.texts("router"), [""; 0]);
+    assert!(
+        outcome.stderr.contains("names the client's own address"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn of_many_routes_so_many_are_taken_as_a_client_keeps_and_that_is_told() {
+    let host = Host::new();
+    let _server = Scripted::start(
+        &host,
+        granting(good_address, |_, _| {
+            let routes: Vec<u8> = (0..150)
+                .flat_map(|third| [24, 100, 64, third, 10, 66, 0, 1])
+                .collect();
+            let split = routes
+                .chunks(240)
+                .flat_map(|part| [[121, 240].as_slice(), part].concat());
+            Some(split.collect())
+        }),
+    );
+    let herd = host.up(1, &["--for", "8s"]);
+    host.wait_configured(1, seconds(30));
+    let routes = host.must(&["ip", "-n", "ns1", "route", "show"]);
+    let taken = routes.lines().filter(|line| line.starts_with("100.64."));
+    assert_eq!(taken.count(), lanherd::dhcp::MAX_ROUTES, "{routes}");
+    let outcome = herd.finish(seconds(60));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("option 121 at byte 240"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]

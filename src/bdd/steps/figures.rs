@@ -44,12 +44,25 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
+        pattern: "no message should have been malformed",
+        example: "no message should have been malformed",
+        meaning: "Of all DHCP messages that servers sent to clients in the scenario: each could be read, every option in it is as its \
+                  RFC says, and no address was offered that no client can use. Names the option, the byte and how often.",
+        act: |world, _| {
+            Box::pin(async move {
+                let figures = world.pool()?.figures().await?;
+                none_malformed(&figures)
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Then,
         pattern: "these objectives should hold:",
         example: "these objectives should hold:",
         meaning: "A table of objective and, of below, at most, at least and above, those columns that are needed, one cell in each \
                   row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'packet loss' with a percentage; 'failed \
-                  lookups', 'failed fetches' and 'failed commands' with a percentage or a number; 'duplicate pings', 'restarts' \
-                  and 'outages' with a number. All that do not hold are named.",
+                  lookups', 'failed fetches' and 'failed commands' with a percentage or a number; 'duplicate pings', \
+                  'malformed messages', 'restarts' and 'outages' with a number. All that do not hold are named.",
         act: |world, said| Box::pin(objectives(world, said)),
     },
 ];
@@ -96,6 +109,30 @@ async fn judge(world: &World, objectives: &[Objective]) -> Result<(), Complaint>
     } else {
         Complaint::inconclusive(words)
     })
+}
+
+fn none_malformed(figures: &Figures) -> Result<(), Complaint> {
+    let all: Vec<String> = figures
+        .malformed()
+        .map(|(_, sum)| match sum.count {
+            1 => format!("\n  once: {}", sum.last),
+            count => format!("\n  {count} times, last: {}", sum.last),
+        })
+        .collect();
+    match figures.malformed_count() {
+        0 if figures.dhcp.count() == 0 => Err(Complaint::new(
+            "no server has granted anything in this scenario, so nothing can be said of its messages",
+        )),
+        0 => Ok(()),
+        1 => Err(Complaint::new(format!(
+            "a server's message was malformed:{}",
+            all.concat()
+        ))),
+        count => Err(Complaint::new(format!(
+            "servers' messages were malformed {count} times:{}",
+            all.concat()
+        ))),
+    }
 }
 
 /// The columns of bounds.

@@ -521,6 +521,41 @@ fn a_router_that_was_reset_knows_nobody_and_says_so() {
 }
 
 #[test]
+fn exactly_one_option_is_malformed_and_it_is_one_that_clients_can_do_without() {
+    let mut lan = Lan::new();
+    lan.inject(Fault::DhcpMalformedOption, 60);
+    let mut asks = discover(1);
+    asks.options
+        .set(code::PARAMETER_REQUESTS, [code::DNS_SERVERS]);
+    lan.state.hear(&asks, lan.now);
+    let sent: Vec<_> = lan.out().into_iter().collect();
+    let [out] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    let message = Message::decode(&out.bytes).expect("a message");
+    let codes: Vec<u8> = message
+        .notes
+        .malformed()
+        .iter()
+        .map(|remark| remark.option)
+        .collect();
+    assert_eq!(codes, [code::DNS_SERVERS]);
+    assert_eq!(lan.effects(Fault::DhcpMalformedOption), 1);
+    lan.wait(60_000);
+    assert_eq!(lan.join(1), FIRST);
+}
+
+#[test]
+fn the_server_gives_its_own_address_to_whoever_asks_and_nothing_is_wrong_with_the_books() {
+    let mut lan = Lan::new();
+    lan.inject(Fault::DhcpOwnAddress, 60);
+    assert_eq!(lan.ask(&discover(1)), Some((MessageType::Offer, ROUTER)));
+    assert_eq!(lan.effects(Fault::DhcpOwnAddress), 1);
+    lan.wait(60_000);
+    assert_eq!(lan.join(1), FIRST);
+}
+
+#[test]
 fn garbage_is_sent_in_every_shape_and_nothing_is_wrong_with_the_books() {
     let mut lan = Lan::new();
     lan.inject(Fault::DhcpGarbage, 60);

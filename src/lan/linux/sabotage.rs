@@ -50,6 +50,8 @@ pub(super) async fn sabotage(
         | Fault::DhcpWrongRouter
         | Fault::DhcpWrongDns
         | Fault::DhcpNakKnown
+        | Fault::DhcpMalformedOption
+        | Fault::DhcpOwnAddress
         | Fault::DnsMute
         | Fault::DnsServfail
         | Fault::DnsLimit

@@ -96,18 +96,18 @@ impl Acquisition {
             Cause::AddressConflict => "no address that is free".to_owned(),
             Cause::Nak => format!("refused with DHCPNAK {} times", self.refusals),
             _ if self.requests > 0 => {
-                let useless = self.adjective(cause);
+                let useless = Self::adjective(cause);
                 let requests = self.requests;
                 format!("offers, but no {useless}DHCPACK for {requests} DHCPREQUESTs")
             }
             _ if self.refusals > 0 => format!(
                 "refused with DHCPNAK {} times, then no {}offer for {} DHCPDISCOVERs",
                 self.refusals,
-                self.adjective(cause),
+                Self::adjective(cause),
                 self.discovers
             ),
             _ => {
-                let useless = self.adjective(cause);
+                let useless = Self::adjective(cause);
                 format!("no {useless}offer for {} DHCPDISCOVERs", self.discovers)
             }
         };
@@ -124,7 +124,7 @@ impl Acquisition {
     }
 
     /// What was missing of the answers that came.
-    const fn adjective(&self, cause: Cause) -> &'static str {
+    const fn adjective(cause: Cause) -> &'static str {
         match cause {
             Cause::BadLease | Cause::Malformed => "usable ",
             _ => "",

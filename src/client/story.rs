@@ -175,12 +175,12 @@ mod tests {
 
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
-    fn heard(kind: MessageType) -> Option<Heard> {
-        Some(Heard {
+    fn heard(kind: MessageType) -> Heard {
+        Heard {
             kind: Some(kind),
             server_id: Some(SERVER),
             address: SERVER,
-        })
+        }
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
             extending.sent();
             extending
                 .story()
-                .ignored(Ignored::NoLeaseTime, heard(MessageType::Ack));
+                .ignored(Ignored::NoLeaseTime, Some(heard(MessageType::Ack)));
         }
         assert_eq!(
             extending.told().as_deref(),
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn an_address_that_no_client_can_use_is_named_with_its_server() {
         let mut story = Story::default();
-        story.ignored(Ignored::ServersAddress, heard(MessageType::Offer));
+        story.ignored(Ignored::ServersAddress, Some(heard(MessageType::Offer)));
         assert_eq!(
             story.to_string(),
             "; 1 offer came and was ignored: its address is the server's or the relay's own; last 10.0.0.1 by 10.0.0.1"
@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn what_was_of_no_use_is_malformed_only_if_it_breaks_the_protocol() {
         let mut story = Story::default();
-        story.ignored(Ignored::ForeignXid, heard(MessageType::Ack));
+        story.ignored(Ignored::ForeignXid, Some(heard(MessageType::Ack)));
         assert_eq!(story.malformed(), 0);
-        story.ignored(Ignored::NoServerId, heard(MessageType::Ack));
+        story.ignored(Ignored::NoServerId, Some(heard(MessageType::Ack)));
         story.unreadable(DecodeError::TooShort { length: 3 });
         assert_eq!(story.malformed(), 2);
         assert!(story.to_string().contains("3 bytes"), "{story}");

@@ -52,9 +52,14 @@ impl Ignored {
     /// come at another time than they should.
     pub const fn is_malformed(self) -> bool {
         match self {
-            Self::NoMessageType | Self::NoServerId | Self::NoLeaseTime | Self::ZeroLeaseTime => {
-                true
-            }
+            Self::NoMessageType
+            | Self::NoServerId
+            | Self::NoLeaseTime
+            | Self::ZeroLeaseTime
+            | Self::UnusableAddress
+            | Self::ServersAddress
+            | Self::NetworkAddress
+            | Self::BroadcastAddress => true,
             Self::NotAReply
             | Self::ForeignMac
             | Self::UnknownMessageType
@@ -65,10 +70,6 @@ impl Ignored {
             | Self::OtherAddress
             | Self::LeaseRunOut
             | Self::TooManyOffers => false,
-            Self::UnusableAddress
-            | Self::ServersAddress
-            | Self::NetworkAddress
-            | Self::BroadcastAddress => true,
         }
     }
 

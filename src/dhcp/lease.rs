@@ -155,7 +155,7 @@ impl Lease {
         };
         let prefix_len = values.prefix_len();
         let routers = values.routers();
-        let routes = values.routes(&routers);
+        let to_install = values.routes(&routers);
         let dns = values.hosts(code::DNS_SERVERS);
         let mut domains = values.domains();
         let mut search = values.search();
@@ -167,7 +167,7 @@ impl Lease {
             address,
             prefix_len,
             server_id,
-            routes,
+            routes: to_install,
             routers,
             dns,
             domain: domains.pop(),

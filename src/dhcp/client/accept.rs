@@ -32,9 +32,10 @@ pub(super) fn accept<'a>(
         return Err(Ignored::ForeignMac);
     }
     let Some(kind) = message.message_type() else {
-        return Err(match message.options.contains(code::MESSAGE_TYPE) {
-            true => Ignored::UnknownMessageType,
-            false => Ignored::NoMessageType,
+        return Err(if message.options.contains(code::MESSAGE_TYPE) {
+            Ignored::UnknownMessageType
+        } else {
+            Ignored::NoMessageType
         });
     };
     let informing = state.held().and_then(|held| held.informing);

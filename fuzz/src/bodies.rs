@@ -400,10 +400,8 @@ impl Rig {
             ) => {
                 assert!(self.held.take().is_some(), "lost what was not held");
             }
-            // Where a lease is held, its loss follows.
-            Event::Refused { .. } => {}
             Event::Unanswered(Unanswered::Requesting) | Event::V6Only { .. } => {
-                assert_eq!(self.held, None)
+                assert_eq!(self.held, None);
             }
             Event::Informed { .. } | Event::Unanswered(Unanswered::Informing) => {
                 assert!(self.held.is_some());
@@ -417,7 +415,9 @@ impl Rig {
                 assert!(held.is_none_or(|held| held.address == address));
                 assert_eq!(holder, RIVAL);
             }
-            Event::Unanswered(Unanswered::Rebooting)
+            // After a refusal the loss of a lease that is held follows.
+            Event::Refused { .. }
+            | Event::Unanswered(Unanswered::Rebooting)
             | Event::Ignored { .. }
             | Event::Remarked { .. } => {}
         }

@@ -26,12 +26,12 @@ pub use self::objectives::{Objective, Unit};
 pub(crate) use self::percentiles::empty_object;
 pub use self::percentiles::{AllPercentiles, Percentiles};
 pub use self::soak::{FaultSum, Soak, Sums};
-use crate::dhcp::Lifetime;
+use crate::dhcp::{Flaw, Lifetime};
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::objective::Judgement;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::pool::{ClientStatus, GroupName, HerdStatus};
+use crate::pool::{ClientStatus, FlawSum, GroupName, HerdStatus};
 use crate::stats::{Outcomes, PingStats, milliseconds};
 use crate::target::Target;
 use crate::tester::Lag;
@@ -88,10 +88,40 @@ pub struct Report {
     /// The objectives that the run was given, and what became of each.
     #[serde(default)]
     pub objectives: Vec<Objective>,
+    /// What was wrong with servers' messages, by kind.
+    #[serde(default)]
+    pub flaws: Vec<Flaws>,
     /// Every client, by number.
     pub clients: Vec<Client>,
     /// What more there is to say of a soak; `None` for other runs.
     pub soak: Option<Soak>,
+}
+
+/// One kind of flaw of servers' messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flaws {
+    /// The option that it is about; `None`: the message as a whole.
+    pub option: Option<u8>,
+    /// In which way, in one word of a closed list.
+    pub reason: String,
+    /// Whether it makes the message malformed; others are only more than a client keeps.
+    pub malformed: bool,
+    /// How often it was met.
+    pub count: u64,
+    /// The latest, with the byte where the option stood, for a person to read.
+    pub last: String,
+}
+
+impl Flaws {
+    fn of(flaw: &Flaw, sum: &FlawSum) -> Self {
+        Self {
+            option: flaw.option(),
+            reason: flaw.reason().to_owned(),
+            malformed: flaw.is_malformed(),
+            count: sum.count,
+            last: sum.last.clone(),
+        }
+    }
 }
 
 /// The versions of the report: one, so far.
@@ -260,6 +290,11 @@ impl Report {
             percentiles: AllPercentiles::of(herd),
             tester: Tester::of(&run.lag),
             objectives: run.objectives.iter().map(Objective::from).collect(),
+            flaws: herd
+                .flaws
+                .iter()
+                .map(|(flaw, sum)| Flaws::of(flaw, sum))
+                .collect(),
             clients: herd.clients.iter().map(Client::from).collect(),
             soak: run.soak,
         }

@@ -11,13 +11,13 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant, SystemTime};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
-use lanherd::dhcp::{Lease, Lifetime, Route};
+use lanherd::dhcp::{Flaw, Ignored, Lease, Lifetime, RemarkReason, Route};
 use lanherd::fault::Fault;
 use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
-use lanherd::pool::{ClientStatus, Figures, HerdStatus};
+use lanherd::pool::{ClientStatus, Figures, FlawSum, HerdStatus};
 use lanherd::report::{Report, Run, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
 use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats, Signal};
@@ -196,6 +196,7 @@ fn soak() -> Soak {
             .record(took);
         let herd = HerdStatus {
             clients: vec![online(1)],
+            ..HerdStatus::default()
         };
         let footprint = Footprint {
             resident_bytes: 20 << 20,
@@ -219,7 +220,23 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         objectives: objectives(),
         soak,
     };
-    serde_json::to_value(Report::new(&HerdStatus { clients }, run)).expect("JSON")
+    let flaw = |count| FlawSum {
+        count,
+        last: "option 6 at byte 270 is 5 bytes long".to_owned(),
+    };
+    let flaws = BTreeMap::from([
+        (Flaw::Option(6, RemarkReason::Length), flaw(7)),
+        (Flaw::Message(Ignored::NoLeaseTime), flaw(1)),
+    ]);
+    serde_json::to_value(Report::new(
+        &HerdStatus {
+            clients,
+            flaws,
+            ..HerdStatus::default()
+        },
+        run,
+    ))
+    .expect("JSON")
 }
 
 /// One of each verdict, and one of each unit.

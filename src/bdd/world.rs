@@ -188,7 +188,7 @@ impl World {
 
     /// All clients that have not left.
     pub(super) async fn herd(&self) -> Result<Vec<ClientStatus>, Complaint> {
-        let HerdStatus { mut clients } = self.pool()?.status().await?;
+        let HerdStatus { mut clients, .. } = self.pool()?.status().await?;
         clients.retain(|client| client.phase != Phase::Gone);
         Ok(clients)
     }

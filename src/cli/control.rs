@@ -185,7 +185,8 @@ pub struct ChaosArgs {
     /// What to break: crash, kill-sockets, remove-address, delete-link, delete-namespace, vanish, flap-parent; in the
     /// lab router-reboot, router-reset, dhcp-mute, dhcp-slow, dhcp-nak, dhcp-exhausted, dhcp-duplicates,
     /// dhcp-expire-early, dhcp-garbage, dhcp-short-pool, dhcp-lost-acks, dhcp-wrong-router, dhcp-wrong-dns,
-    /// dhcp-nak-known, dns-mute, dns-servfail, dns-limit, ping-loss, ping-duplicates, router-leak, http-unavailable
+    /// dhcp-nak-known, dhcp-malformed-option, dhcp-own-address, dns-mute, dns-servfail, dns-limit, ping-loss,
+    /// ping-duplicates, router-leak, http-unavailable
     #[arg(value_name = "FAULT")]
     fault: Fault,
     /// Whose, for faults of clients: 7, 3-9, 1,4,7, all, or the name of a group [default: all]

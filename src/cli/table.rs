@@ -64,6 +64,14 @@ pub fn render(report: &Report, rows: Rows) -> String {
     for complaint in complaints(&report.clients) {
         block(complaint);
     }
+    for flaw in report.flaws.iter().take(MOST_FAILURES) {
+        let times = if flaw.count == 1 {
+            "once".to_owned()
+        } else {
+            format!("{} times", flaw.count)
+        };
+        block(format!("servers' messages: {times}: {}", flaw.last));
+    }
     text.push_str(&summary(report));
     text
 }

@@ -158,7 +158,8 @@ impl<L: Lan> Herd<L> {
             }
             PoolMsg::Status(reply) => {
                 let clients = self.slots.values().map(Slot::status).collect();
-                let _ = reply.send(HerdStatus { clients });
+                let flaws = self.figures.flaws.clone();
+                let _ = reply.send(HerdStatus { clients, flaws });
             }
             PoolMsg::Figures(reply) => {
                 let mut figures = self.figures.clone();

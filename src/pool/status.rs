@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::figures::FlawSum;
 use super::group::GroupName;
-use crate::dhcp::Lease;
+use crate::dhcp::{Flaw, Lease};
 use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
@@ -64,10 +65,12 @@ impl FromIterator<(Phase, u32)> for Census {
 }
 
 /// The whole herd at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HerdStatus {
     /// Every client, by number; of those that have left, the latest twenty.
     pub clients: Vec<ClientStatus>,
+    /// What was wrong with servers' messages since the pool began, by kind.
+    pub flaws: BTreeMap<Flaw, FlawSum>,
 }
 
 /// One client at one moment.

@@ -56,7 +56,13 @@ fn lease(lifetime: Lifetime) -> Lease {
 }
 
 fn report(clients: Vec<ClientStatus>) -> Report {
-    Report::new(&HerdStatus { clients }, run())
+    Report::new(
+        &HerdStatus {
+            clients,
+            ..HerdStatus::default()
+        },
+        run(),
+    )
 }
 
 #[test]

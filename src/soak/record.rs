@@ -195,7 +195,10 @@ mod tests {
             }
         };
         let clients = (1..=3).map(client).collect();
-        HerdStatus { clients }
+        HerdStatus {
+            clients,
+            ..HerdStatus::default()
+        }
     }
 
     fn pinged(figures: &mut Figures, outcome: PingOutcome) {

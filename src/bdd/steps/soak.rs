@@ -60,13 +60,14 @@ async fn soak(world: &mut World, mut said: Said) -> Result<(), Complaint> {
                 break;
             }
             _ = look.tick() => {
-                let herd = HerdStatus { clients: world.herd().await? };
+                let herd = HerdStatus { clients: world.herd().await?, ..HerdStatus::default() };
                 recorder.look(begun.elapsed(), &herd, pool.figures().await?, footprint().await);
             }
         }
     }
     let herd = HerdStatus {
         clients: world.herd().await?,
+        ..HerdStatus::default()
     };
     recorder.look(
         begun.elapsed(),

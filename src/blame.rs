@@ -83,7 +83,12 @@ impl Cause {
     /// Who is to blame.
     pub const fn blame(self) -> Blame {
         match self {
-            Self::NoOffer | Self::NoAck | Self::Nak | Self::LeaseExpired => Blame::Router,
+            Self::NoOffer
+            | Self::NoAck
+            | Self::Nak
+            | Self::Malformed
+            | Self::BadLease
+            | Self::LeaseExpired => Blame::Router,
             Self::AddressConflict => Blame::Network,
             Self::ParentGone | Self::NoCarrier => Blame::Link,
             Self::NameTaken

@@ -63,6 +63,8 @@ enum Figure {
     Failed(Signal),
     Restarts,
     DuplicatePings,
+    /// DHCP messages of servers, and options in them, that are malformed.
+    MalformedMessages,
     Outages,
 }
 
@@ -201,6 +203,7 @@ impl fmt::Display for Figure {
             Self::Failed(signal) => write!(f, "failed {}", words::attempts(*signal)),
             Self::Restarts => f.write_str("restarts"),
             Self::DuplicatePings => f.write_str("duplicate pings"),
+            Self::MalformedMessages => f.write_str("malformed messages"),
             Self::Outages => f.write_str("outages"),
         }
     }

@@ -140,6 +140,7 @@ impl Objective {
             Figure::Time(_, Signal::Join) => "nobody came online",
             Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
             Figure::Restarts | Figure::Outages => "there were no clients",
+            Figure::MalformedMessages => "no server granted anything",
         };
         format!("there is no {figure} to compare with {bound}: {remedy}")
     }
@@ -194,6 +195,14 @@ impl Objective {
                     "there were {duplicates} answers to pings that had been answered already"
                 );
                 Some(Finding::plain(Value::Number(duplicates), said))
+            }
+            Figure::MalformedMessages => {
+                let malformed = figures.malformed_count();
+                if malformed == 0 && figures.dhcp.count() == 0 {
+                    return None;
+                }
+                let said = format!("there were {malformed} malformed DHCP messages");
+                Some(Finding::plain(Value::Number(malformed), said))
             }
             Figure::Outages => {
                 let outages = figures.outages;

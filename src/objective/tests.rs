@@ -48,6 +48,7 @@ fn one_figure_has_many_names_and_one_that_is_told() {
         ("failed commands >= 1", "failed commands"),
         ("restarts > 5", "restarts"),
         ("duplicate pings > 0", "duplicate pings"),
+        ("malformed messages > 0", "malformed messages"),
         ("outages > 0", "outages"),
     ] {
         let objective = fails_if(text);
@@ -283,6 +284,7 @@ fn where_there_is_nothing_to_judge_by_nothing_has_passed() {
         "failed fetches > 0",
         "failed commands > 10 %",
         "duplicate pings > 0",
+        "malformed messages > 0",
         "maximum join time > 1s",
     ] {
         let judgement = fails_if(text).judge(&Figures::default());

@@ -49,6 +49,7 @@ const FIGURES: &[(&str, Figure)] = &[
     ("failed commands", Figure::Failed(Signal::Command)),
     ("restarts", Figure::Restarts),
     ("duplicate pings", Figure::DuplicatePings),
+    ("malformed messages", Figure::MalformedMessages),
     ("outages", Figure::Outages),
 ];
 
@@ -177,10 +178,11 @@ pub(super) fn bound(figure: Figure, text: &str) -> Result<Bound, ObjectiveError>
             .map(Bound::Share)
             .or_else(|| text.parse().ok().map(Bound::Number))
             .ok_or_else(|| refuse("write a whole number, as 3, or a share, as 0.1 %")),
-        Figure::Restarts | Figure::DuplicatePings | Figure::Outages => text
-            .parse()
-            .map(Bound::Number)
-            .map_err(|_| refuse("write a whole number, as 3")),
+        Figure::Restarts | Figure::DuplicatePings | Figure::MalformedMessages | Figure::Outages => {
+            text.parse()
+                .map(Bound::Number)
+                .map_err(|_| refuse("write a whole number, as 3"))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::{Complaint, World};
 use crate::objective::{Objective, ObjectiveError, Should, Verdict};
+use crate::pool::Figures;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {

@@ -13,6 +13,9 @@ pub(super) struct About {
     pub version: String,
     /// The interface on which its macvlans stand.
     pub parent: String,
+    /// That interface's number, which stays with it when it is given another name; never used twice until a reboot, and
+    /// these files do not outlive one.
+    pub parent_index: Option<u32>,
     /// How they see each other.
     pub mode: MacvlanMode,
     /// From which its MACs are derived, where that was said.
@@ -24,8 +27,17 @@ impl About {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             parent: config.parent.clone(),
+            parent_index: None,
             mode: config.mode,
             seed: config.seed,
+        }
+    }
+
+    /// The same, with the number of the interface.
+    pub fn on(config: &LanConfig, parent_index: Option<u32>) -> Self {
+        Self {
+            parent_index,
+            ..Self::of(config)
         }
     }
 
@@ -55,6 +67,11 @@ impl About {
         Some(Self {
             version: field(text, "lanherd")?.to_owned(),
             parent: field(text, "parent")?.to_owned(),
+            // Of an earlier version that did not write it down.
+            parent_index: match field(text, "parent-index") {
+                None => None,
+                Some(index) => optional(index).ok()?,
+            },
             mode: field(text, "mode")?.parse().ok()?,
             seed: optional(field(text, "seed")?).ok()?.map(Seed),
         })
@@ -65,6 +82,7 @@ impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "lanherd {}", self.version)?;
         writeln!(f, "parent {}", self.parent)?;
+        writeln!(f, "parent-index {}", or_none(self.parent_index))?;
         writeln!(f, "mode {}", self.mode)?;
         writeln!(f, "seed {}", or_none(self.seed))?;
         f.write_str(END)
@@ -79,6 +97,7 @@ mod tests {
         About {
             version: "1.2.3".into(),
             parent: "eth0".into(),
+            parent_index: Some(7),
             mode: MacvlanMode::Private,
             seed: Some(Seed(17)),
         }

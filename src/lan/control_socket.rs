@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, umount2};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::sys::prctl;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 use super::CleanupError;
 use super::folder::{Folder, Trust};
@@ -93,6 +94,7 @@ impl ControlSocket {
 
     fn listen(paths: &Paths, pool: &PoolName) -> Result<Self, ControlSocketError> {
         let failed = failed(paths, pool);
+        let_own_user_look().map_err(&failed)?;
         let folder = PoolPath::new(paths, pool)
             .open(Trust::Own)
             .map_err(&failed)?;
@@ -240,6 +242,16 @@ fn hold(paths: &Paths, pool: &PoolName) -> Result<(Folder, File), ControlSocketE
     // Another pool's end may have taken the folder away since it was checked, and a stranger have made it anew.
     living::check_home(paths)?;
     Ok(held)
+}
+
+/// Lets other processes of this user look at this one in `/proc`, as `lanherd exec` does for its namespaces. The kernel
+/// forbids it where the program's file gives it capabilities (`PR_SET_DUMPABLE`, prctl(2)). What has fewer capabilities
+/// than this process can still not trace it (ptrace(2), "Ptrace access mode checking").
+fn let_own_user_look() -> io::Result<()> {
+    if !geteuid().is_root() {
+        prctl::set_dumpable(true)?;
+    }
+    Ok(())
 }
 
 /// The socket's name by way of the open folder: short enough for every folder (unix(7): 107 bytes), and not to be

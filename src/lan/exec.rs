@@ -32,7 +32,7 @@ pub enum ExecError {
     )]
     NotVisible,
     /// Entering what another user arranged would be running that user's programs.
-    #[error("the pool is user {0}'s, in surroundings of that user's making: run this as that user")]
+    #[error("the pool is user {0}'s, in a sandbox of their making: run this as that user")]
     Foreign(u32),
     /// The kernel refused.
     #[error("{doing}: {error}{}", remedy(.error))]
@@ -89,8 +89,9 @@ impl Process {
 ///
 /// The file system is that of the pool, but `/etc/resolv.conf` is the client's, and `/sys` shows its interfaces.
 pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
-    // Also where it is in no sandbox: the namespace of a name is what its user bound to it.
-    if pool.user != geteuid().as_raw() {
+    let elsewhere = netns::is_elsewhere(pool.folder.descriptor())
+        .map_err(failed("looking at the pool's namespaces"))?;
+    if elsewhere && pool.user != geteuid().as_raw() {
         return Err(ExecError::Foreign(pool.user));
     }
     let paths = Paths::default();
@@ -102,7 +103,7 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
         .and_then(|folder| folder.open_any(name))
         .and_then(|file| NetNs::of(file.ok_or(io::ErrorKind::NotFound)?))
         .map_err(failed(opening))?;
-    let mut complaints = settle(&namespace, &paths.resolv, name)?;
+    let mut complaints = settle(&namespace, &paths.resolv, name, Trust::Anybody)?;
     if let Ok(working) = working
         && std::env::set_current_dir(&working).is_err()
     {
@@ -116,11 +117,12 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
 
 /// Moves the calling thread into a client's namespace, and into a mount namespace of its own in which the client's
 /// resolver file lies over that of `/etc`; for good. Unless it is root's, neither it nor what it starts will have more
-/// rights than it has. Returns what is not as it should be there.
+/// rights than it has. `trust` says whose the client's folder may be. Returns what is not as it should be there.
 pub(super) fn settle(
     namespace: &NetNs,
     resolv: &Path,
     name: &str,
+    trust: Trust,
 ) -> Result<Vec<String>, ExecError> {
     namespace
         .enter()
@@ -138,7 +140,7 @@ pub(super) fn settle(
             "/sys shows the host's interfaces, not the client's: {errno}"
         ));
     }
-    if let Err(error) = lay_over(resolv, name) {
+    if let Err(error) = lay_over(resolv, name, trust) {
         complaints.push(format!(
             "{RESOLVER} is the host's, not the client's: {error}"
         ));
@@ -154,8 +156,8 @@ pub(super) fn settle(
 
 /// Lays the client's resolver file over that of `/etc`, if lanherd wrote it. Nothing else of its folder is laid over
 /// anything: whoever may write there could make whatever they like of `/etc/passwd`.
-fn lay_over(resolv: &Path, name: &str) -> io::Result<()> {
-    let folder = Folder::open(resolv, Trust::Shared)?.child(name, Trust::Own)?;
+fn lay_over(resolv: &Path, name: &str, trust: Trust) -> io::Result<()> {
+    let folder = Folder::open(resolv, Trust::Shared)?.child(name, trust)?;
     let file = own_resolver(&folder)?.ok_or_else(|| {
         let words = format!("{} holds none that lanherd wrote", folder.path().display());
         io::Error::new(io::ErrorKind::NotFound, words)

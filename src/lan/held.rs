@@ -5,6 +5,7 @@
 //! lease all the same. It is put in place as a whole before the address is set, and removed when the lease is given back
 //! or has ended.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io;
 use std::net::Ipv4Addr;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::folder::Trust;
 use super::pool_dir::PoolPath;
 use super::state_file::{self, END, NONE, field, fields, optional, or_none};
-use crate::dhcp::{Config, Lease, Lifetime, Route, Transmit, code};
+use crate::dhcp::{Config, Lease, Lifetime, Message, Route, Transmit, code};
 use crate::identity::Mac;
 
 /// One instant on both clocks: leases are timed by the one that nobody sets, files by the one that outlives a process.
@@ -44,10 +45,41 @@ pub(super) struct HeldLease {
     pub server: Option<Mac>,
     /// The value of the client's option 61, if it has one.
     pub client_id: Option<Vec<u8>>,
+    /// Whether it has been requested only: the server may have granted it, and of what it grants no more is known than the
+    /// address.
+    pub is_requested: bool,
     pub lease: Lease,
 }
 
 impl HeldLease {
+    /// The lease that a REQUEST asks for which answers an offer (RFC 2131, table 5: with options 50 and 54); `None` where
+    /// it is another one, which asks for a lease that is written down already.
+    pub fn requested(mac: Mac, server: Option<Mac>, request: &Message) -> Option<Self> {
+        let options = &request.options;
+        let address = |code| <[u8; 4]>::try_from(options.get(code)?.as_ref()).ok();
+        let requested = address(code::REQUESTED_ADDRESS)?;
+        let server_id = address(code::SERVER_ID)?;
+        Some(Self {
+            mac,
+            server,
+            client_id: options.get(code::CLIENT_ID).map(Cow::into_owned),
+            is_requested: true,
+            lease: Lease {
+                address: requested.into(),
+                prefix_len: 32,
+                server_id: server_id.into(),
+                routers: Vec::new(),
+                routes: Vec::new(),
+                dns: Vec::new(),
+                domain: None,
+                search: Vec::new(),
+                mtu: None,
+                lifetime: Lifetime::Infinite,
+                requested_at: Instant::now(),
+            },
+        })
+    }
+
     /// Whether the server may have given the address to somebody else by now.
     pub fn is_expired(&self, clock: Clock) -> bool {
         self.lease
@@ -80,6 +112,9 @@ impl HeldLease {
         line("mac", &self.mac);
         line("server-mac", &or_none(self.server));
         line("client-id", &or_none(self.client_id.as_deref().map(hex)));
+        if self.is_requested {
+            line("state", &REQUESTED);
+        }
         line("server", &lease.server_id);
         line("address", &Prefix(lease.address, lease.prefix_len));
         for router in &lease.routers {
@@ -126,6 +161,11 @@ impl HeldLease {
             client_id: match field(text, "client-id")? {
                 NONE => None,
                 digits => Some(bytes(digits)?),
+            },
+            is_requested: match field(text, "state") {
+                None => false,
+                Some(REQUESTED) => true,
+                Some(_) => return None,
             },
             lease: Lease {
                 address: address.0,
@@ -197,6 +237,9 @@ impl LeaseFile {
         self.pool.path().join(&self.name)
     }
 }
+
+/// The word for a lease that has been requested only.
+const REQUESTED: &str = "requested";
 
 /// The word for a lease without an end.
 const INFINITE: &str = "infinite";

@@ -21,6 +21,7 @@ use super::pins::{self, ENDING, Left};
 use super::pool_dir::{
     LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records, taken_down,
 };
+use super::record::Record;
 use crate::identity::PoolName;
 
 /// From one RELEASE to the next: nobody answers them, so what overruns the server's socket would be lost. A dnsmasq with
@@ -288,7 +289,7 @@ pub(super) fn end_leases(
     let mut released = Vec::with_capacity(due.len());
     if !due.is_empty() {
         let outlet = match folder.about()? {
-            Some(about) => Outlet::open(&about.parent),
+            Some(about) => Outlet::open(&about.parent, about.parent_index),
             None => Err(io::Error::other(
                 "the interface that it stood on is not known",
             )),
@@ -318,7 +319,7 @@ pub(super) fn end_leases(
 /// among them.
 pub(super) fn release_again(folder: &PoolDir, clients: &mut BTreeSet<String>) -> io::Result<()> {
     let about = folder.about()?.ok_or(io::ErrorKind::NotFound)?;
-    let outlet = Outlet::open(&about.parent);
+    let outlet = Outlet::open(&about.parent, about.parent_index);
     let clock = Clock::now();
     for file in folder.leases()? {
         if !clients.contains(&file.namespace) {
@@ -347,7 +348,18 @@ fn release(outlet: &io::Result<Outlet>, held: &HeldLease) -> Result<(), String> 
 /// Removes what one client left, and says what that was.
 pub(super) fn remove_client(client: &Names) -> Vec<Removed> {
     let found = client.found().unwrap_or_default();
-    let errors = client.remove();
+    let errors = client.remove_knowing(None);
+    outcomes(found, errors)
+}
+
+/// Removes what a client has of which this process remembers the record, and says what that was.
+pub(super) fn remove_known(client: &Names, record: Record) -> Vec<Removed> {
+    let found = client.found_by(&record).unwrap_or_default();
+    let errors = client.remove_knowing(Some(record));
+    outcomes(found, errors)
+}
+
+fn outcomes(found: Vec<String>, errors: Vec<CleanupError>) -> Vec<Removed> {
     let mut removed: Vec<Removed> = found
         .into_iter()
         .filter(|what| errors.iter().all(|error| error.what != *what))

@@ -24,6 +24,7 @@ mod echo;
 mod error;
 mod filter;
 mod flap;
+mod ledger;
 mod made;
 mod parent;
 mod port;
@@ -53,7 +54,7 @@ use super::pins;
 use super::pool_dir::{self, PoolDir, PoolPath};
 use super::shared_dirs;
 use super::{CleanupError, Inbox, Lan, SabotageError};
-use crate::dhcp::{Lease, MessageType, Transmit};
+use crate::dhcp::{Lease, Message, MessageType, Transmit};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, Mac};
 use crate::phase::Failure;
@@ -69,6 +70,7 @@ use adopt::Adopted;
 use commands::Commands;
 use ear::Ears;
 use error::{refused, refused_request, refusing, worker_gone};
+use ledger::Ledger;
 use made::{GRACE, Made};
 use parent::Parent;
 use seats::{Seat, Seats};
@@ -101,6 +103,10 @@ struct Shared {
     made: Made,
     /// Whether it is about to be looked what became of namespaces that were left.
     looks_later: AtomicBool,
+    /// What has been made and not been removed.
+    ledger: Ledger,
+    /// Whether it was told that records have gone.
+    has_told_loss: AtomicBool,
     commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
@@ -139,9 +145,78 @@ impl Shared {
             mac,
             server: self.seats.server(mac),
             client_id: seat.client_id(),
+            is_requested: false,
             lease,
         };
-        self.lease_file(&seat.identity).write(&held, Clock::now())
+        self.write_down(seat, &held)
+    }
+
+    /// Writes down what a REQUEST asks for, so that it can be given back if this process is killed before it hears that it
+    /// has it.
+    fn remember_requested(&self, seat: &Seat, request: &Message) -> io::Result<()> {
+        let mac = seat.identity.mac;
+        match HeldLease::requested(mac, self.seats.server(mac), request) {
+            Some(held) => self.write_down(seat, &held),
+            None => Ok(()),
+        }
+    }
+
+    fn write_down(&self, seat: &Seat, held: &HeldLease) -> io::Result<()> {
+        let file = self.lease_file(&seat.identity);
+        let written = match file.write(held, Clock::now()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.tell_loss(&error);
+                self.restore_records()
+                    .and_then(|()| file.write(held, Clock::now()))
+            }
+            written => written,
+        };
+        written.map_err(|error| {
+            let remedy = pool_dir::remedy(&error);
+            io::Error::new(
+                error.kind(),
+                format!("{}: {error}{remedy}", file.path().display()),
+            )
+        })
+    }
+
+    /// Says, once, that somebody has removed what this process had written down.
+    fn tell_loss(&self, error: &io::Error) {
+        if !self.has_told_loss.swap(true, Ordering::Relaxed) {
+            let paths = &self.config.paths;
+            let (state, resolv) = (paths.pool(&self.config.pool), &paths.resolv);
+            tracing::warn!(
+                %error,
+                "somebody has removed what lanherd keeps in {} or {}: it is made again where it is missed, and all is \
+                 cleaned up in the end; until then a kill may leave what lanherd clean does not find",
+                state.display(),
+                resolv.display()
+            );
+        }
+    }
+
+    /// Takes the pool's folder anew, and writes down again what is there.
+    fn restore_records(&self) -> io::Result<()> {
+        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(held) = folder.as_mut() else {
+            return Err(io::Error::other("the pool has been given up"));
+        };
+        if held.is_there()? {
+            // Somebody else who missed it was faster.
+            return Ok(());
+        }
+        shared_dirs::prepare_host(&self.config.paths).map_err(io::Error::other)?;
+        *held = PoolDir::take(&self.config.paths, &self.config.pool).map_err(io::Error::other)?;
+        held.write_about(&About::on(&self.config, self.parent.index()))?;
+        for (namespace, record) in self.ledger.all() {
+            let names = Names::new(&self.config.paths, &self.config.pool, &namespace);
+            if names.record()?.is_none()
+                && let Err(error) = names.write_record(&record)
+            {
+                tracing::warn!(%error, "a record cannot be made again");
+            }
+        }
+        Ok(())
     }
 
     /// Forgets a lease that has ended.
@@ -296,6 +371,8 @@ impl LinuxLan {
             ears,
             made: Made::default(),
             looks_later: AtomicBool::new(false),
+            ledger: Ledger::default(),
+            has_told_loss: AtomicBool::new(false),
             commands: Commands::default(),
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
@@ -432,7 +509,7 @@ fn furnish(
         adopt::clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
     // Not before: until then the old one says where the old run's leases were won.
     folder
-        .write_about(&About::of(config))
+        .write_about(&About::on(config, parent.index()))
         .map_err(refusing("writing down where the pool stands"))?;
     let adopted =
         Adopted::read(folder).map_err(refusing("taking over what an earlier run left"))?;
@@ -501,9 +578,11 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
                 if let Ok(Some(record)) = client.record() {
                     shared.made.add_unused(client.namespace(), record);
                 }
-                let removed = leftovers::remove_client(&client)
-                    .into_iter()
-                    .map(Leak::from);
+                let removed = leftovers::remove_client(&client);
+                if removed.iter().all(|thing| thing.outcome.is_ok()) {
+                    shared.ledger.remove(client.namespace());
+                }
+                let removed = removed.into_iter().map(Leak::from);
                 // What was taken over and never asked for is no leak, unless it remains.
                 let is_unused = unused.namespaces.contains(client.namespace());
                 leaks.extend(removed.filter(|leak| !is_unused || leak.fate != Fate::Removed));
@@ -518,6 +597,12 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
                 .to_string(),
             fate: Fate::Remains(error.to_string()),
         }),
+    }
+    // What has no record any more is removed by what is remembered of it.
+    for (namespace, record) in shared.ledger.all() {
+        let names = Names::new(&shared.config.paths, &shared.config.pool, &namespace);
+        let removed = leftovers::remove_known(&names, record).into_iter();
+        leaks.extend(removed.map(Leak::from));
     }
     leaks.extend(
         shared
@@ -541,6 +626,22 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     leaks
 }
 
+/// Removes what there is of a client, whether or not its record is still there.
+fn remove_client(shared: &Shared, names: &Names) -> Vec<CleanupError> {
+    let known = shared.ledger.find(names.namespace());
+    if known.is_some()
+        && let Ok(None) = names.record()
+    {
+        let error = io::Error::from(io::ErrorKind::NotFound);
+        shared.tell_loss(&error);
+    }
+    let errors = names.remove_knowing(known);
+    if errors.is_empty() {
+        shared.ledger.remove(names.namespace());
+    }
+    errors
+}
+
 impl Lan for LinuxLan {
     type Port = LinuxPort;
 
@@ -558,7 +659,7 @@ impl Lan for LinuxLan {
         }
         let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
         let remove = move |_: &mut Bench| {
-            let errors = names.remove();
+            let errors = remove_client(&shared, &names);
             shared.made.leave(names.namespace());
             shared.made.tidy(&shared.config.paths.netns);
             errors
@@ -596,7 +697,8 @@ impl Lan for LinuxLan {
     fn remembered(&self, identity: &Identity) -> Option<Lease> {
         let adopted = self.shared.adopted();
         let held = adopted.leases.get(&identity.mac)?;
-        (!held.is_expired(Clock::now())).then(|| held.lease.clone())
+        let is_usable = !held.is_requested && !held.is_expired(Clock::now());
+        is_usable.then(|| held.lease.clone())
     }
 
     async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {

@@ -162,10 +162,17 @@ impl Names {
         })
     }
 
-    /// Takes the name for a namespace: record, resolver folder, binding, in this order.
-    pub fn claim_for(&self, namespace: &NetNs, record: &Record) -> Result<(), ClaimError> {
+    /// Takes the name for a namespace: record, resolver folder, binding, in this order. `note` is called once there is
+    /// a record.
+    pub fn claim_for(
+        &self,
+        namespace: &NetNs,
+        record: &Record,
+        note: impl FnOnce(),
+    ) -> Result<(), ClaimError> {
         self.check_free()?;
         self.write_record(record)?;
+        note();
         self.make_folder()?;
         self.bind(namespace)
     }
@@ -280,24 +287,47 @@ impl Names {
         })
     }
 
-    /// Removes all that is ours, trying every step; the record goes last, and stays if something else had to.
-    pub fn remove(&self) -> Vec<CleanupError> {
-        let claim = match self.claim() {
-            Ok(claim) => claim,
-            Err(error) => return vec![cleanup(self.record_path().display())(error)],
+    /// What of this name belongs to a record that this process remembers, as a person would name it.
+    pub fn found_by(&self, known: &Record) -> io::Result<Vec<String>> {
+        let mut things = Vec::new();
+        if self.bound(known)? == Binding::Ours {
+            things.push(self.to_string());
+        }
+        if self.claim()? == Claim::None && self.is_in(&self.resolv)? {
+            things.push(self.folder().display().to_string());
+        }
+        Ok(things)
+    }
+
+    /// Removes all that is ours, trying every step; the record goes last, and stays if something else had to. `known` is
+    /// the record that this process remembers, if it made what there is: it does where the one on file is gone.
+    pub fn remove_knowing(&self, known: Option<Record>) -> Vec<CleanupError> {
+        let (claim, mut errors) = match self.claim() {
+            Ok(claim) => (claim, Vec::new()),
+            Err(error) => (
+                Claim::None,
+                vec![cleanup(self.record_path().display())(error)],
+            ),
         };
-        let made = match claim {
-            Claim::None => return Vec::new(),
-            Claim::Unfinished => None,
-            Claim::Made(record) => Some(record),
+        let (made, folder_is_ours) = match (claim, known) {
+            (Claim::None, None) => return errors,
+            (Claim::Unfinished, None) => (None, false),
+            (Claim::Made(record), None) => (Some(record), true),
+            // Somebody has taken the name since the record was removed: the rest of it is theirs.
+            (Claim::Made(record), Some(known)) if record != known => {
+                errors.extend(self.unbind(&known).map_err(cleanup(self.to_string())).err());
+                return errors;
+            }
+            (Claim::None | Claim::Unfinished | Claim::Made(_), Some(known)) => (Some(known), true),
         };
-        let mut errors = Vec::new();
         if let Some(record) = made {
             errors.extend(
                 self.unbind(&record)
                     .map_err(cleanup(self.to_string()))
                     .err(),
             );
+        }
+        if folder_is_ours {
             errors.extend(
                 self.remove_folder()
                     .map_err(cleanup(self.folder().display()))

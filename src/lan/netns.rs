@@ -124,6 +124,11 @@ pub fn join(process: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a process, an open `/proc/PID`, is in another user or mount namespace than the caller.
+pub fn is_elsewhere(process: &impl AsFd) -> io::Result<bool> {
+    Ok(!foreign(process)?.is_empty())
+}
+
 /// The user namespace first: it is what gives the right to enter the other.
 const JOINED: [(&str, CloneFlags); 2] = [
     ("ns/user", CloneFlags::CLONE_NEWUSER),

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -195,6 +196,17 @@ impl PoolDir {
         Ok(Some(lock))
     }
 
+    /// Whether the lock is still in the pool's folder: somebody may have removed it, and all else that was there.
+    pub fn is_there(&self) -> io::Result<bool> {
+        let Some(folder) = self.path().find(Trust::Own)? else {
+            return Ok(false);
+        };
+        let held = self.lock.metadata()?.ino();
+        Ok(folder
+            .look_at(LOCK)?
+            .is_some_and(|found| found.st_ino == held))
+    }
+
     fn path(&self) -> PoolPath {
         PoolPath::new(&self.paths, &self.pool)
     }
@@ -221,7 +233,11 @@ impl PoolDir {
     /// Writes down where the pool stands from now on.
     pub fn write_about(&self, about: &About) -> io::Result<()> {
         let folder = self.path().open(Trust::Own)?;
-        state_file::replace(&folder, ABOUT, &about.to_string())
+        state_file::replace(&folder, ABOUT, &about.to_string()).map_err(|error| {
+            let path = folder.join(ABOUT);
+            let words = format!("{}: {error}{}", path.display(), remedy(&error));
+            io::Error::new(error.kind(), words)
+        })
     }
 
     /// What the parent was like before the pool took it down, if that is written down.

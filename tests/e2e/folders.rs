@@ -190,6 +190,34 @@ fn in_shared_folders_root_and_a_user_work_side_by_side_and_neither_touches_what_
         let outcome = host.run(&[&AS_USER[..], &["mv", path, &format!("{path}.away")]].concat());
         assert_ne!(outcome.code, Some(0), "{path}");
     }
+    // Each in their own, and root in all.
+    let exec_in = |who: &[&str], program: &str, pool: &str, command: &[&str]| {
+        let exec = [program, "exec", "--pool", pool, "1", "--"];
+        let all = [&["env"][..], who, &exec, command].concat();
+        host.must(&all)
+    };
+    for (who, program, pool, group) in [
+        (&[][..], "/run/bin/lanherd", "roots", "0\n"),
+        (&[][..], "/run/bin/lanherd", "theirs", "0\n"),
+        (&AS_USER[..], SETCAP, "theirs", "65534\n"),
+    ] {
+        let run = |command: &[&str]| exec_in(who, program, pool, command);
+        assert_eq!(run(&["grep", "-c", "lanherd:", "/etc/resolv.conf"]), "1\n");
+        assert_eq!(run(&["id", "-g"]), group);
+        run(&["ping", "-c", "1", "-W", "5", "10.66.0.1"]);
+    }
+    let rights = [
+        "grep",
+        "-e",
+        "NoNewPrivs",
+        "-e",
+        "CapEff",
+        "/proc/self/status",
+    ];
+    assert_eq!(
+        exec_in(&AS_USER, SETCAP, "theirs", &rights),
+        "CapEff:\t0000000000000000\nNoNewPrivs:\t1\n"
+    );
     for pool in ["theirs", "roots"] {
         let ps = host.lanherd(&["ps", "--pool", pool]).finish(seconds(20));
         assert_eq!(ps.code, Some(0), "{}", ps.stderr);
@@ -214,10 +242,6 @@ fn in_shared_folders_root_and_a_user_work_side_by_side_and_neither_touches_what_
         "{}",
         taken.stderr
     );
-    let exec = host
-        .lanherd(&["exec", "--pool", "roots", "1", "--", "true"])
-        .finish(seconds(20));
-    assert_eq!(exec.code, Some(0), "{}", exec.stderr);
     let clean = [&AS_USER[..], &[SETCAP, "clean"]].concat();
     let clean = host.start("clean", &clean).finish(seconds(20));
     assert_eq!(clean.code, Some(0), "{}", clean.stderr);

@@ -145,6 +145,26 @@ fn a_lease_that_has_run_out_meanwhile_is_nobodys_to_release() {
     assert_eq!(released(&capture.messages()), Holders::new());
 }
 
+#[test]
+fn a_parent_that_has_another_name_by_now_is_found_by_its_number() {
+    let (host, _router) = Host::with_dnsmasq();
+    let capture = Capture::start(&host);
+    killed_online(&host, 3);
+    let held = acknowledged(&capture.messages());
+    host.must(&["ip", "link", "set", "lan0", "down"]);
+    host.must(&["ip", "link", "set", "lan0", "name", "lan9", "up"]);
+    wait_for("it has a carrier", seconds(10), || {
+        host.must(&["ip", "link", "show", "lan9"])
+            .contains("LOWER_UP")
+            .then_some(())
+    });
+    let clean = host.lanherd(&["clean"]).finish(seconds(30));
+    assert_eq!(clean.code, Some(0), "{}", clean.stderr);
+    capture.wait_for("three releases", seconds(5), |seen| {
+        (released(seen) == held).then_some(())
+    });
+}
+
 /// The leases that are written down on the machine.
 fn written_down(host: &Host) -> Holders {
     let Ok(files) = fs::read_dir(host.path("/run/lanherd/ns")) else {
@@ -365,10 +385,15 @@ fn killed_at_any_moment_nothing_is_left_on_the_machine_nor_at_the_server_of_what
             let next = host.up(1, &["--for", "0s"]).finish(seconds(30));
             assert_eq!(next.code, Some(0), "{round} {moment:?}: {}", next.stderr);
         }
+        // Also what was granted while nobody lived who could have heard of it.
         capture.wait_for(
             &format!("{round} {moment:?}: releases"),
             seconds(5),
-            |seen| released(&seen[heard..]).is_superset(&known).then_some(()),
+            |seen| {
+                let granted = acknowledged(&seen[heard..]);
+                let released = released(&seen[heard..]);
+                (released.is_superset(&known) && released.is_superset(&granted)).then_some(())
+            },
         );
         assert_eq!(host.snapshot(), before, "{round} {moment:?}");
     }

@@ -30,6 +30,7 @@ mod over_tls;
 #[path = "../support/pki.rs"]
 mod pki;
 mod privileges;
+mod remains;
 mod soak;
 mod tear_down;
 mod tui;

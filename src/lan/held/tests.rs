@@ -21,6 +21,7 @@ fn held(clock: Clock) -> HeldLease {
     HeldLease {
         mac: Mac([2, 0, 0, 0, 0, 7]),
         server: Some(Mac([2, 0, 0, 0, 0, 1])),
+        is_requested: false,
         client_id: Some(vec![0, 0xff, b'\n']),
         lease: Lease {
             address: Ipv4Addr::new(10, 0, 0, 7),
@@ -53,6 +54,7 @@ fn bare(clock: Clock) -> HeldLease {
     let full = held(clock);
     HeldLease {
         server: None,
+        is_requested: false,
         client_id: None,
         lease: Lease {
             routers: Vec::new(),

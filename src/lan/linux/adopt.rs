@@ -126,6 +126,7 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     let number = number(bench, &namespace);
     // From here on whatever keeps it is known if it is to be removed.
     shared.made.add(&seat.identity.namespace, record, number);
+    shared.ledger.add(&seat.identity.namespace, record);
     // Before it is looked what stands: what is taken away after that is heard.
     let common = shared.ears.hear(number, mac);
     let (ear, mut netlink) = bench.home.visit(&namespace, || {
@@ -187,7 +188,9 @@ fn check_link(link: &LinkMessage, mac: Mac, shared: &Shared) -> io::Result<u32> 
 fn settle(netlink: &mut Netlink, shared: &Shared, seat: &Seat) -> io::Result<Option<Addressing>> {
     let clock = Clock::now();
     let file = shared.lease_file(&seat.identity);
-    let held = file.read(clock)?.filter(|held| !held.is_expired(clock));
+    let held = file
+        .read(clock)?
+        .filter(|held| !held.is_requested && !held.is_expired(clock));
     let addresses = netlink.addresses(LINK_INDEX)?;
     let routes = netlink.routes(LINK_INDEX)?;
     let leased = held.map(|held| (held.lease.address, held.lease.prefix_len));

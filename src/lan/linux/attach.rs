@@ -24,6 +24,7 @@ use crate::lan::names::ClaimError;
 use crate::lan::netlink::Netlink;
 use crate::lan::netlink::request::{self, Macvlan};
 use crate::lan::netns::NetNs;
+use crate::lan::pool_dir;
 use crate::lan::record::Record;
 use crate::lan::{Inbox, PortEvent};
 use crate::phase::{Cause, Failure, Stage};
@@ -147,7 +148,7 @@ fn make_namespace(
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let names = shared.names(identity);
     // What an earlier life of this client left, if nobody detached it.
-    if let Some(error) = names.remove().into_iter().next() {
+    if let Some(error) = super::remove_client(shared, &names).into_iter().next() {
         return Err(Failure::new(
             Stage::Namespace,
             Cause::Kernel,
@@ -164,8 +165,9 @@ fn make_namespace(
         .map_err(failed("making a network namespace"))?;
     let netlink = netlink.map_err(failed("opening a netlink socket in the namespace"))?;
     let record = Record::of(&namespace, &netlink, identity.mac);
+    let note = || shared.ledger.add(&identity.namespace, record);
     names
-        .claim_for(&namespace, &record)
+        .claim_for(&namespace, &record, note)
         .map_err(|error| unclaimed(&error))?;
     let number = number(bench, &namespace);
     shared.made.add(&identity.namespace, record, number);
@@ -191,6 +193,12 @@ pub(super) fn number(bench: &mut Bench, namespace: &NetNs) -> Option<i32> {
 fn unclaimed(error: &ClaimError) -> Failure {
     match error {
         ClaimError::Taken(_) => Failure::new(Stage::Namespace, Cause::NameTaken, error.to_string()),
+        // The remedy of a full file system, not that of a namespace that the kernel does not make.
+        ClaimError::Io { doing, path, error } if error.kind() == io::ErrorKind::StorageFull => {
+            let (path, remedy) = (path.display(), pool_dir::remedy(error));
+            let detail = format!("{doing} {path}: {error}{remedy}");
+            Failure::new(Stage::Namespace, Cause::Kernel, detail)
+        }
         ClaimError::Io { doing, path, error } => refused(
             Stage::Namespace,
             format!("{doing} {}", path.display()),

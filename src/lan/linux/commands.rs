@@ -7,11 +7,11 @@
 //! left behind, neither by a command that goes into the background nor by a pool that dies.
 
 use std::collections::HashMap;
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -31,6 +31,7 @@ use tokio::time::Instant;
 use super::dialing::open_own;
 use super::port::LinuxPort;
 use crate::identity::ClientNumber;
+use crate::lan::folder::Trust;
 use crate::lan::{CommandEnd, CommandRan, Errand, exec, sys};
 
 /// How much of what a command writes is kept, in bytes.
@@ -44,7 +45,11 @@ const STACK: usize = 512 * 1024;
 
 /// The first process of a process namespace does not die of signals that it has not asked for, so the command line has a
 /// shell of its own below it.
-const FIRST_PROCESS: &str = r#"/bin/sh -c "$1"; exit $?"#;
+///
+/// That shell begins when the first process has read a line which the thread writes once it has started it. By then the
+/// kernel knows that the process is to die with the thread; of a thread that died before that, the process reads the end
+/// of the pipe, since nobody else has its other end for longer than until it becomes a program, and ends.
+const FIRST_PROCESS: &str = r#"read -r _ || exit 125; /bin/sh -c "$1" </dev/null; exit $?"#;
 
 /// Who may run commands: each client from when it is plugged in until it is detached.
 #[derive(Default)]
@@ -190,21 +195,22 @@ fn ran(end: CommandEnd) -> CommandRan {
 fn start(site: &Site, errand: Errand, gate: &Gate) -> Result<Started, String> {
     let failed = |doing: &'static str| move |error: io::Error| format!("{doing}: {error}");
     let namespace = open_own(&site.binding, site.inode).map_err(failed("opening the namespace"))?;
-    let complaints =
-        exec::settle(&namespace, &site.resolv, &site.name).map_err(|error| error.to_string())?;
+    let complaints = exec::settle(&namespace, &site.resolv, &site.name, Trust::Own)
+        .map_err(|error| error.to_string())?;
     // Once is enough: it is so for each command.
     if !complaints.is_empty() && !gate.has_complained.swap(true, Ordering::Relaxed) {
         tracing::warn!(client = %site.name, ?complaints, "commands run in the host's surroundings in part");
     }
     unshare(CloneFlags::CLONE_NEWPID)
         .map_err(|errno| failed("making a process namespace")(errno.into()))?;
+    let (told, mut tell) = io::pipe().map_err(failed("making a pipe"))?;
     let (output, input) = io::pipe().map_err(failed("making a pipe"))?;
     let both = input.try_clone().map_err(failed("making a pipe"))?;
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", FIRST_PROCESS, "lanherd", &errand.line])
         .envs(errand.environment)
-        .stdin(Stdio::null())
+        .stdin(told)
         .stdout(input)
         .stderr(both)
         .process_group(0)
@@ -212,6 +218,8 @@ fn start(site: &Site, errand: Errand, gate: &Gate) -> Result<Started, String> {
     sys::die_with_this_thread(command.as_std_mut());
     let at = Instant::now();
     let child = command.spawn().map_err(failed("starting /bin/sh"))?;
+    // Where it has ended already, its exit code says so.
+    let _ = tell.write_all(b"\n");
     Ok(Started { child, output, at })
 }
 

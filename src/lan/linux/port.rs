@@ -144,9 +144,17 @@ fn set_addressing(
                 socket_lost(seat, sockets, &failure.detail);
             }
         })?;
-    names
-        .write_resolver(comment, resolver)
-        .map_err(|error| broken("writing the resolver file", &error))
+    let written = match names.write_resolver(comment, resolver) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            shared.tell_loss(&error);
+            names
+                .make_folder()
+                .map_err(io::Error::other)
+                .and_then(|()| names.write_resolver(comment, resolver))
+        }
+        written => written,
+    };
+    written.map_err(|error| broken("writing the resolver file", &error))
 }
 
 /// Sets `new` in place of what stands, and notes it; the link has `usual_mtu`, in bytes, where no lease says otherwise.
@@ -225,6 +233,8 @@ impl Port for LinuxPort {
         if message_type == Some(MessageType::Request) {
             let client_id = transmit.message.options.get(code::CLIENT_ID);
             seat.set_client_id(client_id.map(Cow::into_owned));
+            // Before the server can grant it: a kill may come between that and its acknowledgement.
+            self.shared.remember_requested(seat, &transmit.message)?;
         }
         let send = || {
             if transmit.destination.is_broadcast()

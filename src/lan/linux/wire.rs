@@ -159,13 +159,20 @@ fn dhcp_frame(source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<
 pub(in crate::lan) struct Outlet(OwnedFd);
 
 impl Outlet {
-    /// Opens one on the interface called `parent`, in the calling thread's namespace; an error says what is wrong with
-    /// the interface.
-    pub fn open(parent: &str) -> io::Result<Self> {
+    /// Opens one on the interface that had number `index`, whatever it is called by now, or else on that called `parent`,
+    /// in the calling thread's namespace; an error says what is wrong with the interface.
+    pub fn open(parent: &str, index: Option<u32>) -> io::Result<Self> {
         let no_use = |what: &str| io::Error::other(format!("interface {parent} {what}"));
-        let link = Netlink::open()?
-            .link(parent)?
-            .ok_or_else(|| no_use("does not exist any more"))?;
+        let mut netlink = Netlink::open()?;
+        let link = match index {
+            Some(index) => netlink.link_by_index(index)?,
+            None => None,
+        };
+        let link = match link {
+            Some(link) => Some(link),
+            None => netlink.link(parent)?,
+        };
+        let link = link.ok_or_else(|| no_use("does not exist any more"))?;
         let flags = link.header.flags;
         if !flags.contains(LinkFlags::Up) {
             return Err(no_use("is down"));

@@ -27,6 +27,7 @@ mod neighbours;
 mod one_identity;
 mod output;
 mod over_tls;
+mod packaging;
 #[path = "../support/pki.rs"]
 mod pki;
 mod privileges;

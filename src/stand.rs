@@ -103,8 +103,8 @@ impl Stand {
             Ok((pool, metrics, tester)) => {
                 let stand = Self {
                     pool,
-                    tester,
                     metrics,
+                    tester,
                     lan,
                     lab,
                 };

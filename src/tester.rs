@@ -112,9 +112,8 @@ impl State {
         let (Some(began), Some(mut due)) = (self.began, self.due) else {
             return Verdict::KeepsUp;
         };
-        if now.saturating_duration_since(due) > LONGEST {
-            due = now - LONGEST;
-        }
+        // Not those of a night in which the machine slept.
+        due = due.max(now.checked_sub(LONGEST).unwrap_or(due));
         let mut verdict = Verdict::KeepsUp;
         while due <= now {
             let late = now - due;
@@ -246,12 +245,11 @@ async fn watch(state: Arc<Mutex<State>>, metrics: Option<Metrics>) {
         state.due = Some(began + PERIOD);
     }
     loop {
-        match &timer {
-            Ok(timer) => expire(timer).await,
-            Err(_) => {
-                let due = locked(&state).due;
-                sleep_until(due.unwrap_or_else(Instant::now).into()).await;
-            }
+        if let Ok(timer) = &timer {
+            expire(timer).await;
+        } else {
+            let due = locked(&state).due;
+            sleep_until(due.unwrap_or_else(Instant::now).into()).await;
         }
         let now = Instant::now();
         let verdict = locked(&state).wake(now, |late, is_saturated| {
@@ -271,8 +269,9 @@ async fn watch(state: Arc<Mutex<State>>, metrics: Option<Metrics>) {
 /// Waits until the timer has expired, and takes notice of it.
 async fn expire(timer: &AsyncFd<OwnedFd>) {
     let read = timer.async_io(Interest::READABLE, |timer| {
-        let mut times = [0; 8];
-        nix::unistd::read(timer, &mut times).map_err(std::io::Error::from)
+        // How often it has expired, which is known from the clock as well.
+        let mut expirations = [0; 8];
+        nix::unistd::read(timer, &mut expirations).map_err(std::io::Error::from)
     });
     if read.await.is_err() {
         // It cannot be read, and must not be asked without end.

@@ -100,8 +100,7 @@ impl Objective {
             _ => finding
                 .details
                 .iter()
-                .map(|line| format!("\n  {line}"))
-                .collect(),
+                .fold(String::new(), |all, line| all + "\n  " + line),
         };
         Judgement {
             value: Some(finding.value),

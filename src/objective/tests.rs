@@ -171,7 +171,7 @@ fn a_time_beyond_its_bound_is_inconclusive_where_the_testers_lateness_explains_i
 
 #[test]
 fn both_figures_stand_in_the_words() {
-    let judgement = fails_if("p95 dns > 50 ms").judge(&lookups(&[(61, 34); 1_200]));
+    let judgement = fails_if("p95 dns > 50 ms").judge(&lookups(&vec![(61, 34); 1_200]));
     assert_eq!(
         judgement.words,
         "the p95 DNS lookup time is 61 ms, of 1200: it should be at most 50 ms; but the tester itself woke up to 34 ms late (p95; \

@@ -228,12 +228,13 @@ fn quantity(value: f64, unit: &str) -> String {
     if is_counted && value.fract() != 0.0 {
         return String::new();
     }
-    let unit = if unit == "clients" && value == 1.0 {
+    let value = short(value);
+    let unit = if unit == "clients" && value == "1" {
         "client"
     } else {
         unit
     };
-    format!("{} {unit}", short(value))
+    format!("{value} {unit}")
 }
 
 /// Three digits or so.

@@ -400,6 +400,12 @@ fn over_time(page: &mut Page, soak: &Soak, began: Option<SystemTime>) {
         &axis,
         &[("resident", of(&|line| Some(mib(line.resident_bytes))))],
     ));
+    comparison(page, soak);
+    faults(page, soak);
+}
+
+/// The first hour against the last.
+fn comparison(page: &mut Page, soak: &Soak) {
     if let Some(comparison) = &soak.comparison {
         let rows: Vec<_> = comparison
             .rows
@@ -427,6 +433,10 @@ fn over_time(page: &mut Page, soak: &Soak, began: Option<SystemTime>) {
             },
         );
     }
+}
+
+/// What was broken on purpose.
+fn faults(page: &mut Page, soak: &Soak) {
     let faults: Vec<_> = soak
         .sums
         .faults

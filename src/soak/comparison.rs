@@ -323,7 +323,9 @@ fn judge(figure: Figure, windows: &Windows<'_>, first: &Samples, last: &Samples)
     };
     let late = |window: &[Span]| {
         let mut all = Tally::default();
-        window.iter().for_each(|span| all.add(&span.wakings));
+        for span in window {
+            all.add(&span.wakings);
+        }
         all.quantile(0.99).unwrap_or_default()
     };
     let more = late(windows.last).saturating_sub(late(windows.first));

@@ -69,10 +69,11 @@ fn beside_a_router_that_advertises_clients_have_no_address_no_route_and_no_packe
     );
     let herd = host.up(3, &["--mode", "private"]);
     host.wait_configured(3, seconds(60));
-    let heard = |recorded: &Running| recorded.stdout().matches("router advertisement").count();
-    let before = heard(&recorded);
+    let advertisements =
+        |recorded: &Running| recorded.stdout().matches("router advertisement").count();
+    let before = advertisements(&recorded);
     wait_for("two more advertisements", seconds(60), || {
-        (heard(&recorded) >= before + 2).then_some(())
+        (advertisements(&recorded) >= before + 2).then_some(())
     });
     let mut macs = BTreeSet::new();
     for namespace in ["ns1", "ns2", "ns3"] {

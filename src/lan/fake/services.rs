@@ -91,7 +91,7 @@ pub(super) async fn connect(
 
 /// The fake's shell knows `sleep SECONDS` and `exit CODE`, and answers everything else with its variables.
 pub(super) async fn command(errand: &Errand) -> CommandRan {
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     let number = |word: &str| errand.line.strip_prefix(word)?.parse::<u64>().ok();
     let lasts = Duration::from_secs(number("sleep ").unwrap_or_default());
     let ended = tokio::time::timeout(errand.timeout, tokio::time::sleep(lasts)).await;

@@ -183,8 +183,8 @@ impl Datagrams for ClientUdp {
             )?;
             Ok(sent)
         };
-        let sent = self.socket.async_io(Interest::WRITABLE, send).await?;
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
+        let began = self.socket.async_io(Interest::WRITABLE, send).await?;
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
         Ok(())
     }
 

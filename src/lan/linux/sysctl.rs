@@ -44,17 +44,15 @@ impl Sysctls {
     /// address, neither by themselves nor from a router advertisement (RFC 4862), and send nothing of IPv6.
     pub fn forbid_ipv6(&mut self) {
         match self.write("ipv6/conf/default/disable_ipv6", "1") {
-            Ok(()) => {}
             // A kernel that does not know IPv6 does not speak it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if !self.has_complained => {
+            Err(error) if error.kind() != io::ErrorKind::NotFound && !self.has_complained => {
                 self.has_complained = true;
                 tracing::warn!(
                     %error,
                     "clients cannot be kept from IPv6: beside a router that advertises it they have addresses and routes of both"
                 );
             }
-            Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
     }
 

@@ -274,7 +274,7 @@ mod tests {
         let other = other.expect_err("another question").to_string();
         assert_eq!(other, "an answer to another question: www.lab.test TYPE(A)");
         let none = answer(7, &[("www.lab.test", a())], |packet| {
-            packet.questions.clear()
+            packet.questions.clear();
         });
         let none = read(&none, 7, &asked).expect_err("no question").to_string();
         assert_eq!(none, "an answer to another question: none");

@@ -77,6 +77,8 @@ fn ctrl_c_at_any_instant_of_up_leaves_nothing() {
             "6",
             "--ping",
             "router",
+            "--every",
+            "100ms",
             "--for",
             "300ms",
         ])

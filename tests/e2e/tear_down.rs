@@ -59,10 +59,11 @@ while True:
     // All at once by order, too.
     let herd = host.up(200, &["--mode", "private"]);
     wait_for("all have a lease", seconds(60), || {
-        let listed = host.run(&["/run/bin/lanherd", "ps"]).stdout;
+        let listed = host.lanherd(&["ps"]).finish(seconds(30)).stdout;
         (listed.matches(" online").count() >= 200).then_some(())
     });
-    host.must(&["/run/bin/lanherd", "release", "all"]);
+    let told = host.lanherd(&["release", "all"]).finish(seconds(30));
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
     wait_for("every release is heard", seconds(30), || {
         server.stdout().contains("released 400\n").then_some(())
     });

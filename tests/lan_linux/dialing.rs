@@ -106,10 +106,12 @@ fn what_stands_in_the_way_of_a_connection_is_told_apart() {
         udp.send(b"anybody?").await.expect("sent");
         let heard = udp.recv(&mut [0; 64]).await.map_err(|error| error.kind());
         assert_eq!(heard, Err(ErrorKind::ConnectionRefused));
+        drop(udp);
         let udp = port.udp(at([192, 0, 2, 1])).await.expect("open");
         udp.send(b"anybody?").await.expect("sent");
         let heard = udp.recv(&mut [0; 64]).await.map_err(|error| error.kind());
         assert_eq!(heard, Err(ErrorKind::HostUnreachable));
+        drop(udp);
 
         // What is wrong in the client's own namespace is not told as if it were the network.
         ip("-n ns1 route add prohibit 192.0.2.9");

@@ -488,7 +488,7 @@ fn a_parent_that_a_killed_run_had_down_is_as_it_was_after_a_clean_up_and_after_t
             assert_eq!(brought_up, Some(expected));
             assert!(is_up());
             as_before(&before).await;
-            assert!(!crate::world::exists("/run/lanherd"));
+            assert!(!crate::world::exists("/run/lanherd/ns"));
         }
     });
 }

@@ -9,6 +9,7 @@ mod process;
 mod registering;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::time::Duration;
 
@@ -25,12 +26,14 @@ use self::per_client::PerClient;
 use self::pings::Pings;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
+use self::time::Times;
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lan::CleanupError;
 use crate::phase::{Cause, Failure, Phase, Stage};
+use crate::pool::Uptime;
 use crate::workload::{Outcome, Workload};
 
 /// The address family label; `DHCPv6` will bring the second.
@@ -55,6 +58,7 @@ pub struct Metrics {
     clients_wanted: IntGaugeVec,
     transitions: IntCounterVec,
     failures: IntCounterVec,
+    times: Times,
     join: HistogramVec,
     dhcp: Dhcp,
     pings: Pings,
@@ -129,6 +133,7 @@ impl Metrics {
                 "Failures of clients by stage and cause.",
                 &["stage", "cause"],
             )?,
+            times: Times::new(r)?,
             join: histogram(
                 r,
                 "client_join_duration_seconds",
@@ -376,6 +381,11 @@ impl Metrics {
         self.outages.inc();
     }
 
+    /// For how long clients of this group were wanted, and usable, since the pool began.
+    pub fn uptime(&self, uptime: &Uptime) {
+        self.times.is(&self.group, uptime);
+    }
+
     /// A fault was made on purpose.
     pub fn fault_injected(&self, fault: Fault) {
         self.faults_injected
@@ -427,6 +437,7 @@ impl Metrics {
                 .set(0);
         }
         self.wanted(0);
+        self.times.start_at_zero(group);
         self.give_ups.with_label_values(&[group]).reset();
         self.dhcp.start_at_zero(group);
         self.budget_used(0.0);

@@ -7,6 +7,7 @@
 
 mod actor;
 mod admission;
+mod availability;
 mod departure;
 mod doubt;
 pub mod event;
@@ -18,6 +19,7 @@ mod recovery;
 pub mod restart;
 mod run;
 mod slot;
+mod stall;
 pub mod status;
 
 use std::num::NonZeroU32;
@@ -30,11 +32,12 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use self::actor::{PoolActor, PoolArgs, PoolMsg};
+pub use self::availability::Uptime;
 pub use self::doubt::{Doubt, Times};
 pub use self::event::{Event, EventKind};
 pub use self::figures::{Figures, FlawSum};
 pub use self::group::{Group, GroupName, GroupNameError};
-pub use self::outage::Share;
+pub use self::outage::{Outage, Share};
 pub use self::restart::{Restart, RestartPolicy};
 pub use self::status::{
     Census, ClientStatus, CommandReport, DnsReport, HerdStatus, HttpReport, PingReport, RunReport,

@@ -364,6 +364,7 @@ fn every_kind_of_event_is_as_the_schema_says() {
             took,
         },
         EventKind::OutageEnded { clients: 6, took },
+        EventKind::TesterStoodStill { lasted: took },
         EventKind::FaultBegan {
             fault: Fault::Crash,
             lasts: Duration::ZERO,

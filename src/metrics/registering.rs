@@ -2,7 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry,
 };
 
 /// The first bucket's upper bound, by what each is larger than the one before, and how many there are.
@@ -19,6 +20,18 @@ pub(super) fn counter(
     labels: &[&str],
 ) -> prometheus::Result<IntCounterVec> {
     let family = IntCounterVec::new(options(name, help), labels)?;
+    r.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+/// One that counts in fractions.
+pub(super) fn float_counter(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<CounterVec> {
+    let family = CounterVec::new(options(name, help), labels)?;
     r.register(Box::new(family.clone()))?;
     Ok(family)
 }

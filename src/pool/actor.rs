@@ -60,6 +60,8 @@ pub(super) enum PoolMsg {
     BudgetsAged,
     /// A fault may be behind us.
     LookAtRecoveries,
+    /// Time has gone by.
+    Pulse,
 }
 
 /// What a pool is made of.

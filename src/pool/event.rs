@@ -143,6 +143,13 @@ pub enum EventKind {
         #[serde(with = "seconds")]
         took: Duration,
     },
+    /// The tester did not run: it was stopped or suspended, or the machine had no time for it. What ran out meanwhile is
+    /// not the router's doing.
+    TesterStoodStill {
+        /// For so long, in seconds.
+        #[serde(rename = "took", with = "seconds")]
+        lasted: Duration,
+    },
     /// A fault was made on purpose.
     FaultBegan {
         /// Which.
@@ -255,6 +262,9 @@ impl fmt::Display for EventKind {
             Self::OutageEnded { clients, took } => {
                 write!(f, "outage over after {took:.1?}: it took {clients} clients")
             }
+            Self::TesterStoodStill { lasted } => {
+                write!(f, "the tester stood still for {lasted:.1?}")
+            }
             Self::FaultBegan {
                 fault,
                 lasts,
@@ -351,6 +361,9 @@ mod tests {
             EventKind::OutageBack {
                 share: Share::Most,
                 took: Duration::from_secs(3),
+            },
+            EventKind::TesterStoodStill {
+                lasted: Duration::from_secs(60),
             },
             EventKind::FaultRecovered {
                 fault: Fault::DhcpMute,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::availability::Uptime;
 use super::doubt::Doubt;
-use super::outage::Share;
+use super::outage::{Outage, Share};
 use crate::dhcp::Flaw;
 use crate::fault::Fault;
 use crate::host_name::HostName;
@@ -17,6 +18,8 @@ use crate::workload::{Outcome, Workload};
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
+    /// For how long clients were usable of the time that they were wanted.
+    pub uptime: Uptime,
     /// From admission to the first time online.
     pub join: Distribution,
     /// From the first DHCP message of an acquisition to the acknowledgement.
@@ -35,12 +38,20 @@ pub struct Figures {
     pub restarts: u64,
     /// Clients that were given up.
     pub give_ups: u64,
-    /// Leases that ran out or were refused while held.
+    /// Leases that ran out or were refused while held, but for those of `leases_lost_by_tester`.
     pub leases_lost: u64,
     /// What was wrong with servers' messages, by kind.
     pub flaws: BTreeMap<Flaw, FlawSum>,
+    /// Leases that were lost because the tester stood still.
+    pub leases_lost_by_tester: u64,
+    /// How often the tester stood still, for seconds.
+    pub stalls: u64,
+    /// For how long it did, in all.
+    pub stalled: Duration,
     /// Outages.
     pub outages: u64,
+    /// The latest [`Outage::KEPT`] of them, oldest first.
+    pub latest_outages: Vec<Outage>,
     /// Until so much of what outages took was back.
     pub outage_recovery: BTreeMap<Share, Distribution>,
     /// What of all this may be the tester's own doing.
@@ -61,6 +72,12 @@ pub struct FlawSum {
 }
 
 impl Figures {
+    /// Which share of the time in which clients should have been usable they were, from 0 to 1; `None` where none was
+    /// wanted yet.
+    pub fn availability(&self) -> Option<f64> {
+        self.uptime.availability()
+    }
+
     /// The flaws that make a message malformed.
     pub fn malformed(&self) -> impl Iterator<Item = (&Flaw, &FlawSum)> {
         self.flaws.iter().filter(|(flaw, _)| flaw.is_malformed())

@@ -3,6 +3,7 @@
 mod ending;
 mod learning;
 mod orders;
+mod time;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::actor::PoolMsg;
 use super::admission::{Admission, Admit};
+use super::availability::Availability;
 use super::departure::{Departures, Exit};
 use super::event::Event;
 use super::figures::Figures;
@@ -23,7 +25,8 @@ use super::outage::OutageWatch;
 use super::recovery::Recoveries;
 use super::run::Runs;
 use super::slot::{LeaseRecord, Life, Running, Slot};
-use super::status::{Census, HerdStatus};
+use super::stall::Stalls;
+use super::status::Census;
 use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
 use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg, Order, ReleasePace};
 use crate::identity::{ClientNumber, Identity};
@@ -68,6 +71,8 @@ pub(super) struct Herd<L> {
     runs: Runs,
     outages: OutageWatch,
     recoveries: Recoveries,
+    availability: Availability,
+    stalls: Stalls,
     next_number: u32,
     settling: Vec<RpcReplyPort<Census>>,
     stance: Stance,
@@ -89,7 +94,7 @@ impl<L: Lan> Herd<L> {
             workloads: config.workloads.clone(),
         };
         let groups = std::iter::once(&own).chain(&config.groups);
-        Self {
+        let herd = Self {
             began: now(),
             events,
             sequence: 0,
@@ -108,6 +113,8 @@ impl<L: Lan> Herd<L> {
             runs: Runs::default(),
             outages: OutageWatch::default(),
             recoveries: Recoveries::default(),
+            availability: Availability::default(),
+            stalls: Stalls::default(),
             next_number: 1,
             departures: Departures::default(),
             settling: Vec::new(),
@@ -117,10 +124,13 @@ impl<L: Lan> Herd<L> {
             lan,
             config,
             metrics,
-        }
+        };
+        herd.remind_of_time();
+        herd
     }
 
     pub(super) fn handle(&mut self, message: PoolMsg) {
+        self.look_at_clock();
         // An answer that nobody waits for any more is not an error.
         match message {
             PoolMsg::Create(group, count, reply) => {
@@ -157,14 +167,10 @@ impl<L: Lan> Herd<L> {
                 let _ = reply.send(self.census.clone());
             }
             PoolMsg::Status(reply) => {
-                let clients = self.slots.values().map(Slot::status).collect();
-                let flaws = self.figures.flaws.clone();
-                let _ = reply.send(HerdStatus { clients, flaws });
+                let _ = reply.send(self.status());
             }
             PoolMsg::Figures(reply) => {
-                let mut figures = self.figures.clone();
-                figures.doubt.wakings = self.config.tester.now().all().clone();
-                let _ = reply.send(figures);
+                let _ = reply.send(self.told_figures());
             }
             PoolMsg::Settled(reply) => self.settling.push(reply),
             PoolMsg::Fact(number, incarnation, fact) => {
@@ -192,6 +198,7 @@ impl<L: Lan> Herd<L> {
                 self.look_at_recoveries();
                 self.remind_of_recoveries();
             }
+            PoolMsg::Pulse => self.pulse(),
         }
     }
 
@@ -284,6 +291,8 @@ impl<L: Lan> Herd<L> {
                 slot.lease = LeaseRecord::Held(lease);
             }
         }
+        self.availability
+            .add(number, slot.group.name.clone(), now());
         self.slots.insert(number, slot);
         self.census.enter(Phase::Queued);
         self.outages.add(number);

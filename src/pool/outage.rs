@@ -7,12 +7,19 @@
 //!
 //! It is over when 95 % of those that it took are back. So a few that stay away for reasons of their own do not make it
 //! last for ever, and spend budgets of their own from then on.
+//!
+//! What is remembered of the latest of them is in [`log`].
+
+mod log;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+pub use self::log::Outage;
+use self::log::{Log, Loss};
+use crate::fault::Fault;
 use crate::identity::ClientNumber;
-use crate::phase::words;
+use crate::phase::{Cause, words};
 
 /// Fewer than these are never an outage.
 const LEAST: usize = 3;
@@ -47,10 +54,10 @@ enum Standing {
     /// Never online, and never failed.
     Waiting,
     /// Never online, failed since.
-    Failing(Instant),
+    Failing(Instant, Loss),
     Up,
     /// Was online, and is down since.
-    Down(Instant),
+    Down(Instant, Loss),
 }
 
 /// Something that is to be told.
@@ -74,7 +81,8 @@ pub(super) enum Notice {
 pub(super) struct OutageWatch {
     clients: BTreeMap<ClientNumber, Standing>,
     tally: Tally,
-    outage: Option<Outage>,
+    current: Option<Current>,
+    log: Log,
 }
 
 #[derive(Debug, Default)]
@@ -89,9 +97,9 @@ impl Tally {
     fn of(&mut self, standing: Standing) -> &mut usize {
         match standing {
             Standing::Waiting => &mut self.waiting,
-            Standing::Failing(_) => &mut self.failing,
+            Standing::Failing(..) => &mut self.failing,
             Standing::Up => &mut self.up,
-            Standing::Down(_) => &mut self.down,
+            Standing::Down(..) => &mut self.down,
         }
     }
 
@@ -105,8 +113,9 @@ impl Tally {
     }
 }
 
+/// The outage that is on, or of whose clients some are not back yet.
 #[derive(Debug)]
-struct Outage {
+struct Current {
     began: Instant,
     /// Whom it took, and whether they are back.
     taken: BTreeMap<ClientNumber, bool>,
@@ -128,27 +137,37 @@ impl OutageWatch {
         if let Some(standing) = self.clients.remove(&number) {
             *self.tally.of(standing) -= 1;
         }
-        let Some(outage) = &mut self.outage else {
+        let Some(current) = &mut self.current else {
             return Vec::new();
         };
-        if outage.taken.remove(&number) == Some(true) {
-            outage.back -= 1;
+        if current.taken.remove(&number) == Some(true) {
+            current.back -= 1;
         }
         self.look(now)
     }
 
     /// A client failed, or lost its lease, for a reason that is the router's.
-    pub(super) fn went_down(&mut self, number: ClientNumber, now: Instant) -> Vec<Notice> {
+    pub(super) fn went_down(
+        &mut self,
+        number: ClientNumber,
+        cause: Cause,
+        fault: Option<Fault>,
+        now: Instant,
+    ) -> Vec<Notice> {
+        let loss = Loss { cause, fault };
         match self.clients.get(&number) {
             None => return Vec::new(),
-            Some(Standing::Waiting) => self.set(number, Standing::Failing(now)),
-            Some(Standing::Up) => self.set(number, Standing::Down(now)),
-            Some(Standing::Failing(_) | Standing::Down(_)) => {}
+            Some(Standing::Waiting) => self.set(number, Standing::Failing(now, loss)),
+            Some(Standing::Up) => self.set(number, Standing::Down(now, loss)),
+            Some(Standing::Failing(..) | Standing::Down(..)) => {}
         }
-        if let Some(outage) = self.outage.as_mut().filter(|outage| !outage.is_over) {
-            if outage.taken.insert(number, false) == Some(true) {
-                outage.back -= 1;
+        if let Some(current) = self.current.as_mut().filter(|current| !current.is_over) {
+            match current.taken.insert(number, false) {
+                Some(true) => current.back -= 1,
+                Some(false) => {}
+                None => self.log.took(loss),
             }
+            self.log.herd(self.tally.down_of().1);
             return Vec::new();
         }
         let (down, of) = self.tally.down_of();
@@ -156,17 +175,19 @@ impl OutageWatch {
             return Vec::new();
         }
         let nobody_was_up = self.tally.up + self.tally.down == 0;
-        let taken: Vec<_> = self
-            .clients
-            .iter()
-            .filter_map(|(number, standing)| match standing {
-                Standing::Down(since) => Some((*number, *since)),
-                Standing::Failing(since) if nobody_was_up => Some((*number, *since)),
-                Standing::Waiting | Standing::Failing(_) | Standing::Up => None,
-            })
-            .collect();
-        self.outage = Some(Outage {
-            began: taken.iter().map(|(_, since)| *since).min().unwrap_or(now),
+        let (mut taken, mut losses) = (Vec::new(), Vec::new());
+        for (number, standing) in &self.clients {
+            if let Standing::Down(since, loss) | Standing::Failing(since, loss) = standing
+                && (nobody_was_up || matches!(standing, Standing::Down(..)))
+            {
+                taken.push((*number, *since));
+                losses.push(*loss);
+            }
+        }
+        let began = taken.iter().map(|(_, since)| *since).min().unwrap_or(now);
+        self.log.begin(began, of, losses);
+        self.current = Some(Current {
+            began,
             taken: taken.iter().map(|(number, _)| (*number, false)).collect(),
             back: 0,
             somebody_was_back: false,
@@ -182,17 +203,17 @@ impl OutageWatch {
             return Vec::new();
         }
         self.set(number, Standing::Up);
-        let Some(outage) = &mut self.outage else {
+        let Some(current) = &mut self.current else {
             return Vec::new();
         };
         let mut notices = Vec::new();
-        if !std::mem::replace(&mut outage.somebody_was_back, true) {
+        if !std::mem::replace(&mut current.somebody_was_back, true) {
             notices.push(Notice::FirstBack);
         }
-        if let Some(is_back) = outage.taken.get_mut(&number)
+        if let Some(is_back) = current.taken.get_mut(&number)
             && !std::mem::replace(is_back, true)
         {
-            outage.back += 1;
+            current.back += 1;
         }
         notices.extend(self.look(now));
         notices
@@ -200,34 +221,43 @@ impl OutageWatch {
 
     /// Whether there is an outage that is not over.
     pub(super) fn is_on(&self) -> bool {
-        self.outage.as_ref().is_some_and(|outage| !outage.is_over)
+        self.current
+            .as_ref()
+            .is_some_and(|current| !current.is_over)
+    }
+
+    /// The latest outages, oldest first; times are told as counted from `origin`.
+    pub(super) fn latest(&self, origin: Instant) -> Vec<Outage> {
+        self.log.latest(origin)
     }
 
     /// What the outage has come to.
     fn look(&mut self, now: Instant) -> Vec<Notice> {
         let mut notices = Vec::new();
-        let Some(outage) = &mut self.outage else {
+        let Some(current) = &mut self.current else {
             return notices;
         };
-        let took = now.saturating_duration_since(outage.began);
-        let all = outage.taken.len();
+        let took = now.saturating_duration_since(current.began);
+        let all = current.taken.len();
         loop {
-            let share = outage.awaited;
-            if all > 0 && !share.is_reached(outage.back, all) {
+            let share = current.awaited;
+            if all > 0 && !share.is_reached(current.back, all) {
                 return notices;
             }
             if all > 0 {
+                self.log.back(share, took);
                 notices.push(Notice::Back { share, took });
             }
             if share == Share::Most {
-                outage.is_over = true;
+                current.is_over = true;
+                self.log.end(took);
                 notices.push(Notice::Ended { took, clients: all });
             }
-            outage.awaited = match share {
+            current.awaited = match share {
                 Share::Half => Share::Most,
                 Share::Most => Share::All,
                 Share::All => {
-                    self.outage = None;
+                    self.current = None;
                     return notices;
                 }
             };
@@ -243,174 +273,4 @@ impl OutageWatch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A herd of so many clients that are all online.
-    fn herd(clients: u32) -> (OutageWatch, Instant) {
-        let (mut watch, now) = (OutageWatch::default(), Instant::now());
-        for number in (1..=clients).map(ClientNumber) {
-            watch.add(number);
-            assert_eq!(watch.came_up(number, now), []);
-        }
-        (watch, now)
-    }
-
-    fn down(
-        watch: &mut OutageWatch,
-        numbers: impl IntoIterator<Item = u32>,
-        now: Instant,
-    ) -> Vec<Notice> {
-        let numbers = numbers.into_iter().map(ClientNumber);
-        numbers.flat_map(|n| watch.went_down(n, now)).collect()
-    }
-
-    fn up(
-        watch: &mut OutageWatch,
-        numbers: impl IntoIterator<Item = u32>,
-        now: Instant,
-    ) -> Vec<Notice> {
-        let numbers = numbers.into_iter().map(ClientNumber);
-        numbers.flat_map(|n| watch.came_up(n, now)).collect()
-    }
-
-    const fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn more_than_half_of_the_herd_down_at_one_time_is_one_outage() {
-        let (mut watch, start) = herd(10);
-        assert_eq!(down(&mut watch, 1..=5, start), []);
-        assert!(!watch.is_on());
-        let began = down(&mut watch, [6], start + seconds(3));
-        assert!(
-            matches!(&began[..], [Notice::Began { taken, of: 10 }] if taken.len() == 6),
-            "{began:?}"
-        );
-        assert_eq!(
-            down(&mut watch, 7..=10, start + seconds(4)),
-            [],
-            "still the same one"
-        );
-        assert!(watch.is_on());
-    }
-
-    #[test]
-    fn failures_that_are_mended_before_the_next_ones_are_none() {
-        let (mut watch, start) = herd(4);
-        for round in 0..100 {
-            let now = start + seconds(round);
-            assert_eq!(down(&mut watch, 1..=2, now), []);
-            assert_eq!(up(&mut watch, 1..=2, now), []);
-            assert_eq!(down(&mut watch, 3..=4, now), []);
-            assert_eq!(up(&mut watch, 3..=4, now), []);
-        }
-    }
-
-    #[test]
-    fn the_way_back_is_told_at_half_at_95_percent_and_at_the_last_client() {
-        let (mut watch, start) = herd(20);
-        down(&mut watch, 1..=20, start);
-        assert_eq!(
-            up(&mut watch, [1], start + seconds(10)),
-            [Notice::FirstBack]
-        );
-        let (share, took) = (Share::Half, seconds(11));
-        assert_eq!(
-            up(&mut watch, 2..=10, start + took),
-            [Notice::Back { share, took }]
-        );
-        let (share, took) = (Share::Most, seconds(12));
-        let ended = Notice::Ended { took, clients: 20 };
-        assert_eq!(
-            up(&mut watch, 11..=19, start + took),
-            [Notice::Back { share, took }, ended]
-        );
-        assert!(!watch.is_on());
-        let (share, took) = (Share::All, seconds(60));
-        assert_eq!(
-            up(&mut watch, [20], start + took),
-            [Notice::Back { share, took }]
-        );
-    }
-
-    #[test]
-    fn who_goes_down_again_is_not_back_and_who_leaves_is_not_waited_for() {
-        let (mut watch, start) = herd(4);
-        down(&mut watch, 1..=4, start);
-        up(&mut watch, [1], start);
-        down(&mut watch, [1], start);
-        assert_eq!(up(&mut watch, [2], start), []);
-        assert!(watch.is_on());
-        for number in [1, 3] {
-            watch.remove(ClientNumber(number), start);
-        }
-        assert!(watch.is_on());
-        let notices = watch.remove(ClientNumber(4), start);
-        assert!(
-            notices.contains(&Notice::Ended {
-                took: seconds(0),
-                clients: 1
-            }),
-            "{notices:?}"
-        );
-        assert!(!watch.is_on());
-    }
-
-    #[test]
-    fn an_outage_whose_clients_all_leave_ends_with_them() {
-        let (mut watch, start) = herd(3);
-        down(&mut watch, 1..=3, start);
-        let notices: Vec<_> = (1..=3)
-            .flat_map(|n| watch.remove(ClientNumber(n), start))
-            .collect();
-        assert_eq!(
-            notices,
-            [Notice::Ended {
-                took: seconds(0),
-                clients: 0
-            }]
-        );
-        assert!(!watch.is_on());
-    }
-
-    #[test]
-    fn clients_that_never_came_online_are_no_outage_beside_those_that_did() {
-        let (mut watch, start) = herd(4);
-        for number in (5..=100).map(ClientNumber) {
-            watch.add(number);
-        }
-        assert_eq!(down(&mut watch, 5..=100, start), []);
-    }
-
-    #[test]
-    fn a_router_that_never_answered_anybody_is_one() {
-        let (mut watch, start) = (OutageWatch::default(), Instant::now());
-        for number in (1..=10).map(ClientNumber) {
-            watch.add(number);
-        }
-        assert_eq!(down(&mut watch, 1..=5, start), []);
-        assert!(matches!(
-            &down(&mut watch, [6], start)[..],
-            [Notice::Began { .. }]
-        ));
-        assert_eq!(up(&mut watch, [7], start), [Notice::FirstBack]);
-    }
-
-    #[test]
-    fn one_or_two_clients_are_never_one() {
-        let (mut watch, start) = herd(2);
-        assert_eq!(down(&mut watch, 1..=2, start), []);
-    }
-
-    #[test]
-    fn a_second_outage_begins_only_after_the_first_is_over() {
-        let (mut watch, start) = herd(40);
-        down(&mut watch, 1..=40, start);
-        up(&mut watch, 1..=39, start);
-        assert!(!watch.is_on());
-        let began = down(&mut watch, 1..=21, start + seconds(100));
-        assert!(matches!(&began[..], [Notice::Began { .. }]), "{began:?}");
-    }
-}
+mod tests;

@@ -59,6 +59,14 @@ impl Recoveries {
         });
     }
 
+    /// The fault that can have taken a client offline, if it goes down now; of several, the latest.
+    pub(super) fn struck(&self, number: ClientNumber) -> Option<Fault> {
+        let mut trials = self.0.iter().rev();
+        trials
+            .find(|trial| trial.clients.contains(&number))
+            .map(|trial| trial.fault)
+    }
+
     /// The client is not online any more.
     pub(super) fn went_down(&mut self, number: ClientNumber) {
         for trial in &mut self.0 {
@@ -127,6 +135,8 @@ mod tests {
         let (mut recoveries, start) = (Recoveries::default(), Instant::now());
         recoveries.begin(Fault::Crash, Duration::ZERO, clients([7]), start);
         assert_eq!(recoveries.take(start), []);
+        let struck = [7, 8].map(|number| recoveries.struck(ClientNumber(number)));
+        assert_eq!(struck, [Some(Fault::Crash), None]);
         recoveries.went_down(ClientNumber(7));
         recoveries.went_down(ClientNumber(8));
         assert_eq!(recoveries.take(start + seconds(60)), [], "it is not back");

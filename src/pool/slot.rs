@@ -227,7 +227,8 @@ impl Slot {
         all.quantile(0.5)
     }
 
-    pub(super) fn status(&self) -> ClientStatus {
+    /// All that is to be told of it, with the time that it was wanted and that it was usable.
+    pub(super) fn status(&self, (wanted, usable): (Duration, Duration)) -> ClientStatus {
         let mut told = ClientStatus {
             identity: self.identity.clone(),
             group: self.group.name.clone(),
@@ -237,6 +238,8 @@ impl Slot {
             join: self.join,
             dhcp: self.dhcp,
             restarts: self.restarts,
+            wanted,
+            usable,
             pings: BTreeMap::new(),
             dns: BTreeMap::new(),
             http: BTreeMap::new(),

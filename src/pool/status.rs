@@ -92,6 +92,10 @@ pub struct ClientStatus {
     pub dhcp: Option<Duration>,
     /// How often it was restarted.
     pub restarts: u32,
+    /// For how long it should have been usable ([`Uptime`](super::Uptime)).
+    pub wanted: Duration,
+    /// For how long of that it was.
+    pub usable: Duration,
     /// All pings since it was created, restarts included, by target.
     pub pings: BTreeMap<Target, Arc<PingStats>>,
     /// All lookups, likewise, by name.

@@ -31,6 +31,8 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         join: None,
         dhcp: None,
         restarts: 0,
+        wanted: Duration::ZERO,
+        usable: Duration::ZERO,
         pings: BTreeMap::new(),
         dns: BTreeMap::new(),
         http: BTreeMap::new(),

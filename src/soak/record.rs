@@ -188,6 +188,8 @@ mod tests {
                 join: (!joins).then_some(Duration::from_millis(9)),
                 dhcp: None,
                 restarts: 0,
+                wanted: Duration::ZERO,
+                usable: Duration::ZERO,
                 pings: [].into(),
                 dns: [].into(),
                 http: [].into(),

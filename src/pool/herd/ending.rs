@@ -110,9 +110,7 @@ impl<L: Lan> Herd<L> {
     }
 
     fn failed(&mut self, number: ClientNumber, failure: Failure) {
-        if failure.cause.is_of_the_router() {
-            self.router_failed(number);
-        }
+        self.is_down(number, failure.cause);
         let is_outage = self.outages.is_on();
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
@@ -266,6 +264,7 @@ impl<L: Lan> Herd<L> {
                 .metrics
                 .client_forgotten(&slot.identity.namespace);
             self.census.leave(Phase::Gone);
+            self.availability.forget(oldest);
         }
         self.count_wanted();
     }

@@ -140,36 +140,54 @@ impl<L: Lan> Herd<L> {
             LossReason::Released => {
                 debug!(%client, "lease given back");
             }
-            LossReason::Conflict | LossReason::Declined | LossReason::V6Only => {
+            LossReason::Declined | LossReason::V6Only => {
                 warn!(%client, %reason, detail, "lease lost");
                 self.figures.leases_lost += 1;
             }
-            LossReason::Expired | LossReason::Nak => {
-                if self.outages.is_on() {
-                    debug!(%client, %reason, detail, "lease lost");
-                } else {
-                    warn!(%client, %reason, detail, "lease lost");
-                }
+            LossReason::Conflict | LossReason::Expired | LossReason::Nak => {
+                let client = client.clone();
                 let cause = match reason {
+                    LossReason::Conflict => Cause::AddressConflict,
                     LossReason::Nak => Cause::Nak,
                     _ => Cause::LeaseExpired,
                 };
-                let what = detail
-                    .clone()
-                    .unwrap_or_else(|| "nobody was asked to extend it".to_owned());
-                let failure = Failure::new(
-                    Stage::Online,
-                    cause,
-                    format!("lease lost: {reason}; {what}"),
-                );
-                slot.group.metrics.failed(&failure);
-                slot.failure = Some(failure);
-                self.figures.failed(cause);
-                self.figures.leases_lost += 1;
-                self.router_failed(number);
+                let is_told_already = cause.is_of_the_router() && self.outages.is_on();
+                if self.is_down(number, cause) {
+                    debug!(%client, %reason, detail, "lease lost, as the tester stood still");
+                    self.figures.leases_lost_by_tester += 1;
+                } else {
+                    self.figures.leases_lost += 1;
+                    if is_told_already {
+                        debug!(%client, %reason, detail, "lease lost");
+                    } else {
+                        warn!(%client, %reason, detail, "lease lost");
+                    }
+                    // A conflict has been told as trouble.
+                    if cause != Cause::AddressConflict {
+                        self.lost_to_the_router(number, cause, reason, detail.as_deref());
+                    }
+                }
             }
         }
         self.emit(Some(number), EventKind::Lost { reason, detail });
+    }
+
+    /// A lease that is lost is a failure, with a story.
+    fn lost_to_the_router(
+        &mut self,
+        number: ClientNumber,
+        cause: Cause,
+        reason: LossReason,
+        detail: Option<&str>,
+    ) {
+        let what = detail.unwrap_or("nobody was asked to extend it");
+        let detail = format!("lease lost: {reason}; {what}");
+        let failure = Failure::new(Stage::Online, cause, detail);
+        if let Some(slot) = self.slots.get_mut(&number) {
+            slot.group.metrics.failed(&failure);
+            slot.failure = Some(failure);
+        }
+        self.figures.failed(cause);
     }
 
     /// Something befell a client that it mends by itself.
@@ -188,9 +206,10 @@ impl<L: Lan> Herd<L> {
             slot.group.metrics.address_conflict();
         }
         slot.failure = Some(failure.clone());
+        let interrupts = slot.phase != Phase::Online || interrupts(failure.cause);
         self.figures.failed(failure.cause);
-        if failure.cause.is_of_the_router() {
-            self.router_failed(number);
+        if interrupts {
+            self.is_down(number, failure.cause);
         }
         let troubled = EventKind::Troubled {
             stage: failure.stage,
@@ -256,4 +275,13 @@ impl<L: Lan> Herd<L> {
         self.emit(Some(number), EventKind::Phase { from, to: phase });
         self.watch_phase(number, from, phase);
     }
+}
+
+/// Whether a client that is online and has this trouble is not usable until it is mended. A conflict about its address it
+/// may win; one that it loses costs it the lease, which is told.
+const fn interrupts(trouble: Cause) -> bool {
+    matches!(
+        trouble,
+        Cause::NoCarrier | Cause::ParentGone | Cause::AddressLost
+    )
 }

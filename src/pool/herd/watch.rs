@@ -10,7 +10,7 @@ use crate::client::ClientMsg;
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
-use crate::phase::Phase;
+use crate::phase::{Cause, Phase};
 use crate::pool::actor::PoolMsg;
 use crate::pool::event::{Event, EventKind};
 use crate::pool::outage::{Notice, Share};
@@ -33,6 +33,7 @@ impl<L: Lan> Herd<L> {
     }
 
     pub(super) fn watch_phase(&mut self, number: ClientNumber, from: Phase, to: Phase) {
+        self.availability.entered(number, to, now());
         if from == Phase::Online {
             self.recoveries.went_down(number);
         }
@@ -62,8 +63,9 @@ impl<L: Lan> Herd<L> {
     }
 
     /// A client is down, and it is the router's doing.
-    pub(super) fn router_failed(&mut self, number: ClientNumber) {
-        let notices = self.outages.went_down(number, now());
+    pub(super) fn router_failed(&mut self, number: ClientNumber, cause: Cause) {
+        let fault = self.recoveries.struck(number);
+        let notices = self.outages.went_down(number, cause, fault, now());
         self.take_notice(notices);
     }
 

@@ -189,3 +189,109 @@ async fn leases_that_end_while_there_is_no_carrier_are_asked_for_when_it_is_back
     assert_eq!(herd.settle().await.of(Phase::Online), 10);
     herd.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_remembered_and_costs_availability() {
+    let herd = Herd::with(|_| {}).await;
+    herd.create(4).await;
+    herd.settle().await;
+    assert_eq!(availability(&herd).await, None, "no time has gone by");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(availability(&herd).await, Some(1.0));
+    herd.lan.remove_parent();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let on = herd.pool.figures().await.expect("figures");
+    let [outage] = &on.latest_outages[..] else {
+        panic!("{:?}", on.latest_outages);
+    };
+    assert_eq!((outage.clients, outage.of, outage.ended), (4, 4, None));
+    herd.lan.restore();
+    herd.settle().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let figures = herd.pool.figures().await.expect("figures");
+    let [outage] = &figures.latest_outages[..] else {
+        panic!("{:?}", figures.latest_outages);
+    };
+    assert!(outage.back.contains_key(&Share::All), "{outage:?}");
+    let lasted = outage.ended.expect("it is over") - outage.began;
+    let uptime = &figures.uptime;
+    let lost: Duration = uptime.unavailable.values().sum();
+    assert!(lasted >= Duration::from_secs(20), "{outage:?}");
+    assert!(
+        lost >= Duration::from_secs(80) && lost <= 4 * lasted,
+        "{uptime:?}"
+    );
+    let share = figures.availability().expect("a share");
+    assert!((0.7..0.9).contains(&share), "{share}");
+    let client = herd.client(1).await;
+    assert!(client.usable < client.wanted, "{client:?}");
+    let text = herd.metrics.render();
+    let counted = |family: &str| {
+        let start = format!("lanherd_{family}{{group=\"ns\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.and_then(|value| value.parse::<f64>().ok())
+            .unwrap_or_else(|| panic!("no {family}"))
+    };
+    // They are a second behind at most.
+    let wanted = uptime.wanted().as_secs_f64() - counted("client_wanted_seconds_total");
+    let usable = uptime.usable.as_secs_f64() - counted("client_usable_seconds_total");
+    assert!((0.0..=4.1).contains(&wanted), "{wanted}");
+    assert!((0.0..=4.1).contains(&usable), "{usable}");
+    herd.end().await;
+}
+
+async fn availability(herd: &Herd) -> Option<f64> {
+    herd.pool.figures().await.expect("figures").availability()
+}
+
+/// As by SIGSTOP: time goes on, and nothing runs.
+async fn stand_still(lasts: Duration) {
+    tokio::time::advance(lasts).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_that_ran_out_while_the_tester_stood_still_are_no_outage_of_the_router() {
+    let herd = Herd::on(&lab(), |_| {}).await;
+    herd.create(10).await;
+    herd.settle().await;
+    let mut events = herd.pool.events().expect("events");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    stand_still(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(herd.settle().await.of(Phase::Online), 10);
+    let figures = herd.pool.figures().await.expect("figures");
+    assert_eq!((figures.outages, figures.leases_lost), (0, 0));
+    assert_eq!(figures.leases_lost_by_tester, 10);
+    assert_eq!(figures.availability(), Some(1.0), "{:?}", figures.uptime);
+    assert!(figures.uptime.tester >= Duration::from_secs(3_000));
+    assert!(figures.uptime.usable < Duration::from_secs(10 * 60));
+    assert_eq!(figures.stalls, 1);
+    let mut stalls = 0;
+    while let Ok(event) = events.try_recv() {
+        stalls += u32::from(matches!(event.what, EventKind::TesterStoodStill { .. }));
+        let is_outage = matches!(event.what, EventKind::OutageBegan { .. });
+        assert!(!is_outage, "{event:?}");
+    }
+    assert_eq!(stalls, 1);
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_router_that_is_dead_when_the_tester_runs_again_is_found_out() {
+    let herd = Herd::on(&lab(), |config| {
+        config.lease_deadline = Duration::from_secs(20);
+    })
+    .await;
+    herd.create(10).await;
+    herd.settle().await;
+    herd.lan.behave(Behaviour::Mute);
+    stand_still(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let figures = herd.pool.figures().await.expect("figures");
+    assert_eq!(figures.outages, 1);
+    let lost: Duration = figures.uptime.unavailable.values().sum();
+    assert!(lost >= Duration::from_secs(300), "{:?}", figures.uptime);
+    herd.lan.behave(Behaviour::Answers);
+    herd.settle().await;
+    herd.end().await;
+}

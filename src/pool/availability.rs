@@ -1,0 +1,295 @@
+//! How much of the time that clients should have been usable they were. Pure.
+//!
+//! A client is *usable* while it is online: it holds a lease, and address, routes and resolver are set. It is *wanted*
+//! from its first time online until it leaves, but not while it rests as it was told to (released, or without IPv4 by
+//! RFC 8925). Two rules say what else counts:
+//!
+//! - A client on its way to be online is not wanted as long as nothing has failed: that is its time to join. As soon as
+//!   something fails, all of the way counts as unavailable, from its admission on.
+//! - While the tester itself stood still nobody can say how the router was. Neither that time counts, nor what came of it
+//!   (a lease that ran out meanwhile); it is summed apart, as the tester's.
+//!
+//! Each unavailable second is put down to the cause that was the latest then, and to the fault that was made on purpose,
+//! if there was one.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::GroupName;
+use crate::fault::Fault;
+use crate::identity::ClientNumber;
+use crate::phase::{Cause, Phase};
+
+/// For how long clients were usable, and for how long not, though they should have been; of one client or of many, summed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uptime {
+    /// They were online.
+    pub usable: Duration,
+    /// They were wanted and not online, by what had failed.
+    pub unavailable: BTreeMap<Cause, Duration>,
+    /// What of that is the doing of faults that were made on purpose, by fault.
+    pub on_purpose: BTreeMap<Fault, Duration>,
+    /// The tester stood still, or they were not online because it had: neither usable nor wanted.
+    pub tester: Duration,
+}
+
+impl Uptime {
+    /// For how long they should have been usable.
+    pub fn wanted(&self) -> Duration {
+        self.usable + self.unavailable.values().sum::<Duration>()
+    }
+
+    /// Which share of the time wanted was usable, from 0 to 1; `None` where none was wanted.
+    pub fn availability(&self) -> Option<f64> {
+        let wanted = self.wanted();
+        (!wanted.is_zero()).then(|| self.usable.as_secs_f64() / wanted.as_secs_f64())
+    }
+
+    /// What has come since `earlier`, which is the same sum at an earlier time.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        fn each<K: Ord + Copy>(
+            now: &BTreeMap<K, Duration>,
+            then: &BTreeMap<K, Duration>,
+        ) -> BTreeMap<K, Duration> {
+            let before = |key| then.get(key).copied().unwrap_or_default();
+            now.iter()
+                .map(|(key, sum)| (*key, sum.saturating_sub(before(key))))
+                .filter(|(_, sum)| !sum.is_zero())
+                .collect()
+        }
+        Self {
+            usable: self.usable.saturating_sub(earlier.usable),
+            unavailable: each(&self.unavailable, &earlier.unavailable),
+            on_purpose: each(&self.on_purpose, &earlier.on_purpose),
+            tester: self.tester.saturating_sub(earlier.tester),
+        }
+    }
+
+    /// Adds up two.
+    pub fn add(&mut self, other: &Self) {
+        self.usable += other.usable;
+        self.tester += other.tester;
+        for (cause, lasted) in &other.unavailable {
+            *self.unavailable.entry(*cause).or_default() += *lasted;
+        }
+        for (fault, lasted) in &other.on_purpose {
+            *self.on_purpose.entry(*fault).or_default() += *lasted;
+        }
+    }
+
+    fn charge(&mut self, state: Standing, lasted: Duration) {
+        match state {
+            Standing::Resting | Standing::OnItsWay => {}
+            Standing::Usable => self.usable += lasted,
+            Standing::Down(_, Blame::Tester) => self.tester += lasted,
+            Standing::Down(cause, blame) => {
+                *self.unavailable.entry(cause).or_default() += lasted;
+                if let Blame::Fault(fault) = blame {
+                    *self.on_purpose.entry(fault).or_default() += lasted;
+                }
+            }
+        }
+    }
+}
+
+/// Whose doing it is that a client is down, as far as the pool can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The router's, the wire's, the client's own: its cause says it.
+    Itself,
+    /// A fault's that was made on purpose.
+    Fault(Fault),
+    /// The tester's, which stood still.
+    Tester,
+}
+
+/// How a client stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Not wanted.
+    Resting,
+    /// Nothing has failed; it is not yet wanted.
+    OnItsWay,
+    Usable,
+    Down(Cause, Blame),
+}
+
+/// One client.
+#[derive(Debug)]
+struct Member {
+    group: GroupName,
+    standing: Standing,
+    /// Until then it has been charged; of a client on its way, when that began.
+    since: Instant,
+    own: Own,
+}
+
+/// What of a client is kept: less than an [`Uptime`], as there may be thousands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Own {
+    usable: Duration,
+    unavailable: Duration,
+}
+
+/// All clients' time.
+#[derive(Debug, Default)]
+pub(super) struct Availability {
+    clients: BTreeMap<ClientNumber, Member>,
+    groups: BTreeMap<GroupName, Uptime>,
+}
+
+impl Availability {
+    /// A client that waits for admission.
+    pub(super) fn add(&mut self, number: ClientNumber, group: GroupName, now: Instant) {
+        let member = Member {
+            group,
+            standing: Standing::Resting,
+            since: now,
+            own: Own::default(),
+        };
+        self.clients.insert(number, member);
+    }
+
+    /// A client that is forgotten; the sums keep its time.
+    pub(super) fn forget(&mut self, number: ClientNumber) {
+        self.clients.remove(&number);
+    }
+
+    /// A client has come to that phase.
+    pub(super) fn entered(&mut self, number: ClientNumber, phase: Phase, now: Instant) {
+        self.change(number, now, |standing| match (phase, standing) {
+            (Phase::Online, _) => Standing::Usable,
+            (Phase::Released | Phase::V6Only | Phase::Leaving | Phase::Gone, _) => {
+                Standing::Resting
+            }
+            // Nobody has admitted it yet.
+            (Phase::Queued, Standing::Resting) => Standing::Resting,
+            (_, Standing::Resting | Standing::Usable) => Standing::OnItsWay,
+            (_, standing @ (Standing::OnItsWay | Standing::Down(..))) => standing,
+        });
+    }
+
+    /// Something failed that keeps a client from being online, or will until it is mended.
+    pub(super) fn failed(
+        &mut self,
+        number: ClientNumber,
+        cause: Cause,
+        blame: Blame,
+        now: Instant,
+    ) {
+        self.change(number, now, |standing| match standing {
+            // Nobody wants it to be online.
+            Standing::Resting => Standing::Resting,
+            // What took it down is to blame until it is back.
+            Standing::Down(_, earlier @ Blame::Fault(_)) => Standing::Down(cause, earlier),
+            Standing::Down(_, Blame::Itself | Blame::Tester)
+            | Standing::OnItsWay
+            | Standing::Usable => Standing::Down(cause, blame),
+        });
+    }
+
+    /// The tester stood still from one moment to the other.
+    pub(super) fn stood_still(&mut self, from: Instant, to: Instant) {
+        self.settle(from);
+        let lasted = to.saturating_duration_since(from);
+        for member in self.clients.values_mut() {
+            member.since += lasted;
+            match member.standing {
+                Standing::Resting | Standing::OnItsWay => {}
+                Standing::Usable | Standing::Down(..) => {
+                    let group = self.groups.entry(member.group.clone()).or_default();
+                    group.tester += lasted;
+                }
+            }
+        }
+    }
+
+    /// The tester has been running for long enough: whoever is still down is down for its own cause from now on. Tells
+    /// who that is.
+    pub(super) fn excused_no_longer(&mut self, now: Instant) -> Vec<(ClientNumber, Cause)> {
+        self.settle(now);
+        let mut still_down = Vec::new();
+        for (number, member) in &mut self.clients {
+            if let Standing::Down(cause, blame @ Blame::Tester) = &mut member.standing {
+                *blame = Blame::Itself;
+                still_down.push((*number, *cause));
+            }
+        }
+        still_down
+    }
+
+    /// Charges every client with its time until now.
+    pub(super) fn settle(&mut self, now: Instant) {
+        for member in self.clients.values_mut() {
+            member.settle(now, &mut self.groups);
+        }
+    }
+
+    /// What was charged to the clients of each group since the pool began, those that were forgotten included.
+    pub(super) const fn groups(&self) -> &BTreeMap<GroupName, Uptime> {
+        &self.groups
+    }
+
+    /// The sum over all groups.
+    pub(super) fn all(&self) -> Uptime {
+        let mut all = Uptime::default();
+        for group in self.groups.values() {
+            all.add(group);
+        }
+        all
+    }
+
+    /// For how long a client was wanted, and usable, as far as it was charged.
+    pub(super) fn of(&self, number: ClientNumber) -> (Duration, Duration) {
+        let own = self.clients.get(&number).map(|member| member.own);
+        let own = own.unwrap_or_default();
+        (own.usable + own.unavailable, own.usable)
+    }
+
+    fn change(
+        &mut self,
+        number: ClientNumber,
+        now: Instant,
+        next: impl FnOnce(Standing) -> Standing,
+    ) {
+        let Some(member) = self.clients.get_mut(&number) else {
+            return;
+        };
+        let (from, to) = (member.standing, next(member.standing));
+        // All of the way of a client that fails on it counts.
+        if let (Standing::OnItsWay, Standing::Down(..)) = (from, to) {
+            member.standing = to;
+        }
+        member.settle(now, &mut self.groups);
+        if from != to {
+            member.since = now;
+        }
+        member.standing = to;
+    }
+}
+
+impl Member {
+    fn settle(&mut self, now: Instant, groups: &mut BTreeMap<GroupName, Uptime>) {
+        let lasted = now.saturating_duration_since(self.since);
+        match self.standing {
+            // When its way began is needed until it is known how the way ends.
+            Standing::OnItsWay => return,
+            Standing::Resting | Standing::Down(_, Blame::Tester) => {}
+            Standing::Usable => self.own.usable += lasted,
+            Standing::Down(..) => self.own.unavailable += lasted,
+        }
+        self.since = self.since.max(now);
+        if let Some(group) = groups.get_mut(&self.group) {
+            group.charge(self.standing, lasted);
+        } else {
+            groups
+                .entry(self.group.clone())
+                .or_default()
+                .charge(self.standing, lasted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What the passing of time means for the herd: how long clients were usable, and whether the tester stood still.
+
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use tracing::{info, warn};
+
+use super::{Herd, now};
+use crate::identity::ClientNumber;
+use crate::lan::Lan;
+use crate::phase::Cause;
+use crate::pool::Figures;
+use crate::pool::actor::PoolMsg;
+use crate::pool::availability::Blame;
+use crate::pool::event::EventKind;
+use crate::pool::stall::PULSE;
+use crate::pool::status::HerdStatus;
+
+impl<L: Lan> Herd<L> {
+    /// Before anything else is believed: whether the tester has just stood still.
+    pub(super) fn look_at_clock(&mut self) {
+        if let Some(stall) = self.stalls.awake(now(), since_boot()) {
+            let lasted = stall.lasted;
+            warn!(
+                ?lasted,
+                "the tester stood still: what ran out meanwhile is not the router's doing"
+            );
+            self.figures.stalls += 1;
+            self.figures.stalled += lasted;
+            self.availability.stood_still(stall.from, stall.to);
+            self.emit(None, EventKind::TesterStoodStill { lasted });
+        }
+    }
+
+    pub(super) fn pulse(&mut self) {
+        if self.stalls.patience_ends(now()) {
+            for (number, cause) in self.availability.excused_no_longer(now()) {
+                info!(client = number.0, %cause, "not back since the tester stood still");
+                if cause.is_of_the_router() {
+                    self.router_failed(number, cause);
+                }
+            }
+        }
+        self.availability.settle(now());
+        for group in &self.groups {
+            if let Some(uptime) = self.availability.groups().get(&group.name) {
+                group.metrics.uptime(uptime);
+            }
+        }
+        self.remind_of_time();
+    }
+
+    pub(super) fn remind_of_time(&self) {
+        drop(self.after(PULSE, PoolMsg::Pulse));
+    }
+
+    /// Something took a client down, or keeps it from coming online. Returns whether the tester did.
+    pub(super) fn is_down(&mut self, number: ClientNumber, cause: Cause) -> bool {
+        let blame = if self.stalls.excuse(now()) {
+            Blame::Tester
+        } else {
+            self.recoveries
+                .struck(number)
+                .map_or(Blame::Itself, Blame::Fault)
+        };
+        self.availability.failed(number, cause, blame, now());
+        if blame == Blame::Tester {
+            return true;
+        }
+        if cause.is_of_the_router() {
+            self.router_failed(number, cause);
+        }
+        false
+    }
+
+    pub(super) fn status(&mut self) -> HerdStatus {
+        self.availability.settle(now());
+        let clients = self
+            .slots
+            .iter()
+            .map(|(number, slot)| slot.status(self.availability.of(*number)));
+        HerdStatus {
+            clients: clients.collect(),
+            flaws: self.figures.flaws.clone(),
+        }
+    }
+
+    /// What was counted, with what is added up only when it is asked for.
+    pub(super) fn told_figures(&mut self) -> Figures {
+        self.availability.settle(now());
+        let mut figures = Figures {
+            uptime: self.availability.all(),
+            latest_outages: self.outages.latest(self.began),
+            ..self.figures.clone()
+        };
+        figures.doubt.wakings = self.config.tester.now().all().clone();
+        figures
+    }
+}
+
+/// By the clock that goes on while the machine is suspended.
+fn since_boot() -> Duration {
+    // Every kernel of this century has this clock; without it, a suspended machine would not be noticed.
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}

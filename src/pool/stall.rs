@@ -6,10 +6,10 @@
 use std::time::{Duration, Instant};
 
 /// From one waking of an idle pool to the next.
-pub(super) const PULSE: Duration = Duration::from_secs(1);
+pub(super) const PULSE: Duration = Duration::from_secs(3);
 
 /// Later than this, the pool did not merely wait for its turn on a busy machine.
-const LIMIT: Duration = Duration::from_secs(3);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// So long after it stood still, what takes a client down is taken for a consequence: a client whose lease is about to end
 /// asks at once when it runs again, and has to be answered before it is the router that is to blame.

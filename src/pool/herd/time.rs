@@ -16,9 +16,6 @@ use crate::pool::event::EventKind;
 use crate::pool::stall::PULSE;
 use crate::pool::status::HerdStatus;
 
-/// The metrics of the clients' time are brought up to date whenever so many [`PULSE`]s have gone by.
-const METRICS_EVERY: u32 = 5;
-
 impl<L: Lan> Herd<L> {
     /// Before anything else is believed: whether the tester has just stood still.
     pub(super) fn look_at_clock(&mut self) {
@@ -44,20 +41,22 @@ impl<L: Lan> Herd<L> {
                 }
             }
         }
-        self.pulses = self.pulses.wrapping_add(1);
-        if self.pulses.is_multiple_of(METRICS_EVERY) {
-            self.availability.settle(now());
-            for group in &self.groups {
-                if let Some(uptime) = self.availability.groups().get(&group.name) {
-                    group.metrics.uptime(uptime);
-                }
+        self.availability.settle(now());
+        for group in &self.groups {
+            if let Some(uptime) = self.availability.groups().get(&group.name) {
+                group.metrics.uptime(uptime);
             }
         }
-        self.remind_of_time();
     }
 
     pub(super) fn remind_of_time(&self) {
-        drop(self.after(PULSE, PoolMsg::Pulse));
+        let myself = self.myself.clone();
+        tokio::spawn(async move {
+            // A pool that has ended has no pulse.
+            while myself.cast(PoolMsg::Pulse).is_ok() {
+                tokio::time::sleep(PULSE).await;
+            }
+        });
     }
 
     /// Something took a client down, or keeps it from coming online. Returns whether the tester did.

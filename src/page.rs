@@ -11,6 +11,8 @@ const STYLE: &str = include_str!("page/style.css");
 pub enum Verdict {
     /// It is.
     Well,
+    /// Nothing that was demanded failed, and something was lost all the same.
+    Flawed,
     /// It is not.
     Bad,
     /// That cannot be said: what was measured may be the tester's own doing.
@@ -28,6 +30,7 @@ impl Page {
     pub fn new(title: &str, verdict: Verdict, words: &str, below: &str) -> Self {
         let class = match verdict {
             Verdict::Well => "passed",
+            Verdict::Flawed => "flawed",
             Verdict::Bad => "failed",
             Verdict::Inconclusive => "inconclusive",
         };

@@ -6,6 +6,7 @@
 //! sums ([`Room::Ample`](crate::stats::Room)), 7 % on a LAN and 25 % at worst in those of a client
 //! ([`Room::Fixed`](crate::stats::Room)).
 
+mod availability;
 mod chores;
 mod file;
 mod html;
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::availability::{Availability, Ended, Lost, Outage, Outages};
 pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
 pub use self::file::{ReportFileError, check_writable, write, write_bytes};
 pub use self::objectives::{Objective, Unit};
@@ -31,7 +33,7 @@ use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
 use crate::objective::Judgement;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::pool::{ClientStatus, FlawSum, GroupName, HerdStatus};
+use crate::pool::{ClientStatus, Figures, FlawSum, GroupName, HerdStatus};
 use crate::stats::{Outcomes, PingStats, milliseconds};
 use crate::target::Target;
 use crate::tester::Lag;
@@ -52,7 +54,9 @@ pub struct Run {
     pub duration: Duration,
     /// How many things that lanherd made it could not remove.
     pub leaked_objects: u64,
-    /// Whether it has ended; if not, this is how it stands.
+    /// How it ended; `None`: it has not, and this is how it stands.
+    pub ended: Option<Ended>,
+    /// Whether it has come to the end that it was to come to.
     pub complete: bool,
     /// How late the tester itself was.
     pub lag: Lag,
@@ -71,16 +75,25 @@ pub struct Report {
     pub started: String,
     /// How long it lasted, tear-down included; or has lasted so far.
     pub duration_ms: f64,
-    /// Whether the run has ended. A report that says no was written on the way: nothing was torn down yet, so nothing
-    /// could be left behind.
+    /// Whether the run has come to its end. A report that says no is of a soak that was interrupted; or, where `ended` is
+    /// `None`, was written on the way: nothing was torn down yet, so nothing could be left behind.
     pub complete: bool,
+    /// How the run ended; `None`: it has not, or the report is from before this was told.
+    #[serde(default)]
+    pub ended: Option<Ended>,
     /// From which MACs and all random choices were derived.
     pub seed: Seed,
     /// The settings that it ran under.
     pub parameters: serde_json::Value,
-    /// Sums over all clients.
+    /// Sums since the pool began.
     pub totals: Totals,
-    /// Distributions over all clients.
+    /// How much of the time that clients should have been usable they were.
+    #[serde(default)]
+    pub availability: Availability,
+    /// When most of the herd was down at once, for reasons that are the router's.
+    #[serde(default)]
+    pub outages: Outages,
+    /// Distributions over the clients that are listed below.
     pub percentiles: AllPercentiles,
     /// Whether the tester itself kept up; of a report from before it was asked, that it did.
     #[serde(default)]
@@ -91,7 +104,7 @@ pub struct Report {
     /// What was wrong with servers' messages, by kind.
     #[serde(default)]
     pub flaws: Vec<Flaws>,
-    /// Every client, by number.
+    /// Every client that there was at the end, by number; of those that had left, the latest twenty, and of a soak none.
     pub clients: Vec<Client>,
     /// What more there is to say of a soak; `None` for other runs.
     pub soak: Option<Soak>,
@@ -132,7 +145,7 @@ pub enum Version {
     One,
 }
 
-/// Sums over all clients.
+/// The herd at the end, and sums since the pool began over all clients that it ever had, those that have left among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Clients that should have been online at the end: all but those told to go.
@@ -143,6 +156,9 @@ pub struct Totals {
     pub failed: u64,
     /// Restarts of clients.
     pub restarts: u64,
+    /// Echo requests that were wanted, those that could not be sent included.
+    #[serde(default)]
+    pub pings: u64,
     /// Echo requests handed to the kernel.
     pub pings_sent: u64,
     /// Echo requests answered in time.
@@ -183,14 +199,26 @@ pub struct Tester {
     pub scheduler_lag_ms: Option<Percentiles>,
     /// Whether it was ever saturated ([`tester`](crate::tester)).
     pub saturated: bool,
+    /// How often it stood still for seconds: stopped, suspended, or without time to run.
+    #[serde(default)]
+    pub stalls: u64,
+    /// For how long, in all.
+    #[serde(default)]
+    pub stalled_ms: f64,
+    /// Leases that were lost by that.
+    #[serde(default)]
+    pub leases_lost: u64,
 }
 
 impl Tester {
     /// As it has been so far.
-    pub fn of(lag: &Lag) -> Self {
+    pub fn of(lag: &Lag, figures: &Figures) -> Self {
         Self {
             scheduler_lag_ms: Percentiles::of_distribution(lag.all()),
             saturated: lag.was_saturated(),
+            stalls: figures.stalls,
+            stalled_ms: milliseconds(figures.stalled),
+            leases_lost: figures.leases_lost_by_tester,
         }
     }
 }
@@ -220,6 +248,15 @@ pub struct Client {
     pub dhcp_ms: Option<f64>,
     /// How often it was restarted.
     pub restarts: u32,
+    /// Which share of the time that it should have been usable it was, from 0 to 1; `None` where that was no time.
+    #[serde(default)]
+    pub availability: Option<f64>,
+    /// For how long it should have been usable.
+    #[serde(default)]
+    pub wanted_ms: f64,
+    /// For how long of that it was.
+    #[serde(default)]
+    pub usable_ms: f64,
     /// What it was doing at the end.
     pub phase: Phase,
     /// Why it was not online, where it should have been.
@@ -277,18 +314,22 @@ pub struct Pings {
 }
 
 impl Report {
-    /// The report of `run`, whose herd was in this state *before* it was torn down: afterwards no client is online.
-    pub fn new(herd: &HerdStatus, run: Run) -> Self {
+    /// The report of `run`, whose herd was in this state *before* it was torn down: afterwards no client is online. What it
+    /// has done since its pool began is in `figures`.
+    pub fn new(herd: &HerdStatus, figures: &Figures, run: Run) -> Self {
         Self {
             schema: Version::One,
             started: humantime::format_rfc3339_millis(run.started).to_string(),
             duration_ms: milliseconds(run.duration),
             complete: run.complete,
+            ended: run.ended,
             seed: run.seed,
             parameters: run.parameters,
-            totals: Totals::of(herd, run.leaked_objects),
+            totals: Totals::of(herd, figures, run.leaked_objects),
+            availability: Availability::from(&figures.uptime),
+            outages: Outages::from(figures),
             percentiles: AllPercentiles::of(herd),
-            tester: Tester::of(&run.lag),
+            tester: Tester::of(&run.lag, figures),
             objectives: run.objectives.iter().map(Objective::from).collect(),
             flaws: herd
                 .flaws
@@ -302,18 +343,17 @@ impl Report {
 }
 
 impl Totals {
-    fn of(herd: &HerdStatus, leaked_objects: u64) -> Self {
+    fn of(herd: &HerdStatus, figures: &Figures, leaked_objects: u64) -> Self {
         let clients_in = |wanted: fn(Phase) -> bool| {
             herd.clients
                 .iter()
                 .filter(|client| wanted(client.phase))
                 .count() as u64
         };
-        let pings = || herd.clients.iter().flat_map(|client| client.pings.values());
-        let (lookups, lookups_succeeded) = sums(herd.clients.iter().flat_map(|c| c.dns.values()));
-        let (fetches, fetches_succeeded) = sums(herd.clients.iter().flat_map(|c| c.http.values()));
-        let (commands, commands_succeeded) =
-            sums(herd.clients.iter().flat_map(|c| c.commands.values()));
+        let pings = || figures.pings.values();
+        let (lookups, lookups_succeeded) = sums(figures.dns.values());
+        let (fetches, fetches_succeeded) = sums(figures.http.values());
+        let (commands, commands_succeeded) = sums(figures.commands.values());
         Self {
             lookups,
             lookups_succeeded,
@@ -324,7 +364,8 @@ impl Totals {
             wanted: clients_in(Phase::is_wanted),
             online: clients_in(|phase| phase == Phase::Online),
             failed: clients_in(|phase| phase == Phase::Failed),
-            restarts: herd.clients.iter().map(|c| u64::from(c.restarts)).sum(),
+            restarts: figures.restarts,
+            pings: pings().map(Outcomes::attempts).sum(),
             pings_sent: pings().map(|stats| stats.sent).sum(),
             pings_received: pings().map(|stats| stats.received).sum(),
             ping_duplicates: pings().map(|stats| stats.duplicates).sum(),
@@ -335,7 +376,7 @@ impl Totals {
 }
 
 /// How many attempts there were, and how many succeeded.
-fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a Arc<S>>) -> (u64, u64) {
+fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> (u64, u64) {
     all.fold((0, 0), |(attempts, successes), stats| {
         (attempts + stats.attempts(), successes + stats.successes())
     })
@@ -357,6 +398,9 @@ impl From<&ClientStatus> for Client {
             join_ms: client.join.map(milliseconds),
             dhcp_ms: client.dhcp.map(milliseconds),
             restarts: client.restarts,
+            availability: client.availability(),
+            wanted_ms: milliseconds(client.wanted),
+            usable_ms: milliseconds(client.usable),
             phase: client.phase,
             cause: cause.filter(|_| is_short_of_online(client.phase)),
             last_failure: client.failure.as_ref().map(LastFailure::from),

@@ -156,6 +156,27 @@ pub fn duration(text: &str) -> Result<Duration, DurationError> {
         .ok_or_else(|| DurationError(text.to_owned()))
 }
 
+/// A share, from 0 to 1, in percent: with as many digits as tell it from none and from all, of which it is neither unless it is
+/// exactly that.
+pub fn percent(share: f64) -> String {
+    let percent = (share * 100.0).clamp(0.0, 100.0);
+    let margin = percent.min(100.0 - percent);
+    let decimals = match margin {
+        margin if margin >= 1.0 => 1,
+        margin if margin >= 0.1 => 2,
+        _ => 3,
+    };
+    let unit = 10_f64.powi(-decimals);
+    let shown = if margin > 0.0 {
+        ((percent / unit).round() * unit).clamp(unit, 100.0 - unit)
+    } else {
+        percent
+    };
+    let text = format!("{shown:.*}", usize::try_from(decimals).unwrap_or_default());
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{} %", if text.is_empty() { "0" } else { text })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +205,24 @@ mod tests {
         assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5_400)));
         for bad in ["", "10", "-1s", "500years", "soon"] {
             assert!(duration(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_share_is_neither_none_nor_all_unless_it_is() {
+        for (share, text) in [
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.25, "25 %"),
+            (0.932, "93.2 %"),
+            (0.1, "10 %"),
+            (1.0 / 3.0, "33.3 %"),
+            (0.9999, "99.99 %"),
+            (0.999_999_9, "99.999 %"),
+            (1e-9, "0.001 %"),
+            (0.000_02, "0.002 %"),
+        ] {
+            assert_eq!(percent(share), text);
         }
     }
 }

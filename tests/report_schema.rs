@@ -17,8 +17,8 @@ use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
-use lanherd::pool::{ClientStatus, Figures, FlawSum, HerdStatus};
-use lanherd::report::{Report, Run, SCHEMA, Soak};
+use lanherd::pool::{ClientStatus, Figures, FlawSum, HerdStatus, Outage, Share, Uptime};
+use lanherd::report::{Ended, Report, Run, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
 use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats, Signal};
 use lanherd::target::Target;
@@ -55,6 +55,8 @@ impl Schema {
 
 fn client(number: u32, phase: Phase) -> ClientStatus {
     ClientStatus {
+        wanted: Duration::from_secs(10),
+        usable: Duration::from_secs(9),
         identity: Identity::derive(&PoolName::default(), ClientNumber(number), Seed(7)),
         group: lanherd::pool::GroupName::from(&PoolName::default()),
         phase,
@@ -160,6 +162,44 @@ fn chores() -> (DnsStats, HttpStats, CommandStats) {
     (dns, http, commands)
 }
 
+/// An outage of everybody, which is over, and one by a fault that was made on purpose, which is not.
+fn figures() -> Figures {
+    let (began, second) = (Duration::from_secs(9), Duration::from_secs(1));
+    let over = Outage {
+        began,
+        ended: Some(began + 5 * second),
+        clients: 3,
+        of: 3,
+        cause: Cause::NoCarrier,
+        fault: None,
+        back: Share::ALL
+            .iter()
+            .map(|share| (*share, 5 * second))
+            .collect(),
+    };
+    let on = Outage {
+        ended: None,
+        fault: Some(Fault::DhcpMute),
+        back: BTreeMap::new(),
+        ..over.clone()
+    };
+    Figures {
+        began: Some(SystemTime::now()),
+        uptime: Uptime {
+            usable: 70 * second,
+            unavailable: Cause::ALL.iter().map(|cause| (*cause, second)).collect(),
+            on_purpose: Fault::ALL.iter().map(|fault| (*fault, second)).collect(),
+            tester: 3 * second,
+        },
+        stalls: 1,
+        stalled: 60 * second,
+        leases_lost_by_tester: 2,
+        outages: 2,
+        latest_outages: vec![over, on],
+        ..Figures::default()
+    }
+}
+
 fn report(clients: Vec<ClientStatus>) -> Value {
     report_of(clients, None)
 }
@@ -215,6 +255,7 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         started: SystemTime::now(),
         duration: Duration::from_millis(2_500),
         leaked_objects: 0,
+        ended: Some(Ended::TimeOver),
         complete: true,
         lag: late(),
         objectives: objectives(),
@@ -228,7 +269,7 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         (Flaw::Option(6, RemarkReason::Length), flaw(7)),
         (Flaw::Message(Ignored::NoLeaseTime), flaw(1)),
     ]);
-    serde_json::to_value(Report::new(&HerdStatus { clients, flaws }, run)).expect("JSON")
+    serde_json::to_value(Report::new(&HerdStatus { clients, flaws }, &figures(), run)).expect("JSON")
 }
 
 /// One of each verdict, and one of each unit.
@@ -351,6 +392,9 @@ fn the_words_of_the_schema_are_those_of_the_program() {
         keys("commands", "failed"),
         words(CommandCause::ALL.iter().map(|word| word.as_str()).collect())
     );
+    let ended = Ended::ALL.iter().map(|word| json!(word.as_str()));
+    let ended: Vec<Value> = ended.chain([Value::Null]).collect();
+    assert_eq!(schema["properties"]["ended"]["enum"], json!(ended));
     let row = &definitions["comparison"]["properties"]["rows"]["items"]["properties"];
     assert_eq!(
         row["figure"]["enum"],
@@ -367,7 +411,11 @@ fn a_broken_report_is_refused() {
     let schema = Schema::new();
     let sound = report_of(vec![online(1)], Some(soak()));
     assert_eq!(schema.refusal(&sound), None);
-    let breaks: [(&str, Value); 22] = [
+    let breaks: [(&str, Value); 26] = [
+        ("/ended", json!("well")),
+        ("/availability/share", json!(1.1)),
+        ("/outages/latest/0/cause", json!("bad luck")),
+        ("/tester/stalls", json!(-1)),
         ("/schema", json!("lanherd.report/2")),
         ("/started", json!("yesterday")),
         ("/duration_ms", json!(-1)),

@@ -1,14 +1,14 @@
 //! What is told while a run goes on: bars to a person, lines to a log.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanherd::phase::Phase;
-use lanherd::pool::{Census, HerdStatus};
+use lanherd::pool::{self, Census};
 use lanherd::scenario::ClientCount;
 use lanherd::soak::{Attempts, Line};
 use lanherd::stats::Outcomes;
+use lanherd::units::percent;
 
 use super::output;
 use super::screen::{Audience, Screen};
@@ -125,14 +125,15 @@ impl Progress {
     }
 
     /// The herd was looked at.
-    pub fn soaking(&mut self, look: &Line) {
-        self.screen.say(&soak_line(self.started.elapsed(), look));
+    pub fn soaking(&mut self, look: &Line, availability: Option<f64>) {
+        let elapsed = self.started.elapsed();
+        self.screen.say(&soak_line(elapsed, look, availability));
         self.told = Instant::now();
     }
 
     /// The herd stands.
-    pub fn holding(&mut self, status: &HerdStatus) {
-        let figures = Figures::of_status(status);
+    pub fn holding(&mut self, census: &Census, done: &pool::Figures) {
+        let figures = Figures::of_herd(census, done);
         match self.screen.audience() {
             Audience::Person => {
                 let line = line(self.started.elapsed(), &figures);
@@ -195,7 +196,7 @@ impl Drop for Progress {
 }
 
 /// A herd in a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Figures {
     wanted: u32,
     online: u32,
@@ -205,8 +206,10 @@ struct Figures {
     history: Option<History>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Since the pool began, of all clients that it ever had.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct History {
+    availability: Option<f64>,
     restarts: u64,
     pings: Tried,
     lookups: Tried,
@@ -222,11 +225,11 @@ struct Tried {
 }
 
 impl Tried {
-    fn add<'a, S: Outcomes + 'a>(&mut self, all: impl Iterator<Item = &'a Arc<S>>) {
-        for stats in all {
-            self.attempts += stats.attempts();
-            self.successes += stats.successes();
-        }
+    fn of<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> Self {
+        all.fold(Self::default(), |sum, stats| Self {
+            attempts: sum.attempts + stats.attempts(),
+            successes: sum.successes + stats.successes(),
+        })
     }
 }
 
@@ -245,22 +248,22 @@ impl Figures {
         }
     }
 
-    fn of_status(status: &HerdStatus) -> Self {
-        let mut figures = Self::default();
-        let mut history = History::default();
-        for client in &status.clients {
-            figures.wanted += 1;
-            figures.online += u32::from(client.phase == Phase::Online);
-            figures.joining += u32::from(is_on_the_way(client.phase));
-            figures.failed += u32::from(client.phase == Phase::Failed);
-            history.restarts += u64::from(client.restarts);
-            history.pings.add(client.pings.values());
-            history.lookups.add(client.dns.values());
-            history.fetches.add(client.http.values());
-            history.commands.add(client.commands.values());
+    fn of_herd(census: &Census, done: &pool::Figures) -> Self {
+        let gone = census.of(Phase::Gone) + census.of(Phase::Leaving);
+        let figures = Self::of_census(census);
+        let history = History {
+            availability: done.availability(),
+            restarts: done.restarts,
+            pings: Tried::of(done.pings.values()),
+            lookups: Tried::of(done.dns.values()),
+            fetches: Tried::of(done.http.values()),
+            commands: Tried::of(done.commands.values()),
+        };
+        Self {
+            wanted: figures.wanted.saturating_sub(gone),
+            history: Some(history),
+            ..figures
         }
-        figures.history = Some(history);
-        figures
     }
 }
 
@@ -280,6 +283,9 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
     );
     if let Some(history) = &figures.history {
         // Writing to a string cannot fail.
+        if let Some(share) = history.availability {
+            let _ = write!(line, ", availability {}", percent(share));
+        }
         let _ = write!(line, ", {} restarts", history.restarts);
         for (tried, what) in [
             (history.pings, "pings answered"),
@@ -296,7 +302,7 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
 }
 
 /// `71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, 812 files`.
-fn soak_line(elapsed: Duration, look: &Line) -> String {
+fn soak_line(elapsed: Duration, look: &Line, availability: Option<f64>) -> String {
     let mut line = format!(
         "{}: {} of {} online, {} failed, {} restarts",
         clock(elapsed),
@@ -306,6 +312,9 @@ fn soak_line(elapsed: Duration, look: &Line) -> String {
         look.restarts
     );
     // Writing to a string cannot fail.
+    if let Some(share) = availability {
+        let _ = write!(line, ", availability {}", percent(share));
+    }
     for (attempts, what) in [
         (Some(look.pings()), "pings lost"),
         (look.lookups, "lookups failed"),
@@ -353,6 +362,7 @@ mod tests {
             "   12.3 s: 7 of 10 online, 2 joining, 1 failed, 3 restarts"
         );
         figures.history = Some(History {
+            availability: Some(0.932),
             restarts: 3,
             pings: Tried {
                 attempts: 20,
@@ -366,7 +376,7 @@ mod tests {
         });
         assert!(
             line(after, &figures)
-                .ends_with("3 restarts, 19 of 20 pings answered, 5 of 5 fetches succeeded")
+                .ends_with("1 failed, availability 93.2 %, 3 restarts, 19 of 20 pings answered, 5 of 5 fetches succeeded")
         );
     }
 
@@ -389,7 +399,7 @@ mod tests {
             descriptors: 812,
         };
         assert_eq!(
-            soak_line(Duration::from_secs(72 * 3_600 - 60), &look),
+            soak_line(Duration::from_secs(72 * 3_600 - 60), &look, None),
             "71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, \
              812 files"
         );
@@ -397,7 +407,9 @@ mod tests {
         look.pings_lost = 0;
         look.rtt_p50_ms = None;
         look.rtt_p99_ms = None;
-        assert!(soak_line(Duration::ZERO, &look).ends_with("3 restarts, 24.1 MiB, 812 files"));
+        assert!(
+            soak_line(Duration::ZERO, &look, None).ends_with("3 restarts, 24.1 MiB, 812 files")
+        );
         look.lookups = Some(Attempts {
             succeeded: 399,
             failed: 1,
@@ -408,7 +420,7 @@ mod tests {
             failed: 2,
             ..Attempts::default()
         });
-        assert!(soak_line(Duration::ZERO, &look).ends_with(
+        assert!(soak_line(Duration::ZERO, &look, None).ends_with(
             "3 restarts, 0.25 % of lookups failed, 0.30 ms (99 %: 2.00 ms), 100.00 % of commands failed, 24.1 MiB, 812 files"
         ));
     }

@@ -13,6 +13,7 @@ mod soaking;
 mod steering;
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
@@ -21,7 +22,7 @@ use lanherd::identity::Seed;
 use lanherd::lan::{self, control_socket::ControlSocket};
 use lanherd::objective;
 use lanherd::page::Verdict;
-use lanherd::report::{self, Report};
+use lanherd::report::{self, Ended, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
 use lanherd::soak::Settings;
@@ -36,7 +37,7 @@ use super::exit::{Demand, Exit, Objectives, Outcome, UsageError};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::screen::Screen;
-use super::table::{self, Rows};
+use super::table::{self, Paint, Rows};
 use super::tui::{About, Tui, Watching};
 use super::{drift, limits, objectives, runtime, tui};
 
@@ -213,6 +214,7 @@ impl Session {
             screen: self.screen.clone(),
             progress: Progress::start(&self.screen, started, self.presentation.interval.0),
             origin: origin.clone(),
+            ended: Ended::TimeOver,
         };
         // A task of its own, so that even a panic in it is followed by the tear-down.
         let ran = tokio::spawn(course.run()).await;
@@ -227,22 +229,29 @@ impl Session {
         }
         let Ran {
             status,
-            soaked,
             figures,
+            ended,
+            soaked,
         } = ran
             .context("the run died: this is a bug in lanherd")?
             .context("the run ended early")?;
         let soak = match soaked {
-            Some(Soaked { soak, rolling }) => {
+            Some(Soaked { soak, rolling, .. }) => {
                 rolling.rest().await;
                 Some(soak)
             }
             None => None,
         };
-        let run = origin.run(true, farewell.leaked, soak, &figures);
-        let mut report = Report::new(&status, run);
+        let interrupted = interrupt.has_come();
+        let ended = if interrupted {
+            Ended::Interrupted
+        } else {
+            ended
+        };
+        let run = origin.run(Some(ended), farewell.leaked, soak, &figures);
+        let mut report = Report::new(&status, &figures, run);
         report.totals.leases_unreleased = farewell.unreleased;
-        Ok(self.conclude(&report, &farewell, interrupt.has_come()))
+        Ok(self.conclude(&report, &farewell, interrupted))
     }
 
     /// Shows the herd on the terminal, if that is wanted; a herd that stands does not fail for want of it.
@@ -294,7 +303,7 @@ impl Session {
             outcome.troubles += 1;
         }
         self.screen
-            .result(&table::render(report, self.presentation.table));
+            .result(&table::render(report, self.presentation.table, paint()));
         if let (Errand::Soak(settings), Some(soak)) = (&self.errand, &report.soak) {
             self.screen.result(&drift::render(soak));
             let drifted = soak.comparison.as_ref().is_some_and(|both| both.drifted);
@@ -329,6 +338,16 @@ impl Session {
             self.screen.complain(&format!("error: {error}"));
             outcome.troubles += 1;
         }
+    }
+}
+
+/// Whether results are read on a terminal that shows colours, by somebody who wants them.
+fn paint() -> Paint {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
+    if wanted && std::io::stdout().is_terminal() {
+        Paint::Colours
+    } else {
+        Paint::None
     }
 }
 

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use comfy_table::{LineStyle, Table, TableStyle};
 use lanherd::phase::Phase;
-use lanherd::report::{Chore, Client, LastFailure, Percentiles, Pings, Report};
+use lanherd::report::{Chore, Client, Ended, LastFailure, Percentiles, Pings, Report};
+use lanherd::units::percent;
 
 /// Which clients the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,12 +23,36 @@ const MOST_ROWS: usize = 50;
 /// So many of a large herd's failures are shown, and so many different complaints.
 const MOST_FAILURES: usize = 20;
 
+/// Whether words have colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// They have not.
+    None,
+    /// They have, by the sequences of ECMA-48.
+    Colours,
+}
+
+impl Paint {
+    /// What is not as it should be, whatever the exit code says.
+    fn flaw(self, text: &str) -> String {
+        match self {
+            Self::None => text.to_owned(),
+            Self::Colours => format!("\u{1b}[33m{text}\u{1b}[39m"),
+        }
+    }
+
+    /// The same, where there is something.
+    fn flaw_if(self, is: bool, text: &str) -> String {
+        if is { self } else { Self::None }.flaw(text)
+    }
+}
+
 /// A line below the header, and none between rows.
 pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The table and what belongs to it, the summary last.
-pub fn render(report: &Report, rows: Rows) -> String {
+pub fn render(report: &Report, rows: Rows, paint: Paint) -> String {
     let all = match rows {
         Rows::All => true,
         Rows::Auto => report.clients.len() <= MOST_ROWS,
@@ -72,66 +97,63 @@ pub fn render(report: &Report, rows: Rows) -> String {
         };
         block(format!("servers' messages: {times}: {}", flaw.last));
     }
-    text.push_str(&summary(report));
+    text.push_str(&summary(report, paint));
     text
 }
 
-/// `10 of 10 clients online, 10 of 10 pings answered, nothing left behind, 0.41 s`.
-fn summary(report: &Report) -> String {
+/// `10 of 10 clients online, availability 100 %, 10 of 10 pings answered, nothing left behind, 0.41 s`. What is counted is so
+/// since the pool began, of all clients that it ever had.
+fn summary(report: &Report, paint: Paint) -> String {
     let totals = &report.totals;
-    let mut line = format!("{} of {} clients online", totals.online, totals.wanted);
-    // Writing to a string cannot fail.
+    let online = format!("{} of {} clients online", totals.online, totals.wanted);
+    let mut told = vec![paint.flaw_if(totals.online < totals.wanted, &online)];
+    if let Some(share) = report.availability.share {
+        let text = format!("availability {}", percent(share));
+        told.push(paint.flaw_if(share < 1.0, &text));
+    }
+    told.extend(report.outages.told().map(|outages| paint.flaw(&outages)));
     if totals.restarts > 0 {
-        let _ = write!(line, ", {} restarts", totals.restarts);
+        told.push(format!("{} restarts", totals.restarts));
     }
-    let pings: u64 = report
-        .clients
-        .iter()
-        .flat_map(|c| &c.pings)
-        .map(asked)
-        .sum();
-    if pings > 0 {
-        let _ = write!(
-            line,
-            ", {} of {pings} pings answered",
-            totals.pings_received
-        );
-    }
+    told.extend(
+        totals
+            .lost()
+            .map(|lost| paint.flaw_if(lost.lost > 0, &lost.told())),
+    );
     if totals.ping_duplicates > 0 {
-        let _ = write!(line, ", {} duplicates", totals.ping_duplicates);
+        told.push(paint.flaw(&format!("{} duplicates", totals.ping_duplicates)));
     }
-    for (count, succeeded, what) in [
-        (totals.lookups, totals.lookups_succeeded, "lookups"),
-        (totals.fetches, totals.fetches_succeeded, "fetches"),
-        (totals.commands, totals.commands_succeeded, "commands"),
-    ] {
-        if count > 0 {
-            let _ = write!(line, ", {succeeded} of {count} {what} succeeded");
-        }
+    let tester = &report.tester;
+    if tester.saturated {
+        let lag = tester.scheduler_lag_ms.as_ref();
+        let by = lag.map(|lag| format!(" (up to {} late)", millis(lag.max)));
+        told.push(paint.flaw(&format!("tester saturated{}", by.unwrap_or_default())));
     }
-    if report.tester.saturated {
-        line.push_str(", tester saturated");
-        if let Some(lag) = &report.tester.scheduler_lag_ms {
-            let _ = write!(line, " (up to {} late)", millis(lag.max));
-        }
+    if tester.stalls > 0 {
+        let text = format!("the tester stood still for {}", millis(tester.stalled_ms));
+        told.push(paint.flaw(&text));
     }
     match totals.leaked_objects {
-        0 if totals.leases_unreleased == 0 => line.push_str(", nothing left behind"),
+        0 if totals.leases_unreleased == 0 => told.push("nothing left behind".to_owned()),
         0 => {}
-        1 => line.push_str(", 1 thing left behind"),
-        leaked => {
-            let _ = write!(line, ", {leaked} things left behind");
-        }
+        1 => told.push(paint.flaw("1 thing left behind")),
+        leaked => told.push(paint.flaw(&format!("{leaked} things left behind"))),
     }
     match totals.leases_unreleased {
         0 => {}
-        1 => line.push_str(", 1 lease not released"),
-        unreleased => {
-            let _ = write!(line, ", {unreleased} leases not released");
-        }
+        1 => told.push(paint.flaw("1 lease not released")),
+        unreleased => told.push(paint.flaw(&format!("{unreleased} leases not released"))),
     }
-    let _ = write!(line, ", {:.2} s", report.duration_ms / 1_000.0);
-    line
+    let lasted = format!("{:.2} s", report.duration_ms / 1_000.0);
+    told.push(match report.ended {
+        Some(Ended::TimeOver) | None => lasted,
+        Some(Ended::Interrupted) => format!("interrupted after {lasted}"),
+        Some(Ended::Stopped) => format!("stopped after {lasted}"),
+        Some(Ended::EveryClientFailed) => {
+            paint.flaw(&format!("every client had failed after {lasted}"))
+        }
+    });
+    told.join(", ")
 }
 
 fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
@@ -346,7 +368,7 @@ mod tests {
             "parameters": {},
             "totals": {
                 "wanted": online + failed, "online": online, "failed": failed, "restarts": 0,
-                "pings_sent": online, "pings_received": online, "leaked_objects": 0
+                "pings": online, "pings_sent": online, "pings_received": online, "leaked_objects": 0
             },
             "percentiles": {"join_ms": figures, "dhcp_ms": {}, "ping_ms": {}},
             "clients": (1..=online + failed).map(client).collect::<Vec<_>>(),
@@ -356,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_small_herd_is_shown_client_by_client_and_summed_up() {
-        let text = render(&report(2, 0), Rows::Auto);
+        let text = render(&report(2, 0), Rows::Auto, Paint::None);
         let lines: Vec<&str> = text.lines().collect();
         let ns2 = lines
             .iter()
@@ -381,11 +403,42 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_is_said_in_the_last_line_and_has_a_colour() {
+        let mut report = report(3, 0);
+        report.ended = Some(Ended::Interrupted);
+        report.totals.pings = 480;
+        report.totals.pings_received = 360;
+        report.availability.share = Some(0.932);
+        report.outages = serde_json::from_value(serde_json::json!({"count": 1, "latest": [{
+            "began": "2026-01-01T00:00:10.000Z", "began_ms": 10_000.0, "ended_ms": 15_000.0,
+            "clients": 3, "of": 3, "cause": "no_carrier", "fault": null,
+            "half_back_ms": 4_900.0, "most_back_ms": 5_000.0, "all_back_ms": 5_000.0
+        }]}))
+        .expect("outages");
+        let flaws = [
+            "availability 93.2 %",
+            "1 outage of 5.0 s (100 % of the herd)",
+            "120 of 480 pings lost (25 %)",
+        ];
+        let all = format!(
+            "3 of 3 clients online, {}, nothing left behind, interrupted after 0.41 s",
+            flaws.join(", ")
+        );
+        assert_eq!(summary(&report, Paint::None), all);
+        let coloured = summary(&report, Paint::Colours);
+        for flaw in flaws {
+            let flaw = format!("\u{1b}[33m{flaw}\u{1b}[39m");
+            assert!(coloured.contains(&flaw), "{coloured:?}");
+        }
+        assert_eq!(coloured.matches('\u{1b}').count(), 6, "{coloured:?}");
+    }
+
+    #[test]
     fn a_saturated_tester_is_told_of_in_the_last_line() {
         let mut report = report(2, 0);
         report.tester.saturated = true;
         report.tester.scheduler_lag_ms = report.percentiles.join_ms;
-        let text = render(&report, Rows::Auto);
+        let text = render(&report, Rows::Auto, Paint::None);
         assert!(
             text.ends_with(", tester saturated (up to 4.00 s late), nothing left behind, 0.41 s"),
             "{text}"
@@ -394,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_failed_client_has_its_cause_in_the_table_and_the_particulars_below() {
-        let text = render(&report(1, 1), Rows::Auto);
+        let text = render(&report(1, 1), Rows::Auto, Paint::None);
         assert!(text.contains("failed: no_offer"), "{text}");
         assert!(
             text.contains("\nns2: failed: dhcp: no_offer: nobody answered for 30s\n"),
@@ -404,7 +457,7 @@ mod tests {
 
     #[test]
     fn of_a_large_herd_only_failures_are_shown_and_percentiles() {
-        let text = render(&report(60, 25), Rows::Auto);
+        let text = render(&report(60, 25), Rows::Auto, Paint::None);
         assert!(!text.contains("ns60 "), "{text}");
         assert!(text.contains("ns80") && !text.contains("ns81"), "{text}");
         assert!(text.contains("and 5 more that failed"), "{text}");
@@ -418,7 +471,7 @@ mod tests {
             text.contains("time to join: median 1.00 ms, 95 % 20 ms, 99 % 300 ms, longest 4.00 s"),
             "{text}"
         );
-        assert!(render(&report(60, 0), Rows::All).contains("ns60"));
+        assert!(render(&report(60, 0), Rows::All, Paint::None).contains("ns60"));
     }
 
     #[test]
@@ -428,7 +481,7 @@ mod tests {
         pings.received = 0;
         pings.median_ms = None;
         pings.lost.insert(lanherd::lan::PingCause::Timeout, 3);
-        let text = render(&report, Rows::Auto);
+        let text = render(&report, Rows::Auto, Paint::None);
         assert!(text.contains("0/3"), "{text}");
         assert!(
             text.contains("\nns1: no answer from Google DNS: timeout\n"),

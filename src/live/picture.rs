@@ -11,7 +11,7 @@ use crate::control::Row;
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::{Cause, Phase};
 use crate::pool::{Census, ClientStatus, Event, Figures, GroupName, HerdStatus, Share};
-use crate::report::{Client, Percentiles, Sums};
+use crate::report::{Availability, Client, Outages, Percentiles, Sums};
 use crate::stats::{Distribution, Outcomes, Tally};
 
 /// The versions of the pictures as JSON: one, so far.
@@ -36,6 +36,12 @@ pub struct Herd {
     pub sequence: u64,
     /// How many clients are in each phase; every phase is named.
     pub phases: BTreeMap<Phase, u32>,
+    /// How much of the time that clients should have been usable they were.
+    #[serde(default)]
+    pub availability: Availability,
+    /// When most of the herd was down at once, for reasons that are the router's.
+    #[serde(default)]
+    pub outages: Outages,
     /// Sums over all clients that the herd ever had.
     pub sums: Sums,
     /// Until so much of what outages took was back.
@@ -177,6 +183,8 @@ impl Herd {
             began: began.to_owned(),
             sequence,
             phases: Phase::ALL.iter().map(of).collect(),
+            availability: Availability::from(&figures.uptime),
+            outages: Outages::from(figures),
             sums: Sums::from(figures),
             outage_recovery_ms: figures
                 .outage_recovery

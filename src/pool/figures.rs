@@ -1,7 +1,7 @@
 //! What a pool has counted since it began, of all clients, those that have left included.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::availability::Uptime;
 use super::doubt::Doubt;
@@ -18,6 +18,8 @@ use crate::workload::{Outcome, Workload};
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
+    /// When the pool began; `None` where they are no pool's.
+    pub began: Option<SystemTime>,
     /// For how long clients were usable of the time that they were wanted.
     pub uptime: Uptime,
     /// From admission to the first time online.

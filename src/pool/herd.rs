@@ -8,7 +8,7 @@ mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ractor::{Actor, ActorId, ActorRef, RpcReplyPort};
 use tokio::sync::broadcast;
@@ -51,6 +51,7 @@ pub(super) struct Herd<L> {
     config: PoolConfig,
     metrics: Metrics,
     began: Instant,
+    began_at: SystemTime,
     events: broadcast::Sender<Event>,
     sequence: u64,
     figures: Figures,
@@ -96,6 +97,7 @@ impl<L: Lan> Herd<L> {
         let groups = std::iter::once(&own).chain(&config.groups);
         let herd = Self {
             began: now(),
+            began_at: SystemTime::now(),
             events,
             sequence: 0,
             figures: Figures::default(),

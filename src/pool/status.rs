@@ -107,6 +107,12 @@ pub struct ClientStatus {
 }
 
 impl ClientStatus {
+    /// Which share of the time that it should have been usable it was, from 0 to 1; `None` where that was no time.
+    pub fn availability(&self) -> Option<f64> {
+        let wanted = !self.wanted.is_zero();
+        wanted.then(|| self.usable.as_secs_f64() / self.wanted.as_secs_f64())
+    }
+
     /// The figures of all that it does.
     pub fn outcomes(&self) -> impl Iterator<Item = &dyn Outcomes> {
         fn any<S: Outcomes>(stats: &Arc<S>) -> &dyn Outcomes {

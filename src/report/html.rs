@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{AllPercentiles, Chore, Client, Percentiles, Report, Soak};
+use super::availability::seconds;
+use super::{AllPercentiles, Chore, Client, Ended, Outage, Percentiles, Report, Soak};
 use crate::identity::ClientNumber;
 use crate::page::chart::{TimeAxis, bars, lines};
 use crate::page::{Page, Verdict, escape};
 use crate::phase::Phase;
 use crate::soak::Line;
+use crate::units::percent;
 
 /// So many clients are listed one by one; of more, those that were in trouble.
 const LISTED: usize = 200;
@@ -19,7 +21,10 @@ impl Report {
     /// The page. `verdict` is whether the run was a success.
     pub fn page(&self, verdict: Verdict) -> String {
         let totals = &self.totals;
-        let words = format!("{} of {} clients online", totals.online, totals.wanted);
+        let mut words = format!("{} of {} clients online", totals.online, totals.wanted);
+        if let Some(share) = self.availability.share {
+            words = format!("{words}, availability {}", percent(share));
+        }
         let lasted = Duration::from_secs_f64((self.duration_ms.max(0.0) / 1_000.0).round());
         let below = format!(
             "begun {}, {}; {}",
@@ -35,11 +40,25 @@ impl Report {
         } else {
             "lanherd run"
         };
+        let verdict = match verdict {
+            Verdict::Well if !self.is_flawless() => Verdict::Flawed,
+            verdict => verdict,
+        };
         let mut page = Page::new(title, verdict, &words, &below);
         page.pairs(&self.about());
-        if !self.complete {
-            page.trouble("The run has not ended: this is how it stood.");
+        match self.ended {
+            None if !self.complete => {
+                page.trouble("The run has not ended: this is how it stood.");
+            }
+            Some(Ended::Interrupted) => {
+                page.trouble("The run was interrupted.");
+            }
+            Some(Ended::EveryClientFailed) => {
+                page.trouble("The run ended early: every client had failed for good.");
+            }
+            Some(Ended::TimeOver | Ended::Stopped) | None => {}
         }
+        self.verdict(&mut page);
         for (client, chore) in self.never().take(10) {
             let why = chore
                 .last_failure
@@ -51,7 +70,8 @@ impl Report {
             ));
         }
         self.objectives(&mut page);
-        page.heading("Totals").pairs(&self.sums());
+        page.heading("Totals, since the pool began, of all clients it ever had")
+            .pairs(&self.sums());
         let percentiles = self
             .soak
             .as_ref()
@@ -103,6 +123,72 @@ impl Report {
         }
     }
 
+    /// What is looked for first: availability, outages, and what was lost.
+    fn verdict(&self, page: &mut Page) {
+        let availability = &self.availability;
+        let mut pairs = vec![(
+            "availability",
+            match availability.share {
+                Some(share) => format!(
+                    "{}: {} usable of {} that clients were wanted, all together",
+                    percent(share),
+                    seconds(availability.usable_ms),
+                    seconds(availability.wanted_ms)
+                ),
+                None => "no client was wanted for any time".to_owned(),
+            },
+        )];
+        let by = |cause: &str, ms: f64| format!("{} {cause}", seconds(ms));
+        let causes = &availability.unavailable_ms;
+        let causes: Vec<_> = causes.iter().map(|(c, ms)| by(c.as_str(), *ms)).collect();
+        if !causes.is_empty() {
+            pairs.push(("not usable", causes.join(", ")));
+        }
+        let faults = &availability.on_purpose_ms;
+        let faults: Vec<_> = faults.iter().map(|(f, ms)| by(f.as_str(), *ms)).collect();
+        if !faults.is_empty() {
+            pairs.push(("of that by faults made on purpose", faults.join(", ")));
+        }
+        let outages = self.outages.told();
+        pairs.push(("outages", outages.unwrap_or_else(|| "none".to_owned())));
+        for lost in self.totals.lost() {
+            pairs.push((lost.what, lost.told()));
+        }
+        if self.tester.stalls > 0 {
+            let text = format!(
+                "{} times, {} in all; {} leases ran out by that",
+                self.tester.stalls,
+                seconds(self.tester.stalled_ms),
+                self.tester.leases_lost
+            );
+            pairs.push(("the tester stood still", text));
+        }
+        let ended = self.ended.map_or("not yet", Ended::as_str);
+        pairs.push(("ended", ended.replace('_', " ")));
+        let pairs: Vec<_> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        page.heading("Verdict").pairs(&pairs);
+        let rows: Vec<_> = self.outages.latest.iter().map(outage_row).collect();
+        if !rows.is_empty() {
+            page.heading("Outages");
+            page.table(
+                &[
+                    "began",
+                    "lasted",
+                    "clients",
+                    "cause",
+                    "made on purpose",
+                    "50 % back",
+                    "95 % back",
+                    "all back",
+                ],
+                &rows,
+            );
+        }
+    }
+
     /// What clients that were online never succeeded with.
     fn never(&self) -> impl Iterator<Item = (ClientNumber, Chore<'_>)> {
         self.clients.iter().flat_map(|client| {
@@ -118,7 +204,7 @@ impl Report {
             ("restarts".to_owned(), totals.restarts.to_string()),
         ];
         let chores = [
-            ("pings answered", totals.pings_received, totals.pings_sent),
+            ("pings answered", totals.pings_received, totals.pings),
             (
                 "lookups that found an address",
                 totals.lookups_succeeded,
@@ -300,6 +386,28 @@ impl Report {
         }));
         all
     }
+}
+
+fn outage_row(outage: &Outage) -> Vec<String> {
+    let after = |ms: Option<f64>| ms.map_or_else(|| "not yet".to_owned(), seconds);
+    vec![
+        outage.began.clone(),
+        after(outage.lasted_ms()),
+        format!(
+            "{} of {} ({})",
+            outage.clients,
+            outage.of,
+            percent(outage.share())
+        ),
+        outage.cause.to_string(),
+        outage
+            .fault
+            .map(|fault| fault.to_string())
+            .unwrap_or_default(),
+        after(outage.half_back_ms),
+        after(outage.most_back_ms),
+        after(outage.all_back_ms),
+    ]
 }
 
 fn times(all: &AllPercentiles) -> Vec<Vec<String>> {

@@ -14,6 +14,7 @@ fn run() -> Run {
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
         duration: Duration::from_micros(1_234_567),
         leaked_objects: 0,
+        ended: Some(Ended::TimeOver),
         complete: true,
         lag: Lag::default(),
         objectives: Vec::new(),
@@ -63,6 +64,7 @@ fn report(clients: Vec<ClientStatus>) -> Report {
             clients,
             ..HerdStatus::default()
         },
+        &Figures::default(),
         run(),
     )
 }

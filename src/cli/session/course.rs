@@ -8,6 +8,7 @@ use lanherd::chaos::{Engine, Running};
 use lanherd::identity::ClientNumber;
 use lanherd::phase::Phase;
 use lanherd::pool::{Census, ClientStatus, Figures, HerdStatus, PoolError, Selection};
+use lanherd::report::Ended;
 use lanherd::scenario::Scenario;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
@@ -38,6 +39,8 @@ pub struct Course {
     pub progress: Progress,
     pub origin: Origin,
     pub chaos: Option<Chaos>,
+    /// How it ended, once it has; the time that it was to last is over unless something else is said.
+    pub ended: Ended,
 }
 
 /// What breaks things on purpose.
@@ -51,10 +54,12 @@ pub enum Chaos {
 pub struct Ran {
     /// The herd before its tear-down.
     pub status: HerdStatus,
+    /// What it had done by then.
+    pub figures: Figures,
+    /// How the run ended, if nobody interrupted it.
+    pub ended: Ended,
     /// What more there is of a soak that has begun.
     pub soaked: Option<Soaked>,
-    /// All that was counted, for the objectives.
-    pub figures: Figures,
 }
 
 /// What follows a part of the course.
@@ -95,11 +100,17 @@ impl Course {
             Some(_) => soaking::left_by(&self.pool).await?,
             None => self.pool.status().await?,
         };
-        let figures = self.pool.figures().await?;
+        let figures = match &soaked {
+            // The same that its own part of the report is made of.
+            Some(soaked) => soaked.figures.clone(),
+            None => self.pool.figures().await?,
+        };
+        let ended = self.ended;
         Ok(Ran {
             status,
-            soaked,
             figures,
+            ended,
+            soaked,
         })
     }
 
@@ -126,7 +137,10 @@ impl Course {
         loop {
             tokio::select! {
                 () = self.interrupt.comes() => return Ok(Then::Leave),
-                () = self.stop.comes() => return Ok(Then::Leave),
+                () = self.stop.comes() => {
+                    self.ended = Ended::Stopped;
+                    return Ok(Then::Leave);
+                }
                 census = &mut settled => {
                     self.progress.joined(&census?);
                     return Ok(Then::GoOn);
@@ -186,12 +200,19 @@ impl Course {
             let next_news = self.progress.next();
             tokio::select! {
                 () = self.interrupt.comes() => return Ok(Then::Leave),
-                () = self.stop.comes() => return Ok(Then::GoOn),
+                () = self.stop.comes() => {
+                    self.ended = Ended::Stopped;
+                    return Ok(Then::GoOn);
+                }
                 () = at(end) => return Ok(Then::GoOn),
-                () = at(next_news) => self.progress.holding(&self.pool.status().await?),
+                () = at(next_news) => {
+                    let (census, done) = (self.pool.census().await?, self.pool.figures().await?);
+                    self.progress.holding(&census, &done);
+                }
                 _ = look.tick() => {
                     if is_lost(&self.pool.census().await?) {
                         self.screen.complain("every client has failed for good: leaving");
+                        self.ended = Ended::EveryClientFailed;
                         return Ok(Then::Leave);
                     }
                 }

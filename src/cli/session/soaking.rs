@@ -7,7 +7,7 @@ use lanherd::identity::{ClientNumber, Seed};
 use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::Phase;
 use lanherd::pool::{self, ClientStatus, HerdStatus, PoolError, Selection, TearDownReport};
-use lanherd::report::{self, Report};
+use lanherd::report::{self, Ended, Report};
 use lanherd::soak::{Footprint, Recorder, Roll, Schedule, Settings, Turn, TurnKind};
 use lanherd::tester::Figures;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -28,20 +28,27 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What a report says of the run: how it stands, or, if it is `complete`, how it ended.
+    /// What a report says of the run: how it ended, or that it has not.
     pub fn run(
         &self,
-        complete: bool,
+        ended: Option<Ended>,
         leaked_objects: u64,
         soak: Option<report::Soak>,
         figures: &pool::Figures,
     ) -> report::Run {
+        let complete = match ended {
+            None => false,
+            // A herd that is held until somebody has seen enough has come to its end by that; a soak has not.
+            Some(Ended::Interrupted) => soak.is_none(),
+            Some(Ended::TimeOver | Ended::Stopped | Ended::EveryClientFailed) => true,
+        };
         report::Run {
             parameters: self.parameters.clone(),
             seed: self.seed,
             started: self.at,
             duration: self.started.elapsed(),
             leaked_objects,
+            ended,
             complete,
             lag: self.tester.now(),
             objectives: self.judge(figures),
@@ -63,6 +70,7 @@ impl Origin {
 /// What a soak leaves.
 pub struct Soaked {
     pub soak: report::Soak,
+    pub figures: pool::Figures,
     pub rolling: Rolling,
 }
 
@@ -120,8 +128,11 @@ pub async fn soak(
         }
     }
     let soak = soaking.report();
-    let rolling = soaking.rolling;
-    Ok(Soaked { soak, rolling })
+    Ok(Soaked {
+        soak,
+        figures: soaking.recorder.record().figures,
+        rolling: soaking.rolling,
+    })
 }
 
 impl Soaking<'_> {
@@ -148,6 +159,7 @@ impl Soaking<'_> {
                     return Ok(Then::GoOn);
                 }
                 () = self.course.stop.comes() => {
+                    self.course.ended = Ended::Stopped;
                     self.look().await?;
                     return Ok(Then::GoOn);
                 }
@@ -162,19 +174,22 @@ impl Soaking<'_> {
                     if let Some(herd) = self.look().await? {
                         let (origin, soak) = (&self.origin, self.report());
                         let figures = self.recorder.figures();
-                        self.rolling
-                            .write(|| Report::new(&herd, origin.run(false, 0, Some(soak), figures)));
+                        let run = || origin.run(None, 0, Some(soak), figures);
+                        self.rolling.write(|| Report::new(&herd, figures, run()));
                     }
                 }
                 () = at(next_bar) => {
-                    if let Some(herd) = in_time(self.course.pool.status().await)? {
-                        self.course.progress.holding(&present(herd));
+                    let census = in_time(self.course.pool.census().await)?;
+                    let done = in_time(self.course.pool.figures().await)?;
+                    if let (Some(census), Some(done)) = (census, done) {
+                        self.course.progress.holding(&census, &done);
                     }
                 }
                 _ = look.tick() => {
                     let census = in_time(self.course.pool.census().await)?;
                     if census.as_ref().is_some_and(is_lost) {
                         self.course.screen.complain("every client has failed for good: leaving");
+                        self.course.ended = Ended::EveryClientFailed;
                         self.look().await?;
                         return Ok(Then::Leave);
                     }
@@ -271,8 +286,9 @@ impl Soaking<'_> {
             return Ok(None);
         };
         let now = self.joined.elapsed();
+        let availability = figures.availability();
         let line = self.recorder.look(now, &herd, figures, footprint);
-        self.course.progress.soaking(&line);
+        self.course.progress.soaking(&line, availability);
         Ok(Some(herd))
     }
 

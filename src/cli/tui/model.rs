@@ -1,6 +1,7 @@
 //! What there is to show: pure, and told from outside.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use lanherd::live::{Cell, Herd, One, Point, Ready};
 use lanherd::phase::{Condition, Phase};
 use lanherd::pool::{Census, Event, EventKind, GroupName};
 use lanherd::report::Tester;
+use lanherd::units::percent;
 
 use super::plain::{plain, without_colours};
 use crate::cli::events;
@@ -228,7 +230,10 @@ impl Model {
             (Ready::Yes(line) | Ready::No(line), Stage::Leaving) => {
                 (format!("leaving: {line}"), Condition::Resting)
             }
-            (Ready::Yes(line), _) => (format!("well: {line}"), Condition::Online),
+            (Ready::Yes(line), _) => match self.losses() {
+                (losses, false) => (format!("well: {line}{losses}"), Condition::Online),
+                (losses, true) => (format!("with losses: {line}{losses}"), Condition::Trouble),
+            },
             (Ready::No(line), _) if census.of(Phase::Failed) > 0 => {
                 (format!("not well: {line}"), Condition::Failed)
             }
@@ -237,6 +242,24 @@ impl Model {
                 (format!("not well: {line}"), Condition::Trouble)
             }
         }
+    }
+
+    /// What was lost since the pool began, in words, and whether anything was.
+    fn losses(&self) -> (String, bool) {
+        let (mut words, mut any) = (String::new(), false);
+        let Some(herd) = &self.herd else {
+            return (words, any);
+        };
+        if let Some(share) = herd.availability.share {
+            // Writing to a string cannot fail.
+            let _ = write!(words, ", availability {}", percent(share));
+            any |= share < 1.0;
+        }
+        for lost in herd.sums.lost().filter(|lost| lost.lost > 0) {
+            let _ = write!(words, ", {}", lost.told());
+            any = true;
+        }
+        (words, any)
     }
 
     fn hear(&mut self, event: &Event) {

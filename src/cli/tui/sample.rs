@@ -7,7 +7,7 @@ use lanherd::identity::{ClientNumber, PoolName};
 use lanherd::live::{Cell, Clients, Herd, Point, Version, Work};
 use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
-use lanherd::report::{Percentiles, Sums};
+use lanherd::report::{Availability, Outages, Percentiles, Sums};
 
 use super::model::{About, Model, Stage, Update};
 
@@ -87,6 +87,8 @@ pub fn herd(phases: &[(Phase, u32)]) -> Herd {
         began: String::new(),
         sequence: 1,
         phases: all,
+        availability: Availability::default(),
+        outages: Outages::default(),
         sums: Sums::from(&figures),
         outage_recovery_ms: BTreeMap::new(),
         lately: point(9.0),

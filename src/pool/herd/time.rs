@@ -94,6 +94,7 @@ impl<L: Lan> Herd<L> {
     pub(super) fn told_figures(&mut self) -> Figures {
         self.availability.settle(now());
         let mut figures = Figures {
+            began: Some(self.began_at),
             uptime: self.availability.all(),
             latest_outages: self.outages.latest(self.began),
             ..self.figures.clone()

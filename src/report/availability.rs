@@ -1,0 +1,300 @@
+//! What a report says of the time that clients were usable, of outages, and of what was lost.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Pings, Report, Sums, Totals};
+use crate::fault::Fault;
+use crate::phase::{Cause, words};
+use crate::pool::{self, Figures, Share, Uptime};
+use crate::stats::milliseconds;
+use crate::units::percent;
+
+words! {
+    /// How a run ended.
+    Ended {
+        /// The time that it was to last was over, or it had done what it was there for.
+        TimeOver = "time_over",
+        /// Somebody interrupted it, by Ctrl-C or by a service manager.
+        Interrupted = "interrupted",
+        /// Somebody told it to stop, over its control socket.
+        Stopped = "stopped",
+        /// Every client had failed for good.
+        EveryClientFailed = "every_client_failed",
+    }
+}
+
+/// For how long clients were usable of the time that they were wanted, all together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Availability {
+    /// Usable of wanted, from 0 to 1; `None` where none was wanted.
+    pub share: Option<f64>,
+    /// For how long they should have been usable.
+    pub wanted_ms: f64,
+    /// For how long they were.
+    pub usable_ms: f64,
+    /// For how long they were not, by what had failed.
+    pub unavailable_ms: BTreeMap<Cause, f64>,
+    /// What of that faults did that were made on purpose.
+    pub on_purpose_ms: BTreeMap<Fault, f64>,
+    /// What is in none of these, as the tester stood still.
+    pub tester_ms: f64,
+}
+
+/// Outages of most of the herd.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Outages {
+    /// How many there were.
+    pub count: u64,
+    /// The latest 100, oldest first.
+    pub latest: Vec<Outage>,
+}
+
+/// One outage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outage {
+    /// When it began (RFC 3339, UTC).
+    pub began: String,
+    /// The same, counted from the beginning of the pool, as the times of events are.
+    pub began_ms: f64,
+    /// When it was over, likewise; `None`: it was on.
+    pub ended_ms: Option<f64>,
+    /// How many clients it took.
+    pub clients: u64,
+    /// Of so many.
+    pub of: u64,
+    /// Why most of them went down.
+    pub cause: Cause,
+    /// The fault that was made on purpose, and took most of them.
+    pub fault: Option<Fault>,
+    /// How long after its beginning half of them were back.
+    pub half_back_ms: Option<f64>,
+    /// 95 % of them.
+    pub most_back_ms: Option<f64>,
+    /// All of them.
+    pub all_back_ms: Option<f64>,
+}
+
+/// How much of one kind there was, and how much of that was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// In the plural.
+    pub what: &'static str,
+    /// How many were wanted.
+    pub of: u64,
+    /// How many of these did not succeed.
+    pub lost: u64,
+}
+
+impl From<&Uptime> for Availability {
+    fn from(uptime: &Uptime) -> Self {
+        Self {
+            share: uptime.availability(),
+            wanted_ms: milliseconds(uptime.wanted()),
+            usable_ms: milliseconds(uptime.usable),
+            unavailable_ms: each(&uptime.unavailable),
+            on_purpose_ms: each(&uptime.on_purpose),
+            tester_ms: milliseconds(uptime.tester),
+        }
+    }
+}
+
+fn each<K: Ord + Copy>(lasted: &BTreeMap<K, Duration>) -> BTreeMap<K, f64> {
+    let one = |(key, lasted): (&K, &Duration)| (*key, milliseconds(*lasted));
+    lasted.iter().map(one).collect()
+}
+
+impl From<&Figures> for Outages {
+    fn from(figures: &Figures) -> Self {
+        let one = |outage: &pool::Outage| {
+            let back = |share| outage.back.get(&share).copied().map(milliseconds);
+            let began = figures.began.unwrap_or(UNIX_EPOCH) + outage.began;
+            Outage {
+                began: humantime::format_rfc3339_millis(began).to_string(),
+                began_ms: milliseconds(outage.began),
+                ended_ms: outage.ended.map(milliseconds),
+                clients: outage.clients as u64,
+                of: outage.of as u64,
+                cause: outage.cause,
+                fault: outage.fault,
+                half_back_ms: back(Share::Half),
+                most_back_ms: back(Share::Most),
+                all_back_ms: back(Share::All),
+            }
+        };
+        Self {
+            count: figures.outages,
+            latest: figures.latest_outages.iter().map(one).collect(),
+        }
+    }
+}
+
+impl Outage {
+    /// Which share of the herd it took, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.clients as f64 / self.of.max(1) as f64
+    }
+
+    /// How long it lasted; `None`: it was still on.
+    pub fn lasted_ms(&self) -> Option<f64> {
+        self.ended_ms.map(|ended| ended - self.began_ms)
+    }
+
+    fn told(&self) -> String {
+        let share = percent(self.share());
+        let fault = self
+            .fault
+            .map(|fault| format!(", by the fault {fault} made on purpose"));
+        let fault = fault.unwrap_or_default();
+        match self.lasted_ms() {
+            Some(lasted) => format!("of {} ({share} of the herd{fault})", seconds(lasted)),
+            None => format!("that is not over ({share} of the herd{fault})"),
+        }
+    }
+}
+
+impl Outages {
+    /// `1 outage of 5.0 s (100 % of the herd)`; `None` where there was none.
+    pub fn told(&self) -> Option<String> {
+        // One that is on is the worst of all.
+        let length = |outage: &&Outage| outage.lasted_ms().unwrap_or(f64::INFINITY);
+        let longest = self
+            .latest
+            .iter()
+            .max_by(|a, b| length(a).total_cmp(&length(b)))?;
+        let told = longest.told();
+        Some(match self.count {
+            1 => format!("1 outage {told}"),
+            many => format!("{many} outages, the longest one {told}"),
+        })
+    }
+}
+
+impl Totals {
+    /// What was wanted of the network, and lost.
+    pub fn lost(&self) -> impl Iterator<Item = Lost> {
+        Lost::all([
+            (self.pings, self.pings_received),
+            (self.lookups, self.lookups_succeeded),
+            (self.fetches, self.fetches_succeeded),
+            (self.commands, self.commands_succeeded),
+        ])
+    }
+}
+
+impl Sums {
+    /// What was wanted of the network, and lost.
+    pub fn lost(&self) -> impl Iterator<Item = Lost> {
+        fn sum<T>(all: &[T], of: impl Fn(&T) -> (u64, u64)) -> (u64, u64) {
+            all.iter()
+                .map(of)
+                .fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+        }
+        let asked = |pings: &Pings| pings.received + pings.lost.values().sum::<u64>();
+        Lost::all([
+            sum(&self.pings, |pings| (asked(pings), pings.received)),
+            sum(&self.lookups, |all| (all.attempts, all.succeeded)),
+            sum(&self.fetches, |all| (all.attempts, all.succeeded)),
+            sum(&self.commands, |all| (all.attempts, all.succeeded)),
+        ])
+    }
+}
+
+impl Lost {
+    /// Of pings, lookups, fetches and commands: how many were wanted, and how many succeeded.
+    fn all(counts: [(u64, u64); 4]) -> impl Iterator<Item = Self> {
+        ["pings", "lookups", "fetches", "commands"]
+            .into_iter()
+            .zip(counts)
+            .map(|(what, (of, succeeded))| Self {
+                what,
+                of,
+                lost: of.saturating_sub(succeeded),
+            })
+            .filter(|lost| lost.of > 0)
+    }
+
+    /// `480 of 480 pings answered`, or `120 of 480 pings lost (25 %)`.
+    pub fn told(&self) -> String {
+        let Self { what, of, lost } = *self;
+        let (well, badly) = match what {
+            "pings" => ("answered", "lost"),
+            _ => ("succeeded", "failed"),
+        };
+        match lost {
+            0 => format!("{of} of {of} {what} {well}"),
+            _ => format!(
+                "{lost} of {of} {what} {badly} ({})",
+                percent(lost as f64 / of as f64)
+            ),
+        }
+    }
+}
+
+impl Report {
+    /// Whether nothing was lost that clients wanted of the network: neither time nor an answer.
+    pub fn is_flawless(&self) -> bool {
+        self.outages.count == 0
+            && self.availability.share.is_none_or(|share| share >= 1.0)
+            && self.totals.lost().all(|lost| lost.lost == 0)
+    }
+}
+
+/// A length of time, short: `5.0 s`, `2m 5s`.
+pub(super) fn seconds(ms: f64) -> String {
+    if ms < 60_000.0 {
+        return format!("{:.1} s", ms / 1_000.0);
+    }
+    let whole = Duration::from_secs_f64((ms / 1_000.0).round());
+    humantime::format_duration(whole).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outage(lasted_ms: Option<f64>) -> Outage {
+        Outage {
+            began: "2026-01-01T00:00:00.000Z".to_owned(),
+            began_ms: 1_000.0,
+            ended_ms: lasted_ms.map(|lasted| 1_000.0 + lasted),
+            clients: 3,
+            of: 3,
+            cause: Cause::NoCarrier,
+            fault: None,
+            half_back_ms: None,
+            most_back_ms: None,
+            all_back_ms: None,
+        }
+    }
+
+    #[test]
+    fn outages_are_told_by_the_longest() {
+        let told = |lasted: &[Option<f64>]| {
+            let latest: Vec<_> = lasted.iter().copied().map(outage).collect();
+            let count = latest.len() as u64;
+            Outages { count, latest }.told()
+        };
+        assert_eq!(told(&[]), None);
+        let one = "1 outage of 5.0 s (100 % of the herd)";
+        assert_eq!(told(&[Some(5_000.0)]).as_deref(), Some(one));
+        let two = "2 outages, the longest one of 2m 5s (100 % of the herd)";
+        assert_eq!(
+            told(&[Some(125_000.0), Some(5_000.0)]).as_deref(),
+            Some(two)
+        );
+        let on = "2 outages, the longest one that is not over (100 % of the herd)";
+        assert_eq!(told(&[None, Some(125_000.0)]).as_deref(), Some(on));
+    }
+
+    #[test]
+    fn what_was_lost_is_said_and_not_only_what_was_not() {
+        let told = |what, of, lost| Lost { what, of, lost }.told();
+        assert_eq!(told("pings", 480, 120), "120 of 480 pings lost (25 %)");
+        assert_eq!(told("pings", 480, 0), "480 of 480 pings answered");
+        assert_eq!(told("lookups", 3, 1), "1 of 3 lookups failed (33.3 %)");
+        assert_eq!(told("fetches", 3, 0), "3 of 3 fetches succeeded");
+    }
+}

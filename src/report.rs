@@ -211,14 +211,14 @@ pub struct Tester {
 }
 
 impl Tester {
-    /// As it has been so far.
-    pub fn of(lag: &Lag, figures: &Figures) -> Self {
+    /// How late it has been so far.
+    pub fn of(lag: &Lag) -> Self {
         Self {
             scheduler_lag_ms: Percentiles::of_distribution(lag.all()),
             saturated: lag.was_saturated(),
-            stalls: figures.stalls,
-            stalled_ms: milliseconds(figures.stalled),
-            leases_lost: figures.leases_lost_by_tester,
+            stalls: 0,
+            stalled_ms: 0.0,
+            leases_lost: 0,
         }
     }
 }
@@ -329,7 +329,12 @@ impl Report {
             availability: Availability::from(&figures.uptime),
             outages: Outages::from(figures),
             percentiles: AllPercentiles::of(herd),
-            tester: Tester::of(&run.lag, figures),
+            tester: Tester {
+                stalls: figures.stalls,
+                stalled_ms: milliseconds(figures.stalled),
+                leases_lost: figures.leases_lost_by_tester,
+                ..Tester::of(&run.lag)
+            },
             objectives: run.objectives.iter().map(Objective::from).collect(),
             flaws: herd
                 .flaws

@@ -48,6 +48,31 @@ fn number(value: &Value, field: &str) -> u64 {
         .unwrap_or_else(|| panic!("{field} is no number in {value:#}"))
 }
 
+/// The totals are the sums of the soak, those that have left among them, which did more than those that are there; and the last
+/// line says the same.
+#[track_caller]
+fn totals_are_of_everybody(report: &Report, said: &str) {
+    let sums = &report.0["soak"]["sums"]["pings"];
+    let answered = |pings: &Value| number(&pings.as_array().expect("pings")[0], "received");
+    let all = answered(sums);
+    let present: u64 = report
+        .clients()
+        .iter()
+        .map(|client| answered(&client["pings"]))
+        .sum();
+    assert_eq!(report.total("pings_received"), all);
+    assert!(present < all, "{present} of those present, {all} of all");
+    assert_eq!(
+        report.total("restarts"),
+        number(&report.0["soak"]["sums"], "restarts")
+    );
+    let wanted = report.total("pings");
+    assert!(
+        said.contains(&format!(" of {wanted} pings ")),
+        "{wanted} in {said}"
+    );
+}
+
 #[track_caller]
 fn timeline(report: &Report) -> &[Value] {
     let lines = report.0["soak"]["timeline"].as_array();
@@ -95,6 +120,8 @@ fn clients_come_and_go_in_order_and_in_the_end_all_are_there_and_nothing_is_left
 
     let report = host.report();
     assert_eq!(report.0["complete"], true);
+    assert_eq!(report.0["ended"], "time_over");
+    totals_are_of_everybody(&report, &outcome.stdout);
     assert_eq!((report.total("wanted"), report.total("online")), (10, 10));
     assert_eq!(report.total("leaked_objects"), 0);
     let soak = &report.0["soak"];
@@ -159,7 +186,14 @@ fn ctrl_c_ends_a_soak_in_order_with_its_report_and_comparison() {
     let outcome = running.finish(seconds(30));
     assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
     let report = host.report();
-    assert_eq!(report.0["complete"], true);
+    // It was to last for three days.
+    assert_eq!(report.0["complete"], false);
+    assert_eq!(report.0["ended"], "interrupted");
+    assert!(
+        outcome.stdout.contains("interrupted after"),
+        "{}",
+        outcome.stdout
+    );
     assert_eq!(report.total("leaked_objects"), 0);
     let rows = report.0["soak"]["comparison"]["rows"].as_array();
     let rows = rows.expect("a comparison");

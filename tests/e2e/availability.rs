@@ -22,7 +22,7 @@ fn share(report: &Report) -> f64 {
 
 /// Takes the router's end of the wire down or up.
 fn wire(host: &Host, state: &str) {
-    let command = ["ip", "link", "set", "router0", state];
+    let command = ["ip", "link", "set", "lan", state];
     let outcome = host.start_on_router("wire", &command).finish(seconds(10));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
 }

@@ -269,7 +269,8 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         (Flaw::Option(6, RemarkReason::Length), flaw(7)),
         (Flaw::Message(Ignored::NoLeaseTime), flaw(1)),
     ]);
-    serde_json::to_value(Report::new(&HerdStatus { clients, flaws }, &figures(), run)).expect("JSON")
+    serde_json::to_value(Report::new(&HerdStatus { clients, flaws }, &figures(), run))
+        .expect("JSON")
 }
 
 /// One of each verdict, and one of each unit.

@@ -12,6 +12,7 @@ pub mod api;
 mod guard;
 mod pages;
 mod stream;
+mod turns;
 mod web_config;
 
 use std::io;

@@ -2,7 +2,8 @@
 //! `web.config`.
 //!
 //! Secrets are compared in constant time; of the users' passwords only bcrypt hashes are known. Computing one takes long on
-//! purpose, so one is computed at a time, apart from the herd, and what was right is remembered.
+//! purpose, so one is computed at a time, apart from the herd, and what was right is remembered. Who asks last is next, so that
+//! many who are wrong do not keep out one who is right.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -17,8 +18,8 @@ use base64::prelude::BASE64_STANDARD;
 use hyper::header::{HeaderName, HeaderValue};
 use nix::unistd::geteuid;
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 
+use super::turns::Turns;
 use super::web_config::{self, WebConfig};
 use crate::tls::Tls;
 
@@ -89,7 +90,7 @@ struct Users {
     /// Of what was right, under a key that nobody knows.
     known: Mutex<HashSet<u64>>,
     key: RandomState,
-    turn: Semaphore,
+    turns: Arc<Turns>,
 }
 
 impl Guard {
@@ -155,8 +156,17 @@ impl Guard {
             decoy,
             known: Mutex::default(),
             key: RandomState::new(),
-            turn: Semaphore::new(1),
+            turns: Arc::default(),
         }))
+    }
+
+    /// How many wait until a password of theirs is compared.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        match &self.kind {
+            Kind::Users(users) => users.turns.waiting(),
+            Kind::Open | Kind::Token(_) => 0,
+        }
     }
 
     /// Whether everybody may ask. Where TLS lets nobody in but whose certificate was verified, not everybody may.
@@ -217,13 +227,18 @@ impl Users {
         if self.known().contains(&said) {
             return true;
         }
-        let Ok(_turn) = self.turn.acquire().await else {
+        let Some(turn) = self.turns.take().await else {
             return false;
         };
         let hash = self.hashes.get(&user);
         let exists = hash.is_some();
         let hash = hash.unwrap_or(&self.decoy).clone();
-        let compared = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash)).await;
+        let compared = tokio::task::spawn_blocking(move || {
+            // It is over when the comparison is, even where nobody waits for it any more.
+            let _turn = turn;
+            bcrypt::verify(password, &hash)
+        })
+        .await;
         let is_right = exists && matches!(compared, Ok(Ok(true)));
         if is_right {
             let mut known = self.known();

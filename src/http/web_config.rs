@@ -17,6 +17,9 @@ use crate::tls::{EVERYBODY, Form, Tls, is_open_to_all};
 /// The most costly hash: each step doubles the time, and this takes some seconds.
 const MOST_COST: u32 = 15;
 
+/// The least costly hash that bcrypt knows.
+const LEAST_COST: u32 = 4;
+
 /// What such a file asks for.
 pub(super) struct WebConfig {
     /// Users, and the bcrypt hashes of their passwords; not empty.
@@ -90,14 +93,25 @@ pub(super) fn cost(hash: &str) -> Option<u32> {
 
 fn check_hash(user: &str, hash: &str) -> Result<(), String> {
     match cost(hash) {
-        Some(cost) if cost <= MOST_COST => Ok(()),
-        Some(cost) => Err(format!(
-            "the hash of {user} costs {cost}: use {MOST_COST} at most"
+        Some(cost) if !(LEAST_COST..=MOST_COST).contains(&cost) => Err(format!(
+            "the hash of {user} costs {cost}, and nobody could log in: use {LEAST_COST} to {MOST_COST}, as htpasswd -nBC \
+             10 {user} does"
         )),
-        None => Err(format!(
+        Some(_) if can_be_compared(hash) => Ok(()),
+        Some(_) | None => Err(format!(
             "the password of {user} is no bcrypt hash: make one with htpasswd -nBC 10 {user}"
         )),
     }
+}
+
+/// Whether a password can be compared with it at all: tried with the same hash at the least cost, which takes a moment.
+fn can_be_compared(hash: &str) -> bool {
+    let mut parts: Vec<&str> = hash.splitn(4, '$').collect();
+    let cost = format!("{LEAST_COST:02}");
+    if let Some(part) = parts.get_mut(2) {
+        *part = &cost;
+    }
+    bcrypt::verify("", &parts.join("$")).is_ok()
 }
 
 impl Http {

@@ -274,11 +274,59 @@ fn what_a_web_config_says_and_lanherd_cannot_do_is_refused() {
         (
             "cost",
             format!("basic_auth_users:\n  a: {costly}\n"),
-            "15 at most",
+            "use 4 to 15",
         ),
         ("text", "][".to_owned(), "text"),
     ] {
         let error = with_users(name, &text).expect_err(name).to_string();
         assert!(error.contains(remedy), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_hash_that_no_password_can_match_is_refused() {
+    let good = bcrypt::hash("secret", 4).expect("a hash");
+    let cheap = good.replacen("$04$", "$03$", 1);
+    let salt = good.get(..28).expect("a salt").to_owned() + "!" + good.get(29..).expect("a rest");
+    for (name, hash, word) in [
+        ("cheap", cheap, "costs 3"),
+        ("salt", salt, "no bcrypt hash"),
+    ] {
+        let error = with_users(name, &format!("basic_auth_users:\n  alice: '{hash}'\n"));
+        let error = error.expect_err("refused").to_string();
+        assert!(
+            error.contains(word) && error.contains("htpasswd"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_wrong_passwords_does_not_keep_out_the_right_one() {
+    let hash = bcrypt::hash("secret", 8).expect("a hash");
+    let guard = with_users("crowd", &format!("basic_auth_users:\n  alice: '{hash}'\n"));
+    let guard = Arc::new(guard.expect("a guard"));
+    let began = std::time::Instant::now();
+    assert!(!admits(&guard, &login("alice", "first")).await);
+    let one = began.elapsed();
+    let crowd: Vec<_> = (0..80)
+        .map(|number| {
+            let guard = Arc::clone(&guard);
+            tokio::spawn(async move { admits(&guard, &login("alice", &number.to_string())).await })
+        })
+        .collect();
+    while guard.waiting() < 30 {
+        tokio::task::yield_now().await;
+    }
+    let began = std::time::Instant::now();
+    assert!(admits(&guard, &login("alice", "secret")).await);
+    // One comparison is on its way; eighty would take eighty times as long.
+    assert!(
+        began.elapsed() < one * 20,
+        "{:?} beside {one:?}",
+        began.elapsed()
+    );
+    for wrong in crowd {
+        assert!(!wrong.await.expect("no panic"));
     }
 }

@@ -6,7 +6,7 @@
     reason = "this is how a test fails"
 )]
 
-#[path = "../fuzz/src/bodies.rs"]
+#[path = "support/dhcp_bodies.rs"]
 mod bodies;
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use proptest::prelude::*;
 
 fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz/seeds")
+        .join("tests/dhcp_seeds")
         .join(target);
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))

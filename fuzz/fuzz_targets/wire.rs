@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../src/bodies.rs"]
+#[path = "../../tests/support/dhcp_bodies.rs"]
 mod bodies;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::wire(data));

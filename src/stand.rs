@@ -119,6 +119,29 @@ impl Stand {
         }
     }
 
+    /// Opens a lab with all defaults, and a pool on it, without clients. The process is in a sandbox
+    /// ([`crate::sandbox::enter`]), or is root.
+    pub async fn in_lab(pool: PoolConfig) -> Result<Self, StandError> {
+        let lan = LanConfig::new(LabConfig::UPLINK, pool.name.clone());
+        let (stand, _) = Self::open(Some(LabConfig::default()), lan, pool).await?;
+        Ok(stand)
+    }
+
+    /// Opens a pool on an interface of this host, without clients.
+    pub async fn on_parent(parent: &str, pool: PoolConfig) -> Result<Self, StandError> {
+        let lan = LanConfig::new(parent, pool.name.clone());
+        let (stand, _) = Self::open(None, lan, pool).await?;
+        Ok(stand)
+    }
+
+    /// Tears the herd down and closes everything; every step is tried.
+    pub async fn leave(self) -> Farewell {
+        let mut farewell = Farewell::default();
+        self.tear_down(&mut farewell).await;
+        self.close(&mut farewell).await;
+        farewell
+    }
+
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.pool

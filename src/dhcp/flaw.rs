@@ -15,6 +15,13 @@ pub enum Flaw {
     Option(u8, RemarkReason),
 }
 
+impl serde::Serialize for Flaw {
+    /// Its word.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Flaw {
     /// The flaw of a message that could not be read.
     pub const fn of_error(error: &DecodeError) -> Self {

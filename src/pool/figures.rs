@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
 use super::availability::Uptime;
 use super::doubt::Doubt;
 use super::outage::{Outage, Share};
@@ -65,7 +67,7 @@ pub struct Figures {
 }
 
 /// One kind of flaw of servers' messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FlawSum {
     /// How often it was met.
     pub count: u64,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::figures::FlawSum;
 use super::group::GroupName;
 use crate::dhcp::{Flaw, Lease};
@@ -11,6 +13,7 @@ use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
+use crate::report;
 use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
 use crate::url::Url;
@@ -64,8 +67,9 @@ impl FromIterator<(Phase, u32)> for Census {
     }
 }
 
-/// The whole herd at one moment.
-#[derive(Debug, Clone, Default)]
+/// The whole herd at one moment. It is serialised as the clients of a report are: [`crate::report::Client`] reads it back, and
+/// `schemas/lanherd.report-1.schema.json` describes it.
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct HerdStatus {
     /// Every client, by number; of those that have left, the latest twenty.
     pub clients: Vec<ClientStatus>,
@@ -104,6 +108,13 @@ pub struct ClientStatus {
     pub http: BTreeMap<Url, Arc<HttpStats>>,
     /// All commands, likewise, by line.
     pub commands: BTreeMap<String, Arc<CommandStats>>,
+}
+
+impl Serialize for ClientStatus {
+    /// As [`report::Client`], so that there is one form of a client for all who read it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        report::Client::from(self).serialize(serializer)
+    }
 }
 
 impl ClientStatus {

@@ -103,6 +103,20 @@ fn an_online_client_is_reported_by_the_names_that_readers_know() {
 }
 
 #[test]
+fn the_status_of_a_herd_is_serialised_as_the_clients_of_a_report_are() {
+    let herd = HerdStatus {
+        clients: vec![client(1, Phase::Online), client(2, Phase::Backoff)],
+        ..HerdStatus::default()
+    };
+    let read = serde_json::to_value(&herd).expect("JSON");
+    let reported = report(herd.clients);
+    assert_eq!(
+        read["clients"],
+        serde_json::to_value(&reported.clients).expect("JSON")
+    );
+}
+
+#[test]
 fn a_cause_is_given_only_for_clients_that_should_be_online_and_are_not() {
     let with_failure = |phase| {
         let failure = Failure::new(Stage::Dhcp, Cause::Nak, "refused");

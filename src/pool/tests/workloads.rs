@@ -372,6 +372,11 @@ async fn a_fetch_that_fails_says_how() {
     herd.end().await;
 }
 
+#[allow(
+    clippy::too_many_lines,
+    clippy::items_after_statements,
+    reason = "a table of answers"
+)]
 #[tokio::test(start_paused = true)]
 #[allow(clippy::too_many_lines, reason = "a table")]
 async fn nothing_that_a_server_sends_is_the_testers_fault() {

@@ -27,6 +27,7 @@ mod table;
 mod tui;
 mod up;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -34,7 +35,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use lanherd::client::Order;
 use tokio::runtime::{Builder, Runtime};
 
-use self::exit::Exit;
+use self::exit::{Exit, causes};
 use self::logging::Logging;
 use self::screen::Screen;
 
@@ -123,7 +124,7 @@ pub fn main() -> ExitCode {
     let screen = Screen::new(cli.logging.is_quiet(), cli.logging.format());
     logging::start(cli.logging, &screen);
     let exit = run(cli.command, &screen).unwrap_or_else(|error| {
-        screen.complain(&format!("error: {error:#}"));
+        screen.complain(&format!("error: {}", causes(&error)));
         Exit::of_error(&error)
     });
     screen.finish();
@@ -181,8 +182,14 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
 
 /// Prints what clap has to say: help and version, which were asked for, or a refusal.
 fn refuse(message: &clap::Error) -> Exit {
+    let plain = message.to_string();
+    let shown = screen::visible(&plain);
     // Where the output has gone there is nobody to tell.
-    let _ = message.print();
+    if shown == plain {
+        let _ = message.print();
+    } else {
+        let _ = io::stderr().write_all(shown.as_bytes());
+    }
     if message.use_stderr() {
         Exit::Usage
     } else {

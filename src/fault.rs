@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, de};
 
 use crate::phase::words;
+use crate::text_error::closest;
 
 words! {
     /// What is broken on purpose.
@@ -151,12 +152,19 @@ pub(crate) fn all_as_written<'de, D: Deserializer<'de>>(
 
 /// Why a text names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no fault: use {}", words(), word = .0)]
+#[error("{word:?} is no fault: {}", remedy(.0), word = .0)]
 pub struct FaultError(String);
 
-fn words() -> String {
+/// The fault that was most likely meant, or all.
+fn remedy(word: &str) -> String {
     let words: Vec<_> = Fault::ALL.iter().map(|fault| fault.as_str()).collect();
-    words.join(", ")
+    match closest(&word.replace('-', "_"), words.iter().copied()) {
+        Some(meant) => format!(
+            "did you mean {}? `lanherd chaos --help` lists all",
+            meant.replace('_', "-")
+        ),
+        None => format!("use {}", words.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +177,11 @@ mod tests {
             assert_eq!(fault.as_str().parse(), Ok(*fault));
             assert_eq!(fault.as_str().replace('_', "-").parse(), Ok(*fault));
         }
+        let error = "ping-los".parse::<Fault>().expect_err("no fault");
+        assert!(
+            error.to_string().contains("did you mean ping-loss?"),
+            "{error}"
+        );
         let error = "flood".parse::<Fault>().expect_err("no fault");
         assert!(error.to_string().contains("delete_link"), "{error}");
     }

@@ -4,6 +4,7 @@
 
 pub mod bdd;
 pub mod blame;
+pub mod bounded;
 pub mod chaos;
 pub mod client;
 mod connections;

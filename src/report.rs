@@ -23,7 +23,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::availability::{Availability, Ended, Lost, Outage, Outages};
 pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
-pub use self::file::{ReportFileError, check_writable, write, write_bytes};
+pub use self::file::{
+    ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
+    write, write_bytes,
+};
 pub use self::objectives::{Objective, Unit};
 pub(crate) use self::percentiles::empty_object;
 pub use self::percentiles::{AllPercentiles, Percentiles};

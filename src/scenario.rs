@@ -34,7 +34,9 @@ pub use self::draft::Draft;
 pub use self::group::{GroupDraft, GroupPlan, Looks};
 pub use self::mistake::Mistake;
 pub use self::soak::SoakDraft;
-pub use self::values::{ClientCount, ClientCountError, Timespan};
+pub use self::values::{
+    ClientCount, ClientCountError, MetricsAddressError, Timespan, metrics_address,
+};
 use crate::chaos::{Ground, Plan};
 use crate::fault::Fault;
 use crate::host_name::HostName;
@@ -237,7 +239,14 @@ impl Scenario {
 
     /// Reads a scenario file's text. Unknown keys are errors.
     pub fn from_toml(text: &str) -> Result<Self, TextError> {
-        Draft::from_toml(text)?
+        Self::from_toml_with(text, |_| {})
+    }
+
+    /// The same, with what `change` says otherwise.
+    pub fn from_toml_with(text: &str, change: impl FnOnce(&mut Draft)) -> Result<Self, TextError> {
+        let mut draft = Draft::from_toml(text)?;
+        change(&mut draft);
+        draft
             .check()
             .map_err(|mistake| TextError::of_key(mistake.key(), &mistake, text))
     }

@@ -1,9 +1,16 @@
 //! What is wrong with a text in TOML that a person wrote, and where: its line, with the place marked.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 
 use toml::de::DeTable;
+
+/// So many characters of a line are shown at most.
+const SHOWN: usize = 100;
+/// So many of them stand before the place that is meant.
+const BEFORE: usize = 40;
+/// So many characters are said of what is wrong.
+const SAID: usize = 1_000;
 
 /// What is wrong with a text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +30,7 @@ pub struct TextError {
 impl TextError {
     /// What `toml` or a value's own type found wrong.
     pub(crate) fn of_toml(error: &toml::de::Error, text: &str) -> Self {
-        Self::at(text, error.span(), error.message().to_owned())
+        Self::at(text, error.span(), plain(error.message()))
     }
 
     /// A mistake, found at the key that is most to blame, with its table's name in front where it is in one; at the
@@ -64,7 +71,7 @@ impl TextError {
 impl std::error::Error for TextError {}
 
 impl fmt::Display for TextError {
-    /// The place and what is wrong, then the line with the place marked.
+    /// The place and what is wrong, then the line with the place marked; of a long line what is around it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             line,
@@ -72,11 +79,17 @@ impl fmt::Display for TextError {
             message,
             ..
         } = self;
+        let message = shortened(message, SAID);
         write!(f, "line {line}, column {column}: {message}")?;
         if self.text.trim().is_empty() {
             return Ok(());
         }
-        let margin = line.to_string().len();
+        let length = self.text.chars().count();
+        let first = if length > SHOWN {
+            (column - 1).saturating_sub(BEFORE)
+        } else {
+            0
+        };
         // A tab stays one, so that the mark stands below what it marks. Control characters do not reach the terminal.
         let visible = |c: char| {
             if c.is_control() && c != '\t' {
@@ -85,20 +98,209 @@ impl fmt::Display for TextError {
                 c
             }
         };
-        let shown: String = self.text.chars().map(visible).collect();
-        let indent: String = shown
+        let mut shown: String = self
+            .text
             .chars()
-            .take(column - 1)
+            .skip(first)
+            .take(SHOWN)
+            .map(visible)
+            .collect();
+        let ahead = column - 1 - first;
+        let mut indent: String = shown
+            .chars()
+            .take(ahead)
             .map(|c| if c == '\t' { c } else { ' ' })
             .collect();
-        let mut mark = String::new();
+        let mark = "^".repeat(self.width.min(SHOWN.saturating_sub(ahead)).max(1));
+        if first > 0 {
+            shown.insert(0, '…');
+            indent.insert(0, ' ');
+        }
+        if first + SHOWN < length {
+            shown.push('…');
+        }
+        let margin = " ".repeat(line.to_string().len());
         write!(
-            mark,
-            "{:margin$} | {indent}{:^<width$}",
-            "",
-            "",
-            width = self.width
-        )?;
-        write!(f, "\n{:margin$} |\n{line} | {shown}\n{mark}", "")
+            f,
+            "\n{margin} |\n{line} | {shown}\n{margin} | {indent}{mark}"
+        )
+    }
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// What serde says in the words of its own language, in those of people who write TOML.
+fn plain(message: &str) -> String {
+    if let Some((found, wanted)) = message
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!(
+            "this is {}, and it must be {}",
+            kind(found),
+            wanted_kind(wanted)
+        );
+    }
+    if let Some((found, wanted)) = message
+        .strip_prefix("invalid value: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!(
+            "this is {}, and it must be {}",
+            kind(found),
+            wanted_kind(wanted)
+        );
+    }
+    if let Some((unknown, known)) = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split_once("`, expected "))
+    {
+        let choice = known.strip_prefix("one of ").unwrap_or(known);
+        let choice: Vec<&str> = choice
+            .split(['`', ',', ' '])
+            .filter(|word| !word.is_empty() && *word != "or")
+            .collect();
+        return match closest(unknown, choice.iter().copied()) {
+            Some(meant) => format!("there is no key {unknown}: did you mean {meant}?"),
+            None => format!(
+                "there is no key {unknown}; the keys are {}",
+                choice.join(", ")
+            ),
+        };
+    }
+    if let Some(key) = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        return format!("the key {key} is missing");
+    }
+    message.to_owned()
+}
+
+/// What was found, as serde's `Unexpected` prints it.
+fn kind(found: &str) -> String {
+    let after = |kind: &str| {
+        let value = found.strip_prefix(kind)?.trim().trim_matches('`');
+        Some(value.to_owned())
+    };
+    if let Some(text) = after("string ") {
+        format!("the text {text}")
+    } else if let Some(number) = after("integer ").or_else(|| after("floating point ")) {
+        format!("the number {number}")
+    } else if let Some(value) = after("boolean ") {
+        value
+    } else {
+        match found {
+            "sequence" => "a list".to_owned(),
+            "map" => "a table".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+}
+
+/// What must stand there, as serde's visitors say it.
+fn wanted_kind(wanted: &str) -> String {
+    match wanted {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => {
+            "a whole number, without quotes".to_owned()
+        }
+        "f32" | "f64" => "a number, without quotes".to_owned(),
+        "a nonzero u32" => "a whole number above 0, without quotes".to_owned(),
+        "a boolean" => "true or false, without quotes".to_owned(),
+        "a string" | "str" | "path string" => "a text in quotes".to_owned(),
+        "socket address" => "an address and a port in quotes, as \"127.0.0.1:9464\"".to_owned(),
+        "a sequence" => "a list, as [\"one\", \"two\"]".to_owned(),
+        "a map" => "a table".to_owned(),
+        other if other.starts_with("struct ") => "a table".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The word that was most likely meant, if one is near enough.
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = word.chars().count().div_ceil(3);
+    let near = known
+        .into_iter()
+        .map(|known| (strsim::osa_distance(word, known), known));
+    let nearest = near.min_by_key(|(distance, _)| *distance)?;
+    (nearest.0 <= most).then_some(nearest.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only what is wrong with it matters")]
+    struct Small {
+        clients: u32,
+        lab: Option<bool>,
+        pool: Option<String>,
+    }
+
+    fn said(text: &str) -> String {
+        let error = toml::from_str::<Small>(text).expect_err("it is wrong");
+        TextError::of_toml(&error, text).to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_the_words_of_toml() {
+        for (text, words) in [
+            (
+                "clients = 'ten'",
+                "this is the text \"ten\", and it must be a whole number",
+            ),
+            (
+                "clients = -1",
+                "this is the number -1, and it must be a whole number",
+            ),
+            (
+                "clients = 1\nlab = 1",
+                "this is the number 1, and it must be true or false",
+            ),
+            (
+                "clients = 1\npool = 7",
+                "this is the number 7, and it must be a text in quotes",
+            ),
+            (
+                "clients = 1\npool = ['a']",
+                "this is a list, and it must be a text in quotes",
+            ),
+            (
+                "clinets = 1",
+                "there is no key clinets: did you mean clients?",
+            ),
+            (
+                "clients = 1\nothers = 1",
+                "there is no key others; the keys are clients, lab, pool",
+            ),
+            ("lab = true", "the key clients is missing"),
+        ] {
+            let said = said(text);
+            assert!(said.contains(words), "{words:?} is not in {said}");
+        }
+    }
+
+    #[test]
+    fn of_a_line_without_an_end_the_place_is_shown() {
+        let text = format!("clients = 1\npool = {}", "0".repeat(70_000));
+        let long = said(&text);
+        assert!(long.len() < 1_500, "{} bytes", long.len());
+        let text = format!(
+            "pool = '{}'; wrong{}",
+            "a".repeat(70_000),
+            "b".repeat(70_000)
+        );
+        let long = said(&text);
+        assert!(
+            long.len() < 1_500 && long.contains("…aaa") && long.contains("wrongbbb"),
+            "{long}"
+        );
     }
 }

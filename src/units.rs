@@ -22,7 +22,9 @@ impl Rate {
 
 /// Why a text is no rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no rate: use a number above 0 per second or minute, as 50/s or 10/m")]
+#[error(
+    "{0:?} is no rate: write a number above 0 per second or per minute, with the unit, as 50/s or 10/m"
+)]
 pub struct RateError(String);
 
 impl FromStr for Rate {
@@ -30,7 +32,7 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || RateError(text.to_owned());
-        let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+        let (number, unit) = text.split_once('/').ok_or_else(refuse)?;
         let number: f64 = number.trim().parse().map_err(|_| refuse())?;
         let per_second = match unit.trim() {
             "s" => number,
@@ -195,7 +197,9 @@ mod tests {
             let rate: Rate = text.parse().expect("a rate");
             assert_eq!(rate.to_string(), text);
         }
-        for bad in ["", "0/s", "-1/s", "50/h", "NaN/s", "inf/s", "1e9/s", "fast"] {
+        for bad in [
+            "", "10", "0/s", "-1/s", "50/h", "NaN/s", "inf/s", "1e9/s", "fast",
+        ] {
             assert!(bad.parse::<Rate>().is_err(), "{bad:?} was accepted");
         }
     }

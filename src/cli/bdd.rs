@@ -27,7 +27,7 @@ use lanherd::scenario::Timespan;
 use regex::Regex;
 
 use self::telling::Telling;
-use super::exit::{Exit, UsageError};
+use super::exit::{Exit, UsageError, causes};
 use super::interrupt::Interrupt;
 use super::screen::Screen;
 use super::session::machine_seed;
@@ -225,7 +225,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         screen.say(reason);
     }
     let labels = RunLabels::of(args.label.clone()).map_err(UsageError::because)?;
-    writing::check(&args)?;
+    writing::check(&args, screen)?;
     let plan = Plan {
         left_out: to_be_told(&left_out),
         seed: args.seed.unwrap_or_else(machine_seed),
@@ -414,7 +414,7 @@ impl Plan {
         let mut errors = writing::write_all(&self.args, results, &self.suite);
         errors.extend(github::tell(results, screen));
         for error in &errors {
-            screen.complain(&format!("error: {error:#}"));
+            screen.complain(&format!("error: {}", causes(error)));
         }
         if interrupted {
             Exit::Interrupted

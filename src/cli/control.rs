@@ -8,7 +8,7 @@ use lanherd::client::Order;
 use lanherd::control::{Answer, CallError, Caller, Clients, FaultOutcome, Removed, Request};
 use lanherd::fault::Fault;
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::lan::living::{self, Living};
+use lanherd::lan::living::{self, Living, Others};
 use lanherd::pool::GroupName;
 use lanherd::scenario::Timespan;
 
@@ -30,7 +30,20 @@ impl Which {
     /// Connects to it.
     pub fn call(&self) -> anyhow::Result<Caller> {
         let living = living::living().context("the pools cannot be looked for")?;
-        Ok(Caller::call(&choose(living, self.pool.as_ref())?)?)
+        let others = || living::others().unwrap_or_default();
+        Ok(Caller::call(&choose(living, self.pool.as_ref(), others)?)?)
+    }
+
+    /// The same pool, or the one of this name where none is named.
+    pub fn or(&self, pool: Option<PoolName>) -> Self {
+        Self {
+            pool: self.pool.clone().or(pool),
+        }
+    }
+
+    /// The pool, where it is named.
+    pub const fn pool(&self) -> Option<&PoolName> {
+        self.pool.as_ref()
     }
 
     /// Asks it one thing.
@@ -56,21 +69,56 @@ pub fn strange(answer: &Answer) -> anyhow::Error {
     anyhow::anyhow!("the pool answered something else: {answer:?}; use the lanherd that started it")
 }
 
-fn choose(mut living: Vec<Living>, wanted: Option<&PoolName>) -> anyhow::Result<Living> {
+fn choose(
+    mut living: Vec<Living>,
+    wanted: Option<&PoolName>,
+    others: impl FnOnce() -> Others,
+) -> anyhow::Result<Living> {
     let names: Vec<&str> = living.iter().map(|living| living.pool.as_str()).collect();
     let names = names.join(", ");
     match (wanted, living.len()) {
         (None, 1) => Ok(living.remove(0)),
-        (_, 0) => anyhow::bail!(
-            "no pool of yours is alive on this host; start one, such as: lanherd up --lab --clients 10"
+        (None, 0) => anyhow::bail!(
+            "no pool of yours is alive on this host{}",
+            remedy(&others(), None)
         ),
         (None, many) => Err(UsageError::because(format!(
             "{many} pools are alive: {names}; choose one with --pool"
         ))),
         (Some(wanted), _) => match living.iter().position(|living| living.pool == *wanted) {
             Some(at) => Ok(living.remove(at)),
+            None if names.is_empty() => anyhow::bail!(
+                "no pool {wanted} of yours is alive on this host{}",
+                remedy(&others(), Some(wanted))
+            ),
             None => anyhow::bail!("no pool {wanted} is alive on this host; alive: {names}"),
         },
+    }
+}
+
+/// What to do where no pool of this user's is alive: there may be others', and killed ones.
+fn remedy(others: &Others, wanted: Option<&PoolName>) -> String {
+    let is_meant = |pool: &&PoolName| wanted.is_none_or(|wanted| wanted == *pool);
+    let words = |pools: &[PoolName]| -> Vec<String> {
+        pools
+            .iter()
+            .filter(is_meant)
+            .map(ToString::to_string)
+            .collect()
+    };
+    let (hidden, dead) = (words(&others.hidden), words(&others.dead));
+    if !hidden.is_empty() {
+        format!(
+            "; {} may be another user's: try the same with sudo",
+            hidden.join(", ")
+        )
+    } else if !dead.is_empty() {
+        format!(
+            "; {} was killed: `lanherd clean` removes what it left, and the next start takes it over with --adopt",
+            dead.join(", ")
+        )
+    } else {
+        "; start one, such as: lanherd up --lab --clients 10".to_owned()
     }
 }
 
@@ -88,22 +136,34 @@ pub struct ClientsArgs {
 pub fn restart(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
     let clients = args.clients;
     match args.which.ask(&Request::Restart { clients })? {
-        Answer::Told(count) => screen.result(&format!("{} restart", clients_text(count))),
-        other => return Err(strange(&other)),
+        Answer::Told(0) => Ok(nobody("restarts", screen)),
+        Answer::Told(count) => {
+            screen.result(&format!("{} restart", clients_text(count)));
+            Ok(Exit::Well)
+        }
+        other => Err(strange(&other)),
     }
-    Ok(Exit::Well)
 }
 
 /// `lanherd renew`, `rebind`, `release`, `decline`, `inform`.
 pub fn order(order: Order, args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
     let clients = args.clients;
     match args.which.ask(&Request::Order { order, clients })? {
+        Answer::Told(0) => Ok(nobody(&format!("was told to {order}"), screen)),
         Answer::Told(count) => {
             screen.result(&format!("{} told to {order}", clients_text(count)));
+            Ok(Exit::Well)
         }
-        other => return Err(strange(&other)),
+        other => Err(strange(&other)),
     }
-    Ok(Exit::Well)
+}
+
+/// Nobody did what was asked: whoever asked wants to know why.
+fn nobody(what: &str, screen: &Screen) -> Exit {
+    screen.complain(&format!(
+        "error: no client {what}: none of those that are meant is there and alive at the moment; `lanherd ps` shows how they are"
+    ));
+    Exit::Failed
 }
 
 fn clients_text(count: u32) -> String {
@@ -260,9 +320,22 @@ mod tests {
 
     #[test]
     fn without_a_pool_the_error_says_how_to_start_one() {
-        let error = choose(Vec::new(), None).expect_err("nobody");
+        let error = choose(Vec::new(), None, Others::default).expect_err("nobody");
         assert!(error.to_string().contains("lanherd up"), "{error}");
         assert_eq!(Exit::of_error(&error), Exit::Environment);
+    }
+
+    #[test]
+    fn pools_of_others_and_killed_ones_are_told_of_with_the_remedy() {
+        let pool = |name: &str| -> PoolName { name.parse().expect("a name") };
+        let others = Others {
+            hidden: vec![pool("lan")],
+            dead: vec![pool("dead")],
+        };
+        let said = |wanted: Option<&str>| remedy(&others, wanted.map(pool).as_ref());
+        assert!(said(None).contains("lan may be another user's: try the same with sudo"));
+        assert!(said(Some("dead")).contains("dead was killed: `lanherd clean`"));
+        assert!(said(Some("none")).contains("lanherd up"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use lanherd::pool::Event;
 
 use super::control::{Which, ask, strange};
 use super::exit::Exit;
-use super::screen::Screen;
+use super::screen::{Screen, visible};
 
 /// How long a pool may take to begin.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
                 let line = if args.json {
                     serde_json::to_string(&event)?
                 } else {
-                    line(&event)
+                    visible(&line(&event)).into_owned()
                 };
                 // Nobody reads any more, as after `lanherd events | head`.
                 if screen.stream(&line).is_err() {

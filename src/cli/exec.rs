@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use lanherd::control::{Answer, Request};
-use lanherd::identity::ClientNumber;
+use lanherd::identity::{ClientNumber, PoolName};
 use lanherd::lan::exec;
 
 use super::control::{Which, ask, strange};
-use super::exit::Exit;
+use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 
 /// How long a pool may take to say where a client is.
@@ -30,9 +30,9 @@ such program; 126: it cannot be run. A program that still runs when the client l
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The client's number
-    #[arg(value_name = "CLIENT", value_parser = clap::value_parser!(u32).range(1..))]
-    client: u32,
+    /// The client's number, or the name of its namespace, such as ns3
+    #[arg(value_name = "CLIENT", value_parser = Named::read)]
+    client: Named,
     /// The program, and its arguments
     #[arg(
         value_name = "COMMAND",
@@ -45,12 +45,51 @@ pub struct Args {
     which: Which,
 }
 
+/// A client as it was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    /// Its pool, where that was named with it.
+    pool: Option<PoolName>,
+    number: ClientNumber,
+}
+
+impl Named {
+    fn read(text: &str) -> Result<Self, String> {
+        let refuse = || {
+            "write the client's number, such as 3, or the name of its namespace, such as ns3"
+                .to_owned()
+        };
+        let name = text.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = text.get(name.len()..).unwrap_or_default();
+        let number = number.parse().map_err(|_| refuse())?;
+        let pool = match name {
+            "" => None,
+            name => Some(name.parse().map_err(|_| refuse())?),
+        };
+        if number == 0 {
+            return Err(refuse());
+        }
+        Ok(Self {
+            pool,
+            number: ClientNumber(number),
+        })
+    }
+}
+
 /// Becomes the program. There must be no other thread.
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let mut caller = args.which.call()?;
+    let Named { pool, number } = &args.client;
+    if let (Some(one), Some(other)) = (pool, args.which.pool())
+        && one != other
+    {
+        return Err(UsageError::because(format!(
+            "{one}{number} is no client of pool {other}: leave --pool out, or name the client by its number"
+        )));
+    }
+    let mut caller = args.which.or(pool.clone()).call()?;
     // Before the question: whoever answers it is then known to be this process, alive.
     let process = caller.process()?;
-    let client = ClientNumber(args.client);
+    let client = *number;
     let namespace = match ask(&mut caller, &Request::Place { client }, PATIENCE)? {
         Answer::Place { namespace, .. } => namespace,
         other => return Err(strange(&other)),
@@ -71,4 +110,21 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         ErrorKind::NotFound => Exit::NoSuchProgram,
         _ => Exit::NotExecutable,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_named_by_its_number_or_its_namespace() {
+        let named =
+            |text: &str| Named::read(text).map(|n| (n.pool.map(|p| p.to_string()), n.number.0));
+        assert_eq!(named("3"), Ok((None, 3)));
+        assert_eq!(named("ns3"), Ok((Some("ns".to_owned()), 3)));
+        for bad in ["", "0", "ns", "ns0", "3ns", "-1", "n s3"] {
+            let why = named(bad).expect_err("refused");
+            assert!(why.contains("such as ns3"), "{why}");
+        }
+    }
 }

@@ -89,6 +89,18 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+/// An error with all its causes, each said once: many errors name their cause themselves.
+pub fn causes(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said.push_str(": ");
+            said.push_str(&cause);
+        }
+    }
+    said
+}
+
 /// What a run demands of its pings, lookups, fetches and commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
@@ -260,6 +272,24 @@ mod tests {
             Exit::NoSuchProgram,
         ];
         assert!(others.iter().all(|other| other.code() != 125));
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the file cannot be read: {0}")]
+        struct Unreadable(#[source] std::io::Error);
+        let denied = || std::io::Error::from_raw_os_error(1);
+        let error = anyhow::Error::new(Unreadable(denied())).context("no run");
+        assert_eq!(
+            causes(&error),
+            "no run: the file cannot be read: Operation not permitted (os error 1)"
+        );
+        let error = anyhow::Error::new(denied()).context("no run");
+        assert_eq!(
+            causes(&error),
+            "no run: Operation not permitted (os error 1)"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lanherd::phase::Phase;
 use super::control::{Which, strange};
 use super::exit::Exit;
 use super::screen::Screen;
-use super::table::{grid, millis, or_dash};
+use super::table::{address, grid, millis, or_dash};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         other => return Err(strange(&other)),
     };
     if args.json {
-        screen.result(&serde_json::to_string_pretty(&herd)?);
+        screen.data(&serde_json::to_string_pretty(&herd)?);
     } else {
         screen.result(&render(&herd, args.all));
     }
@@ -74,7 +74,7 @@ fn render(herd: &Herd, all: bool) -> String {
             .map(|failure| format!("{}: {}", failure.stage, failure.cause));
         cells.extend([
             client.phase.to_string(),
-            or_dash(client.address.as_ref()),
+            or_dash(address(client)),
             lease(row),
             client.restarts.to_string(),
             or_dash(client.join_ms.map(millis)),

@@ -1,18 +1,26 @@
 //! `lanherd run`: the same as `up`, from a file.
 
-use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use lanherd::scenario::Scenario;
+use lanherd::bounded;
+use lanherd::identity::{PoolName, Seed};
+use lanherd::metrics::RunLabel;
+use lanherd::report::check_apart;
+use lanherd::scenario::{Draft, Scenario, Timespan, metrics_address};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::session::{Errand, Presentation, Session};
 use super::tui::Watching;
 
+/// The largest scenario, in bytes.
+const MOST: u64 = 1 << 20;
+
 const AFTER_HELP: &str = "\
 Examples:
   lanherd run scenario.toml
+  lanherd run scenario.toml --label firmware=2.1 --report nightly.json --for 10m
 
 A scenario is a TOML file; its keys are the options of `lanherd up`, without the dashes in front:
   parent = \"eth0\"
@@ -22,6 +30,7 @@ A scenario is a TOML file; its keys are the options of `lanherd up`, without the
 
 A table [soak] makes it a soak; its keys are the options that `lanherd soak` has beside those of `lanherd up`.
 
+Options given here go before what the file says; a --label replaces the file's label of the same name and leaves the others. \
 Paths in it are relative to the current folder. Succeeds as `lanherd up` does.";
 
 /// Bring up a herd as a file says
@@ -32,18 +41,77 @@ pub struct Args {
     #[arg(value_name = "SCENARIO.toml")]
     file: PathBuf,
     #[command(flatten)]
+    instead: Overrides,
+    #[command(flatten)]
     presentation: Presentation,
     #[command(flatten)]
     watching: Watching,
 }
 
+/// What may be said otherwise than in the file, without a new file: that which differs from one night to the next.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Instead of what the file says")]
+struct Overrides {
+    /// The pool's name
+    #[arg(long, value_name = "NAME")]
+    pool: Option<PoolName>,
+    /// How long to go on once each client has come online or failed
+    #[arg(long = "for", value_name = "TIME")]
+    hold: Option<Timespan>,
+    /// From what MACs and random choices are derived
+    #[arg(long, value_name = "N", value_parser = |text: &str| text.parse().map(Seed))]
+    seed: Option<Seed>,
+    /// Say this of the run in its metrics and its report, as `router_model=X`; may be given again
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Vec<RunLabel>,
+    /// Write a report in JSON to this file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write a report for people to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Serve metrics and a live page here, such as 127.0.0.1:4373
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics_address)]
+    metrics: Option<SocketAddr>,
+}
+
+impl Overrides {
+    fn apply(&self, draft: &mut Draft) {
+        fn set<T: Clone>(value: &mut Option<T>, instead: Option<&T>) {
+            if let Some(instead) = instead {
+                *value = Some(instead.clone());
+            }
+        }
+        set(&mut draft.pool, self.pool.as_ref());
+        set(&mut draft.hold, self.hold.as_ref());
+        set(&mut draft.seed, self.seed.as_ref());
+        set(&mut draft.report, self.report.as_ref());
+        set(&mut draft.html, self.html.as_ref());
+        set(&mut draft.metrics, self.metrics.as_ref());
+        draft
+            .label
+            .retain(|old| !self.label.iter().any(|new| new.name() == old.name()));
+        draft.label.extend(self.label.iter().cloned());
+    }
+}
+
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     let file = args.file.display();
-    let text = fs::read_to_string(&args.file).map_err(|error| {
+    let text = bounded::read_to_string(&args.file, MOST).map_err(|error| {
         UsageError::because(format!("the scenario {file} cannot be read: {error}"))
     })?;
-    let scenario = Scenario::from_toml(&text)
+    let scenario = Scenario::from_toml_with(&text, |draft| args.instead.apply(draft))
         .map_err(|error| UsageError::because(format!("the scenario {file}, {error}")))?;
+    let files = [
+        ("the scenario", Some(&args.file)),
+        ("report", scenario.report.as_ref()),
+        ("html", scenario.html.as_ref()),
+    ];
+    let files: Vec<_> = files
+        .into_iter()
+        .filter_map(|(name, path)| Some((name, path?.as_path())))
+        .collect();
+    check_apart(&files).map_err(UsageError::because)?;
     let errand = Errand::of(&scenario);
     let presentation = args.presentation.watched(args.watching);
     Session::new(scenario, errand, presentation, screen).run()

@@ -5,11 +5,15 @@
 //! none: what it says stands in queues ([`Screen::queue`]), which threads of their own write ([`Screen::start`]) as soon as the
 //! process may have threads.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 use std::{panic, thread};
 
+use lanherd::report::is_standard_output;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::logging::Format;
@@ -23,6 +27,8 @@ pub struct Screen {
     audience: Audience,
     format: Format,
     aside: Arc<Mutex<Option<Arc<Aside>>>>,
+    /// Whether a report goes to standard output.
+    is_out_taken: Arc<AtomicBool>,
 }
 
 /// Who looks at standard error.
@@ -51,6 +57,7 @@ impl Screen {
             audience,
             format,
             aside: Arc::default(),
+            is_out_taken: Arc::default(),
         }
     }
 
@@ -140,19 +147,33 @@ impl Screen {
         }
     }
 
-    /// A result, to standard output.
+    /// Where one of these files is standard output itself, results for people go to standard error, so that whoever reads the file
+    /// finds nothing else in it.
+    pub fn keep_clear(&self, files: &[(&str, &Path)]) {
+        if files.iter().any(|(_, path)| is_standard_output(path)) {
+            self.is_out_taken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A result for people, to standard output.
     pub fn result(&self, text: &str) {
         // A reader who has gone (`lanherd … | head`) is no reason to leave a herd behind.
+        let _ = self.stream(&visible(text));
+    }
+
+    /// A result for programs, to standard output as it is.
+    pub fn data(&self, text: &str) {
         let _ = self.stream(text);
     }
 
-    /// One line of a result that may go on for long; fails when its reader has gone.
+    /// One line of data that may go on for long; fails when its reader has gone.
     pub fn stream(&self, text: &str) -> io::Result<()> {
-        self.write(
-            Stream::Out,
-            Weight::Result,
-            format!("{text}\n").into_bytes(),
-        )
+        let to = if self.is_out_taken.load(Ordering::Relaxed) {
+            Stream::Err
+        } else {
+            Stream::Out
+        };
+        self.write(to, Weight::Result, format!("{text}\n").into_bytes())
     }
 
     /// News on the way, to standard error, unless nobody wants to hear.
@@ -196,10 +217,46 @@ impl Screen {
     }
 }
 
+/// The text without what would do something to a terminal: names of files, servers and clients come from outside. Line breaks, tabs
+/// and colours (ECMA-48, 8.3.117 SGR) stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(is_harmless) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(length) = colour(rest) {
+            let (colour, after) = rest.split_at(length);
+            shown.push_str(colour);
+            rest = after;
+            continue;
+        }
+        if is_harmless(c) {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_default());
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    shown.into()
+}
+
+/// How long the colour is that a text begins with.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    parameters
+        .get(end..)?
+        .starts_with('m')
+        .then_some(2 + end + 1)
+}
+
 /// A line for standard error.
 fn line(format: Format, level: &str, text: &str) -> Vec<u8> {
     match format {
-        Format::Text => format!("{text}\n"),
+        Format::Text => format!("{}\n", visible(text)),
         Format::Json => json_line(SystemTime::now(), level, text),
     }
     .into_bytes()
@@ -256,6 +313,15 @@ impl Drop for Line<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_do_something_to_a_terminal_is_shown_as_text() {
+        assert_eq!(visible("two\nlines\tand é"), "two\nlines\tand é");
+        assert_eq!(
+            visible("\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b[2J \u{9b}1m \r\x08"),
+            "\x1b[31mred\x1b[0m \\u{1b}]0;title\\u{7} \\u{1b}[2J \\u{9b}1m \\r\\u{8}"
+        );
+    }
 
     #[test]
     fn a_line_of_json_is_one_object_whatever_the_text() {

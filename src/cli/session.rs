@@ -33,7 +33,7 @@ use self::course::{Chaos, Course, Ran};
 use self::house::{Control, Doors, House};
 use self::soaking::{Origin, Soaked};
 use self::steering::Steering;
-use super::exit::{Demand, Exit, Objectives, Outcome, UsageError};
+use super::exit::{Demand, Exit, Objectives, Outcome, UsageError, causes};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::screen::Screen;
@@ -131,12 +131,15 @@ impl Session {
         if self.presentation.tui {
             tui::check(&self.screen)?;
         }
-        for path in [&self.scenario.report, &self.scenario.html]
-            .into_iter()
-            .flatten()
-        {
-            report::check_writable(path).map_err(UsageError::because)?;
-        }
+        let outputs: Vec<_> = [
+            ("--report", &self.scenario.report),
+            ("--html", &self.scenario.html),
+        ]
+        .into_iter()
+        .filter_map(|(name, path)| Some((name, path.as_deref()?)))
+        .collect();
+        report::check_outputs(&outputs).map_err(UsageError::because)?;
+        self.screen.keep_clear(&outputs);
         lan::keep_one_heap();
         // Before the sandbox: the host's Prometheus is to reach it.
         let metrics = self.doorstep()?;
@@ -269,7 +272,8 @@ impl Session {
             Ok(tui) => Some(tui),
             Err(error) => {
                 let screen = &self.screen;
-                screen.complain(&format!("error: {error:#}; the run goes on without --tui"));
+                let why = causes(&error);
+                screen.complain(&format!("error: {why}; the run goes on without --tui"));
                 None
             }
         }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
 
 use clap::ValueEnum;
-use comfy_table::{LineStyle, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use lanherd::phase::Phase;
 use lanherd::report::{Chore, Client, Ended, LastFailure, Percentiles, Pings, Report};
 use lanherd::units::percent;
+use ratatui::crossterm::terminal;
 
 /// Which clients the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,12 +65,12 @@ pub fn render(report: &Report, rows: Rows, paint: Paint) -> String {
         text.push('\n');
     };
     if all {
-        block(table(report.clients.iter()));
+        block(table(&report.clients.iter()));
     } else {
         let failures = report.clients.iter().filter(|client| failed(client));
         let count = failures.clone().count();
         if count > 0 {
-            block(table(failures.take(MOST_FAILURES)));
+            block(table(&failures.take(MOST_FAILURES)));
         }
         if count > MOST_FAILURES {
             block(format!(
@@ -156,29 +158,42 @@ fn summary(report: &Report, paint: Paint) -> String {
     told.join(", ")
 }
 
-fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
+fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
     let chores: BTreeSet<String> = clients
         .clone()
         .flat_map(|client| client.chores().map(|chore| chore.what))
         .collect();
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
-    let mut header: Vec<String> = ["client", "MAC", "address", "router", "DNS", "time to lease"]
-        .map(str::to_owned)
-        .into();
+    // What is the same for all is said once.
+    let leased = || clients.clone().filter(|client| address(client).is_some());
+    let shared_router = shared(leased().map(|client| or_dash(client.router)));
+    let shared_dns = shared(leased().map(dns));
+    let mut header: Vec<String> = ["client", "MAC", "address"].map(str::to_owned).into();
+    if shared_router.is_none() {
+        header.push("router".to_owned());
+    }
+    if shared_dns.is_none() {
+        header.push("DNS".to_owned());
+    }
+    header.push("time to lease".to_owned());
     header.extend(chores.iter().map(|what| shortened(what)));
     if with_state {
         header.push("state".to_owned());
     }
     let mut table = grid(header);
-    for client in clients {
+    for client in clients.clone() {
         let mut row = vec![
             client.namespace.clone(),
             client.mac.to_string(),
-            or_dash(client.address.as_ref()),
-            or_dash(client.router),
-            dns(client),
-            or_dash(client.dhcp_ms.map(millis)),
+            or_dash(address(client)),
         ];
+        if shared_router.is_none() {
+            row.push(or_dash(client.router));
+        }
+        if shared_dns.is_none() {
+            row.push(dns(client));
+        }
+        row.push(or_dash(client.dhcp_ms.map(millis)));
         row.extend(chores.iter().map(|what| {
             let chore = client.chores().find(|chore| chore.what == *what);
             or_dash(chore.as_ref().map(answers))
@@ -188,14 +203,77 @@ fn table<'a>(clients: impl Iterator<Item = &'a Client> + Clone) -> String {
         }
         table.add_row(row);
     }
-    table.trim_fmt()
+    let mut text = table.trim_fmt();
+    let said: Vec<String> = [("router", shared_router), ("DNS", shared_dns)]
+        .into_iter()
+        .filter_map(|(what, value)| Some(format!("{what} {}", value?)))
+        .collect();
+    if !said.is_empty() {
+        let _ = write!(text, "\n{} for all", said.join(", "));
+    }
+    text
 }
 
-/// A table that looks like all of ours.
+/// What all have, if there are any and they have the same.
+fn shared(mut all: impl Iterator<Item = String>) -> Option<String> {
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
+}
+
+/// The address that a client has; of one that has given it back, or lost it, none.
+pub fn address(client: &Client) -> Option<&String> {
+    match client.phase {
+        Phase::Online | Phase::Configure | Phase::NoCarrier | Phase::Leaving => {
+            client.address.as_ref()
+        }
+        Phase::Queued
+        | Phase::Namespace
+        | Phase::Link
+        | Phase::Dhcp
+        | Phase::Released
+        | Phase::V6Only
+        | Phase::Backoff
+        | Phase::Failed
+        | Phase::Gone => None,
+    }
+}
+
+/// A table that looks like all of ours, as wide as the terminal; where there is none, 100 columns at most.
 pub fn grid(header: Vec<String>) -> Table {
+    grid_of_width(header, width())
+}
+
+fn grid_of_width(header: Vec<String>, width: u16) -> Table {
+    // What one copies is not broken in the middle.
+    const WHOLE: [&str; 4] = ["client", "MAC", "address", "router"];
+    let whole: Vec<usize> = (0..header.len())
+        .filter(|at| {
+            header
+                .get(*at)
+                .is_some_and(|name| WHOLE.contains(&name.as_str()))
+        })
+        .collect();
     let mut table = Table::new();
-    table.load_style(STYLE).set_header(header);
     table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .set_header(header);
+    for at in whole {
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table
+}
+
+fn width() -> u16 {
+    const USUAL: u16 = 100;
+    if !io::stdout().is_terminal() {
+        return USUAL;
+    }
+    // Narrower ones break lines themselves; a table that did would be of words cut in pieces.
+    terminal::size().map_or(USUAL, |(columns, _)| columns.max(80))
 }
 
 /// Whether the client is worth a word: it should be online and is not, or a target never answered it.
@@ -225,7 +303,7 @@ fn complaints(clients: &[Client]) -> Vec<String> {
     }
     complaints
         .iter()
-        .map(|(what, names)| format!("{}: {what}", together(names)))
+        .map(|(what, names)| format!("{}: {}", together(names), bounded(what)))
         .collect()
 }
 
@@ -267,8 +345,26 @@ fn together(names: &[&str]) -> String {
 }
 
 fn dns(client: &Client) -> String {
-    let servers: Vec<String> = client.dns.iter().map(ToString::to_string).collect();
+    const MOST: usize = 3;
+    let mut servers: Vec<String> = client
+        .dns
+        .iter()
+        .take(MOST)
+        .map(ToString::to_string)
+        .collect();
+    if client.dns.len() > MOST {
+        servers.push(format!("{} more", client.dns.len() - MOST));
+    }
     or_dash(Some(servers.join(", ")).filter(|servers| !servers.is_empty()))
+}
+
+/// A line that others wrote parts of, such as the text of a server's refusal.
+fn bounded(text: &str) -> String {
+    const MOST: usize = 300;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// What stands above a column: a command line may be long.
@@ -431,6 +527,49 @@ mod tests {
             assert!(coloured.contains(&flaw), "{coloured:?}");
         }
         assert_eq!(coloured.matches('\u{1b}').count(), 6, "{coloured:?}");
+    }
+
+    #[test]
+    fn no_line_of_the_table_is_wider_than_what_it_is_for() {
+        let mut report = report(3, 0);
+        let servers = (1..=200).map(|n| std::net::Ipv4Addr::new(10, 0, 0, n));
+        report.clients[0].dns = servers.collect();
+        report.clients[1].router = Some(std::net::Ipv4Addr::new(10, 77, 0, 2));
+        for target in ["Cloudflare DNS", "the router", "192.168.177.142"] {
+            for client in &mut report.clients {
+                let mut pings = client.pings[0].clone();
+                pings.target = target.parse().expect("a target");
+                client.pings.push(pings);
+            }
+        }
+        let text = render(&report, Rows::Auto, Paint::None);
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{widest:?}\n{text}");
+        assert!(text.contains("197 more"), "{text}");
+        for whole in ["02:00:00:00:00:01", "10.77.0.10/16", "10.77.0.2 "] {
+            assert!(text.contains(whole), "{whole} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn who_has_given_his_address_back_is_shown_without() {
+        let mut report = report(2, 0);
+        report.clients[1].phase = Phase::Released;
+        report.clients[1].address = Some("10.77.0.99/16".to_owned());
+        assert!(!render(&report, Rows::Auto, Paint::None).contains("10.77.0.99"));
+    }
+
+    #[test]
+    fn what_is_the_same_for_all_is_said_once() {
+        let text = render(&report(2, 1), Rows::Auto, Paint::None);
+        assert!(
+            text.contains("\nrouter 10.77.0.1, DNS 10.77.0.1 for all\n"),
+            "{text}"
+        );
+        assert!(
+            !text.lines().next().expect("a header").contains("router"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ const AFTER_HELP: &str = "\
 Examples:
   lanherd up --parent eth0 --clients 10         hold ten leases until Ctrl-C
   lanherd up --parent eth0 --clients 10 --ping router --for 10m --report r.json
-  lanherd up --parent eth0 --clients 2000 --mode private --join-rate 50/s --metrics 127.0.0.1:9100
+  lanherd up --parent eth0 --clients 2000 --mode private --join-rate 50/s --metrics 127.0.0.1:4373
   lanherd up --parent eth0 --clients 10 --adopt after it was killed: go on with what it left
   lanherd up --lab --lab-lease 2m --clients 200 --ping router --for 1h
   lanherd up --parent eth0 --clients 50 --ping router --for 10m --fail-if 'packet loss > 0.1 %' --fail-if 'p95 ping > 50 ms'

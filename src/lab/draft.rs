@@ -260,13 +260,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_found_where_it_stands_with_what_to_write() {
         for (text, line, column, word) in [
-            (
-                "lease = '1h'\nleese = '2h'\n",
-                2,
-                1,
-                "expected one of `range`, `lease`",
-            ),
-            ("uplink = 'lab1'\n", 1, 1, "unknown field"),
+            ("lease = '1h'\nleese = '2h'\n", 2, 1, "did you mean lease?"),
+            ("uplink = 'lab1'\n", 1, 1, "there is no key uplink"),
             ("\n\nrange = '10.0.0.9-10.0.0.1'\n", 3, 9, "backwards"),
             ("range = '8.8.8.1-8.8.8.9'\n", 1, 1, "alias 8.8.8.8"),
             ("lease = '0s'\n", 1, 9, "90s, 1h or infinite"),
@@ -316,7 +311,7 @@ mod tests {
                 "options = [{ code = 42, hex = '0a' }]\n",
                 1,
                 25,
-                "expected `code` or `value`",
+                "the keys are code, value",
             ),
         ] {
             let error = refused(text);

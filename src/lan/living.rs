@@ -52,6 +52,35 @@ pub fn living() -> io::Result<Vec<Living>> {
     Ok(found)
 }
 
+/// Pools that are not alive, or that this user may not ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Others {
+    /// Whether they are alive this user may not know.
+    pub hidden: Vec<PoolName>,
+    /// Their process was killed, and what it made may be there still.
+    pub dead: Vec<PoolName>,
+}
+
+/// The pools that [`living`] leaves out.
+pub fn others() -> io::Result<Others> {
+    let mut others = Others::default();
+    for paths in homes() {
+        let all = match pools(&paths, Trust::Anybody) {
+            Ok(all) => all,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => continue,
+            Err(error) => return Err(error),
+        };
+        for pool in all {
+            match owner(&paths, &pool) {
+                Ok(Owner::Alive(_)) => {}
+                Ok(Owner::Nobody) => others.dead.push(pool),
+                Err(_) => others.hidden.push(pool),
+            }
+        }
+    }
+    Ok(others)
+}
+
 fn living_in(paths: &Paths) -> io::Result<Vec<Living>> {
     let mut found = Vec::new();
     for pool in pools(paths, Trust::Anybody)? {

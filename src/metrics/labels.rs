@@ -89,6 +89,13 @@ impl RunLabel {
     }
 }
 
+impl RunLabel {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl FromStr for RunLabel {
     type Err = LabelError;
 

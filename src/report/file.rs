@@ -1,12 +1,25 @@
 //! The report's file: there as a whole, or as it was before.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{AccessFlags, eaccess};
 
 use super::Report;
+
+/// How long whoever reads a pipe may read nothing before it is given up.
+const STANDSTILL: Duration = Duration::from_secs(10);
+/// What the names of files begin with that are not complete yet.
+const DRAFT: &str = ".lanherd-report-";
 
 /// Why a report cannot be, or was not, written.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +35,22 @@ pub enum ReportFileError {
         /// The folder.
         folder: PathBuf,
     },
+    /// Two files would be one.
+    #[error("{one} and {other} are the same file, {path}: name two")]
+    Twice {
+        /// What is to be written there, or read.
+        one: &'static str,
+        /// What else.
+        other: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nobody reads what is no regular file.
+    #[error(
+        "the report cannot be written to {path}: nobody has read from it for {seconds} s; read it, or name a file",
+        path = .0.display(), seconds = STANDSTILL.as_secs()
+    )]
+    NoReader(PathBuf),
     /// The system refused.
     #[error(
         "the report cannot be written to {path}: {error}; choose a place that you may write to"
@@ -30,7 +59,6 @@ pub enum ReportFileError {
         /// The file.
         path: PathBuf,
         /// The reason.
-        #[source]
         error: io::Error,
     },
 }
@@ -39,7 +67,10 @@ pub enum ReportFileError {
 enum Place {
     /// To a file that is replaced as a whole, or does not exist yet.
     File(PathBuf),
-    /// Into something that exists and is no regular file, such as `/dev/stdout` or a pipe.
+    /// Into one of this process' own standard streams, such as `/dev/stdout`, whatever that is: nothing else that is written there
+    /// is replaced.
+    Standard(OwnedFd),
+    /// Into something that exists and is no regular file, such as a pipe or `/dev/null`.
     Stream,
 }
 
@@ -53,15 +84,55 @@ pub fn check_writable(path: &Path) -> Result<(), ReportFileError> {
             let (draft, _) = Draft::create(&file).map_err(refused)?;
             draft.discard().map_err(refused)
         }
+        Place::Standard(_) => Ok(()),
         Place::Stream => {
             eaccess(path, AccessFlags::W_OK).map_err(|errno| refused(io::Error::from(errno)))
         }
     }
 }
 
+/// Checks that no two of these, each under its option's name, are one file, by whatever path. `/dev/null` may be named again.
+pub fn check_apart(files: &[(&'static str, &Path)]) -> Result<(), ReportFileError> {
+    let mut known: Vec<(&'static str, Identity)> = Vec::new();
+    for (name, path) in files {
+        let Some(identity) = Identity::of(path) else {
+            continue;
+        };
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == identity) {
+            return Err(ReportFileError::Twice {
+                one: other,
+                other: name,
+                path: (*path).to_owned(),
+            });
+        }
+        known.push((name, identity));
+    }
+    Ok(())
+}
+
+/// Checks all files that a run is to write, each under its option's name: that they are different ones, and can be written.
+pub fn check_outputs(files: &[(&'static str, &Path)]) -> Result<(), ReportFileError> {
+    check_apart(files)?;
+    files.iter().try_for_each(|(_, path)| check_writable(path))
+}
+
+/// Whether what is written to `path` goes to this process' standard output.
+pub fn is_standard_output(path: &Path) -> bool {
+    match (fs::metadata(path), metadata_of(io::stdout())) {
+        (Ok(found), Ok(output)) => is_same(&found, &output) && !is_null(&found),
+        _ => false,
+    }
+}
+
+/// Whether what is written to `path` takes the place of what was there: no pipe, and nothing else that has its readers.
+pub fn is_replaced(path: &Path) -> bool {
+    matches!(place(path), Ok(Place::File(_)))
+}
+
 /// Writes the report to `path`, in place of what was there: readers see the old file or the whole new one.
 ///
-/// The mode is what the umask leaves of 0666.
+/// A file that is replaced keeps its mode, and its owner where this process may give files away; that of a new one is what the
+/// umask leaves of 0666. A reader of a pipe is waited for, for ten seconds without progress.
 pub fn write(path: &Path, report: &Report) -> Result<(), ReportFileError> {
     let mut text =
         serde_json::to_vec_pretty(report).map_err(|error| refused(path, error.into()))?;
@@ -71,14 +142,15 @@ pub fn write(path: &Path, report: &Report) -> Result<(), ReportFileError> {
 
 /// The same with anything that is to be read as a whole.
 pub fn write_bytes(path: &Path, text: &[u8]) -> Result<(), ReportFileError> {
-    let refused = |error| refused(path, error);
     match place(path)? {
-        Place::File(file) => replace(&file, text).map_err(refused),
-        Place::Stream => OpenOptions::new()
-            .write(true)
-            .open(path)
-            .and_then(|mut stream| stream.write_all(text))
-            .map_err(refused),
+        Place::File(file) => replace(&file, text).map_err(|error| refused(path, error)),
+        Place::Standard(descriptor) => stream(path, text, move || Ok(File::from(descriptor))),
+        Place::Stream => {
+            let opened = path.to_owned();
+            stream(path, text, move || {
+                OpenOptions::new().write(true).open(opened)
+            })
+        }
     }
 }
 
@@ -88,13 +160,8 @@ fn refused(path: &Path, error: io::Error) -> ReportFileError {
 }
 
 fn place(path: &Path) -> Result<Place, ReportFileError> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(ReportFileError::Folder(path.to_owned())),
-        // What a link leads to is replaced, not the link.
-        Ok(found) if found.is_file() => fs::canonicalize(path)
-            .map(Place::File)
-            .map_err(|error| refused(path, error)),
-        Ok(_) => Ok(Place::Stream),
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let folder = folder_of(path);
             if path.file_name().is_none() || folder.is_file() || !folder.exists() {
@@ -103,9 +170,68 @@ fn place(path: &Path) -> Result<Place, ReportFileError> {
                     folder: folder.to_owned(),
                 });
             }
-            Ok(Place::File(path.to_owned()))
+            return Ok(Place::File(path.to_owned()));
         }
-        Err(error) => Err(refused(path, error)),
+        Err(error) => return Err(refused(path, error)),
+    };
+    if found.is_dir() {
+        return Err(ReportFileError::Folder(path.to_owned()));
+    }
+    if let Some(descriptor) = standard(&found) {
+        return Ok(Place::Standard(descriptor));
+    }
+    if found.is_file() {
+        // What a link leads to is replaced, not the link.
+        let file = fs::canonicalize(path).map_err(|error| refused(path, error))?;
+        return Ok(Place::File(file));
+    }
+    Ok(Place::Stream)
+}
+
+/// This process' standard output, or standard error, where that is what was found.
+fn standard(found: &fs::Metadata) -> Option<OwnedFd> {
+    let is_it = |open: io::Result<fs::Metadata>| open.is_ok_and(|open| is_same(found, &open));
+    if is_it(metadata_of(io::stdout())) {
+        io::stdout().as_fd().try_clone_to_owned().ok()
+    } else if is_it(metadata_of(io::stderr())) {
+        io::stderr().as_fd().try_clone_to_owned().ok()
+    } else {
+        None
+    }
+}
+
+fn metadata_of(open: impl AsFd) -> io::Result<fs::Metadata> {
+    File::from(open.as_fd().try_clone_to_owned()?).metadata()
+}
+
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+fn is_null(found: &fs::Metadata) -> bool {
+    fs::metadata("/dev/null")
+        .is_ok_and(|null| found.file_type().is_char_device() && found.rdev() == null.rdev())
+}
+
+/// What is written to, whatever path leads to it.
+#[derive(PartialEq, Eq)]
+enum Identity {
+    File(PathBuf),
+    Node(u64, u64),
+}
+
+impl Identity {
+    /// None where everybody may write at once.
+    fn of(path: &Path) -> Option<Self> {
+        match fs::metadata(path) {
+            Ok(found) if is_null(&found) => None,
+            Ok(found) if found.is_file() => fs::canonicalize(path).ok().map(Self::File),
+            Ok(found) => Some(Self::Node(found.dev(), found.ino())),
+            Err(_) => {
+                let folder = fs::canonicalize(folder_of(path)).ok()?;
+                Some(Self::File(folder.join(path.file_name()?)))
+            }
+        }
     }
 }
 
@@ -116,10 +242,51 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Writes to what has a reader, by a thread that is left to itself where nobody reads.
+fn stream(
+    path: &Path,
+    text: &[u8],
+    open: impl FnOnce() -> io::Result<File> + Send + 'static,
+) -> Result<(), ReportFileError> {
+    let (written, text) = (Arc::<AtomicU64>::default(), text.to_vec());
+    let (send, outcome) = channel();
+    let progress = Arc::clone(&written);
+    thread::Builder::new()
+        .name("report".to_owned())
+        .spawn(move || {
+            let result = open().and_then(|mut file| {
+                for chunk in text.chunks(4096) {
+                    file.write_all(chunk)?;
+                    progress.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            });
+            // Nobody may be waiting any more.
+            let _ = send.send(result);
+        })
+        .map_err(|error| refused(path, error))?;
+    let mut seen = (0, Instant::now());
+    loop {
+        match outcome.recv_timeout(Duration::from_millis(100)) {
+            Ok(result) => return result.map_err(|error| refused(path, error)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(refused(path, ErrorKind::BrokenPipe.into()));
+            }
+        }
+        let now = written.load(Ordering::Relaxed);
+        if now != seen.0 {
+            seen = (now, Instant::now());
+        } else if seen.1.elapsed() >= STANDSTILL {
+            return Err(ReportFileError::NoReader(path.to_owned()));
+        }
+    }
+}
+
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let (draft, mut file) = Draft::create(path)?;
-    let written = file
-        .write_all(text)
+    let written = keep_mode(path, &file)
+        .and_then(|()| file.write_all(text))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&draft.path, path));
     match &written {
@@ -131,20 +298,40 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     written
 }
 
-/// A file beside the report, which takes its name when it is complete.
+/// Gives a file the mode of the one whose place it will take, and its owner if that can be had.
+fn keep_mode(path: &Path, file: &File) -> io::Result<()> {
+    let Ok(old) = fs::metadata(path) else {
+        return Ok(());
+    };
+    // Only root gives files away; another user's report becomes the property of whoever writes it.
+    let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+    file.set_permissions(Permissions::from_mode(old.mode() & 0o777))
+}
+
+/// A file beside the report, which takes its name when it is complete. It is locked as long as somebody writes it, so that what
+/// a killed run left is known from what is being written.
 struct Draft {
     path: PathBuf,
 }
 
 impl Draft {
-    /// Makes a new file in the folder of `path`; never opens one that exists.
-    fn create(path: &Path) -> io::Result<(Self, File)> {
+    /// Makes a new file in the folder of `path`; never opens one that exists. Removes those that killed runs have left there.
+    fn create(path: &Path) -> io::Result<(Self, Flock<File>)> {
+        let folder = folder_of(path);
+        clear(folder);
+        // Who may not read the report may not read it while it is written either.
+        let mode = fs::metadata(path).map_or(0o666, |old| old.mode() & 0o666);
         let mut attempts = 0..16;
         loop {
-            let name = format!(".lanherd-report-{:08x}", fastrand::u32(..));
-            let path = folder_of(path).join(name);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok((Self { path }, file)),
+            let path = folder.join(format!("{DRAFT}{:08x}", fastrand::u32(..)));
+            let mut options = OpenOptions::new();
+            match options.write(true).create_new(true).mode(mode).open(&path) {
+                Ok(file) => {
+                    let locked = Flock::lock(file, FlockArg::LockExclusiveNonblock);
+                    return locked
+                        .map(|file| (Self { path }, file))
+                        .map_err(|(_, errno)| errno.into());
+                }
                 Err(error)
                     if error.kind() == ErrorKind::AlreadyExists && attempts.next().is_some() => {}
                 Err(error) => return Err(error),
@@ -154,5 +341,135 @@ impl Draft {
 
     fn discard(self) -> io::Result<()> {
         fs::remove_file(self.path)
+    }
+}
+
+/// Removes drafts that nobody writes any more. What cannot be removed stays: it is in nobody's way.
+fn clear(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_draft = name.to_str().and_then(|name| name.strip_prefix(DRAFT));
+        let is_draft = is_draft
+            .is_some_and(|id| id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if !is_draft || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(entry.path());
+        let Ok(file) = opened else { continue };
+        if let Ok(_lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("lanherd-{name}-{:08x}", fastrand::u32(..)));
+            fs::create_dir(&path).expect("a folder");
+            Self(path)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = fs::read_dir(&self.0).expect("a folder").flatten();
+            let mut names: Vec<_> = entries
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_mode() {
+        let folder = Folder::new("mode");
+        let path = folder.0.join("r.json");
+        for mode in [0o600, 0o640, 0o604] {
+            fs::write(&path, "old").expect("written");
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changed");
+            write_bytes(&path, b"new").expect("written");
+            let found = fs::metadata(&path).expect("a file");
+            assert_eq!(found.mode() & 0o777, mode);
+            assert_eq!(fs::read(&path).expect("read"), b"new");
+        }
+    }
+
+    #[test]
+    fn drafts_of_killed_runs_are_removed_and_those_that_are_being_written_stay() {
+        let folder = Folder::new("drafts");
+        let path = folder.0.join("r.json");
+        fs::write(folder.0.join(".lanherd-report-0badf00d"), "half").expect("written");
+        fs::write(folder.0.join(".lanherd-report-of-mine"), "mine").expect("written");
+        let (draft, file) = Draft::create(&path).expect("a draft");
+        check_writable(&path).expect("it can be written");
+        let written = draft
+            .path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let mut expected = vec![".lanherd-report-of-mine".to_owned(), written];
+        expected.sort();
+        assert_eq!(folder.names(), expected);
+        drop(file);
+        write_bytes(&path, b"whole").expect("written");
+        assert_eq!(folder.names(), [".lanherd-report-of-mine", "r.json"]);
+    }
+
+    #[test]
+    fn one_file_under_two_spellings_is_found() {
+        let folder = Folder::new("twice");
+        let (one, other) = (folder.0.join("x"), folder.0.join("y"));
+        let spelt = folder
+            .0
+            .join("..")
+            .join(folder.0.file_name().expect("a name"))
+            .join("x");
+        let both = |a: &Path, b: &Path| check_apart(&[("--report", a), ("--html", b)]).is_ok();
+        assert!(both(&one, &other));
+        assert!(!both(&one, &one) && !both(&one, &spelt));
+        fs::write(&one, "").expect("written");
+        assert!(!both(&one, &spelt));
+        std::os::unix::fs::symlink(&one, &other).expect("a link");
+        assert!(!both(&one, &other));
+        let null = Path::new("/dev/null");
+        assert!(both(null, null));
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_given_up() {
+        let folder = Folder::new("pipe");
+        let path = folder.0.join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        check_writable(&path).expect("it could be written");
+        assert!(!is_replaced(&path));
+        let error = write_bytes(&path, b"text").expect_err("nobody reads");
+        assert!(matches!(error, ReportFileError::NoReader(_)), "{error}");
+        // One that is read takes more than a pipe holds. Another one: whoever was given up still waits at the first.
+        let path = folder.0.join("read");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        let reader = path.clone();
+        let reading = thread::spawn(move || fs::read(reader).expect("read"));
+        let text = vec![b'x'; 1 << 20];
+        write_bytes(&path, &text).expect("written");
+        assert!(reading.join().expect("read").ends_with(&text));
     }
 }

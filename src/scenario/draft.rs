@@ -150,10 +150,11 @@ pub struct Draft {
     #[arg(long, conflicts_with = "lab")]
     #[serde(default)]
     pub adopt: bool,
-    /// Serve metrics for Prometheus, /healthz, /readyz and a live page here, such as 127.0.0.1:9100
+    /// Serve metrics for Prometheus, /healthz, /readyz and a live page here, such as 127.0.0.1:4373
     ///
     /// Any other address than the loopback's needs --metrics-token-file or --web-config.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::metrics_address)]
+    #[serde(default, deserialize_with = "super::values::metrics_address_in_file")]
     pub metrics: Option<SocketAddr>,
     /// Have gauges of each client in the metrics, too: up, restarts, median round trip; for 200 clients at most
     #[arg(long, requires = "metrics")]
@@ -287,6 +288,7 @@ impl Draft {
             hold: self.hold,
         };
         let standing = chores.check()?;
+        self.check_clients_that_are_pinged(clients)?;
         let soak = match &self.soak {
             Some(soak) => Some(soak.check(clients)?),
             None => None,
@@ -362,6 +364,26 @@ impl Draft {
             return Err(Mistake::NoClients);
         }
         total.try_into().map_err(Mistake::Clients)
+    }
+
+    /// That there are the clients that others are to ping; in a soak with a turnover there may be at another time.
+    fn check_clients_that_are_pinged(&self, clients: ClientCount) -> Result<(), Mistake> {
+        let has_turnover = self.soak.as_ref().is_some_and(|soak| {
+            soak.churn.is_some() || soak.vanish.is_some() || soak.storm.is_some()
+        });
+        let groups = self.group.iter().flat_map(|group| &group.ping).flatten();
+        for target in self.ping.iter().chain(groups) {
+            if let Target::Client(number) = target
+                && number.0 > clients.get()
+                && !has_turnover
+            {
+                return Err(Mistake::NoSuchClient {
+                    number: *number,
+                    clients,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn groups(&self) -> Result<Vec<GroupPlan>, Mistake> {

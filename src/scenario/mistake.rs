@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use super::{ClientCount, ClientCountError, Timespan};
 use crate::chaos::PlanError;
 use crate::dhcp::PersonaError;
+use crate::identity::ClientNumber;
 use crate::lab::{AddressRange, LabFaultError};
 use crate::metrics::{LabelError, Metrics};
 use crate::pool::GroupName;
@@ -77,6 +78,16 @@ pub enum Mistake {
     /// There is nothing to run.
     #[error("a command is empty: write what a shell is to run as run-command, or leave it out")]
     EmptyCommand,
+    /// Nobody would answer.
+    #[error(
+        "client {number} cannot be pinged in a herd of {clients}: name one of 1 to {clients}, or ask for more clients"
+    )]
+    NoSuchClient {
+        /// Who is to be pinged.
+        number: ClientNumber,
+        /// The herd.
+        clients: ClientCount,
+    },
     /// Not every client could have an address.
     #[error(
         "{clients} clients are more than the {} addresses of the lab's range {range}: ask for fewer clients, or widen \
@@ -141,6 +152,7 @@ impl Mistake {
             | Self::MoreThanAddresses { .. }
             | Self::Passthru(_) => "clients",
             Self::NoTimeToWork { .. } => "every",
+            Self::NoSuchClient { .. } => "ping",
             Self::EmptyCommand => "run-command",
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",

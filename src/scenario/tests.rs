@@ -163,7 +163,7 @@ fn a_soak_needs_no_settings_and_refuses_those_that_contradict_each_other() {
         (" interval = '999ms'", 2, "interval is too short: write 1s"),
         ("storm-every = '5m'", 1, "say how many"),
         ("storm = 21", 1, "smaller storm"),
-        ("storms = 3", 1, "unknown field"),
+        ("storms = 3", 1, "did you mean storm?"),
     ] {
         let error = refused(&format!("{head}{text}\n"));
         assert_eq!((error.line, error.column), (4, column), "{text}: {error}");
@@ -202,7 +202,7 @@ fn an_unknown_key_a_bad_value_and_a_wrong_type_are_found_at_their_place() {
             "clinets",
         ),
         ("parent = \"a\"\nclients = 0\n", 2, 11, "0 clients"),
-        ("parent = \"a\"\nclients = \"x\"\n", 2, 11, "string"),
+        ("parent = \"a\"\nclients = \"x\"\n", 2, 11, "the text \"x\""),
         (
             "parent = \"a\"\nclients = 3\n  for = 'soon'\n",
             3,
@@ -297,7 +297,7 @@ fn the_message_shows_the_line_and_marks_the_place() {
     let error = refused("lab = true\nclients = 3\nklients = 4\n");
     let shown = error.to_string();
     assert!(
-        shown.starts_with("line 3, column 1: unknown field `klients`"),
+        shown.starts_with("line 3, column 1: there is no key klients: did you mean clients?"),
         "{shown}"
     );
     assert!(

@@ -1,10 +1,11 @@
 //! Values of a scenario that no other module has a type for.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::pool::MAX_CLIENTS;
 use crate::units::{self, DurationError};
@@ -64,6 +65,36 @@ impl fmt::Display for ClientCount {
     }
 }
 
+/// Why a text is no place to serve at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no address and port: write 127.0.0.1:4373 for this machine alone, or 0.0.0.0:4373 for whoever reaches it"
+)]
+pub struct MetricsAddressError(String);
+
+/// Where metrics are served: `127.0.0.1:4373`, `[::1]:4373`, `localhost:4373`.
+///
+/// A port alone, `:4373`, is refused: for some programs it means the loopback, for others every address.
+pub fn metrics_address(text: &str) -> Result<SocketAddr, MetricsAddressError> {
+    let refuse = || MetricsAddressError(text.to_owned());
+    match text.strip_prefix("localhost:") {
+        Some(port) => {
+            let port: u16 = port.parse().map_err(|_| refuse())?;
+            Ok((Ipv4Addr::LOCALHOST, port).into())
+        }
+        None => text.parse().map_err(|_| refuse()),
+    }
+}
+
+/// Reads it from a file.
+pub(super) fn metrics_address_in_file<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let address = text.as_deref().map(metrics_address);
+    address.transpose().map_err(de::Error::custom)
+}
+
 /// A duration as people write it: `500ms`, `30s`, `1h 30m` ([`units::duration`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -94,5 +125,35 @@ impl From<Timespan> for String {
 impl fmt::Display for Timespan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_served_at_an_address_and_a_port() {
+        for (text, address) in [
+            ("127.0.0.1:4373", "127.0.0.1:4373"),
+            ("[::1]:4373", "[::1]:4373"),
+            ("localhost:4373", "127.0.0.1:4373"),
+        ] {
+            assert_eq!(
+                metrics_address(text),
+                Ok(address.parse().expect("an address"))
+            );
+        }
+        for bad in [
+            ":4373",
+            "4373",
+            "localhost",
+            "localhost:70000",
+            "host:4373",
+            "",
+        ] {
+            let error = metrics_address(bad).expect_err("refused");
+            assert!(error.to_string().contains("127.0.0.1:4373"), "{error}");
+        }
     }
 }

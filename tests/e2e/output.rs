@@ -233,3 +233,165 @@ fn signals_that_would_end_it_without_a_tear_down_are_ignored_or_end_it_in_order(
         assert_eq!(host.snapshot(), before, "{last}");
     }
 }
+
+#[test]
+fn outputs_that_are_one_file_are_refused_by_whatever_path() {
+    let host = Host::new();
+    let folder = host.folder();
+    let (file, spelt) = (folder.join("x"), folder.join("./x"));
+    let (file, spelt) = (file.to_string_lossy(), spelt.to_string_lossy());
+    fs::write(
+        folder.join("f.feature"),
+        "Feature: F\n  Scenario: S\n    Given I create 1 virtual client using macvlan\n",
+    )
+    .expect("a file");
+    let feature = folder.join("f.feature");
+    let feature = feature.to_string_lossy();
+    let run = folder.join("run.toml");
+    let toml = format!(
+        "lab = true\nclients = 1\nfor = '1s'\nreport = '{}'\n",
+        run.display()
+    );
+    fs::write(&run, &toml).expect("a file");
+    for arguments in [
+        &[
+            "up",
+            "--lab",
+            "--clients",
+            "1",
+            "--report",
+            &file,
+            "--html",
+            &spelt,
+        ][..],
+        &["bdd", &feature, "--lab", "--junit", &file, "--json", &spelt],
+        &["bdd", &feature, "--lab", "--json", &file, "--html", &file],
+        &["run", &run.to_string_lossy()],
+    ] {
+        let outcome = host.lanherd(arguments).finish(seconds(30));
+        assert_eq!(outcome.code, Some(2), "{arguments:?}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("are the same file"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    assert!(!folder.join("x").exists());
+    assert_eq!(fs::read_to_string(&run).expect("the scenario"), toml);
+}
+
+#[test]
+fn a_report_goes_to_pipes_and_to_standard_output_as_well() {
+    let host = Host::new();
+    let up = "/run/bin/lanherd up --lab --clients 1 --for 200ms --report";
+    // A reader of standard output finds the report and nothing else; the table is on standard error.
+    let piped = host.run(&["sh", "-c", &format!("{up} /dev/stdout | cat")]);
+    let report: serde_json::Value = serde_json::from_str(&piped.stdout).expect("a report alone");
+    assert_eq!(report["totals"]["online"], 1);
+    assert!(
+        piped.stderr.contains("1 of 1 clients online"),
+        "{}",
+        piped.stderr
+    );
+    // A file that standard output goes to is not replaced under whoever writes to it.
+    host.must(&[
+        "sh",
+        "-c",
+        &format!("{{ echo before; {up} /dev/stdout; }} >/run/all 2>&1"),
+    ]);
+    let all = fs::read_to_string(host.path("/run/all")).expect("all of it");
+    assert!(
+        all.starts_with("before\n")
+            && all.contains("\"totals\"")
+            && all.contains("1 of 1 clients online"),
+        "{all}"
+    );
+    host.must(&["sh", "-c", &format!("{up} /dev/null --html /dev/null")]);
+    // A pipe that nobody reads costs seconds.
+    let stuck = host.run(&["sh", "-c", &format!("mkfifo /run/f; {up} /run/f")]);
+    assert_eq!(stuck.code, Some(1), "{}", stuck.stderr);
+    assert!(
+        stuck.stderr.contains("nobody has read from it"),
+        "{}",
+        stuck.stderr
+    );
+    host.must(&["sh", "-c", &format!("cat /run/f >/run/read & {up} /run/f")]);
+    wait_for("the reader has it", seconds(10), || {
+        let read = fs::read_to_string(host.path("/run/read")).ok()?;
+        read.contains("\"totals\"").then_some(())
+    });
+}
+
+#[test]
+fn files_without_an_end_and_lines_without_an_end_are_told_of() {
+    let host = Host::new();
+    for arguments in [
+        &["run", "/dev/zero"][..],
+        &["bdd", "/dev/zero", "--lab"],
+        &[
+            "up",
+            "--lab",
+            "--clients",
+            "1",
+            "--metrics",
+            "127.0.0.1:0",
+            "--metrics-token-file",
+            "/dev/zero",
+        ],
+        &[
+            "up",
+            "--lab",
+            "--clients",
+            "1",
+            "--metrics",
+            "127.0.0.1:0",
+            "--web-config",
+            "/dev/zero",
+        ],
+    ] {
+        let mut limited = vec!["prlimit", "--as=2000000000", "/run/bin/lanherd"];
+        limited.extend(arguments);
+        let outcome = host.start("limited", &limited).finish(seconds(30));
+        assert_eq!(outcome.code, Some(2), "{arguments:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("/dev/zero"), "{}", outcome.stderr);
+    }
+    let file = host.folder().join("long.toml");
+    fs::write(
+        &file,
+        format!(
+            "lab = true\nclients = 1\npool = \"{}\"\n",
+            "0".repeat(70_000)
+        ),
+    )
+    .expect("a file");
+    let outcome = host
+        .lanherd(&["run", &file.to_string_lossy()])
+        .finish(seconds(30));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("line 3") && outcome.stderr.len() < 3_000,
+        "{} bytes",
+        outcome.stderr.len()
+    );
+}
+
+#[test]
+fn names_with_control_characters_are_shown_as_text() {
+    let host = Host::new();
+    let name = "/tmp/\u{1b}[2Jno\u{7}such.toml";
+    for arguments in [
+        &["run", name][..],
+        &["bdd", name, "--lab"],
+        &["up", "--parent", name, "--clients", "1"],
+        &["up", "--parent", "lan0", "--clients", name],
+    ] {
+        let outcome = host.lanherd(arguments).finish(seconds(30));
+        assert_ne!(outcome.code, Some(0));
+        assert!(
+            !outcome.stderr.contains(['\u{1b}', '\u{7}']),
+            "{:?}",
+            outcome.stderr
+        );
+        assert!(outcome.stderr.contains("such.toml"), "{:?}", outcome.stderr);
+    }
+}

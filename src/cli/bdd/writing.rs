@@ -6,32 +6,27 @@ use anyhow::Context as _;
 use lanherd::bdd::results::Results;
 use lanherd::bdd::suite::{Suite, rerun};
 use lanherd::bdd::{html, json, junit};
-use lanherd::report::{check_writable, write_bytes};
+use lanherd::report::{check_outputs, write_bytes};
 
 use super::Args;
 use crate::cli::exit::UsageError;
+use crate::cli::screen::Screen;
 
-/// Finds out before the run whether all that is wanted could be written, each to a file of its own.
-pub fn check(args: &Args) -> anyhow::Result<()> {
-    let all = [
+/// Finds out before the run whether all that is wanted could be written, each to a file of its own; where one of them is standard
+/// output, it has that to itself.
+pub fn check(args: &Args, screen: &Screen) -> anyhow::Result<()> {
+    let outputs: Vec<_> = [
         ("--junit", &args.junit),
         ("--json", &args.json),
         ("--html", &args.html),
         ("--report", &args.report),
         ("--rerun", &args.rerun),
-    ];
-    let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
-    for (option, path) in all {
-        let Some(path) = path else { continue };
-        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == path) {
-            return Err(UsageError::because(format!(
-                "{other} and {option} name the same file, {}: name two",
-                path.display()
-            )));
-        }
-        check_writable(path).map_err(UsageError::because)?;
-        seen.push((option, path));
-    }
+    ]
+    .into_iter()
+    .filter_map(|(name, path)| Some((name, path.as_deref()?)))
+    .collect();
+    check_outputs(&outputs).map_err(UsageError::because)?;
+    screen.keep_clear(&outputs);
     Ok(())
 }
 

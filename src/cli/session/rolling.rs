@@ -17,10 +17,10 @@ pub struct Rolling {
 }
 
 impl Rolling {
-    /// To `path`, or nowhere.
+    /// To `path`, or nowhere; into a pipe and its like goes the last report only.
     pub fn new(path: Option<PathBuf>, screen: &Screen) -> Self {
         Self {
-            path,
+            path: path.filter(|path| report::is_replaced(path)),
             screen: screen.clone(),
             writing: None,
             fails: false,

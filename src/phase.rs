@@ -201,6 +201,24 @@ impl Cause {
             | Self::Unresponsive => false,
         }
     }
+
+    /// Whether its reason lies on the tester's own machine, of which no router knows.
+    pub const fn is_of_the_tester(self) -> bool {
+        matches!(
+            self,
+            Self::NameTaken
+                | Self::Kernel
+                | Self::ParentGone
+                | Self::LinkLost
+                | Self::NamespaceGone
+                | Self::AddressLost
+                | Self::SocketLost
+                | Self::MacInUse
+                | Self::NoPrivilege
+                | Self::Crashed
+                | Self::Unresponsive
+        )
+    }
 }
 
 /// One failure of one client: where, why, and the particulars for a person to read.

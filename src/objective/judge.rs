@@ -6,6 +6,7 @@ use super::words::{self, attempts};
 use super::{Bound, Figure, Objective, Quantile, Should, Verdict};
 use crate::pool::Figures;
 use crate::stats::{Distribution, Outcomes, Signal};
+use crate::units::percent;
 
 /// What became of an objective, and why.
 #[derive(Debug, Clone)]
@@ -138,6 +139,7 @@ impl Objective {
             Figure::Time(_, Signal::Command) | Figure::Failed(_) => "no command was run",
             Figure::Time(_, Signal::Join) => "nobody came online",
             Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
+            Figure::Availability => "nobody came online, and nobody failed",
             Figure::Restarts | Figure::Outages => "there were no clients",
             Figure::MalformedMessages => "no server granted anything",
         };
@@ -148,6 +150,36 @@ impl Objective {
     fn find(&self, figures: &Figures) -> Option<Finding> {
         match self.figure {
             Figure::Time(quantile, signal) => self.find_time(figures, quantile, signal),
+            Figure::Availability => {
+                let uptime = &figures.uptime;
+                let value = uptime.availability()?;
+                // The time in which the tester stood still is in it neither way; what it failed to do otherwise is.
+                let testers = uptime.unavailable.iter();
+                let testers = testers
+                    .filter(|(cause, _)| cause.is_of_the_tester())
+                    .map(|(_, lasted)| *lasted)
+                    .sum::<Duration>();
+                let rest = uptime.wanted().saturating_sub(testers);
+                let without = if rest.is_zero() {
+                    1.0
+                } else {
+                    uptime.usable.as_secs_f64() / rest.as_secs_f64()
+                };
+                let by = uptime.unavailable.iter();
+                let details = by.map(|(cause, lasted)| {
+                    format!("{cause}: {} of all clients together", words::time(*lasted))
+                });
+                Some(Finding {
+                    value: Value::Share(value),
+                    without_tester: Value::Share(without),
+                    said: format!("the availability is {}", percent(value)),
+                    tester: format!(
+                        "{} of what clients were not usable was the tester's own doing",
+                        words::time(testers)
+                    ),
+                    details: details.collect(),
+                })
+            }
             Figure::Loss => {
                 let all = Attempts::of(figures.pings.values());
                 let causes = figures.pings.iter().flat_map(|(target, stats)| {

@@ -49,6 +49,7 @@ fn one_figure_has_many_names_and_one_that_is_told() {
         ("restarts > 5", "restarts"),
         ("duplicate pings > 0", "duplicate pings"),
         ("malformed messages > 0", "malformed messages"),
+        ("availability < 99.9 %", "availability"),
         ("outages > 0", "outages"),
     ] {
         let objective = fails_if(text);
@@ -285,6 +286,7 @@ fn where_there_is_nothing_to_judge_by_nothing_has_passed() {
         "failed commands > 10 %",
         "duplicate pings > 0",
         "malformed messages > 0",
+        "availability < 99.9 %",
         "maximum join time > 1s",
     ] {
         let judgement = fails_if(text).judge(&Figures::default());
@@ -304,4 +306,40 @@ fn below_nothing_means_that_there_should_be_none() {
     assert_eq!(objective.judge(&pings(10, &[])).verdict, Verdict::Passed);
     let lossy = pings(10, &[(PingCause::Timeout, 1)]);
     assert_eq!(objective.judge(&lossy).verdict, Verdict::Failed);
+}
+
+#[test]
+fn availability_is_judged_and_what_the_tester_failed_to_do_is_not_the_routers() {
+    use crate::phase::Cause;
+    let after = |cause| {
+        let mut figures = Figures::default();
+        figures.uptime.usable = Duration::from_secs(99);
+        figures
+            .uptime
+            .unavailable
+            .insert(cause, Duration::from_secs(1));
+        figures
+    };
+    for cause in Cause::ALL {
+        let expected = if cause.is_of_the_tester() {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Failed
+        };
+        let figures = after(*cause);
+        assert_eq!(
+            verdict("availability < 99.5 %", &figures),
+            expected,
+            "{cause}"
+        );
+        assert_eq!(verdict("availability < 99 %", &figures), Verdict::Passed);
+    }
+    let judgement = fails_if("availability < 99.5 %").judge(&after(Cause::NoCarrier));
+    for word in [
+        "the availability is 99 %",
+        "at least 99.5 %",
+        "no_carrier: 1 s",
+    ] {
+        assert!(judgement.words.contains(word), "{}", judgement.words);
+    }
 }

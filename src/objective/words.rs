@@ -43,6 +43,7 @@ const SHORT: &[(&str, Signal)] = &[
 ];
 
 const FIGURES: &[(&str, Figure)] = &[
+    ("availability", Figure::Availability),
     ("packet loss", Figure::Loss),
     ("failed lookups", Figure::Failed(Signal::Dns)),
     ("failed fetches", Figure::Failed(Signal::Http)),
@@ -171,6 +172,9 @@ pub(super) fn bound(figure: Figure, text: &str) -> Result<Bound, ObjectiveError>
         Figure::Time(..) => span(text)
             .map(Bound::Time)
             .ok_or_else(|| refuse("write a time with its unit, as 50 ms or 2s")),
+        Figure::Availability => percent(text)
+            .map(Bound::Share)
+            .ok_or_else(|| refuse("write a share of 0 % to 100 %, as 99.9 %")),
         Figure::Loss => percent(text)
             .map(Bound::Share)
             .ok_or_else(|| refuse("write a share of 0 % to 100 %, as 0.1 %")),

@@ -99,7 +99,7 @@ fn came_to(
     let online = u32::try_from(online.count()).unwrap_or(u32::MAX);
     let cause = |client: &ClientStatus| client.failure.as_ref().map(|failure| failure.cause);
     let in_trouble = || herd.iter().filter(|client| client.phase != Phase::Online);
-    let of_tester = in_trouble().find(|client| cause(client).is_some_and(is_of_the_tester));
+    let of_tester = in_trouble().find(|client| cause(client).is_some_and(Cause::is_of_the_tester));
     if let Some(client) = of_tester {
         return Err(Complaint::inconclusive(format!(
             "{online} clients were served, and then the tester itself failed, so nothing is known of the router's limit\n  client \
@@ -131,24 +131,6 @@ fn found(world: &mut World, clients: u32, text: String) {
         value: clients.into(),
         text,
     });
-}
-
-/// Whether a client failed for a reason that lies on this machine, of which no router knows.
-const fn is_of_the_tester(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::NameTaken
-            | Cause::Kernel
-            | Cause::ParentGone
-            | Cause::LinkLost
-            | Cause::NamespaceGone
-            | Cause::AddressLost
-            | Cause::SocketLost
-            | Cause::MacInUse
-            | Cause::NoPrivilege
-            | Cause::Crashed
-            | Cause::Unresponsive
-    )
 }
 
 /// `41st`.

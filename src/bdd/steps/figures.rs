@@ -61,8 +61,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "these objectives should hold:",
         example: "these objectives should hold:",
         meaning: "A table of objective and, of below, at most, at least and above, those columns that are needed, one cell in each \
-                  row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'packet loss' with a percentage; 'failed \
-                  lookups', 'failed fetches' and 'failed commands' with a percentage or a number; 'duplicate pings', \
+                  row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'availability' and 'packet loss' with a percentage; \
+                  'failed lookups', 'failed fetches' and 'failed commands' with a percentage or a number; 'duplicate pings', \
                   'malformed messages', 'restarts' and 'outages' with a number. All that do not hold are named.",
         act: |world, said| Box::pin(objectives(world, said)),
     },

@@ -178,7 +178,7 @@ mod tests {
             Cause::LeaseExpired,
         ];
         for cause in of_router {
-            assert!(!is_of_the_tester(cause), "{cause}");
+            assert!(!cause.is_of_the_tester(), "{cause}");
         }
         for cause in [
             Cause::Kernel,
@@ -186,7 +186,7 @@ mod tests {
             Cause::NoPrivilege,
             Cause::ParentGone,
         ] {
-            assert!(is_of_the_tester(cause), "{cause}");
+            assert!(cause.is_of_the_tester(), "{cause}");
         }
     }
 

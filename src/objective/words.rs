@@ -43,8 +43,8 @@ const SHORT: &[(&str, Signal)] = &[
 ];
 
 const FIGURES: &[(&str, Figure)] = &[
-    ("availability", Figure::Availability),
     ("packet loss", Figure::Loss),
+    ("availability", Figure::Availability),
     ("failed lookups", Figure::Failed(Signal::Dns)),
     ("failed fetches", Figure::Failed(Signal::Http)),
     ("failed commands", Figure::Failed(Signal::Command)),

@@ -18,6 +18,7 @@ mod objectives;
 mod output;
 mod progress;
 mod ps;
+mod report;
 mod run;
 mod screen;
 mod session;
@@ -108,6 +109,7 @@ enum Command {
     Soak(Box<soak::Args>),
     Bdd(Box<bdd::Args>),
     Steps(steps::Args),
+    Report(report::Args),
     Lab(lab::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
@@ -172,6 +174,7 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Soak(args) => soak::run(*args, screen),
         Command::Bdd(args) => bdd::run(*args, screen),
         Command::Steps(args) => steps::run(&args, screen),
+        Command::Report(args) => report::run(&args, screen),
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),

@@ -346,7 +346,7 @@ impl Session {
 }
 
 /// Whether results are read on a terminal that shows colours, by somebody who wants them.
-fn paint() -> Paint {
+pub(super) fn paint() -> Paint {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
     if wanted && std::io::stdout().is_terminal() {
         Paint::Colours

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::availability::seconds;
-use super::{AllPercentiles, Chore, Client, Ended, Outage, Percentiles, Report, Soak};
+use super::{AllPercentiles, Chore, Client, Ended, Outage, Outages, Percentiles, Report, Soak};
 use crate::identity::ClientNumber;
-use crate::page::chart::{TimeAxis, bars, lines};
+use crate::objective;
+use crate::page::chart::{Band, TimeAxis, bars, lines};
 use crate::page::{Page, Verdict, escape};
 use crate::phase::Phase;
 use crate::soak::Line;
@@ -82,7 +83,7 @@ impl Report {
         );
         if let Some(soak) = &self.soak {
             let began = humantime::parse_rfc3339(&self.started).ok();
-            over_time(&mut page, soak, began);
+            over_time(&mut page, soak, began, &self.outages);
         }
         let of = |pick: fn(&Client) -> Option<f64>| -> Vec<f64> {
             self.clients.iter().filter_map(pick).collect()
@@ -106,6 +107,26 @@ impl Report {
         self.list(&mut page);
         page.heading("Parameters").pairs(&self.parameters());
         page.finish()
+    }
+
+    /// The page of a run that is known by its report alone: one that goes on, or that has ended before.
+    pub fn page_as_it_stands(&self) -> String {
+        let is_bad = self.totals.online < self.totals.wanted
+            || self.totals.leaked_objects > 0
+            || self.never().next().is_some()
+            || self.has_objective(objective::Verdict::Failed);
+        let verdict = if is_bad {
+            Verdict::Bad
+        } else if self.has_objective(objective::Verdict::Inconclusive) {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Well
+        };
+        self.page(verdict)
+    }
+
+    fn has_objective(&self, verdict: objective::Verdict) -> bool {
+        self.objectives.iter().any(|one| one.verdict == verdict)
     }
 
     /// What became of each objective, in its colour.
@@ -439,15 +460,22 @@ fn median_ping(client: &Client) -> Option<f64> {
 }
 
 /// What a soak did over its time, and the first hour of it against the last.
-fn over_time(page: &mut Page, soak: &Soak, began: Option<SystemTime>) {
+fn over_time(page: &mut Page, soak: &Soak, began: Option<SystemTime>, outages: &Outages) {
     let timeline = &soak.timeline;
     let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
     // The times of a soak are counted from the moment at which its herd had joined.
     let joined = Duration::from_secs_f64(soak.joined_ms.max(0.0) / 1_000.0);
+    let began = began.map(|began| began + joined);
+    let last = at.last().copied().unwrap_or_default();
+    let bands: Vec<_> = outages
+        .latest
+        .iter()
+        .filter_map(|outage| band(outage, began?, last))
+        .collect();
     let axis = TimeAxis {
         at: &at,
-        began: began.map(|began| began + joined),
-        bands: &[],
+        began,
+        bands: &bands,
     };
     let of = |pick: &dyn Fn(&Line) -> Option<f64>| timeline.iter().map(pick).collect();
     page.heading("Over time");
@@ -510,6 +538,25 @@ fn over_time(page: &mut Page, soak: &Soak, began: Option<SystemTime>) {
     ));
     comparison(page, soak);
     faults(page, soak);
+}
+
+/// Where an outage lies on an axis that counts seconds from `began`, and ends at `last`.
+fn band(outage: &Outage, began: SystemTime, last: f64) -> Option<Band> {
+    let at = humantime::parse_rfc3339(&outage.began).ok()?;
+    // What began before the herd had joined lies before the axis.
+    let from = match at.duration_since(began) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    };
+    Some(Band {
+        what: match outage.fault {
+            Some(fault) => format!("outage, by the fault {fault}"),
+            None => format!("outage, {}", outage.cause),
+        },
+        from,
+        to: outage.lasted_ms().map_or(last, |ms| from + ms / 1_000.0),
+        is_planned: outage.fault.is_some(),
+    })
 }
 
 /// The first hour against the last.

@@ -294,3 +294,44 @@ fn a_target_that_begins_to_be_lost_has_drifted_and_fails_the_run_if_that_was_ask
     let mean = loss["last"]["mean"].as_f64().expect("a mean");
     assert!(mean > 0.9, "{loss:#}");
 }
+
+#[test]
+fn the_page_is_renewed_with_the_report_and_can_be_made_of_it_afterwards() {
+    let (host, _router) = Host::with_dnsmasq();
+    let html = host.folder().join("soak.html");
+    let page = html.to_string_lossy().into_owned();
+    let mut running = soak(&host, &["--for", "6s", "--html", &page]);
+    let read = || std::fs::read_to_string(&html).unwrap_or_default();
+    wait_for("a page of a soak that goes on", seconds(60), || {
+        read().contains("The run has not ended").then_some(())
+    });
+    assert!(!running.has_ended(), "the page came too late");
+    let outcome = running.finish(seconds(60));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(!read().contains("The run has not ended"), "{}", read());
+
+    let (report, again) = (report_path(&host), host.folder().join("again.html"));
+    let (report, again) = (report.to_string_lossy(), again.to_string_lossy());
+    let outcome = host
+        .lanherd(&["report", &report, "--html", &again])
+        .finish(seconds(30));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome.stdout.contains("10 of 10 clients online"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(std::fs::read_to_string(&*again).expect("the page"), read());
+    // What is no report, or is the report itself, is not written over.
+    for (arguments, word) in [
+        (["report", &page, "--html", &again], "is no report"),
+        (
+            ["report", &report, "--html", &report],
+            "is the report itself",
+        ),
+    ] {
+        let outcome = host.lanherd(&arguments).finish(seconds(30));
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(word), "{}", outcome.stderr);
+    }
+}

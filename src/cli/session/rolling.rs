@@ -1,4 +1,4 @@
-//! The report that is written while a run goes on, one file after the other in the same place.
+//! The report, and its page, that are written while a run goes on, one file after the other in the same place.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,20 @@ use crate::cli::screen::Screen;
 /// Where it goes. A disk that is slow or full never holds up the run: the file that was written last stays, and it is
 /// said once that it is not renewed, and once that it is again.
 pub struct Rolling {
-    path: Option<PathBuf>,
+    report: Option<PathBuf>,
+    html: Option<PathBuf>,
     screen: Screen,
     writing: Option<JoinHandle<Result<(), ReportFileError>>>,
     fails: bool,
 }
 
 impl Rolling {
-    /// To `path`, or nowhere; into a pipe and its like goes the last report only.
-    pub fn new(path: Option<PathBuf>, screen: &Screen) -> Self {
+    /// To these files, as far as they are wanted; into a pipe and its like goes the last of each only.
+    pub fn new(report: Option<PathBuf>, html: Option<PathBuf>, screen: &Screen) -> Self {
+        let replaced = |path: Option<PathBuf>| path.filter(|path| report::is_replaced(path));
         Self {
-            path: path.filter(|path| report::is_replaced(path)),
+            report: replaced(report),
+            html: replaced(html),
             screen: screen.clone(),
             writing: None,
             fails: false,
@@ -29,15 +32,24 @@ impl Rolling {
 
     /// Begins to write what `report` makes, unless the one before is not written yet.
     pub fn write(&mut self, report: impl FnOnce() -> Report) {
-        let Some(path) = self.path.clone() else {
+        let (json, html) = (self.report.clone(), self.html.clone());
+        if json.is_none() && html.is_none() {
             return;
-        };
+        }
         if self.writing.is_some() {
             self.failed("the report is not written yet at the time of the next, which is left out");
             return;
         }
         let report = report();
-        self.writing = Some(spawn_blocking(move || report::write(&path, &report)));
+        self.writing = Some(spawn_blocking(move || {
+            if let Some(path) = json {
+                report::write(&path, &report)?;
+            }
+            match html {
+                Some(path) => report::write_bytes(&path, report.page_as_it_stands().as_bytes()),
+                None => Ok(()),
+            }
+        }));
     }
 
     /// Returns when a file is written, or was not; never where none is being written.

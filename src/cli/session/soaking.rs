@@ -106,7 +106,11 @@ pub async fn soak(
 ) -> Result<Soaked, PoolError> {
     let mut roll = Roll::default();
     roll.enter(clients);
-    let rolling = Rolling::new(course.scenario.report.clone(), &course.screen);
+    let rolling = Rolling::new(
+        course.scenario.report.clone(),
+        course.scenario.html.clone(),
+        &course.screen,
+    );
     let mut soaking = Soaking {
         joined: Instant::now(),
         schedule: Schedule::new(&settings, origin.seed),

@@ -275,6 +275,7 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
 
 /// One of each verdict, and one of each unit.
 fn objectives() -> Vec<Judgement> {
+    use lanherd::objective::Verdict::{Failed, Inconclusive, Passed};
     let mut figures = Figures::default();
     let mut stats = PingStats::new(Target::Router, None);
     for outcome in [
@@ -302,7 +303,6 @@ fn objectives() -> Vec<Judgement> {
     .map(judge)
     .collect();
     let verdicts: Vec<_> = all.iter().map(|one| one.verdict).collect();
-    use lanherd::objective::Verdict::{Failed, Inconclusive, Passed};
     assert_eq!(verdicts, [Inconclusive, Failed, Passed, Failed]);
     all
 }

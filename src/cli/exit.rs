@@ -195,7 +195,9 @@ mod tests {
     fn objectives_fail_a_run_and_what_is_inconclusive_has_its_code_only_where_nothing_failed() {
         let with = |verdicts: &[Verdict], outcome: Outcome| {
             let mut objectives = Objectives::default();
-            verdicts.iter().for_each(|verdict| objectives.add(*verdict));
+            for verdict in verdicts {
+                objectives.add(*verdict);
+            }
             Outcome {
                 objectives,
                 ..outcome

@@ -80,15 +80,15 @@ fn an_outage_in_the_middle_of_a_soak_is_in_the_last_line_the_report_and_the_page
     let lost = lost.expect("by cause");
     assert!(lost >= 3.0 * 4_500.0, "{lost}");
 
-    let last = outcome.stdout.lines();
-    let last: Vec<_> = last.filter(|l| l.contains("clients online")).collect();
-    let [last] = last[..] else {
+    let summary = outcome.stdout.lines();
+    let summary: Vec<_> = summary.filter(|l| l.contains("clients online")).collect();
+    let [summary] = summary[..] else {
         panic!("{}", outcome.stdout);
     };
     for word in [", availability ", ", 1 outage of ", "(100 % of the herd)"] {
-        assert!(last.contains(word), "{word} is not in {last}");
+        assert!(summary.contains(word), "{word} is not in {summary}");
     }
-    assert!(!last.contains("availability 100 %"), "{last}");
+    assert!(!summary.contains("availability 100 %"), "{summary}");
     let page = std::fs::read_to_string(page).expect("a page");
     for word in [
         "<h2>Verdict</h2>",

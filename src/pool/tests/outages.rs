@@ -213,7 +213,8 @@ async fn an_outage_is_remembered_and_costs_availability() {
         panic!("{:?}", figures.latest_outages);
     };
     assert!(outage.back.contains_key(&Share::All), "{outage:?}");
-    let lasted = outage.ended.expect("it is over") - outage.began;
+    let ended = outage.ended.expect("it is over");
+    let lasted = ended.saturating_sub(outage.began);
     let uptime = &figures.uptime;
     let lost: Duration = uptime.unavailable.values().sum();
     assert!(lasted >= Duration::from_secs(20), "{outage:?}");

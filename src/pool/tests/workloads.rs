@@ -378,7 +378,6 @@ async fn a_fetch_that_fails_says_how() {
     reason = "a table of answers"
 )]
 #[tokio::test(start_paused = true)]
-#[allow(clippy::too_many_lines, reason = "a table")]
 async fn nothing_that_a_server_sends_is_the_testers_fault() {
     const OK: &str = "HTTP/1.1 200 OK\r\n";
     let herd = online(1).await;

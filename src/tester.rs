@@ -25,7 +25,7 @@ use tokio::time::sleep_until;
 pub use self::history::History;
 use crate::lan;
 use crate::metrics::Metrics;
-use crate::stats::Distribution;
+use crate::stats::{Distribution, Signal};
 
 /// From one waking to the next.
 pub const PERIOD: Duration = Duration::from_millis(10);
@@ -33,6 +33,11 @@ pub const PERIOD: Duration = Duration::from_millis(10);
 pub const WINDOW: usize = 1_000;
 /// More than one waking in a hundred that is later than this is more than a tester may be late.
 pub const BOUND: Duration = Duration::from_millis(10);
+/// So long wakings are kept one by one, and so many are that.
+const RECENT: Duration = Duration::from_secs(60);
+const MOST_RECENT: usize = 6_000;
+/// What lies around a time that was measured begins so long before it.
+const AROUND: Duration = Duration::from_secs(1);
 /// A stall that is longer counts as one of this: the process was stopped.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
@@ -101,6 +106,8 @@ struct State {
     history: History,
     /// When it began.
     began: Option<Instant>,
+    /// The wakings of the last minute: when each was due, counted from the beginning, and how late it was.
+    recent: VecDeque<(Duration, Duration)>,
     /// When the next waking is due; `None` where nobody watches.
     due: Option<Instant>,
 }
@@ -122,6 +129,10 @@ impl State {
                 Verdict::KeepsUp | Verdict::StillSaturated => {}
             }
             self.history.record(due - began, late);
+            if self.recent.len() == MOST_RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((due - began, late));
             tell(late, self.lag.is_saturated());
             due += PERIOD;
         }
@@ -129,16 +140,35 @@ impl State {
         verdict
     }
 
-    /// How late the latest waking was of those due from `from` to `now`; that which is due and has not come is as late as it is
-    /// now.
+    /// How late the tester was at worst as far as something that was measured from `from` to `now` may show it. Where it was late all
+    /// around, more than one waking in a hundred of these and of the second before: as late as the latest of them. Where it was
+    /// not, that of a stall that lies in this very time. That which is due and has not come is as late as it is now.
     fn worst(&self, from: Instant, now: Instant) -> Duration {
         let Some(began) = self.began else {
             return Duration::ZERO;
         };
         let since = |at: Instant| at.saturating_duration_since(began);
-        let noted = self.history.worst_between(since(from), since(now));
+        let (from, around) = (since(from), since(from).saturating_sub(AROUND));
         let overdue = self.due.map(|due| now.saturating_duration_since(due));
-        noted.max(overdue.unwrap_or_default())
+        let overdue = overdue.unwrap_or_default();
+        if self.recent.front().is_some_and(|(due, _)| *due > around) && since(now) > RECENT {
+            // Long ago: the seconds and minutes of it.
+            return self.history.worst_between(around, since(now)).max(overdue);
+        }
+        let (mut all, mut late, mut worst, mut own) = (1_u64, 0_u64, overdue, overdue);
+        late += u64::from(overdue >= Signal::ON_TIME);
+        for (due, lateness) in self.recent.iter().rev() {
+            if *due < around {
+                break;
+            }
+            all += 1;
+            late += u64::from(*lateness >= Signal::ON_TIME);
+            worst = worst.max(*lateness);
+            // Of one that was due before, as much as reaches into the time.
+            let reaches = (*due + *lateness).saturating_sub(from);
+            own = own.max(reaches.min(*lateness));
+        }
+        if late * 100 > all { worst } else { own }
     }
 }
 
@@ -206,11 +236,10 @@ impl Figures {
         state.history.between(since(from), since(to))
     }
 
-    /// How late the tester was at worst while something was measured that took so long and has just been told: from the
-    /// second of its beginning, and a little before for the way on which it was told, until now.
+    /// How late the tester was at worst while something was measured that took so long and has just been told.
     pub fn worst_of(&self, took: Duration) -> Duration {
-        /// What is told of is told within this time.
-        const WAY: Duration = Duration::from_millis(250);
+        /// What is told of is told within this time, where the tester is not late all around.
+        const WAY: Duration = Duration::from_millis(30);
         let now = Instant::now();
         let from = now.checked_sub(took + WAY).unwrap_or(now);
         locked(&self.0).worst(from, now)
@@ -368,13 +397,31 @@ mod tests {
             state.wake(at(ms), |_, _| {});
         }
         let ms = Duration::from_millis;
-        assert_eq!(state.worst(at(2_000), at(4_999)), Duration::ZERO);
-        assert_eq!(state.worst(at(4_500), at(5_300)), ms(195));
-        assert_eq!(state.worst(at(6_100), at(9_000)), Duration::ZERO);
+        assert_eq!(state.worst(at(5_100), at(5_300)), ms(195));
+        assert_eq!(state.worst(at(6_300), at(9_000)), Duration::ZERO);
         // Of a random moment of the stall: half as late as it lasted.
         let all = state.history.between(ms(5_000), ms(5_300));
         assert_eq!(all.max(), Some(ms(195)));
         assert!(all.count() >= 100, "{all:?}");
+    }
+
+    #[test]
+    fn one_short_stall_on_an_idle_machine_is_in_what_was_measured_across_it_and_in_nothing_around_it()
+     {
+        let began = Instant::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let mut state = begun(began);
+        for ms in (10..=5_000).step_by(10) {
+            // One waking comes 7 ms late.
+            let late = if ms == 3_000 { 7 } else { 0 };
+            state.wake(at(ms + late), |_, _| {});
+        }
+        let (zero, seven) = (Duration::ZERO, Duration::from_millis(7));
+        assert_eq!(state.worst(at(2_990), at(3_010)), seven);
+        assert_eq!(state.worst(at(2_000), at(5_000)), seven);
+        assert_eq!(state.worst(at(3_004), at(3_020)), Duration::from_millis(3));
+        assert_eq!(state.worst(at(3_010), at(3_500)), zero);
+        assert_eq!(state.worst(at(3_900), at(5_000)), zero);
     }
 
     #[test]

@@ -23,6 +23,9 @@ words! {
 }
 
 impl Signal {
+    /// A wake-up takes as long as this on a machine with nothing else to do: less is not late.
+    pub const ON_TIME: Duration = Duration::from_millis(1);
+
     /// How often at most the tester, or a lab on the same machine, has to wake for one of these: each time may be late. A ping's
     /// reply is stamped by the kernel, and sent once; a lookup is sent, answered by the lab, and read; of a lease that is four
     /// messages. A fetch may begin with a lookup, and connects, asks, and reads twice. A command is a program, or several, that
@@ -39,9 +42,7 @@ impl Signal {
 
     /// What is left of a time when all is taken away that the tester may have added, which woke so late at worst meanwhile.
     pub fn without_tester(self, took: Duration, worst: Duration) -> Duration {
-        /// A wake-up takes this long on a machine with nothing else to do.
-        const ON_TIME: Duration = Duration::from_millis(1);
-        if worst < ON_TIME {
+        if worst < Self::ON_TIME {
             return took;
         }
         took.saturating_sub(worst.saturating_mul(self.waits()))

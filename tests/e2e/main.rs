@@ -38,3 +38,4 @@ mod tear_down;
 mod tui;
 mod twin;
 mod usage;
+mod verdicts;

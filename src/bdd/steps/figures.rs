@@ -33,6 +33,18 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
+        pattern: "availability should be at least {percent}",
+        example: "availability should be at least 99.9%",
+        meaning: "Of the time in which clients should have been usable, the share in which they were online.",
+        act: |world, said| {
+            Box::pin(async move {
+                let [bound] = said.texts()?;
+                one(world, "availability", Should::BeAtLeast, &bound).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::Then,
         pattern: "{failures} should stay below {percent}",
         example: "failed lookups should stay below 0.5%",
         meaning: "Of all lookups, fetches or commands of the scenario.",

@@ -81,7 +81,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
             "did you mean \"p95 DNS lookup time\"?",
         ),
         ("dns > 50 ms", "write 'median dns', 'p95 dns'"),
-        ("weather > 3", "use packet loss, failed lookups"),
+        ("weather > 3", "use packet loss, availability"),
         ("packet loss", "does not say when to fail"),
         ("packet loss = 3 %", "does not say when to fail"),
         ("", "does not say when to fail"),

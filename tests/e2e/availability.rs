@@ -71,14 +71,15 @@ fn an_outage_in_the_middle_of_a_soak_is_in_the_last_line_the_report_and_the_page
     assert_eq!((&outage["clients"], &outage["of"]), (&3.into(), &3.into()));
     assert_eq!(outage["cause"], "no_carrier");
     let lasted = outage["most_back_ms"].as_f64().expect("it is over");
-    assert!((4_500.0..15_000.0).contains(&lasted), "{outage}");
+    // The kernel tells of a carrier up to a second late (linkwatch).
+    assert!((3_500.0..15_000.0).contains(&lasted), "{outage}");
     for client in report.clients() {
         let own = client["availability"].as_f64().expect("a share");
         assert!((0.4..0.9).contains(&own), "{client}");
     }
     let lost = report.0["availability"]["unavailable_ms"]["no_carrier"].as_f64();
     let lost = lost.expect("by cause");
-    assert!(lost >= 3.0 * 4_500.0, "{lost}");
+    assert!(lost >= 3.0 * 3_500.0, "{lost}");
 
     let summary = outcome.stdout.lines();
     let summary: Vec<_> = summary.filter(|l| l.contains("clients online")).collect();

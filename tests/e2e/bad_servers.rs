@@ -369,6 +369,21 @@ fn a_parent_deleted_under_a_running_herd_is_named_and_nothing_is_left() {
         outcome.stderr,
         outcome.stdout
     );
+    // What nobody could be told stays written down until it can be, or is given up.
+    assert!(
+        outcome.stdout.contains("4 leases not released"),
+        "{}",
+        outcome.stdout
+    );
+    let cleaned = host.lanherd(&["clean"]).finish(seconds(30));
+    assert_eq!(cleaned.code, Some(0), "{}", cleaned.stderr);
+    assert!(
+        cleaned
+            .stderr
+            .contains("leases that could not be released: 4"),
+        "{}",
+        cleaned.stderr
+    );
     before.links.remove("lan0");
     let mut after = host.snapshot();
     after.links.remove("lan0");

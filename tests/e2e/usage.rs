@@ -91,6 +91,16 @@ fn a_parent_that_is_missing_is_named_with_those_that_are_there() {
 }
 
 #[test]
+fn a_parent_whose_name_is_too_long_is_told_so_with_those_that_are_there() {
+    assert_refused(
+        &Host::new(),
+        &["up", "--parent", "enp0s31f6-office", "--clients", "3"],
+        3,
+        &["enp0s31f6-office", "at most 15 characters", "lan0"],
+    );
+}
+
+#[test]
 fn a_parent_that_is_down_is_named_with_what_to_do() {
     let host = Host::new();
     host.must(&["ip", "link", "set", "lan0", "down"]);

@@ -27,6 +27,17 @@ pub enum ParentError {
         /// Those that could be parents.
         candidates: Vec<String>,
     },
+    /// No interface can be called so.
+    #[error(
+        "no interface is called {name}: the name of an interface has at most {LONGEST_NAME} characters; {}",
+        choice(.candidates)
+    )]
+    NameTooLong {
+        /// The name.
+        name: String,
+        /// Those that could be parents.
+        candidates: Vec<String>,
+    },
     /// It is down.
     #[error("interface {name} is down; bring it up: ip link set {name} up")]
     Down {
@@ -88,6 +99,10 @@ fn choice(names: &[String]) -> String {
     }
 }
 
+/// The longest name of an interface, in bytes (`IFNAMSIZ` of linux/if.h without the NUL at its end); the kernel answers a longer
+/// one with `ERANGE`.
+const LONGEST_NAME: usize = libc::IFNAMSIZ - 1;
+
 /// The MTU of an Ethernet that does not say, in bytes (RFC 894).
 const USUAL_MTU: u32 = 1500;
 
@@ -142,7 +157,13 @@ impl Parent {
     /// Looks the interface up, checks it, and waits for an instant where it has a carrier but does not send yet: the
     /// kernel notices a carrier in the background, and silently drops what is sent before.
     pub fn check(netlink: &mut Netlink, name: &str) -> io::Result<Result<Self, ParentError>> {
-        for _ in 0..READY_TRIES {
+        // The kernel cannot be asked for a link whose name is too long.
+        let tries = if name.len() > LONGEST_NAME {
+            0
+        } else {
+            READY_TRIES
+        };
+        for _ in 0..tries {
             let running = netlink.link(name)?.is_none_or(|link| {
                 let flags = link.header.flags;
                 flags.contains(LinkFlags::Running) || !flags.contains(LinkFlags::LowerUp)
@@ -272,6 +293,12 @@ pub(super) fn fit<'a>(
 ) -> Result<&'a LinkMessage, ParentError> {
     let name = name.to_owned();
     let candidates = || suitable(links);
+    if name.len() > LONGEST_NAME {
+        return Err(ParentError::NameTooLong {
+            name,
+            candidates: candidates(),
+        });
+    }
     let Some(link) = links.iter().find(|link| name_of(link) == Some(&name)) else {
         return Err(ParentError::Missing {
             name,

@@ -116,3 +116,66 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     let presentation = args.presentation.watched(args.watching);
     Session::new(scenario, errand, presentation, screen).run()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    const FILE: &str = "lab = true\nclients = 3\npool = 'file'\nfor = '1m'\nseed = 1\nlabel = { firmware = '1', site = 'home' }\n\
+                        report = 'file.json'\nhtml = 'file.html'\nmetrics = '127.0.0.1:1'\n";
+
+    fn parameters(options: &[&str]) -> Value {
+        let line = ["run", "scenario.toml"].iter().chain(options);
+        let args = Line::try_parse_from(line).expect("options").args;
+        let scenario = Scenario::from_toml_with(FILE, |draft| args.instead.apply(draft));
+        serde_json::to_value(scenario.expect("a scenario")).expect("JSON")
+    }
+
+    #[test]
+    fn each_option_goes_before_what_the_file_says_and_leaves_all_else() {
+        let from_file = parameters(&[]);
+        for (option, value, key, expected) in [
+            ("--pool", "other", "pool", json!("other")),
+            ("--for", "10m", "for", json!("10m")),
+            ("--seed", "77", "seed", json!(77)),
+            ("--report", "other.json", "report", json!("other.json")),
+            ("--html", "other.html", "html", json!("other.html")),
+            ("--metrics", "127.0.0.1:2", "metrics", json!("127.0.0.1:2")),
+            (
+                "--label",
+                "firmware=2",
+                "label",
+                json!({"firmware": "2", "site": "home"}),
+            ),
+            (
+                "--label",
+                "night=3",
+                "label",
+                json!({"firmware": "1", "night": "3", "site": "home"}),
+            ),
+        ] {
+            let mut wanted = from_file.clone();
+            wanted[key] = expected;
+            assert_ne!(wanted, from_file, "{option}");
+            assert_eq!(parameters(&[option, value]), wanted, "{option}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_may_repair_what_the_file_alone_would_be_refused_for() {
+        let text = FILE.replace("for = '1m'", "for = '1s'\nping = ['router']\nevery = '2s'");
+        assert!(Scenario::from_toml(&text).is_err());
+        let line = Line::try_parse_from(["run", "scenario.toml", "--for", "10m"]).expect("options");
+        let scenario = Scenario::from_toml_with(&text, |draft| line.args.instead.apply(draft));
+        assert!(scenario.is_ok(), "{scenario:?}");
+    }
+}

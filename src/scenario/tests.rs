@@ -285,11 +285,29 @@ fn values_that_contradict_each_other_are_found_at_the_key_to_blame() {
             1,
             "not done to the lab's router",
         ),
+        (
+            "lab = true\nclients = 3\nping = ['client 4']\n",
+            3,
+            1,
+            "client 4 cannot be pinged in a herd of 3",
+        ),
     ] {
         let error = refused(text);
         assert_eq!((error.line, error.column), (line, column), "{text}{error}");
         assert!(error.message.contains(word), "{text}{error}");
     }
+}
+
+#[test]
+fn a_client_of_any_group_can_be_pinged_and_one_of_none_cannot() {
+    let text = |number: u32| {
+        format!(
+            "lab = true\nclients = 3\n[[group]]\nname = 'tv'\nclients = 2\nping = ['client {number}']\n"
+        )
+    };
+    assert!(Scenario::from_toml(&text(5)).is_ok());
+    let error = refused(&text(6));
+    assert!(error.message.contains("name one of 1 to 5"), "{error}");
 }
 
 #[test]

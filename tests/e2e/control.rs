@@ -632,6 +632,32 @@ fn bad_requests_get_an_error_line_and_never_disturb_the_pool() {
 }
 
 #[test]
+fn an_order_that_reaches_no_client_fails_with_the_reason() {
+    let host = Host::new();
+    // The second client waits for more than an hour.
+    let run = host.lanherd(&[
+        "up",
+        "--lab",
+        "--clients",
+        "2",
+        "--join-rate",
+        "0.01/min",
+        "--lease-timeout",
+        "60s",
+    ]);
+    online(&host, "ns", 1);
+    for order in ["renew", "rebind", "release", "inform"] {
+        let words = [&format!("no client was told to {order}")[..], "lanherd ps"];
+        refused(&host, &[order, "2"], 1, &words);
+    }
+    refused(&host, &["restart", "2"], 1, &["no client", "lanherd ps"]);
+    assert_eq!(told(&host, &["renew", "1-2"]), "1 client told to renew\n");
+    told(&host, &["stop"]);
+    // One of the two was never online.
+    assert_eq!(run.finish(seconds(30)).code, Some(1));
+}
+
+#[test]
 fn a_follower_that_does_not_read_blocks_nobody() {
     let host = Host::new();
     let run = lab(&host, "ns", 20);

@@ -101,6 +101,15 @@ impl Phase {
         )
     }
 
+    /// Whether the client has the address that its lease gave it, or is just setting it; in all others what is known of its
+    /// address is what it had.
+    pub const fn has_address(self) -> bool {
+        matches!(
+            self,
+            Self::Configure | Self::Online | Self::NoCarrier | Self::Leaving
+        )
+    }
+
     /// Whether the client should be online: it was not told to go.
     pub const fn is_wanted(self) -> bool {
         !matches!(self, Self::Leaving | Self::Gone)

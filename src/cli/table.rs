@@ -222,20 +222,8 @@ fn shared(mut all: impl Iterator<Item = String>) -> Option<String> {
 
 /// The address that a client has; of one that has given it back, or lost it, none.
 pub fn address(client: &Client) -> Option<&String> {
-    match client.phase {
-        Phase::Online | Phase::Configure | Phase::NoCarrier | Phase::Leaving => {
-            client.address.as_ref()
-        }
-        Phase::Queued
-        | Phase::Namespace
-        | Phase::Link
-        | Phase::Dhcp
-        | Phase::Released
-        | Phase::V6Only
-        | Phase::Backoff
-        | Phase::Failed
-        | Phase::Gone => None,
-    }
+    let has_address = client.phase.has_address();
+    client.address.as_ref().filter(|_| has_address)
 }
 
 /// A table that looks like all of ours, as wide as the terminal; where there is none, 100 columns at most.

@@ -316,6 +316,25 @@ fn the_page_shows_phases_in_the_colours_that_all_others_do() {
 }
 
 #[test]
+fn the_page_shows_the_address_of_a_client_in_the_phases_in_which_it_has_one() {
+    let page = include_str!("live/page.html");
+    let (_, list) = page
+        .split_once("const HAS_ADDRESS = new Set([")
+        .expect("a list");
+    let (list, _) = list.split_once(']').expect("its end");
+    let shown: Vec<&str> = list
+        .split(',')
+        .map(|word| word.trim().trim_matches('\''))
+        .collect();
+    let has_address = Phase::ALL.iter().filter(|phase| phase.has_address());
+    let expected: Vec<&str> = has_address.map(|phase| phase.as_str()).collect();
+    assert_eq!(shown, expected);
+    let addresses: Vec<&str> = page.matches("client.address").collect();
+    assert_eq!(addresses.len(), 1, "one place shows it");
+    assert!(page.contains("row('address', HAS_ADDRESS.has(client.phase) ? client.address : null)"));
+}
+
+#[test]
 fn every_kind_of_event_is_as_the_schema_says() {
     let mut schema = Schema::new();
     let (address, took) = (Ipv4Addr::new(10, 0, 0, 7), Duration::from_millis(3));

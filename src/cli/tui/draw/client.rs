@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 use super::over::{frame, page};
 use super::{of_kind, short};
 use crate::cli::events;
-use crate::cli::table::or_dash;
+use crate::cli::table::{address, or_dash};
 use crate::cli::tui::model::{Kind, Model};
 use crate::cli::tui::plain::{folded, plain};
 use crate::cli::tui::theme::Theme;
@@ -93,7 +93,7 @@ fn rows(one: &One) -> Vec<(String, String)> {
         row("group", &client.group),
         row("namespace", &client.namespace),
         row("MAC", client.mac),
-        row("address", or_dash(client.address.as_ref())),
+        row("address", or_dash(address(client))),
         row("router", or_dash(client.router)),
         row("DNS", dns(client)),
         row("lease", lease(one)),

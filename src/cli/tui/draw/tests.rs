@@ -52,10 +52,14 @@ fn picture(model: &Model, view: &mut View, width: u16, height: u16) -> String {
 
 /// All about client 7, as the pool tells it.
 fn one(detail: &str) -> Update {
+    one_in(Phase::Online, detail)
+}
+
+fn one_in(phase: Phase, detail: &str) -> Update {
     let client = serde_json::json!({
         "number": 7, "group": "ns", "namespace": "ns7", "mac": "02:00:00:00:00:07", "address": "10.77.0.16/16",
         "router": "10.77.0.1", "dns": ["10.77.0.1"], "lease_seconds": 120, "join_ms": 12.5, "dhcp_ms": 3.25,
-        "restarts": 1, "phase": "online", "cause": null,
+        "restarts": 1, "phase": phase, "cause": null,
         "last_failure": { "stage": "online", "cause": "crashed", "detail": detail },
         "pings": [{
             "target": "router", "address": "10.77.0.1", "sent": 20, "received": 19, "lost": { "timeout": 1 }, "duplicates": 2,
@@ -234,6 +238,22 @@ fn a_client_that_is_open_tells_all_about_itself() {
         other.contains("Client 8") && !other.contains("10.77.0.16"),
         "{other}"
     );
+}
+
+#[test]
+fn who_has_given_an_address_back_is_shown_without() {
+    let mut model = sample::mixed(20);
+    let mut view = View {
+        chosen: Some(ClientNumber(7)),
+        over: Over::Client(0),
+        ..View::default()
+    };
+    for phase in [Phase::Released, Phase::V6Only] {
+        model.apply(one_in(phase, "nothing"));
+        let all = picture(&model, &mut view, 100, 30);
+        assert!(all.contains("address            -"), "{phase}\n{all}");
+        assert!(!all.contains("10.77.0.16"), "{phase}\n{all}");
+    }
 }
 
 #[test]

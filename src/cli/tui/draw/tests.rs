@@ -5,7 +5,7 @@ use std::time::Duration;
 use lanherd::identity::ClientNumber;
 use lanherd::live::{One, Version};
 use lanherd::phase::{Condition, Phase};
-use lanherd::pool::{Event, EventKind};
+use lanherd::pool::{Event, EventKind, Share};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -238,6 +238,35 @@ fn a_client_that_is_open_tells_all_about_itself() {
         other.contains("Client 8") && !other.contains("10.77.0.16"),
         "{other}"
     );
+}
+
+#[test]
+fn no_figure_of_failures_faults_and_outages_is_cut() {
+    let mut model = sample::mixed(20);
+    let took = |ms: f64| Percentiles {
+        p50: ms,
+        p95: ms,
+        p99: ms,
+        max: ms,
+    };
+    let herd = model.herd.as_mut().expect("a herd");
+    for fault in lanherd::fault::Fault::ALL {
+        let sum = lanherd::report::FaultSum {
+            count: 2_000,
+            recovery_ms: Some(took(931.0)),
+        };
+        herd.sums.faults.insert(*fault, sum);
+    }
+    herd.sums.outages = 2;
+    let shares = Share::ALL.iter().zip([310_000.0, 425_000.0, 512_000.0]);
+    herd.outage_recovery_ms = shares.map(|(share, ms)| (*share, took(ms))).collect();
+    for width in 100..=170 {
+        let all = picture(&model, &mut View::default(), width, 160);
+        let back = all.matches("back in 931 ms").count();
+        assert_eq!(back, lanherd::fault::Fault::ALL.len(), "{width}\n{all}");
+        let outages = "50/95/100 % back in 310/425/512 s";
+        assert!(all.contains(outages), "{width}\n{all}");
+    }
 }
 
 #[test]

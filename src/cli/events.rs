@@ -8,6 +8,7 @@ use lanherd::pool::Event;
 use super::control::{Which, ask, strange};
 use super::exit::Exit;
 use super::screen::{Screen, visible};
+use super::table::bounded;
 
 /// How long a pool may take to begin.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +62,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     Ok(Exit::Well)
 }
 
-/// `12.345 s  7  dhcp -> online`.
+/// `12.345 s  7  dhcp -> online`; parts of it may be a server's words, of any length.
 pub(super) fn line(event: &Event) -> String {
     let client = event
         .client
@@ -69,14 +70,14 @@ pub(super) fn line(event: &Event) -> String {
     format!(
         "{:10.3} s  {client:>5}  {}",
         event.after.as_secs_f64(),
-        event.what
+        bounded(&event.what.to_string())
     )
 }
 
 #[cfg(test)]
 mod tests {
     use lanherd::identity::ClientNumber;
-    use lanherd::phase::Phase;
+    use lanherd::phase::{Cause, Phase, Stage};
     use lanherd::pool::EventKind;
 
     use super::*;
@@ -95,5 +96,23 @@ mod tests {
         assert_eq!(line(&event), "    12.345 s      7  dhcp -> online");
         event.client = None;
         assert!(line(&event).contains(" herd "));
+    }
+
+    #[test]
+    fn a_line_with_the_words_of_a_server_is_not_longer_than_can_be_read() {
+        let event = Event {
+            sequence: 1,
+            after: Duration::from_millis(12_345),
+            client: Some(ClientNumber(7)),
+            what: EventKind::Failed {
+                stage: Stage::Dhcp,
+                cause: Cause::Nak,
+                detail: "no \u{e9}".repeat(10_000),
+            },
+        };
+        let line = line(&event);
+        assert!(line.chars().count() < 350, "{line}");
+        assert!(line.contains("failed: dhcp: nak: no \u{e9}no"), "{line}");
+        assert!(line.ends_with("..."), "{line}");
     }
 }

@@ -347,7 +347,7 @@ fn dns(client: &Client) -> String {
 }
 
 /// A line that others wrote parts of, such as the text of a server's refusal.
-fn bounded(text: &str) -> String {
+pub fn bounded(text: &str) -> String {
     const MOST: usize = 300;
     match text.char_indices().nth(MOST) {
         Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use clap::ValueEnum;
-use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use lanherd::phase::Phase;
 use lanherd::report::{Chore, Client, Ended, LastFailure, Percentiles, Pings, Report};
 use lanherd::units::percent;
@@ -176,12 +176,12 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
         header.push("DNS".to_owned());
     }
     header.push("time to lease".to_owned());
+    let first_chore = header.len();
     header.extend(chores.iter().map(|what| shortened(what)));
     if with_state {
         header.push("state".to_owned());
     }
-    let mut table = grid(header);
-    for client in clients.clone() {
+    let row_of = |client: &Client| {
         let mut row = vec![
             client.namespace.clone(),
             client.mac.to_string(),
@@ -201,9 +201,24 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
         if with_state {
             row.push(state(client));
         }
-        table.add_row(row);
+        row
+    };
+    let rows: Vec<Vec<String>> = clients.clone().map(row_of).collect();
+    let width = width();
+    let is_numbered = least_width_of_all(&header, &rows) > usize::from(width);
+    if is_numbered {
+        for (number, name) in (1..=chores.len()).zip(header.iter_mut().skip(first_chore)) {
+            *name = format!("({number})");
+        }
     }
+    let mut table = grid_of_width(header, width);
+    table.add_rows(rows);
     let mut text = table.trim_fmt();
+    if is_numbered {
+        for (number, what) in (1..).zip(&chores) {
+            let _ = write!(text, "\n({number}) {}", bounded(what));
+        }
+    }
     let said: Vec<String> = [("router", shared_router), ("DNS", shared_dns)]
         .into_iter()
         .filter_map(|(what, value)| Some(format!("{what} {}", value?)))
@@ -232,13 +247,12 @@ pub fn grid(header: Vec<String>) -> Table {
 }
 
 fn grid_of_width(header: Vec<String>, width: u16) -> Table {
-    // What one copies is not broken in the middle.
-    const WHOLE: [&str; 4] = ["client", "MAC", "address", "router"];
-    let whole: Vec<usize> = (0..header.len())
-        .filter(|at| {
-            header
-                .get(*at)
-                .is_some_and(|name| WHOLE.contains(&name.as_str()))
+    // What one copies is not broken in the middle, and no word above a column is.
+    let constraints: Vec<ColumnConstraint> = header
+        .iter()
+        .map(|name| match is_whole(name) {
+            true => ColumnConstraint::ContentWidth,
+            false => ColumnConstraint::LowerBoundary(Width::Fixed(least_width(name))),
         })
         .collect();
     let mut table = Table::new();
@@ -247,12 +261,37 @@ fn grid_of_width(header: Vec<String>, width: u16) -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
         .set_header(header);
-    for at in whole {
-        if let Some(column) = table.column_mut(at) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+    for (column, constraint) in table.column_iter_mut().zip(constraints) {
+        column.set_constraint(constraint);
     }
     table
+}
+
+/// Whether what stands in the column is copied, and so not broken.
+fn is_whole(name: &str) -> bool {
+    ["client", "MAC", "address", "router"].contains(&name)
+}
+
+/// The columns of the terminal that a table takes at least, with no word of its header broken, and nothing that is copied.
+fn least_width_of_all(header: &[String], rows: &[Vec<String>]) -> usize {
+    let least = |(at, name): (usize, &String)| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        let copied = cells.filter(|_| is_whole(name));
+        let content = copied.map(|cell| cell.chars().count() + 2).max();
+        usize::from(least_width(name)).max(content.unwrap_or_default())
+    };
+    let columns: usize = header.iter().enumerate().map(least).sum();
+    // One more stands between two of them.
+    columns + header.len().saturating_sub(1)
+}
+
+/// The columns of the terminal that the longest word takes, with a space on each side.
+fn least_width(name: &str) -> u16 {
+    let longest = name
+        .split_whitespace()
+        .map(|word| word.chars().count())
+        .max();
+    u16::try_from(longest.unwrap_or_default() + 2).unwrap_or(u16::MAX)
 }
 
 fn width() -> u16 {
@@ -537,6 +576,41 @@ mod tests {
         for whole in ["02:00:00:00:00:01", "10.77.0.10/16", "10.77.0.2 "] {
             assert!(text.contains(whole), "{whole} is not in\n{text}");
         }
+        // There is no room for names: they stand below.
+        for whole in ["(1)", "(4)", "\n(1) ping 192.168.177.142\n"] {
+            assert!(text.contains(whole), "{whole} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_the_header_stay_whole() {
+        let mut report = report(3, 0);
+        report.clients[1].router = Some(std::net::Ipv4Addr::new(10, 77, 0, 2));
+        let ping_too = |report: &mut Report, target: &str| {
+            for client in &mut report.clients {
+                let mut pings = client.pings[0].clone();
+                pings.target = target.parse().expect("a target");
+                client.pings.push(pings);
+            }
+        };
+        let assert_words = |report: &Report, of_targets: &[&str]| {
+            let text = render(report, Rows::Auto, Paint::None);
+            let header = text.lines().take_while(|line| !line.contains('─'));
+            let words: BTreeSet<&str> = header.flat_map(str::split_whitespace).collect();
+            let names = "client MAC address router time to lease".split(' ');
+            let expected: BTreeSet<&str> = names.chain(of_targets.iter().copied()).collect();
+            assert_eq!(words, expected, "{text}");
+            let widest = text.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(100), "{widest:?}\n{text}");
+            text
+        };
+        ping_too(&mut report, "Cloudflare DNS");
+        ping_too(&mut report, "the router");
+        assert_words(&report, &["ping", "Cloudflare", "Google", "DNS", "the"]);
+        ping_too(&mut report, "9.9.9.9");
+        let text = assert_words(&report, &["(1)", "(2)", "(3)", "(4)"]);
+        let last = "\n(1) ping 9.9.9.9\n(2) ping Cloudflare DNS\n(3) ping Google DNS\n(4) ping the router\n";
+        assert!(text.contains(last), "{text}");
     }
 
     #[test]

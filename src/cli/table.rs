@@ -250,9 +250,12 @@ fn grid_of_width(header: Vec<String>, width: u16) -> Table {
     // What one copies is not broken in the middle, and no word above a column is.
     let constraints: Vec<ColumnConstraint> = header
         .iter()
-        .map(|name| match is_whole(name) {
-            true => ColumnConstraint::ContentWidth,
-            false => ColumnConstraint::LowerBoundary(Width::Fixed(least_width(name))),
+        .map(|name| {
+            if is_whole(name) {
+                ColumnConstraint::ContentWidth
+            } else {
+                ColumnConstraint::LowerBoundary(Width::Fixed(least_width(name)))
+            }
         })
         .collect();
     let mut table = Table::new();

@@ -12,7 +12,7 @@ use crate::lan::leftovers::RELEASE_PAUSE;
 /// time fit into any socket.
 const MADE_UP: Duration = Duration::from_millis(16);
 
-/// Whose turn it is to send a RELEASE, for a whole herd: one each [`RELEASE_PAUSE`].
+/// Whose turn it is to send a RELEASE, for a whole herd: one each 2 ms.
 #[derive(Debug, Default)]
 pub struct ReleasePace {
     next: Mutex<Option<Instant>>,

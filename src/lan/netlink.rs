@@ -6,7 +6,7 @@
 //!
 //! The kernel carries a request out while it is sent, and drops an acknowledgement that the socket's buffer has no room
 //! for, and all that follow until the buffer has been emptied. So a batch is never larger than the acknowledgements that
-//! fit, a drop is an error that leaves the socket empty, and no answer is waited for longer than [`ANSWER_LIMIT`].
+//! fit, a drop is an error that leaves the socket empty, and no answer is waited for longer than five seconds.
 
 pub mod request;
 
@@ -110,7 +110,7 @@ impl Netlink {
     }
 
     /// Sends all requests and reads an answer to each, in order; a refusal does not keep the kernel from carrying out the
-    /// requests after it. Of any number, at most [`BATCH`] are under way at one time.
+    /// requests after it. Of any number, at most 64 are under way at one time.
     ///
     /// An error says that the conversation itself failed: the requests before it may have been carried out, those after
     /// it were not sent.

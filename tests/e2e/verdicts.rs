@@ -1,7 +1,7 @@
 //! Three verdicts: what holds has passed, what does not has failed, and what may be the tester's own doing is inconclusive.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -17,7 +17,7 @@ fn second_long(begun: &str) -> String {
 }
 
 /// Stops the program for three seconds as soon as a client's command has begun.
-fn stop_in_the_middle(running: &Running, begun: &PathBuf) {
+fn stop_in_the_middle(running: &Running, begun: &Path) {
     wait_for("a command begins", seconds(60), || {
         begun.exists().then_some(())
     });

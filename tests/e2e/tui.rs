@@ -74,7 +74,7 @@ fn a_herd_is_seen_with_its_phases_and_events_and_a_client_is_opened_and_left() {
         text.contains("1  crashed")
     });
     terminal.wait("it is back", seconds(30), |text| {
-        text.contains("well: 20 of 20")
+        text.contains("with losses: 20 of 20 clients online, availability 9")
     });
 
     terminal.press("g7\r\r");

@@ -251,10 +251,7 @@ impl fmt::Display for EventKind {
             Self::Restarting { cause: None, wait } => write!(f, "restarts in {wait:.1?}"),
             Self::GivenUp { why } => write!(f, "given up: {why}"),
             Self::OutageBegan { clients, of } => {
-                write!(
-                    f,
-                    "outage: {clients} of {of} clients are down at once: the router is"
-                )
+                write!(f, "outage: {clients} of {of} clients are down at once")
             }
             Self::OutageBack { share, took } => {
                 write!(f, "outage: a share of {share} is back after {took:.1?}")

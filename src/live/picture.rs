@@ -240,13 +240,14 @@ impl Work {
         let mut times: Option<Tally> = None;
         for (subject, stats) in now {
             let before = earlier.get(subject);
-            attempts += stats.attempts() - before.map_or(0, Outcomes::attempts);
-            failed += stats.failures() - before.map_or(0, Outcomes::failures);
+            let since = |now: u64, earlier: Option<u64>| now.saturating_sub(earlier.unwrap_or(0));
+            attempts += since(stats.attempts(), before.map(Outcomes::attempts));
+            failed += since(stats.failures(), before.map(Outcomes::failures));
             let nothing = Distribution::default();
-            let since = stats.time().since(before.map_or(&nothing, Outcomes::time));
+            let taken = stats.time().since(before.map_or(&nothing, Outcomes::time));
             match &mut times {
-                Some(all) => all.add(&since),
-                None => times = Some(since),
+                Some(all) => all.add(&taken),
+                None => times = Some(taken),
             }
         }
         Self {

@@ -69,6 +69,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut fastrand::Rng) {
     }
 }
 
+// Field practice: no bytes make the decoder panic, and an error names option and offset.
 #[test]
 fn wire_seeds_and_their_mutants_are_messages_or_errors() {
     replay("wire", bodies::wire);

@@ -195,6 +195,7 @@ impl Driven {
     }
 }
 
+// RFC 4039, 3.1: an ACK to a DISCOVER counts with option 80, where that was asked for.
 #[test]
 fn rapid_commit_takes_two_messages() {
     in_a_world(|| async {
@@ -213,6 +214,7 @@ fn rapid_commit_takes_two_messages() {
     });
 }
 
+// RFC 2131, 4.3.5: the ACK to an INFORM needs no lease time, and grants nothing.
 #[test]
 fn inform_is_answered_with_parameters_while_the_lease_goes_on() {
     in_a_world(|| async {
@@ -242,6 +244,7 @@ fn inform_is_answered_with_parameters_while_the_lease_goes_on() {
     });
 }
 
+// RFC 2131, 3.1(5): after DECLINE at least 10 s pass.
 #[test]
 fn a_declined_address_is_not_offered_again_and_the_next_comes_ten_seconds_later() {
     in_a_world(|| async {
@@ -263,6 +266,7 @@ fn a_declined_address_is_not_offered_again_and_the_next_comes_ten_seconds_later(
     });
 }
 
+// RFC 2131, 3.7: a lease is confirmed when the link was away, and used meanwhile.
 #[test]
 fn a_lease_is_confirmed_after_the_link_was_away_and_its_address_stays() {
     in_a_world(|| async {
@@ -291,6 +295,7 @@ fn a_lease_is_confirmed_after_the_link_was_away_and_its_address_stays() {
     });
 }
 
+// RFC 8925, 3.2: an OFFER with option 108 is not requested by a client that asked for it.
 #[test]
 fn who_can_do_without_ipv4_is_told_to_and_takes_no_address() {
     in_a_world(|| async {
@@ -337,6 +342,7 @@ fn a_server_sees_the_device_that_the_persona_names() {
     });
 }
 
+// RFC 4361, 6.1: a client identifier of type 255 has an IAID and a DUID, the same after a restart.
 #[test]
 fn a_server_knows_a_duid_again_after_a_restart() {
     in_a_world(|| async {

@@ -171,6 +171,15 @@ fn captures(config: &Config) -> [Capture; 6] {
     [discover, selecting, renewing, rebinding, release, rebooting]
 }
 
+// RFC 2131, table 5: a REQUEST for an offer has the xid of the OFFER.
+// RFC 2131, table 5: secs is the time since the client began, and 0 in RELEASE and DECLINE.
+// RFC 2131, 4.3.2: a REQUEST for an offer has options 50 and 54, and ciaddr 0.
+// RFC 2131, 4.4.2: a REQUEST for a remembered address has option 50, and not 54.
+// RFC 2131, 4.4.5: RENEWING asks the lease's server, with ciaddr and neither 50 nor 54.
+// RFC 2131, 4.4.5: REBINDING asks everybody, with ciaddr and neither 50 nor 54.
+// RFC 2131, 4.4.4: a conflict makes the client DECLINE, to everybody, with 50 and 54 and ciaddr 0.
+// RFC 2131, table 5: RELEASE goes to the server, with ciaddr and 54, and asks for nothing.
+// RFC 2131, 4.4.3: INFORM has ciaddr, and none of 50, 51 and 54.
 #[test]
 fn each_message_has_the_fields_that_rfc_2131_gives_it() {
     use v4::MessageType::{Decline, Discover, Inform, Release, Request};
@@ -261,6 +270,11 @@ fn each_message_has_the_fields_that_rfc_2131_gives_it() {
     assert_eq!((decline.read.secs(), inform.read.secs()), (0, 0));
 }
 
+// RFC 2132, 9.10: option 57 says how long a message may be, and never less than 576.
+// RFC 2131, 4.4.1: the list of wanted parameters is the same in all messages.
+// RFC 2131, table 5: RELEASE goes to the server, with ciaddr and 54, and asks for nothing.
+// RFC 2131, 3.1(6): RELEASE has the client identifier under which the lease was won.
+// RFC 3442: option 121 is asked for before option 3.
 #[test]
 fn every_message_that_asks_for_a_lease_asks_for_the_same_and_says_how_much_it_can_take() {
     let [discover, selecting, renewing, rebinding, release, rebooting] = captures(&config());
@@ -316,6 +330,7 @@ fn a_client_without_an_identifier_or_a_name_sends_neither() {
     assert_eq!(codes[5], [53, 50, 57, 55]);
 }
 
+// RFC 2131, 4.1: the broadcast flag is set only when asked for, and only without an address.
 #[test]
 fn the_broadcast_flag_stands_only_in_messages_of_a_client_without_an_address() {
     let flags = captures(&Config {
@@ -349,6 +364,7 @@ fn talkative() -> Config {
     }
 }
 
+// RFC 2131, 3.1(6): RELEASE has the client identifier under which the lease was won.
 #[test]
 fn what_a_device_says_about_itself_is_read_as_it_was_meant() {
     let [discover, selecting, renewing, _, release, rebooting] = captures(&talkative());
@@ -399,6 +415,7 @@ fn a_stated_order_rules_all_options_of_all_messages() {
     assert_eq!(codes[1], [55, 53, 60, 12, 61, 57, 77, 125, 93]);
 }
 
+// RFC 2131, 4.4.3: INFORM has ciaddr, and none of 50, 51 and 54.
 #[test]
 fn what_is_the_state_machines_cannot_be_added_by_hand() {
     let config = Config {
@@ -420,6 +437,7 @@ fn what_is_the_state_machines_cannot_be_added_by_hand() {
     assert_eq!(inform.codes(), [53, 61, 12, 55], "no 51 (table 5)");
 }
 
+// RFC 2132, 9.10: option 57 says how long a message may be, and never less than 576.
 #[test]
 fn the_smallest_message_size_announced_is_576() {
     let [discover, ..] = captures(&Config {
@@ -430,6 +448,8 @@ fn the_smallest_message_size_announced_is_576() {
     assert_eq!(size, Some(&DhcpOption::MaxMessageSize(576)));
 }
 
+// RFC 2131, table 5: secs is the time since the client began, and 0 in RELEASE and DECLINE.
+// RFC 2131, 3.1(3): a REQUEST for an offer has the secs of its DISCOVER.
 #[test]
 fn secs_grows_until_an_offer_stays_in_its_request_and_is_zero_in_release() {
     let mut bench = Bench::new(config());
@@ -453,6 +473,7 @@ fn secs_grows_until_an_offer_stays_in_its_request_and_is_zero_in_release() {
 }
 
 /// 312 bytes of options and more, as RFC 2131 (2) makes every client accept.
+// RFC 2131, 2: a message of 312 bytes of options and more is accepted.
 #[test]
 fn a_large_ack_is_accepted() {
     let mut bench = Bench::new(config());

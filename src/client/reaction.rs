@@ -159,6 +159,7 @@ impl<L: Lan> State<L> {
     }
 
     /// Takes the address out of use; does nothing where none is.
+    // RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
     pub(super) async fn stop_using_address(&mut self) -> Result<(), Failure> {
         self.workloads.go_offline();
         if self.configured.is_some() {
@@ -210,6 +211,7 @@ impl<L: Lan> State<L> {
     }
 
     /// Whether a sibling holds the address that a server just gave: then it is refused like any other that is in use.
+    // Field practice: no two clients of one herd use one address, whatever servers say.
     fn is_a_siblings(&mut self, lease: &Lease) -> bool {
         let Err(holder) = self.claim(lease) else {
             return false;

@@ -35,6 +35,7 @@ pub struct Arp {
 
 impl Arp {
     /// Asks whether somebody has `address`, without saying that the sender has it (RFC 5227, 1.1).
+    // RFC 5227, 1.1: a probe says no sender's address, and an announcement the own one twice.
     pub const fn probe(sender_mac: Mac, address: Ipv4Addr) -> Self {
         Self {
             op: ArpOp::Request,

@@ -111,6 +111,7 @@ impl Client {
     }
 
     /// Asks the lease's server for more at once; while REBINDING, any server. Does nothing without a lease.
+    // Field practice: a client can be told to renew, rebind, release, decline and inform at once.
     pub fn renew(&mut self, now: Instant) {
         self.step(Input::Renew, now);
     }
@@ -171,6 +172,7 @@ impl Client {
     }
 
     /// Before an address is bound (RFC 2131, 4.1).
+    // RFC 2131, 4.1: before an address is bound a message goes from 0.0.0.0 to everybody.
     fn broadcast(&mut self, message: Message) {
         self.transmit(message, Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST);
     }

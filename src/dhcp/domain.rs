@@ -73,6 +73,7 @@ pub(super) fn parse_search_list(value: &[u8]) -> SearchList {
 /// The labels of the name at `start`, and where the next name begins.
 ///
 /// Ends because each pointer must point before the part that it stands in, and a name cannot outgrow its limit.
+// RFC 3397, 2: a search list is read with its compression, and ends.
 fn read_labels(value: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     let mut labels = Vec::new();
     let mut length = 0;
@@ -186,6 +187,7 @@ mod tests {
         );
     }
 
+    // RFC 3397, 2: a search list is read with its compression, and ends.
     #[test]
     fn pointers_that_point_forwards_or_at_themselves_end_the_list() {
         let home = vec!["home".to_owned()];
@@ -203,6 +205,7 @@ mod tests {
         }
     }
 
+    // RFC 3397, 2: a search list is read with its compression, and ends.
     #[test]
     fn a_name_that_grows_through_pointers_beyond_its_limit_ends_the_list() {
         let mut value = vec![63];

@@ -141,6 +141,7 @@ impl Lease {
         rng: &mut fastrand::Rng,
     ) -> Result<Grant, Ignored> {
         let (address, server_id) = granted(ack)?;
+        // RFC 2131, table 3: an OFFER or ACK names its server, and an ACK has a lease time.
         let seconds = ack
             .options
             .seconds(code::LEASE_TIME)
@@ -191,8 +192,10 @@ impl Lease {
 pub(super) fn granted(message: &Message) -> Result<(Ipv4Addr, Ipv4Addr), Ignored> {
     let address = usable(message.yiaddr)
         // Link-local addresses "SHOULD NOT be configured [...] by a DHCP server" (RFC 3927, 1.6): no router forwards them.
+        // RFC 3927, 1.6: no link-local address is taken from a server.
         .filter(|address| !address.is_link_local())
         .ok_or(Ignored::UnusableAddress)?;
+    // RFC 2131, table 3: an OFFER or ACK names its server, and an ACK has a lease time.
     let server_id = server_id(message).ok_or(Ignored::NoServerId)?;
     if address == server_id || address == message.giaddr {
         return Err(Ignored::ServersAddress);
@@ -211,6 +214,7 @@ pub(super) fn granted(message: &Message) -> Result<(Ipv4Addr, Ipv4Addr), Ignored
 }
 
 /// `address`, if a host can have it: not of 0/8, loopback, multicast, or 240/4 with its broadcast address.
+// RFC 1122, 3.2.1.3: no address is used that no host can have.
 fn usable(address: Ipv4Addr) -> Option<Ipv4Addr> {
     (1..224)
         .contains(&address.octets()[0])
@@ -294,6 +298,7 @@ impl Values<'_> {
     /// "If the DHCP server returns both a Classless Static Routes option and a Router option, the DHCP client MUST ignore
     /// the Router option" (RFC 3442), even where the former has no default route.
     fn routes(&mut self, routers: &[Ipv4Addr]) -> Vec<Route> {
+        // RFC 3442: option 121 overrides option 3.
         let Some(offered) = self.ack.options.routes() else {
             return routers
                 .first()
@@ -361,12 +366,14 @@ impl Values<'_> {
     /// T1 and T2 as the server says; where it does not, or says what breaks their order, 0.5 and 0.875 of the lease with
     /// some fuzz, so that a herd does not renew as one (RFC 2131, 4.4.5).
     fn lifetime(&mut self, seconds: u32, rng: &mut fastrand::Rng) -> Lifetime {
+        // RFC 2131, 3.3: a lease of 0xffffffff never ends and has no timers.
         if seconds == INFINITY {
             return Lifetime::Infinite;
         }
         let lease = Duration::from_secs(seconds.into());
         let mut fuzzed =
             |fraction: f64| lease.mul_f64(fraction + TIMER_FUZZ * (2.0 * rng.f64() - 1.0));
+        // RFC 2131, 4.4.5: T1 is 0.5 and T2 0.875 of the lease, with fuzz, where the server names none.
         let (default_t1, default_t2) = (fuzzed(0.5), fuzzed(0.875));
         let given = |code| {
             self.ack
@@ -377,6 +384,7 @@ impl Values<'_> {
         let given_t1 = given(code::RENEWAL_TIME);
         let t1 = given_t1.unwrap_or(default_t1);
         let t2 = given(code::REBINDING_TIME).unwrap_or(default_t2);
+        // RFC 2131, 4.4.5: T1 comes before T2, and T2 before the end.
         if Duration::ZERO < t1 && t1 < t2 && t2 < lease {
             return Lifetime::Finite { lease, t1, t2 };
         }

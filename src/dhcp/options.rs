@@ -190,6 +190,7 @@ impl Options {
     }
 
     /// All instances of `code` joined in order (RFC 3396, 7), adjacent or not; `None` where there is none.
+    // RFC 3396, 7: the parts of an option are joined, adjacent or not.
     pub fn get(&self, code: u8) -> Option<Cow<'_, [u8]>> {
         let mut values = self
             .0
@@ -285,6 +286,7 @@ pub(super) fn parse_routes(mut value: &[u8]) -> Option<Vec<Route>> {
         let (gateway, rest) = rest.split_first_chunk::<4>()?;
         let mut destination = [0; 4];
         destination[..significant.len()].copy_from_slice(significant);
+        // RFC 3442: bits of a destination beyond its prefix are cleared.
         let mask = u32::MAX
             .checked_shl(32 - u32::from(prefix_len))
             .unwrap_or(0);
@@ -307,6 +309,7 @@ fn significant_octets(prefix_len: u8) -> usize {
 mod tests {
     use super::*;
 
+    // RFC 3396, 7: the parts of an option are joined, adjacent or not.
     #[test]
     fn instances_of_one_option_are_joined_whether_adjacent_or_not() {
         let mut options = Options::new();
@@ -390,6 +393,7 @@ mod tests {
         }
     }
 
+    // RFC 3442: bits of a destination beyond its prefix are cleared.
     #[test]
     fn bits_beyond_the_prefix_are_cleared_and_a_broken_route_is_no_route() {
         let read = |value: &[u8]| parse_routes(value);

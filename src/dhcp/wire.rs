@@ -113,6 +113,7 @@ impl Message {
             .split_first_chunk::<HEADER_LEN>()
             .ok_or(too_short.clone())?;
         let (cookie, _) = rest.split_first_chunk::<4>().ok_or(too_short)?;
+        // RFC 2131, 3: the options begin with the magic cookie.
         if *cookie != MAGIC_COOKIE {
             return Err(DecodeError::MagicCookie(*cookie));
         }
@@ -165,6 +166,7 @@ impl Message {
             encode_option(&mut bytes, code, value);
         }
         bytes.push(code::END);
+        // RFC 1542, 2.1: a message has 300 bytes at least.
         if bytes.len() < MIN_LEN {
             bytes.resize(MIN_LEN, 0);
         }
@@ -248,6 +250,7 @@ fn encode_option(bytes: &mut Vec<u8>, code: u8, value: &[u8]) {
     if value.is_empty() {
         bytes.extend([code, 0]);
     }
+    // RFC 3396, 5: a long option is written in parts.
     for part in value.chunks(usize::from(u8::MAX)) {
         bytes.push(code);
         bytes.extend(u8::try_from(part.len()));
@@ -259,7 +262,9 @@ fn encode_option(bytes: &mut Vec<u8>, code: u8, value: &[u8]) {
 /// `sname`, as option 52 says (RFC 2131, 4.1; RFC 3396, 5).
 fn decode_options(bytes: &[u8]) -> Result<(Options, Notes), DecodeError> {
     let mut found = Found::default();
+    // RFC 2131, 2: a message of 312 bytes of options and more is accepted.
     found.walk(bytes, HEADER_LEN + MAGIC_COOKIE.len()..bytes.len())?;
+    // RFC 2131, 4.1: options may go on in file and sname, as option 52 says.
     let overload = match found.options.get(code::OVERLOAD).as_deref() {
         None => 0,
         Some(&[value @ 1..=3]) => value,
@@ -308,6 +313,7 @@ impl Found {
                 code::PAD => offset += 1,
                 code::END => break,
                 _ => {
+                    // Field practice: no bytes make the decoder panic, and an error names option and offset.
                     let value = field_bytes
                         .get(offset + 1)
                         .and_then(|&length| {
@@ -352,6 +358,7 @@ impl Found {
     }
 
     /// Removes the options whose values cannot be what their RFCs say, and says which.
+    // Field practice: a malformed option of no importance costs that option alone.
     fn take_malformed(&mut self) -> Vec<Remark> {
         let mut malformed = Vec::new();
         for &(option, offset) in &self.offsets {

@@ -60,6 +60,7 @@ impl<'a> Datagram<'a> {
     }
 
     /// The client it is for: the frame's destination, or, where that is a group, the message's `chaddr`.
+    // RFC 2131, 4.1: a reply by unicast is heard before there is an address.
     pub fn recipient(&self) -> Option<Mac> {
         let is_group = self.destination.0[0] & 1 == 1;
         if is_group {
@@ -90,6 +91,7 @@ pub fn to_server(
     destination: (Mac, Ipv4Addr),
     message: &[u8],
 ) -> Option<Vec<u8>> {
+    // RFC 2131, 4.1: messages go from port 68 to port 67.
     let builder = PacketBuilder::ethernet2(source.0.octets(), destination.0.octets())
         .ipv4(source.1.octets(), destination.1.octets(), TTL)
         .udp(CLIENT_PORT, SERVER_PORT);
@@ -146,6 +148,7 @@ mod tests {
         message
     }
 
+    // RFC 2131, 4.1: a reply by unicast is heard before there is an address.
     #[test]
     fn a_unicast_reply_is_for_the_frames_destination_whatever_chaddr_says() {
         let frame = reply(CLIENT, &message_for(SERVER));
@@ -213,6 +216,7 @@ mod tests {
         assert_eq!(Datagram::parse(&fragment), None, "a fragment");
     }
 
+    // RFC 2131, 4.1: messages go from port 68 to port 67.
     #[test]
     fn what_is_written_has_sound_checksums_and_the_clients_mac() {
         let any = Ipv4Addr::UNSPECIFIED;

@@ -88,6 +88,7 @@ fn good_address(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 66, 4, last.max(1))
 }
 
+// Field practice: a malformed option of no importance costs that option alone.
 #[test]
 fn one_malformed_option_costs_that_option_and_is_told_with_its_place() {
     let host = Host::new();
@@ -146,6 +147,7 @@ fn a_lease_whose_renewals_are_acknowledged_without_a_time_is_lost_with_that_stor
     );
 }
 
+// RFC 1122, 3.2.1.3: no address is used that no host can have.
 #[test]
 fn a_server_that_leases_its_own_or_the_broadcast_address_is_refused_and_named() {
     let host = Host::new();
@@ -170,6 +172,7 @@ fn a_server_that_leases_its_own_or_the_broadcast_address_is_refused_and_named() 
     assert!(server.heard() > 0);
 }
 
+// RFC 3927, 1.6: no link-local address is taken from a server.
 #[test]
 fn an_address_that_no_router_forwards_is_refused() {
     let host = Host::new();
@@ -253,6 +256,7 @@ fn a_server_that_dies_after_its_offer_fails_for_want_of_an_acknowledgement() {
     assert!(server.heard() > 2);
 }
 
+// Field practice: after NAKs in a row there is a delay that doubles.
 #[test]
 fn a_server_that_refuses_for_ever_is_not_stormed_and_is_named() {
     let host = Host::new();
@@ -275,6 +279,7 @@ fn a_server_that_refuses_for_ever_is_not_stormed_and_is_named() {
     );
 }
 
+// RFC 2131, 2: a reply has op 2 and the client's own chaddr.
 #[test]
 fn an_answer_to_a_sibling_is_not_taken() {
     let host = Host::new();
@@ -303,6 +308,7 @@ fn an_answer_to_a_sibling_is_not_taken() {
     }
 }
 
+// Field practice: no two clients of one herd use one address, whatever servers say.
 #[test]
 fn two_clients_that_are_given_one_address_are_both_reported_with_it() {
     let host = Host::new();

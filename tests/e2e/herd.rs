@@ -59,6 +59,7 @@ fn assert_all_well(report: &Report, clients: u32, first: Ipv4Addr, last: Ipv4Add
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 66, 1, 0);
 const LAST: Ipv4Addr = Ipv4Addr::new(10, 66, 1, 250);
 
+// RFC 2131, 4.1: a reply by unicast is heard before there is an address.
 #[test]
 fn ten_clients_of_dnsmasq_ping_google_dns_and_leave_the_machine_as_it_was() {
     let (host, _router) = Host::with_dnsmasq();
@@ -133,6 +134,7 @@ fn a_client_is_a_whole_machine_to_any_program_that_ip_netns_runs() {
     assert_eq!(host.snapshot(), before);
 }
 
+// RFC 2131, 4.4.6: a client that leaves gives its lease back.
 #[test]
 fn every_client_hands_its_lease_back() {
     let (host, _router) = Host::with_dnsmasq();

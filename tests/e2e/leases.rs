@@ -21,6 +21,11 @@ fn of_kind(messages: &[Seen], kind: MessageType) -> Vec<Seen> {
 }
 
 /// RFC 2131, 4.3.2 and table 5, rows of DISCOVER and of a REQUEST in SELECTING.
+// RFC 2131, 4.4.1: each transaction has a random xid.
+// RFC 2131, 4.1: before an address is bound a message goes from 0.0.0.0 to everybody.
+// RFC 1542, 2.1: a message has 300 bytes at least.
+// RFC 2131, 4.3.2: a REQUEST for an offer has options 50 and 54, and ciaddr 0.
+// RFC 2131, table 5: RELEASE goes to the server, with ciaddr and 54, and asks for nothing.
 #[test]
 fn the_first_exchange_says_on_the_wire_what_rfc_2131_wants() {
     let (host, _router) = Host::with_dnsmasq();
@@ -147,6 +152,7 @@ fn assert_renews(host: &Host) {
     assert_eq!(herd.finish(seconds(30)).code, Some(130));
 }
 
+// RFC 2131, 4.4.5: RENEWING asks the lease's server, with ciaddr and neither 50 nor 54.
 #[test]
 fn dnsmasq_is_asked_by_unicast_to_extend_the_lease_at_its_t1() {
     let host = Host::new();
@@ -158,6 +164,7 @@ fn dnsmasq_is_asked_by_unicast_to_extend_the_lease_at_its_t1() {
     assert_renews(&host);
 }
 
+// RFC 2131, 4.4.5: RENEWING asks the lease's server, with ciaddr and neither 50 nor 54.
 #[test]
 fn udhcpd_is_asked_by_unicast_to_extend_a_lease_of_ten_seconds() {
     let host = Host::new();
@@ -166,6 +173,8 @@ fn udhcpd_is_asked_by_unicast_to_extend_a_lease_of_ten_seconds() {
 }
 
 /// RFC 2131, 4.3.2: REBINDING. RFC 2131, 4.4.5: expiry.
+// RFC 2131, 4.4.5: REBINDING asks everybody, with ciaddr and neither 50 nor 54.
+// RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
 #[test]
 fn when_the_server_dies_a_client_rebinds_by_broadcast_and_gives_its_address_up_in_time() {
     let host = Host::new();
@@ -196,6 +205,7 @@ fn when_the_server_dies_a_client_rebinds_by_broadcast_and_gives_its_address_up_i
     assert_eq!(herd.finish(seconds(30)).code, Some(130));
 }
 
+// RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
 #[test]
 fn a_lease_that_ran_out_is_asked_for_anew_when_the_server_is_back() {
     let host = Host::new();
@@ -219,6 +229,7 @@ fn a_lease_that_ran_out_is_asked_for_anew_when_the_server_is_back() {
     assert_eq!(herd.finish(seconds(30)).code, Some(130));
 }
 
+// RFC 2131, 3.1(5): a NAK returns to INIT from every state that has asked.
 #[test]
 fn a_nak_from_a_router_that_was_renumbered_moves_the_clients_to_the_new_range() {
     let host = Host::new();
@@ -252,6 +263,7 @@ fn a_nak_from_a_router_that_was_renumbered_moves_the_clients_to_the_new_range() 
 }
 
 /// RFC 2131, 3.3.
+// RFC 2131, 3.3: a lease of 0xffffffff never ends and has no timers.
 #[test]
 fn an_infinite_lease_is_never_renewed() {
     let host = Host::new();

@@ -36,6 +36,7 @@ fn next(socket: &Socket) -> Vec<u8> {
     frame[..length].to_vec()
 }
 
+// RFC 2131, 4.4.4: a conflict makes the client DECLINE, to everybody, with 50 and 54 and ciaddr 0.
 #[test]
 fn a_squatters_answer_to_a_probe_comes_to_the_client_that_listens() {
     in_a_world(|| async {
@@ -72,6 +73,7 @@ fn a_squatters_answer_to_a_probe_comes_to_the_client_that_listens() {
     });
 }
 
+// RFC 5227, 1.1: a probe says no sender's address, and an announcement the own one twice.
 #[test]
 fn probe_and_announcement_stand_on_the_wire_as_rfc_5227_has_them() {
     in_a_world(|| async {

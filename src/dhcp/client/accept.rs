@@ -25,6 +25,7 @@ pub(super) fn accept<'a>(
     config: &Config,
     state: &State,
 ) -> Result<Accepted<'a>, Ignored> {
+    // RFC 2131, 2: a reply has op 2 and the client's own chaddr.
     if message.op != Op::Reply {
         return Err(Ignored::NotAReply);
     }
@@ -39,6 +40,7 @@ pub(super) fn accept<'a>(
         });
     };
     let informing = state.held().and_then(|held| held.informing);
+    // RFC 2131, 4.4.1: a reply with another xid is not for this client.
     let is_own = state.xid() == Some(message.xid);
     let is_informing = informing.is_some_and(|sent| sent.xid == message.xid);
     let accepted = match kind {
@@ -61,6 +63,7 @@ pub(super) fn accept<'a>(
         | MessageType::Inform => return Err(Ignored::Unexpected),
     };
     // A server need not echo the client identifier, but where it does it must be ours (RFC 6842, 3).
+    // RFC 6842, 3: a client identifier that a server echoes must be the own one.
     let ours = config.client_id.value(config.mac);
     match message.options.get(code::CLIENT_ID) {
         Some(theirs) if ours.as_deref() != Some(&*theirs) => Err(Ignored::ForeignClientId),

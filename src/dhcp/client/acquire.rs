@@ -35,6 +35,7 @@ impl Client {
     }
 
     /// After a refusal the address is not asked for again, and a server that refuses on and on is asked ever less often.
+    // RFC 2131, 3.1(5): a NAK returns to INIT from every state that has asked.
     pub(super) fn wait_after_nak(&mut self, began: Instant, now: Instant) -> State {
         self.naks = self.naks.saturating_add(1);
         let at = now + timers::delay_after_naks(self.naks, &mut self.rng);
@@ -45,6 +46,7 @@ impl Client {
     }
 
     pub(super) fn discover(&mut self, acquisition: Acquisition, now: Instant) -> State {
+        // RFC 2131, 4.4.1: each transaction has a random xid.
         let sent = Sent::first(self.rng.u32(..), acquisition.began, now, &mut self.rng);
         self.broadcast(self.config.discover(&sent, acquisition.hint));
         State::Selecting(Selecting {
@@ -74,6 +76,7 @@ impl Client {
         now: Instant,
     ) -> State {
         // Whatever the address is, and even if there is none: it is not to be requested (RFC 8925, 3.2).
+        // RFC 8925, 3.2: an OFFER with option 108 is not requested by a client that asked for it.
         if let Some(wait) = self.config.v6_only_wait(message) {
             return self.wait_without_v4(wait, now);
         }
@@ -109,6 +112,7 @@ impl Client {
     }
 
     pub(super) fn request_again(&mut self, mut requesting: Requesting, now: Instant) -> State {
+        // RFC 2131, 3.1(5): a REQUEST for an offer is sent again four times, then all begins anew.
         if requesting.sent.count >= MAX_REQUESTS {
             self.event(Event::Unanswered(Unanswered::Requesting));
             return requesting.give_up(now);
@@ -123,6 +127,7 @@ impl Client {
 
     /// Option 108 does not count here: with it in the OFFER there would have been no REQUEST. Nor does it in an extension
     /// ("continue to use the assigned IPv4 address", RFC 8925, 3.2).
+    // RFC 8925, 3.2: an address that was requested already, or is being extended, is used on.
     pub(super) fn acknowledge(
         &mut self,
         requesting: Requesting,
@@ -131,9 +136,11 @@ impl Client {
     ) -> State {
         let granted = match lease::server_id(ack) {
             None => Err(Ignored::NoServerId),
+            // RFC 2131, 3.1(4): an ACK counts only from the server that was chosen.
             Some(server_id) if server_id != requesting.offer.server_id => {
                 Err(Ignored::ForeignServer)
             }
+            // RFC 2131, 4.4.1: the lease counts from when its REQUEST was first sent.
             Some(_) => self.grant(ack, requesting.offer.address, requesting.sent.first_at, now),
         };
         match granted {
@@ -152,6 +159,7 @@ impl Client {
     /// server identifier breaks RFC 2131 (table 3) and is obeyed all the same: it knows xid and hardware address, and
     /// to ignore it would be to ask a server for minutes that has already refused.
     pub(super) fn refuse(&mut self, requesting: Requesting, nak: &Message, now: Instant) -> State {
+        // Field practice: a NAK counts from the server that was asked, and from any where all were.
         if is_foreign(nak, requesting.offer.server_id) {
             self.ignore(Ignored::ForeignServer);
             return State::Requesting(requesting);
@@ -171,6 +179,7 @@ impl Client {
         mut rebooting: Rebooting,
         now: Instant,
     ) -> State {
+        // RFC 2131, 3.2(3): a remembered address that nobody confirms is asked for by DISCOVER.
         if rebooting.sent.count >= MAX_REBOOT_REQUESTS {
             self.event(Event::Unanswered(Unanswered::Rebooting));
             return rebooting.give_up(now);

@@ -16,6 +16,7 @@ impl Config {
     /// DISCOVER; option 50 for an address that it would like to have again.
     pub(super) fn discover(&self, sent: &Sent, hint: Option<Ipv4Addr>) -> Message {
         let mut message = self.unbound(MessageType::Discover, sent);
+        // RFC 2131, 4.4.1: DISCOVER asks for the address that was held before.
         if let Some(address) = hint {
             message
                 .options
@@ -28,6 +29,7 @@ impl Config {
     }
 
     /// REQUEST in SELECTING: options 50 and 54, `ciaddr` 0.
+    // RFC 2131, 4.3.2: a REQUEST for an offer has options 50 and 54, and ciaddr 0.
     pub(super) fn request_offered(&self, sent: &Sent, offer: &Offer) -> Message {
         let mut message = self.unbound(MessageType::Request, sent);
         message
@@ -40,6 +42,7 @@ impl Config {
     }
 
     /// REQUEST in INIT-REBOOT: option 50 without 54, `ciaddr` 0.
+    // RFC 2131, 4.4.2: a REQUEST for a remembered address has option 50, and not 54.
     pub(super) fn request_remembered(&self, sent: &Sent, address: Ipv4Addr) -> Message {
         let mut message = self.unbound(MessageType::Request, sent);
         message
@@ -49,6 +52,7 @@ impl Config {
     }
 
     /// REQUEST in RENEWING and REBINDING: `ciaddr`, neither 50 nor 54.
+    // RFC 2131, 4.4.5: RENEWING asks the lease's server, with ciaddr and neither 50 nor 54.
     pub(super) fn extend(&self, xid: u32, secs: u16, address: Ipv4Addr) -> Message {
         let mut message = self.identified(MessageType::Request, xid);
         message.secs = secs;
@@ -67,6 +71,7 @@ impl Config {
 
     /// RELEASE: `ciaddr` and 54, and nothing that asks for anything. The client identifier stays: "if the client used a
     /// 'client identifier' when it obtained the lease, it MUST use the same" (RFC 2131, 3.1(6)).
+    // RFC 2131, table 5: RELEASE goes to the server, with ciaddr and 54, and asks for nothing.
     pub(super) fn release(&self, xid: u32, address: Ipv4Addr, server_id: Ipv4Addr) -> Message {
         let mut message = self.identified(MessageType::Release, xid);
         message.ciaddr = address;
@@ -75,6 +80,7 @@ impl Config {
     }
 
     /// DECLINE: options 50 and 54, `ciaddr` and `secs` 0, and nothing that asks for anything.
+    // RFC 2131, 4.4.4: a conflict makes the client DECLINE, to everybody, with 50 and 54 and ciaddr 0.
     pub(super) fn decline(&self, xid: u32, address: Ipv4Addr, server_id: Ipv4Addr) -> Message {
         let mut message = self.identified(MessageType::Decline, xid);
         message
@@ -85,6 +91,7 @@ impl Config {
     }
 
     /// INFORM: `ciaddr`, and none of 50, 51 and 54.
+    // RFC 2131, 4.4.3: INFORM has ciaddr, and none of 50, 51 and 54.
     pub(super) fn inform(&self, sent: &Sent, address: Ipv4Addr) -> Message {
         let mut message = self.identified(MessageType::Inform, sent.xid);
         message.secs = sent.secs;
@@ -99,12 +106,15 @@ impl Config {
     fn unbound(&self, message_type: MessageType, sent: &Sent) -> Message {
         let mut message = self.identified(message_type, sent.xid);
         message.secs = sent.secs;
+        // RFC 2131, 4.1: the broadcast flag is set only when asked for, and only without an address.
         message.broadcast = self.broadcast;
         message
     }
 
+    // RFC 2131, table 5: secs is the time since the client began, and 0 in RELEASE and DECLINE.
     fn identified(&self, message_type: MessageType, xid: u32) -> Message {
         let mut message = Message::request(message_type, self.mac, xid);
+        // RFC 2131, 3.1(6): RELEASE has the client identifier under which the lease was won.
         if let Some(client_id) = self.client_id.value(self.mac) {
             message.options.push(code::CLIENT_ID, client_id);
         }
@@ -113,6 +123,7 @@ impl Config {
 
     /// What stands in every message that asks for something.
     fn finish(&self, mut message: Message) -> Message {
+        // RFC 2132, 9.10: option 57 says how long a message may be, and never less than 576.
         let size = self
             .max_message_size
             .map(|size| size.max(MIN_MESSAGE_SIZE).to_be_bytes().to_vec());
@@ -139,6 +150,7 @@ impl Config {
         self.arranged(message)
     }
 
+    // RFC 2131, 4.4.1: the list of wanted parameters is the same in all messages.
     fn wanted(&self) -> Vec<u8> {
         let mut wanted = self.parameter_requests.clone();
         if self.v6_only && !wanted.contains(&code::V6_ONLY) {

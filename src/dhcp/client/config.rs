@@ -82,6 +82,7 @@ impl Config {
             hostname: None,
             parameter_requests: vec![
                 code::SUBNET_MASK,
+                // RFC 3442: option 121 is asked for before option 3.
                 code::CLASSLESS_ROUTES,
                 code::ROUTERS,
                 code::DNS_SERVERS,
@@ -100,6 +101,7 @@ impl Config {
         }
     }
 
+    // RFC 2131, 4.4.1: the first message waits a random time between 1 and 10 s.
     pub(super) fn random_start_delay(&self, rng: &mut fastrand::Rng) -> Duration {
         let (&least, &most) = (self.start_delay.start(), self.start_delay.end());
         least + most.saturating_sub(least).mul_f64(rng.f64())
@@ -145,7 +147,9 @@ impl ClientId {
     pub(super) fn value(&self, mac: Mac) -> Option<Vec<u8>> {
         match self {
             Self::None => None,
+            // RFC 2132, 9.14: a client identifier of type 1 is the hardware address.
             Self::Mac => Some([[1].as_slice(), &mac.octets()].concat()),
+            // RFC 4361, 6.1: a client identifier of type 255 has an IAID and a DUID, the same after a restart.
             Self::Duid => {
                 let mac = mac.octets();
                 Some([[255].as_slice(), &mac[2..], &[0, 3, 0, 1], &mac].concat())

@@ -12,6 +12,7 @@ use crate::dhcp::Message;
 
 impl Client {
     /// Asks whether the lease in use is still good, in the words of INIT-REBOOT. Any server may know.
+    // RFC 2131, 3.7: a lease is confirmed when the link was away, and used meanwhile.
     pub(super) fn confirm(&mut self, held: Held, now: Instant) -> State {
         let sent = Sent::first(self.rng.u32(..), now, now, &mut self.rng);
         self.send_confirm(&held, &sent);
@@ -19,6 +20,7 @@ impl Client {
     }
 
     /// Without an answer the client may use the lease as before (RFC 2131, 3.2(3)), and goes by its timers again.
+    // RFC 2131, 3.2(3): without an answer the lease is used until its timers come.
     pub(super) fn confirm_again(&mut self, mut confirming: Confirming, now: Instant) -> State {
         if confirming.sent.count >= MAX_REBOOT_REQUESTS {
             self.event(Event::Unanswered(Unanswered::Rebooting));
@@ -51,6 +53,7 @@ impl Client {
     }
 
     /// Begins afresh at once.
+    // RFC 8925, 3.2: a new link ends the wait.
     pub(super) fn discover_afresh(&mut self, hint: Option<Ipv4Addr>, now: Instant) -> State {
         self.discover(Acquisition { began: now, hint }, now)
     }

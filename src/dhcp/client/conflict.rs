@@ -81,6 +81,7 @@ impl Guard {
     }
 
     /// Whether an announcement is due, which then counts as sent.
+    // RFC 5227, 2.3: a new address is announced twice, 2 s apart.
     pub(super) fn announces(&mut self, now: Instant) -> bool {
         let is_due = has_come(self.deadline(), now);
         if is_due {
@@ -91,6 +92,7 @@ impl Guard {
     }
 
     /// RFC 5227, 2.4(b): a conflict is answered once; one more within [`DEFEND_INTERVAL`], and the address is given up.
+    // RFC 5227, 2.4: an address in use is defended once in 10 s, then given up.
     pub(super) fn judge(&mut self, now: Instant) -> Verdict {
         match self.conflict_at.replace(now) {
             Some(last) if now.saturating_duration_since(last) < DEFEND_INTERVAL => Verdict::GiveUp,
@@ -127,9 +129,11 @@ impl Conflicts {
 
     /// How long to wait before the next address is tried, at least.
     const fn wait(&self) -> Duration {
+        // RFC 5227, 2.1.1: after 10 conflicts an address is tried once a minute at most.
         if self.count >= MAX_CONFLICTS {
             RATE_LIMIT_INTERVAL
         } else {
+            // RFC 2131, 3.1(5): after DECLINE at least 10 s pass.
             DECLINE_WAIT
         }
     }
@@ -140,6 +144,7 @@ impl Conflicts {
 /// While it is probed, another's probe for it counts, too (RFC 5227, 2.1.1): otherwise two could find it free at one time.
 pub(super) fn rival(arp: &Arp, mac: Mac, state: &State) -> Option<Mac> {
     let address = listens_for(state)?;
+    // RFC 5227, 2.1.1: while an address is probed, another's probe for it is a conflict.
     let is_probe = arp.op == ArpOp::Request && arp.sender.is_unspecified() && arp.target == address;
     let is_conflict = arp.sender == address || (is_probe && matches!(state, State::Probing(_)));
     (is_conflict && arp.sender_mac != mac).then_some(arp.sender_mac)
@@ -158,6 +163,7 @@ impl Client {
     /// From a granted address to a used one: at once, or when probing has found it free.
     pub(super) fn granted(&mut self, lease: Lease, reboot: bool, now: Instant) -> State {
         self.naks = 0;
+        // RFC 2131, 3.1(5): an address is probed before it is used, where that is asked for.
         if !self.config.conflict_detection {
             return self.bind(lease, reboot, None);
         }
@@ -171,6 +177,7 @@ impl Client {
     }
 
     /// The next probe; or after all of them, the end of the wait for answers.
+    // RFC 5227, 2.1.1: three probes, 1 to 2 s apart, the first after 0 to 1 s, then 2 s of waiting.
     pub(super) fn probe(&mut self, mut probing: Probing, now: Instant) -> State {
         if probing.probes >= PROBE_NUM {
             return self.bind(probing.lease, probing.reboot, Some(Guard::new(now)));
@@ -187,6 +194,7 @@ impl Client {
     }
 
     /// Somebody else has the address: tells the server, and begins anew some time later, with any other.
+    // RFC 2131, 4.4.4: a conflict makes the client DECLINE, to everybody, with 50 and 54 and ciaddr 0.
     pub(super) fn decline_lease(&mut self, lease: &Lease, now: Instant) -> State {
         let xid = self.rng.u32(..);
         self.broadcast(self.config.decline(xid, lease.address, lease.server_id));

@@ -58,6 +58,7 @@ impl Client {
     }
 
     /// The answer to the INFORM. Its option 51, which should not be there (RFC 2131, 4.3.5), grants nothing.
+    // RFC 2131, 4.3.5: the ACK to an INFORM needs no lease time, and grants nothing.
     pub(super) fn informed(&mut self, ack: &Message) {
         let Some(server_id) = lease::server_id(ack) else {
             return self.ignore(Ignored::NoServerId);
@@ -105,6 +106,7 @@ impl Client {
         let Some(mut sent) = held.informing.take() else {
             return;
         };
+        // RFC 2131, 4.4.3: INFORM is sent four times at most.
         if sent.count >= MAX_INFORMS {
             return self.event(Event::Unanswered(Unanswered::Informing));
         }

@@ -24,9 +24,11 @@ impl Client {
         now: Instant,
     ) -> Result<Lease, Ignored> {
         let Grant { lease, remarks } = Lease::from_ack(ack, requested_at, &mut self.rng)?;
+        // Field practice: an ACK for another address than was asked for grants nothing.
         if lease.address != asked {
             return Err(Ignored::OtherAddress);
         }
+        // RFC 2131, 4.4.5: a lease that has run out when its ACK comes is not taken.
         if has_come(lease.expires_at(), now) {
             return Err(Ignored::LeaseRunOut);
         }
@@ -48,12 +50,14 @@ impl Client {
     }
 
     /// Asks the lease's server for more time.
+    // RFC 2131, 4.4.5: RENEWING asks the lease's server, with ciaddr and neither 50 nor 54.
     pub(super) fn renew_lease(&mut self, held: Held, began: Instant, now: Instant) -> State {
         let (server_id, limit) = (held.lease.server_id, held.lease.rebind_at());
         State::Renewing(self.ask_for_more(held, server_id, limit, began, now))
     }
 
     /// Asks any server for more time.
+    // RFC 2131, 4.4.5: REBINDING asks everybody, with ciaddr and neither 50 nor 54.
     pub(super) fn rebind_lease(&mut self, held: Held, began: Instant, now: Instant) -> State {
         let limit = held.lease.expires_at();
         State::Rebinding(self.ask_for_more(held, Ipv4Addr::BROADCAST, limit, began, now))
@@ -89,6 +93,7 @@ impl Client {
     }
 
     /// The same while REBINDING.
+    // RFC 2131, 4.4.5: while REBINDING any server may extend the lease.
     pub(super) fn rebound(&mut self, extending: Extending, ack: &Message, now: Instant) -> State {
         match self.grant_more(&extending.held, extending.sent_at, ack, now) {
             Some(lease) => self.extended(extending.held, lease, Extension::Rebind),
@@ -119,6 +124,7 @@ impl Client {
     }
 
     /// Ends a lease whose time has come (RFC 2131, 4.4.5), and asks for its address again.
+    // RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
     pub(super) fn expire(&mut self, now: Instant) {
         let (lease, end) = match (&self.state, self.state.lease()) {
             (_, Some(lease)) => (lease, Event::Lost(LossReason::Expired)),
@@ -139,6 +145,7 @@ impl Client {
         });
     }
 
+    // RFC 2131, 4.4.6: a client that leaves gives its lease back.
     pub(super) fn give_back(&mut self, lease: &Lease) -> State {
         self.send_release(lease.address, lease.server_id);
         self.event(Event::Lost(LossReason::Released));

@@ -30,6 +30,7 @@ impl Offer {
 }
 
 /// The address asked for, then the longest lease, then the first.
+// RFC 2131, 4.4.1: which OFFER is taken follows a stated policy.
 pub(super) fn choose(offers: &[Offer], hint: Option<Ipv4Addr>) -> Option<Offer> {
     let rank = |offer: &&Offer| Reverse((Some(offer.address) == hint, offer.lease_seconds));
     offers.iter().min_by_key(rank).copied()
@@ -39,6 +40,7 @@ pub(super) fn choose(offers: &[Offer], hint: Option<Ipv4Addr>) -> Option<Offer> 
 mod tests {
     use super::*;
 
+    // RFC 2131, 4.4.1: which OFFER is taken follows a stated policy.
     #[test]
     fn the_address_asked_for_wins_then_the_longest_lease_then_the_first() {
         let offer = |host, lease_seconds| Offer {

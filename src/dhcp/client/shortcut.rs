@@ -15,10 +15,12 @@ impl Config {
     /// How long `message` wants the client to do without IPv4, if the client asked. RFC 8925 (3.1): a value that is not four
     /// bytes long is none.
     pub(super) fn v6_only_wait(&self, message: &Message) -> Option<Duration> {
+        // RFC 8925, 3.1: option 108 is nothing to a client that did not ask, or of another length.
         if !self.v6_only {
             return None;
         }
         let seconds = message.options.seconds(code::V6_ONLY)?;
+        // RFC 8925, 3.4: the time without IPv4 is 300 s at least.
         Some(Duration::from_secs(seconds.into()).max(MIN_V6ONLY_WAIT))
     }
 }
@@ -26,6 +28,7 @@ impl Config {
 impl Client {
     /// An ACK to a DISCOVER counts only with option 80 (RFC 4039, 3.1). It ends the choice among offers at once: the address
     /// is taken already. As nothing was requested, the lease counts from the first DISCOVER.
+    // RFC 4039, 3.1: an ACK to a DISCOVER counts with option 80, where that was asked for.
     pub(super) fn commit(&mut self, selecting: Selecting, ack: &Message, now: Instant) -> State {
         if !self.config.rapid_commit || !ack.options.contains(code::RAPID_COMMIT) {
             self.ignore(Ignored::Unexpected);

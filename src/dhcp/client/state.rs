@@ -184,6 +184,7 @@ impl Sent {
     }
 
     /// The next message of the same transaction: xid and secs stay.
+    // RFC 2131, table 5: a REQUEST for an offer has the xid of the OFFER.
     pub(super) fn answered(self, now: Instant, rng: &mut fastrand::Rng) -> Self {
         Self {
             count: 1,
@@ -198,6 +199,7 @@ impl Sent {
         self.again_with_same_secs(now, rng);
     }
 
+    // RFC 2131, 3.1(3): a REQUEST for an offer has the secs of its DISCOVER.
     pub(super) fn again_with_same_secs(&mut self, now: Instant, rng: &mut fastrand::Rng) {
         self.count = self.count.saturating_add(1);
         self.again_at = now + timers::backoff(self.count, rng);

@@ -44,6 +44,7 @@ impl Client {
             (State::Init(init), Input::Timeout) => self.discover(init.acquisition, now),
 
             (State::Selecting(selecting), Input::Timeout) => self.select(selecting, now),
+            // RFC 4039, 3.1: a server without rapid commit offers as ever.
             (State::Selecting(selecting), Input::Reply(Reply::Offer(offer))) => {
                 self.collect(selecting, offer, now)
             }
@@ -99,6 +100,7 @@ impl Client {
                 self.renewed(renewing, ack, now)
             }
             // Only the lease's server was asked.
+            // Field practice: a NAK counts from the server that was asked, and from any where all were.
             (State::Renewing(renewing), Input::Reply(Reply::Nak(nak)))
                 if is_foreign(nak, renewing.held.lease.server_id) =>
             {

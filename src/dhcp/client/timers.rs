@@ -15,6 +15,7 @@ const MIN_EXTENSION_WAIT: Duration = Duration::from_secs(60);
 
 /// After the `count`th time that a message was sent, counted from 1: 4, 8, 16, 32, 64, 64, ... seconds, each off by up to
 /// one second.
+// RFC 2131, 4.1: a message is sent again after 4, 8, 16, 32, 64 s, each off by up to 1 s.
 pub(super) fn backoff(count: u32, rng: &mut fastrand::Rng) -> Duration {
     let least = doubled(FIRST_BACKOFF, count.saturating_sub(1)).saturating_sub(BACKOFF_FUZZ);
     least + BACKOFF_FUZZ.mul_f64(2.0 * rng.f64())
@@ -24,6 +25,7 @@ pub(super) fn backoff(count: u32, rng: &mut fastrand::Rng) -> Duration {
 ///
 /// RFC 2131 has no word on a server that offers and then refuses, on and on; without a delay the two would fill the
 /// network.
+// Field practice: after NAKs in a row there is a delay that doubles.
 pub(super) fn delay_after_naks(naks: u32, rng: &mut fastrand::Rng) -> Duration {
     match naks.checked_sub(2) {
         None => Duration::ZERO,
@@ -33,12 +35,14 @@ pub(super) fn delay_after_naks(naks: u32, rng: &mut fastrand::Rng) -> Duration {
 
 /// Before a lease's extension is asked for again: half of what remains until `limit`, at least 60 s (RFC 2131, 4.4.5);
 /// 60 s where there is no limit.
+// RFC 2131, 4.4.5: more is asked for again after half of what remains, and not under 60 s.
 pub(super) fn half_of_what_remains(limit: Option<Instant>, now: Instant) -> Duration {
     let remaining = limit.map_or(Duration::ZERO, |limit| limit.saturating_duration_since(now));
     (remaining / 2).max(MIN_EXTENSION_WAIT)
 }
 
 /// The field `secs`: whole seconds since `began`, as far as they fit.
+// RFC 2131, table 5: secs is the time since the client began, and 0 in RELEASE and DECLINE.
 pub(super) fn secs(began: Instant, now: Instant) -> u16 {
     u16::try_from(now.saturating_duration_since(began).as_secs()).unwrap_or(u16::MAX)
 }
@@ -52,6 +56,7 @@ fn doubled(first: Duration, times: u32) -> Duration {
 mod tests {
     use super::*;
 
+    // RFC 2131, 4.1: a message is sent again after 4, 8, 16, 32, 64 s, each off by up to 1 s.
     #[test]
     fn each_backoff_is_within_a_second_of_its_power_of_two_and_spread_over_all_of_it() {
         let mut rng = fastrand::Rng::with_seed(1);
@@ -72,6 +77,7 @@ mod tests {
         }
     }
 
+    // Field practice: after NAKs in a row there is a delay that doubles.
     #[test]
     fn the_delay_after_refusals_begins_at_nothing_and_doubles_up_to_64_seconds() {
         let mut rng = fastrand::Rng::with_seed(1);

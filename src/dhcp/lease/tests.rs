@@ -40,6 +40,7 @@ fn seconds_of(lifetime: Lifetime) -> (f64, f64, f64) {
     }
 }
 
+// RFC 2131, 4.4.5: T1 is 0.5 and T2 0.875 of the lease, with fuzz, where the server names none.
 #[test]
 fn t1_and_t2_default_to_a_half_and_seven_eighths_with_fuzz() {
     let mut rng = fastrand::Rng::with_seed(1);
@@ -86,6 +87,7 @@ fn the_servers_t1_and_t2_are_taken_exactly() {
     );
 }
 
+// RFC 2131, 4.4.5: T1 comes before T2, and T2 before the end.
 #[test]
 fn timers_that_break_their_order_are_replaced_by_the_defaults() {
     for (t1, t2) in [
@@ -115,12 +117,14 @@ fn timers_that_break_their_order_are_replaced_by_the_defaults() {
     );
 }
 
+// RFC 2131, 4.4.5: T1 comes before T2, and T2 before the end.
 #[test]
 fn the_shortest_lease_still_has_its_timers_in_order() {
     let (t1, t2, lease) = seconds_of(grant(&ack(1)).expect("a lease").lease.lifetime);
     assert!(0.0 < t1 && t1 < t2 && t2 < lease);
 }
 
+// RFC 2131, 3.3: a lease of 0xffffffff never ends and has no timers.
 #[test]
 fn an_infinite_lease_has_no_timers() {
     let lease = grant(&ack(u32::MAX)).expect("a lease").lease;
@@ -131,6 +135,7 @@ fn an_infinite_lease_has_no_timers() {
     );
 }
 
+// RFC 2131, table 3: an OFFER or ACK names its server, and an ACK has a lease time.
 #[test]
 fn an_ack_that_grants_nothing_usable_says_why() {
     let refused = |change: fn(&mut Message)| {
@@ -202,6 +207,7 @@ fn the_first_router_becomes_the_default_route() {
     assert_eq!(reasons(&grant), [(code::ROUTERS, RemarkReason::Value)]);
 }
 
+// RFC 3442: option 121 overrides option 3.
 #[test]
 fn classless_routes_override_the_routers_even_without_a_default_route() {
     let destination = Ipv4Addr::new(10, 0, 0, 0);
@@ -318,6 +324,8 @@ fn several_names_in_option_15_are_the_domain_and_the_search_list_and_are_told() 
     assert_eq!(grant.lease.search, ["lan"], "option 119 says it better");
 }
 
+// RFC 1122, 3.2.1.3: no address is used that no host can have.
+// RFC 3927, 1.6: no link-local address is taken from a server.
 #[test]
 fn an_address_that_no_client_can_use_grants_nothing() {
     let refused = |address: [u8; 4], mask: [u8; 4]| {

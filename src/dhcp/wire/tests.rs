@@ -34,6 +34,7 @@ fn the_fixed_fields_read_back_as_they_are_written() {
     assert_eq!(Message::decode(&message.encode()), Ok(message));
 }
 
+// RFC 1542, 2.1: a message has 300 bytes at least.
 #[test]
 fn a_message_is_padded_to_300_bytes_after_its_end_option() {
     let bytes = Message::request(MessageType::Discover, MAC, 7).encode();
@@ -42,6 +43,7 @@ fn a_message_is_padded_to_300_bytes_after_its_end_option() {
     assert!(bytes[244..].iter().all(|byte| *byte == 0));
 }
 
+// RFC 2131, 3: the options begin with the magic cookie.
 #[test]
 fn what_is_no_ethernet_dhcp_message_is_an_error_and_no_panic() {
     let good = raw(&[53, 1, 1, 255]);
@@ -87,6 +89,7 @@ fn a_missing_end_option_is_tolerated() {
     assert_eq!(decode(&[]), Ok(vec![]));
 }
 
+// Field practice: no bytes make the decoder panic, and an error names option and offset.
 #[test]
 fn a_truncated_option_is_named_with_the_byte_where_it_stands() {
     assert_eq!(
@@ -115,6 +118,7 @@ fn remark(options: &[u8]) -> Remark {
     *remark
 }
 
+// Field practice: a malformed option of no importance costs that option alone.
 #[test]
 fn a_malformed_value_costs_its_option_and_is_noted_with_the_byte_where_it_stands() {
     let length = |option: u8, value: &[u8]| {
@@ -183,6 +187,7 @@ fn a_malformed_option_that_says_how_to_read_the_message_makes_it_an_error() {
     }
 }
 
+// RFC 3396, 7: the parts of an option are joined, adjacent or not.
 #[test]
 fn a_malformed_split_option_is_named_by_its_first_part() {
     let noted = remark(&[51, 2, 0, 0, 53, 1, 5, 51, 1, 9]);
@@ -194,6 +199,7 @@ fn a_malformed_split_option_is_named_by_its_first_part() {
     assert_eq!(good.notes.malformed(), []);
 }
 
+// RFC 2131, 4.1: options may go on in file and sname, as option 52 says.
 #[test]
 fn overloaded_options_follow_in_the_order_options_then_file_then_sname() {
     let overloaded = |which: u8| {
@@ -216,6 +222,7 @@ fn file_and_sname_are_not_read_without_option_52() {
     assert!(Message::decode(&bytes).is_ok());
 }
 
+// RFC 2131, 4.1: options may go on in file and sname, as option 52 says.
 #[test]
 fn an_option_does_not_run_from_one_overloaded_field_into_the_next() {
     let mut bytes = raw(&[53, 1, 2, 52, 1, 3, 255]);
@@ -229,6 +236,7 @@ fn an_option_does_not_run_from_one_overloaded_field_into_the_next() {
     );
 }
 
+// RFC 3396, 5: a long option is written in parts.
 #[test]
 fn a_value_over_255_bytes_is_split_on_the_wire_and_joined_again() {
     let value: Vec<u8> = (0..=255).cycle().take(600).collect();
@@ -303,6 +311,7 @@ proptest! {
         prop_assert_eq!(Message { options: Options::new(), ..decoded }, Message { options: Options::new(), ..message });
     }
 
+    // Field practice: no bytes make the decoder panic, and an error names option and offset.
     #[test]
     fn any_bytes_are_a_message_or_an_error(
         options in proptest::collection::vec(any::<u8>(), 0..400),

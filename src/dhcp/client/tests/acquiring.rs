@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 
+// RFC 2131, 4.1: before an address is bound a message goes from 0.0.0.0 to everybody.
 #[test]
 fn a_lease_takes_four_messages() {
     let mut bench = Bench::requesting();
@@ -32,6 +33,8 @@ fn a_lease_takes_four_messages() {
     );
 }
 
+// RFC 2131, table 5: a REQUEST for an offer has the xid of the OFFER.
+// RFC 2131, 3.1(3): a REQUEST for an offer has the secs of its DISCOVER.
 #[test]
 fn a_request_keeps_the_xid_and_the_secs_of_its_discover() {
     let mut bench = Bench::selecting();
@@ -54,6 +57,7 @@ fn a_request_keeps_the_xid_and_the_secs_of_its_discover() {
     );
 }
 
+// RFC 2131, table 5: secs is the time since the client began, and 0 in RELEASE and DECLINE.
 #[test]
 fn secs_counts_from_the_first_discover_on() {
     let mut bench = Bench::selecting();
@@ -63,6 +67,7 @@ fn secs_counts_from_the_first_discover_on() {
     }
 }
 
+// RFC 2131, 4.4.1: each transaction has a random xid.
 #[test]
 fn a_thousand_clients_choose_as_many_xids() {
     let xid = |seed| {
@@ -74,6 +79,7 @@ fn a_thousand_clients_choose_as_many_xids() {
     assert_eq!((0..1000).map(xid).collect::<HashSet<u32>>().len(), 1000);
 }
 
+// RFC 2131, 4.4.1: the first message waits a random time between 1 and 10 s.
 #[test]
 fn the_first_message_waits_a_random_time_between_one_and_ten_seconds() {
     let first = |seed: u64, command: fn(&mut Client, Instant)| {
@@ -97,6 +103,7 @@ fn the_first_message_waits_a_random_time_between_one_and_ten_seconds() {
     }
 }
 
+// RFC 2131, 4.1: a message is sent again after 4, 8, 16, 32, 64 s, each off by up to 1 s.
 #[test]
 fn a_mute_network_is_asked_again_after_4_8_16_32_and_then_always_64_seconds() {
     let mut bench = Bench::selecting();
@@ -115,6 +122,7 @@ fn a_mute_network_is_asked_again_after_4_8_16_32_and_then_always_64_seconds() {
     assert_eq!(bench.state(), "selecting");
 }
 
+// RFC 2131, 3.1(5): a REQUEST for an offer is sent again four times, then all begins anew.
 #[test]
 fn a_request_without_an_answer_is_sent_five_times_and_then_all_begins_anew() {
     let mut bench = Bench::requesting();
@@ -152,6 +160,8 @@ fn a_request_without_an_answer_is_sent_five_times_and_then_all_begins_anew() {
     );
 }
 
+// RFC 2131, 4.4.1: a reply with another xid is not for this client.
+// RFC 2131, 2: a reply has op 2 and the client's own chaddr.
 #[test]
 fn replies_that_are_not_for_this_transaction_are_passed_over() {
     let mut bench = Bench::selecting();
@@ -213,6 +223,7 @@ fn replies_that_are_not_for_this_transaction_are_passed_over() {
     }
 }
 
+// RFC 6842, 3: a client identifier that a server echoes must be the own one.
 #[test]
 fn a_client_identifier_that_is_echoed_must_be_the_one_that_was_sent() {
     for (client_id, ours) in [
@@ -252,6 +263,7 @@ fn a_client_identifier_that_is_echoed_must_be_the_one_that_was_sent() {
     }
 }
 
+// RFC 2131, 4.1: the broadcast flag is set only when asked for, and only without an address.
 #[test]
 fn the_broadcast_flag_is_set_only_when_asked_for_and_only_without_an_address() {
     for broadcast in [false, true] {
@@ -278,6 +290,7 @@ fn the_broadcast_flag_is_set_only_when_asked_for_and_only_without_an_address() {
     }
 }
 
+// RFC 2131, 4.4.1: which OFFER is taken follows a stated policy.
 #[test]
 fn the_first_offer_is_taken_and_later_ones_are_passed_over() {
     let mut bench = Bench::selecting();
@@ -291,6 +304,7 @@ fn the_first_offer_is_taken_and_later_ones_are_passed_over() {
     );
 }
 
+// RFC 2131, 4.4.1: which OFFER is taken follows a stated policy.
 #[test]
 fn a_window_collects_offers_and_takes_the_longest_lease() {
     let offers = OfferPolicy::Window(Duration::from_secs(2));
@@ -354,6 +368,7 @@ fn a_flood_of_offers_is_cut() {
     assert_eq!(bench.ignored(), [Ignored::TooManyOffers; 8]);
 }
 
+// RFC 2131, 3.1(4): an ACK counts only from the server that was chosen.
 #[test]
 fn an_ack_that_grants_nothing_usable_is_passed_over_and_the_request_goes_on() {
     let mut bench = Bench::requesting();
@@ -399,6 +414,7 @@ fn an_ack_that_grants_nothing_usable_is_passed_over_and_the_request_goes_on() {
     assert_eq!(bench.state(), "bound");
 }
 
+// RFC 2131, 4.4.1: the lease counts from when its REQUEST was first sent.
 #[test]
 fn the_lease_counts_from_the_first_request_however_late_the_ack_is() {
     let mut bench = Bench::selecting();
@@ -413,6 +429,7 @@ fn the_lease_counts_from_the_first_request_however_late_the_ack_is() {
     assert_eq!(bench.client.poll_timeout(), Some(renewal));
 }
 
+// RFC 2131, 4.4.5: a lease that has run out when its ACK comes is not taken.
 #[test]
 fn a_lease_that_has_run_out_when_its_ack_comes_is_not_taken_and_all_begins_anew() {
     let mut bench = Bench::requesting();
@@ -431,6 +448,7 @@ fn a_lease_that_has_run_out_when_its_ack_comes_is_not_taken_and_all_begins_anew(
     );
 }
 
+// RFC 2131, 4.4.2: a REQUEST for a remembered address has option 50, and not 54.
 #[test]
 fn a_remembered_address_is_requested_without_a_server_and_bound() {
     let mut bench = Bench::rebooting();
@@ -446,6 +464,8 @@ fn a_remembered_address_is_requested_without_a_server_and_bound() {
     ));
 }
 
+// RFC 2131, 4.4.1: DISCOVER asks for the address that was held before.
+// RFC 2131, 3.2(3): a remembered address that nobody confirms is asked for by DISCOVER.
 #[test]
 fn a_remembered_address_that_nobody_confirms_becomes_a_hint() {
     let mut bench = Bench::rebooting();
@@ -467,6 +487,7 @@ fn a_remembered_address_that_nobody_confirms_becomes_a_hint() {
     );
 }
 
+// Field practice: an ACK for another address than was asked for grants nothing.
 #[test]
 fn a_remembered_address_confirmed_as_another_is_passed_over() {
     let mut bench = Bench::rebooting();

@@ -59,6 +59,9 @@ fn assert_lost_and_declined(bench: &mut Bench, reason: LossReason) {
     assert_eq!(bench.client.listens_for(), None);
 }
 
+// RFC 2131, 3.1(5): an address is probed before it is used, where that is asked for.
+// RFC 5227, 2.1.1: three probes, 1 to 2 s apart, the first after 0 to 1 s, then 2 s of waiting.
+// RFC 5227, 2.3: a new address is announced twice, 2 s apart.
 #[test]
 fn an_address_is_probed_three_times_before_it_is_bound_and_then_announced_twice() {
     for seed in 0..200 {
@@ -99,6 +102,7 @@ fn an_address_is_probed_three_times_before_it_is_bound_and_then_announced_twice(
     }
 }
 
+// RFC 5227, 2.1.1: three probes, 1 to 2 s apart, the first after 0 to 1 s, then 2 s of waiting.
 #[test]
 fn the_waits_of_different_clients_differ() {
     let first = |seed| {
@@ -113,6 +117,7 @@ fn the_waits_of_different_clients_differ() {
     assert!(waits.iter().any(|wait| *wait < 0.1) && waits.iter().any(|wait| *wait > 0.9));
 }
 
+// RFC 2131, 3.1(5): an address is probed before it is used, where that is asked for.
 #[test]
 fn without_conflict_detection_there_is_neither_arp_nor_a_wait_and_nothing_is_listened_for() {
     let mut bench = Bench::requesting();
@@ -141,6 +146,8 @@ fn a_rebooted_address_is_probed_too_and_the_lease_counts_from_its_request() {
     assert_eq!(lease.requested_at, bench.start);
 }
 
+// RFC 5227, 2.1.1: while an address is probed, another's probe for it is a conflict.
+// RFC 2131, 4.4.4: a conflict makes the client DECLINE, to everybody, with 50 and 54 and ciaddr 0.
 #[test]
 fn whoever_answers_a_probe_or_probes_too_makes_the_client_decline() {
     let rivals = [
@@ -212,6 +219,7 @@ fn own_packets_and_those_about_other_addresses_are_no_conflict() {
     );
 }
 
+// RFC 2131, 3.1(5): after DECLINE at least 10 s pass.
 #[test]
 fn after_a_decline_ten_seconds_pass_and_the_address_is_not_asked_for_again() {
     for seed in 0..100 {
@@ -251,6 +259,7 @@ fn squat(bench: &mut Bench, times: usize) -> Vec<f64> {
     waits
 }
 
+// RFC 5227, 2.1.1: after 10 conflicts an address is tried once a minute at most.
 #[test]
 fn from_the_tenth_conflict_on_there_is_one_try_a_minute() {
     let mut bench = Bench::requesting_with(careful());
@@ -273,6 +282,7 @@ fn conflicts_are_forgotten_ten_minutes_after_the_last() {
     assert!(wait <= Duration::from_secs(11), "{wait:?}");
 }
 
+// RFC 5227, 2.4: an address in use is defended once in 10 s, then given up.
 #[test]
 fn an_address_in_use_is_defended_once_and_given_up_at_the_second_conflict_within_ten_seconds() {
     let mut bench = guarding();
@@ -298,6 +308,7 @@ fn an_address_in_use_is_defended_once_and_given_up_at_the_second_conflict_within
     assert!(bench.times()[0] >= 39.9);
 }
 
+// RFC 5227, 2.4: an address in use is defended once in 10 s, then given up.
 #[test]
 fn conflicts_ten_seconds_apart_are_each_defended() {
     let mut bench = guarding();

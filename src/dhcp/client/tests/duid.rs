@@ -23,6 +23,7 @@ fn a_duid_is_of_type_255_with_the_end_of_the_mac_as_iaid_and_the_mac_as_duid_ll(
     );
 }
 
+// RFC 4361, 6.1: a client identifier of type 255 has an IAID and a DUID, the same after a restart.
 #[test]
 fn a_duid_is_the_same_after_every_restart_and_another_for_every_client() {
     let of = |number: u8| client_id(ClientId::Duid, Mac([2, 0, 0x5e, 0x10, 0, number]));
@@ -30,6 +31,7 @@ fn a_duid_is_the_same_after_every_restart_and_another_for_every_client() {
     assert_ne!(of(1), of(2));
 }
 
+// RFC 2132, 9.14: a client identifier of type 1 is the hardware address.
 #[test]
 fn the_other_client_ids_are_the_mac_bytes_given_or_none() {
     assert_eq!(
@@ -43,6 +45,7 @@ fn the_other_client_ids_are_the_mac_bytes_given_or_none() {
     assert_eq!(client_id(ClientId::None, MAC), None);
 }
 
+// RFC 6842, 3: a client identifier that a server echoes must be the own one.
 #[test]
 fn a_reply_that_echoes_another_duid_is_for_somebody_else() {
     let mut bench = Bench::selecting_with(Config {

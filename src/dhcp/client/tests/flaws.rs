@@ -16,6 +16,7 @@ fn with_option(message: &Message, code: u8, value: &[u8]) -> Message {
     over_the_wire(&message, |_| {})
 }
 
+// Field practice: a malformed option of no importance costs that option alone.
 #[test]
 fn a_malformed_option_of_no_importance_costs_that_option_in_offer_ack_and_renewal() {
     let mut bench = Bench::selecting();
@@ -79,6 +80,7 @@ fn every_option_but_the_essential_ones_may_be_malformed() {
     }
 }
 
+// RFC 2131, table 3: an OFFER or ACK names its server, and an ACK has a lease time.
 #[test]
 fn an_ack_whose_essential_options_are_malformed_is_void_and_named() {
     for (option, reason) in [
@@ -123,6 +125,7 @@ fn a_server_that_offers_its_own_address_is_not_asked_for_it() {
     assert_eq!(bench.state(), "requesting", "another server's is taken");
 }
 
+// RFC 1122, 3.2.1.3: no address is used that no host can have.
 #[test]
 fn an_address_that_no_client_can_use_is_refused_in_every_state_before_it_is_used() {
     let broadcast = Ipv4Addr::new(192, 168, 1, 63);

@@ -7,6 +7,7 @@ const REBIND: &str = "request ciaddr=192.168.1.50 192.168.1.50 > 255.255.255.255
 const DISCOVER_AGAIN: &str = "discover ciaddr=0.0.0.0 50=192.168.1.50 0.0.0.0 > 255.255.255.255";
 const RELEASE: &str = "release ciaddr=192.168.1.50 54=192.168.1.1 192.168.1.50 > 192.168.1.1";
 
+// RFC 2131, 4.4.5: more is asked for again after half of what remains, and not under 60 s.
 #[test]
 fn a_mute_server_is_asked_at_half_of_what_remains_until_the_lease_is_gone() {
     let mut bench = Bench::bound();
@@ -37,6 +38,7 @@ fn a_mute_server_is_asked_at_half_of_what_remains_until_the_lease_is_gone() {
     assert_eq!(bench.events, [(3600.0, Event::Lost(LossReason::Expired))]);
 }
 
+// RFC 2131, 4.4.1: the lease counts from when its REQUEST was first sent.
 #[test]
 fn a_renewal_moves_all_timers_and_counts_from_its_own_request() {
     let mut bench = Bench::bound();
@@ -57,6 +59,7 @@ fn a_renewal_moves_all_timers_and_counts_from_its_own_request() {
     assert_eq!(lines(&bench), [RENEW]);
 }
 
+// RFC 2131, 4.4.1: a reply with another xid is not for this client.
 #[test]
 fn the_answer_to_an_earlier_renewal_is_passed_over() {
     let mut bench = Bench::bound();
@@ -70,6 +73,7 @@ fn the_answer_to_an_earlier_renewal_is_passed_over() {
     );
 }
 
+// RFC 2131, 4.4.5: while REBINDING any server may extend the lease.
 #[test]
 fn a_rebinding_takes_the_ack_of_any_server_which_then_is_the_one_to_renew_with() {
     let mut bench = Bench::bound();
@@ -91,6 +95,7 @@ fn a_rebinding_takes_the_ack_of_any_server_which_then_is_the_one_to_renew_with()
     );
 }
 
+// Field practice: an ACK for another address than was asked for grants nothing.
 #[test]
 fn an_extension_that_changes_the_address_is_passed_over() {
     let mut bench = Bench::bound();
@@ -127,6 +132,8 @@ fn an_extension_may_change_options_and_terms() {
     assert!(bench.happened().contains(&Event::Lost(LossReason::Expired)));
 }
 
+// RFC 2131, 4.4.1: DISCOVER asks for the address that was held before.
+// RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
 #[test]
 fn a_lease_that_was_lost_is_asked_for_again_at_once_and_a_reply_after_its_end_does_not_revive_it() {
     let mut bench = Bench::bound();
@@ -160,6 +167,7 @@ fn a_machine_that_slept_catches_up_without_messages_that_are_too_late() {
     assert_eq!(bench.happened(), [Event::Lost(LossReason::Expired)]);
 }
 
+// RFC 2131, 3.3: a lease of 0xffffffff never ends and has no timers.
 #[test]
 fn an_infinite_lease_has_no_timers_and_is_renewed_only_when_told() {
     let mut bench = Bench::bound_on(Terms::of(u32::MAX));
@@ -175,6 +183,7 @@ fn an_infinite_lease_has_no_timers_and_is_renewed_only_when_told() {
     );
 }
 
+// Field practice: a client can be told to renew, rebind, release, decline and inform at once.
 #[test]
 fn renew_and_rebind_act_at_once_with_a_new_xid_each() {
     let mut bench = Bench::bound();
@@ -211,6 +220,7 @@ fn secs_of_an_extension_counts_from_the_first_request_for_it() {
     assert_eq!(secs, [0, 675, 1012, 1181, 1265, 1325, 1350, 1575]);
 }
 
+// RFC 2131, 4.4.6: a client that leaves gives its lease back.
 #[test]
 fn release_gives_the_lease_back_from_every_state_that_holds_one() {
     for second in [10.0, 1800.0, 3150.0] {

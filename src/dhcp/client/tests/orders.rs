@@ -37,6 +37,7 @@ fn parameters(bench: &Bench) -> Message {
     ack
 }
 
+// Field practice: a client can be told to renew, rebind, release, decline and inform at once.
 #[test]
 fn decline_gives_up_the_lease_from_every_state_that_holds_one() {
     for mut bench in holders() {
@@ -88,6 +89,8 @@ fn decline_without_an_address_does_nothing() {
     }
 }
 
+// RFC 2131, 4.3.5: the ACK to an INFORM needs no lease time, and grants nothing.
+// Field practice: a client can be told to renew, rebind, release, decline and inform at once.
 #[test]
 fn inform_asks_the_leases_server_and_takes_an_ack_without_a_lease_time() {
     for mut bench in holders() {
@@ -112,6 +115,7 @@ fn inform_asks_the_leases_server_and_takes_an_ack_without_a_lease_time() {
     }
 }
 
+// RFC 2131, 4.4.3: INFORM is sent four times at most.
 #[test]
 fn an_inform_without_an_answer_is_sent_four_times() {
     let mut bench = Bench::bound();
@@ -230,6 +234,7 @@ fn inform_without_a_lease_does_nothing() {
     );
 }
 
+// RFC 2131, 3.7: a lease is confirmed when the link was away, and used meanwhile.
 #[test]
 fn a_lease_is_confirmed_in_the_words_of_init_reboot_and_kept_meanwhile() {
     for mut bench in holders() {
@@ -277,6 +282,7 @@ fn a_confirmed_address_is_announced_anew_where_conflicts_are_detected_and_not_pr
     assert_eq!(bench.arps, [(20.0, announcement), (22.0, announcement)]);
 }
 
+// RFC 2131, 3.2(3): without an answer the lease is used until its timers come.
 #[test]
 fn a_lease_that_nobody_confirms_is_used_until_its_timers_come() {
     let mut bench = Bench::bound();

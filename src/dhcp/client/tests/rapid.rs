@@ -15,6 +15,7 @@ fn committed(bench: &Bench, address: Ipv4Addr) -> Message {
     ack
 }
 
+// RFC 4039, 3.1: an ACK to a DISCOVER counts with option 80, where that was asked for.
 #[test]
 fn a_lease_takes_two_messages() {
     let mut bench = eager();
@@ -39,6 +40,7 @@ fn a_lease_takes_two_messages() {
     assert_eq!((bench.state(), bench.sent.len()), ("bound", 1));
 }
 
+// RFC 4039, 3.1: an ACK to a DISCOVER counts with option 80, where that was asked for.
 #[test]
 fn an_ack_without_the_option_or_that_was_not_asked_for_is_passed_over() {
     let mut bench = eager();
@@ -70,6 +72,7 @@ fn an_ack_that_grants_nothing_of_use_is_passed_over() {
     assert_eq!(bench.state(), "selecting");
 }
 
+// RFC 4039, 3.1: a server without rapid commit offers as ever.
 #[test]
 fn a_server_that_does_not_know_the_option_offers_as_ever() {
     let mut bench = eager();

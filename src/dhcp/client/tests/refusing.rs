@@ -26,6 +26,7 @@ fn four() -> [Bench; 4] {
     all
 }
 
+// RFC 2131, 3.1(5): a NAK returns to INIT from every state that has asked.
 #[test]
 fn a_nak_returns_to_init_in_every_state_and_the_address_is_not_asked_for_again() {
     let lost = Event::Lost(LossReason::Nak);
@@ -52,6 +53,7 @@ fn a_nak_returns_to_init_in_every_state_and_the_address_is_not_asked_for_again()
     }
 }
 
+// Field practice: a NAK counts from the server that was asked, and from any where all were.
 #[test]
 fn a_foreign_nak_counts_only_where_all_servers_were_asked() {
     for mut bench in four() {
@@ -143,6 +145,7 @@ fn nak_loop(bench: &mut Bench, times: usize) -> Vec<f64> {
     discovers
 }
 
+// Field practice: after NAKs in a row there is a delay that doubles.
 #[test]
 fn a_server_that_refuses_on_and_on_is_asked_ever_less_often() {
     let mut bench = Bench::requesting();

@@ -39,6 +39,7 @@ fn a_client_that_can_do_without_ipv4_asks_in_every_message_that_has_a_list() {
     }
 }
 
+// RFC 8925, 3.2: an OFFER with option 108 is not requested by a client that asked for it.
 #[test]
 fn an_offer_with_the_option_is_not_requested_and_init_comes_after_the_wait() {
     let mut bench = Bench::selecting_with(willing());
@@ -58,6 +59,7 @@ fn an_offer_with_the_option_is_not_requested_and_init_comes_after_the_wait() {
     assert_eq!(bench.last().message.secs, 0);
 }
 
+// RFC 8925, 3.4: the time without IPv4 is 300 s at least.
 #[test]
 fn the_wait_is_five_minutes_at_least_and_may_last_for_ever() {
     for (seconds, expected) in [
@@ -83,6 +85,7 @@ fn an_offer_without_an_address_says_it_as_well() {
     );
 }
 
+// RFC 8925, 3.1: option 108 is nothing to a client that did not ask, or of another length.
 #[test]
 fn the_option_is_nothing_to_a_client_that_did_not_ask_and_of_another_length_to_none() {
     let mut bench = Bench::selecting();
@@ -135,6 +138,7 @@ fn a_lease_in_use_is_given_up_when_it_is_confirmed_with_the_option() {
     );
 }
 
+// RFC 8925, 3.2: an address that was requested already, or is being extended, is used on.
 #[test]
 fn an_address_that_was_requested_or_is_extended_is_used_on() {
     let mut bench = Bench::requesting_with(willing());
@@ -174,6 +178,7 @@ fn waiting() -> Bench {
     bench
 }
 
+// RFC 8925, 3.2: a new link ends the wait.
 #[test]
 fn a_new_link_ends_the_wait_and_so_does_release() {
     let mut bench = waiting();

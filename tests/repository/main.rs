@@ -1,0 +1,71 @@
+//! What must hold of the repository itself: its pages, its links, its dependencies, what is published.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
+mod conformance;
+mod package;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files below `folder` of the repository whose names end with `ending`, sorted; without what is built or downloaded.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    const NOT_OURS: [&str; 5] = ["target", "node_modules", "book", "corpus", "artifacts"];
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("a name in UTF-8");
+            let kind = entry.file_type().expect("its type");
+            if kind.is_dir() && !name.starts_with('.') && !NOT_OURS.contains(&name.as_str()) {
+                folders.push(entry.path());
+            } else if kind.is_file() && name.ends_with(ending) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The path below the repository's root, for messages.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// Asserts that the page at `path` says `expected`; or writes it there, when the environment asks for that.
+fn assert_page(path: &str, expected: &str) {
+    let file = root().join(path);
+    if env::var_os("LANHERD_WRITE_PAGES").is_some() {
+        fs::write(&file, expected).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+    let page = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let line = page
+        .lines()
+        .zip(expected.lines())
+        .position(|(stands, wanted)| stands != wanted);
+    let line = line.map_or(page.lines().count().min(expected.lines().count()), |line| {
+        line
+    }) + 1;
+    assert!(
+        page == expected,
+        "{path} is not what its sources say (from line {line} on); write it anew and commit it:\n    \
+         LANHERD_WRITE_PAGES=1 cargo test --test repository"
+    );
+}

@@ -262,7 +262,7 @@ fn folders(facts: &Facts, purpose: &Purpose) -> Finding {
     of_parent(
         purpose,
         format!(
-            "lanherd cannot work in {}; run it as root, or share its folders as \"Privileges\" in README.md says",
+            "lanherd cannot work in {}; run it as root, or share its folders as \"Privileges\" in docs/packaging.md says",
             refused.join(", ")
         ),
     )

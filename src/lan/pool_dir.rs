@@ -87,7 +87,7 @@ impl LockError {
 pub(super) fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM | libc::EROFS) => {
-            "; run as root, or have root share the folder once, as \"Privileges\" in README.md says"
+            "; run as root, or have root share the folder once, as \"Privileges\" in docs/packaging.md says"
         }
         Some(libc::ENOSPC | libc::EDQUOT) => {
             "; its file system is full: df and df -i show of what, space or inodes"

@@ -6,7 +6,9 @@
     reason = "this is how a test fails"
 )]
 
+mod book;
 mod conformance;
+mod links;
 mod package;
 
 use std::env;

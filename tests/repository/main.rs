@@ -8,6 +8,7 @@
 
 mod book;
 mod conformance;
+mod dependencies;
 mod links;
 mod package;
 

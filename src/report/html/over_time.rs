@@ -1,0 +1,111 @@
+//! What a soak did over its time.
+
+use std::time::{Duration, SystemTime};
+
+use crate::page::Page;
+use crate::page::chart::{Band, TimeAxis, lines};
+use crate::report::{Outage, Outages, Soak};
+use crate::soak::Line;
+
+/// What a soak did over its time.
+pub(super) fn over_time(
+    page: &mut Page,
+    soak: &Soak,
+    began: Option<SystemTime>,
+    outages: &Outages,
+) {
+    let timeline = &soak.timeline;
+    let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
+    // The times of a soak are counted from the moment at which its herd had joined.
+    let joined = Duration::from_secs_f64(soak.joined_ms.max(0.0) / 1_000.0);
+    let began = began.map(|began| began + joined);
+    let last = at.last().copied().unwrap_or_default();
+    let bands: Vec<_> = outages
+        .latest
+        .iter()
+        .filter_map(|outage| band(outage, began?, last))
+        .collect();
+    let axis = TimeAxis {
+        at: &at,
+        began,
+        bands: &bands,
+    };
+    let of = |pick: &dyn Fn(&Line) -> Option<f64>| timeline.iter().map(pick).collect();
+    page.heading("Over time");
+    page.raw(&lines(
+        "Clients",
+        "",
+        &axis,
+        &[
+            ("wanted", of(&|line| Some(line.wanted as f64))),
+            ("online", of(&|line| Some(line.online as f64))),
+        ],
+    ));
+    page.raw(&lines(
+        "Round trips",
+        "ms",
+        &axis,
+        &[
+            ("median", of(&|line| line.rtt_p50_ms)),
+            ("99 of 100", of(&|line| line.rtt_p99_ms)),
+        ],
+    ));
+    page.raw(&lines(
+        "Lost pings",
+        "%",
+        &axis,
+        &[("lost", of(&|line| line.loss().map(|loss| loss * 100.0)))],
+    ));
+    for (what, failed, pick) in [
+        (
+            "Lookups",
+            "Failed lookups",
+            (|line| line.lookups) as fn(&Line) -> _,
+        ),
+        ("Fetches", "Failed fetches", |line| line.fetches),
+        ("Commands", "Failed commands", |line| line.commands),
+    ] {
+        if timeline.iter().all(|line| pick(line).is_none()) {
+            continue;
+        }
+        let times = [
+            ("median", of(&|line| pick(line)?.p50_ms)),
+            ("99 of 100", of(&|line| pick(line)?.p99_ms)),
+        ];
+        page.raw(&lines(what, "ms", &axis, &times));
+        let failures = of(&|line| pick(line)?.failures().map(|share| share * 100.0));
+        page.raw(&lines(failed, "%", &axis, &[("failed", failures)]));
+    }
+    page.raw(&lines(
+        "Restarts, from one look to the next",
+        "",
+        &axis,
+        &[("restarts", of(&|line| Some(line.restarts as f64)))],
+    ));
+    let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
+    page.raw(&lines(
+        "The tester's own memory",
+        "MiB",
+        &axis,
+        &[("resident", of(&|line| Some(mib(line.resident_bytes))))],
+    ));
+}
+
+/// Where an outage lies on an axis that counts seconds from `began`, and ends at `last`.
+fn band(outage: &Outage, began: SystemTime, last: f64) -> Option<Band> {
+    let at = humantime::parse_rfc3339(&outage.began).ok()?;
+    // What began before the herd had joined lies before the axis.
+    let from = match at.duration_since(began) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    };
+    Some(Band {
+        what: match outage.fault {
+            Some(fault) => format!("outage, by the fault {fault}"),
+            None => format!("outage, {}", outage.cause),
+        },
+        from,
+        to: outage.lasted_ms().map_or(last, |ms| from + ms / 1_000.0),
+        is_planned: outage.fault.is_some(),
+    })
+}

@@ -1,0 +1,75 @@
+//! Sums of the whole run, and how long what clients did took.
+
+use crate::report::{AllPercentiles, Percentiles, Report};
+
+impl Report {
+    pub(super) fn sums(&self) -> Vec<(String, String)> {
+        let totals = &self.totals;
+        let mut sums = vec![
+            ("clients given up".to_owned(), totals.failed.to_string()),
+            ("restarts".to_owned(), totals.restarts.to_string()),
+        ];
+        let chores = [
+            ("pings answered", totals.pings_received, totals.pings),
+            (
+                "lookups that found an address",
+                totals.lookups_succeeded,
+                totals.lookups,
+            ),
+            (
+                "fetches that succeeded",
+                totals.fetches_succeeded,
+                totals.fetches,
+            ),
+            (
+                "commands that succeeded",
+                totals.commands_succeeded,
+                totals.commands,
+            ),
+        ];
+        let asked = chores.into_iter().filter(|(_, _, asked)| *asked > 0);
+        sums.extend(
+            asked.map(|(what, well, asked)| (what.to_owned(), format!("{well} of {asked}"))),
+        );
+        if let Some(lag) = &self.tester.scheduler_lag_ms {
+            let verdict = if self.tester.saturated {
+                "; it was saturated: times are not the router's alone"
+            } else {
+                ""
+            };
+            let lag = format!("99 % by at most {:.1} ms{verdict}", lag.p99);
+            sums.push(("the tester itself was late".to_owned(), lag));
+        }
+        if let Some(soak) = &self.soak {
+            sums.extend([
+                (
+                    "clients that came online, in all".to_owned(),
+                    soak.sums.joins.to_string(),
+                ),
+                (
+                    "leases lost while held".to_owned(),
+                    soak.sums.leases_lost.to_string(),
+                ),
+                ("outages".to_owned(), soak.sums.outages.to_string()),
+            ]);
+        }
+        sums
+    }
+}
+
+pub(super) fn times(all: &AllPercentiles) -> Vec<Vec<String>> {
+    let row = |(name, value): (&str, Option<Percentiles>)| {
+        let Percentiles { p50, p95, p99, max } = value?;
+        let cells = [p50, p95, p99, max].map(|ms| format!("{ms:.2} ms"));
+        Some([vec![name.to_owned()], cells.to_vec()].concat())
+    };
+    let rows = [
+        ("join", all.join_ms),
+        ("lease", all.dhcp_ms),
+        ("ping", all.ping_ms),
+        ("lookup", all.dns_ms),
+        ("fetch", all.http_ms),
+        ("command", all.command_ms),
+    ];
+    rows.into_iter().filter_map(row).collect()
+}

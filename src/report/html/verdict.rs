@@ -1,0 +1,111 @@
+//! What is looked for first: what became of the objectives, availability, outages, and what was lost.
+
+use crate::page::{Page, escape};
+use crate::report::availability::seconds;
+use crate::report::{Ended, Outage, Report};
+use crate::units::percent;
+
+impl Report {
+    /// What became of each objective, in its colour.
+    pub(super) fn objectives(&self, page: &mut Page) {
+        if self.objectives.is_empty() {
+            return;
+        }
+        page.heading("Objectives");
+        for one in &self.objectives {
+            let (verdict, text, words) = (one.verdict, escape(&one.text), escape(&one.words));
+            page.raw(&format!(
+                "<ul><li class=\"{verdict}\"><b>{verdict}</b>: {text}<br>{}</li></ul>\n",
+                words.replace('\n', "<br>")
+            ));
+        }
+    }
+
+    /// What is looked for first: availability, outages, and what was lost.
+    pub(super) fn verdict(&self, page: &mut Page) {
+        let availability = &self.availability;
+        let mut pairs = vec![(
+            "availability",
+            match availability.share {
+                Some(share) => format!(
+                    "{}: {} usable of {} that clients were wanted, all together",
+                    percent(share),
+                    seconds(availability.usable_ms),
+                    seconds(availability.wanted_ms)
+                ),
+                None => "no client was wanted for any time".to_owned(),
+            },
+        )];
+        let by = |cause: &str, ms: f64| format!("{} {cause}", seconds(ms));
+        let causes = &availability.unavailable_ms;
+        let causes: Vec<_> = causes.iter().map(|(c, ms)| by(c.as_str(), *ms)).collect();
+        if !causes.is_empty() {
+            pairs.push(("not usable", causes.join(", ")));
+        }
+        let faults = &availability.on_purpose_ms;
+        let faults: Vec<_> = faults.iter().map(|(f, ms)| by(f.as_str(), *ms)).collect();
+        if !faults.is_empty() {
+            pairs.push(("of that by faults made on purpose", faults.join(", ")));
+        }
+        let outages = self.outages.told();
+        pairs.push(("outages", outages.unwrap_or_else(|| "none".to_owned())));
+        for lost in self.totals.lost() {
+            pairs.push((lost.what, lost.told()));
+        }
+        if self.tester.stalls > 0 {
+            let text = format!(
+                "{} times, {} in all; {} leases ran out by that",
+                self.tester.stalls,
+                seconds(self.tester.stalled_ms),
+                self.tester.leases_lost
+            );
+            pairs.push(("the tester stood still", text));
+        }
+        let ended = self.ended.map_or("not yet", Ended::as_str);
+        pairs.push(("ended", ended.replace('_', " ")));
+        let pairs: Vec<_> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        page.heading("Verdict").pairs(&pairs);
+        let rows: Vec<_> = self.outages.latest.iter().map(outage_row).collect();
+        if !rows.is_empty() {
+            page.heading("Outages");
+            page.table(
+                &[
+                    "began",
+                    "lasted",
+                    "clients",
+                    "cause",
+                    "made on purpose",
+                    "50 % back",
+                    "95 % back",
+                    "all back",
+                ],
+                &rows,
+            );
+        }
+    }
+}
+
+fn outage_row(outage: &Outage) -> Vec<String> {
+    let after = |ms: Option<f64>| ms.map_or_else(|| "not yet".to_owned(), seconds);
+    vec![
+        outage.began.clone(),
+        after(outage.lasted_ms()),
+        format!(
+            "{} of {} ({})",
+            outage.clients,
+            outage.of,
+            percent(outage.share())
+        ),
+        outage.cause.to_string(),
+        outage
+            .fault
+            .map(|fault| fault.to_string())
+            .unwrap_or_default(),
+        after(outage.half_back_ms),
+        after(outage.most_back_ms),
+        after(outage.all_back_ms),
+    ]
+}

@@ -116,6 +116,12 @@ impl Page {
         self
     }
 
+    /// Adds a line that says how what stands above it is to be read.
+    pub fn note(&mut self, text: &str) -> &mut Self {
+        let _ = writeln!(self.text, "<p class=\"note\">{}</p>", escape(text));
+        self
+    }
+
     /// The whole.
     pub fn finish(mut self) -> String {
         self.text.push_str("</main></body></html>\n");

@@ -38,6 +38,7 @@ pub use self::event::{Event, EventKind};
 pub use self::figures::{Figures, FlawSum};
 pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::{Outage, Share};
+pub use self::recovery::InjectedFault;
 pub use self::restart::{Restart, RestartPolicy};
 pub use self::status::{
     Census, ClientStatus, CommandReport, DnsReport, HerdStatus, HttpReport, PingReport, RunReport,

@@ -8,6 +8,7 @@
 
 mod availability;
 mod chores;
+mod faults;
 mod file;
 mod html;
 mod objectives;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::availability::{Availability, Ended, Lost, Outage, Outages};
 pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
+pub use self::faults::{FaultEntry, FaultSum, Faults};
 pub use self::file::{
     ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
     write, write_bytes,
@@ -30,7 +32,7 @@ pub use self::file::{
 pub use self::objectives::{Objective, Unit};
 pub(crate) use self::percentiles::empty_object;
 pub use self::percentiles::{AllPercentiles, Percentiles};
-pub use self::soak::{FaultSum, Soak, Sums};
+pub use self::soak::{Soak, Sums};
 use crate::dhcp::{Flaw, Lifetime};
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::lan::PingCause;
@@ -96,6 +98,9 @@ pub struct Report {
     /// When most of the herd was down at once, for reasons that are the router's.
     #[serde(default)]
     pub outages: Outages,
+    /// What was broken on purpose.
+    #[serde(default)]
+    pub faults: Faults,
     /// Distributions over the clients that are listed below.
     pub percentiles: AllPercentiles,
     /// Whether the tester itself kept up; of a report from before it was asked, that it did.
@@ -331,6 +336,7 @@ impl Report {
             totals: Totals::of(herd, figures, run.leaked_objects),
             availability: Availability::from(&figures.uptime),
             outages: Outages::from(figures),
+            faults: Faults::from(figures),
             percentiles: AllPercentiles::of(herd),
             tester: Tester {
                 stalls: figures.stalls,

@@ -17,7 +17,9 @@ use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
-use lanherd::pool::{ClientStatus, Figures, FlawSum, HerdStatus, Outage, Share, Uptime};
+use lanherd::pool::{
+    ClientStatus, Figures, FlawSum, HerdStatus, InjectedFault, Outage, Share, Uptime,
+};
 use lanherd::report::{Ended, Report, Run, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
 use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats, Signal};
@@ -162,7 +164,8 @@ fn chores() -> (DnsStats, HttpStats, CommandStats) {
     (dns, http, commands)
 }
 
-/// An outage of everybody, which is over, and one by a fault that was made on purpose, which is not.
+/// An outage of everybody, which is over, and one by a fault that was made on purpose, which is not; and two faults, of one of
+/// which the clients are back.
 fn figures() -> Figures {
     let (began, second) = (Duration::from_secs(9), Duration::from_secs(1));
     let over = Outage {
@@ -183,8 +186,24 @@ fn figures() -> Figures {
         back: BTreeMap::new(),
         ..over.clone()
     };
+    let crash = InjectedFault {
+        fault: Fault::Crash,
+        began,
+        lasts: Duration::ZERO,
+        clients: 3,
+        offline: 1,
+        recovered: Some(second),
+    };
+    let mute = InjectedFault {
+        fault: Fault::DhcpMute,
+        lasts: 20 * second,
+        recovered: None,
+        ..crash
+    };
     Figures {
         began: Some(SystemTime::now()),
+        faults: Fault::ALL.iter().map(|fault| (*fault, 1)).collect(),
+        latest_faults: vec![crash, mute],
         uptime: Uptime {
             usable: 70 * second,
             unavailable: Cause::ALL.iter().map(|cause| (*cause, second)).collect(),
@@ -412,7 +431,10 @@ fn a_broken_report_is_refused() {
     let schema = Schema::new();
     let sound = report_of(vec![online(1)], Some(soak()));
     assert_eq!(schema.refusal(&sound), None);
-    let breaks: [(&str, Value); 26] = [
+    let breaks: [(&str, Value); 29] = [
+        ("/faults/count", json!(-1)),
+        ("/faults/kinds", json!({"flood": {"count": 1, "recovery_ms": {}}})),
+        ("/faults/latest/0/began", json!("yesterday")),
         ("/ended", json!("well")),
         ("/availability/share", json!(1.1)),
         ("/outages/latest/0/cause", json!("bad luck")),
@@ -457,6 +479,11 @@ fn a_report_with_a_field_more_or_less_is_refused_at_every_level() {
     let objects = [
         "",
         "/totals",
+        "/outages",
+        "/outages/latest/0",
+        "/faults",
+        "/faults/kinds/crash",
+        "/faults/latest/0",
         "/percentiles",
         "/clients/0",
         "/clients/0/pings/0",

@@ -1,8 +1,12 @@
 //! Charts as SVG that stands in the page itself.
 
+mod band;
+
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
+use self::band::Strip;
+pub use self::band::{Band, BandKind};
 use super::escape;
 
 /// The size of a chart in its own units, and the room for its labels.
@@ -24,19 +28,6 @@ pub struct TimeAxis<'a> {
     pub began: Option<SystemTime>,
     /// What lasted a while, or happened at one moment: drawn behind the lines.
     pub bands: &'a [Band],
-}
-
-/// Something that lies behind the lines of a chart.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Band {
-    /// What it was, for a person who points at it.
-    pub what: String,
-    /// Its beginning, in seconds on the axis.
-    pub from: f64,
-    /// Its end, in seconds on the axis; the beginning again for one moment.
-    pub to: f64,
-    /// Whether it was made on purpose, rather than found.
-    pub is_planned: bool,
 }
 
 impl TimeAxis<'_> {
@@ -76,21 +67,24 @@ pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]
     let x = |at: f64| LEFT + (at - first) / span * (WIDTH - LEFT - 8.0);
     let y = |value: f64| TOP + (1.0 - value / top) * (HEIGHT - TOP - BOTTOM);
     let mut text = frame(title, unit, top);
-    for band in axis.bands {
-        if band.to < *first || band.from > *last {
-            continue;
+    let mut kinds = Vec::new();
+    for kind in BandKind::ALL {
+        let strips = Strip::all(kind, axis, (*first, *last), x);
+        if !strips.is_empty() {
+            kinds.push(kind);
         }
-        let (from, to) = (x(band.from.max(*first)), x(band.to.min(*last)));
-        let class = if band.is_planned { "planned" } else { "outage" };
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}, {}</title></rect>",
-            (to - from).max(1.5),
-            HEIGHT - TOP - BOTTOM,
-            escape(&band.what),
-            escape(&axis.label(band.from, false)),
-        );
+        for strip in strips {
+            // Writing to a string cannot fail.
+            let _ = write!(
+                text,
+                "<rect class=\"{}\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
+                kind.class(),
+                strip.left,
+                strip.right - strip.left,
+                HEIGHT - TOP - BOTTOM,
+                escape(&strip.told(axis)),
+            );
+        }
     }
     for (number, (name, values)) in series.iter().enumerate() {
         // Where there is no value the line is broken.
@@ -126,6 +120,14 @@ pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]
             text,
             " <span class=\"key\"><svg viewBox=\"0 0 28 8\"><path class=\"s{number}\" d=\"M0 4L28 4\"/></svg> {}</span>",
             escape(name)
+        );
+    }
+    for kind in kinds {
+        let _ = write!(
+            text,
+            " <span class=\"key\"><svg viewBox=\"0 0 28 8\"><rect class=\"{}\" width=\"28\" height=\"8\"/></svg> {}</span>",
+            kind.class(),
+            kind.words()
         );
     }
     text.push_str("</figcaption></figure>\n");
@@ -307,13 +309,13 @@ mod tests {
                 what: "outage".to_owned(),
                 from: 20.0,
                 to: 30.0,
-                is_planned: false,
+                kind: BandKind::Outage,
             },
             Band {
                 what: "crash".to_owned(),
                 from: 500.0,
                 to: 500.0,
-                is_planned: true,
+                kind: BandKind::Fault,
             },
         ];
         let axis = TimeAxis {
@@ -331,7 +333,7 @@ mod tests {
         ] {
             assert!(chart.contains(text), "{text} in {chart}");
         }
-        assert!(chart.contains("class=\"outage\"") && chart.contains("outage, 01:00:20 UTC"));
+        assert!(chart.contains("class=\"outage\"") && chart.contains("outage: 01:00:20 UTC"));
         // What lies beyond the chart is not drawn over its edge.
         assert!(!chart.contains("crash"), "{chart}");
         let days = TimeAxis {
@@ -340,6 +342,36 @@ mod tests {
         };
         let chart = lines("rtt", "ms", &days, &[("p50", vec![Some(1.0), Some(7.0)])]);
         assert!(chart.contains(">1970-01-01 01:00:00 UTC<"), "{chart}");
+    }
+
+    #[test]
+    fn like_faults_that_lie_side_by_side_are_one_strip_that_tells_each_and_the_legend_has_what_is_there()
+     {
+        let at = [0.0, 3_600.0];
+        let fault = |what: &str, from| Band {
+            what: what.to_owned(),
+            from,
+            to: from,
+            kind: BandKind::Fault,
+        };
+        let mut bands: Vec<_> = (0..8).map(|n| fault("crash", f64::from(n))).collect();
+        bands.push(fault("vanish", 3.5));
+        bands.push(fault("crash", 3_000.0));
+        let axis = TimeAxis {
+            at: &at,
+            began: Some(SystemTime::UNIX_EPOCH),
+            bands: &bands,
+        };
+        let chart = lines("rtt", "ms", &axis, &[("p50", vec![Some(1.0), Some(7.0)])]);
+        assert_eq!(
+            chart.matches("<rect class=\"planned\" x=").count(),
+            2,
+            "{chart}"
+        );
+        let told = "<title>crash: 00:00:00 UTC, 00:00:01 UTC, 00:00:02 UTC, 00:00:03 UTC, 00:00:04 UTC and 3 more\nvanish: 00:00:0";
+        assert!(chart.contains(told), "{chart}");
+        assert!(chart.contains("fault made on purpose</span>"), "{chart}");
+        assert!(!chart.contains("outage"), "{chart}");
     }
 
     #[test]

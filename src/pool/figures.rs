@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::availability::Uptime;
 use super::doubt::Doubt;
 use super::outage::{Outage, Share};
+use super::recovery::InjectedFault;
 use crate::dhcp::Flaw;
 use crate::fault::Fault;
 use crate::host_name::HostName;
@@ -62,6 +63,8 @@ pub struct Figures {
     pub doubt: Doubt,
     /// Faults that were made on purpose, by kind.
     pub faults: BTreeMap<Fault, u64>,
+    /// The latest [`InjectedFault::KEPT`] of them, oldest first.
+    pub latest_faults: Vec<InjectedFault>,
     /// Until all clients that faults took offline were back, by kind.
     pub fault_recovery: BTreeMap<Fault, Distribution>,
 }

@@ -3,26 +3,38 @@
 //! The time runs from the fault's beginning until the last of the clients that it took offline is online again. A client
 //! that goes down for another reason meanwhile is waited for, too: the two cannot be told apart.
 
+mod log;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+pub use self::log::InjectedFault;
+use self::log::{FaultNumber, Log};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
 
 /// A fault that aims at clients and has taken none of them offline by then had no effect.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Faults whose clients are not all back yet.
+/// Faults whose clients are not all back yet, and what is remembered of all.
 #[derive(Debug, Default)]
-pub(super) struct Recoveries(Vec<Trial>);
+pub(super) struct Recoveries {
+    trials: Vec<Trial>,
+    log: Log,
+}
 
 #[derive(Debug)]
 struct Trial {
+    number: FaultNumber,
     fault: Fault,
     began: Instant,
     /// Before, it may still take clients offline.
     not_before: Instant,
+    /// Those that it can take offline.
     clients: BTreeSet<ClientNumber>,
+    /// Those that it has taken offline.
+    taken: BTreeSet<ClientNumber>,
+    /// Those of them that are not back.
     down: BTreeSet<ClientNumber>,
     /// When the last one came back.
     back: Option<Instant>,
@@ -49,11 +61,14 @@ impl Recoveries {
             Aim::Client => PATIENCE,
             Aim::Parent | Aim::Router => lasts,
         };
-        self.0.push(Trial {
+        let number = self.log.begin(fault, lasts, clients.len(), now);
+        self.trials.push(Trial {
+            number,
             fault,
             began: now,
             not_before: now + effect,
             clients,
+            taken: BTreeSet::new(),
             down: BTreeSet::new(),
             back: None,
         });
@@ -61,7 +76,7 @@ impl Recoveries {
 
     /// The fault that can have taken a client offline, if it goes down now; of several, the latest.
     pub(super) fn struck(&self, number: ClientNumber) -> Option<Fault> {
-        let mut trials = self.0.iter().rev();
+        let mut trials = self.trials.iter().rev();
         trials
             .find(|trial| trial.clients.contains(&number))
             .map(|trial| trial.fault)
@@ -69,16 +84,17 @@ impl Recoveries {
 
     /// The client is not online any more.
     pub(super) fn went_down(&mut self, number: ClientNumber) {
-        for trial in &mut self.0 {
+        for trial in &mut self.trials {
             if trial.clients.contains(&number) {
                 trial.down.insert(number);
+                trial.taken.insert(number);
             }
         }
     }
 
     /// The client is online.
     pub(super) fn came_up(&mut self, number: ClientNumber, now: Instant) {
-        for trial in &mut self.0 {
+        for trial in &mut self.trials {
             if trial.down.remove(&number) {
                 trial.back = Some(now);
             }
@@ -87,26 +103,39 @@ impl Recoveries {
 
     /// The client is not wanted online any more.
     pub(super) fn remove(&mut self, number: ClientNumber) {
-        for trial in &mut self.0 {
+        for trial in &mut self.trials {
             trial.clients.remove(&number);
+            trial.taken.remove(&number);
             trial.down.remove(&number);
         }
     }
 
     /// Takes those that are behind us.
     pub(super) fn take(&mut self, now: Instant) -> Vec<Recovered> {
-        self.0
+        self.trials
             .extract_if(.., |trial| trial.is_over(now))
-            .map(|trial| Recovered {
-                fault: trial.fault,
-                took: trial.back.map(|back| back - trial.began),
+            .map(|trial| {
+                let took = trial.back.map(|back| back - trial.began);
+                self.log.felt(trial.number, trial.taken.len(), took);
+                Recovered {
+                    fault: trial.fault,
+                    took,
+                }
             })
             .collect()
     }
 
+    /// The latest [`InjectedFault::KEPT`] faults, the oldest first; their times are counted from `origin`.
+    pub(super) fn latest(&mut self, origin: Instant) -> Vec<InjectedFault> {
+        for trial in &self.trials {
+            self.log.felt(trial.number, trial.taken.len(), None);
+        }
+        self.log.latest(origin)
+    }
+
     /// When [`Recoveries::take`] may find something without anything having happened.
     pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
-        let looks = self.0.iter().map(|trial| trial.not_before);
+        let looks = self.trials.iter().map(|trial| trial.not_before);
         looks.filter(|look| *look > now).min()
     }
 }
@@ -200,5 +229,39 @@ mod tests {
             recoveries.take(start + seconds(3)),
             [Recovered { fault, took }]
         );
+    }
+
+    #[test]
+    fn each_fault_is_remembered_with_what_came_of_it() {
+        let (mut recoveries, start) = (Recoveries::default(), Instant::now());
+        let told = |recoveries: &mut Recoveries| {
+            let latest = recoveries.latest(start).into_iter();
+            latest
+                .map(|fault| (fault.clients, fault.offline, fault.recovered))
+                .collect::<Vec<_>>()
+        };
+        recoveries.begin(Fault::RouterReboot, seconds(2), clients(1..=3), start);
+        recoveries.begin(Fault::Crash, seconds(0), clients([2]), start + seconds(60));
+        for number in [1, 2] {
+            recoveries.went_down(ClientNumber(number));
+        }
+        assert_eq!(told(&mut recoveries), [(3, 2, None), (1, 1, None)]);
+        for (number, at) in [(1, 62), (2, 65)] {
+            recoveries.came_up(ClientNumber(number), start + seconds(at));
+        }
+        assert_eq!(recoveries.take(start + seconds(65)).len(), 2);
+        assert_eq!(
+            told(&mut recoveries),
+            [(3, 2, Some(seconds(65))), (1, 1, Some(seconds(5)))]
+        );
+        let crash = recoveries.latest(start)[1];
+        assert_eq!((crash.fault, crash.began), (Fault::Crash, seconds(60)));
+        // One that took nobody, and one whose only victim left the herd.
+        recoveries.begin(Fault::DhcpSlow, seconds(1), clients([1]), start);
+        recoveries.begin(Fault::Vanish, seconds(0), clients([3]), start);
+        recoveries.went_down(ClientNumber(3));
+        recoveries.remove(ClientNumber(3));
+        assert_eq!(recoveries.take(start + PATIENCE).len(), 2);
+        assert_eq!(told(&mut recoveries)[2..], [(1, 0, None), (1, 0, None)]);
     }
 }

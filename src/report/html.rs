@@ -4,6 +4,7 @@ mod about;
 mod clients;
 mod comparison;
 mod faults;
+mod marks;
 mod over_time;
 mod totals;
 mod verdict;
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 use self::clients::median_ping;
 use self::comparison::comparison;
-use self::faults::faults;
 use self::over_time::over_time;
 use self::totals::times;
 use super::{Chore, Client, Ended, Report};
@@ -64,6 +64,7 @@ impl Report {
             Some(Ended::TimeOver | Ended::Stopped) | None => {}
         }
         self.verdict(&mut page);
+        self.faults(&mut page);
         for (client, chore) in self.never().take(10) {
             let why = chore
                 .last_failure
@@ -86,10 +87,8 @@ impl Report {
             &times(percentiles),
         );
         if let Some(soak) = &self.soak {
-            let began = humantime::parse_rfc3339(&self.started).ok();
-            over_time(&mut page, soak, began, &self.outages);
+            over_time(&mut page, self, soak);
             comparison(&mut page, soak);
-            faults(&mut page, soak);
         }
         let of = |pick: fn(&Client) -> Option<f64>| -> Vec<f64> {
             self.clients.iter().filter_map(pick).collect()
@@ -143,3 +142,6 @@ impl Report {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

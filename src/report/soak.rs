@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::faults::{FaultSum, kinds};
 use super::{AllPercentiles, Commands, Fetches, Lookups, Percentiles, Pings};
 use crate::fault::Fault;
 use crate::phase::Cause;
@@ -63,16 +64,6 @@ pub struct Sums {
     pub commands: Vec<Commands>,
 }
 
-/// Faults of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FaultSum {
-    /// How many were made.
-    pub count: u64,
-    /// Until all clients that one took offline were back.
-    #[serde(with = "super::empty_object")]
-    pub recovery_ms: Option<Percentiles>,
-}
-
 impl Soak {
     /// What is known of a soak that looks every `interval`, and whose herd had `joined` so long after the beginning.
     pub fn new(record: &Record, interval: Duration, joined: Duration) -> Self {
@@ -97,7 +88,7 @@ impl From<&Figures> for Sums {
             failures: figures.failures.clone(),
             leases_lost: figures.leases_lost,
             outages: figures.outages,
-            faults: faults(figures),
+            faults: kinds(figures),
             percentiles: AllPercentiles {
                 join_ms: Percentiles::of_distribution(&figures.join),
                 dhcp_ms: Percentiles::of_distribution(&figures.dhcp),
@@ -112,16 +103,4 @@ impl From<&Figures> for Sums {
             commands: figures.commands.values().map(Commands::from).collect(),
         }
     }
-}
-
-fn faults(figures: &Figures) -> BTreeMap<Fault, FaultSum> {
-    let sum = |(fault, count): (&Fault, &u64)| {
-        let recovery = figures.fault_recovery.get(fault);
-        let sum = FaultSum {
-            count: *count,
-            recovery_ms: recovery.and_then(Percentiles::of_distribution),
-        };
-        (*fault, sum)
-    };
-    figures.faults.iter().map(sum).collect()
 }

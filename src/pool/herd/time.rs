@@ -97,6 +97,7 @@ impl<L: Lan> Herd<L> {
             began: Some(self.began_at),
             uptime: self.availability.all(),
             latest_outages: self.outages.latest(self.began),
+            latest_faults: self.recoveries.latest(self.began),
             ..self.figures.clone()
         };
         figures.doubt.wakings = self.config.tester.now().all().clone();

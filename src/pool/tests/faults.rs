@@ -44,6 +44,13 @@ async fn each_fault_of_a_client_is_noticed_mended_counted_and_measured_and_harms
         let measured =
             format!(r#"lanherd_recovery_duration_seconds_count{{fault="{fault}",share="1"}} 1"#);
         assert!(herd.metric(&counted) && herd.metric(&measured), "{fault}");
+        let figures = herd.pool.figures().await.expect("figures");
+        let [told] = figures.latest_faults[..] else {
+            panic!("{:?}", figures.latest_faults);
+        };
+        assert_eq!((told.fault, told.clients, told.offline), (fault, 1, 1));
+        let recovered = told.recovered.expect("it is back");
+        assert!(recovered < Duration::from_secs(5), "{told:?}");
         herd.end().await;
     }
 }

@@ -1,30 +1,23 @@
 //! What a soak did over its time.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use super::marks::bands;
 use crate::page::Page;
-use crate::page::chart::{Band, TimeAxis, lines};
-use crate::report::{Outage, Outages, Soak};
+use crate::page::chart::{TimeAxis, lines};
+use crate::report::{Report, Soak};
 use crate::soak::Line;
 
 /// What a soak did over its time.
-pub(super) fn over_time(
-    page: &mut Page,
-    soak: &Soak,
-    began: Option<SystemTime>,
-    outages: &Outages,
-) {
+pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
     let timeline = &soak.timeline;
     let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
     // The times of a soak are counted from the moment at which its herd had joined.
     let joined = Duration::from_secs_f64(soak.joined_ms.max(0.0) / 1_000.0);
+    let began = humantime::parse_rfc3339(&report.started).ok();
     let began = began.map(|began| began + joined);
     let last = at.last().copied().unwrap_or_default();
-    let bands: Vec<_> = outages
-        .latest
-        .iter()
-        .filter_map(|outage| band(outage, began?, last))
-        .collect();
+    let bands = began.map_or_else(Vec::new, |began| bands(report, began, last));
     let axis = TimeAxis {
         at: &at,
         began,
@@ -89,23 +82,4 @@ pub(super) fn over_time(
         &axis,
         &[("resident", of(&|line| Some(mib(line.resident_bytes))))],
     ));
-}
-
-/// Where an outage lies on an axis that counts seconds from `began`, and ends at `last`.
-fn band(outage: &Outage, began: SystemTime, last: f64) -> Option<Band> {
-    let at = humantime::parse_rfc3339(&outage.began).ok()?;
-    // What began before the herd had joined lies before the axis.
-    let from = match at.duration_since(began) {
-        Ok(after) => after.as_secs_f64(),
-        Err(before) => -before.duration().as_secs_f64(),
-    };
-    Some(Band {
-        what: match outage.fault {
-            Some(fault) => format!("outage, by the fault {fault}"),
-            None => format!("outage, {}", outage.cause),
-        },
-        from,
-        to: outage.lasted_ms().map_or(last, |ms| from + ms / 1_000.0),
-        is_planned: outage.fault.is_some(),
-    })
 }

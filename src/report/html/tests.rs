@@ -1,0 +1,98 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::fault::Fault;
+use crate::identity::Seed;
+use crate::page::Verdict;
+use crate::phase::Cause;
+use crate::pool::{Figures, HerdStatus, InjectedFault, Outage};
+use crate::report::{Ended, Report, Run, Soak};
+use crate::soak::{Footprint, Recorder};
+use crate::tester::Lag;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn fault(fault: Fault, began: u64, lasts: u64, offline: usize) -> InjectedFault {
+    InjectedFault {
+        fault,
+        began: seconds(began),
+        lasts: seconds(lasts),
+        clients: 50,
+        offline,
+        recovered: (offline > 0).then_some(seconds(2)),
+    }
+}
+
+/// A soak of an hour from the beginning of 1970 on, whose herd had joined after ten seconds, with this that befell it.
+fn soak(figures: &Figures) -> Report {
+    let mut recorder = Recorder::new(Figures::default());
+    for minute in 1..=60 {
+        recorder.look(
+            seconds(60 * minute),
+            &HerdStatus::default(),
+            figures.clone(),
+            Footprint::default(),
+        );
+    }
+    let run = Run {
+        parameters: serde_json::json!({}),
+        seed: Seed(7),
+        started: SystemTime::UNIX_EPOCH,
+        duration: seconds(3_700),
+        leaked_objects: 0,
+        ended: Some(Ended::TimeOver),
+        complete: true,
+        lag: Lag::default(),
+        objectives: Vec::new(),
+        soak: Some(Soak::new(&recorder.record(), seconds(60), seconds(10))),
+    };
+    Report::new(&HerdStatus::default(), figures, run)
+}
+
+#[test]
+fn faults_and_outages_are_marked_where_they_lie_and_like_faults_stand_in_one_line() {
+    let crashes = (0..9).map(|n| fault(Fault::Crash, 100 + 300 * n, 0, 1));
+    let reboot = fault(Fault::RouterReboot, 3_000, 12, 50);
+    let faults: Vec<_> = crashes.chain([reboot]).collect();
+    let outage = Outage {
+        began: seconds(3_002),
+        ended: Some(seconds(3_020)),
+        clients: 50,
+        of: 50,
+        cause: Cause::NoCarrier,
+        fault: Some(Fault::RouterReboot),
+        back: BTreeMap::new(),
+    };
+    let figures = Figures {
+        began: Some(SystemTime::UNIX_EPOCH),
+        outages: 1,
+        latest_outages: vec![outage],
+        // Three that are forgotten.
+        faults: [(Fault::Crash, 12), (Fault::RouterReboot, 1)].into(),
+        latest_faults: faults,
+        ..Figures::default()
+    };
+    let page = soak(&figures).page(Verdict::Well);
+    for told in [
+        "<td>crash</td><td>12</td><td>6 earlier, then 00:16:40, 00:21:40, 00:26:40, 00:31:40, 00:36:40, 00:41:40</td>\
+         <td>a moment</td><td>at most 1 of 50</td>",
+        "<td>router_reboot</td><td>1</td><td>00:50:00</td><td>12.0 s</td><td>50 of 50</td>",
+        "The times of the first 3 of them are not kept.",
+        "<title>crash: 00:06:40 UTC</title>",
+        "<title>router_reboot: 00:50:00 UTC</title>",
+        "<title>outage, by the fault router_reboot: 00:50:02 UTC</title>",
+        "</svg> fault made on purpose</span>",
+        "</svg> outage</span>",
+    ] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+}
+
+#[test]
+fn without_faults_nothing_is_said_of_them() {
+    let page = soak(&Figures::default()).page(Verdict::Well);
+    assert!(page.contains("<h2>Over time</h2>"), "{page}");
+    assert!(!page.contains("on purpose"), "{page}");
+}

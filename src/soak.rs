@@ -25,7 +25,7 @@ pub use self::footprint::Footprint;
 pub use self::record::{Record, Recorder, Turnover};
 pub use self::roll::Roll;
 pub use self::settings::{Settings, Storm};
-pub use self::spans::{Acquisitions, Span, Spans, Windows};
+pub use self::spans::{Acquisitions, Excused, Span, Spans, Windows};
 pub use self::timeline::{Attempts, Line, Standing, Timeline};
 pub use self::verdict::{By, Rule, Verdict};
 pub use self::work::{Work, WorkKind, WorkSpan};

@@ -431,9 +431,12 @@ fn a_broken_report_is_refused() {
     let schema = Schema::new();
     let sound = report_of(vec![online(1)], Some(soak()));
     assert_eq!(schema.refusal(&sound), None);
-    let breaks: [(&str, Value); 29] = [
+    let breaks: [(&str, Value); 30] = [
         ("/faults/count", json!(-1)),
-        ("/faults/kinds", json!({"flood": {"count": 1, "recovery_ms": {}}})),
+        (
+            "/faults/kinds",
+            json!({"flood": {"count": 1, "recovery_ms": {}}}),
+        ),
         ("/faults/latest/0/began", json!("yesterday")),
         ("/ended", json!("well")),
         ("/availability/share", json!(1.1)),
@@ -444,6 +447,7 @@ fn a_broken_report_is_refused() {
         ("/duration_ms", json!(-1)),
         ("/complete", json!("yes")),
         ("/soak/timeline/0/online", json!(-1)),
+        ("/soak/timeline/0/usable_ms", json!(-1)),
         ("/soak/comparison/rows/0/verdict", json!("fine")),
         (
             "/soak/sums/faults",

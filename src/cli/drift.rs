@@ -87,6 +87,7 @@ fn window(comparison: &Comparison) -> humantime::FormattedDuration {
 
 fn label(row: &Row) -> String {
     let name = match row.figure {
+        Figure::Availability => "availability",
         Figure::JoinTime => "time to join",
         Figure::StormJoinTime => "time to join in a storm",
         Figure::DhcpTime => "time to lease",

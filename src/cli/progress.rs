@@ -387,6 +387,8 @@ mod tests {
             wanted: 200,
             online: 199,
             failed: 1,
+            wanted_ms: 0.0,
+            usable_ms: 0.0,
             restarts: 3,
             pings_received: 9_998,
             pings_lost: 2,

@@ -159,12 +159,7 @@ impl Objective {
                     .filter(|(cause, _)| cause.is_of_the_tester())
                     .map(|(_, lasted)| *lasted)
                     .sum::<Duration>();
-                let rest = uptime.wanted().saturating_sub(testers);
-                let without = if rest.is_zero() {
-                    1.0
-                } else {
-                    uptime.usable.as_secs_f64() / rest.as_secs_f64()
-                };
+                let without = uptime.availability_without_tester().unwrap_or(1.0);
                 let by = uptime.unavailable.iter();
                 let details = by.map(|(cause, lasted)| {
                     format!("{cause}: {} of all clients together", words::time(*lasted))

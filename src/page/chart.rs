@@ -50,23 +50,49 @@ impl TimeAxis<'_> {
     }
 }
 
-/// Values over time; each line has a colour and a pattern of its own. Nothing, where there are fewer than two places.
+/// Values over time from 0 upwards; each line has a colour and a pattern of its own. Nothing, where there are fewer than two
+/// places.
 pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+    let all = series
+        .iter()
+        .flat_map(|(_, values)| values.iter().flatten());
+    let top = nice(all.copied().fold(0.0, f64::max));
+    lines_between((0.0, top), title, unit, axis, series)
+}
+
+/// Shares of a whole over time, in percent: from a round number below the least of them up to 100, so that what is missing can be
+/// seen where that is little. Nothing, where there are fewer than two places, or no share.
+pub fn shares(title: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+    let all = series
+        .iter()
+        .flat_map(|(_, values)| values.iter().flatten());
+    match all.copied().reduce(f64::min) {
+        Some(least) => {
+            let bottom = (100.0 - nice(100.0 - least)).max(0.0);
+            lines_between((bottom, 100.0), title, "%", axis, series)
+        }
+        None => String::new(),
+    }
+}
+
+fn lines_between(
+    (bottom, top): (f64, f64),
+    title: &str,
+    unit: &str,
+    axis: &TimeAxis<'_>,
+    series: &[Series<'_>],
+) -> String {
     let at = axis.at;
     let (Some(first), Some(last)) = (at.first(), at.last()) else {
         return String::new();
     };
     let span = last - first;
-    let all = series
-        .iter()
-        .flat_map(|(_, values)| values.iter().flatten());
-    let top = nice(all.copied().fold(0.0, f64::max));
     if span <= 0.0 {
         return String::new();
     }
     let x = |at: f64| LEFT + (at - first) / span * (WIDTH - LEFT - 8.0);
-    let y = |value: f64| TOP + (1.0 - value / top) * (HEIGHT - TOP - BOTTOM);
-    let mut text = frame(title, unit, top);
+    let y = |value: f64| TOP + (top - value) / (top - bottom) * (HEIGHT - TOP - BOTTOM);
+    let mut text = frame(title, unit, (bottom, top));
     let mut kinds = Vec::new();
     for kind in BandKind::ALL {
         let strips = Strip::all(kind, axis, (*first, *last), x);
@@ -158,7 +184,7 @@ pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
         counts[bar.min(BARS - 1)] += 1;
     }
     let top = nice(counts.iter().copied().max().map_or(1.0, f64::from));
-    let mut text = frame(title, "clients", top);
+    let mut text = frame(title, "clients", (0.0, top));
     let width = (WIDTH - LEFT - 8.0) / BARS as f64;
     for (number, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let height = f64::from(*count) / top * (HEIGHT - TOP - BOTTOM);
@@ -193,8 +219,8 @@ pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
     text
 }
 
-/// The axes: from 0 to `top`.
-fn frame(title: &str, unit: &str, top: f64) -> String {
+/// The axes: from one value to the other.
+fn frame(title: &str, unit: &str, (bottom, top): (f64, f64)) -> String {
     let mut text = format!(
         "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
         escape(title)
@@ -207,7 +233,7 @@ fn frame(title: &str, unit: &str, top: f64) -> String {
             WIDTH - 8.0,
             LEFT - 4.0,
             y + 4.0,
-            escape(quantity(top * share, unit).trim_end()),
+            escape(quantity(bottom + (top - bottom) * share, unit).trim_end()),
         );
     }
     text
@@ -230,7 +256,14 @@ fn quantity(value: f64, unit: &str) -> String {
     if is_counted && value.fract() != 0.0 {
         return String::new();
     }
-    let value = short(value);
+    let value = match unit {
+        // What is nearly all is to be told from all.
+        "%" => {
+            let text = format!("{value:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => short(value),
+    };
     let unit = if unit == "clients" && value == "1" {
         "client"
     } else {
@@ -372,6 +405,26 @@ mod tests {
         assert!(chart.contains(told), "{chart}");
         assert!(chart.contains("fault made on purpose</span>"), "{chart}");
         assert!(!chart.contains("outage"), "{chart}");
+    }
+
+    #[test]
+    fn shares_that_are_nearly_all_are_drawn_so_that_what_is_missing_is_seen() {
+        let at = [0.0, 1.0, 2.0];
+        let axis = TimeAxis {
+            at: &at,
+            ..TimeAxis::default()
+        };
+        let chart = |values: [f64; 3]| shares("usable", &axis, &[("a", values.map(Some).to_vec())]);
+        let little = chart([100.0, 99.6, 100.0]);
+        for tick in [">99.5 %<", ">99.75 %<", ">100 %<"] {
+            assert!(little.contains(tick), "{tick} in {little}");
+        }
+        // The least of them lies four fifths down the chart.
+        let y = TOP + 0.8 * (HEIGHT - TOP - BOTTOM);
+        assert!(little.contains(&format!(" {y:.1}L")), "{little}");
+        assert!(chart([100.0; 3]).contains(">99 %<"));
+        assert!(chart([100.0, 0.0, 50.0]).contains(">0 %<"));
+        assert_eq!(shares("usable", &axis, &[("a", vec![None; 3])]), "");
     }
 
     #[test]

@@ -45,6 +45,15 @@ impl Uptime {
         (!wanted.is_zero()).then(|| self.usable.as_secs_f64() / wanted.as_secs_f64())
     }
 
+    /// The same without what the tester failed to do: the time in which clients were down for a cause of the tester's own
+    /// ([`Cause::is_of_the_tester`]) counts neither way; `None` where none is left.
+    pub fn availability_without_tester(&self) -> Option<f64> {
+        let unavailable = self.unavailable.iter();
+        let unavailable = unavailable.filter(|(cause, _)| !cause.is_of_the_tester());
+        let wanted = self.usable + unavailable.map(|(_, lasted)| *lasted).sum::<Duration>();
+        (!wanted.is_zero()).then(|| self.usable.as_secs_f64() / wanted.as_secs_f64())
+    }
+
     /// What has come since `earlier`, which is the same sum at an earlier time.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

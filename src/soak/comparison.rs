@@ -1,20 +1,24 @@
 //! The first hour against the last.
 
-use std::borrow::Borrow;
+mod rows;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spans::{Span, Spans, Windows};
+use self::rows::rows;
+use super::spans::{Span, Spans};
 use super::verdict::{self, By, Rule, Samples, Verdict};
-use super::work::{Work, WorkKind, WorkSpan};
+use super::work::WorkKind;
 use crate::phase::words;
-use crate::stats::{Signal, Tally, milliseconds};
+use crate::stats::{Signal, milliseconds};
 
 words! {
-    /// What is compared. For all of them, less is better.
+    /// What is compared. For all of them but availability, less is better.
     Figure {
+        /// The share of the time in which clients should have been usable that they were, 0 to 1, span by span.
+        Availability = "availability",
         /// From a new client's admission to its first time online, in milliseconds.
         JoinTime = "join_time",
         /// The same in a storm, where many join together.
@@ -75,9 +79,11 @@ impl Figure {
             | Self::DnsTime
             | Self::HttpTime
             | Self::CommandTime => Unit::Milliseconds,
-            Self::PingLoss | Self::DnsFailures | Self::HttpFailures | Self::CommandFailures => {
-                Unit::Share
-            }
+            Self::Availability
+            | Self::PingLoss
+            | Self::DnsFailures
+            | Self::HttpFailures
+            | Self::CommandFailures => Unit::Share,
             Self::Restarts => Unit::AnHour,
             Self::ResidentMemory => Unit::Bytes,
             Self::Descriptors => Unit::Count,
@@ -93,7 +99,8 @@ impl Figure {
             Self::DnsTime => Signal::Dns,
             Self::HttpTime => Signal::Http,
             Self::CommandTime => Signal::Command,
-            Self::PingLoss
+            Self::Availability
+            | Self::PingLoss
             | Self::DnsFailures
             | Self::HttpFailures
             | Self::CommandFailures
@@ -140,9 +147,12 @@ impl Figure {
             Self::PingRtt => time(0.1),
             Self::DnsTime | Self::HttpTime => time(1.0),
             Self::CommandTime => time(10.0),
-            Self::PingLoss | Self::DnsFailures | Self::HttpFailures | Self::CommandFailures => {
-                rate(0.002)
-            }
+            // Availability is judged by what it lacks.
+            Self::Availability
+            | Self::PingLoss
+            | Self::DnsFailures
+            | Self::HttpFailures
+            | Self::CommandFailures => rate(0.002),
             Self::Restarts => rate(10.0),
             Self::ResidentMemory => level(1.10, 2_097_152.0),
             Self::Descriptors => level(1.05, 16.0),
@@ -260,115 +270,5 @@ impl Comparison {
     }
 }
 
-/// The samples of a figure in a window.
-type SamplesOf<'a> = &'a dyn Fn(&[Span]) -> Vec<(f64, u64)>;
-
-fn rows(windows: &Windows<'_>) -> Vec<Row> {
-    let row = |figure: Figure, target, samples: SamplesOf<'_>| {
-        let (first, last) = (samples(windows.first), samples(windows.last));
-        let row = Row {
-            figure,
-            target,
-            first: Side::of(&first),
-            last: Side::of(&last),
-            verdict: judge(figure, windows, &first, &last),
-        };
-        (row.first.samples + row.last.samples > 0).then_some(row)
-    };
-    let times = |figure, tally: fn(&Span) -> &Tally| {
-        row(figure, None, &|window| sum(window.iter().map(tally)))
-    };
-    let levels = |figure, level: fn(&Span) -> f64| {
-        row(figure, None, &|window| {
-            verdict::samples(window.iter().map(level))
-        })
-    };
-    let mut rows = vec![
-        times(Figure::JoinTime, |span| &span.calm.joins),
-        times(Figure::StormJoinTime, |span| &span.storm.joins),
-        times(Figure::DhcpTime, |span| &span.calm.dhcp),
-        times(Figure::StormDhcpTime, |span| &span.storm.dhcp),
-    ];
-    for work in works(windows) {
-        let (time, failures) = Figure::of(work.kind);
-        let of = || Some(work.of.clone());
-        rows.push(row(time, of(), &|window| {
-            let spans = window.iter().filter_map(|span| span.of(&work));
-            sum(spans.map(|span| span.time.tally()))
-        }));
-        rows.push(row(failures, of(), &|window| {
-            let spans = window.iter().filter_map(|span| span.of(&work));
-            verdict::samples(spans.filter_map(WorkSpan::failures))
-        }));
-    }
-    rows.extend([
-        levels(Figure::Restarts, restarts_an_hour),
-        levels(Figure::ResidentMemory, |span| {
-            span.footprint.resident_bytes as f64
-        }),
-        levels(Figure::Descriptors, |span| {
-            span.footprint.descriptors as f64
-        }),
-    ]);
-    rows.into_iter().flatten().collect()
-}
-
-/// What became of a figure. A time that has drifted is looked at once more without as much as the tester was later in the last
-/// window than in the first.
-fn judge(figure: Figure, windows: &Windows<'_>, first: &Samples, last: &Samples) -> Verdict {
-    let rule = figure.rule();
-    let verdict = rule.judge(first, last);
-    let (Verdict::Drifted, Some(signal)) = (verdict, figure.signal()) else {
-        return verdict;
-    };
-    let late = |window: &[Span]| {
-        let mut all = Tally::default();
-        for span in window {
-            all.add(&span.wakings);
-        }
-        all.quantile(0.99).unwrap_or_default()
-    };
-    let more = late(windows.last).saturating_sub(late(windows.first));
-    let without = |ms: f64| {
-        let took = Duration::from_secs_f64(ms / 1e3);
-        milliseconds(signal.without_tester(took, more))
-    };
-    let last: Vec<_> = last
-        .iter()
-        .map(|(value, count)| (without(*value), *count))
-        .collect();
-    match rule.judge(first, &last) {
-        Verdict::Drifted => Verdict::Drifted,
-        _ => Verdict::Inconclusive,
-    }
-}
-
-/// What clients did in either window, each once: kind by kind, in the order of the figures.
-fn works(windows: &Windows<'_>) -> Vec<Work> {
-    let mut works: Vec<Work> = Vec::new();
-    for (work, _) in windows
-        .last
-        .iter()
-        .chain(windows.first)
-        .flat_map(|span| &span.work)
-    {
-        if !works.contains(work) {
-            works.push(work.clone());
-        }
-    }
-    works.sort_by_key(|work| work.kind);
-    works
-}
-
-/// All samples of many spans, in milliseconds.
-fn sum(tallies: impl Iterator<Item = impl Borrow<Tally>>) -> Vec<(f64, u64)> {
-    let mut all = Tally::default();
-    tallies.for_each(|tally| all.add(tally.borrow()));
-    all.values()
-        .map(|(value, count)| (milliseconds(value), count))
-        .collect()
-}
-
-fn restarts_an_hour(span: &Span) -> f64 {
-    span.restarts as f64 / span.length().as_secs_f64().max(1e-3) * 3_600.0
-}
+#[cfg(test)]
+mod tests;

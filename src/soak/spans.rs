@@ -1,11 +1,12 @@
 //! The course of a soak in spans, fine where the first and the last hour may lie, coarse between them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Footprint;
 use super::work::{self, Work, WorkKind, WorkSpan};
-use crate::pool::Figures;
-use crate::stats::Tally;
+use crate::pool::{Doubt, Figures, Uptime};
+use crate::stats::{Signal, Tally};
 
 /// What happened from one moment to another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +15,8 @@ pub struct Span {
     pub from: Duration,
     /// When it ends.
     pub to: Duration,
+    /// For how long clients were usable of the time that they were wanted.
+    pub uptime: Uptime,
     /// Times to join and to a lease.
     pub calm: Acquisitions,
     /// The same while a storm's clients came back: many that join together wait for each other.
@@ -22,10 +25,41 @@ pub struct Span {
     pub work: Vec<(Work, WorkSpan)>,
     /// Restarts of clients.
     pub restarts: u64,
+    /// What of all this may be the tester's own doing.
+    pub excused: Excused,
     /// What the tester took at the end.
     pub footprint: Footprint,
     /// How late the tester woke.
     pub wakings: Tally,
+}
+
+/// What may be the tester's own doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Excused {
+    /// Attempts that did not succeed, of all subjects of a kind together.
+    pub failures: BTreeMap<Signal, u64>,
+    /// Restarts after failures of the tester's.
+    pub restarts: u64,
+}
+
+impl Excused {
+    fn between(before: &Doubt, now: &Doubt) -> Self {
+        let failures = now.failures.iter().map(|(signal, count)| {
+            let earlier = before.failures.get(signal).copied().unwrap_or_default();
+            (*signal, count.saturating_sub(earlier))
+        });
+        Self {
+            failures: failures.filter(|(_, count)| *count > 0).collect(),
+            restarts: now.restarts.saturating_sub(before.restarts),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (signal, count) in &other.failures {
+            *self.failures.entry(*signal).or_default() += count;
+        }
+        self.restarts += other.restarts;
+    }
 }
 
 /// How long it took clients to come.
@@ -64,10 +98,12 @@ impl Span {
         Self {
             from,
             to,
+            uptime: now.uptime.since(&before.uptime),
             calm,
             storm,
             work: work::between(before, now),
             restarts: now.restarts.saturating_sub(before.restarts),
+            excused: Excused::between(&before.doubt, &now.doubt),
             footprint,
             wakings: now.doubt.wakings.since(&before.doubt.wakings),
         }
@@ -76,6 +112,19 @@ impl Span {
     /// How long it lasted.
     pub fn length(&self) -> Duration {
         self.to.saturating_sub(self.from)
+    }
+
+    /// So many in this span are so many in an hour.
+    pub(super) fn an_hour(&self, count: u64) -> f64 {
+        count as f64 / self.length().as_secs_f64().max(1e-3) * 3_600.0
+    }
+
+    /// Which share of the failures of one kind may be the tester's own doing, 0 to 1.
+    pub(super) fn excused_share(&self, kind: WorkKind, signal: Signal) -> f64 {
+        let failed = self.all(kind).map_or(0, |all| all.failed);
+        let excused = self.excused.failures.get(&signal).copied();
+        let excused = excused.unwrap_or_default().min(failed);
+        excused as f64 / failed.max(1) as f64
     }
 
     fn middle(&self) -> Duration {
@@ -101,6 +150,7 @@ impl Span {
     /// Takes in the span that follows.
     fn extend(&mut self, next: &Self) {
         self.to = next.to;
+        self.uptime.add(&next.uptime);
         self.calm.add(&next.calm);
         self.storm.add(&next.storm);
         for (work, span) in &next.work {
@@ -110,6 +160,7 @@ impl Span {
             }
         }
         self.restarts += next.restarts;
+        self.excused.add(&next.excused);
         self.footprint = next.footprint;
         self.wakings.add(&next.wakings);
     }

@@ -19,6 +19,12 @@ pub struct Line {
     pub online: u64,
     /// Clients that had been given up. Of several looks, the most.
     pub failed: u64,
+    /// For how long clients should have been usable since the line before, all together.
+    #[serde(default)]
+    pub wanted_ms: f64,
+    /// For how long of that they were.
+    #[serde(default)]
+    pub usable_ms: f64,
     /// Restarts since the line before.
     pub restarts: u64,
     /// Echo requests that were answered since the line before.
@@ -130,6 +136,8 @@ impl Line {
             wanted: standing.wanted,
             online: standing.online,
             failed: standing.failed,
+            wanted_ms: milliseconds(span.uptime.wanted()),
+            usable_ms: milliseconds(span.uptime.usable),
             restarts: span.restarts,
             pings_received: pings.succeeded,
             pings_lost: pings.failed,
@@ -158,6 +166,12 @@ impl Line {
         self.pings().failures()
     }
 
+    /// Which share of the time in which clients should have been usable they were, 0 to 1; `None` where none was wanted, and
+    /// in a line from before this was told.
+    pub fn availability(&self) -> Option<f64> {
+        (self.wanted_ms > 0.0).then(|| self.usable_ms / self.wanted_ms)
+    }
+
     /// One line for this one and the next.
     fn with(&self, next: &Self) -> Self {
         let pings = self.pings().with(next.pings());
@@ -166,6 +180,8 @@ impl Line {
             wanted: next.wanted,
             online: self.online.min(next.online),
             failed: self.failed.max(next.failed),
+            wanted_ms: self.wanted_ms + next.wanted_ms,
+            usable_ms: self.usable_ms + next.usable_ms,
             restarts: self.restarts + next.restarts,
             pings_received: pings.succeeded,
             pings_lost: pings.failed,
@@ -252,6 +268,8 @@ mod tests {
             wanted: 200,
             online: if at == 77 { 3 } else { 200 },
             failed: 0,
+            wanted_ms: 200.0,
+            usable_ms: if at == 77 { 3.0 } else { 200.0 },
             restarts: 1,
             pings_received: 10,
             pings_lost: u64::from(at == 77),
@@ -290,6 +308,11 @@ mod tests {
                 lines.iter().map(|line| line.restarts).sum::<u64>(),
                 u64::from(looks)
             );
+            let lost: f64 = lines
+                .iter()
+                .map(|line| line.wanted_ms - line.usable_ms)
+                .sum();
+            assert!((lost - if looks >= 77 { 197.0 } else { 0.0 }).abs() < 1e-6);
             let fetches = || lines.iter().filter_map(|line| line.fetches);
             let failed: u64 = fetches().map(|fetches| fetches.failed).sum();
             assert_eq!(failed, u64::from(looks));

@@ -23,8 +23,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::Then,
         pattern: "nothing should have drifted",
         example: "nothing should have drifted",
-        meaning: "In the soak no figure became worse from its beginning to its end: round trips, loss, times to join and to \
-                  lease, restarts, lanherd's own memory and open files. The rules are those of `lanherd soak`.",
+        meaning: "In the soak no figure became worse from its beginning to its end: availability, round trips, loss, times to join \
+                  and to lease, restarts, lanherd's own memory and open files. The rules are those of `lanherd soak`.",
         act: |world, _| Box::pin(async { nothing_drifted(world) }),
     },
 ];

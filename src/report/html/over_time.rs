@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::marks::bands;
 use crate::page::Page;
-use crate::page::chart::{TimeAxis, lines};
+use crate::page::chart::{TimeAxis, lines, shares};
 use crate::report::{Report, Soak};
 use crate::soak::Line;
 
@@ -33,6 +33,12 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
             ("wanted", of(&|line| Some(line.wanted as f64))),
             ("online", of(&|line| Some(line.online as f64))),
         ],
+    ));
+    let usable = of(&|line| Some(line.availability()? * 100.0));
+    page.raw(&shares(
+        "Availability",
+        &axis,
+        &[("usable of wanted", usable)],
     ));
     page.raw(&lines(
         "Round trips",

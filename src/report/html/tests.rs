@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::identity::Seed;
 use crate::page::Verdict;
 use crate::phase::Cause;
-use crate::pool::{Figures, HerdStatus, InjectedFault, Outage};
+use crate::pool::{Figures, HerdStatus, InjectedFault, Outage, Uptime};
 use crate::report::{Ended, Report, Run, Soak};
 use crate::soak::{Footprint, Recorder};
 use crate::tester::Lag;
@@ -28,11 +28,19 @@ fn fault(fault: Fault, began: u64, lasts: u64, offline: usize) -> InjectedFault 
 /// A soak of an hour from the beginning of 1970 on, whose herd had joined after ten seconds, with this that befell it.
 fn soak(figures: &Figures) -> Report {
     let mut recorder = Recorder::new(Figures::default());
-    for minute in 1..=60 {
+    for minute in 1..=60_u32 {
         recorder.look(
-            seconds(60 * minute),
+            minute * seconds(60),
             &HerdStatus::default(),
-            figures.clone(),
+            Figures {
+                uptime: Uptime {
+                    usable: minute * seconds(600),
+                    // In the second half of the hour.
+                    unavailable: [(Cause::NoOffer, minute.saturating_sub(30) * seconds(30))].into(),
+                    ..Uptime::default()
+                },
+                ..figures.clone()
+            },
             Footprint::default(),
         );
     }
@@ -85,6 +93,18 @@ fn faults_and_outages_are_marked_where_they_lie_and_like_faults_stand_in_one_lin
         "<title>outage, by the fault router_reboot: 00:50:02 UTC</title>",
         "</svg> fault made on purpose</span>",
         "</svg> outage</span>",
+    ] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+}
+
+#[test]
+fn availability_is_drawn_over_time_and_its_beginning_compared_with_its_end() {
+    let page = soak(&Figures::default()).page(Verdict::Well);
+    for told in [
+        "aria-label=\"Availability\"",
+        ">95 %</text>",
+        "<td>availability</td><td>mean 100.00 %</td><td>mean 95.24 %</td><td class=\"bad\">drifted</td>",
     ] {
         assert!(page.contains(told), "{told} is not in {page}");
     }

@@ -36,6 +36,15 @@ PHASES = {
 }
 
 
+# Why a message of a server's, or an option in one, breaks the protocol; other reasons are only not for this client, or more than
+# is kept. A message without a type is counted with those that cannot be read. A test holds both, and those of the alert, to the
+# program's words.
+UNREADABLE = 'direction="received",type="malformed"'
+MALFORMED = 'reason=~"broadcast_address|network_address|no_lease_time|no_server_id|servers_address|unusable_address|' \
+            'zero_lease_time"'
+MALFORMED_OPTIONS = 'reason=~"length|own_address|value"'
+
+
 def sel(name, *more):
     """A selector of a family."""
     return f"lanherd_{name}{{{','.join([PICK, *more])}}}"
@@ -279,18 +288,25 @@ def soak():
         "A herd of LAN clients against a router, for hours or days.",
         [
             ("Verdict", [
-                stat("Clients online", "Of those that should be online, now. 1 is all.", "percentunit",
-                     [("online", online)], steps=SHARE_ONLINE, min=0, max=1),
                 stat("Availability", "Of the time in which clients should have been usable, in the time shown. 1 is all.",
                      "percentunit", [("availability", f"{counted('client_usable_seconds_total')} / "
                                                       f"{counted('client_wanted_seconds_total')}")],
                      steps=AVAILABILITY, min=0, max=1),
+                stat("Clients online", "Of those that should be online, now. 1 is all.", "percentunit",
+                     [("online", online)], steps=SHARE_ONLINE, min=0, max=1),
                 stat("Clients given up", "Clients that have spent their restart budget and are not tried again, now.",
                      "none", [("given up", by("", sel("clients", 'phase="failed"')))], steps=ANY_IS_BAD),
-                stat("Failures", "Failures of clients in the time shown, those that mended by themselves included.",
-                     "short", [("failures", counted("client_failures_total"))], steps=ANY_IS_TO_BE_SEEN, decimals=0),
                 stat("Outages", "How often most of the herd was down at once in the time shown, for reasons that are "
                      "the router's.", "short", [("outages", counted("outages_total"))], steps=ANY_IS_BAD, decimals=0),
+                stat("Failures", "Failures of clients in the time shown, those that mended by themselves included.",
+                     "short", [("failures", counted("client_failures_total"))], steps=ANY_IS_TO_BE_SEEN, decimals=0),
+                stat("Budget used", "Of its restart budget, by the client that is closest to being given up, now. At 1 it is.",
+                     "percentunit", [("used", f"max({sel('supervisor_budget_used_ratio')})")], steps=BUDGET, min=0,
+                     max=1),
+                stat("Faults made", "On purpose in the time shown, by --chaos or lanherd chaos.", "short",
+                     [("made", f"{counted('faults_injected_total')} or vector(0)")], decimals=0),
+                stat("Tester saturated", "1 while the tester itself is late, now: times say more of it than of the router.",
+                     "none", [("saturated", f"max({sel('tester_saturated')})")], steps=ANY_IS_BAD),
                 stat("Pings lost", "Pings without an answer in the time shown, of all that were wanted.",
                      "percentunit", [("lost", fraction_lost(counted("ping_rtt_seconds_count"),
                                                             counted("ping_errors_total")))], steps=LOSS),
@@ -307,13 +323,18 @@ def soak():
                      "percentunit",
                      [("failed", f"1 - ({counted('commands_total', SUCCESS)}) / ({counted('commands_total')})")],
                      steps=LOSS),
-                stat("Budget used", "Of its restart budget, by the client that is closest to being given up, now. At 1 it is.",
-                     "percentunit", [("used", f"max({sel('supervisor_budget_used_ratio')})")], steps=BUDGET, min=0,
-                     max=1),
+                stat("Leases lost", "Leases that ran out while held, in the time shown.", "short",
+                     [("lost", counted("dhcp_lease_expirations_total"))], steps=ANY_IS_TO_BE_SEEN, decimals=0),
+                stat("Malformed", "DHCP messages of servers, and options in them, that break the protocol, in the time shown.",
+                     "short", [("malformed", f"{counted('dhcp_messages_ignored_total', MALFORMED)} + "
+                                             f"({counted('dhcp_messages_total', UNREADABLE)} or vector(0)) + "
+                                             f"({counted('dhcp_option_remarks_total', MALFORMED_OPTIONS)} or vector(0))")],
+                     steps=ANY_IS_BAD, decimals=0),
+                stat("Restarts", "Of clients in the time shown, by their supervisor.", "short",
+                     [("restarts", f"{counted('supervisor_restarts_total')} or vector(0)")], steps=ANY_IS_TO_BE_SEEN,
+                     decimals=0),
                 stat("Left behind", "Namespaces, links and files that lanherd made and could not remove.",
                      "none", [("left behind", by("", sel("leaked_objects")))], steps=ANY_IS_BAD),
-                stat("Tester saturated", "1 while the tester itself is late, now: times say more of it than of the router.",
-                     "none", [("saturated", f"max({sel('tester_saturated')})")], steps=ANY_IS_BAD),
             ]),
             ("Joining and leases", [
                 series("Time to join", "From admission by the pool to a configured lease.", "s",
@@ -335,6 +356,15 @@ def soak():
                 series("DHCP messages", "Of all clients. More discovers than offers: the server is silent, or full. "
                        "nak: it refuses.", "pps",
                        [("{{direction}} {{type}}", some("direction, type", "dhcp_messages_total"))], width=24, many=True),
+                series("DHCP messages passed over", "Of servers, that clients made nothing of, and why. Some are only for somebody "
+                       "else, or come at another time than they should; an address that is no host's, or an acknowledgement "
+                       "without the time of the lease, breaks the protocol.", "pps",
+                       [("{{reason}}", some("reason", "dhcp_messages_ignored_total"))], width=12, stack=True, style="bars",
+                       many=True),
+                series("Options not used as they stand", "Of servers' messages, by code and why. length, value and own_address: "
+                       "malformed, and passed over; over_limit: more than is kept; several_names: all are used.", "ops",
+                       [("option {{option}}: {{reason}}", some("option, reason", "dhcp_option_remarks_total"))], width=12,
+                       stack=True, style="bars", many=True),
             ]),
             ("Pings", [
                 heatmap("Round trips", "How many pings took how long, all targets together.", "s",
@@ -409,7 +439,7 @@ def soak():
             ("The tester's own load", [
                 series("Processors", "That lanherd itself uses. Programs that its clients run are not in it.", "short",
                        [("{{instance}}", by("instance", rate(own("cpu_seconds_total"))))], width=6),
-                series("Lateness", "How late the tester wakes; up to 2 ms are its timer's. Above 10 ms, times are not the "
+                series("Lateness", "How late the tester wakes. Below 1 ms no machine is late; above 10 ms, times are not the "
                        "router's alone.", "s", quantiles("scheduler_lag_seconds", qs=(0.5, 0.99)), width=6,
                        steps=[("green", None), ("red", 0.01)]),
                 series("Memory", "Resident. It stays what it is after the first minutes; growth is a defect of lanherd.",
@@ -461,6 +491,15 @@ def compare():
         return both(lambda run, shift: fraction_lost(by("", part(run, shift, sel("ping_rtt_seconds_count"))),
                                                      by("", part(run, shift, sel("ping_errors_total")))))
 
+    def available(part):
+        return both(lambda run, shift: f"{by('', part(run, shift, sel('client_usable_seconds_total')))} / "
+                                       f"{by('', part(run, shift, sel('client_wanted_seconds_total')))}")
+
+    def failed_of(well, answered, unanswered):
+        """Of all that was wanted, what did not succeed."""
+        return both(lambda run, shift: fraction_failed(*(by("", whole(run, shift, sel(*family))) for family in
+                                                         (well, (answered,), (unanswered,)))))
+
     def clients(run, shift, selector):
         return by("", f"{selector}{shift} * {info(run, shift)}")
 
@@ -483,6 +522,32 @@ def compare():
                                                          "indexByName": {}, "renameByName": {}}}]),
             ]),
             ("Over the whole run", [
+                figure("Availability", "Of the time in which clients should have been usable.", "percentunit",
+                       available(whole), steps=AVAILABILITY),
+                figure("Outages", "How often most of the herd was down at once.", "short", events("outages_total"),
+                       decimals=0, steps=ANY_IS_BAD),
+                figure("Clients given up", "Clients that had spent their restart budget.", "short",
+                       events("supervisor_give_ups_total"), decimals=0, steps=ANY_IS_BAD),
+                figure("Failures", "Of clients, those that mended by themselves included.", "short",
+                       events("client_failures_total"), decimals=0, steps=ANY_IS_TO_BE_SEEN),
+                figure("Restarts", "Of clients, by their supervisor.", "short", events("supervisor_restarts_total"),
+                       decimals=0, steps=ANY_IS_TO_BE_SEEN),
+                figure("Time to recover, median", "From the beginning of a fault or an outage, until all "
+                       "clients that it took offline are back.", "s",
+                       over_run(0.5, "recovery_duration_seconds", 'share="1"')),
+                figure("Pings lost", "Of all that were wanted.", "percentunit", lost(whole), steps=LOSS),
+                figure("Pings answered again", "Answers to pings that had been answered already.", "short",
+                       events("ping_duplicates_total"), decimals=0, steps=ANY_IS_TO_BE_SEEN),
+                figure("Lookups failed", "Lookups without an address, of all that were wanted.", "percentunit",
+                       failed_of(("dns_responses_total", 'rcode="noerror"'), "dns_responses_total", "dns_errors_total"),
+                       steps=LOSS),
+                figure("Fetches failed", "Fetches without a status below 400, of all that were wanted.", "percentunit",
+                       failed_of(("http_requests_total", 'code!~"4xx|5xx"'), "http_requests_total", "http_errors_total"),
+                       steps=LOSS),
+                figure("Leases lost", "Leases that ran out while held.", "short", events("dhcp_lease_expirations_total"),
+                       decimals=0, steps=ANY_IS_TO_BE_SEEN),
+                figure("Malformed messages", "DHCP messages of servers that break the protocol.", "short",
+                       events("dhcp_messages_ignored_total", MALFORMED), decimals=0, steps=ANY_IS_BAD),
                 figure("Time to join, 95 %", "From admission to a configured lease; 95 % of the joins took less.", "s",
                        over_run(0.95, "client_join_duration_seconds")),
                 figure("Time to lease, 95 %", "From the first DHCP message to the acknowledgement.", "s",
@@ -491,37 +556,27 @@ def compare():
                        over_run(0.5, "ping_rtt_seconds")),
                 figure("Round trip, 99 %", "99 % of the pings that were answered took less.", "s",
                        over_run(0.99, "ping_rtt_seconds")),
-                figure("Pings lost", "Of all that were wanted.", "percentunit", lost(whole), steps=LOSS),
-                figure("Time to recover, median", "From the beginning of a fault or an outage, until all "
-                       "clients that it took offline are back.", "s",
-                       over_run(0.5, "recovery_duration_seconds", 'share="1"')),
                 figure("DNS answer, 95 %", "95 % of the answers took less.", "s",
                        over_run(0.95, "dns_query_duration_seconds")),
                 figure("HTTP first byte, 95 %", "From the request to the head of the response; 95 % took less.", "s",
                        over_run(0.95, "http_phase_duration_seconds", 'phase="first_byte"')),
-                figure("Failures", "Of clients, those that mended by themselves included.", "short",
-                       events("client_failures_total"), decimals=0, steps=ANY_IS_TO_BE_SEEN),
-                figure("Restarts", "Of clients, by their supervisor.", "short", events("supervisor_restarts_total"),
-                       decimals=0, steps=ANY_IS_TO_BE_SEEN),
-                figure("Outages", "How often most of the herd was down at once.", "short", events("outages_total"),
-                       decimals=0, steps=ANY_IS_BAD),
-                figure("Clients given up", "Clients that had spent their restart budget.", "short",
-                       events("supervisor_give_ups_total"), decimals=0, steps=ANY_IS_BAD),
             ]),
             ("As they went", [
+                curves("Availability", "Of the time in which clients should have been usable.", "percentunit",
+                       available(running), max=1, steps=AVAILABILITY),
                 curves("Clients online", "Of those that should be online.", "percentunit", online, max=1,
                        steps=SHARE_ONLINE),
+                curves("Pings lost", "Of those that were wanted.", "percentunit", lost(running), steps=LOSS),
                 curves("Round trip, 99 %", "99 % of the pings that were answered took less.", "s",
                        at_times(0.99, "ping_rtt_seconds")),
-                curves("Pings lost", "Of those that were wanted.", "percentunit", lost(running), steps=LOSS),
                 curves("Time to join, 95 %", "95 % of the joins took less.", "s",
                        at_times(0.95, "client_join_duration_seconds")),
                 curves("DNS answer, 95 %", "95 % of the answers took less.", "s",
                        at_times(0.95, "dns_query_duration_seconds")),
                 curves("HTTP first byte, 95 %", "From the request to the head of the response; 95 % took less.", "s",
                        at_times(0.95, "http_phase_duration_seconds", 'phase="first_byte"')),
-                curves("Failures", "Of clients.", "ops", per_second("client_failures_total"), width=12),
-                curves("Restarts", "Of clients.", "ops", per_second("supervisor_restarts_total"), width=12),
+                curves("Failures", "Of clients.", "ops", per_second("client_failures_total")),
+                curves("Restarts", "Of clients.", "ops", per_second("supervisor_restarts_total")),
                 curves("Processors that lanherd uses", "Where they differ, the testers did: compare with care.",
                        "short", both(lambda run, shift: by("", running(run, shift, own("cpu_seconds_total")))), width=12),
                 curves("Lateness of the tester, 99 %", "Above 10 ms, times are not the router's alone.", "s",

@@ -202,7 +202,7 @@ pub struct Totals {
 /// Whether the tester itself kept up: times are the router's alone only as far as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tester {
-    /// How late it woke, of all its wakings; up to 2 ms are its timer's.
+    /// How late it woke, of all its wakings, one every 10 ms; below 1 ms no machine is late.
     #[serde(with = "empty_object")]
     pub scheduler_lag_ms: Option<Percentiles>,
     /// Whether it was ever saturated ([`tester`](crate::tester)).

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use lanherd::dhcp::{Ignored, RemarkReason};
 use lanherd::phase::Phase;
 use regex::Regex;
 use serde_json::Value;
@@ -125,5 +126,43 @@ fn every_phase_has_a_colour_and_it_is_that_of_the_live_page() {
         assert!(page.contains(&there), "{phase}: the page has no {there}");
         let grouped = Regex::new(&format!(r"\b{phase}: '{group}'")).unwrap();
         assert!(grouped.is_match(&page), "{phase} is not {group}");
+    }
+}
+
+#[test]
+fn what_counts_as_malformed_is_what_the_program_calls_so() {
+    let sorted = |words: Vec<&'static str>| {
+        let mut words = words;
+        words.sort_unstable();
+        format!(r#"reason=~"{}""#, words.join("|"))
+    };
+    // A message without a type is counted with those that cannot be read, in the family of all messages.
+    let messages = Ignored::ALL
+        .iter()
+        .filter(|reason| reason.is_malformed() && **reason != Ignored::NoMessageType);
+    let messages = sorted(messages.map(|reason| reason.as_str()).collect());
+    let options = RemarkReason::ALL
+        .iter()
+        .filter(|reason| reason.is_malformed());
+    let options = sorted(options.map(|reason| reason.as_str()).collect());
+    for name in DASHBOARDS.iter().copied().chain(["lanherd.alerts.yml"]) {
+        let text = fs::read_to_string(super::file(name)).expect("a file");
+        // In JSON quotation marks are escaped.
+        let text = text.replace(r#"\""#, "\"");
+        let asked = |family: &str, reasons: &str| {
+            let selectors = Regex::new(&format!(r#"{family}\{{[^}}]*reason=~"[^"]*""#)).unwrap();
+            let mut found = selectors.find_iter(&text).peekable();
+            found.peek().is_some() && found.all(|found| found.as_str().ends_with(reasons))
+        };
+        assert!(
+            asked("lanherd_dhcp_messages_ignored_total", &messages),
+            "{name}: {messages}"
+        );
+        if name != "lanherd-compare.json" {
+            assert!(
+                asked("lanherd_dhcp_option_remarks_total", &options),
+                "{name}: {options}"
+            );
+        }
     }
 }

@@ -1,28 +1,11 @@
 //! Whose fault a cause is, for each cause of each closed list; docs/causes.md says the same for people to read.
 
 use crate::lan::PingCause;
-use crate::phase::{Cause, words};
 use crate::workload::command::CommandCause;
 use crate::workload::dns::DnsCause;
 use crate::workload::http::HttpCause;
 
-words! {
-    /// Who is to blame.
-    Blame {
-        /// The router that gave the lease: what it said, or did not say.
-        Router = "router",
-        /// Who was asked: the host, the resolver, the server, or the command.
-        Target = "target",
-        /// The router, the target, or anything between: it cannot be told from the client which.
-        Network = "network",
-        /// The clients' own link: the parent, its cable, the switch.
-        Link = "link",
-        /// The tester's own host, or somebody on it.
-        Tester = "tester",
-        /// The client was not online: the cause of its own failure says whose fault that was.
-        Client = "client",
-    }
-}
+pub use lanherd_types::blame::Blame;
 
 impl PingCause {
     /// Who is to blame.
@@ -79,37 +62,12 @@ impl CommandCause {
     }
 }
 
-impl Cause {
-    /// Who is to blame.
-    pub const fn blame(self) -> Blame {
-        match self {
-            Self::NoOffer
-            | Self::NoAck
-            | Self::Nak
-            | Self::Malformed
-            | Self::BadLease
-            | Self::LeaseExpired => Blame::Router,
-            Self::AddressConflict => Blame::Network,
-            Self::ParentGone | Self::NoCarrier => Blame::Link,
-            Self::NameTaken
-            | Self::Kernel
-            | Self::LinkLost
-            | Self::NamespaceGone
-            | Self::AddressLost
-            | Self::SocketLost
-            | Self::MacInUse
-            | Self::NoPrivilege
-            | Self::Crashed
-            | Self::Unresponsive => Blame::Tester,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::phase::Cause;
 
     /// The rows of the table below a heading: the word, and who is to blame.
     fn told(heading: &str) -> BTreeMap<String, String> {

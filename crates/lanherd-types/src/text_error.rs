@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
+use crate::closest;
+
 /// So many characters of a line are shown at most.
 const SHOWN: usize = 100;
 /// So many of them stand before the place that is meant.
@@ -29,13 +31,13 @@ pub struct TextError {
 
 impl TextError {
     /// What `toml` or a value's own type found wrong.
-    pub(crate) fn of_toml(error: &toml::de::Error, text: &str) -> Self {
+    pub fn of_toml(error: &toml::de::Error, text: &str) -> Self {
         Self::at(text, error.span(), plain(error.message()))
     }
 
     /// A mistake, found at the key that is most to blame, with its table's name in front where it is in one; at the
     /// beginning where that is left out.
-    pub(crate) fn of_key(key: &str, mistake: &dyn fmt::Display, text: &str) -> Self {
+    pub fn of_key(key: &str, mistake: &dyn fmt::Display, text: &str) -> Self {
         let span = DeTable::parse(text).ok().and_then(|table| {
             let mut within = Some(table.get_ref());
             let mut found = None;
@@ -219,16 +221,6 @@ fn wanted_kind(wanted: &str) -> String {
         other if other.starts_with("struct ") => "a table".to_owned(),
         other => other.to_owned(),
     }
-}
-
-/// The word that was most likely meant, if one is near enough.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = word.chars().count().div_ceil(3);
-    let near = known
-        .into_iter()
-        .map(|known| (strsim::osa_distance(word, known), known));
-    let nearest = near.min_by_key(|(distance, _)| *distance)?;
-    (nearest.0 <= most).then_some(nearest.1)
 }
 
 #[cfg(test)]

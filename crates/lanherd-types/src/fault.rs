@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::phase::words;
-use crate::text_error::closest;
+use crate::{closest, words};
 
 words! {
     /// What is broken on purpose.
@@ -135,15 +134,13 @@ impl std::str::FromStr for Fault {
 }
 
 /// Reads a fault as people write it, with dashes or with underscores.
-pub(crate) fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+pub fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(de::Error::custom)
 }
 
 /// Reads a list of faults as people write them.
-pub(crate) fn all_as_written<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<Fault>, D::Error> {
+pub fn all_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Fault>, D::Error> {
     #[derive(Deserialize)]
     struct Written(#[serde(deserialize_with = "as_written")] Fault);
     let written = Vec::<Written>::deserialize(deserializer)?;

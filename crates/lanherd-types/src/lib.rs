@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod blame;
+#[cfg(any(feature = "fault", feature = "toml"))]
+mod closest;
+#[cfg(feature = "fault")]
+pub mod fault;
+pub mod host_name;
+pub mod identity;
+pub mod phase;
+#[cfg(feature = "toml")]
+pub mod text_error;
+pub mod units;
+mod words;
+
+#[cfg(any(feature = "fault", feature = "toml"))]
+pub use closest::closest;

@@ -9,7 +9,6 @@ pub mod chaos;
 pub mod client;
 mod connections;
 pub mod control;
-pub mod dhcp;
 pub mod doctor;
 pub mod http;
 pub mod lab;
@@ -31,6 +30,7 @@ mod tls;
 pub mod url;
 pub mod workload;
 
-pub use lanherd_types::{fault, host_name, identity, phase, units};
+pub use lanherd_dhcp as dhcp;
 use lanherd_types::text_error;
+pub use lanherd_types::{fault, host_name, identity, phase, units};
 pub use pool::{Pool, PoolConfig};

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../../tests/support/dhcp_bodies.rs"]
+#[path = "../../crates/lanherd-dhcp/tests/corpus/bodies.rs"]
 mod bodies;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::wire(data));

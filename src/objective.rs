@@ -10,10 +10,13 @@
 //!   very time was taken ([`Doubt`](crate::pool::Doubt)), or was late in all ([`Signal::waits`] times, each as late as no more
 //!   wakings were than may exceed the bound); of losses those that the tester failed, or slept through.
 //! - What does not hold then either has *failed*, and so has what there is nothing to judge by.
+//!
+//! A [`Wait`](wait::Wait) that has run out is judged by the same rule.
 
 mod judge;
 #[cfg(test)]
 mod tests;
+pub mod wait;
 mod words;
 
 use std::fmt;

@@ -354,10 +354,12 @@ impl Pool {
             .ask(timeout, |reply| PoolMsg::Run(which, workload, reply))
             .await?;
         let clients = collected
+            .clients
             .into_iter()
             .filter_map(|(number, stats)| Some((number, stats.try_into().ok()?)));
         Ok(RunReport {
             clients: clients.collect(),
+            testers: collected.testers,
         })
     }
 

@@ -220,6 +220,18 @@ impl Drop for Tester {
 pub struct Figures(Arc<Mutex<State>>);
 
 impl Figures {
+    /// Of a tester that should have woken so long ago, and has not.
+    #[cfg(test)]
+    pub(crate) fn late_by(late: Duration) -> Self {
+        let now = Instant::now();
+        let due = now.checked_sub(late).expect("a moment");
+        Self(Arc::new(Mutex::new(State {
+            began: due.checked_sub(PERIOD),
+            due: Some(due),
+            ..State::default()
+        })))
+    }
+
     /// As they are now.
     pub fn now(&self) -> Lag {
         locked(&self.0).lag.clone()

@@ -1,9 +1,11 @@
 //! Why a step failed, for a tester to act on.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use crate::identity::ClientNumber;
 use crate::lan::SabotageError;
+use crate::objective::wait::lateness;
 use crate::pool::PoolError;
 
 /// Why a step did not pass. The first line says what is so; the lines below it which clients, and why.
@@ -40,6 +42,23 @@ impl Complaint {
         Self::new(format!("{word:?}: {why}"))
     }
 
+    /// The same, but what it says may be the tester's own doing, which was late by `worst` at worst. The tester is told of in the
+    /// first line.
+    pub(super) fn doubted(self, worst: Duration) -> Self {
+        let (first, rest) = match self.text.split_once('\n') {
+            Some((first, rest)) => (first, format!("\n{rest}")),
+            None => (self.text.as_str(), String::new()),
+        };
+        let (said, ending) = match first.strip_suffix(':') {
+            Some(said) if !rest.is_empty() => (said, ":"),
+            _ => (first, ""),
+        };
+        let tester = lateness(worst);
+        Self::inconclusive(format!(
+            "{said}; but {tester}: inconclusive; take fewer clients or a faster machine{ending}{rest}"
+        ))
+    }
+
     /// Of some of `all` clients, each with its reason; the first of them are named. `what` is said in the past tense, or with
     /// a modal verb, so that it suits one and many.
     pub(super) fn of_clients(
@@ -66,6 +85,21 @@ impl Complaint {
     }
 }
 
+/// Why one client is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub text: String,
+    /// Where it may be the tester's own doing: how late that was at worst in the time in question.
+    pub tester: Option<Duration>,
+}
+
+impl From<String> for Reason {
+    /// Of one in which the tester has no part.
+    fn from(text: String) -> Self {
+        Self { text, tester: None }
+    }
+}
+
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -83,5 +117,32 @@ impl From<PoolError> for Complaint {
 impl From<SabotageError> for Complaint {
     fn from(error: SabotageError) -> Self {
         Self::new(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORST: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn a_complaint_in_which_the_tester_may_have_part_says_so_in_its_first_line_and_is_inconclusive()
+    {
+        let culprits = [(ClientNumber(2), "not online".to_owned())];
+        let complaint = Complaint::of_clients("did not recover within 5s", &culprits, 3, "");
+        assert!(!complaint.is_inconclusive());
+        let doubted = complaint.doubted(WORST);
+        assert!(doubted.is_inconclusive());
+        assert_eq!(
+            doubted.to_string(),
+            "1 of 3 clients did not recover within 5s; but the tester itself woke up to 3 s late in that time: inconclusive; take \
+             fewer clients or a faster machine:\n  client 2: not online"
+        );
+        let doubted = Complaint::new("it came late").doubted(Duration::ZERO);
+        assert_eq!(
+            doubted.to_string(),
+            "it came late; but that is the tester's own failure: inconclusive; take fewer clients or a faster machine"
+        );
     }
 }

@@ -12,6 +12,10 @@ use tokio::time::{sleep_until, timeout_at};
 use crate::dhcp::{self, Client, ClientId, Message, MessageType, Output, code};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{CleanupError, Lan, Port, PortEvent};
+use crate::objective::Verdict;
+use crate::objective::wait::Wait;
+use crate::stats::Signal;
+use crate::tester;
 
 /// What the question came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum Answer {
         asked: u32,
         /// For how long.
         waited: Duration,
+        /// How late the tester was at worst meanwhile, where that may be why nothing was heard.
+        tester: Option<Duration>,
     },
     /// The question could not be asked.
     NotAsked(String),
@@ -38,16 +44,20 @@ pub enum Answer {
 /// half a minute after the first, when also a switch has opened its port that looks for loops first.
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
+/// Where the tester was late, an answer is waited for so much longer, again and again.
+const LONGER: Duration = Duration::from_millis(100);
+
 /// The stream of random choices of this client.
 const PROBE: u64 = 0x9_0be;
 
-/// Asks as the first client of the pool, `patience` at most, or until `stop` ends. Also returned is what could not be removed
-/// again.
+/// Asks as the first client of the pool until `stop` ends, for `patience`, or as much longer as the tester is late meanwhile. Also
+/// returned is what could not be removed again.
 pub async fn ask<L: Lan>(
     lan: &L,
     pool: &PoolName,
     seed: Seed,
     patience: Duration,
+    tester: &tester::Figures,
     stop: impl Future<Output = ()>,
 ) -> (Answer, Vec<CleanupError>) {
     let identity = Identity::derive(pool, ClientNumber(1), seed);
@@ -59,7 +69,7 @@ pub async fn ask<L: Lan>(
     let answer = match lan.attach(&identity, inbox).await {
         Ok(port) => {
             let answer = tokio::select! {
-                answer = converse(&port, &identity, seed, patience, &mut heard) => answer,
+                answer = converse(&port, &identity, seed, patience, tester, &mut heard) => answer,
                 () = stop => Answer::NotAsked("interrupted".to_owned()),
             };
             // Its sockets would keep the namespace.
@@ -78,6 +88,7 @@ async fn converse<P: Port>(
     identity: &Identity,
     seed: Seed,
     patience: Duration,
+    tester: &tester::Figures,
     heard: &mut mpsc::UnboundedReceiver<PortEvent>,
 ) -> Answer {
     let config = dhcp::Config {
@@ -88,7 +99,8 @@ async fn converse<P: Port>(
     };
     let mut machine = Client::new(config, seed.rng(identity.number, PROBE));
     let begun = tokio::time::Instant::now();
-    let end = begun + patience;
+    let wait = Wait::new(patience, Signal::Dhcp);
+    let mut end = begun + patience;
     let now = || tokio::time::Instant::now().into_std();
     machine.start(now());
     let (mut asked, mut transaction) = (0, None);
@@ -120,9 +132,16 @@ async fn converse<P: Port>(
             }
             Some(_) => {}
             None if tokio::time::Instant::now() >= end => {
+                let elapsed = begun.elapsed();
+                let worst = tester.worst_of(elapsed);
+                if wait.goes_on(elapsed, worst) {
+                    end += LONGER;
+                    continue;
+                }
                 return Answer::Silence {
                     asked,
-                    waited: patience,
+                    waited: patience.max(elapsed),
+                    tester: (wait.missed(worst) == Verdict::Inconclusive).then_some(worst),
                 };
             }
             None => machine.handle_timeout(now()),
@@ -161,6 +180,7 @@ mod tests {
             &PoolName::default(),
             SEED,
             PATIENCE,
+            &tester::Figures::default(),
             std::future::pending(),
         )
         .await;
@@ -199,14 +219,44 @@ mod tests {
             &PoolName::default(),
             SEED,
             PATIENCE,
+            &tester::Figures::default(),
             std::future::pending(),
         )
         .await;
-        let waited = PATIENCE;
-        assert_eq!(answer, Answer::Silence { asked: 4, waited });
+        let silence = Answer::Silence {
+            asked: 4,
+            waited: PATIENCE,
+            tester: None,
+        };
+        assert_eq!(answer, silence);
         assert_eq!(left, []);
         // The fake LAN takes a moment to plug in.
         assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
         assert!(lan.namespaces().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silence_that_the_tester_may_have_slept_through_is_not_the_servers() {
+        let lan = FakeLan::new(&LabConfig::default());
+        lan.behave(Behaviour::Mute);
+        let late = tester::Figures::late_by(Duration::from_secs(5));
+        let (answer, left) = ask(
+            &lan,
+            &PoolName::default(),
+            SEED,
+            PATIENCE,
+            &late,
+            std::future::pending(),
+        )
+        .await;
+        assert_eq!(left, []);
+        let Answer::Silence { waited, tester, .. } = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(tester >= Some(Duration::from_secs(5)), "{tester:?}");
+        assert!(
+            waited > PATIENCE && waited < PATIENCE * 2,
+            "it goes on, and ends: {waited:?}"
+        );
     }
 }

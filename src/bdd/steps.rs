@@ -9,7 +9,7 @@ mod herd;
 mod leases;
 mod soak;
 mod traffic;
-mod waiting;
+pub(super) mod waiting;
 
 use super::vocabulary::Definition;
 

@@ -7,13 +7,16 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::complaint::Reason;
 use super::estate::{Ground, Site};
 use super::expected::Expecting;
 use super::parameters::Clients;
 use super::results::{Finding, Lateness, Notes, Sums};
+use super::steps::waiting::Waiting;
 use super::{Complaint, Estate};
 use crate::identity::ClientNumber;
 use crate::lab::LabConfig;
+use crate::objective::wait::Wait;
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, HerdStatus, Pool, Selection};
 use crate::scenario::{ClientCount, Draft};
@@ -58,7 +61,7 @@ pub(super) struct Answers {
 /// What it came to for one client.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
-    pub outcome: Result<(), String>,
+    pub outcome: Result<(), Reason>,
     /// The words of all causes that occurred.
     pub causes: Vec<&'static str>,
     /// What was printed, where something was.
@@ -70,8 +73,13 @@ impl Answer {
     pub fn add(&mut self, other: Self) {
         match (&mut self.outcome, other.outcome) {
             (Err(own), Err(others)) => {
-                own.push_str("; ");
-                own.push_str(&others);
+                own.text.push_str("; ");
+                own.text.push_str(&others.text);
+                // The tester's doing as a whole, or not.
+                own.tester = own
+                    .tester
+                    .zip(others.tester)
+                    .map(|(own, other)| own.max(other));
             }
             (own @ Ok(()), others) => *own = others,
             (Err(_), Ok(())) => {}
@@ -103,17 +111,21 @@ impl Chosen {
         Selection::Numbers(self.numbers.clone())
     }
 
-    /// Fails if too few are as they should be. `verdict` says of each whether it is, and if not, why.
-    pub fn judge(
+    /// Fails if too few are as they should be. `verdict` says of each whether it is, and if not, why. Inconclusive, if enough
+    /// would be without what may be the tester's own doing.
+    pub fn judge<R: Into<Reason>>(
         &self,
         what: &str,
-        verdict: impl Fn(ClientNumber) -> Result<(), String>,
+        verdict: impl Fn(ClientNumber) -> Result<(), R>,
     ) -> Result<(), Complaint> {
         let all = self.numbers.len();
-        let failed = |number: &ClientNumber| Some((*number, verdict(*number).err()?));
-        let culprits: Vec<_> = self.numbers.iter().filter_map(failed).collect();
-        let well = all - culprits.len();
-        if culprits.is_empty() || self.quota < 1.0 && well as f64 >= self.quota * all as f64 {
+        let failed = |number: &ClientNumber| Some((*number, verdict(*number).err()?.into()));
+        let mut culprits: Vec<(_, Reason)> = self.numbers.iter().filter_map(failed).collect();
+        let is_enough = |failed: usize| {
+            let well = all - failed;
+            failed == 0 || self.quota < 1.0 && well as f64 >= self.quota * all as f64
+        };
+        if is_enough(culprits.len()) {
             return Ok(());
         }
         let tolerance = if self.quota < 1.0 {
@@ -121,7 +133,25 @@ impl Chosen {
         } else {
             String::new()
         };
-        Err(Complaint::of_clients(what, &culprits, all, &tolerance))
+        // Those that are named are to be those that make it fail.
+        culprits.sort_by_key(|(_, reason)| reason.tester.is_some());
+        let worst = culprits
+            .iter()
+            .filter_map(|(_, reason)| reason.tester)
+            .max();
+        let firm = culprits
+            .iter()
+            .filter(|(_, reason)| reason.tester.is_none());
+        let is_open = is_enough(firm.count());
+        let named: Vec<_> = culprits
+            .iter()
+            .map(|(number, reason)| (*number, reason.text.clone()))
+            .collect();
+        let complaint = Complaint::of_clients(what, &named, all, &tolerance);
+        Err(match worst.filter(|_| is_open) {
+            Some(worst) => complaint.doubted(worst),
+            None => complaint,
+        })
     }
 }
 
@@ -286,22 +316,26 @@ impl World {
         Ok(())
     }
 
-    /// Looks at the herd until `is_so` says so, or the time is over; returns the herd as it was last.
+    /// A wait that began then, beside how late the tester is meanwhile.
+    pub(super) fn waiting(&self, since: Instant, wait: Wait) -> Result<Waiting, Complaint> {
+        let tester = self.open_site()?.tester.clone();
+        Ok(Waiting::new(since, wait, tester))
+    }
+
+    /// Looks at the herd until `is_so` says so, or the wait is over; returns the herd as it was last, and when that was.
+    /// `is_so` is told whether the bound has gone by, since when a part of the herd may be enough.
     pub(super) async fn watch(
         &self,
-        patience: Duration,
-        is_so: impl Fn(&[ClientStatus]) -> bool,
-    ) -> Result<Vec<ClientStatus>, Complaint> {
-        /// Often enough for a figure that is told in tenths of a second.
-        const GLANCE: Duration = Duration::from_millis(50);
-        let end = Instant::now() + patience;
+        waiting: &Waiting,
+        is_so: impl Fn(&[ClientStatus], bool) -> bool,
+    ) -> Result<(Vec<ClientStatus>, Instant), Complaint> {
         loop {
+            let at = Instant::now();
             let herd = self.herd().await?;
-            let now = Instant::now();
-            if is_so(&herd) || now >= end {
-                return Ok(herd);
+            if is_so(&herd, waiting.is_over(at)) || !waiting.goes_on() {
+                return Ok((herd, at));
             }
-            tokio::time::sleep(GLANCE.min(end - now)).await;
+            tokio::time::sleep(waiting.next_look(Waiting::LOOK)).await;
         }
     }
 

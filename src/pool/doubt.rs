@@ -60,23 +60,36 @@ impl Doubt {
         times.rest.record(rest);
     }
 
-    /// Notes what came of an attempt.
-    pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome, tester: &tester::Figures) {
+    /// Notes what came of an attempt; returns whether it did not succeed, and that may be the tester's doing.
+    pub(super) fn did(
+        &mut self,
+        workload: &Workload,
+        outcome: &Outcome,
+        tester: &tester::Figures,
+    ) -> bool {
         let (signal, fate) = Fate::of(workload, outcome);
         match fate {
-            Fate::Took(took) => self.took(signal, took, tester.worst_of(took)),
+            Fate::Took(took) => {
+                self.took(signal, took, tester.worst_of(took));
+                false
+            }
             Fate::Late(timeout) => self.ran_out(signal, timeout, tester.worst_of(timeout)),
-            Fate::Testers => self.excuse(signal),
-            Fate::Plain => {}
+            Fate::Testers => {
+                self.excuse(signal);
+                true
+            }
+            Fate::Plain => false,
         }
     }
 
     /// Notes an attempt that had so much time, which was over before there was an answer: the tester's doing, if it may have
-    /// stood still for a half of that.
-    pub fn ran_out(&mut self, signal: Signal, timeout: Duration, worst: Duration) {
-        if signal.without_tester(timeout, worst) <= timeout / 2 {
+    /// stood still for a half of that. Returns whether it is.
+    pub fn ran_out(&mut self, signal: Signal, timeout: Duration, worst: Duration) -> bool {
+        let is_testers = signal.may_be_slept_through(timeout, worst);
+        if is_testers {
             self.excuse(signal);
         }
+        is_testers
     }
 
     fn excuse(&mut self, signal: Signal) {

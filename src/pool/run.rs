@@ -23,7 +23,12 @@ pub(super) fn deadline(workload: &Workload) -> Duration {
 }
 
 /// What each client did.
-pub(super) type Collected = BTreeMap<ClientNumber, Stats>;
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) clients: BTreeMap<ClientNumber, Stats>,
+    /// How many of the attempts that did not succeed may be the tester's doing; who is not here has none.
+    pub(super) testers: BTreeMap<ClientNumber, u64>,
+}
 
 /// All running fan-outs.
 #[derive(Debug, Default)]
@@ -83,7 +88,7 @@ impl Runs {
 pub(super) struct Run {
     workload: Arc<Workload>,
     pending: BTreeSet<ClientNumber>,
-    clients: Collected,
+    collected: Collected,
     reply: RpcReplyPort<Collected>,
 }
 
@@ -92,7 +97,7 @@ impl Run {
         Self {
             workload,
             pending: BTreeSet::new(),
-            clients: Collected::new(),
+            collected: Collected::default(),
             reply,
         }
     }
@@ -109,8 +114,12 @@ impl Run {
         self.pending.remove(&number);
     }
 
-    pub(super) fn record(&mut self, number: ClientNumber, outcome: &Outcome) {
+    /// Notes an attempt; `is_testers`: it did not succeed, and that may be the tester's doing.
+    pub(super) fn record(&mut self, number: ClientNumber, outcome: &Outcome, is_testers: bool) {
         self.stats(number).record(outcome);
+        if is_testers {
+            *self.collected.testers.entry(number).or_default() += 1;
+        }
     }
 
     pub(super) fn ended(&mut self, number: ClientNumber) {
@@ -123,17 +132,18 @@ impl Run {
             self.excuse(number, Excuse::Tester);
         }
         // Whoever asked may have gone.
-        let _ = self.reply.send(self.clients);
+        let _ = self.reply.send(self.collected);
     }
 
     fn excuse(&mut self, number: ClientNumber, excuse: Excuse) {
         let outcome = self.workload.excused(excuse);
-        self.record(number, &outcome);
+        self.record(number, &outcome, matches!(excuse, Excuse::Tester));
     }
 
     fn stats(&mut self, number: ClientNumber) -> &mut Stats {
         let workload = &self.workload;
-        self.clients
+        self.collected
+            .clients
             .entry(number)
             .or_insert_with(|| Stats::new(workload))
     }

@@ -144,6 +144,9 @@ impl ClientStatus {
 pub struct RunReport<S> {
     /// Every client that was asked, by number.
     pub clients: BTreeMap<ClientNumber, S>,
+    /// How many of a client's attempts did not succeed for what may be the tester's own doing: it failed, or was late for half of
+    /// the time that the attempt had. Who is not here has none.
+    pub testers: BTreeMap<ClientNumber, u64>,
 }
 
 /// Of echo requests.
@@ -162,6 +165,13 @@ impl<S: Outcomes> RunReport<S> {
             .iter()
             .filter(|(_, stats)| !stats.is_success())
             .map(|(number, stats)| (*number, stats))
+    }
+
+    /// Whether all of a client's attempts that did not succeed may be the tester's own doing, and there are such.
+    pub fn is_testers(&self, number: ClientNumber) -> bool {
+        let testers = self.testers.get(&number).copied().unwrap_or_default();
+        let failures = self.clients.get(&number).map_or(0, Outcomes::failures);
+        failures > 0 && testers >= failures
     }
 
     /// Whether there were clients, and all attempts of all succeeded.

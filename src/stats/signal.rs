@@ -47,4 +47,11 @@ impl Signal {
         }
         took.saturating_sub(worst.saturating_mul(self.waits()))
     }
+
+    /// Whether the tester, which woke so late at worst meanwhile, may have slept through half of a time in which nothing came: then
+    /// that is not the router's doing alone.
+    pub fn may_be_slept_through(self, timeout: Duration, worst: Duration) -> bool {
+        let rest = self.without_tester(timeout, worst);
+        rest < timeout && rest <= timeout / 2
+    }
 }

@@ -39,3 +39,4 @@ mod tui;
 mod twin;
 mod usage;
 mod verdicts;
+mod waits;

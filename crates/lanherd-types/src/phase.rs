@@ -161,6 +161,14 @@ impl Cause {
         !matches!(self, Self::NameTaken | Self::NoPrivilege)
     }
 
+    /// Whether it says that nothing came in time: a tester that was late may have heard it too late, or not have asked.
+    pub const fn is_a_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::NoOffer | Self::NoAck | Self::LeaseExpired | Self::Unresponsive
+        )
+    }
+
     /// Whether it is what a router, or the wire to it, does to its clients when it is down. When most of a herd has
     /// one of these at once, it is one outage.
     pub const fn is_of_the_router(self) -> bool {

@@ -1,6 +1,6 @@
 //! How many clients a router carries.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::herd::{greet, join};
 use crate::bdd::parameters::{Count, Span};
@@ -8,8 +8,10 @@ use crate::bdd::results::Finding;
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::world::standing;
 use crate::bdd::{Complaint, World};
+use crate::objective::wait::Wait;
 use crate::phase::{Cause, Phase};
 use crate::pool::ClientStatus;
+use crate::stats::Signal;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -83,17 +85,21 @@ async fn add_until_one_fails(
         world.answers = Some(answers);
         let herd = world.herd().await?;
         if let Some(failed) = herd.iter().find(|client| client.phase != Phase::Online) {
-            return came_to(world, &herd, failed);
+            let wait = Wait::new(site.lease_timeout, Signal::Join);
+            let late = world.waiting(started, wait)?.excuse();
+            return came_to(world, &herd, failed, late);
         }
         tokio::time::sleep(every.0.saturating_sub(started.elapsed())).await;
     }
 }
 
-/// Notes how many were served until one failed; fails if it was the tester that did.
+/// Notes how many were served until one failed; inconclusive if it was the tester that did, or that may be why. `late`: how late it
+/// was at worst, if so late that it may be why nothing came in time.
 fn came_to(
     world: &mut World,
     herd: &[ClientStatus],
     failed: &ClientStatus,
+    late: Option<Duration>,
 ) -> Result<(), Complaint> {
     let online = herd.iter().filter(|client| client.phase == Phase::Online);
     let online = u32::try_from(online.count()).unwrap_or(u32::MAX);
@@ -107,6 +113,15 @@ fn came_to(
             client.identity.number,
             standing(client)
         )));
+    }
+    let is_timeout = |client: &ClientStatus| cause(client).is_none_or(Cause::is_a_timeout);
+    if let Some(worst) = late.filter(|_| in_trouble().all(is_timeout)) {
+        let text = format!(
+            "{online} clients were served, and then one failed:\n  client {}: {}",
+            failed.identity.number,
+            standing(failed)
+        );
+        return Err(Complaint::new(text).doubted(worst));
     }
     let number = failed.identity.number;
     let why = cause(failed).map_or("no lease in time", Cause::as_str);

@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use super::leases::by_number;
 use super::waiting::hear;
+use crate::bdd::complaint::Reason;
 use crate::bdd::estate::Site;
 use crate::bdd::parameters::{Clients, FaultWord, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
@@ -15,8 +16,10 @@ use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
-use crate::phase::Phase;
+use crate::objective::wait::Wait;
+use crate::phase::{Cause, Phase};
 use crate::pool::{Pool, Selection};
+use crate::stats::Signal;
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -131,7 +134,7 @@ async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<()
     let chosen = world.choose_to_act(clients).await?;
     world.disturb().await?;
     let pool = world.pool()?;
-    let events = pool.events()?;
+    let (events, begun) = (pool.events()?, Instant::now());
     let results = pool.sabotage(chosen.selection(), fault).await?;
     let refused = |(number, result): &(ClientNumber, Result<(), _>)| {
         let error = result.as_ref().err()?;
@@ -148,7 +151,8 @@ async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<()
         ));
     }
     // What a Then sees is to be what comes of it, not what was before.
-    hear(events, &chosen.numbers, NOTICE, |_| Some(())).await;
+    let waiting = world.waiting(begun, Wait::new(NOTICE, Signal::Join))?;
+    hear(events, &chosen.numbers, &waiting, |_| Some(())).await;
     Ok(())
 }
 
@@ -180,20 +184,20 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
         probe.ok_or_else(|| Complaint::new("no client is online to see the router go down"))?;
     run(&line).await?;
     // One that has gone offline meanwhile has seen it, too: it is answered by nobody.
-    let begun = Instant::now();
-    while begun.elapsed() < REBOOTS {
-        if answers(&site.pool, &[probe.identity.number])
-            .await?
-            .is_empty()
-        {
+    let waiting = world.waiting(Instant::now(), Wait::new(REBOOTS, Signal::Ping))?;
+    let probe = probe.identity.number;
+    while waiting.goes_on() {
+        let asked = answers(&site.pool, &[probe]).await?;
+        // A tester that was late may have missed the answer.
+        if asked.well.is_empty() && !asked.of_the_tester.contains(&probe) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Err(Complaint::new(format!(
+    Err(waiting.missed(Complaint::new(format!(
         "the router still answers pings {} after {line:?}: it was not rebooted",
         humantime::format_duration(REBOOTS)
-    )))
+    ))))
 }
 
 /// Runs a command of the tester's own, outside of all clients.
@@ -220,22 +224,34 @@ async fn run(line: &str) -> Result<(), Complaint> {
     )))
 }
 
-/// Those of the clients whose router answers a ping.
-async fn answers(
-    pool: &Pool,
-    clients: &[ClientNumber],
-) -> Result<BTreeSet<ClientNumber>, Complaint> {
+/// Clients that pinged their router once.
+struct Pinged {
+    /// Those that it answered.
+    well: BTreeSet<ClientNumber>,
+    /// Those that may have missed its answer, as the tester was late.
+    of_the_tester: BTreeSet<ClientNumber>,
+}
+
+/// Has clients ping their router.
+async fn answers(pool: &Pool, clients: &[ClientNumber]) -> Result<Pinged, Complaint> {
     let spec = PingSpec {
         timeout: Duration::from_secs(1),
         ..PingSpec::once(Target::Router)
     };
     let which = Selection::Numbers(clients.to_vec());
     let report = pool.ping(which, spec).await?;
-    let well = report
-        .clients
-        .iter()
-        .filter(|(_, stats)| stats.is_lossless());
-    Ok(well.map(|(number, _)| *number).collect())
+    let (mut well, mut of_the_tester) = (BTreeSet::new(), BTreeSet::new());
+    for (number, stats) in &report.clients {
+        if stats.is_lossless() {
+            well.insert(*number);
+        } else if report.is_testers(*number) {
+            of_the_tester.insert(*number);
+        }
+    }
+    Ok(Pinged {
+        well,
+        of_the_tester,
+    })
 }
 
 async fn break_router(world: &mut World, mut said: Said) -> Result<(), Complaint> {
@@ -289,8 +305,10 @@ async fn note_rejoined(
     chosen: &Chosen,
     answers: &mut Answers,
 ) -> Result<(), Complaint> {
-    let herd = world
-        .watch(site.lease_timeout, |herd| {
+    let wait = Wait::new(site.lease_timeout, Signal::Join);
+    let waiting = world.waiting(Instant::now(), wait)?;
+    let (herd, _) = world
+        .watch(&waiting, |herd, _| {
             let theirs = herd
                 .iter()
                 .filter(|c| chosen.numbers.contains(&c.identity.number));
@@ -299,6 +317,7 @@ async fn note_rejoined(
                 .all(|phase| phase == Phase::Online)
         })
         .await?;
+    let excuse = waiting.excuse();
     for client in herd
         .iter()
         .filter(|c| chosen.numbers.contains(&c.identity.number))
@@ -308,13 +327,12 @@ async fn note_rejoined(
             .entry(client.identity.number)
             .or_insert_with(Answer::well);
         if client.phase != Phase::Online {
-            answer.outcome = Err(standing(client));
-            answer.causes.extend(
-                client
-                    .failure
-                    .as_ref()
-                    .map(|failure| failure.cause.as_str()),
-            );
+            let cause = client.failure.as_ref().map(|failure| failure.cause);
+            answer.outcome = Err(Reason {
+                text: standing(client),
+                tester: excuse.filter(|_| cause.is_none_or(Cause::is_a_timeout)),
+            });
+            answer.causes.extend(cause.map(Cause::as_str));
         }
     }
     Ok(())
@@ -331,28 +349,28 @@ async fn recover(world: &mut World, mut said: Said) -> Result<(), Complaint> {
             "nothing was done to clients or router in this scenario that they could recover from",
         )
     })?;
-    let end = since + within.0;
+    let waiting = world.waiting(since, Wait::new(within.0, Signal::Join))?;
     let pool = world.pool()?.clone();
     let mut back = BTreeSet::new();
     loop {
         let herd = world.herd().await?;
-        let waiting: Vec<_> = herd
+        let online: Vec<_> = herd
             .iter()
             .filter(|client| client.phase == Phase::Online)
             .map(|client| client.identity.number)
             .filter(|number| chosen.numbers.contains(number) && !back.contains(number))
             .collect();
         let asked = Instant::now();
-        if !waiting.is_empty() && asked <= end {
-            back.extend(answers(&pool, &waiting).await?);
+        if !online.is_empty() && (!waiting.is_over(asked) || waiting.goes_on()) {
+            back.extend(answers(&pool, &online).await?.well);
         }
         if back.len() == chosen.numbers.len() {
-            return Ok(());
+            return waiting.came(asked, "all recovered");
         }
-        if Instant::now() >= end {
+        if waiting.is_over(Instant::now()) {
             let by_number = by_number(&herd);
             let within = format!("did not recover within {within}");
-            return chosen.judge(&within, |number| match by_number.get(&number) {
+            let judged = chosen.judge(&within, |number| match by_number.get(&number) {
                 _ if back.contains(&number) => Ok(()),
                 Some(client) if client.phase == Phase::Online => Err(format!(
                     "its router does not answer its pings; it is {}",
@@ -361,7 +379,12 @@ async fn recover(world: &mut World, mut said: Said) -> Result<(), Complaint> {
                 Some(client) => Err(standing(client)),
                 None => Err("it has left".to_owned()),
             });
+            match judged {
+                Ok(()) => return waiting.came(asked, "enough recovered"),
+                Err(complaint) if !waiting.goes_on() => return Err(waiting.missed(complaint)),
+                Err(_) => {}
+            }
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(waiting.next_look(PAUSE)).await;
     }
 }

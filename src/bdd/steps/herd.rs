@@ -1,18 +1,21 @@
 //! Making clients, and letting them go.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::bdd::complaint::Reason;
 use crate::bdd::estate::{Ground, Site};
 use crate::bdd::parameters::{Backend, Clients, Count, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, standing};
+use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
 use crate::dhcp::Device;
 use crate::identity::{ClientNumber, Seed};
 use crate::lab::LabConfig;
-use crate::phase::Phase;
+use crate::objective::wait::Wait;
+use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, GroupName};
 use crate::scenario::{ClientCount, GroupDraft, Timespan};
+use crate::stats::Signal;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -222,14 +225,16 @@ async fn all_join(
     numbers: &[ClientNumber],
 ) -> Result<(), Complaint> {
     let answers = join(world, site, numbers).await?;
-    let failed =
-        |(number, answer): (&ClientNumber, &Answer)| Some((*number, answer.outcome.clone().err()?));
-    let culprits: Vec<_> = answers.clients.iter().filter_map(failed).collect();
-    if !culprits.is_empty() {
-        let timeout = humantime::format_duration(site.lease_timeout);
-        let what = format!("did not get online (a client may take {timeout} to get a lease)");
-        return Err(Complaint::of_clients(&what, &culprits, numbers.len(), ""));
-    }
+    let timeout = humantime::format_duration(site.lease_timeout);
+    let what = format!("did not get online (a client may take {timeout} to get a lease)");
+    let all = Chosen {
+        numbers: numbers.to_vec(),
+        quota: 1.0,
+    };
+    all.judge(&what, |number| match answers.clients.get(&number) {
+        Some(answer) => answer.outcome.clone(),
+        None => Err("it has left".to_owned().into()),
+    })?;
     world.note_held().await?;
     greet(world, &answers).await
 }
@@ -254,8 +259,10 @@ pub(super) async fn join(
     numbers: &[ClientNumber],
 ) -> Result<Answers, Complaint> {
     let patience = patience(world, site, numbers.len());
-    let herd = world
-        .watch(patience, |herd| {
+    let begun = Instant::now();
+    let waiting = world.waiting(begun, Wait::new(patience, Signal::Join))?;
+    let (herd, _) = world
+        .watch(&waiting, |herd, _| {
             let theirs =
                 |client: &&ClientStatus| numbers.binary_search(&client.identity.number).is_ok();
             let is_final = |phase| matches!(phase, Phase::Online | Phase::Failed | Phase::V6Only);
@@ -264,14 +271,18 @@ pub(super) async fn join(
                 .all(|client| is_final(client.phase))
         })
         .await?;
+    // What it is held against is the time that each had for itself.
+    let wait = Wait::new(site.lease_timeout, Signal::Join);
+    let excuse = world.waiting(begun, wait)?.excuse();
     let answer = |client: &ClientStatus| {
-        let cause = client
-            .failure
-            .as_ref()
-            .map(|failure| failure.cause.as_str());
+        let failure = client.failure.as_ref().map(|failure| failure.cause);
+        let cause = failure.map(Cause::as_str);
         let answer = match client.phase {
             Phase::Online => Ok(()),
-            _ => Err(standing(client)),
+            _ => Err(Reason {
+                text: standing(client),
+                tester: excuse.filter(|_| failure.is_none_or(Cause::is_a_timeout)),
+            }),
         };
         Answer {
             causes: cause.filter(|_| answer.is_err()).into_iter().collect(),

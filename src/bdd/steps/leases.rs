@@ -5,15 +5,18 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::waiting::hear;
+use crate::bdd::complaint::Reason;
 use crate::bdd::parameters::{Clients, Family, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, standing};
+use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::dhcp::Lease;
 use crate::identity::ClientNumber;
+use crate::objective::wait::Wait;
 use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, EventKind, Selection};
+use crate::stats::Signal;
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -130,6 +133,7 @@ pub(super) async fn reach(
 ) -> Result<(), Complaint> {
     let spec = PingSpec::once(Target::Address(router));
     let which = Selection::Numbers(clients.to_vec());
+    let (begun, tester) = (Instant::now(), world.open_site()?.tester.clone());
     let report = world.pool()?.ping(which, spec).await?;
     let why = |stats: &crate::stats::PingStats| {
         let cause = stats
@@ -137,20 +141,24 @@ pub(super) async fn reach(
             .map_or("no answer", |cause| cause.as_str());
         cause.to_owned()
     };
-    let culprits: Vec<_> = report
+    let culprits: BTreeMap<_, _> = report
         .failed()
         .map(|(number, stats)| (number, why(stats)))
         .collect();
-    if culprits.is_empty() {
-        return Ok(());
-    }
     let what = format!("cannot reach the router at {router}");
-    Err(Complaint::of_clients(
-        &what,
-        &culprits,
-        report.clients.len(),
-        "",
-    ))
+    let asked = Chosen {
+        numbers: report.clients.keys().copied().collect(),
+        quota: 1.0,
+    };
+    asked.judge(&what, |number| match culprits.get(&number) {
+        None => Ok(()),
+        Some(why) => Err(Reason {
+            text: why.clone(),
+            tester: report
+                .is_testers(number)
+                .then(|| tester.worst_of(begun.elapsed())),
+        }),
+    })
 }
 
 /// How long the answer to an order may take: a server that is well answers at once, and a client that is not answered asks
@@ -163,28 +171,33 @@ pub(super) fn holds(client: &ClientStatus) -> bool {
 }
 
 async fn hold(world: &mut World, clients: &Clients, within: Option<Span>) -> Result<(), Complaint> {
+    let begun = Instant::now();
     let chosen = world.choose(clients).await?;
-    let patience = within.map(|span| span.0).unwrap_or_default();
-    let herd = world
-        .watch(patience, |herd| {
-            let mut theirs = herd
-                .iter()
-                .filter(|client| chosen.numbers.contains(&client.identity.number));
-            theirs.all(holds)
-        })
-        .await?;
-    let by_number = by_number(&herd);
-    let within = within
-        .map(|span| format!(" within {span}"))
-        .unwrap_or_default();
-    chosen.judge(
-        &format!("did not hold a valid lease{within}"),
-        |number| match by_number.get(&number) {
+    let what = |within: &str| format!("did not hold a valid lease{within}");
+    let judge = |herd: &[ClientStatus], what: &str| {
+        let by_number = by_number(herd);
+        chosen.judge(what, |number| match by_number.get(&number) {
             Some(client) if holds(client) => Ok(()),
             Some(client) => Err(standing(client)),
             None => Err("it has left".to_owned()),
-        },
-    )
+        })
+    };
+    let Some(within) = within else {
+        return judge(&world.herd().await?, &what(""));
+    };
+    let waiting = world.waiting(begun, Wait::new(within.0, Signal::Join))?;
+    let (herd, at) = world
+        .watch(&waiting, |herd, is_over| {
+            let mut theirs = herd
+                .iter()
+                .filter(|client| chosen.numbers.contains(&client.identity.number));
+            theirs.all(holds) || is_over && judge(herd, "").is_ok()
+        })
+        .await?;
+    match judge(&herd, &what(&format!(" within {within}"))) {
+        Ok(()) => waiting.came(at, "clients came to hold valid leases"),
+        Err(complaint) => Err(waiting.missed(complaint)),
+    }
 }
 
 pub(super) fn by_number(herd: &[ClientStatus]) -> BTreeMap<ClientNumber, &ClientStatus> {
@@ -314,18 +327,23 @@ async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Co
     let chosen = world.choose_to_act(&clients).await?;
     world.disturb().await?;
     let pool = world.pool()?;
-    let events = pool.events()?;
+    let (events, begun) = (pool.events()?, Instant::now());
     pool.order(chosen.selection(), order).await?;
-    let mut heard = hear(events, &chosen.numbers, ANSWERS, |what| {
+    let waiting = world.waiting(begun, Wait::new(ANSWERS, Signal::Dhcp))?;
+    let mut heard = hear(events, &chosen.numbers, &waiting, |what| {
         came_to(order, what)
     })
     .await;
+    let excuse = waiting.excuse();
     let clients = chosen.numbers.iter().map(|number| {
         let answer = heard.remove(number).unwrap_or_else(|| Answer {
-            outcome: Err(format!(
-                "nothing came of it within {}",
-                humantime::format_duration(ANSWERS)
-            )),
+            outcome: Err(Reason {
+                text: format!(
+                    "nothing came of it within {}",
+                    humantime::format_duration(ANSWERS)
+                ),
+                tester: excuse,
+            }),
             causes: vec!["timeout"],
             output: None,
         });
@@ -340,7 +358,7 @@ async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Co
 /// What an order has come to for a client, if that is what it tells.
 fn came_to(order: Order, what: &EventKind) -> Option<Answer> {
     let failed = |cause: &'static str, why: String| Answer {
-        outcome: Err(why),
+        outcome: Err(why.into()),
         causes: vec![cause],
         output: None,
     };

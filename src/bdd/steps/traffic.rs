@@ -1,17 +1,20 @@
 //! What clients ask of the network.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::bdd::complaint::Reason;
+use crate::bdd::estate::Site;
 use crate::bdd::parameters::{Clients, Count, Family, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
 use crate::host_name::{HostName, HostNameError};
 use crate::identity::ClientNumber;
-use crate::pool::{Pool, RunReport};
+use crate::pool::RunReport;
 use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes, PingStats};
 use crate::target::Target;
+use crate::tester;
 use crate::url::{Url, UrlError};
 use crate::workload::Workload;
 use crate::workload::command::CommandSpec;
@@ -217,10 +220,10 @@ async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {
         workloads.push(workload);
     }
     let chosen = world.choose_to_act(&clients).await?;
-    let pool = world.pool()?.clone();
+    let site = world.open_site()?.clone();
     let runs = workloads
         .iter()
-        .map(|workload| run(&pool, &chosen, workload.clone()));
+        .map(|workload| run(&site, &chosen, workload.clone()));
     let runs = futures::future::try_join_all(runs).await?;
     let mut all = Answers {
         what: "traffic".to_owned(),
@@ -247,20 +250,25 @@ async fn carry_out(
         Workload::Http(spec) => format!("fetches of {}", spec.url),
         Workload::Command(spec) => format!("{:?}", spec.line),
     };
-    let clients = run(world.pool()?, chosen, workload).await?;
+    let site = world.open_site()?.clone();
+    let clients = run(&site, chosen, workload).await?;
     note(world, Answers { what, clients }).await
 }
 
 /// What came of it for each client.
 type ByClient = BTreeMap<ClientNumber, Answer>;
 
-async fn run(pool: &Pool, chosen: &Chosen, workload: Workload) -> Result<ByClient, Complaint> {
-    let which = chosen.selection();
+async fn run(site: &Site, chosen: &Chosen, workload: Workload) -> Result<ByClient, Complaint> {
+    let (which, pool) = (chosen.selection(), &site.pool);
+    let late = Late {
+        since: Instant::now(),
+        tester: &site.tester,
+    };
     Ok(match workload {
         Workload::Ping(spec) => {
             let causes =
                 |stats: &PingStats| stats.lost.keys().map(|cause| cause.as_str()).collect();
-            answers(&pool.ping(which, spec).await?, causes, |_| None)
+            answers(&pool.ping(which, spec).await?, &late, causes, |_| None)
         }
         Workload::Dns(spec) => {
             let causes = |stats: &DnsStats| {
@@ -270,29 +278,37 @@ async fn run(pool: &Pool, chosen: &Chosen, workload: Workload) -> Result<ByClien
                     .chain(stats.failed.keys().map(|cause| cause.as_str()))
                     .collect()
             };
-            answers(&pool.resolve(which, spec).await?, causes, |_| None)
+            answers(&pool.resolve(which, spec).await?, &late, causes, |_| None)
         }
         Workload::Http(spec) => {
             let causes =
                 |stats: &HttpStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
-            answers(&pool.fetch(which, spec).await?, causes, |_| None)
+            answers(&pool.fetch(which, spec).await?, &late, causes, |_| None)
         }
         Workload::Command(spec) => {
             let causes =
                 |stats: &CommandStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
             let report = pool.command(which, spec).await?;
-            answers(&report, causes, |stats| Some(stats.output.clone()))
+            answers(&report, &late, causes, |stats| Some(stats.output.clone()))
         }
     })
+}
+
+/// How late the tester was since a run began.
+struct Late<'a> {
+    since: Instant,
+    tester: &'a tester::Figures,
 }
 
 /// What a report says: `causes` are the words of what went wrong, `output` is what was printed.
 fn answers<S: Outcomes>(
     report: &RunReport<S>,
+    late: &Late<'_>,
     causes: impl Fn(&S) -> Vec<&'static str>,
     output: impl Fn(&S) -> Option<String>,
 ) -> ByClient {
-    let answer = |stats: &S| {
+    let worst = late.tester.worst_of(late.since.elapsed());
+    let answer = |number: ClientNumber, stats: &S| {
         let (failed, all) = (stats.attempts() - stats.successes(), stats.attempts());
         let last = stats
             .last_failure()
@@ -302,6 +318,10 @@ fn answers<S: Outcomes>(
             (false, 1) => Err(last),
             (false, _) => Err(format!("{failed} of {all} failed, the last: {last}")),
         };
+        let outcome = outcome.map_err(|text| Reason {
+            text,
+            tester: report.is_testers(number).then_some(worst),
+        });
         Answer {
             outcome,
             causes: causes(stats),
@@ -310,7 +330,7 @@ fn answers<S: Outcomes>(
     };
     let clients = report.clients.iter();
     clients
-        .map(|(number, stats)| (*number, answer(stats)))
+        .map(|(number, stats)| (*number, answer(*number, stats)))
         .collect()
 }
 
@@ -320,7 +340,7 @@ async fn note(world: &mut World, mut answers: Answers) -> Result<(), Complaint> 
     let by_number = super::leases::by_number(&herd);
     for (number, answer) in &mut answers.clients {
         if let (Err(why), Some(client)) = (&mut answer.outcome, by_number.get(number)) {
-            *why = format!("{why} ({})", standing(client));
+            why.text = format!("{} ({})", why.text, standing(client));
         }
     }
     world.answers = Some(answers);

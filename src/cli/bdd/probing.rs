@@ -1,14 +1,43 @@
 //! Before the first scenario: whether there can be clients on the parent at all, and whether a DHCP server answers there. If
 //! not, no scenario is to blame, and none is to wait for it.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use lanherd::bdd::probe::{self, Answer};
 use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
+use lanherd::objective::wait::lateness;
 use lanherd::stand::StandError;
+use lanherd::tester::Tester;
 
 use super::Plan;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::screen::Screen;
+
+/// Asks once.
+async fn ask(
+    plan: &Plan,
+    lan: &LinuxLan,
+    patience: Duration,
+    tester: &Tester,
+    interrupt: &Interrupt,
+    screen: &Screen,
+) -> Answer {
+    let mut comes = interrupt.clone();
+    let stop = async move { comes.comes().await };
+    let (pool, seed, tester) = (&plan.args.pool, plan.seed, tester.figures());
+    let (answer, left) = probe::ask(lan, pool, seed, patience, &tester, stop).await;
+    for error in left {
+        screen.complain(&format!("error: {error}"));
+    }
+    answer
+}
+
+/// Tenths of a second say enough of a wait.
+fn seconds(waited: Duration) -> impl std::fmt::Display {
+    let tenths = u64::try_from(waited.as_millis() / 100).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(tenths.saturating_mul(100)))
+}
 
 /// Tries the parent; returns what is to be said where no server answers.
 pub async fn try_parent(
@@ -37,11 +66,18 @@ pub async fn try_parent(
             .args
             .lease_timeout
             .map_or(probe::PATIENCE, |timeout| probe::PATIENCE.min(timeout.0));
-        let mut comes = interrupt.clone();
-        let stop = async move { comes.comes().await };
-        let (answer, left) = probe::ask(&lan, &plan.args.pool, plan.seed, patience, stop).await;
-        for error in left {
-            screen.complain(&format!("error: {error}"));
+        let tester = Tester::watch_alone();
+        let mut answer = ask(plan, &lan, patience, &tester, interrupt, screen).await;
+        if let Answer::Silence {
+            tester: Some(worst),
+            ..
+        } = answer
+        {
+            screen.complain(&format!(
+                "no DHCP server was heard on {parent}, but {}: asking again",
+                lateness(worst)
+            ));
+            answer = ask(plan, &lan, patience, &tester, interrupt, screen).await;
         }
         Some(answer)
     };
@@ -56,10 +92,23 @@ pub async fn try_parent(
             tracing::info!("{server} offers {address} on {parent}");
             Ok(None)
         }
-        Some(Answer::Silence { asked, waited }) => Ok(Some(format!(
+        // No scenario is kept from finding out for itself.
+        Some(Answer::Silence {
+            waited,
+            tester: Some(worst),
+            ..
+        }) => {
+            screen.complain(&format!(
+                "no DHCP server was heard on {parent} in {}, but {}: nothing is known of the router, and the scenarios are run",
+                seconds(waited),
+                lateness(worst)
+            ));
+            Ok(None)
+        }
+        Some(Answer::Silence { asked, waited, .. }) => Ok(Some(format!(
             "no DHCP server answers on {parent}: {asked} DHCPDISCOVER in {}, and no offer; is the router on, and the cable in one \
              of its LAN ports? With --no-probe the scenarios are run all the same",
-            humantime::format_duration(waited)
+            seconds(waited)
         ))),
         // Whoever interrupted it is told so elsewhere; no scenario begins.
         Some(Answer::NotAsked(_)) if interrupt.has_come() => Ok(None),

@@ -228,7 +228,8 @@ impl<L: Lan> Herd<L> {
     ) {
         self.metrics.did(workload, outcome);
         self.figures.did(workload, outcome);
-        self.figures
+        let is_testers = self
+            .figures
             .doubt
             .did(workload, outcome, &self.config.tester);
         if let Some(slot) = self.slots.get_mut(&number) {
@@ -239,7 +240,7 @@ impl<L: Lan> Herd<L> {
             }
         }
         if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
-            run.record(number, outcome);
+            run.record(number, outcome, is_testers);
         }
     }
 

@@ -175,6 +175,7 @@ mod tests {
         );
     }
 
+    // RFC 3397, 2: a search list is read with its compression, and ends.
     #[test]
     fn the_example_of_rfc_3397_is_read() {
         let value = b"\x03eng\x05apple\x03com\x00\x09marketing\xc0\x04";

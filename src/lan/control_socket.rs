@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -54,7 +55,7 @@ pub enum ControlSocketError {
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
-    folder: Folder,
+    folder: Arc<Folder>,
     is_bound: bool,
     outside: Option<Box<Outside>>,
 }
@@ -95,9 +96,7 @@ impl ControlSocket {
     fn listen(paths: &Paths, pool: &PoolName) -> Result<Self, ControlSocketError> {
         let failed = failed(paths, pool);
         let_own_user_look().map_err(&failed)?;
-        let folder = PoolPath::new(paths, pool)
-            .open(Trust::Own)
-            .map_err(&failed)?;
+        let folder = PoolPath::new(paths, pool).open().map_err(&failed)?;
         let listener = folder
             .descriptor()
             .set_permissions(Permissions::from_mode(0o700))

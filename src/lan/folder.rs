@@ -5,11 +5,12 @@
 //! process must not work in a folder in which somebody else, who has fewer rights, may exchange what it finds there.
 //! Opening never waits: a FIFO or a device in place of a file is refused.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -94,6 +95,8 @@ fn refuse(untrusted: Untrusted) -> io::Error {
 pub(super) struct Folder {
     descriptor: File,
     path: PathBuf,
+    /// Device and inode, by which the kernel tells folders apart.
+    number: (u64, u64),
 }
 
 impl Folder {
@@ -126,7 +129,12 @@ impl Folder {
     fn checked(descriptor: File, path: PathBuf, trust: Trust) -> io::Result<Self> {
         let found = descriptor.metadata()?;
         check(found.uid(), found.mode(), geteuid().as_raw(), &path, trust).map_err(refuse)?;
-        Ok(Self { descriptor, path })
+        let number = (found.dev(), found.ino());
+        Ok(Self {
+            descriptor,
+            path,
+            number,
+        })
     }
 
     /// Where it was found: for messages.
@@ -301,6 +309,48 @@ impl Folder {
     }
 }
 
+/// A folder that is worked in again and again. It is opened and checked once, and again only after its path has come to lead
+/// to another folder, or its owner or mode have changed: that costs one system call instead of four for each component.
+///
+/// What is mounted on a folder is not noticed where it is the folder itself (`mount --bind` on itself): this is not for the
+/// folder of namespaces.
+#[derive(Debug)]
+pub(super) struct KeptFolder {
+    path: PathBuf,
+    trust: Trust,
+    open: Mutex<Option<Arc<Folder>>>,
+}
+
+impl KeptFolder {
+    /// Nothing is opened yet.
+    pub fn new(path: PathBuf, trust: Trust) -> Self {
+        Self {
+            path,
+            trust,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder at the path, opened by `open` if it is not the one that is open already.
+    pub fn get(&self, open: impl FnOnce() -> io::Result<Folder>) -> io::Result<Arc<Folder>> {
+        let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = kept.take() {
+            let found = fs::symlink_metadata(&self.path)?;
+            if folder.number == (found.dev(), found.ino()) {
+                let me = geteuid().as_raw();
+                check(found.uid(), found.mode(), me, &self.path, self.trust).map_err(refuse)?;
+                return Ok(Arc::clone(kept.insert(folder)));
+            }
+        }
+        Ok(Arc::clone(kept.insert(Arc::new(open()?))))
+    }
+}
+
 /// Whether user `me` may work in a folder of this owner and mode.
 fn check(user: u32, mode: u32, me: u32, path: &Path, trust: Trust) -> Result<(), Untrusted> {
     let others_write = mode & (libc::S_IWGRP | libc::S_IWOTH) != 0;
@@ -329,7 +379,7 @@ fn component(name: &str) -> io::Result<&str> {
     Ok(name)
 }
 
-fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+pub(super) fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

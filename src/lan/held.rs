@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::folder::Trust;
 use super::pool_dir::PoolPath;
 use super::state_file::{self, END, NONE, field, fields, optional, or_none};
 use crate::dhcp::{Config, Lease, Lifetime, Message, Route, Transmit, code};
@@ -208,7 +207,7 @@ impl LeaseFile {
 
     /// The lease, if there is a file with a whole one.
     pub fn read(&self, clock: Clock) -> io::Result<Option<HeldLease>> {
-        let Some(folder) = self.pool.find(Trust::Own)? else {
+        let Some(folder) = self.pool.find()? else {
             return Ok(None);
         };
         let text = folder.read(&self.name)?;
@@ -217,16 +216,12 @@ impl LeaseFile {
 
     /// Writes the lease down in place of an earlier one.
     pub fn write(&self, held: &HeldLease, clock: Clock) -> io::Result<()> {
-        state_file::replace(
-            &self.pool.open(Trust::Own)?,
-            &self.name,
-            &held.to_text(clock),
-        )
+        state_file::replace(&*self.pool.open()?, &self.name, &held.to_text(clock))
     }
 
     /// Forgets the lease: it was given back, or has ended.
     pub fn remove(&self) -> io::Result<()> {
-        match self.pool.find(Trust::Own)? {
+        match self.pool.find()? {
             Some(folder) => state_file::remove(&folder, &self.name),
             None => Ok(()),
         }

@@ -200,7 +200,7 @@ fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, HeldLe
 pub fn remove(paths: &Paths, pool: &PoolName) -> Result<Cleared, LockError> {
     let failed = LockError::about(paths.pool(pool));
     let path = PoolPath::new(paths, pool);
-    if path.find(Trust::Own).map_err(&failed)?.is_none() {
+    if path.find().map_err(&failed)?.is_none() {
         return Ok(Cleared::default());
     }
     let folder = PoolDir::take(paths, pool)?;

@@ -49,9 +49,9 @@ use tokio::task::AbortHandle;
 use super::about::About;
 use super::held::{Clock, HeldLease, LeaseFile};
 use super::leftovers::{self, BroughtUp, Cleared};
-use super::names::Names;
+use super::names::{Names, PoolFolders};
 use super::pins;
-use super::pool_dir::{self, PoolDir, PoolPath};
+use super::pool_dir::{self, PoolDir};
 use super::shared_dirs;
 use super::{CleanupError, Inbox, Lan, SabotageError};
 use crate::dhcp::{Lease, Message, MessageType, Transmit};
@@ -95,6 +95,7 @@ pub struct LinuxLan {
 /// What the LAN, its ports and their jobs share.
 struct Shared {
     config: LanConfig,
+    folders: Arc<PoolFolders>,
     parent: Arc<Parent>,
     workers: Workers,
     wire: Arc<Wire>,
@@ -124,7 +125,7 @@ struct Shared {
 
 impl Shared {
     fn names(&self, identity: &Identity) -> Names {
-        Names::new(&self.config.paths, &self.config.pool, &identity.namespace)
+        Names::new(&self.folders, &identity.namespace)
     }
 
     fn adopted(&self) -> MutexGuard<'_, Adopted> {
@@ -132,8 +133,7 @@ impl Shared {
     }
 
     fn lease_file(&self, identity: &Identity) -> LeaseFile {
-        let folder = PoolPath::new(&self.config.paths, &self.config.pool);
-        LeaseFile::new(&folder, &identity.namespace)
+        LeaseFile::new(&self.folders.pool, &identity.namespace)
     }
 
     /// Writes a lease down before it is made use of, so that it can be given back whatever happens.
@@ -209,7 +209,7 @@ impl Shared {
         *held = PoolDir::take(&self.config.paths, &self.config.pool).map_err(io::Error::other)?;
         held.write_about(&About::on(&self.config, self.parent.index()))?;
         for (namespace, record) in self.ledger.all() {
-            let names = Names::new(&self.config.paths, &self.config.pool, &namespace);
+            let names = Names::new(&self.folders, &namespace);
             if names.record()?.is_none()
                 && let Err(error) = names.write_record(&record)
             {
@@ -363,6 +363,7 @@ impl LinuxLan {
         let deliver = Arc::clone(&wire).deliver(Arc::clone(&seats), is_reflected);
         let reader = tokio::spawn(deliver).abort_handle();
         let shared = Shared {
+            folders: PoolFolders::new(&config.paths, &config.pool),
             config,
             parent,
             workers,
@@ -600,7 +601,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     }
     // What has no record any more is removed by what is remembered of it.
     for (namespace, record) in shared.ledger.all() {
-        let names = Names::new(&shared.config.paths, &shared.config.pool, &namespace);
+        let names = Names::new(&shared.folders, &namespace);
         let removed = leftovers::remove_known(&names, record).into_iter();
         leaks.extend(removed.map(Leak::from));
     }

@@ -32,7 +32,7 @@ pub struct Living {
 impl Living {
     /// Connects to the pool's control socket.
     pub fn connect(&self) -> io::Result<UnixStream> {
-        let folder = PoolPath::new(&self.paths, &self.pool).open(Trust::Anybody)?;
+        let folder = PoolPath::new(&self.paths, &self.pool).open_untrusted()?;
         UnixStream::connect(address(&folder))
     }
 }

@@ -11,11 +11,12 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::CleanupError;
-use super::folder::{Folder, Trust};
+use super::folder::{Folder, KeptFolder, Trust, absent_is_none};
 use super::netns::NetNs;
 use super::pool_dir::PoolPath;
 use super::record::Record;
@@ -97,23 +98,42 @@ const RESOLVER: &str = "resolv.conf";
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     namespace: String,
-    /// The folder with the names of namespaces.
-    netns: PathBuf,
-    /// The folder with the resolver folders.
-    resolv: PathBuf,
-    /// The folder with the record.
-    pool: PoolPath,
+    folders: Arc<PoolFolders>,
     binding: PathBuf,
 }
 
+/// The folders in which the clients of one pool have names.
+#[derive(Debug)]
+pub(super) struct PoolFolders {
+    /// The folder with the names of namespaces.
+    netns: PathBuf,
+    /// The folder with the resolver folders.
+    resolv: KeptFolder,
+    /// The folder with records and leases.
+    pub pool: PoolPath,
+}
+
+impl PoolFolders {
+    pub fn new(paths: &Paths, pool: &PoolName) -> Arc<Self> {
+        Arc::new(Self {
+            netns: paths.netns.clone(),
+            resolv: KeptFolder::new(paths.resolv.clone(), Trust::Shared),
+            pool: PoolPath::new(paths, pool),
+        })
+    }
+
+    fn resolv(&self) -> io::Result<Arc<Folder>> {
+        let open = || Folder::open(self.resolv.path(), Trust::Shared);
+        self.resolv.get(open)
+    }
+}
+
 impl Names {
-    pub fn new(paths: &Paths, pool: &PoolName, namespace: &str) -> Self {
+    pub fn new(folders: &Arc<PoolFolders>, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
-            netns: paths.netns.clone(),
-            resolv: paths.resolv.clone(),
-            pool: PoolPath::new(paths, pool),
-            binding: paths.netns.join(namespace),
+            folders: Arc::clone(folders),
+            binding: folders.netns.join(namespace),
         }
     }
 
@@ -128,12 +148,12 @@ impl Names {
 
     /// The resolver folder: for messages.
     fn folder(&self) -> PathBuf {
-        self.resolv.join(&self.namespace)
+        self.folders.resolv.path().join(&self.namespace)
     }
 
     /// The record: for messages.
     fn record_path(&self) -> PathBuf {
-        self.pool.path().join(&self.namespace)
+        self.folders.pool.path().join(&self.namespace)
     }
 
     /// The thing of this name that is not ours, if there is one.
@@ -144,20 +164,21 @@ impl Names {
                 Binding::Absent | Binding::Placeholder | Binding::Ours => Ok(None),
             },
             Claim::None | Claim::Unfinished => {
-                for folder in [&self.netns, &self.resolv] {
-                    if self.is_in(folder)? {
-                        return Ok(Some(folder.join(&self.namespace)));
-                    }
+                let netns = Folder::find(&self.folders.netns, Trust::Shared)?;
+                if let Some(netns) = netns
+                    && netns.look_at(&self.namespace)?.is_some()
+                {
+                    return Ok(Some(self.binding.clone()));
                 }
-                Ok(None)
+                Ok(self.has_folder()?.then(|| self.folder()))
             }
         }
     }
 
-    /// Whether something of this name is in a folder that all pools share.
-    fn is_in(&self, folder: &Path) -> io::Result<bool> {
-        Ok(match Folder::find(folder, Trust::Shared)? {
-            Some(folder) => folder.look_at(&self.namespace)?.is_some(),
+    /// Whether there is a resolver folder of this name.
+    fn has_folder(&self) -> io::Result<bool> {
+        Ok(match absent_is_none(self.folders.resolv())? {
+            Some(resolv) => resolv.look_at(&self.namespace)?.is_some(),
             None => false,
         })
     }
@@ -188,8 +209,9 @@ impl Names {
     }
 
     pub fn write_record(&self, record: &Record) -> Result<(), ClaimError> {
-        self.pool
-            .open(Trust::Own)
+        self.folders
+            .pool
+            .open()
             .and_then(|pool| pool.create_with(&self.namespace, 0o600, &record.to_string()))
             .map_err(failed("writing", &self.record_path()))
     }
@@ -197,8 +219,10 @@ impl Names {
     /// Makes the resolver folder, with a file in it that a process started before the lease finds, and sees filled.
     pub fn make_folder(&self) -> Result<(), ClaimError> {
         let path = self.folder();
-        let resolv =
-            Folder::open(&self.resolv, Trust::Shared).map_err(failed("opening", &self.resolv))?;
+        let resolv = self
+            .folders
+            .resolv()
+            .map_err(failed("opening", self.folders.resolv.path()))?;
         let is_new = resolv
             .make_folder(&self.namespace, 0o755)
             .map_err(failed("making", &path))?;
@@ -220,8 +244,8 @@ impl Names {
 
     /// Makes the namespace an ordinary named one, as `ip netns` does.
     pub fn bind(&self, namespace: &NetNs) -> Result<(), ClaimError> {
-        let netns =
-            Folder::open(&self.netns, Trust::Shared).map_err(failed("opening", &self.netns))?;
+        let netns = &self.folders.netns;
+        let netns = Folder::open(netns, Trust::Shared).map_err(failed("opening", netns))?;
         let placeholder = netns
             .create(&self.namespace, 0o444)
             .map_err(taken_or_failed("making", &self.binding))?;
@@ -241,8 +265,8 @@ impl Names {
     /// Writes the resolver file in place: a running process has the file itself bound over its `/etc/resolv.conf`, and
     /// would not see another put in its place.
     pub fn write_resolver(&self, comment: &str, lines: &str) -> io::Result<()> {
-        let folder =
-            Folder::open(&self.resolv, Trust::Shared)?.child(&self.namespace, Trust::Own)?;
+        let resolv = self.folders.resolv()?;
+        let folder = resolv.child(&self.namespace, Trust::Own)?;
         let mut file = folder.open_in_place(RESOLVER)?;
         file.set_len(0)?;
         file.write_all(self.resolver_text(comment, lines).as_bytes())
@@ -261,7 +285,7 @@ impl Names {
                 Binding::Ours | Binding::Placeholder => things.push(self.to_string()),
                 Binding::Absent | Binding::Foreign => {}
             }
-            if self.is_in(&self.resolv)? {
+            if self.has_folder()? {
                 things.push(self.folder().display().to_string());
             }
         }
@@ -293,7 +317,7 @@ impl Names {
         if self.bound(known)? == Binding::Ours {
             things.push(self.to_string());
         }
-        if self.claim()? == Claim::None && self.is_in(&self.resolv)? {
+        if self.claim()? == Claim::None && self.has_folder()? {
             things.push(self.folder().display().to_string());
         }
         Ok(things)
@@ -345,14 +369,14 @@ impl Names {
     }
 
     fn remove_record(&self) -> io::Result<()> {
-        match self.pool.find(Trust::Own)? {
+        match self.folders.pool.find()? {
             Some(pool) => pool.remove(&self.namespace),
             None => Ok(()),
         }
     }
 
     fn unbind(&self, record: &Record) -> io::Result<()> {
-        let Some(netns) = Folder::find(&self.netns, Trust::Shared)? else {
+        let Some(netns) = Folder::find(&self.folders.netns, Trust::Shared)? else {
             return Ok(());
         };
         match self.bound_in(&netns, record)? {
@@ -367,7 +391,7 @@ impl Names {
     }
 
     fn remove_folder(&self) -> io::Result<()> {
-        let Some(resolv) = Folder::find(&self.resolv, Trust::Shared)? else {
+        let Some(resolv) = absent_is_none(self.folders.resolv())? else {
             return Ok(());
         };
         let Some(folder) = resolv.find_child(&self.namespace, Trust::Own)? else {
@@ -387,7 +411,7 @@ impl Names {
     }
 
     fn claim(&self) -> io::Result<Claim> {
-        let Some(pool) = self.pool.find(Trust::Own)? else {
+        let Some(pool) = self.folders.pool.find()? else {
             return Ok(Claim::None);
         };
         Ok(match pool.read(&self.namespace)? {
@@ -397,7 +421,7 @@ impl Names {
     }
 
     fn bound(&self, record: &Record) -> io::Result<Binding> {
-        match Folder::find(&self.netns, Trust::Shared)? {
+        match Folder::find(&self.folders.netns, Trust::Shared)? {
             Some(netns) => self.bound_in(&netns, record),
             None => Ok(Binding::Absent),
         }

@@ -5,9 +5,10 @@
 //! when the process dies, however it dies.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use nix::libc;
 
 use super::CleanupError;
 use super::about::About;
-use super::folder::{Folder, Trust, Untrusted};
+use super::folder::{Folder, KeptFolder, Trust, Untrusted, absent_is_none};
 use super::held::LeaseFile;
-use super::names::{Names, Paths, cleanup};
+use super::names::{Names, Paths, PoolFolders, cleanup};
 use super::parent_settings::ParentSettings;
 use super::shared_dirs::lock_state;
 use super::state_file;
@@ -103,42 +104,50 @@ fn process(pid: Option<&u32>) -> String {
         .unwrap_or_default()
 }
 
-/// Where a pool's folder is.
+/// Where a pool's folder is; it is kept open from the first use on.
 #[derive(Debug, Clone)]
-pub(super) struct PoolPath {
+pub(super) struct PoolPath(Arc<PoolFolder>);
+
+#[derive(Debug)]
+struct PoolFolder {
     state: PathBuf,
     pool: String,
+    kept: KeptFolder,
 }
 
 impl PoolPath {
     pub fn new(paths: &Paths, pool: &PoolName) -> Self {
-        Self {
+        Self(Arc::new(PoolFolder {
             state: paths.state.clone(),
             pool: pool.as_str().to_owned(),
-        }
+            kept: KeptFolder::new(paths.pool(pool), Trust::Own),
+        }))
     }
 
     /// For messages.
-    pub fn path(&self) -> PathBuf {
-        self.state.join(&self.pool)
+    pub fn path(&self) -> &Path {
+        self.0.kept.path()
     }
 
-    /// Opens it.
-    pub fn open(&self, trust: Trust) -> io::Result<Folder> {
-        let above = match trust {
-            Trust::Own | Trust::Shared => Trust::Shared,
-            Trust::Anybody => Trust::Anybody,
-        };
-        Folder::open(&self.state, above)?.child(&self.pool, trust)
+    /// Opens it to work in it.
+    pub fn open(&self) -> io::Result<Arc<Folder>> {
+        self.0
+            .kept
+            .get(|| self.open_anew(Trust::Shared, Trust::Own))
     }
 
-    /// Opens it if it exists.
-    pub fn find(&self, trust: Trust) -> io::Result<Option<Folder>> {
-        match self.open(trust) {
-            Ok(folder) => Ok(Some(folder)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// Opens it to work in it, if it exists.
+    pub fn find(&self) -> io::Result<Option<Arc<Folder>>> {
+        absent_is_none(self.open())
+    }
+
+    /// Opens it to look at it, whoever may change what is there.
+    pub fn open_untrusted(&self) -> io::Result<Folder> {
+        self.open_anew(Trust::Anybody, Trust::Anybody)
+    }
+
+    fn open_anew(&self, above: Trust, trust: Trust) -> io::Result<Folder> {
+        Folder::open(&self.0.state, above)?.child(&self.0.pool, trust)
     }
 }
 
@@ -182,7 +191,7 @@ impl PoolDir {
     /// The lock with this process in it; `None` where another process has it.
     fn take_lock(path: &PoolPath) -> Result<Option<Flock<File>>, LockError> {
         let failed = LockError::about(path.path());
-        let folder = path.open(Trust::Own).map_err(&failed)?;
+        let folder = path.open().map_err(&failed)?;
         let failed = LockError::about(folder.join(LOCK));
         let file = folder.open_or_create(LOCK, 0o600).map_err(&failed)?;
         let Locked::Ours(mut lock) =
@@ -198,7 +207,7 @@ impl PoolDir {
 
     /// Whether the lock is still in the pool's folder: somebody may have removed it, and all else that was there.
     pub fn is_there(&self) -> io::Result<bool> {
-        let Some(folder) = self.path().find(Trust::Own)? else {
+        let Some(folder) = self.path().find()? else {
             return Ok(false);
         };
         let held = self.lock.metadata()?.ino();
@@ -223,7 +232,7 @@ impl PoolDir {
 
     /// What is written down of the pool, if there is a whole file.
     pub fn about(&self) -> io::Result<Option<About>> {
-        let Some(folder) = self.path().find(Trust::Own)? else {
+        let Some(folder) = self.path().find()? else {
             return Ok(None);
         };
         let text = folder.read(ABOUT)?;
@@ -232,7 +241,7 @@ impl PoolDir {
 
     /// Writes down where the pool stands from now on.
     pub fn write_about(&self, about: &About) -> io::Result<()> {
-        let folder = self.path().open(Trust::Own)?;
+        let folder = self.path().open()?;
         state_file::replace(&folder, ABOUT, &about.to_string()).map_err(|error| {
             let path = folder.join(ABOUT);
             let words = format!("{}: {error}{}", path.display(), remedy(&error));
@@ -247,13 +256,13 @@ impl PoolDir {
 
     /// Writes down what the parent is like, before it is taken down.
     pub fn write_taken_down(&self, settings: &ParentSettings) -> io::Result<()> {
-        let folder = self.path().open(Trust::Own)?;
+        let folder = self.path().open()?;
         state_file::replace(&folder, TAKEN_DOWN, &settings.to_string())
     }
 
     /// It is up again.
     pub fn forget_taken_down(&self) -> io::Result<()> {
-        match self.path().find(Trust::Own)? {
+        match self.path().find()? {
             Some(folder) => state_file::remove(&folder, TAKEN_DOWN),
             None => Ok(()),
         }
@@ -325,7 +334,7 @@ pub(super) enum Owner {
 /// Looks who has a pool, without taking it; also of other users' pools, as far as one may look.
 pub(super) fn owner(paths: &Paths, pool: &PoolName) -> io::Result<Owner> {
     let path = PoolPath::new(paths, pool);
-    let Some(folder) = path.find(Trust::Anybody)? else {
+    let Some(folder) = absent_is_none(path.open_untrusted())? else {
         return Ok(Owner::Nobody);
     };
     let Some(file) = folder.open_file(LOCK)? else {
@@ -362,7 +371,7 @@ pub(super) fn pools_in(state: &Folder) -> io::Result<Vec<PoolName>> {
 
 /// What the parent of a pool was like before it was taken down, if that is written down.
 pub(super) fn taken_down(paths: &Paths, pool: &PoolName) -> io::Result<Option<ParentSettings>> {
-    let Some(folder) = PoolPath::new(paths, pool).find(Trust::Own)? else {
+    let Some(folder) = PoolPath::new(paths, pool).find()? else {
         return Ok(None);
     };
     let text = folder.read(TAKEN_DOWN)?;
@@ -373,10 +382,9 @@ pub(super) fn taken_down(paths: &Paths, pool: &PoolName) -> io::Result<Option<Pa
 pub(super) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> {
     let mut names = client_files(paths, pool)?;
     names.retain(|name| lease_of(name).is_none());
-    Ok(names
-        .iter()
-        .map(|name| Names::new(paths, pool, name))
-        .collect())
+    let folders = PoolFolders::new(paths, pool);
+    let named = |name: &String| Names::new(&folders, name);
+    Ok(names.iter().map(named).collect())
 }
 
 /// The leases of a pool's clients that are written down; a draft alone counts as well, since it is to be removed.
@@ -399,7 +407,7 @@ fn lease_of(name: &str) -> Option<&str> {
 
 /// The files of a pool's folder that are about a client, in the order of the clients' numbers.
 fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
-    let Some(folder) = PoolPath::new(paths, pool).find(Trust::Own)? else {
+    let Some(folder) = PoolPath::new(paths, pool).find()? else {
         return Ok(Vec::new());
     };
     let mut names = folder.names()?;
@@ -433,10 +441,10 @@ fn try_lock(mut file: File, how: FlockArg) -> io::Result<Locked> {
 }
 
 fn alive(path: &PoolPath) -> LockError {
-    let folder = path.find(Trust::Own).ok().flatten();
+    let folder = path.find().ok().flatten();
     LockError::Alive {
-        pool: path.pool.clone(),
-        pid: folder.as_ref().and_then(pid),
+        pool: path.0.pool.clone(),
+        pid: folder.and_then(|folder| pid(&folder)),
     }
 }
 

@@ -144,3 +144,35 @@ fn who_may_work_where() {
         assert!(error.to_string().contains(words), "{error}");
     }
 }
+
+#[test]
+fn a_kept_folder_is_opened_again_only_when_its_path_leads_elsewhere_or_others_may_change_it() {
+    let scratch = Scratch::new("kept");
+    let path = scratch.0.join("folder");
+    let mode = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+    let kept = KeptFolder::new(path.clone(), Trust::Own);
+    let get = || kept.get(|| Folder::open(&path, Trust::Own));
+    assert_eq!(get().expect_err("none").kind(), ErrorKind::NotFound);
+    fs::create_dir(&path).expect("a folder");
+    mode(0o700);
+    let first = get().expect("the folder");
+    assert!(Arc::ptr_eq(&first, &get().expect("the folder")));
+
+    mode(0o777);
+    let refused = get().expect_err("others may write");
+    assert!(Untrusted::of(&refused).is_some(), "{refused}");
+    mode(0o700);
+    let again = get().expect("the folder");
+
+    fs::rename(&path, scratch.0.join("elsewhere")).expect("renamed");
+    assert_eq!(get().expect_err("gone").kind(), ErrorKind::NotFound);
+    fs::create_dir(&path).expect("another folder");
+    let other = get().expect("the other folder");
+    assert_ne!(again.number, other.number);
+    other.create_with("file", 0o600, "text").expect("a file");
+    assert!(path.join("file").exists());
+
+    fs::remove_dir_all(&path).expect("removed");
+    symlink(scratch.0.join("elsewhere"), &path).expect("a link");
+    get().expect_err("a link is not followed");
+}

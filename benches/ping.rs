@@ -17,9 +17,9 @@ use lanherd::lab::LabConfig;
 use lanherd::lan::linux::{LanConfig, MacvlanMode};
 use lanherd::pool::{PingReport, PoolConfig, Selection};
 use lanherd::sandbox;
-use lanherd::stand::{Farewell, Stand};
 use lanherd::stats::Distribution;
 use lanherd::target::Target;
+use lanherd::testbed::{CloseReport, Testbed};
 use lanherd::workload::ping::PingSpec;
 use serde::{Deserialize, Serialize};
 
@@ -113,9 +113,9 @@ async fn measure(clients: u32, seconds: u32) -> io::Result<Sample> {
         seed,
         ..PoolConfig::new(name.clone())
     };
-    let opened = Stand::open(Some(LabConfig::default()), lan, pool).await;
-    let (stand, _) = opened.map_err(io::Error::other)?;
-    let pool = stand.pool();
+    let opened = Testbed::open(Some(LabConfig::default()), lan, pool).await;
+    let (testbed, _) = opened.map_err(io::Error::other)?;
+    let pool = testbed.pool();
     pool.create(clients).await.map_err(io::Error::other)?;
     pool.settled(Duration::from_secs(120))
         .await
@@ -149,10 +149,10 @@ async fn measure(clients: u32, seconds: u32) -> io::Result<Sample> {
         ours: figures(ours.map_err(io::Error::other)?)?,
         herd: figures(herd.map_err(io::Error::other)?)?,
     };
-    let mut farewell = Farewell::default();
-    stand.tear_down(&mut farewell).await;
-    stand.close(&mut farewell).await;
-    match farewell.troubles.first() {
+    let mut closed = CloseReport::default();
+    testbed.tear_down(&mut closed).await;
+    testbed.close(&mut closed).await;
+    match closed.troubles.first() {
         None => Ok(sample),
         Some(trouble) => Err(io::Error::other(trouble.clone())),
     }

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use lanherd::pool::{PoolConfig, Selection};
-use lanherd::stand::Stand;
 use lanherd::target::Target;
+use lanherd::testbed::Testbed;
 use lanherd::workload::ping::PingSpec;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,16 +15,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[allow(clippy::print_stdout, reason = "an example shows its result")]
 async fn herd() -> Result<(), Box<dyn Error>> {
-    let stand = Stand::in_lab(PoolConfig::new("ns".parse()?)).await?; // Or Stand::on_parent("eth0", ...), as root.
-    let pool = stand.pool();
+    let testbed = Testbed::in_lab(PoolConfig::new("ns".parse()?)).await?; // Or Testbed::on_parent("eth0", ...), as root.
+    let pool = testbed.pool();
     pool.create(10).await?;
     pool.settled(Duration::from_secs(30)).await?;
     let report = pool
         .ping(Selection::All, PingSpec::once(Target::GoogleDns))
         .await?;
     println!("{}", serde_json::to_string_pretty(&pool.status().await?)?);
-    let farewell = stand.leave().await;
-    if report.is_success() && farewell.troubles.is_empty() {
+    let closed = testbed.shutdown().await;
+    if report.is_success() && closed.troubles.is_empty() {
         Ok(())
     } else {
         Err("not all went well".into())

@@ -1,7 +1,7 @@
 //! Feature files: Gherkin in, verdicts out, against the lab or a real router.
 //!
-//! Who owns what: the [`Estate`] owns every [`Stand`](crate::stand::Stand) that is open, so that whatever becomes of a
-//! scenario (passed, failed, undefined, interrupted in the middle of a step), its stand is closed and the host is as it was.
+//! Who owns what: the [`Estate`] owns every [`Testbed`](crate::testbed::Testbed) that is open, so that whatever becomes of a
+//! scenario (passed, failed, undefined, interrupted in the middle of a step), its testbed is closed and the host is as it was.
 //! A scenario's [`World`] has a pool to send messages to and a handle of the lab's faults, nothing else: no step touches a
 //! namespace.
 //!

@@ -1,4 +1,4 @@
-//! The stands of all scenarios that are open, so that each is closed whatever becomes of its scenario.
+//! The testbeds of all scenarios that are open, so that each is closed whatever becomes of its scenario.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -18,7 +18,7 @@ use crate::metrics::{Metrics, RunLabels};
 use crate::phase::Phase;
 use crate::pool::{Event, EventKind, Pool, PoolConfig};
 use crate::scenario::{Draft, Scenario, Timespan};
-use crate::stand::{Farewell, Stand};
+use crate::testbed::{CloseReport, Testbed};
 use crate::tester;
 
 /// Where the scenarios of a run stand, and what is the same for all of them.
@@ -60,7 +60,7 @@ impl Default for Ground {
     }
 }
 
-/// All stands that are open.
+/// All testbeds that are open.
 #[derive(Default)]
 pub struct Estate {
     /// What is the same for all of them.
@@ -72,20 +72,20 @@ pub struct Estate {
     latest: std::sync::Mutex<Option<Pool>>,
 }
 
-/// Where stands are, by number. One that is being closed keeps its place until nothing of it is left: what the next one
+/// Where testbeds are, by number. One that is being closed keeps its place until nothing of it is left: what the next one
 /// makes is called the same.
 #[derive(Default)]
 struct Places {
     by_number: BTreeMap<usize, Place>,
-    /// No stand is opened any more.
+    /// No testbed is opened any more.
     is_closed: bool,
 }
 
 enum Place {
-    Open(Box<Stand>),
+    Open(Box<Testbed>),
     Closing,
     /// What came of it, until somebody has asked.
-    Closed(Farewell),
+    Closed(CloseReport),
 }
 
 impl std::fmt::Debug for Estate {
@@ -96,7 +96,7 @@ impl std::fmt::Debug for Estate {
     }
 }
 
-/// What a scenario has of its stand.
+/// What a scenario has of its testbed.
 #[derive(Debug, Clone)]
 pub struct Site {
     place: usize,
@@ -148,7 +148,7 @@ async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<L
 }
 
 impl Estate {
-    /// Without any stand.
+    /// Without any testbed.
     pub fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             settings,
@@ -172,7 +172,7 @@ impl Estate {
         (all > 0).then(|| format!("{} of {all} clients online", census.of(Phase::Online)))
     }
 
-    /// Opens a stand without clients. `lab` is what the lab is to be like, if there is one.
+    /// Opens a testbed without clients. `lab` is what the lab is to be like, if there is one.
     ///
     /// A task of its own does it: a scenario that is given up meanwhile does not lose what was opened.
     pub(super) async fn open(
@@ -197,7 +197,7 @@ impl Estate {
         if places.is_closed {
             return Err(Complaint::new("the run is over"));
         }
-        // One more than there are stands: one of these is free.
+        // One more than there are testbeds: one of these is free.
         let place = (0..=places.by_number.len())
             .find(|place| !places.by_number.contains_key(place))
             .unwrap_or_default();
@@ -214,8 +214,8 @@ impl Estate {
             ..scenario.pool_config()
         };
         let metrics = self.settings.metrics.clone();
-        let stand = Stand::open_measured(lab, config, pool, metrics).await;
-        let (stand, cleared) = stand.map_err(|error| because(&error))?;
+        let testbed = Testbed::open_measured(lab, config, pool, metrics).await;
+        let (testbed, cleared) = testbed.map_err(|error| because(&error))?;
         if !cleared.removed.is_empty() {
             tracing::warn!(
                 "removed what a killed run of pool {} had left",
@@ -224,15 +224,17 @@ impl Estate {
         }
         let site = Site {
             place,
-            pool: stand.pool().clone(),
-            tester: stand.tester().figures(),
+            pool: testbed.pool().clone(),
+            tester: testbed.tester().figures(),
             lease_timeout: scenario.lease_timeout.0,
-            lab: stand.lab().map(Lab::handle),
+            lab: testbed.lab().map(Lab::handle),
             seed: scenario.seed.unwrap_or_default(),
             losses: Arc::default(),
         };
-        *self.latest() = Some(stand.pool().clone());
-        places.by_number.insert(place, Place::Open(Box::new(stand)));
+        *self.latest() = Some(testbed.pool().clone());
+        places
+            .by_number
+            .insert(place, Place::Open(Box::new(testbed)));
         let events = site.pool.events().map_err(|error| because(&error))?;
         tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
         Ok(site)
@@ -261,21 +263,21 @@ impl Estate {
         })
     }
 
-    /// Closes a scenario's stand, if it is still open; every step is tried.
+    /// Closes a scenario's testbed, if it is still open; every step is tried.
     ///
     /// A task of its own does it: a scenario that is given up meanwhile does not keep it from being closed to the end, and
     /// [`Estate::close_all`] waits for that.
-    pub(super) async fn close(self: &Arc<Self>, site: &Site) -> Farewell {
+    pub(super) async fn close(self: &Arc<Self>, site: &Site) -> CloseReport {
         let (estate, place) = (Arc::clone(self), site.place);
         let closing = tokio::spawn(async move { estate.close_in_place(place).await });
-        let mut died = Farewell::default();
+        let mut died = CloseReport::default();
         if let Err(panic) = closing.await {
             died.troubles
                 .push(format!("the clients' place was not closed: {panic}"));
         }
         let mut places = self.places.lock().await;
         match places.by_number.remove(&place) {
-            Some(Place::Closed(farewell)) => farewell,
+            Some(Place::Closed(closed)) => closed,
             Some(other) => {
                 places.by_number.insert(place, other);
                 died
@@ -290,22 +292,22 @@ impl Estate {
             None => return,
         };
         // From here on until it is closed nobody else has it; whatever comes, it is told that it has been closed.
-        let mut farewell = Farewell::default();
+        let mut closed = CloseReport::default();
         match taken {
-            Place::Open(stand) => {
-                stand.tear_down(&mut farewell).await;
-                stand.close(&mut farewell).await;
+            Place::Open(testbed) => {
+                testbed.tear_down(&mut closed).await;
+                testbed.close(&mut closed).await;
             }
             Place::Closing => return,
-            Place::Closed(earlier) => farewell = earlier,
+            Place::Closed(earlier) => closed = earlier,
         }
         let mut places = self.places.lock().await;
-        places.by_number.insert(place, Place::Closed(farewell));
+        places.by_number.insert(place, Place::Closed(closed));
         self.has_closed.notify_one();
     }
 
     /// Closes whatever is open; also what was being opened, or closed, when this was called. Nothing is opened any more.
-    pub async fn close_all(&self) -> Farewell {
+    pub async fn close_all(&self) -> CloseReport {
         self.places.lock().await.is_closed = true;
         loop {
             let next = {
@@ -326,12 +328,12 @@ impl Estate {
                 None => break,
             }
         }
-        let mut all = Farewell::default();
+        let mut all = CloseReport::default();
         for place in std::mem::take(&mut self.places.lock().await.by_number).into_values() {
             match place {
-                Place::Closed(farewell) => {
-                    all.leaked += farewell.leaked;
-                    all.troubles.extend(farewell.troubles);
+                Place::Closed(closed) => {
+                    all.leaked += closed.leaked;
+                    all.troubles.extend(closed.troubles);
                 }
                 Place::Open(_) | Place::Closing => all
                     .troubles
@@ -342,7 +344,7 @@ impl Estate {
     }
 }
 
-/// Stands that are open at one time must not be called the same; the first is called as in all other runs.
+/// Testbeds that are open at one time must not be called the same; the first is called as in all other runs.
 fn pool_name(usual: &PoolName, place: usize) -> PoolName {
     let letter = u32::try_from(place)
         .ok()

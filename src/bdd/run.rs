@@ -16,7 +16,7 @@ use super::recording::{Record, Recorder, lock};
 use super::results::{About, FeatureResult, LeftOutResult, Results, ScenarioResult};
 use super::suite::Suite;
 use super::{World, vocabulary};
-use crate::stand::Farewell;
+use crate::testbed::CloseReport;
 
 /// How a suite is run.
 #[derive(Debug, Clone, Default)]
@@ -167,10 +167,10 @@ pub async fn run(
             _ = goes.tick() => tell_what_goes_on(&record, &estate, &watcher).await,
         }
     }
-    let farewell = estate.close_all().await;
+    let closed = estate.close_all().await;
     let mut results = lock(&record).results.clone();
     results.duration = began.elapsed();
-    results.troubles = farewell.troubles;
+    results.troubles = closed.troubles;
     results.arrange();
     left_out.extend(
         all.into_iter()
@@ -204,13 +204,10 @@ async fn tell_what_goes_on(record: &Mutex<Record>, estate: &Estate, watcher: &Re
 
 /// Fails a scenario of which something was left.
 #[allow(clippy::panic, reason = "so cucumber wants to hear of what fails")]
-fn complain_of(closed: Option<Farewell>) {
-    if let Some(farewell) = closed
-        && !farewell.troubles.is_empty()
+fn complain_of(closed: Option<CloseReport>) {
+    if let Some(closed) = closed
+        && !closed.troubles.is_empty()
     {
-        panic!(
-            "not everything was removed: {}",
-            farewell.troubles.join("; ")
-        );
+        panic!("not everything was removed: {}", closed.troubles.join("; "));
     }
 }

@@ -21,7 +21,7 @@ use crate::phase::Phase;
 use crate::pool::{ClientStatus, HerdStatus, Pool, Selection};
 use crate::scenario::{ClientCount, Draft};
 use crate::soak::Comparison;
-use crate::stand::Farewell;
+use crate::testbed::CloseReport;
 
 /// The state of one scenario.
 #[derive(Debug, Default)]
@@ -355,7 +355,7 @@ impl World {
     }
 
     /// Closes the scenario's place; what could not be removed is in what is returned.
-    pub(super) async fn close(&mut self) -> Option<Farewell> {
+    pub(super) async fn close(&mut self) -> Option<CloseReport> {
         /// A pool that does not answer by then is not asked for figures.
         const PATIENCE: Duration = Duration::from_secs(2);
         let site = self.site.take()?;

@@ -26,7 +26,7 @@ use lanherd::report::{self, Ended, Report};
 use lanherd::sandbox;
 use lanherd::scenario::{Place, Scenario, Timespan};
 use lanherd::soak::Settings;
-use lanherd::stand::Farewell;
+use lanherd::testbed::CloseReport;
 use lanherd::workload::ping::PingSpec;
 
 use self::course::{Chaos, Course, Ran};
@@ -221,13 +221,13 @@ impl Session {
         };
         // A task of its own, so that even a panic in it is followed by the tear-down.
         let ran = tokio::spawn(course.run()).await;
-        let farewell = {
+        let closed = {
             let mut progress = Progress::start(&self.screen, started, self.presentation.interval.0);
             progress.leaving(self.scenario.clients);
             house.close().await
         };
         drop(tui);
-        for trouble in &farewell.troubles {
+        for trouble in &closed.troubles {
             self.screen.complain(&format!("error: {trouble}"));
         }
         let Ran {
@@ -251,10 +251,10 @@ impl Session {
         } else {
             ended
         };
-        let run = origin.run(Some(ended), farewell.leaked, soak, &figures);
+        let run = origin.run(Some(ended), closed.leaked, soak, &figures);
         let mut report = Report::new(&status, &figures, run);
-        report.totals.leases_unreleased = farewell.unreleased;
-        Ok(self.conclude(&report, &farewell, interrupted))
+        report.totals.leases_unreleased = closed.unreleased;
+        Ok(self.conclude(&report, &closed, interrupted))
     }
 
     /// Shows the herd on the terminal, if that is wanted; a herd that stands does not fail for want of it.
@@ -280,14 +280,14 @@ impl Session {
     }
 
     /// Tells the results.
-    fn conclude(&self, report: &Report, farewell: &Farewell, interrupted: bool) -> Exit {
+    fn conclude(&self, report: &Report, closed: &CloseReport, interrupted: bool) -> Exit {
         let mut outcome = Outcome {
             interrupted,
             wanted: report.totals.wanted,
             online: report.totals.online,
             unanswered: 0,
             lost: 0,
-            troubles: farewell.troubles.len() as u64,
+            troubles: closed.troubles.len() as u64,
             drifted: false,
             objectives: Objectives::default(),
         };

@@ -335,9 +335,9 @@ async fn leave(world: &mut World, mut said: Said, goodbye: Goodbye) -> Result<()
 async fn leave_nothing(world: &mut World) -> Result<(), Complaint> {
     world.open_site()?;
     match world.close().await {
-        Some(farewell) if !farewell.troubles.is_empty() => Err(Complaint::new(format!(
+        Some(closed) if !closed.troubles.is_empty() => Err(Complaint::new(format!(
             "not everything was removed:\n  {}",
-            farewell.troubles.join("\n  ")
+            closed.troubles.join("\n  ")
         ))),
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use anyhow::bail;
 use lanherd::bdd::probe::{self, Answer};
 use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
 use lanherd::objective::wait::lateness;
-use lanherd::stand::StandError;
+use lanherd::testbed::TestbedError;
 use lanherd::tester::Tester;
 
 use super::Plan;
@@ -51,7 +51,7 @@ pub async fn try_parent(
         seed: Some(plan.seed),
         ..LanConfig::new(parent, plan.args.pool.clone())
     };
-    let (lan, cleared) = LinuxLan::open(config).await.map_err(StandError::from)?;
+    let (lan, cleared) = LinuxLan::open(config).await.map_err(TestbedError::from)?;
     if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
         screen.say(&format!(
             "removed {} things that a killed run had left, and released {} leases",

@@ -1,4 +1,4 @@
-//! A herd's stand, and the servers by which it is reached, opened in this order and closed in the opposite one.
+//! A herd's testbed, and the servers by which it is reached, opened in this order and closed in the opposite one.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use lanherd::lan::leftovers::{BroughtUp, Cleared, Removed};
 use lanherd::lan::linux::LanConfig;
 use lanherd::live::{Live, Watch};
 use lanherd::scenario::Scenario;
-use lanherd::stand::{Farewell, Stand, StandError};
+use lanherd::testbed::{CloseReport, Testbed, TestbedError};
 use lanherd::tester::Figures;
 
 use super::steering::Steering;
@@ -23,7 +23,7 @@ use crate::cli::{clean, lab};
 
 /// All of it, open.
 pub struct House {
-    stand: Stand,
+    testbed: Testbed,
     watch: Option<Watch>,
     server: Option<Server>,
     control: Option<(ControlSocket, control::Server)>,
@@ -63,15 +63,16 @@ impl House {
             adopt: scenario.adopt.then(|| scenario.clients.get()),
             ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
         };
-        let (stand, cleared) = Stand::open(scenario.lab_config(), config, scenario.pool_config())
-            .await
-            .map_err(|error| match error {
-                StandError::Lab(error) => lab::refusal(error),
-                other => other.into(),
-            })?;
+        let (testbed, cleared) =
+            Testbed::open(scenario.lab_config(), config, scenario.pool_config())
+                .await
+                .map_err(|error| match error {
+                    TestbedError::Lab(error) => lab::refusal(error),
+                    other => other.into(),
+                })?;
         tell(&cleared, scenario, screen);
-        let steering = steering.with_lab(stand.lab().map(Lab::handle));
-        match open_doors(scenario, &stand, doors, steering) {
+        let steering = steering.with_lab(testbed.lab().map(Lab::handle));
+        match open_doors(scenario, &testbed, doors, steering) {
             Ok(Served {
                 watch,
                 server,
@@ -84,14 +85,14 @@ impl House {
                     ));
                 }
                 let (clients, pool_name) = (scenario.clients, &scenario.pool);
-                let parent = stand
+                let parent = testbed
                     .lab()
                     .map_or(scenario.place.parent(), |lab| lab.uplink());
                 screen.say(&format!(
                     "{clients} clients join on {parent} as {pool_name}1 to {pool_name}{clients}"
                 ));
                 Ok(Self {
-                    stand,
+                    testbed,
                     watch,
                     server,
                     control,
@@ -99,10 +100,10 @@ impl House {
             }
             Err(error) => {
                 // It has no clients yet.
-                let mut farewell = Farewell::default();
-                stand.tear_down(&mut farewell).await;
-                stand.close(&mut farewell).await;
-                for trouble in farewell.troubles {
+                let mut closed = CloseReport::default();
+                testbed.tear_down(&mut closed).await;
+                testbed.close(&mut closed).await;
+                for trouble in closed.troubles {
                     tracing::error!("{trouble}");
                 }
                 Err(error)
@@ -112,7 +113,7 @@ impl House {
 
     /// The pool.
     pub fn pool(&self) -> &Pool {
-        self.stand.pool()
+        self.testbed.pool()
     }
 
     /// The herd as it is followed, where anybody does.
@@ -122,19 +123,19 @@ impl House {
 
     /// How late the tester itself is.
     pub fn tester(&self) -> Figures {
-        self.stand.tester().figures()
+        self.testbed.tester().figures()
     }
 
     /// What breaks things on purpose, as scheduled.
     pub fn chaos(&self, schedule: Schedule) -> Engine {
-        let lab = self.stand.lab().map(Lab::handle);
+        let lab = self.testbed.lab().map(Lab::handle);
         Engine::new(self.pool().clone(), lab, schedule)
     }
 
     /// Tears the herd down and closes everything; every step is tried.
-    pub async fn close(self) -> Farewell {
-        let mut farewell = Farewell::default();
-        self.stand.tear_down(&mut farewell).await;
+    pub async fn close(self) -> CloseReport {
+        let mut closed = CloseReport::default();
+        self.testbed.tear_down(&mut closed).await;
         if let Some(server) = self.server {
             server.shut_down().await;
         }
@@ -143,12 +144,12 @@ impl House {
         let mut control = None;
         if let Some((mut socket, server)) = self.control {
             server.shut_down().await;
-            farewell.leaves(socket.unlink().err());
+            closed.add_leaks(socket.unlink().err());
             control = Some(socket);
         }
-        self.stand.close(&mut farewell).await;
-        farewell.leaves(control.map(ControlSocket::close).into_iter().flatten());
-        farewell
+        self.testbed.close(&mut closed).await;
+        closed.add_leaks(control.map(ControlSocket::close).into_iter().flatten());
+        closed
     }
 }
 
@@ -161,7 +162,7 @@ struct Served {
 
 fn open_doors(
     scenario: &Scenario,
-    stand: &Stand,
+    testbed: &Testbed,
     doors: Doors,
     steering: Steering,
 ) -> anyhow::Result<Served> {
@@ -176,7 +177,7 @@ fn open_doors(
             let server = socket
                 .listener()
                 .and_then(|listener| {
-                    let pool = stand.pool().clone();
+                    let pool = testbed.pool().clone();
                     control::serve(listener, scenario.pool.clone(), pool, steering)
                 })
                 .context("the control socket cannot be served")?;
@@ -184,13 +185,13 @@ fn open_doors(
         }
     };
     let watch = if doors.is_watched || doors.metrics.is_some() {
-        Some(Live::watch(stand.pool().clone(), scenario.pool.clone())?)
+        Some(Live::watch(testbed.pool().clone(), scenario.pool.clone())?)
     } else {
         None
     };
     let server = match (doors.metrics, &watch) {
         (Some(bound), Some(watch)) => {
-            let (metrics, pool) = (stand.metrics().clone(), stand.pool().clone());
+            let (metrics, pool) = (testbed.metrics().clone(), testbed.pool().clone());
             Some(bound.serve_herd(metrics, pool, Arc::clone(watch.live()))?)
         }
         _ => None,

@@ -1,8 +1,10 @@
-//! What a herd stands on: the lab, if there is one, the LAN and the pool, opened in this order and closed in the opposite
-//! one.
+//! A testbed: the lab, if there is one, the LAN and the pool, opened in this order and closed in the opposite one.
 //!
-//! Whoever opens a stand closes it: [`Stand::close`] tries every step whatever became of the one before, and tells what
-//! went wrong. One that is dropped instead leaves nothing either, but says nothing.
+//! Whoever opens a testbed closes it, with [`Testbed::shutdown`]: every step is tried whatever became of the one before,
+//! and what went wrong is reported. A testbed that is dropped instead leaves nothing on the host either, but reports
+//! nothing, and does not release its leases.
+//!
+//! A whole run, which also joins clients, waits, soaks and judges, is [`crate::run`]'s.
 
 use std::sync::Arc;
 
@@ -14,8 +16,8 @@ use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolConfig, PoolError};
 use crate::tester::Tester;
 
-/// An open stand.
-pub struct Stand {
+/// An open testbed: a pool, the LAN that its clients are attached to, and the lab, if the clients are on one.
+pub struct Testbed {
     pool: Pool,
     metrics: Metrics,
     tester: Tester,
@@ -23,9 +25,9 @@ pub struct Stand {
     lab: Option<Lab>,
 }
 
-/// Why there is no stand. Nothing is left of what was opened before.
+/// Why a testbed could not be opened. What had been opened before the failing step was closed again.
 #[derive(Debug, thiserror::Error)]
-pub enum StandError {
+pub enum TestbedError {
     /// The lab did not start.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -43,9 +45,9 @@ pub enum StandError {
     Bug(String),
 }
 
-/// What came of closing it.
+/// What came of closing a testbed, or a whole run.
 #[derive(Debug, Default)]
-pub struct Farewell {
+pub struct CloseReport {
     /// Things that lanherd made and could not remove.
     pub leaked: u64,
     /// Leases for which no RELEASE could be sent: the server keeps them until they expire.
@@ -54,9 +56,9 @@ pub struct Farewell {
     pub troubles: Vec<String>,
 }
 
-impl Farewell {
-    /// Notes what could not be removed.
-    pub fn leaves(&mut self, errors: impl IntoIterator<Item = CleanupError>) {
+impl CloseReport {
+    /// Adds things that could not be removed.
+    pub fn add_leaks(&mut self, errors: impl IntoIterator<Item = CleanupError>) {
         for error in errors {
             self.leaked += 1;
             self.troubles.push(error.to_string());
@@ -64,29 +66,29 @@ impl Farewell {
     }
 }
 
-impl Stand {
-    /// Opens it, without clients. With a lab, its uplink is the parent, whatever `lan` says. Also returned is what became
-    /// of what a killed run of the pool had left.
+impl Testbed {
+    /// Opens a testbed without clients. With a lab, the lab's uplink is the parent, whatever `lan` says. Also returns what
+    /// became of what a killed run of the same pool had left.
     pub async fn open(
         lab: Option<LabConfig>,
         lan: LanConfig,
         pool: PoolConfig,
-    ) -> Result<(Self, Cleared), StandError> {
+    ) -> Result<(Self, Cleared), TestbedError> {
         Self::open_measured(lab, lan, pool, None).await
     }
 
-    /// The same; what happens is counted in these metrics, which may have counted before.
+    /// Like [`Testbed::open`], but counts in the given metrics, which may have counted for another testbed before.
     pub async fn open_measured(
         lab: Option<LabConfig>,
         lan: LanConfig,
         pool: PoolConfig,
         metrics: Option<Metrics>,
-    ) -> Result<(Self, Cleared), StandError> {
+    ) -> Result<(Self, Cleared), TestbedError> {
         // From here on a lab that is dropped is stopped.
         let lab = match lab {
             Some(config) => {
                 let started = tokio::task::spawn_blocking(move || Lab::start(config)).await;
-                Some(started.map_err(|error| StandError::Bug(format!("the lab: {error}")))??)
+                Some(started.map_err(|error| TestbedError::Bug(format!("the lab: {error}")))??)
             }
             None => None,
         };
@@ -101,14 +103,14 @@ impl Stand {
         let (lan, cleared) = LinuxLan::open(lan).await?;
         match start(&lan, pool, metrics).await {
             Ok((pool, metrics, tester)) => {
-                let stand = Self {
+                let testbed = Self {
                     pool,
                     metrics,
                     tester,
                     lan,
                     lab,
                 };
-                Ok((stand, cleared))
+                Ok((testbed, cleared))
             }
             Err(error) => {
                 for leak in lan.close().await {
@@ -119,27 +121,27 @@ impl Stand {
         }
     }
 
-    /// Opens a lab with all defaults, and a pool on it, without clients. The process is in a sandbox
-    /// ([`crate::sandbox::enter`]), or is root.
-    pub async fn in_lab(pool: PoolConfig) -> Result<Self, StandError> {
+    /// Opens a lab with all defaults, and a pool on it, without clients. The process must be in a sandbox
+    /// ([`crate::sandbox::enter`]), or run as root.
+    pub async fn in_lab(pool: PoolConfig) -> Result<Self, TestbedError> {
         let lan = LanConfig::new(LabConfig::UPLINK, pool.name.clone());
-        let (stand, _) = Self::open(Some(LabConfig::default()), lan, pool).await?;
-        Ok(stand)
+        let (testbed, _) = Self::open(Some(LabConfig::default()), lan, pool).await?;
+        Ok(testbed)
     }
 
     /// Opens a pool on an interface of this host, without clients.
-    pub async fn on_parent(parent: &str, pool: PoolConfig) -> Result<Self, StandError> {
+    pub async fn on_parent(parent: &str, pool: PoolConfig) -> Result<Self, TestbedError> {
         let lan = LanConfig::new(parent, pool.name.clone());
-        let (stand, _) = Self::open(None, lan, pool).await?;
-        Ok(stand)
+        let (testbed, _) = Self::open(None, lan, pool).await?;
+        Ok(testbed)
     }
 
     /// Tears the herd down and closes everything; every step is tried.
-    pub async fn leave(self) -> Farewell {
-        let mut farewell = Farewell::default();
-        self.tear_down(&mut farewell).await;
-        self.close(&mut farewell).await;
-        farewell
+    pub async fn shutdown(self) -> CloseReport {
+        let mut report = CloseReport::default();
+        self.tear_down(&mut report).await;
+        self.close(&mut report).await;
+        report
     }
 
     /// The pool.
@@ -147,48 +149,49 @@ impl Stand {
         &self.pool
     }
 
-    /// Its metrics.
+    /// The metrics that the pool counts in.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// What watches whether the tester keeps up.
+    /// The watch over whether the tester itself keeps up.
     pub fn tester(&self) -> &Tester {
         &self.tester
     }
 
-    /// The lab.
+    /// The lab, if the clients are on one.
     pub fn lab(&self) -> Option<&Lab> {
         self.lab.as_ref()
     }
 
-    /// Tears the herd down. What else depends on the pool is ended between this and [`Stand::close`].
-    pub async fn tear_down(&self, farewell: &mut Farewell) {
+    /// Tears the herd down: every client releases its lease and is removed. Whatever else depends on the pool is to be ended
+    /// between this and [`Testbed::close`].
+    pub async fn tear_down(&self, report: &mut CloseReport) {
         match self.pool.tear_down().await {
             // A step that failed is tried again when the LAN closes, which tells of those that failed twice.
-            Ok(report) => tracing::info!(
-                clients = report.clients,
-                releases_sent = report.releases_sent,
-                releases_unsent = report.releases_unsent,
+            Ok(left) => tracing::info!(
+                clients = left.clients,
+                releases_sent = left.releases_sent,
+                releases_unsent = left.releases_unsent,
                 "torn down"
             ),
             // It was torn down before.
             Err(PoolError::Ended) => {}
-            Err(error) => farewell
+            Err(error) => report
                 .troubles
                 .push(format!("the herd was not torn down in order: {error}")),
         }
     }
 
-    /// Closes the rest; the herd has been torn down.
-    pub async fn close(self, farewell: &mut Farewell) {
+    /// Closes the LAN and the lab; the herd must have been torn down before.
+    pub async fn close(self, report: &mut CloseReport) {
         drop(self.pool);
         for leak in self.lan.close().await {
             match leak.fate {
                 Fate::Removed => tracing::warn!("{} had to be removed in the end", leak.what),
                 Fate::Remains(why) => {
-                    farewell.leaked += 1;
-                    farewell
+                    report.leaked += 1;
+                    report
                         .troubles
                         .push(format!("{} could not be removed: {why}", leak.what));
                 }
@@ -201,12 +204,12 @@ impl Stand {
                  'lanherd clean', or the next start of the pool, can send it"
             );
         }
-        farewell.unreleased += unreleased as u64;
+        report.unreleased += unreleased as u64;
         let Some(lab) = self.lab else { return };
         match tokio::task::spawn_blocking(move || lab.stop()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => farewell.troubles.push(error.to_string()),
-            Err(panic) => farewell
+            Ok(Err(error)) => report.troubles.push(error.to_string()),
+            Err(panic) => report
                 .troubles
                 .push(format!("the lab was not stopped: {panic}")),
         }
@@ -217,12 +220,12 @@ async fn start(
     lan: &LinuxLan,
     config: PoolConfig,
     metrics: Option<Metrics>,
-) -> Result<(Pool, Metrics, Tester), StandError> {
+) -> Result<(Pool, Metrics, Tester), TestbedError> {
     let metrics = match metrics {
         Some(metrics) => metrics,
         None => config
             .metrics()
-            .map_err(|error| StandError::Metrics(error.to_string()))?,
+            .map_err(|error| TestbedError::Metrics(error.to_string()))?,
     };
     let tester = Tester::watch(metrics.clone());
     let config = PoolConfig {

@@ -12,7 +12,6 @@ mod exit;
 mod generate;
 mod interrupt;
 mod lab;
-mod limits;
 mod logging;
 mod objectives;
 mod output;
@@ -34,7 +33,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use lanherd::client::Order;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use self::exit::{Exit, causes};
 use self::logging::Logging;
@@ -200,15 +199,9 @@ fn refuse(message: &clap::Error) -> Exit {
     }
 }
 
-/// The reactor: never a single thread, so that whoever waits for a lock holds up nobody but himself.
+/// The runtime of a command that runs a herd.
 fn runtime() -> anyhow::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    Builder::new_multi_thread()
-        .worker_threads(cores.max(2))
-        .thread_name("lanherd")
-        .enable_all()
-        .build()
-        .context("the runtime's threads could not be started")
+    lanherd::run::runtime().context("the runtime's threads could not be started")
 }
 
 #[cfg(test)]

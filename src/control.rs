@@ -10,7 +10,7 @@ mod clients;
 mod protocol;
 mod server;
 
-pub use self::act::Run;
+pub use self::act::RunControl;
 pub use self::caller::{CallError, Caller};
 pub use self::clients::{Clients, ClientsError, NotThere};
 pub use self::protocol::{

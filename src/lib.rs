@@ -19,6 +19,7 @@ pub mod objective;
 pub mod page;
 pub mod pool;
 pub mod report;
+pub mod run;
 pub mod sandbox;
 pub mod scenario;
 pub mod soak;

@@ -48,7 +48,7 @@ pub const SCHEMA: &str = include_str!("../schemas/lanherd.report-1.schema.json")
 
 /// What a report says of a run beside the state of its herd.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RunSummary {
     /// The settings that it ran under, as an object.
     pub parameters: serde_json::Value,
     /// From which MACs and all random choices were derived.
@@ -324,7 +324,7 @@ pub struct Pings {
 impl Report {
     /// The report of `run`, whose herd was in this state *before* it was torn down: afterwards no client is online. What it
     /// has done since its pool began is in `figures`.
-    pub fn new(herd: &HerdStatus, figures: &Figures, run: Run) -> Self {
+    pub fn new(herd: &HerdStatus, figures: &Figures, run: RunSummary) -> Self {
         Self {
             schema: Version::One,
             started: humantime::format_rfc3339_millis(run.started).to_string(),

@@ -20,7 +20,7 @@ use lanherd::phase::{Cause, Failure, Phase, Stage};
 use lanherd::pool::{
     ClientStatus, Figures, FlawSum, HerdStatus, InjectedFault, Outage, Share, Uptime,
 };
-use lanherd::report::{Ended, Report, Run, SCHEMA, Soak};
+use lanherd::report::{Ended, Report, RunSummary, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
 use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats, Signal};
 use lanherd::target::Target;
@@ -268,7 +268,7 @@ fn soak() -> Soak {
 }
 
 fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
-    let run = Run {
+    let run = RunSummary {
         parameters: json!({"clients": clients.len()}),
         seed: Seed(u64::MAX),
         started: SystemTime::now(),

@@ -22,16 +22,16 @@ use lanherd::http::{self, Bound, Guard, HttpError, Readiness, Ready};
 use lanherd::identity::{PoolName, Seed};
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::metrics::{Metrics, RunLabel, RunLabels};
+use lanherd::run::{machine_seed, raise_open_files};
 use lanherd::sandbox;
 use lanherd::scenario::Timespan;
 use regex::Regex;
+use tokio_util::sync::CancellationToken;
 
 use self::telling::Telling;
 use super::exit::{Exit, UsageError, causes};
-use super::interrupt::Interrupt;
 use super::screen::Screen;
-use super::session::machine_seed;
-use super::{limits, runtime};
+use super::{interrupt, runtime};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -243,7 +243,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     if let Ground::Lab(_) = plan.ground {
         sandbox::enter()?;
     }
-    if let Some(warning) = limits::raise_open_files() {
+    if let Some(warning) = raise_open_files() {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;
@@ -341,7 +341,7 @@ impl Plan {
     }
 
     async fn live(self, bound: Option<Bound>, screen: &Screen) -> anyhow::Result<Exit> {
-        let interrupt = Interrupt::listen(screen)?;
+        let interrupt = interrupt::listen(screen)?;
         let counted = Metrics::of_run(&self.args.pool, self.seed, &self.labels)
             .map_err(|error| anyhow!("the metrics are not valid: {error}"))?;
         let server = match bound {
@@ -364,7 +364,7 @@ impl Plan {
     async fn run(
         &self,
         metrics: Option<Metrics>,
-        interrupt: &Interrupt,
+        interrupt: &CancellationToken,
         screen: &Screen,
     ) -> anyhow::Result<Exit> {
         if let Ground::Parent(Some(parent)) = &self.ground
@@ -373,7 +373,7 @@ impl Plan {
             let mut results = self.results_without_a_run();
             results.add_silence(parent, &silence, &self.suite);
             screen.result(&format!("✘ {silence}"));
-            return Ok(self.conclude(&results, interrupt.has_come(), screen));
+            return Ok(self.conclude(&results, interrupt.is_cancelled(), screen));
         }
         let args = &self.args;
         let options = Options {
@@ -397,15 +397,15 @@ impl Plan {
         };
         let scenarios = self.suite.scenarios().count();
         let mut telling = Telling::new(screen, scenarios, args.steps);
-        let mut comes = interrupt.clone();
+        let interrupted = interrupt.clone();
         let results = bdd::run(
             self.suite.clone(),
             options,
             Box::new(move |news| telling.tell(news)),
-            async move { comes.comes().await },
+            async move { interrupted.cancelled().await },
         )
         .await;
-        Ok(self.conclude(&results, interrupt.has_come(), screen))
+        Ok(self.conclude(&results, interrupt.is_cancelled(), screen))
     }
 
     /// Tells the results, and writes them.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use lanherd::identity::Seed;
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::pool::Restart;
+use lanherd::run::RunMode;
 use lanherd::scenario::{ClientCount, Draft, Timespan};
 use lanherd::target::Target;
 use lanherd::workload::ping::PingSpec;
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Errand, Presentation, Session};
+use super::session::{Presentation, Session};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -54,6 +55,6 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         ..Draft::in_lab(args.clients)
     };
     let scenario = draft.check().map_err(UsageError::because)?;
-    let errand = Errand::PingOnce(PingSpec::once(Target::GoogleDns));
-    Session::new(scenario, errand, args.presentation, screen).run()
+    let mode = RunMode::PingOnce(PingSpec::once(Target::GoogleDns));
+    Session::new(scenario, mode, args.presentation, screen).run()
 }

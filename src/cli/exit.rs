@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use lanherd::bdd::results::Results;
 use lanherd::objective::Verdict;
+use lanherd::run::Outcome;
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,20 @@ impl Exit {
             Self::Inconclusive
         } else {
             Self::Failed
+        }
+    }
+
+    /// What came of a run.
+    pub fn of_outcome(outcome: &Outcome) -> Self {
+        Self::of_verdict(outcome.verdict(), outcome.is_interrupted)
+    }
+
+    const fn of_verdict(verdict: Verdict, is_interrupted: bool) -> Self {
+        match verdict {
+            _ if is_interrupted => Self::Interrupted,
+            Verdict::Passed => Self::Well,
+            Verdict::Failed => Self::Failed,
+            Verdict::Inconclusive => Self::Inconclusive,
         }
     }
 
@@ -101,164 +116,20 @@ pub fn causes(error: &anyhow::Error) -> String {
     said
 }
 
-/// What a run demands of its pings, lookups, fetches and commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Demand {
-    /// Each client succeeds with each at least once; some may be lost.
-    SomeAnswers,
-    /// All succeed.
-    EveryAnswer,
-}
-
-/// How many objectives of a run came to what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Objectives {
-    /// Did not hold.
-    pub failed: u64,
-    /// Did not hold, which may be the tester's doing; a drift among them, if it should not have been.
-    pub inconclusive: u64,
-}
-
-impl Objectives {
-    /// Counts one.
-    pub const fn add(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Passed => {}
-            Verdict::Failed => self.failed += 1,
-            Verdict::Inconclusive => self.inconclusive += 1,
-        }
-    }
-}
-
-/// What came of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// Whether somebody ended it early.
-    pub interrupted: bool,
-    /// Clients that were asked for.
-    pub wanted: u64,
-    /// Clients that were online at the end.
-    pub online: u64,
-    /// Pairs of a client that was online and something it was to do, such as a target to ping, without one success.
-    pub unanswered: u64,
-    /// Pings without an answer, and whatever else did not succeed.
-    pub lost: u64,
-    /// Things that could not be removed, and steps of the end that failed.
-    pub troubles: u64,
-    /// Whether a figure drifted, and should not have.
-    pub drifted: bool,
-    /// What became of the objectives.
-    pub objectives: Objectives,
-}
-
-impl Outcome {
-    /// The exit code that it deserves.
-    pub const fn exit(&self, demand: Demand) -> Exit {
-        if self.interrupted {
-            return Exit::Interrupted;
-        }
-        let lost = match demand {
-            Demand::SomeAnswers => 0,
-            Demand::EveryAnswer => self.lost,
-        };
-        let failed = self.online < self.wanted || self.unanswered > 0 || lost > 0;
-        let failed = failed || self.objectives.failed > 0;
-        if failed || self.troubles > 0 || self.drifted {
-            Exit::Failed
-        } else if self.objectives.inconclusive > 0 {
-            Exit::Inconclusive
-        } else {
-            Exit::Well
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WELL: Outcome = Outcome {
-        interrupted: false,
-        wanted: 10,
-        online: 10,
-        unanswered: 0,
-        lost: 0,
-        troubles: 0,
-        drifted: false,
-        objectives: Objectives {
-            failed: 0,
-            inconclusive: 0,
-        },
-    };
-
     #[test]
-    fn objectives_fail_a_run_and_what_is_inconclusive_has_its_code_only_where_nothing_failed() {
-        let with = |verdicts: &[Verdict], outcome: Outcome| {
-            let mut objectives = Objectives::default();
-            for verdict in verdicts {
-                objectives.add(*verdict);
-            }
-            Outcome {
-                objectives,
-                ..outcome
-            }
-            .exit(Demand::SomeAnswers)
-        };
-        let (passed, failed, open) = (Verdict::Passed, Verdict::Failed, Verdict::Inconclusive);
-        let offline = Outcome { online: 9, ..WELL };
-        let interrupted = Outcome {
-            interrupted: true,
-            ..WELL
-        };
-        for (verdicts, outcome, exit) in [
-            (&[passed, passed][..], WELL, Exit::Well),
-            (&[passed, open], WELL, Exit::Inconclusive),
-            (&[failed, open], WELL, Exit::Failed),
-            (&[failed], WELL, Exit::Failed),
-            (&[open], offline, Exit::Failed),
-            (&[open, failed], interrupted, Exit::Interrupted),
+    fn each_verdict_has_its_exit_code_and_an_interrupted_run_says_so_whatever_else_happened() {
+        for (verdict, exit) in [
+            (Verdict::Passed, Exit::Well),
+            (Verdict::Inconclusive, Exit::Inconclusive),
+            (Verdict::Failed, Exit::Failed),
         ] {
-            assert_eq!(with(verdicts, outcome), exit, "{verdicts:?} {outcome:?}");
+            assert_eq!(Exit::of_verdict(verdict, false), exit);
+            assert_eq!(Exit::of_verdict(verdict, true), Exit::Interrupted);
         }
-    }
-
-    #[test]
-    fn a_run_is_well_only_if_everybody_is_online_answered_and_gone_without_a_trace() {
-        assert_eq!(WELL.exit(Demand::EveryAnswer), Exit::Well);
-        for bad in [
-            Outcome { online: 9, ..WELL },
-            Outcome {
-                unanswered: 1,
-                ..WELL
-            },
-            Outcome {
-                troubles: 1,
-                ..WELL
-            },
-            Outcome {
-                drifted: true,
-                ..WELL
-            },
-        ] {
-            assert_eq!(bad.exit(Demand::SomeAnswers), Exit::Failed, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_lost_ping_fails_the_demo_and_no_other_run() {
-        let lossy = Outcome { lost: 1, ..WELL };
-        assert_eq!(lossy.exit(Demand::SomeAnswers), Exit::Well);
-        assert_eq!(lossy.exit(Demand::EveryAnswer), Exit::Failed);
-    }
-
-    #[test]
-    fn an_interrupted_run_says_so_whatever_else_happened() {
-        let interrupted = Outcome {
-            interrupted: true,
-            online: 3,
-            ..WELL
-        };
-        assert_eq!(interrupted.exit(Demand::SomeAnswers), Exit::Interrupted);
     }
 
     #[test]

@@ -6,65 +6,51 @@ use std::fs;
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::screen::Screen;
 
-/// Whether the run was interrupted. Clones watch the same signals.
-#[derive(Debug, Clone)]
-pub struct Interrupt(watch::Receiver<bool>);
-
-impl Interrupt {
-    /// Listens from now on, so that no signal ends the program before it has cleaned up. Within a runtime.
-    pub fn listen(screen: &Screen) -> anyhow::Result<Self> {
-        screen
-            .start()
-            .context("the threads that write could not be started")?;
-        let (send, mut signals) = mpsc::unbounded_channel();
-        for (meaning, kind) in all() {
-            let mut signal =
-                signal(kind).with_context(|| format!("signal {kind:?} cannot be listened to"))?;
-            let send = send.clone();
-            tokio::spawn(async move {
-                while signal.recv().await.is_some() && send.send((meaning, kind)).is_ok() {}
-            });
-        }
-        let (interrupted, watched) = watch::channel(false);
-        let screen = screen.clone();
+/// A token that is cancelled when a signal asks for the end. Listens from now on, so that no signal ends the program before it
+/// has cleaned up. Within a runtime.
+pub fn listen(screen: &Screen) -> anyhow::Result<CancellationToken> {
+    screen
+        .start()
+        .context("the threads that write could not be started")?;
+    let (send, mut signals) = mpsc::unbounded_channel();
+    for (meaning, kind) in all() {
+        let mut signal =
+            signal(kind).with_context(|| format!("signal {kind:?} cannot be listened to"))?;
+        let send = send.clone();
         tokio::spawn(async move {
-            let mut ignored = BTreeSet::new();
-            while let Some((meaning, kind)) = signals.recv().await {
-                match meaning {
-                    Meaning::Ignore => {
-                        if ignored.insert(kind.as_raw_value()) {
-                            screen.complain(&format!(
-                                "{} is ignored: Ctrl-C, SIGTERM or `lanherd stop` end the run in order",
-                                name(kind)
-                            ));
-                        }
+            while signal.recv().await.is_some() && send.send((meaning, kind)).is_ok() {}
+        });
+    }
+    let interrupted = CancellationToken::new();
+    let (screen, token) = (screen.clone(), interrupted.clone());
+    tokio::spawn(async move {
+        let mut ignored = BTreeSet::new();
+        while let Some((meaning, kind)) = signals.recv().await {
+            match meaning {
+                Meaning::Ignore => {
+                    if ignored.insert(kind.as_raw_value()) {
+                        screen.complain(&format!(
+                            "{} is ignored: Ctrl-C, SIGTERM or `lanherd stop` end the run in order",
+                            name(kind)
+                        ));
                     }
-                    Meaning::Leave if interrupted.send_replace(true) => screen.complain(
-                        "already leaving: every client hands its lease back first, this takes seconds",
-                    ),
-                    Meaning::Leave => screen.say("interrupted: leaving"),
+                }
+                Meaning::Leave if token.is_cancelled() => screen.complain(
+                    "already leaving: every client hands its lease back first, this takes seconds",
+                ),
+                Meaning::Leave => {
+                    token.cancel();
+                    screen.say("interrupted: leaving");
                 }
             }
-        });
-        Ok(Self(watched))
-    }
-
-    /// Whether it has happened.
-    pub fn has_come(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Returns when it happens, or has happened.
-    pub async fn comes(&mut self) {
-        if self.0.wait_for(|interrupted| *interrupted).await.is_err() {
-            // The listening task never ends before the runtime does.
-            std::future::pending::<()>().await;
         }
-    }
+    });
+    Ok(interrupted)
 }
 
 /// What a signal asks for.

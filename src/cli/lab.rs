@@ -4,9 +4,8 @@ use lanherd::fault::Fault;
 use lanherd::lab::{AddressRange, Lab, LabConfig, LabError, LeaseTime};
 
 use super::exit::{Exit, UsageError};
-use super::interrupt::Interrupt;
-use super::runtime;
 use super::screen::Screen;
+use super::{interrupt, runtime};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -48,10 +47,10 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
 }
 
 async fn serve(config: LabConfig, screen: &Screen) -> anyhow::Result<Exit> {
-    let mut interrupt = Interrupt::listen(screen)?;
+    let interrupted = interrupt::listen(screen)?;
     let lab = start(config.clone()).await?;
     screen.result(&offer(&lab, &config));
-    interrupt.comes().await;
+    interrupted.cancelled().await;
     let counters = lab.counters();
     let leased = lab.active();
     let effects = lab.fault_effects();

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use lanherd::phase::Phase;
 use lanherd::pool::{self, Census};
-use lanherd::scenario::ClientCount;
 use lanherd::soak::{Attempts, Line};
 use lanherd::stats::Outcomes;
 use lanherd::units::percent;
@@ -146,7 +145,7 @@ impl Progress {
     }
 
     /// The herd leaves.
-    pub fn leaving(&mut self, clients: ClientCount) {
+    pub fn leaving(&mut self, clients: u32) {
         self.clear();
         let said = format!("{clients} clients hand their leases back and leave");
         if let Some(aside) = self.screen.aside() {

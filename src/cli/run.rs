@@ -7,11 +7,12 @@ use lanherd::bounded;
 use lanherd::identity::{PoolName, Seed};
 use lanherd::metrics::RunLabel;
 use lanherd::report::check_apart;
+use lanherd::run::RunMode;
 use lanherd::scenario::{Draft, Scenario, Timespan, metrics_address};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Errand, Presentation, Session};
+use super::session::{Presentation, Session};
 use super::tui::Watching;
 
 /// The largest scenario, in bytes.
@@ -112,9 +113,9 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         .filter_map(|(name, path)| Some((name, path?.as_path())))
         .collect();
     check_apart(&files).map_err(UsageError::because)?;
-    let errand = Errand::of(&scenario);
+    let mode = RunMode::of(&scenario);
     let presentation = args.presentation.watched(args.watching);
-    Session::new(scenario, errand, presentation, screen).run()
+    Session::new(scenario, mode, presentation, screen).run()
 }
 
 #[cfg(test)]

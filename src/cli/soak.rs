@@ -1,10 +1,11 @@
 //! `lanherd soak`: a herd that is kept busy for days.
 
+use lanherd::run::RunMode;
 use lanherd::scenario::{Draft, SoakDraft};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Errand, Presentation, Session};
+use super::session::{Presentation, Session};
 use super::table::Rows;
 use super::tui::Watching;
 
@@ -41,7 +42,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         ..args.draft
     };
     let scenario = draft.check().map_err(UsageError::because)?;
-    let errand = Errand::of(&scenario);
+    let mode = RunMode::of(&scenario);
     let presentation = Presentation::with(args.table).watched(args.watching);
-    Session::new(scenario, errand, presentation, screen).run()
+    Session::new(scenario, mode, presentation, screen).run()
 }

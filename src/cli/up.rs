@@ -1,10 +1,11 @@
 //! `lanherd up`: a herd on a real interface, or in the lab.
 
+use lanherd::run::RunMode;
 use lanherd::scenario::Draft;
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Errand, Presentation, Session};
+use super::session::{Presentation, Session};
 use super::tui::Watching;
 
 const AFTER_HELP: &str = "\
@@ -36,5 +37,5 @@ pub struct Args {
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = args.draft.check().map_err(UsageError::because)?;
     let presentation = args.presentation.watched(args.watching);
-    Session::new(scenario, Errand::Hold, presentation, screen).run()
+    Session::new(scenario, RunMode::Hold, presentation, screen).run()
 }

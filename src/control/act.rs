@@ -15,7 +15,7 @@ const LASTS: Duration = Duration::from_secs(20);
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// What only the run as a whole can do: what a pool does not know of.
-pub trait Run: Send + Sync + 'static {
+pub trait RunControl: Send + Sync + 'static {
     /// Ends the run in order, as if its time were over.
     fn stop(&self);
 
@@ -28,7 +28,7 @@ pub trait Run: Send + Sync + 'static {
 }
 
 /// What all connections act on.
-pub(super) struct Actor<R> {
+pub(super) struct Dispatcher<R> {
     pub pool: Pool,
     pub name: PoolName,
     pub run: R,
@@ -45,7 +45,7 @@ enum Refusal {
     Other(String),
 }
 
-impl<R: Run> Actor<R> {
+impl<R: RunControl> Dispatcher<R> {
     /// Does what is asked, following events apart: that is the connection's.
     pub async fn act(&self, request: Request) -> Answer {
         self.attempt(request)

@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::act::{Actor, Run};
+use super::act::{Dispatcher, RunControl};
 use super::protocol::{Answer, MOST_REQUEST, Request, parse};
 use crate::identity::PoolName;
 use crate::pool::Pool;
@@ -48,22 +48,22 @@ impl Server {
 }
 
 /// Begins to answer for `pool` on a socket that listens. Must be called within a Tokio runtime.
-pub fn serve<R: Run>(
+pub fn serve<R: RunControl>(
     listener: std::os::unix::net::UnixListener,
     name: PoolName,
     pool: Pool,
     run: R,
 ) -> io::Result<Server> {
     let listener = UnixListener::from_std(listener)?;
-    let actor = Arc::new(Actor { pool, name, run });
+    let dispatcher = Arc::new(Dispatcher { pool, name, run });
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(listen(listener, actor, stopped));
+    let task = tokio::spawn(listen(listener, dispatcher, stopped));
     Ok(Server { stop, task })
 }
 
-async fn listen<R: Run>(
+async fn listen<R: RunControl>(
     listener: UnixListener,
-    actor: Arc<Actor<R>>,
+    dispatcher: Arc<Dispatcher<R>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let (leave, leaving) = watch::channel(());
@@ -72,7 +72,7 @@ async fn listen<R: Run>(
         tokio::select! {
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => admit(stream, &actor, &leaving, &mut open),
+                Ok((stream, _)) => admit(stream, &dispatcher, &leaving, &mut open),
                 Err(error) => {
                     tracing::warn!(%error, "a connection for control could not be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -88,9 +88,9 @@ async fn listen<R: Run>(
     }
 }
 
-fn admit<R: Run>(
+fn admit<R: RunControl>(
     stream: UnixStream,
-    actor: &Arc<Actor<R>>,
+    dispatcher: &Arc<Dispatcher<R>>,
     leaving: &watch::Receiver<()>,
     open: &mut JoinSet<()>,
 ) {
@@ -108,15 +108,15 @@ fn admit<R: Run>(
             let _ = stream.try_write(line(&Answer::Error(why)).as_bytes());
         }
         None => {
-            open.spawn(converse(stream, Arc::clone(actor), leaving.clone()));
+            open.spawn(converse(stream, Arc::clone(dispatcher), leaving.clone()));
         }
     }
 }
 
 /// One connection, from its first request to its last.
-async fn converse<R: Run>(
+async fn converse<R: RunControl>(
     stream: UnixStream,
-    actor: Arc<Actor<R>>,
+    dispatcher: Arc<Dispatcher<R>>,
     mut leaving: watch::Receiver<()>,
 ) {
     let (reader, mut writer) = stream.into_split();
@@ -129,10 +129,10 @@ async fn converse<R: Run>(
         let (answer, then) = match next {
             Ok(Ok(Next::Line(line))) => match parse(&line) {
                 Ok(Request::Events {}) => {
-                    follow(&actor.pool, reader, writer).await;
+                    follow(&dispatcher.pool, reader, writer).await;
                     return;
                 }
-                Ok(request) => (actor.act(request).await, Then::GoOn),
+                Ok(request) => (dispatcher.act(request).await, Then::GoOn),
                 Err(error) => (complain(&error.to_string()), Then::GoOn),
             },
             Ok(Ok(Next::TooLong)) => {

@@ -129,7 +129,7 @@ proptest! {
 #[derive(Clone, Default)]
 struct Stoppable(Arc<AtomicBool>);
 
-impl Run for Stoppable {
+impl RunControl for Stoppable {
     fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -7,8 +7,8 @@ use crate::dhcp::{Lease, Route};
 use crate::identity::{Identity, PoolName};
 use crate::lan::PingOutcome;
 
-fn run() -> Run {
-    Run {
+fn run() -> RunSummary {
+    RunSummary {
         parameters: serde_json::json!({"clients": 2}),
         seed: Seed(7),
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),

@@ -9,9 +9,9 @@ use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
 use lanherd::objective::wait::lateness;
 use lanherd::testbed::TestbedError;
 use lanherd::tester::Tester;
+use tokio_util::sync::CancellationToken;
 
 use super::Plan;
-use crate::cli::interrupt::Interrupt;
 use crate::cli::screen::Screen;
 
 /// Asks once.
@@ -20,11 +20,11 @@ async fn ask(
     lan: &LinuxLan,
     patience: Duration,
     tester: &Tester,
-    interrupt: &Interrupt,
+    interrupt: &CancellationToken,
     screen: &Screen,
 ) -> Answer {
-    let mut comes = interrupt.clone();
-    let stop = async move { comes.comes().await };
+    let interrupted = interrupt.clone();
+    let stop = async move { interrupted.cancelled().await };
     let (pool, seed, tester) = (&plan.args.pool, plan.seed, tester.figures());
     let (answer, left) = probe::ask(lan, pool, seed, patience, &tester, stop).await;
     for error in left {
@@ -43,7 +43,7 @@ fn seconds(waited: Duration) -> impl std::fmt::Display {
 pub async fn try_parent(
     plan: &Plan,
     parent: &str,
-    interrupt: &Interrupt,
+    interrupt: &CancellationToken,
     screen: &Screen,
 ) -> anyhow::Result<Option<String>> {
     let config = LanConfig {
@@ -111,7 +111,7 @@ pub async fn try_parent(
             seconds(waited)
         ))),
         // Whoever interrupted it is told so elsewhere; no scenario begins.
-        Some(Answer::NotAsked(_)) if interrupt.has_come() => Ok(None),
+        Some(Answer::NotAsked(_)) if interrupt.is_cancelled() => Ok(None),
         Some(Answer::NotAsked(why)) => bail!("no client can ask for a lease on {parent}: {why}"),
         None => Ok(None),
     }

@@ -6,7 +6,7 @@ use crate::identity::Seed;
 use crate::page::Verdict;
 use crate::phase::Cause;
 use crate::pool::{Figures, HerdStatus, InjectedFault, Outage, Uptime};
-use crate::report::{Ended, Report, Run, Soak};
+use crate::report::{Ended, Report, RunSummary, Soak};
 use crate::soak::{Footprint, Recorder};
 use crate::tester::Lag;
 
@@ -44,7 +44,7 @@ fn soak(figures: &Figures) -> Report {
             Footprint::default(),
         );
     }
-    let run = Run {
+    let run = RunSummary {
         parameters: serde_json::json!({}),
         seed: Seed(7),
         started: SystemTime::UNIX_EPOCH,

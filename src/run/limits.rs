@@ -1,18 +1,19 @@
-//! Limits of the host that a herd would meet: raised where that is this process's own affair, told of where it is not.
+//! Limits of the host that a herd would reach: raised where only this process is concerned, warned of where others are.
 
 use std::fs;
 
-use lanherd::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
-use lanherd::lan::linux::MacvlanMode;
-use lanherd::scenario::{Place, Scenario};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
+use crate::lan::linux::MacvlanMode;
+use crate::scenario::{Place, Scenario};
 
 /// Above this, copying every broadcast to every sibling costs more than the rest.
 const MOST_IN_BRIDGE_MODE: u32 = 200;
 const GC_THRESH3: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
 
 /// Raises the number of files that this process may open as far as it may, and says what may still go wrong.
-pub fn prepare(scenario: &Scenario) -> Vec<String> {
+pub(super) fn prepare(scenario: &Scenario) -> Vec<String> {
     let files = match open_files() {
         Ok(files) => too_few_files(scenario, files),
         Err(error) => Some(not_raised(error)),
@@ -31,7 +32,7 @@ pub fn prepare(scenario: &Scenario) -> Vec<String> {
     .collect()
 }
 
-/// Raises the number of files that this process may open as far as it may; says why where it cannot.
+/// Raises the number of files that this process may open as far as its hard limit allows; returns a warning where it cannot.
 pub fn raise_open_files() -> Option<String> {
     open_files().err().map(not_raised)
 }

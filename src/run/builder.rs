@@ -1,0 +1,222 @@
+//! Runs that are put together in code.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::observer::{NoObserver, Observer};
+use super::{Outcome, Run, RunError, RunMode};
+use crate::chaos::Plan;
+use crate::host_name::HostName;
+use crate::identity::{PoolName, Seed};
+use crate::objective::Objective;
+use crate::scenario::{ClientCount, Draft, Mistake, SoakDraft, Timespan};
+use crate::target::Target;
+use crate::units::Rate;
+use crate::url::Url;
+use crate::workload::ping::PingSpec;
+
+/// A run that is being put together: begun by [`Run::on_lab`] or [`Run::on_parent`], with one client unless more are asked
+/// for. What is not said has the default of `lanherd up`.
+///
+/// Nothing is checked before [`RunBuilder::build`].
+#[must_use]
+pub struct RunBuilder {
+    draft: Draft,
+    clients: u32,
+    once: Option<PingSpec>,
+    observer: Box<dyn Observer>,
+    has_control: bool,
+    enters_sandbox: bool,
+}
+
+impl RunBuilder {
+    pub(super) fn new(parent: Option<&str>) -> Self {
+        let draft = Draft {
+            lab: parent.is_none(),
+            parent: parent.map(ToOwned::to_owned),
+            ..Draft::in_lab(ClientCount::ONE)
+        };
+        Self {
+            draft,
+            clients: 1,
+            once: None,
+            observer: Box::new(NoObserver),
+            has_control: false,
+            enters_sandbox: true,
+        }
+    }
+
+    /// How many clients join.
+    pub fn clients(self, clients: u32) -> Self {
+        Self { clients, ..self }
+    }
+
+    /// The name of the pool, with which the clients' names begin: `ns` where nothing else is said.
+    pub fn pool(self, name: PoolName) -> Self {
+        self.with(|draft| draft.pool = Some(name))
+    }
+
+    /// From what MACs and all random choices are derived: this machine's own seed where nothing else is said.
+    pub fn seed(self, seed: Seed) -> Self {
+        self.with(|draft| draft.seed = Some(seed))
+    }
+
+    /// Each client pings this whenever it is online; may be said again.
+    pub fn ping(self, target: Target) -> Self {
+        self.with(|draft| draft.ping.push(target))
+    }
+
+    /// Each client looks this name up whenever it is online; may be said again.
+    pub fn resolve(self, name: HostName) -> Self {
+        self.with(|draft| draft.resolve.push(name))
+    }
+
+    /// Each client fetches this whenever it is online; may be said again.
+    pub fn fetch(self, url: Url) -> Self {
+        self.with(|draft| draft.fetch.push(url))
+    }
+
+    /// Each client runs this shell command in its namespace whenever it is online; may be said again.
+    pub fn run_command(self, line: impl Into<String>) -> Self {
+        let line = line.into();
+        self.with(|draft| draft.run_command.push(line))
+    }
+
+    /// The time from one ping, lookup, fetch or command to the next of the same: a second where nothing else is said.
+    pub fn every(self, interval: Duration) -> Self {
+        self.with(|draft| draft.every = Some(Timespan(interval)))
+    }
+
+    /// How long the run goes on once each client has come online or failed; until it is cancelled where nothing is said.
+    pub fn hold_for(self, time: Duration) -> Self {
+        self.with(|draft| draft.hold = Some(Timespan(time)))
+    }
+
+    /// Each client pings this once, every ping must be answered, and the run is over.
+    pub fn ping_once(self, target: Target) -> Self {
+        Self {
+            once: Some(PingSpec::once(target)),
+            ..self
+        }
+    }
+
+    /// Makes the run a soak: the report is renewed on the way, and the end is compared with the beginning.
+    pub fn soak(self) -> Self {
+        self.with_soak(|_| {})
+    }
+
+    /// A soak in which so many clients leave in a time, each with a new one that takes its place.
+    pub fn churn(self, rate: Rate) -> Self {
+        self.with_soak(|soak| soak.churn = Some(rate))
+    }
+
+    /// A soak in which so many clients leave at once, again and again, and as many new ones come when they have gone. 0
+    /// clients are none.
+    pub fn storm(self, clients: u32, every: Duration) -> Self {
+        self.with_soak(|soak| {
+            soak.storm = NonZeroU32::new(clients);
+            soak.storm_every = soak.storm.map(|_| Timespan(every));
+        })
+    }
+
+    /// A soak in which so many clients fall silent in a time without releasing their leases, each with a new one that takes
+    /// its place.
+    pub fn vanish(self, rate: Rate) -> Self {
+        self.with_soak(|soak| soak.vanish = Some(rate))
+    }
+
+    /// A soak that is looked at this often: once a minute where nothing else is said.
+    pub fn look_every(self, interval: Duration) -> Self {
+        self.with_soak(|soak| soak.interval = Some(Timespan(interval)))
+    }
+
+    /// A soak that fails if a figure is worse at its end than at its beginning by more than chance.
+    pub fn fail_on_drift(self) -> Self {
+        self.with_soak(|soak| soak.fail_on_drift = true)
+    }
+
+    /// Makes faults on purpose by this plan, once the herd has joined.
+    pub fn chaos(self, plan: Plan) -> Self {
+        self.with(|draft| draft.chaos = Some(plan))
+    }
+
+    /// The run fails if this is so in the end; may be said again.
+    pub fn fail_if(self, objective: Objective) -> Self {
+        self.with(|draft| draft.fail_if.push(objective))
+    }
+
+    /// Writes the report in JSON to this file, at the end, and during a soak at each look.
+    pub fn report(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.with(|draft| draft.report = Some(path))
+    }
+
+    /// Writes the report as a page that opens offline to this file.
+    pub fn html(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.with(|draft| draft.html = Some(path))
+    }
+
+    /// Serves metrics and a live page here while the run goes on.
+    pub fn metrics(self, address: SocketAddr) -> Self {
+        self.with(|draft| draft.metrics = Some(address))
+    }
+
+    /// Changes anything else that `lanherd up` and scenario files can say.
+    pub fn with(mut self, change: impl FnOnce(&mut Draft)) -> Self {
+        change(&mut self.draft);
+        self
+    }
+
+    /// Tells this observer what happens.
+    pub fn observer(self, observer: impl Observer + 'static) -> Self {
+        Self {
+            observer: Box::new(observer),
+            ..self
+        }
+    }
+
+    /// Is controlled over a socket while it runs, as [`Run::with_control_socket`] says.
+    pub fn control_socket(self) -> Self {
+        Self {
+            has_control: true,
+            ..self
+        }
+    }
+
+    /// Enters no sandbox on the lab, as [`Run::without_sandbox`] says.
+    pub fn no_sandbox(self) -> Self {
+        Self {
+            enters_sandbox: false,
+            ..self
+        }
+    }
+
+    fn with_soak(self, change: impl FnOnce(&mut SoakDraft)) -> Self {
+        self.with(|draft| change(draft.soak.get_or_insert_default()))
+    }
+
+    /// Checks that all of it makes sense together.
+    pub fn build(self) -> Result<Run, RunError> {
+        let mut draft = self.draft;
+        draft.clients =
+            Some(ClientCount::try_from(i64::from(self.clients)).map_err(Mistake::Clients)?);
+        let scenario = draft.check()?;
+        let mode = match self.once {
+            Some(spec) => RunMode::PingOnce(spec),
+            None => RunMode::of(&scenario),
+        };
+        let mut run = Run::new(scenario).with_mode(mode);
+        run.observer = self.observer;
+        run.has_control = self.has_control;
+        run.enters_sandbox = self.enters_sandbox;
+        Ok(run)
+    }
+
+    /// Builds the run and runs it to its end: see [`Run::block`].
+    pub fn block(self) -> Result<Outcome, RunError> {
+        self.build()?.block()
+    }
+}

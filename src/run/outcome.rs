@@ -1,0 +1,372 @@
+//! What came of a run: its report, and whether it passed.
+
+use std::fmt;
+
+use super::RunMode;
+use crate::objective::Verdict;
+use crate::report::{Report, ReportFileError};
+use crate::testbed::CloseReport;
+
+/// What came of a run that was opened and closed, whether or not it went well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Every figure of the run.
+    pub report: Report,
+    /// What came of closing the testbed.
+    pub closed: CloseReport,
+    /// Whether the run was cancelled before it came to its end.
+    pub is_interrupted: bool,
+    /// Every reason why the run did not pass; empty if it passed.
+    pub reasons: Vec<Reason>,
+}
+
+impl Outcome {
+    /// Failed if there is any reason for that; else inconclusive if there is any reason for that; else passed.
+    pub fn verdict(&self) -> Verdict {
+        verdict(&self.reasons)
+    }
+
+    /// The report of a run that passed; of any other, and of one that was interrupted, an error that says why.
+    pub fn passed(self) -> Result<Report, NotPassed> {
+        match self.verdict() {
+            Verdict::Passed if !self.is_interrupted => Ok(self.report),
+            verdict => Err(NotPassed {
+                verdict,
+                is_interrupted: self.is_interrupted,
+                reasons: self.reasons,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// The run in a line: `10 of 10 clients were online at the end, 10 of 10 pings were answered: passed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let totals = &self.report.totals;
+        write!(
+            f,
+            "{} of {} clients were online at the end",
+            totals.online, totals.wanted
+        )?;
+        for (attempts, succeeded, what) in [
+            (totals.pings, totals.pings_received, "pings were answered"),
+            (
+                totals.lookups,
+                totals.lookups_succeeded,
+                "lookups succeeded",
+            ),
+            (
+                totals.fetches,
+                totals.fetches_succeeded,
+                "fetches succeeded",
+            ),
+            (
+                totals.commands,
+                totals.commands_succeeded,
+                "commands succeeded",
+            ),
+        ] {
+            if attempts > 0 {
+                write!(f, ", {succeeded} of {attempts} {what}")?;
+            }
+        }
+        if self.is_interrupted {
+            f.write_str(": interrupted")
+        } else {
+            write!(f, ": {}", self.verdict())
+        }
+    }
+}
+
+/// A run that did not pass.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NotPassed {
+    /// Failed or inconclusive; or passed, if the run was interrupted and nothing else is to be said against it.
+    pub verdict: Verdict,
+    /// Whether the run was cancelled before it came to its end.
+    pub is_interrupted: bool,
+    /// Why it did not pass.
+    pub reasons: Vec<Reason>,
+}
+
+impl fmt::Display for NotPassed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = match (self.is_interrupted, self.verdict) {
+            (true, _) => "the run was interrupted",
+            (false, Verdict::Inconclusive) => "the run is inconclusive",
+            (false, Verdict::Passed | Verdict::Failed) => "the run failed",
+        };
+        f.write_str(head)?;
+        for (index, reason) in self.reasons.iter().enumerate() {
+            f.write_str(if index == 0 { ": " } else { "; " })?;
+            reason.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NotPassed {}
+
+/// Why a run did not pass. Its text is a sentence for people, without a full stop.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Clients were not online at the end that should have been.
+    Offline {
+        /// How many should have been online.
+        wanted: u64,
+        /// How many were.
+        online: u64,
+    },
+    /// Clients were online and never succeeded with something that they were to do, such as a target to ping.
+    NeverSucceeded {
+        /// How many pairs there are of a client and such a thing.
+        pairs: u64,
+    },
+    /// Attempts failed, of which each should have succeeded ([`RunMode::PingOnce`]).
+    AttemptsFailed {
+        /// How many.
+        attempts: u64,
+    },
+    /// A figure of a soak became worse than chance explains, which was to fail the run.
+    Drifted,
+    /// A figure of a soak became worse, and the tester's own lateness may be why.
+    DriftInconclusive,
+    /// An objective does not hold, or cannot be judged.
+    Objective {
+        /// The objective.
+        text: String,
+        /// What is so, and what should be.
+        words: String,
+        /// Failed or inconclusive.
+        verdict: Verdict,
+    },
+    /// The testbed could not be closed in order.
+    NotClosed {
+        /// What went wrong.
+        trouble: String,
+    },
+    /// The report, or its page, could not be written.
+    NotWritten(ReportFileError),
+}
+
+impl Reason {
+    /// What it makes of the run: failed or inconclusive.
+    pub const fn verdict(&self) -> Verdict {
+        match self {
+            Self::Offline { .. }
+            | Self::NeverSucceeded { .. }
+            | Self::AttemptsFailed { .. }
+            | Self::Drifted
+            | Self::NotClosed { .. }
+            | Self::NotWritten(_) => Verdict::Failed,
+            Self::DriftInconclusive => Verdict::Inconclusive,
+            Self::Objective { verdict, .. } => *verdict,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline { wanted, online } => {
+                write!(f, "{online} of {wanted} clients were online at the end")
+            }
+            Self::NeverSucceeded { pairs } => write!(
+                f,
+                "{pairs} times a client was online and never succeeded with something that it was to do"
+            ),
+            Self::AttemptsFailed { attempts } => write!(f, "{attempts} attempts failed"),
+            Self::Drifted => f.write_str("a figure drifted from the beginning of the soak to its end"),
+            Self::DriftInconclusive => f.write_str(
+                "a figure drifted from the beginning of the soak to its end, and the tester's own lateness may be why",
+            ),
+            Self::Objective {
+                text,
+                words,
+                verdict,
+            } => write!(f, "{verdict}: {text}: {words}"),
+            Self::NotClosed { trouble } => f.write_str(trouble),
+            Self::NotWritten(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What reasons come to.
+pub(super) fn verdict(reasons: &[Reason]) -> Verdict {
+    let has = |verdict| reasons.iter().any(|reason| reason.verdict() == verdict);
+    if has(Verdict::Failed) {
+        Verdict::Failed
+    } else if has(Verdict::Inconclusive) {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Passed
+    }
+}
+
+/// What is looked at in a report to judge its run.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    wanted: u64,
+    online: u64,
+    never_succeeded: u64,
+    failed_attempts: u64,
+}
+
+impl Counts {
+    fn of(report: &Report) -> Self {
+        let mut counts = Self {
+            wanted: report.totals.wanted,
+            online: report.totals.online,
+            ..Self::default()
+        };
+        for client in &report.clients {
+            for chore in client.chores() {
+                counts.failed_attempts += chore.attempts - chore.succeeded;
+                counts.never_succeeded += u64::from(chore.never_succeeded());
+            }
+        }
+        counts
+    }
+
+    /// Why a run with these counts does not pass in that mode.
+    fn reasons(self, mode: &RunMode) -> Vec<Reason> {
+        let Self {
+            wanted,
+            online,
+            never_succeeded: pairs,
+            failed_attempts: attempts,
+        } = self;
+        let needs_every_attempt = matches!(mode, RunMode::PingOnce(_));
+        [
+            (online < wanted).then_some(Reason::Offline { wanted, online }),
+            (pairs > 0).then_some(Reason::NeverSucceeded { pairs }),
+            (needs_every_attempt && attempts > 0).then_some(Reason::AttemptsFailed { attempts }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Every reason why a run of this report, which was closed in that way, does not pass.
+pub(super) fn reasons(report: &Report, mode: &RunMode, closed: &CloseReport) -> Vec<Reason> {
+    let mut reasons = Counts::of(report).reasons(mode);
+    reasons.extend(drift(report, mode));
+    for objective in &report.objectives {
+        if objective.verdict != Verdict::Passed {
+            reasons.push(Reason::Objective {
+                text: objective.text.clone(),
+                words: objective.words.clone(),
+                verdict: objective.verdict,
+            });
+        }
+    }
+    let troubles = closed.troubles.iter().cloned();
+    reasons.extend(troubles.map(|trouble| Reason::NotClosed { trouble }));
+    reasons
+}
+
+/// What the drift of a soak makes of the run, if drift was to fail it.
+fn drift(report: &Report, mode: &RunMode) -> Vec<Reason> {
+    let RunMode::Soak(settings) = mode else {
+        return Vec::new();
+    };
+    let comparison = report
+        .soak
+        .as_ref()
+        .and_then(|soak| soak.comparison.as_ref());
+    let Some(comparison) = comparison.filter(|_| settings.fail_on_drift) else {
+        return Vec::new();
+    };
+    let is_open = comparison.inconclusive().next().is_some();
+    [
+        comparison.drifted.then_some(Reason::Drifted),
+        is_open.then_some(Reason::DriftInconclusive),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::Target;
+    use crate::workload::ping::PingSpec;
+
+    const WELL: Counts = Counts {
+        wanted: 10,
+        online: 10,
+        never_succeeded: 0,
+        failed_attempts: 0,
+    };
+
+    fn objective(verdict: Verdict) -> Reason {
+        Reason::Objective {
+            text: "restarts > 3".to_owned(),
+            words: "there were 4".to_owned(),
+            verdict,
+        }
+    }
+
+    fn ping_once() -> RunMode {
+        RunMode::PingOnce(PingSpec::once(Target::GoogleDns))
+    }
+
+    #[test]
+    fn objectives_fail_a_run_and_it_is_inconclusive_only_where_nothing_failed() {
+        let (failed, open) = (Verdict::Failed, Verdict::Inconclusive);
+        let offline = || Reason::Offline {
+            wanted: 10,
+            online: 9,
+        };
+        for (reasons, expected) in [
+            (vec![], Verdict::Passed),
+            (vec![objective(open)], open),
+            (vec![objective(failed), objective(open)], failed),
+            (vec![objective(open), objective(failed)], failed),
+            (vec![offline(), objective(open)], failed),
+            (vec![Reason::DriftInconclusive], open),
+            (vec![Reason::DriftInconclusive, Reason::Drifted], failed),
+        ] {
+            assert_eq!(verdict(&reasons), expected, "{reasons:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_passes_only_if_everybody_is_online_and_succeeded() {
+        assert!(WELL.reasons(&ping_once()).is_empty());
+        for bad in [
+            Counts { online: 9, ..WELL },
+            Counts {
+                never_succeeded: 1,
+                ..WELL
+            },
+        ] {
+            let reasons = bad.reasons(&RunMode::Hold);
+            assert_eq!(verdict(&reasons), Verdict::Failed, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_lost_ping_fails_a_run_that_pings_once_and_no_other() {
+        let lossy = Counts {
+            failed_attempts: 1,
+            ..WELL
+        };
+        assert!(lossy.reasons(&RunMode::Hold).is_empty());
+        let reasons = lossy.reasons(&ping_once());
+        assert_eq!(verdict(&reasons), Verdict::Failed, "{reasons:?}");
+    }
+
+    #[test]
+    fn what_could_not_be_closed_fails_a_run() {
+        let trouble = Reason::NotClosed {
+            trouble: "the lab was not stopped".to_owned(),
+        };
+        assert_eq!(verdict(&[trouble]), Verdict::Failed);
+    }
+}

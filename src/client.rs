@@ -60,6 +60,8 @@ pub enum ClientMsg {
     Run(RunId, Arc<Workload>),
     /// A counted run has told its last outcome: sent by the run.
     RunEnded(RunId),
+    /// From now on do these whenever you are online, and nothing else beside what you are told to run.
+    Standing(Arc<[Arc<Workload>]>),
     /// Do something about the lease at once.
     Order(Order),
     /// The router is there again: do not wait for the end of a backoff.
@@ -269,6 +271,7 @@ impl<L: Lan> State<L> {
             }
             ClientMsg::Run(run, workload) => self.workloads.start_run(run, &workload),
             ClientMsg::RunEnded(run) => self.workloads.run_ended(run),
+            ClientMsg::Standing(workloads) => self.workloads.set_standing(workloads),
             ClientMsg::Order(order) => self.obey(order),
             ClientMsg::AskAgain => {
                 if self.machine.lease().is_none() {

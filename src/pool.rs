@@ -343,6 +343,13 @@ impl Pool {
         self.run(which, spec.into()).await
     }
 
+    /// Sets what every client does whenever it is online beside the workloads of its group, those that join later included;
+    /// replaces what was set before, and an empty list ends it.
+    pub async fn set_extra_workloads(&self, workloads: Vec<Workload>) -> Result<(), PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Extra(workloads, reply))
+            .await
+    }
+
     async fn run<S: TryFrom<Stats>>(
         &self,
         which: Selection,

@@ -93,6 +93,26 @@ impl<P: Port> Workloads<P> {
         }
     }
 
+    /// Replaces the standing workloads. Those that stay go on as they are.
+    pub(super) fn set_standing(&mut self, standing: Arc<[Arc<Workload>]>) {
+        let mut earlier = std::mem::take(&mut self.standing_tasks);
+        self.with.standing = Arc::clone(&standing);
+        // Of a client that has not been online yet they begin when it is.
+        if earlier.is_empty() && !matches!(self.reach, Reach::Online(_)) {
+            return;
+        }
+        self.standing_tasks = standing
+            .iter()
+            .map(|workload| {
+                let same = |task: &Task| Arc::ptr_eq(&task.workload, workload);
+                match earlier.iter().position(same) {
+                    Some(index) => earlier.swap_remove(index),
+                    None => self.stand(workload),
+                }
+            })
+            .collect();
+    }
+
     /// Begins a standing workload.
     fn stand(&mut self, workload: &Arc<Workload>) -> Task {
         let (facts, mut rng) = (Arc::clone(&self.with.facts), self.with.rng.fork());

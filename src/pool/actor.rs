@@ -38,6 +38,7 @@ pub(super) enum PoolMsg {
     Remove(Selection, RpcReplyPort<TearDownReport>),
     Run(Selection, Arc<Workload>, RpcReplyPort<Collected>),
     Vanish(Selection, RpcReplyPort<TearDownReport>),
+    Extra(Vec<Workload>, RpcReplyPort<()>),
     Order(Selection, Order, RpcReplyPort<u32>),
     Restart(Selection, RpcReplyPort<u32>),
     Sabotage(Selection, Fault, RpcReplyPort<Vec<Sabotaged>>),

@@ -111,6 +111,14 @@ impl Members {
             metrics,
         }
     }
+
+    /// What a client of the group does whenever it is online, together with what every client of the pool does.
+    pub(super) fn workloads_with(&self, extra: &[Arc<Workload>]) -> Arc<[Arc<Workload>]> {
+        if extra.is_empty() {
+            return Arc::clone(&self.workloads);
+        }
+        self.workloads.iter().chain(extra).map(Arc::clone).collect()
+    }
 }
 
 #[cfg(test)]

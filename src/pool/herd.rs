@@ -33,6 +33,7 @@ use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Phase, Stage};
+use crate::workload::Workload;
 
 /// Whether the pool takes new clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub(super) struct Herd<L> {
     recoveries: Recoveries,
     availability: Availability,
     stalls: Stalls,
+    /// What every client does beside the workloads of its group.
+    extra_workloads: Vec<Arc<Workload>>,
     next_number: u32,
     settling: Vec<RpcReplyPort<Census>>,
     stance: Stance,
@@ -117,6 +120,7 @@ impl<L: Lan> Herd<L> {
             recoveries: Recoveries::default(),
             availability: Availability::default(),
             stalls: Stalls::default(),
+            extra_workloads: Vec::new(),
             next_number: 1,
             departures: Departures::default(),
             settling: Vec::new(),
@@ -148,6 +152,10 @@ impl<L: Lan> Herd<L> {
             PoolMsg::TearDown(reply) => {
                 self.stance = Stance::Closing;
                 self.depart(&Selection::All, reply);
+            }
+            PoolMsg::Extra(workloads, reply) => {
+                self.set_extra_workloads(workloads);
+                let _ = reply.send(());
             }
             PoolMsg::Run(which, workload, reply) => self.start_run(&which, &workload, reply),
             PoolMsg::Order(which, Order::Release, reply) => {
@@ -342,7 +350,7 @@ impl<L: Lan> Herd<L> {
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,
-            workloads: Arc::clone(&slot.group.workloads),
+            workloads: slot.group.workloads_with(&self.extra_workloads),
             addresses: Arc::clone(&self.addresses),
             releases: Arc::clone(&self.releases),
             metrics: slot.group.metrics.clone(),

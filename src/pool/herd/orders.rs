@@ -44,6 +44,23 @@ impl<L: Lan> Herd<L> {
         drop(self.after(deadline, PoolMsg::RunDeadline(id)));
     }
 
+    /// Sets what every client does beside the workloads of its group.
+    pub(super) fn set_extra_workloads(&mut self, workloads: Vec<Workload>) {
+        self.extra_workloads = workloads.into_iter().map(Arc::new).collect();
+        for group in &self.groups {
+            for workload in &self.extra_workloads {
+                group.metrics.expect(workload);
+            }
+        }
+        for slot in self.slots.values() {
+            if let Some(actor) = slot.actor() {
+                let workloads = slot.group.workloads_with(&self.extra_workloads);
+                // One that has just ended is told when it begins again.
+                drop(actor.cast(ClientMsg::Standing(workloads)));
+            }
+        }
+    }
+
     pub(super) fn tell(&self, which: &Selection, message: impl Fn() -> ClientMsg) -> u32 {
         let told = self
             .select(which)

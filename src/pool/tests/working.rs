@@ -227,6 +227,42 @@ async fn standing_pings_go_on_at_their_interval_and_over_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_all_do_besides_begins_and_ends_when_it_is_said_for_those_there_and_those_to_come() {
+    let own = PingSpec::every(Target::GoogleDns, Duration::from_secs(1));
+    let herd = Herd::with(|config| config.workloads.push(own.into())).await;
+    herd.create(2).await;
+    herd.settle().await;
+    let answered = async |number, target: &Target| {
+        let pings = herd.client(number).await.pings;
+        pings.get(target).map_or(0, |stats| stats.received)
+    };
+    let extra = PingSpec::every(Target::Router, Duration::from_secs(1));
+    let set = herd.pool.set_extra_workloads(vec![extra.into()]).await;
+    set.expect("a pool");
+    herd.create(1).await;
+    herd.settle().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    for number in 1..=3 {
+        let pings = answered(number, &Target::Router).await;
+        assert!((9..=11).contains(&pings), "{pings} of client {number}");
+    }
+    let restarted = herd.pool.restart(Selection::All).await;
+    assert_eq!(restarted.expect("a pool"), 3);
+    herd.settle().await;
+    let set = herd.pool.set_extra_workloads(Vec::new()).await;
+    set.expect("a pool");
+    let (router, own) = (
+        answered(1, &Target::Router).await,
+        answered(1, &Target::GoogleDns).await,
+    );
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(answered(1, &Target::Router).await, router, "it ended");
+    let more = answered(1, &Target::GoogleDns).await - own;
+    assert!((9..=11).contains(&more), "{more}: the group's own go on");
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn standing_pings_wait_while_their_client_is_offline_and_then_go_on() {
     let spec = PingSpec::every(Target::CloudflareDns, Duration::from_secs(1));
     let herd = Herd::with(|config| config.workloads.push(spec.into())).await;

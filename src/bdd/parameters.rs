@@ -3,6 +3,7 @@
 //! Every number may stand in quotes, as those who come from Behave write it: `"10"`.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -119,6 +120,13 @@ impl FromStr for Count {
         number
             .map(Self)
             .map_err(|_| Complaint::of_word(text, "write a whole number below 4,294,967,296"))
+    }
+}
+
+impl Count {
+    /// As a number above zero.
+    pub fn above_zero(self) -> Result<NonZeroU32, Complaint> {
+        NonZeroU32::new(self.0).ok_or_else(|| Complaint::new("0 is too few: write at least 1"))
     }
 }
 

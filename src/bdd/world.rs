@@ -20,7 +20,7 @@ use crate::objective::wait::Wait;
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, HerdStatus, Pool, Selection};
 use crate::scenario::{ClientCount, Draft};
-use crate::soak::Comparison;
+use crate::soak::{Comparison, Turnover};
 use crate::testbed::CloseReport;
 
 /// The state of one scenario.
@@ -42,7 +42,10 @@ pub struct World {
     pub(super) held: BTreeMap<ClientNumber, Ipv4Addr>,
     /// When the last disturbance began.
     pub(super) disturbed: Option<Instant>,
+    /// The beginning of the soak against its end, where there was one that was long enough.
     pub(super) comparison: Option<Comparison>,
+    /// How many clients came and went in the soak, where there was one.
+    pub(super) turnover: Option<Turnover>,
     /// What is known of it in the end.
     notes: Notes,
     /// Since it has done something that makes clients fail.

@@ -2,11 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bdd::parameters::Span;
+use crate::bdd::estate::Site;
+use crate::bdd::parameters::{Count, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::{Complaint, World};
-use crate::pool::{HerdStatus, Selection};
-use crate::soak::{Footprint, Recorder, Verdict};
+use crate::chaos::{Engine, Ground, Plan, Running};
+use crate::identity::ClientNumber;
+use crate::report::Ended;
+use crate::run::{Announcer, NoObserver, Rest, Signals, SoakLoop, SoakPlan};
+use crate::scenario::{ClientCount, SoakDraft, Timespan};
+use crate::soak::{Settings, Verdict};
 use crate::target::Target;
 use crate::workload::ping::PingSpec;
 
@@ -17,7 +22,58 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the soak runs for 24h",
         meaning: "All clients ping their router and Google DNS once a second for this time; the first hour of it (of less than \
                   three hours, the first third) is compared with the last.",
-        act: |world, said| Box::pin(soak(world, said)),
+        act: |world, mut said| {
+            Box::pin(async move {
+                let lasts = said.next()?;
+                soak(world, lasts, &SoakDraft::default(), None).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the soak runs for {duration} with churn of {rate}",
+        example: "the soak runs for 24h with churn of 10 clients/m",
+        meaning: "The same, while clients leave at random moments, so many in a time: each releases its lease and goes, and when it \
+                  has gone a client with a new number and MAC takes its place.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let (lasts, churn): (_, Often) = (said.next()?, said.next()?);
+                let draft = SoakDraft {
+                    churn: Some(churn.0),
+                    ..SoakDraft::default()
+                };
+                soak(world, lasts, &draft, None).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the soak runs for {duration} with a storm of {count} clients every {duration}",
+        example: "the soak runs for 24h with a storm of 50 clients every 10m",
+        meaning: "The same, while again and again so many clients leave at once, and as many new ones join together when those have \
+                  gone.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let (lasts, storm): (_, Count) = (said.next()?, said.next()?);
+                let every: Span = said.next()?;
+                let draft = SoakDraft {
+                    storm: Some(storm.above_zero()?),
+                    storm_every: Some(Timespan(every.0)),
+                    ..SoakDraft::default()
+                };
+                soak(world, lasts, &draft, None).await
+            })
+        },
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the soak runs for {duration} with:",
+        example: "the soak runs for 24h with:",
+        meaning: "The same with all that `lanherd soak` can do meanwhile, in a table of one row. Columns, as they are needed: churn \
+                  (10/m), storm (how many clients) and storm every (10m), vanish (how many clients in a time fall silent without \
+                  releasing their leases, each with a new one that takes its place: 2/m), chaos (faults by a plan, as after \
+                  --chaos: every 10s: crash, delete-link; those of the router need the lab).",
+        act: |world, said| Box::pin(soak_with(world, said)),
     },
     Definition {
         keyword: Keyword::Then,
@@ -27,63 +83,163 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   and to lease, restarts, lanherd's own memory and open files. The rules are those of `lanherd soak`.",
         act: |world, _| Box::pin(async { nothing_drifted(world) }),
     },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "at least {count} client(s) should have come and gone",
+        example: "at least 20 clients should have come and gone",
+        meaning: "In the soak so many left, by churn, in storms or without a word, and as many new ones were made in their place.",
+        act: |world, mut said| {
+            Box::pin(async move {
+                let Count(least) = said.next()?;
+                came_and_went(world, least)
+            })
+        },
+    },
 ];
 
-async fn soak(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    /// So many looks, or one a second where there is not the time.
-    const LOOKS: u32 = 600;
-    /// From one ping to the next.
-    const EVERY: Duration = Duration::from_secs(1);
-    let lasts: Span = said.next()?;
-    let count = u32::try_from(lasts.0.as_secs()).unwrap_or(u32::MAX).max(1);
-    let pool = world.pool()?.clone();
-    let mut recorder = Recorder::new(pool.figures().await?);
-    let begun = Instant::now();
-    let ping = |target| {
-        let pool = pool.clone();
-        let spec = PingSpec {
-            interval: EVERY,
-            ..PingSpec::times(target, count)
-        };
-        async move { pool.ping(Selection::All, spec).await }
+/// The columns of the table of a soak.
+const COLUMNS: [&str; 5] = ["churn", "storm", "storm every", "vanish", "chaos"];
+
+async fn soak_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+    let lasts = said.next()?;
+    let mut draft = SoakDraft::default();
+    let mut chaos = None;
+    let rows = said.rows()?.by_column(&[], &COLUMNS)?;
+    let [row] = rows.as_slice() else {
+        return Err(Complaint::new(
+            "a soak has one row of settings: write one row below the header",
+        ));
     };
-    let traffic = async { tokio::join!(ping(Target::Router), ping(Target::GoogleDns)) };
-    let mut traffic = std::pin::pin!(traffic);
-    let mut look = tokio::time::interval(EVERY.max(lasts.0 / LOOKS));
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    look.tick().await;
-    loop {
-        tokio::select! {
-            (router, internet) = &mut traffic => {
-                router?;
-                internet?;
-                break;
-            }
-            _ = look.tick() => {
-                let herd = HerdStatus { clients: world.herd().await?, ..HerdStatus::default() };
-                recorder.look(begun.elapsed(), &herd, pool.figures().await?, footprint().await);
-            }
+    for (column, cell) in row {
+        let cell = cell.trim_matches('"');
+        match *column {
+            "churn" => draft.churn = Some(cell.parse::<Often>()?.0),
+            "storm" => draft.storm = Some(cell.parse::<Count>()?.above_zero()?),
+            "storm every" => draft.storm_every = Some(Timespan(cell.parse::<Span>()?.0)),
+            "vanish" => draft.vanish = Some(cell.parse::<Often>()?.0),
+            // The last of the columns.
+            _ => chaos = Some(plan(cell)?),
         }
     }
-    let herd = HerdStatus {
-        clients: world.herd().await?,
-        ..HerdStatus::default()
-    };
-    recorder.look(
-        begun.elapsed(),
-        &herd,
-        pool.figures().await?,
-        footprint().await,
-    );
-    world.comparison = recorder.record().comparison;
-    Ok(())
+    soak(world, lasts, &draft, chaos).await
 }
 
-async fn footprint() -> Footprint {
-    match tokio::task::spawn_blocking(Footprint::of_self).await {
-        Ok(Ok(footprint)) => footprint,
-        _ => Footprint::default(),
+fn plan(text: &str) -> Result<Plan, Complaint> {
+    text.parse()
+        .map_err(|error: crate::chaos::PlanTextError| Complaint::of_word(text, error))
+}
+
+/// Soaks the scenario's clients: the same soak as that of `lanherd soak`.
+async fn soak(
+    world: &mut World,
+    Span(lasts): Span,
+    draft: &SoakDraft,
+    chaos: Option<Plan>,
+) -> Result<(), Complaint> {
+    /// From one ping to the next.
+    const EVERY: Duration = Duration::from_secs(1);
+    let herd = world.herd().await?;
+    let clients: Vec<_> = herd.iter().map(|client| client.identity.number).collect();
+    let settings = settings(draft, clients.len(), lasts)?;
+    let site = world.open_site()?.clone();
+    let chaos = chaos.map(|plan| engine(&site, &plan)).transpose()?;
+    let makes_faults = chaos.is_some() || settings.vanish.is_some();
+    if makes_faults {
+        world.disturb().await?;
     }
+    let pings = [Target::Router, Target::GoogleDns].map(|target| PingSpec::every(target, EVERY));
+    let longest = pings.iter().map(|ping| ping.timeout).max();
+    let plan = SoakPlan {
+        settings,
+        seed: site.seed,
+        lasts: Some(lasts),
+        rest: Rest::of(
+            site.lease_timeout,
+            pings.len(),
+            EVERY,
+            longest.unwrap_or_default(),
+        ),
+        started: Instant::now(),
+    };
+    let pool = &site.pool;
+    pool.set_extra_workloads(pings.map(Into::into).into())
+        .await?;
+    let soaked = run(&site, plan, clients, chaos).await;
+    pool.set_extra_workloads(Vec::new()).await?;
+    let soaked = soaked?;
+    if makes_faults {
+        // The last fault was made by now.
+        world.disturbed = Some(Instant::now());
+    }
+    world.comparison = soaked.record.comparison;
+    world.turnover = Some(soaked.record.turnover);
+    match soaked.ended {
+        Ended::EveryClientFailed => Err(Complaint::new(
+            "every client has failed for good in the middle of the soak",
+        )),
+        Ended::TimeOver | Ended::Stopped | Ended::Interrupted => Ok(()),
+    }
+}
+
+async fn run(
+    site: &Site,
+    plan: SoakPlan,
+    clients: Vec<ClientNumber>,
+    chaos: Option<Engine>,
+) -> Result<crate::run::Soaked, Complaint> {
+    // A scenario that is given up drops this in the middle.
+    let announcer = Announcer::new(Box::new(NoObserver));
+    let soak = SoakLoop::new(
+        site.pool.clone(),
+        plan,
+        clients,
+        Signals::default(),
+        announcer,
+    );
+    let chaos: Option<Running> = chaos.map(Engine::start);
+    Ok(soak.await?.with_chaos(chaos).run().await?)
+}
+
+/// The settings of a soak of so many clients, which is looked at 600 times, or once a second where there is not the time.
+fn settings(draft: &SoakDraft, clients: usize, lasts: Duration) -> Result<Settings, Complaint> {
+    const LOOKS: u32 = 600;
+    const SHORTEST: Duration = Duration::from_secs(1);
+    let because = |error: &dyn std::fmt::Display| Complaint::new(error.to_string());
+    let clients = i64::try_from(clients).unwrap_or(i64::MAX);
+    let clients = ClientCount::try_from(clients).map_err(|error| because(&error))?;
+    let settings = draft.check(clients).map_err(|error| because(&error))?;
+    Ok(Settings {
+        interval: SHORTEST.max(lasts / LOOKS),
+        ..settings
+    })
+}
+
+/// What makes the faults of a plan.
+fn engine(site: &Site, plan: &Plan) -> Result<Engine, Complaint> {
+    let ground = match site.lab {
+        Some(_) => Ground::Lab,
+        None => Ground::Parent,
+    };
+    let schedule = plan
+        .schedule(ground, site.seed)
+        .map_err(|error| Complaint::new(error.to_string()))?;
+    Ok(Engine::new(site.pool.clone(), site.lab.clone(), schedule))
+}
+
+fn came_and_went(world: &World, least: u32) -> Result<(), Complaint> {
+    let turnover = world
+        .turnover
+        .ok_or_else(|| Complaint::new("no soak ran in this scenario"))?;
+    let left = turnover.left + turnover.vanished;
+    let both = left.min(turnover.came);
+    if both >= u64::from(least) {
+        return Ok(());
+    }
+    Err(Complaint::new(format!(
+        "{left} clients have left, {} of them without a word, and {} have come in their place; at least {least} should have; {} \
+         could not leave when it was their turn",
+        turnover.vanished, turnover.came, turnover.skipped
+    )))
 }
 
 fn nothing_drifted(world: &World) -> Result<(), Complaint> {

@@ -14,6 +14,7 @@ mod availability;
 mod bad_servers;
 mod chores;
 mod control;
+mod examples;
 mod features;
 mod folders;
 mod herd;

@@ -1,10 +1,8 @@
 //! What the dependencies ask of whoever builds. Their licences, sources and duplicates are for deny.toml.
 
-use std::process::Command;
-
 use serde_json::Value;
 
-use super::root;
+use super::metadata;
 
 /// A version's first two numbers: of Rust only those matter.
 fn release(version: &str) -> (u32, u32) {
@@ -19,18 +17,7 @@ fn release(version: &str) -> (u32, u32) {
 
 #[test]
 fn no_dependency_asks_for_a_later_rust_than_lanherd_says() {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--locked", "--format-version=1"])
-        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
-        .current_dir(root())
-        .output()
-        .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let metadata = metadata(&["--filter-platform", "x86_64-unknown-linux-gnu"]);
     let packages = metadata["packages"].as_array().expect("packages");
     let own = env!("CARGO_PKG_RUST_VERSION");
     let text = |package: &Value, key: &str| package[key].as_str().map(str::to_owned);

@@ -1,64 +1,104 @@
-//! What is published compiles: every file that its code includes is in the package.
-
-#![allow(clippy::expect_used, reason = "this is how a test fails")]
+//! What is published, of each crate: every file that its code includes is in the package, and nothing big that nobody needs.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A path without `.` and `..` in it.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::CurDir => {}
-            other => plain.push(other),
+use serde_json::Value;
+
+use super::links::plain;
+use super::{metadata, root, shown};
+
+/// The largest file that is published, in bytes, but for Cargo.lock.
+const MAX_FILE: u64 = 128 * 1024;
+
+/// The workspace's packages: each with its folder, and the files that it is published with.
+fn packages() -> Vec<(String, PathBuf, BTreeSet<PathBuf>)> {
+    let metadata = metadata(&["--no-deps"]);
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let mut packages = Vec::new();
+    for package in metadata["packages"].as_array().expect("packages") {
+        // `publish = false` is an empty list of registries.
+        if package["publish"].as_array().is_some_and(Vec::is_empty) {
+            continue;
         }
+        let name = text(&package["name"]);
+        let manifest = PathBuf::from(text(&package["manifest_path"]));
+        let list = Command::new(env!("CARGO"))
+            .args([
+                "package",
+                "--list",
+                "--offline",
+                "--allow-dirty",
+                "-p",
+                &name,
+            ])
+            .current_dir(root())
+            .output()
+            .expect("cargo runs");
+        assert!(
+            list.status.success(),
+            "{}",
+            String::from_utf8_lossy(&list.stderr)
+        );
+        let files = String::from_utf8(list.stdout).expect("text");
+        let folder = manifest.parent().expect("a folder").to_owned();
+        packages.push((name, folder, files.lines().map(PathBuf::from).collect()));
     }
-    plain
+    packages
 }
 
 #[test]
 fn every_file_that_the_code_includes_is_published() {
-    let list = Command::new(env!("CARGO"))
-        .args(["package", "--list", "--offline", "--allow-dirty"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    let text = String::from_utf8(list.stdout).expect("text");
-    let listed: BTreeSet<PathBuf> = text.lines().map(PathBuf::from).collect();
-    assert!(listed.contains(Path::new("src/lib.rs")), "{text}");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut missing, mut found) = (Vec::new(), 0);
-    for file in listed
-        .iter()
-        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
-    {
-        let Ok(source) = fs::read_to_string(root.join(file)) else {
-            continue;
-        };
-        let folder = file.parent().expect("a folder");
-        for opening in ["include_str!(\"", "include_bytes!(\"", "#[path = \""] {
-            for rest in source.split(opening).skip(1) {
-                let Some((path, _)) = rest.split_once('"') else {
-                    continue;
-                };
-                // Those of this test itself.
-                if path.len() < 3 {
-                    continue;
-                }
-                found += 1;
-                let included = plain(&folder.join(path));
-                if !listed.contains(&included) {
-                    missing.push(format!("{}: {}", file.display(), included.display()));
+    for (name, folder, listed) in packages() {
+        assert!(
+            listed.contains(Path::new("src/lib.rs")),
+            "{name}: {listed:?}"
+        );
+        for file in listed
+            .iter()
+            .filter(|file| file.extension().is_some_and(|e| e == "rs"))
+        {
+            let Ok(source) = fs::read_to_string(folder.join(file)) else {
+                continue;
+            };
+            let beside = file.parent().expect("a folder");
+            for opening in ["include_str!(\"", "include_bytes!(\"", "#[path = \""] {
+                for rest in source.split(opening).skip(1) {
+                    let Some((path, _)) = rest.split_once('"') else {
+                        continue;
+                    };
+                    found += 1;
+                    let included = plain(&beside.join(path));
+                    if !listed.contains(&included) {
+                        missing.push(format!("{name}: {}: {path}", file.display()));
+                    }
                 }
             }
         }
     }
     assert!(found > 10, "{found}");
     assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn nothing_big_is_published_that_nobody_needs() {
+    for (name, folder, listed) in packages() {
+        for file in listed.iter().filter(|file| !file.ends_with("Cargo.lock")) {
+            let path = folder.join(file);
+            // Two files are made while packaging.
+            let Ok(length) = fs::metadata(&path).map(|data| data.len()) else {
+                continue;
+            };
+            assert!(
+                length <= MAX_FILE,
+                "{name}: {} has {length} bytes: exclude it",
+                shown(&path)
+            );
+            let is_picture = file.extension().is_some_and(|ending| ending == "png");
+            assert!(!is_picture, "{name}: {}: a picture", shown(&path));
+        }
+    }
 }

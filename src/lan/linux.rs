@@ -280,13 +280,14 @@ impl Shared {
         }
     }
 
-    /// Looks after a while what became of the namespaces that clients have left.
-    fn look_later(self: &Arc<Self>) {
+    /// Looks after a while what became of the namespaces that clients have left, and again as long as clients have left
+    /// since.
+    fn look_later(self: &Arc<Self>, runtime: &Handle) {
         if self.looks_later.swap(true, Ordering::Relaxed) {
             return;
         }
         let shared = Arc::downgrade(self);
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             tokio::time::sleep(GRACE + GRACE / 4).await;
             let Some(shared) = shared.upgrade() else {
                 return;
@@ -298,6 +299,9 @@ impl Shared {
                     if let Fate::Remains(why) = fate {
                         tracing::warn!("{what} is left behind: {why}");
                     }
+                }
+                if looking.made.is_too_early_for_some() {
+                    looking.look_later(&bench.runtime);
                 }
             });
         });
@@ -666,7 +670,7 @@ impl Lan for LinuxLan {
             errors
         };
         let removed = self.shared.workers.run(identity.number, remove).await;
-        self.shared.look_later();
+        self.shared.look_later(&Handle::current());
         removed.unwrap_or_else(|gone| {
             vec![CleanupError {
                 what: format!("namespace {}", identity.namespace),

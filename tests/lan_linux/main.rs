@@ -286,6 +286,31 @@ async fn its_mac_is_free() {
 }
 
 #[test]
+fn who_leaves_while_others_are_about_to_be_looked_at_is_looked_at_as_well() {
+    in_a_world(|| async {
+        let lan = open().await;
+        let ports = [attach(&lan, 1).await, attach(&lan, 2).await];
+        let kept = NetNs::open(std::path::Path::new("/run/netns/ns2")).expect("open");
+        drop(ports);
+        assert_eq!(lan.detach(&client(1)).await, []);
+        // The first is looked at after 2.5 s; by then the second has been gone for less than the kernel is given.
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        assert_eq!(lan.detach(&client(2)).await, []);
+        let is_on_the_lan = || {
+            let links = kept.with(|| ip("-o link show"));
+            links.expect("entered").contains("lan0")
+        };
+        assert!(is_on_the_lan());
+        until("its link is gone", || !is_on_the_lan()).await;
+        let leaks = lan.close().await;
+        assert!(
+            matches!(&leaks[..], [leak] if leak.what == "namespace ns2"),
+            "{leaks:?}"
+        );
+    });
+}
+
+#[test]
 fn a_namespace_that_something_elsewhere_keeps_is_reported_and_is_off_the_lan() {
     in_a_world(|| async {
         for (keeper, keep) in KEEPERS {

@@ -117,6 +117,13 @@ impl Made {
         self.known().leave(name);
     }
 
+    /// Whether a client has left its namespace so lately that [`Made::look`] passes it over still.
+    pub fn is_too_early_for_some(&self) -> bool {
+        let known = self.known();
+        let left = known.by_inode.values().filter_map(|entry| entry.left);
+        left.into_iter().any(|left| left.elapsed() < GRACE)
+    }
+
     /// Looks at those that were left some time ago: forgets what is gone, takes the link out of what something keeps, and
     /// says which those are, once. Does not wait.
     pub fn look(&self, netlink: &mut Netlink) -> Vec<Leak> {

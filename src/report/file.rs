@@ -11,6 +11,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{AccessFlags, eaccess};
 
@@ -326,12 +327,14 @@ impl Draft {
             let path = folder.join(format!("{DRAFT}{:08x}", fastrand::u32(..)));
             let mut options = OpenOptions::new();
             match options.write(true).create_new(true).mode(mode).open(&path) {
-                Ok(file) => {
-                    let locked = Flock::lock(file, FlockArg::LockExclusiveNonblock);
-                    return locked
-                        .map(|file| (Self { path }, file))
-                        .map_err(|(_, errno)| errno.into());
-                }
+                // Until it is locked, another run may take it for what a killed one left, and remove it: then there is
+                // another name.
+                Ok(file) => match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                    Ok(file) if file.metadata()?.nlink() > 0 => return Ok((Self { path }, file)),
+                    Ok(_) | Err((_, Errno::EWOULDBLOCK)) if attempts.next().is_some() => {}
+                    Ok(_) => return Err(ErrorKind::ResourceBusy.into()),
+                    Err((_, errno)) => return Err(errno.into()),
+                },
                 Err(error)
                     if error.kind() == ErrorKind::AlreadyExists && attempts.next().is_some() => {}
                 Err(error) => return Err(error),
@@ -432,6 +435,22 @@ mod tests {
         drop(file);
         write_bytes(&path, b"whole").expect("written");
         assert_eq!(folder.names(), [".lanherd-report-of-mine", "r.json"]);
+    }
+
+    #[test]
+    fn runs_that_write_into_one_folder_at_one_time_lose_no_report() {
+        let folder = Folder::new("crowd");
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = folder.0.join(format!("{writer}.json"));
+                scope.spawn(move || {
+                    for _ in 0..300 {
+                        write_bytes(&path, b"whole").expect("written");
+                    }
+                });
+            }
+        });
+        assert_eq!(folder.names().len(), 4);
     }
 
     #[test]

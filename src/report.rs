@@ -76,6 +76,9 @@ pub struct RunSummary {
 pub struct Report {
     /// Which report this is.
     pub schema: Version,
+    /// The version of lanherd that made the run; empty in a report from before this was told.
+    #[serde(default)]
+    pub version: String,
     /// When the run began (RFC 3339, UTC).
     pub started: String,
     /// How long it lasted, tear-down included; or has lasted so far.
@@ -327,6 +330,7 @@ impl Report {
     pub fn new(herd: &HerdStatus, figures: &Figures, run: RunSummary) -> Self {
         Self {
             schema: Version::One,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             started: humantime::format_rfc3339_millis(run.started).to_string(),
             duration_ms: milliseconds(run.duration),
             complete: run.complete,

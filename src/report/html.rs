@@ -11,6 +11,8 @@ mod verdict;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use self::clients::median_ping;
 use self::comparison::comparison;
 use self::over_time::over_time;
@@ -20,6 +22,7 @@ use crate::identity::ClientNumber;
 use crate::objective;
 use crate::page::chart::bars;
 use crate::page::{Page, Verdict};
+use crate::soak;
 use crate::units::percent;
 
 impl Report {
@@ -119,15 +122,27 @@ impl Report {
         let is_bad = self.totals.online < self.totals.wanted
             || self.totals.leaked_objects > 0
             || self.never().next().is_some()
-            || self.has_objective(objective::Verdict::Failed);
+            || self.ended == Some(Ended::Interrupted)
+            || self.has_objective(objective::Verdict::Failed)
+            || self.is_demanded(soak::Verdict::Drifted);
         let verdict = if is_bad {
             Verdict::Bad
-        } else if self.has_objective(objective::Verdict::Inconclusive) {
+        } else if self.has_objective(objective::Verdict::Inconclusive)
+            || self.is_demanded(soak::Verdict::Inconclusive)
+        {
             Verdict::Inconclusive
         } else {
             Verdict::Well
         };
         self.page(verdict)
+    }
+
+    /// Whether a figure of the comparison came to this, and the run was to be judged by it (`--fail-on-drift`).
+    fn is_demanded(&self, verdict: soak::Verdict) -> bool {
+        let demand = self.parameters.pointer("/soak/fail-on-drift");
+        let comparison = self.soak.as_ref().and_then(|soak| soak.comparison.as_ref());
+        demand.and_then(Value::as_bool) == Some(true)
+            && comparison.is_some_and(|both| both.rows.iter().any(|row| row.verdict == verdict))
     }
 
     fn has_objective(&self, verdict: objective::Verdict) -> bool {

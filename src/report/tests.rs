@@ -197,6 +197,64 @@ fn the_page_tells_the_story_of_who_failed_and_asks_nobody_for_anything() {
 }
 
 #[test]
+fn a_page_that_is_made_afterwards_says_what_the_run_was_and_came_to() {
+    use crate::soak::{Comparison, Figure, Recorder, Row, Side, Verdict as Drift};
+
+    let class = |report: &Report| {
+        let page = report.page_as_it_stands();
+        let (_, rest) = page.split_once("<header class=\"").expect("a header");
+        rest.split_once('"').expect("its class").0.to_owned()
+    };
+    let mut written = report(vec![client(1, Phase::Online)]);
+    assert_eq!(class(&written), "passed");
+    assert!(
+        written
+            .page_as_it_stands()
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
+    // By another lanherd than this one.
+    written.version = "0.0.1-earlier".to_owned();
+    let page = written.page_as_it_stands();
+    assert!(page.contains("0.0.1-earlier"), "{page}");
+
+    written.ended = Some(Ended::Interrupted);
+    assert_eq!(class(&written), "failed");
+    written.ended = Some(Ended::TimeOver);
+    let side = Side {
+        samples: 1_000,
+        mean: Some(9.0),
+        p50: Some(9.0),
+        p95: Some(9.0),
+        p99: Some(9.0),
+    };
+    for (verdict, fails, expected) in [
+        (Drift::Drifted, true, "failed"),
+        (Drift::Inconclusive, true, "inconclusive"),
+        (Drift::Drifted, false, "passed"),
+        (Drift::Steady, true, "passed"),
+    ] {
+        let record = Recorder::new(Figures::default()).record();
+        let mut soak = Soak::new(&record, Duration::from_secs(60), Duration::ZERO);
+        soak.comparison = Some(Comparison {
+            window_ms: 1.0,
+            first_at_ms: 0.0,
+            last_at_ms: 1.0,
+            drifted: verdict == Drift::Drifted,
+            rows: vec![Row {
+                figure: Figure::DhcpTime,
+                target: None,
+                first: side,
+                last: side,
+                verdict,
+            }],
+        });
+        written.soak = Some(soak);
+        written.parameters = serde_json::json!({"soak": {"fail-on-drift": fails}});
+        assert_eq!(class(&written), expected, "{verdict:?} {fails}");
+    }
+}
+
+#[test]
 fn a_report_reads_back_as_it_was_written() {
     let mut full = client(1, Phase::Online);
     full.join = Some(Duration::from_millis(3));

@@ -29,7 +29,9 @@ impl Report {
             all.push((name.clone(), value));
         }
         all.push(("seed".to_owned(), self.seed.to_string()));
-        all.push(("lanherd".to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
+        if !self.version.is_empty() {
+            all.push(("lanherd".to_owned(), self.version.clone()));
+        }
         all
     }
 

@@ -263,6 +263,7 @@ impl PreparedRun {
             parameters,
             tester: session.tester(),
             objectives: scenario.fail_if.clone(),
+            is_soak: matches!(mode, RunMode::Soak(_)),
         };
         let run_loop = RunLoop {
             pool: session.pool().clone(),

@@ -17,6 +17,8 @@ pub(super) struct RunInfo {
     pub(super) parameters: serde_json::Value,
     pub(super) tester: tester::Figures,
     pub(super) objectives: Vec<Objective>,
+    /// Whether it is a soak, or was to become one once the herd had joined.
+    pub(super) is_soak: bool,
 }
 
 impl RunInfo {
@@ -31,7 +33,7 @@ impl RunInfo {
         let complete = match ended {
             None => false,
             // A herd that is held until somebody has seen enough has come to its end by that; a soak has not.
-            Some(Ended::Interrupted) => soak.is_none(),
+            Some(Ended::Interrupted) => !self.is_soak,
             Some(Ended::TimeOver | Ended::Stopped | Ended::EveryClientFailed) => true,
         };
         let objectives = self.objectives.iter();

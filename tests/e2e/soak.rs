@@ -204,6 +204,20 @@ fn ctrl_c_ends_a_soak_in_order_with_its_report_and_comparison() {
 }
 
 #[test]
+fn a_soak_that_is_interrupted_before_its_herd_has_joined_is_not_complete_either() {
+    let (host, _router) = Host::with_dnsmasq();
+    let running = soak(&host, &["--for", "72h", "--join-rate", "1/s"]);
+    host.wait_configured(2, seconds(30));
+    running.signal(Signal::SIGINT);
+    let outcome = running.finish(seconds(30));
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    let report = host.report();
+    assert_eq!(report.0["soak"], Value::Null, "it has not begun");
+    assert_eq!(report.0["complete"], false);
+    assert_eq!(report.0["ended"], "interrupted");
+}
+
+#[test]
 fn a_full_disk_is_told_once_stops_nothing_and_keeps_the_last_good_report() {
     let (host, _router) = Host::with_dnsmasq();
     let before = host.snapshot();

@@ -381,9 +381,10 @@ impl Metrics {
         self.outages.inc();
     }
 
-    /// For how long clients of this group were wanted, and usable, since the pool began.
-    pub fn uptime(&self, uptime: &Uptime) {
-        self.times.is(&self.group, uptime);
+    /// For how long clients of this group were wanted, and usable, since this was told last. Several pools may tell it, as
+    /// those of the scenarios of a run.
+    pub fn uptime(&self, more: &Uptime) {
+        self.times.add(&self.group, more);
     }
 
     /// A fault was made on purpose.

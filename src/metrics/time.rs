@@ -47,18 +47,17 @@ impl Times {
         }
     }
 
-    /// What it has come to since the pool began.
-    pub(super) fn is(&self, group: &str, uptime: &Uptime) {
-        rise(&self.wanted.with_label_values(&[group]), uptime.wanted());
-        rise(&self.usable.with_label_values(&[group]), uptime.usable);
-        for (cause, lasted) in &uptime.unavailable {
+    /// What has come since it was told last.
+    pub(super) fn add(&self, group: &str, more: &Uptime) {
+        rise(&self.wanted.with_label_values(&[group]), more.wanted());
+        rise(&self.usable.with_label_values(&[group]), more.usable);
+        for (cause, lasted) in &more.unavailable {
             let labels = [group, cause.as_str()];
             rise(&self.unavailable.with_label_values(&labels), *lasted);
         }
     }
 }
 
-/// A counter never goes down, not even by a rounding.
-fn rise(counter: &Counter, to: Duration) {
-    counter.inc_by((to.as_secs_f64() - counter.get()).max(0.0));
+fn rise(counter: &Counter, by: Duration) {
+    counter.inc_by(by.as_secs_f64());
 }

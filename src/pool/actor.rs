@@ -139,6 +139,7 @@ impl<L: Lan> Actor for PoolActor<L> {
         _myself: ActorRef<PoolMsg>,
         herd: &mut Herd<L>,
     ) -> Result<(), ActorProcessingErr> {
+        herd.tell_uptime();
         herd.abandon().await;
         Ok(())
     }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::actor::PoolMsg;
 use super::admission::{Admission, Admit};
-use super::availability::Availability;
+use super::availability::{Availability, Uptime};
 use super::departure::{Departures, Exit};
 use super::event::Event;
 use super::figures::Figures;
@@ -74,6 +74,8 @@ pub(super) struct Herd<L> {
     outages: OutageWatch,
     recoveries: Recoveries,
     availability: Availability,
+    /// What of it the metrics have been told, by group.
+    told_uptime: BTreeMap<GroupName, Uptime>,
     stalls: Stalls,
     /// What every client does beside the workloads of its group.
     extra_workloads: Vec<Arc<Workload>>,
@@ -119,6 +121,7 @@ impl<L: Lan> Herd<L> {
             outages: OutageWatch::default(),
             recoveries: Recoveries::default(),
             availability: Availability::default(),
+            told_uptime: BTreeMap::new(),
             stalls: Stalls::default(),
             extra_workloads: Vec::new(),
             next_number: 1,

@@ -41,10 +41,17 @@ impl<L: Lan> Herd<L> {
                 }
             }
         }
+        self.tell_uptime();
+    }
+
+    /// Brings the metrics of the clients' time up to date.
+    pub(in crate::pool) fn tell_uptime(&mut self) {
         self.availability.settle(now());
         for group in &self.groups {
             if let Some(uptime) = self.availability.groups().get(&group.name) {
-                group.metrics.uptime(uptime);
+                let told = self.told_uptime.entry(group.name.clone()).or_default();
+                group.metrics.uptime(&uptime.since(told));
+                told.clone_from(uptime);
             }
         }
     }

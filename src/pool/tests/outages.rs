@@ -241,6 +241,30 @@ async fn an_outage_is_remembered_and_costs_availability() {
     herd.end().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn pools_that_count_in_the_same_metrics_one_after_the_other_add_up_their_clients_time() {
+    let config = || PoolConfig::new(PoolName::default());
+    let metrics = config().metrics().expect("families");
+    // Shorter and shorter, and none a multiple of the seconds between two updates.
+    for seconds in [100, 40, 2] {
+        let lan = Arc::new(FakeLan::new(&LabConfig::default()));
+        let pool = Pool::start(lan, config(), metrics.clone());
+        let pool = pool.await.expect("a pool");
+        pool.create(2).await.expect("clients");
+        pool.settled(LONG).await.expect("a herd that settles");
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        pool.tear_down().await.expect("a tear-down");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let text = metrics.render();
+    for family in ["client_wanted_seconds_total", "client_usable_seconds_total"] {
+        let start = format!("lanherd_{family}{{group=\"ns\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        let told: f64 = line.expect(family).parse().expect("a number");
+        assert!((283.9..285.0).contains(&told), "{family} {told}");
+    }
+}
+
 async fn availability(herd: &Herd) -> Option<f64> {
     herd.pool.figures().await.expect("figures").availability()
 }

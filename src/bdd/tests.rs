@@ -541,6 +541,46 @@ fn a_large_file_is_read_in_time_and_a_larger_one_refused_with_the_remedy() {
 }
 
 #[test]
+fn outlines_that_would_become_more_than_memory_holds_are_refused_before_they_do() {
+    let outline = |step: &str, rows: &str| {
+        format!(
+            "Feature: f\n\n  Scenario Outline: s\n    When {step}\n    Examples:\n    |a|\n{rows}"
+        )
+    };
+    let long = outline(&"x".repeat(300_000), &"    |1|\n".repeat(900));
+    let filled = outline(
+        &"<a>".repeat(10_000),
+        &format!("    |{}|\n", "x".repeat(20_000)),
+    );
+    let many = outline("<a> pass", &"    |1s|\n".repeat(1_001));
+    let fine = outline("<a> pass", &"    |1s|\n".repeat(1_000));
+    let folder = Folder::with(&[
+        ("a.feature", long.as_str()),
+        ("b.feature", filled.as_str()),
+        ("c.feature", many.as_str()),
+        ("d.feature", fine.as_str()),
+    ]);
+    let suite = folder.read().expect("a suite");
+    let broken: Vec<_> = suite
+        .broken
+        .iter()
+        .map(|one| (one.line, one.why.as_str()))
+        .collect();
+    assert_eq!(broken.len(), 3, "{broken:?}");
+    assert!(
+        broken[0].1.contains("more than 64 MiB of text"),
+        "{broken:?}"
+    );
+    assert!(
+        broken[1].1.contains("more than 64 MiB of text"),
+        "{broken:?}"
+    );
+    assert_eq!(broken[2].0, 3, "{broken:?}");
+    assert!(broken[2].1.contains("1001 rows"), "{broken:?}");
+    assert_eq!(suite.scenarios().count(), 1_000);
+}
+
+#[test]
 fn a_scenario_that_cannot_fail_and_a_feature_without_one_are_told() {
     let text = "Feature: f\n  Background:\n    Given the random seed is 1\n  Scenario: waits\n    When 1s pass\n  \
                 Scenario: asks\n    Then nothing should have drifted\n";

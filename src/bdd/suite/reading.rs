@@ -19,6 +19,10 @@ use super::{Broken, Suite, SuiteError};
 pub const MOST_BYTES: u64 = 1024 * 1024;
 /// So many steps the scenarios of one file may have, after its outlines are expanded.
 const MOST_STEPS: usize = 100_000;
+/// So many bytes their texts may have then.
+const MOST_TEXT: usize = 64 * 1024 * 1024;
+/// So many rows the examples of one outline may have: each is expanded from a copy of all of them.
+const MOST_ROWS: usize = 1_000;
 
 /// Reads what is named; see [`Suite::read`].
 pub(super) fn read(paths: &[PathBuf]) -> Result<Suite, SuiteError> {
@@ -152,12 +156,8 @@ fn read_one(path: &Path, lines: &BTreeSet<usize>) -> Result<Read, OneError> {
         OneError::Broken(broken(line, why))
     })?;
     feature.path = Some(path.to_owned());
-    let steps: usize = all_scenarios(&feature).map(expanded_steps).sum();
-    if steps > MOST_STEPS {
-        let why = format!(
-            "its outlines come to {steps} steps, and {MOST_STEPS} at most are run from one file: split it"
-        );
-        return Err(OneError::Broken(broken(1, why)));
+    if let Some((line, why)) = too_much(&feature) {
+        return Err(OneError::Broken(broken(line, why)));
     }
     let mut feature = feature.expand_examples().map_err(|error| {
         let why = format!(
@@ -213,18 +213,69 @@ fn all_scenarios_mut(feature: &mut Feature) -> impl Iterator<Item = &mut Scenari
     feature.scenarios.iter_mut().chain(of_rules)
 }
 
-/// How many steps a scenario has when it is expanded.
-fn expanded_steps(scenario: &Scenario) -> usize {
-    let rows = scenario.examples.iter().filter_map(|examples| {
-        let table = examples.table.as_ref()?;
-        Some(table.rows.len().saturating_sub(1))
+/// What of a file's outlines is more than is expanded, and on which line.
+fn too_much(feature: &Feature) -> Option<(usize, String)> {
+    let (mut steps, mut text) = (0_usize, 0_usize);
+    for scenario in all_scenarios(feature) {
+        let rows = rows(scenario);
+        if rows > MOST_ROWS {
+            let why = format!(
+                "this outline has {rows} rows of examples, and {MOST_ROWS} at most are expanded: split it"
+            );
+            return Some((scenario.position.line, why));
+        }
+        let times = if scenario.examples.is_empty() {
+            1
+        } else {
+            rows
+        };
+        steps = steps.saturating_add(scenario.steps.len().max(1).saturating_mul(times));
+        text = text.saturating_add(text_of_a_row(scenario).saturating_mul(times));
+    }
+    if steps > MOST_STEPS {
+        let why = format!(
+            "its outlines come to {steps} steps, and {MOST_STEPS} at most are run from one file: split it"
+        );
+        return Some((1, why));
+    }
+    (text > MOST_TEXT).then(|| {
+        let most = MOST_TEXT / 1024 / 1024;
+        let why = format!(
+            "its outlines come to more than {most} MiB of text, which is the most that is run from one file: split it"
+        );
+        (1, why)
+    })
+}
+
+/// How many rows the examples of a scenario have, their headers left out.
+fn rows(scenario: &Scenario) -> usize {
+    let tables = scenario
+        .examples
+        .iter()
+        .filter_map(|one| one.table.as_ref());
+    tables.map(|table| table.rows.len().saturating_sub(1)).sum()
+}
+
+/// So many bytes the texts of a scenario have at most once a row of its examples is put into them.
+fn text_of_a_row(scenario: &Scenario) -> usize {
+    let tables = scenario
+        .examples
+        .iter()
+        .filter_map(|one| one.table.as_ref());
+    let cells = tables.flat_map(|table| table.rows.iter().flatten());
+    let longest = cells.map(String::len).max().unwrap_or_default();
+    let of_steps = scenario.steps.iter().flat_map(|step| {
+        let cells = step
+            .table
+            .iter()
+            .flat_map(|table| table.rows.iter().flatten());
+        std::iter::once(&step.value)
+            .chain(&step.docstring)
+            .chain(cells)
     });
-    let times = if scenario.examples.is_empty() {
-        1
-    } else {
-        rows.sum()
-    };
-    scenario.steps.len().max(1) * times
+    let texts = of_steps.chain(std::iter::once(&scenario.name));
+    let lengths = texts.map(|text| text.len() + text.matches('<').count().saturating_mul(longest));
+    lengths.fold(0, usize::saturating_add)
 }
 
 /// Where the parser gave up, from its words: `Error at 5:3: {…}`.

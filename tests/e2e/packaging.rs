@@ -41,6 +41,25 @@ fn systemd_has_nothing_to_say_against_the_unit() {
     fs::remove_dir_all(&folder).expect("ours");
 }
 
+/// What a setting of the unit names, as words.
+fn setting(unit: &str, name: &str) -> Vec<String> {
+    let line = unit.lines().find_map(|line| line.strip_prefix(name));
+    let words = line.expect(name).split_whitespace();
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn an_end_that_is_a_result_is_followed_by_no_other_start() {
+    let unit = fs::read_to_string(shipped("systemd/lanherd@.service")).expect("it is shipped");
+    assert!(unit.contains("\nRestart=on-failure\n"), "{unit}");
+    // Clients or objectives failed, the file is wrong, an objective is inconclusive; and it was told to end.
+    assert_eq!(
+        setting(&unit, "RestartPreventExitStatus="),
+        ["1", "2", "125"]
+    );
+    assert_eq!(setting(&unit, "SuccessExitStatus="), ["130"]);
+}
+
 #[test]
 fn the_shared_folders_are_made_so_that_users_and_root_can_work_side_by_side() {
     let root = scratch("tmpfiles");

@@ -58,7 +58,7 @@ impl fmt::Display for Target {
 /// Why a text is no ping target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no ping target: use an IPv4 unicast address, \"router\", \"Google DNS\", \"Cloudflare DNS\", a host name \
+    "{0:?} is no ping target: use an IPv4 unicast address of another host, \"router\", \"Google DNS\", \"Cloudflare DNS\", a host name \
      with a dot in it, or \"client 3\" for a client of the herd"
 )]
 pub struct TargetError(String);
@@ -89,9 +89,7 @@ impl FromStr for Target {
             return Ok(Self::Client(ClientNumber(number)));
         }
         if let Ok(address) = word.trim().parse::<Ipv4Addr>() {
-            let is_nobodys =
-                address.is_unspecified() || address.is_broadcast() || address.is_multicast();
-            return if is_nobodys {
+            return if is_nobody_else(address) {
                 Err(refuse())
             } else {
                 Ok(Self::Address(address))
@@ -103,6 +101,14 @@ impl FromStr for Target {
             _ => Err(refuse()),
         }
     }
+}
+
+/// Whether what is sent to an address reaches no other host, or many: nothing that came of it would say anything of the router.
+pub(crate) const fn is_nobody_else(address: Ipv4Addr) -> bool {
+    address.is_unspecified()
+        || address.is_loopback()
+        || address.is_broadcast()
+        || address.is_multicast()
 }
 
 impl TryFrom<String> for Target {
@@ -149,6 +155,8 @@ mod tests {
             "0.0.0.0",
             "255.255.255.255",
             "224.0.0.1",
+            "127.0.0.1",
+            "127.8.8.8",
             "1.2.3",
             "::1",
             "client",

@@ -9,6 +9,7 @@ use hyper::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::host_name::HostName;
+use crate::target::is_nobody_else;
 
 /// A URL of the scheme `http` (RFC 9110, 4.2.1), with a host name or an IPv4 address. Clones share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +90,9 @@ pub enum UrlError {
         "{0:?} is no URL to fetch: use http://, a host name or IPv4 address, and a path, as http://www.example.org/"
     )]
     Malformed(String),
+    /// The client itself would answer, or nobody.
+    #[error("{0:?} names no other host: use its name, or its IPv4 address on the network")]
+    NoHost(String),
 }
 
 impl FromStr for Url {
@@ -111,6 +115,9 @@ impl FromStr for Url {
             return Err(refuse());
         }
         let host = match authority.host().parse() {
+            Ok(address) if is_nobody_else(address) => {
+                return Err(UrlError::NoHost(text.to_owned()));
+            }
             Ok(address) => Host::Address(address),
             Err(_) => Host::Name(authority.host().parse().map_err(|_| refuse())?),
         };
@@ -186,6 +193,11 @@ mod tests {
             "http://a.test:99999/",
             "http://a.test/a b",
             "http://a.test/\r\nX: y",
+            "http://127.0.0.1/",
+            "http://127.8.8.8:8080/x",
+            "http://0.0.0.0/",
+            "http://224.0.0.1/",
+            "http://255.255.255.255/",
         ] {
             assert!(bad.parse::<Url>().is_err(), "{bad:?} was accepted");
         }

@@ -508,11 +508,9 @@ async fn nothing_that_a_server_sends_is_the_testers_fault() {
 #[tokio::test(start_paused = true)]
 async fn what_the_client_itself_would_answer_is_no_success() {
     let herd = online(2).await;
-    let ping = |target: &str| {
-        let spec = PingSpec::once(target.parse().expect(target));
-        herd.pool.ping(Selection::All, spec)
-    };
-    let report = ping("127.0.0.1").await.expect("a report");
+    let ping = |target| herd.pool.ping(Selection::All, PingSpec::once(target));
+    let own = Target::Address(Ipv4Addr::LOCALHOST);
+    let report = ping(own).await.expect("a report");
     for stats in report.clients.values() {
         assert_eq!(stats.main_cause(), Some(PingCause::OwnAddress));
         assert_eq!((stats.sent, stats.received), (0, 0));
@@ -522,18 +520,13 @@ async fn what_the_client_itself_would_answer_is_no_success() {
         );
     }
     // One of the two was told to ping itself, and may.
-    let report = ping("client 1").await.expect("a report");
+    let first = Target::Client(ClientNumber(1));
+    let report = ping(first).await.expect("a report");
     let received = |number| report.clients[&ClientNumber(number)].received;
     assert_eq!((received(1), received(2)), (1, 1));
     // The other has the address of the first as its target: one of both would answer itself.
-    let address = herd
-        .client(1)
-        .await
-        .lease
-        .expect("a lease")
-        .address
-        .to_string();
-    let report = ping(&address).await.expect("a report");
+    let address = herd.client(1).await.lease.expect("a lease").address;
+    let report = ping(Target::Address(address)).await.expect("a report");
     let cause = |number| report.clients[&ClientNumber(number)].main_cause();
     assert_eq!((cause(1), cause(2)), (Some(PingCause::OwnAddress), None));
     let stats = fetch(&herd, &format!("http://{address}/")).await;

@@ -172,18 +172,15 @@ mod tests {
         Identity::derive(&PoolName::default(), ClientNumber(1), SEED).mac
     }
 
+    async fn asked(lan: &FakeLan) -> (Answer, Vec<CleanupError>) {
+        let (in_time, never) = (tester::Figures::default(), std::future::pending());
+        ask(lan, &PoolName::default(), SEED, PATIENCE, &in_time, never).await
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_offer_is_told_and_not_taken() {
         let lan = FakeLan::new(&LabConfig::default());
-        let (answer, left) = ask(
-            &lan,
-            &PoolName::default(),
-            SEED,
-            PATIENCE,
-            &tester::Figures::default(),
-            std::future::pending(),
-        )
-        .await;
+        let (answer, left) = asked(&lan).await;
         assert!(
             matches!(
                 answer,
@@ -214,15 +211,7 @@ mod tests {
         let lan = FakeLan::new(&LabConfig::default());
         lan.behave(Behaviour::Mute);
         let begun = tokio::time::Instant::now();
-        let (answer, left) = ask(
-            &lan,
-            &PoolName::default(),
-            SEED,
-            PATIENCE,
-            &tester::Figures::default(),
-            std::future::pending(),
-        )
-        .await;
+        let (answer, left) = asked(&lan).await;
         let silence = Answer::Silence {
             asked: 4,
             waited: PATIENCE,

@@ -1,28 +1,24 @@
 //! What became of the objectives of a run, for people: a line each, the last that a run says.
 
-use std::io::{self, IsTerminal as _};
-
 use lanherd::objective::Verdict;
 use lanherd::report::Objective;
 
-/// Whether results are told in colours: to a person who did not say otherwise (<https://no-color.org>).
-pub fn has_colours() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !refused
-}
+use super::table::Paint;
 
 /// A line for each, with what is so and what should be.
-pub fn lines(objectives: &[Objective], in_colours: bool) -> String {
+pub fn lines(objectives: &[Objective], paint: Paint) -> String {
     let lines: Vec<_> = objectives
         .iter()
         .map(|objective| {
-            let verdict = match (objective.verdict, in_colours) {
-                (verdict, false) => verdict.to_string(),
-                (Verdict::Passed, true) => format!("\x1b[32m{}\x1b[0m", Verdict::Passed),
-                (Verdict::Failed, true) => format!("\x1b[31m{}\x1b[0m", Verdict::Failed),
-                (Verdict::Inconclusive, true) => {
-                    format!("\x1b[33m{}\x1b[0m", Verdict::Inconclusive)
-                }
+            let verdict = objective.verdict;
+            let colour = match verdict {
+                Verdict::Passed => 32,
+                Verdict::Failed => 31,
+                Verdict::Inconclusive => 33,
+            };
+            let verdict = match paint {
+                Paint::None => verdict.to_string(),
+                Paint::Colours => format!("\x1b[{colour}m{verdict}\x1b[0m"),
             };
             format!("{verdict}: {}: {}", objective.text, objective.words)
         })
@@ -45,11 +41,11 @@ mod tests {
         };
         let objectives = [judge("restarts > 0"), judge("packet loss > 1 %")];
         assert_eq!(
-            lines(&objectives, false),
+            lines(&objectives, Paint::None),
             "passed: restarts > 0: there were 0 restarts, at most 0\n\
              failed: packet loss > 1 %: there is no packet loss to compare with 1 %: nobody pinged anything that answered, or could have"
         );
-        let coloured = lines(&objectives, true);
+        let coloured = lines(&objectives, Paint::Colours);
         assert!(
             coloured.contains("\x1b[32mpassed\x1b[0m")
                 && coloured.contains("\x1b[31mfailed\x1b[0m"),

@@ -55,7 +55,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         screen.result(&drift::render(soak));
     }
     if !report.objectives.is_empty() {
-        let lines = objectives::lines(&report.objectives, objectives::has_colours());
+        let lines = objectives::lines(&report.objectives, paint());
         screen.result(&lines);
     }
     Ok(Exit::Well)

@@ -116,7 +116,7 @@ impl Session {
             self.screen.result(&drift::render(soak));
         }
         if !report.objectives.is_empty() {
-            let lines = objectives::lines(&report.objectives, objectives::has_colours());
+            let lines = objectives::lines(&report.objectives, paint());
             self.screen.result(&lines);
         }
         Exit::of_outcome(outcome)

@@ -162,19 +162,12 @@ pub fn heard(packet: &[u8]) -> Option<Heard<'_>> {
         (TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
     };
-    let (_, content) = message.split_at_checked(HEADER_LEN)?;
-    let (quoted_header, payload) = match verdict {
-        Verdict::Reply => (&[][..], content),
-        _ => quoted_v4(content)?,
-    };
-    Some(Heard {
+    let names = Names {
         target: decoded.get_real_dest().into(),
         id: decoded.get_identifier().into_u16(),
         sequence: decoded.get_sequence().into_u16(),
-        verdict,
-        quoted_header,
-        payload,
-    })
+    };
+    names.with(verdict, message, quoted_v4)
 }
 
 /// The same of an `ICMPv6` message from `source` to `own`. It has no IP header, as the kernel takes that off, and its
@@ -188,19 +181,51 @@ pub fn heard_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<Heard
         (V6_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
     };
-    let (_, content) = message.split_at_checked(HEADER_LEN)?;
-    let (quoted_header, payload) = match verdict {
-        Verdict::Reply => (&[][..], content),
-        _ => quoted_v6(content)?,
-    };
-    Some(Heard {
+    let names = Names {
         target: decoded.get_real_dest().into(),
         id: decoded.get_identifier().into_u16(),
         sequence: decoded.get_sequence().into_u16(),
-        verdict,
-        quoted_header,
-        payload,
-    })
+    };
+    names.with(verdict, message, quoted_v6)
+}
+
+/// Which request a message names.
+struct Names {
+    target: IpAddr,
+    id: u16,
+    sequence: u16,
+}
+
+/// The ICMP header of the echo request that an error quotes, and what it quotes of the payload.
+type Quoted<'a> = (&'a [u8], &'a [u8]);
+
+impl Names {
+    /// With what else the message says of the request; `quoted` takes apart what an error quotes.
+    fn with<'a>(
+        self,
+        verdict: Verdict,
+        message: &'a [u8],
+        quoted: impl FnOnce(&'a [u8]) -> Option<Quoted<'a>>,
+    ) -> Option<Heard<'a>> {
+        let (_, content) = message.split_at_checked(HEADER_LEN)?;
+        let (quoted_header, payload) = match verdict {
+            Verdict::Reply => (&[][..], content),
+            Verdict::Unreachable | Verdict::HostDown | Verdict::TimeExceeded => quoted(content)?,
+        };
+        let Self {
+            target,
+            id,
+            sequence,
+        } = self;
+        Some(Heard {
+            target,
+            id,
+            sequence,
+            verdict,
+            quoted_header,
+            payload,
+        })
+    }
 }
 
 /// A whole packet's header, and what it carries.
@@ -210,8 +235,8 @@ fn opened(packet: &[u8]) -> Option<(Ipv4HeaderSlice<'_>, &[u8])> {
     Some((header, content))
 }
 
-/// The ICMP header of the echo request that an error quotes, and what it quotes of the payload.
-fn quoted_v4(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
+/// What an error quotes, of an IPv4 packet.
+fn quoted_v4(quoted: &[u8]) -> Option<Quoted<'_>> {
     let header = Ipv4HeaderSlice::from_slice(quoted).ok()?;
     if header.protocol() != IpNumber::ICMP || header.fragments_offset().value() != 0 {
         return None;
@@ -224,7 +249,7 @@ fn quoted_v4(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The same in IPv6. No client sends extension headers, so a quoted packet with some is none of ours.
-fn quoted_v6(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
+fn quoted_v6(quoted: &[u8]) -> Option<Quoted<'_>> {
     let header = Ipv6HeaderSlice::from_slice(quoted).ok()?;
     if header.next_header() != IpNumber::IPV6_ICMP {
         return None;

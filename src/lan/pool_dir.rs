@@ -94,7 +94,8 @@ pub(super) fn remedy(error: &io::Error) -> &'static str {
             "; its file system is full: df and df -i show of what, space or inodes"
         }
         Some(libc::EMFILE | libc::ENFILE) => "; raise the limit of open files: ulimit -n",
-        Some(libc::ENOTDIR | libc::ELOOP) => "; it is no folder: remove it",
+        Some(libc::ENOTDIR) => "; it is no folder: remove it",
+        Some(libc::ELOOP) => "; it is a link, and none is followed here: remove it",
         _ => "",
     }
 }

@@ -215,7 +215,7 @@ fn wanted_kind(wanted: &str) -> String {
         "a nonzero u32" => "a whole number above 0, without quotes".to_owned(),
         "a boolean" => "true or false, without quotes".to_owned(),
         "a string" | "str" | "path string" => "a text in quotes".to_owned(),
-        "socket address" => "an address and a port in quotes, as \"127.0.0.1:9464\"".to_owned(),
+        "socket address" => "an address and a port in quotes, as \"127.0.0.1:4373\"".to_owned(),
         "a sequence" => "a list, as [\"one\", \"two\"]".to_owned(),
         "a map" => "a table".to_owned(),
         other if other.starts_with("struct ") => "a table".to_owned(),

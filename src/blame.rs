@@ -1,24 +1,10 @@
 //! Whose fault a cause is, for each cause of each closed list; docs/causes.md says the same for people to read.
 
-use crate::lan::PingCause;
 use crate::workload::command::CommandCause;
 use crate::workload::dns::DnsCause;
 use crate::workload::http::HttpCause;
 
 pub use lanherd_types::blame::Blame;
-
-impl PingCause {
-    /// Who is to blame.
-    pub const fn blame(self) -> Blame {
-        match self {
-            Self::Timeout | Self::Unreachable | Self::TtlExceeded => Blame::Network,
-            Self::HostDown | Self::Malformed => Blame::Target,
-            Self::NoRoute | Self::OwnAddress | Self::NoTarget => Blame::Router,
-            Self::Offline => Blame::Client,
-            Self::Tester => Blame::Tester,
-        }
-    }
-}
 
 impl DnsCause {
     /// Who is to blame.
@@ -67,6 +53,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::lan::PingCause;
     use crate::phase::Cause;
 
     /// The rows of the table below a heading: the word, and who is to blame.

@@ -63,7 +63,6 @@ pub mod control;
 pub mod doctor;
 pub mod http;
 pub mod lab;
-pub mod lan;
 pub mod live;
 pub mod metrics;
 pub mod objective;
@@ -71,7 +70,6 @@ pub mod page;
 pub mod pool;
 pub mod report;
 pub mod run;
-pub mod sandbox;
 pub mod scenario;
 pub mod soak;
 pub mod stats;
@@ -83,7 +81,21 @@ pub mod url;
 pub mod workload;
 
 pub use lanherd_dhcp as dhcp;
+pub use lanherd_net::sandbox;
 use lanherd_types::text_error;
 pub use lanherd_types::{fault, host_name, identity, phase, units};
 pub use pool::{Pool, PoolConfig};
 pub use run::Run;
+
+/// The one seam between lanherd and the kernel: [`lanherd_net`], under the names that it has had here.
+pub mod lan {
+    pub use lanherd_net::config::Paths;
+    pub use lanherd_net::lan::*;
+    pub use lanherd_net::rundir::{LockError, Untrusted, check_shared};
+    pub use lanherd_net::rundir::{control_socket, leftovers, living};
+    pub use lanherd_net::{drive, give_memory_back, keep_one_heap};
+    pub use lanherd_net::{exec, frame, icmp, linux, netlink, netns};
+
+    #[cfg(test)]
+    pub(crate) mod fake;
+}

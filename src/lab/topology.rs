@@ -66,13 +66,6 @@ impl Drop for Rtnetlink {
     }
 }
 
-/// Brings the loopback interface of the calling thread's namespace up.
-pub(crate) async fn loopback_up() -> io::Result<()> {
-    Rtnetlink::open()?
-        .set(LinkUnspec::new_with_name("lo").up())
-        .await
-}
-
 /// The near end: the parent that clients are plugged into.
 pub(super) struct Uplink {
     home: Rtnetlink,

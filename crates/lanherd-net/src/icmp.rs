@@ -1,0 +1,273 @@
+//! Echo messages (RFC 792, RFC 4443): pure. A request as bytes, and which request a message is about that was heard.
+//!
+//! `surge_ping` reads of which request a message speaks, errors with the packet that they quote included. Four things it
+//! does not tell, and they are asked here, of etherparse's slices: whether the checksum of an IPv4 message is sound, which
+//! payload came back, whether an error quotes an echo request at all and not a fragment or another protocol, and whether
+//! an error comes from the client's own stack.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
+use socket2::Type;
+use surge_ping::{Icmpv4Packet, Icmpv6Packet};
+
+/// The answer to an echo request (RFC 792; types of messages).
+pub const ECHO_REPLY: u8 = 0;
+/// It cannot be reached (RFC 792).
+pub const DESTINATION_UNREACHABLE: u8 = 3;
+/// An echo request (RFC 792).
+pub const ECHO_REQUEST: u8 = 8;
+/// The time to live ran out (RFC 792).
+pub const TIME_EXCEEDED: u8 = 11;
+
+/// Types of messages (RFC 4443).
+const V6_DESTINATION_UNREACHABLE: u8 = 1;
+const V6_TIME_EXCEEDED: u8 = 3;
+const V6_ECHO_REQUEST: u8 = 128;
+const V6_ECHO_REPLY: u8 = 129;
+
+/// The header's length in bytes, of either family.
+pub const HEADER_LEN: usize = 8;
+/// The length of a nonce in bytes.
+const NONCE_LEN: usize = 8;
+/// As many bytes as `ping(8)` sends.
+const PAYLOAD_LEN: usize = 7 * NONCE_LEN;
+/// The length of a request.
+const REQUEST_LEN: usize = HEADER_LEN + PAYLOAD_LEN;
+
+/// One echo request: whom it goes to, and what only it carries.
+///
+/// A raw socket hears all answers that come to its namespace, those to a `ping(8)` beside it as well. Identifier and
+/// sequence number are 32 bits that others choose, too; so an answer is believed for the nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EchoRequest {
+    /// Whom it goes to.
+    pub target: Ipv4Addr,
+    /// The identifier, drawn at random for each client.
+    pub id: u16,
+    /// The sequence number.
+    pub sequence: u16,
+    /// What the payload is made of, drawn at random for each request.
+    pub nonce: u64,
+}
+
+/// What became of a request, as a message tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was answered.
+    Reply,
+    /// A router or the target says that it cannot be delivered.
+    Unreachable,
+    /// The client's own stack says so: nobody answered its ARP requests or neighbour solicitations.
+    HostDown,
+    /// The time to live (the hop limit) ran out on the way.
+    TimeExceeded,
+}
+
+/// Whether a message is about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// It is: it carries what only that request carried.
+    Own,
+    /// It is a reply with the request's numbers, from its target, but does not carry what was sent.
+    Altered,
+    /// It is about something else.
+    Foreign,
+}
+
+/// A sound message, and which request it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard<'a> {
+    /// Whom that request went to.
+    pub target: IpAddr,
+    /// Its identifier.
+    pub id: u16,
+    /// Its sequence number.
+    pub sequence: u16,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Of an error: the ICMP header that it quotes.
+    quoted_header: &'a [u8],
+    /// The payload that came back, or as much of it as an error quotes.
+    payload: &'a [u8],
+}
+
+impl EchoRequest {
+    /// The request, without an IP header.
+    pub fn message(self) -> [u8; REQUEST_LEN] {
+        let mut message = [0; REQUEST_LEN];
+        message[0] = ECHO_REQUEST;
+        message[4..6].copy_from_slice(&self.id.to_be_bytes());
+        message[6..8].copy_from_slice(&self.sequence.to_be_bytes());
+        message[HEADER_LEN..].copy_from_slice(&self.payload());
+        let checksum = sum(&message).to_ne_bytes();
+        message[2..4].copy_from_slice(&checksum);
+        message
+    }
+
+    fn payload(self) -> [u8; PAYLOAD_LEN] {
+        let mut payload = [0; PAYLOAD_LEN];
+        for part in payload.chunks_exact_mut(NONCE_LEN) {
+            part.copy_from_slice(&self.nonce.to_be_bytes());
+        }
+        payload
+    }
+}
+
+impl Heard<'_> {
+    /// Whether this is about `request`.
+    pub fn belongs_to(&self, request: EchoRequest) -> Belonging {
+        let names = (self.target, self.id, self.sequence)
+            == (request.target.into(), request.id, request.sequence);
+        if !names {
+            return Belonging::Foreign;
+        }
+        let sent = request.payload();
+        match self.verdict {
+            Verdict::Reply if self.payload == sent => Belonging::Own,
+            Verdict::Reply => Belonging::Altered,
+            // A router quotes eight bytes of the message at least (RFC 792): then the checksum in them, which depends on
+            // the nonce, has to do. What follows the payload is padding, and extensions (RFC 4884, 5).
+            _ if self.payload.len() < NONCE_LEN => {
+                if request.message().starts_with(self.quoted_header) {
+                    Belonging::Own
+                } else {
+                    Belonging::Foreign
+                }
+            }
+            _ => {
+                let length = self.payload.len().min(sent.len());
+                if self.payload[..length] == sent[..length] {
+                    Belonging::Own
+                } else {
+                    Belonging::Foreign
+                }
+            }
+        }
+    }
+}
+
+/// What an IPv4 packet, with its header, says of which request; `None`: nothing that would hold.
+///
+/// The kernel checks the IP header of what a raw socket hears, but not the message's checksum.
+pub fn heard(packet: &[u8]) -> Option<Heard<'_>> {
+    let (header, message) = opened(packet)?;
+    if sum(message) != 0 {
+        return None;
+    }
+    let (source, destination) = (header.source_addr(), header.destination_addr());
+    let decoded = Icmpv4Packet::decode(packet, Type::RAW, source, destination).ok()?;
+    let verdict = match (decoded.get_icmp_type().0, decoded.get_icmp_code().0) {
+        (ECHO_REPLY, 0) => Verdict::Reply,
+        (DESTINATION_UNREACHABLE, _) if source == destination => Verdict::HostDown,
+        (DESTINATION_UNREACHABLE, _) => Verdict::Unreachable,
+        (TIME_EXCEEDED, _) => Verdict::TimeExceeded,
+        _ => return None,
+    };
+    let names = Names {
+        target: decoded.get_real_dest().into(),
+        id: decoded.get_identifier().into_u16(),
+        sequence: decoded.get_sequence().into_u16(),
+    };
+    names.with(verdict, message, quoted_v4)
+}
+
+/// The same of an `ICMPv6` message from `source` to `own`. It has no IP header, as the kernel takes that off, and its
+/// checksum is sound, as the kernel drops all others (RFC 3542, 3.1).
+pub fn heard_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<Heard<'_>> {
+    let decoded = Icmpv6Packet::decode(message, source).ok()?;
+    let verdict = match (decoded.get_icmpv6_type().0, decoded.get_icmpv6_code().0) {
+        (V6_ECHO_REPLY, 0) => Verdict::Reply,
+        (V6_DESTINATION_UNREACHABLE, _) if source == own => Verdict::HostDown,
+        (V6_DESTINATION_UNREACHABLE, _) => Verdict::Unreachable,
+        (V6_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
+        _ => return None,
+    };
+    let names = Names {
+        target: decoded.get_real_dest().into(),
+        id: decoded.get_identifier().into_u16(),
+        sequence: decoded.get_sequence().into_u16(),
+    };
+    names.with(verdict, message, quoted_v6)
+}
+
+/// Which request a message names.
+struct Names {
+    target: IpAddr,
+    id: u16,
+    sequence: u16,
+}
+
+/// The ICMP header of the echo request that an error quotes, and what it quotes of the payload.
+type Quoted<'a> = (&'a [u8], &'a [u8]);
+
+impl Names {
+    /// With what else the message says of the request; `quoted` takes apart what an error quotes.
+    fn with<'a>(
+        self,
+        verdict: Verdict,
+        message: &'a [u8],
+        quoted: impl FnOnce(&'a [u8]) -> Option<Quoted<'a>>,
+    ) -> Option<Heard<'a>> {
+        let (_, content) = message.split_at_checked(HEADER_LEN)?;
+        let (quoted_header, payload) = match verdict {
+            Verdict::Reply => (&[][..], content),
+            Verdict::Unreachable | Verdict::HostDown | Verdict::TimeExceeded => quoted(content)?,
+        };
+        let Self {
+            target,
+            id,
+            sequence,
+        } = self;
+        Some(Heard {
+            target,
+            id,
+            sequence,
+            verdict,
+            quoted_header,
+            payload,
+        })
+    }
+}
+
+/// A whole packet's header, and what it carries.
+fn opened(packet: &[u8]) -> Option<(Ipv4HeaderSlice<'_>, &[u8])> {
+    let header = Ipv4HeaderSlice::from_slice(packet).ok()?;
+    let content = packet.get(header.slice().len()..usize::from(header.total_len()))?;
+    Some((header, content))
+}
+
+/// What an error quotes, of an IPv4 packet.
+fn quoted_v4(quoted: &[u8]) -> Option<Quoted<'_>> {
+    let header = Ipv4HeaderSlice::from_slice(quoted).ok()?;
+    if header.protocol() != IpNumber::ICMP || header.fragments_offset().value() != 0 {
+        return None;
+    }
+    let (echo, payload) = quoted
+        .get(header.slice().len()..)?
+        .split_at_checked(HEADER_LEN)?;
+    echo.starts_with(&[ECHO_REQUEST, 0])
+        .then_some((echo, payload))
+}
+
+/// The same in IPv6. No client sends extension headers, so a quoted packet with some is none of ours.
+fn quoted_v6(quoted: &[u8]) -> Option<Quoted<'_>> {
+    let header = Ipv6HeaderSlice::from_slice(quoted).ok()?;
+    if header.next_header() != IpNumber::IPV6_ICMP {
+        return None;
+    }
+    let (echo, payload) = quoted
+        .get(header.slice().len()..)?
+        .split_at_checked(HEADER_LEN)?;
+    echo.starts_with(&[V6_ECHO_REQUEST, 0])
+        .then_some((echo, payload))
+}
+
+/// The checksum, as it stands in memory; 0 over a message that has a sound one.
+pub fn sum(message: &[u8]) -> u16 {
+    Sum16BitWords::new().add_slice(message).ones_complement()
+}
+
+#[cfg(test)]
+mod tests;

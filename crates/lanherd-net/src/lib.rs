@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+pub mod config;
+pub mod exec;
+pub mod frame;
+pub mod icmp;
+pub mod lan;
+pub mod linux;
+pub mod netlink;
+pub mod netns;
+mod raw;
+pub mod rundir;
+pub mod sandbox;
+mod sys;
+
+pub use sys::{drive, give_memory_back, keep_one_heap};

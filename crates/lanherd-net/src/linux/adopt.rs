@@ -1,0 +1,216 @@
+//! Taking a client's namespace over from a process that was killed: it lives on, with what runs in it, and only gets new
+//! sockets.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+
+use netlink_packet_route::link::{
+    InfoData, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+
+use super::addressing::Addressing;
+use super::attach::{Link, Room, number};
+use super::ear::Ear;
+use super::seats::Seat;
+use super::worker::Bench;
+use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
+use crate::netlink::{Netlink, request};
+use crate::netns::NetNs;
+use crate::rundir::about::About;
+use crate::rundir::held::{Clock, HeldLease};
+use crate::rundir::leftovers::{self, Cleared};
+use crate::rundir::pool_dir::PoolDir;
+use lanherd_types::identity::{ClientNumber, Mac};
+
+/// What a killed run left that was taken over, and no client of this run has had yet.
+#[derive(Debug, Default)]
+pub(super) struct Adopted {
+    /// The namespaces, by name.
+    pub namespaces: HashSet<String>,
+    /// The leases, by MAC.
+    pub leases: HashMap<Mac, HeldLease>,
+}
+
+/// Clears away what an earlier run of the pool left, except what is to be taken over.
+pub(super) fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared> {
+    let Some(most) = config.adopt else {
+        return leftovers::clear(folder, |_| false);
+    };
+    let misfit = match folder.about()? {
+        Some(about) => about.misfit(&About::of(config)),
+        None if folder.clients()?.is_empty() => None,
+        None => Some("it did not write down where it stood".to_owned()),
+    };
+    let cleared = leftovers::clear(folder, |namespace| {
+        let number = config.pool.number_of(namespace);
+        misfit.is_none() && number.is_some_and(|ClientNumber(number)| number <= most)
+    })?;
+    Ok(Cleared { misfit, ..cleared })
+}
+
+impl Adopted {
+    /// What is left in a pool's folder once it has been cleared.
+    pub fn read(folder: &PoolDir) -> io::Result<Self> {
+        let clock = Clock::now();
+        let mut adopted = Self::default();
+        for client in folder.clients()? {
+            adopted.namespaces.insert(client.namespace().to_owned());
+        }
+        for file in folder.leases()? {
+            match file.read(clock)? {
+                Some(held) => drop(adopted.leases.insert(held.mac, held)),
+                None => file.remove()?,
+            }
+        }
+        Ok(adopted)
+    }
+
+    /// Releases the leases that were never asked for again, and forgets those that are left of this run: their clients
+    /// vanished on purpose, or could not say goodbye.
+    ///
+    /// Those of the clients in `kept` stay written down.
+    pub fn end_leases(&self, folder: &PoolDir, kept: &BTreeSet<String>) -> Vec<Leak> {
+        let is_unused = |held: &HeldLease| self.leases.contains_key(&held.mac);
+        let ended = folder.leases().and_then(|mut files| {
+            files.retain(|file| !kept.contains(&file.namespace));
+            leftovers::end_leases(folder, &files, is_unused)
+        });
+        let (leases, errors) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                return vec![Leak {
+                    what: "the files of leases".to_owned(),
+                    fate: Fate::Remains(error.to_string()),
+                }];
+            }
+        };
+        for lease in leases {
+            let (client, address) = (lease.client, lease.address);
+            if let Err(error) = lease.outcome {
+                tracing::warn!(%client, %address, %error, "could not release a lease");
+            }
+        }
+        errors.into_iter().map(Leak::from).collect()
+    }
+}
+
+/// The client's namespace, if a killed run left one that is as this run would have made it; the client's own job.
+///
+/// Its lease's address stays set. Where it does not fit, what there is of it is left to be removed as any other leftover;
+/// its lease is remembered all the same.
+pub(super) fn take_over(bench: &mut Bench, shared: &Shared, seat: &Seat) -> Option<Room> {
+    let namespace = &seat.identity.namespace;
+    // Once: a later life of the client is as any other.
+    if !shared.adopted().namespaces.remove(namespace) {
+        return None;
+    }
+    match enter(bench, shared, seat) {
+        Ok(room) => Some(room),
+        Err(why) => {
+            tracing::warn!(client = %namespace, %why, "not taken over, but made anew");
+            None
+        }
+    }
+}
+
+fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
+    let names = shared.names(&seat.identity);
+    let mac = seat.identity.mac;
+    let record = names
+        .living()?
+        .ok_or_else(|| misfit("its namespace is gone"))?;
+    let namespace = NetNs::open(names.binding())?;
+    if !record.is_of(&namespace)? {
+        return Err(misfit("its namespace is gone"));
+    }
+    let number = number(bench, &namespace);
+    // From here on whatever keeps it is known if it is to be removed.
+    shared.made.add(&seat.identity.namespace, record, number);
+    shared.ledger.add(&seat.identity.namespace, record);
+    // Before it is looked what stands: what is taken away after that is heard.
+    let common = shared.ears.hear(number, mac);
+    let (ear, mut netlink) = bench.home.visit(&namespace, || {
+        io::Result::Ok((common.map_or_else(Ear::open, Ok)?, Netlink::open()?))
+    })??;
+    let link = netlink
+        .link(LINK)?
+        .ok_or_else(|| misfit("it has no link"))?;
+    seat.set_mtu(check_link(&link, mac, shared)?);
+    let standing = settle(&mut netlink, shared, seat)?;
+    if standing.is_none() {
+        names.write_resolver("no lease", "")?;
+    }
+    seat.set_addressing(standing);
+    // The parent's may have fallen meanwhile.
+    seat.limit_mtu(shared.parent.mtu());
+    Ok(Room {
+        namespace,
+        netlink,
+        number,
+        mac,
+        link: Link::Up,
+        ear: Some(ear),
+    })
+}
+
+/// Checks that the link is the one that would be made, and returns its MTU in bytes.
+fn check_link(link: &LinkMessage, mac: Mac, shared: &Shared) -> io::Result<u32> {
+    let mode = InfoMacVlan::Mode(shared.config.mode.into());
+    let mut mtu = None;
+    let (mut has_mac, mut on_parent, mut in_mode) = (false, false, false);
+    for attribute in &link.attributes {
+        match attribute {
+            LinkAttribute::Address(address) => has_mac = *address == mac.octets(),
+            LinkAttribute::Link(parent) => on_parent = Some(*parent) == shared.parent.index(),
+            LinkAttribute::Mtu(found) => mtu = Some(*found),
+            LinkAttribute::LinkInfo(infos) => {
+                in_mode = infos.iter().any(|info| match info {
+                    LinkInfo::Data(InfoData::MacVlan(data)) => data.contains(&mode),
+                    _ => false,
+                });
+            }
+            _ => {}
+        }
+    }
+    if link.header.index != LINK_INDEX || !link.header.flags.contains(LinkFlags::Up) {
+        Err(misfit("its link is down"))
+    } else if !has_mac {
+        Err(misfit("its link has another MAC"))
+    } else if !on_parent || !in_mode {
+        Err(misfit("its link is another one"))
+    } else {
+        mtu.ok_or_else(|| misfit("its link has no MTU"))
+    }
+}
+
+/// Looks what stands in the namespace, and removes it unless it is what the client's lease says. A kill may have come
+/// between the lease's being written down and its being set, and a lease may have expired since.
+fn settle(netlink: &mut Netlink, shared: &Shared, seat: &Seat) -> io::Result<Option<Addressing>> {
+    let clock = Clock::now();
+    let file = shared.lease_file(&seat.identity);
+    let held = file
+        .read(clock)?
+        .filter(|held| !held.is_requested && !held.is_expired(clock));
+    let addresses = netlink.addresses(LINK_INDEX)?;
+    let routes = netlink.routes(LINK_INDEX)?;
+    let leased = held.map(|held| (held.lease.address, held.lease.prefix_len));
+    if let Some(address) = leased.filter(|leased| addresses.contains(leased)) {
+        return Ok(Some(Addressing::found(address, &routes, seat.mtu())));
+    }
+    // Routes go with their address.
+    let mut requests: Vec<_> = addresses
+        .into_iter()
+        .map(|(address, prefix_len)| request::delete_address(LINK_INDEX, address, prefix_len))
+        .collect();
+    let mtu = shared.parent.mtu();
+    requests.push(request::set_mtu(LINK_INDEX, mtu));
+    for answer in netlink.send(requests)? {
+        answer.map_err(|error| misfit(&format!("what stands in it cannot be removed: {error}")))?;
+    }
+    seat.set_mtu(mtu);
+    Ok(None)
+}
+
+fn misfit(why: &str) -> io::Error {
+    io::Error::other(why.to_owned())
+}

@@ -1,0 +1,77 @@
+//! Who listens for ARP packets about which address. The raw socket passes such packets only while somebody listens, so
+//! that a herd without address conflict detection is not woken by the LAN's chatter.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::seats::Seat;
+use super::wire::Wire;
+use crate::lan::PortEvent;
+use lanherd_dhcp::Arp;
+
+/// The seats that listen, by the address that each listens for.
+pub(super) struct Listeners {
+    wire: Arc<Wire>,
+    /// Two seats under one address are a conflict, and both have to hear of it.
+    by_address: Mutex<HashMap<Ipv4Addr, Vec<Arc<Seat>>>>,
+}
+
+impl Listeners {
+    pub fn new(wire: Arc<Wire>) -> Self {
+        Self {
+            wire,
+            by_address: Mutex::default(),
+        }
+    }
+
+    /// From now on `seat` listens for `address`, and for no other; or for none.
+    pub fn listen(&self, seat: &Arc<Seat>, address: Option<Ipv4Addr>) {
+        // The filter is changed under the lock, so that the last change is the one that counts.
+        let mut by_address = self.lock();
+        let somebody_did = !by_address.is_empty();
+        if let Some(before) = seat.listen_for(address)
+            && let Entry::Occupied(mut entry) = by_address.entry(before)
+        {
+            entry.get_mut().retain(|other| !Arc::ptr_eq(other, seat));
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+        if let Some(address) = address {
+            by_address
+                .entry(address)
+                .or_default()
+                .push(Arc::clone(seat));
+        }
+        let somebody_does = !by_address.is_empty();
+        if somebody_did != somebody_does
+            && let Err(error) = self.wire.pass_arp(somebody_does)
+        {
+            tracing::warn!(%error, "the filter for ARP packets cannot be changed; conflicts may go unnoticed");
+        }
+    }
+
+    /// Hands a packet to those who listen for its sender's address or, where it is a probe, for the one that it asks
+    /// for (RFC 5227, 2.1.1); never to whoever sent it.
+    pub fn deliver(&self, arp: &Arp) {
+        let about = if arp.sender.is_unspecified() {
+            arp.target
+        } else {
+            arp.sender
+        };
+        let seats = self.lock().get(&about).cloned().unwrap_or_default();
+        for seat in seats {
+            if seat.identity.mac != arp.sender_mac {
+                seat.tell(PortEvent::Arp(*arp));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, Vec<Arc<Seat>>>> {
+        self.by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,356 @@
+//! Plugging a client in: namespace, name, macvlan, sockets, in one job of the client's thread.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::ear::Ear;
+use super::echo::Echoes;
+use super::filter;
+use super::port::LinuxPort;
+use super::seats::Seat;
+use super::sockets::Sockets;
+use super::sysctl::Sysctls;
+use super::worker::Bench;
+use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, refused, refused_request, worker_gone};
+use crate::frame::CLIENT_PORT;
+use crate::lan::{Inbox, PortEvent};
+use crate::netlink::Netlink;
+use crate::netlink::request::{self, Macvlan};
+use crate::netns::NetNs;
+use crate::rundir::names::ClaimError;
+use crate::rundir::pool_dir;
+use crate::rundir::record::Record;
+use lanherd_types::identity::{Identity, Mac};
+use lanherd_types::phase::{Cause, Failure, Stage};
+
+/// The loopback's number in every namespace.
+const LOOPBACK: u32 = 1;
+/// How many broadcasts may wait for the herd: the kernel's 1,000 overflow when a herd asks at once.
+const BROADCAST_QUEUE: u32 = 10_000;
+
+/// A MAC stays in use until the kernel has destroyed its last namespace, in the background: the pauses before the link
+/// is tried again, in milliseconds, five seconds in all.
+const PAUSES: [u64; 12] = [10, 20, 40, 80, 160, 320, 370, 500, 750, 750, 1000, 1000];
+/// Before this try, a second after the first one, it is looked once who keeps the MAC.
+const SUSPICIOUS_TRY: usize = 7;
+
+/// A namespace that has its name, on its way to being plugged in.
+pub(super) struct Room {
+    pub namespace: NetNs,
+    pub netlink: Netlink,
+    /// Its number at home (nsid).
+    pub number: Option<i32>,
+    pub mac: Mac,
+    pub link: Link,
+    /// Open already where something stands that may be taken away.
+    pub ear: Option<Ear>,
+}
+
+/// How far its link is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Absent,
+    Down,
+    Up,
+}
+
+/// How far a job got.
+enum Progress {
+    /// All the way.
+    Ready(Sockets),
+    /// The MAC, or in passthru mode the parent, is still taken: to be tried again later.
+    Busy(Room),
+}
+
+pub(super) async fn attach(
+    shared: &Arc<Shared>,
+    identity: &Identity,
+    inbox: Inbox,
+) -> Result<LinuxPort, Failure> {
+    let seat = Seat::new(identity.clone(), inbox, shared.parent.mtu());
+    let seated = shared.seats.take(seat);
+    let gone = |gone| worker_gone(Stage::Namespace, gone);
+    let begin = {
+        let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
+        move |bench: &mut Bench| {
+            let room = match adopt::take_over(bench, &shared, &seat) {
+                Some(room) => room,
+                None => make_namespace(bench, &shared, &seat.identity)?,
+            };
+            seat.tell(PortEvent::NamespaceReady);
+            shared.parent.greet(&seat);
+            plug(bench, &shared, room)
+        }
+    };
+    let mut progress = shared
+        .workers
+        .run(identity.number, begin)
+        .await
+        .map_err(gone)??;
+    let mut pauses = PAUSES.into_iter().enumerate();
+    loop {
+        let room = match progress {
+            Progress::Ready(sockets) => {
+                return LinuxPort::new(Arc::clone(shared), seated, sockets);
+            }
+            Progress::Busy(room) => room,
+        };
+        let (attempt, pause) = pauses
+            .next()
+            .ok_or_else(|| still_busy(shared, identity.mac))?;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let again = {
+            let shared = Arc::clone(shared);
+            move |bench: &mut Bench| {
+                if attempt == SUSPICIOUS_TRY {
+                    evict(&shared, &room);
+                }
+                plug(bench, &shared, room)
+            }
+        };
+        progress = shared
+            .workers
+            .run(identity.number, again)
+            .await
+            .map_err(gone)??;
+    }
+}
+
+/// The client's earlier namespace is not dying, somebody's process keeps it alive: takes the link out of it.
+fn evict(shared: &Shared, room: &Room) {
+    let inode = room.namespace.inode();
+    for leak in shared.made.unplug_pinned(
+        |record| record.mac == room.mac && record.inode != inode,
+        Duration::ZERO,
+    ) {
+        tracing::warn!(?leak, "an earlier namespace of this client is kept alive");
+    }
+}
+
+fn still_busy(shared: &Shared, mac: Mac) -> Failure {
+    let doing = format!("bringing {LINK} up with {mac} on {}", shared.parent.name);
+    let error = io::Error::from_raw_os_error(libc::EADDRINUSE);
+    refused(Stage::Link, doing, &error)
+}
+
+fn make_namespace(
+    bench: &mut Bench,
+    shared: &Shared,
+    identity: &Identity,
+) -> Result<Room, Failure> {
+    let failed =
+        |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
+    let names = shared.names(identity);
+    // What an earlier life of this client left, if nobody detached it.
+    if let Some(error) = super::remove_client(shared, &names).into_iter().next() {
+        return Err(Failure::new(
+            Stage::Namespace,
+            Cause::Kernel,
+            error.to_string(),
+        ));
+    }
+    let Bench { home, sysctls, .. } = bench;
+    let (namespace, netlink) = home
+        .found(|| {
+            // Before there is a link.
+            sysctls.forbid_ipv6();
+            Netlink::open()
+        })
+        .map_err(failed("making a network namespace"))?;
+    let netlink = netlink.map_err(failed("opening a netlink socket in the namespace"))?;
+    let record = Record::of(&namespace, &netlink, identity.mac);
+    let note = || shared.ledger.add(&identity.namespace, record);
+    names
+        .claim_for(&namespace, &record, note)
+        .map_err(|error| unclaimed(&error))?;
+    let number = number(bench, &namespace);
+    shared.made.add(&identity.namespace, record, number);
+    Ok(Room {
+        namespace,
+        netlink,
+        number,
+        mac: identity.mac,
+        link: Link::Absent,
+        ear: None,
+    })
+}
+
+/// Numbers a namespace at home: so the kernel tells of it, and can be asked whether it is gone.
+pub(super) fn number(bench: &mut Bench, namespace: &NetNs) -> Option<i32> {
+    bench
+        .netlink
+        .number(namespace)
+        .inspect_err(|error| tracing::warn!(%error, "a namespace cannot be numbered"))
+        .ok()
+}
+
+fn unclaimed(error: &ClaimError) -> Failure {
+    match error {
+        ClaimError::Taken(_) => Failure::new(Stage::Namespace, Cause::NameTaken, error.to_string()),
+        // The remedy of a full file system, not that of a namespace that the kernel does not make.
+        ClaimError::Io { doing, path, error } if error.kind() == io::ErrorKind::StorageFull => {
+            let (path, remedy) = (path.display(), pool_dir::remedy(error));
+            let detail = format!("{doing} {path}: {error}{remedy}");
+            Failure::new(Stage::Namespace, Cause::Kernel, detail)
+        }
+        ClaimError::Io { doing, path, error } => refused(
+            Stage::Namespace,
+            format!("{doing} {}", path.display()),
+            error,
+        ),
+    }
+}
+
+/// Makes the link where there is none yet, brings it up, and opens the sockets.
+fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, Failure> {
+    if room.link == Link::Absent {
+        match make_link(bench, shared, &mut room)? {
+            Outcome::Done => room.link = Link::Down,
+            Outcome::Busy => return Ok(Progress::Busy(room)),
+        }
+    }
+    if room.link == Link::Down {
+        match bring_up(shared, &mut room)? {
+            Outcome::Done => room.link = Link::Up,
+            Outcome::Busy => return Ok(Progress::Busy(room)),
+        }
+    }
+    let Room {
+        namespace,
+        netlink,
+        ear,
+        mac,
+        number,
+        ..
+    } = room;
+    // From here on nothing is taken away unheard: without the link the socket that is bound to it cannot be opened.
+    let ear = ear.or_else(|| shared.ears.hear(number, mac));
+    let Bench {
+        home,
+        sysctls,
+        runtime,
+        ..
+    } = bench;
+    let _context = runtime.enter();
+    home.visit(&namespace, || {
+        let ear = ear.map_or_else(Ear::open, Ok)?;
+        open_sockets(sysctls, netlink, ear, namespace.inode())
+    })
+    .and_then(|opened| opened)
+    .map(Progress::Ready)
+    .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
+}
+
+/// What became of a step that may come too early.
+enum Outcome {
+    Done,
+    Busy,
+}
+
+/// Makes the macvlan directly inside, in one message, sent from home: there the parent is.
+fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
+    let parent = &shared.parent;
+    let mode = shared.config.mode;
+    if mode == MacvlanMode::Passthru && shared.seats.all().len() > 1 {
+        let detail = format!(
+            "passthru mode gives {} to one client only; choose --mode private or bridge",
+            parent.name
+        );
+        return Err(Failure::new(Stage::Link, Cause::Kernel, detail));
+    }
+    let Some(parent_index) = parent.index() else {
+        let detail = format!(
+            "the parent {} was deleted; an interface of that name is waited for",
+            parent.name
+        );
+        return Err(Failure::new(Stage::Link, Cause::ParentGone, detail));
+    };
+    let macvlan = Macvlan {
+        name: LINK,
+        index: LINK_INDEX,
+        parent: parent_index,
+        mode: mode.into(),
+        mac: room.mac,
+        namespace: room.namespace.as_raw_fd(),
+        broadcast_queue: BROADCAST_QUEUE,
+    };
+    match bench.netlink.send_one(request::add_macvlan(&macvlan)) {
+        Ok(()) => Ok(Outcome::Done),
+        // So the kernel says that the parent is not given back yet by the client's last life.
+        Err(error) if mode == MacvlanMode::Passthru && error.is(Errno::EINVAL) => Ok(Outcome::Busy),
+        Err(error) => {
+            let doing = format!("making a macvlan on {}", parent.name);
+            Err(refused_request(Stage::Link, doing, &error))
+        }
+    }
+}
+
+/// Brings loopback and link up, in one go.
+///
+/// The link is made down and brought up from inside, so that it can be told first to make no address by itself: where the
+/// namespace could not be kept from IPv6, it does at least not begin to speak it.
+fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
+    let mut steps = vec![
+        ("bringing lo up", request::up(LOOPBACK)),
+        ("keeping the link from IPv6", request::no_ipv6(LINK_INDEX)),
+    ];
+    if shared.config.mode == MacvlanMode::Passthru {
+        // It was made with the parent's MAC; the kernel gives the parent its own back afterwards.
+        let own_mac = request::set_mac(LINK_INDEX, room.mac);
+        steps.push(("setting the link's MAC", own_mac));
+    }
+    steps.push(("bringing the link up", request::up(LINK_INDEX)));
+    let (words, requests): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+    let answers = room
+        .netlink
+        .send(requests)
+        .map_err(|error| refused(Stage::Link, "bringing the link up", &error))?;
+    for (doing, answer) in words.into_iter().zip(answers) {
+        match answer {
+            Ok(()) => {}
+            // A kernel that does not know IPv6 does not speak it.
+            Err(error) if error.is(Errno::EAFNOSUPPORT) => {}
+            Err(error) if error.is(Errno::EADDRINUSE) => return Ok(Outcome::Busy),
+            Err(error) => return Err(refused_request(Stage::Link, doing, &error)),
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.
+fn open_sockets(
+    sysctls: &mut Sysctls,
+    netlink: Netlink,
+    ear: Ear,
+    namespace: u64,
+) -> io::Result<Sockets> {
+    let icmp = Echoes::open()?;
+    let dhcp = dhcp_socket(sysctls)?;
+    Ok(Sockets::new(dhcp, icmp, netlink, ear, namespace))
+}
+
+/// A socket on the client's port that drops all that it receives.
+fn dhcp_socket(sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    socket.attach_filter(&filter::nothing())?;
+    socket.set_reuse_address(true)?;
+    socket.set_broadcast(true)?;
+    socket.bind_device(Some(LINK.as_bytes()))?;
+    let port = SocketAddr::from((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)).into();
+    socket.bind(&port).or_else(|error| match error.kind() {
+        // Without CAP_NET_BIND_SERVICE: this namespace is ours, and so is the say over which of its ports need it.
+        io::ErrorKind::PermissionDenied => {
+            let first = CLIENT_PORT.to_string();
+            sysctls.write("ipv4/ip_unprivileged_port_start", &first)?;
+            socket.bind(&port)
+        }
+        _ => Err(error),
+    })?;
+    Ok(socket.into())
+}

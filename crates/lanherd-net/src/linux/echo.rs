@@ -1,0 +1,405 @@
+//! A client's echo requests, over a raw socket of its own, and how long the network took to answer them.
+//!
+//! A round trip begins just before the request is handed to the kernel and ends where the kernel itself has stamped the
+//! answer (`SO_TIMESTAMPNS`, socket(7)). So the time until the process comes to read it, which grows with the herd, is
+//! not in it; and an answer that came in time is no loss, however late it is read. (The kernel begins to stamp a moment after
+//! the machine's first socket that wants it was opened; until then it stamps when an answer is read.)
+//!
+//! A raw socket hears every answer that comes to the namespace, those to a `ping(8)` that a command runs there as well. An
+//! answer, an answer that comes again, or an error counts only if it carries what only that request carried
+//! ([`EchoRequest`]); everything else is ignored.
+//!
+//! Who owns what: [`Echoes`] owns the task that reads; when it is dropped, whoever still waits is told at once.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{MsgFlags, SockaddrIn, sendto, setsockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::stamp::{Moment, Received, receive};
+use crate::icmp::{
+    self, Belonging, DESTINATION_UNREACHABLE, ECHO_REPLY, Heard, TIME_EXCEEDED, Verdict,
+};
+use crate::lan::{EchoRequest, PingCause, PingOutcome};
+use crate::sys;
+
+/// What the socket is to hear.
+const HEARD: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
+/// Longer than any packet on an Ethernet that answers what is sent here.
+const LONGEST: usize = 2_048;
+/// Packets read before other tasks get their turn.
+const BURST: usize = 64;
+/// How many requests of a client are remembered after they were answered.
+const REMEMBERED: usize = 32;
+/// How long reading rests after an error, so that one that stays does not spin.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
+/// What was heard of a request.
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    verdict: Verdict,
+    /// When the kernel had it.
+    stamp: Option<SystemTime>,
+    read: Moment,
+}
+
+impl Answer {
+    /// What that makes of a request that was sent then.
+    fn outcome(self, sent: Moment, timeout: Duration) -> PingOutcome {
+        match self.verdict {
+            Verdict::Reply => match sent.until(self.stamp, self.read) {
+                took if took <= timeout => PingOutcome::Reply(took),
+                _ => PingOutcome::Lost(PingCause::Timeout),
+            },
+            Verdict::Unreachable => PingOutcome::Lost(PingCause::Unreachable),
+            Verdict::HostDown => PingOutcome::Lost(PingCause::HostDown),
+            Verdict::TimeExceeded => PingOutcome::Lost(PingCause::TtlExceeded),
+        }
+    }
+}
+
+/// Who waits for what.
+#[derive(Debug)]
+struct Waiting {
+    request: EchoRequest,
+    tell: oneshot::Sender<Answer>,
+    /// Whether an answer came that has the request's numbers, but not what was sent.
+    was_altered: bool,
+}
+
+/// The socket, open.
+pub(super) struct Echoes {
+    line: Arc<Line>,
+    reader: JoinHandle<()>,
+}
+
+impl Echoes {
+    /// Opens it in the calling thread's namespace, for the runtime in whose context this is called.
+    pub fn open() -> io::Result<Self> {
+        let kind = Type::RAW.nonblocking();
+        let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4))?;
+        sys::deliver_only_icmp(socket.as_raw_fd(), &HEARD)?;
+        setsockopt(&socket, ReceiveTimestampns, &true)?;
+        let line = Arc::new(Line {
+            socket: sys::drive(socket.into(), Interest::READABLE | Interest::WRITABLE)?,
+            waiting: Mutex::new(Some(HashMap::new())),
+            answered: Mutex::default(),
+        });
+        let reader = tokio::spawn(Arc::clone(&line).read());
+        Ok(Self { line, reader })
+    }
+
+    /// What pings are sent over.
+    pub fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line)
+    }
+}
+
+impl Drop for Echoes {
+    fn drop(&mut self) {
+        self.line.waiting().take();
+        self.reader.abort();
+    }
+}
+
+/// The socket, shared by its pings.
+pub(super) struct Line {
+    socket: AsyncFd<OwnedFd>,
+    /// By sequence number; none once the socket is closed.
+    waiting: Mutex<Option<HashMap<u16, Waiting>>>,
+    answered: Mutex<Answered>,
+}
+
+/// The latest requests that were answered, and how often again.
+#[derive(Debug, Default)]
+struct Answered(VecDeque<(EchoRequest, u32)>);
+
+impl Answered {
+    /// A request was answered that somebody waited for.
+    fn remember(&mut self, request: EchoRequest) {
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back((request, 0));
+    }
+
+    /// An answer came that nobody waited for.
+    fn again(&mut self, heard: &Heard<'_>) {
+        let is_known = |known: EchoRequest| heard.belongs_to(known) == Belonging::Own;
+        if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| is_known(*known)) {
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// How often that was, and from now on is counted anew.
+    fn take(&mut self, target: Ipv4Addr) -> u64 {
+        let of_target = self
+            .0
+            .iter_mut()
+            .filter(|(request, _)| request.target == target);
+        of_target
+            .map(|(_, times)| u64::from(std::mem::take(times)))
+            .sum()
+    }
+}
+
+impl Line {
+    /// Sends a request and waits for what comes of it. The timeout counts from the beginning, the round trip from sending.
+    pub async fn ping(&self, request: EchoRequest, timeout: Duration) -> io::Result<PingOutcome> {
+        let Some((place, mut answer)) = self.expect(request) else {
+            return Ok(PingOutcome::Lost(PingCause::Tester));
+        };
+        let mut sent = None;
+        let heard = tokio::time::timeout(timeout, async {
+            sent = Some(self.send(request).await?);
+            Ok::<_, io::Error>((&mut answer).await.ok())
+        })
+        .await;
+        let heard = match heard {
+            Ok(heard) => heard?,
+            Err(_) => {
+                // It may be there, and nobody has come to read it yet.
+                match self.read_burst() {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                    _ => answer.try_recv().ok(),
+                }
+            }
+        };
+        let was_altered = place.was_altered();
+        drop(place);
+        Ok(match (sent, heard) {
+            (Some(sent), Some(heard)) => heard.outcome(sent, timeout),
+            (Some(_), None) if was_altered => PingOutcome::Lost(PingCause::Malformed),
+            (Some(_), None) if self.waiting().is_some() => PingOutcome::Lost(PingCause::Timeout),
+            // The socket was closed; or had no room for the request all the time.
+            (Some(_) | None, _) => PingOutcome::Lost(PingCause::Tester),
+        })
+    }
+
+    /// Answers of `target` beyond the first to a request, of the latest [`REMEMBERED`] that were answered, since this was
+    /// last asked.
+    pub fn duplicates(&self, target: Ipv4Addr) -> u64 {
+        // What came with the first may not have been read yet. An error is the next ping's to tell.
+        let _ = self.read_burst();
+        self.answered().take(target)
+    }
+
+    /// Notes who waits, until the place is dropped; `None` where the socket is closed, or somebody waits for the same.
+    fn expect(&self, request: EchoRequest) -> Option<(Place<'_>, oneshot::Receiver<Answer>)> {
+        let (tell, answer) = oneshot::channel();
+        let mut waiting = self.waiting();
+        let all = waiting.as_mut()?;
+        if all.contains_key(&request.sequence) {
+            return None;
+        }
+        let who = Waiting {
+            request,
+            tell,
+            was_altered: false,
+        };
+        all.insert(request.sequence, who);
+        let place = Place {
+            line: self,
+            sequence: request.sequence,
+        };
+        Some((place, answer))
+    }
+
+    /// Returns the moment before it was handed over, at the latest try.
+    async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
+        let message = request.message();
+        let to = SockaddrIn::from(SocketAddrV4::new(request.target, 0));
+        self.socket
+            .async_io(Interest::WRITABLE, |socket| {
+                let sent = Moment::now();
+                sendto(socket.as_raw_fd(), &message, &to, MsgFlags::MSG_DONTWAIT)?;
+                Ok(sent)
+            })
+            .await
+    }
+
+    /// Reads for ever.
+    async fn read(self: Arc<Self>) {
+        loop {
+            let read = match self.socket.readable().await {
+                Ok(mut ready) => match ready.try_io(|_| self.read_burst()) {
+                    Ok(read) => read,
+                    // Nothing more there.
+                    Err(_) => Ok(()),
+                },
+                Err(error) => Err(error),
+            };
+            if let Err(error) = read {
+                tracing::debug!(%error, "reading answers to pings");
+                tokio::time::sleep(ERROR_PAUSE).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Reads what is there, some of it at a time; ends with `WouldBlock` where that was all.
+    ///
+    /// Nobody else looks meanwhile: what was taken from the socket has been told when this returns.
+    fn read_burst(&self) -> io::Result<()> {
+        let mut waiting = self.waiting();
+        let Some(all) = waiting.as_mut() else {
+            return Ok(());
+        };
+        let mut packet = [0; LONGEST];
+        for _ in 0..BURST {
+            let Received { length, stamp, .. } = receive(self.socket.get_ref(), &mut packet)?;
+            let read = Moment::now();
+            let Some(heard) = packet.get(..length).and_then(icmp::heard) else {
+                continue;
+            };
+            let verdict = heard.verdict;
+            if let Entry::Occupied(mut who) = all.entry(heard.sequence) {
+                let request = who.get().request;
+                match heard.belongs_to(request) {
+                    Belonging::Own => {
+                        let answer = Answer {
+                            verdict,
+                            stamp,
+                            read,
+                        };
+                        // Whoever waited may have given up at this very moment.
+                        let _ = who.remove().tell.send(answer);
+                        if verdict == Verdict::Reply {
+                            self.answered().remember(request);
+                        }
+                        continue;
+                    }
+                    Belonging::Altered => who.get_mut().was_altered = true,
+                    Belonging::Foreign => {}
+                }
+            }
+            if verdict == Verdict::Reply {
+                self.answered().again(&heard);
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&self) -> MutexGuard<'_, Answered> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<HashMap<u16, Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody's place among those that wait.
+struct Place<'a> {
+    line: &'a Line,
+    sequence: u16,
+}
+
+impl Place<'_> {
+    /// Whether what came for it was not what was sent.
+    fn was_altered(&self) -> bool {
+        let waiting = self.line.waiting();
+        let own = waiting.as_ref().and_then(|all| all.get(&self.sequence));
+        own.is_some_and(|who| who.was_altered)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(all) = self.line.waiting().as_mut() {
+            all.remove(&self.sequence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::PacketBuilder;
+
+    use super::*;
+
+    const fn micros(count: u64) -> Duration {
+        Duration::from_micros(count)
+    }
+
+    /// The reply to a request, as a packet.
+    fn reply(request: EchoRequest) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let payload = &request.message()[icmp::HEADER_LEN..];
+        PacketBuilder::ipv4(request.target.octets(), [10, 77, 0, 10], 64)
+            .icmpv4_echo_reply(request.id, request.sequence)
+            .write(&mut packet, payload)
+            .expect("written");
+        packet
+    }
+
+    #[test]
+    fn an_answer_that_comes_again_counts_for_its_target_until_it_is_asked_for() {
+        let request = |host, sequence| EchoRequest {
+            target: Ipv4Addr::new(10, 77, 0, host),
+            id: 7,
+            sequence,
+            nonce: u64::from(sequence) + 1,
+        };
+        let target = |host| request(host, 0).target;
+        let again = |answered: &mut Answered, request| {
+            let packet = reply(request);
+            answered.again(&icmp::heard(&packet).expect("a reply"));
+        };
+        let mut answered = Answered::default();
+        // Nobody waited for this one, so it was too late.
+        again(&mut answered, request(1, 0));
+        answered.remember(request(1, 1));
+        answered.remember(request(2, 2));
+        for (host, sequence) in [(1, 1), (1, 1), (2, 2), (1, 2), (1, 9)] {
+            again(&mut answered, request(host, sequence));
+        }
+        // It has the same numbers, but answers what somebody else has sent.
+        let foreign = EchoRequest {
+            nonce: 99,
+            ..request(1, 1)
+        };
+        again(&mut answered, foreign);
+        assert_eq!((answered.take(target(1)), answered.take(target(2))), (2, 1));
+        assert_eq!((answered.take(target(1)), answered.take(target(2))), (0, 0));
+        again(&mut answered, request(1, 1));
+        assert_eq!(answered.take(target(1)), 1);
+        // As many as are remembered, and no more, however many there are.
+        for sequence in 0..1_000 {
+            answered.remember(request(1, sequence));
+        }
+        for sequence in 0..1_000 {
+            again(&mut answered, request(1, sequence));
+        }
+        assert_eq!(answered.take(target(1)), REMEMBERED as u64);
+    }
+
+    #[test]
+    fn an_answer_that_came_in_time_and_was_read_late_is_one_and_one_that_came_late_is_none() {
+        let sent = Moment::now();
+        let read = Moment {
+            steady: sent.steady + micros(90_000),
+            wall: sent.wall + micros(90_000),
+        };
+        let outcome = |stamp| {
+            let answer = Answer {
+                verdict: Verdict::Reply,
+                stamp: Some(sent.wall + micros(stamp)),
+                read,
+            };
+            answer.outcome(sent, micros(50_000))
+        };
+        assert_eq!(outcome(50_000), PingOutcome::Reply(micros(50_000)));
+        assert_eq!(outcome(50_001), PingOutcome::Lost(PingCause::Timeout));
+    }
+}

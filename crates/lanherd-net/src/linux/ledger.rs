@@ -1,0 +1,42 @@
+//! What has been made and not been removed, as this process remembers it: enough to remove it when its records are gone.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::rundir::record::Record;
+
+/// The clients' namespaces, by name.
+#[derive(Default)]
+pub(super) struct Ledger(Mutex<HashMap<String, Record>>);
+
+impl Ledger {
+    /// Something is about to be made, or was taken over, under this name.
+    pub fn add(&self, namespace: &str, record: Record) {
+        self.entries().insert(namespace.to_owned(), record);
+    }
+
+    /// What was made under this name.
+    pub fn find(&self, namespace: &str) -> Option<Record> {
+        self.entries().get(namespace).copied()
+    }
+
+    /// All of it was removed.
+    pub fn remove(&self, namespace: &str) {
+        self.entries().remove(namespace);
+    }
+
+    /// Everything that has not been removed, in the order of the clients' numbers.
+    pub fn all(&self) -> Vec<(String, Record)> {
+        let mut all: Vec<_> = self
+            .entries()
+            .iter()
+            .map(|(namespace, record)| (namespace.clone(), *record))
+            .collect();
+        all.sort_by_key(|(namespace, _)| (namespace.len(), namespace.clone()));
+        all
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Record>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,396 @@
+//! The parent interface: whether it can carry a herd, and what becomes of it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use netlink_packet_route::link::{
+    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+};
+
+use super::seats::{Seat, Seats};
+use crate::lan::PortEvent;
+use crate::netlink::{Netlink, name_of};
+use lanherd_types::phase::Cause;
+
+/// Why an interface cannot be a parent.
+#[derive(Debug, thiserror::Error)]
+pub enum ParentError {
+    /// It does not exist.
+    #[error("no interface is called {name}; {}", choice(.candidates))]
+    Missing {
+        /// The name.
+        name: String,
+        /// Those that could be parents.
+        candidates: Vec<String>,
+    },
+    /// No interface can be called so.
+    #[error(
+        "no interface is called {name}: the name of an interface has at most {LONGEST_NAME} characters; {}",
+        choice(.candidates)
+    )]
+    NameTooLong {
+        /// The name.
+        name: String,
+        /// Those that could be parents.
+        candidates: Vec<String>,
+    },
+    /// It is down.
+    #[error("interface {name} is down; bring it up: ip link set {name} up")]
+    Down {
+        /// The name.
+        name: String,
+    },
+    /// Nothing is at the other end.
+    #[error("interface {name} has no carrier; plug its cable in, or bring its far end up")]
+    NoCarrier {
+        /// The name.
+        name: String,
+    },
+    /// It is the loopback.
+    #[error("interface {name} is the loopback, which has no LAN behind it; {}", choice(.candidates))]
+    Loopback {
+        /// The name.
+        name: String,
+        /// Those that could be parents.
+        candidates: Vec<String>,
+    },
+    /// It is no Ethernet.
+    #[error("interface {name} is no Ethernet, and macvlans need one; {}", choice(.candidates))]
+    NotEthernet {
+        /// The name.
+        name: String,
+        /// Those that could be parents.
+        candidates: Vec<String>,
+    },
+    /// It is Wi-Fi.
+    #[error(
+        "interface {name} is Wi-Fi: an access point accepts no frames from other MAC addresses than the station's own \
+         (IEEE 802.11, client mode), so it cannot carry macvlans; use a wired interface"
+    )]
+    Wireless {
+        /// The name.
+        name: String,
+    },
+    /// It is a macvlan.
+    #[error("interface {name} is a macvlan itself; use the interface that it stands on")]
+    Macvlan {
+        /// The name.
+        name: String,
+    },
+    /// It belongs to a bridge or a bond.
+    #[error("interface {name} is a port of {of}; use {of} as the parent")]
+    Port {
+        /// The name.
+        name: String,
+        /// The bridge or bond.
+        of: String,
+    },
+}
+
+fn choice(names: &[String]) -> String {
+    if names.is_empty() {
+        "there is none here that could be a parent: lanherd demo needs none".to_owned()
+    } else {
+        format!("choose one of: {}", names.join(", "))
+    }
+}
+
+/// The longest name of an interface, in bytes (`IFNAMSIZ` of linux/if.h without the NUL at its end); the kernel answers a longer
+/// one with `ERANGE`.
+const LONGEST_NAME: usize = libc::IFNAMSIZ - 1;
+
+/// The MTU of an Ethernet that does not say, in bytes (RFC 894).
+const USUAL_MTU: u32 = 1500;
+
+/// How often, and how long apart, an interface that has a carrier is asked whether it sends: the kernel takes up to a
+/// second to notice.
+const READY_TRIES: u32 = 300;
+const READY_PAUSE: Duration = Duration::from_millis(5);
+
+/// The interface on which the herd's macvlans stand.
+///
+/// It is known by its number, so that it may be renamed; only once it is gone is it looked for by the name that it was
+/// given at first.
+#[derive(Debug)]
+pub(super) struct Parent {
+    pub name: String,
+    state: Mutex<State>,
+}
+
+/// What is known of it. Clients are told of a change while this is locked, so that the last they hear is what is so.
+#[derive(Debug)]
+struct State {
+    /// Its number; none while there is no parent.
+    index: Option<u32>,
+    /// Its MTU as last heard of, in bytes.
+    mtu: u32,
+    carrier: Carrier,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    There,
+    /// It is there, but what is sent may be dropped still.
+    Settling,
+    Absent,
+}
+
+impl Carrier {
+    /// What `link` says, given what was so before: an interface that sends is believed until its carrier is gone.
+    fn after(self, link: &LinkMessage) -> Self {
+        let flags = link.header.flags;
+        if !flags.contains(LinkFlags::Up | LinkFlags::LowerUp) {
+            Self::Absent
+        } else if flags.contains(LinkFlags::Running) || self == Self::There {
+            Self::There
+        } else {
+            Self::Settling
+        }
+    }
+}
+
+impl Parent {
+    /// Looks the interface up, checks it, and waits for an instant where it has a carrier but does not send yet: the
+    /// kernel notices a carrier in the background, and silently drops what is sent before.
+    pub fn check(netlink: &mut Netlink, name: &str) -> io::Result<Result<Self, ParentError>> {
+        // The kernel cannot be asked for a link whose name is too long.
+        let tries = if name.len() > LONGEST_NAME {
+            0
+        } else {
+            READY_TRIES
+        };
+        for _ in 0..tries {
+            let running = netlink.link(name)?.is_none_or(|link| {
+                let flags = link.header.flags;
+                flags.contains(LinkFlags::Running) || !flags.contains(LinkFlags::LowerUp)
+            });
+            if running {
+                break;
+            }
+            thread::sleep(READY_PAUSE);
+        }
+        Self::check_now(netlink, name)
+    }
+
+    fn check_now(netlink: &mut Netlink, name: &str) -> io::Result<Result<Self, ParentError>> {
+        let links = netlink.links()?;
+        let link = match fit(&links, name) {
+            Ok(link) => link,
+            Err(error) => return Ok(Err(error)),
+        };
+        let name = name.to_owned();
+        let flags = link.header.flags;
+        Ok(if !flags.contains(LinkFlags::Up) {
+            Err(ParentError::Down { name })
+        } else if !flags.contains(LinkFlags::LowerUp) {
+            Err(ParentError::NoCarrier { name })
+        } else {
+            let state = State {
+                index: Some(link.header.index),
+                mtu: mtu_of(link).unwrap_or(USUAL_MTU),
+                carrier: Carrier::There,
+            };
+            Ok(Self {
+                name,
+                state: Mutex::new(state),
+            })
+        })
+    }
+
+    /// Its number; none while there is no parent.
+    pub fn index(&self) -> Option<u32> {
+        self.state().index
+    }
+
+    /// Its MTU as last heard of, in bytes.
+    pub fn mtu(&self) -> u32 {
+        self.state().mtu
+    }
+
+    /// Whether it has a carrier but may not send yet.
+    pub fn is_settling(&self) -> bool {
+        self.state().carrier == Carrier::Settling
+    }
+
+    /// Whether it has no carrier, as last heard: what is sent then is dropped, and the kernel does not say so.
+    pub fn is_cut_off(&self) -> bool {
+        self.state().carrier == Carrier::Absent
+    }
+
+    /// Tells a client that is being plugged in whether there is a carrier.
+    pub fn greet(&self, seat: &Seat) {
+        let state = self.state();
+        seat.carrier(state.carrier == Carrier::There);
+    }
+
+    /// Takes note of what the kernel says of it, and tells the clients what has changed.
+    pub fn changed(&self, link: &LinkMessage, seats: &Seats) {
+        let mut state = self.state();
+        let carrier = state.carrier.after(link);
+        self.set_carrier(&mut state, carrier, seats);
+        let Some(mtu) = mtu_of(link).filter(|mtu| *mtu != state.mtu) else {
+            return;
+        };
+        state.mtu = mtu;
+        for seat in seats.all() {
+            seat.limit_mtu(mtu);
+            seat.tell(PortEvent::MtuChanged);
+        }
+    }
+
+    /// Takes a carrier for good that has been there for long enough, whatever the interface says.
+    pub fn settle(&self, seats: &Seats) {
+        self.set_carrier(&mut self.state(), Carrier::There, seats);
+    }
+
+    fn set_carrier(&self, state: &mut State, carrier: Carrier, seats: &Seats) {
+        if std::mem::replace(&mut state.carrier, carrier) == carrier {
+            return;
+        }
+        match carrier {
+            Carrier::There => tracing::info!("the parent {} has its carrier back", self.name),
+            Carrier::Settling => return,
+            Carrier::Absent => tracing::warn!("the parent {} has no carrier", self.name),
+        }
+        for seat in seats.all() {
+            seat.carrier(carrier == Carrier::There);
+        }
+    }
+
+    /// It was deleted, or moved to another namespace.
+    pub fn lost(&self, seats: &Seats) {
+        let mut state = self.state();
+        state.index = None;
+        tracing::warn!("the parent {} was deleted; it is waited for", self.name);
+        for seat in seats.all() {
+            let why = format!("the parent {} was deleted", self.name);
+            seat.gone(Cause::ParentGone, why);
+        }
+    }
+
+    /// There is one again.
+    pub fn found(&self, link: &LinkMessage) {
+        let mut state = self.state();
+        state.index = Some(link.header.index);
+        state.mtu = mtu_of(link).unwrap_or(USUAL_MTU);
+        state.carrier = Carrier::Absent.after(link);
+        tracing::info!("the parent {} is there again", self.name);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The link called `name`, if its kind can carry a herd, up or down.
+pub(super) fn fit<'a>(
+    links: &'a [LinkMessage],
+    name: &str,
+) -> Result<&'a LinkMessage, ParentError> {
+    let name = name.to_owned();
+    let candidates = || suitable(links);
+    if name.len() > LONGEST_NAME {
+        return Err(ParentError::NameTooLong {
+            name,
+            candidates: candidates(),
+        });
+    }
+    let Some(link) = links.iter().find(|link| name_of(link) == Some(&name)) else {
+        return Err(ParentError::Missing {
+            name,
+            candidates: candidates(),
+        });
+    };
+    if link.header.flags.contains(LinkFlags::Loopback) {
+        Err(ParentError::Loopback {
+            name,
+            candidates: candidates(),
+        })
+    } else if link.header.link_layer_type != LinkLayerType::Ether {
+        Err(ParentError::NotEthernet {
+            name,
+            candidates: candidates(),
+        })
+    } else if is_wireless(&name, link.header.index) {
+        Err(ParentError::Wireless { name })
+    } else if is_macvlan(link) {
+        Err(ParentError::Macvlan { name })
+    } else if let Some(of) = controller(link) {
+        let of = links
+            .iter()
+            .find(|link| link.header.index == of)
+            .and_then(name_of)
+            .map_or_else(|| format!("interface number {of}"), Clone::clone);
+        Err(ParentError::Port { name, of })
+    } else {
+        Ok(link)
+    }
+}
+
+/// Whether the interface can carry a herd: its MTU in bytes. Looks in the calling thread's namespace; changes nothing.
+pub fn check(name: &str) -> io::Result<Result<u32, ParentError>> {
+    let checked = Parent::check(&mut Netlink::open()?, name)?;
+    Ok(checked.map(|parent| parent.mtu()))
+}
+
+/// The interfaces of the calling thread's namespace that could carry a herd.
+pub fn candidates() -> io::Result<Vec<String>> {
+    Ok(suitable(&Netlink::open()?.links()?))
+}
+
+fn mtu_of(link: &LinkMessage) -> Option<u32> {
+    link.attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        })
+}
+
+fn controller(link: &LinkMessage) -> Option<u32> {
+    link.attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Controller(index) => Some(*index),
+            _ => None,
+        })
+}
+
+fn is_macvlan(link: &LinkMessage) -> bool {
+    link.attributes.iter().any(|attribute| match attribute {
+        LinkAttribute::LinkInfo(info) => info
+            .iter()
+            .any(|info| matches!(info, LinkInfo::Kind(InfoKind::MacVlan | InfoKind::MacVtap))),
+        _ => false,
+    })
+}
+
+/// Whether it is an 802.11 device. `/sys` may show another network namespace than ours: the numbers tell.
+fn is_wireless(name: &str, index: u32) -> bool {
+    let device = Path::new("/sys/class/net").join(name);
+    let is_the_same = fs::read_to_string(device.join("ifindex"))
+        .is_ok_and(|text| text.trim().parse() == Ok(index));
+    is_the_same
+        && ["wireless", "phy80211"]
+            .iter()
+            .any(|mark| device.join(mark).exists())
+}
+
+fn suitable(links: &[LinkMessage]) -> Vec<String> {
+    links
+        .iter()
+        .filter(|link| {
+            link.header.link_layer_type == LinkLayerType::Ether
+                && link.header.flags.contains(LinkFlags::Up)
+                && controller(link).is_none()
+                && !is_macvlan(link)
+        })
+        .filter_map(name_of)
+        .filter(|name| !name.is_empty())
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,343 @@
+//! One client's place on the LAN: its sockets, and what is set in its namespace.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::addressing::{
+    Addressing, MtuChange, Step, StepKind, Surroundings, resolver_lines, steps,
+};
+use super::commands::Gate;
+use super::dialing::{ClientStream, ClientUdp};
+use super::seats::{Seat, Seated};
+use super::sockets::{Sockets, is_lost};
+use super::watch::{examine_name, socket_lost};
+use super::worker::{Bench, WorkerGone};
+use super::{MacvlanMode, Shared, commands, dialing, refused, refused_request, worker_gone};
+use crate::lan::{CommandRan, Connected, EchoRequest, Errand, PingCause, PingOutcome, Port};
+use crate::netlink::{Netlink, NetlinkError};
+use lanherd_dhcp::{Arp, Lease, MessageType, Transmit, code};
+use lanherd_types::phase::{Cause, Failure, Stage};
+use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
+
+/// The real [`Port`].
+pub struct LinuxPort {
+    shared: Arc<Shared>,
+    seated: Seated,
+    sockets: Arc<Sockets>,
+    gate: Arc<Gate>,
+}
+
+impl LinuxPort {
+    /// From here on the client hears of what is taken away from it.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        seated: Seated,
+        sockets: Sockets,
+    ) -> Result<Self, Failure> {
+        let sockets = Arc::new(sockets);
+        let seat = &seated.seat;
+        seat.plug_in(&sockets);
+        shared
+            .ears
+            .add(seat.identity.mac, &sockets)
+            .map_err(|error| refused(Stage::Socket, "listening to the namespace", &error))?;
+        // It may have been taken away while nobody could know whose it was.
+        examine_name(&shared.config.paths.netns, seat, &sockets);
+        let gate = shared.commands.open(seat.identity.number);
+        Ok(Self {
+            shared,
+            seated,
+            sockets,
+            gate,
+        })
+    }
+
+    fn seat(&self) -> &Seat {
+        &self.seated.seat
+    }
+
+    /// Where its namespace is bound.
+    pub(super) fn binding(&self) -> PathBuf {
+        self.shared
+            .names(&self.seat().identity)
+            .binding()
+            .to_owned()
+    }
+
+    /// Its namespace, by inode.
+    pub(super) fn namespace(&self) -> u64 {
+        self.sockets.namespace
+    }
+
+    /// What its commands pass.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The folder with a folder for each client, whose files lie over those of `/etc` for its commands.
+    pub(super) fn resolver_folder(&self) -> PathBuf {
+        self.shared.config.paths.resolv.clone()
+    }
+
+    /// The name of its namespace.
+    pub(super) fn name(&self) -> String {
+        self.seat().identity.namespace.clone()
+    }
+
+    /// Has the client's thread do something.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Bench) -> R + Send + 'static,
+    ) -> Result<R, WorkerGone> {
+        let number = self.seat().identity.number;
+        self.shared.workers.run(number, job).await
+    }
+
+    /// Says so where an error means that a socket is lost.
+    fn heed(&self, error: &io::Error) {
+        if is_lost(error) {
+            socket_lost(self.seat(), &self.sockets, &error.to_string());
+        }
+    }
+
+    /// Has the client's thread work on its addressing.
+    async fn on_thread(
+        &self,
+        job: impl FnOnce(&Shared, &Seat, &Sockets) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let seat = Arc::clone(&self.seated.seat);
+        let (shared, sockets) = (Arc::clone(&self.shared), Arc::clone(&self.sockets));
+        self.shared
+            .workers
+            .run(seat.identity.number, move |_| job(&shared, &seat, &sockets))
+            .await
+            .unwrap_or_else(|gone| Err(worker_gone(Stage::Configure, gone)))
+    }
+}
+
+fn set_addressing(
+    shared: &Shared,
+    seat: &Seat,
+    sockets: &Sockets,
+    new: Option<Addressing>,
+    comment: &str,
+    resolver: &str,
+) -> Result<(), Failure> {
+    let names = shared.names(&seat.identity);
+    let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
+    let binding = names.binding();
+    if !fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
+        let detail = format!("{} is gone: somebody else removed it", binding.display());
+        return Err(Failure::new(Stage::Configure, Cause::NamespaceGone, detail));
+    }
+    sockets
+        .with_netlink(|netlink| replace(netlink, seat, new, shared.parent.mtu()))
+        .unwrap_or_else(|error| Err(broken("setting the address", &error)))
+        .inspect_err(|failure| {
+            if failure.cause == Cause::SocketLost {
+                socket_lost(seat, sockets, &failure.detail);
+            }
+        })?;
+    let written = match names.write_resolver(comment, resolver) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            shared.tell_loss(&error);
+            names
+                .make_folder()
+                .map_err(io::Error::other)
+                .and_then(|()| names.write_resolver(comment, resolver))
+        }
+        written => written,
+    };
+    written.map_err(|error| broken("writing the resolver file", &error))
+}
+
+/// Sets `new` in place of what stands, and notes it; the link has `usual_mtu`, in bytes, where no lease says otherwise.
+fn replace(
+    netlink: &mut Netlink,
+    seat: &Seat,
+    new: Option<Addressing>,
+    usual_mtu: u32,
+) -> Result<(), Failure> {
+    let old = seat.addressing();
+    let mtu = MtuChange {
+        old: seat.mtu(),
+        new: new.as_ref().map_or(usual_mtu, Addressing::mtu),
+    };
+    let done = carry_out(netlink, steps(old.as_ref(), new.as_ref(), mtu));
+    if done.is_err() {
+        // Half a lease is none: what was set is taken back, as far as it goes, and the next lease starts afresh.
+        let back = MtuChange {
+            old: 0,
+            new: usual_mtu,
+        };
+        let _ = carry_out(netlink, steps(old.as_ref(), None, back));
+        let _ = carry_out(netlink, steps(new.as_ref(), None, back));
+        seat.set_addressing(None);
+        seat.set_mtu(usual_mtu);
+        return done;
+    }
+    seat.set_addressing(new);
+    seat.set_mtu(mtu.new);
+    Ok(())
+}
+
+/// Has the kernel carry out all steps in one go, and returns the first refusal.
+fn carry_out(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), Failure> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let (labels, requests): (Vec<_>, Vec<_>) = steps
+        .into_iter()
+        .map(|step| ((step.kind, step.words), step.request))
+        .unzip();
+    let answers = netlink
+        .send(requests)
+        .map_err(|error| refused(Stage::Configure, "setting the address", &error))?;
+    for ((kind, words), answer) in labels.into_iter().zip(answers) {
+        let doing = match (kind, &answer) {
+            (StepKind::Remove, Err(error)) if has_gone(error) => continue,
+            (StepKind::Remove, _) => "removing",
+            (StepKind::Set, _) => "setting",
+        };
+        answer.map_err(|error| {
+            refused_request(Stage::Configure, format!("{doing} {words}"), &error)
+        })?;
+    }
+    Ok(())
+}
+
+/// What was to be removed is not there: it went with something else.
+fn has_gone(error: &NetlinkError) -> bool {
+    [EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH]
+        .iter()
+        .any(|errno| error.is(*errno))
+}
+
+impl Port for LinuxPort {
+    type Stream = ClientStream;
+    type Udp = ClientUdp;
+
+    /// Broadcasts go out through the raw socket, unicasts through the client's own stack, which asks for the server's
+    /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
+    /// before an ARP answer comes.
+    fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
+        let seat = self.seat();
+        let message_type = transmit.message.message_type();
+        let is_release = message_type == Some(MessageType::Release);
+        if message_type == Some(MessageType::Request) {
+            let client_id = transmit.message.options.get(code::CLIENT_ID);
+            seat.set_client_id(client_id.map(Cow::into_owned));
+            // Before the server can grant it: a kill may come between that and its acknowledgement.
+            self.shared.remember_requested(seat, &transmit.message)?;
+        }
+        let send = || {
+            if transmit.destination.is_broadcast()
+                || is_release && self.shared.knows_server(seat.identity.mac)
+            {
+                return self.shared.send_raw(&seat.identity, transmit);
+            }
+            seat.sends();
+            let message = transmit.message.encode();
+            self.sockets
+                .send_to_server(&message, transmit.destination)
+                .inspect_err(|error| self.heed(error))
+        };
+        self.shared.give_back(&seat.identity, transmit, send)
+    }
+
+    async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
+        let lease = lease.clone();
+        self.on_thread(move |shared, seat, sockets| {
+            let surroundings = Surroundings {
+                mtu: shared.parent.mtu(),
+                neighbour: shared.config.neighbour,
+            };
+            let addressing = Addressing::of(&lease, &surroundings);
+            let resolver = resolver_lines(&lease);
+            let comment = if lease.dns.is_empty() {
+                "the lease names no DNS server"
+            } else {
+                "from the lease"
+            };
+            shared
+                .remember(seat, lease)
+                .map_err(|error| refused(Stage::Configure, "writing the lease down", &error))?;
+            set_addressing(shared, seat, sockets, Some(addressing), comment, &resolver)
+        })
+        .await
+    }
+
+    async fn deconfigure(&self) -> Result<(), Failure> {
+        self.on_thread(|shared, seat, sockets| {
+            let removed = set_addressing(shared, seat, sockets, None, "no lease", "");
+            let forgotten = shared
+                .forget(&seat.identity)
+                .map_err(|error| refused(Stage::Configure, "forgetting the lease", &error));
+            removed.and(forgotten)
+        })
+        .await
+    }
+
+    /// The herd's other clients hear it too, as they would on a switch: what the raw socket sends passes the other
+    /// macvlans of the parent by, and an address that two clients have would go unnoticed. In VEPA mode the switch
+    /// itself sends it back to them.
+    fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
+        let sent = self.shared.wire.send_arp(self.seat().identity.mac, arp);
+        if self.shared.config.mode != MacvlanMode::Vepa {
+            self.shared.seats.listeners.deliver(arp);
+        }
+        sent
+    }
+
+    fn listen_arp(&self, address: Option<Ipv4Addr>) {
+        self.seated.listen_arp(address);
+    }
+
+    async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
+        let pinged = match self.sockets.icmp() {
+            Ok(line) => line.ping(request, timeout).await,
+            Err(error) => Err(error),
+        };
+        pinged.unwrap_or_else(|error| {
+            self.heed(&error);
+            PingOutcome::Lost(cause(&error))
+        })
+    }
+
+    fn duplicates(&self, target: Ipv4Addr) -> u64 {
+        self.sockets
+            .icmp()
+            .map_or(0, |line| line.duplicates(target))
+    }
+
+    async fn connect(
+        &self,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> io::Result<Connected<ClientStream>> {
+        dialing::connect(self, to, timeout).await
+    }
+
+    async fn command(&self, errand: Errand) -> CommandRan {
+        commands::run(self, errand).await
+    }
+
+    async fn udp(&self, to: SocketAddrV4) -> io::Result<ClientUdp> {
+        dialing::udp(self, to).await
+    }
+}
+
+/// Why nothing could be sent.
+fn cause(error: &io::Error) -> PingCause {
+    match error.raw_os_error() {
+        Some(libc::ENETUNREACH | libc::ENETDOWN) => PingCause::NoRoute,
+        Some(libc::EHOSTUNREACH) => PingCause::HostDown,
+        _ => PingCause::Tester,
+    }
+}

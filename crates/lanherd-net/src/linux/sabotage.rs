@@ -1,0 +1,134 @@
+//! Faults made on purpose, in the way somebody else would make them: through the names on the host and netlink sockets
+//! of their own, so that a client has to find out for itself.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nix::mount::{MntFlags, umount2};
+
+use super::worker::Bench;
+use super::{LINK, LINK_INDEX, Shared};
+use crate::lan::SabotageError;
+use crate::netlink::{Netlink, NetlinkError, request};
+use crate::netns::NetNs;
+use lanherd_types::fault::Fault;
+use lanherd_types::identity::Identity;
+
+pub(super) async fn sabotage(
+    shared: &Arc<Shared>,
+    identity: &Identity,
+    fault: Fault,
+) -> Result<(), SabotageError> {
+    let refused =
+        |why: &dyn std::fmt::Display| SabotageError(format!("client {}: {why}", identity.number));
+    let sockets = shared
+        .seats
+        .find(identity.mac)
+        .and_then(|seat| seat.sockets())
+        .ok_or_else(|| refused(&"it is not plugged in"))?;
+    let break_it: fn(&mut Bench, &Place) -> io::Result<()> = match fault {
+        Fault::KillSockets => return sockets.kill().map_err(|error| refused(&error)),
+        Fault::RemoveAddress => |bench, place| place.visit(bench, remove_addresses),
+        Fault::DeleteLink => |bench, place| place.visit(bench, delete_link),
+        Fault::DeleteNamespace => delete_namespace,
+        Fault::Crash
+        | Fault::Vanish
+        | Fault::FlapParent
+        | Fault::RouterReboot
+        | Fault::RouterReset
+        | Fault::DhcpMute
+        | Fault::DhcpSlow
+        | Fault::DhcpNak
+        | Fault::DhcpExhausted
+        | Fault::DhcpDuplicates
+        | Fault::DhcpExpireEarly
+        | Fault::DhcpGarbage
+        | Fault::DhcpShortPool
+        | Fault::DhcpLostAcks
+        | Fault::DhcpWrongRouter
+        | Fault::DhcpWrongDns
+        | Fault::DhcpNakKnown
+        | Fault::DhcpMalformedOption
+        | Fault::DhcpOwnAddress
+        | Fault::DnsMute
+        | Fault::DnsServfail
+        | Fault::DnsLimit
+        | Fault::PingLoss
+        | Fault::PingDuplicates
+        | Fault::RouterLeak
+        | Fault::HttpUnavailable => {
+            let why = format!("{fault} is not done to sockets, address, link or namespace");
+            return Err(refused(&why));
+        }
+    };
+    let name = shared.names(identity).binding().to_owned();
+    let inode = sockets.namespace;
+    // Nothing of the client is held on to while its namespace may go.
+    drop(sockets);
+    let done = shared
+        .workers
+        .run(identity.number, move |bench| {
+            let namespace = NetNs::open(&name)?;
+            if namespace.inode() != inode {
+                return Err(io::Error::other("its namespace has another name, or none"));
+            }
+            break_it(bench, &Place { name, namespace })
+        })
+        .await;
+    match done {
+        Ok(done) => done.map_err(|error| refused(&error)),
+        Err(gone) => Err(refused(&gone)),
+    }
+}
+
+/// A client's namespace and its name, as anybody sees them.
+struct Place {
+    name: PathBuf,
+    namespace: NetNs,
+}
+
+impl Place {
+    /// Does something inside with a netlink socket opened there.
+    fn visit(
+        &self,
+        bench: &Bench,
+        work: impl FnOnce(&mut Netlink) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut netlink = bench.home.visit(&self.namespace, Netlink::open)??;
+        work(&mut netlink)
+    }
+}
+
+fn remove_addresses(netlink: &mut Netlink) -> io::Result<()> {
+    let addresses = netlink.addresses(LINK_INDEX)?;
+    if addresses.is_empty() {
+        return Err(io::Error::other("it has no address"));
+    }
+    let removals = addresses
+        .into_iter()
+        .map(|(address, prefix_len)| request::delete_address(LINK_INDEX, address, prefix_len));
+    netlink
+        .send(removals)?
+        .into_iter()
+        .collect::<Result<(), _>>()
+        .map_err(|error| in_words("removing its address", &error))
+}
+
+fn delete_link(netlink: &mut Netlink) -> io::Result<()> {
+    netlink
+        .send_one(request::delete_link(LINK_INDEX))
+        .map_err(|error| in_words(&format!("deleting {LINK}"), &error))
+}
+
+/// The name first, as `ip netns del` takes it: the link alone would be another fault.
+fn delete_namespace(bench: &mut Bench, place: &Place) -> io::Result<()> {
+    umount2(&place.name, MntFlags::MNT_DETACH)?;
+    fs::remove_file(&place.name)?;
+    place.visit(bench, delete_link)
+}
+
+fn in_words(doing: &str, error: &NetlinkError) -> io::Error {
+    io::Error::other(format!("{doing}: {error}"))
+}

@@ -1,0 +1,116 @@
+//! A client's sockets inside its namespace. While one of them is open, the namespace lives.
+
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::SockRef;
+
+use super::ear::Ear;
+use super::echo::{Echoes, Line};
+use crate::frame::SERVER_PORT;
+use crate::netlink::Netlink;
+
+/// The sockets. Three of them can be lost, and are closed for good then.
+pub(super) struct Sockets {
+    /// On port 68: sends unicast through the client's own stack, and keeps that stack from answering what servers send
+    /// with "port unreachable". It is never read: the shared raw socket hears the same.
+    dhcp: Mutex<Option<UdpSocket>>,
+    /// Echo requests and what answers them.
+    icmp: Mutex<Option<Echoes>>,
+    /// For address, routes and link. Whoever has it is alone with the namespace's settings.
+    netlink: Mutex<Option<Netlink>>,
+    /// Hears what somebody else takes away.
+    pub ear: Ear,
+    /// The namespace that they are in, by inode: its name may be taken away from it.
+    pub namespace: u64,
+}
+
+impl Sockets {
+    pub fn new(dhcp: UdpSocket, icmp: Echoes, netlink: Netlink, ear: Ear, namespace: u64) -> Self {
+        Self {
+            dhcp: Mutex::new(Some(dhcp)),
+            icmp: Mutex::new(Some(icmp)),
+            netlink: Mutex::new(Some(netlink)),
+            ear,
+            namespace,
+        }
+    }
+
+    /// Sends a DHCP message through the client's own stack.
+    pub fn send_to_server(&self, message: &[u8], server: Ipv4Addr) -> io::Result<()> {
+        self.with_dhcp(|dhcp| dhcp.send_to(message, (server, SERVER_PORT)).map(drop))
+    }
+
+    /// What pings are sent over; they end at once when the socket is closed.
+    pub fn icmp(&self) -> io::Result<Arc<Line>> {
+        locked(&self.icmp)
+            .as_ref()
+            .map(Echoes::line)
+            .ok_or_else(closed)
+    }
+
+    /// Runs `work` with the netlink socket, alone with the namespace's settings.
+    pub fn with_netlink<R>(&self, work: impl FnOnce(&mut Netlink) -> R) -> io::Result<R> {
+        locked(&self.netlink).as_mut().map(work).ok_or_else(closed)
+    }
+
+    /// Runs `work` with the socket on port 68.
+    pub fn with_dhcp<R>(&self, work: impl FnOnce(&UdpSocket) -> io::Result<R>) -> io::Result<R> {
+        work(locked(&self.dhcp).as_ref().ok_or_else(closed)?)
+    }
+
+    /// Whether the socket on port 68 was shut down or destroyed by somebody else: `ss --kill` can do the latter.
+    pub fn is_broken(&self) -> bool {
+        let told = self.with_dhcp(|dhcp| told_by_poll(dhcp.as_fd()));
+        told.is_ok_and(|flags| flags.intersects(PollFlags::POLLHUP | PollFlags::POLLERR))
+    }
+
+    /// Closes what can be lost, since some of it is.
+    pub fn close(&self) {
+        locked(&self.dhcp).take();
+        locked(&self.icmp).take();
+        locked(&self.netlink).take();
+    }
+
+    /// Does as somebody would who takes the sockets away: closes two, and shuts the third down, which is heard.
+    pub fn kill(&self) -> io::Result<()> {
+        locked(&self.icmp).take();
+        locked(&self.netlink).take();
+        match self.with_dhcp(|dhcp| SockRef::from(dhcp).shutdown(std::net::Shutdown::Both)) {
+            // So the kernel says of every socket without a peer, and shuts it down all the same.
+            Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+fn told_by_poll(descriptor: BorrowedFd<'_>) -> io::Result<PollFlags> {
+    let mut asked = [PollFd::new(descriptor, PollFlags::empty())];
+    poll(&mut asked, PollTimeout::ZERO)?;
+    let [asked] = asked;
+    Ok(asked.revents().unwrap_or(PollFlags::empty()))
+}
+
+/// What the use of a socket that was closed is answered.
+fn closed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the client's sockets are closed",
+    )
+}
+
+/// Whether an error says that the socket itself is of no use any more, and not only what was asked of it.
+pub(super) fn is_lost(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotConnected
+        || matches!(
+            error.raw_os_error(),
+            Some(libc::EBADF | libc::ENOTSOCK | libc::ECONNABORTED | libc::EPIPE | libc::ESHUTDOWN)
+        )
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

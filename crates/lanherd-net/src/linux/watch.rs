@@ -1,0 +1,328 @@
+//! The thread that watches: the parent, and what somebody else takes away from the clients. No polling: everything here
+//! is rung for by the kernel. The thread may wait for the kernel's RTNL lock, since it does nothing else.
+
+use std::fs::{self, File};
+use std::future::pending;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use netlink_packet_core::NetlinkPayload;
+use netlink_packet_route::link::{LinkFlags, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::{MulticastGroup, new_multicast_connection};
+use tokio::io::Interest;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use super::ear::{Bell, Ears};
+use super::parent::{self, Parent};
+use super::seats::{Seat, Seats};
+use super::sockets::{Sockets, is_lost};
+use super::wire::Wire;
+use super::{LINK, LINK_INDEX};
+use crate::lan::PortEvent;
+use crate::netlink::{Netlink, name_of};
+use crate::sys;
+use lanherd_types::phase::Cause;
+
+/// The pause before something is tried again that failed.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The pause after the names of all namespaces were looked at: mounts may come and go at any rate.
+const MOUNTS_PAUSE: Duration = Duration::from_millis(200);
+/// An interface that has a carrier but says that it does not send yet does so by now: the kernel takes up to a second.
+const SETTLED: Duration = Duration::from_millis(1500);
+
+/// What is watched.
+pub(super) struct Watched {
+    pub parent: Arc<Parent>,
+    pub seats: Arc<Seats>,
+    pub wire: Arc<Wire>,
+    pub ears: Arc<Ears>,
+    /// The folder with the names of namespaces.
+    pub netns: PathBuf,
+}
+
+/// A watch, on a thread of its own; it ends when this is dropped.
+pub(super) struct Watch {
+    stop: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Watch {
+    /// Starts it in the calling thread's namespaces.
+    pub fn start(watched: Watched) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mounts = File::open("/proc/thread-self/mountinfo")?;
+        thread::Builder::new()
+            .name("lanherd-netlink".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = watch_parent(&watched) => {}
+                        () = listen(&watched) => {}
+                        () = watch_names(&watched, mounts.into()) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(Self {
+            stop: Mutex::new(Some(stop)),
+        })
+    }
+
+    /// Ends it.
+    pub fn stop(&self) {
+        self.stop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+/// Follows the parent for ever.
+async fn watch_parent(watched: &Watched) {
+    loop {
+        match follow_until_deaf(watched).await {
+            Ok(()) => tracing::debug!("link events were lost; looking again"),
+            Err(error) => {
+                let parent = &watched.parent.name;
+                tracing::warn!(%error, "the parent {parent} cannot be watched; trying again");
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Follows link events until the socket ends, or does not hear all.
+async fn follow_until_deaf(watched: &Watched) -> io::Result<()> {
+    let parent = &watched.parent;
+    let (connection, _handle, mut events) = new_multicast_connection(&[MulticastGroup::Link])?;
+    let _connection = Ended(tokio::spawn(connection).abort_handle());
+    // Much may have happened before the first event could be heard.
+    look(watched)?;
+    loop {
+        let event = if parent.is_settling() {
+            let Ok(event) = timeout(SETTLED, events.recv()).await else {
+                parent.settle(&watched.seats);
+                continue;
+            };
+            event
+        } else {
+            events.recv().await
+        };
+        let Ok((message, _)) = event else {
+            return Ok(());
+        };
+        match message.payload {
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link))
+                if concerns(parent, &link) =>
+            {
+                parent.lost(&watched.seats);
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
+                if concerns(parent, &link) =>
+            {
+                parent.changed(&link, &watched.seats);
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
+                if parent.index().is_none() && name_of(&link) == Some(&parent.name) =>
+            {
+                look(watched)?;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a message is about the parent as a link; a bridge tells of its ports in messages of its own.
+fn concerns(parent: &Parent, link: &LinkMessage) -> bool {
+    link.header.interface_family == AddressFamily::Unspec
+        && Some(link.header.index) == parent.index()
+}
+
+/// Looks what has become of the parent, or whether there is one again.
+fn look(watched: &Watched) -> io::Result<()> {
+    let Watched { parent, seats, .. } = watched;
+    let links = Netlink::open()?.links()?;
+    if let Some(index) = parent.index() {
+        match links.iter().find(|link| link.header.index == index) {
+            Some(link) => {
+                parent.changed(link, seats);
+                return Ok(());
+            }
+            None => parent.lost(seats),
+        }
+    }
+    match parent::fit(&links, &parent.name) {
+        Ok(link) => {
+            watched.wire.move_to(link.header.index)?;
+            parent.found(link);
+        }
+        Err(error) => tracing::debug!("{error}"),
+    }
+    Ok(())
+}
+
+/// Ends a task when dropped.
+struct Ended(tokio::task::AbortHandle);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Listens to the namespaces for ever.
+async fn listen(watched: &Watched) {
+    loop {
+        if let Err(error) = listen_until_deaf(watched).await {
+            tracing::warn!(%error, "the namespaces cannot be listened to; trying again");
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn listen_until_deaf(watched: &Watched) -> io::Result<()> {
+    let ears = sys::drive(watched.ears.descriptor()?, Interest::READABLE)?;
+    loop {
+        let mut ready = ears.readable().await?;
+        let rung = watched.ears.rung()?;
+        if rung.is_empty() {
+            ready.clear_ready();
+        }
+        for bell in rung {
+            answer(watched, bell);
+        }
+    }
+}
+
+/// Watches the names of the namespaces for ever, through the list of mounts, which is readable out of turn once it has
+/// changed (`proc_pid_mountinfo(5)`). A watch on the folder, inotify(7), does not hear that a name is only unmounted.
+async fn watch_names(watched: &Watched, mounts: OwnedFd) {
+    let mounts = match sys::drive(mounts, Interest::PRIORITY) {
+        Ok(mounts) => mounts,
+        Err(error) => {
+            tracing::warn!(%error, "a namespace that somebody removes will go unnoticed");
+            return pending().await;
+        }
+    };
+    while let Ok(mut ready) = mounts.ready(Interest::PRIORITY).await {
+        ready.clear_ready();
+        for seat in watched.seats.all() {
+            if let Some(sockets) = seat.sockets() {
+                examine_name(&watched.netns, &seat, &sockets);
+            }
+        }
+        sleep(MOUNTS_PAUSE).await;
+    }
+}
+
+fn answer(watched: &Watched, bell: Bell) {
+    let plugged = |mac| {
+        let seat = watched.seats.find(mac)?;
+        let sockets = seat.sockets()?;
+        (!seat.is_gone()).then_some((seat, sockets))
+    };
+    match bell {
+        Bell::Namespace(mac) => {
+            if let Some((seat, sockets)) = plugged(mac) {
+                sockets.ear.clear();
+                examine(watched, &seat, &sockets);
+            }
+        }
+        Bell::Anywhere => {
+            for seat in watched.seats.all() {
+                answer(watched, Bell::Namespace(seat.identity.mac));
+            }
+        }
+        Bell::Socket(mac) => {
+            if let Some((seat, sockets)) = plugged(mac)
+                && sockets.is_broken()
+            {
+                socket_lost(
+                    &seat,
+                    &sockets,
+                    "the socket on port 68 was closed by somebody else",
+                );
+            }
+        }
+    }
+}
+
+/// Closes what is left of the sockets and says so.
+pub(super) fn socket_lost(seat: &Seat, sockets: &Sockets, why: &str) {
+    sockets.close();
+    seat.gone(Cause::SocketLost, why.to_owned());
+}
+
+/// Whether the namespace still has its name; says so if not.
+pub(super) fn examine_name(netns: &Path, seat: &Seat, sockets: &Sockets) -> bool {
+    let name = netns.join(&seat.identity.namespace);
+    let is_bound = fs::metadata(&name).is_ok_and(|bound| bound.ino() == sockets.namespace);
+    if !is_bound {
+        let why = format!("{} was removed by somebody else", name.display());
+        seat.gone(Cause::NamespaceGone, why);
+    }
+    is_bound
+}
+
+/// Compares what stands in a namespace with what should, and says what somebody else took away.
+///
+/// Lanherd's own changes are made by whoever holds the netlink socket, and noted before it is let go: they never differ.
+fn examine(watched: &Watched, seat: &Seat, sockets: &Sockets) {
+    // Whoever removes a namespace may delete its link, too.
+    if !examine_name(&watched.netns, seat, sockets) {
+        return;
+    }
+    let examined = sockets.with_netlink(|netlink| {
+        let lost = |why: &str| {
+            seat.gone(
+                Cause::LinkLost,
+                format!("{LINK} was {why} by somebody else"),
+            );
+        };
+        match netlink.link_by_index(LINK_INDEX)? {
+            // It goes with its parent, and of that everybody is told.
+            None if !has_parent(&watched.parent)? => {}
+            None => lost("deleted"),
+            Some(link) if !link.header.flags.contains(LinkFlags::Up) => lost("taken down"),
+            Some(_) => {
+                let Some(standing) = seat.addressing() else {
+                    return Ok(());
+                };
+                let (addresses, routes) =
+                    (netlink.addresses(LINK_INDEX)?, netlink.routes(LINK_INDEX)?);
+                if let Some(loss) = standing.loss(&addresses, &routes) {
+                    seat.set_addressing(loss.left);
+                    let words = format!("{} was removed by somebody else", loss.words);
+                    seat.tell(PortEvent::Unconfigured(words));
+                }
+            }
+        }
+        io::Result::Ok(())
+    });
+    match examined.and_then(|done| done) {
+        Ok(()) => {}
+        Err(error) if is_lost(&error) => {
+            socket_lost(seat, sockets, &format!("the netlink socket: {error}"));
+        }
+        Err(error) => {
+            let namespace = &seat.identity.namespace;
+            tracing::warn!(%error, "what stands in namespace {namespace} cannot be read");
+        }
+    }
+}
+
+fn has_parent(parent: &Parent) -> io::Result<bool> {
+    let Some(index) = parent.index() else {
+        return Ok(false);
+    };
+    Ok(Netlink::open()?.link_by_index(index)?.is_some())
+}

@@ -20,18 +20,21 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::server::TlsStream;
 
 pub use self::guard::{Guard, GuardError};
 use self::pages::Pages;
 pub use self::pages::Readiness;
 use self::stream::{Streams, Telling};
-use crate::connections::{self, Limits};
 use crate::live::Live;
 pub use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
+use crate::tls::{self, Tls};
+use lanherd_connections::{self as connections, Handshake, Limits, Opened, Plain};
 
 /// Few, and short: a scrape is.
 const LIMITS: Limits = Limits {
@@ -117,6 +120,20 @@ pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
     })
 }
 
+/// TLS before HTTP.
+struct OverTls(Arc<Tls>);
+
+impl Handshake for OverTls {
+    type Stream = Box<TlsStream<TcpStream>>;
+
+    async fn open(&self, stream: TcpStream) -> io::Result<Opened<Self::Stream>> {
+        Ok(match self.0.open(stream).await? {
+            tls::Opened::Tls(stream) => Opened::Ready(stream),
+            tls::Opened::Plain(stream) => Opened::Plain(stream),
+        })
+    }
+}
+
 impl Bound {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
@@ -161,7 +178,15 @@ impl Bound {
             is_local: address.ip().is_loopback(),
         });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connections::serve(listener, tls, pages, LIMITS, stopped));
+        let task = match tls {
+            Some(tls) => {
+                let handshake = OverTls(tls);
+                tokio::spawn(connections::serve(
+                    listener, handshake, pages, LIMITS, stopped,
+                ))
+            }
+            None => tokio::spawn(connections::serve(listener, Plain, pages, LIMITS, stopped)),
+        };
         Ok(Server {
             address,
             scheme,

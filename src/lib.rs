@@ -58,7 +58,6 @@ pub mod blame;
 pub mod bounded;
 pub mod chaos;
 pub mod client;
-mod connections;
 pub mod control;
 pub mod doctor;
 pub mod http;

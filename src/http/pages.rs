@@ -18,11 +18,11 @@ use tokio::time::timeout;
 use super::api::{One, Refusal};
 use super::guard::Guard;
 use super::stream::{Events, Streams};
-use crate::connections::Site;
 use crate::identity::ClientNumber;
 use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
+use lanherd_connections::Site;
 
 /// How long may be taken to find out whether the herd is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::router::sleep_until;
-use crate::connections::{self, Limits, Site};
+use lanherd_connections::{self as connections, Limits, Plain, Site};
 
 const PORT: u16 = 80;
 /// As many as a herd that fetches may keep open, and ten minutes for who reads slowly.
@@ -56,7 +56,7 @@ pub(super) fn listen() -> io::Result<TcpListener> {
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let (_never, stopped) = oneshot::channel();
     let web = Arc::new(Web { shared });
-    connections::serve(listener, None, web, LIMITS, stopped).await;
+    connections::serve(listener, Plain, web, LIMITS, stopped).await;
 }
 
 struct Web {

@@ -1,9 +1,10 @@
-//! The connections of an HTTP server, with TLS or without: how many, how long, and how they end. Nobody can keep others from
-//! being answered by being slow.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,10 +23,41 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::tls::{Opened, Tls};
+/// What is done on a connection before HTTP is spoken on it.
+pub trait Handshake: Send + Sync + 'static {
+    /// A connection on which it is over.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Does it. It may take for ever: the server says how long it may.
+    fn open(
+        &self,
+        stream: TcpStream,
+    ) -> impl Future<Output = io::Result<Opened<Self::Stream>>> + Send;
+}
+
+/// A connection after its first bytes.
+#[derive(Debug)]
+pub enum Opened<S> {
+    /// The handshake is over.
+    Ready(S),
+    /// The client speaks HTTP without a handshake; nothing has been read of it. It is told to speak HTTPS.
+    Plain(TcpStream),
+}
+
+/// No handshake: HTTP as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Plain;
+
+impl Handshake for Plain {
+    type Stream = TcpStream;
+
+    async fn open(&self, stream: TcpStream) -> io::Result<Opened<TcpStream>> {
+        Ok(Opened::Ready(stream))
+    }
+}
 
 /// What is answered.
-pub(crate) trait Site: Send + Sync + 'static {
+pub trait Site: Send + Sync + 'static {
     /// What an answer has to say.
     type Content: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
@@ -38,15 +70,15 @@ pub(crate) trait Site: Send + Sync + 'static {
 
 /// What a server allows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// How many connections may be open at one time: each costs a descriptor, and the herd needs those. Where there are more,
     /// the oldest is closed.
-    pub(crate) most: usize,
+    pub most: usize,
     /// How long a connection may last, so that one that does not read its answer ends.
-    pub(crate) lifetime: Duration,
+    pub lifetime: Duration,
 }
 
-/// How long the head of a request may take to arrive, the handshake of TLS included; an idle connection is closed after so
+/// How long the head of a request may take to arrive, the handshake included; an idle connection is closed after so
 /// long, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection that is told to end may take.
@@ -56,14 +88,15 @@ const MOST_HEAD: usize = 16 * 1024;
 /// The pause after `accept` failed, usually for want of descriptors, which trying at once would not bring back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers on `listener`, over TLS where that is given, until `stopped` resolves.
-pub(crate) async fn serve<S: Site>(
+/// Answers on `listener`, after that handshake, until `stopped` resolves.
+pub async fn serve<H: Handshake, S: Site>(
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
+    handshake: H,
     site: Arc<S>,
     limits: Limits,
     mut stopped: oneshot::Receiver<()>,
 ) {
+    let handshake = Arc::new(handshake);
     let (leave, leaving) = watch::channel(());
     let mut open = Open::default();
     loop {
@@ -77,7 +110,7 @@ pub(crate) async fn serve<S: Site>(
                         asks_by: Instant::now() + HEAD_TIMEOUT,
                         leaving: leaving.clone(),
                     };
-                    open.admit(visit.receive(stream, tls.clone()), limits.most);
+                    open.admit(visit.receive(stream, Arc::clone(&handshake)), limits.most);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection over http could not be accepted");
@@ -124,16 +157,13 @@ struct Visit<S> {
 }
 
 impl<S: Site> Visit<S> {
-    async fn receive(mut self, stream: TcpStream, tls: Option<Arc<Tls>>) {
-        let Some(tls) = tls else {
-            return self.converse(stream).await;
-        };
+    async fn receive<H: Handshake>(mut self, stream: TcpStream, handshake: Arc<H>) {
         let opened = tokio::select! {
-            opened = timeout_at(self.asks_by, tls.open(stream)) => opened,
+            opened = timeout_at(self.asks_by, handshake.open(stream)) => opened,
             _ = self.leaving.changed() => return,
         };
         match opened {
-            Ok(Ok(Opened::Tls(stream))) => self.converse(stream).await,
+            Ok(Ok(Opened::Ready(stream))) => self.converse(stream).await,
             Ok(Ok(Opened::Plain(stream))) => {
                 let visit = Visit {
                     site: Arc::new(OnlyOverTls),
@@ -143,8 +173,8 @@ impl<S: Site> Visit<S> {
                 };
                 visit.converse(stream).await;
             }
-            Ok(Err(error)) => tracing::debug!(%error, "a handshake of TLS failed"),
-            Err(_) => tracing::debug!("a handshake of TLS took too long"),
+            Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+            Err(_) => tracing::debug!("a handshake took too long"),
         }
     }
 

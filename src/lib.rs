@@ -61,7 +61,6 @@ pub mod client;
 pub mod control;
 pub mod doctor;
 pub mod http;
-pub mod lab;
 pub mod live;
 pub mod metrics;
 pub mod objective;
@@ -80,6 +79,7 @@ pub mod url;
 pub mod workload;
 
 pub use lanherd_dhcp as dhcp;
+pub use lanherd_lab as lab;
 pub use lanherd_net::sandbox;
 use lanherd_types::text_error;
 pub use lanherd_types::{fault, host_name, identity, phase, units};
@@ -96,5 +96,5 @@ pub mod lan {
     pub use lanherd_net::{exec, frame, icmp, linux, netlink, netns};
 
     #[cfg(test)]
-    pub(crate) mod fake;
+    pub(crate) use lanherd_lab::fake;
 }

@@ -13,6 +13,7 @@ mod mounts;
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use nix::net::if_::if_nametoindex;
 use nix::sched::CloneFlags;
@@ -43,6 +44,12 @@ pub enum SandboxError {
     /// This system does not let the user make namespaces.
     #[error("no sandbox can be made without root here: {0}")]
     Forbidden(#[source] Barrier),
+    /// Only root can give a single thread a sandbox of its own.
+    #[error(
+        "a thread of a process that has others gets a sandbox of its own as root only: run it as root, or under unshare \
+         --user --map-root-user"
+    )]
+    NoPrivilege,
     /// A step that should have worked did not.
     #[error("cannot {step} for the sandbox: {source}")]
     Step {
@@ -78,6 +85,34 @@ pub fn enter() -> Result<(), SandboxError> {
     loopback_up()?;
     INSIDE.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// Runs `work` on a thread that has a sandbox of its own, with all threads that it starts; this one stays where it is. For
+/// tests, of which a process runs several at a time: each has its own.
+///
+/// # Errors
+/// [`SandboxError::NoPrivilege`] without root: then `unshare --user --map-root-user cargo test` helps.
+///
+/// # Panics
+/// If `work` does, with its own message.
+pub fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SandboxError> {
+    if !has_capabilities()? {
+        return Err(SandboxError::NoPrivilege);
+    }
+    let inside = move || {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mounts::make_private()?;
+        loopback_up()?;
+        Ok(work())
+    };
+    thread::Builder::new()
+        .name("sandbox".to_owned())
+        .spawn(inside)
+        .map_err(SandboxError::step("start a thread"))?
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// How [`enter`] would go about it, or what is known to forbid it; changes nothing.

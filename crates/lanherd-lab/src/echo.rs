@@ -1,0 +1,69 @@
+//! What the router itself answers to a ping (RFC 792) while the kernel does not: pure, a packet in, a message out.
+
+use lanherd_net::icmp::{ECHO_REPLY, ECHO_REQUEST, HEADER_LEN, sum};
+
+/// The reply to an echo request, without an IP header; `None`: the packet, with one, is no such request.
+pub(super) fn reply(packet: &[u8]) -> Option<Vec<u8>> {
+    // The kernel has checked the IP header; its length is in words of four bytes (RFC 791, 3.1).
+    let header_len = usize::from(packet.first()? & 0xf) * 4;
+    let request = packet.get(header_len..)?;
+    let is_request =
+        request.len() >= HEADER_LEN && request.starts_with(&[ECHO_REQUEST, 0]) && sum(request) == 0;
+    if !is_request {
+        return None;
+    }
+    let mut reply = request.to_vec();
+    reply[0] = ECHO_REPLY;
+    reply[2..4].fill(0);
+    let checksum = sum(&reply).to_ne_bytes();
+    reply[2..4].copy_from_slice(&checksum);
+    Some(reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, PacketBuilder};
+
+    use super::*;
+
+    fn request(payload: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        PacketBuilder::ipv4([10, 77, 0, 10], [8, 8, 8, 8], 64)
+            .icmpv4_echo_request(7, 9)
+            .write(&mut packet, payload)
+            .expect("written");
+        packet
+    }
+
+    #[test]
+    fn a_reply_has_what_the_request_had_and_a_sound_checksum() {
+        for payload in [&b""[..], b"odd", b"even", &[0xff; 1472]] {
+            let reply = reply(&request(payload)).expect("a reply");
+            let read = Icmpv4Slice::from_slice(&reply).expect("a message");
+            let echo = IcmpEchoHeader { id: 7, seq: 9 };
+            assert_eq!(read.icmp_type(), Icmpv4Type::EchoReply(echo));
+            assert_eq!(read.payload(), payload);
+            let header = read.header().icmp_type;
+            assert_eq!(read.checksum(), header.calc_checksum(payload));
+        }
+    }
+
+    #[test]
+    fn what_is_no_sound_request_is_not_answered() {
+        let good = request(b"payload");
+        assert_eq!(reply(&[]), None);
+        for length in 1..28 {
+            assert_eq!(reply(&good[..length]), None, "{length} bytes");
+        }
+        for at in 20..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            assert_eq!(reply(&bad), None, "byte {at}");
+        }
+        let mut answer = good;
+        let message = reply(&answer).expect("a reply");
+        answer.truncate(20);
+        answer.extend(message);
+        assert_eq!(reply(&answer), None, "an answer to an answer");
+    }
+}

@@ -1,0 +1,528 @@
+//! A LAN in memory with the lab's DHCP server and scripted faults, for tests of actors on a paused clock.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "it is for tests: a lock that a panic has poisoned ends them"
+)]
+
+mod services;
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::pending;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::io::DuplexStream;
+
+use self::services::{FakeUdp, Services};
+use crate::dhcp::Server;
+use crate::{LabConfig, Zone};
+use lanherd_dhcp::options::{MessageType, code};
+use lanherd_dhcp::{Arp, ArpOp, Lease, Message, Transmit};
+use lanherd_net::lan::{
+    CleanupError, CommandRan, Connected, EchoRequest, Errand, Inbox, Lan, PingCause, PingOutcome,
+    Port, PortEvent, SabotageError,
+};
+use lanherd_types::fault::Fault;
+use lanherd_types::identity::{ClientNumber, Identity, Mac};
+use lanherd_types::phase::{Cause, Failure, Stage};
+
+/// How long the fake kernel takes to attach.
+const ATTACHING: Duration = Duration::from_millis(5);
+/// How long a message takes each way.
+const LATENCY: Duration = Duration::from_millis(1);
+/// The round trip time of every ping.
+pub const RTT: Duration = Duration::from_micros(80);
+/// Nobody answers a ping to this address.
+pub const SILENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// Every ping to this address is answered twice.
+pub const DOUBLE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+/// How the server behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Behaviour {
+    /// As it should.
+    #[default]
+    Answers,
+    /// It does not answer.
+    Mute,
+    /// It offers, and refuses every request.
+    NaksEveryRequest,
+    /// What it sends is cut short.
+    SendsGarbage,
+    /// It answers to another client's MAC.
+    AnswersToTheSibling,
+    /// It gives this address to everybody who asks.
+    Gives(Ipv4Addr),
+}
+
+/// What goes wrong with one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// A namespace of its name stands there already, and is somebody else's.
+    NameTaken,
+    /// Its actor panics, once, when it configures its lease.
+    PanicsOnce,
+    /// Configuring its lease never ends.
+    HangsWhenConfigured,
+    /// Its namespace cannot be removed.
+    CannotBeRemoved,
+}
+
+#[derive(Default)]
+struct Inner {
+    behaviour: Behaviour,
+    troubles: HashMap<ClientNumber, Trouble>,
+    /// By name: what exists.
+    namespaces: BTreeMap<String, Option<Ipv4Addr>>,
+    inboxes: HashMap<Mac, Arc<Inbox>>,
+    /// Every message that a client sent, in order.
+    sent: Vec<(Mac, MessageType, Message)>,
+    attaching: usize,
+    most_attaching: usize,
+    attached: usize,
+    /// Between the wire and the clients: whether the parent exists, and has a carrier.
+    parent: Parent,
+    /// By client: which address's ARP packets it wants to hear.
+    listeners: HashMap<Mac, Ipv4Addr>,
+    /// Hosts that are not of the herd.
+    squatters: HashMap<Ipv4Addr, Mac>,
+    /// What a process that was killed left of clients.
+    remembered: HashMap<ClientNumber, Lease>,
+    /// Who ended for good, in order.
+    forgotten: Vec<ClientNumber>,
+    /// Who answers on which port.
+    services: Services,
+    /// What must never happen, and did: a panic would only end the client in which it is noticed.
+    violations: Vec<String>,
+}
+
+/// How the parent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Parent {
+    #[default]
+    Up,
+    Down,
+    Gone,
+}
+
+/// The LAN. Clones are the same one.
+#[derive(Clone)]
+pub struct FakeLan {
+    inner: Arc<Mutex<Inner>>,
+    server: Arc<Mutex<Server>>,
+    zone: Arc<Zone>,
+}
+
+impl FakeLan {
+    /// One whose server and resolver are those of a lab with this configuration.
+    pub fn new(config: &LabConfig) -> Self {
+        Self {
+            inner: Arc::default(),
+            zone: Arc::new(Zone::new(config)),
+            server: Arc::new(Mutex::new(Server::new(config.server()))),
+        }
+    }
+
+    /// How the server behaves from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.inner().behaviour = behaviour;
+    }
+
+    /// What goes wrong with the client of that number.
+    pub fn trouble(&self, number: u32, trouble: Trouble) {
+        self.inner().troubles.insert(ClientNumber(number), trouble);
+    }
+
+    /// The namespaces that exist, with the address configured in each.
+    pub fn namespaces(&self) -> BTreeMap<String, Option<Ipv4Addr>> {
+        self.inner().namespaces.clone()
+    }
+
+    /// How many leases the server counts.
+    pub fn leases(&self) -> usize {
+        let mut server = self.server.lock().expect("not poisoned");
+        server.expire(tokio::time::Instant::now().into_std());
+        server.active()
+    }
+
+    /// The messages that the client of that MAC sent, in order.
+    pub fn sent_by(&self, mac: Mac) -> Vec<(MessageType, Message)> {
+        let inner = self.inner();
+        let own = inner.sent.iter().filter(|(sender, ..)| *sender == mac);
+        own.map(|(_, kind, message)| (*kind, message.clone()))
+            .collect()
+    }
+
+    /// The most clients that were ever attaching at the same time.
+    pub fn most_attaching(&self) -> usize {
+        self.inner().most_attaching
+    }
+
+    /// Who ended for good, in order.
+    pub fn forgotten(&self) -> Vec<ClientNumber> {
+        self.inner().forgotten.clone()
+    }
+
+    /// How often a client was attached.
+    pub fn attached(&self) -> usize {
+        self.inner().attached
+    }
+
+    /// How many clients hear what is on the LAN.
+    pub fn inboxes(&self) -> usize {
+        self.inner().inboxes.len()
+    }
+
+    /// What must never happen, and did.
+    pub fn violations(&self) -> Vec<String> {
+        self.inner().violations.clone()
+    }
+
+    /// Tells every client that the parent has gone.
+    pub fn cut(&self, why: &str) {
+        self.tell_all(&PortEvent::Gone(Cause::ParentGone, why.to_owned()));
+    }
+
+    /// The parent is gone until [`FakeLan::restore`].
+    pub fn remove_parent(&self) {
+        self.inner().parent = Parent::Gone;
+        self.cut("the parent lan0 was deleted");
+    }
+
+    /// The parent loses its carrier until [`FakeLan::restore`].
+    pub fn unplug(&self) {
+        self.inner().parent = Parent::Down;
+        self.tell_all(&PortEvent::CarrierLost);
+    }
+
+    /// The parent is there, with a carrier.
+    pub fn restore(&self) {
+        let before = std::mem::take(&mut self.inner().parent);
+        if before == Parent::Down {
+            self.tell_all(&PortEvent::CarrierBack);
+        }
+    }
+
+    /// A host that is not of the herd uses the address from now on.
+    pub fn squat(&self, address: Ipv4Addr, mac: Mac) {
+        self.inner().squatters.insert(address, mac);
+    }
+
+    /// A process that was killed left this lease of a client.
+    pub fn remember(&self, number: u32, lease: Lease) {
+        self.inner().remembered.insert(ClientNumber(number), lease);
+    }
+
+    /// Loses all leases, as a router without a memory does when it is switched off.
+    pub fn reset_server(&self, config: &LabConfig) {
+        *self.server.lock().expect("not poisoned") = Server::new(config.server());
+    }
+
+    fn tell_all(&self, event: &PortEvent) {
+        // In an order of their own, as a storm must be the same for the same seed.
+        let mut inboxes: Vec<_> = {
+            let inner = self.inner();
+            inner
+                .inboxes
+                .iter()
+                .map(|(mac, inbox)| (*mac, Arc::clone(inbox)))
+                .collect()
+        };
+        inboxes.sort_by_key(|(mac, _)| *mac);
+        for (_, inbox) in inboxes {
+            inbox(event.clone());
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A client's panic is part of the tests, and never happens while the lock is held.
+        self.inner.lock().expect("not poisoned")
+    }
+
+    /// What the client gets back for a message, and which client.
+    fn answer(&self, message: &Message) -> Option<(Mac, Vec<u8>)> {
+        let behaviour = self.inner().behaviour;
+        let now = tokio::time::Instant::now().into_std();
+        let mut server = self.server.lock().expect("not poisoned");
+        let mac = message.chaddr;
+        match behaviour {
+            Behaviour::Mute => None,
+            Behaviour::Answers => Some((mac, server.handle(message, now)?.message.encode())),
+            Behaviour::SendsGarbage => {
+                let mut bytes = server.handle(message, now)?.message.encode();
+                // In the middle of option 53.
+                bytes.truncate(242);
+                Some((mac, bytes))
+            }
+            Behaviour::NaksEveryRequest => {
+                let mut reply = server.handle(message, now)?.message;
+                if message.options.message_type() == Some(MessageType::Request) {
+                    let server_id = reply.options.address(code::SERVER_ID)?;
+                    reply = Message::reply_to(message, MessageType::Nak);
+                    reply.options.push(code::SERVER_ID, server_id.octets());
+                }
+                Some((mac, reply.encode()))
+            }
+            Behaviour::Gives(address) => Some((mac, give(message, address)?.encode())),
+            Behaviour::AnswersToTheSibling => {
+                let mut reply = server.handle(message, now)?.message;
+                reply.chaddr = Mac([2, 0, 0, 0, 0, 1]);
+                Some((mac, reply.encode()))
+            }
+        }
+    }
+}
+
+/// What a server says that gives `address` to everybody.
+fn give(message: &Message, address: Ipv4Addr) -> Option<Message> {
+    let kind = match message.options.message_type()? {
+        MessageType::Discover => MessageType::Offer,
+        MessageType::Request => MessageType::Ack,
+        _ => return None,
+    };
+    let mut reply = Message::reply_to(message, kind);
+    reply.yiaddr = address;
+    reply
+        .options
+        .push_addresses(code::SERVER_ID, &[Ipv4Addr::new(10, 77, 0, 1)]);
+    reply
+        .options
+        .push(code::LEASE_TIME, 3_600_u32.to_be_bytes());
+    Some(reply)
+}
+
+impl Lan for FakeLan {
+    type Port = FakePort;
+
+    async fn attach(&self, identity: &Identity, inbox: Inbox) -> Result<FakePort, Failure> {
+        {
+            let mut inner = self.inner();
+            inner.attaching += 1;
+            inner.attached += 1;
+            inner.most_attaching = inner.most_attaching.max(inner.attaching);
+            if inner.troubles.get(&identity.number) == Some(&Trouble::NameTaken) {
+                inner.attaching -= 1;
+                let detail = format!("the namespace {} exists", identity.namespace);
+                return Err(Failure::new(Stage::Namespace, Cause::NameTaken, detail));
+            }
+            if inner.parent == Parent::Gone {
+                inner.attaching -= 1;
+                return Err(Failure::new(
+                    Stage::Link,
+                    Cause::ParentGone,
+                    "there is no lan0",
+                ));
+            }
+            let before = inner.namespaces.insert(identity.namespace.clone(), None);
+            if before.is_some() {
+                let words = format!("{} was attached twice", identity.namespace);
+                inner.violations.push(words);
+            }
+        }
+        inbox(PortEvent::NamespaceReady);
+        tokio::time::sleep(ATTACHING).await;
+        let mut inner = self.inner();
+        inner.attaching -= 1;
+        if inner.parent == Parent::Down {
+            inbox(PortEvent::CarrierLost);
+        }
+        inner.inboxes.insert(identity.mac, Arc::new(inbox));
+        Ok(FakePort {
+            lan: self.clone(),
+            identity: identity.clone(),
+        })
+    }
+
+    async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
+        let mut inner = self.inner();
+        inner.inboxes.remove(&identity.mac);
+        inner.listeners.remove(&identity.mac);
+        inner.namespaces.remove(&identity.namespace);
+        match inner.troubles.get(&identity.number) {
+            Some(Trouble::CannotBeRemoved) => vec![CleanupError {
+                what: format!("namespace {}", identity.namespace),
+                why: "it is scripted so".to_owned(),
+            }],
+            _ => Vec::new(),
+        }
+    }
+
+    fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
+        let message = transmit.message.clone();
+        let kind = message
+            .options
+            .message_type()
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        if self.inner().parent != Parent::Up {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
+        self.inner()
+            .sent
+            .push((identity.mac, kind, message.clone()));
+        let lan = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LATENCY).await;
+            let Some((mac, bytes)) = lan.answer(&message) else {
+                return;
+            };
+            tokio::time::sleep(LATENCY).await;
+            let inbox = lan.inner().inboxes.get(&mac).cloned();
+            if let Some(inbox) = inbox {
+                inbox(PortEvent::Dhcp(bytes));
+            }
+        });
+        Ok(())
+    }
+
+    fn forget(&self, identity: &Identity) {
+        self.inner().forgotten.push(identity.number);
+    }
+
+    fn remembered(&self, identity: &Identity) -> Option<Lease> {
+        self.inner().remembered.remove(&identity.number)
+    }
+
+    async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+        let inbox = self.inner().inboxes.get(&identity.mac).cloned();
+        let inbox = inbox.ok_or_else(|| SabotageError("it is not there".to_owned()))?;
+        let name = identity.namespace.clone();
+        inbox(match fault {
+            Fault::KillSockets => PortEvent::Gone(Cause::SocketLost, format!("{name}: closed")),
+            Fault::DeleteLink => PortEvent::Gone(Cause::LinkLost, format!("{name}: deleted")),
+            Fault::DeleteNamespace => {
+                PortEvent::Gone(Cause::NamespaceGone, format!("{name} was removed"))
+            }
+            Fault::RemoveAddress => {
+                self.inner().namespaces.insert(name, None);
+                PortEvent::Unconfigured("its address was removed".to_owned())
+            }
+            other => return Err(SabotageError(format!("{other} is not made by a lan"))),
+        });
+        Ok(())
+    }
+
+    async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
+        self.unplug();
+        tokio::time::sleep(pause).await;
+        self.restore();
+        Ok(())
+    }
+}
+
+/// One client's place on the fake LAN.
+pub struct FakePort {
+    lan: FakeLan,
+    identity: Identity,
+}
+
+impl Port for FakePort {
+    type Stream = DuplexStream;
+    type Udp = FakeUdp;
+
+    fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
+        self.lan.transmit_for(&self.identity, transmit)
+    }
+
+    async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
+        let trouble = self
+            .lan
+            .inner()
+            .troubles
+            .get(&self.identity.number)
+            .copied();
+        match trouble {
+            Some(Trouble::PanicsOnce) => {
+                self.lan.inner().troubles.remove(&self.identity.number);
+                panic!("scripted");
+            }
+            Some(Trouble::HangsWhenConfigured) => pending().await,
+            Some(Trouble::NameTaken | Trouble::CannotBeRemoved) | None => {}
+        }
+        let mut inner = self.lan.inner();
+        let is_held = inner.namespaces.iter().any(|(name, address)| {
+            *address == Some(lease.address) && *name != self.identity.namespace
+        });
+        if is_held {
+            let words = format!("{} is used twice", lease.address);
+            inner.violations.push(words);
+        }
+        inner
+            .namespaces
+            .insert(self.identity.namespace.clone(), Some(lease.address));
+        Ok(())
+    }
+
+    async fn deconfigure(&self) -> Result<(), Failure> {
+        self.lan
+            .inner()
+            .namespaces
+            .insert(self.identity.namespace.clone(), None);
+        Ok(())
+    }
+
+    fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
+        let inner = self.lan.inner();
+        if inner.parent != Parent::Up {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
+        let Some(holder) = inner.squatters.get(&arp.target).copied() else {
+            return Ok(());
+        };
+        let answer = Arp {
+            op: ArpOp::Reply,
+            target_mac: arp.sender_mac,
+            ..Arp::announcement(holder, arp.target)
+        };
+        let inbox = inner
+            .listeners
+            .get(&self.identity.mac)
+            .filter(|address| **address == arp.target)
+            .and_then(|_| inner.inboxes.get(&self.identity.mac).cloned());
+        drop(inner);
+        if let Some(inbox) = inbox {
+            inbox(PortEvent::Arp(answer));
+        }
+        Ok(())
+    }
+
+    fn listen_arp(&self, address: Option<Ipv4Addr>) {
+        let mut inner = self.lan.inner();
+        match address {
+            Some(address) => inner.listeners.insert(self.identity.mac, address),
+            None => inner.listeners.remove(&self.identity.mac),
+        };
+    }
+
+    async fn connect(
+        &self,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> io::Result<Connected<DuplexStream>> {
+        services::connect(&self.lan, to, timeout).await
+    }
+
+    async fn command(&self, errand: Errand) -> CommandRan {
+        services::command(&errand).await
+    }
+
+    async fn udp(&self, to: SocketAddrV4) -> io::Result<FakeUdp> {
+        Ok(FakeUdp::new(&self.lan, to))
+    }
+
+    async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
+        if request.target == SILENT {
+            tokio::time::sleep(timeout).await;
+            return PingOutcome::Lost(PingCause::Timeout);
+        }
+        tokio::time::sleep(RTT).await;
+        PingOutcome::Reply(RTT)
+    }
+
+    fn duplicates(&self, target: Ipv4Addr) -> u64 {
+        u64::from(target == DOUBLE)
+    }
+}

@@ -55,14 +55,25 @@ fn shown(path: &Path) -> String {
         .to_string()
 }
 
+/// Cargo as it was when this was compiled, whoever runs this: the tests of a person who uses sudo are run by root, whose own
+/// cargo, if there is one, knows other crates.
+fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(root())
+        .env("RUSTC", Path::new(env!("CARGO")).with_file_name("rustc"));
+    let home = option_env!("CARGO_HOME").map(PathBuf::from);
+    if let Some(home) = home.or(option_env!("HOME").map(|home| Path::new(home).join(".cargo"))) {
+        cargo.env("CARGO_HOME", home);
+    }
+    cargo
+}
+
 /// What cargo knows of the workspace.
 fn metadata(more: &[&str]) -> Value {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--locked", "--format-version=1"])
-        .args(more)
-        .current_dir(root())
-        .output()
-        .expect("cargo runs");
+    let mut command = cargo();
+    command.args(["metadata", "--offline", "--locked", "--format-version=1"]);
+    let output = command.args(more).output().expect("cargo runs");
     assert!(
         output.status.success(),
         "{}",

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use super::links::plain;
-use super::{metadata, root, shown};
+use super::{cargo, metadata, shown};
 
 /// The largest file that is published, in bytes, but for Cargo.lock.
 const MAX_FILE: u64 = 128 * 1024;
@@ -25,18 +24,16 @@ fn packages() -> Vec<(String, PathBuf, BTreeSet<PathBuf>)> {
         }
         let name = text(&package["name"]);
         let manifest = PathBuf::from(text(&package["manifest_path"]));
-        let list = Command::new(env!("CARGO"))
-            .args([
-                "package",
-                "--list",
-                "--offline",
-                "--allow-dirty",
-                "-p",
-                &name,
-            ])
-            .current_dir(root())
-            .output()
-            .expect("cargo runs");
+        let mut list = cargo();
+        list.args([
+            "package",
+            "--list",
+            "--offline",
+            "--allow-dirty",
+            "-p",
+            &name,
+        ]);
+        let list = list.output().expect("cargo runs");
         assert!(
             list.status.success(),
             "{}",

@@ -4,6 +4,9 @@ pub mod chart;
 
 use std::fmt::Write as _;
 
+/// A cell of a table with more letters than this may have several lines.
+const LONG: usize = 40;
+
 const STYLE: &str = include_str!("page/style.css");
 
 /// Whether what a page tells of is as it should be.
@@ -100,7 +103,11 @@ impl Page {
             self.text.push_str("<tr>");
             for (column, cell) in row.iter().enumerate() {
                 let is_last = column + 1 == row.len();
-                let class = class(cell).filter(|_| is_last);
+                // What is long is broken into lines; all else stays on one, so that figures and units are not parted.
+                let is_long = cell.chars().count() > LONG;
+                let class = class(cell)
+                    .filter(|_| is_last)
+                    .or(is_long.then_some("long"));
                 let class = class.map_or_else(String::new, |class| format!(" class=\"{class}\""));
                 let _ = write!(self.text, "<td{class}>{}</td>", escape(cell));
             }

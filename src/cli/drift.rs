@@ -1,7 +1,6 @@
 //! What a soak found, for people: the first hour beside the last.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use comfy_table::Table;
 use lanherd::report::Soak;
@@ -37,7 +36,7 @@ pub fn render(soak: &Soak) -> String {
 }
 
 fn table(comparison: &Comparison) -> String {
-    let window = window(comparison);
+    let window = comparison.window();
     let mut table = Table::new();
     table.load_style(STYLE).set_header([
         "median / 95 % / 99 % (samples)".to_owned(),
@@ -47,7 +46,7 @@ fn table(comparison: &Comparison) -> String {
     ]);
     for row in &comparison.rows {
         table.add_row([
-            label(row),
+            row.label(),
             cell(row.figure, &row.first),
             cell(row.figure, &row.last),
             row.verdict.as_str().replace('_', " "),
@@ -58,10 +57,10 @@ fn table(comparison: &Comparison) -> String {
 
 /// `first and last 1h: nothing drifted`.
 fn verdict(comparison: &Comparison) -> String {
-    let drifts: Vec<_> = comparison.drifts().map(label).collect();
-    let window = window(comparison);
+    let drifts: Vec<_> = comparison.drifts().map(Row::label).collect();
+    let window = comparison.window();
     let has = |verdict| comparison.rows.iter().any(|row| row.verdict == verdict);
-    let open: Vec<_> = comparison.inconclusive().map(label).collect();
+    let open: Vec<_> = comparison.inconclusive().map(Row::label).collect();
     if !drifts.is_empty() {
         format!(
             "from the first {window} to the last this drifted: {}",
@@ -77,36 +76,6 @@ fn verdict(comparison: &Comparison) -> String {
         format!("from the first {window} to the last nothing drifted")
     } else {
         format!("the first {window} and the last have too few samples to compare")
-    }
-}
-
-fn window(comparison: &Comparison) -> humantime::FormattedDuration {
-    let seconds = Duration::from_secs_f64(comparison.window_ms / 1_000.0).as_secs();
-    humantime::format_duration(Duration::from_secs(seconds))
-}
-
-fn label(row: &Row) -> String {
-    let name = match row.figure {
-        Figure::Availability => "availability",
-        Figure::JoinTime => "time to join",
-        Figure::StormJoinTime => "time to join in a storm",
-        Figure::DhcpTime => "time to lease",
-        Figure::StormDhcpTime => "time to lease in a storm",
-        Figure::PingRtt => "ping",
-        Figure::PingLoss => "lost pings",
-        Figure::DnsTime => "lookup",
-        Figure::DnsFailures => "failed lookups",
-        Figure::HttpTime => "fetch",
-        Figure::HttpFailures => "failed fetches",
-        Figure::CommandTime => "command",
-        Figure::CommandFailures => "failed commands",
-        Figure::Restarts => "restarts an hour",
-        Figure::ResidentMemory => "the tester's memory",
-        Figure::Descriptors => "the tester's open files",
-    };
-    match &row.target {
-        Some(target) => format!("{name} {target}"),
-        None => name.to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 180.0;
 const LEFT: f64 = 88.0;
 const BOTTOM: f64 = 22.0;
-const TOP: f64 = 8.0;
+const TOP: f64 = 14.0;
 
 /// One line of a chart: its name, and a value for each place along it; `None`: there was none.
 pub type Series<'a> = (&'a str, Vec<Option<f64>>);
@@ -140,7 +140,7 @@ fn lines_between(
             escape(&axis.label(at, has_days))
         );
     }
-    let _ = write!(text, "</svg><figcaption>{}", escape(title));
+    text.push_str("</svg><figcaption>");
     for (number, (name, _)) in series.iter().enumerate() {
         let _ = write!(
             text,
@@ -211,18 +211,14 @@ pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
             escape(unit)
         );
     }
-    let _ = writeln!(
-        text,
-        "</svg><figcaption>{}</figcaption></figure>",
-        escape(title)
-    );
+    text.push_str("</svg></figure>\n");
     text
 }
 
 /// The axes: from one value to the other.
 fn frame(title: &str, unit: &str, (bottom, top): (f64, f64)) -> String {
     let mut text = format!(
-        "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+        "<figure><h3>{0}</h3><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{0}\">",
         escape(title)
     );
     for share in [0.0, 0.5, 1.0] {

@@ -267,7 +267,8 @@ impl fmt::Display for EventKind {
                 lasts,
                 clients,
             } if lasts.is_zero() => {
-                write!(f, "fault {fault}: on {clients} clients")
+                let s = if *clients == 1 { "" } else { "s" };
+                write!(f, "fault {fault}: on {clients} client{s}")
             }
             Self::FaultBegan {
                 fault,

@@ -35,8 +35,8 @@ impl Report {
         }
         let lasted = Duration::from_secs_f64((self.duration_ms.max(0.0) / 1_000.0).round());
         let below = format!(
-            "begun {}, {}; {}",
-            self.started,
+            "begun {} UTC, lasted {}; {}",
+            moment(&self.started, true),
             humantime::format_duration(lasted),
             match totals.leaked_objects {
                 0 => "nothing left behind".to_owned(),
@@ -67,7 +67,6 @@ impl Report {
             Some(Ended::TimeOver | Ended::Stopped) | None => {}
         }
         self.verdict(&mut page);
-        self.faults(&mut page);
         for (client, chore) in self.never().take(10) {
             let why = chore
                 .last_failure
@@ -79,6 +78,8 @@ impl Report {
             ));
         }
         self.objectives(&mut page);
+        self.outages(&mut page);
+        self.faults(&mut page);
         page.heading("Totals, since the pool began, of all clients it ever had")
             .pairs(&self.sums());
         let percentiles = self
@@ -145,6 +146,11 @@ impl Report {
             && comparison.is_some_and(|both| both.rows.iter().any(|row| row.verdict == verdict))
     }
 
+    /// Whether a time of day alone does not say which day it was.
+    fn has_days(&self) -> bool {
+        self.duration_ms >= 86_400_000.0
+    }
+
     fn has_objective(&self, verdict: objective::Verdict) -> bool {
         self.objectives.iter().any(|one| one.verdict == verdict)
     }
@@ -155,6 +161,17 @@ impl Report {
             let chores = client.chores().filter(Chore::never_succeeded);
             chores.map(|chore| (client.number, chore))
         })
+    }
+}
+
+/// A moment (RFC 3339, UTC) in whole seconds: the time of day, with the day where `with_day` says so.
+fn moment(moment: &str, with_day: bool) -> String {
+    let (day, time) = moment.split_once('T').unwrap_or(("", moment));
+    let time = time.split(['.', 'Z']).next().unwrap_or(time);
+    if with_day {
+        format!("{day} {time}")
+    } else {
+        time.to_owned()
     }
 }
 

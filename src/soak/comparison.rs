@@ -190,6 +190,34 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
+impl Row {
+    /// Of what it tells, for people: `lost pings the router`.
+    pub fn label(&self) -> String {
+        let name = match self.figure {
+            Figure::Availability => "availability",
+            Figure::JoinTime => "time to join",
+            Figure::StormJoinTime => "time to join in a storm",
+            Figure::DhcpTime => "time to lease",
+            Figure::StormDhcpTime => "time to lease in a storm",
+            Figure::PingRtt => "ping",
+            Figure::PingLoss => "lost pings",
+            Figure::DnsTime => "lookup",
+            Figure::DnsFailures => "failed lookups",
+            Figure::HttpTime => "fetch",
+            Figure::HttpFailures => "failed fetches",
+            Figure::CommandTime => "command",
+            Figure::CommandFailures => "failed commands",
+            Figure::Restarts => "restarts an hour",
+            Figure::ResidentMemory => "the tester's memory",
+            Figure::Descriptors => "the tester's open files",
+        };
+        match &self.target {
+            Some(target) => format!("{name} {target}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
 /// `ping_rtt of the router: median 0.10 ms, then 1.20 ms`.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,6 +281,12 @@ impl Comparison {
             drifted: rows.iter().any(|row| row.verdict == Verdict::Drifted),
             rows,
         })
+    }
+
+    /// How long each window is, in whole seconds.
+    pub fn window(&self) -> humantime::FormattedDuration {
+        let seconds = Duration::from_secs_f64(self.window_ms / 1_000.0).as_secs();
+        humantime::format_duration(Duration::from_secs(seconds))
     }
 
     /// What may have drifted, or may be the tester's own doing.

@@ -68,7 +68,7 @@ fn a_herd_is_seen_with_its_phases_and_events_and_a_client_is_opened_and_left() {
 
     lanherd(&host, &["chaos", "crash", "7"]);
     terminal.wait("the crash is told of", seconds(20), |text| {
-        text.contains("7  failed: online: crashed") && text.contains("fault crash: on 1 clients")
+        text.contains("7  failed: online: crashed") && text.contains("fault crash: on 1 client")
     });
     terminal.wait("its cause is counted", seconds(10), |text| {
         text.contains("1  crashed")

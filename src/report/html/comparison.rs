@@ -6,15 +6,16 @@ use crate::report::Soak;
 /// The first hour against the last.
 pub(super) fn comparison(page: &mut Page, soak: &Soak) {
     if let Some(comparison) = &soak.comparison {
+        let window = comparison.window();
         let rows: Vec<_> = comparison
             .rows
             .iter()
             .map(|row| {
                 let text = row.to_string();
-                let (name, sides) = text.split_once(": ").unwrap_or((&text, ""));
+                let (_, sides) = text.split_once(": ").unwrap_or((&text, ""));
                 let (first, last) = sides.split_once(", then ").unwrap_or((sides, ""));
                 vec![
-                    name.to_owned(),
+                    row.label(),
                     first.to_owned(),
                     last.to_owned(),
                     row.verdict.as_str().replace('_', " "),
@@ -23,7 +24,12 @@ pub(super) fn comparison(page: &mut Page, soak: &Soak) {
             .collect();
         page.heading("The beginning against the end");
         page.judged(
-            &["figure", "first window", "last window", "verdict"],
+            &[
+                "figure",
+                &format!("first {window}"),
+                &format!("last {window}"),
+                "verdict",
+            ],
             &rows,
             |verdict| match verdict {
                 "drifted" => Some("bad"),

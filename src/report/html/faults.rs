@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::fault::Fault;
+use super::moment;
+use crate::fault::{Aim, Fault};
 use crate::page::Page;
 use crate::report::availability::seconds;
 use crate::report::{FaultEntry, FaultSum, Report};
@@ -17,7 +18,7 @@ impl Report {
         if kinds.is_empty() {
             return;
         }
-        let has_days = self.duration_ms >= 86_400_000.0;
+        let has_days = self.has_days();
         let rows: Vec<_> = kinds
             .iter()
             .map(|(fault, sum)| {
@@ -39,7 +40,7 @@ impl Report {
                 "made",
                 "began (UTC)",
                 "lasted",
-                "took offline",
+                "clients offline",
                 "median recovery",
             ],
             &rows,
@@ -69,23 +70,15 @@ impl Report {
 /// `3 earlier, then 14:02:11, 14:03:11`.
 fn times(count: u64, entries: &[&FaultEntry], has_days: bool) -> String {
     let latest = &entries[entries.len().saturating_sub(TIMES)..];
-    let latest: Vec<_> = latest.iter().map(|entry| moment(entry, has_days)).collect();
+    let latest: Vec<_> = latest
+        .iter()
+        .map(|entry| moment(&entry.began, has_days))
+        .collect();
     let told = latest.join(", ");
     match count.saturating_sub(latest.len() as u64) {
         0 => told,
         earlier if told.is_empty() => format!("{earlier} earlier"),
         earlier => format!("{earlier} earlier, then {told}"),
-    }
-}
-
-/// The time of day, with the day where `with_day` says so.
-fn moment(entry: &FaultEntry, with_day: bool) -> String {
-    let (day, time) = entry.began.split_once('T').unwrap_or(("", &entry.began));
-    let time = time.split(['.', 'Z']).next().unwrap_or(time);
-    if with_day {
-        format!("{day} {time}")
-    } else {
-        time.to_owned()
     }
 }
 
@@ -114,7 +107,13 @@ fn offline(entries: &[&FaultEntry]) -> String {
         Some(worst) if worst.offline == 0 => "nobody".to_owned(),
         Some(worst) => {
             let at_most = if entries.len() > 1 { "at most " } else { "" };
-            format!("{at_most}{} of {}", worst.offline, worst.clients)
+            match worst.fault.aim() {
+                // It was made on these alone.
+                Aim::Client => format!("{at_most}{}", worst.offline),
+                Aim::Parent | Aim::Router => {
+                    format!("{at_most}{} of {}", worst.offline, worst.clients)
+                }
+            }
         }
     }
 }

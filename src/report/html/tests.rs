@@ -84,8 +84,8 @@ fn faults_and_outages_are_marked_where_they_lie_and_like_faults_stand_in_one_lin
     };
     let page = soak(&figures).page(Verdict::Well);
     for told in [
-        "<td>crash</td><td>12</td><td>6 earlier, then 00:16:40, 00:21:40, 00:26:40, 00:31:40, 00:36:40, 00:41:40</td>\
-         <td>a moment</td><td>at most 1 of 50</td>",
+        "<td>crash</td><td>12</td><td class=\"long\">6 earlier, then 00:16:40, 00:21:40, 00:26:40, 00:31:40, 00:36:40, 00:41:40</td>\
+         <td>a moment</td><td>at most 1</td>",
         "<td>router_reboot</td><td>1</td><td>00:50:00</td><td>12.0 s</td><td>50 of 50</td>",
         "The times of the first 3 of them are not kept.",
         "<title>crash: 00:06:40 UTC</title>",

@@ -1,5 +1,6 @@
 //! What is looked for first: what became of the objectives, availability, outages, and what was lost.
 
+use super::moment;
 use crate::page::{Page, escape};
 use crate::report::availability::seconds;
 use crate::report::{Ended, Outage, Report};
@@ -68,12 +69,18 @@ impl Report {
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         page.heading("Verdict").pairs(&pairs);
-        let rows: Vec<_> = self.outages.latest.iter().map(outage_row).collect();
+    }
+
+    /// Every outage that is remembered.
+    pub(super) fn outages(&self, page: &mut Page) {
+        let has_days = self.has_days();
+        let latest = self.outages.latest.iter();
+        let rows: Vec<_> = latest.map(|outage| outage_row(outage, has_days)).collect();
         if !rows.is_empty() {
             page.heading("Outages");
             page.table(
                 &[
-                    "began",
+                    "began (UTC)",
                     "lasted",
                     "clients",
                     "cause",
@@ -88,10 +95,10 @@ impl Report {
     }
 }
 
-fn outage_row(outage: &Outage) -> Vec<String> {
+fn outage_row(outage: &Outage, has_days: bool) -> Vec<String> {
     let after = |ms: Option<f64>| ms.map_or_else(|| "not yet".to_owned(), seconds);
     vec![
-        outage.began.clone(),
+        moment(&outage.began, has_days),
         after(outage.lasted_ms()),
         format!(
             "{} of {} ({})",

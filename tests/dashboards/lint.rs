@@ -207,13 +207,21 @@ fn no_fixed_identity(dashboard: &Value) -> Vec<String> {
 
 /// A single figure that is good or bad says which, by its colour.
 fn verdicts_have_thresholds(dashboard: &Value) -> Vec<String> {
-    const VERDICTS: [&str; 9] = [
+    const VERDICTS: [&str; 17] = [
+        "Availability",
         "Clients online",
         "Clients given up",
         "Failures",
         "Outages",
         "Pings lost",
         "Pings lost by target",
+        "Lookups failed",
+        "Fetches failed",
+        "Exit code not 0",
+        "Leases lost",
+        "Malformed",
+        "Malformed messages",
+        "Tester saturated",
         "Restarts",
         "Budget used",
         "Left behind",

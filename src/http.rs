@@ -12,18 +12,16 @@ pub mod api;
 mod guard;
 mod pages;
 mod stream;
-mod turns;
-mod web_config;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_web_config::{self as web_config, Tls, TlsStream};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_rustls::server::TlsStream;
 
 pub use self::guard::{Guard, GuardError};
 use self::pages::Pages;
@@ -33,7 +31,6 @@ use crate::live::Live;
 pub use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
-use crate::tls::{self, Tls};
 use lanherd_connections::{self as connections, Handshake, Limits, Opened, Plain};
 
 /// Few, and short: a scrape is.
@@ -128,8 +125,8 @@ impl Handshake for OverTls {
 
     async fn open(&self, stream: TcpStream) -> io::Result<Opened<Self::Stream>> {
         Ok(match self.0.open(stream).await? {
-            tls::Opened::Tls(stream) => Opened::Ready(stream),
-            tls::Opened::Plain(stream) => Opened::Plain(stream),
+            web_config::Opened::Tls(stream) => Opened::Ready(stream),
+            web_config::Opened::Plain(stream) => Opened::Plain(stream),
         })
     }
 }

@@ -74,7 +74,6 @@ pub mod stats;
 pub mod target;
 pub mod testbed;
 pub mod tester;
-mod tls;
 pub mod url;
 pub mod workload;
 

@@ -1,34 +1,23 @@
 //! Who may ask, where others than this machine can: whoever has a token, or the users of a file in the form of Prometheus'
 //! `web.config`.
 //!
-//! Secrets are compared in constant time; of the users' passwords only bcrypt hashes are known. Computing one takes long on
-//! purpose, so one is computed at a time, apart from the herd, and what was right is remembered. Who asks last is next, so that
-//! many who are wrong do not keep out one who is right.
+//! Secrets are compared in constant time; of the users' passwords only bcrypt hashes are known.
 
-use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
 use nix::unistd::geteuid;
+use prometheus_web_config::{Tls, Users, WebConfig, WebConfigError, basic};
 use subtle::ConstantTimeEq;
 
-use super::turns::Turns;
-use super::web_config::{self, WebConfig};
-use crate::tls::Tls;
-
-/// The largest file, in bytes; certificates may stand in it.
-const MOST: u64 = 256 * 1024;
+/// The largest file with a token, in bytes.
+const MOST: u64 = 64 * 1024;
 /// The shortest token, in characters.
 const LEAST_TOKEN: usize = 16;
-/// How many right passwords are remembered.
-const MOST_KNOWN: usize = 64;
 
 /// Why there is no guard.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +39,9 @@ pub enum GuardError {
         /// The reason, and what to do.
         why: String,
     },
+    /// The `web.config` will not do.
+    #[error(transparent)]
+    WebConfig(#[from] WebConfigError),
     /// Both kinds are wanted.
     #[error("a token and a web.config that names users are both given: choose one")]
     Both,
@@ -83,16 +75,6 @@ impl std::fmt::Debug for Kind {
     }
 }
 
-struct Users {
-    hashes: BTreeMap<String, String>,
-    /// What a user that there is not is compared with, so that it takes as long.
-    decoy: String,
-    /// Of what was right, under a key that nobody knows.
-    known: Mutex<HashSet<u64>>,
-    key: RandomState,
-    turns: Arc<Turns>,
-}
-
 impl Guard {
     /// Everybody may ask, without TLS.
     pub fn open() -> Self {
@@ -115,16 +97,25 @@ impl Guard {
             let kind = token.map_or(Ok(Kind::Open), Self::of_token)?;
             return Ok(Self::of(kind));
         };
-        let config = WebConfig::read(path)?;
+        let mut config = WebConfig::read(path)?;
         let kind = match (token, config.users) {
             (Some(_), Some(_)) => return Err(GuardError::Both),
             (Some(token), None) => Self::of_token(token)?,
-            (None, Some(users)) => Self::of_users(users, path)?,
+            (None, Some(users)) => Kind::Users(users),
             (None, None) => Kind::Open,
         };
+        config.headers.retain(|(name, _)| {
+            let is_ours = *name == CONTENT_SECURITY_POLICY;
+            if is_ours {
+                tracing::warn!(
+                    "http_server_config.headers.Content-Security-Policy is ignored: lanherd sends a stricter policy of its own"
+                );
+            }
+            !is_ours
+        });
         Ok(Self {
             kind,
-            tls: config.tls.map(Arc::new),
+            tls: config.tls,
             headers: config.headers,
         })
     }
@@ -143,30 +134,6 @@ impl Guard {
             )));
         }
         Ok(Kind::Token(token.to_owned()))
-    }
-
-    /// Users and the hashes of their passwords, which [`WebConfig`] has looked at.
-    fn of_users(hashes: BTreeMap<String, String>, path: &Path) -> Result<Kind, GuardError> {
-        let costs = hashes.values().filter_map(|hash| web_config::cost(hash));
-        let most = costs.max().unwrap_or_default();
-        let decoy =
-            bcrypt::hash("nobody", most.max(4)).map_err(|error| unfit(path, error.to_string()))?;
-        Ok(Kind::Users(Users {
-            hashes,
-            decoy,
-            known: Mutex::default(),
-            key: RandomState::new(),
-            turns: Arc::default(),
-        }))
-    }
-
-    /// How many wait until a password of theirs is compared.
-    #[cfg(test)]
-    fn waiting(&self) -> usize {
-        match &self.kind {
-            Kind::Users(users) => users.turns.waiting(),
-            Kind::Open | Kind::Token(_) => 0,
-        }
     }
 
     /// Whether everybody may ask. Where TLS lets nobody in but whose certificate was verified, not everybody may.
@@ -200,77 +167,28 @@ impl Guard {
     /// Whether a request with this `Authorization` may be answered. A token is also taken as the password of any user, so
     /// that a browser can ask for it.
     pub(super) async fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
-        let said = authorization.and_then(|said| said.to_str().ok());
-        let said = said.and_then(|said| said.split_once(' '));
         match &self.kind {
             Kind::Open => true,
-            Kind::Token(token) => match said {
-                Some((scheme, said)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    is_same(said.trim(), token)
-                }
-                Some((scheme, said)) => {
-                    basic(scheme, said).is_some_and(|(_, password)| is_same(&password, token))
-                }
-                None => false,
-            },
-            Kind::Users(users) => match said.and_then(|(scheme, said)| basic(scheme, said)) {
-                Some((user, password)) => users.admit(user, password).await,
-                None => false,
-            },
+            Kind::Token(token) => authorization.is_some_and(|said| {
+                bearer(said).is_some_and(|said| is_same(said, token))
+                    || basic(said).is_some_and(|(_, password)| is_same(&password, token))
+            }),
+            Kind::Users(users) => users.admits(authorization).await,
         }
     }
 }
 
-impl Users {
-    async fn admit(&self, user: String, password: String) -> bool {
-        let said = self.key.hash_one((&user, &password));
-        if self.known().contains(&said) {
-            return true;
-        }
-        let Some(turn) = self.turns.take().await else {
-            return false;
-        };
-        let hash = self.hashes.get(&user);
-        let exists = hash.is_some();
-        let hash = hash.unwrap_or(&self.decoy).clone();
-        let compared = tokio::task::spawn_blocking(move || {
-            // It is over when the comparison is, even where nobody waits for it any more.
-            let _turn = turn;
-            bcrypt::verify(password, &hash)
-        })
-        .await;
-        let is_right = exists && matches!(compared, Ok(Ok(true)));
-        if is_right {
-            let mut known = self.known();
-            if known.len() >= MOST_KNOWN {
-                known.clear();
-            }
-            known.insert(said);
-        }
-        is_right
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<u64>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// User and password (RFC 7617, 2).
-fn basic(scheme: &str, said: &str) -> Option<(String, String)> {
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let bytes = BASE64_STANDARD.decode(said.trim()).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
+/// A token (RFC 6750, 2.1).
+fn bearer(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, said) = authorization.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| said.trim())
 }
 
 fn is_same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-pub(super) fn unfit(path: &Path, why: String) -> GuardError {
+fn unfit(path: &Path, why: String) -> GuardError {
     GuardError::Unfit {
         path: path.to_owned(),
         why,
@@ -278,7 +196,7 @@ pub(super) fn unfit(path: &Path, why: String) -> GuardError {
 }
 
 /// What is in a file, and whose it is.
-pub(super) fn read(path: &Path) -> Result<(String, std::fs::Metadata), GuardError> {
+fn read(path: &Path) -> Result<(String, std::fs::Metadata), GuardError> {
     let reading = || {
         let file = File::open(path)?;
         let metadata = file.metadata()?;

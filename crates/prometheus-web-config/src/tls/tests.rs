@@ -24,7 +24,7 @@ fn form(lines: &str) -> Form {
 }
 
 fn terms(lines: &str) -> Result<Terms, TlsError> {
-    form(lines).into_terms(Path::new("/etc/lanherd"))
+    form(lines).into_terms(Path::new("/etc/exporter"))
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn what_cannot_be_done_is_refused_with_the_key_and_the_remedy() {
 }
 
 #[test]
-fn what_go_has_and_lanherd_has_not_is_ignored_and_told() {
+fn what_go_has_and_rustls_has_not_is_ignored_and_told() {
     let suites =
         "cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]";
     let warnings = terms(suites).expect("terms").warnings().to_vec();
@@ -169,10 +169,10 @@ fn the_five_words_and_the_old_one_are_known() {
 #[test]
 fn paths_are_relative_to_the_file_that_names_them() {
     let place = |lines| terms(lines).expect("terms").certificate().to_string();
-    assert_eq!(place(""), "/etc/lanherd/cert.pem");
+    assert_eq!(place(""), "/etc/exporter/cert.pem");
     let text = "cert_file: /srv/cert.pem\nkey_file: key.pem";
     let form: Form = serde_saphyr::from_str(text).expect("a form");
-    let terms = form.into_terms(Path::new("/etc/lanherd")).expect("terms");
+    let terms = form.into_terms(Path::new("/etc/exporter")).expect("terms");
     assert_eq!(terms.certificate().to_string(), "/srv/cert.pem");
 }
 

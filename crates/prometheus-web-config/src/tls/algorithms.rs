@@ -1,6 +1,6 @@
 //! Versions, cipher suites and curves, by the names of Go's `crypto/tls`, which Prometheus takes.
 //!
-//! What Go has and lanherd has not is ignored, and that is told: what remains is as safe. What nobody has is refused, and so is
+//! What Go has and rustls has not is ignored, and that is told: what remains is as safe. What nobody has is refused, and so is
 //! a choice of which nothing remains.
 
 use tokio_rustls::rustls::crypto::SupportedKxGroup;
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::TlsError;
-use crate::phase::words;
+use crate::words;
 
 words! {
     /// A version of TLS.
@@ -72,7 +72,7 @@ const SUITES_13: [(&str, SupportedCipherSuite); 3] = [
         cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
     ),
 ];
-/// Those that Go has and lanherd has not: without forward secrecy, or with a padding that has often been attacked.
+/// Those that Go has and rustls has not: without forward secrecy, or with a padding that has often been attacked.
 const OTHER_SUITES: [&str; 11] = [
     "TLS_RSA_WITH_AES_128_CBC_SHA",
     "TLS_RSA_WITH_AES_256_CBC_SHA",
@@ -105,7 +105,7 @@ pub(super) fn versions(
             known.copied().ok_or_else(|| {
                 let why = match word {
                     "TLS10" | "TLS11" => {
-                        format!("{word} is broken, and lanherd does not have it (RFC 8996)")
+                        format!("{word} is broken, and not supported (RFC 8996)")
                     }
                     _ => format!("{word:?} is no version"),
                 };
@@ -149,7 +149,7 @@ pub(super) fn suites(
     }
     if of_12.is_empty() && versions.contains(&&TLS12) {
         let why = format!(
-            "none of them is one that lanherd has for TLS 1.2: choose {}, or set min_version to {}",
+            "none of them is supported for TLS 1.2: choose {}, or set min_version to {}",
             listed(names(&SUITES)),
             Version::Tls13
         );
@@ -179,7 +179,7 @@ pub(super) fn curves(
     }
     if curves.is_empty() {
         let why = format!(
-            "none of them is one that lanherd has: choose {}",
+            "none of them is supported: choose {}",
             listed(names(&CURVES))
         );
         return Err(TlsError::new(key, why));
@@ -194,7 +194,7 @@ fn names<'a, T>(table: &'a [(&'a str, T)]) -> impl Iterator<Item = &'a str> {
 fn told(key: &str, ignored: &[String]) -> Option<String> {
     let names = listed(ignored.iter().map(String::as_str));
     (!ignored.is_empty())
-        .then(|| format!("tls_server_config.{key}: {names} is ignored: lanherd does not have it"))
+        .then(|| format!("tls_server_config.{key}: {names} is ignored: it is not supported"))
 }
 
 pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -1,8 +1,17 @@
-//! A file in the form of the `web.config` that Prometheus and its exporters take: users, TLS and headers.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod tls;
+mod turns;
+mod users;
+mod words;
 
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hyper::header::{
     CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
@@ -11,20 +20,44 @@ use hyper::header::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::guard::{GuardError, read, unfit};
-use crate::tls::{EVERYBODY, Form, Tls, is_open_to_all};
+use self::tls::{EVERYBODY, Form, is_open_to_all};
 
-/// The most costly hash: each step doubles the time, and this takes some seconds.
-const MOST_COST: u32 = 15;
+pub use self::tls::{Opened, Tls, TlsStream};
+pub use self::users::{Users, basic};
+use self::words::words;
 
-/// The least costly hash that bcrypt knows.
-const LEAST_COST: u32 = 4;
+/// The largest file, in bytes; certificates may stand in it.
+const MOST: u64 = 256 * 1024;
 
-/// What such a file asks for.
-pub(super) struct WebConfig {
-    /// Users, and the bcrypt hashes of their passwords; not empty.
-    pub users: Option<BTreeMap<String, String>>,
-    pub tls: Option<Tls>,
+/// Why a file is no `web.config` that can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum WebConfigError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        error: io::Error,
+    },
+    /// What is in the file will not do.
+    #[error("{path}: {why}")]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// The reason, with the key that is to blame, and what to do.
+        why: String,
+    },
+}
+
+/// What such a file asks for: users, TLS, or both; and headers.
+#[derive(Debug)]
+pub struct WebConfig {
+    /// Who may ask; `None`: everybody.
+    pub users: Option<Users>,
+    /// What is spoken instead of plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     /// To be added to all answers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -46,21 +79,29 @@ struct Http {
 }
 
 impl WebConfig {
-    /// Reads it, with the certificates that it names. Says what is ignored.
-    pub(super) fn read(path: &Path) -> Result<Self, GuardError> {
-        let unfit = |why: String| unfit(path, why);
-        let (text, metadata) = read(path)?;
+    /// Reads it, with the certificates that it names. What is ignored is told as warnings of `tracing`.
+    ///
+    /// # Errors
+    /// What is wrong with the file or with one that it names, and the remedy; never a line of it, as that may be a secret.
+    pub fn read(path: &Path) -> Result<Self, WebConfigError> {
+        let unfit = |why: String| WebConfigError::Unfit {
+            path: path.to_owned(),
+            why,
+        };
+        let (text, metadata) = read(path).map_err(|error| WebConfigError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
         // The lines around a mistake may be a key's, or hold the hash of a password.
         let whole: Whole = serde_saphyr::from_str(&text)
             .map_err(|error| unfit(error.without_snippet().to_string()))?;
         if whole.rate_limit.is_some() {
-            let remedy = "lanherd has no rate_limit but limits of its own: leave it out";
-            return Err(unfit(remedy.to_owned()));
+            return Err(unfit(
+                "rate_limit is not supported: leave it out".to_owned(),
+            ));
         }
         let users = whole.basic_auth_users.filter(|users| !users.is_empty());
-        for (user, hash) in users.iter().flatten() {
-            check_hash(user, hash).map_err(unfit)?;
-        }
+        let users = users.map(Users::new).transpose().map_err(unfit)?;
         let headers = whole.http_server_config.map(Http::headers).transpose();
         let headers = headers.map_err(unfit)?.unwrap_or_default();
         let tls = match whole.tls_server_config {
@@ -69,7 +110,8 @@ impl WebConfig {
                     return Err(unfit(EVERYBODY.to_owned()));
                 }
                 let folder = path.parent().unwrap_or(Path::new(""));
-                Some(Tls::new(form, folder).map_err(|error| unfit(error.to_string()))?)
+                let tls = Tls::new(form, folder).map_err(|error| unfit(error.to_string()))?;
+                Some(Arc::new(tls))
             }
             None => None,
         };
@@ -83,35 +125,28 @@ impl WebConfig {
             headers,
         })
     }
-}
 
-/// What a bcrypt hash costs, as a power of two.
-pub(super) fn cost(hash: &str) -> Option<u32> {
-    let parts: bcrypt::HashParts = hash.parse().ok()?;
-    Some(parts.get_cost())
-}
-
-fn check_hash(user: &str, hash: &str) -> Result<(), String> {
-    match cost(hash) {
-        Some(cost) if !(LEAST_COST..=MOST_COST).contains(&cost) => Err(format!(
-            "the hash of {user} costs {cost}, and nobody could log in: use {LEAST_COST} to {MOST_COST}, as htpasswd -nBC \
-             10 {user} does"
-        )),
-        Some(_) if can_be_compared(hash) => Ok(()),
-        Some(_) | None => Err(format!(
-            "the password of {user} is no bcrypt hash: make one with htpasswd -nBC 10 {user}"
-        )),
+    /// Whether everybody may ask. Where TLS lets nobody in but whose certificate was verified, not everybody may.
+    pub fn is_open(&self) -> bool {
+        let is_verified = self
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.verifies_every_client());
+        self.users.is_none() && !is_verified
     }
 }
 
-/// Whether a password can be compared with it at all: tried with the same hash at the least cost, which takes a moment.
-fn can_be_compared(hash: &str) -> bool {
-    let mut parts: Vec<&str> = hash.splitn(4, '$').collect();
-    let cost = format!("{LEAST_COST:02}");
-    if let Some(part) = parts.get_mut(2) {
-        *part = &cost;
+/// What is in a file, and whose it is.
+fn read(path: &Path) -> io::Result<(String, Metadata)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut text = String::new();
+    file.take(MOST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST {
+        let size = format!("it is larger than {} KiB", MOST / 1024);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, size));
     }
-    bcrypt::verify("", &parts.join("$")).is_ok()
+    Ok((text, metadata))
 }
 
 impl Http {
@@ -119,7 +154,7 @@ impl Http {
     fn headers(self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         if self.http2 == Some(true) {
             tracing::warn!(
-                "http_server_config.http2 is ignored: lanherd answers with HTTP/1.1, which every client takes"
+                "http_server_config.http2 is ignored: what is offered is HTTP/1.1, which every client takes"
             );
         }
         let mut headers = Vec::new();
@@ -135,10 +170,6 @@ impl Http {
                 let choice: Vec<_> = ALLOWED.iter().map(HeaderName::as_str).collect();
                 return Err(format!("{key}: choose {}", choice.join(", ")));
             };
-            if *known == CONTENT_SECURITY_POLICY {
-                tracing::warn!("{key} is ignored: lanherd sends a stricter policy of its own");
-                continue;
-            }
             let only: &[&str] = match *known {
                 X_FRAME_OPTIONS => &["deny", "sameorigin"],
                 X_CONTENT_TYPE_OPTIONS => &["nosniff"],
@@ -162,3 +193,6 @@ const ALLOWED: [HeaderName; 5] = [
     X_FRAME_OPTIONS,
     X_XSS_PROTECTION,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::Acceptor;
-use tokio_rustls::server::TlsStream;
+pub use tokio_rustls::server::TlsStream;
 
 pub(crate) use self::form::Form;
 use self::form::Terms;
@@ -51,7 +51,7 @@ impl TlsError {
 }
 
 /// A connection, after its first bytes.
-pub(crate) enum Opened {
+pub enum Opened {
     /// The handshake is over, and the client is one that may come in.
     Tls(Box<TlsStream<TcpStream>>),
     /// It speaks without TLS, as HTTP does; nothing has been read of it.
@@ -59,7 +59,7 @@ pub(crate) enum Opened {
 }
 
 /// What TLS needs, kept up to date.
-pub(crate) struct Tls {
+pub struct Tls {
     terms: Terms,
     current: Mutex<Current>,
     /// Held by whoever looks at the files: where they cannot be reached any more, only one thread hangs.
@@ -99,7 +99,7 @@ impl Tls {
     }
 
     /// Whether every client has shown a certificate of one of the named authorities.
-    pub(crate) fn verifies_every_client(&self) -> bool {
+    pub fn verifies_every_client(&self) -> bool {
         self.terms.verifies_every_client()
     }
 
@@ -107,7 +107,7 @@ impl Tls {
     ///
     /// # Errors
     /// What went wrong with it; the client has been told, if it could be.
-    pub(crate) async fn open(self: &Arc<Self>, stream: TcpStream) -> io::Result<Opened> {
+    pub async fn open(self: &Arc<Self>, stream: TcpStream) -> io::Result<Opened> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());

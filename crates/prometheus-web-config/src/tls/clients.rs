@@ -21,7 +21,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 use super::TlsError;
 use super::material::Source;
-use crate::phase::words;
+use crate::words;
 
 words! {
     /// What is asked of clients: the words of Go's `crypto/tls`.

@@ -17,7 +17,8 @@ Examples:
   lanherd clean --pool phones
 
 Removes namespaces, resolver folders and state files that a run left because it was killed (SIGKILL, out of memory), and \
-releases the leases that its clients still held (DHCPRELEASE, sent once, on the interface that they stood on). An \
+gives the leases back that its clients still held (a DHCPRELEASE for each, sent once, on the interface that they stood \
+on; no server acknowledges it). An \
 interface that it had taken down as a fault is brought up again. A pool \
 that is alive in another process is left alone, and so is every namespace and link that lanherd did not make. To go on \
 with a killed herd instead: lanherd up --adopt.";
@@ -97,7 +98,7 @@ fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyh
                     screen.result(&format!("would remove {thing}"));
                 }
                 for lease in leases {
-                    screen.result(&format!("would release {lease}"));
+                    screen.result(&format!("would send RELEASE for {lease}"));
                 }
             }
             PoolState::Left { .. } => {
@@ -131,7 +132,10 @@ fn tell(cleared: &Cleared, tally: &mut Tally, screen: &Screen) {
         }
     }
     for lease in cleared.leases.iter().filter(|lease| lease.outcome.is_ok()) {
-        screen.result(&format!("released {} of {}", lease.address, lease.client));
+        screen.result(&format!(
+            "sent RELEASE for {} of {} to {}",
+            lease.address, lease.client, lease.server
+        ));
     }
     // The host is clean all the same: no failure.
     for (why, leases) in cleared.unreleased() {
@@ -154,7 +158,7 @@ pub fn not_brought_up(interface: &str, why: &str) -> String {
 /// What to say of leases that were not given back.
 pub fn unreleased(leases: usize, why: &str) -> String {
     format!(
-        "leases that could not be released: {leases}, since {why}; the server keeps them until they expire"
+        "leases for which no RELEASE could be sent: {leases}, since {why}; the server keeps them until they expire"
     )
 }
 

@@ -143,8 +143,8 @@ fn summary(report: &Report, paint: Paint) -> String {
     }
     match totals.leases_unreleased {
         0 => {}
-        1 => told.push(paint.flaw("1 lease not released")),
-        unreleased => told.push(paint.flaw(&format!("{unreleased} leases not released"))),
+        1 => told.push(paint.flaw("no RELEASE sent for 1 lease")),
+        unreleased => told.push(paint.flaw(&format!("no RELEASE sent for {unreleased} leases"))),
     }
     let lasted = format!("{:.2} s", report.duration_ms / 1_000.0);
     told.push(match report.ended {

@@ -377,7 +377,7 @@ fn a_parent_deleted_under_a_running_herd_is_named_and_nothing_is_left() {
     );
     // What nobody could be told stays written down until it can be, or is given up.
     assert!(
-        outcome.stdout.contains("4 leases not released"),
+        outcome.stdout.contains("no RELEASE sent for 4 leases"),
         "{}",
         outcome.stdout
     );
@@ -386,7 +386,7 @@ fn a_parent_deleted_under_a_running_herd_is_named_and_nothing_is_left() {
     assert!(
         cleaned
             .stderr
-            .contains("leases that could not be released: 4"),
+            .contains("leases for which no RELEASE could be sent: 4"),
         "{}",
         cleaned.stderr
     );

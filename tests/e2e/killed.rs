@@ -61,7 +61,7 @@ fn clean_releases_the_leases_of_a_killed_herd_each_in_its_holders_name() {
 
     let dry = host.lanherd(&["clean", "--dry-run"]).finish(seconds(30));
     assert_eq!(
-        dry.stdout.matches("would release 10.66.").count(),
+        dry.stdout.matches("would send RELEASE for 10.66.").count(),
         10,
         "{}",
         dry.stdout
@@ -69,7 +69,7 @@ fn clean_releases_the_leases_of_a_killed_herd_each_in_its_holders_name() {
     let clean = host.lanherd(&["clean"]).finish(seconds(30));
     assert_eq!(clean.code, Some(0), "{}", clean.stderr);
     for (_, address) in &held {
-        let line = format!("released {address} of ns");
+        let line = format!("sent RELEASE for {address} of ns");
         assert!(
             clean.stdout.contains(&line),
             "no {line:?} in {}",
@@ -100,7 +100,7 @@ fn the_next_start_releases_them_before_it_asks_for_new_ones() {
     let next = host.up(3, &["--for", "1s"]).finish(seconds(60));
     assert_eq!(next.code, Some(0), "{}", next.stderr);
     assert!(
-        next.stderr.contains("released 10 leases"),
+        next.stderr.contains("sent RELEASE for 10 leases"),
         "{}",
         next.stderr
     );
@@ -124,7 +124,7 @@ fn clean_without_the_parent_says_that_the_leases_stay_and_cleans_the_machine_all
     assert!(
         clean
             .stderr
-            .contains("could not be released: 3, since interface lan0 does not exist"),
+            .contains("no RELEASE could be sent: 3, since interface lan0 does not exist"),
         "{}",
         clean.stderr
     );
@@ -255,7 +255,7 @@ fn a_killed_herd_is_taken_over_and_what_runs_in_its_namespaces_hardly_notices() 
     let lanherd = host.up(8, &["--adopt"]);
     wait_online(&lanherd, 8);
     assert!(
-        lanherd.stderr().contains("released 2 leases"),
+        lanherd.stderr().contains("sent RELEASE for 2 leases"),
         "{}",
         lanherd.stderr()
     );

@@ -154,7 +154,7 @@ fn leases_that_cannot_be_released_for_want_of_a_carrier_are_told_and_clean_relea
         outcome.stderr
     );
     assert!(
-        outcome.stdout.contains("3 leases not released")
+        outcome.stdout.contains("no RELEASE sent for 3 leases")
             && !outcome.stdout.contains("nothing left behind"),
         "{}",
         outcome.stdout

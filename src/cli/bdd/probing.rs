@@ -54,7 +54,7 @@ pub async fn try_parent(
     let (lan, cleared) = LinuxLan::open(config).await.map_err(TestbedError::from)?;
     if !cleared.removed.is_empty() || !cleared.leases.is_empty() {
         screen.say(&format!(
-            "removed {} things that a killed run had left, and released {} leases",
+            "removed {} things that a killed run had left, and sent RELEASE for {} leases",
             cleared.removed.len(),
             cleared.released()
         ));

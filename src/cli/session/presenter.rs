@@ -112,7 +112,7 @@ impl Presenter {
             let removed = cleared.removed.iter().filter(is_removed).count();
             let released = cleared.released();
             screen.say(&format!(
-                "removed {removed} things that {run} had left, and released {released} leases"
+                "removed {removed} things that {run} had left, and sent RELEASE for {released} leases"
             ));
         }
         for error in cleared

@@ -83,7 +83,10 @@ pub struct Released {
     pub client: String,
     /// The address.
     pub address: Ipv4Addr,
-    /// Why the server was not told, if it was not: it keeps the lease until that expires.
+    /// The server to which the RELEASE is addressed.
+    pub server: Ipv4Addr,
+    /// Why no RELEASE was sent, if none was: the server keeps the lease until that expires. That one was sent does not say that it
+    /// was heard: no server acknowledges one (RFC 2131, 4.4.6).
     pub outcome: Result<(), String>,
 }
 
@@ -112,13 +115,13 @@ pub struct Cleared {
 }
 
 impl Cleared {
-    /// How many leases were given back.
+    /// For how many leases a RELEASE was sent.
     pub fn released(&self) -> usize {
         let is_released = |lease: &&Released| lease.outcome.is_ok();
         self.leases.iter().filter(is_released).count()
     }
 
-    /// Why leases were not given back, and of how many that is true.
+    /// Why no RELEASE was sent for leases, and of how many that is true.
     pub fn unreleased(&self) -> BTreeMap<&str, usize> {
         let mut whys = BTreeMap::new();
         for lease in &self.leases {
@@ -302,6 +305,7 @@ pub(crate) fn end_leases(
             released.push(Released {
                 client: file.namespace.clone(),
                 address: held.lease.address,
+                server: held.lease.server_id,
                 outcome: release(&outlet, held),
             });
         }

@@ -79,7 +79,7 @@ pub struct Args {
     #[arg(long)]
     list: bool,
     /// Run nothing, but say what is no Gherkin and which steps are unknown: exit code 0 or 2; needs no privilege
-    #[arg(long, conflicts_with_all = ["list", "lab", "parent"])]
+    #[arg(long, conflicts_with = "list")]
     check: bool,
     /// Write a starter feature and a short guide into this folder, and run nothing
     #[arg(long, value_name = "DIR", exclusive = true)]
@@ -104,7 +104,7 @@ pub struct Args {
     label: Vec<RunLabel>,
     /// Serve metrics for Prometheus, /healthz and /readyz here while it runs, such as 127.0.0.1:9100
     ///
-    /// Any other address than the loopback's needs --metrics-token-file or --web-config.
+    /// There is no live page: each scenario has a herd of its own. Any other address than the loopback's needs --metrics-token-file or --web-config.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
     /// Answer there only to whoever has the token in this file, which nobody else may read
@@ -347,7 +347,10 @@ impl Plan {
         let server = match bound {
             Some(bound) => {
                 let server = bound.serve(counted.clone(), Runs)?;
-                screen.say(&format!("metrics are at {}/metrics", server.url()));
+                screen.say(&format!(
+                    "metrics are at {}/metrics; there is no live page, as each scenario has a herd of its own",
+                    server.url()
+                ));
                 Some(server)
             }
             None => None,

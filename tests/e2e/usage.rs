@@ -183,3 +183,17 @@ fn help_has_examples_and_goes_to_standard_output() {
         );
     }
 }
+
+#[test]
+fn feature_files_are_checked_whatever_they_would_run_on() {
+    let host = Host::new();
+    let file = host.folder().join("test.feature");
+    let text = "Feature: f\n  Scenario: s\n    Given I create 1 virtual client using macvlan\n    Then all clients should hold no lease\n";
+    fs::write(&file, text).expect("a feature file");
+    let file = file.to_string_lossy().into_owned();
+    for ground in [&["--lab"][..], &["--parent", "lan0"]] {
+        let arguments = [&["bdd", file.as_str(), "--check"], ground].concat();
+        let outcome = host.lanherd(&arguments).finish(seconds(30));
+        assert_eq!(outcome.code, Some(0), "{ground:?}: {}", outcome.stderr);
+    }
+}

@@ -248,7 +248,7 @@ impl Scenario {
         change(&mut draft);
         draft
             .check()
-            .map_err(|mistake| TextError::of_key(mistake.key(), &mistake, text))
+            .map_err(|mistake| TextError::of_keys(&mistake.keys(), &mistake, text))
     }
 
     /// How its pool runs.

@@ -371,29 +371,40 @@ impl Draft {
         let has_turnover = self.soak.as_ref().is_some_and(|soak| {
             soak.churn.is_some() || soak.vanish.is_some() || soak.storm.is_some()
         });
-        let groups = self.group.iter().flat_map(|group| &group.ping).flatten();
-        for target in self.ping.iter().chain(groups) {
-            if let Target::Client(number) = target
-                && number.0 > clients.get()
-                && !has_turnover
-            {
-                return Err(Mistake::NoSuchClient {
-                    number: *number,
-                    clients,
-                });
+        let check = |targets: &[Target]| {
+            for target in targets {
+                if let Target::Client(number) = target
+                    && number.0 > clients.get()
+                    && !has_turnover
+                {
+                    return Err(Mistake::NoSuchClient {
+                        number: *number,
+                        clients,
+                    });
+                }
             }
+            Ok(())
+        };
+        check(&self.ping)?;
+        for (index, group) in self.group.iter().enumerate() {
+            check(group.ping.as_deref().unwrap_or_default())
+                .map_err(|mistake| group.mistaken(index, mistake))?;
         }
         Ok(())
     }
 
     fn groups(&self) -> Result<Vec<GroupPlan>, Mistake> {
         let mut names = BTreeSet::from([GroupName::from(&self.pool.clone().unwrap_or_default())]);
-        for group in &self.group {
+        for (index, group) in self.group.iter().enumerate() {
             if !names.insert(group.name.clone()) {
-                return Err(Mistake::GroupTwice(group.name.clone()));
+                let name = group.name.clone();
+                return Err(Mistake::GroupTwice { name, index });
             }
         }
-        self.group.iter().map(|group| group.check(self)).collect()
+        let groups = self.group.iter().enumerate();
+        groups
+            .map(|(index, group)| group.check(index, self))
+            .collect()
     }
 
     fn place(&self, clients: ClientCount) -> Result<Place, Mistake> {

@@ -118,11 +118,19 @@ impl GroupDraft {
         }
     }
 
-    pub(super) fn check(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {
-        self.plan(whole).map_err(|mistake| Mistake::Group {
+    /// As the table of this place, counted from 0, among the groups of `whole`.
+    pub(super) fn check(&self, index: usize, whole: &Draft) -> Result<GroupPlan, Mistake> {
+        self.plan(whole)
+            .map_err(|mistake| self.mistaken(index, mistake))
+    }
+
+    /// A mistake in this group.
+    pub(super) fn mistaken(&self, index: usize, mistake: Mistake) -> Mistake {
+        Mistake::Group {
             name: self.name.clone(),
+            index,
             mistake: Box::new(mistake),
-        })
+        }
     }
 
     fn plan(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {

@@ -20,13 +20,20 @@ pub enum Mistake {
     #[error(transparent)]
     Clients(ClientCountError),
     /// Two groups of one name; the pool's own group bears the pool's.
-    #[error("there are two groups called {0}: give one of them another name")]
-    GroupTwice(GroupName),
+    #[error("there are two groups called {name}: give one of them another name")]
+    GroupTwice {
+        /// Their name.
+        name: GroupName,
+        /// The place of the second, counted from 0.
+        index: usize,
+    },
     /// Something about a group.
     #[error("group {name}: {mistake}")]
     Group {
         /// The group.
         name: GroupName,
+        /// Its place, counted from 0.
+        index: usize,
         /// What is wrong with it.
         mistake: Box<Mistake>,
     },
@@ -135,11 +142,25 @@ pub enum Mistake {
 }
 
 impl Mistake {
+    /// The keys that are to blame, the first of them that is there most, each with its table's name and place in front where it is in
+    /// one: a group has what the whole herd has where it says nothing itself.
+    pub fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Group { index, mistake, .. } => {
+                let own = mistake.key();
+                let table = format!("group.{index}");
+                vec![format!("{table}.{own}"), own.to_owned(), table]
+            }
+            Self::GroupTwice { index, .. } => vec![format!("group.{index}.name")],
+            other => vec![other.key().to_owned()],
+        }
+    }
+
     /// The key that is most to blame, with its table's name in front where it is in one.
-    pub const fn key(&self) -> &'static str {
+    const fn key(&self) -> &'static str {
         match self {
             Self::NoPlace | Self::TwoPlaces => "parent",
-            Self::GroupTwice(_) | Self::Group { .. } => "group",
+            Self::GroupTwice { .. } | Self::Group { .. } => "group",
             Self::Persona(_) => "persona",
             Self::Chaos(_) => "chaos",
             Self::Label(_) => "label",

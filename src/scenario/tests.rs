@@ -468,3 +468,31 @@ fn what_is_wrong_with_a_group_a_persona_or_chaos_is_said_with_its_name() {
         "{error}"
     );
 }
+
+#[test]
+fn a_mistake_in_a_group_is_told_at_its_own_place() {
+    const HEAD: &str =
+        "# A herd.\nlab = true\nclients = 1\n[[group]]\nname = \"phones\"\nclients = 1\n";
+    // Of the second group, which begins in line 7: what it says, and the line and column to which the mistake is.
+    for (said, place) in [
+        ("ping = [\"client 99\"]", (10, 1)),
+        ("every = \"1ns\"\nping = [\"router\"]", (10, 1)),
+        ("ping = [\"router\"]\nrun-command = [\"\"]", (11, 1)),
+        ("  timeout = \"5s\"", (10, 3)),
+        ("ping = [\"nobody at all\"]", (10, 8)),
+        ("restart = \"sometimes\"", (10, 11)),
+        ("ping = 7", (10, 8)),
+        ("pings = [\"router\"]", (10, 1)),
+        ("persona = { client-id = \"x\" }", (10, 1)),
+        ("[[group]]\nclients = 1\nname = \"tv\"", (12, 1)),
+        ("[soak]\nstorm = 5", (11, 1)),
+    ] {
+        let text = format!("{HEAD}[[group]]\nname = \"tv\"\nclients = 1\n{said}\n");
+        let error = Scenario::from_toml(&text).expect_err(said);
+        assert_eq!((error.line, error.column), place, "{text}{error}");
+    }
+    // What a group does not say itself it has of the whole herd.
+    let text = "lab = true\nclients = 1\nevery = \"1ns\"\n[[group]]\nname = \"tv\"\nclients = 1\nping = [\"router\"]\n";
+    let error = Scenario::from_toml(text).expect_err("too short");
+    assert_eq!((error.line, error.column), (3, 1), "{error}");
+}

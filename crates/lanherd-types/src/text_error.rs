@@ -38,16 +38,15 @@ impl TextError {
     /// A mistake, found at the key that is most to blame, with its table's name in front where it is in one; at the
     /// beginning where that is left out.
     pub fn of_key(key: &str, mistake: &dyn fmt::Display, text: &str) -> Self {
-        let span = DeTable::parse(text).ok().and_then(|table| {
-            let mut within = Some(table.get_ref());
-            let mut found = None;
-            for name in key.split('.') {
-                let (key, value) = within?.get_key_value(name)?;
-                found = Some(key.span());
-                within = value.get_ref().as_table();
-            }
-            found
-        });
+        Self::of_keys(&[key.to_owned()], mistake, text)
+    }
+
+    /// The same, found at the first of these keys that is there. A number in a key is a place in a list, counted from 0: `group.1.ping`
+    /// is the key `ping` of the second table `[[group]]`.
+    pub fn of_keys(keys: &[String], mistake: &dyn fmt::Display, text: &str) -> Self {
+        let table = DeTable::parse(text).ok();
+        let table = table.as_ref().map(toml::Spanned::get_ref);
+        let span = table.and_then(|table| keys.iter().find_map(|key| place(table, key)));
         Self::at(text, span, mistake.to_string())
     }
 
@@ -68,6 +67,24 @@ impl TextError {
             width: width.max(1),
         }
     }
+}
+
+/// Where a key stands.
+fn place(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
+    let mut names = key.split('.');
+    let (mut found, mut value) = table
+        .get_key_value(names.next()?)
+        .map(|(k, v)| (k.span(), v))?;
+    for name in names {
+        (found, value) = if let Some(list) = value.get_ref().as_array() {
+            let one = list.get(name.parse::<usize>().ok()?)?;
+            (one.span(), one)
+        } else {
+            let (key, value) = value.get_ref().as_table()?.get_key_value(name)?;
+            (key.span(), value)
+        };
+    }
+    Some(found)
 }
 
 impl std::error::Error for TextError {}

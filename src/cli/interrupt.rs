@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
@@ -10,6 +12,24 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::screen::Screen;
+
+/// Whether a signal asked for the end before anybody listened.
+static CAME_EARLY: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on no signal ends the program: it is noted, and whoever [`listen`]s later hears of it. For what is made before there
+/// may be a second thread, and so before there is a runtime that could listen.
+pub fn hold_back() -> anyhow::Result<()> {
+    let unheard = Arc::new(AtomicBool::new(false));
+    for (meaning, kind) in all() {
+        let flag = match meaning {
+            Meaning::Leave => &CAME_EARLY,
+            Meaning::Ignore => &unheard,
+        };
+        signal_hook::flag::register(kind.as_raw_value(), Arc::clone(flag))
+            .with_context(|| format!("signal {kind:?} cannot be held back"))?;
+    }
+    Ok(())
+}
 
 /// A token that is cancelled when a signal asks for the end. Listens from now on, so that no signal ends the program before it
 /// has cleaned up. Within a runtime.
@@ -27,6 +47,11 @@ pub fn listen(screen: &Screen) -> anyhow::Result<CancellationToken> {
         });
     }
     let interrupted = CancellationToken::new();
+    // Both may have been told of it in between; it is one end all the same.
+    if CAME_EARLY.load(Ordering::SeqCst) {
+        interrupted.cancel();
+        screen.say("interrupted: leaving");
+    }
     let (screen, token) = (screen.clone(), interrupted.clone());
     tokio::spawn(async move {
         let mut ignored = BTreeSet::new();

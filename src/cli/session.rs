@@ -92,6 +92,8 @@ impl Session {
             RunMode::PingOnce(_) => run,
             RunMode::Hold | RunMode::Soak(_) => run.with_control_socket(),
         };
+        // It makes a folder on the host.
+        interrupt::hold_back()?;
         let prepared = run.prepare().map_err(refusal)?;
         let runtime = runtime()?;
         let outcome = runtime.block_on(async {

@@ -168,3 +168,23 @@ fn a_lab_that_is_killed_leaves_at_most_its_control_socket_and_clean_removes_that
     assert_eq!(clean.code, Some(0), "{}", clean.stderr);
     assert_eq!(host.snapshot(), before);
 }
+
+/// The lab's folder on the host is made before there may be a second thread, and so before anybody can listen to signals.
+#[test]
+fn a_lab_that_is_ended_as_soon_as_its_folder_is_there_leaves_nothing() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let lock = host.path("/run/lanherd/ns/lock");
+    for round in 0..15 {
+        let herd = host.lanherd(&["up", "--lab", "--clients", "1"]);
+        let deadline = std::time::Instant::now() + seconds(30);
+        while !lock.exists() {
+            assert!(std::time::Instant::now() < deadline, "no folder");
+            std::thread::yield_now();
+        }
+        herd.signal(Signal::SIGTERM);
+        let outcome = herd.finish(seconds(60));
+        assert_eq!(outcome.code, Some(130), "{round}: {}", outcome.stderr);
+        assert_eq!(host.snapshot(), before, "{round}: {}", outcome.stderr);
+    }
+}

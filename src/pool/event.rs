@@ -1,6 +1,6 @@
 //! What happens in a herd, as it happens: for whoever follows it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -174,7 +174,47 @@ pub enum EventKind {
     },
 }
 
+/// Cuts a text at [`MOST_DETAIL`] characters, and says how many it had more.
+fn shorten(text: &mut String) {
+    let Some((end, _)) = text.char_indices().nth(MOST_DETAIL) else {
+        return;
+    };
+    let more = text.split_off(end).chars().count();
+    // Writing to a string cannot fail.
+    let _ = write!(text, "... ({more} characters more)");
+}
+
+/// So many characters of particulars an event has at most: they may be a server's words, and events are kept for readers that are
+/// slow.
+pub const MOST_DETAIL: usize = 1_000;
+
 impl EventKind {
+    /// With particulars of [`MOST_DETAIL`] characters at most, which say how many were left out.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        match &mut self {
+            Self::Lost { detail, .. } | Self::Unanswered { detail, .. } => {
+                detail.iter_mut().for_each(shorten);
+            }
+            Self::FlawedMessage { detail, .. }
+            | Self::Failed { detail, .. }
+            | Self::Troubled { detail, .. } => shorten(detail),
+            Self::Phase { .. }
+            | Self::Bound { .. }
+            | Self::Renewed { .. }
+            | Self::Informed { .. }
+            | Self::Restarting { .. }
+            | Self::GivenUp { .. }
+            | Self::OutageBegan { .. }
+            | Self::OutageBack { .. }
+            | Self::OutageEnded { .. }
+            | Self::TesterStoodStill { .. }
+            | Self::FaultBegan { .. }
+            | Self::FaultRecovered { .. } => {}
+        }
+        self
+    }
+
     /// Whether it is a step that clients take all the time, and of which a herd takes too many to be read.
     pub const fn is_step(&self) -> bool {
         matches!(
@@ -400,5 +440,25 @@ mod tests {
             json,
             r#"{"sequence":1,"after":0.0,"event":"outage_began","clients":6,"of":10}"#
         );
+    }
+
+    #[test]
+    fn the_particulars_of_an_event_have_a_bound_and_say_what_was_left_out() {
+        let failed = |detail: &str| EventKind::Failed {
+            stage: Stage::Dhcp,
+            cause: Cause::Nak,
+            detail: detail.to_owned(),
+        };
+        let whole = failed(&"\u{e9}".repeat(MOST_DETAIL));
+        assert_eq!(whole.clone().bounded(), whole);
+        let cut = failed(&"\u{e9}".repeat(MOST_DETAIL + 234)).bounded();
+        let shown = "\u{e9}".repeat(MOST_DETAIL) + "... (234 characters more)";
+        assert_eq!(cut, failed(&shown));
+        let lost = EventKind::Lost {
+            reason: LossReason::Expired,
+            detail: Some("x".repeat(70_000)),
+        };
+        let json = serde_json::to_string(&lost.bounded()).expect("json");
+        assert!(json.len() < MOST_DETAIL + 100, "{json}");
     }
 }

@@ -28,7 +28,7 @@ impl<L: Lan> Herd<L> {
             sequence: self.sequence,
             after: now() - self.began,
             client,
-            what,
+            what: what.bounded(),
         });
     }
 

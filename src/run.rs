@@ -18,6 +18,7 @@
 //! tried whatever became of the one before.
 
 mod builder;
+mod control_upkeep;
 mod error;
 mod info;
 mod limits;

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::lab::LabHandle;
 
 /// What the control server holds of a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Remote {
     stop: CancellationToken,
     lab: Option<LabHandle>,

@@ -4,15 +4,14 @@
 use std::sync::Arc;
 
 use super::RunError;
+use super::control_upkeep::{Answering, Kept};
 use super::observer::Announcer;
 use super::remote::Remote;
 use super::wait::Signals;
 use crate::Pool;
 use crate::chaos::{Engine, Schedule};
-use crate::control;
 use crate::http::{Bound, Server};
 use crate::lab::{Lab, LabHandle};
-use crate::lan::Paths;
 use crate::lan::control_socket::ControlSocket;
 use crate::lan::linux::LanConfig;
 use crate::live::{Live, Watch};
@@ -49,7 +48,7 @@ pub(super) enum ControlPlace {
 struct Servers {
     watch: Option<Watch>,
     http: Option<Server>,
-    control: Option<(ControlSocket, control::Server)>,
+    control: Option<Kept>,
 }
 
 impl Session {
@@ -133,7 +132,9 @@ impl Session {
         drop(self.servers.watch);
         // The socket goes before the folder that it may lie in; what else was made for it after what it was taken for.
         let mut control = None;
-        if let Some((mut socket, server)) = self.servers.control {
+        if let Some(kept) = self.servers.control
+            && let Some((mut socket, server)) = kept.end().await
+        {
             server.shut_down().await;
             report.add_leaks(socket.unlink().err());
             control = Some(socket);
@@ -151,24 +152,15 @@ fn serve(
     signals: &Signals,
     announcer: &Announcer,
 ) -> Result<Servers, RunError> {
-    let socket = match endpoints.control {
-        ControlPlace::None => None,
-        ControlPlace::Beside => Some(ControlSocket::beside(&Paths::default(), &scenario.pool)?),
-        ControlPlace::Made(socket) => Some(socket),
+    let answering = Answering {
+        name: scenario.pool.clone(),
+        pool: testbed.pool().clone(),
+        remote: Remote::new(signals.stop.clone(), testbed.lab().map(Lab::handle)),
     };
-    let control = match socket {
-        None => None,
-        Some(socket) => {
-            let remote = Remote::new(signals.stop.clone(), testbed.lab().map(Lab::handle));
-            let server = socket
-                .listener()
-                .and_then(|listener| {
-                    let pool = testbed.pool().clone();
-                    control::serve(listener, scenario.pool.clone(), pool, remote)
-                })
-                .map_err(RunError::ControlServer)?;
-            Some((socket, server))
-        }
+    let control = match endpoints.control {
+        ControlPlace::None => None,
+        ControlPlace::Beside => Some(Kept::new(answering.open()?, Some(answering))),
+        ControlPlace::Made(socket) => Some(Kept::new(answering.serve(socket)?, None)),
     };
     let watch = if announcer.wants_live() || endpoints.metrics.is_some() {
         let watch = Live::watch(testbed.pool().clone(), scenario.pool.clone());

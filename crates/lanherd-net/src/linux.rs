@@ -36,10 +36,10 @@ mod watch;
 mod wire;
 mod worker;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -101,6 +101,8 @@ struct Shared {
     ledger: Ledger,
     /// Whether it was told that records have gone.
     has_told_loss: AtomicBool,
+    /// The leases that are written down, by the client's namespace, so that they can be written down again.
+    written: Mutex<BTreeMap<String, HeldLease>>,
     commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
@@ -156,6 +158,8 @@ impl Shared {
 
     fn write_down(&self, seat: &Seat, held: &HeldLease) -> io::Result<()> {
         let file = self.lease_file(&seat.identity);
+        self.written()
+            .insert(seat.identity.namespace.clone(), held.clone());
         let written = match file.write(held, Clock::now()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.tell_loss(&error);
@@ -209,12 +213,50 @@ impl Shared {
                 tracing::warn!(%error, "a record cannot be made again");
             }
         }
+        // None is forgotten meanwhile: its file would stay.
+        for (namespace, lease) in self.written().iter() {
+            let file = LeaseFile::new(&self.folders.pool, namespace);
+            if file.read(Clock::now())?.is_none()
+                && let Err(error) = file.write(lease, Clock::now())
+            {
+                tracing::warn!(%error, "a lease cannot be written down again");
+            }
+        }
         Ok(())
+    }
+
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, HeldLease>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes again what somebody has removed of the pool's folder; returns whether there is anything to look after any more.
+    fn look_after_records(&self) -> bool {
+        let is_there = {
+            let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+            match folder.as_ref() {
+                Some(held) => held.is_there(),
+                None => return false,
+            }
+        };
+        let restored = match is_there {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.tell_loss(&io::ErrorKind::NotFound.into());
+                self.restore_records()
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = restored {
+            // It is tried again, and who needs a record and has none says so.
+            tracing::debug!(%error, "the pool's folder cannot be looked after");
+        }
+        true
     }
 
     /// Forgets a lease that has ended.
     fn forget(&self, identity: &Identity) -> io::Result<()> {
         self.adopted().leases.remove(&identity.mac);
+        self.written().remove(&identity.namespace);
         self.lease_file(identity).remove()
     }
 
@@ -321,6 +363,23 @@ impl Shared {
     }
 }
 
+/// From one look at the pool's folder to the next.
+const UPKEEP: Duration = Duration::from_secs(3);
+
+/// Looks after the pool's folder until the pool is given up.
+async fn look_after_records(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let looked = tokio::task::spawn_blocking(move || shared.look_after_records());
+        if !looked.await.unwrap_or(true) {
+            return;
+        }
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.reader.abort();
@@ -371,6 +430,7 @@ impl LinuxLan {
             looks_later: AtomicBool::new(false),
             ledger: Ledger::default(),
             has_told_loss: AtomicBool::new(false),
+            written: Mutex::default(),
             commands: Commands::default(),
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
@@ -380,12 +440,9 @@ impl LinuxLan {
             flapping: tokio::sync::Mutex::default(),
             closing: tokio::sync::watch::Sender::new(false),
         };
-        Ok((
-            Self {
-                shared: Arc::new(shared),
-            },
-            cleared,
-        ))
+        let shared = Arc::new(shared);
+        tokio::spawn(look_after_records(Arc::downgrade(&shared)));
+        Ok((Self { shared }, cleared))
     }
 
     /// Which of these clients' names are borne by something that is not ours. Looks at a few files for each.
@@ -612,7 +669,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     if !unreleased.is_empty()
         && let Err(error) = leftovers::release_again(&folder, &mut unreleased)
     {
-        tracing::warn!(%error, "leases that could not be released cannot be looked at again");
+        tracing::warn!(%error, "leases for which no RELEASE could be sent cannot be looked at again");
     }
     leaks.extend(unused.end_leases(&folder, &unreleased));
     let errors = if unreleased.is_empty() {

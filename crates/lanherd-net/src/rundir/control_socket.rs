@@ -57,6 +57,8 @@ pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
     folder: Arc<Folder>,
+    /// The number of the socket's file.
+    inode: u64,
     is_bound: bool,
     outside: Option<Box<Outside>>,
 }
@@ -103,9 +105,11 @@ impl ControlSocket {
             .set_permissions(Permissions::from_mode(0o700))
             .and_then(|()| bind(&folder))
             .map_err(&failed)?;
+        let found = folder.look_at(CONTROL).map_err(&failed)?;
         Ok(Self {
             listener,
             path: folder.join(CONTROL),
+            inode: found.map(|found| found.st_ino).unwrap_or_default(),
             folder,
             is_bound: true,
             outside: None,
@@ -115,6 +119,12 @@ impl ControlSocket {
     /// Where it lies on the host.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it still lies there: somebody may have removed it, or the folder.
+    pub fn is_there(&self) -> io::Result<bool> {
+        let found = self.folder.look_at(CONTROL)?;
+        Ok(found.is_some_and(|found| found.st_ino == self.inode))
     }
 
     /// A handle on the listening socket itself; it does not block.

@@ -15,3 +15,13 @@ Feature: A soak does not degrade the router
     When the soak runs for 30s
     Then nothing should have drifted
     And packet loss should stay below 1%
+
+  @slow @retry(2)
+  Scenario: Guests come and go in ones and in crowds while the soak runs
+    Given I create 20 virtual clients using macvlan in private mode
+    When the soak runs for 10s with:
+      | churn | storm | storm every |
+      | 30/m  | 5     | 3s          |
+    Then at least 15 clients should have come and gone
+    And packet loss should stay below 1%
+    And all clients should hold a valid lease within 30s

@@ -262,6 +262,12 @@ const TWIN: &[Row] = &[
         "ping_rtt of",
     ),
     row(
+        "soak",
+        "Guests come and go in ones and in crowds while the soak runs",
+        "dhcp_lost_acks",
+        "no_ack",
+    ),
+    row(
         "traffic_mix",
         "An ordinary evening",
         "ping_loss",

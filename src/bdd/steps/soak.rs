@@ -235,10 +235,13 @@ fn came_and_went(world: &World, least: u32) -> Result<(), Complaint> {
     if both >= u64::from(least) {
         return Ok(());
     }
+    let skipped = match turnover.skipped {
+        0 => String::new(),
+        skipped => format!("; {skipped} could not leave when it was their turn"),
+    };
     Err(Complaint::new(format!(
-        "{left} clients have left, {} of them without a word, and {} have come in their place; at least {least} should have; {} \
-         could not leave when it was their turn",
-        turnover.vanished, turnover.came, turnover.skipped
+        "{left} clients have left, {} of them without a word, and {} have come in their place{skipped}",
+        turnover.vanished, turnover.came
     )))
 }
 

@@ -22,10 +22,12 @@ mod run;
 mod screen;
 mod session;
 mod soak;
+mod stderr_buffer;
 mod steps;
 mod table;
 mod tui;
 mod up;
+mod words;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use lanherd::control::{Answer, Request};
-use lanherd::pool::Event;
 
 use super::control::{Which, ask, strange};
 use super::exit::Exit;
 use super::screen::{Screen, visible};
-use super::table::bounded;
+use super::words::event_line;
 
 /// How long a pool may take to begin.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +43,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
                 let line = if args.json {
                     serde_json::to_string(&event)?
                 } else {
-                    visible(&line(&event)).into_owned()
+                    visible(&event_line(&event)).into_owned()
                 };
                 // Nobody reads any more, as after `lanherd events | head`.
                 if screen.stream(&line).is_err() {
@@ -60,59 +59,4 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Well)
-}
-
-/// `12.345 s  7  dhcp -> online`; parts of it may be a server's words, of any length.
-pub(super) fn line(event: &Event) -> String {
-    let client = event
-        .client
-        .map_or_else(|| "herd".to_owned(), |client| client.to_string());
-    format!(
-        "{:10.3} s  {client:>5}  {}",
-        event.after.as_secs_f64(),
-        bounded(&event.what.to_string())
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use lanherd::identity::ClientNumber;
-    use lanherd::phase::{Cause, Phase, Stage};
-    use lanherd::pool::EventKind;
-
-    use super::*;
-
-    #[test]
-    fn a_line_says_when_to_whom_and_what() {
-        let mut event = Event {
-            sequence: 1,
-            after: Duration::from_millis(12_345),
-            client: Some(ClientNumber(7)),
-            what: EventKind::Phase {
-                from: Phase::Dhcp,
-                to: Phase::Online,
-            },
-        };
-        assert_eq!(line(&event), "    12.345 s      7  dhcp -> online");
-        event.client = None;
-        assert!(line(&event).contains(" herd "));
-    }
-
-    #[test]
-    fn a_line_with_the_words_of_a_server_is_not_longer_than_can_be_read() {
-        let event = Event {
-            sequence: 1,
-            after: Duration::from_millis(12_345),
-            client: Some(ClientNumber(7)),
-            what: EventKind::Failed {
-                stage: Stage::Dhcp,
-                cause: Cause::Nak,
-                detail: "no \u{e9}".repeat(10_000),
-            },
-        };
-        let line = line(&event);
-        assert!(line.chars().count() < 350, "{line}");
-        assert!(line.contains("failed: dhcp: nak: no \u{e9}no"), "{line}");
-        assert!(line.ends_with("..."), "{line}");
-    }
 }

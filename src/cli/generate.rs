@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
-    use crate::cli::logging::Format;
+    use crate::cli::screen::Format;
 
     #[test]
     fn completions_of_each_shell_know_every_subcommand_and_are_the_same_every_time() {

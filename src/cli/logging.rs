@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use clap::{ArgAction, ValueEnum};
+use clap::ArgAction;
 use lanherd::bdd;
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
@@ -10,7 +10,7 @@ use tracing_subscriber::filter::{DynFilterFn, dynamic_filter_fn};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::screen::Screen;
+use super::screen::{Format, Screen};
 
 /// How much is logged, and how.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -25,15 +25,6 @@ pub struct Logging {
     /// How lines are written to standard error, progress and errors among them
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     log_format: Format,
-}
-
-/// How lines are written to standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 impl Logging {

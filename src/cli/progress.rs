@@ -11,7 +11,8 @@ use lanherd::units::percent;
 
 use super::output;
 use super::screen::{Audience, Screen};
-use super::tui::{Stage, clock};
+use super::stderr_buffer::RunStage;
+use super::words::clock;
 
 /// How often a log is told of a herd that joins.
 const WHILE_JOINING: Duration = Duration::from_secs(1);
@@ -102,8 +103,8 @@ impl Progress {
     /// Nobody is on the way any more.
     pub fn joined(&mut self, census: &Census) {
         self.clear();
-        if let Some(aside) = self.screen.aside() {
-            aside.enter(Stage::Holding(self.started.elapsed()));
+        if let Some(buffer) = self.screen.stderr_buffer() {
+            buffer.enter(RunStage::Holding(self.started.elapsed()));
         }
         self.tell(&Figures::of_census(census));
     }
@@ -148,8 +149,8 @@ impl Progress {
     pub fn leaving(&mut self, clients: u32) {
         self.clear();
         let said = format!("{clients} clients hand their leases back and leave");
-        if let Some(aside) = self.screen.aside() {
-            aside.enter(Stage::Leaving);
+        if let Some(buffer) = self.screen.stderr_buffer() {
+            buffer.enter(RunStage::Leaving);
             self.screen.say(&said);
         } else if self.screen.audience() == Audience::Person {
             self.draw_all(vec![output::Bar::Words(said)]);

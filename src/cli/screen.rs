@@ -1,5 +1,5 @@
 //! The one place that prints: results to standard output, everything else to standard error; but while the whole terminal is
-//! drawn on (`--tui`), what would go to standard error stands aside.
+//! drawn on (`--tui`), what would go to standard error is buffered.
 //!
 //! A command that only asks or tells writes at once, and waits for its reader. One that will have something to tear down waits for
 //! none: what it says stands in queues ([`Screen::queue`]), which threads of their own write ([`Screen::start`]) as soon as the
@@ -13,22 +13,31 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 use std::{panic, thread};
 
+use clap::ValueEnum;
 use lanherd::report::is_standard_output;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::logging::Format;
 use super::output::{Bar, Output, Stream, Weight};
-use super::tui::Aside;
+use super::stderr_buffer::StderrBuffer;
 
-/// Where words go. Progress bars live on it, and step aside while something else is printed.
+/// Where words go. Progress bars are drawn below its lines, and make room while something else is printed.
 #[derive(Clone)]
 pub struct Screen {
     output: Arc<OnceLock<Output>>,
     audience: Audience,
     format: Format,
-    aside: Arc<Mutex<Option<Arc<Aside>>>>,
+    stderr_buffer: Arc<Mutex<Option<Arc<StderrBuffer>>>>,
     /// Whether a report goes to standard output.
     is_out_taken: Arc<AtomicBool>,
+}
+
+/// How lines are written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// Who looks at standard error.
@@ -56,14 +65,14 @@ impl Screen {
             output: Arc::default(),
             audience,
             format,
-            aside: Arc::default(),
+            stderr_buffer: Arc::default(),
             is_out_taken: Arc::default(),
         }
     }
 
     /// Who looks at standard error.
     pub fn audience(&self) -> Audience {
-        if self.aside().is_some() {
+        if self.stderr_buffer().is_some() {
             Audience::Watcher
         } else {
             self.audience
@@ -75,20 +84,23 @@ impl Screen {
         self.format
     }
 
-    /// From now on the terminal is drawn on, and what would go to standard error is put aside.
-    pub fn put_aside(&self, aside: Arc<Aside>) {
-        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(aside);
+    /// From now on the terminal is drawn on, and what would go to standard error goes into this buffer.
+    pub fn buffer_stderr(&self, buffer: Arc<StderrBuffer>) {
+        *self
+            .stderr_buffer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(buffer);
     }
 
-    /// The terminal is as it was: what was put aside is said now, as far as it was kept.
-    pub fn take_back(&self) {
-        let aside = self
-            .aside
+    /// The terminal is as it was: what was buffered is written to standard error now, as far as it was kept.
+    pub fn release_stderr(&self) {
+        let buffer = self
+            .stderr_buffer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(aside) = aside {
-            let _ = self.write(Stream::Err, Weight::Complaint, aside.kept());
+        if let Some(buffer) = buffer {
+            let _ = self.write(Stream::Err, Weight::Complaint, buffer.kept());
         }
     }
 
@@ -133,8 +145,8 @@ impl Screen {
     }
 
     /// Where what is said goes while the terminal is drawn on.
-    pub fn aside(&self) -> Option<Arc<Aside>> {
-        self.aside
+    pub fn stderr_buffer(&self) -> Option<Arc<StderrBuffer>> {
+        self.stderr_buffer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -198,8 +210,8 @@ impl Screen {
     }
 
     fn to_stderr(&self, weight: Weight, bytes: Vec<u8>) {
-        match self.aside() {
-            Some(aside) => aside.put(&bytes),
+        match self.stderr_buffer() {
+            Some(buffer) => buffer.put(&bytes),
             None => drop(self.write(Stream::Err, weight, bytes)),
         }
     }

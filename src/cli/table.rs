@@ -11,6 +11,8 @@ use lanherd::report::{Chore, Client, Ended, LastFailure, Percentiles, Pings, Rep
 use lanherd::units::percent;
 use ratatui::crossterm::terminal;
 
+use super::words::bounded;
+
 /// Which clients the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Rows {
@@ -386,15 +388,6 @@ fn dns(client: &Client) -> String {
         servers.push(format!("{} more", client.dns.len() - MOST));
     }
     or_dash(Some(servers.join(", ")).filter(|servers| !servers.is_empty()))
-}
-
-/// A line that others wrote parts of, such as the text of a server's refusal.
-pub fn bounded(text: &str) -> String {
-    const MOST: usize = 300;
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 /// What stands above a column: a command line may be long.

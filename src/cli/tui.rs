@@ -6,7 +6,6 @@
 //! meanwhile is said again. Should the thread fail, the terminal is as it was as well, and the run goes on without it.
 
 mod areas;
-mod aside;
 mod backend;
 mod draw;
 mod feed;
@@ -37,18 +36,16 @@ use nix::unistd::Pid;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use self::aside::Aside;
-pub use self::draw::clock;
 use self::feed::News;
 use self::keys::{Decoder, Key};
+pub use self::model::About;
 use self::model::Model;
-pub use self::model::{About, Stage};
 use self::terminal::{Held, Input};
 use self::theme::Theme;
 use self::view::{Order, View};
 use super::exit::UsageError;
-use super::logging::Format;
-use super::screen::{Audience, Screen};
+use super::screen::{Audience, Format, Screen};
+use super::stderr_buffer::StderrBuffer;
 
 /// Between two frames, unless a key was pressed.
 const FRAME: Duration = Duration::from_millis(200);
@@ -106,8 +103,8 @@ impl Tui {
         let (send, news) = mpsc::channel(NEWS);
         let signals = feed::signals(send.clone()).context("signals cannot be listened to")?;
         let held = Held::take().context("the terminal cannot be drawn on")?;
-        let aside = Arc::new(Aside::new(started));
-        screen.put_aside(Arc::clone(&aside));
+        let buffer = Arc::new(StderrBuffer::new(started));
+        screen.buffer_stderr(Arc::clone(&buffer));
         let (open, opened) = watch::channel(None);
         let stop = Arc::<AtomicBool>::default();
         let show = Show {
@@ -117,7 +114,7 @@ impl Tui {
             theme: Theme::of(|name| env::var(name).ok()),
             decoder: Decoder::default(),
             started,
-            aside,
+            buffer,
             news,
             open,
             is_stopped: false,
@@ -135,7 +132,7 @@ impl Tui {
         };
         if thread.is_err() {
             // The terminal went back with what the thread would have had.
-            screen.take_back();
+            screen.release_stderr();
         }
         Ok(Self {
             stop,
@@ -160,7 +157,7 @@ impl Drop for Tui {
             } else {
                 // It hangs in a write to a terminal that does not read, and ends with the program.
                 terminal::restore_modes();
-                self.screen.take_back();
+                self.screen.release_stderr();
             }
         }
         for task in &self.tasks {
@@ -169,12 +166,12 @@ impl Drop for Tui {
     }
 }
 
-/// Does something with what has the terminal, which is as it was afterwards, even after a panic; then says what was put
-/// aside, and what went wrong.
+/// Does something with what has the terminal, which is as it was afterwards, even after a panic; then writes what was
+/// buffered, and what went wrong.
 fn guarded<T>(screen: &Screen, mut holder: T, work: impl FnOnce(&mut T) -> io::Result<()>) {
     let ended = panic::catch_unwind(AssertUnwindSafe(|| work(&mut holder)));
     drop(holder);
-    screen.take_back();
+    screen.release_stderr();
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -199,7 +196,7 @@ struct Show {
     theme: Theme,
     decoder: Decoder,
     started: Instant,
-    aside: Arc<Aside>,
+    buffer: Arc<StderrBuffer>,
     news: mpsc::Receiver<News>,
     open: watch::Sender<Option<ClientNumber>>,
     /// The program is about to be stopped, or was and has not been let go on.
@@ -287,11 +284,11 @@ impl Show {
                 News::GoOn => self.resume()?,
             }
         }
-        for (after, said) in self.aside.take() {
+        for (after, said) in self.buffer.take() {
             self.model.say(after, &said);
             is_changed = true;
         }
-        let stage = self.aside.stage();
+        let stage = self.buffer.stage();
         is_changed |= std::mem::replace(&mut self.model.stage, stage) != stage;
         Ok(is_changed)
     }

@@ -6,8 +6,6 @@ mod failures;
 mod grid;
 mod over;
 
-use std::time::Duration;
-
 use lanherd::report::Percentiles;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,9 +14,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget};
 
 use super::areas::{Areas, LEAST};
-use super::model::{Kind, Model, Stage};
+use super::model::{Kind, Model};
 use super::theme::Theme;
 use super::view::{Over, Pane, View};
+use crate::cli::stderr_buffer::RunStage;
+use crate::cli::words::clock;
 
 /// Draws everything on the whole buffer.
 pub fn draw(model: &Model, view: &View, theme: Theme, buffer: &mut Buffer) {
@@ -53,14 +53,14 @@ pub fn draw(model: &Model, view: &View, theme: Theme, buffer: &mut Buffer) {
 fn head(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let about = &model.about;
     let stage = match (model.stage, about.hold) {
-        (Stage::Joining, Some(hold)) => format!("joining, then for {}", clock(hold)),
-        (Stage::Joining, None) => "joining".to_owned(),
-        (Stage::Holding(since), Some(hold)) => {
+        (RunStage::Joining, Some(hold)) => format!("joining, then for {}", clock(hold)),
+        (RunStage::Joining, None) => "joining".to_owned(),
+        (RunStage::Holding(since), Some(hold)) => {
             let left = hold.saturating_sub(model.now.saturating_sub(since));
             format!("{} of {} left", clock(left), clock(hold))
         }
-        (Stage::Holding(_), None) => "until Ctrl-C".to_owned(),
-        (Stage::Leaving, _) => "leaving".to_owned(),
+        (RunStage::Holding(_), None) => "until Ctrl-C".to_owned(),
+        (RunStage::Leaving, _) => "leaving".to_owned(),
     };
     let title = Line::from(vec![
         Span::styled("lanherd ", Theme::STRONG),
@@ -174,17 +174,6 @@ fn put(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
     if row < area.height {
         buffer.set_line(area.x, area.y + row, line, area.width);
     }
-}
-
-/// `72:00:05`.
-pub fn clock(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
 }
 
 /// A figure in few characters.

@@ -13,7 +13,8 @@ use lanherd::report::Tester;
 use lanherd::units::percent;
 
 use super::plain::{plain, without_colours};
-use crate::cli::events;
+use crate::cli::stderr_buffer::RunStage;
+use crate::cli::words::event_line;
 
 /// How many lines of what happened and what was said are kept.
 pub const ENTRIES: usize = 2_000;
@@ -31,22 +32,13 @@ pub struct About {
     pub hold: Option<Duration>,
 }
 
-/// What the run is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Joining,
-    /// Since then, counted from the beginning.
-    Holding(Duration),
-    Leaving,
-}
-
 /// All that is shown.
 #[derive(Debug)]
 pub struct Model {
     pub about: About,
     /// Since the beginning.
     pub now: Duration,
-    pub stage: Stage,
+    pub stage: RunStage,
     pub herd: Option<Box<Herd>>,
     /// How it was, a point a second, the oldest first.
     pub points: Vec<Point>,
@@ -115,7 +107,7 @@ impl Model {
         Self {
             about,
             now: Duration::ZERO,
-            stage: Stage::Joining,
+            stage: RunStage::Joining,
             herd: None,
             points: Vec::new(),
             tester: Tester::default(),
@@ -227,7 +219,7 @@ impl Model {
             (Ready::Yes(line) | Ready::No(line), _) if self.is_outage => {
                 (format!("outage of the router: {line}"), Condition::Failed)
             }
-            (Ready::Yes(line) | Ready::No(line), Stage::Leaving) => {
+            (Ready::Yes(line) | Ready::No(line), RunStage::Leaving) => {
                 (format!("leaving: {line}"), Condition::Resting)
             }
             (Ready::Yes(line), _) => match self.losses() {
@@ -237,8 +229,10 @@ impl Model {
             (Ready::No(line), _) if census.of(Phase::Failed) > 0 => {
                 (format!("not well: {line}"), Condition::Failed)
             }
-            (Ready::No(line), Stage::Joining) => (format!("joining: {line}"), Condition::Joining),
-            (Ready::No(line), Stage::Holding(_)) => {
+            (Ready::No(line), RunStage::Joining) => {
+                (format!("joining: {line}"), Condition::Joining)
+            }
+            (Ready::No(line), RunStage::Holding(_)) => {
                 (format!("not well: {line}"), Condition::Trouble)
             }
         }
@@ -273,7 +267,7 @@ impl Model {
             what if what.is_step() => Kind::Step,
             _ => Kind::News,
         };
-        self.enter(kind, plain(&events::line(event)));
+        self.enter(kind, plain(&event_line(event)));
     }
 
     fn enter(&mut self, kind: Kind, mut text: String) {

@@ -9,7 +9,8 @@ use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
 use lanherd::report::{Availability, Outages, Percentiles, Sums};
 
-use super::model::{About, Model, Stage, Update};
+use super::model::{About, Model, Update};
+use crate::cli::stderr_buffer::RunStage;
 
 pub fn about() -> About {
     About {
@@ -103,7 +104,7 @@ fn shown(clients: Vec<Cell>) -> Model {
     }
     let phases: Vec<(Phase, u32)> = phases.into_iter().collect();
     model.now = Duration::from_secs(83);
-    model.stage = Stage::Holding(Duration::from_secs(23));
+    model.stage = RunStage::Holding(Duration::from_secs(23));
     model.apply(Update::Cells(clients));
     model.apply(Update::Look {
         herd: Box::new(herd(&phases)),

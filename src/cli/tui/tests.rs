@@ -14,7 +14,7 @@ const ROLE: &str = "LANHERD_TEST_DIES_ON_A_TERMINAL";
 /// Takes the terminal and dies.
 fn die() {
     let screen = Screen::new(false, Format::Text);
-    screen.put_aside(Arc::new(Aside::new(Instant::now())));
+    screen.buffer_stderr(Arc::new(StderrBuffer::new(Instant::now())));
     screen.tell_panics();
     screen.say("said meanwhile");
     let held = Held::take().expect("a terminal");

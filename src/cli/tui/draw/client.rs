@@ -12,12 +12,12 @@ use ratatui::text::{Line, Span};
 
 use super::over::{frame, page};
 use super::{of_kind, short};
-use crate::cli::events;
 use crate::cli::table::{address, or_dash};
 use crate::cli::tui::model::{Kind, Model};
 use crate::cli::tui::plain::{folded, plain};
 use crate::cli::tui::theme::Theme;
 use crate::cli::tui::view::View;
+use crate::cli::words::event_line;
 
 /// The column in which values stand.
 const VALUES: usize = 19;
@@ -70,7 +70,7 @@ fn lines(one: &One, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     }
     for event in one.events.iter().rev() {
         let style = style(event, theme);
-        let text = plain(&events::line(event));
+        let text = plain(&event_line(event));
         let parts = folded(&text, columns.max(1)).into_iter();
         lines.extend(parts.map(|part| Line::styled(part, style)));
     }

@@ -5,10 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::{clock, pane, put};
+use super::{pane, put};
+use crate::cli::stderr_buffer::RunStage;
 use crate::cli::tui::keys::BINDINGS;
-use crate::cli::tui::model::{Model, Stage};
+use crate::cli::tui::model::Model;
 use crate::cli::tui::theme::Theme;
+use crate::cli::words::clock;
 
 /// A frame in the middle, with room for so many columns and rows where the screen has it; what is left within.
 pub fn frame(
@@ -65,8 +67,8 @@ pub fn go_to(typed: &str, complaint: &str, theme: Theme, buffer: &mut Buffer) {
 pub fn quit(model: &Model, theme: Theme, buffer: &mut Buffer) {
     let lasted = clock(model.now);
     let question = match model.stage {
-        Stage::Leaving => "The herd is leaving already.".to_owned(),
-        Stage::Joining | Stage::Holding(_) => format!("End the run, after {lasted}?"),
+        RunStage::Leaving => "The herd is leaving already.".to_owned(),
+        RunStage::Joining | RunStage::Holding(_) => format!("End the run, after {lasted}?"),
     };
     let inner = frame("End".to_owned(), (56, 3), theme, buffer);
     put(buffer, inner, 0, &Line::styled(question, Theme::STRONG));

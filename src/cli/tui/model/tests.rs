@@ -1,6 +1,6 @@
 //! What is told, and what is shown of it.
 
-use lanherd::phase::{Cause, Stage as Where};
+use lanherd::phase::{Cause, Stage};
 
 use super::super::sample;
 use super::*;
@@ -49,18 +49,18 @@ fn the_verdict_says_how_the_herd_is() {
         }
         model.verdict()
     };
-    let holding = Stage::Holding(Duration::ZERO);
+    let holding = RunStage::Holding(Duration::ZERO);
     let short: &[(Phase, u32)] = &[(Phase::Online, 9), (Phase::Dhcp, 1)];
     let failed: &[(Phase, u32)] = &[(Phase::Online, 9), (Phase::Failed, 1)];
     for (stage, phases, words, condition) in [
         (
-            Stage::Joining,
+            RunStage::Joining,
             short,
             "joining: 9 of 10 clients online, 1 dhcp",
             Condition::Joining,
         ),
         (
-            Stage::Joining,
+            RunStage::Joining,
             failed,
             "not well: 9 of 10 clients online, 1 failed",
             Condition::Failed,
@@ -78,7 +78,7 @@ fn the_verdict_says_how_the_herd_is() {
             Condition::Online,
         ),
         (
-            Stage::Leaving,
+            RunStage::Leaving,
             short,
             "leaving: 9 of 10 clients online, 1 dhcp",
             Condition::Resting,
@@ -110,7 +110,7 @@ fn what_happens_is_kept_within_bounds_and_steps_can_be_left_out() {
         }));
     }
     model.apply(event(EventKind::Failed {
-        stage: Where::Dhcp,
+        stage: Stage::Dhcp,
         cause: Cause::NoOffer,
         detail: "nobody\u{1b}[2J answered".to_owned(),
     }));

@@ -1,39 +1,47 @@
-//! What is said while the terminal is drawn on, and how far the run has come: told by everybody, taken by the screen.
+//! Lines for standard error that are kept while the terminal is drawn on (`--tui`), and how far the run has come: written by
+//! everybody, read by the thread that draws.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::model::Stage;
-
-/// So many pieces wait for the screen, which may stand still.
+/// So many pieces wait for the thread that draws, which may stand still.
 const WAITING: usize = 500;
-/// So many are said again when the terminal is as it was.
+/// So many pieces are written again when the terminal is as it was.
 const KEPT: usize = 100;
 
-/// Whoever says something never waits, and what is kept of it is bounded.
+/// What the run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunStage {
+    Joining,
+    /// Since then, counted from the beginning.
+    Holding(Duration),
+    Leaving,
+}
+
+/// The buffer. Whoever writes to it never waits, and its size is bounded.
 #[derive(Debug)]
-pub struct Aside {
+pub struct StderrBuffer {
     started: Instant,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    stage: Stage,
+    stage: RunStage,
     waiting: VecDeque<(Duration, String)>,
     kept: VecDeque<String>,
     forgotten: u64,
 }
 
-impl Aside {
+impl StderrBuffer {
     /// Of a run that began then.
     pub fn new(started: Instant) -> Self {
         Self {
             started,
             state: Mutex::new(State {
-                stage: Stage::Joining,
+                stage: RunStage::Joining,
                 waiting: VecDeque::new(),
                 kept: VecDeque::new(),
                 forgotten: 0,
@@ -59,12 +67,12 @@ impl Aside {
     }
 
     /// The run has come so far.
-    pub fn enter(&self, stage: Stage) {
+    pub fn enter(&self, stage: RunStage) {
         self.state().stage = stage;
     }
 
     /// How far the run has come.
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self) -> RunStage {
         self.state().stage
     }
 
@@ -101,18 +109,18 @@ mod tests {
 
     #[test]
     fn what_was_said_is_shown_once_and_the_latest_said_again_at_the_end() {
-        let aside = Aside::new(Instant::now());
-        aside.put(b"one\n");
-        aside.put(b"two\n");
-        let taken: Vec<String> = aside.take().into_iter().map(|(_, said)| said).collect();
+        let buffer = StderrBuffer::new(Instant::now());
+        buffer.put(b"one\n");
+        buffer.put(b"two\n");
+        let taken: Vec<String> = buffer.take().into_iter().map(|(_, said)| said).collect();
         assert_eq!(taken, ["one\n", "two\n"]);
-        assert!(aside.take().is_empty());
-        assert_eq!(aside.kept(), b"one\ntwo\n");
+        assert!(buffer.take().is_empty());
+        assert_eq!(buffer.kept(), b"one\ntwo\n");
         for _ in 0..2 * WAITING {
-            aside.put(b"more\n");
+            buffer.put(b"more\n");
         }
-        assert_eq!(aside.take().len(), WAITING);
-        let kept = String::from_utf8(aside.kept()).expect("text");
+        assert_eq!(buffer.take().len(), WAITING);
+        let kept = String::from_utf8(buffer.kept()).expect("text");
         assert_eq!(kept.lines().count(), KEPT + 1);
         assert!(kept.starts_with("(902 messages before"), "{kept}");
     }

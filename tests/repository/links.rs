@@ -151,6 +151,47 @@ fn every_link_of_every_page_leads_somewhere() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
+/// The files and folders of the repository that a page names between backticks.
+fn named(page: &str) -> Vec<String> {
+    static PATH: LazyLock<Regex> = LazyLock::new(|| {
+        let folders = "benches|crates|dashboards|docs|examples|features|fuzz|packaging|schemas|scripts|src|tests";
+        Regex::new(&format!("`((?:{folders})/[A-Za-z0-9_./@-]*)`")).expect("a pattern")
+    });
+    PATH.captures_iter(page)
+        .map(|captures| captures[1].to_owned())
+        .collect()
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let mut pages = files("docs", ".md");
+    pages.extend(
+        [
+            "README.md",
+            "ARCHITECTURE.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+        ]
+        .map(|page| root().join(page)),
+    );
+    let (mut wrong, mut found) = (Vec::new(), 0);
+    for file in pages {
+        let page = fs::read_to_string(&file).expect("a page");
+        for path in named(&page) {
+            found += 1;
+            if !root().join(&path).exists() {
+                wrong.push(format!("{}: there is no {path}", shown(&file)));
+            }
+        }
+    }
+    assert!(found > 20, "only {found} paths found");
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    assert_eq!(
+        named("`src/lib.rs`, `src/**/a.rs`, [`docs/`](docs), `/run/x`"),
+        ["src/lib.rs", "docs/"]
+    );
+}
+
 #[test]
 fn links_are_found_in_prose_only_and_anchors_are_made_as_they_are_shown() {
     let page = "\

@@ -235,8 +235,8 @@ fn frame(title: &str, unit: &str, (bottom, top): (f64, f64)) -> String {
     text
 }
 
-/// The next round number above.
-fn nice(value: f64) -> f64 {
+/// The next round number above, with which an axis ends: 1, 2, 2.5 or 5 times a power of ten; 1 of nothing.
+pub fn nice(value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
     }

@@ -71,7 +71,7 @@ fn head(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (words, condition) = model.verdict();
     let mut verdict = Line::styled(words, theme.of_condition(condition));
     if model.is_saturated {
-        let late = "; the tester is saturated: times are not the router's alone";
+        let late = "; tester saturated: times are partly its own";
         verdict.push_span(Span::styled(
             late,
             theme.of_condition(lanherd::phase::Condition::Failed),

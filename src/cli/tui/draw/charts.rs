@@ -1,6 +1,7 @@
 //! How the herd was over the latest minutes.
 
 use lanherd::live::Point;
+use lanherd::page::chart::nice;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -39,7 +40,11 @@ const JOINS: What = What {
             value: |point| Some(point.joins as f64),
         },
     ],
-    said: |count| format!("{count}"),
+    // Nothing is said between one client and the next.
+    said: |count| match count.fract() {
+        0.0 => format!("{count}"),
+        _ => String::new(),
+    },
     least: 2.0,
 };
 
@@ -58,7 +63,10 @@ const ROUND_TRIPS: What = What {
             value: |point| point.ping_ms.map(|all| all.p99),
         },
     ],
-    said: |milliseconds| short(milliseconds) + " ms",
+    said: |milliseconds| match milliseconds {
+        0.0 => "0 ms".to_owned(),
+        _ => short(milliseconds) + " ms",
+    },
     least: 0.01,
 };
 
@@ -103,7 +111,8 @@ fn chart(points: &[Point], what: &What, theme: Theme, area: Rect, buffer: &mut B
     let values = series
         .iter()
         .flat_map(|one| points.iter().filter_map(one.value));
-    let most = values.fold(*least, f64::max);
+    // The labels stand at the ends and in the middle of the axis, which therefore ends with what the topmost one says.
+    let most = nice(values.fold(*least, f64::max));
     let lines: Vec<Vec<Vec<(f64, f64)>>> = series
         .iter()
         .map(|one| unbroken(points, now, one.value))
@@ -129,13 +138,9 @@ fn chart(points: &[Point], what: &What, theme: Theme, area: Rect, buffer: &mut B
         .style(Theme::SOFT)
         .labels([quiet(format!("{from:.0} s")), quiet("now".to_owned())]);
     let y = Axis::default()
-        .bounds([0.0, most * 1.08])
+        .bounds([0.0, most])
         .style(Theme::SOFT)
-        .labels([
-            quiet("0".to_owned()),
-            quiet(said(most / 2.0)),
-            quiet(said(most)),
-        ]);
+        .labels([quiet(said(0.0)), quiet(said(most / 2.0)), quiet(said(most))]);
     Chart::new(datasets.collect())
         .legend_position(None)
         .x_axis(x)

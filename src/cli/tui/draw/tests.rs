@@ -120,6 +120,7 @@ fn a_thousand_clients_are_all_in_sight_on_120_by_40() {
         "✗ failed 11",
         "Online and joins a second",
         "Round trips of pings",
+        "2.50 ms│",
         " ms",
         "failure          12  no_offer",
         "client 7",
@@ -327,7 +328,7 @@ fn a_saturated_tester_is_told_of_at_the_top() {
     let all = picture(&model, &mut View::default(), 120, 40);
     let second = all.lines().nth(1).unwrap_or_default();
     assert!(
-        second.contains("well: 20 of 20") && second.contains("tester is saturated"),
+        second.contains("well: 20 of 20") && second.contains("tester saturated"),
         "{all}"
     );
 }

@@ -277,6 +277,11 @@ impl PreparedRun {
         };
         // A task of its own, so that even a panic in it is followed by the tear-down.
         let ran = tokio::spawn(run_loop.run()).await;
+        // Not how late it is while the herd leaves.
+        let late = match &ran {
+            Ok(Ok(ran)) => outcome::Late::of(&ran.status, scenario.lease_timeout.0, &info.tester),
+            _ => outcome::Late::default(),
+        };
         announcer.tell(&RunEvent::Leaving {
             clients: scenario.clients.get(),
         });
@@ -302,7 +307,7 @@ impl PreparedRun {
         let mut report = Report::new(&status, &figures, summary);
         report.totals.leases_unreleased = closed.unreleased;
         let outcome = Outcome {
-            reasons: outcome::reasons(&report, &mode, &closed),
+            reasons: outcome::reasons(&report, &mode, &closed, late),
             report,
             closed,
             is_interrupted,

@@ -108,8 +108,10 @@ impl Session {
     fn conclude(&self, outcome: &Outcome) -> Exit {
         let report = &outcome.report;
         for reason in &outcome.reasons {
-            if let Reason::NotWritten(error) = reason {
-                self.screen.complain(&format!("error: {error}"));
+            match reason {
+                Reason::NotWritten(error) => self.screen.complain(&format!("error: {error}")),
+                Reason::OfflineInconclusive { .. } => self.screen.complain(&reason.to_string()),
+                _ => {}
             }
         }
         self.screen

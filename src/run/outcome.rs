@@ -1,11 +1,17 @@
 //! What came of a run: its report, and whether it passed.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::RunMode;
 use crate::objective::Verdict;
+use crate::objective::wait::lateness;
+use crate::phase::{Cause, Phase};
+use crate::pool::{ClientStatus, HerdStatus};
 use crate::report::{Report, ReportFileError};
+use crate::stats::Signal;
 use crate::testbed::CloseReport;
+use crate::tester::Figures;
 
 /// What came of a run that was opened and closed, whether or not it went well.
 #[derive(Debug)]
@@ -120,6 +126,16 @@ pub enum Reason {
         /// How many were.
         online: u64,
     },
+    /// The same, but nothing came in time for any of those that were not, and the tester may have slept through half of the time
+    /// that a client has to get a lease.
+    OfflineInconclusive {
+        /// How many should have been online.
+        wanted: u64,
+        /// How many were.
+        online: u64,
+        /// How late the tester was at worst in that time.
+        worst: Duration,
+    },
     /// Clients were online and never succeeded with something that they were to do, such as a target to ping.
     NeverSucceeded {
         /// How many pairs there are of a client and such a thing.
@@ -162,7 +178,7 @@ impl Reason {
             | Self::Drifted
             | Self::NotClosed { .. }
             | Self::NotWritten(_) => Verdict::Failed,
-            Self::DriftInconclusive => Verdict::Inconclusive,
+            Self::DriftInconclusive | Self::OfflineInconclusive { .. } => Verdict::Inconclusive,
             Self::Objective { verdict, .. } => *verdict,
         }
     }
@@ -174,6 +190,15 @@ impl fmt::Display for Reason {
             Self::Offline { wanted, online } => {
                 write!(f, "{online} of {wanted} clients were online at the end")
             }
+            Self::OfflineInconclusive {
+                wanted,
+                online,
+                worst,
+            } => write!(
+                f,
+                "{online} of {wanted} clients were online at the end; but {}: inconclusive; take fewer clients or a faster machine",
+                lateness(*worst)
+            ),
             Self::NeverSucceeded { pairs } => write!(
                 f,
                 "{pairs} times a client was online and never succeeded with something that it was to do"
@@ -251,9 +276,58 @@ impl Counts {
     }
 }
 
+/// What of a run's end may be the tester's own doing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Late {
+    /// Clients that are not online, for which nothing came in time.
+    pub(super) timed_out: u64,
+    /// How long a client may take to get a lease.
+    pub(super) lease_timeout: Duration,
+    /// How late the tester was at worst in this time before the end.
+    pub(super) worst: Duration,
+}
+
+impl Late {
+    /// Of a herd whose run has just ended.
+    pub(super) fn of(herd: &HerdStatus, lease_timeout: Duration, tester: &Figures) -> Self {
+        let has_timed_out = |client: &&ClientStatus| {
+            let cause = client.failure.as_ref().map(|failure| failure.cause);
+            !matches!(client.phase, Phase::Online | Phase::Gone)
+                && cause.is_none_or(Cause::is_a_timeout)
+        };
+        Self {
+            timed_out: herd.clients.iter().filter(has_timed_out).count() as u64,
+            lease_timeout,
+            worst: tester.worst_of(lease_timeout),
+        }
+    }
+
+    /// Says of clients that are not online that the tester may be why, where it may be for all of them.
+    fn look_at(self, reasons: &mut [Reason]) {
+        for reason in reasons {
+            if let Reason::Offline { wanted, online } = *reason
+                && wanted - online <= self.timed_out
+                && Signal::Join.may_be_slept_through(self.lease_timeout, self.worst)
+            {
+                *reason = Reason::OfflineInconclusive {
+                    wanted,
+                    online,
+                    worst: self.worst,
+                };
+            }
+        }
+    }
+}
+
 /// Every reason why a run of this report, which was closed in that way, does not pass.
-pub(super) fn reasons(report: &Report, mode: &RunMode, closed: &CloseReport) -> Vec<Reason> {
+pub(super) fn reasons(
+    report: &Report,
+    mode: &RunMode,
+    closed: &CloseReport,
+    late: Late,
+) -> Vec<Reason> {
     let mut reasons = Counts::of(report).reasons(mode);
+    late.look_at(&mut reasons);
     reasons.extend(drift(report, mode));
     for objective in &report.objectives {
         if objective.verdict != Verdict::Passed {
@@ -368,5 +442,29 @@ mod tests {
             trouble: "the lab was not stopped".to_owned(),
         };
         assert_eq!(verdict(&[trouble]), Verdict::Failed);
+    }
+
+    #[test]
+    fn clients_that_are_not_online_since_the_tester_slept_make_a_run_inconclusive_and_others_fail_it()
+     {
+        let late = Late {
+            timed_out: 2,
+            lease_timeout: Duration::from_secs(8),
+            worst: Duration::from_secs(4),
+        };
+        let on_time = Late {
+            worst: Duration::from_millis(20),
+            ..late
+        };
+        for (late, online, expected) in [
+            (late, 8, Verdict::Inconclusive),
+            // For one of them something else is why.
+            (late, 7, Verdict::Failed),
+            (on_time, 8, Verdict::Failed),
+        ] {
+            let mut reasons = Counts { online, ..WELL }.reasons(&RunMode::Hold);
+            late.look_at(&mut reasons);
+            assert_eq!(verdict(&reasons), expected, "{reasons:?}");
+        }
     }
 }

@@ -179,3 +179,29 @@ fn a_silence_before_the_first_scenario_is_asked_about_again_where_the_tester_was
     );
     assert_eq!(outcome.code, Some(1), "{stdout}\n{stderr}");
 }
+
+#[test]
+fn a_run_whose_clients_are_not_online_has_failed_unless_the_tester_was_late() {
+    let host = Host::new();
+    let up = || {
+        host.lanherd(&[
+            "up",
+            "--lab",
+            "--lab-fault=dhcp_mute",
+            "--clients=2",
+            "--lease-timeout=8s",
+            "--intensity=0",
+            "--for=1m",
+        ])
+    };
+    let running = up();
+    stop(&running, 4, 4);
+    let outcome = running.finish(seconds(90));
+    let Outcome { stdout, stderr, .. } = &outcome;
+    assert_eq!(outcome.code, Some(125), "{stdout}\n{stderr}");
+    let said = "0 of 2 clients were online at the end; but the tester itself woke up to ";
+    assert!(stderr.contains(said), "{stdout}\n{stderr}");
+    // A busy machine may be late of itself, but not each time.
+    let fails = (0..4).any(|_| up().finish(seconds(90)).code == Some(1));
+    assert!(fails, "it never fails on a tester that is on time");
+}

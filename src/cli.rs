@@ -1,5 +1,6 @@
 //! The command line: what can be said, and what the program's end says back.
 
+#[cfg(feature = "bdd")]
 mod bdd;
 mod clean;
 mod control;
@@ -22,9 +23,15 @@ mod run;
 mod screen;
 mod session;
 mod soak;
+#[cfg_attr(
+    not(feature = "tui"),
+    expect(dead_code, reason = "only a screen is drawn where lines would stand")
+)]
 mod stderr_buffer;
+#[cfg(feature = "bdd")]
 mod steps;
 mod table;
+#[cfg(feature = "tui")]
 mod tui;
 mod up;
 mod words;
@@ -108,7 +115,9 @@ enum Command {
     #[command(after_help = "Examples:\n  lanherd stop\n  lanherd stop --pool phones")]
     Stop(control::Which),
     Soak(Box<soak::Args>),
+    #[cfg(feature = "bdd")]
     Bdd(Box<bdd::Args>),
+    #[cfg(feature = "bdd")]
     Steps(steps::Args),
     Report(report::Args),
     Lab(lab::Args),
@@ -137,15 +146,12 @@ pub fn main() -> ExitCode {
 impl Command {
     /// Whether there is something to tear down in the end, whoever reads what is said.
     const fn leaves_in_order(&self) -> bool {
-        matches!(
-            self,
-            Self::Demo(_)
-                | Self::Up(_)
-                | Self::Run(_)
-                | Self::Soak(_)
-                | Self::Bdd(_)
-                | Self::Lab(_)
-        )
+        match self {
+            Self::Demo(_) | Self::Up(_) | Self::Run(_) | Self::Soak(_) | Self::Lab(_) => true,
+            #[cfg(feature = "bdd")]
+            Self::Bdd(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -173,7 +179,9 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Chaos(args) => control::chaos(args, screen),
         Command::Stop(which) => control::stop(&which, screen),
         Command::Soak(args) => soak::run(*args, screen),
+        #[cfg(feature = "bdd")]
         Command::Bdd(args) => bdd::run(*args, screen),
+        #[cfg(feature = "bdd")]
         Command::Steps(args) => steps::run(&args, screen),
         Command::Report(args) => report::run(&args, screen),
         Command::Lab(args) => lab::run(args, screen),

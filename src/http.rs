@@ -12,13 +12,16 @@ pub mod api;
 mod guard;
 mod pages;
 mod stream;
+#[cfg(not(feature = "tls"))]
+mod without_tls;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_web_config::{self as web_config, Tls, TlsStream};
+#[cfg(feature = "tls")]
+use prometheus_web_config::{self as tls, Tls, TlsStream};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -27,6 +30,8 @@ pub use self::guard::{Guard, GuardError};
 use self::pages::Pages;
 pub use self::pages::Readiness;
 use self::stream::{Streams, Telling};
+#[cfg(not(feature = "tls"))]
+use self::without_tls::{self as tls, Tls};
 use crate::live::Live;
 pub use crate::live::Ready;
 use crate::metrics::Metrics;
@@ -117,16 +122,22 @@ pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
     })
 }
 
+/// A connection over TLS.
+#[cfg(feature = "tls")]
+type TlsConnection = Box<TlsStream<TcpStream>>;
+#[cfg(not(feature = "tls"))]
+type TlsConnection = without_tls::Stream;
+
 /// TLS before HTTP.
 struct OverTls(Arc<Tls>);
 
 impl Handshake for OverTls {
-    type Stream = Box<TlsStream<TcpStream>>;
+    type Stream = TlsConnection;
 
     async fn open(&self, stream: TcpStream) -> io::Result<Opened<Self::Stream>> {
         Ok(match self.0.open(stream).await? {
-            web_config::Opened::Tls(stream) => Opened::Ready(stream),
-            web_config::Opened::Plain(stream) => Opened::Plain(stream),
+            tls::Opened::Tls(stream) => Opened::Ready(stream),
+            tls::Opened::Plain(stream) => Opened::Plain(stream),
         })
     }
 }

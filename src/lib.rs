@@ -53,6 +53,7 @@
 //! returns typed errors. It catches no signals, except in [`Run::block`]; a run is ended early by a
 //! [`run::CancellationToken`].
 
+#[cfg(feature = "bdd")]
 pub mod bdd;
 pub mod blame;
 pub mod bounded;

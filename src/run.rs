@@ -50,6 +50,7 @@ pub use self::observer::{NoObserver, Observer, Opened, RunEvent};
 pub use self::outcome::{NotPassed, Outcome, Reason};
 use self::run_loop::{Ran, RunLoop};
 use self::session::{ControlPlace, Endpoints, Session};
+#[cfg(feature = "bdd")]
 pub(crate) use self::soak_loop::{Rest, SoakLoop, SoakPlan, Soaked};
 pub(crate) use self::wait::Signals;
 use crate::http::{self, Bound, Guard};

@@ -19,7 +19,7 @@ mod draft;
 mod group;
 mod mistake;
 mod soak;
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests;
 mod values;
 

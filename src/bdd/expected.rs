@@ -27,7 +27,7 @@ impl Drop for Expecting {
 /// Whether something that is logged tells of what a scenario has done to its own clients. What the tester itself could not do is
 /// never expected.
 pub fn is_expected(level: &Level, target: &str) -> bool {
-    const OF_CLIENTS: [&str; 2] = ["lanherd::pool::herd", "lanherd::lan::linux::parent"];
+    const OF_CLIENTS: [&str; 2] = ["lanherd::pool::herd", "lanherd_net::linux::parent"];
     *level == Level::WARN
         && EXPECTING.load(Ordering::Relaxed) > 0
         && OF_CLIENTS.iter().any(|module| target.starts_with(module))
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn what_a_scenario_does_to_its_clients_is_expected_while_it_runs_and_nothing_else_is() {
-        let (herd, lan) = ("lanherd::pool::herd::ending", "lanherd::lan::linux");
+        let (herd, lan) = ("lanherd::pool::herd::ending", "lanherd_net::linux");
         let expecting = Expecting::begin();
         assert!(is_expected(&Level::WARN, herd));
         assert!(!is_expected(&Level::ERROR, herd));

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+#[cfg(feature = "bdd")]
 use lanherd::bdd::results::Results;
 use lanherd::objective::Verdict;
 use lanherd::run::Outcome;
@@ -45,6 +46,7 @@ impl Exit {
     }
 
     /// What came of feature files.
+    #[cfg(feature = "bdd")]
     pub fn of_results(results: &Results) -> Self {
         if results.is_success() {
             Self::Well

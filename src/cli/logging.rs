@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 
 use clap::ArgAction;
-use lanherd::bdd;
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{DynFilterFn, dynamic_filter_fn};
@@ -71,6 +70,16 @@ fn unexpected<S: Subscriber>(
     hides: bool,
 ) -> DynFilterFn<S, impl Fn(&Metadata<'_>, &Context<'_, S>) -> bool> {
     dynamic_filter_fn(move |metadata: &Metadata<'_>, _: &Context<'_, S>| {
-        !(hides && bdd::is_expected(metadata.level(), metadata.target()))
+        !(hides && is_expected(metadata))
     })
+}
+
+#[cfg(feature = "bdd")]
+fn is_expected(metadata: &Metadata<'_>) -> bool {
+    lanherd::bdd::is_expected(metadata.level(), metadata.target())
+}
+
+#[cfg(not(feature = "bdd"))]
+fn is_expected(_: &Metadata<'_>) -> bool {
+    false
 }

@@ -12,8 +12,7 @@ use lanherd::scenario::{Draft, Scenario, Timespan, metrics_address};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session};
-use super::tui::Watching;
+use super::session::{Presentation, Session, Watching};
 
 /// The largest scenario, in bytes.
 const MOST: u64 = 1 << 20;

@@ -80,11 +80,13 @@ impl Screen {
     }
 
     /// How lines are written to standard error.
+    #[cfg(feature = "tui")]
     pub fn format(&self) -> Format {
         self.format
     }
 
     /// From now on the terminal is drawn on, and what would go to standard error goes into this buffer.
+    #[cfg(feature = "tui")]
     pub fn buffer_stderr(&self, buffer: Arc<StderrBuffer>) {
         *self
             .stderr_buffer
@@ -93,6 +95,7 @@ impl Screen {
     }
 
     /// The terminal is as it was: what was buffered is written to standard error now, as far as it was kept.
+    #[cfg(feature = "tui")]
     pub fn release_stderr(&self) {
         let buffer = self
             .stderr_buffer

@@ -16,8 +16,18 @@ use self::presenter::Presenter;
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::table::{self, Paint, Rows};
-use super::tui::Watching;
-use super::{drift, interrupt, lab, objectives, runtime, tui};
+#[cfg(feature = "tui")]
+use super::tui;
+use super::{drift, interrupt, lab, objectives, runtime};
+
+/// `--tui`, where there is a herd to be seen.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Watching {
+    /// Show the herd on the whole terminal while it runs: a cell for each client, charts, events; ? lists the keys
+    #[cfg(feature = "tui")]
+    #[arg(long)]
+    tui: bool,
+}
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -29,6 +39,7 @@ pub struct Presentation {
     #[arg(long, value_name = "TIME", default_value = "10s")]
     interval: Timespan,
     /// On the whole terminal, where that is offered.
+    #[cfg(feature = "tui")]
     #[arg(skip)]
     tui: bool,
 }
@@ -39,16 +50,24 @@ impl Presentation {
         Self {
             table,
             interval: Timespan(Settings::INTERVAL),
+            #[cfg(feature = "tui")]
             tui: false,
         }
     }
 
     /// On the whole terminal, if so wished.
+    #[cfg(feature = "tui")]
     pub const fn watched(self, watching: Watching) -> Self {
         Self {
             tui: watching.tui,
             ..self
         }
+    }
+
+    /// There is nothing to wish for.
+    #[cfg(not(feature = "tui"))]
+    pub const fn watched(self, Watching {}: Watching) -> Self {
+        self
     }
 }
 
@@ -80,6 +99,7 @@ impl Session {
 
     /// Runs it. There must be no other thread yet: the lab moves the whole program into a sandbox.
     pub fn run(self) -> anyhow::Result<Exit> {
+        #[cfg(feature = "tui")]
         if self.presentation.tui {
             tui::check(&self.screen)?;
         }

@@ -5,9 +5,8 @@ use lanherd::scenario::{Draft, SoakDraft};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session};
+use super::session::{Presentation, Session, Watching};
 use super::table::Rows;
-use super::tui::Watching;
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -9,7 +9,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableS
 use lanherd::phase::Phase;
 use lanherd::report::{Chore, Client, Ended, LastFailure, Percentiles, Pings, Report};
 use lanherd::units::percent;
-use ratatui::crossterm::terminal;
+use terminal_size::terminal_size_of;
 
 use super::words::bounded;
 
@@ -305,7 +305,7 @@ fn width() -> u16 {
         return USUAL;
     }
     // Narrower ones break lines themselves; a table that did would be of words cut in pieces.
-    terminal::size().map_or(USUAL, |(columns, _)| columns.max(80))
+    terminal_size_of(io::stdout()).map_or(USUAL, |(columns, _)| columns.0.max(80))
 }
 
 /// Whether the client is worth a word: it should be online and is not, or a target never answered it.

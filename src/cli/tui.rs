@@ -60,14 +60,6 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// So many news wait for the thread before the task waits, too.
 const NEWS: usize = 16;
 
-/// `--tui`, where there is a herd to be seen.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct Watching {
-    /// Show the herd on the whole terminal while it runs: a cell for each client, charts, events; ? lists the keys
-    #[arg(long)]
-    pub tui: bool,
-}
-
 /// Whether there can be a screen; asked before anything is made.
 pub fn check(screen: &Screen) -> anyhow::Result<()> {
     if screen.audience() == Audience::Nobody {

@@ -5,8 +5,7 @@ use lanherd::scenario::Draft;
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session};
-use super::tui::Watching;
+use super::session::{Presentation, Session, Watching};
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -9,10 +9,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
 use nix::unistd::geteuid;
-use prometheus_web_config::{Tls, Users, WebConfig, WebConfigError, basic};
+#[cfg(feature = "tls")]
+use prometheus_web_config::{Tls, Users, WebConfig, WebConfigError};
 use subtle::ConstantTimeEq;
+
+#[cfg(not(feature = "tls"))]
+use super::without_tls::{Tls, Users, WebConfig, WebConfigError};
 
 /// The largest file with a token, in bytes.
 const MOST: u64 = 64 * 1024;
@@ -39,9 +45,9 @@ pub enum GuardError {
         /// The reason, and what to do.
         why: String,
     },
-    /// The `web.config` will not do.
-    #[error(transparent)]
-    WebConfig(#[from] WebConfigError),
+    /// The `web.config` will not do: what is wrong with which file.
+    #[error("{0}")]
+    WebConfig(String),
     /// Both kinds are wanted.
     #[error("a token and a web.config that names users are both given: choose one")]
     Both,
@@ -97,7 +103,8 @@ impl Guard {
             let kind = token.map_or(Ok(Kind::Open), Self::of_token)?;
             return Ok(Self::of(kind));
         };
-        let mut config = WebConfig::read(path)?;
+        let mut config = WebConfig::read(path)
+            .map_err(|error: WebConfigError| GuardError::WebConfig(error.to_string()))?;
         let kind = match (token, config.users) {
             (Some(_), Some(_)) => return Err(GuardError::Both),
             (Some(token), None) => Self::of_token(token)?,
@@ -182,6 +189,18 @@ impl Guard {
 fn bearer(authorization: &HeaderValue) -> Option<&str> {
     let (scheme, said) = authorization.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| said.trim())
+}
+
+/// User and password (RFC 7617, 2).
+fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
+    let (scheme, said) = authorization.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let bytes = BASE64_STANDARD.decode(said.trim()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
 }
 
 fn is_same(one: &str, other: &str) -> bool {

@@ -29,64 +29,68 @@ use crate::workload::ping::PingSpec;
 /// a scenario file. What is left out has a default.
 ///
 /// The comments of the fields are what `--help` prints.
-#[derive(Debug, Clone, PartialEq, Deserialize, clap::Args)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[command(group(clap::ArgGroup::new("place").required(true)))]
-#[command(group(clap::ArgGroup::new("work").multiple(true)))]
+#[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("place").required(true))))]
+#[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("work").multiple(true))))]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub struct Draft {
     /// The wired interface that the clients stand on, such as eth0
-    #[arg(long, value_name = "NAME", group = "place")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", group = "place"))]
     pub parent: Option<String>,
     /// Stand on an embedded virtual router instead: needs no root, and nothing leaves the machine
-    #[arg(long, group = "place")]
+    #[cfg_attr(feature = "cli", arg(long, group = "place"))]
     #[serde(default)]
     pub lab: bool,
     /// How long the lab's leases last: 90s, 1h or infinite [default: 1h]
-    #[arg(long, value_name = "TIME", requires = "lab")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "lab"))]
     pub lab_lease: Option<LeaseTime>,
     /// The addresses that the lab gives out [default: 10.77.0.10-10.77.255.250]
-    #[arg(long, value_name = "FIRST-LAST", requires = "lab")]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "FIRST-LAST", requires = "lab")
+    )]
     pub lab_range: Option<AddressRange>,
     /// Break the lab's router from the beginning, for its whole life, as ping-loss; may be given again
-    #[arg(long, value_name = "FAULT", requires = "lab")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FAULT", requires = "lab"))]
     #[serde(default, deserialize_with = "crate::fault::all_as_written")]
     pub lab_fault: Vec<Fault>,
     /// How many clients
-    #[arg(long, value_name = "N", required = true)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", required = true))]
     pub clients: Option<ClientCount>,
     /// The pool's name: its clients are the namespaces NAME1, NAME2, ... [default: ns]
-    #[arg(long, value_name = "NAME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub pool: Option<PoolName>,
     /// How clients see each other: bridge, private, vepa or passthru [default: bridge]
     ///
     /// bridge: as on a switch; every broadcast is copied to every client. private: not at all; scales to thousands.
     /// vepa: through the switch behind the parent, which must send frames back. passthru: one client only, which has
     /// the parent to itself.
-    #[arg(long, value_name = "MODE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MODE"))]
     pub mode: Option<MacvlanMode>,
     /// How many clients may begin to join in a time, as 50/s or 10/m [default: as many as --outstanding lets in]
-    #[arg(long, value_name = "RATE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "RATE"))]
     pub join_rate: Option<Rate>,
     /// How many clients may be joining at one time [default: 64]
     ///
     /// More than about 150 overrun the socket of a usual DHCP server, which then loses requests.
-    #[arg(long, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub outstanding: Option<NonZeroU32>,
     /// Ping this whenever online: an address, router, "Google DNS", "Cloudflare DNS", a name or "client 3"; may be given
     /// again
-    #[arg(long, value_name = "TARGET", group = "work")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TARGET", group = "work"))]
     #[serde(default)]
     pub ping: Vec<Target>,
     /// Look this name up whenever online, with the resolver that the lease names; may be given again
-    #[arg(long, value_name = "NAME", group = "work")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", group = "work"))]
     #[serde(default)]
     pub resolve: Vec<HostName>,
     /// Fetch this whenever online, such as `http://www.lab.test/`; may be given again
-    #[arg(long, value_name = "URL", group = "work")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "URL", group = "work"))]
     #[serde(default)]
     pub fetch: Vec<Url>,
     /// Run this shell command whenever online, as the client; may be given again
@@ -94,74 +98,74 @@ pub struct Draft {
     /// It has the client's network and resolver, `LANHERD_CLIENT`, `LANHERD_NAMESPACE`, `LANHERD_ADDRESS` and `LANHERD_ROUTER` in
     /// its environment, and no input. It is killed, with all that it has started, after --timeout or when the client
     /// leaves.
-    #[arg(long, value_name = "LINE", group = "work")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "LINE", group = "work"))]
     #[serde(default)]
     pub run_command: Vec<String>,
     /// The time from one ping, lookup, fetch or command to the next of the same [default: 1s]
-    #[arg(long, value_name = "TIME", requires = "work")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "work"))]
     pub every: Option<Timespan>,
     /// How long each of them may take [default: 2s]
-    #[arg(long, value_name = "TIME", requires = "work")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "work"))]
     pub timeout: Option<Timespan>,
     /// How long to go on once each client has come online or failed [default: until Ctrl-C]
-    #[arg(long = "for", value_name = "TIME")]
+    #[cfg_attr(feature = "cli", arg(long = "for", value_name = "TIME"))]
     #[serde(rename = "for")]
     pub hold: Option<Timespan>,
     /// Which clients that ended are started again: permanent, transient or temporary [default: transient]
     ///
     /// permanent: all. transient: those that failed. temporary: none.
-    #[arg(long, value_name = "TYPE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TYPE"))]
     pub restart: Option<Restart>,
     /// A client that needs more restarts than this within --period is given up [default: 5]
-    #[arg(long, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub intensity: Option<u32>,
     /// The window in which restarts are counted [default: 10m]
-    #[arg(long, value_name = "TIME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME"))]
     pub period: Option<Timespan>,
     /// How long a client may take to get a lease before it has failed [default: 2m 30s]
     ///
     /// Be generous: a dnsmasq that pings each address before it offers it keeps 200 clients waiting for up to 50 s.
-    #[arg(long, value_name = "TIME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME"))]
     pub lease_timeout: Option<Timespan>,
     /// The longest random wait before a client's first DHCP message [default: 0s]
     ///
     /// RFC 2131 (4.4.1) wants 1 to 10 s, so that machines that were switched on together do not ask together.
-    #[arg(long, value_name = "TIME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME"))]
     pub start_delay: Option<Timespan>,
     /// Ask servers to broadcast their replies (RFC 2131, 4.1)
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     #[serde(default)]
     pub broadcast: bool,
     /// The device that clients look like to servers: android, ios, macos, windows, dhclient, network-manager, udhcpc,
     /// printer [default: none in particular]
-    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", value_parser = device))]
     pub device: Option<Device>,
     /// Make sure that nobody else has an address before it is used, and defend it (RFC 5227): 4 to 7 s for each lease
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     #[serde(default)]
     pub conflict_detection: bool,
     /// Break things on purpose, as "every 10s: crash, delete-link, dhcp-mute"; the same seed breaks the same
-    #[arg(long, value_name = "PLAN")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLAN"))]
     pub chaos: Option<Plan>,
     /// Take over what a killed run of the pool left: its namespaces live on, and its leases are confirmed
     ///
     /// For a run with the same --parent, --mode and --seed. Programs that run in the namespaces go on. Without it, what
     /// a killed run left is removed and its leases are released.
-    #[arg(long, conflicts_with = "lab")]
+    #[cfg_attr(feature = "cli", arg(long, conflicts_with = "lab"))]
     #[serde(default)]
     pub adopt: bool,
     /// Serve metrics for Prometheus, /healthz, /readyz and a live page here, such as 127.0.0.1:4373
     ///
     /// Any other address than the loopback's needs --metrics-token-file or --web-config.
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::metrics_address)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "ADDRESS:PORT", value_parser = super::metrics_address))]
     #[serde(default, deserialize_with = "super::values::metrics_address_in_file")]
     pub metrics: Option<SocketAddr>,
     /// Have gauges of each client in the metrics, too: up, restarts, median round trip; for 200 clients at most
-    #[arg(long, requires = "metrics")]
+    #[cfg_attr(feature = "cli", arg(long, requires = "metrics"))]
     #[serde(default)]
     pub metrics_per_client: bool,
     /// Say this of the run in its metrics (`run_info`) and its report, as `router_model=X`; may be given again
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME=VALUE"))]
     #[serde(
         default,
         alias = "labels",
@@ -171,43 +175,44 @@ pub struct Draft {
     /// Answer there only to whoever has the token in this file, which nobody else may read
     ///
     /// A --web-config may be given besides, for TLS, if it names no users.
-    #[arg(long, value_name = "FILE", requires = "metrics")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", requires = "metrics"))]
     pub metrics_token_file: Option<PathBuf>,
     /// Answer there over TLS, or only to users, as this file says, in the form of Prometheus' web.config
     ///
     /// Its `tls_server_config` has the certificate and key, which are read anew when they change, and may ask clients for
     /// certificates; its `basic_auth_users` have bcrypt hashes of passwords.
-    #[arg(long, value_name = "FILE", requires = "metrics")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", requires = "metrics"))]
     pub web_config: Option<PathBuf>,
     /// From what MACs and random choices are derived; the same seed gives the same devices [default: this machine's own]
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", value_parser = seed))]
     pub seed: Option<Seed>,
     /// Write a report in JSON to this file at the end
-    #[arg(long, value_name = "FILE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub report: Option<PathBuf>,
     /// Write a report for people to this file at the end: a page that opens offline
-    #[arg(long, value_name = "FILE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub html: Option<PathBuf>,
     /// Fail if this is so in the end, as 'packet loss > 0.1 %', 'restarts > 3', 'p95 dns > 50 ms'; may be given again
     ///
     /// A figure, < or >, and a bound: availability, packet loss, failed lookups, failed fetches, failed commands, restarts,
     /// duplicate pings, malformed messages, outages; median, p90, p95, p99, maximum or minimum of join, dhcp, ping, dns, http and
     /// command. What may be the tester's own lateness is inconclusive: exit code 125, if nothing else failed.
-    #[arg(long, value_name = "CONDITION")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "CONDITION"))]
     #[serde(default)]
     pub fail_if: Vec<Objective>,
     /// What makes it a soak: a table of its own in a file, options of `lanherd soak` only.
-    #[arg(skip)]
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub soak: Option<SoakDraft>,
     /// What clients say of themselves to servers: a table of its own in a file.
-    #[arg(skip)]
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub persona: Option<Persona>,
     /// Clients that differ from the others: tables of their own in a file.
-    #[arg(skip)]
+    #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(default)]
     pub group: Vec<GroupDraft>,
 }
 
+#[cfg(feature = "cli")]
 fn device(text: &str) -> Result<Device, String> {
     let known = Device::ALL.iter().map(|device| device.as_str());
     Device::ALL
@@ -217,6 +222,7 @@ fn device(text: &str) -> Result<Device, String> {
         .ok_or_else(|| format!("choose one of {}", known.collect::<Vec<_>>().join(", ")))
 }
 
+#[cfg(feature = "cli")]
 fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
     text.parse().map(Seed)
 }

@@ -13,33 +13,34 @@ use crate::units::Rate;
 /// without the dashes in front, a key below `[soak]` in a scenario file. What is left out has a default.
 ///
 /// The comments of the fields are what `--help` prints.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, clap::Args)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-#[command(next_help_heading = "Soak")]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Soak"))]
 pub struct SoakDraft {
     /// How often to look at the herd, say how it stands, and write the report anew [default: 1m]
-    #[arg(long, value_name = "TIME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME"))]
     pub interval: Option<Timespan>,
     /// How many clients leave in a time, as 10/m, each with a new one to take its place [default: none]
     ///
     /// At random moments, one at a time: each releases its lease and goes, and when it has gone a client with a new
     /// number and MAC joins.
-    #[arg(long, value_name = "RATE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "RATE"))]
     pub churn: Option<Rate>,
     /// So many clients leave at once, and as many new ones join together when they have gone [default: none]
-    #[arg(long, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub storm: Option<NonZeroU32>,
     /// The time from one storm to the next [default: 10m]
-    #[arg(long, value_name = "TIME", requires = "storm")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "storm"))]
     pub storm_every: Option<Timespan>,
     /// How many clients fall silent in a time, as 2/m, each with a new one to take its place [default: none]
     ///
     /// As if their plugs were pulled: the server goes on thinking that they hold their leases, so it needs addresses for
     /// as many as vanish in a lease's time.
-    #[arg(long, value_name = "RATE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "RATE"))]
     pub vanish: Option<Rate>,
     /// Fail (exit code 1) if a figure of the last hour is worse than in the first by more than chance
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub fail_on_drift: bool,
 }
 

@@ -23,7 +23,7 @@ use serde::de::IgnoredAny;
 use self::tls::{EVERYBODY, Form, is_open_to_all};
 
 pub use self::tls::{Opened, Tls, TlsStream};
-pub use self::users::{Users, basic};
+pub use self::users::Users;
 use self::words::words;
 
 /// The largest file, in bytes; certificates may stand in it.

@@ -104,7 +104,7 @@ impl Users {
 }
 
 /// User and password (RFC 7617, 2).
-pub fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
+fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
     let (scheme, said) = authorization.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
-use ratatui::crossterm::terminal;
+use terminal_size::{Height, Width, terminal_size_of};
 
 use super::sink::Sink;
 
@@ -202,8 +202,8 @@ impl TermLike for Terminal {
 
 /// Columns and rows; what terminals began with, where they cannot be told.
 fn size() -> (u16, u16) {
-    match terminal::size() {
-        Ok((columns, rows)) if columns > 0 && rows > 0 => (columns, rows),
-        Ok(_) | Err(_) => (80, 24),
+    match terminal_size_of(io::stderr()) {
+        Some((Width(columns), Height(rows))) if columns > 0 && rows > 0 => (columns, rows),
+        Some(_) | None => (80, 24),
     }
 }

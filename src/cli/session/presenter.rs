@@ -4,38 +4,46 @@ use std::time::{Duration, Instant};
 
 use lanherd::lan::leftovers::{BroughtUp, Cleared, Removed};
 use lanherd::run::{Observer, Opened, RunEvent, RunMode};
-use lanherd::scenario::{Place, Scenario};
+#[cfg(feature = "tui")]
+use lanherd::scenario::Place;
+use lanherd::scenario::Scenario;
 
 use super::Presentation;
 use crate::cli::clean;
+#[cfg(feature = "tui")]
 use crate::cli::exit::causes;
 use crate::cli::progress::Progress;
 use crate::cli::screen::Screen;
+#[cfg(feature = "tui")]
 use crate::cli::tui::{About, Tui};
 
 /// The observer of a run that the command line started.
 pub struct Presenter {
     screen: Screen,
+    #[cfg(feature = "tui")]
     about: About,
     is_soak: bool,
     interval: Duration,
     /// Whether the herd is shown on the whole terminal.
+    #[cfg(feature = "tui")]
     wants_tui: bool,
     /// Once the testbed is open.
     progress: Option<Progress>,
     /// Until everything is closed.
+    #[cfg(feature = "tui")]
     tui: Option<Tui>,
 }
 
 impl Presenter {
     pub fn new(
-        scenario: &Scenario,
+        #[cfg_attr(not(feature = "tui"), allow(unused_variables))] scenario: &Scenario,
         mode: &RunMode,
         presentation: Presentation,
         screen: &Screen,
     ) -> Self {
         Self {
             screen: screen.clone(),
+            #[cfg(feature = "tui")]
             about: About {
                 pool: scenario.pool.clone(),
                 place: match &scenario.place {
@@ -46,8 +54,10 @@ impl Presenter {
             },
             is_soak: matches!(mode, RunMode::Soak(_)),
             interval: presentation.interval.0,
+            #[cfg(feature = "tui")]
             wants_tui: presentation.tui,
             progress: None,
+            #[cfg(feature = "tui")]
             tui: None,
         }
     }
@@ -69,11 +79,15 @@ impl Presenter {
             "{clients} clients join on {parent} as {name}1 to {name}{clients}"
         ));
         // From here on what is said is shown on it; it ends after the herd.
-        self.tui = self.start_tui(opened);
+        #[cfg(feature = "tui")]
+        {
+            self.tui = self.start_tui(opened);
+        }
         self.progress = Some(Progress::start(&self.screen, *started, self.interval));
     }
 
     /// Shows the herd on the terminal, if that is wanted; a herd that stands does not fail for want of it.
+    #[cfg(feature = "tui")]
     fn start_tui(&self, opened: &Opened<'_>) -> Option<Tui> {
         let live = opened.live.clone().filter(|_| self.wants_tui)?;
         let (about, tester) = (self.about.clone(), opened.tester.clone());
@@ -163,7 +177,10 @@ impl Observer for Presenter {
             }
             RunEvent::Closed(report) => {
                 self.progress = None;
-                self.tui = None;
+                #[cfg(feature = "tui")]
+                {
+                    self.tui = None;
+                }
                 for trouble in &report.troubles {
                     self.screen.complain(&format!("error: {trouble}"));
                 }
@@ -183,6 +200,7 @@ impl Observer for Presenter {
         }
     }
 
+    #[cfg(feature = "tui")]
     fn wants_live(&self) -> bool {
         self.wants_tui
     }

@@ -1,8 +1,6 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;

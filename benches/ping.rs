@@ -12,15 +12,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use lanherd::activity::ping::PingSpec;
 use lanherd::identity::{ClientNumber, PoolName, Seed};
 use lanherd::lab::LabConfig;
 use lanherd::lan::linux::{LanConfig, MacvlanMode};
-use lanherd::pool::{PingReport, PoolConfig, Selection};
+use lanherd::pool::{PoolConfig, RunReport, Selection};
 use lanherd::sandbox;
 use lanherd::stats::Distribution;
 use lanherd::target::Target;
 use lanherd::testbed::{CloseReport, Testbed};
-use lanherd::workload::ping::PingSpec;
 use serde::{Deserialize, Serialize};
 
 /// Compares lanherd's round trips with those of `ping(8)`.
@@ -134,10 +134,10 @@ async fn measure(clients: u32, seconds: u32) -> io::Result<Sample> {
         pool.ping(first, one),
         theirs
     );
-    let figures = |report: PingReport| {
+    let figures = |report: RunReport| {
         let mut rtt = Distribution::default();
         for stats in report.clients.values() {
-            rtt.add(&stats.rtt);
+            rtt.add(&stats.time);
         }
         let at = |quantile| rtt.quantile(quantile).map(milliseconds);
         at(0.5)

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
+use lanherd::activity::ping::PingSpec;
 use lanherd::pool::{PoolConfig, Selection};
 use lanherd::target::Target;
 use lanherd::testbed::Testbed;
-use lanherd::workload::ping::PingSpec;
 
 fn main() -> Result<(), Box<dyn Error>> {
     lanherd::sandbox::enter()?; // Before there is any thread: a user namespace takes only a process with one.

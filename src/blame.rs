@@ -1,59 +1,14 @@
-//! Whose fault a cause is, for each cause of each closed list; docs/causes.md says the same for people to read.
-
-use crate::workload::command::CommandCause;
-use crate::workload::dns::DnsCause;
-use crate::workload::http::HttpCause;
+//! Whose fault a cause is, for each cause of each closed list; docs/causes.md says the same for people to read. The causes of
+//! activities stand, with whose fault they are, in the file of each kind.
 
 pub use lanherd_types::blame::Blame;
-
-impl DnsCause {
-    /// Who is to blame.
-    pub const fn blame(self) -> Blame {
-        match self {
-            Self::Timeout | Self::Unreachable => Blame::Network,
-            Self::Refused
-            | Self::Malformed
-            | Self::WrongSource
-            | Self::WrongId
-            | Self::WrongQuestion
-            | Self::Truncated => Blame::Target,
-            Self::NoRoute | Self::OwnAddress | Self::NoResolver => Blame::Router,
-            Self::Offline => Blame::Client,
-            Self::Tester => Blame::Tester,
-        }
-    }
-}
-
-impl HttpCause {
-    /// Who is to blame.
-    pub const fn blame(self) -> Blame {
-        match self {
-            Self::Timeout | Self::Reset | Self::Unreachable => Blame::Network,
-            Self::Refused | Self::Malformed | Self::TooLarge => Blame::Target,
-            Self::NoRoute | Self::NoName | Self::OwnAddress => Blame::Router,
-            Self::Offline => Blame::Client,
-            Self::Tester => Blame::Tester,
-        }
-    }
-}
-
-impl CommandCause {
-    /// Who is to blame.
-    pub const fn blame(self) -> Blame {
-        match self {
-            Self::Timeout => Blame::Target,
-            Self::Offline => Blame::Client,
-            Self::Tester => Blame::Tester,
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::lan::PingCause;
+    use crate::activity::{Excuse, Kind};
     use crate::phase::Cause;
 
     /// The rows of the table below a heading: the word, and who is to blame.
@@ -72,37 +27,33 @@ mod tests {
         rows.collect()
     }
 
-    fn listed<T: Copy>(
-        all: &[T],
-        word: impl Fn(T) -> &'static str,
-        blame: impl Fn(T) -> Blame,
-    ) -> BTreeMap<String, String> {
-        let row = |cause: &T| (word(*cause).to_owned(), blame(*cause).as_str().to_owned());
-        all.iter().map(row).collect()
+    fn listed<'a>(all: impl Iterator<Item = (&'a str, Blame)>) -> BTreeMap<String, String> {
+        let row = |(word, blame): (&str, Blame)| (word.to_owned(), blame.as_str().to_owned());
+        all.map(row).collect()
     }
 
     #[test]
     fn the_page_has_every_cause_and_who_is_to_blame_for_it() {
-        for (heading, listed) in [
-            ("Clients", listed(Cause::ALL, Cause::as_str, Cause::blame)),
-            (
-                "Pings",
-                listed(PingCause::ALL, PingCause::as_str, PingCause::blame),
-            ),
-            (
-                "Lookups",
-                listed(DnsCause::ALL, DnsCause::as_str, DnsCause::blame),
-            ),
-            (
-                "Fetches",
-                listed(HttpCause::ALL, HttpCause::as_str, HttpCause::blame),
-            ),
-            (
-                "Commands",
-                listed(CommandCause::ALL, CommandCause::as_str, CommandCause::blame),
-            ),
-        ] {
-            assert_eq!(told(heading), listed, "{heading}");
+        let of_clients = Cause::ALL.iter();
+        let of_clients = of_clients.map(|cause| (cause.as_str(), cause.blame()));
+        assert_eq!(told("Clients"), listed(of_clients));
+        for kind in Kind::ALL {
+            let many = kind.about().many;
+            let heading = many[..1].to_uppercase() + &many[1..];
+            let causes = kind.about().causes.iter();
+            let causes = causes.map(|cause| (cause.word, cause.blame));
+            assert_eq!(told(&heading), listed(causes), "{heading}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_the_causes_by_which_an_attempt_is_excused() {
+        for kind in Kind::ALL {
+            for excuse in [Excuse::Offline, Excuse::Tester] {
+                let cause = kind.about().cause(excuse.cause());
+                let blame = cause.expect("among its causes").blame;
+                assert!(matches!(blame, Blame::Client | Blame::Tester), "{kind:?}");
+            }
         }
     }
 }

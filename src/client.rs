@@ -31,6 +31,7 @@ use self::link::Carrier;
 pub use self::release_pace::ReleasePace;
 use self::story::{Extending, Story};
 use self::workloads::{Surroundings, Workloads};
+use crate::activity::{Activity, Outcome, Siblings};
 use crate::dhcp::{
     self, Arp, Event, Flaw, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
     Unanswered,
@@ -39,7 +40,6 @@ use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Direction, Metrics};
 use crate::phase::{Failure, Phase, Stage, words};
-use crate::workload::{Outcome, Siblings, Workload};
 
 /// One fan-out of a workload over many clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,11 +57,11 @@ pub enum ClientMsg {
     /// The lease should be there by now.
     LeaseDeadline,
     /// Do something, and tell each outcome under this run.
-    Run(RunId, Arc<Workload>),
+    Run(RunId, Arc<Activity>),
     /// A counted run has told its last outcome: sent by the run.
     RunEnded(RunId),
     /// From now on do these whenever you are online, and nothing else beside what you are told to run.
-    Standing(Arc<[Arc<Workload>]>),
+    Standing(Arc<[Arc<Activity>]>),
     /// Do something about the lease at once.
     Order(Order),
     /// The router is there again: do not wait for the end of a backoff.
@@ -117,7 +117,7 @@ pub enum Fact {
     /// Something befell it that it mends by itself.
     Troubled(Failure),
     /// One attempt came to its end; `None`: of a standing workload.
-    Did(Option<RunId>, Arc<Workload>, Outcome),
+    Did(Option<RunId>, Arc<Activity>, Outcome),
     /// It will tell no more of this run.
     RunEnded(RunId),
 }
@@ -140,7 +140,7 @@ pub struct ClientArgs<L> {
     /// How long acquiring a lease may take before the client fails.
     pub lease_deadline: Duration,
     /// What it does whenever it is online.
-    pub workloads: Arc<[Arc<Workload>]>,
+    pub workloads: Arc<[Arc<Activity>]>,
     /// The addresses of the whole herd.
     pub addresses: Arc<AddressBook>,
     /// When it may send a RELEASE.

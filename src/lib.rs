@@ -53,6 +53,7 @@
 //! returns typed errors. It catches no signals, except in [`Run::block`]; a run is ended early by a
 //! [`run::CancellationToken`].
 
+pub mod activity;
 #[cfg(feature = "bdd")]
 pub mod bdd;
 pub mod blame;
@@ -76,8 +77,9 @@ pub mod target;
 pub mod testbed;
 pub mod tester;
 pub mod url;
-pub mod workload;
 
+#[doc(hidden)]
+pub use activity as workload;
 pub use lanherd_dhcp as dhcp;
 pub use lanherd_lab as lab;
 pub use lanherd_net::sandbox;

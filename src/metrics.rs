@@ -1,10 +1,9 @@
 //! Every metric family, in one place: names and labels are an interface, and labels never name a client.
 
-mod chores;
+mod activities;
 mod dhcp;
 pub mod labels;
 mod per_client;
-mod pings;
 mod process;
 mod registering;
 #[cfg(test)]
@@ -18,15 +17,15 @@ use prometheus::{
     TextEncoder,
 };
 
-use self::chores::Chores;
+use self::activities::Activities;
 use self::dhcp::Dhcp;
 pub use self::dhcp::{Acquired, Direction, RenewKind};
 pub use self::labels::{LabelError, RunLabel, RunLabels};
 use self::per_client::PerClient;
-use self::pings::Pings;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use self::time::Times;
+use crate::activity::{Activity, Kind, Outcome};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
 use crate::fault::Fault;
@@ -34,7 +33,6 @@ use crate::identity::{PoolName, Seed};
 use crate::lan::CleanupError;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::Uptime;
-use crate::workload::{Outcome, Workload};
 
 /// The address family label; `DHCPv6` will bring the second.
 const FAMILY: &str = "ipv4";
@@ -61,8 +59,7 @@ pub struct Metrics {
     times: Times,
     join: HistogramVec,
     dhcp: Dhcp,
-    pings: Pings,
-    chores: Chores,
+    activities: Activities,
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
     budget_used: GaugeVec,
@@ -142,8 +139,7 @@ impl Metrics {
                 &["group"],
             )?,
             dhcp: Dhcp::new(r)?,
-            pings: Pings::new(r)?,
-            chores: Chores::new(r)?,
+            activities: Activities::new(r)?,
             restarts: counter(
                 r,
                 "supervisor_restarts_total",
@@ -233,12 +229,10 @@ impl Metrics {
         }
     }
 
-    /// A ping of a client was answered; `median` tells that of all of them, and is only asked where it is wanted.
-    pub fn client_pinged(&self, client: &str, median: impl FnOnce() -> Option<Duration>) {
-        if let Some(gauges) = &self.per_client
-            && let Some(median) = median()
-        {
-            gauges.pinged(client, median);
+    /// An attempt of a client came to its end; `median` tells that of all of the kind, and is only asked where it is wanted.
+    pub fn client_did(&self, client: &str, kind: Kind, median: impl FnOnce() -> Option<Duration>) {
+        if let Some(gauges) = &self.per_client {
+            gauges.did(client, kind, median);
         }
     }
 
@@ -347,26 +341,14 @@ impl Metrics {
         self.dhcp.conflict(&self.group);
     }
 
-    /// An attempt of a workload came to its end.
-    pub fn did(&self, workload: &Workload, outcome: &Outcome) {
-        match (workload, outcome) {
-            (Workload::Ping(spec), Outcome::Ping(echo)) => self.pings.pinged(&spec.target, echo),
-            (_, Outcome::Dns(lookup)) => self.chores.looked_up(lookup),
-            (_, Outcome::Http(fetch)) => self.chores.fetched(fetch),
-            (_, Outcome::Command(executed)) => self.chores.executed(executed),
-            // An outcome is of its workload's kind.
-            (_, Outcome::Ping(_)) => {}
-        }
+    /// An attempt of an activity came to its end.
+    pub fn did(&self, activity: &Activity, outcome: &Outcome) {
+        self.activities.did(&activity.subject, outcome);
     }
 
-    /// There will be outcomes of this workload.
-    pub fn expect(&self, workload: &Workload) {
-        match workload {
-            Workload::Ping(spec) => self.pings.expect(&spec.target),
-            Workload::Dns(_) | Workload::Http(_) | Workload::Command(_) => {
-                self.chores.expect(workload);
-            }
-        }
+    /// There will be outcomes of this activity.
+    pub fn expect(&self, activity: &Activity) {
+        self.activities.expect(&activity.subject);
     }
 
     /// A client is restarted: after a failure with that cause, or for another reason.

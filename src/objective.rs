@@ -26,6 +26,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{Judgement, Value};
+use crate::activity::Kind;
+use crate::activity::kind::CountObjective;
 use crate::phase::words;
 use crate::stats::Signal;
 
@@ -62,12 +64,11 @@ enum Figure {
     Time(Quantile, Signal),
     /// The share of the time that clients should have been usable in which they were.
     Availability,
-    /// The share of pings without an answer.
-    Loss,
-    /// Attempts without success, by number or share.
-    Failed(Signal),
+    /// Attempts of a kind without success, by share, or where it says so by number.
+    Failed(Kind),
+    /// What a kind counts beside.
+    Counted(Kind, &'static CountObjective),
     Restarts,
-    DuplicatePings,
     /// DHCP messages of servers, and options in them, that are malformed.
     MalformedMessages,
     Outages,
@@ -205,10 +206,9 @@ impl fmt::Display for Figure {
         match self {
             Self::Time(quantile, signal) => write!(f, "{} {signal}", quantile.name),
             Self::Availability => f.write_str("availability"),
-            Self::Loss => f.write_str("packet loss"),
-            Self::Failed(signal) => write!(f, "failed {}", words::attempts(*signal)),
+            Self::Failed(kind) => f.write_str(kind.about().failures.objective),
+            Self::Counted(_, count) => f.write_str(count.name),
             Self::Restarts => f.write_str("restarts"),
-            Self::DuplicatePings => f.write_str("duplicate pings"),
             Self::MalformedMessages => f.write_str("malformed messages"),
             Self::Outages => f.write_str("outages"),
         }

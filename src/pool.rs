@@ -40,10 +40,8 @@ pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::{Outage, Share};
 pub use self::recovery::InjectedFault;
 pub use self::restart::{Restart, RestartPolicy};
-pub use self::status::{
-    Census, ClientStatus, CommandReport, DnsReport, HerdStatus, HttpReport, PingReport, RunReport,
-    Sabotaged, TearDownReport,
-};
+pub use self::status::{Census, ClientStatus, HerdStatus, RunReport, Sabotaged, TearDownReport};
+use crate::activity::Activity;
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
@@ -51,14 +49,8 @@ use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{Lan, SabotageError};
 use crate::metrics::{Metrics, RunLabels};
-use crate::stats::Stats;
 use crate::tester;
 use crate::units::Rate;
-use crate::workload::Workload;
-use crate::workload::command::CommandSpec;
-use crate::workload::dns::DnsSpec;
-use crate::workload::http::HttpSpec;
-use crate::workload::ping::PingSpec;
 
 /// How a pool runs its herd.
 #[derive(Debug, Clone)]
@@ -82,7 +74,7 @@ pub struct PoolConfig {
     /// How clients behave towards servers.
     pub dhcp: DhcpSettings,
     /// What every client does whenever it is online.
-    pub workloads: Vec<Workload>,
+    pub workloads: Vec<Activity>,
     /// What the metrics say of the run.
     pub labels: RunLabels,
     /// Whether the metrics have gauges of each client.
@@ -316,56 +308,32 @@ impl Pool {
             .await
     }
 
-    /// Lets clients ping, all at the same time, and returns when each has its results.
-    ///
-    /// An unreachable target is a result with a cause. A client that is not online is reported as that. A `spec`
-    /// without a count is run once.
-    pub async fn ping(&self, which: Selection, spec: PingSpec) -> Result<PingReport, PoolError> {
-        self.run(which, spec.into()).await
-    }
-
-    /// Lets clients look a name up, each with the resolver of its lease; otherwise as [`Pool::ping`].
-    pub async fn resolve(&self, which: Selection, spec: DnsSpec) -> Result<DnsReport, PoolError> {
-        self.run(which, spec.into()).await
-    }
-
-    /// Lets clients fetch a URL, each over a connection of its own; otherwise as [`Pool::ping`].
-    pub async fn fetch(&self, which: Selection, spec: HttpSpec) -> Result<HttpReport, PoolError> {
-        self.run(which, spec.into()).await
-    }
-
-    /// Lets clients run a command, each in its own namespace; otherwise as [`Pool::ping`].
-    pub async fn command(
-        &self,
-        which: Selection,
-        spec: CommandSpec,
-    ) -> Result<CommandReport, PoolError> {
-        self.run(which, spec.into()).await
-    }
-
-    /// Sets what every client does whenever it is online beside the workloads of its group, those that join later included;
+    /// Sets what every client does whenever it is online beside the activities of its group, those that join later included;
     /// replaces what was set before, and an empty list ends it.
-    pub async fn set_extra_workloads(&self, workloads: Vec<Workload>) -> Result<(), PoolError> {
-        self.ask(PROMPT, |reply| PoolMsg::Extra(workloads, reply))
+    pub async fn set_extra_workloads(&self, activities: Vec<Activity>) -> Result<(), PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::Extra(activities, reply))
             .await
     }
 
-    async fn run<S: TryFrom<Stats>>(
+    /// Lets clients do something, all at the same time, and returns when each has its results.
+    ///
+    /// What cannot be reached is a result with a cause. A client that is not online is reported as that. An `activity` without
+    /// a count is done once.
+    ///
+    /// # Errors
+    /// If the pool has ended, or does not answer in time.
+    pub async fn run(
         &self,
         which: Selection,
-        workload: Workload,
-    ) -> Result<RunReport<S>, PoolError> {
-        let workload = Arc::new(workload.with_an_end());
-        let timeout = run::deadline(&workload).saturating_add(PROMPT);
+        activity: impl Into<Activity>,
+    ) -> Result<RunReport, PoolError> {
+        let activity = Arc::new(activity.into().with_an_end());
+        let timeout = run::deadline(&activity).saturating_add(PROMPT);
         let collected = self
-            .ask(timeout, |reply| PoolMsg::Run(which, workload, reply))
+            .ask(timeout, |reply| PoolMsg::Run(which, activity, reply))
             .await?;
-        let clients = collected
-            .clients
-            .into_iter()
-            .filter_map(|(number, stats)| Some((number, stats.try_into().ok()?)));
         Ok(RunReport {
-            clients: clients.collect(),
+            clients: collected.clients,
             testers: collected.testers,
         })
     }

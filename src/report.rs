@@ -6,8 +6,8 @@
 //! sums ([`Room::Ample`](crate::stats::Room)), 7 % on a LAN and 25 % at worst in those of a client
 //! ([`Room::Fixed`](crate::stats::Room)).
 
+mod activities;
 mod availability;
-mod chores;
 mod faults;
 mod file;
 mod html;
@@ -15,15 +15,13 @@ mod objectives;
 mod percentiles;
 mod soak;
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::activities::{Activity, Times, Total};
 pub use self::availability::{Availability, Ended, Lost, Outage, Outages};
-pub use self::chores::{Chore, Commands, Fetches, Lookups, Times};
 pub use self::faults::{FaultEntry, FaultSum, Faults};
 pub use self::file::{
     ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
@@ -33,14 +31,13 @@ pub use self::objectives::{Objective, Unit};
 pub(crate) use self::percentiles::empty_object;
 pub use self::percentiles::{AllPercentiles, Percentiles};
 pub use self::soak::{Soak, Sums};
+use crate::activity::{ByKind, Kind};
 use crate::dhcp::{Flaw, Lifetime};
 use crate::identity::{ClientNumber, Mac, Seed};
-use crate::lan::PingCause;
 use crate::objective::Judgement;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, Figures, FlawSum, GroupName, HerdStatus};
-use crate::stats::{Outcomes, PingStats, milliseconds};
-use crate::target::Target;
+use crate::stats::milliseconds;
 use crate::tester::Lag;
 
 /// The JSON schema (draft 2020-12) of [`Report`].
@@ -157,7 +154,7 @@ pub enum Version {
 }
 
 /// The herd at the end, and sums since the pool began over all clients that it ever had, those that have left among them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Clients that should have been online at the end: all but those told to go.
     pub wanted: u64,
@@ -167,34 +164,9 @@ pub struct Totals {
     pub failed: u64,
     /// Restarts of clients.
     pub restarts: u64,
-    /// Echo requests that were wanted, those that could not be sent included.
-    #[serde(default)]
-    pub pings: u64,
-    /// Echo requests handed to the kernel.
-    pub pings_sent: u64,
-    /// Echo requests answered in time.
-    pub pings_received: u64,
-    /// Answers to echo requests that had been answered already.
-    #[serde(default)]
-    pub ping_duplicates: u64,
-    /// Lookups that were wanted.
-    #[serde(default)]
-    pub lookups: u64,
-    /// Lookups that found an address.
-    #[serde(default)]
-    pub lookups_succeeded: u64,
-    /// Fetches that were wanted.
-    #[serde(default)]
-    pub fetches: u64,
-    /// Fetches that came to their end with a status below 400.
-    #[serde(default)]
-    pub fetches_succeeded: u64,
-    /// Runs of commands that were wanted.
-    #[serde(default)]
-    pub commands: u64,
-    /// Runs of commands with exit code 0.
-    #[serde(default)]
-    pub commands_succeeded: u64,
+    /// What was attempted, by kind.
+    #[serde(flatten, with = "activities::totals")]
+    pub activities: ByKind<Total>,
     /// Things that lanherd made and could not remove.
     pub leaked_objects: u64,
     /// Leases for which no RELEASE could be sent in the end.
@@ -274,17 +246,9 @@ pub struct Client {
     pub cause: Option<Cause>,
     /// Its latest failure, also where it has recovered since.
     pub last_failure: Option<LastFailure>,
-    /// Its pings, one entry a target.
-    pub pings: Vec<Pings>,
-    /// Its lookups, one entry a name.
-    #[serde(default)]
-    pub lookups: Vec<Lookups>,
-    /// Its fetches, one entry a URL.
-    #[serde(default)]
-    pub fetches: Vec<Fetches>,
-    /// Its commands, one entry a command line.
-    #[serde(default)]
-    pub commands: Vec<Commands>,
+    /// What it did: a list for each kind, with an entry for each thing that it was done to.
+    #[serde(flatten, with = "activities::lists")]
+    pub activities: Vec<Activity>,
 }
 
 /// A failure, with its particulars for a person to read.
@@ -296,32 +260,6 @@ pub struct LastFailure {
     pub cause: Cause,
     /// What exactly was seen.
     pub detail: String,
-}
-
-/// One client's pings to one target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pings {
-    /// The target as the user names it.
-    pub target: Target,
-    /// Its address, where there was one to send to.
-    pub address: Option<Ipv4Addr>,
-    /// Echo requests handed to the kernel.
-    pub sent: u64,
-    /// Echo requests answered in time.
-    pub received: u64,
-    /// The requests without an answer by cause, those that were never sent among them.
-    pub lost: BTreeMap<PingCause, u64>,
-    /// Answers to requests that had been answered already.
-    #[serde(default)]
-    pub duplicates: u64,
-    /// The shortest round trip.
-    pub min_ms: Option<f64>,
-    /// The median round trip; of more than 32 not exact, see the module.
-    pub median_ms: Option<f64>,
-    /// The round trip that 99 of 100 do not exceed; of more than 32 not exact, see the module.
-    pub p99_ms: Option<f64>,
-    /// The longest round trip.
-    pub max_ms: Option<f64>,
 }
 
 impl Report {
@@ -368,36 +306,25 @@ impl Totals {
                 .filter(|client| wanted(client.phase))
                 .count() as u64
         };
-        let pings = || figures.pings.values();
-        let (lookups, lookups_succeeded) = sums(figures.dns.values());
-        let (fetches, fetches_succeeded) = sums(figures.http.values());
-        let (commands, commands_succeeded) = sums(figures.commands.values());
+        let total = |kind: Kind| {
+            Total::of(
+                figures
+                    .activities
+                    .values()
+                    .filter(move |stats| stats.kind() == kind),
+                kind.about(),
+            )
+        };
         Self {
-            lookups,
-            lookups_succeeded,
-            fetches,
-            fetches_succeeded,
-            commands,
-            commands_succeeded,
+            activities: ByKind::new(total),
             wanted: clients_in(Phase::is_wanted),
             online: clients_in(|phase| phase == Phase::Online),
             failed: clients_in(|phase| phase == Phase::Failed),
             restarts: figures.restarts,
-            pings: pings().map(Outcomes::attempts).sum(),
-            pings_sent: pings().map(|stats| stats.sent).sum(),
-            pings_received: pings().map(|stats| stats.received).sum(),
-            ping_duplicates: pings().map(|stats| stats.duplicates).sum(),
             leaked_objects,
             leases_unreleased: 0,
         }
     }
-}
-
-/// How many attempts there were, and how many succeeded.
-fn sums<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> (u64, u64) {
-    all.fold((0, 0), |(attempts, successes), stats| {
-        (attempts + stats.attempts(), successes + stats.successes())
-    })
 }
 
 impl From<&ClientStatus> for Client {
@@ -422,17 +349,13 @@ impl From<&ClientStatus> for Client {
             phase: client.phase,
             cause: cause.filter(|_| is_short_of_online(client.phase)),
             last_failure: client.failure.as_ref().map(LastFailure::from),
-            pings: each(client.pings.values()),
-            lookups: each(client.dns.values()),
-            fetches: each(client.http.values()),
-            commands: each(client.commands.values()),
+            activities: client
+                .activities
+                .iter()
+                .map(|stats| Activity::from(&**stats))
+                .collect(),
         }
     }
-}
-
-/// What is told of each.
-fn each<'a, S: 'a, T: From<&'a S>>(all: impl Iterator<Item = &'a Arc<S>>) -> Vec<T> {
-    all.map(|stats| T::from(stats)).collect()
 }
 
 impl From<&Failure> for LastFailure {
@@ -441,23 +364,6 @@ impl From<&Failure> for LastFailure {
             stage: failure.stage,
             cause: failure.cause,
             detail: failure.detail.clone(),
-        }
-    }
-}
-
-impl From<&PingStats> for Pings {
-    fn from(stats: &PingStats) -> Self {
-        Self {
-            target: stats.target.clone(),
-            address: stats.address,
-            sent: stats.sent,
-            received: stats.received,
-            lost: stats.lost.clone(),
-            duplicates: stats.duplicates,
-            min_ms: stats.rtt.min().map(milliseconds),
-            median_ms: stats.rtt.quantile(0.5).map(milliseconds),
-            p99_ms: stats.rtt.quantile(0.99).map(milliseconds),
-            max_ms: stats.rtt.max().map(milliseconds),
         }
     }
 }

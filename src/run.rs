@@ -53,6 +53,7 @@ use self::session::{ControlPlace, Endpoints, Session};
 #[cfg(feature = "bdd")]
 pub(crate) use self::soak_loop::{Rest, SoakLoop, SoakPlan, Soaked};
 pub(crate) use self::wait::Signals;
+use crate::activity::ping::PingSpec;
 use crate::http::{self, Bound, Guard};
 use crate::identity::Seed;
 use crate::lan;
@@ -63,7 +64,6 @@ use crate::report::{self, Ended, Report};
 use crate::sandbox;
 use crate::scenario::{Place, Scenario};
 use crate::soak::Settings;
-use crate::workload::ping::PingSpec;
 
 /// What a herd does once it has joined.
 #[derive(Debug, Clone)]

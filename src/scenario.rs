@@ -15,6 +15,7 @@
 //! # Ok::<(), lanherd::scenario::TextError>(())
 //! ```
 
+mod activities;
 mod draft;
 mod group;
 mod mistake;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::activities::Activities;
 pub use self::draft::Draft;
 pub use self::group::{GroupDraft, GroupPlan, Looks};
 pub use self::mistake::Mistake;
@@ -37,9 +39,9 @@ pub use self::soak::SoakDraft;
 pub use self::values::{
     ClientCount, ClientCountError, MetricsAddressError, Timespan, metrics_address,
 };
+use crate::activity::Activity;
 use crate::chaos::{Ground, Plan};
 use crate::fault::Fault;
-use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
@@ -47,15 +49,8 @@ use crate::metrics::RunLabels;
 use crate::objective::Objective;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
 use crate::soak::Settings as Soaking;
-use crate::target::Target;
 pub use crate::text_error::TextError;
 use crate::units::Rate;
-use crate::url::Url;
-use crate::workload::Workload;
-use crate::workload::command::CommandSpec;
-use crate::workload::dns::DnsSpec;
-use crate::workload::http::HttpSpec;
-use crate::workload::ping::PingSpec;
 
 /// A run that makes sense: made by [`Draft::check`] or [`Scenario::from_toml`].
 ///
@@ -166,18 +161,9 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Standing {
-    /// Whom they ping, each once.
-    #[serde(rename = "ping")]
-    pub targets: Vec<Target>,
-    /// What they look up, each once.
-    #[serde(rename = "resolve")]
-    pub names: Vec<HostName>,
-    /// What they fetch, each once.
-    #[serde(rename = "fetch")]
-    pub urls: Vec<Url>,
-    /// The command lines that they run, each once.
-    #[serde(rename = "run-command")]
-    pub lines: Vec<String>,
+    /// What they do to what, each once.
+    #[serde(flatten)]
+    pub activities: Activities,
     /// From one time of each to the next; not above the scenario's `hold`.
     pub every: Timespan,
     /// How long each may take.
@@ -185,49 +171,18 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// As clients are told.
-    pub fn workloads(&self) -> Vec<Workload> {
-        let (count, interval, timeout) = (None, self.every.0, self.timeout.0);
-        let pings = self.targets.iter().cloned().map(|target| PingSpec {
-            target,
-            count,
-            interval,
-            timeout,
-        });
-        let lookups = self.names.iter().cloned().map(|name| DnsSpec {
-            name,
-            count,
-            interval,
-            timeout,
-        });
-        let fetches = self.urls.iter().cloned().map(|url| HttpSpec {
-            url,
-            count,
-            interval,
-            timeout,
-        });
-        let commands = self.lines.iter().cloned().map(|line| CommandSpec {
-            line,
-            count,
-            interval,
-            timeout,
-        });
-        let pings = pings.map(Workload::from).chain(lookups.map(Workload::from));
-        let others = fetches
-            .map(Workload::from)
-            .chain(commands.map(Workload::from));
-        pings.chain(others).collect()
-    }
+    /// How long each time may take where nothing else is said.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
-    /// How many things they do.
-    pub fn count(&self) -> usize {
-        self.targets.len() + self.names.len() + self.urls.len() + self.lines.len()
+    /// As clients are told.
+    pub fn activities(&self) -> Vec<Activity> {
+        activities::standing(&self.activities, self.every.0, self.timeout.0)
     }
 
     /// The longest that one time of anything can take.
     pub fn patience(&self) -> Duration {
-        let all = self.workloads();
-        all.iter().map(Workload::patience).max().unwrap_or_default()
+        let all = self.activities();
+        all.iter().map(Activity::patience).max().unwrap_or_default()
     }
 }
 
@@ -269,7 +224,7 @@ impl Scenario {
             lease_deadline: self.lease_timeout.0,
             groups: groups.collect(),
             dhcp,
-            workloads: self.standing.workloads(),
+            workloads: self.standing.activities(),
             labels: self.labels.clone(),
             metrics_per_client: self.metrics_per_client,
             ..PoolConfig::new(self.pool.clone())

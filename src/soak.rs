@@ -28,4 +28,4 @@ pub use self::settings::{Settings, Storm};
 pub use self::spans::{Acquisitions, Excused, Span, Spans, Windows};
 pub use self::timeline::{Attempts, Line, Standing, Timeline};
 pub use self::verdict::{By, Rule, Verdict};
-pub use self::work::{Work, WorkKind, WorkSpan};
+pub use self::work::WorkSpan;

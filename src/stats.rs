@@ -1,23 +1,15 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
-mod command;
-mod dns;
-mod http;
-mod outcomes;
+mod activity;
 mod packed;
-mod ping;
 mod signal;
 mod tally;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use self::command::CommandStats;
-pub use self::dns::DnsStats;
-pub use self::http::HttpStats;
-pub use self::outcomes::{Outcomes, Stats};
+pub use self::activity::{ActivityStats, Attempts};
 pub use self::packed::Packed;
-pub use self::ping::PingStats;
 pub use self::signal::Signal;
 pub use self::tally::{Room, Tally};
 
@@ -184,8 +176,6 @@ impl<'a> std::iter::Sum<&'a Self> for Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lan::PingOutcome;
-    use crate::target::Target;
 
     #[test]
     fn quantiles_of_lan_round_trips_are_exact_and_long_ones_within_a_percent() {
@@ -222,14 +212,13 @@ mod tests {
         let mut micros: Vec<u32> = (0..100_000)
             .map(|_| 16 + rng.u32(0..40) * rng.u32(0..40))
             .collect();
-        let mut client = PingStats::of_client(Target::Router, None);
+        let mut client = Distribution::new(Room::Fixed);
         for micros in &micros {
-            let rtt = Duration::from_micros(u64::from(*micros));
-            client.record(PingOutcome::Reply(rtt));
+            client.record(Duration::from_micros(u64::from(*micros)));
         }
         micros.sort_unstable();
         for (quantile, rank) in [(0.01, 999), (0.5, 49_999), (0.95, 94_999), (0.99, 98_999)] {
-            let read = client.rtt.quantile(quantile).expect("many").as_secs_f64() * 1e6;
+            let read = client.quantile(quantile).expect("many").as_secs_f64() * 1e6;
             let is = f64::from(micros[rank]);
             assert!(
                 (is..=is * 1.07).contains(&(read + 1e-6)),

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isolated::{part, sh, text};
+use lanherd::activity::ping::PingSpec;
 use lanherd::dhcp::Message;
 use lanherd::dhcp::options::{MessageType, code};
 use lanherd::fault::{Aim, Fault};
@@ -33,7 +34,6 @@ use lanherd::phase::Phase;
 use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::sandbox;
 use lanherd::target::Target;
-use lanherd::workload::ping::PingSpec;
 use services::{
     a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
     a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,

@@ -8,11 +8,18 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
+use lanherd::activity::Kind;
+use lanherd::activity::command::{CommandCause, CommandLine, Executed};
+use lanherd::activity::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
+use lanherd::activity::http::{Fetch, HttpCause, HttpPhase};
+use lanherd::activity::ping::{self, PingDetail};
 use lanherd::dhcp::{Flaw, Ignored, Lease, Lifetime, RemarkReason, Route};
 use lanherd::fault::Fault;
+use lanherd::host_name::HostName;
 use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::objective::{Judgement, Objective};
@@ -22,12 +29,10 @@ use lanherd::pool::{
 };
 use lanherd::report::{Ended, Report, RunSummary, SCHEMA, Soak};
 use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
-use lanherd::stats::{CommandStats, DnsStats, HttpStats, PingStats, Signal};
+use lanherd::stats::{ActivityStats, Signal};
 use lanherd::target::Target;
 use lanherd::tester::Lag;
-use lanherd::workload::command::{CommandCause, Executed};
-use lanherd::workload::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
-use lanherd::workload::http::{Fetch, HttpCause, HttpPhase};
+use lanherd::url::Url;
 use serde_json::{Value, json};
 
 struct Schema {
@@ -67,29 +72,18 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         join: None,
         dhcp: None,
         restarts: 0,
-        pings: BTreeMap::new(),
-        dns: BTreeMap::new(),
-        http: BTreeMap::new(),
-        commands: BTreeMap::new(),
+        activities: Vec::new(),
     }
 }
 
 fn online(number: u32) -> ClientStatus {
     let router = Ipv4Addr::new(10, 0, 0, 1);
-    let mut pings = BTreeMap::new();
+    let mut activities = Vec::new();
     for target in [Target::GoogleDns, Target::Router] {
-        let mut stats = PingStats::new(target.clone(), target.address());
-        stats.record(PingOutcome::Reply(Duration::from_micros(83)));
-        for cause in PingCause::ALL {
-            stats.record(PingOutcome::Lost(*cause));
-        }
-        pings.insert(target, stats.into());
+        activities.push(Arc::new(pinged(&target)));
     }
-    let (dns, http, commands) = chores();
+    activities.extend(others().map(Arc::new));
     ClientStatus {
-        dns: [(dns.name.clone(), dns.into())].into(),
-        http: [(http.url.clone(), http.into())].into(),
-        commands: [(commands.line.clone(), commands.into())].into(),
         lease: Some(Lease {
             address: Ipv4Addr::new(10, 0, 0, 7),
             prefix_len: 24,
@@ -105,16 +99,27 @@ fn online(number: u32) -> ClientStatus {
         }),
         join: Some(Duration::from_micros(12_345)),
         dhcp: Some(Duration::from_micros(4_321)),
-        pings,
+        activities,
         ..client(number, Phase::Online)
     }
 }
 
+/// All that can come of pings of a target.
+fn pinged(target: &Target) -> ActivityStats {
+    let mut stats = ActivityStats::new(target.clone().into());
+    let lost = PingCause::ALL.iter().map(|cause| PingOutcome::Lost(*cause));
+    for of_port in lost.chain([PingOutcome::Reply(Duration::from_micros(83))]) {
+        stats.record(&ping::outcome(target, of_port, PingDetail::default()));
+    }
+    stats
+}
+
 /// All that can come of lookups, fetches and commands.
-fn chores() -> (DnsStats, HttpStats, CommandStats) {
+fn others() -> [ActivityStats; 3] {
     let took = Duration::from_micros(730);
     let server = Ipv4Addr::new(10, 0, 0, 1);
-    let mut dns = DnsStats::new("www.lab.test".parse().expect("a name"));
+    let name: HostName = "www.lab.test".parse().expect("a name");
+    let mut dns = ActivityStats::new(name.clone().into());
     let answers = Rcode::ALL.iter().map(|rcode| {
         Ok(Answer {
             rcode: *rcode,
@@ -129,13 +134,15 @@ fn chores() -> (DnsStats, HttpStats, CommandStats) {
         })
     });
     for result in answers.chain(failures) {
-        dns.record(&Lookup {
+        let lookup = Lookup {
             server: Some(server),
             was_sent: true,
             result,
-        });
+        };
+        dns.record(&lookup.outcome(&name));
     }
-    let mut http = HttpStats::new("http://www.lab.test/".parse().expect("a URL"));
+    let url: Url = "http://www.lab.test/".parse().expect("a URL");
+    let mut http = ActivityStats::new(url.clone().into());
     let fetch = Fetch {
         server: Some(SocketAddrV4::new(server, 80)),
         phases: HttpPhase::ALL.iter().map(|phase| (*phase, took)).collect(),
@@ -143,25 +150,28 @@ fn chores() -> (DnsStats, HttpStats, CommandStats) {
         bytes: 1_000,
         failure: None,
     };
-    http.record(&fetch);
+    http.record(&fetch.clone().outcome(&url));
     for cause in HttpCause::ALL {
-        http.record(&Fetch {
+        let failed = Fetch {
             failure: Some((*cause, "seen".to_owned())),
             ..fetch.clone()
-        });
+        };
+        http.record(&failed.outcome(&url));
     }
-    let mut commands = CommandStats::new("true".to_owned());
+    let line = CommandLine::from("true");
+    let mut commands = ActivityStats::new(line.clone().into());
     let ends = CommandCause::ALL
         .iter()
         .map(|cause| Err((*cause, "seen".to_owned())));
     for result in ends.chain([Ok(0), Ok(143)]) {
-        commands.record(&Executed {
+        let executed = Executed {
             result,
             took,
             output: "said\n".to_owned(),
-        });
+        };
+        commands.record(&executed.outcome(&line));
     }
-    (dns, http, commands)
+    [dns, http, commands]
 }
 
 /// An outage of everybody, which is over, and one by a fault that was made on purpose, which is not; and two faults, of one of
@@ -232,16 +242,14 @@ fn soak() -> Soak {
         figures.join.record(took);
         figures.dhcp.record(took);
         figures.restarts += 1;
-        let stats = online(1).pings.remove(&Target::Router).expect("pings");
         figures
-            .pings
-            .entry(Target::Router)
-            .or_insert_with(|| PingStats::new(Target::Router, None))
-            .add(&stats);
-        let (dns, http, commands) = chores();
-        figures.dns.insert(dns.name.clone(), dns);
-        figures.http.insert(http.url.clone(), http);
-        figures.commands.insert(commands.line.clone(), commands);
+            .activities
+            .entry(Target::Router.into())
+            .or_insert_with(|| ActivityStats::new(Target::Router.into()))
+            .add(&pinged(&Target::Router));
+        for stats in others() {
+            figures.activities.insert(stats.subject.clone(), stats);
+        }
         for cause in Cause::ALL {
             *figures.failures.entry(*cause).or_default() += 1;
         }
@@ -296,18 +304,24 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
 fn objectives() -> Vec<Judgement> {
     use lanherd::objective::Verdict::{Failed, Inconclusive, Passed};
     let mut figures = Figures::default();
-    let mut stats = PingStats::new(Target::Router, None);
-    for outcome in [
+    let mut stats = ActivityStats::new(Target::Router.into());
+    for of_port in [
         PingOutcome::Reply(Duration::from_millis(30)),
         PingOutcome::Lost(PingCause::Tester),
     ] {
-        stats.record(outcome);
+        stats.record(&ping::outcome(
+            &Target::Router,
+            of_port,
+            PingDetail::default(),
+        ));
     }
-    figures.pings.insert(Target::Router, stats);
+    figures.activities.insert(Target::Router.into(), stats);
     let late = Duration::from_millis(20);
-    figures
-        .doubt
-        .took(Signal::Ping, Duration::from_millis(30), late);
+    figures.doubt.took(
+        Signal::Activity(Kind::Ping),
+        Duration::from_millis(30),
+        late,
+    );
     let judge = |text: &str| {
         let objective: Objective = text.parse().expect("an objective");
         objective.judge(&figures)
@@ -418,7 +432,7 @@ fn the_words_of_the_schema_are_those_of_the_program() {
     let row = &definitions["comparison"]["properties"]["rows"]["items"]["properties"];
     assert_eq!(
         row["figure"]["enum"],
-        words(Figure::ALL.iter().map(|word| word.as_str()).collect())
+        words(Figure::all().map(|word| word.as_str()).collect())
     );
     assert_eq!(
         row["verdict"]["enum"],

@@ -5,12 +5,12 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lanherd::activity::ping::PingSpec;
 use lanherd::identity::{PoolName, Seed};
 use lanherd::lan::linux::{LanConfig, LinuxLan, MacvlanMode};
 use lanherd::metrics::Metrics;
 use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::target::Target;
-use lanherd::workload::ping::PingSpec;
 use tokio::runtime::{Builder, Runtime};
 
 use super::measure::Herd;

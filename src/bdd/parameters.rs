@@ -2,39 +2,99 @@
 //!
 //! Every number may stand in quotes, as those who come from Behave write it: `"10"`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::Complaint;
+use crate::activity::Kind;
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::linux::MacvlanMode;
 use crate::pool::GroupName;
+use crate::stats::Signal;
 use crate::units::{self, Rate};
 
 /// One type of parameter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Parameter {
     /// As it stands in patterns, without the braces.
     pub name: &'static str,
     /// What matches it: no group that captures.
-    pub regex: &'static str,
+    pub regex: Cow<'static, str>,
     /// What may be written, for people.
-    pub accepts: &'static str,
+    pub accepts: Cow<'static, str>,
+}
+
+impl Parameter {
+    const fn new(name: &'static str, regex: &'static str, accepts: &'static str) -> Self {
+        Self {
+            name,
+            regex: Cow::Borrowed(regex),
+            accepts: Cow::Borrowed(accepts),
+        }
+    }
 }
 
 /// All of them. `{string}` is cucumber's own: anything in single or double quotes.
-pub const PARAMETERS: &[Parameter] = &[
+pub static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
+    let fixed = FIXED.iter().cloned();
+    let mut all: Vec<_> = fixed.collect();
+    // What takes time stands before its causes and faults.
+    let at = all.iter().position(|one| one.name == "cause");
+    let at = at.unwrap_or(all.len());
+    all.splice(at..at, [signal(), failures()]);
+    all
+});
+
+/// What takes time.
+fn signal() -> Parameter {
+    let hint = |signal: Signal| match signal {
+        Signal::Join => Some("from admission to online"),
+        Signal::Dhcp => Some("from the first message to the lease"),
+        Signal::Activity(kind) => kind.about().time.hint,
+    };
+    let told = |signal: Signal| match hint(signal) {
+        Some(hint) => format!("{signal} ({hint})"),
+        None => signal.to_string(),
+    };
+    let words: Vec<_> = Signal::all().map(|signal| signal.to_string()).collect();
     Parameter {
-        name: "count",
-        regex: r#"\d+|"\d+""#,
-        accepts: "a whole number, also in quotes: 10, \"10\"",
-    },
+        name: "signal",
+        regex: words.join("|").into(),
+        accepts: Signal::all()
+            .map(told)
+            .collect::<Vec<_>>()
+            .join(", ")
+            .into(),
+    }
+}
+
+/// Failures that may be bounded by number or share.
+fn failures() -> Parameter {
+    let kinds = Kind::ALL.iter().map(|kind| &kind.about().failures);
+    let counted = kinds.filter(|failures| failures.are_counted);
+    let words: Vec<_> = counted.map(|failures| failures.objective).collect();
     Parameter {
-        name: "clients",
-        regex: concat!(
+        name: "failures",
+        regex: words.join("|").into(),
+        accepts: words.join(", ").into(),
+    }
+}
+
+/// Those that no kind of activity has part in.
+const FIXED: &[Parameter] = &[
+    Parameter::new(
+        "count",
+        r#"\d+|"\d+""#,
+        "a whole number, also in quotes: 10, \"10\"",
+    ),
+    Parameter::new(
+        "clients",
+        concat!(
             r"(?:[Aa]ll|[Ee]very|[Ee]ach)(?: of the)? clients?",
             r"|[Tt]he same clients?",
             r#"|[Cc]lient "?\d+"?|[Cc]lients "?\d+"? to "?\d+"?"#,
@@ -42,70 +102,51 @@ pub const PARAMETERS: &[Parameter] = &[
             r#"|[Aa]t least "?\d+(?:\.\d+)? ?%"? of (?:all |the )?clients"#,
             r#"|[Tt]he "[^"]+" clients"#,
         ),
-        accepts: "all clients, every client, each client, client 7, clients 1 to 5, 5 random clients, the same clients \
+        "all clients, every client, each client, client 7, clients 1 to 5, 5 random clients, the same clients \
                   (those of the step before), the \"phones\" clients (a group); in a Then also: at least 99.5% of clients",
-    },
-    Parameter {
-        name: "target",
-        regex: concat!(
+    ),
+    Parameter::new(
+        "target",
+        concat!(
             r#"(?i:google[ _-]dns|cloudflare[ _-]dns|(?:the )?router|gateway|client[ _-]"?\d+"?)"#,
             r#"|"[^"]+"|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"#,
         ),
-        accepts: "Google DNS (8.8.8.8), Cloudflare DNS (1.1.1.1), the router (each client's own, from its lease), an \
+        "Google DNS (8.8.8.8), Cloudflare DNS (1.1.1.1), the router (each client's own, from its lease), an \
                   address, a host name (asked of the lease's resolver), client 3; in upper or lower case",
-    },
-    Parameter {
-        name: "duration",
-        regex: r#""?\d+ ?[a-z]+(?: \d+ ?[a-z]+)*"?"#,
-        accepts: "a number and a unit: 500ms, 30s, 2 minutes, 24h",
-    },
-    Parameter {
-        name: "rate",
-        regex: r#""?\d+(?:\.\d+)?"?(?: [a-z]+)?(?: ?/ ?| per )[a-z]+"#,
-        accepts: "a number for each second or minute: 20 clients/s, 100 queries/s, 10/m, 5 clients per second",
-    },
-    Parameter {
-        name: "percent",
-        regex: r#""?\d+(?:\.\d+)? ?%"?"#,
-        accepts: "99.5%, 1 %",
-    },
-    Parameter {
-        name: "backend",
-        regex: "macvlan(?: in [a-z]+ mode)?",
-        accepts: "macvlan; macvlan in private mode (or bridge, vepa, passthru)",
-    },
-    Parameter {
-        name: "family",
-        regex: "IPv[46]|dual-stack",
-        accepts: "IPv4",
-    },
-    Parameter {
-        name: "stat",
-        regex: r"median|p\d+|95th percentile|99th percentile|maximum|minimum",
-        accepts: "median, p95, p99, maximum (and minimum, p50)",
-    },
-    Parameter {
-        name: "signal",
-        regex: "join time|DHCP time|ping round trip|DNS lookup time|HTTP time|command time",
-        accepts: "join time (from admission to online), DHCP time (from the first message to the lease), ping round trip, \
-                  DNS lookup time, HTTP time (all phases), command time",
-    },
-    Parameter {
-        name: "failures",
-        regex: "failed lookups|failed fetches|failed commands",
-        accepts: "failed lookups, failed fetches, failed commands",
-    },
-    Parameter {
-        name: "cause",
-        regex: "[a-z][a-z0-9_]*",
-        accepts: "a cause as metrics and reports have it: no_offer, no_ack, nak, malformed, bad_lease, address_conflict, lease_expired, crashed, …, \
+    ),
+    Parameter::new(
+        "duration",
+        r#""?\d+ ?[a-z]+(?: \d+ ?[a-z]+)*"?"#,
+        "a number and a unit: 500ms, 30s, 2 minutes, 24h",
+    ),
+    Parameter::new(
+        "rate",
+        r#""?\d+(?:\.\d+)?"?(?: [a-z]+)?(?: ?/ ?| per )[a-z]+"#,
+        "a number for each second or minute: 20 clients/s, 100 queries/s, 10/m, 5 clients per second",
+    ),
+    Parameter::new("percent", r#""?\d+(?:\.\d+)? ?%"?"#, "99.5%, 1 %"),
+    Parameter::new(
+        "backend",
+        "macvlan(?: in [a-z]+ mode)?",
+        "macvlan; macvlan in private mode (or bridge, vepa, passthru)",
+    ),
+    Parameter::new("family", "IPv[46]|dual-stack", "IPv4"),
+    Parameter::new(
+        "stat",
+        r"median|p\d+|95th percentile|99th percentile|maximum|minimum",
+        "median, p95, p99, maximum (and minimum, p50)",
+    ),
+    Parameter::new(
+        "cause",
+        "[a-z][a-z0-9_]*",
+        "a cause as metrics and reports have it: no_offer, no_ack, nak, malformed, bad_lease, address_conflict, lease_expired, crashed, …, \
                   or of what was asked last: timeout, unreachable, offline, …",
-    },
-    Parameter {
-        name: "fault",
-        regex: "[a-z][a-z_-]*",
-        accepts: "a fault as `lanherd chaos` has it: crash, delete_link, router_reboot, dhcp_mute, ping_loss, …",
-    },
+    ),
+    Parameter::new(
+        "fault",
+        "[a-z][a-z_-]*",
+        "a fault as `lanherd chaos` has it: crash, delete_link, router_reboot, dhcp_mute, ping_loss, …",
+    ),
 ];
 
 /// A number, with or without quotes.

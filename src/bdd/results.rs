@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::suite::{Broken, Entry, Suite};
+use crate::activity::ByKind;
+use crate::activity::kind::Times;
 use crate::phase::words;
 use crate::pool::Figures;
-use crate::stats::{Distribution, PingStats};
+use crate::stats::{ActivityStats, Distribution};
 
 /// The JSON schema (draft 2020-12) of [`Results`].
 pub const SCHEMA: &str = include_str!("../../schemas/lanherd.features-1.schema.json");
@@ -164,20 +167,26 @@ pub struct Sums {
     pub joins: Timing,
     /// Acquisitions of leases.
     pub dhcp: Timing,
-    /// Pings that were answered.
-    pub pings: Timing,
-    /// Pings that were not.
-    pub pings_lost: u64,
-    /// Lookups that were answered.
-    pub lookups: Timing,
-    /// Fetches that succeeded.
-    pub fetches: Timing,
-    /// Commands that succeeded.
-    pub commands: Timing,
+    /// What clients did, by kind: attempts that came to an answer, and how many failed.
+    #[serde(flatten, serialize_with = "by_kind")]
+    pub activities: ByKind<(Timing, u64)>,
     /// Restarts of clients.
     pub restarts: u64,
     /// Failures of clients, by cause.
     pub failures: BTreeMap<&'static str, u64>,
+}
+
+/// Each kind under the name of several; of those that lie flat in reports, how many failed stands beside.
+fn by_kind<S: Serializer>(all: &ByKind<(Timing, u64)>, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(None)?;
+    for (kind, (timing, failed)) in all.iter() {
+        let about = kind.about();
+        map.serialize_entry(about.many, timing)?;
+        if let Times::Beside(_) = about.layout.times {
+            map.serialize_entry(&format!("{}_{}", about.many, about.layout.failed), failed)?;
+        }
+    }
+    map.end()
 }
 
 /// How often something happened, and how long it took.
@@ -213,16 +222,15 @@ impl From<&Distribution> for Timing {
 
 impl From<&Figures> for Sums {
     fn from(figures: &Figures) -> Self {
-        let sum = |all: Distribution| Timing::from(&all);
         let failures = figures.failures.iter();
         Self {
             joins: Timing::from(&figures.join),
             dhcp: Timing::from(&figures.dhcp),
-            pings: sum(figures.pings.values().map(|stats| &stats.rtt).sum()),
-            pings_lost: figures.pings.values().map(PingStats::unanswered).sum(),
-            lookups: sum(figures.dns.values().map(|stats| &stats.time).sum()),
-            fetches: sum(figures.http.values().map(|stats| &stats.time).sum()),
-            commands: sum(figures.commands.values().map(|stats| &stats.time).sum()),
+            activities: ByKind::new(|kind| {
+                let times: Distribution = figures.of(kind).map(|stats| &stats.time).sum();
+                let failed = figures.of(kind).map(ActivityStats::failures).sum();
+                (Timing::from(&times), failed)
+            }),
             restarts: figures.restarts,
             failures: failures
                 .map(|(cause, count)| (cause.as_str(), *count))

@@ -82,7 +82,7 @@ fn the_words_of_the_first_user_are_known_to_the_letter() {
 
 #[test]
 fn every_parameter_is_used_and_no_step_is_without_a_meaning() {
-    for parameter in PARAMETERS {
+    for parameter in PARAMETERS.iter() {
         let braced = format!("{{{}}}", parameter.name);
         assert!(
             definitions().any(|one| one.pattern.contains(&braced)),

@@ -171,8 +171,10 @@ struct Known {
 
 /// Every step, in the order in which they are listed.
 static VOCABULARY: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let parameters: HashMap<&str, &str> =
-        PARAMETERS.iter().map(|one| (one.name, one.regex)).collect();
+    let parameters: HashMap<&str, &str> = PARAMETERS
+        .iter()
+        .map(|one| (one.name, &*one.regex))
+        .collect();
     steps::ALL
         .iter()
         .flat_map(|some| some.iter())
@@ -347,7 +349,7 @@ pub fn markdown() -> String {
         }
     }
     text.push_str("\n## What varies\n\n| type | what may be written |\n|---|---|\n");
-    for one in PARAMETERS {
+    for one in PARAMETERS.iter() {
         let accepts = one.accepts.replace('|', "\\|");
         let _ = writeln!(text, "| `{{{}}}` | {accepts} |", one.name);
     }

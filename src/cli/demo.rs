@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use lanherd::activity::ping::PingSpec;
 use lanherd::identity::Seed;
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::pool::Restart;
 use lanherd::run::RunMode;
 use lanherd::scenario::{ClientCount, Draft, Timespan};
 use lanherd::target::Target;
-use lanherd::workload::ping::PingSpec;
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;

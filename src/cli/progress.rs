@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use lanherd::activity::ByKind;
 use lanherd::phase::Phase;
 use lanherd::pool::{self, Census};
-use lanherd::soak::{Attempts, Line};
-use lanherd::stats::Outcomes;
+use lanherd::soak::{self, Line};
+use lanherd::stats::Attempts;
 use lanherd::units::percent;
 
 use super::output;
@@ -211,26 +212,7 @@ struct Figures {
 struct History {
     availability: Option<f64>,
     restarts: u64,
-    pings: Tried,
-    lookups: Tried,
-    fetches: Tried,
-    commands: Tried,
-}
-
-/// How often something was wanted, and how often it succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Tried {
-    attempts: u64,
-    successes: u64,
-}
-
-impl Tried {
-    fn of<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> Self {
-        all.fold(Self::default(), |sum, stats| Self {
-            attempts: sum.attempts + stats.attempts(),
-            successes: sum.successes + stats.successes(),
-        })
-    }
+    activities: ByKind<Attempts>,
 }
 
 impl Figures {
@@ -254,10 +236,7 @@ impl Figures {
         let history = History {
             availability: done.availability(),
             restarts: done.restarts,
-            pings: Tried::of(done.pings.values()),
-            lookups: Tried::of(done.dns.values()),
-            fetches: Tried::of(done.http.values()),
-            commands: Tried::of(done.commands.values()),
+            activities: ByKind::new(|kind| done.of(kind).sum()),
         };
         Self {
             wanted: figures.wanted.saturating_sub(gone),
@@ -287,14 +266,11 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
             let _ = write!(line, ", availability {}", percent(share));
         }
         let _ = write!(line, ", {} restarts", history.restarts);
-        for (tried, what) in [
-            (history.pings, "pings answered"),
-            (history.lookups, "lookups succeeded"),
-            (history.fetches, "fetches succeeded"),
-            (history.commands, "commands succeeded"),
-        ] {
-            if tried.attempts > 0 {
-                let _ = write!(line, ", {} of {} {what}", tried.successes, tried.attempts);
+        for (kind, attempts) in history.activities.iter() {
+            let (Attempts { all, succeeded }, about) = (attempts, kind.about());
+            if *all > 0 {
+                let (many, well) = (about.many, about.succeeded);
+                let _ = write!(line, ", {succeeded} of {all} {many} {well}");
             }
         }
     }
@@ -315,15 +291,12 @@ fn soak_line(elapsed: Duration, look: &Line, availability: Option<f64>) -> Strin
     if let Some(share) = availability {
         let _ = write!(line, ", availability {}", percent(share));
     }
-    for (attempts, what) in [
-        (Some(look.pings()), "pings lost"),
-        (look.lookups, "lookups failed"),
-        (look.fetches, "fetches failed"),
-        (look.commands, "commands failed"),
-    ] {
-        let failures = attempts.as_ref().and_then(Attempts::failures);
+    for (kind, attempts) in look.activities.iter() {
+        let about = kind.about();
+        let failures = attempts.as_ref().and_then(soak::Attempts::failures);
         if let Some(failures) = failures {
-            let _ = write!(line, ", {:.2} % of {what}", failures * 100.0);
+            let (many, failed, percent) = (about.many, about.failed, failures * 100.0);
+            let _ = write!(line, ", {percent:.2} % of {many} {failed}");
         }
         let times = attempts.and_then(|attempts| attempts.p50_ms.zip(attempts.p99_ms));
         if let Some((p50, p99)) = times {
@@ -337,6 +310,8 @@ fn soak_line(elapsed: Duration, look: &Line, availability: Option<f64>) -> Strin
 
 #[cfg(test)]
 mod tests {
+    use lanherd::activity::Kind;
+
     use super::*;
 
     #[test]
@@ -364,15 +339,17 @@ mod tests {
         figures.history = Some(History {
             availability: Some(0.932),
             restarts: 3,
-            pings: Tried {
-                attempts: 20,
-                successes: 19,
-            },
-            fetches: Tried {
-                attempts: 5,
-                successes: 5,
-            },
-            ..History::default()
+            activities: ByKind::new(|kind| match kind {
+                Kind::Ping => Attempts {
+                    all: 20,
+                    succeeded: 19,
+                },
+                Kind::Http => Attempts {
+                    all: 5,
+                    succeeded: 5,
+                },
+                _ => Attempts::default(),
+            }),
         });
         assert!(
             line(after, &figures)
@@ -390,13 +367,14 @@ mod tests {
             wanted_ms: 0.0,
             usable_ms: 0.0,
             restarts: 3,
-            pings_received: 9_998,
-            pings_lost: 2,
-            rtt_p50_ms: Some(0.08),
-            rtt_p99_ms: Some(0.41),
-            lookups: None,
-            fetches: None,
-            commands: None,
+            activities: ByKind::new(|kind| {
+                (kind == Kind::Ping).then_some(soak::Attempts {
+                    succeeded: 9_998,
+                    failed: 2,
+                    p50_ms: Some(0.08),
+                    p99_ms: Some(0.41),
+                })
+            }),
             resident_bytes: 25_270_682,
             descriptors: 812,
         };
@@ -405,22 +383,19 @@ mod tests {
             "71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, \
              812 files"
         );
-        look.pings_received = 0;
-        look.pings_lost = 0;
-        look.rtt_p50_ms = None;
-        look.rtt_p99_ms = None;
+        look.activities[Kind::Ping] = None;
         assert!(
             soak_line(Duration::ZERO, &look, None).ends_with("3 restarts, 24.1 MiB, 812 files")
         );
-        look.lookups = Some(Attempts {
+        look.activities[Kind::Dns] = Some(soak::Attempts {
             succeeded: 399,
             failed: 1,
             p50_ms: Some(0.3),
             p99_ms: Some(2.0),
         });
-        look.commands = Some(Attempts {
+        look.activities[Kind::Command] = Some(soak::Attempts {
             failed: 2,
-            ..Attempts::default()
+            ..soak::Attempts::default()
         });
         assert!(soak_line(Duration::ZERO, &look, None).ends_with(
             "3 restarts, 0.25 % of lookups failed, 0.30 ms (99 %: 2.00 ms), 100.00 % of commands failed, 24.1 MiB, 812 files"

@@ -62,7 +62,7 @@ fn list(word: Option<&str>) -> anyhow::Result<String> {
     }
     if word.is_none() {
         text.push_str("What stands in braces:\n");
-        for one in PARAMETERS {
+        for one in PARAMETERS.iter() {
             let _ = writeln!(text, "  {{{}}}  {}", one.name, one.accepts);
         }
         text.push_str("  {string}  anything in double or single quotes\n");

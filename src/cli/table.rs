@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _};
 use clap::ValueEnum;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use lanherd::phase::Phase;
-use lanherd::report::{Chore, Client, Ended, LastFailure, Percentiles, Pings, Report};
+use lanherd::report::{Activity, Client, Ended, LastFailure, Percentiles, Report};
 use lanherd::units::percent;
 use terminal_size::terminal_size_of;
 
@@ -80,11 +80,14 @@ pub fn render(report: &Report, rows: Rows, paint: Paint) -> String {
                 count - MOST_FAILURES
             ));
         }
-        for (what, figures) in [
-            ("time to join", report.percentiles.join_ms),
-            ("time to lease", report.percentiles.dhcp_ms),
-            ("ping", report.percentiles.ping_ms),
-        ] {
+        let all = &report.percentiles;
+        let activities = all.activities.iter();
+        let activities = activities.map(|(kind, figures)| (kind.about().one, *figures));
+        let joining = [
+            ("time to join", all.join_ms),
+            ("time to lease", all.dhcp_ms),
+        ];
+        for (what, figures) in joining.into_iter().chain(activities) {
             if let Some(figures) = figures {
                 block(percentiles(what, &figures));
             }
@@ -124,8 +127,12 @@ fn summary(report: &Report, paint: Paint) -> String {
             .lost()
             .map(|lost| paint.flaw_if(lost.lost > 0, &lost.told())),
     );
-    if totals.ping_duplicates > 0 {
-        told.push(paint.flaw(&format!("{} duplicates", totals.ping_duplicates)));
+    for (kind, total) in totals.activities.iter() {
+        for (count, number) in kind.about().counts.iter().zip(&total.counts) {
+            if let Some(objective) = count.objective.as_ref().filter(|_| *number > 0) {
+                told.push(paint.flaw(&format!("{number} {}", objective.short)));
+            }
+        }
     }
     let tester = &report.tester;
     if tester.saturated {
@@ -161,9 +168,9 @@ fn summary(report: &Report, paint: Paint) -> String {
 }
 
 fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
-    let chores: BTreeSet<String> = clients
+    let activities: BTreeSet<String> = clients
         .clone()
-        .flat_map(|client| client.chores().map(|chore| chore.what))
+        .flat_map(|client| client.activities.iter().map(Activity::what))
         .collect();
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     // What is the same for all is said once.
@@ -178,8 +185,8 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
         header.push("DNS".to_owned());
     }
     header.push("time to lease".to_owned());
-    let first_chore = header.len();
-    header.extend(chores.iter().map(|what| shortened(what)));
+    let first_activity = header.len();
+    header.extend(activities.iter().map(|what| shortened(what)));
     if with_state {
         header.push("state".to_owned());
     }
@@ -196,9 +203,9 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
             row.push(dns(client));
         }
         row.push(or_dash(client.dhcp_ms.map(millis)));
-        row.extend(chores.iter().map(|what| {
-            let chore = client.chores().find(|chore| chore.what == *what);
-            or_dash(chore.as_ref().map(answers))
+        row.extend(activities.iter().map(|what| {
+            let mut own = client.activities.iter();
+            or_dash(own.find(|activity| activity.what() == *what).map(answers))
         }));
         if with_state {
             row.push(state(client));
@@ -209,7 +216,7 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
     let width = width();
     let is_numbered = least_width_of_all(&header, &rows) > usize::from(width);
     if is_numbered {
-        for (number, name) in (1..=chores.len()).zip(header.iter_mut().skip(first_chore)) {
+        for (number, name) in (1..=activities.len()).zip(header.iter_mut().skip(first_activity)) {
             *name = format!("({number})");
         }
     }
@@ -217,7 +224,7 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
     table.add_rows(rows);
     let mut text = table.trim_fmt();
     if is_numbered {
-        for (number, what) in (1..).zip(&chores) {
+        for (number, what) in (1..).zip(&activities) {
             let _ = write!(text, "\n({number}) {}", bounded(what));
         }
     }
@@ -310,7 +317,7 @@ fn width() -> u16 {
 
 /// Whether the client is worth a word: it should be online and is not, or a target never answered it.
 fn failed(client: &Client) -> bool {
-    client.phase != Phase::Online || client.chores().any(|chore| chore.never_succeeded())
+    client.phase != Phase::Online || client.activities.iter().any(Activity::never_succeeded)
 }
 
 fn state(client: &Client) -> String {
@@ -349,17 +356,8 @@ fn complaints_of(client: &Client) -> Vec<String> {
         } = failure;
         complaints.push(format!("{}: {stage}: {cause}: {detail}", client.phase));
     }
-    let never_answered = |pings: &&Pings| pings.received == 0 && asked(pings) > 0;
-    for pings in client.pings.iter().filter(never_answered) {
-        let causes: Vec<&str> = pings.lost.keys().map(|cause| cause.as_str()).collect();
-        complaints.push(format!(
-            "no answer from {}: {}",
-            pings.target,
-            causes.join(", ")
-        ));
-    }
-    let others = client.chores().filter(Chore::never_succeeded);
-    complaints.extend(others.filter_map(|chore| chore.last_failure.map(str::to_owned)));
+    let never = client.activities.iter().filter(|one| one.never_succeeded());
+    complaints.extend(never.map(Activity::complaint));
     complaints
 }
 
@@ -399,17 +397,12 @@ fn shortened(what: &str) -> String {
     }
 }
 
-fn answers(chore: &Chore<'_>) -> String {
-    let mut text = format!("{}/{}", chore.succeeded, chore.attempts);
-    if let Some(median) = chore.median_ms {
+fn answers(activity: &Activity) -> String {
+    let mut text = format!("{}/{}", activity.succeeded, activity.attempts);
+    if let Some(median) = activity.time_ms.median {
         let _ = write!(text, "  {}", millis(median));
     }
     text
-}
-
-/// All that were wanted, those never sent included.
-fn asked(pings: &Pings) -> u64 {
-    pings.received + pings.lost.values().sum::<u64>()
 }
 
 fn percentiles(what: &str, figures: &Percentiles) -> String {
@@ -440,6 +433,8 @@ pub fn or_dash(value: Option<impl ToString>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lanherd::activity::Kind;
+
     use super::*;
 
     /// A report of `online` clients with a ping each, and of `failed` ones that never had an offer.
@@ -525,8 +520,8 @@ mod tests {
     fn what_was_lost_is_said_in_the_last_line_and_has_a_colour() {
         let mut report = report(3, 0);
         report.ended = Some(Ended::Interrupted);
-        report.totals.pings = 480;
-        report.totals.pings_received = 360;
+        let pings = &mut report.totals.activities[Kind::Ping].attempts;
+        (pings.all, pings.succeeded) = (480, 360);
         report.availability.share = Some(0.932);
         report.outages = serde_json::from_value(serde_json::json!({"count": 1, "latest": [{
             "began": "2026-01-01T00:00:10.000Z", "began_ms": 10_000.0, "ended_ms": 15_000.0,
@@ -560,9 +555,9 @@ mod tests {
         report.clients[1].router = Some(std::net::Ipv4Addr::new(10, 77, 0, 2));
         for target in ["Cloudflare DNS", "the router", "192.168.177.142"] {
             for client in &mut report.clients {
-                let mut pings = client.pings[0].clone();
-                pings.target = target.parse().expect("a target");
-                client.pings.push(pings);
+                let mut pings = client.activities[0].clone();
+                pings.subject = target.to_owned();
+                client.activities.push(pings);
             }
         }
         let text = render(&report, Rows::Auto, Paint::None);
@@ -584,9 +579,9 @@ mod tests {
         report.clients[1].router = Some(std::net::Ipv4Addr::new(10, 77, 0, 2));
         let ping_too = |report: &mut Report, target: &str| {
             for client in &mut report.clients {
-                let mut pings = client.pings[0].clone();
-                pings.target = target.parse().expect("a target");
-                client.pings.push(pings);
+                let mut pings = client.activities[0].clone();
+                pings.subject = target.to_owned();
+                client.activities.push(pings);
             }
         };
         let assert_words = |report: &Report, of_targets: &[&str]| {
@@ -674,10 +669,10 @@ mod tests {
     #[test]
     fn a_target_that_never_answered_is_named_with_the_cause() {
         let mut report = report(1, 0);
-        let pings = &mut report.clients[0].pings[0];
-        pings.received = 0;
-        pings.median_ms = None;
-        pings.lost.insert(lanherd::lan::PingCause::Timeout, 3);
+        let pings = &mut report.clients[0].activities[0];
+        (pings.attempts, pings.succeeded) = (3, 0);
+        pings.time_ms.median = None;
+        pings.failed.insert("timeout".to_owned(), 3);
         let text = render(&report, Rows::Auto, Paint::None);
         assert!(text.contains("0/3"), "{text}");
         assert!(

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{ClientMsg, Fact, FactSink, RunId};
+use crate::activity::{self, Activity, Excuse, Place, Sequence, Siblings, Uplink};
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::lan::Port;
-use crate::workload::{self, Excuse, Place, Sequence, Siblings, Uplink, Workload};
 
 /// Whether there is an address to work from.
 enum Reach<P> {
@@ -29,7 +29,7 @@ enum Reach<P> {
 pub(super) struct Surroundings {
     pub(super) myself: ActorRef<ClientMsg>,
     pub(super) facts: FactSink,
-    pub(super) standing: Arc<[Arc<Workload>]>,
+    pub(super) standing: Arc<[Arc<Activity>]>,
     pub(super) rng: fastrand::Rng,
     pub(super) identity: Arc<Identity>,
     pub(super) siblings: Siblings,
@@ -94,7 +94,7 @@ impl<P: Port> Workloads<P> {
     }
 
     /// Replaces the standing workloads. Those that stay go on as they are.
-    pub(super) fn set_standing(&mut self, standing: Arc<[Arc<Workload>]>) {
+    pub(super) fn set_standing(&mut self, standing: Arc<[Arc<Activity>]>) {
         let mut earlier = std::mem::take(&mut self.standing_tasks);
         self.with.standing = Arc::clone(&standing);
         // Of a client that has not been online yet they begin when it is.
@@ -114,7 +114,7 @@ impl<P: Port> Workloads<P> {
     }
 
     /// Begins a standing workload.
-    fn stand(&mut self, workload: &Arc<Workload>) -> Task {
+    fn stand(&mut self, workload: &Arc<Activity>) -> Task {
         let (facts, mut rng) = (Arc::clone(&self.with.facts), self.with.rng.fork());
         let mut online = self.online.subscribe();
         let handle = tokio::spawn({
@@ -133,7 +133,7 @@ impl<P: Port> Workloads<P> {
                             };
                             let report =
                                 |outcome| facts(Fact::Did(None, Arc::clone(&workload), outcome));
-                            workload::run(Arc::clone(&workload), here, delay, report).await;
+                            activity::run(Arc::clone(&workload), here, delay, report).await;
                         }
                         pending::<()>().await;
                     };
@@ -164,7 +164,7 @@ impl<P: Port> Workloads<P> {
         }
     }
 
-    pub(super) fn start_run(&mut self, run: RunId, workload: &Arc<Workload>) {
+    pub(super) fn start_run(&mut self, run: RunId, workload: &Arc<Activity>) {
         match self.spawn(run, workload) {
             Some(task) => drop(self.runs.insert(run, task)),
             None => self.refuse(run, workload),
@@ -175,14 +175,14 @@ impl<P: Port> Workloads<P> {
         self.runs.remove(&run);
     }
 
-    fn refuse(&self, run: RunId, workload: &Arc<Workload>) {
+    fn refuse(&self, run: RunId, workload: &Arc<Activity>) {
         let outcome = workload.excused(Excuse::Offline);
         (self.with.facts)(Fact::Did(Some(run), Arc::clone(workload), outcome));
         (self.with.facts)(Fact::RunEnded(run));
     }
 
     /// `None` where the client is not online.
-    fn spawn(&self, run: RunId, workload: &Arc<Workload>) -> Option<Task> {
+    fn spawn(&self, run: RunId, workload: &Arc<Activity>) -> Option<Task> {
         let Reach::Online(place) = &self.reach else {
             return None;
         };
@@ -192,7 +192,7 @@ impl<P: Port> Workloads<P> {
             let workload = Arc::clone(workload);
             async move {
                 let report = |outcome| facts(Fact::Did(Some(run), Arc::clone(&workload), outcome));
-                workload::run(Arc::clone(&workload), place, Duration::ZERO, report).await;
+                activity::run(Arc::clone(&workload), place, Duration::ZERO, report).await;
                 facts(Fact::RunEnded(run));
                 // An actor that has ended has no runs to forget.
                 drop(myself.cast(ClientMsg::RunEnded(run)));
@@ -207,7 +207,7 @@ impl<P: Port> Workloads<P> {
 
 /// A running workload; dropping it ends it.
 struct Task {
-    workload: Arc<Workload>,
+    workload: Arc<Activity>,
     handle: JoinHandle<()>,
 }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::*;
+use crate::activity::ping::PingSpec;
 use crate::dhcp::LossReason;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName};
@@ -23,8 +24,6 @@ use crate::phase::{Cause, Phase, Stage};
 use crate::pool::restart::GiveUp;
 use crate::pool::{Event, EventKind, PoolConfig, Selection, Share};
 use crate::report;
-use crate::workload::Workload;
-use crate::workload::ping::PingSpec;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,7 +46,7 @@ impl House {
             interval: Duration::from_millis(50),
             ..PingSpec::once(crate::target::Target::Router)
         };
-        config.workloads = vec![Workload::Ping(ping)];
+        config.workloads = vec![ping.into()];
         let lan = FakeLan::new(&LabConfig::default());
         let metrics = Metrics::new(&config.name, config.seed).expect("metrics");
         let pool = Pool::start(Arc::new(lan), config, metrics.clone())

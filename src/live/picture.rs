@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::{ByKind, Kind, fields};
 use crate::control::Row;
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::{Cause, Phase};
 use crate::pool::{Census, ClientStatus, Event, Figures, GroupName, HerdStatus, Share};
 use crate::report::{Availability, Client, Outages, Percentiles, Sums};
-use crate::stats::{Distribution, Outcomes, Tally};
+use crate::stats::{ActivityStats, Distribution, Tally};
 
 /// The versions of the pictures as JSON: one, so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,18 +67,14 @@ pub struct Point {
     /// Round trips of pings.
     #[serde(with = "crate::report::empty_object")]
     pub ping_ms: Option<Percentiles>,
-    /// Echo requests.
-    #[serde(default)]
-    pub pings: Work,
-    /// Lookups of all names.
-    #[serde(default)]
-    pub lookups: Work,
-    /// Fetches of all URLs.
-    #[serde(default)]
-    pub fetches: Work,
-    /// Runs of all commands.
-    #[serde(default)]
-    pub commands: Work,
+    /// What clients did, by kind.
+    #[serde(flatten, with = "by_kind")]
+    pub activities: ByKind<Work>,
+}
+
+fields! {
+    /// The work of each kind under `pings`, `lookups` and so on.
+    by_kind, Work as Work, |kind| kind.about().many.to_owned()
 }
 
 /// What clients did of one kind since the point before.
@@ -201,18 +198,15 @@ impl Point {
     pub(super) fn new(after: f64, census: &Census, figures: &Figures, earlier: &Figures) -> Self {
         let wanted = Phase::ALL.iter().filter(|phase| phase.is_wanted());
         let failures = |figures: &Figures| figures.failures.values().sum::<u64>();
-        let pings = Work::since(&figures.pings, &earlier.pings);
+        let activities = ByKind::new(|kind| Work::since(kind, figures, earlier));
         Self {
             after,
             online: census.of(Phase::Online),
             wanted: wanted.map(|phase| census.of(*phase)).sum(),
             joins: figures.join.count().saturating_sub(earlier.join.count()),
             failures: failures(figures).saturating_sub(failures(earlier)),
-            ping_ms: pings.ms,
-            pings,
-            lookups: Work::since(&figures.dns, &earlier.dns),
-            fetches: Work::since(&figures.http, &earlier.http),
-            commands: Work::since(&figures.commands, &earlier.commands),
+            ping_ms: activities[Kind::Ping].ms,
+            activities,
         }
     }
 
@@ -225,26 +219,27 @@ impl Point {
             joins: self.joins + next.joins,
             failures: self.failures + next.failures,
             ping_ms: longest(self.ping_ms, next.ping_ms),
-            pings: self.pings.merged_with(next.pings),
-            lookups: self.lookups.merged_with(next.lookups),
-            fetches: self.fetches.merged_with(next.fetches),
-            commands: self.commands.merged_with(next.commands),
+            activities: self
+                .activities
+                .map(|kind, work| work.merged_with(next.activities[kind])),
         }
     }
 }
 
 impl Work {
-    /// What was counted since there were these `earlier` figures, over all subjects.
-    fn since<K: Ord, S: Outcomes>(now: &BTreeMap<K, S>, earlier: &BTreeMap<K, S>) -> Self {
+    /// What was counted of a kind since there were these `earlier` figures, over all that it was done to.
+    fn since(kind: Kind, now: &Figures, earlier: &Figures) -> Self {
         let (mut attempts, mut failed) = (0, 0);
         let mut times: Option<Tally> = None;
-        for (subject, stats) in now {
-            let before = earlier.get(subject);
+        for stats in now.of(kind) {
+            let before = earlier.activities.get(&stats.subject);
             let since = |now: u64, earlier: Option<u64>| now.saturating_sub(earlier.unwrap_or(0));
-            attempts += since(stats.attempts(), before.map(Outcomes::attempts));
-            failed += since(stats.failures(), before.map(Outcomes::failures));
+            attempts += since(stats.attempts(), before.map(ActivityStats::attempts));
+            failed += since(stats.failures(), before.map(ActivityStats::failures));
             let nothing = Distribution::default();
-            let taken = stats.time().since(before.map_or(&nothing, Outcomes::time));
+            let taken = stats
+                .time
+                .since(before.map_or(&nothing, |before| &before.time));
             match &mut times {
                 Some(all) => all.add(&taken),
                 None => times = Some(taken),

@@ -115,6 +115,7 @@ impl Timeline {
 mod tests {
     use super::super::picture::Work;
     use super::*;
+    use crate::activity::{ByKind, Kind};
 
     fn point(second: u32) -> Point {
         Point {
@@ -124,14 +125,14 @@ mod tests {
             joins: 1,
             failures: 0,
             ping_ms: None,
-            pings: Work {
-                attempts: 10,
-                failed: u64::from(second.is_multiple_of(2)),
-                ms: None,
-            },
-            lookups: Work::default(),
-            fetches: Work::default(),
-            commands: Work::default(),
+            activities: ByKind::new(|kind| match kind {
+                Kind::Ping => Work {
+                    attempts: 10,
+                    failed: u64::from(second.is_multiple_of(2)),
+                    ms: None,
+                },
+                _ => Work::default(),
+            }),
         }
     }
 
@@ -148,8 +149,11 @@ mod tests {
             assert!(whole.len() <= MOST, "{}", whole.len());
             assert!(whole.len() >= usize::min(until as usize, MOST / 2));
             assert_eq!(whole.iter().map(|p| p.joins).sum::<u64>(), u64::from(until));
-            let pings: u64 = whole.iter().map(|p| p.pings.attempts).sum();
-            let lost: u64 = whole.iter().map(|p| p.pings.failed).sum();
+            let pings: u64 = whole
+                .iter()
+                .map(|p| p.activities[Kind::Ping].attempts)
+                .sum();
+            let lost: u64 = whole.iter().map(|p| p.activities[Kind::Ping].failed).sum();
             assert_eq!((pings, lost), (10 * u64::from(until), u64::from(until / 2)));
             assert!(whole.windows(2).all(|two| two[0].after < two[1].after));
             assert!((whole[whole.len() - 1].after - f64::from(until)).abs() < 0.5);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use prometheus::{GaugeVec, IntGaugeVec, Registry};
 
 use super::registering::{float_gauge, gauge};
+use crate::activity::Kind;
 
 const CLIENT: [&str; 1] = ["client"];
 
@@ -15,7 +16,7 @@ const CLIENT: [&str; 1] = ["client"];
 pub(super) struct PerClient {
     up: IntGaugeVec,
     restarts: IntGaugeVec,
-    ping_rtt: GaugeVec,
+    medians: Vec<(Kind, GaugeVec)>,
     names: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -26,11 +27,14 @@ impl PerClient {
     pub fn new(r: &Registry) -> prometheus::Result<Self> {
         let up = "1 while the client is online, 0 otherwise.";
         let restarts = "Restarts of the client in this run.";
-        let rtt = "Median round trip time of all answered ICMP echo requests of the client.";
+        let medians = Kind::ALL.iter().filter_map(|kind| {
+            let (name, help) = kind.about().metrics.of_each_client?;
+            Some(float_gauge(r, name, help, &CLIENT).map(|gauge| (*kind, gauge)))
+        });
         Ok(Self {
             up: gauge(r, "client_up", up, &CLIENT)?,
             restarts: gauge(r, "client_restarts", restarts, &CLIENT)?,
-            ping_rtt: float_gauge(r, "client_ping_rtt_seconds", rtt, &CLIENT)?,
+            medians: medians.collect::<prometheus::Result<_>>()?,
             names: Arc::default(),
         })
     }
@@ -53,9 +57,13 @@ impl PerClient {
         }
     }
 
-    pub fn pinged(&self, client: &str, median: Duration) {
-        if self.names().contains(client) {
-            let gauge = self.ping_rtt.with_label_values(&[client]);
+    pub fn did(&self, client: &str, kind: Kind, median: impl FnOnce() -> Option<Duration>) {
+        let mut medians = self.medians.iter();
+        if let Some((_, gauge)) = medians.find(|(of, _)| *of == kind)
+            && self.names().contains(client)
+            && let Some(median) = median()
+        {
+            let gauge = gauge.with_label_values(&[client]);
             gauge.set(median.as_secs_f64());
         }
     }
@@ -66,7 +74,9 @@ impl PerClient {
             // What has no value is not there to be removed.
             let _ = self.up.remove_label_values(&[client]);
             let _ = self.restarts.remove_label_values(&[client]);
-            let _ = self.ping_rtt.remove_label_values(&[client]);
+            for (_, gauge) in &self.medians {
+                let _ = gauge.remove_label_values(&[client]);
+            }
         }
     }
 
@@ -95,7 +105,7 @@ mod tests {
             let name = format!("ns{number}");
             gauges.is_up(&name, true);
             gauges.restarted(&name, 2);
-            gauges.pinged(&name, Duration::from_micros(80));
+            gauges.did(&name, Kind::Ping, || Some(Duration::from_micros(80)));
         }
         let series = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(series(&text()), 3 * PerClient::MOST);

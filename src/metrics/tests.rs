@@ -1,11 +1,13 @@
 use super::*;
+use crate::activity::Excuse;
+use crate::activity::command::{CommandLine, CommandSpec, Executed};
+use crate::activity::dns::{Answer, DnsSpec, Lookup, Rcode};
+use crate::activity::http::{Fetch, HttpPhase, HttpSpec};
+use crate::activity::ping::{self, PingDetail, PingSpec};
+use crate::host_name::HostName;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
-use crate::workload::Excuse;
-use crate::workload::command::{CommandSpec, Executed};
-use crate::workload::dns::{Answer, DnsSpec, Lookup, Rcode};
-use crate::workload::http::{Fetch, HttpPhase, HttpSpec};
-use crate::workload::ping::{Echo, PingSpec};
+use crate::url::Url;
 
 fn metrics() -> Metrics {
     Metrics::new(&PoolName::default(), Seed(7)).expect("every family has a name of its own")
@@ -16,17 +18,16 @@ fn what_happened_stands_in_the_text() {
     let metrics = metrics();
     metrics.entered(Phase::Queued);
     metrics.transition(Phase::Queued, Phase::Namespace);
-    for (outcome, duplicates) in [
+    let ping = PingSpec::once(Target::GoogleDns).into();
+    for (of_port, duplicates) in [
         (PingOutcome::Reply(Duration::from_micros(80)), 2),
         (PingOutcome::Lost(PingCause::NoRoute), 1),
     ] {
-        let echo = Echo {
-            address: None,
-            outcome,
+        let detail = PingDetail {
             duplicates,
-            why: None,
+            ..PingDetail::default()
         };
-        metrics.pings.pinged(&Target::GoogleDns, &echo);
+        metrics.did(&ping, &ping::outcome(&Target::GoogleDns, of_port, detail));
     }
     let text = metrics.render();
     for line in [
@@ -82,11 +83,14 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
             "{word}"
         );
     }
-    let dns = DnsSpec::once("a.test".parse().expect("a name")).into();
-    let http = HttpSpec::once("http://a.test/".parse().expect("a URL")).into();
-    let command = CommandSpec::once("true").into();
-    for workload in [&dns, &http, &command] {
-        metrics.expect(workload);
+    let name: HostName = "a.test".parse().expect("a name");
+    let url: Url = "http://a.test/".parse().expect("a URL");
+    let line = CommandLine::from("true");
+    let dns = DnsSpec::once(name.clone()).into();
+    let http = HttpSpec::once(url.clone()).into();
+    let command = CommandSpec::once(line.clone()).into();
+    for activity in [&dns, &http, &command] {
+        metrics.expect(activity);
     }
     let has = |line: &str| {
         let text = metrics.render();
@@ -109,7 +113,7 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
         was_sent: true,
         result: Ok(answer),
     };
-    metrics.did(&dns, &Outcome::Dns(lookup));
+    metrics.did(&dns, &lookup.outcome(&name));
     metrics.did(&dns, &dns.excused(Excuse::Offline));
     let fetch = Fetch {
         server: None,
@@ -118,13 +122,13 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
         bytes: 0,
         failure: None,
     };
-    metrics.did(&http, &Outcome::Http(fetch));
+    metrics.did(&http, &fetch.outcome(&url));
     let executed = Executed {
         result: Ok(7),
         took,
         output: String::new(),
     };
-    metrics.did(&command, &Outcome::Command(executed));
+    metrics.did(&command, &executed.outcome(&line));
     has(r#"lanherd_dns_responses_total{rcode="nxdomain"} 1"#);
     has(r#"lanherd_dns_query_duration_seconds_bucket{server="lease",le="0.0008"} 1"#);
     has(r#"lanherd_dns_query_duration_seconds_bucket{server="lease",le="0.0004"} 0"#);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::words::{self, attempts};
+use super::words;
 use super::{Bound, Figure, Objective, Quantile, Should, Verdict};
+use crate::activity::Kind;
 use crate::pool::Figures;
-use crate::stats::{Distribution, Outcomes, Signal};
+use crate::stats::{ActivityStats, Attempts, Distribution, Signal};
 use crate::units::percent;
 
 /// What became of an objective, and why.
@@ -131,12 +132,9 @@ impl Objective {
     fn nothing(&self) -> String {
         let (figure, bound) = (self.figure, self.bound);
         let remedy = match figure {
-            Figure::Loss | Figure::DuplicatePings | Figure::Time(_, Signal::Ping) => {
-                "nobody pinged anything that answered, or could have"
-            }
-            Figure::Time(_, Signal::Dns) | Figure::Failed(Signal::Dns) => "no name was looked up",
-            Figure::Time(_, Signal::Http) | Figure::Failed(Signal::Http) => "nothing was fetched",
-            Figure::Time(_, Signal::Command) | Figure::Failed(_) => "no command was run",
+            Figure::Time(_, Signal::Activity(kind))
+            | Figure::Failed(kind)
+            | Figure::Counted(kind, _) => kind.about().none,
             Figure::Time(_, Signal::Join) => "nobody came online",
             Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
             Figure::Availability => "nobody came online, and nobody failed",
@@ -175,31 +173,11 @@ impl Objective {
                     details: details.collect(),
                 })
             }
-            Figure::Loss => {
-                let all = Attempts::of(figures.pings.values());
-                let causes = figures.pings.iter().flat_map(|(target, stats)| {
-                    let causes = stats.lost.iter();
-                    causes.map(move |(cause, count)| format!("{target}: {cause} {count} times"))
-                });
-                let mut finding = all.share("packet loss", figures, Signal::Ping)?;
-                finding.details = causes.collect();
-                Some(finding)
-            }
-            Figure::Failed(signal) => {
-                let all = match signal {
-                    Signal::Dns => Attempts::of(figures.dns.values()),
-                    Signal::Http => Attempts::of(figures.http.values()),
-                    Signal::Command => Attempts::of(figures.commands.values()),
-                    Signal::Ping | Signal::Join | Signal::Dhcp => {
-                        Attempts::of(figures.pings.values())
-                    }
-                };
+            Figure::Failed(kind) => {
+                let all: Attempts = figures.of(kind).sum();
                 match self.bound {
-                    Bound::Share(_) => {
-                        let name = format!("the share of failed {}", attempts(signal));
-                        all.share(&name, figures, signal)
-                    }
-                    Bound::Time(_) | Bound::Number(_) => all.number(figures, signal),
+                    Bound::Share(_) => share(all, figures, kind),
+                    Bound::Time(_) | Bound::Number(_) => number(all, figures, kind),
                 }
             }
             Figure::Restarts => {
@@ -212,15 +190,16 @@ impl Objective {
                     details: Vec::new(),
                 })
             }
-            Figure::DuplicatePings => {
-                if Attempts::of(figures.pings.values()).all == 0 {
+            Figure::Counted(kind, objective) => {
+                let counts = kind.about().counts.iter();
+                let mut counts = counts.filter(|count| count.objective.as_ref() == Some(objective));
+                let of = counts.next()?.of;
+                if figures.of(kind).map(ActivityStats::attempts).sum::<u64>() == 0 {
                     return None;
                 }
-                let duplicates = figures.pings.values().map(|stats| stats.duplicates).sum();
-                let said = format!(
-                    "there were {duplicates} answers to pings that had been answered already"
-                );
-                Some(Finding::plain(Value::Number(duplicates), said))
+                let number = figures.of(kind).map(|stats| of(&stats.detail)).sum();
+                let said = format!("there were {number} {}", objective.what);
+                Some(Finding::plain(Value::Number(number), said))
             }
             Figure::MalformedMessages => {
                 let malformed = figures.malformed_count();
@@ -290,10 +269,7 @@ fn distribution(figures: &Figures, signal: Signal) -> Distribution {
     match signal {
         Signal::Join => figures.join.clone(),
         Signal::Dhcp => figures.dhcp.clone(),
-        Signal::Ping => figures.pings.values().map(Outcomes::time).sum(),
-        Signal::Dns => figures.dns.values().map(Outcomes::time).sum(),
-        Signal::Http => figures.http.values().map(Outcomes::time).sum(),
-        Signal::Command => figures.commands.values().map(Outcomes::time).sum(),
+        Signal::Activity(kind) => figures.of(kind).map(|stats| &stats.time).sum(),
     }
 }
 
@@ -310,59 +286,47 @@ impl Finding {
     }
 }
 
-/// How many attempts there were, and how many did not succeed.
-struct Attempts {
-    all: u64,
-    failed: u64,
+/// How many of the attempts that failed are the tester's doing, and that in words.
+fn testers(all: Attempts, figures: &Figures, kind: Kind) -> (u64, String) {
+    let testers = figures.doubt.failures.get(&Signal::Activity(kind)).copied();
+    let testers = testers.unwrap_or_default().min(all.failed());
+    let words = format!("the tester itself failed {testers} of them, or slept through their time");
+    (testers, words)
 }
 
-impl Attempts {
-    fn of<'a, S: Outcomes + 'a>(stats: impl Iterator<Item = &'a S>) -> Self {
-        stats.fold(Self { all: 0, failed: 0 }, |sum, stats| Self {
-            all: sum.all + stats.attempts(),
-            failed: sum.failed + stats.failures(),
-        })
-    }
+fn share(all: Attempts, figures: &Figures, kind: Kind) -> Option<Finding> {
+    let (about, failed) = (kind.about(), all.failed());
+    let (testers, tester) = testers(all, figures, kind);
+    let of = |failed: u64| failed as f64 / all.all as f64;
+    // Where a share is all that is asked for, by what cause is told.
+    let details = figures.of(kind).filter(|_| !about.failures.are_counted);
+    let details = details.flat_map(|stats| {
+        let causes = stats.failed.iter();
+        causes.map(|(cause, count)| format!("{}: {cause} {count} times", stats.subject))
+    });
+    (all.all > 0).then(|| Finding {
+        value: Value::Share(of(failed)),
+        without_tester: Value::Share(of(failed - testers)),
+        said: format!(
+            "{} is {}, {failed} of {} {}",
+            about.failures.share,
+            words::share(of(failed)),
+            all.all,
+            about.many
+        ),
+        tester,
+        details: details.collect(),
+    })
+}
 
-    fn testers(&self, figures: &Figures, signal: Signal) -> (u64, String) {
-        let testers = figures.doubt.failures.get(&signal).copied();
-        let testers = testers.unwrap_or_default().min(self.failed);
-        let words =
-            format!("the tester itself failed {testers} of them, or slept through their time");
-        (testers, words)
-    }
-
-    fn share(&self, name: &str, figures: &Figures, signal: Signal) -> Option<Finding> {
-        let (testers, tester) = self.testers(figures, signal);
-        let of = |failed: u64| failed as f64 / self.all as f64;
-        (self.all > 0).then(|| Finding {
-            value: Value::Share(of(self.failed)),
-            without_tester: Value::Share(of(self.failed - testers)),
-            said: format!(
-                "{name} is {}, {} of {} {}",
-                words::share(of(self.failed)),
-                self.failed,
-                self.all,
-                attempts(signal)
-            ),
-            tester,
-            details: Vec::new(),
-        })
-    }
-
-    fn number(&self, figures: &Figures, signal: Signal) -> Option<Finding> {
-        let (testers, tester) = self.testers(figures, signal);
-        (self.all > 0).then(|| Finding {
-            value: Value::Number(self.failed),
-            without_tester: Value::Number(self.failed - testers),
-            said: format!(
-                "{} of {} {} failed",
-                self.failed,
-                self.all,
-                attempts(signal)
-            ),
-            tester,
-            details: Vec::new(),
-        })
-    }
+fn number(all: Attempts, figures: &Figures, kind: Kind) -> Option<Finding> {
+    let (testers, tester) = testers(all, figures, kind);
+    let (failed, many) = (all.failed(), kind.about().many);
+    (all.all > 0).then(|| Finding {
+        value: Value::Number(failed),
+        without_tester: Value::Number(failed - testers),
+        said: format!("{failed} of {} {many} failed", all.all),
+        tester,
+        details: Vec::new(),
+    })
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::{Objective, Should, Value, Verdict};
+use crate::activity::Kind;
+use crate::activity::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
+use crate::activity::ping::{self, PingDetail};
 use crate::lan::{PingCause, PingOutcome};
 use crate::pool::Figures;
-use crate::stats::{DnsStats, PingStats, Signal};
+use crate::stats::{ActivityStats, Signal};
 use crate::target::Target;
-use crate::workload::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -123,22 +125,25 @@ fn an_objective_is_written_as_it_was_read() {
 fn lookups(of: &[(u64, u64)]) -> Figures {
     let mut figures = Figures::default();
     let name: crate::host_name::HostName = "a.test".parse().expect("a name");
-    let mut stats = DnsStats::new(name.clone());
+    let mut stats = ActivityStats::new(name.clone().into());
     for (took, late) in of {
         let answer = Answer {
             rcode: Rcode::NoError,
             addresses: Vec::new(),
             took: ms(*took),
         };
-        stats.record(&Lookup {
+        let lookup = Lookup {
             server: None,
             was_sent: true,
             result: Ok(answer),
-        });
-        figures.doubt.took(Signal::Dns, ms(*took), ms(*late));
+        };
+        stats.record(&lookup.outcome(&name));
+        figures
+            .doubt
+            .took(Signal::Activity(Kind::Dns), ms(*took), ms(*late));
         figures.doubt.wakings.record(ms(*late));
     }
-    figures.dns.insert(name, stats);
+    figures.activities.insert(name.into(), stats);
     figures
 }
 
@@ -221,12 +226,19 @@ fn lateness_only_adds_so_that_what_is_too_fast_is_so_for_certain() {
 
 fn pings(received: u64, lost: &[(PingCause, u64)]) -> Figures {
     let mut figures = Figures::default();
-    let mut stats = PingStats::new(Target::Router, None);
-    (0..received).for_each(|_| stats.record(PingOutcome::Reply(ms(1))));
+    let mut stats = ActivityStats::new(Target::Router.into());
+    let mut record = |of_port| {
+        stats.record(&ping::outcome(
+            &Target::Router,
+            of_port,
+            PingDetail::default(),
+        ));
+    };
+    (0..received).for_each(|_| record(PingOutcome::Reply(ms(1))));
     for (cause, count) in lost {
-        (0..*count).for_each(|_| stats.record(PingOutcome::Lost(*cause)));
+        (0..*count).for_each(|_| record(PingOutcome::Lost(*cause)));
     }
-    figures.pings.insert(Target::Router, stats);
+    figures.activities.insert(Target::Router.into(), stats);
     figures
 }
 
@@ -234,7 +246,10 @@ fn pings(received: u64, lost: &[(PingCause, u64)]) -> Figures {
 fn losses_that_only_the_tester_caused_are_not_the_routers() {
     let lost = [(PingCause::Tester, 30), (PingCause::Timeout, 1)];
     let mut figures = pings(969, &lost);
-    figures.doubt.failures.insert(Signal::Ping, 30);
+    figures
+        .doubt
+        .failures
+        .insert(Signal::Activity(Kind::Ping), 30);
     assert_eq!(
         verdict("packet loss > 1 %", &figures),
         Verdict::Inconclusive
@@ -261,11 +276,14 @@ fn lookups_that_the_tester_slept_through_are_not_the_routers_by_number_and_by_sh
             detail: String::new(),
         }),
     };
-    for stats in figures.dns.values_mut() {
+    let timeout = timeout.outcome(&"a.test".parse().expect("a name"));
+    for stats in figures.activities.values_mut() {
         (0..2).for_each(|_| stats.record(&timeout));
     }
     assert_eq!(verdict("failed lookups > 0", &figures), Verdict::Failed);
-    figures.doubt.ran_out(Signal::Dns, ms(2_000), ms(1_500));
+    figures
+        .doubt
+        .ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(1_500));
     assert_eq!(
         verdict("failed lookups > 1", &figures),
         Verdict::Inconclusive

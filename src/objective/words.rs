@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Bound, Figure, ObjectiveError, Quantile, Should};
+use crate::activity::Kind;
 use crate::stats::Signal;
 use crate::units;
 
@@ -23,47 +24,43 @@ const QUANTILES: &[(&str, f64, &str)] = &[
     ("min", 0.0, "minimum"),
 ];
 
-/// Short names of what takes time, beside its own.
-const SHORT: &[(&str, Signal)] = &[
-    ("join", Signal::Join),
-    ("dhcp", Signal::Dhcp),
-    ("lease", Signal::Dhcp),
-    ("time to lease", Signal::Dhcp),
-    ("time to join", Signal::Join),
-    ("ping", Signal::Ping),
-    ("round trip", Signal::Ping),
-    ("rtt", Signal::Ping),
-    ("dns", Signal::Dns),
-    ("lookup", Signal::Dns),
-    ("lookup time", Signal::Dns),
-    ("http", Signal::Http),
-    ("fetch", Signal::Http),
-    ("fetch time", Signal::Http),
-    ("command", Signal::Command),
-];
+/// Other names of what takes time, beside its own.
+fn aliases() -> impl Iterator<Item = (&'static str, Signal)> {
+    let acquisitions = [
+        ("join", Signal::Join),
+        ("dhcp", Signal::Dhcp),
+        ("lease", Signal::Dhcp),
+        ("time to lease", Signal::Dhcp),
+        ("time to join", Signal::Join),
+    ];
+    let of_kinds = Kind::ALL.iter().flat_map(|kind| {
+        let aliases = kind.about().time.aliases.iter();
+        aliases.map(|alias| (*alias, Signal::Activity(*kind)))
+    });
+    acquisitions.into_iter().chain(of_kinds)
+}
 
-const FIGURES: &[(&str, Figure)] = &[
-    ("packet loss", Figure::Loss),
-    ("availability", Figure::Availability),
-    ("failed lookups", Figure::Failed(Signal::Dns)),
-    ("failed fetches", Figure::Failed(Signal::Http)),
-    ("failed commands", Figure::Failed(Signal::Command)),
-    ("restarts", Figure::Restarts),
-    ("duplicate pings", Figure::DuplicatePings),
-    ("malformed messages", Figure::MalformedMessages),
-    ("outages", Figure::Outages),
-];
-
-/// What is attempted of a kind.
-pub(super) const fn attempts(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Ping => "pings",
-        Signal::Dns => "lookups",
-        Signal::Http => "fetches",
-        Signal::Command => "commands",
-        Signal::Join => "joins",
-        Signal::Dhcp => "leases",
-    }
+/// All figures but times, with their names: first the shares, then the numbers.
+fn figures() -> impl Iterator<Item = (&'static str, Figure)> {
+    let kinds = || Kind::ALL.iter().copied();
+    let failed = |kind: Kind| (kind.about().failures.objective, Figure::Failed(kind));
+    let shares_first = kinds().filter(|kind| !kind.about().failures.are_counted);
+    let counted = kinds().filter(|kind| kind.about().failures.are_counted);
+    let counts = kinds().flat_map(|kind| {
+        let counts = kind.about().counts.iter();
+        let objectives = counts.filter_map(|count| count.objective.as_ref());
+        objectives.map(move |count| (count.name, Figure::Counted(kind, count)))
+    });
+    shares_first
+        .map(failed)
+        .chain([("availability", Figure::Availability)])
+        .chain(counted.map(failed))
+        .chain([("restarts", Figure::Restarts)])
+        .chain(counts)
+        .chain([
+            ("malformed messages", Figure::MalformedMessages),
+            ("outages", Figure::Outages),
+        ])
 }
 
 /// What stands between a figure and a bound where a run is to fail; longer before what they begin with.
@@ -96,8 +93,8 @@ pub(super) fn failure(text: &str) -> Result<(&str, Should, &str), ObjectiveError
 /// The figure of this name.
 pub(super) fn figure(text: &str) -> Result<Figure, ObjectiveError> {
     let plain = plain(text);
-    if let Some((_, figure)) = FIGURES.iter().find(|(name, _)| *name == plain) {
-        return Ok(*figure);
+    if let Some((_, figure)) = figures().find(|(name, _)| *name == plain) {
+        return Ok(figure);
     }
     let of_time = QUANTILES.iter().find_map(|(name, share, told)| {
         let signal = signal(plain.strip_prefix(name)?.strip_prefix(' ')?)?;
@@ -118,10 +115,9 @@ pub(super) fn figure(text: &str) -> Result<Figure, ObjectiveError> {
 }
 
 fn signal(name: &str) -> Option<Signal> {
-    let own = Signal::ALL.iter().copied();
-    let mut own = own.filter(|signal| signal.as_str().eq_ignore_ascii_case(name));
-    let short = SHORT.iter().find(|(short, _)| *short == name);
-    own.next().or(short.map(|(_, signal)| *signal))
+    let mut own = Signal::all().filter(|signal| signal.as_str().eq_ignore_ascii_case(name));
+    let alias = || aliases().find(|(alias, _)| *alias == name);
+    own.next().or_else(|| alias().map(|(_, signal)| signal))
 }
 
 /// In small letters, with one space between two words, without what only makes it a sentence.
@@ -139,13 +135,13 @@ fn remedy(plain: &str) -> String {
     /// What is less like it is no suggestion.
     const LIKE: f64 = 0.6;
     let signals = || {
-        let own = Signal::ALL.iter().map(|signal| signal.as_str());
-        own.chain(SHORT.iter().map(|(name, _)| *name))
+        let own = Signal::all().map(Signal::as_str);
+        own.chain(aliases().map(|(name, _)| name))
     };
     let of_time = QUANTILES
         .iter()
         .flat_map(|(stat, ..)| signals().map(move |signal| format!("{stat} {signal}")));
-    let all = FIGURES.iter().map(|(name, _)| (*name).to_owned());
+    let all = figures().map(|(name, _)| name.to_owned());
     let likeness =
         |name: &String| strsim::normalized_damerau_levenshtein(plain, &name.to_lowercase());
     let best = all
@@ -156,8 +152,8 @@ fn remedy(plain: &str) -> String {
     if let Some((_, name)) = best {
         return format!("did you mean {name:?}?");
     }
-    let counted: Vec<_> = FIGURES.iter().map(|(name, _)| *name).collect();
-    let times: Vec<_> = Signal::ALL.iter().map(|signal| signal.as_str()).collect();
+    let counted: Vec<_> = figures().map(|(name, _)| name).collect();
+    let times: Vec<_> = Signal::all().map(Signal::as_str).collect();
     format!(
         "use {}, or median, p90, p95, p99, maximum or minimum of {}, as 'p95 dns'",
         counted.join(", "),
@@ -175,14 +171,14 @@ pub(super) fn bound(figure: Figure, text: &str) -> Result<Bound, ObjectiveError>
         Figure::Availability => percent(text)
             .map(Bound::Share)
             .ok_or_else(|| refuse("write a share of 0 % to 100 %, as 99.9 %")),
-        Figure::Loss => percent(text)
+        Figure::Failed(kind) if !kind.about().failures.are_counted => percent(text)
             .map(Bound::Share)
             .ok_or_else(|| refuse("write a share of 0 % to 100 %, as 0.1 %")),
         Figure::Failed(_) => percent(text)
             .map(Bound::Share)
             .or_else(|| text.parse().ok().map(Bound::Number))
             .ok_or_else(|| refuse("write a whole number, as 3, or a share, as 0.1 %")),
-        Figure::Restarts | Figure::DuplicatePings | Figure::MalformedMessages | Figure::Outages => {
+        Figure::Restarts | Figure::Counted(..) | Figure::MalformedMessages | Figure::Outages => {
             text.parse()
                 .map(Bound::Number)
                 .map_err(|_| refuse("write a whole number, as 3"))

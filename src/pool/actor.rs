@@ -15,13 +15,13 @@ use super::run::Collected;
 use super::slot::{Ending, Incarnation};
 use super::status::{Census, HerdStatus, Sabotaged, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
+use crate::activity::Activity;
 use crate::client::{Fact, Order, RunId};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, Lan, SabotageError};
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Stage};
-use crate::workload::Workload;
 
 /// What the pool is told: by its users above the line, by itself and its clients below.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ pub(super) enum PoolMsg {
         RpcReplyPort<Result<Vec<ClientNumber>, PoolError>>,
     ),
     Remove(Selection, RpcReplyPort<TearDownReport>),
-    Run(Selection, Arc<Workload>, RpcReplyPort<Collected>),
+    Run(Selection, Arc<Activity>, RpcReplyPort<Collected>),
     Vanish(Selection, RpcReplyPort<TearDownReport>),
-    Extra(Vec<Workload>, RpcReplyPort<()>),
+    Extra(Vec<Activity>, RpcReplyPort<()>),
     Order(Selection, Order, RpcReplyPort<u32>),
     Restart(Selection, RpcReplyPort<u32>),
     Sabotage(Selection, Fault, RpcReplyPort<Vec<Sabotaged>>),

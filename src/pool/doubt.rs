@@ -7,21 +7,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::lan::{PingCause, PingOutcome};
+use crate::activity::{Activity, Ending, Outcome};
+use crate::blame::Blame;
 use crate::phase::Cause;
 use crate::stats::{Distribution, Signal};
 use crate::tester;
-use crate::workload::command::CommandCause;
-use crate::workload::dns::DnsCause;
-use crate::workload::http::HttpCause;
-use crate::workload::{Outcome, Workload};
 
 /// What may be the tester's own doing, of all clients since the pool began.
 #[derive(Debug, Clone, Default)]
 pub struct Doubt {
     /// Of times, by what took them.
     pub times: BTreeMap<Signal, Times>,
-    /// Of pings, lookups, fetches and commands that did not succeed, those that the tester failed, or may have.
+    /// Of attempts that did not succeed, those that the tester failed, or may have.
     pub failures: BTreeMap<Signal, u64>,
     /// Restarts after failures of the tester's.
     pub restarts: u64,
@@ -63,22 +60,28 @@ impl Doubt {
     /// Notes what came of an attempt; returns whether it did not succeed, and that may be the tester's doing.
     pub(super) fn did(
         &mut self,
-        workload: &Workload,
+        activity: &Activity,
         outcome: &Outcome,
         tester: &tester::Figures,
     ) -> bool {
-        let (signal, fate) = Fate::of(workload, outcome);
-        match fate {
-            Fate::Took(took) => {
-                self.took(signal, took, tester.worst_of(took));
-                false
-            }
-            Fate::Late(timeout) => self.ran_out(signal, timeout, tester.worst_of(timeout)),
-            Fate::Testers => {
+        let kind = activity.subject.kind();
+        let signal = Signal::Activity(kind);
+        if let Some(took) = outcome.took {
+            self.took(signal, took, tester.worst_of(took));
+        }
+        let Ending::Failed(cause) = outcome.ending else {
+            return false;
+        };
+        match kind.about().cause(cause) {
+            Some(cause) if cause.blame == Blame::Tester => {
                 self.excuse(signal);
                 true
             }
-            Fate::Plain => false,
+            Some(cause) if cause.is_late => {
+                self.ran_out(signal, activity.timeout, tester.worst_of(activity.timeout))
+            }
+            // Whatever it was, no lateness makes it.
+            Some(_) | None => false,
         }
     }
 
@@ -105,78 +108,10 @@ impl Doubt {
     }
 }
 
-/// What an attempt came to, as far as the tester may have had part in it.
-enum Fate {
-    /// It has a time.
-    Took(Duration),
-    /// Its time, so long, was over.
-    Late(Duration),
-    /// The tester failed.
-    Testers,
-    /// Whatever it was, no lateness makes it.
-    Plain,
-}
-
-impl Fate {
-    fn of(workload: &Workload, outcome: &Outcome) -> (Signal, Self) {
-        match outcome {
-            Outcome::Ping(echo) => {
-                let fate = match echo.outcome {
-                    PingOutcome::Reply(took) => Self::Took(took),
-                    PingOutcome::Lost(PingCause::Tester) => Self::Testers,
-                    PingOutcome::Lost(PingCause::Timeout) => Self::Late(timeout(workload)),
-                    PingOutcome::Lost(_) => Self::Plain,
-                };
-                (Signal::Ping, fate)
-            }
-            Outcome::Dns(lookup) => {
-                let fate = match &lookup.result {
-                    Ok(answer) => Self::Took(answer.took),
-                    Err(why) => match why.cause {
-                        DnsCause::Tester => Self::Testers,
-                        DnsCause::Timeout => Self::Late(timeout(workload)),
-                        _ => Self::Plain,
-                    },
-                };
-                (Signal::Dns, fate)
-            }
-            Outcome::Http(fetch) => {
-                let cause = fetch.failure.as_ref().map(|(cause, _)| *cause);
-                let fate = match cause {
-                    None => Self::Took(fetch.took()),
-                    Some(HttpCause::Tester) => Self::Testers,
-                    // The name's lookup has a part of the time.
-                    Some(HttpCause::Timeout | HttpCause::NoName) => Self::Late(timeout(workload)),
-                    Some(_) => Self::Plain,
-                };
-                (Signal::Http, fate)
-            }
-            Outcome::Command(executed) => {
-                let fate = match &executed.result {
-                    Ok(_) => Self::Took(executed.took),
-                    Err((CommandCause::Tester, _)) => Self::Testers,
-                    Err((CommandCause::Timeout, _)) => Self::Late(timeout(workload)),
-                    Err((CommandCause::Offline, _)) => Self::Plain,
-                };
-                (Signal::Command, fate)
-            }
-        }
-    }
-}
-
-/// How long an attempt may take.
-const fn timeout(workload: &Workload) -> Duration {
-    match workload {
-        Workload::Ping(spec) => spec.timeout,
-        Workload::Dns(spec) => spec.timeout,
-        Workload::Http(spec) => spec.timeout,
-        Workload::Command(spec) => spec.timeout,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Kind;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -185,11 +120,15 @@ mod tests {
     #[test]
     fn a_time_is_shortened_by_what_the_tester_was_late_meanwhile_and_by_nothing_else() {
         let mut doubt = Doubt::default();
-        doubt.took(Signal::Ping, ms(500), ms(20));
-        doubt.took(Signal::Ping, ms(30), ms(20));
+        doubt.took(Signal::Activity(Kind::Ping), ms(500), ms(20));
+        doubt.took(Signal::Activity(Kind::Ping), ms(30), ms(20));
         // As late as any machine is.
-        doubt.took(Signal::Ping, ms(5), Duration::from_micros(900));
-        let times = &doubt.times[&Signal::Ping];
+        doubt.took(
+            Signal::Activity(Kind::Ping),
+            ms(5),
+            Duration::from_micros(900),
+        );
+        let times = &doubt.times[&Signal::Activity(Kind::Ping)];
         assert_eq!(times.rest.max(), Some(ms(460)));
         assert_eq!(times.rest.quantile(0.5), Some(ms(5)));
         assert_eq!(times.rest.min(), Some(ms(0)));
@@ -209,9 +148,9 @@ mod tests {
     #[test]
     fn a_timeout_is_the_testers_only_where_it_may_have_slept_through_half_of_it() {
         let mut doubt = Doubt::default();
-        doubt.ran_out(Signal::Dns, ms(2_000), ms(100));
-        assert_eq!(doubt.failures.get(&Signal::Dns), None);
-        doubt.ran_out(Signal::Dns, ms(2_000), ms(1_000));
-        assert_eq!(doubt.failures.get(&Signal::Dns), Some(&1));
+        doubt.ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(100));
+        assert_eq!(doubt.failures.get(&Signal::Activity(Kind::Dns)), None);
+        doubt.ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(1_000));
+        assert_eq!(doubt.failures.get(&Signal::Activity(Kind::Dns)), Some(&1));
     }
 }

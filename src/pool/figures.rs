@@ -9,14 +9,11 @@ use super::availability::Uptime;
 use super::doubt::Doubt;
 use super::outage::{Outage, Share};
 use super::recovery::InjectedFault;
+use crate::activity::{Kind, Outcome, Subject};
 use crate::dhcp::Flaw;
 use crate::fault::Fault;
-use crate::host_name::HostName;
 use crate::phase::Cause;
-use crate::stats::{CommandStats, Distribution, DnsStats, HttpStats, PingStats};
-use crate::target::Target;
-use crate::url::Url;
-use crate::workload::{Outcome, Workload};
+use crate::stats::{ActivityStats, Distribution};
 
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
 #[derive(Debug, Clone, Default)]
@@ -29,14 +26,8 @@ pub struct Figures {
     pub join: Distribution,
     /// From the first DHCP message of an acquisition to the acknowledgement.
     pub dhcp: Distribution,
-    /// All pings, by target.
-    pub pings: BTreeMap<Target, PingStats>,
-    /// All lookups, by name.
-    pub dns: BTreeMap<HostName, DnsStats>,
-    /// All fetches, by URL.
-    pub http: BTreeMap<Url, HttpStats>,
-    /// All commands, by line.
-    pub commands: BTreeMap<String, CommandStats>,
+    /// All that clients did, by what it was done to.
+    pub activities: BTreeMap<Subject, ActivityStats>,
     /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
     pub failures: BTreeMap<Cause, u64>,
     /// Restarts.
@@ -103,35 +94,19 @@ impl Figures {
         sum.count == 1
     }
 
-    pub(super) fn did(&mut self, workload: &Workload, outcome: &Outcome) {
-        match (workload, outcome) {
-            (Workload::Ping(spec), Outcome::Ping(echo)) => {
-                let new = || PingStats::new(spec.target.clone(), None);
-                let pings = self.pings.entry(spec.target.clone()).or_insert_with(new);
-                pings.record(echo.outcome);
-                pings.duplicates += echo.duplicates;
-            }
-            (Workload::Dns(spec), Outcome::Dns(lookup)) => self
-                .dns
-                .entry(spec.name.clone())
-                .or_insert_with(|| DnsStats::new(spec.name.clone()))
-                .record(lookup),
-            (Workload::Http(spec), Outcome::Http(fetch)) => self
-                .http
-                .entry(spec.url.clone())
-                .or_insert_with(|| HttpStats::new(spec.url.clone()))
-                .record(fetch),
-            (Workload::Command(spec), Outcome::Command(executed)) => self
-                .commands
-                .entry(spec.line.clone())
-                .or_insert_with(|| CommandStats::new(spec.line.clone()))
-                .record(executed),
-            // An outcome is of its workload's kind.
-            (
-                Workload::Ping(_) | Workload::Dns(_) | Workload::Http(_) | Workload::Command(_),
-                _,
-            ) => {}
+    /// The figures of all activities of a kind, one for each thing that it was done to.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &ActivityStats> {
+        let all = self.activities.values();
+        all.filter(move |stats| stats.kind() == kind)
+    }
+
+    pub(super) fn did(&mut self, subject: &Subject, outcome: &Outcome) {
+        if let Some(stats) = self.activities.get_mut(subject) {
+            return stats.record(outcome);
         }
+        let new = ActivityStats::new(subject.clone());
+        let stats = self.activities.entry(subject.clone()).or_insert(new);
+        stats.record(outcome);
     }
 
     pub(super) fn failed(&mut self, cause: Cause) {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{DhcpSettings, RestartPolicy};
+use crate::activity::Activity;
 use crate::identity::PoolName;
 use crate::metrics::Metrics;
-use crate::workload::Workload;
 
 /// The name of a group: the label `group` in metrics. Letters, digits, `-` and `_`; 1 to 32 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ pub struct Group {
     /// How they behave towards servers.
     pub dhcp: DhcpSettings,
     /// What each does whenever it is online.
-    pub workloads: Vec<Workload>,
+    pub workloads: Vec<Activity>,
 }
 
 /// A group at work.
@@ -93,7 +93,7 @@ pub(super) struct Members {
     pub(super) name: GroupName,
     pub(super) restart: RestartPolicy,
     pub(super) dhcp: DhcpSettings,
-    pub(super) workloads: Arc<[Arc<Workload>]>,
+    pub(super) workloads: Arc<[Arc<Activity>]>,
     pub(super) metrics: Metrics,
 }
 
@@ -113,7 +113,7 @@ impl Members {
     }
 
     /// What a client of the group does whenever it is online, together with what every client of the pool does.
-    pub(super) fn workloads_with(&self, extra: &[Arc<Workload>]) -> Arc<[Arc<Workload>]> {
+    pub(super) fn workloads_with(&self, extra: &[Arc<Activity>]) -> Arc<[Arc<Activity>]> {
         if extra.is_empty() {
             return Arc::clone(&self.workloads);
         }

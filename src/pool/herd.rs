@@ -28,12 +28,12 @@ use super::slot::{LeaseRecord, Life, Running, Slot};
 use super::stall::Stalls;
 use super::status::Census;
 use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
+use crate::activity::Activity;
 use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg, Order, ReleasePace};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::workload::Workload;
 
 /// Whether the pool takes new clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub(super) struct Herd<L> {
     told_uptime: BTreeMap<GroupName, Uptime>,
     stalls: Stalls,
     /// What every client does beside the workloads of its group.
-    extra_workloads: Vec<Arc<Workload>>,
+    extra_workloads: Vec<Arc<Activity>>,
     next_number: u32,
     settling: Vec<RpcReplyPort<Census>>,
     stance: Stance,

@@ -1,4 +1,4 @@
-//! One workload of many clients: told to each, collected into one answer.
+//! One activity of many clients: told to each, collected into one answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
+use crate::activity::{Activity, Excuse, Outcome};
 use crate::client::RunId;
 use crate::identity::ClientNumber;
-use crate::stats::Stats;
-use crate::workload::{Excuse, Outcome, Workload};
+use crate::stats::ActivityStats;
 
 /// What a loaded tester may add to the time that the attempts themselves take.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// When the run is over, whoever has not answered.
-pub(super) fn deadline(workload: &Workload) -> Duration {
-    workload
+pub(super) fn deadline(activity: &Activity) -> Duration {
+    activity
         .duration()
         .unwrap_or_default()
         .saturating_add(SLACK)
@@ -25,7 +25,7 @@ pub(super) fn deadline(workload: &Workload) -> Duration {
 /// What each client did.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    pub(super) clients: BTreeMap<ClientNumber, Stats>,
+    pub(super) clients: BTreeMap<ClientNumber, ActivityStats>,
     /// How many of the attempts that did not succeed may be the tester's doing; who is not here has none.
     pub(super) testers: BTreeMap<ClientNumber, u64>,
 }
@@ -86,16 +86,16 @@ impl Runs {
 /// A running fan-out.
 #[derive(Debug)]
 pub(super) struct Run {
-    workload: Arc<Workload>,
+    activity: Arc<Activity>,
     pending: BTreeSet<ClientNumber>,
     collected: Collected,
     reply: RpcReplyPort<Collected>,
 }
 
 impl Run {
-    pub(super) fn new(workload: Arc<Workload>, reply: RpcReplyPort<Collected>) -> Self {
+    pub(super) fn new(activity: Arc<Activity>, reply: RpcReplyPort<Collected>) -> Self {
         Self {
-            workload,
+            activity,
             pending: BTreeSet::new(),
             collected: Collected::default(),
             reply,
@@ -136,15 +136,15 @@ impl Run {
     }
 
     fn excuse(&mut self, number: ClientNumber, excuse: Excuse) {
-        let outcome = self.workload.excused(excuse);
+        let outcome = self.activity.excused(excuse);
         self.record(number, &outcome, matches!(excuse, Excuse::Tester));
     }
 
-    fn stats(&mut self, number: ClientNumber) -> &mut Stats {
-        let workload = &self.workload;
+    fn stats(&mut self, number: ClientNumber) -> &mut ActivityStats {
+        let subject = &self.activity.subject;
         self.collected
             .clients
             .entry(number)
-            .or_insert_with(|| Stats::new(workload))
+            .or_insert_with(|| ActivityStats::of_client(subject.clone()))
     }
 }

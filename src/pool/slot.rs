@@ -1,6 +1,5 @@
 //! One client's place in the pool: what is known of it over all its lives.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,12 +9,12 @@ use tokio::task::JoinHandle;
 use super::group::Members;
 use super::restart::History;
 use super::status::ClientStatus;
+use crate::activity::{Kind, Outcome, Subject};
 use crate::client::ClientMsg;
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::stats::{Distribution, Room, Stats};
-use crate::workload::Workload;
+use crate::stats::{ActivityStats, Distribution, Room};
 
 /// Tells the lives of one client apart, so that what an earlier one said late is not taken for the present one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,8 +39,9 @@ pub(super) struct Slot {
     pub(super) admitted: Option<Instant>,
     pub(super) join: Option<Duration>,
     pub(super) dhcp: Option<Duration>,
-    /// One for each workload: few, and a map would take kilobytes for the first.
-    pub(super) stats: Vec<Stats>,
+    /// One for each activity: few, and a map would take kilobytes for the first. Shared with whoever reads a status, and copied
+    /// only while somebody does.
+    pub(super) stats: Vec<Arc<ActivityStats>>,
 }
 
 /// Where in its life a client is, and what the pool holds of it there.
@@ -202,34 +202,35 @@ impl Slot {
         }
     }
 
-    /// The figures of one workload, begun where there are none.
-    pub(super) fn stats_of(&mut self, workload: &Workload) -> &mut Stats {
+    /// Counts what became of an attempt.
+    pub(super) fn did(&mut self, subject: &Subject, outcome: &Outcome) {
         let at = self
             .stats
             .iter()
-            .position(|stats| stats.is_of(workload))
+            .position(|stats| stats.subject == *subject)
             .unwrap_or_else(|| {
                 self.stats.reserve_exact(1);
-                self.stats.push(Stats::new(workload));
+                let stats = ActivityStats::of_client(subject.clone());
+                self.stats.push(Arc::new(stats));
                 self.stats.len() - 1
             });
-        &mut self.stats[at]
+        Arc::make_mut(&mut self.stats[at]).record(outcome);
     }
 
-    /// Of all its answered pings.
-    pub(super) fn ping_median(&self) -> Option<Duration> {
+    /// Of the times of all its attempts of a kind.
+    pub(super) fn median(&self, kind: Kind) -> Option<Duration> {
         let mut all = Distribution::new(Room::Fixed);
-        for stats in &self.stats {
-            if let Stats::Ping(pings) = stats {
-                all.add(&pings.rtt);
-            }
+        for stats in self.stats.iter().filter(|stats| stats.kind() == kind) {
+            all.add(&stats.time);
         }
         all.quantile(0.5)
     }
 
     /// All that is to be told of it, with the time that it was wanted and that it was usable.
     pub(super) fn status(&self, (wanted, usable): (Duration, Duration)) -> ClientStatus {
-        let mut told = ClientStatus {
+        let mut activities = self.stats.clone();
+        activities.sort_by(|one, other| one.subject.cmp(&other.subject));
+        ClientStatus {
             identity: self.identity.clone(),
             group: self.group.name.clone(),
             phase: self.phase,
@@ -240,19 +241,7 @@ impl Slot {
             restarts: self.restarts,
             wanted,
             usable,
-            pings: BTreeMap::new(),
-            dns: BTreeMap::new(),
-            http: BTreeMap::new(),
-            commands: BTreeMap::new(),
-        };
-        for stats in self.stats.iter().cloned() {
-            match stats {
-                Stats::Ping(stats) => drop(told.pings.insert(stats.target.clone(), stats)),
-                Stats::Dns(stats) => drop(told.dns.insert(stats.name.clone(), stats)),
-                Stats::Http(stats) => drop(told.http.insert(stats.url.clone(), stats)),
-                Stats::Command(stats) => drop(told.commands.insert(stats.line.clone(), stats)),
-            }
+            activities,
         }
-        told
     }
 }

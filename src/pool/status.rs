@@ -8,15 +8,13 @@ use serde::{Serialize, Serializer};
 
 use super::figures::FlawSum;
 use super::group::GroupName;
+use crate::activity::{Kind, Subject};
 use crate::dhcp::{Flaw, Lease};
-use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, SabotageError};
 use crate::phase::{Failure, Phase};
 use crate::report;
-use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes, PingStats};
-use crate::target::Target;
-use crate::url::Url;
+use crate::stats::ActivityStats;
 
 /// How many clients are in each phase: cheap to ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -100,14 +98,8 @@ pub struct ClientStatus {
     pub wanted: Duration,
     /// For how long of that it was.
     pub usable: Duration,
-    /// All pings since it was created, restarts included, by target.
-    pub pings: BTreeMap<Target, Arc<PingStats>>,
-    /// All lookups, likewise, by name.
-    pub dns: BTreeMap<HostName, Arc<DnsStats>>,
-    /// All fetches, likewise, by URL.
-    pub http: BTreeMap<Url, Arc<HttpStats>>,
-    /// All commands, likewise, by line.
-    pub commands: BTreeMap<String, Arc<CommandStats>>,
+    /// All that it did since it was created, restarts included, in order of what it was done to.
+    pub activities: Vec<Arc<ActivityStats>>,
 }
 
 impl Serialize for ClientStatus {
@@ -124,43 +116,33 @@ impl ClientStatus {
         wanted.then(|| self.usable.as_secs_f64() / self.wanted.as_secs_f64())
     }
 
-    /// The figures of all that it does.
-    pub fn outcomes(&self) -> impl Iterator<Item = &dyn Outcomes> {
-        fn any<S: Outcomes>(stats: &Arc<S>) -> &dyn Outcomes {
-            stats.as_ref()
-        }
-        let pings = self
-            .pings
-            .values()
-            .map(any)
-            .chain(self.dns.values().map(any));
-        let others = self.http.values().map(any);
-        pings.chain(others).chain(self.commands.values().map(any))
+    /// The figures of one thing that it does.
+    pub fn activity(&self, subject: &Subject) -> Option<&ActivityStats> {
+        let mut all = self.activities.iter();
+        let stats = all.find(|stats| stats.subject == *subject)?;
+        Some(stats)
+    }
+
+    /// The figures of all that it does of a kind.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &ActivityStats> {
+        let all = self.activities.iter().map(Arc::as_ref);
+        all.filter(move |stats| stats.kind() == kind)
     }
 }
 
-/// The answer to one workload of many clients.
+/// What became of one activity of many clients.
 #[derive(Debug, Clone)]
-pub struct RunReport<S> {
+pub struct RunReport {
     /// Every client that was asked, by number.
-    pub clients: BTreeMap<ClientNumber, S>,
+    pub clients: BTreeMap<ClientNumber, ActivityStats>,
     /// How many of a client's attempts did not succeed for what may be the tester's own doing: it failed, or was late for half of
     /// the time that the attempt had. Who is not here has none.
     pub testers: BTreeMap<ClientNumber, u64>,
 }
 
-/// Of echo requests.
-pub type PingReport = RunReport<PingStats>;
-/// Of lookups.
-pub type DnsReport = RunReport<DnsStats>;
-/// Of fetches.
-pub type HttpReport = RunReport<HttpStats>;
-/// Of commands.
-pub type CommandReport = RunReport<CommandStats>;
-
-impl<S: Outcomes> RunReport<S> {
+impl RunReport {
     /// The clients of which some attempt failed.
-    pub fn failed(&self) -> impl Iterator<Item = (ClientNumber, &S)> {
+    pub fn failed(&self) -> impl Iterator<Item = (ClientNumber, &ActivityStats)> {
         self.clients
             .iter()
             .filter(|(_, stats)| !stats.is_success())
@@ -170,7 +152,7 @@ impl<S: Outcomes> RunReport<S> {
     /// Whether all of a client's attempts that did not succeed may be the tester's own doing, and there are such.
     pub fn is_testers(&self, number: ClientNumber) -> bool {
         let testers = self.testers.get(&number).copied().unwrap_or_default();
-        let failures = self.clients.get(&number).map_or(0, Outcomes::failures);
+        let failures = self.clients.get(&number).map_or(0, ActivityStats::failures);
         failures > 0 && testers >= failures
     }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::activity::ping::PingSpec;
 use crate::lab::LabConfig;
 use crate::lan::fake::FakeLan;
 use crate::phase::Phase;

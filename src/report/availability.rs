@@ -5,11 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pings, Report, Sums, Totals};
+use super::{Report, Sums, Totals};
+use crate::activity::Kind;
 use crate::fault::Fault;
 use crate::phase::{Cause, words};
 use crate::pool::{self, Figures, Share, Uptime};
-use crate::stats::milliseconds;
+use crate::stats::{Attempts, milliseconds};
 use crate::units::percent;
 
 words! {
@@ -80,8 +81,8 @@ pub struct Outage {
 /// How much of one kind there was, and how much of that was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
-    /// In the plural.
-    pub what: &'static str,
+    /// Which.
+    pub kind: Kind,
     /// How many were wanted.
     pub of: u64,
     /// How many of these did not succeed.
@@ -175,58 +176,50 @@ impl Outages {
 impl Totals {
     /// What was wanted of the network, and lost.
     pub fn lost(&self) -> impl Iterator<Item = Lost> {
-        Lost::all([
-            (self.pings, self.pings_received),
-            (self.lookups, self.lookups_succeeded),
-            (self.fetches, self.fetches_succeeded),
-            (self.commands, self.commands_succeeded),
-        ])
+        let all = self.activities.iter();
+        all.filter_map(|(kind, total)| Lost::of(kind, total.attempts))
     }
 }
 
 impl Sums {
     /// What was wanted of the network, and lost.
     pub fn lost(&self) -> impl Iterator<Item = Lost> {
-        fn sum<T>(all: &[T], of: impl Fn(&T) -> (u64, u64)) -> (u64, u64) {
-            all.iter()
-                .map(of)
-                .fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
-        }
-        let asked = |pings: &Pings| pings.received + pings.lost.values().sum::<u64>();
-        Lost::all([
-            sum(&self.pings, |pings| (asked(pings), pings.received)),
-            sum(&self.lookups, |all| (all.attempts, all.succeeded)),
-            sum(&self.fetches, |all| (all.attempts, all.succeeded)),
-            sum(&self.commands, |all| (all.attempts, all.succeeded)),
-        ])
+        Kind::ALL.iter().filter_map(|kind| {
+            let of_kind = self.activities.iter().filter(|one| one.kind == *kind);
+            let attempts = of_kind.fold(Attempts::default(), |sum, one| Attempts {
+                all: sum.all + one.attempts,
+                succeeded: sum.succeeded + one.succeeded,
+            });
+            Lost::of(*kind, attempts)
+        })
     }
 }
 
 impl Lost {
-    /// Of pings, lookups, fetches and commands: how many were wanted, and how many succeeded.
-    fn all(counts: [(u64, u64); 4]) -> impl Iterator<Item = Self> {
-        ["pings", "lookups", "fetches", "commands"]
-            .into_iter()
-            .zip(counts)
-            .map(|(what, (of, succeeded))| Self {
-                what,
-                of,
-                lost: of.saturating_sub(succeeded),
-            })
-            .filter(|lost| lost.of > 0)
+    /// Of one kind; `None` where nothing of it was wanted.
+    fn of(kind: Kind, attempts: Attempts) -> Option<Self> {
+        (attempts.all > 0).then(|| Self {
+            kind,
+            of: attempts.all,
+            lost: attempts.failed(),
+        })
+    }
+
+    /// What there were so many of: `pings`.
+    pub const fn what(&self) -> &'static str {
+        self.kind.about().many
     }
 
     /// `480 of 480 pings answered`, or `120 of 480 pings lost (25 %)`.
     pub fn told(&self) -> String {
-        let Self { what, of, lost } = *self;
-        let (well, badly) = match what {
-            "pings" => ("answered", "lost"),
-            _ => ("succeeded", "failed"),
-        };
+        let Self { kind, of, lost } = *self;
+        let about = kind.about();
         match lost {
-            0 => format!("{of} of {of} {what} {well}"),
+            0 => format!("{of} of {of} {} {}", about.many, about.succeeded),
             _ => format!(
-                "{lost} of {of} {what} {badly} ({})",
+                "{lost} of {of} {} {} ({})",
+                about.many,
+                about.failed,
                 percent(lost as f64 / of as f64)
             ),
         }
@@ -291,10 +284,10 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_said_and_not_only_what_was_not() {
-        let told = |what, of, lost| Lost { what, of, lost }.told();
-        assert_eq!(told("pings", 480, 120), "120 of 480 pings lost (25 %)");
-        assert_eq!(told("pings", 480, 0), "480 of 480 pings answered");
-        assert_eq!(told("lookups", 3, 1), "1 of 3 lookups failed (33.3 %)");
-        assert_eq!(told("fetches", 3, 0), "3 of 3 fetches succeeded");
+        let told = |kind, of, lost| Lost { kind, of, lost }.told();
+        assert_eq!(told(Kind::Ping, 480, 120), "120 of 480 pings lost (25 %)");
+        assert_eq!(told(Kind::Ping, 480, 0), "480 of 480 pings answered");
+        assert_eq!(told(Kind::Dns, 3, 1), "1 of 3 lookups failed (33.3 %)");
+        assert_eq!(told(Kind::Http, 3, 0), "3 of 3 fetches succeeded");
     }
 }

@@ -17,7 +17,7 @@ use self::clients::median_ping;
 use self::comparison::comparison;
 use self::over_time::over_time;
 use self::totals::times;
-use super::{Chore, Client, Ended, Report};
+use super::{Activity, Client, Ended, Report};
 use crate::identity::ClientNumber;
 use crate::objective;
 use crate::page::chart::bars;
@@ -67,14 +67,13 @@ impl Report {
             Some(Ended::TimeOver | Ended::Stopped) | None => {}
         }
         self.verdict(&mut page);
-        for (client, chore) in self.never().take(10) {
-            let why = chore
-                .last_failure
-                .map(|why| format!(": {why}"))
-                .unwrap_or_default();
+        for (client, activity) in self.never().take(10) {
+            let why = activity.last_failure.as_ref();
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             page.trouble(&format!(
                 "client {client} never succeeded with {}, {} times asked{why}",
-                chore.what, chore.attempts
+                activity.what(),
+                activity.attempts
             ));
         }
         self.objectives(&mut page);
@@ -156,10 +155,10 @@ impl Report {
     }
 
     /// What clients that were online never succeeded with.
-    fn never(&self) -> impl Iterator<Item = (ClientNumber, Chore<'_>)> {
+    fn never(&self) -> impl Iterator<Item = (ClientNumber, &Activity)> {
         self.clients.iter().flat_map(|client| {
-            let chores = client.chores().filter(Chore::never_succeeded);
-            chores.map(|chore| (client.number, chore))
+            let never = client.activities.iter().filter(|one| one.never_succeeded());
+            never.map(|activity| (client.number, activity))
         })
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::{ByKind, fields};
 use crate::pool::HerdStatus;
-use crate::stats::{Distribution, Outcomes, Tally, milliseconds};
+use crate::stats::{ActivityStats, Distribution, Tally, milliseconds};
 
 /// Distributions over all clients.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -16,18 +17,32 @@ pub struct AllPercentiles {
     /// From the first DHCP message of a client's latest acquisition to the acknowledgement.
     #[serde(with = "empty_object")]
     pub dhcp_ms: Option<Percentiles>,
-    /// The round trips of all pings of all clients; no more exact than each client's own.
-    #[serde(with = "empty_object")]
-    pub ping_ms: Option<Percentiles>,
-    /// Until lookups were answered, of all names.
-    #[serde(with = "empty_object", default)]
-    pub dns_ms: Option<Percentiles>,
-    /// Fetches that came to their end, of all URLs.
-    #[serde(with = "empty_object", default)]
-    pub http_ms: Option<Percentiles>,
-    /// Runs of commands that ended by themselves, of all command lines.
-    #[serde(with = "empty_object", default)]
-    pub command_ms: Option<Percentiles>,
+    /// Of what clients did, by kind, over all that it was done to: how long those took that came to an answer; no more exact than
+    /// each client's own.
+    #[serde(flatten, with = "by_kind")]
+    pub activities: ByKind<Option<Percentiles>>,
+}
+
+fields! {
+    /// The times of each kind under `ping_ms`, `dns_ms` and so on.
+    by_kind, Option<Percentiles> as OrEmpty, |kind| format!("{}_ms", kind.about().word)
+}
+
+/// Percentiles of nothing are `{}`.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct OrEmpty(#[serde(with = "empty_object")] Option<Percentiles>);
+
+impl From<Option<Percentiles>> for OrEmpty {
+    fn from(percentiles: Option<Percentiles>) -> Self {
+        Self(percentiles)
+    }
+}
+
+impl From<OrEmpty> for Option<Percentiles> {
+    fn from(read: OrEmpty) -> Self {
+        read.0
+    }
 }
 
 /// The values below or at which so many hundredths of all lie, in milliseconds.
@@ -49,12 +64,9 @@ impl AllPercentiles {
         Self {
             join_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.join).collect()),
             dhcp_ms: Percentiles::of(herd.clients.iter().filter_map(|c| c.dhcp).collect()),
-            ping_ms: Percentiles::of_all(clients().flat_map(|c| c.pings.values()).map(|s| &**s)),
-            dns_ms: Percentiles::of_all(clients().flat_map(|c| c.dns.values()).map(|s| &**s)),
-            http_ms: Percentiles::of_all(clients().flat_map(|c| c.http.values()).map(|s| &**s)),
-            command_ms: Percentiles::of_all(
-                clients().flat_map(|c| c.commands.values()).map(|s| &**s),
-            ),
+            activities: ByKind::new(|kind| {
+                Percentiles::of_all(clients().flat_map(|client| client.of(kind)))
+            }),
         }
     }
 }
@@ -79,8 +91,8 @@ impl Percentiles {
     }
 
     /// Of the times of many figures together.
-    pub(super) fn of_all<'a, S: Outcomes + 'a>(all: impl Iterator<Item = &'a S>) -> Option<Self> {
-        Self::of_distribution(&all.map(S::time).sum())
+    pub(super) fn of_all<'a>(all: impl Iterator<Item = &'a ActivityStats>) -> Option<Self> {
+        Self::of_distribution(&all.map(|stats| &stats.time).sum())
     }
 
     pub(crate) fn of_tally(durations: &Tally) -> Option<Self> {

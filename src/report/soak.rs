@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::faults::{FaultSum, kinds};
-use super::{AllPercentiles, Commands, Fetches, Lookups, Percentiles, Pings};
+use super::{Activity, AllPercentiles, Percentiles};
+use crate::activity::ByKind;
 use crate::fault::Fault;
 use crate::phase::Cause;
 use crate::pool::Figures;
@@ -51,17 +52,9 @@ pub struct Sums {
     pub faults: BTreeMap<Fault, FaultSum>,
     /// Distributions.
     pub percentiles: AllPercentiles,
-    /// All pings, one entry a target.
-    pub pings: Vec<Pings>,
-    /// All lookups, one entry a name.
-    #[serde(default)]
-    pub lookups: Vec<Lookups>,
-    /// All fetches, one entry a URL.
-    #[serde(default)]
-    pub fetches: Vec<Fetches>,
-    /// All commands, one entry a command line.
-    #[serde(default)]
-    pub commands: Vec<Commands>,
+    /// What clients did: a list for each kind, with an entry for each thing that it was done to.
+    #[serde(flatten, with = "super::activities::lists")]
+    pub activities: Vec<Activity>,
 }
 
 impl Soak {
@@ -92,15 +85,9 @@ impl From<&Figures> for Sums {
             percentiles: AllPercentiles {
                 join_ms: Percentiles::of_distribution(&figures.join),
                 dhcp_ms: Percentiles::of_distribution(&figures.dhcp),
-                ping_ms: Percentiles::of_all(figures.pings.values()),
-                dns_ms: Percentiles::of_all(figures.dns.values()),
-                http_ms: Percentiles::of_all(figures.http.values()),
-                command_ms: Percentiles::of_all(figures.commands.values()),
+                activities: ByKind::new(|kind| Percentiles::of_all(figures.of(kind))),
             },
-            pings: figures.pings.values().map(Pings::from).collect(),
-            lookups: figures.dns.values().map(Lookups::from).collect(),
-            fetches: figures.http.values().map(Fetches::from).collect(),
-            commands: figures.commands.values().map(Commands::from).collect(),
+            activities: figures.activities.values().map(Activity::from).collect(),
         }
     }
 }

@@ -3,9 +3,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::*;
+use crate::activity::ping::{self, PingDetail};
 use crate::dhcp::{Lease, Route};
 use crate::identity::{Identity, PoolName};
+use crate::lan::PingCause;
 use crate::lan::PingOutcome;
+use crate::stats::ActivityStats;
+use crate::target::Target;
 
 fn run() -> RunSummary {
     RunSummary {
@@ -34,10 +38,7 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         restarts: 0,
         wanted: Duration::ZERO,
         usable: Duration::ZERO,
-        pings: BTreeMap::new(),
-        dns: BTreeMap::new(),
-        http: BTreeMap::new(),
-        commands: BTreeMap::new(),
+        activities: Vec::new(),
     }
 }
 
@@ -79,9 +80,14 @@ fn an_online_client_is_reported_by_the_names_that_readers_know() {
     }));
     status.join = Some(Duration::from_micros(12_345));
     status.dhcp = Some(Duration::from_micros(4_321));
-    let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
-    pings.record(PingOutcome::Reply(Duration::from_micros(80)));
-    status.pings.insert(Target::GoogleDns, pings.into());
+    let mut pings = ActivityStats::new(Target::GoogleDns.into());
+    let of_port = PingOutcome::Reply(Duration::from_micros(80));
+    pings.record(&ping::outcome(
+        &Target::GoogleDns,
+        of_port,
+        PingDetail::default(),
+    ));
+    status.activities.push(pings.into());
 
     let read = serde_json::to_value(report(vec![status])).expect("JSON");
     assert_eq!(read["schema"], "lanherd.report/1");
@@ -175,9 +181,14 @@ fn percentiles_are_nearest_ranks_and_nothing_of_nothing() {
 fn the_page_tells_the_story_of_who_failed_and_asks_nobody_for_anything() {
     let mut online = client(1, Phase::Online);
     online.lease = Some(lease(Lifetime::Infinite));
-    let mut pings = PingStats::new(Target::GoogleDns, Target::GoogleDns.address());
-    pings.record(PingOutcome::Lost(PingCause::Timeout));
-    online.pings.insert(Target::GoogleDns, pings.into());
+    let mut pings = ActivityStats::new(Target::GoogleDns.into());
+    let of_port = PingOutcome::Lost(PingCause::Timeout);
+    pings.record(&ping::outcome(
+        &Target::GoogleDns,
+        of_port,
+        PingDetail::default(),
+    ));
+    online.activities.push(pings.into());
     let mut failed = client(2, Phase::Failed);
     let detail = "nobody answered <script>alert(1)</script>";
     failed.failure = Some(Failure::new(Stage::Dhcp, Cause::NoOffer, detail));

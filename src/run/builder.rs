@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::observer::{NoObserver, Observer};
 use super::{Outcome, Run, RunError, RunMode};
+use crate::activity::command::CommandLine;
+use crate::activity::ping::PingSpec;
 use crate::chaos::Plan;
 use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
@@ -15,7 +17,6 @@ use crate::scenario::{ClientCount, Draft, Mistake, SoakDraft, Timespan};
 use crate::target::Target;
 use crate::units::Rate;
 use crate::url::Url;
-use crate::workload::ping::PingSpec;
 
 /// A run that is being put together: begun by [`Run::on_lab`] or [`Run::on_parent`], with one client unless more are asked
 /// for. What is not said has the default of `lanherd up`.
@@ -65,23 +66,23 @@ impl RunBuilder {
 
     /// Each client pings this whenever it is online; may be said again.
     pub fn ping(self, target: Target) -> Self {
-        self.with(|draft| draft.ping.push(target))
+        self.with(|draft| draft.activities.push(target.into()))
     }
 
     /// Each client looks this name up whenever it is online; may be said again.
     pub fn resolve(self, name: HostName) -> Self {
-        self.with(|draft| draft.resolve.push(name))
+        self.with(|draft| draft.activities.push(name.into()))
     }
 
     /// Each client fetches this whenever it is online; may be said again.
     pub fn fetch(self, url: Url) -> Self {
-        self.with(|draft| draft.fetch.push(url))
+        self.with(|draft| draft.activities.push(url.into()))
     }
 
     /// Each client runs this shell command in its namespace whenever it is online; may be said again.
     pub fn run_command(self, line: impl Into<String>) -> Self {
-        let line = line.into();
-        self.with(|draft| draft.run_command.push(line))
+        let line = CommandLine::from(line.into());
+        self.with(|draft| draft.activities.push(line.into()))
     }
 
     /// The time from one ping, lookup, fetch or command to the next of the same: a second where nothing else is said.

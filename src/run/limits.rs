@@ -61,10 +61,9 @@ fn crowded_bridge(scenario: &Scenario) -> Option<String> {
 
 fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
     let clients = scenario.clients.get();
-    let standing = &scenario.standing;
-    // A socket for each lookup and fetch; a pipe and a process for each command, and its namespace while it starts.
-    let chores = standing.names.len() + standing.urls.len() + 3 * standing.lines.len();
-    let needed = u64::from(clients) * (FILES_PER_CLIENT + chores as u64) + FILES_BESIDE;
+    let activities = scenario.standing.activities.iter();
+    let busy: u64 = activities.map(|subject| subject.kind().files()).sum();
+    let needed = u64::from(clients) * (FILES_PER_CLIENT + busy) + FILES_BESIDE;
     (limit < needed).then(|| {
         format!(
             "{clients} clients open up to {needed} files, and this process may open {limit}: raise the hard limit \
@@ -92,6 +91,8 @@ fn crowded_neighbours(scenario: &Scenario, limit: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::activity::Kind;
+
     use super::*;
 
     fn on_parent(clients: u32, mode: &str) -> Scenario {
@@ -124,7 +125,8 @@ mod tests {
         let warning = too_few_files(&on_parent(1000, "private"), 1024).expect("a warning");
         assert!(warning.contains("5064"), "{warning}");
         let mut busy = on_parent(1000, "private");
-        busy.standing.lines.push("true".to_owned());
+        let command = Kind::Command.read("true").expect("a command");
+        busy.standing.activities = [command].into_iter().collect();
         let warning = too_few_files(&busy, 1024).expect("a warning");
         assert!(warning.contains("8064"), "{warning}");
     }

@@ -9,7 +9,7 @@ use crate::objective::wait::lateness;
 use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, HerdStatus};
 use crate::report::{Report, ReportFileError};
-use crate::stats::Signal;
+use crate::stats::{Attempts, Signal};
 use crate::testbed::CloseReport;
 use crate::tester::Figures;
 
@@ -55,26 +55,11 @@ impl fmt::Display for Outcome {
             "{} of {} clients were online at the end",
             totals.online, totals.wanted
         )?;
-        for (attempts, succeeded, what) in [
-            (totals.pings, totals.pings_received, "pings were answered"),
-            (
-                totals.lookups,
-                totals.lookups_succeeded,
-                "lookups succeeded",
-            ),
-            (
-                totals.fetches,
-                totals.fetches_succeeded,
-                "fetches succeeded",
-            ),
-            (
-                totals.commands,
-                totals.commands_succeeded,
-                "commands succeeded",
-            ),
-        ] {
-            if attempts > 0 {
-                write!(f, ", {succeeded} of {attempts} {what}")?;
+        for (kind, total) in totals.activities.iter() {
+            let (Attempts { all, succeeded }, about) = (total.attempts, kind.about());
+            if all > 0 {
+                let (many, well) = (about.many, about.did_well);
+                write!(f, ", {succeeded} of {all} {many} {well}")?;
             }
         }
         if self.is_interrupted {
@@ -248,9 +233,9 @@ impl Counts {
             ..Self::default()
         };
         for client in &report.clients {
-            for chore in client.chores() {
-                counts.failed_attempts += chore.attempts - chore.succeeded;
-                counts.never_succeeded += u64::from(chore.never_succeeded());
+            for activity in &client.activities {
+                counts.failed_attempts += activity.attempts - activity.succeeded;
+                counts.never_succeeded += u64::from(activity.never_succeeded());
             }
         }
         counts
@@ -368,8 +353,8 @@ fn drift(report: &Report, mode: &RunMode) -> Vec<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::ping::PingSpec;
     use crate::target::Target;
-    use crate::workload::ping::PingSpec;
 
     const WELL: Counts = Counts {
         wanted: 10,

@@ -137,7 +137,7 @@ impl RunLoop {
             lasts: self.scenario.hold.map(|hold| hold.0),
             rest: Rest::of(
                 self.scenario.lease_timeout.0,
-                standing.count(),
+                standing.activities.len(),
                 standing.every.0,
                 standing.patience(),
             ),
@@ -236,10 +236,11 @@ impl RunLoop {
         let standing = &self.scenario.standing;
         let end = Instant::now() + standing.patience() + SLACK;
         let mut glance = interval(GLANCE);
-        while standing.count() > 0 && Instant::now() < end {
+        while !standing.activities.is_empty() && Instant::now() < end {
             let status = self.pool.status().await?;
             let heard = |client: &ClientStatus| {
-                client.phase != Phase::Online || client.outcomes().count() >= standing.count()
+                client.phase != Phase::Online
+                    || client.activities.len() >= standing.activities.len()
             };
             if status.clients.iter().all(heard) {
                 break;

@@ -400,9 +400,10 @@ const PLAIN: u64 = 3;
 fn is_at_rest(client: &ClientStatus, activities: usize) -> bool {
     match client.phase {
         Phase::Online => {
-            client.outcomes().count() >= activities
+            client.activities.len() >= activities
                 && client
-                    .outcomes()
+                    .activities
+                    .iter()
                     .all(|stats| stats.successes() > 0 || stats.failures() >= PLAIN)
         }
         Phase::Released | Phase::V6Only | Phase::Failed => true,

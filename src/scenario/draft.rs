@@ -6,24 +6,22 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
+use super::activities::{self, Activities};
 use super::group::{GroupDraft, GroupPlan, Looks};
 use super::{ClientCount, Mistake, Place, Scenario, SoakDraft, Standing, Timespan};
+use crate::activity::Pace;
 use crate::chaos::Plan;
 use crate::dhcp::{Device, Persona};
 use crate::fault::{Aim, Fault};
-use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::metrics::{Metrics, RunLabel, RunLabels};
 use crate::objective::Objective;
 use crate::pool::{GroupName, Restart, RestartPolicy};
-use crate::target::Target;
 use crate::units::Rate;
-use crate::url::Url;
-use crate::workload::ping::PingSpec;
 
 /// A scenario as it is written down: each field is an option of `lanherd up` and, without the dashes in front, a key of
 /// a scenario file. What is left out has a default.
@@ -31,7 +29,7 @@ use crate::workload::ping::PingSpec;
 /// The comments of the fields are what `--help` prints.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("place").required(true))))]
 #[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("work").multiple(true))))]
 #[allow(
@@ -80,27 +78,10 @@ pub struct Draft {
     /// More than about 150 overrun the socket of a usual DHCP server, which then loses requests.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub outstanding: Option<NonZeroU32>,
-    /// Ping this whenever online: an address, router, "Google DNS", "Cloudflare DNS", a name or "client 3"; may be given
-    /// again
-    #[cfg_attr(feature = "cli", arg(long, value_name = "TARGET", group = "work"))]
-    #[serde(default)]
-    pub ping: Vec<Target>,
-    /// Look this name up whenever online, with the resolver that the lease names; may be given again
-    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", group = "work"))]
-    #[serde(default)]
-    pub resolve: Vec<HostName>,
-    /// Fetch this whenever online, such as `http://www.lab.test/`; may be given again
-    #[cfg_attr(feature = "cli", arg(long, value_name = "URL", group = "work"))]
-    #[serde(default)]
-    pub fetch: Vec<Url>,
-    /// Run this shell command whenever online, as the client; may be given again
-    ///
-    /// It has the client's network and resolver, `LANHERD_CLIENT`, `LANHERD_NAMESPACE`, `LANHERD_ADDRESS` and `LANHERD_ROUTER` in
-    /// its environment, and no input. It is killed, with all that it has started, after --timeout or when the client
-    /// leaves.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "LINE", group = "work"))]
-    #[serde(default)]
-    pub run_command: Vec<String>,
+    /// What clients do whenever they are online: an option for each kind.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(skip)]
+    pub activities: Activities,
     /// The time from one ping, lookup, fetch or command to the next of the same [default: 1s]
     #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "work"))]
     pub every: Option<Timespan>,
@@ -230,6 +211,16 @@ fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
 /// The shortest time that a timer can keep apart.
 const TICK: Timespan = Timespan(Duration::from_millis(1));
 
+impl<'de> Deserialize<'de> for Draft {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (draft, activities) = activities::beside(from, |own| Self::deserialize(own))?;
+        Ok(Self {
+            activities,
+            ..draft
+        })
+    }
+}
+
 impl Draft {
     /// So many clients in the lab, with all defaults.
     pub fn in_lab(clients: ClientCount) -> Self {
@@ -244,10 +235,7 @@ impl Draft {
             mode: None,
             join_rate: None,
             outstanding: None,
-            ping: Vec::new(),
-            resolve: Vec::new(),
-            fetch: Vec::new(),
-            run_command: Vec::new(),
+            activities: Activities::default(),
             every: None,
             timeout: None,
             hold: None,
@@ -284,17 +272,14 @@ impl Draft {
         if mode == MacvlanMode::Passthru && clients.get() > 1 {
             return Err(Mistake::Passthru(clients));
         }
-        let chores = Chores {
-            targets: &self.ping,
-            names: &self.resolve,
-            urls: &self.fetch,
-            lines: &self.run_command,
+        let work = Work {
+            activities: self.activities.clone(),
             every: self.every,
             timeout: self.timeout,
             hold: self.hold,
         };
-        let standing = chores.check()?;
-        self.check_clients_that_are_pinged(clients)?;
+        let standing = work.check()?;
+        self.check_clients_that_others_need(clients)?;
         let soak = match &self.soak {
             Some(soak) => Some(soak.check(clients)?),
             None => None,
@@ -372,29 +357,29 @@ impl Draft {
         total.try_into().map_err(Mistake::Clients)
     }
 
-    /// That there are the clients that others are to ping; in a soak with a turnover there may be at another time.
-    fn check_clients_that_are_pinged(&self, clients: ClientCount) -> Result<(), Mistake> {
+    /// That there are the clients that others do something to; in a soak with a turnover there may be at another time.
+    fn check_clients_that_others_need(&self, clients: ClientCount) -> Result<(), Mistake> {
         let has_turnover = self.soak.as_ref().is_some_and(|soak| {
             soak.churn.is_some() || soak.vanish.is_some() || soak.storm.is_some()
         });
-        let check = |targets: &[Target]| {
-            for target in targets {
-                if let Target::Client(number) = target
+        let check = |activities: &Activities| {
+            for subject in activities.iter() {
+                if let Some(number) = subject.client()
                     && number.0 > clients.get()
                     && !has_turnover
                 {
                     return Err(Mistake::NoSuchClient {
-                        number: *number,
+                        number,
                         clients,
+                        kind: subject.kind(),
                     });
                 }
             }
             Ok(())
         };
-        check(&self.ping)?;
+        check(&self.activities)?;
         for (index, group) in self.group.iter().enumerate() {
-            check(group.ping.as_deref().unwrap_or_default())
-                .map_err(|mistake| group.mistaken(index, mistake))?;
+            check(&group.activities).map_err(|mistake| group.mistaken(index, mistake))?;
         }
         Ok(())
     }
@@ -442,59 +427,40 @@ impl Draft {
 }
 
 /// What is said about what clients do, of the whole herd or of a group.
-pub(super) struct Chores<'a> {
-    pub(super) targets: &'a [Target],
-    pub(super) names: &'a [HostName],
-    pub(super) urls: &'a [Url],
-    pub(super) lines: &'a [String],
+pub(super) struct Work {
+    pub(super) activities: Activities,
     pub(super) every: Option<Timespan>,
     pub(super) timeout: Option<Timespan>,
     pub(super) hold: Option<Timespan>,
 }
 
-impl Chores<'_> {
-    /// Whether there is nothing to do.
-    pub(super) fn are_none(&self) -> bool {
-        let pings_nor_lookups = self.targets.is_empty() && self.names.is_empty();
-        pings_nor_lookups && self.urls.is_empty() && self.lines.is_empty()
-    }
-
-    pub(super) fn check(&self) -> Result<Standing, Mistake> {
-        if self.are_none() {
-            if self.every.is_some() {
-                return Err(Mistake::NothingToDo("every"));
-            }
-            if self.timeout.is_some() {
-                return Err(Mistake::NothingToDo("timeout"));
-            }
+impl Work {
+    pub(super) fn check(self) -> Result<Standing, Mistake> {
+        let is_none = self.activities.is_empty();
+        if is_none && self.every.is_some() {
+            return Err(Mistake::NothingToDo("every"));
         }
-        let is_empty = |line: &String| line.trim().is_empty() || line.contains('\0');
-        if self.lines.iter().any(is_empty) {
-            return Err(Mistake::EmptyCommand);
+        if is_none && self.timeout.is_some() {
+            return Err(Mistake::NothingToDo("timeout"));
+        }
+        for subject in self.activities.iter() {
+            let kind = subject.kind();
+            kind.read(&subject.to_string())
+                .map_err(|why| Mistake::NotToBeDone { kind, why })?;
         }
         let every =
-            at_least_a_tick("every", self.every)?.unwrap_or(Timespan(PingSpec::DEFAULT_INTERVAL));
+            at_least_a_tick("every", self.every)?.unwrap_or(Timespan(Pace::DEFAULT_INTERVAL));
         let timeout = at_least_a_tick("timeout", self.timeout)?
-            .unwrap_or(Timespan(PingSpec::DEFAULT_TIMEOUT));
-        if let Some(hold) = self.hold.filter(|hold| !self.are_none() && *hold < every) {
+            .unwrap_or(Timespan(Standing::DEFAULT_TIMEOUT));
+        if let Some(hold) = self.hold.filter(|hold| !is_none && *hold < every) {
             return Err(Mistake::NoTimeToWork { every, hold });
         }
         Ok(Standing {
-            targets: each_once(self.targets),
-            names: each_once(self.names),
-            urls: each_once(self.urls),
-            lines: each_once(self.lines),
+            activities: self.activities.each_once(),
             every,
             timeout,
         })
     }
-}
-
-fn each_once<T: Ord + Clone>(all: &[T]) -> Vec<T> {
-    let mut each = all.to_vec();
-    each.sort_unstable();
-    each.dedup();
-    each
 }
 
 fn at_least_a_tick(key: &'static str, span: Option<Timespan>) -> Result<Option<Timespan>, Mistake> {

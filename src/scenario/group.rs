@@ -1,19 +1,17 @@
 //! Groups of a scenario: clients that behave, ping and are supervised in ways of their own.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::draft::{Chores, Draft};
+use super::activities::{self, Activities};
+use super::draft::{Draft, Work};
 use super::{ClientCount, Mistake, Standing, Timespan};
 use crate::dhcp::{Device, Persona};
-use crate::host_name::HostName;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::pool::{DhcpSettings, Group, GroupName, MAX_CLIENTS, Restart, RestartPolicy};
-use crate::target::Target;
-use crate::url::Url;
 
 /// One table `[[group]]` of a scenario file. What is left out is as it is for the whole herd.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, remote = "Self")]
 pub struct GroupDraft {
     /// Its name: the label `group` in metrics.
     pub name: GroupName,
@@ -25,14 +23,9 @@ pub struct GroupDraft {
     pub persona: Option<Persona>,
     /// Whether they look for others with their addresses.
     pub conflict_detection: Option<bool>,
-    /// What they ping whenever they are online.
-    pub ping: Option<Vec<Target>>,
-    /// What they look up whenever they are online.
-    pub resolve: Option<Vec<HostName>>,
-    /// What they fetch whenever they are online.
-    pub fetch: Option<Vec<Url>>,
-    /// The shell commands that they run whenever they are online.
-    pub run_command: Option<Vec<String>>,
+    /// What they do whenever they are online; of the kinds of which nothing is said, what the whole herd does.
+    #[serde(skip)]
+    pub activities: Activities,
     /// From one ping, lookup, fetch or command to the next of the same.
     pub every: Option<Timespan>,
     /// How long each of them may take.
@@ -97,6 +90,16 @@ pub struct GroupPlan {
     pub restart: RestartPolicy,
 }
 
+impl<'de> Deserialize<'de> for GroupDraft {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (draft, activities) = activities::beside(from, |own| Self::deserialize(own))?;
+        Ok(Self {
+            activities,
+            ..draft
+        })
+    }
+}
+
 impl GroupDraft {
     /// A group that is in all else as the whole herd is.
     pub fn new(name: GroupName, clients: ClientCount) -> Self {
@@ -106,10 +109,7 @@ impl GroupDraft {
             device: None,
             persona: None,
             conflict_detection: None,
-            ping: None,
-            resolve: None,
-            fetch: None,
-            run_command: None,
+            activities: Activities::default(),
             every: None,
             timeout: None,
             restart: None,
@@ -141,25 +141,22 @@ impl GroupDraft {
             conflict_detection: self.conflict_detection.unwrap_or(whole.conflict_detection),
         };
         looks.check()?;
-        let mut chores = Chores {
-            targets: self.ping.as_ref().unwrap_or(&whole.ping),
-            names: self.resolve.as_ref().unwrap_or(&whole.resolve),
-            urls: self.fetch.as_ref().unwrap_or(&whole.fetch),
-            lines: self.run_command.as_ref().unwrap_or(&whole.run_command),
+        let mut work = Work {
+            activities: self.activities.or(&whole.activities),
             every: self.every,
             timeout: self.timeout,
             hold: whole.hold,
         };
         // Of a group that does nothing the herd's times say nothing.
-        if !chores.are_none() {
-            chores.every = self.every.or(whole.every);
-            chores.timeout = self.timeout.or(whole.timeout);
+        if !work.activities.is_empty() {
+            work.every = self.every.or(whole.every);
+            work.timeout = self.timeout.or(whole.timeout);
         }
         Ok(GroupPlan {
             name: self.name.clone(),
             clients: self.clients,
             looks,
-            standing: chores.check()?,
+            standing: work.check()?,
             restart: RestartPolicy {
                 restart: self.restart.unwrap_or(policy.restart),
                 intensity: self.intensity.unwrap_or(policy.intensity),
@@ -181,7 +178,7 @@ impl GroupPlan {
                 personas: self.looks.personas(),
                 ..own.clone()
             },
-            workloads: self.standing.workloads(),
+            workloads: self.standing.activities(),
         }
     }
 }

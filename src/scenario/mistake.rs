@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
+use super::activities::all_kinds;
 use super::{ClientCount, ClientCountError, Timespan};
+use crate::activity::Kind;
 use crate::chaos::PlanError;
 use crate::dhcp::PersonaError;
 use crate::identity::ClientNumber;
@@ -77,21 +79,30 @@ pub enum Mistake {
         "nothing can be adopted in the lab, which ends with its process: leave adopt out, or name an interface as parent"
     )]
     Adopt,
-    /// The key is that of pings and their like, and none are asked for.
+    /// The key is that of activities, and none are asked for.
     #[error(
-        "{0} is for pings, lookups, fetches and commands, and there are none: name a target as ping, or leave {0} out"
+        "{0} is for {kinds}, and there are none: name a target as ping, or leave {0} out",
+        kinds = all_kinds()
     )]
     NothingToDo(&'static str),
-    /// There is nothing to run.
-    #[error("a command is empty: write what a shell is to run as run-command, or leave it out")]
-    EmptyCommand,
+    /// What is to be done cannot be.
+    #[error("{why}")]
+    NotToBeDone {
+        /// Of what kind it is.
+        kind: Kind,
+        /// Why, with the remedy.
+        why: String,
+    },
     /// Nobody would answer.
     #[error(
-        "client {number} cannot be pinged in a herd of {clients}: name one of 1 to {clients}, or ask for more clients"
+        "client {number} cannot be {done} in a herd of {clients}: name one of 1 to {clients}, or ask for more clients",
+        done = .kind.about().done
     )]
     NoSuchClient {
-        /// Who is to be pinged.
+        /// To whom something is to be done.
         number: ClientNumber,
+        /// What.
+        kind: Kind,
         /// The herd.
         clients: ClientCount,
     },
@@ -114,7 +125,7 @@ pub enum Mistake {
     /// The time is below what can be kept.
     #[error("{key} is too short: write {least} at least", key = name(.0), least = .1)]
     TooShort(&'static str, Timespan),
-    /// The end would come before the first ping.
+    /// The end would come before anything is done.
     #[error(
         "what is done every {every} may never be done in {hold}: write a shorter time as every, or a longer one as for"
     )]
@@ -173,8 +184,9 @@ impl Mistake {
             | Self::MoreThanAddresses { .. }
             | Self::Passthru(_) => "clients",
             Self::NoTimeToWork { .. } => "every",
-            Self::NoSuchClient { .. } => "ping",
-            Self::EmptyCommand => "run-command",
+            Self::NoSuchClient { kind, .. } | Self::NotToBeDone { kind, .. } => {
+                kind.about().option.name
+            }
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",
         }

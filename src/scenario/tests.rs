@@ -1,7 +1,9 @@
 use clap::Parser as _;
 
 use super::*;
+use crate::activity::Kind;
 use crate::pool::Restart;
+use crate::target::Target;
 
 /// The options of `lanherd up`, as that command has them.
 #[derive(Debug, clap::Parser)]
@@ -327,7 +329,8 @@ fn the_message_shows_the_line_and_marks_the_place() {
 #[test]
 fn a_target_that_is_named_twice_is_pinged_once() {
     let scenario = from_options(&["--lab", "--clients=1", "--ping=router", "--ping=gateway"]);
-    assert_eq!(scenario.standing.targets, [Target::Router]);
+    let pings = scenario.standing.activities.of(Kind::Ping);
+    assert_eq!(pings, Some(&[Target::Router.into()][..]));
 }
 
 #[test]
@@ -335,21 +338,27 @@ fn what_clients_do_beside_pings_has_the_same_pace_and_is_told_to_groups_too() {
     let text = "lab = true\nclients = 1\nresolve = ['b.test', 'a.test', 'B.test.']\nrun-command = ['true']\n\
         every = '3s'\ntimeout = '7s'\n[[group]]\nname = 'tv'\nclients = 1\nfetch = ['http://tv.test/']\nresolve = []\n";
     let scenario = Scenario::from_toml(text).expect("a scenario");
-    let names: Vec<&str> = scenario
-        .standing
-        .names
+    let names = scenario.standing.activities.of(Kind::Dns);
+    let names: Vec<String> = names
+        .unwrap_or_default()
         .iter()
-        .map(HostName::as_str)
+        .map(ToString::to_string)
         .collect();
     assert_eq!(names, ["a.test", "b.test"]);
     let config = scenario.pool_config();
-    assert_eq!((config.workloads.len(), scenario.standing.count()), (3, 3));
+    assert_eq!(
+        (config.workloads.len(), scenario.standing.activities.len()),
+        (3, 3)
+    );
     let tv = &config.groups[0].workloads;
-    let [Workload::Http(fetch), Workload::Command(command)] = &tv[..] else {
+    let [fetch, command] = &tv[..] else {
         panic!("{tv:?}");
     };
     assert_eq!(
-        (fetch.url.to_string().as_str(), command.line.as_str()),
+        (
+            fetch.subject.to_string().as_str(),
+            command.subject.to_string().as_str()
+        ),
         ("http://tv.test/", "true")
     );
     for (interval, timeout) in [
@@ -477,7 +486,7 @@ fn a_mistake_in_a_group_is_told_at_its_own_place() {
     for (said, place) in [
         ("ping = [\"client 99\"]", (10, 1)),
         ("every = \"1ns\"\nping = [\"router\"]", (10, 1)),
-        ("ping = [\"router\"]\nrun-command = [\"\"]", (11, 1)),
+        ("ping = [\"router\"]\nrun-command = [\"\"]", (11, 15)),
         ("  timeout = \"5s\"", (10, 3)),
         ("ping = [\"nobody at all\"]", (10, 8)),
         ("restart = \"sometimes\"", (10, 11)),

@@ -10,45 +10,86 @@ use serde::{Deserialize, Serialize};
 use self::rows::rows;
 use super::spans::{Span, Spans};
 use super::verdict::{self, By, Rule, Samples, Verdict};
-use super::work::WorkKind;
-use crate::phase::words;
+use crate::activity::Kind;
 use crate::stats::{Signal, milliseconds};
 
-words! {
-    /// What is compared. For all of them but availability, less is better.
-    Figure {
-        /// The share of the time in which clients should have been usable that they were, 0 to 1, span by span.
-        Availability = "availability",
-        /// From a new client's admission to its first time online, in milliseconds.
-        JoinTime = "join_time",
-        /// The same in a storm, where many join together.
-        StormJoinTime = "storm_join_time",
-        /// From the first DHCP message of an acquisition to the acknowledgement, in milliseconds.
-        DhcpTime = "dhcp_time",
-        /// The same in a storm.
-        StormDhcpTime = "storm_dhcp_time",
-        /// Round trips of answered pings to one target, in milliseconds.
-        PingRtt = "ping_rtt",
-        /// The share of pings to one target without an answer, 0 to 1, span by span.
-        PingLoss = "ping_loss",
-        /// Until lookups of one name were answered, in milliseconds.
-        DnsTime = "dns_time",
-        /// The share of lookups of one name that found no address, 0 to 1, span by span.
-        DnsFailures = "dns_failures",
-        /// From the beginning to the end of fetches of one URL that came to their end, in milliseconds.
-        HttpTime = "http_time",
-        /// The share of fetches of one URL that failed, 0 to 1, span by span.
-        HttpFailures = "http_failures",
-        /// From the start to the end of runs of one command line, in milliseconds.
-        CommandTime = "command_time",
-        /// The share of runs of one command line without exit code 0, 0 to 1, span by span.
-        CommandFailures = "command_failures",
-        /// Restarts of clients in an hour, span by span.
-        Restarts = "restarts",
-        /// The tester's own resident memory in bytes, at the end of each span.
-        ResidentMemory = "resident_memory",
-        /// The tester's own open file descriptors, at the end of each span.
-        Descriptors = "descriptors",
+/// What is compared. For all of them but availability, less is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Figure {
+    /// The share of the time in which clients should have been usable that they were, 0 to 1, span by span.
+    Availability,
+    /// From a new client's admission to its first time online, in milliseconds.
+    JoinTime,
+    /// The same in a storm, where many join together.
+    StormJoinTime,
+    /// From the first DHCP message of an acquisition to the acknowledgement, in milliseconds.
+    DhcpTime,
+    /// The same in a storm.
+    StormDhcpTime,
+    /// How long one activity of a kind took that came to an answer, in milliseconds.
+    Time(Kind),
+    /// The share of its attempts that did not succeed, 0 to 1, span by span.
+    Failures(Kind),
+    /// Restarts of clients in an hour, span by span.
+    Restarts,
+    /// The tester's own resident memory in bytes, at the end of each span.
+    ResidentMemory,
+    /// The tester's own open file descriptors, at the end of each span.
+    Descriptors,
+}
+
+impl Figure {
+    /// Every value, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let acquisitions = [
+            Self::Availability,
+            Self::JoinTime,
+            Self::StormJoinTime,
+            Self::DhcpTime,
+            Self::StormDhcpTime,
+        ];
+        let kinds = Kind::ALL.iter().copied();
+        let of_kinds = kinds.flat_map(|kind| [Self::Time(kind), Self::Failures(kind)]);
+        let of_all = [Self::Restarts, Self::ResidentMemory, Self::Descriptors];
+        acquisitions.into_iter().chain(of_kinds).chain(of_all)
+    }
+
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Availability => "availability",
+            Self::JoinTime => "join_time",
+            Self::StormJoinTime => "storm_join_time",
+            Self::DhcpTime => "dhcp_time",
+            Self::StormDhcpTime => "storm_dhcp_time",
+            Self::Time(kind) => kind.about().time.figure,
+            Self::Failures(kind) => kind.about().failures.figure,
+            Self::Restarts => "restarts",
+            Self::ResidentMemory => "resident_memory",
+            Self::Descriptors => "descriptors",
+        }
+    }
+}
+
+impl From<Figure> for &'static str {
+    fn from(figure: Figure) -> Self {
+        figure.as_str()
+    }
+}
+
+impl TryFrom<String> for Figure {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let known = Self::all().find(|figure| figure.as_str() == word);
+        known.ok_or_else(|| format!("there is no figure {word:?}"))
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -75,15 +116,8 @@ impl Figure {
             | Self::StormJoinTime
             | Self::DhcpTime
             | Self::StormDhcpTime
-            | Self::PingRtt
-            | Self::DnsTime
-            | Self::HttpTime
-            | Self::CommandTime => Unit::Milliseconds,
-            Self::Availability
-            | Self::PingLoss
-            | Self::DnsFailures
-            | Self::HttpFailures
-            | Self::CommandFailures => Unit::Share,
+            | Self::Time(_) => Unit::Milliseconds,
+            Self::Availability | Self::Failures(_) => Unit::Share,
             Self::Restarts => Unit::AnHour,
             Self::ResidentMemory => Unit::Bytes,
             Self::Descriptors => Unit::Count,
@@ -95,29 +129,13 @@ impl Figure {
         Some(match self {
             Self::JoinTime | Self::StormJoinTime => Signal::Join,
             Self::DhcpTime | Self::StormDhcpTime => Signal::Dhcp,
-            Self::PingRtt => Signal::Ping,
-            Self::DnsTime => Signal::Dns,
-            Self::HttpTime => Signal::Http,
-            Self::CommandTime => Signal::Command,
+            Self::Time(kind) => Signal::Activity(kind),
             Self::Availability
-            | Self::PingLoss
-            | Self::DnsFailures
-            | Self::HttpFailures
-            | Self::CommandFailures
+            | Self::Failures(_)
             | Self::Restarts
             | Self::ResidentMemory
             | Self::Descriptors => return None,
         })
-    }
-
-    /// How long work of a kind takes, and how much of it fails.
-    const fn of(kind: WorkKind) -> (Self, Self) {
-        match kind {
-            WorkKind::Ping => (Self::PingRtt, Self::PingLoss),
-            WorkKind::Dns => (Self::DnsTime, Self::DnsFailures),
-            WorkKind::Http => (Self::HttpTime, Self::HttpFailures),
-            WorkKind::Command => (Self::CommandTime, Self::CommandFailures),
-        }
     }
 
     /// When it counts as changed.
@@ -144,15 +162,9 @@ impl Figure {
             Self::JoinTime | Self::StormJoinTime | Self::DhcpTime | Self::StormDhcpTime => {
                 time(10.0)
             }
-            Self::PingRtt => time(0.1),
-            Self::DnsTime | Self::HttpTime => time(1.0),
-            Self::CommandTime => time(10.0),
+            Self::Time(kind) => time(kind.about().time.drift_floor_ms),
             // Availability is judged by what it lacks.
-            Self::Availability
-            | Self::PingLoss
-            | Self::DnsFailures
-            | Self::HttpFailures
-            | Self::CommandFailures => rate(0.002),
+            Self::Availability | Self::Failures(_) => rate(0.002),
             Self::Restarts => rate(10.0),
             Self::ResidentMemory => level(1.10, 2_097_152.0),
             Self::Descriptors => level(1.05, 16.0),
@@ -180,7 +192,7 @@ pub struct Comparison {
 pub struct Row {
     /// Which.
     pub figure: Figure,
-    /// Of pings to whom, lookups of what name, fetches of what URL, runs of what command line.
+    /// Of an activity, what it was done to.
     pub target: Option<String>,
     /// In the first window.
     pub first: Side,
@@ -199,14 +211,8 @@ impl Row {
             Figure::StormJoinTime => "time to join in a storm",
             Figure::DhcpTime => "time to lease",
             Figure::StormDhcpTime => "time to lease in a storm",
-            Figure::PingRtt => "ping",
-            Figure::PingLoss => "lost pings",
-            Figure::DnsTime => "lookup",
-            Figure::DnsFailures => "failed lookups",
-            Figure::HttpTime => "fetch",
-            Figure::HttpFailures => "failed fetches",
-            Figure::CommandTime => "command",
-            Figure::CommandFailures => "failed commands",
+            Figure::Time(kind) => kind.about().one,
+            Figure::Failures(kind) => kind.about().failures.label,
             Figure::Restarts => "restarts an hour",
             Figure::ResidentMemory => "the tester's memory",
             Figure::Descriptors => "the tester's open files",

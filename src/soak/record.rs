@@ -159,16 +159,18 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::dns::{Answer, Lookup, Rcode};
+    use crate::activity::http::{Fetch, HttpPhase};
+    use crate::activity::ping::{self, PingDetail};
+    use crate::activity::{Kind, Outcome, Subject};
     use crate::host_name::HostName;
     use crate::identity::{Identity, PoolName, Seed};
     use crate::lan::{PingCause, PingOutcome};
     use crate::pool::GroupName;
     use crate::soak::{Figure, Verdict};
-    use crate::stats::{DnsStats, HttpStats, PingStats};
+    use crate::stats::ActivityStats;
     use crate::target::Target;
     use crate::url::Url;
-    use crate::workload::dns::{Answer, Lookup, Rcode};
-    use crate::workload::http::{Fetch, HttpPhase};
 
     const MINUTE: Duration = Duration::from_secs(60);
     const CALM: Footprint = Footprint {
@@ -190,10 +192,7 @@ mod tests {
                 restarts: 0,
                 wanted: Duration::ZERO,
                 usable: Duration::ZERO,
-                pings: [].into(),
-                dns: [].into(),
-                http: [].into(),
-                commands: [].into(),
+                activities: Vec::new(),
             }
         };
         let clients = (1..=3).map(client).collect();
@@ -203,13 +202,15 @@ mod tests {
         }
     }
 
-    fn pinged(figures: &mut Figures, outcome: PingOutcome) {
-        let new = || PingStats::new(Target::Router, None);
-        figures
-            .pings
-            .entry(Target::Router)
-            .or_insert_with(new)
-            .record(outcome);
+    fn did(figures: &mut Figures, subject: Subject, outcome: &Outcome) {
+        let new = || ActivityStats::new(subject.clone());
+        let stats = figures.activities.entry(subject.clone());
+        stats.or_insert_with(new).record(outcome);
+    }
+
+    fn pinged(figures: &mut Figures, of_port: PingOutcome) {
+        let outcome = ping::outcome(&Target::Router, of_port, PingDetail::default());
+        did(figures, Target::Router.into(), &outcome);
     }
 
     fn looked_up(figures: &mut Figures, name: &str, micros: u64) {
@@ -224,10 +225,7 @@ mod tests {
             was_sent: true,
             result: Ok(answer),
         };
-        let lookups = figures.dns.entry(name.clone());
-        lookups
-            .or_insert_with(|| DnsStats::new(name))
-            .record(&lookup);
+        did(figures, name.clone().into(), &lookup.outcome(&name));
     }
 
     fn fetched(figures: &mut Figures, status: u16, micros: u64) {
@@ -239,10 +237,7 @@ mod tests {
             bytes: 0,
             failure: None,
         };
-        let fetches = figures.http.entry(url.clone());
-        fetches
-            .or_insert_with(|| HttpStats::new(url))
-            .record(&fetch);
+        did(figures, url.clone().into(), &fetch.outcome(&url));
     }
 
     /// Twelve hours, looked at each minute, of a router that needs `ping(minute)` µs and `dhcp(minute)` ms.
@@ -301,7 +296,7 @@ mod tests {
         let comparison = twelve_hours(slower(900), slower(40), |_| 0, |_| CALM);
         assert_eq!(
             drifts(&comparison),
-            [Figure::JoinTime, Figure::DhcpTime, Figure::PingRtt]
+            [Figure::JoinTime, Figure::DhcpTime, Figure::Time(Kind::Ping)]
         );
     }
 
@@ -319,7 +314,7 @@ mod tests {
         assert_eq!(
             drifts(&comparison),
             [
-                Figure::PingLoss,
+                Figure::Failures(Kind::Ping),
                 Figure::ResidentMemory,
                 Figure::Descriptors
             ]
@@ -358,14 +353,20 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let (drifted, well) = (Verdict::Drifted, Verdict::Steady);
-        assert_eq!(verdicts(Figure::DnsTime), [(slow, drifted), (steady, well)]);
         assert_eq!(
-            verdicts(Figure::DnsFailures),
+            verdicts(Figure::Time(Kind::Dns)),
+            [(slow, drifted), (steady, well)]
+        );
+        assert_eq!(
+            verdicts(Figure::Failures(Kind::Dns)),
             [(slow, well), (steady, well)]
         );
-        assert_eq!(verdicts(Figure::HttpTime), [("http://a.test/", well)]);
         assert_eq!(
-            verdicts(Figure::HttpFailures),
+            verdicts(Figure::Time(Kind::Http)),
+            [("http://a.test/", well)]
+        );
+        assert_eq!(
+            verdicts(Figure::Failures(Kind::Http)),
             [("http://a.test/", drifted)]
         );
         let said: Vec<_> = comparison.drifts().map(ToString::to_string).collect();
@@ -417,7 +418,7 @@ mod tests {
         let loss = comparison
             .rows
             .iter()
-            .find(|row| row.figure == Figure::PingLoss);
+            .find(|row| row.figure == Figure::Failures(Kind::Ping));
         assert!(loss.and_then(|row| row.last.mean) > Some(0.005));
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Footprint;
-use super::work::{self, Work, WorkKind, WorkSpan};
+use super::work::{self, WorkSpan};
+use crate::activity::{Kind, Subject};
 use crate::pool::{Doubt, Figures, Uptime};
 use crate::stats::{Signal, Tally};
 
@@ -22,7 +23,7 @@ pub struct Span {
     /// The same while a storm's clients came back: many that join together wait for each other.
     pub storm: Acquisitions,
     /// What clients did.
-    pub work: Vec<(Work, WorkSpan)>,
+    pub work: Vec<(Subject, WorkSpan)>,
     /// Restarts of clients.
     pub restarts: u64,
     /// What of all this may be the tester's own doing.
@@ -120,9 +121,9 @@ impl Span {
     }
 
     /// Which share of the failures of one kind may be the tester's own doing, 0 to 1.
-    pub(super) fn excused_share(&self, kind: WorkKind, signal: Signal) -> f64 {
+    pub(super) fn excused_share(&self, kind: Kind) -> f64 {
         let failed = self.all(kind).map_or(0, |all| all.failed);
-        let excused = self.excused.failures.get(&signal).copied();
+        let excused = self.excused.failures.get(&Signal::Activity(kind)).copied();
         let excused = excused.unwrap_or_default().min(failed);
         excused as f64 / failed.max(1) as f64
     }
@@ -132,8 +133,8 @@ impl Span {
     }
 
     /// All that clients did of one kind; `None` where nothing was to be done.
-    pub fn all(&self, kind: WorkKind) -> Option<WorkSpan> {
-        let of_kind = self.work.iter().filter(|(work, _)| work.kind == kind);
+    pub fn all(&self, kind: Kind) -> Option<WorkSpan> {
+        let of_kind = self.work.iter().filter(|(of, _)| of.kind() == kind);
         of_kind.fold(None, |all: Option<WorkSpan>, (_, span)| {
             let mut all = all.unwrap_or_default();
             all.add(span);
@@ -142,9 +143,9 @@ impl Span {
     }
 
     /// What clients did of one thing; `None` where nothing was to be done.
-    pub fn of(&self, work: &Work) -> Option<&WorkSpan> {
+    pub fn of(&self, subject: &Subject) -> Option<&WorkSpan> {
         let mut all = self.work.iter();
-        all.find_map(|(of, span)| (of == work).then_some(span))
+        all.find_map(|(of, span)| (of == subject).then_some(span))
     }
 
     /// Takes in the span that follows.
@@ -153,10 +154,10 @@ impl Span {
         self.uptime.add(&next.uptime);
         self.calm.add(&next.calm);
         self.storm.add(&next.storm);
-        for (work, span) in &next.work {
-            match self.work.iter_mut().find(|(of, _)| of == work) {
+        for (subject, span) in &next.work {
+            match self.work.iter_mut().find(|(of, _)| of == subject) {
                 Some((_, own)) => own.add(span),
-                None => self.work.push((work.clone(), span.clone())),
+                None => self.work.push((subject.clone(), span.clone())),
             }
         }
         self.restarts += next.restarts;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::work::share;
-use super::{Span, WorkKind, WorkSpan};
+use super::{Span, WorkSpan};
+use crate::activity::kind::Times;
+use crate::activity::{ByKind, Kind};
 use crate::stats::milliseconds;
 
 /// How the herd was, and what happened since the line before.
@@ -27,23 +29,9 @@ pub struct Line {
     pub usable_ms: f64,
     /// Restarts since the line before.
     pub restarts: u64,
-    /// Echo requests that were answered since the line before.
-    pub pings_received: u64,
-    /// Echo requests that were not, those never sent included.
-    pub pings_lost: u64,
-    /// The median round trip to all targets; `None` where none was answered. Of several looks, the mean.
-    pub rtt_p50_ms: Option<f64>,
-    /// The round trip that 99 of 100 did not exceed. Of several looks, the longest.
-    pub rtt_p99_ms: Option<f64>,
-    /// Lookups of all names; `None` where there were none to be made.
-    #[serde(default)]
-    pub lookups: Option<Attempts>,
-    /// Fetches of all URLs.
-    #[serde(default)]
-    pub fetches: Option<Attempts>,
-    /// Runs of all commands.
-    #[serde(default)]
-    pub commands: Option<Attempts>,
+    /// What clients did since the line before, by kind; `None` where nothing of it was to be done.
+    #[serde(flatten, with = "by_kind")]
+    pub activities: ByKind<Option<Attempts>>,
     /// The tester's resident memory in bytes. Of several looks, the most.
     pub resident_bytes: u64,
     /// The tester's open file descriptors. Of several looks, the most.
@@ -107,6 +95,80 @@ impl Attempts {
     }
 }
 
+/// The attempts of each kind as fields of a line: most as an object, `lookups`; those of the first kinds as four fields.
+mod by_kind {
+    use serde::de::{DeserializeOwned, Error as _};
+    use serde::ser::SerializeMap as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::{Map, Value};
+
+    use super::{Attempts, ByKind, Kind, Times};
+
+    /// The keys of what succeeded and failed, of the median and of what 99 of 100 do not exceed; `None`: it is an object.
+    fn keys(kind: Kind) -> Option<[String; 4]> {
+        let (many, layout) = (kind.about().many, &kind.about().layout);
+        match layout.times {
+            Times::Apart => None,
+            Times::Beside(time) => Some([
+                format!("{many}_{}", layout.succeeded),
+                format!("{many}_{}", layout.failed),
+                format!("{time}_p50_ms"),
+                format!("{time}_p99_ms"),
+            ]),
+        }
+    }
+
+    pub fn serialize<S: Serializer>(
+        all: &ByKind<Option<Attempts>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        for (kind, attempts) in all.iter() {
+            match keys(kind) {
+                None => map.serialize_entry(kind.about().many, attempts)?,
+                Some([succeeded, failed, p50, p99]) => {
+                    let attempts = attempts.unwrap_or_default();
+                    map.serialize_entry(&succeeded, &attempts.succeeded)?;
+                    map.serialize_entry(&failed, &attempts.failed)?;
+                    map.serialize_entry(&p50, &attempts.p50_ms)?;
+                    map.serialize_entry(&p99, &attempts.p99_ms)?;
+                }
+            }
+        }
+        map.end()
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<ByKind<Option<Attempts>>, D::Error> {
+        fn take<T: DeserializeOwned + Default>(
+            fields: &mut Map<String, Value>,
+            key: &str,
+        ) -> serde_json::Result<T> {
+            let value = fields.remove(key);
+            value.map_or(Ok(T::default()), serde_json::from_value)
+        }
+        let mut fields = Map::<String, Value>::deserialize(from)?;
+        let mut read = |kind: Kind| match keys(kind) {
+            None => take(&mut fields, kind.about().many),
+            Some([succeeded, failed, p50, p99]) => {
+                let attempts = Attempts {
+                    succeeded: take(&mut fields, &succeeded)?,
+                    failed: take(&mut fields, &failed)?,
+                    p50_ms: take(&mut fields, &p50)?,
+                    p99_ms: take(&mut fields, &p99)?,
+                };
+                Ok((attempts.succeeded + attempts.failed > 0).then_some(attempts))
+            }
+        };
+        let mut all = ByKind::default();
+        for kind in Kind::ALL {
+            all[*kind] = read(*kind).map_err(D::Error::custom)?;
+        }
+        Ok(all)
+    }
+}
+
 /// Where only one of two looks had some, that one.
 fn both(one: Option<Attempts>, next: Option<Attempts>) -> Option<Attempts> {
     match (one, next) {
@@ -129,8 +191,6 @@ pub struct Standing {
 impl Line {
     /// What a span was like, and how the herd stood at its end.
     pub fn of(span: &Span, standing: Standing) -> Self {
-        let all = |kind| span.all(kind).map(Attempts::from);
-        let pings = all(WorkKind::Ping).unwrap_or_default();
         Self {
             at_ms: milliseconds(span.to),
             wanted: standing.wanted,
@@ -139,31 +199,10 @@ impl Line {
             wanted_ms: milliseconds(span.uptime.wanted()),
             usable_ms: milliseconds(span.uptime.usable),
             restarts: span.restarts,
-            pings_received: pings.succeeded,
-            pings_lost: pings.failed,
-            rtt_p50_ms: pings.p50_ms,
-            rtt_p99_ms: pings.p99_ms,
-            lookups: all(WorkKind::Dns),
-            fetches: all(WorkKind::Http),
-            commands: all(WorkKind::Command),
+            activities: ByKind::new(|kind| span.all(kind).map(Attempts::from)),
             resident_bytes: span.footprint.resident_bytes,
             descriptors: span.footprint.descriptors,
         }
-    }
-
-    /// Pings to all targets.
-    pub const fn pings(&self) -> Attempts {
-        Attempts {
-            succeeded: self.pings_received,
-            failed: self.pings_lost,
-            p50_ms: self.rtt_p50_ms,
-            p99_ms: self.rtt_p99_ms,
-        }
-    }
-
-    /// The share of pings without an answer; `None` where there were none.
-    pub fn loss(&self) -> Option<f64> {
-        self.pings().failures()
     }
 
     /// Which share of the time in which clients should have been usable they were, 0 to 1; `None` where none was wanted, and
@@ -174,7 +213,6 @@ impl Line {
 
     /// One line for this one and the next.
     fn with(&self, next: &Self) -> Self {
-        let pings = self.pings().with(next.pings());
         Self {
             at_ms: next.at_ms,
             wanted: next.wanted,
@@ -183,13 +221,9 @@ impl Line {
             wanted_ms: self.wanted_ms + next.wanted_ms,
             usable_ms: self.usable_ms + next.usable_ms,
             restarts: self.restarts + next.restarts,
-            pings_received: pings.succeeded,
-            pings_lost: pings.failed,
-            rtt_p50_ms: pings.p50_ms,
-            rtt_p99_ms: pings.p99_ms,
-            lookups: both(self.lookups, next.lookups),
-            fetches: both(self.fetches, next.fetches),
-            commands: both(self.commands, next.commands),
+            activities: self
+                .activities
+                .map(|kind, attempts| both(*attempts, next.activities[kind])),
             resident_bytes: self.resident_bytes.max(next.resident_bytes),
             descriptors: self.descriptors.max(next.descriptors),
         }
@@ -271,23 +305,27 @@ mod tests {
             wanted_ms: 200.0,
             usable_ms: if at == 77 { 3.0 } else { 200.0 },
             restarts: 1,
-            pings_received: 10,
-            pings_lost: u64::from(at == 77),
-            rtt_p50_ms: Some(0.1),
-            rtt_p99_ms: Some(if at == 77 { 9.0 } else { 0.5 }),
-            lookups: (at == 77).then_some(Attempts {
-                succeeded: 3,
-                failed: 2,
-                p50_ms: Some(0.4),
-                p99_ms: Some(4.0),
+            activities: ByKind::new(|kind| match kind {
+                Kind::Ping => Some(Attempts {
+                    succeeded: 10,
+                    failed: u64::from(at == 77),
+                    p50_ms: Some(0.1),
+                    p99_ms: Some(if at == 77 { 9.0 } else { 0.5 }),
+                }),
+                Kind::Dns => (at == 77).then_some(Attempts {
+                    succeeded: 3,
+                    failed: 2,
+                    p50_ms: Some(0.4),
+                    p99_ms: Some(4.0),
+                }),
+                Kind::Http => Some(Attempts {
+                    succeeded: u64::from(at % 2),
+                    failed: 1,
+                    p50_ms: (at % 2 == 1).then_some(2.0),
+                    p99_ms: None,
+                }),
+                _ => None,
             }),
-            fetches: Some(Attempts {
-                succeeded: u64::from(at % 2),
-                failed: 1,
-                p50_ms: (at % 2 == 1).then_some(2.0),
-                p99_ms: None,
-            }),
-            commands: None,
             resident_bytes: 1_000 + u64::from(at),
             descriptors: 800,
         }
@@ -308,12 +346,7 @@ mod tests {
                 lines.iter().map(|line| line.restarts).sum::<u64>(),
                 u64::from(looks)
             );
-            let lost: f64 = lines
-                .iter()
-                .map(|line| line.wanted_ms - line.usable_ms)
-                .sum();
-            assert!((lost - if looks >= 77 { 197.0 } else { 0.0 }).abs() < 1e-6);
-            let fetches = || lines.iter().filter_map(|line| line.fetches);
+            let fetches = || lines.iter().filter_map(|line| line.activities[Kind::Http]);
             let failed: u64 = fetches().map(|fetches| fetches.failed).sum();
             assert_eq!(failed, u64::from(looks));
             assert!(
@@ -323,15 +356,18 @@ mod tests {
             assert_eq!(timeline.end(), Duration::from_millis(u64::from(looks)));
             if looks > 77 {
                 let dip = lines.iter().find(|line| line.online == 3).expect("the dip");
-                assert_eq!((dip.rtt_p99_ms, dip.pings_lost), (Some(9.0), 1));
-                assert!(dip.rtt_p50_ms.is_some_and(|ms| (ms - 0.1).abs() < 1e-9));
-                let lookups = dip.lookups.expect("some");
+                let pings = dip.activities[Kind::Ping].expect("some");
+                assert_eq!((pings.p99_ms, pings.failed), (Some(9.0), 1));
+                assert!(pings.p50_ms.is_some_and(|ms| (ms - 0.1).abs() < 1e-9));
+                let lookups = dip.activities[Kind::Dns].expect("some");
                 assert_eq!(
                     (lookups.succeeded, lookups.failed, lookups.p99_ms),
                     (3, 2, Some(4.0))
                 );
-                let others = lines.iter().filter(|line| line.lookups.is_some());
-                assert_eq!((others.count(), dip.commands), (1, None));
+                let others = lines
+                    .iter()
+                    .filter(|line| line.activities[Kind::Dns].is_some());
+                assert_eq!((others.count(), dip.activities[Kind::Command]), (1, None));
             }
         }
     }

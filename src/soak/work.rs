@@ -1,34 +1,8 @@
-//! What clients did in a soak: pings, lookups, fetches and commands, told apart by whom or what they were of.
+//! What clients did in a soak, told apart by what it was done to.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-
-use crate::phase::words;
+use crate::activity::Subject;
 use crate::pool::Figures;
-use crate::stats::{Distribution, Outcomes, Packed};
-
-words! {
-    /// What clients do.
-    WorkKind {
-        /// Echo requests to a target.
-        Ping = "ping",
-        /// Lookups of a name.
-        Dns = "dns",
-        /// Fetches of a URL.
-        Http = "http",
-        /// Runs of a command line.
-        Command = "command",
-    }
-}
-
-/// What clients did, and of what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Work {
-    /// What.
-    pub kind: WorkKind,
-    /// The target, name, URL or command line.
-    pub of: String,
-}
+use crate::stats::{ActivityStats, Distribution, Packed};
 
 /// How often, and how long it took.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,42 +38,19 @@ pub(super) fn share(one: u64, another: u64) -> Option<f64> {
 }
 
 /// What was done between two states of the same figures.
-pub(super) fn between(before: &Figures, now: &Figures) -> Vec<(Work, WorkSpan)> {
-    let mut work = Vec::new();
-    collect(&mut work, WorkKind::Ping, &before.pings, &now.pings);
-    collect(&mut work, WorkKind::Dns, &before.dns, &now.dns);
-    collect(&mut work, WorkKind::Http, &before.http, &now.http);
-    collect(
-        &mut work,
-        WorkKind::Command,
-        &before.commands,
-        &now.commands,
-    );
-    work
-}
-
-fn collect<K: Ord + Display, S: Outcomes>(
-    work: &mut Vec<(Work, WorkSpan)>,
-    kind: WorkKind,
-    before: &BTreeMap<K, S>,
-    now: &BTreeMap<K, S>,
-) {
+pub(super) fn between(before: &Figures, now: &Figures) -> Vec<(Subject, WorkSpan)> {
     let nothing = Distribution::default();
-    work.extend(now.iter().map(|(of, stats)| {
-        let earlier = before.get(of);
+    let all = now.activities.iter();
+    all.map(|(subject, stats)| {
+        let earlier = before.activities.get(subject);
+        let since = |now: u64, earlier: Option<u64>| now.saturating_sub(earlier.unwrap_or(0));
+        let times = earlier.map_or(&nothing, |earlier| &earlier.time);
         let span = WorkSpan {
-            succeeded: stats
-                .successes()
-                .saturating_sub(earlier.map_or(0, Outcomes::successes)),
-            failed: stats
-                .failures()
-                .saturating_sub(earlier.map_or(0, Outcomes::failures)),
-            time: stats
-                .time()
-                .since(earlier.map_or(&nothing, Outcomes::time))
-                .into(),
+            succeeded: since(stats.successes(), earlier.map(ActivityStats::successes)),
+            failed: since(stats.failures(), earlier.map(ActivityStats::failures)),
+            time: stats.time.since(times).into(),
         };
-        let of = of.to_string();
-        (Work { kind, of }, span)
-    }));
+        (subject.clone(), span)
+    })
+    .collect()
 }

@@ -1,42 +1,47 @@
 //! What takes time, by the words of objectives.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::phase::words;
+use crate::activity::Kind;
 
-words! {
-    /// What is measured.
-    Signal {
-        /// From a client's admission to its first time online.
-        Join = "join time",
-        /// From the first DHCP message of an acquisition to the acknowledgement.
-        Dhcp = "DHCP time",
-        /// Of answered echo requests.
-        Ping = "ping round trip",
-        /// From a query to its answer.
-        Dns = "DNS lookup time",
-        /// From the beginning of a fetch to its last byte.
-        Http = "HTTP time",
-        /// From the start of a command to its end.
-        Command = "command time",
-    }
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Signal {
+    /// From a client's admission to its first time online.
+    Join,
+    /// From the first DHCP message of an acquisition to the acknowledgement.
+    Dhcp,
+    /// How long activities of a kind take.
+    Activity(Kind),
 }
 
 impl Signal {
     /// A wake-up takes as long as this on a machine with nothing else to do: less is not late.
     pub const ON_TIME: Duration = Duration::from_millis(1);
 
-    /// How often at most the tester, or a lab on the same machine, has to wake for one of these: each time may be late. A ping's
-    /// reply is stamped by the kernel, and sent once; a lookup is sent, answered by the lab, and read; of a lease that is four
-    /// messages. A fetch may begin with a lookup, and connects, asks, and reads twice. A command is a program, or several, that
-    /// are started, run and waited for.
+    /// Every value, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let kinds = Kind::ALL.iter().copied().map(Self::Activity);
+        [Self::Join, Self::Dhcp].into_iter().chain(kinds)
+    }
+
+    /// The words themselves.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Join => "join time",
+            Self::Dhcp => "DHCP time",
+            Self::Activity(kind) => kind.about().time.signal,
+        }
+    }
+
+    /// How often at most the tester, or a lab on the same machine, has to wake for one of these: each time may be late. For a
+    /// lease that is four messages.
     pub const fn waits(self) -> u32 {
         match self {
-            Self::Ping => 2,
-            Self::Dns => 3,
+            Self::Join => 12,
             Self::Dhcp => 6,
-            Self::Http => 8,
-            Self::Join | Self::Command => 12,
+            Self::Activity(kind) => kind.about().time.waits,
         }
     }
 
@@ -53,5 +58,11 @@ impl Signal {
     pub fn may_be_slept_through(self, timeout: Duration, worst: Duration) -> bool {
         let rest = self.without_tester(timeout, worst);
         rest < timeout && rest <= timeout / 2
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lanherd::activity::dns::{DnsCause, DnsSpec};
+use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
+use lanherd::activity::{self, Activity, Ending, Outcome, Place, Sequence, Uplink};
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Datagrams, Lan, Port};
-use lanherd::stats::{HttpStats, Outcomes};
-use lanherd::workload::dns::{DnsCause, DnsSpec};
-use lanherd::workload::http::{HttpPhase, HttpSpec};
-use lanherd::workload::{self, Outcome, Place, Sequence, Uplink};
+use lanherd::stats::ActivityStats;
+use lanherd::url::Url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::world::*;
@@ -165,20 +166,20 @@ fn a_page_is_fetched_from_the_clients_namespace_phase_by_phase() {
                 .expect("sent");
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        let url = format!("http://{ROUTER}/page").parse().expect("a URL");
-        let spec = HttpSpec::once(url);
-        let mut stats = HttpStats::new(spec.url.clone());
+        let url: Url = format!("http://{ROUTER}/page").parse().expect("a URL");
+        let spec = Activity::from(HttpSpec::once(url));
+        let mut stats = ActivityStats::new(spec.subject.clone());
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let here = Arc::new(place(port));
         let report = move |outcome| tell.send(outcome).expect("heard");
-        workload::run(Arc::new(spec.into()), here, Duration::ZERO, report).await;
-        let Some(Outcome::Http(fetch)) = told.recv().await else {
-            panic!("no fetch");
-        };
-        stats.record(&fetch);
+        activity::run(Arc::new(spec), here, Duration::ZERO, report).await;
+        stats.record(&told.recv().await.expect("a fetch"));
         assert!(stats.is_success(), "{stats:?}");
-        assert_eq!(stats.bytes, 5);
-        let first_byte = stats.phases[&HttpPhase::FirstByte].max().expect("one");
+        let detail = HttpDetail::of(&stats.detail).expect("of fetches");
+        assert_eq!(detail.bytes, 5);
+        let first_byte = stats.phases[HttpPhase::FirstByte.as_str()]
+            .max()
+            .expect("one");
         assert!(first_byte >= Duration::from_millis(30), "{first_byte:?}");
         let request = server.join().expect("served");
         assert!(
@@ -207,10 +208,10 @@ fn answer_queries(asked: UdpSocket, answering: UdpSocket) {
 }
 
 /// Does it once, and returns what came of it.
-async fn once(here: &Arc<Place<LinuxPort>>, workload: workload::Workload) -> Outcome {
+async fn once(here: &Arc<Place<LinuxPort>>, workload: Activity) -> Outcome {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let report = move |outcome| tell.send(outcome).expect("heard");
-    workload::run(Arc::new(workload), Arc::clone(here), Duration::ZERO, report).await;
+    activity::run(Arc::new(workload), Arc::clone(here), Duration::ZERO, report).await;
     told.recv().await.expect("an outcome")
 }
 
@@ -218,7 +219,7 @@ async fn once(here: &Arc<Place<LinuxPort>>, workload: workload::Workload) -> Out
 const BUSY: Duration = Duration::from_millis(200);
 
 /// The same, while the only thread that could read does something else for [`BUSY`] over and over.
-async fn once_busy(here: &Arc<Place<LinuxPort>>, workload: workload::Workload) -> Outcome {
+async fn once_busy(here: &Arc<Place<LinuxPort>>, workload: Activity) -> Outcome {
     let something_else = async {
         loop {
             thread::sleep(BUSY);
@@ -272,15 +273,9 @@ fn times_are_the_networks_and_what_came_in_time_is_no_timeout_however_late_it_is
         // The machine itself may be busy, so that a server is late: of five, the fastest tells what is ours.
         let mut fastest = [Duration::MAX; 4];
         for _ in 0..5 {
-            let Outcome::Dns(lookup) = once_busy(&here, lookup.clone().into()).await else {
-                panic!("no lookup");
-            };
-            if let Ok(answer) = lookup.result {
-                fastest[0] = fastest[0].min(answer.took);
-            }
-            let Outcome::Http(fetch) = once_busy(&here, fetch.clone().into()).await else {
-                panic!("no fetch");
-            };
+            let lookup = once_busy(&here, lookup.clone().into()).await;
+            fastest[0] = fastest[0].min(lookup.took.unwrap_or(Duration::MAX));
+            let fetch = once_busy(&here, fetch.clone().into()).await;
             if fetch.is_success() {
                 for ((_, took), fastest) in fetch.phases.iter().zip(&mut fastest[1..]) {
                     *fastest = (*took).min(*fastest);
@@ -315,15 +310,14 @@ fn a_resolver_that_answers_from_another_address_is_told_as_that() {
             timeout: Duration::from_secs(2),
             ..DnsSpec::once("www.test.example".parse().expect("a name"))
         };
-        let Outcome::Dns(lookup) = once(&here, lookup.into()).await else {
-            panic!("no lookup");
-        };
-        let unanswered = lookup.result.expect_err("no answer");
-        assert_eq!(unanswered.cause, DnsCause::WrongSource, "{unanswered:?}");
+        let lookup = once(&here, lookup.into()).await;
         assert_eq!(
-            unanswered.detail,
-            "10.9.0.1:53 was asked, and 10.9.0.2:53 answered"
+            lookup.ending,
+            Ending::Failed(DnsCause::WrongSource.as_str())
         );
+        let why = lookup.why.expect("why");
+        let told = "10.9.0.1:53 was asked, and 10.9.0.2:53 answered";
+        assert!(why.ends_with(told), "{why}");
         drop(here);
         lan.detach(&client(1)).await;
         assert_eq!(lan.close().await, []);

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::leases::by_number;
+use crate::activity::Kind;
 use crate::bdd::complaint::Reason;
 use crate::bdd::parameters::{Clients, Count};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::world::{Answers, standing};
 use crate::bdd::{Complaint, World};
-use crate::lan::PingCause;
 use crate::phase::{Cause, Phase};
-use crate::workload::command::CommandCause;
-use crate::workload::dns::{DnsCause, Rcode};
-use crate::workload::http::HttpCause;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -132,18 +129,11 @@ async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
 /// The words of all causes, each once.
 fn causes() -> BTreeSet<&'static str> {
     let of_clients = Cause::ALL.iter().map(|cause| cause.as_str());
-    of_clients
-        .chain(PingCause::ALL.iter().map(|cause| cause.as_str()))
-        .chain(DnsCause::ALL.iter().map(|cause| cause.as_str()))
-        .chain(
-            Rcode::ALL
-                .iter()
-                .filter(|code| **code != Rcode::NoError)
-                .map(|code| code.as_str()),
-        )
-        .chain(HttpCause::ALL.iter().map(|cause| cause.as_str()))
-        .chain(CommandCause::ALL.iter().map(|cause| cause.as_str()))
-        .collect()
+    let of_kinds = Kind::ALL.iter().flat_map(|kind| {
+        let causes = kind.about().causes.iter().map(|cause| cause.word);
+        causes.chain(kind.about().bad_answers.iter().copied())
+    });
+    of_clients.chain(of_kinds).collect()
 }
 
 async fn restarted_at_most(world: &mut World, mut said: Said) -> Result<(), Complaint> {

@@ -7,6 +7,8 @@ use tokio::process::Command;
 
 use super::leases::by_number;
 use super::waiting::hear;
+use crate::activity::Kind;
+use crate::activity::ping::PingSpec;
 use crate::bdd::complaint::Reason;
 use crate::bdd::estate::Site;
 use crate::bdd::parameters::{Clients, FaultWord, Span};
@@ -21,7 +23,6 @@ use crate::phase::{Cause, Phase};
 use crate::pool::{Pool, Selection};
 use crate::stats::Signal;
 use crate::target::Target;
-use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -184,7 +185,10 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
         probe.ok_or_else(|| Complaint::new("no client is online to see the router go down"))?;
     run(&line).await?;
     // One that has gone offline meanwhile has seen it, too: it is answered by nobody.
-    let waiting = world.waiting(Instant::now(), Wait::new(REBOOTS, Signal::Ping))?;
+    let waiting = world.waiting(
+        Instant::now(),
+        Wait::new(REBOOTS, Signal::Activity(Kind::Ping)),
+    )?;
     let probe = probe.identity.number;
     while waiting.goes_on() {
         let asked = answers(&site.pool, &[probe]).await?;
@@ -242,7 +246,7 @@ async fn answers(pool: &Pool, clients: &[ClientNumber]) -> Result<Pinged, Compla
     let report = pool.ping(which, spec).await?;
     let (mut well, mut of_the_tester) = (BTreeSet::new(), BTreeSet::new());
     for (number, stats) in &report.clients {
-        if stats.is_lossless() {
+        if stats.is_success() {
             well.insert(*number);
         } else if report.is_testers(*number) {
             of_the_tester.insert(*number);

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::waiting::hear;
+use crate::activity::ping::PingSpec;
 use crate::bdd::complaint::Reason;
 use crate::bdd::parameters::{Clients, Family, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
@@ -18,7 +19,6 @@ use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, EventKind, Selection};
 use crate::stats::Signal;
 use crate::target::Target;
-use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -135,15 +135,9 @@ pub(super) async fn reach(
     let which = Selection::Numbers(clients.to_vec());
     let (begun, tester) = (Instant::now(), world.open_site()?.tester.clone());
     let report = world.pool()?.ping(which, spec).await?;
-    let why = |stats: &crate::stats::PingStats| {
-        let cause = stats
-            .main_cause()
-            .map_or("no answer", |cause| cause.as_str());
-        cause.to_owned()
-    };
     let culprits: BTreeMap<_, _> = report
         .failed()
-        .map(|(number, stats)| (number, why(stats)))
+        .map(|(number, stats)| (number, stats.main_cause().unwrap_or("no answer").to_owned()))
         .collect();
     let what = format!("cannot reach the router at {router}");
     let asked = Chosen {

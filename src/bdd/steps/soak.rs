@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::activity::ping::PingSpec;
 use crate::bdd::estate::Site;
 use crate::bdd::parameters::{Count, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
@@ -13,7 +14,6 @@ use crate::run::{Announcer, NoObserver, Rest, Signals, SoakLoop, SoakPlan};
 use crate::scenario::{ClientCount, SoakDraft, Timespan};
 use crate::soak::{Settings, Verdict};
 use crate::target::Target;
-use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {

@@ -3,24 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::activity::command::CommandSpec;
+use crate::activity::{Activity, Kind};
 use crate::bdd::complaint::Reason;
 use crate::bdd::estate::Site;
 use crate::bdd::parameters::{Clients, Count, Family, Often, Span};
 use crate::bdd::vocabulary::{Definition, Keyword, Said};
 use crate::bdd::world::{Answer, Answers, Chosen, standing};
 use crate::bdd::{Complaint, World};
-use crate::host_name::{HostName, HostNameError};
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
-use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes, PingStats};
-use crate::target::Target;
+use crate::stats::ActivityStats;
 use crate::tester;
-use crate::url::{Url, UrlError};
-use crate::workload::Workload;
-use crate::workload::command::CommandSpec;
-use crate::workload::dns::{DnsSpec, Rcode};
-use crate::workload::http::HttpSpec;
-use crate::workload::ping::PingSpec;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -28,25 +22,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} attempt(s) to ping {target}",
         example: "all clients attempt to ping Google DNS",
         meaning: "One ping each, all at the same time; an answer may take 2 s.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let (clients, target) = (said.next()?, target(&said.text()?)?);
-                ping(world, &clients, PingSpec::once(target)).await
-            })
-        },
+        act: |world, said| Box::pin(ping(world, said, false)),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} attempt(s) to ping {target} over {family}",
         example: "all clients attempt to ping the router over IPv4",
         meaning: "The same, with the address family named.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let (clients, target) = (said.next()?, target(&said.text()?)?);
-                let Family = said.next()?;
-                ping(world, &clients, PingSpec::once(target)).await
-            })
-        },
+        act: |world, said| Box::pin(ping(world, said, true)),
     },
     Definition {
         keyword: Keyword::When,
@@ -103,53 +86,72 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
 ];
 
-/// What is pinged.
-fn target(text: &str) -> Result<Target, Complaint> {
-    let plain = text.trim_matches('"').replace('"', "");
-    plain
-        .parse()
-        .map_err(|error: crate::target::TargetError| Complaint::new(error.to_string()))
+/// Has the clients that a step names do something once.
+async fn once(
+    world: &mut World,
+    clients: &Clients,
+    activity: impl Into<Activity>,
+) -> Result<(), Complaint> {
+    let chosen = world.choose_to_act(clients).await?;
+    carry_out(world, &chosen, activity.into()).await
 }
 
-async fn ping_often(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let (clients, target) = (said.next()?, target(&said.text()?)?);
+/// What an activity of a kind is done to, as a step or a table says it.
+fn read(kind: Kind, text: &str) -> Result<Activity, Complaint> {
+    let plain = text.trim_matches('"').replace('"', "");
+    kind.read(&plain).map(Activity::new).map_err(Complaint::new)
+}
+
+async fn ping(world: &mut World, mut said: Said, in_family: bool) -> Result<(), Complaint> {
+    let (clients, ping) = (said.next()?, read(Kind::Ping, &said.text()?)?);
+    if in_family {
+        let Family = said.next()?;
+    }
+    once(world, &clients, ping).await
+}
+
+async fn ping_often(world: &mut World, said: Said) -> Result<(), Complaint> {
+    often(world, said, Kind::Ping).await
+}
+
+/// So many times each, so far apart.
+async fn often(world: &mut World, mut said: Said, kind: Kind) -> Result<(), Complaint> {
+    let (clients, activity): (Clients, _) = (said.next()?, read(kind, &said.text()?)?);
     let (count, every): (Count, Span) = (said.next()?, said.next()?);
     if count.0 == 0 {
-        return Err(Complaint::new("0 pings say nothing: ask for at least 1"));
+        let many = kind.about().many;
+        let why = format!("0 {many} say nothing: ask for at least 1");
+        return Err(Complaint::new(why));
     }
-    let spec = PingSpec {
+    let activity = Activity {
+        count: Some(count.0),
         interval: every.0.max(Duration::from_millis(1)),
-        ..PingSpec::times(target, count.0)
+        ..activity
     };
-    ping(world, &clients, spec).await
-}
-
-async fn ping(world: &mut World, clients: &Clients, spec: PingSpec) -> Result<(), Complaint> {
-    let chosen = world.choose_to_act(clients).await?;
-    carry_out(world, &chosen, spec.into()).await
-}
-
-fn name(text: &str) -> Result<HostName, Complaint> {
-    text.parse()
-        .map_err(|error: HostNameError| Complaint::new(error.to_string()))
+    once(world, &clients, activity).await
 }
 
 async fn resolve(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let (clients, name) = (said.next()?, name(&said.text()?)?);
-    let chosen = world.choose_to_act(&clients).await?;
-    carry_out(world, &chosen, DnsSpec::once(name).into()).await
+    let (clients, lookup) = (said.next()?, read(Kind::Dns, &said.text()?)?);
+    once(world, &clients, lookup).await
 }
 
-async fn resolve_at_rate(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let (clients, name): (Clients, _) = (said.next()?, name(&said.text()?)?);
+async fn resolve_at_rate(world: &mut World, said: Said) -> Result<(), Complaint> {
+    at_rate(world, said, Kind::Dns).await
+}
+
+/// So often in a time by all of them together.
+async fn at_rate(world: &mut World, mut said: Said, kind: Kind) -> Result<(), Complaint> {
+    let (clients, activity): (Clients, _) = (said.next()?, read(kind, &said.text()?)?);
     let (rate, lasts): (Often, Span) = (said.next()?, said.next()?);
     let chosen = world.choose_to_act(&clients).await?;
-    let each = rate.0.interval().mul_f64(chosen.numbers.len() as f64);
-    let spec = DnsSpec {
-        interval: each,
-        ..DnsSpec::times(name, times(lasts.0, each))
+    let interval = rate.0.interval().mul_f64(chosen.numbers.len() as f64);
+    let activity = Activity {
+        count: Some(times(lasts.0, interval)),
+        interval,
+        ..activity
     };
-    carry_out(world, &chosen, spec.into()).await
+    carry_out(world, &chosen, activity).await
 }
 
 /// How often something is done in a time, from one to the next so long.
@@ -162,68 +164,49 @@ fn times(lasts: Duration, each: Duration) -> u32 {
 }
 
 async fn fetch(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
-    let url = url(&said.text()?)?;
-    let chosen = world.choose_to_act(&clients).await?;
-    carry_out(world, &chosen, HttpSpec::once(url).into()).await
-}
-
-fn url(text: &str) -> Result<Url, Complaint> {
-    text.parse()
-        .map_err(|error: UrlError| Complaint::new(error.to_string()))
+    let (clients, fetch) = (said.next()?, read(Kind::Http, &said.text()?)?);
+    once(world, &clients, fetch).await
 }
 
 async fn command(world: &mut World, mut said: Said, in_time: bool) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
-    let mut spec = CommandSpec::once(said.text()?);
+    let (clients, mut spec) = (said.next()?, CommandSpec::once(said.text()?.into()));
     if in_time {
         spec.timeout = said.next::<Span>()?.0;
     }
-    let chosen = world.choose_to_act(&clients).await?;
-    carry_out(world, &chosen, spec.into()).await
+    once(world, &clients, spec).await
 }
 
 async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     let (clients, lasts): (Clients, Span) = (said.next()?, said.next()?);
-    let mut workloads = Vec::new();
+    let mut activities = Vec::new();
     for row in said.rows()?.by_column(&["activity", "of", "every"], &[])? {
         let cell = |name: &str| row.get(name).copied().unwrap_or_default();
         let every: Span = cell("every").parse()?;
         let interval = every.0.max(Duration::from_millis(1));
-        let count = times(lasts.0, interval);
-        let workload: Workload = match cell("activity") {
-            "ping" => PingSpec {
-                interval,
-                ..PingSpec::times(target(cell("of"))?, count)
-            }
-            .into(),
-            "resolve" => DnsSpec {
-                interval,
-                ..DnsSpec::times(name(cell("of").trim_matches('"'))?, count)
-            }
-            .into(),
-            "fetch" => HttpSpec {
-                interval,
-                ..HttpSpec::times(url(cell("of").trim_matches('"'))?, count)
-            }
-            .into(),
-            "run" => CommandSpec {
-                interval,
-                ..CommandSpec::times(cell("of"), count)
-            }
-            .into(),
-            other => {
-                let why = "an activity is ping, resolve, fetch or run";
-                return Err(Complaint::of_word(other, why));
-            }
+        let verb = cell("activity");
+        let mut kinds = Kind::ALL.iter().copied();
+        let Some(kind) = kinds.find(|kind| kind.about().verb == verb) else {
+            let verbs: Vec<_> = Kind::ALL.iter().map(|kind| kind.about().verb).collect();
+            let why = format!("an activity is {}", any_of(&verbs));
+            return Err(Complaint::of_word(verb, why));
         };
-        workloads.push(workload);
+        // A command line has quotes of its own.
+        let activity = match kind.about().output {
+            Some(_) => kind
+                .read(cell("of"))
+                .map(Activity::new)
+                .map_err(Complaint::new)?,
+            None => read(kind, cell("of"))?,
+        };
+        activities.push(Activity {
+            count: Some(times(lasts.0, interval)),
+            interval,
+            ..activity
+        });
     }
     let chosen = world.choose_to_act(&clients).await?;
     let site = world.open_site()?.clone();
-    let runs = workloads
-        .iter()
-        .map(|workload| run(&site, &chosen, workload.clone()));
+    let runs = activities.into_iter().map(|one| run(&site, &chosen, one));
     let runs = futures::future::try_join_all(runs).await?;
     let mut all = Answers {
         what: "traffic".to_owned(),
@@ -238,60 +221,40 @@ async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     note(world, all).await
 }
 
+/// `ping, resolve, fetch or run`.
+fn any_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
+}
+
 /// Has clients do something, and notes what came of it, for the Thens.
 async fn carry_out(
     world: &mut World,
     chosen: &Chosen,
-    workload: Workload,
+    activity: Activity,
 ) -> Result<(), Complaint> {
-    let what = match &workload {
-        Workload::Ping(spec) => format!("pings of {}", spec.target),
-        Workload::Dns(spec) => format!("lookups of {}", spec.name),
-        Workload::Http(spec) => format!("fetches of {}", spec.url),
-        Workload::Command(spec) => format!("{:?}", spec.line),
+    let what = match activity.subject.kind().about().of {
+        "" => activity.subject.quoted(),
+        of => format!("{of} {}", activity.subject),
     };
     let site = world.open_site()?.clone();
-    let clients = run(&site, chosen, workload).await?;
+    let clients = run(&site, chosen, activity).await?;
     note(world, Answers { what, clients }).await
 }
 
 /// What came of it for each client.
 type ByClient = BTreeMap<ClientNumber, Answer>;
 
-async fn run(site: &Site, chosen: &Chosen, workload: Workload) -> Result<ByClient, Complaint> {
-    let (which, pool) = (chosen.selection(), &site.pool);
+async fn run(site: &Site, chosen: &Chosen, activity: Activity) -> Result<ByClient, Complaint> {
     let late = Late {
         since: Instant::now(),
         tester: &site.tester,
     };
-    Ok(match workload {
-        Workload::Ping(spec) => {
-            let causes =
-                |stats: &PingStats| stats.lost.keys().map(|cause| cause.as_str()).collect();
-            answers(&pool.ping(which, spec).await?, &late, causes, |_| None)
-        }
-        Workload::Dns(spec) => {
-            let causes = |stats: &DnsStats| {
-                let codes = stats.rcodes.keys().filter(|code| **code != Rcode::NoError);
-                let codes = codes.map(|code| code.as_str());
-                codes
-                    .chain(stats.failed.keys().map(|cause| cause.as_str()))
-                    .collect()
-            };
-            answers(&pool.resolve(which, spec).await?, &late, causes, |_| None)
-        }
-        Workload::Http(spec) => {
-            let causes =
-                |stats: &HttpStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
-            answers(&pool.fetch(which, spec).await?, &late, causes, |_| None)
-        }
-        Workload::Command(spec) => {
-            let causes =
-                |stats: &CommandStats| stats.failed.keys().map(|cause| cause.as_str()).collect();
-            let report = pool.command(which, spec).await?;
-            answers(&report, &late, causes, |stats| Some(stats.output.clone()))
-        }
-    })
+    let report = site.pool.run(chosen.selection(), activity).await?;
+    Ok(answers(&report, &late))
 }
 
 /// How late the tester was since a run began.
@@ -300,32 +263,26 @@ struct Late<'a> {
     tester: &'a tester::Figures,
 }
 
-/// What a report says: `causes` are the words of what went wrong, `output` is what was printed.
-fn answers<S: Outcomes>(
-    report: &RunReport<S>,
-    late: &Late<'_>,
-    causes: impl Fn(&S) -> Vec<&'static str>,
-    output: impl Fn(&S) -> Option<String>,
-) -> ByClient {
+/// What a report says of each client.
+fn answers(report: &RunReport, late: &Late<'_>) -> ByClient {
     let worst = late.tester.worst_of(late.since.elapsed());
-    let answer = |number: ClientNumber, stats: &S| {
-        let (failed, all) = (stats.attempts() - stats.successes(), stats.attempts());
-        let last = stats
-            .last_failure()
-            .unwrap_or_else(|| "no answer".to_owned());
+    let answer = |number: ClientNumber, stats: &ActivityStats| {
+        let (failed, all) = (stats.failures(), stats.attempts());
+        let last = stats.last_failure().unwrap_or("no answer");
         let outcome = match (stats.is_success(), all) {
             (true, _) => Ok(()),
-            (false, 1) => Err(last),
+            (false, 1) => Err(last.to_owned()),
             (false, _) => Err(format!("{failed} of {all} failed, the last: {last}")),
         };
         let outcome = outcome.map_err(|text| Reason {
             text,
             tester: report.is_testers(number).then_some(worst),
         });
+        let output = stats.kind().about().output;
         Answer {
             outcome,
-            causes: causes(stats),
-            output: output(stats),
+            causes: stats.complaints(),
+            output: output.map(|output| output(&stats.detail).to_owned()),
         }
     };
     let clients = report.clients.iter();

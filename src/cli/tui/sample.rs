@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::live::{Cell, Clients, Herd, Point, Version, Work};
+use lanherd::live::{Cell, Clients, Herd, Point, Version};
 use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
 use lanherd::report::{Availability, Outages, Percentiles, Sums};
@@ -66,10 +66,7 @@ pub fn point(after: f64) -> Point {
             p99: 1.25 + after / 100.0,
             max: 2.0,
         }),
-        pings: Work::default(),
-        lookups: Work::default(),
-        fetches: Work::default(),
-        commands: Work::default(),
+        activities: lanherd::activity::ByKind::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::{Herd, now};
+use crate::activity::{Activity, Outcome};
 use crate::client::{Fact, RunId};
 use crate::dhcp::{Flaw, Lease, LossReason};
 use crate::identity::ClientNumber;
@@ -13,7 +14,6 @@ use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::event::EventKind;
 use crate::pool::slot::LeaseRecord;
 use crate::stats::Signal;
-use crate::workload::{Outcome, Workload};
 
 impl<L: Lan> Herd<L> {
     pub(super) fn learn(&mut self, number: ClientNumber, fact: Fact) {
@@ -53,7 +53,7 @@ impl<L: Lan> Herd<L> {
                 self.emit(Some(number), EventKind::Informed { server, options });
             }
             Fact::Troubled(failure) => self.troubled(number, failure),
-            Fact::Did(run, workload, outcome) => self.did(number, run, &workload, &outcome),
+            Fact::Did(run, activity, outcome) => self.did(number, run, &activity, &outcome),
             Fact::RunEnded(run) => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.ended(number);
@@ -223,21 +223,20 @@ impl<L: Lan> Herd<L> {
         &mut self,
         number: ClientNumber,
         run: Option<RunId>,
-        workload: &Workload,
+        activity: &Activity,
         outcome: &Outcome,
     ) {
-        self.metrics.did(workload, outcome);
-        self.figures.did(workload, outcome);
+        let subject = &activity.subject;
+        self.metrics.did(activity, outcome);
+        self.figures.did(subject, outcome);
         let is_testers = self
             .figures
             .doubt
-            .did(workload, outcome, &self.config.tester);
+            .did(activity, outcome, &self.config.tester);
         if let Some(slot) = self.slots.get_mut(&number) {
-            slot.stats_of(workload).record(outcome);
-            if let Outcome::Ping(_) = outcome {
-                let client = &slot.identity.namespace;
-                self.metrics.client_pinged(client, || slot.ping_median());
-            }
+            slot.did(subject, outcome);
+            let (client, kind) = (&slot.identity.namespace, subject.kind());
+            self.metrics.client_did(client, kind, || slot.median(kind));
         }
         if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
             run.record(number, outcome, is_testers);

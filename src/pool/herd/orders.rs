@@ -7,6 +7,7 @@ use std::time::Duration;
 use ractor::RpcReplyPort;
 
 use super::Herd;
+use crate::activity::Activity;
 use crate::client::{ClientMsg, Order};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
@@ -18,13 +19,12 @@ use crate::pool::restart::History;
 use crate::pool::run::{self, Collected};
 use crate::pool::slot::{After, Life, Reason, Running};
 use crate::pool::status::{Sabotaged, TearDownReport};
-use crate::workload::Workload;
 
 impl<L: Lan> Herd<L> {
     pub(super) fn start_run(
         &mut self,
         which: &Selection,
-        workload: &Arc<Workload>,
+        workload: &Arc<Activity>,
         reply: RpcReplyPort<Collected>,
     ) {
         let id = self.runs.next_id();
@@ -45,7 +45,7 @@ impl<L: Lan> Herd<L> {
     }
 
     /// Sets what every client does beside the workloads of its group.
-    pub(super) fn set_extra_workloads(&mut self, workloads: Vec<Workload>) {
+    pub(super) fn set_extra_workloads(&mut self, workloads: Vec<Activity>) {
         self.extra_workloads = workloads.into_iter().map(Arc::new).collect();
         for group in &self.groups {
             for workload in &self.extra_workloads {

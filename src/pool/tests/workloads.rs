@@ -5,19 +5,36 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::activity::command::{CommandDetail, CommandSpec};
+use crate::activity::dns::{DnsDetail, DnsSpec};
+use crate::activity::http::{HttpCause, HttpDetail, HttpPhase, HttpSpec};
+use crate::activity::ping::PingDetail;
+use crate::activity::{Kind, Subject};
 use crate::host_name::HostName;
-use crate::lan::PingCause;
-use crate::stats::{CommandStats, DnsStats, HttpStats, Outcomes};
+use crate::stats::ActivityStats;
 use crate::target::Target;
-use crate::workload::command::CommandCause;
-use crate::workload::dns::{DnsCause, Rcode};
-use crate::workload::http::{HttpCause, HttpPhase};
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const RESOLVER: SocketAddrV4 = SocketAddrV4::new(ROUTER, 53);
 
 fn name(text: &str) -> HostName {
     text.parse().expect(text)
+}
+
+fn ping_detail(stats: &ActivityStats) -> &PingDetail {
+    PingDetail::of(&stats.detail).expect("of pings")
+}
+
+fn dns(stats: &ActivityStats) -> &DnsDetail {
+    DnsDetail::of(&stats.detail).expect("of lookups")
+}
+
+fn http(stats: &ActivityStats) -> &HttpDetail {
+    HttpDetail::of(&stats.detail).expect("of fetches")
+}
+
+fn command_detail(stats: &ActivityStats) -> &CommandDetail {
+    CommandDetail::of(&stats.detail).expect("of commands")
 }
 
 const WEB: SocketAddrV4 = SocketAddrV4::new(ROUTER, 80);
@@ -30,7 +47,7 @@ async fn online(count: u32) -> Herd {
     herd
 }
 
-async fn resolve(herd: &Herd, text: &str) -> DnsStats {
+async fn resolve(herd: &Herd, text: &str) -> ActivityStats {
     let spec = DnsSpec::once(name(text));
     let report = herd.pool.resolve(Selection::All, spec).await;
     let clients = report.expect("a report").clients;
@@ -50,20 +67,22 @@ async fn each_client_asks_its_own_resolver_and_has_its_figures() {
     assert_eq!(report.clients.len(), 20);
     for stats in report.clients.values() {
         assert_eq!(
-            (stats.asked, stats.attempts(), stats.successes()),
+            (dns(stats).asked, stats.attempts(), stats.successes()),
             (3, 3, 3)
         );
         assert_eq!(
-            (stats.server, &stats.addresses),
+            (dns(stats).server, &dns(stats).addresses),
             (Some(ROUTER), &vec![ROUTER])
         );
         assert_eq!(stats.time.max(), Some(Duration::from_millis(2)));
     }
-    let kept = &herd.client(7).await.dns[&name("router.lab.test")];
-    assert_eq!(kept.rcodes[&Rcode::NoError], 3);
+    let client = herd.client(7).await;
+    let subject = name("router.lab.test").into();
+    let kept = client.activity(&subject).expect("figures");
+    assert_eq!(kept.answers["noerror"], 3);
     assert!(herd.metric(r#"lanherd_dns_responses_total{rcode="noerror"} 60"#));
     let figures = herd.pool.figures().await.expect("figures");
-    assert_eq!(figures.dns[&name("router.lab.test")].successes(), 60);
+    assert_eq!(figures.activities[&subject].successes(), 60);
     herd.end().await;
 }
 
@@ -71,7 +90,7 @@ async fn each_client_asks_its_own_resolver_and_has_its_figures() {
 async fn a_name_that_is_unknown_is_an_answer_and_a_failure() {
     let herd = online(1).await;
     let stats = resolve(&herd, "nobody.lab.test").await;
-    assert_eq!((stats.rcodes[&Rcode::NxDomain], stats.successes()), (1, 0));
+    assert_eq!((stats.answers["nxdomain"], stats.successes()), (1, 0));
     assert!(!stats.is_success() && stats.time.count() == 1);
     assert_eq!(
         stats.last_failure().expect("one"),
@@ -90,7 +109,7 @@ async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
         vec![foreign]
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(stats.failed[&DnsCause::WrongId], 1);
+    assert_eq!(stats.failed["wrong_id"], 1);
     let said = stats.last_failure().expect("one");
     let words = "router.lab.test from 10.77.0.1: wrong_id: an answer with the id 0x";
     assert!(said.starts_with(words), "{said}");
@@ -113,7 +132,7 @@ async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
         vec![other]
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(stats.failed[&DnsCause::WrongQuestion], 1, "{stats:?}");
+    assert_eq!(stats.failed["wrong_question"], 1, "{stats:?}");
     herd.lan.serve_udp(RESOLVER, |query| {
         let mut broken = query.to_vec();
         broken[2] |= 0x80;
@@ -121,7 +140,7 @@ async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
         vec![broken]
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(stats.failed[&DnsCause::Malformed], 1);
+    assert_eq!(stats.failed["malformed"], 1);
     herd.end().await;
 }
 
@@ -140,8 +159,8 @@ async fn an_answer_from_elsewhere_is_none_and_is_the_finding() {
     });
     let stats = resolve(&herd, "router.lab.test").await;
     assert_eq!(
-        (stats.asked, stats.successes(), &stats.failed),
-        (1, 0, &[(DnsCause::WrongSource, 1)].into())
+        (dns(&stats).asked, stats.successes(), &stats.failed),
+        (1, 0, &[("wrong_source", 1)].into())
     );
     assert_eq!(
         stats.last_failure().expect("one"),
@@ -167,11 +186,7 @@ async fn an_answer_that_is_cut_off_and_cannot_be_had_over_tcp_is_truncated() {
         vec![cut]
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(
-        stats.failed[&DnsCause::Truncated],
-        1,
-        "nobody listens: {stats:?}"
-    );
+    assert_eq!(stats.failed["truncated"], 1, "nobody listens: {stats:?}");
     herd.lan.serve_tcp(RESOLVER, |mut stream| {
         tokio::spawn(async move {
             let _ = stream.read(&mut [0; 512]).await;
@@ -179,11 +194,7 @@ async fn an_answer_that_is_cut_off_and_cannot_be_had_over_tcp_is_truncated() {
         });
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(
-        stats.failed[&DnsCause::Truncated],
-        1,
-        "it breaks off: {stats:?}"
-    );
+    assert_eq!(stats.failed["truncated"], 1, "it breaks off: {stats:?}");
     herd.lan.serve_tcp(RESOLVER, |stream| {
         tokio::spawn(async move {
             tokio::time::sleep(LONG).await;
@@ -191,11 +202,7 @@ async fn an_answer_that_is_cut_off_and_cannot_be_had_over_tcp_is_truncated() {
         });
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(
-        stats.failed[&DnsCause::Truncated],
-        1,
-        "it is mute: {stats:?}"
-    );
+    assert_eq!(stats.failed["truncated"], 1, "it is mute: {stats:?}");
     herd.lan.serve_tcp(RESOLVER, |mut stream| {
         tokio::spawn(async move {
             let _ = stream.read(&mut [0; 512]).await;
@@ -203,7 +210,7 @@ async fn an_answer_that_is_cut_off_and_cannot_be_had_over_tcp_is_truncated() {
         });
     });
     let stats = resolve(&herd, "router.lab.test").await;
-    assert_eq!(stats.failed[&DnsCause::Malformed], 1, "{stats:?}");
+    assert_eq!(stats.failed["malformed"], 1, "{stats:?}");
     herd.end().await;
 }
 
@@ -231,7 +238,7 @@ async fn what_does_not_fit_is_asked_for_again_over_tcp() {
     });
     let stats = resolve(&herd, "router.lab.test").await;
     assert!(stats.is_success(), "{stats:?}");
-    assert_eq!(stats.addresses, [Ipv4Addr::new(192, 0, 2, 9)]);
+    assert_eq!(dns(&stats).addresses, [Ipv4Addr::new(192, 0, 2, 9)]);
     herd.end().await;
 }
 
@@ -245,7 +252,7 @@ async fn who_is_offline_looks_nothing_up() {
     let report = herd.pool.resolve(Selection::All, spec).await;
     let clients = report.expect("a report").clients;
     let offline = &clients[&ClientNumber(1)];
-    assert_eq!((offline.asked, offline.failed[&DnsCause::Offline]), (0, 1));
+    assert_eq!((dns(offline).asked, offline.failed["offline"]), (0, 1));
     assert!(clients[&ClientNumber(2)].is_success());
     herd.end().await;
 }
@@ -259,10 +266,13 @@ async fn a_ping_by_name_asks_the_resolver_first_and_says_why_there_is_no_target(
     };
     let report = ping("router.lab.test").await.expect("a report");
     let stats = &report.clients[&ClientNumber(1)];
-    assert_eq!((stats.received, stats.address), (1, Some(ROUTER)));
+    assert_eq!(
+        (stats.successes(), ping_detail(stats).address),
+        (1, Some(ROUTER))
+    );
     let report = ping("nobody.lab.test").await.expect("a report");
     let stats = &report.clients[&ClientNumber(1)];
-    assert_eq!(stats.main_cause(), Some(PingCause::NoTarget));
+    assert_eq!(stats.main_cause(), Some("no_target"));
     assert_eq!(
         stats.last_failure().expect("one"),
         "nobody.lab.test: no_target: nobody.lab.test from 10.77.0.1: nxdomain"
@@ -288,7 +298,7 @@ fn say(herd: &Herd, pieces: &'static [&'static str]) {
     });
 }
 
-async fn fetch(herd: &Herd, url: &str) -> HttpStats {
+async fn fetch(herd: &Herd, url: &str) -> ActivityStats {
     let spec = HttpSpec::once(url.parse().expect(url));
     let report = herd.pool.fetch(Selection::All, spec).await;
     let clients = report.expect("a report").clients;
@@ -309,16 +319,19 @@ async fn a_fetch_is_told_by_phase_and_its_body_counted() {
     );
     let stats = fetch(&herd, PAGE).await;
     assert!(stats.is_success(), "{stats:?}");
-    assert_eq!((stats.statuses[&200], stats.bytes), (1, 10));
-    assert_eq!(stats.server, Some(WEB));
-    let took = |phase| stats.phases[&phase].max();
+    assert_eq!((stats.answers["200"], http(&stats).bytes), (1, 10));
+    assert_eq!(http(&stats).server, Some(WEB));
+    let took = |phase: HttpPhase| stats.phases[phase.as_str()].max();
     assert_eq!(took(HttpPhase::Dns), Some(Duration::from_millis(2)));
     assert_eq!(took(HttpPhase::Connect), Some(Duration::from_millis(2)));
     assert_eq!(took(HttpPhase::FirstByte), Some(Duration::from_millis(10)));
     assert_eq!(took(HttpPhase::Transfer), Some(Duration::from_millis(10)));
     assert_eq!(stats.time.count(), 1);
     let figures = herd.pool.figures().await.expect("figures");
-    assert_eq!(figures.http[&PAGE.parse().expect("a URL")].bytes, 10);
+    assert_eq!(
+        http(&figures.activities[&Kind::Http.read(PAGE).expect("a URL")]).bytes,
+        10
+    );
     herd.end().await;
 }
 
@@ -330,12 +343,12 @@ async fn a_redirect_is_a_success_that_says_so_and_an_error_is_a_failure() {
         &["HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"],
     );
     let stats = fetch(&herd, PAGE).await;
-    assert!(stats.is_success() && stats.statuses[&302] == 1);
+    assert!(stats.is_success() && stats.answers["302"] == 1);
     say(&herd, &["HTTP/1.1 503 Busy\r\n\r\nlater"]);
     let stats = fetch(&herd, PAGE).await;
     assert!(!stats.is_success());
     assert_eq!(
-        (stats.statuses[&503], stats.bytes),
+        (stats.answers["503"], http(&stats).bytes),
         (1, 5),
         "until the connection ends"
     );
@@ -349,26 +362,26 @@ async fn a_redirect_is_a_success_that_says_so_and_an_error_is_a_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_fetch_that_fails_says_how() {
     let herd = online(1).await;
-    let cause = |stats: &HttpStats| stats.failed.keys().next().copied();
+    let cause = |stats: &ActivityStats| stats.failed.keys().next().copied();
     let stats = fetch(&herd, PAGE).await;
-    assert_eq!(cause(&stats), Some(HttpCause::Refused));
+    assert_eq!(cause(&stats), Some("refused"));
     let stats = fetch(&herd, "http://nobody.lab.test/").await;
-    assert_eq!(cause(&stats), Some(HttpCause::NoName));
+    assert_eq!(cause(&stats), Some("no_name"));
     let stats = fetch(&herd, "http://192.0.2.1/").await;
-    assert_eq!(cause(&stats), Some(HttpCause::Timeout));
+    assert_eq!(cause(&stats), Some("timeout"));
     say(&herd, &["SSH-2.0-OpenSSH\r\n"]);
     let stats = fetch(&herd, PAGE).await;
-    assert_eq!(cause(&stats), Some(HttpCause::Malformed), "{stats:?}");
+    assert_eq!(cause(&stats), Some("malformed"), "{stats:?}");
     say(
         &herd,
         &["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234"],
     );
     let stats = fetch(&herd, PAGE).await;
-    assert_eq!(cause(&stats), Some(HttpCause::Reset), "{stats:?}");
-    assert_eq!((stats.bytes, stats.successes()), (5, 0));
+    assert_eq!(cause(&stats), Some("reset"), "{stats:?}");
+    assert_eq!((http(&stats).bytes, stats.successes()), (5, 0));
     say(&herd, &[]);
     let stats = fetch(&herd, PAGE).await;
-    assert_eq!(cause(&stats), Some(HttpCause::Reset), "{stats:?}");
+    assert_eq!(cause(&stats), Some("reset"), "{stats:?}");
     herd.end().await;
 }
 
@@ -487,7 +500,7 @@ async fn nothing_that_a_server_sends_is_the_testers_fault() {
             });
         });
         let stats = fetch(&herd, PAGE).await;
-        assert_eq!(stats.failed.get(&cause), Some(&1), "{what}: {stats:?}");
+        assert_eq!(stats.failed_with(cause.as_str()), 1, "{what}: {stats:?}");
     }
     // What comes before it was asked for, with or without a question to come.
     herd.lan.serve_tcp(WEB, |mut stream| {
@@ -497,11 +510,7 @@ async fn nothing_that_a_server_sends_is_the_testers_fault() {
         });
     });
     let stats = fetch(&herd, PAGE).await;
-    assert_eq!(
-        stats.failed.get(&HttpCause::Malformed),
-        Some(&1),
-        "{stats:?}"
-    );
+    assert_eq!(stats.failed.get("malformed"), Some(&1), "{stats:?}");
     herd.end().await;
 }
 
@@ -512,8 +521,8 @@ async fn what_the_client_itself_would_answer_is_no_success() {
     let own = Target::Address(Ipv4Addr::LOCALHOST);
     let report = ping(own).await.expect("a report");
     for stats in report.clients.values() {
-        assert_eq!(stats.main_cause(), Some(PingCause::OwnAddress));
-        assert_eq!((stats.sent, stats.received), (0, 0));
+        assert_eq!(stats.main_cause(), Some("own_address"));
+        assert_eq!((ping_detail(stats).sent, stats.successes()), (0, 0));
         assert_eq!(
             stats.last_failure().expect("one"),
             "127.0.0.1: own_address: 127.0.0.1 is the client itself, which would answer"
@@ -522,15 +531,15 @@ async fn what_the_client_itself_would_answer_is_no_success() {
     // One of the two was told to ping itself, and may.
     let first = Target::Client(ClientNumber(1));
     let report = ping(first).await.expect("a report");
-    let received = |number| report.clients[&ClientNumber(number)].received;
+    let received = |number| report.clients[&ClientNumber(number)].successes();
     assert_eq!((received(1), received(2)), (1, 1));
     // The other has the address of the first as its target: one of both would answer itself.
     let address = herd.client(1).await.lease.expect("a lease").address;
     let report = ping(Target::Address(address)).await.expect("a report");
     let cause = |number| report.clients[&ClientNumber(number)].main_cause();
-    assert_eq!((cause(1), cause(2)), (Some(PingCause::OwnAddress), None));
+    assert_eq!((cause(1), cause(2)), (Some("own_address"), None));
     let stats = fetch(&herd, &format!("http://{address}/")).await;
-    assert_eq!(stats.failed[&HttpCause::OwnAddress], 1, "{stats:?}");
+    assert_eq!(stats.failed["own_address"], 1, "{stats:?}");
     herd.end().await;
 }
 
@@ -545,7 +554,7 @@ async fn a_server_that_takes_its_time_is_given_up_at_the_timeout() {
     });
     let began = tokio::time::Instant::now();
     let stats = fetch(&herd, PAGE).await;
-    assert_eq!(stats.failed[&HttpCause::Timeout], 1);
+    assert_eq!(stats.failed["timeout"], 1);
     assert!(
         stats
             .last_failure()
@@ -556,7 +565,7 @@ async fn a_server_that_takes_its_time_is_given_up_at_the_timeout() {
     herd.end().await;
 }
 
-async fn command(herd: &Herd, spec: CommandSpec) -> CommandStats {
+async fn command(herd: &Herd, spec: CommandSpec) -> ActivityStats {
     let report = herd.pool.command(Selection::All, spec).await;
     let clients = report.expect("a report").clients;
     clients.into_values().next().expect("a client")
@@ -566,32 +575,39 @@ async fn command(herd: &Herd, spec: CommandSpec) -> CommandStats {
 async fn a_command_knows_whose_it_is_and_its_exit_code_is_told() {
     let herd = online(1).await;
     let address = herd.client(1).await.lease.expect("a lease").address;
-    let stats = command(&herd, CommandSpec::once("env")).await;
+    let stats = command(&herd, CommandSpec::once("env".into())).await;
     assert!(stats.is_success());
     assert_eq!(
-        stats.output,
+        command_detail(&stats).output,
         format!(
             "LANHERD_CLIENT=1\nLANHERD_NAMESPACE=ns1\nLANHERD_ADDRESS={address}\nLANHERD_ROUTER={ROUTER}\n"
         )
     );
-    let stats = command(&herd, CommandSpec::once("exit 3")).await;
-    assert_eq!((stats.exits[&3], stats.successes()), (1, 0));
+    let stats = command(&herd, CommandSpec::once("exit 3".into())).await;
+    assert_eq!((stats.answers["3"], stats.successes()), (1, 0));
     let said = stats.last_failure().expect("one");
     assert!(
         said.starts_with(r#""exit 3": exit code 3: LANHERD_ROUTER="#),
         "{said}"
     );
-    assert_eq!(herd.client(1).await.commands["exit 3"].attempts(), 1);
+    assert_eq!(
+        herd.client(1)
+            .await
+            .activity(&Subject::Command("exit 3".into()))
+            .expect("figures")
+            .attempts(),
+        1
+    );
     herd.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_takes_too_long_is_no_exit_and_the_next_is_not_kept_waiting() {
     let herd = online(1).await;
-    let spec = CommandSpec::times("sleep 60", 3);
+    let spec = CommandSpec::times("sleep 60".into(), 3);
     let began = tokio::time::Instant::now();
     let stats = command(&herd, spec).await;
-    assert_eq!(stats.failed[&CommandCause::Timeout], 3);
+    assert_eq!(stats.failed["timeout"], 3);
     assert_eq!((stats.attempts(), stats.time.count()), (3, 0));
     let longest = CommandSpec::DEFAULT_TIMEOUT + Duration::from_secs(3);
     assert!(began.elapsed() < longest, "{:?}", began.elapsed());
@@ -603,7 +619,7 @@ async fn commands_that_are_wanted_faster_than_they_end_are_run_a_few_at_a_time()
     let herd = online(1).await;
     let spec = CommandSpec {
         interval: Duration::from_millis(1),
-        ..CommandSpec::times("sleep 1", 40)
+        ..CommandSpec::times("sleep 1".into(), 40)
     };
     let began = tokio::time::Instant::now();
     let stats = command(&herd, spec).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::activity::Kind;
 use crate::page::Page;
 use crate::phase::Phase;
 use crate::report::{Client, Report};
@@ -108,11 +109,9 @@ impl Report {
 
 /// The middle of a client's medians over its targets.
 pub(super) fn median_ping(client: &Client) -> Option<f64> {
-    let mut medians: Vec<f64> = client
-        .pings
-        .iter()
-        .filter_map(|pings| pings.median_ms)
-        .collect();
+    let pings = client.activities.iter();
+    let pings = pings.filter(|activity| activity.kind == Kind::Ping);
+    let mut medians: Vec<f64> = pings.filter_map(|pings| pings.time_ms.median).collect();
     medians.sort_by(f64::total_cmp);
     medians.get(medians.len() / 2).copied()
 }

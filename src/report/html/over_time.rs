@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::marks::bands;
+use crate::activity::Kind;
+use crate::activity::kind::Times;
 use crate::page::Page;
 use crate::page::chart::{TimeAxis, lines, shares};
 use crate::report::{Report, Soak};
@@ -40,40 +42,22 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
         &axis,
         &[("usable of wanted", usable)],
     ));
-    page.raw(&lines(
-        "Round trips",
-        "ms",
-        &axis,
-        &[
-            ("median", of(&|line| line.rtt_p50_ms)),
-            ("99 of 100", of(&|line| line.rtt_p99_ms)),
-        ],
-    ));
-    page.raw(&lines(
-        "Lost pings",
-        "%",
-        &axis,
-        &[("lost", of(&|line| line.loss().map(|loss| loss * 100.0)))],
-    ));
-    for (what, failed, pick) in [
-        (
-            "Lookups",
-            "Failed lookups",
-            (|line| line.lookups) as fn(&Line) -> _,
-        ),
-        ("Fetches", "Failed fetches", |line| line.fetches),
-        ("Commands", "Failed commands", |line| line.commands),
-    ] {
-        if timeline.iter().all(|line| pick(line).is_none()) {
+    for kind in Kind::ALL {
+        let attempts = |line: &Line| line.activities[*kind];
+        let about = kind.about();
+        // Charts of the first kinds are always there: that nothing of them was done is seen, too.
+        let is_optional = about.layout.times == Times::Apart;
+        if is_optional && timeline.iter().all(|line| attempts(line).is_none()) {
             continue;
         }
         let times = [
-            ("median", of(&|line| pick(line)?.p50_ms)),
-            ("99 of 100", of(&|line| pick(line)?.p99_ms)),
+            ("median", of(&|line| attempts(line)?.p50_ms)),
+            ("99 of 100", of(&|line| attempts(line)?.p99_ms)),
         ];
-        page.raw(&lines(what, "ms", &axis, &times));
-        let failures = of(&|line| pick(line)?.failures().map(|share| share * 100.0));
-        page.raw(&lines(failed, "%", &axis, &[("failed", failures)]));
+        page.raw(&lines(about.time.chart, "ms", &axis, &times));
+        let failures = of(&|line| attempts(line)?.failures().map(|share| share * 100.0));
+        let failures = [(about.failed, failures)];
+        page.raw(&lines(about.failures.chart, "%", &axis, &failures));
     }
     page.raw(&lines(
         "Restarts, from one look to the next",

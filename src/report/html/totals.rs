@@ -1,6 +1,7 @@
 //! Sums of the whole run, and how long what clients did took.
 
 use crate::report::{AllPercentiles, Percentiles, Report};
+use crate::stats::Attempts;
 
 impl Report {
     pub(super) fn sums(&self) -> Vec<(String, String)> {
@@ -9,28 +10,12 @@ impl Report {
             ("clients given up".to_owned(), totals.failed.to_string()),
             ("restarts".to_owned(), totals.restarts.to_string()),
         ];
-        let chores = [
-            ("pings answered", totals.pings_received, totals.pings),
-            (
-                "lookups that found an address",
-                totals.lookups_succeeded,
-                totals.lookups,
-            ),
-            (
-                "fetches that succeeded",
-                totals.fetches_succeeded,
-                totals.fetches,
-            ),
-            (
-                "commands that succeeded",
-                totals.commands_succeeded,
-                totals.commands,
-            ),
-        ];
-        let asked = chores.into_iter().filter(|(_, _, asked)| *asked > 0);
-        sums.extend(
-            asked.map(|(what, well, asked)| (what.to_owned(), format!("{well} of {asked}"))),
-        );
+        let attempted = totals.activities.iter();
+        let attempted = attempted.map(|(kind, total)| (kind.about().well, total.attempts));
+        let asked = attempted.filter(|(_, attempts)| attempts.all > 0);
+        sums.extend(asked.map(|(what, Attempts { all, succeeded })| {
+            (what.to_owned(), format!("{succeeded} of {all}"))
+        }));
         if let Some(lag) = &self.tester.scheduler_lag_ms {
             let verdict = if self.tester.saturated {
                 "; it was saturated: times are not the router's alone"
@@ -63,13 +48,8 @@ pub(super) fn times(all: &AllPercentiles) -> Vec<Vec<String>> {
         let cells = [p50, p95, p99, max].map(|ms| format!("{ms:.2} ms"));
         Some([vec![name.to_owned()], cells.to_vec()].concat())
     };
-    let rows = [
-        ("join", all.join_ms),
-        ("lease", all.dhcp_ms),
-        ("ping", all.ping_ms),
-        ("lookup", all.dns_ms),
-        ("fetch", all.http_ms),
-        ("command", all.command_ms),
-    ];
-    rows.into_iter().filter_map(row).collect()
+    let activities = all.activities.iter();
+    let activities = activities.map(|(kind, times)| (kind.about().one, *times));
+    let rows = [("join", all.join_ms), ("lease", all.dhcp_ms)];
+    rows.into_iter().chain(activities).filter_map(row).collect()
 }

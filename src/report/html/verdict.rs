@@ -51,7 +51,7 @@ impl Report {
         let outages = self.outages.told();
         pairs.push(("outages", outages.unwrap_or_else(|| "none".to_owned())));
         for lost in self.totals.lost() {
-            pairs.push((lost.what, lost.told()));
+            pairs.push((lost.what(), lost.told()));
         }
         if self.tester.stalls > 0 {
             let text = format!(

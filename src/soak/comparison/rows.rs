@@ -1,13 +1,15 @@
 //! The figures of two windows, and what became of each.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Figure, Row, Side};
+use crate::activity::Subject;
 use crate::pool::Uptime;
 use crate::soak::spans::{Span, Windows};
 use crate::soak::verdict::{self, Samples, Verdict};
-use crate::soak::work::{Work, WorkSpan};
+use crate::soak::work::WorkSpan;
 use crate::stats::{Signal, Tally, milliseconds};
 
 /// The samples of a figure in a window.
@@ -61,25 +63,23 @@ pub(super) fn rows(windows: &Windows<'_>) -> Vec<Row> {
         acquired(Figure::DhcpTime, |span| &span.calm.dhcp),
         acquired(Figure::StormDhcpTime, |span| &span.storm.dhcp),
     ];
-    for work in works(windows) {
-        let (time, failures) = Figure::of(work.kind);
-        let of = || Some(work.of.clone());
-        rows.push(times(time, of(), &|window| {
-            let spans = window.iter().filter_map(|span| span.of(&work));
+    for subject in subjects(windows) {
+        let (kind, of) = (subject.kind(), || Some(subject.to_string()));
+        rows.push(times(Figure::Time(kind), of(), &|window| {
+            let spans = window.iter().filter_map(|span| span.of(&subject));
             sum(spans.map(|span| span.time.tally()))
         }));
         let all = |window: &[Span]| {
-            let spans = window.iter().filter_map(|span| span.of(&work));
+            let spans = window.iter().filter_map(|span| span.of(&subject));
             verdict::samples(spans.filter_map(WorkSpan::failures))
         };
         let left = |window: &[Span]| {
-            let signal = time.signal();
             verdict::samples(window.iter().filter_map(|span| {
-                let share = span.of(&work)?.failures()?;
-                Some(share * (1.0 - span.excused_share(work.kind, signal?)))
+                let share = span.of(&subject)?.failures()?;
+                Some(share * (1.0 - span.excused_share(kind)))
             }))
         };
-        rows.push(row(failures, of(), &all, Excuse::Part(&left)));
+        rows.push(row(Figure::Failures(kind), of(), &all, Excuse::Part(&left)));
     }
     rows.extend([
         row(
@@ -164,21 +164,11 @@ fn missing(shares: &Samples) -> Vec<(f64, u64)> {
     missing.collect()
 }
 
-/// What clients did in either window, each once: kind by kind, in the order of the figures.
-fn works(windows: &Windows<'_>) -> Vec<Work> {
-    let mut works: Vec<Work> = Vec::new();
-    for (work, _) in windows
-        .last
-        .iter()
-        .chain(windows.first)
-        .flat_map(|span| &span.work)
-    {
-        if !works.contains(work) {
-            works.push(work.clone());
-        }
-    }
-    works.sort_by_key(|work| work.kind);
-    works
+/// What clients did in either window, each once, in order of kinds.
+fn subjects(windows: &Windows<'_>) -> BTreeSet<Subject> {
+    let spans = windows.last.iter().chain(windows.first);
+    let work = spans.flat_map(|span| &span.work);
+    work.map(|(subject, _)| subject.clone()).collect()
 }
 
 /// All samples of many spans, in milliseconds.

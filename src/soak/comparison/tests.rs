@@ -1,11 +1,13 @@
 use std::time::Duration;
 
 use super::*;
+use crate::activity::Subject;
+use crate::activity::ping::{self, PingDetail};
 use crate::lan::{PingCause, PingOutcome};
 use crate::phase::Cause;
 use crate::pool::{Figures, HerdStatus};
 use crate::soak::{Footprint, Recorder};
-use crate::stats::PingStats;
+use crate::stats::ActivityStats;
 use crate::target::Target;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -125,16 +127,27 @@ fn pings_that_the_tester_slept_through_say_nothing_of_the_router() {
                 0
             };
             for (target, lost) in [(Target::Router, lost), (Target::GoogleDns, 0)] {
-                let new = || PingStats::new(target.clone(), None);
-                let stats = figures.pings.entry(target.clone()).or_insert_with(new);
+                let subject = Subject::from(target.clone());
+                let new = || ActivityStats::new(subject.clone());
+                let stats = figures
+                    .activities
+                    .entry(subject.clone())
+                    .or_insert_with(new);
                 let rtt = Duration::from_micros(rng.u64(80..160));
-                (lost..100).for_each(|_| stats.record(PingOutcome::Reply(rtt)));
-                (0..lost).for_each(|_| stats.record(PingOutcome::Lost(PingCause::Timeout)));
+                let mut record = |of_port| {
+                    stats.record(&ping::outcome(&target, of_port, PingDetail::default()));
+                };
+                (lost..100).for_each(|_| record(PingOutcome::Reply(rtt)));
+                (0..lost).for_each(|_| record(PingOutcome::Lost(PingCause::Timeout)));
             }
-            *figures.doubt.failures.entry(Signal::Ping).or_default() += lost * excused / 4;
+            *figures
+                .doubt
+                .failures
+                .entry(Signal::Activity(Kind::Ping))
+                .or_default() += lost * excused / 4;
         });
         let rows = comparison.rows.into_iter();
-        let rows = rows.filter(|row| row.figure == Figure::PingLoss);
+        let rows = rows.filter(|row| row.figure == Figure::Failures(Kind::Ping));
         rows.map(|row| row.verdict).collect::<Vec<_>>()
     };
     let (drifted, steady) = (Verdict::Drifted, Verdict::Steady);

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use lanherd::live::One;
 use lanherd::pool::Event;
-use lanherd::report::{Chore, Client, Pings};
+use lanherd::report::{Activity, Client};
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -102,12 +102,8 @@ fn rows(one: &One) -> Vec<(String, String)> {
         row("restarts", client.restarts),
         row("last failure", last_failure(client)),
     ];
-    for all in &client.pings {
-        rows.push(row(format!("ping {}", all.target), pings(all)));
-    }
-    // Pings come first, and are told of above.
-    for chore in client.chores().skip(client.pings.len()) {
-        rows.push(row(chore.what.clone(), outcomes(&chore)));
+    for activity in &client.activities {
+        rows.push(row(activity.what(), outcomes(activity)));
     }
     rows
 }
@@ -156,33 +152,37 @@ fn last_failure(client: &Client) -> String {
     }))
 }
 
-fn pings(pings: &Pings) -> String {
-    let mut said = format!("{} of {} answered", pings.received, pings.sent);
-    // Writing to a String cannot fail.
-    if !pings.lost.is_empty() {
-        let _ = write!(said, "; {}", counted(&pings.lost));
-    }
-    if pings.duplicates > 0 {
-        let _ = write!(said, "; {} duplicates", pings.duplicates);
-    }
-    if let (Some(median), Some(p99)) = (pings.median_ms, pings.p99_ms) {
-        let _ = write!(said, "; median {} ms, p99 {} ms", short(median), short(p99));
-    }
-    said
-}
-
 fn counted(all: &BTreeMap<impl Display, u64>) -> String {
     let each = all.iter().map(|(cause, count)| format!("{count} {cause}"));
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn outcomes(chore: &Chore<'_>) -> String {
-    let mut said = format!("{} of {} succeeded", chore.succeeded, chore.attempts);
+fn outcomes(activity: &Activity) -> String {
+    let about = activity.kind.about();
+    let (succeeded, all) = (activity.succeeded, activity.attempts);
+    let mut said = format!("{succeeded} of {all} {}", about.succeeded);
     // Writing to a String cannot fail.
-    if let Some(median) = chore.median_ms {
+    if !activity.failed.is_empty() {
+        let _ = write!(said, "; {}", counted(&activity.failed));
+    }
+    for count in about
+        .counts
+        .iter()
+        .filter_map(|count| count.objective.as_ref())
+    {
+        let number = activity.detail.get(count.short);
+        if let Some(number @ 1..) = number.and_then(serde_json::Value::as_u64) {
+            let _ = write!(said, "; {number} {}", count.short);
+        }
+    }
+    let times = activity.time_ms;
+    if let Some(median) = times.median {
         let _ = write!(said, "; median {} ms", short(median));
     }
-    if let Some(failure) = chore.last_failure {
+    if let (Some(p99), None) = (times.p99, &activity.last_failure) {
+        let _ = write!(said, ", p99 {} ms", short(p99));
+    }
+    if let Some(failure) = &activity.last_failure {
         let _ = write!(said, "; last failure: {failure}");
     }
     said

@@ -101,27 +101,16 @@ fn rows(herd: &Herd) -> Vec<Sum> {
         sums.leases_lost,
         String::new(),
     );
-    for ping in &sums.pings {
-        let lost: u64 = ping.lost.values().sum();
+    for activity in &sums.activities {
+        let about = activity.kind.about();
+        let failed = activity.attempts.saturating_sub(activity.succeeded);
+        let more = format!("{failed} {}", about.failed);
         row(
-            "pings",
-            ping.target.to_string(),
-            ping.sent,
-            format!("{lost} lost"),
+            about.many,
+            activity.subject.clone(),
+            activity.attempts,
+            more,
         );
-    }
-    let failed = |attempts: u64, succeeded: u64| format!("{} failed", attempts - succeeded);
-    for all in &sums.lookups {
-        let more = failed(all.attempts, all.succeeded);
-        row("lookups", all.name.to_string(), all.attempts, more);
-    }
-    for all in &sums.fetches {
-        let more = failed(all.attempts, all.succeeded);
-        row("fetches", all.url.to_string(), all.attempts, more);
-    }
-    for all in &sums.commands {
-        let more = failed(all.attempts, all.succeeded);
-        row("commands", all.line.clone(), all.attempts, more);
     }
     rows
 }

@@ -1,11 +1,11 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::activity::{Sequence, Uplink};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lab::LabConfig;
 use crate::lan::Lan;
 use crate::lan::fake::{FakeLan, FakePort, SILENT};
-use crate::workload::{Sequence, Uplink};
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const TIMEOUT: Duration = Duration::from_secs(2);

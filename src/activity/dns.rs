@@ -4,21 +4,28 @@ pub mod message;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::message::Rcode;
 use self::message::{NoReply, Reply};
 use super::hitch::Hitch;
-use super::{Excuse, Pace, Place};
+use super::kind::{
+    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
+    KindDetail, Layout, Time, Times, Told, causes,
+};
+use super::{Detail, Ending, Outcome, Place, Spec};
+use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::{Connected, Datagram, Datagrams, Port};
 use crate::phase::words;
+use crate::pool::{Pool, PoolError, RunReport, Selection};
 
 /// The port of DNS servers (RFC 1035, 4.2).
 const PORT: u16 = 53;
@@ -29,49 +36,138 @@ const MOST_LATE: usize = 64;
 /// How many of the lease's resolvers are asked for a name that is needed for something else; as many as resolv.conf(5).
 pub(super) const RESOLVERS: u32 = 3;
 
-/// What to look up, how often, and how long to wait.
+/// What to look up, how often, and how long the answer may take.
 ///
 /// One lookup is one query (A, recursion desired) by UDP to the first resolver of the lease, and is not repeated; only an
 /// answer that does not fit is asked for again, over TCP (RFC 7766, 5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DnsSpec {
-    /// Which name.
-    pub name: HostName,
-    /// How many lookups; `None`: until the client goes.
-    pub count: Option<u32>,
-    /// From one lookup to the next, whether or not it was answered.
-    pub interval: Duration,
-    /// How long the answer may take.
-    pub timeout: Duration,
+pub type DnsSpec = Spec<HostName>;
+
+/// What is known of lookups beside what all activities have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DnsDetail {
+    /// The resolver that was asked last.
+    pub server: Option<Ipv4Addr>,
+    /// The addresses of the latest lookup that found some.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Queries that were handed to the kernel.
+    pub asked: u64,
 }
 
-impl DnsSpec {
-    /// How long an answer may take where nothing else is said.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-
-    /// One lookup of `name`.
-    pub fn once(name: HostName) -> Self {
-        Self::times(name, 1)
-    }
-
-    /// `count` lookups of `name`, one a second.
-    pub fn times(name: HostName, count: u32) -> Self {
-        Self {
-            name,
-            count: Some(count),
-            interval: Pace::DEFAULT_INTERVAL,
-            timeout: Self::DEFAULT_TIMEOUT,
+impl DnsDetail {
+    /// What a detail of any kind says, if it is of this one.
+    pub const fn of(detail: &Detail) -> Option<&Self> {
+        match detail {
+            Detail::Dns(detail) => Some(detail),
+            _ => None,
         }
     }
+}
 
-    /// Lookups of `name` every `interval`, until the client goes.
-    pub fn every(name: HostName, interval: Duration) -> Self {
-        Self {
-            name,
-            count: None,
-            interval,
-            timeout: Self::DEFAULT_TIMEOUT,
+impl KindDetail for DnsDetail {
+    fn record(&mut self, attempt: &Self) {
+        self.server = attempt.server.or(self.server);
+        if !attempt.addresses.is_empty() {
+            self.addresses.clone_from(&attempt.addresses);
         }
+        self.asked += attempt.asked;
+    }
+
+    fn add(&mut self, others: &Self) {
+        self.asked += others.asked;
+    }
+}
+
+impl ActivityKind for HostName {
+    const ABOUT: About = About {
+        word: "dns",
+        option: CommandLineOption {
+            name: "resolve",
+            value: "NAME",
+            help: "Look this name up whenever online, with the resolver that the lease names; may be given again",
+            more: None,
+        },
+        verb: "resolve",
+        one: "lookup",
+        many: "lookups",
+        succeeded: "succeeded",
+        did_well: "succeeded",
+        failed: "failed",
+        well: "lookups that found an address",
+        none: "no name was looked up",
+        done: "looked up",
+        of: "lookups of",
+        time: Time {
+            signal: "DNS lookup time",
+            figure: "dns_time",
+            aliases: &["dns", "lookup", "lookup time"],
+            hint: None,
+            chart: "Lookups",
+            // It is sent, answered by the lab, and read.
+            waits: 3,
+            drift_floor_ms: 1.0,
+        },
+        failures: Failures {
+            objective: "failed lookups",
+            share: "the share of failed lookups",
+            are_counted: true,
+            figure: "dns_failures",
+            label: "failed lookups",
+            chart: "Failed lookups",
+        },
+        causes: causes!(DnsCause, late: Timeout),
+        bad_answers: BAD_ANSWERS,
+        counts: &[],
+        metrics: Families {
+            labels: &[],
+            values: |_| Vec::new(),
+            time: Histogram {
+                name: "dns_query_duration_seconds",
+                help: "From a DNS query to its answer.",
+                buckets: Buckets::RoundTrips,
+                // The resolver that each client's own lease names. An address would make a series for each router.
+                told: Told::Under("server", "lease"),
+            },
+            answers: Some(Counter {
+                name: "dns_responses_total",
+                help: "Answers to DNS queries by response code; nodata: none, and no address either.",
+                label: "rcode",
+                values: &RCODES,
+                value: |rcode| Cow::Borrowed(rcode),
+            }),
+            failures: Counter::by_cause(
+                "dns_errors_total",
+                "DNS lookups without an answer, those that could not be sent included.",
+            ),
+            of_each_client: None,
+        },
+        layout: Layout {
+            subject: "name",
+            succeeded: "succeeded",
+            failed: "failed",
+            answers: Some("rcodes"),
+            has_phases: false,
+            times: Times::Apart,
+        },
+        output: None,
+    };
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    const MOST_IN_FLIGHT: usize = 100;
+    const FILES: u64 = 1;
+
+    type Detail = DnsDetail;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: crate::host_name::HostNameError| error.to_string())
+    }
+
+    /// Asks the first resolver of the lease.
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+        let lookup = match place.uplink.resolvers.first() {
+            Some(server) => ask(place, *server, self, timeout).await,
+            None => no_resolver(),
+        };
+        lookup.outcome(self)
     }
 }
 
@@ -107,6 +203,36 @@ words! {
         Tester = "tester",
     }
 }
+
+/// Who is to blame.
+const fn blame(cause: DnsCause) -> Blame {
+    match cause {
+        DnsCause::Timeout | DnsCause::Unreachable => Blame::Network,
+        DnsCause::Refused
+        | DnsCause::Malformed
+        | DnsCause::WrongSource
+        | DnsCause::WrongId
+        | DnsCause::WrongQuestion
+        | DnsCause::Truncated => Blame::Target,
+        DnsCause::NoRoute | DnsCause::OwnAddress | DnsCause::NoResolver => Blame::Router,
+        DnsCause::Offline => Blame::Client,
+        DnsCause::Tester => Blame::Tester,
+    }
+}
+
+/// The words of all response codes.
+const RCODES: [&str; Rcode::ALL.len()] = {
+    let mut words = [""; Rcode::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = Rcode::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};
+
+/// Those of them that say that there is no address: all but the first.
+const BAD_ANSWERS: &[&str] = RCODES.split_at(1).1;
 
 impl From<Hitch> for DnsCause {
     fn from(hitch: Hitch) -> Self {
@@ -168,21 +294,40 @@ impl From<&io::Error> for Unanswered {
 }
 
 impl Lookup {
-    pub(super) fn excused(excuse: Excuse) -> Self {
-        let cause = match excuse {
-            Excuse::Offline => DnsCause::Offline,
-            Excuse::Tester => DnsCause::Tester,
-        };
-        Self {
-            server: None,
-            was_sent: false,
-            result: Err(Unanswered::new(cause, "")),
-        }
-    }
-
     /// Whether there is an address.
     pub fn is_success(&self) -> bool {
         matches!(&self.result, Ok(answer) if answer.rcode == Rcode::NoError)
+    }
+
+    /// As what became of an attempt of any kind.
+    pub fn outcome(self, name: &HostName) -> Outcome {
+        let is_success = self.is_success();
+        let why = (!is_success).then(|| self.particulars(name));
+        let mut detail = DnsDetail {
+            server: self.server,
+            addresses: Vec::new(),
+            asked: self.was_sent.into(),
+        };
+        let (ending, took) = match self.result {
+            Ok(answer) => {
+                if is_success {
+                    detail.addresses = answer.addresses;
+                }
+                let ending = Ending::Answered {
+                    answer: Some(answer.rcode.as_str().into()),
+                    is_success,
+                };
+                (ending, Some(answer.took))
+            }
+            Err(unanswered) => (Ending::Failed(unanswered.cause.as_str()), None),
+        };
+        Outcome {
+            ending,
+            took,
+            phases: Vec::new(),
+            detail: Detail::Dns(detail),
+            why,
+        }
     }
 
     /// What came of it, for a person to read.
@@ -198,14 +343,6 @@ impl Lookup {
             }
             Err(Unanswered { cause, detail }) => format!("{name}{server}: {cause}: {detail}"),
         }
-    }
-}
-
-/// Asks the first resolver of the lease.
-pub(super) async fn attempt<P: Port>(spec: &DnsSpec, place: &Place<P>) -> Lookup {
-    match place.uplink.resolvers.first() {
-        Some(server) => ask(place, *server, &spec.name, spec.timeout).await,
-        None => no_resolver(),
     }
 }
 
@@ -288,6 +425,16 @@ fn no_resolver() -> Lookup {
         server: None,
         was_sent: false,
         result: Err(Unanswered::new(DnsCause::NoResolver, "")),
+    }
+}
+
+impl Pool {
+    /// Lets clients look a name up, each with the resolver of its lease, as [`Pool::run`].
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub async fn resolve(&self, which: Selection, spec: DnsSpec) -> Result<RunReport, PoolError> {
+        self.run(which, spec).await
     }
 }
 

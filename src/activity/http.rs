@@ -1,5 +1,6 @@
 //! HTTP: one client fetches one URL, and it is told where the time went.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::pending;
@@ -13,65 +14,176 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::hitch::Hitch;
-use super::{Excuse, Pace, Place, dns};
+use super::kind::{
+    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
+    KindDetail, Layout, Time, Times, Told, causes,
+};
+use super::{Detail, Ending, Outcome, Place, Spec, dns};
+use crate::blame::Blame;
 use crate::lan::{Arrivals, Connected, Port, StreamTimes};
 use crate::phase::words;
+use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::url::{Host, Url};
 
 /// The longest body, in bytes: what is longer is cut off, and is a failure.
 const MAX_BODY: u64 = 1 << 30;
 
-/// What to fetch, how often, and how long to wait.
+/// What to fetch, how often, and how long all of it may take from the beginning of the connection to the last byte; looking the
+/// name up may take as long before that, with each resolver.
 ///
 /// One fetch is one GET over a connection of its own, which is closed afterwards. The body is counted and thrown away. A
 /// redirect is not followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpSpec {
-    /// What.
-    pub url: Url,
-    /// How many fetches; `None`: until the client goes.
-    pub count: Option<u32>,
-    /// From one fetch to the next, whether or not it is done.
-    pub interval: Duration,
-    /// How long all of it may take from the beginning of the connection to the last byte; looking the name up may take as
-    /// long before that, with each resolver.
-    pub timeout: Duration,
+pub type HttpSpec = Spec<Url>;
+
+/// What is known of fetches beside what all activities have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct HttpDetail {
+    /// The server that was asked last, with its port.
+    pub server: Option<SocketAddrV4>,
+    /// Bytes of bodies that came.
+    pub bytes: u64,
 }
 
-impl HttpSpec {
-    /// How long a fetch may take where nothing else is said.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-    /// One fetch of `url`.
-    pub fn once(url: Url) -> Self {
-        Self::times(url, 1)
-    }
-
-    /// `count` fetches of `url`, one a second.
-    pub fn times(url: Url, count: u32) -> Self {
-        Self {
-            url,
-            count: Some(count),
-            interval: Pace::DEFAULT_INTERVAL,
-            timeout: Self::DEFAULT_TIMEOUT,
-        }
-    }
-
-    /// Fetches of `url` every `interval`, until the client goes.
-    pub fn every(url: Url, interval: Duration) -> Self {
-        Self {
-            url,
-            count: None,
-            interval,
-            timeout: Self::DEFAULT_TIMEOUT,
+impl HttpDetail {
+    /// What a detail of any kind says, if it is of this one.
+    pub const fn of(detail: &Detail) -> Option<&Self> {
+        match detail {
+            Detail::Http(detail) => Some(detail),
+            _ => None,
         }
     }
 }
+
+impl KindDetail for HttpDetail {
+    fn record(&mut self, attempt: &Self) {
+        self.server = attempt.server.or(self.server);
+        self.bytes = self.bytes.saturating_add(attempt.bytes);
+    }
+
+    fn add(&mut self, others: &Self) {
+        self.bytes = self.bytes.saturating_add(others.bytes);
+    }
+}
+
+/// Classes of status codes (RFC 9110, 15).
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The class of a status. A server may send any number from 100 to 999.
+fn class(status: &str) -> Cow<'_, str> {
+    let first = status.get(..1).unwrap_or_default();
+    let class = CLASSES.iter().find(|class| class.starts_with(first));
+    Cow::Borrowed(class.copied().unwrap_or("other"))
+}
+
+impl ActivityKind for Url {
+    const ABOUT: About = About {
+        word: "http",
+        option: CommandLineOption {
+            name: "fetch",
+            value: "URL",
+            help: "Fetch this whenever online, such as `http://www.lab.test/`; may be given again",
+            more: None,
+        },
+        verb: "fetch",
+        one: "fetch",
+        many: "fetches",
+        succeeded: "succeeded",
+        did_well: "succeeded",
+        failed: "failed",
+        well: "fetches that succeeded",
+        none: "nothing was fetched",
+        done: "fetched",
+        of: "fetches of",
+        time: Time {
+            signal: "HTTP time",
+            figure: "http_time",
+            aliases: &["http", "fetch", "fetch time"],
+            hint: Some("all phases"),
+            chart: "Fetches",
+            // It may begin with a lookup, and connects, asks, and reads twice.
+            waits: 8,
+            drift_floor_ms: 1.0,
+        },
+        failures: Failures {
+            objective: "failed fetches",
+            share: "the share of failed fetches",
+            are_counted: true,
+            figure: "http_failures",
+            label: "failed fetches",
+            chart: "Failed fetches",
+        },
+        // The name's lookup has a part of the time.
+        causes: causes!(HttpCause, late: Timeout, NoName),
+        bad_answers: &[],
+        counts: &[],
+        metrics: Families {
+            labels: &[],
+            values: |_| Vec::new(),
+            time: Histogram {
+                name: "http_phase_duration_seconds",
+                help: "How long each phase of an HTTP fetch took, where it came to its end.",
+                buckets: Buckets::RoundTrips,
+                told: Told::Phases("phase", &PHASES),
+            },
+            answers: Some(Counter {
+                name: "http_requests_total",
+                help: "HTTP fetches that came to their end by class of status code.",
+                label: "code",
+                values: &CLASSES,
+                value: class,
+            }),
+            failures: Counter::by_cause(
+                "http_errors_total",
+                "HTTP fetches that did not come to their end, those that could not be begun included.",
+            ),
+            of_each_client: None,
+        },
+        layout: Layout {
+            subject: "url",
+            succeeded: "succeeded",
+            failed: "failed",
+            answers: Some("statuses"),
+            has_phases: true,
+            times: Times::Apart,
+        },
+        output: None,
+    };
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    const MOST_IN_FLIGHT: usize = 100;
+    const FILES: u64 = 1;
+
+    type Detail = HttpDetail;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: crate::url::UrlError| error.to_string())
+    }
+
+    fn patience(&self, timeout: Duration) -> Duration {
+        // Each resolver has as long as the fetch itself.
+        timeout.saturating_mul(1 + dns::RESOLVERS)
+    }
+
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+        fetch(self, timeout, place).await.outcome(self)
+    }
+}
+
+/// The words of the phases.
+const PHASES: [&str; HttpPhase::ALL.len()] = {
+    let mut words = [""; HttpPhase::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = HttpPhase::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};
 
 words! {
     /// Why a fetch came to no status, or was broken off: a closed list.
@@ -98,6 +210,17 @@ words! {
         Offline = "offline",
         /// The tester's own host failed: not the router's fault.
         Tester = "tester",
+    }
+}
+
+/// Who is to blame.
+const fn blame(cause: HttpCause) -> Blame {
+    match cause {
+        HttpCause::Timeout | HttpCause::Reset | HttpCause::Unreachable => Blame::Network,
+        HttpCause::Refused | HttpCause::Malformed | HttpCause::TooLarge => Blame::Target,
+        HttpCause::NoRoute | HttpCause::NoName | HttpCause::OwnAddress => Blame::Router,
+        HttpCause::Offline => Blame::Client,
+        HttpCause::Tester => Blame::Tester,
     }
 }
 
@@ -155,17 +278,6 @@ impl Fetch {
         }
     }
 
-    pub(super) fn excused(excuse: Excuse) -> Self {
-        let cause = match excuse {
-            Excuse::Offline => HttpCause::Offline,
-            Excuse::Tester => HttpCause::Tester,
-        };
-        Self {
-            failure: Some((cause, String::new())),
-            ..Self::new()
-        }
-    }
-
     /// Whether it came to its end, with a status below 400.
     pub fn is_success(&self) -> bool {
         self.failure.is_none() && self.status.is_some_and(|status| status < 400)
@@ -174,6 +286,37 @@ impl Fetch {
     /// How long its phases took together.
     pub fn took(&self) -> Duration {
         self.phases.iter().map(|(_, took)| *took).sum()
+    }
+
+    /// As what became of an attempt of any kind.
+    pub fn outcome(self, url: &Url) -> Outcome {
+        let is_success = self.is_success();
+        let why = (!is_success).then(|| self.particulars(url));
+        let (ending, took) = match (&self.failure, self.status) {
+            (Some((cause, _)), _) => (Ending::Failed(cause.as_str()), None),
+            (None, Some(status)) => {
+                let ending = Ending::Answered {
+                    answer: Some(status.to_string().into()),
+                    is_success,
+                };
+                (ending, Some(self.took()))
+            }
+            // What came to its end has a status.
+            (None, None) => (Ending::Failed(HttpCause::Malformed.as_str()), None),
+        };
+        let phases = self.phases.iter();
+        Outcome {
+            ending,
+            took,
+            phases: phases
+                .map(|(phase, took)| (phase.as_str(), *took))
+                .collect(),
+            detail: Detail::Http(HttpDetail {
+                server: self.server,
+                bytes: self.bytes,
+            }),
+            why,
+        }
     }
 
     /// What came of it, for a person to read.
@@ -199,6 +342,16 @@ impl Fetch {
 
     fn ended(&mut self, phase: HttpPhase, took: Duration) {
         self.phases.push((phase, took));
+    }
+}
+
+impl Pool {
+    /// Lets clients fetch a URL, each over a connection of its own, as [`Pool::run`].
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub async fn fetch(&self, which: Selection, spec: HttpSpec) -> Result<RunReport, PoolError> {
+        self.run(which, spec).await
     }
 }
 
@@ -237,33 +390,33 @@ fn of_hyper(error: &hyper::Error) -> Failure {
 }
 
 /// Fetches once.
-pub(super) async fn attempt<P: Port>(spec: &HttpSpec, place: &Place<P>) -> Fetch {
+async fn fetch<P: Port>(url: &Url, timeout: Duration, place: &Place<P>) -> Fetch {
     let mut fetch = Fetch::new();
-    let address = match address_of(spec, place, &mut fetch).await {
+    let address = match address_of(url, timeout, place, &mut fetch).await {
         Ok(address) => address,
         Err(failure) => {
             fetch.failure = Some(failure);
             return fetch;
         }
     };
-    let server = SocketAddrV4::new(address, spec.url.port());
+    let server = SocketAddrV4::new(address, url.port());
     fetch.server = Some(server);
     if place.is_own(address) {
         let why = format!("{address} is the client itself, which would answer");
         fetch.failure = Some((HttpCause::OwnAddress, why));
         return fetch;
     }
-    match place.port.connect(server, spec.timeout).await {
+    match place.port.connect(server, timeout).await {
         Ok(Connected {
             stream,
             took,
             times,
         }) => {
             fetch.ended(HttpPhase::Connect, took);
-            let left = spec.timeout.saturating_sub(took);
+            let left = timeout.saturating_sub(took);
             let talked = {
                 let until = Instant::now() + left;
-                let mut talking = pin!(talk(&spec.url, stream, &times, &mut fetch));
+                let mut talking = pin!(talk(url, stream, &times, &mut fetch));
                 match timeout_at(until, talking.as_mut()).await {
                     Ok(talked) => Some(talked),
                     Err(_) => finish(talking, &times, left).await,
@@ -315,15 +468,16 @@ fn where_it_stood(fetch: &Fetch) -> String {
 }
 
 async fn address_of<P: Port>(
-    spec: &HttpSpec,
+    url: &Url,
+    timeout: Duration,
     place: &Place<P>,
     fetch: &mut Fetch,
 ) -> Result<Ipv4Addr, Failure> {
-    let name = match spec.url.host() {
+    let name = match url.host() {
         Host::Address(address) => return Ok(*address),
         Host::Name(name) => name,
     };
-    let resolved = dns::address_of(place, name, spec.timeout)
+    let resolved = dns::address_of(place, name, timeout)
         .await
         .map_err(|unresolved| {
             let cause = if unresolved.is_the_testers {

@@ -1,0 +1,39 @@
+//! What clients do once they are online: activities. Each kind is a file, which says all of it: how it reads, how it is
+//! attempted, what may come of it, and what is measured. Here they are registered; all else knows activities, and no kind.
+
+mod by_kind;
+pub mod command;
+pub mod dns;
+mod driver;
+mod hitch;
+pub mod http;
+pub mod kind;
+mod outcome;
+pub mod ping;
+mod place;
+mod registry;
+mod spec;
+
+pub use self::by_kind::ByKind;
+pub(crate) use self::by_kind::fields;
+use self::command::CommandLine;
+pub use self::driver::run;
+use self::kind::{About, ActivityKind, KindDetail};
+pub use self::outcome::{Ending, Excuse, Outcome};
+pub use self::place::{Place, Sequence, Siblings, Uplink};
+use self::registry::kinds;
+pub use self::spec::{Activity, Pace, Spec};
+use crate::host_name::HostName;
+use crate::target::Target;
+use crate::url::Url;
+
+kinds! {
+    /// Echo requests to a target.
+    Ping(Target),
+    /// Lookups of a name.
+    Dns(HostName),
+    /// Fetches of a URL.
+    Http(Url),
+    /// Runs of a command line.
+    Command(CommandLine),
+}

@@ -1,0 +1,86 @@
+//! What became of one attempt, of whatever kind.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::kind::Cause;
+use super::{Detail, Subject};
+
+/// What became of one attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it took, where it came to an answer.
+    pub took: Option<Duration>,
+    /// How long each phase took that came to its end, in their order; none where the kind has no phases.
+    pub phases: Vec<(&'static str, Duration)>,
+    /// What only its kind knows.
+    pub detail: Detail,
+    /// The particulars, for a person to read, where it did not succeed.
+    pub why: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It came to an answer.
+    Answered {
+        /// What was answered, where the kind tells answers apart.
+        answer: Option<Cow<'static, str>>,
+        /// Whether that is a success.
+        is_success: bool,
+    },
+    /// It came to none: why, of the kind's closed list.
+    Failed(&'static str),
+}
+
+/// Why an attempt was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excuse {
+    /// The client was not online.
+    Offline,
+    /// The tester itself failed.
+    Tester,
+}
+
+impl Excuse {
+    /// The word that every kind has for it among its causes.
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::Offline => Cause::OFFLINE.word,
+            Self::Tester => Cause::TESTER.word,
+        }
+    }
+}
+
+impl Outcome {
+    /// Of an attempt that came to no answer.
+    pub fn failed(cause: &'static str, why: String, detail: Detail) -> Self {
+        Self {
+            ending: Ending::Failed(cause),
+            took: None,
+            phases: Vec::new(),
+            detail,
+            why: Some(why),
+        }
+    }
+
+    /// Of an attempt that could not be made.
+    pub fn excused(subject: &Subject, excuse: Excuse) -> Self {
+        let cause = excuse.cause();
+        let why = format!("{}: {cause}", subject.quoted());
+        Self::failed(cause, why, subject.detail())
+    }
+
+    /// Whether it succeeded.
+    pub const fn is_success(&self) -> bool {
+        matches!(
+            self.ending,
+            Ending::Answered {
+                is_success: true,
+                ..
+            }
+        )
+    }
+}

@@ -1,0 +1,344 @@
+//! ICMP echo: one client, one target, at an interval.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::kind::{
+    About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
+    Families, Histogram, KindDetail, Layout, Time, Times, Told, causes,
+};
+use super::{Detail, Ending, Outcome, Place, Spec, dns};
+use crate::blame::Blame;
+use crate::identity::ClientNumber;
+use crate::lan::{PingCause, PingOutcome, Port};
+use crate::pool::{Pool, PoolError, RunReport, Selection};
+use crate::target::Target;
+
+/// Whom to ping, how often, and how long an answer may take.
+pub type PingSpec = Spec<Target>;
+
+/// What is known of echo requests beside what all activities have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PingDetail {
+    /// The latest address of the target, where there was one to send to.
+    pub address: Option<Ipv4Addr>,
+    /// Requests that were handed to the kernel.
+    pub sent: u64,
+    /// Answers of that address to requests that it had answered already, as far as they came before the next was over.
+    pub duplicates: u64,
+}
+
+impl PingDetail {
+    /// What a detail of any kind says, if it is of this one.
+    pub const fn of(detail: &Detail) -> Option<&Self> {
+        match detail {
+            Detail::Ping(detail) => Some(detail),
+            _ => None,
+        }
+    }
+}
+
+impl KindDetail for PingDetail {
+    fn record(&mut self, attempt: &Self) {
+        self.address = attempt.address.or(self.address);
+        self.sent += attempt.sent;
+        self.duplicates += attempt.duplicates;
+    }
+
+    fn add(&mut self, others: &Self) {
+        self.address = self.address.or(others.address);
+        self.sent += others.sent;
+        self.duplicates += others.duplicates;
+    }
+}
+
+impl ActivityKind for Target {
+    const ABOUT: About = About {
+        word: "ping",
+        option: CommandLineOption {
+            name: "ping",
+            value: "TARGET",
+            help: "Ping this whenever online: an address, router, \"Google DNS\", \"Cloudflare DNS\", a name or \"client 3\"; may \
+                   be given again",
+            more: None,
+        },
+        verb: "ping",
+        one: "ping",
+        many: "pings",
+        succeeded: "answered",
+        did_well: "were answered",
+        failed: "lost",
+        well: "pings answered",
+        none: "nobody pinged anything that answered, or could have",
+        done: "pinged",
+        of: "pings of",
+        time: Time {
+            signal: "ping round trip",
+            figure: "ping_rtt",
+            aliases: &["ping", "round trip", "rtt"],
+            hint: None,
+            chart: "Round trips",
+            // The kernel stamps the reply, and a request is sent once.
+            waits: 2,
+            drift_floor_ms: 0.1,
+        },
+        failures: Failures {
+            objective: "packet loss",
+            share: "packet loss",
+            are_counted: false,
+            figure: "ping_loss",
+            label: "lost pings",
+            chart: "Lost pings",
+        },
+        causes: causes!(PingCause, late: Timeout),
+        bad_answers: &[],
+        counts: &[
+            Count {
+                total: "pings_sent",
+                metric: (
+                    "ping_requests_total",
+                    "ICMP echo requests handed to the kernel.",
+                ),
+                objective: None,
+                of: |detail| PingDetail::of(detail).map_or(0, |detail| detail.sent),
+            },
+            Count {
+                total: "ping_duplicates",
+                metric: (
+                    "ping_duplicates_total",
+                    "Answers to ICMP echo requests that had been answered already.",
+                ),
+                objective: Some(CountObjective {
+                    name: "duplicate pings",
+                    what: "answers to pings that had been answered already",
+                    short: "duplicates",
+                }),
+                of: |detail| PingDetail::of(detail).map_or(0, |detail| detail.duplicates),
+            },
+        ],
+        metrics: Families {
+            labels: &["target", "family"],
+            values: |subject| {
+                // No series names a client.
+                let target = match subject.client() {
+                    Some(_) => "a client".to_owned(),
+                    None => subject.to_string(),
+                };
+                vec![target, "ipv4".to_owned()]
+            },
+            time: Histogram {
+                name: "ping_rtt_seconds",
+                help: "Round trip time of answered ICMP echo requests.",
+                buckets: Buckets::RoundTrips,
+                told: Told::Whole,
+            },
+            answers: None,
+            failures: Counter::by_cause(
+                "ping_errors_total",
+                "ICMP echo requests without an answer, those that could not be sent included.",
+            ),
+            of_each_client: Some((
+                "client_ping_rtt_seconds",
+                "Median round trip time of all answered ICMP echo requests of the client.",
+            )),
+        },
+        layout: Layout {
+            subject: "target",
+            succeeded: "received",
+            failed: "lost",
+            answers: None,
+            has_phases: false,
+            times: Times::Beside("rtt"),
+        },
+        output: None,
+    };
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    const MOST_IN_FLIGHT: usize = 10_000;
+    // The socket is the client's own.
+    const FILES: u64 = 0;
+
+    type Detail = PingDetail;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: crate::target::TargetError| error.to_string())
+    }
+
+    fn patience(&self, timeout: Duration) -> Duration {
+        match self {
+            // Each resolver has as long as the target itself.
+            Self::Name(_) => timeout.saturating_mul(1 + dns::RESOLVERS),
+            _ => timeout,
+        }
+    }
+
+    fn detail(&self) -> PingDetail {
+        PingDetail {
+            address: self.address(),
+            ..PingDetail::default()
+        }
+    }
+
+    fn client(&self) -> Option<ClientNumber> {
+        match self {
+            Self::Client(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Sends one request, and waits for the answer.
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+        let address = match address_at(self, timeout, place).await {
+            Ok(address) => address,
+            Err(why) => {
+                let why = format!("{self}: {}: {why}", PingCause::NoTarget);
+                return lost(PingCause::NoTarget, why, PingDetail::default());
+            }
+        };
+        let mut detail = PingDetail {
+            address: Some(address),
+            ..PingDetail::default()
+        };
+        // A client that pings itself by its number was told to. By any other name it is another that was meant.
+        let is_meant = *self == Self::Client(place.identity.number);
+        if place.is_own(address) && !is_meant {
+            let cause = PingCause::OwnAddress;
+            let why =
+                format!("{self}: {cause}: {address} is the client itself, which would answer");
+            return lost(cause, why, detail);
+        }
+        let request = place.echo_request(address);
+        let outcome = place.port.ping(request, timeout).await;
+        detail.duplicates = place.port.duplicates(address);
+        self::outcome(self, outcome, detail)
+    }
+}
+
+fn lost(cause: PingCause, why: String, mut detail: PingDetail) -> Outcome {
+    detail.sent = u64::from(cause.was_sent());
+    Outcome::failed(cause.as_str(), why, Detail::Ping(detail))
+}
+
+/// What a port says of one echo request, with what is known of it besides, as an outcome.
+pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) -> Outcome {
+    match of_port {
+        PingOutcome::Reply(rtt) => {
+            detail.sent = 1;
+            Outcome {
+                ending: Ending::Answered {
+                    answer: None,
+                    is_success: true,
+                },
+                took: Some(rtt),
+                phases: Vec::new(),
+                detail: Detail::Ping(detail),
+                why: None,
+            }
+        }
+        PingOutcome::Lost(cause) => {
+            let why = match detail.address {
+                Some(address) if target.to_string() != address.to_string() => {
+                    format!("{target} ({address}): {cause}")
+                }
+                _ => format!("{target}: {cause}"),
+            };
+            lost(cause, why, detail)
+        }
+    }
+}
+
+/// The address at this moment, or why there is none.
+pub(super) async fn address_at<P: Port>(
+    target: &Target,
+    timeout: Duration,
+    place: &Place<P>,
+) -> Result<Ipv4Addr, String> {
+    match target {
+        Target::Router => place
+            .uplink
+            .router
+            .ok_or_else(|| "the lease names no router".to_owned()),
+        Target::GoogleDns | Target::CloudflareDns | Target::Address(_) => target
+            .address()
+            .ok_or_else(|| format!("{target} has no address")),
+        Target::Client(number) => {
+            (place.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
+        }
+        Target::Name(name) => dns::address_of(place, name, timeout)
+            .await
+            .map(|resolved| resolved.address)
+            .map_err(|unresolved| unresolved.why),
+    }
+}
+
+/// Who is to blame.
+const fn blame(cause: PingCause) -> Blame {
+    cause.blame()
+}
+
+impl Pool {
+    /// Lets clients ping, all at the same time, and returns when each has its results, as [`Pool::run`].
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub async fn ping(&self, which: Selection, spec: PingSpec) -> Result<RunReport, PoolError> {
+        self.run(which, spec).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::Subject;
+    use crate::stats::ActivityStats;
+
+    fn detail_of(stats: &ActivityStats) -> &PingDetail {
+        PingDetail::of(&stats.detail).expect("of pings")
+    }
+
+    fn stats() -> ActivityStats {
+        ActivityStats::new(Subject::Ping(Target::Router))
+    }
+
+    #[test]
+    fn what_was_never_sent_is_loss_but_not_sent() {
+        let mut stats = stats();
+        for of_port in [
+            PingOutcome::Reply(Duration::from_micros(80)),
+            PingOutcome::Lost(PingCause::Timeout),
+            PingOutcome::Lost(PingCause::Offline),
+            PingOutcome::Lost(PingCause::Offline),
+        ] {
+            stats.record(&outcome(&Target::Router, of_port, PingDetail::default()));
+        }
+        assert_eq!((detail_of(&stats).sent, stats.successes()), (2, 1));
+        assert_eq!(stats.failure_share(), Some(0.75));
+        assert_eq!(stats.main_cause(), Some("offline"));
+        assert!(!stats.is_success());
+    }
+
+    #[test]
+    fn the_latest_failure_names_target_address_and_cause() {
+        let mut stats = stats();
+        assert_eq!(stats.last_failure(), None);
+        let detail = PingDetail {
+            address: Some(Ipv4Addr::new(10, 77, 0, 1)),
+            duplicates: 2,
+            ..PingDetail::default()
+        };
+        let timeout = PingOutcome::Lost(PingCause::Timeout);
+        stats.record(&outcome(&Target::Router, timeout, detail.clone()));
+        let said = "the router (10.77.0.1): timeout";
+        assert_eq!(stats.last_failure(), Some(said));
+        let reply = PingOutcome::Reply(Duration::from_micros(80));
+        stats.record(&outcome(&Target::Router, reply, detail.clone()));
+        assert_eq!(
+            stats.last_failure(),
+            Some(said),
+            "a success takes nothing back"
+        );
+        assert_eq!((detail_of(&stats).duplicates, stats.successes()), (4, 1));
+    }
+}

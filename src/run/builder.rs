@@ -221,3 +221,75 @@ impl RunBuilder {
         self.build()?.block()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn what_is_put_together_in_code_is_what_a_scenario_file_says() {
+        let run = Run::on_lab()
+            .clients(20)
+            .seed(Seed(7))
+            .ping(Target::Router)
+            .run_command("true")
+            .every(Duration::from_millis(500))
+            .hold_for(Duration::from_secs(60))
+            .churn("10/m".parse().expect("a rate"))
+            .storm(5, Duration::from_secs(20))
+            .vanish("2/m".parse().expect("a rate"))
+            .look_every(Duration::from_secs(5))
+            .fail_on_drift()
+            .chaos("every 10s: crash".parse().expect("a plan"))
+            .fail_if("packet loss > 1 %".parse().expect("an objective"))
+            .report("soak.json")
+            .html("soak.html")
+            .build()
+            .expect("a run");
+        let same = Scenario::from_toml(
+            "lab = true\nclients = 20\nseed = 7\nping = ['router']\nrun-command = ['true']\nevery = '500ms'\nfor = '60s'\n\
+             fail-if = ['packet loss > 1 %']\nreport = 'soak.json'\nhtml = 'soak.html'\n\
+             [soak]\nchurn = '10/m'\nstorm = 5\nstorm-every = '20s'\nvanish = '2/m'\ninterval = '5s'\nfail-on-drift = true\n\
+             [chaos]\nevery = '10s'\nfaults = ['crash']\n",
+        );
+        assert_eq!(run.scenario, same.expect("a scenario"));
+        assert!(matches!(run.mode, RunMode::Soak(_)), "{:?}", run.mode);
+    }
+
+    #[test]
+    fn a_run_is_on_the_parent_that_is_named_and_pings_once_only_if_that_is_said() {
+        let run = Run::on_parent("eth0").clients(3).build().expect("a run");
+        assert_eq!(run.scenario.place.parent(), "eth0");
+        assert!(matches!(run.mode, RunMode::Hold), "{:?}", run.mode);
+        let run = Run::on_lab().ping_once(Target::Router).build();
+        let mode = run.expect("a run").mode;
+        assert!(matches!(mode, RunMode::PingOnce(_)), "{mode:?}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_is_refused_as_the_callers_mistake_with_the_remedy() {
+        let minute = Duration::from_secs(60);
+        for (run, says) in [
+            (
+                Run::on_lab().clients(0),
+                "a herd cannot have 0 clients: ask for 1 to",
+            ),
+            (
+                Run::on_lab().clients(3).storm(5, minute),
+                "5 clients cannot leave a herd of 3",
+            ),
+            (
+                Run::on_lab()
+                    .ping(Target::Router)
+                    .every(minute)
+                    .hold_for(Duration::from_secs(1)),
+                "1s",
+            ),
+        ] {
+            let error = run.build().expect_err(says);
+            assert!(error.is_usage(), "{error}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Why a run did not come to an outcome.
 
+use std::fmt;
 use std::io;
 
 use crate::chaos::PlanError;
@@ -12,7 +13,9 @@ use crate::scenario::Mistake;
 use crate::testbed::TestbedError;
 
 /// Why a run did not come to an outcome. Nothing of it is left on the host.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form is the message, since that is what a program prints whose `main` returns the error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The scenario makes no sense.
@@ -57,6 +60,12 @@ pub enum RunError {
     /// A task of the run's own panicked.
     #[error("the run died: this is a bug in lanherd: {0}")]
     Died(#[source] tokio::task::JoinError),
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl RunError {

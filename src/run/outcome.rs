@@ -71,7 +71,8 @@ impl fmt::Display for Outcome {
 }
 
 /// A run that did not pass.
-#[derive(Debug)]
+///
+/// Its `Debug` form is the message, since that is what a program prints whose `main` returns the error.
 #[non_exhaustive]
 pub struct NotPassed {
     /// Failed or inconclusive; or passed, if the run was interrupted and nothing else is to be said against it.
@@ -95,6 +96,12 @@ impl fmt::Display for NotPassed {
             reason.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for NotPassed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -419,6 +426,25 @@ mod tests {
         assert!(lossy.reasons(&RunMode::Hold).is_empty());
         let reasons = lossy.reasons(&ping_once());
         assert_eq!(verdict(&reasons), Verdict::Failed, "{reasons:?}");
+    }
+
+    #[test]
+    fn a_run_that_did_not_pass_says_every_reason_also_where_main_returns_it() {
+        let error = NotPassed {
+            verdict: Verdict::Failed,
+            is_interrupted: false,
+            reasons: vec![
+                Reason::Offline {
+                    wanted: 10,
+                    online: 9,
+                },
+                objective(Verdict::Failed),
+            ],
+        };
+        assert_eq!(
+            format!("{error:?}"),
+            "the run failed: 9 of 10 clients were online at the end; failed: restarts > 3: there were 4"
+        );
     }
 
     #[test]

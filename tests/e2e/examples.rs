@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// Each example, with the test that runs it below.
 const TESTED: [&str; 5] = ["chaos", "hello", "objectives", "soak", "ten_clients"];
@@ -103,6 +107,40 @@ fn a_soak_in_ten_lines_has_churn_and_storms_and_tells_of_them() {
     assert_eq!(number("came"), number("left"), "{turnover}");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("storm: 5 clients leave at once"), "{told}");
+}
+
+#[test]
+fn a_program_that_is_interrupted_ends_its_run_in_order_and_says_so() {
+    let mut child = Command::new(program("soak"))
+        .arg("300")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the example starts");
+    let stderr = child.stderr.take().expect("a pipe");
+    let mut told = Vec::new();
+    for line in BufReader::new(stderr).lines() {
+        let line = line.expect("text");
+        // The herd stands, and is looked at.
+        if line.contains("restarts") && !told.contains(&line) {
+            let pid = Pid::from_raw(child.id().cast_signed());
+            kill(pid, Signal::SIGINT).expect("it runs");
+        }
+        told.push(line);
+    }
+    let output = child.wait_with_output().expect("it ends");
+    let told = told.join("\n");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for words in [
+        "20 clients hand their leases back and leave\nclosed, with 0 errors",
+        "Error: the run was interrupted",
+    ] {
+        assert!(told.contains(words), "{words:?} is not in\n{told}");
+    }
+    // What is known of it by then is told.
+    let soak: serde_json::Value = serde_json::from_str(&said(&output)).expect("JSON");
+    assert!(!soak["timeline"].as_array().expect("lines").is_empty());
 }
 
 #[test]

@@ -226,6 +226,11 @@ impl PreparedRun {
     ///
     /// The future must be polled to its end: a run that is dropped half-way releases no leases.
     pub async fn run(self, cancel: CancellationToken) -> Result<Outcome, RunError> {
+        // The state of a whole run is large for whoever awaits it.
+        Box::pin(self.run_to_the_end(cancel)).await
+    }
+
+    async fn run_to_the_end(self, cancel: CancellationToken) -> Result<Outcome, RunError> {
         let Self {
             mut scenario,
             mode,

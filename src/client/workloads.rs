@@ -96,11 +96,12 @@ impl<P: Port> Workloads<P> {
     /// Replaces the standing workloads. Those that stay go on as they are.
     pub(super) fn set_standing(&mut self, standing: Arc<[Arc<Activity>]>) {
         let mut earlier = std::mem::take(&mut self.standing_tasks);
-        self.with.standing = Arc::clone(&standing);
+        self.with.standing = standing;
         // Of a client that has not been online yet they begin when it is.
         if earlier.is_empty() && !matches!(self.reach, Reach::Online(_)) {
             return;
         }
+        let standing = Arc::clone(&self.with.standing);
         self.standing_tasks = standing
             .iter()
             .map(|workload| {

@@ -3,7 +3,7 @@
 //! [`Run`] does for any program what `lanherd up`, `run` and `soak` do on the command line: it opens a
 //! [`Testbed`](crate::testbed::Testbed) and the servers by which the run is reached, lets the clients of a [`Scenario`] join, holds
 //! them for a time or soaks them (with churn, storms and faults), waits until they have come to rest, closes everything
-//! in order, and returns an [`Outcome`]: the [`Report`](crate::report::Report), and every reason why the run did not
+//! in order, and returns an [`Outcome`]: the [`Report`], and every reason why the run did not
 //! pass. Files that the scenario names (`report`, `html`) are written, and renewed during a soak.
 //!
 //! What happens meanwhile is told to an [`Observer`]; the library itself prints nothing. A run is ended early by the

@@ -440,14 +440,27 @@ mod tests {
     #[test]
     fn runs_that_write_into_one_folder_at_one_time_lose_no_report() {
         let folder = Folder::new("crowd");
+        let is_over = std::sync::atomic::AtomicBool::new(false);
         thread::scope(|scope| {
-            for writer in 0..4 {
-                let path = folder.0.join(format!("{writer}.json"));
-                scope.spawn(move || {
-                    for _ in 0..300 {
-                        write_bytes(&path, b"whole").expect("written");
-                    }
-                });
+            // Whoever begins to write looks for what killed runs have left; here that never ends.
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    clear(&folder.0);
+                }
+            });
+            let writers: Vec<_> = (0..4)
+                .map(|writer| {
+                    let path = folder.0.join(format!("{writer}.json"));
+                    scope.spawn(move || (0..300).try_for_each(|_| write_bytes(&path, b"whole")))
+                })
+                .collect();
+            let outcomes: Vec<_> = writers
+                .into_iter()
+                .map(thread::ScopedJoinHandle::join)
+                .collect();
+            is_over.store(true, Ordering::Relaxed);
+            for outcome in outcomes {
+                outcome.expect("no panic").expect("written");
             }
         });
         assert_eq!(folder.names().len(), 4);

@@ -208,6 +208,38 @@ fn the_page_tells_the_story_of_who_failed_and_asks_nobody_for_anything() {
 }
 
 #[test]
+fn totals_are_of_all_that_ever_were_and_not_of_those_that_are_there() {
+    let pinged = |stats: &mut ActivityStats, outcome| {
+        let detail = PingDetail::default();
+        stats.record(&ping::outcome(&Target::GoogleDns, outcome, detail));
+    };
+    let mut pings = ActivityStats::new(Target::GoogleDns.into());
+    pinged(&mut pings, PingOutcome::Lost(PingCause::Timeout));
+    let mut there = client(1, Phase::Online);
+    there.restarts = 2;
+    there.activities.push(pings.clone().into());
+    for _ in 0..8 {
+        pinged(&mut pings, PingOutcome::Reply(Duration::from_micros(80)));
+    }
+    let mut figures = Figures {
+        restarts: 13,
+        ..Figures::default()
+    };
+    figures.activities.insert(Target::GoogleDns.into(), pings);
+    let herd = HerdStatus {
+        clients: vec![there],
+        ..HerdStatus::default()
+    };
+    let report = Report::new(&herd, &figures, run());
+    let totals = serde_json::to_value(report.totals).expect("JSON");
+    assert_eq!(totals["restarts"], 13);
+    assert_eq!(
+        (&totals["pings"], &totals["pings_received"]),
+        (&9.into(), &8.into())
+    );
+}
+
+#[test]
 fn a_page_that_is_made_afterwards_says_what_the_run_was_and_came_to() {
     use crate::soak::{Comparison, Figure, Recorder, Row, Side, Verdict as Drift};
 

@@ -479,6 +479,17 @@ Feature: Capacity
 ";
 
 #[test]
+fn a_search_that_finds_no_limit_ends_at_its_bound_and_says_so() {
+    let host = Host::new();
+    let _router = Router::dnsmasq(&host, "10.66.1.1,10.66.1.200", "1h", &[]);
+    let bounded = CAPACITY.replace("30 at most", "6 at most");
+    let outcome = start(&host, &bounded, &["--tags", "@destructive"]).finish(seconds(90));
+    assert_code(&outcome, 0);
+    let finding = "at least 6 clients were served, and none failed: this is where the step ends";
+    assert!(outcome.stdout.contains(finding), "{}", outcome.stdout);
+}
+
+#[test]
 fn the_limit_of_a_router_is_in_all_results_and_what_the_tester_did_is_never_it() {
     let host = Host::new();
     let _router = Router::dnsmasq(&host, "10.66.1.1,10.66.1.10", "1h", &[]);

@@ -145,6 +145,26 @@ async fn an_answer_with_another_id_or_none_that_can_be_read_is_waited_past() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_came_when_time_was_over_is_none_though_it_is_there_to_be_read() {
+    let herd = online(1).await;
+    let pool = herd.pool.clone();
+    let spec = DnsSpec::once(name("router.lab.test"));
+    let late = spec.timeout + Duration::from_millis(100);
+    let asking = tokio::spawn(async move { pool.resolve(Selection::All, spec).await });
+    // The query is sent; then nothing of the tester runs until time is over.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(late).await;
+    let report = asking.await.expect("no panic").expect("a report");
+    let stats = report.clients.into_values().next().expect("a client");
+    assert_eq!(stats.failed.get("timeout"), Some(&1), "{stats:?}");
+    let said = stats.last_failure().expect("one");
+    assert!(said.contains("it came after"), "{said}");
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_from_elsewhere_is_none_and_is_the_finding() {
     let herd = online(1).await;
     let elsewhere = "10.77.0.2:53".parse().expect("an address");

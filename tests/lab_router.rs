@@ -9,8 +9,6 @@
     reason = "a test prints what it measured, and ends where it cannot go on"
 )]
 
-#[path = "support/isolated.rs"]
-mod isolated;
 #[path = "lab_router/services.rs"]
 mod services;
 
@@ -21,7 +19,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isolated::{part, sh, text};
 use lanherd::activity::ping::PingSpec;
 use lanherd::dhcp::Message;
 use lanherd::dhcp::options::{MessageType, code};
@@ -34,6 +31,7 @@ use lanherd::phase::Phase;
 use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::sandbox;
 use lanherd::target::Target;
+use lanherd_testkit::isolated::{part, sh, text};
 use services::{
     a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
     a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
@@ -46,7 +44,7 @@ use services::{
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 
-isolated_tests! {
+lanherd_testkit::isolated_tests! {
     Nobody: a_lab_needs_no_privilege_in_a_sandbox,
     Nobody: pings_are_lost_without_privilege_too,
     Caller: pings_are_answered_twice_by_the_router_and_its_aliases_until_the_fault_is_over,

@@ -13,8 +13,6 @@ mod lint;
 mod live;
 mod looks;
 mod over_tls;
-#[path = "../support/pki.rs"]
-mod pki;
 mod promtool;
 mod shown;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::house::{Folder, Program, Prometheus, free_ports};
 use super::live::has_data;
-use super::pki::{OURS, Pki};
+use lanherd_testkit::pki::{OURS, Pki};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 

@@ -30,8 +30,6 @@ mod one_identity;
 mod output;
 mod over_tls;
 mod packaging;
-#[path = "../support/pki.rs"]
-mod pki;
 mod privileges;
 mod remains;
 mod soak;

@@ -6,7 +6,7 @@ use super::common::host::Host;
 use super::common::process::{Outcome, Running};
 use super::common::router::Router;
 use super::common::{seconds, wait_for};
-use super::pki::Pki;
+use lanherd_testkit::pki::Pki;
 
 /// Ours on the LAN, besides those of the clients.
 const HERE: &str = "10.66.0.9";

@@ -9,8 +9,8 @@ use lanherd::fault::Fault;
 use lanherd::lab::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_STEP, Lab, LabConfig, LabError};
 use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 
-use crate::isolated::{sh, text};
 use crate::{LONG, ask, effects, enter, eventually, in_router, lease_is_had, plug_in, start};
+use lanherd_testkit::isolated::{sh, text};
 
 const ROUTER: &str = "10.77.0.1";
 const ALIASES: [&str; 3] = ["8.8.8.8", "1.1.1.1", "203.0.113.80"];

@@ -10,8 +10,6 @@
 mod browser;
 mod lab;
 mod over_tls;
-#[path = "../support/pki.rs"]
-mod pki;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -11,8 +11,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::lab::Lab;
-use super::pki::{OURS, Pki, believer};
 use super::{alone, assert_undisturbed};
+use lanherd_testkit::pki::{OURS, Pki, believer};
 
 fn client(config: &Arc<ClientConfig>) -> ClientConnection {
     let name = ServerName::try_from("127.0.0.1").expect("a name");

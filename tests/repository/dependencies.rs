@@ -1,8 +1,10 @@
 //! What the dependencies ask of whoever builds. Their licences, sources and duplicates are for deny.toml.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::metadata;
+use super::{cargo, metadata};
 
 /// A version's first two numbers: of Rust only those matter.
 fn release(version: &str) -> (u32, u32) {
@@ -48,4 +50,87 @@ fn no_dependency_asks_for_a_later_rust_than_lanherd_says() {
 fn versions_of_rust_are_compared_as_numbers() {
     assert!(release("1.100") > release("1.88.0"));
     assert!(release("1.88.5") == release("1.88"));
+}
+
+/// What `cargo tree` shows of a crate and what it needs, build and test dependencies aside.
+fn tree(arguments: &[&str]) -> BTreeSet<String> {
+    let mut tree = cargo();
+    tree.args([
+        "tree",
+        "--offline",
+        "--locked",
+        "--edges=normal",
+        "--prefix=none",
+    ])
+    .args([
+        "--no-dedupe",
+        "--target=x86_64-unknown-linux-gnu",
+        "--format={p}",
+    ])
+    .args(arguments);
+    let output = tree.output().expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("text");
+    let name = |line: &str| line.split(' ').next().map(str::to_owned);
+    text.lines().filter_map(name).collect()
+}
+
+#[test]
+fn the_library_without_features_has_no_screen_no_feature_files_no_tls_and_no_command_line() {
+    const EXTRAS: [&str; 8] = [
+        "anyhow",
+        "clap",
+        "crossterm",
+        "cucumber",
+        "gherkin",
+        "indicatif",
+        "ratatui",
+        "rustls",
+    ];
+    let extras = |tree: &BTreeSet<String>| EXTRAS.map(|extra| tree.contains(extra));
+    assert_eq!(extras(&tree(&["-p", "lanherd"])), [true; 8]);
+    let least = tree(&["-p", "lanherd", "--no-default-features"]);
+    assert_eq!(extras(&least), [false; 8], "{least:?}");
+    assert!(least.contains("lanherd-lab"), "{least:?}");
+}
+
+#[test]
+fn the_dhcp_client_needs_a_dozen_crates() {
+    let tree = tree(&["-p", "lanherd-dhcp"]);
+    assert!(tree.contains("lanherd-types"), "{tree:?}");
+    assert!(
+        tree.len() <= 13,
+        "whoever takes the DHCP client compiles {} crates: {tree:?}",
+        tree.len()
+    );
+}
+
+#[test]
+fn no_crate_knows_one_that_stands_above_it() {
+    // From the bottom: each may know those before it.
+    const FLOORS: [&str; 7] = [
+        "lanherd-types",
+        "lanherd-connections",
+        "prometheus-web-config",
+        "lanherd-dhcp",
+        "lanherd-net",
+        "lanherd-lab",
+        "lanherd",
+    ];
+    for (floor, name) in FLOORS.iter().enumerate() {
+        let tree = tree(&["-p", name, "--all-features"]);
+        for above in &FLOORS[floor + 1..] {
+            assert!(!tree.contains(*above), "{name} knows {above}");
+        }
+    }
+    // Of nobody's else: these two are for servers of any kind.
+    for name in ["lanherd-connections", "prometheus-web-config"] {
+        let tree = tree(&["-p", name, "--all-features"]);
+        let own = |one: &&String| one.starts_with("lanherd") && *one != name;
+        assert_eq!(tree.iter().find(own), None, "{name}");
+    }
 }

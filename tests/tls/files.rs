@@ -7,8 +7,8 @@ use std::path::Path;
 use lanherd::http::Guard;
 
 use super::peers::s_client;
-use super::pki::{OURS, Pki};
 use super::{PLAIN, is_answered, pki, serve};
+use lanherd_testkit::pki::{OURS, Pki};
 
 /// That a pair of certificate and key is refused because of the one under that key.
 #[track_caller]

@@ -10,8 +10,6 @@
 mod files;
 mod hostile;
 mod peers;
-#[path = "../support/pki.rs"]
-mod pki;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -20,7 +18,7 @@ use lanherd::identity::{PoolName, Seed};
 use lanherd::metrics::Metrics;
 
 use self::peers::{curl, s_client};
-use self::pki::{OURS, Pki};
+use lanherd_testkit::pki::{OURS, Pki};
 
 /// A certificate for this machine, and no more.
 const PLAIN: &str = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::ClientConnection;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::pki::{Pki, believer};
+use lanherd_testkit::pki::{Pki, believer};
 
 /// What curl says of a page that it asks for with these options; `Err`: why it got none.
 pub fn curl(

@@ -6,21 +6,17 @@
     reason = "clippy.toml allows them in test functions only, and all of this is one test program"
 )]
 
-#[path = "lan_linux/world.rs"]
-#[allow(dead_code, reason = "shared with the tests of the kernel layer")]
-mod world;
-
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lanherd::dhcp::{
+use lanherd_dhcp::{
     Client, ClientId, Config, Event, Extension, Lease, LossReason, Message, Output, Persona, code,
 };
-use lanherd::lan::linux::{LinuxLan, LinuxPort};
-use lanherd::lan::{Lan, Port};
+use lanherd_net::lan::{Lan, Port};
+use lanherd_net::linux::{LinuxLan, LinuxPort};
 
-use world::{ROUTER, Told, client, in_a_world, ip, open};
+use lanherd_testkit::world::{ROUTER, Told, client, in_a_world, ip, open};
 
 /// A router on the parent's far end.
 struct Dnsmasq(Child);

@@ -14,17 +14,20 @@ mod leftovers;
 mod limits;
 mod parent;
 mod traffic;
-mod world;
 
 use std::fs;
 use std::process::Command;
 
-use lanherd::lan::linux::{Fate, LinuxLan, MacvlanMode, OpenError, ParentError};
-use lanherd::lan::netns::NetNs;
-use lanherd::lan::{Lan, LockError, Paths, Port, PortEvent};
-use lanherd::phase::{Cause, Stage};
+use lanherd_net::config::Paths;
+use lanherd_net::lan::{Lan, Port, PortEvent};
+use lanherd_net::linux::{Fate, LinuxLan, MacvlanMode, OpenError, ParentError};
+use lanherd_net::netns::NetNs;
+use lanherd_net::rundir::LockError;
+use lanherd_types::phase::{Cause, Stage};
 
-use world::{Told, attach, client, config, exists, in_a_world, ip, open, try_ip, until};
+use lanherd_testkit::world::{
+    Told, attach, client, config, exists, in_a_world, ip, open, try_ip, until,
+};
 
 #[test]
 fn a_client_is_an_ordinary_named_namespace_with_its_macvlan() {
@@ -197,7 +200,7 @@ fn every_mode_reaches_the_kernel_and_passthru_carries_one_client_only() {
     in_a_world(|| async {
         for mode in MacvlanMode::ALL {
             let before = ip("-o link show up0");
-            let (lan, _) = LinuxLan::open(lanherd::lan::linux::LanConfig {
+            let (lan, _) = LinuxLan::open(lanherd_net::linux::LanConfig {
                 mode: *mode,
                 ..config()
             })
@@ -232,7 +235,7 @@ fn a_pinned_namespace_is_reported_with_the_process_and_its_mac_is_free_again() {
     in_a_world(|| async {
         let lan = open().await;
         drop(attach(&lan, 1).await);
-        let resident = world::Resident::of("ns1");
+        let resident = lanherd_testkit::world::Resident::of("ns1");
         assert_eq!(lan.detach(&client(1)).await, []);
         let leaks = lan.close().await;
         let [leak] = &leaks[..] else {
@@ -317,7 +320,9 @@ fn a_namespace_that_something_elsewhere_keeps_is_reported_and_is_off_the_lan() {
             for waits in [false, true] {
                 let lan = open().await;
                 let port = attach(&lan, 1).await;
-                port.configure(&world::lease(10)).await.expect("configured");
+                port.configure(&lanherd_testkit::world::lease(10))
+                    .await
+                    .expect("configured");
                 let kept = keep("/run/netns/ns1");
                 drop(port);
                 assert_eq!(lan.detach(&client(1)).await, []);
@@ -360,7 +365,7 @@ fn a_client_gets_its_mac_back_from_its_own_last_namespace_that_somebody_pins() {
     in_a_world(|| async {
         let lan = open().await;
         drop(attach(&lan, 1).await);
-        let _resident = world::Resident::of("ns1");
+        let _resident = lanherd_testkit::world::Resident::of("ns1");
         assert_eq!(lan.detach(&client(1)).await, []);
         drop(attach(&lan, 1).await);
         assert_eq!(lan.detach(&client(1)).await, []);
@@ -460,7 +465,7 @@ fn an_unfit_parent_is_refused_with_the_reason_and_nothing_is_left() {
         ip("link add alone0 type veth peer name alone1");
         ip("link set alone0 up");
         let refused = async |parent: &str| {
-            let config = lanherd::lan::linux::LanConfig {
+            let config = lanherd_net::linux::LanConfig {
                 parent: parent.into(),
                 ..config()
             };
@@ -500,7 +505,7 @@ fn a_second_pool_of_the_name_is_refused_with_the_process_and_another_name_is_not
             Ok(_) => panic!("two pools of one name"),
         }
         let pool = "other".parse().expect("a name");
-        let (other, _) = LinuxLan::open(lanherd::lan::linux::LanConfig { pool, ..config() })
+        let (other, _) = LinuxLan::open(lanherd_net::linux::LanConfig { pool, ..config() })
             .await
             .expect("opened");
         assert_eq!(lan.close().await, []);

@@ -14,12 +14,10 @@ pub enum User {
     /// Whoever runs the tests.
     Caller,
     /// Somebody without any privilege; the tests must be run by root for that.
-    #[allow(dead_code, reason = "not every file has such tests")]
     Nobody,
 }
 
 /// The user and group id of [`User::Nobody`].
-#[allow(dead_code, reason = "not every file has such tests")]
 pub const NOBODY: u32 = 65534;
 
 pub struct Case {
@@ -133,7 +131,6 @@ pub fn text(output: &Output) -> String {
 }
 
 /// A command that runs `part` of this test file in a process of its own.
-#[allow(dead_code, reason = "not every file has parts")]
 pub fn part(name: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.env(PART, name);
@@ -141,7 +138,6 @@ pub fn part(name: &str) -> Command {
 }
 
 /// Runs a shell script, which must succeed, and gives what it printed.
-#[allow(dead_code, reason = "not every file needs it")]
 pub fn sh(script: &str) -> String {
     let output = Command::new("sh")
         .args(["-ec", script])

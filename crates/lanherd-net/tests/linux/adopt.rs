@@ -4,14 +4,15 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use lanherd::dhcp::{Lease, Lifetime, Message, MessageType};
-use lanherd::identity::Seed;
-use lanherd::lan::leftovers::Cleared;
-use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode, OpenError};
-use lanherd::lan::{Lan, LockError, PingOutcome, Port, PortEvent};
-use lanherd::phase::Cause;
+use lanherd_dhcp::{Lease, Lifetime, Message, MessageType};
+use lanherd_net::lan::{Lan, PingOutcome, Port, PortEvent};
+use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode, OpenError};
+use lanherd_net::rundir::LockError;
+use lanherd_net::rundir::leftovers::Cleared;
+use lanherd_types::identity::Seed;
+use lanherd_types::phase::Cause;
 
-use crate::world::{
+use lanherd_testkit::world::{
     PARENT, ROUTER, Resident, Router, Told, attach, client, config, echo_request, exists,
     in_a_world, ip, lease, open, soon, until,
 };
@@ -255,7 +256,7 @@ fn who_has_ended_for_good_is_forgotten_with_its_lease_and_who_was_never_asked_fo
         let lan = open().await;
         let release = |last| {
             let held = lease(last);
-            lanherd::dhcp::Config::new(client(1).mac)
+            lanherd_dhcp::Config::new(client(1).mac)
                 .release_of(&held, &mut fastrand::Rng::with_seed(7))
         };
         for number in 1..=2 {
@@ -458,12 +459,12 @@ fn clients_beyond_the_wanted_number_are_removed_and_released_on_the_parent_where
 }
 
 /// The RELEASE of client 1's remembered lease, as its pool sends it.
-fn release_of(lan: &LinuxLan) -> lanherd::dhcp::Transmit {
+fn release_of(lan: &LinuxLan) -> lanherd_dhcp::Transmit {
     let lease = lan.remembered(&client(1)).expect("remembered");
-    lanherd::dhcp::Config::new(client(1).mac).release_of(&lease, &mut fastrand::Rng::with_seed(7))
+    lanherd_dhcp::Config::new(client(1).mac).release_of(&lease, &mut fastrand::Rng::with_seed(7))
 }
 
-fn release_heard(router: &Router) -> (lanherd::identity::Mac, Ipv4Addr) {
+fn release_heard(router: &Router) -> (lanherd_types::identity::Mac, Ipv4Addr) {
     let mut buffer = [0; 1500];
     let (length, from) = router.server.recv_from(&mut buffer).expect("heard");
     let message = Message::decode(&buffer[..length]).expect("decodes");

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use lanherd::lan::linux::LinuxPort;
-use lanherd::lan::{CommandEnd, CommandRan, Errand, Lan, Port};
+use lanherd_net::lan::{CommandEnd, CommandRan, Errand, Lan, Port};
+use lanherd_net::linux::LinuxPort;
 
-use super::world::*;
+use lanherd_testkit::world::*;
 
 fn errand(line: &str) -> Errand {
     Errand {

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lanherd::dhcp::{Arp, Lease, Lifetime, Route};
-use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
-use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
-use lanherd::lan::netns::NetNs;
-use lanherd::lan::{EchoRequest, Inbox, Lan, PortEvent};
-use lanherd::phase::Cause;
+use lanherd_dhcp::{Arp, Lease, Lifetime, Route};
+use lanherd_net::lan::{EchoRequest, Inbox, Lan, PortEvent};
+use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort};
+use lanherd_net::netns::NetNs;
+use lanherd_types::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
+use lanherd_types::phase::Cause;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 

@@ -4,12 +4,14 @@ use std::io::Read;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lanherd::dhcp::{Arp, ArpOp};
-use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode};
-use lanherd::lan::{Lan, Port};
+use lanherd_dhcp::{Arp, ArpOp};
+use lanherd_net::lan::{Lan, Port};
+use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::world::{ROUTER, Router, Told, client, config, in_a_world, ip, lease, open, run, soon};
+use lanherd_testkit::world::{
+    ROUTER, Router, Told, client, config, in_a_world, ip, lease, open, run, soon,
+};
 
 const SQUATTED: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 50);
 

@@ -4,13 +4,13 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lanherd::dhcp::options::MessageType;
-use lanherd::dhcp::{Lease, Message, Route, Transmit};
-use lanherd::identity::Mac;
-use lanherd::lan::linux::{LanConfig, LinuxLan, LinuxPort};
-use lanherd::lan::{Lan, PingCause, PingOutcome, Port};
+use lanherd_dhcp::options::MessageType;
+use lanherd_dhcp::{Lease, Message, Route, Transmit};
+use lanherd_net::lan::{Lan, PingCause, PingOutcome, Port};
+use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort};
+use lanherd_types::identity::Mac;
 
-use crate::world::{
+use lanherd_testkit::world::{
     ROUTER, Router, Told, attach, client, config, echo_request, in_a_world, ip, lease, open, until,
 };
 
@@ -221,7 +221,7 @@ fn a_new_lease_replaces_the_old_one_and_a_running_process_sees_the_new_resolver(
         let lan = open().await;
         let port = attach(&lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
-        let resident = crate::world::Resident::of("ns1");
+        let resident = lanherd_testkit::world::Resident::of("ns1");
         let other_dns = Lease {
             dns: vec![Ipv4Addr::new(10, 9, 0, 53)],
             ..lease(8)

@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lanherd::dhcp::{Lease, Route};
-use lanherd::lan::{Lan, Port};
+use lanherd_dhcp::{Lease, Route};
+use lanherd_net::lan::{Lan, Port};
 use tokio::time::timeout;
 
-use crate::world::{attach, client, in_a_world, ip, lease, open};
+use lanherd_testkit::world::{attach, client, in_a_world, ip, lease, open};
 
 /// More than the kernel can acknowledge at one time: a socket has room for about 255.
 const MANY: u32 = 1_200;

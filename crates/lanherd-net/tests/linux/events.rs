@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use lanherd::fault::Fault;
-use lanherd::lan::linux::{LinuxLan, LinuxPort};
-use lanherd::lan::{Lan, Port, PortEvent};
-use lanherd::phase::{Cause, Stage};
+use lanherd_net::lan::{Lan, Port, PortEvent};
+use lanherd_net::linux::{LinuxLan, LinuxPort};
+use lanherd_types::fault::Fault;
+use lanherd_types::phase::{Cause, Stage};
 use nix::mount::{MntFlags, umount2};
 
-use crate::world::{
+use lanherd_testkit::world::{
     ROUTER, Told, attach, client, echo_request, exists, in_a_world, ip, lease, open, run, soon,
     until,
 };
@@ -267,11 +267,11 @@ fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
             .expect("done");
         soon("it is told", || told.gone().len() == 1).await;
         assert!(!sockets_in("ns1").contains(":68"), "{}", sockets_in("ns1"));
-        let renewal = lanherd::dhcp::Transmit {
+        let renewal = lanherd_dhcp::Transmit {
             source: lease(10).address,
             destination: ROUTER,
-            message: lanherd::dhcp::Message::request(
-                lanherd::dhcp::options::MessageType::Request,
+            message: lanherd_dhcp::Message::request(
+                lanherd_dhcp::options::MessageType::Request,
                 client(1).mac,
                 7,
             ),
@@ -287,7 +287,7 @@ fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
             .ping(echo_request(ROUTER, 1), Duration::from_secs(5))
             .await;
         assert!(
-            matches!(outcome, lanherd::lan::PingOutcome::Lost(_)),
+            matches!(outcome, lanherd_net::lan::PingOutcome::Lost(_)),
             "{outcome:?}"
         );
         let again = lan.sabotage(&client(1), Fault::KillSockets).await;

@@ -7,19 +7,16 @@
     reason = "a test prints what it measured, and ends where it cannot go on"
 )]
 
-#[path = "support/isolated.rs"]
-mod isolated;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use isolated::{NOBODY, part, sh, text};
-use lanherd::sandbox::{self, Barrier, Entrance, SandboxError};
+use lanherd_net::sandbox::{self, Barrier, Entrance, SandboxError};
+use lanherd_testkit::isolated::{NOBODY, part, sh, text};
 
-isolated_tests! {
+lanherd_testkit::isolated_tests! {
     Nobody: without_privilege_one_becomes_root_of_namespaces_of_ones_own,
     Nobody: without_privilege_named_namespaces_and_their_resolvers_work_inside,
     Nobody: without_privilege_the_host_sees_nothing_and_reads_as_before,

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use lanherd::dhcp::options::MessageType;
-use lanherd::dhcp::{Message, Transmit};
-use lanherd::identity::PoolName;
-use lanherd::lan::leftovers::{BroughtUp, PoolState, find, remove};
-use lanherd::lan::linux::{LinuxLan, LinuxPort};
-use lanherd::lan::{Lan, Paths, Port, PortEvent};
-use lanherd::phase::{Cause, Stage};
+use lanherd_dhcp::options::MessageType;
+use lanherd_dhcp::{Message, Transmit};
+use lanherd_net::config::Paths;
+use lanherd_net::lan::{Lan, Port, PortEvent};
+use lanherd_net::linux::{LinuxLan, LinuxPort};
+use lanherd_net::rundir::leftovers::{BroughtUp, PoolState, find, remove};
+use lanherd_types::identity::PoolName;
+use lanherd_types::phase::{Cause, Stage};
 
-use crate::world::{
+use lanherd_testkit::world::{
     Router, Told, attach, client, config, in_a_world, ip, lease, open, soon, until,
 };
 
@@ -488,7 +489,7 @@ fn a_parent_that_a_killed_run_had_down_is_as_it_was_after_a_clean_up_and_after_t
             assert_eq!(brought_up, Some(expected));
             assert!(is_up());
             as_before(&before).await;
-            assert!(!crate::world::exists("/run/lanherd/ns"));
+            assert!(!lanherd_testkit::world::exists("/run/lanherd/ns"));
         }
     });
 }

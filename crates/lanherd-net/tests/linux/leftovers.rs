@@ -2,12 +2,14 @@
 
 use std::fs;
 
-use lanherd::identity::PoolName;
-use lanherd::lan::leftovers::{PoolState, Removed, find, remove};
-use lanherd::lan::linux::LinuxLan;
-use lanherd::lan::{Lan, LockError, Paths};
+use lanherd_net::config::Paths;
+use lanherd_net::lan::Lan;
+use lanherd_net::linux::LinuxLan;
+use lanherd_net::rundir::LockError;
+use lanherd_net::rundir::leftovers::{PoolState, Removed, find, remove};
+use lanherd_types::identity::PoolName;
 
-use crate::world::{attach, client, config, exists, in_a_world, ip, open};
+use lanherd_testkit::world::{attach, client, config, exists, in_a_world, ip, open};
 
 fn pool() -> PoolName {
     PoolName::default()
@@ -230,7 +232,7 @@ fn a_living_pool_is_reported_with_its_process_and_left_alone() {
 fn a_pinned_leftover_is_reported_and_its_link_is_gone() {
     in_a_world(|| async {
         killed_with_clients([1]).await;
-        let resident = crate::world::Resident::of("ns1");
+        let resident = lanherd_testkit::world::Resident::of("ns1");
         let removed = removed();
         let pinned = removed
             .iter()

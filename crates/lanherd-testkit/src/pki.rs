@@ -1,10 +1,5 @@
 //! Authorities, certificates and keys, made by openssl, in a folder that is gone when this is dropped.
 
-#![allow(
-    dead_code,
-    reason = "each of the tests that share this uses a part of it"
-)]
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

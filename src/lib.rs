@@ -36,10 +36,22 @@
 //! | drive the clients yourself, step by step | [`testbed::Testbed`], which opens lab, LAN and pool, and [`Pool`], `examples/ten_clients.rs` |
 //! | follow what happens as it happens | [`run::Observer`], [`Pool::events`], [`live`] |
 //! | write tests in Gherkin | [`bdd`] |
+//! | know what clients can do, or teach them something new | [`activity`]: pings, lookups, fetches, commands |
 //! | make faults on purpose | [`fault`], [`chaos`] |
 //! | use the virtual router alone | [`lab`] |
 //! | use the DHCP client without a socket, a clock or a runtime | [`dhcp`] |
 //! | read what came of a run | [`report`], [`objective`], [`metrics`] |
+//!
+//! # Features
+//!
+//! All are on by default. Without them (`default-features = false`) the library still runs, soaks, judges and reports.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `bdd` | feature files in Gherkin |
+//! | `cli` | the program, and scenarios as options of a command line |
+//! | `tls` | TLS, users and headers for the server of metrics, by a `web.config` |
+//! | `tui` | the program's `--tui` |
 //!
 //! # Privileges
 //!

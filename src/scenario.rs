@@ -19,6 +19,7 @@ mod activities;
 mod draft;
 mod group;
 mod mistake;
+mod shared;
 mod soak;
 #[cfg(all(test, feature = "cli"))]
 mod tests;
@@ -33,8 +34,9 @@ use serde::Serialize;
 
 pub use self::activities::Activities;
 pub use self::draft::Draft;
-pub use self::group::{GroupDraft, GroupPlan, Looks};
+pub use self::group::{GroupDraft, GroupPlan};
 pub use self::mistake::Mistake;
+pub use self::shared::DeviceProfile;
 pub use self::soak::SoakDraft;
 pub use self::values::{
     ClientCount, ClientCountError, MetricsAddressError, Timespan, metrics_address,
@@ -113,7 +115,7 @@ pub struct Scenario {
     pub soak: Option<Soaking>,
     /// What clients look like to servers.
     #[serde(flatten)]
-    pub looks: Looks,
+    pub looks: DeviceProfile,
     /// What is broken on purpose.
     pub chaos: Option<Plan>,
     /// Clients that differ from the others.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::activities::{self, Activities};
-use super::group::{GroupDraft, GroupPlan, Looks};
-use super::{ClientCount, Mistake, Place, Scenario, SoakDraft, Standing, Timespan};
-use crate::activity::Pace;
+use super::group::{GroupDraft, GroupPlan};
+use super::shared::{DeviceProfile, Whole, Work, at_least_a_tick};
+use super::{ClientCount, Mistake, Place, Scenario, SoakDraft, Timespan};
 use crate::chaos::Plan;
 use crate::dhcp::{Device, Persona};
 use crate::fault::{Aim, Fault};
@@ -208,9 +208,6 @@ fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
     text.parse().map(Seed)
 }
 
-/// The shortest time that a timer can keep apart.
-const TICK: Timespan = Timespan(Duration::from_millis(1));
-
 impl<'de> Deserialize<'de> for Draft {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let (draft, activities) = activities::beside(from, |own| Self::deserialize(own))?;
@@ -272,19 +269,13 @@ impl Draft {
         if mode == MacvlanMode::Passthru && clients.get() > 1 {
             return Err(Mistake::Passthru(clients));
         }
-        let work = Work {
-            activities: self.activities.clone(),
-            every: self.every,
-            timeout: self.timeout,
-            hold: self.hold,
-        };
-        let standing = work.check()?;
+        let standing = self.work().check()?;
         self.check_clients_that_others_need(clients)?;
         let soak = match &self.soak {
             Some(soak) => Some(soak.check(clients)?),
             None => None,
         };
-        let looks = Looks {
+        let looks = DeviceProfile {
             device: self.device,
             persona: self.persona.clone(),
             conflict_detection: self.conflict_detection,
@@ -333,7 +324,7 @@ impl Draft {
     }
 
     /// How failures are answered where a group says nothing else.
-    pub(super) fn restart_policy(&self) -> RestartPolicy {
+    fn restart_policy(&self) -> RestartPolicy {
         let default = RestartPolicy::default();
         RestartPolicy {
             restart: self.restart.unwrap_or(default.restart),
@@ -392,10 +383,25 @@ impl Draft {
                 return Err(Mistake::GroupTwice { name, index });
             }
         }
+        let whole = Whole {
+            restart: self.restart_policy(),
+            conflict_detection: self.conflict_detection,
+            work: self.work(),
+        };
         let groups = self.group.iter().enumerate();
         groups
-            .map(|(index, group)| group.check(index, self))
+            .map(|(index, group)| group.check(index, &whole))
             .collect()
+    }
+
+    /// What the clients do of which no group says anything else.
+    fn work(&self) -> Work {
+        Work {
+            activities: self.activities.clone(),
+            every: self.every,
+            timeout: self.timeout,
+            hold: self.hold,
+        }
     }
 
     fn place(&self, clients: ClientCount) -> Result<Place, Mistake> {
@@ -423,49 +429,5 @@ impl Draft {
                 })
             }
         }
-    }
-}
-
-/// What is said about what clients do, of the whole herd or of a group.
-pub(super) struct Work {
-    pub(super) activities: Activities,
-    pub(super) every: Option<Timespan>,
-    pub(super) timeout: Option<Timespan>,
-    pub(super) hold: Option<Timespan>,
-}
-
-impl Work {
-    pub(super) fn check(self) -> Result<Standing, Mistake> {
-        let is_none = self.activities.is_empty();
-        if is_none && self.every.is_some() {
-            return Err(Mistake::NothingToDo("every"));
-        }
-        if is_none && self.timeout.is_some() {
-            return Err(Mistake::NothingToDo("timeout"));
-        }
-        for subject in self.activities.iter() {
-            let kind = subject.kind();
-            kind.read(&subject.to_string())
-                .map_err(|why| Mistake::NotToBeDone { kind, why })?;
-        }
-        let every =
-            at_least_a_tick("every", self.every)?.unwrap_or(Timespan(Pace::DEFAULT_INTERVAL));
-        let timeout = at_least_a_tick("timeout", self.timeout)?
-            .unwrap_or(Timespan(Standing::DEFAULT_TIMEOUT));
-        if let Some(hold) = self.hold.filter(|hold| !is_none && *hold < every) {
-            return Err(Mistake::NoTimeToWork { every, hold });
-        }
-        Ok(Standing {
-            activities: self.activities.each_once(),
-            every,
-            timeout,
-        })
-    }
-}
-
-fn at_least_a_tick(key: &'static str, span: Option<Timespan>) -> Result<Option<Timespan>, Mistake> {
-    match span {
-        Some(span) if span < TICK => Err(Mistake::TooShort(key, TICK)),
-        Some(_) | None => Ok(span),
     }
 }

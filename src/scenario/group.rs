@@ -3,11 +3,10 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::activities::{self, Activities};
-use super::draft::{Draft, Work};
+use super::shared::{DeviceProfile, Whole, Work};
 use super::{ClientCount, Mistake, Standing, Timespan};
 use crate::dhcp::{Device, Persona};
-use crate::identity::{ClientNumber, Identity, PoolName, Seed};
-use crate::pool::{DhcpSettings, Group, GroupName, MAX_CLIENTS, Restart, RestartPolicy};
+use crate::pool::{DhcpSettings, Group, GroupName, Restart, RestartPolicy};
 
 /// One table `[[group]]` of a scenario file. What is left out is as it is for the whole herd.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -38,39 +37,6 @@ pub struct GroupDraft {
     pub period: Option<Timespan>,
 }
 
-/// What clients look like to servers.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Looks {
-    /// The well-known device.
-    pub device: Option<Device>,
-    /// What they say of themselves, beside or in place of what the device says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub persona: Option<Persona>,
-    /// Whether they look for others with their addresses (RFC 5227).
-    pub conflict_detection: bool,
-}
-
-impl Looks {
-    /// Checks that a persona makes sense for the herd's first and last client.
-    pub(super) fn check(&self) -> Result<(), Mistake> {
-        for number in [1, MAX_CLIENTS] {
-            let pool = PoolName::default();
-            let identity = Identity::derive(&pool, ClientNumber(number), Seed::default());
-            for persona in self.personas() {
-                persona.config(&identity).map_err(Mistake::Persona)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What makes them look so, in the order in which it is applied.
-    pub(super) fn personas(&self) -> Vec<Persona> {
-        let device = self.device.map(Device::persona);
-        device.into_iter().chain(self.persona.clone()).collect()
-    }
-}
-
 /// A group that makes sense.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,7 +47,7 @@ pub struct GroupPlan {
     pub clients: ClientCount,
     /// What they look like.
     #[serde(flatten)]
-    pub looks: Looks,
+    pub looks: DeviceProfile,
     /// What they do whenever they are online.
     #[serde(flatten)]
     pub standing: Standing,
@@ -119,7 +85,7 @@ impl GroupDraft {
     }
 
     /// As the table of this place, counted from 0, among the groups of `whole`.
-    pub(super) fn check(&self, index: usize, whole: &Draft) -> Result<GroupPlan, Mistake> {
+    pub(super) fn check(&self, index: usize, whole: &Whole) -> Result<GroupPlan, Mistake> {
         self.plan(whole)
             .map_err(|mistake| self.mistaken(index, mistake))
     }
@@ -133,24 +99,24 @@ impl GroupDraft {
         }
     }
 
-    fn plan(&self, whole: &Draft) -> Result<GroupPlan, Mistake> {
-        let policy = whole.restart_policy();
-        let looks = Looks {
+    fn plan(&self, whole: &Whole) -> Result<GroupPlan, Mistake> {
+        let policy = whole.restart.clone();
+        let looks = DeviceProfile {
             device: self.device,
             persona: self.persona.clone(),
             conflict_detection: self.conflict_detection.unwrap_or(whole.conflict_detection),
         };
         looks.check()?;
         let mut work = Work {
-            activities: self.activities.or(&whole.activities),
+            activities: self.activities.or(&whole.work.activities),
             every: self.every,
             timeout: self.timeout,
-            hold: whole.hold,
+            hold: whole.work.hold,
         };
         // Of a group that does nothing the herd's times say nothing.
         if !work.activities.is_empty() {
-            work.every = self.every.or(whole.every);
-            work.timeout = self.timeout.or(whole.timeout);
+            work.every = self.every.or(whole.work.every);
+            work.timeout = self.timeout.or(whole.work.timeout);
         }
         Ok(GroupPlan {
             name: self.name.clone(),

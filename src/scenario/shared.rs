@@ -1,0 +1,104 @@
+//! What is said alike of the whole herd and of each of its groups.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::activities::Activities;
+use super::{Mistake, Standing, Timespan};
+use crate::activity::Pace;
+use crate::dhcp::{Device, Persona};
+use crate::identity::{ClientNumber, Identity, PoolName, Seed};
+use crate::pool::{MAX_CLIENTS, RestartPolicy};
+
+/// The shortest time that a timer can keep apart.
+const TICK: Timespan = Timespan(Duration::from_millis(1));
+
+/// What holds for a group where the group itself says nothing else.
+pub(super) struct Whole {
+    pub(super) restart: RestartPolicy,
+    pub(super) conflict_detection: bool,
+    pub(super) work: Work,
+}
+
+/// What clients look like to servers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DeviceProfile {
+    /// The well-known device.
+    pub device: Option<Device>,
+    /// What they say of themselves, beside or in place of what the device says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persona: Option<Persona>,
+    /// Whether they look for others with their addresses (RFC 5227).
+    pub conflict_detection: bool,
+}
+
+impl DeviceProfile {
+    /// Checks that a persona makes sense for the herd's first and last client.
+    pub(super) fn check(&self) -> Result<(), Mistake> {
+        for number in [1, MAX_CLIENTS] {
+            let pool = PoolName::default();
+            let identity = Identity::derive(&pool, ClientNumber(number), Seed::default());
+            for persona in self.personas() {
+                persona.config(&identity).map_err(Mistake::Persona)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What makes them look so, in the order in which it is applied.
+    pub(super) fn personas(&self) -> Vec<Persona> {
+        let device = self.device.map(Device::persona);
+        device.into_iter().chain(self.persona.clone()).collect()
+    }
+}
+
+/// What is said about what clients do, of the whole herd or of a group.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) activities: Activities,
+    pub(super) every: Option<Timespan>,
+    pub(super) timeout: Option<Timespan>,
+    pub(super) hold: Option<Timespan>,
+}
+
+impl Work {
+    pub(super) fn check(self) -> Result<Standing, Mistake> {
+        let is_none = self.activities.is_empty();
+        if is_none && self.every.is_some() {
+            return Err(Mistake::NothingToDo("every"));
+        }
+        if is_none && self.timeout.is_some() {
+            return Err(Mistake::NothingToDo("timeout"));
+        }
+        for subject in self.activities.iter() {
+            let kind = subject.kind();
+            kind.read(&subject.to_string())
+                .map_err(|why| Mistake::NotToBeDone { kind, why })?;
+        }
+        let every =
+            at_least_a_tick("every", self.every)?.unwrap_or(Timespan(Pace::DEFAULT_INTERVAL));
+        let timeout = at_least_a_tick("timeout", self.timeout)?
+            .unwrap_or(Timespan(Standing::DEFAULT_TIMEOUT));
+        if let Some(hold) = self.hold.filter(|hold| !is_none && *hold < every) {
+            return Err(Mistake::NoTimeToWork { every, hold });
+        }
+        Ok(Standing {
+            activities: self.activities.each_once(),
+            every,
+            timeout,
+        })
+    }
+}
+
+/// A time that a timer can keep, if one is given.
+pub(super) fn at_least_a_tick(
+    key: &'static str,
+    span: Option<Timespan>,
+) -> Result<Option<Timespan>, Mistake> {
+    match span {
+        Some(span) if span < TICK => Err(Mistake::TooShort(key, TICK)),
+        Some(_) | None => Ok(span),
+    }
+}

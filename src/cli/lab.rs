@@ -90,7 +90,8 @@ pub fn refusal(error: LabError) -> anyhow::Error {
         LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)
         | LabError::Step { .. }
-        | LabError::Died => error.into(),
+        | LabError::Died
+        | LabError::Stuck => error.into(),
     }
 }
 

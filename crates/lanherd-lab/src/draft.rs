@@ -92,7 +92,8 @@ fn key(error: &LabError) -> &'static str {
         | LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)
         | LabError::Step { .. }
-        | LabError::Died => "",
+        | LabError::Died
+        | LabError::Stuck => "",
     }
 }
 

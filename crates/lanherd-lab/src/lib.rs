@@ -22,8 +22,9 @@ mod topology;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
@@ -86,7 +87,17 @@ pub enum LabError {
     /// The lab's thread panicked; what it owned is gone with it.
     #[error("the lab's thread died: this is a bug in lanherd")]
     Died,
+    /// The kernel has not finished a call of the lab's thread in time.
+    #[error(
+        "the kernel has not finished a call of the lab's for {} s: something on this machine holds its lock of network \
+         settings; dmesg may say what", LIMIT.as_secs()
+    )]
+    Stuck,
 }
+
+/// For how long the lab's thread may take to begin, and to end: both take milliseconds, and hundreds of them on a machine
+/// with thousands of links.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A running lab. Dropping it stops it, and waits the few milliseconds that this takes.
 #[derive(Debug)]
@@ -185,7 +196,8 @@ impl LabHandle {
 #[derive(Debug)]
 struct Running {
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<Result<(), LabError>>,
+    /// Where the thread's result comes; nothing, if it panicked. The lock lets a lab be looked at from several threads.
+    ended: Mutex<mpsc::Receiver<Result<(), LabError>>>,
 }
 
 impl Lab {
@@ -198,28 +210,34 @@ impl Lab {
         });
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = mpsc::sync_channel(1);
-        let thread = {
+        let (end, ended) = mpsc::channel();
+        {
             let (config, shared) = (config.clone(), Arc::clone(&shared));
             thread::Builder::new()
                 .name("lanherd-lab".to_owned())
-                .spawn(move || live(&config, shared, &ready, stopped))
+                .spawn(move || {
+                    // Who has waited for too long has gone.
+                    let _ = end.send(live(&config, shared, &ready, stopped));
+                })
                 .map_err(|source| LabError::Step {
                     step: "start the lab's thread".to_owned(),
                     source,
                 })?
         };
-        match readiness.recv() {
+        match readiness.recv_timeout(LIMIT) {
             Ok(()) => Ok(Self {
                 config,
                 handle: LabHandle { shared },
-                running: Some(Running { stop, thread }),
+                running: Some(Running {
+                    stop,
+                    ended: Mutex::new(ended),
+                }),
             }),
+            Err(RecvTimeoutError::Timeout) => Err(LabError::Stuck),
             // It ended before it was ready: its result says why.
-            Err(mpsc::RecvError) => Err(thread
-                .join()
-                .unwrap_or(Err(LabError::Died))
-                .err()
-                .unwrap_or(LabError::Died)),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(result(&ended).err().unwrap_or(LabError::Died))
+            }
         }
     }
 
@@ -289,12 +307,22 @@ impl Lab {
     }
 
     fn end(&mut self) -> Result<(), LabError> {
-        let Some(Running { stop, thread }) = self.running.take() else {
+        let Some(Running { stop, ended }) = self.running.take() else {
             return Ok(());
         };
         // No receiver: the thread has ended already, and says why.
         let _ = stop.send(());
-        thread.join().unwrap_or(Err(LabError::Died))
+        result(&ended.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What the lab's thread says in the end.
+fn result(ended: &mpsc::Receiver<Result<(), LabError>>) -> Result<(), LabError> {
+    match ended.recv_timeout(LIMIT) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => Err(LabError::Stuck),
+        // It panicked.
+        Err(RecvTimeoutError::Disconnected) => Err(LabError::Died),
     }
 }
 

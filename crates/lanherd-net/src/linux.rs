@@ -67,14 +67,14 @@ pub use port::LinuxPort;
 use adopt::Adopted;
 use commands::Commands;
 use ear::Ears;
-use error::{refused, refused_request, refusing, worker_gone};
+use error::{no_result, refused, refused_request, refusing};
 use ledger::Ledger;
 use made::{GRACE, Made};
 use parent::Parent;
 use seats::{Seat, Seats};
 use watch::{Watch, Watched};
 use wire::Wire;
-use worker::{Bench, Workers};
+use worker::{Bench, WorkerError, Workers};
 
 /// The client whose thread does what concerns no client.
 const NOBODY: ClientNumber = ClientNumber(0);
@@ -492,8 +492,20 @@ impl LinuxLan {
             .workers
             .run(NOBODY, move |_| close_kernel(&shared))
             .await;
-        self.shared.workers.stop().await;
-        closing.unwrap_or_default()
+        let stopped = self.shared.workers.stop().await;
+        let is_stuck = |error: &WorkerError| matches!(error, WorkerError::Stuck(_));
+        // Closing again, when the threads are gone, does nothing.
+        let unfinished = closing.as_ref().err().copied().or(stopped.err());
+        let unfinished = unfinished.filter(is_stuck);
+        let unfinished = unfinished.map(|why| Leak {
+            what: format!("what pool {} has made", self.shared.config.pool),
+            fate: Fate::Remains(why.to_string()),
+        });
+        closing
+            .unwrap_or_default()
+            .into_iter()
+            .chain(unfinished)
+            .collect()
     }
 }
 

@@ -17,7 +17,7 @@ use super::seats::Seat;
 use super::sockets::Sockets;
 use super::sysctl::Sysctls;
 use super::worker::Bench;
-use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, refused, refused_request, worker_gone};
+use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, no_result, refused, refused_request};
 use crate::frame::CLIENT_PORT;
 use crate::lan::{Inbox, PortEvent};
 use crate::netlink::Netlink;
@@ -75,7 +75,7 @@ pub(super) async fn attach(
 ) -> Result<LinuxPort, Failure> {
     let seat = Seat::new(identity.clone(), inbox, shared.parent.mtu());
     let seated = shared.seats.take(seat);
-    let gone = |gone| worker_gone(Stage::Namespace, gone);
+    let gone = |gone| no_result(Stage::Namespace, gone);
     let begin = {
         let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
         move |bench: &mut Bench| {

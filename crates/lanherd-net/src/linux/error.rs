@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::parent::ParentError;
 use super::sockets::is_lost;
-use super::worker::WorkerGone;
+use super::worker::WorkerError;
 use crate::lan::CleanupError;
 use crate::netlink::NetlinkError;
 use crate::rundir::leftovers::Removed;
@@ -137,6 +137,6 @@ fn failure(stage: Stage, doing: &dyn Display, errno: Option<i32>, words: &dyn Di
     Failure::new(stage, cause, format!("{doing}: {words}{remedy}"))
 }
 
-pub(super) fn worker_gone(stage: Stage, gone: WorkerGone) -> Failure {
-    Failure::new(stage, Cause::Kernel, gone.to_string())
+pub(super) fn no_result(stage: Stage, error: WorkerError) -> Failure {
+    Failure::new(stage, Cause::Kernel, error.to_string())
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use netlink_packet_route::link::LinkFlags;
 use tokio::time::sleep;
 
-use super::worker::WorkerGone;
+use super::worker::WorkerError;
 use super::{NOBODY, Shared};
 use crate::lan::SabotageError;
 use crate::netlink::{Netlink, request};
@@ -48,7 +48,8 @@ pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), Sa
         }
         match shared.workers.run(NOBODY, move |_| down.end()).await {
             // It was brought up where the job was dropped.
-            Err(WorkerGone) => Ok(()),
+            Err(WorkerError::Gone) => Ok(()),
+            Err(stuck) => Err(format!("bringing {name} up: {stuck}")),
             Ok(Err(error)) => Err(format!("bringing {name} up: {error}")),
             Ok(Ok(refused)) => settle(&shared, &name, refused).await,
         }
@@ -70,7 +71,8 @@ async fn settle(shared: &Arc<Shared>, name: &str, refused: Vec<Refused>) -> Resu
                 .and_then(|mut netlink| ParentSettings::try_again(&mut netlink, &refused))
         };
         refused = match shared.workers.run(NOBODY, again).await {
-            Err(WorkerGone) => return Ok(()),
+            Err(WorkerError::Gone) => return Ok(()),
+            Err(stuck) => return Err(format!("setting again what stood on {name}: {stuck}")),
             Ok(tried) => {
                 tried.map_err(|error| format!("setting again what stood on {name}: {error}"))?
             }

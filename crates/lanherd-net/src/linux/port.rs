@@ -17,8 +17,8 @@ use super::dialing::{ClientStream, ClientUdp};
 use super::seats::{Seat, Seated};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
-use super::worker::{Bench, WorkerGone};
-use super::{MacvlanMode, Shared, commands, dialing, refused, refused_request, worker_gone};
+use super::worker::{Bench, WorkerError};
+use super::{MacvlanMode, Shared, commands, dialing, no_result, refused, refused_request};
 use crate::lan::{CommandRan, Connected, EchoRequest, Errand, PingCause, PingOutcome, Port};
 use crate::netlink::{Netlink, NetlinkError};
 use lanherd_dhcp::{Arp, Lease, MessageType, Transmit, code};
@@ -94,7 +94,7 @@ impl LinuxPort {
     pub(super) async fn run<R: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Bench) -> R + Send + 'static,
-    ) -> Result<R, WorkerGone> {
+    ) -> Result<R, WorkerError> {
         let number = self.seat().identity.number;
         self.shared.workers.run(number, job).await
     }
@@ -117,7 +117,7 @@ impl LinuxPort {
             .workers
             .run(seat.identity.number, move |_| job(&shared, &seat, &sockets))
             .await
-            .unwrap_or_else(|gone| Err(worker_gone(Stage::Configure, gone)))
+            .unwrap_or_else(|gone| Err(no_result(Stage::Configure, gone)))
     }
 }
 

@@ -85,7 +85,7 @@ impl RunBuilder {
         self.with(|draft| draft.activities.push(line.into()))
     }
 
-    /// The time from one ping, lookup, fetch or command to the next of the same: a second where nothing else is said.
+    /// The time from one attempt to the next of the same: a second where nothing else is said.
     pub fn every(self, interval: Duration) -> Self {
         self.with(|draft| draft.every = Some(Timespan(interval)))
     }

@@ -82,7 +82,7 @@ pub struct Draft {
     #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(skip)]
     pub activities: Activities,
-    /// The time from one ping, lookup, fetch or command to the next of the same [default: 1s]
+    /// The time from one attempt to the next of the same [default: 1s]
     #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "work"))]
     pub every: Option<Timespan>,
     /// How long each of them may take [default: 2s]

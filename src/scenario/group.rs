@@ -25,7 +25,7 @@ pub struct GroupDraft {
     /// What they do whenever they are online; of the kinds of which nothing is said, what the whole herd does.
     #[serde(skip)]
     pub activities: Activities,
-    /// From one ping, lookup, fetch or command to the next of the same.
+    /// From one attempt to the next of the same.
     pub every: Option<Timespan>,
     /// How long each of them may take.
     pub timeout: Option<Timespan>,

@@ -47,7 +47,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::Then,
         pattern: "{failures} should stay below {percent}",
         example: "failed lookups should stay below 0.5%",
-        meaning: "Of all lookups, fetches or commands of the scenario.",
+        meaning: "Of all attempts of the kind in the scenario.",
         act: |world, said| {
             Box::pin(async move {
                 let [figure, bound] = said.texts()?;
@@ -74,7 +74,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "these objectives should hold:",
         meaning: "A table of objective and, of below, at most, at least and above, those columns that are needed, one cell in each \
                   row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'availability' and 'packet loss' with a percentage; \
-                  'failed lookups', 'failed fetches' and 'failed commands' with a percentage or a number; 'duplicate pings', \
+                  'failed lookups' and their like with a percentage or a number; 'duplicate pings', \
                   'malformed messages', 'restarts' and 'outages' with a number. All that do not hold are named.",
         act: |world, said| Box::pin(objectives(world, said)),
     },

@@ -175,9 +175,9 @@ pub struct Draft {
     pub html: Option<PathBuf>,
     /// Fail if this is so in the end, as 'packet loss > 0.1 %', 'restarts > 3', 'p95 dns > 50 ms'; may be given again
     ///
-    /// A figure, < or >, and a bound: availability, packet loss, failed lookups, failed fetches, failed commands, restarts,
-    /// duplicate pings, malformed messages, outages; median, p90, p95, p99, maximum or minimum of join, dhcp, ping, dns, http and
-    /// command. What may be the tester's own lateness is inconclusive: exit code 125, if nothing else failed.
+    /// A figure, < or >, and a bound: availability, packet loss, failures of a kind as failed lookups, restarts, duplicate
+    /// pings, malformed messages, outages; median, p90, p95, p99, maximum or minimum of join, dhcp and what clients do, as ping or
+    /// dns. What may be the tester's own lateness is inconclusive: exit code 125, if nothing else failed.
     #[cfg_attr(feature = "cli", arg(long, value_name = "CONDITION"))]
     #[serde(default)]
     pub fail_if: Vec<Objective>,

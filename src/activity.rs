@@ -3,6 +3,7 @@
 
 mod by_kind;
 pub mod command;
+pub mod connect;
 pub mod dns;
 mod driver;
 mod hitch;
@@ -17,6 +18,7 @@ mod spec;
 pub use self::by_kind::ByKind;
 pub(crate) use self::by_kind::fields;
 use self::command::CommandLine;
+use self::connect::Endpoint;
 pub use self::driver::run;
 use self::kind::{About, ActivityKind, KindDetail};
 pub use self::outcome::{Ending, Excuse, Outcome};
@@ -36,4 +38,6 @@ kinds! {
     Http(Url),
     /// Runs of a command line.
     Command(CommandLine),
+    /// TCP connections to a port.
+    Connect(Endpoint),
 }

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
-use lanherd::activity::Kind;
 use lanherd::activity::command::{CommandCause, CommandLine, Executed};
+use lanherd::activity::connect::{ConnectCause, ConnectDetail};
 use lanherd::activity::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
 use lanherd::activity::http::{Fetch, HttpCause, HttpPhase};
 use lanherd::activity::ping::{self, PingDetail};
+use lanherd::activity::{Detail, Kind, Outcome};
 use lanherd::dhcp::{Flaw, Ignored, Lease, Lifetime, RemarkReason, Route};
 use lanherd::fault::Fault;
 use lanherd::host_name::HostName;
@@ -115,7 +116,7 @@ fn pinged(target: &Target) -> ActivityStats {
 }
 
 /// All that can come of lookups, fetches and commands.
-fn others() -> [ActivityStats; 3] {
+fn others() -> [ActivityStats; 4] {
     let took = Duration::from_micros(730);
     let server = Ipv4Addr::new(10, 0, 0, 1);
     let name: HostName = "www.lab.test".parse().expect("a name");
@@ -171,7 +172,16 @@ fn others() -> [ActivityStats; 3] {
         };
         commands.record(&executed.outcome(&line));
     }
-    [dns, http, commands]
+    let endpoint = Kind::Connect.read("router:80").expect("an endpoint");
+    let mut connections = ActivityStats::new(endpoint.clone());
+    let detail = ConnectDetail {
+        server: Some(SocketAddrV4::new(server, 80)),
+    };
+    for cause in ConnectCause::ALL {
+        let detail = Detail::Connect(detail.clone());
+        connections.record(&Outcome::failed(cause.as_str(), "seen".to_owned(), detail));
+    }
+    [dns, http, commands, connections]
 }
 
 /// An outage of everybody, which is over, and one by a fault that was made on purpose, which is not; and two faults, of one of

@@ -334,6 +334,27 @@ fn a_target_that_is_named_twice_is_pinged_once() {
 }
 
 #[test]
+fn connections_are_an_option_and_a_key_of_herds_and_groups() {
+    let options = from_options(&["--lab", "--clients=1", "--connect=router:80"]);
+    let text = "lab = true\nclients = 1\nconnect = ['router:80']\n\
+        [[group]]\nname = 'tv'\nclients = 1\nconnect = ['8.8.8.8:53', 'client 1:22']\n";
+    let file = Scenario::from_toml(text).expect("a scenario");
+    let of = |standing: &Standing| {
+        let connections = standing.activities.of(Kind::Connect).unwrap_or_default();
+        let texts = connections.iter().map(ToString::to_string);
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(of(&options.standing), ["the router:80"]);
+    assert_eq!(of(&file.standing), ["the router:80"]);
+    let group = of(&file.groups[0].standing);
+    assert_eq!(group, ["8.8.8.8:53", "client 1:22"]);
+    let nobody = Scenario::from_toml("lab = true\nclients = 1\nconnect = ['client 2:22']\n");
+    let words = nobody.expect_err("nobody").to_string();
+    let said = "client 2 cannot be connected to in a herd of 1";
+    assert!(words.contains(said), "{words}");
+}
+
+#[test]
 fn what_clients_do_beside_pings_has_the_same_pace_and_is_told_to_groups_too() {
     let text = "lab = true\nclients = 1\nresolve = ['b.test', 'a.test', 'B.test.']\nrun-command = ['true']\n\
         every = '3s'\ntimeout = '7s'\n[[group]]\nname = 'tv'\nclients = 1\nfetch = ['http://tv.test/']\nresolve = []\n";
@@ -376,6 +397,7 @@ fn a_command_of_nothing_a_url_over_tls_and_a_name_that_is_none_are_refused_by_na
         ("fetch = ['https://a.test/']", "curl -sS https://a.test/"),
         ("resolve = ['a b']", "no host name"),
         ("ping = ['googel']", "no ping target"),
+        ("connect = ['router']", "nothing to connect to"),
     ] {
         let error = refused(&format!("lab = true\nclients = 1\n{key}\n"));
         let shown = error.to_string();

@@ -50,6 +50,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         &["--resolve", "router.lab.test", "--ping", "router.lab.test"],
         &["--ping", "client 1", "--run-command", WHOSE],
         &["--fetch", "http://www.lab.test/"],
+        &["--connect", "router:80", "--connect", "www.lab.test:80"],
     ]
     .concat();
     let outcome = host.start("lanherd", &command).finish(seconds(60));
@@ -65,6 +66,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         ("fetches", "fetches_succeeded"),
         ("lookups", "lookups_succeeded"),
         ("commands", "commands_succeeded"),
+        ("connections", "connections_succeeded"),
     ] {
         assert!(report.total(wanted) >= 3, "{wanted}");
         assert_eq!(report.total(wanted), report.total(succeeded), "{wanted}");
@@ -84,6 +86,11 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         );
         let said = format!("{name} is {number}\n");
         assert_eq!(client["commands"][0]["output"], said.as_str());
+        let connections = &client["connections"][0];
+        assert_eq!(connections["target"], "the router:80");
+        assert_eq!(connections["server"], "10.77.0.1:80");
+        let median = &connections["time_ms"]["median"];
+        assert!(median.as_f64() > Some(0.0), "{connections:#}");
         let fetches = &client["fetches"][0];
         assert!(fetches["bytes"].as_u64() > Some(0), "{fetches:#}");
         assert!(
@@ -97,6 +104,8 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         "lookups succeeded",
         "fetches succeeded",
         "commands succeeded",
+        "connect the router:80",
+        "connections succeeded",
     ] {
         assert!(words.contains(word), "{word:?} is not in\n{words}");
     }
@@ -119,6 +128,8 @@ fn what_never_succeeds_fails_the_run_and_is_told_with_its_particulars() {
             "nobody.lab.test",
             "--fetch",
             "http://router.lab.test:81/",
+            "--connect",
+            "router:81",
             "--run-command",
             "echo out of paper; exit 3",
         ])
@@ -127,6 +138,7 @@ fn what_never_succeeds_fails_the_run_and_is_told_with_its_particulars() {
     for line in [
         "ns1, ns2: nobody.lab.test from 10.77.0.1: nxdomain",
         "ns1, ns2: http://router.lab.test:81/ from 10.77.0.1:81: refused: connecting: ",
+        "ns1, ns2: the router:81 (10.77.0.1:81): refused: ",
         "ns1, ns2: \"echo out of paper; exit 3\": exit code 3: out of paper",
     ] {
         assert!(

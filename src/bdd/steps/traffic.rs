@@ -78,10 +78,39 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::When,
+        pattern: "{clients} connect(s) to {string}",
+        example: "all clients connect to \"router:80\"",
+        meaning: "One TCP connection each, all at the same time, to a target and port, which is closed as soon as it stands; it may \
+                  take 5 s. A success is a connection.",
+        act: |world, said| Box::pin(connect(world, said, false)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} connect(s) to {string} within {duration}",
+        example: "all clients connect to \"www.lab.test:80\" within 500ms",
+        meaning: "The same, but it may take no longer than this.",
+        act: |world, said| Box::pin(connect(world, said, true)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} connect(s) to {string} {count} time(s) every {duration}",
+        example: "all clients connect to \"router:80\" 20 times every 100ms",
+        meaning: "So many connections each, so far apart, whether or not the one before has come about.",
+        act: |world, said| Box::pin(often(world, said, Kind::Connect)),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} connect(s) to {string} at {rate} for {duration}",
+        example: "all clients connect to \"router:80\" at 100 connections/s for 10s",
+        meaning: "So many connections in a time by all of them together, spread evenly.",
+        act: |world, said| Box::pin(at_rate(world, said, Kind::Connect)),
+    },
+    Definition {
+        keyword: Keyword::When,
         pattern: "{clients} run(s) this traffic mix for {duration}:",
         example: "all clients run this traffic mix for 60s:",
-        meaning: "All of a table at the same time, by each client. Columns: activity (ping, resolve, fetch or run), of (the target, \
-                  name, URL or command line), every (the time from one to the next).",
+        meaning: "All of a table at the same time, by each client. Columns: activity (ping, resolve, fetch, run or connect), of (the \
+                  target, name, URL, command line, or target and port), every (the time from one to the next).",
         act: |world, said| Box::pin(mix(world, said)),
     },
 ];
@@ -174,6 +203,14 @@ async fn command(world: &mut World, mut said: Said, in_time: bool) -> Result<(),
         spec.timeout = said.next::<Span>()?.0;
     }
     once(world, &clients, spec).await
+}
+
+async fn connect(world: &mut World, mut said: Said, in_time: bool) -> Result<(), Complaint> {
+    let (clients, mut connection) = (said.next()?, read(Kind::Connect, &said.text()?)?);
+    if in_time {
+        connection.timeout = said.next::<Span>()?.0;
+    }
+    once(world, &clients, connection).await
 }
 
 async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {

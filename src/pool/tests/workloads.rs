@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::activity::command::{CommandDetail, CommandSpec};
+use crate::activity::connect::ConnectDetail;
 use crate::activity::dns::{DnsDetail, DnsSpec};
 use crate::activity::http::{HttpCause, HttpDetail, HttpPhase, HttpSpec};
 use crate::activity::ping::PingDetail;
@@ -646,5 +647,44 @@ async fn commands_that_are_wanted_faster_than_they_end_are_run_a_few_at_a_time()
     assert_eq!((stats.attempts(), stats.successes()), (40, 40));
     let took = began.elapsed().as_secs_f64();
     assert!((3.0..3.5).contains(&took), "three times sixteen: {took}");
+    herd.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_timed_and_one_that_is_refused_names_its_cause() {
+    let herd = online(2).await;
+    herd.lan.serve_tcp(WEB, drop);
+    let connect = async |text: &str| {
+        let subject = Kind::Connect.read(text).expect(text);
+        let report = herd.pool.run(Selection::All, Activity::new(subject)).await;
+        report.expect("a report").clients
+    };
+    for text in ["router:80", "router.lab.test:80"] {
+        for stats in connect(text).await.values() {
+            assert!(stats.is_success(), "{stats:?}");
+            assert_eq!(stats.time.max(), Some(Duration::from_millis(2)));
+            let detail = ConnectDetail::of(&stats.detail).expect("of connections");
+            assert_eq!(detail.server, Some(WEB));
+        }
+    }
+    for (text, cause) in [
+        ("router:81", "refused"),
+        ("nobody.lab.test:80", "no_name"),
+        ("client 9:80", "no_target"),
+    ] {
+        for stats in connect(text).await.values() {
+            assert_eq!(stats.failed, [(cause, 1)].into(), "{text}");
+            assert_eq!((stats.successes(), stats.time.count()), (0, 0));
+        }
+    }
+    assert!(herd.metric(r#"lanherd_connections_total{outcome="connected"} 4"#));
+    assert!(herd.metric(r#"lanherd_connections_total{outcome="refused"} 2"#));
+    let client = herd.client(1).await;
+    let refused = client.activity(&Kind::Connect.read("router:81").expect("one"));
+    let said = refused.expect("figures").last_failure().expect("one");
+    assert!(
+        said.starts_with("the router:81 (10.77.0.1:81): refused: "),
+        "{said}"
+    );
     herd.end().await;
 }

@@ -21,7 +21,8 @@ mod group;
 mod mistake;
 mod shared;
 mod soak;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod tests;
 mod values;
 

@@ -1,5 +1,7 @@
 //! What stands for a `web.config` in a build without the feature `tls`: it is refused, so nothing that it asks for exists.
 
+#![allow(clippy::unused_async, reason = "they stand for functions that wait")]
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     );
                 }
                 Output::Event(Event::Renewed { by, .. }) => {
-                    println!("{hours:5.2} h  extended: {by}")
+                    println!("{hours:5.2} h  extended: {by}");
                 }
                 Output::Event(Event::Lost(why)) => println!("{hours:5.2} h  lost: {why}"),
                 Output::Event(_) | Output::Arp(_) => {}

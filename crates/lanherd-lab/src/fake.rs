@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     clippy::panic,
     reason = "it is for tests: a lock that a panic has poisoned ends them"
 )]

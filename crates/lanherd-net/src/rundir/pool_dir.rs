@@ -385,8 +385,8 @@ pub(crate) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> 
     let mut names = client_files(paths, pool)?;
     names.retain(|name| lease_of(name).is_none());
     let folders = PoolFolders::new(paths, pool);
-    let named = |name: &String| Names::new(&folders, name);
-    Ok(names.iter().map(named).collect())
+    let of_client = |name: &String| Names::new(&folders, name);
+    Ok(names.iter().map(of_client).collect())
 }
 
 /// The leases of a pool's clients that are written down; a draft alone counts as well, since it is to be removed.

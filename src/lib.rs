@@ -36,7 +36,7 @@
 //! | drive the clients yourself, step by step | [`testbed::Testbed`], which opens lab, LAN and pool, and [`Pool`], `examples/ten_clients.rs` |
 //! | follow what happens as it happens | [`run::Observer`], [`Pool::events`], [`live`] |
 //! | write tests in Gherkin | [`bdd`] |
-//! | know what clients can do, or teach them something new | [`activity`]: pings, lookups, fetches, commands |
+//! | know what clients can do, or teach them something new | [`activity`]: pings, lookups, fetches, commands, connections |
 //! | make faults on purpose | [`fault`], [`chaos`] |
 //! | use the virtual router alone | [`lab`] |
 //! | use the DHCP client without a socket, a clock or a runtime | [`dhcp`] |

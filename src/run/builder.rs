@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::observer::{NoObserver, Observer};
 use super::{Outcome, Run, RunError, RunMode};
+use crate::activity::Subject;
 use crate::activity::command::CommandLine;
 use crate::activity::ping::PingSpec;
 use crate::chaos::Plan;
@@ -64,25 +65,29 @@ impl RunBuilder {
         self.with(|draft| draft.seed = Some(seed))
     }
 
+    /// Each client does something to this whenever it is online, whatever kind of activity that is; may be said again.
+    pub fn activity(self, subject: impl Into<Subject>) -> Self {
+        self.with(|draft| draft.activities.push(subject.into()))
+    }
+
     /// Each client pings this whenever it is online; may be said again.
     pub fn ping(self, target: Target) -> Self {
-        self.with(|draft| draft.activities.push(target.into()))
+        self.activity(target)
     }
 
     /// Each client looks this name up whenever it is online; may be said again.
     pub fn resolve(self, name: HostName) -> Self {
-        self.with(|draft| draft.activities.push(name.into()))
+        self.activity(name)
     }
 
     /// Each client fetches this whenever it is online; may be said again.
     pub fn fetch(self, url: Url) -> Self {
-        self.with(|draft| draft.activities.push(url.into()))
+        self.activity(url)
     }
 
     /// Each client runs this shell command in its namespace whenever it is online; may be said again.
     pub fn run_command(self, line: impl Into<String>) -> Self {
-        let line = CommandLine::from(line.into());
-        self.with(|draft| draft.activities.push(line.into()))
+        self.activity(CommandLine::from(line.into()))
     }
 
     /// The time from one attempt to the next of the same: a second where nothing else is said.
@@ -225,15 +230,18 @@ impl RunBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Kind;
     use crate::scenario::Scenario;
 
     #[test]
     fn what_is_put_together_in_code_is_what_a_scenario_file_says() {
+        let connect: Subject = Kind::Connect.read("router:80").expect("a port");
         let run = Run::on_lab()
             .clients(20)
             .seed(Seed(7))
             .ping(Target::Router)
             .run_command("true")
+            .activity(connect)
             .every(Duration::from_millis(500))
             .hold_for(Duration::from_secs(60))
             .churn("10/m".parse().expect("a rate"))
@@ -248,7 +256,7 @@ mod tests {
             .build()
             .expect("a run");
         let same = Scenario::from_toml(
-            "lab = true\nclients = 20\nseed = 7\nping = ['router']\nrun-command = ['true']\nevery = '500ms'\nfor = '60s'\n\
+            "lab = true\nclients = 20\nseed = 7\nping = ['router']\nrun-command = ['true']\nconnect = ['router:80']\nevery = '500ms'\nfor = '60s'\n\
              fail-if = ['packet loss > 1 %']\nreport = 'soak.json'\nhtml = 'soak.html'\n\
              [soak]\nchurn = '10/m'\nstorm = 5\nstorm-every = '20s'\nvanish = '2/m'\ninterval = '5s'\nfail-on-drift = true\n\
              [chaos]\nevery = '10s'\nfaults = ['crash']\n",

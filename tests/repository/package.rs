@@ -99,3 +99,21 @@ fn nothing_big_is_published_that_nobody_needs() {
         }
     }
 }
+
+#[test]
+fn nothing_that_is_published_needs_the_test_kit_which_is_not() {
+    let mut read = 0;
+    for (name, folder, listed) in packages() {
+        let is_code = |file: &&PathBuf| file.extension().is_some_and(|e| e == "rs");
+        for file in listed.iter().filter(is_code) {
+            let source = fs::read_to_string(folder.join(file)).expect("a file");
+            read += 1;
+            let shown = file.display();
+            assert!(
+                !source.contains("lanherd_testkit"),
+                "{name}: {shown} needs the test kit: leave it out of the package (exclude in Cargo.toml)"
+            );
+        }
+    }
+    assert!(read > 100, "{read} files");
+}

@@ -307,13 +307,8 @@ impl Totals {
                 .count() as u64
         };
         let total = |kind: Kind| {
-            Total::of(
-                figures
-                    .activities
-                    .values()
-                    .filter(move |stats| stats.kind() == kind),
-                kind.about(),
-            )
+            let all = figures.activities.values();
+            Total::of(&all.filter(move |stats| stats.kind() == kind), kind.about())
         };
         Self {
             activities: ByKind::new(total),

@@ -442,7 +442,7 @@ fn the_words_of_the_schema_are_those_of_the_program() {
     let row = &definitions["comparison"]["properties"]["rows"]["items"]["properties"];
     assert_eq!(
         row["figure"]["enum"],
-        words(Figure::all().map(|word| word.as_str()).collect())
+        words(Figure::all().map(Figure::as_str).collect())
     );
     assert_eq!(
         row["verdict"]["enum"],

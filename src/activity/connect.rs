@@ -269,9 +269,13 @@ impl Endpoint {
             Target::Name(name) => dns::address_of(place, name, timeout)
                 .await
                 .map(|resolved| resolved.address)
-                .map_err(|unresolved| match unresolved.is_the_testers {
-                    true => (ConnectCause::Tester, unresolved.why),
-                    false => (ConnectCause::NoName, unresolved.why),
+                .map_err(|unresolved| {
+                    let cause = if unresolved.is_the_testers {
+                        ConnectCause::Tester
+                    } else {
+                        ConnectCause::NoName
+                    };
+                    (cause, unresolved.why)
                 })?,
             target => ping::address_at(target, timeout, place)
                 .await

@@ -106,13 +106,10 @@ impl Activity {
 
     /// What is to be said of one that never succeeded.
     pub fn complaint(&self) -> String {
-        match &self.last_failure {
-            Some(why) => why.clone(),
-            None => {
-                let causes: Vec<&str> = self.failed.keys().map(String::as_str).collect();
-                format!("no answer from {}: {}", self.subject, causes.join(", "))
-            }
-        }
+        self.last_failure.clone().unwrap_or_else(|| {
+            let causes: Vec<&str> = self.failed.keys().map(String::as_str).collect();
+            format!("no answer from {}: {}", self.subject, causes.join(", "))
+        })
     }
 
     /// Reads an entry of a report.
@@ -147,9 +144,10 @@ impl Activity {
             Some(key) => needed(entry, key)?,
             None => BTreeMap::new(),
         };
-        let phases_ms = match layout.has_phases {
-            true => needed(entry, "phases_ms")?,
-            false => BTreeMap::new(),
+        let phases_ms = if layout.has_phases {
+            needed(entry, "phases_ms")?
+        } else {
+            BTreeMap::new()
         };
         Ok(Self {
             kind,
@@ -262,7 +260,7 @@ pub struct Total {
 impl Total {
     /// Of these figures, which are of one kind.
     pub(super) fn of<'a>(
-        all: impl Iterator<Item = &'a ActivityStats> + Clone,
+        all: &(impl Iterator<Item = &'a ActivityStats> + Clone),
         about: &About,
     ) -> Self {
         let counts = about.counts.iter();

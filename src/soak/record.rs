@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    fn did(figures: &mut Figures, subject: Subject, outcome: &Outcome) {
+    fn did(figures: &mut Figures, subject: &Subject, outcome: &Outcome) {
         let new = || ActivityStats::new(subject.clone());
         let stats = figures.activities.entry(subject.clone());
         stats.or_insert_with(new).record(outcome);
@@ -210,7 +210,7 @@ mod tests {
 
     fn pinged(figures: &mut Figures, of_port: PingOutcome) {
         let outcome = ping::outcome(&Target::Router, of_port, PingDetail::default());
-        did(figures, Target::Router.into(), &outcome);
+        did(figures, &Target::Router.into(), &outcome);
     }
 
     fn looked_up(figures: &mut Figures, name: &str, micros: u64) {
@@ -225,7 +225,7 @@ mod tests {
             was_sent: true,
             result: Ok(answer),
         };
-        did(figures, name.clone().into(), &lookup.outcome(&name));
+        did(figures, &name.clone().into(), &lookup.outcome(&name));
     }
 
     fn fetched(figures: &mut Figures, status: u16, micros: u64) {
@@ -237,7 +237,7 @@ mod tests {
             bytes: 0,
             failure: None,
         };
-        did(figures, url.clone().into(), &fetch.outcome(&url));
+        did(figures, &url.clone().into(), &fetch.outcome(&url));
     }
 
     /// Twelve hours, looked at each minute, of a router that needs `ping(minute)` µs and `dhcp(minute)` ms.

@@ -9,7 +9,7 @@ use super::common::host::{Host, PARENT};
 use super::common::process::{Outcome, Running};
 use super::common::{seconds, wait_for};
 
-/// Starts `lanherd bdd` on the lab with a scenario of these steps, the results of which are written as JUnit's XML.
+/// Starts `lanherd bdd` on the lab with a scenario of these steps, the results of which are written as `JUnit`'s XML.
 fn start(host: &Host, steps: &str, more: &[&str]) -> Running {
     let file = |name: &str| host.folder().join(name).to_string_lossy().into_owned();
     let (feature, junit) = (file("test.feature"), file("junit.xml"));

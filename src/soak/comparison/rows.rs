@@ -12,8 +12,11 @@ use crate::soak::verdict::{self, Samples, Verdict};
 use crate::soak::work::WorkSpan;
 use crate::stats::{Signal, Tally, milliseconds};
 
+/// A measurement, and how often it was seen.
+type Sample = (f64, u64);
+
 /// The samples of a figure in a window.
-type SamplesOf<'a> = &'a dyn Fn(&[Span]) -> Vec<(f64, u64)>;
+type SamplesOf<'a> = &'a dyn Fn(&[Span]) -> Vec<Sample>;
 
 /// What of a figure may be the tester's own doing, by the rule that objectives are judged by (docs/verdicts.md).
 #[derive(Clone, Copy)]
@@ -111,7 +114,7 @@ pub(super) fn rows(windows: &Windows<'_>) -> Vec<Row> {
 fn judge(
     figure: Figure,
     windows: &Windows<'_>,
-    (first, last): (Vec<(f64, u64)>, Vec<(f64, u64)>),
+    (first, last): (Vec<Sample>, Vec<Sample>),
     excuse: Excuse<'_>,
 ) -> Verdict {
     let rule = figure.rule();

@@ -40,7 +40,7 @@ fn row(comparison: &Comparison, figure: Figure) -> &Row {
 
 /// Ten clients were wanted for a minute, of which all together were not usable for so long.
 fn down(figures: &mut Figures, cause: Cause, lasted: Duration) {
-    figures.uptime.usable += 10 * MINUTE - lasted;
+    figures.uptime.usable += (10 * MINUTE).saturating_sub(lasted);
     *figures.uptime.unavailable.entry(cause).or_default() += lasted;
 }
 

@@ -6,13 +6,13 @@ pub mod command;
 pub mod connect;
 pub mod dns;
 mod driver;
-mod hitch;
 pub mod http;
 pub mod kind;
 mod outcome;
 pub mod ping;
 mod place;
 mod registry;
+mod socket_error;
 mod spec;
 
 pub use self::by_kind::ByKind;

@@ -90,8 +90,6 @@ pub mod testbed;
 pub mod tester;
 pub mod url;
 
-#[doc(hidden)]
-pub use activity as workload;
 pub use lanherd_dhcp as dhcp;
 pub use lanherd_lab as lab;
 pub use lanherd_net::sandbox;

@@ -15,6 +15,7 @@ use crate::blame::Blame;
 use crate::lan::{CommandEnd, Errand, Port};
 use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
+use crate::run::RunBuilder;
 
 /// What to run, how often, and how long it may take until it is killed.
 ///
@@ -275,6 +276,13 @@ impl Pool {
         spec: CommandSpec,
     ) -> Result<RunReport, PoolError> {
         self.run(which, spec).await
+    }
+}
+
+impl RunBuilder {
+    /// Each client runs this shell command in its namespace whenever it is online; may be said again.
+    pub fn run_command(self, line: impl Into<CommandLine>) -> Self {
+        self.activity(line.into())
     }
 }
 

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::hitch::Hitch;
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
     KindDetail, Layout, Time, Times, Told, causes,
 };
+use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec, dns, ping};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{Connected, Port};
 use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
+use crate::run::RunBuilder;
 use crate::target::Target;
 
 /// What to connect to, how often, and how long it may take until the connection stands; looking a name up may take as long
@@ -68,16 +69,16 @@ words! {
     }
 }
 
-impl From<Hitch> for ConnectCause {
-    fn from(hitch: Hitch) -> Self {
-        match hitch {
-            Hitch::Timeout => Self::Timeout,
-            Hitch::Refused => Self::Refused,
-            Hitch::Reset => Self::Reset,
-            Hitch::Unreachable => Self::Unreachable,
-            Hitch::NoRoute => Self::NoRoute,
+impl From<SocketError> for ConnectCause {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::Timeout => Self::Timeout,
+            SocketError::Refused => Self::Refused,
+            SocketError::Reset => Self::Reset,
+            SocketError::Unreachable => Self::Unreachable,
+            SocketError::NoRoute => Self::NoRoute,
             // Nothing is read, so that nothing read can be wrong.
-            Hitch::Malformed | Hitch::Tester => Self::Tester,
+            SocketError::Malformed | SocketError::Tester => Self::Tester,
         }
     }
 }
@@ -291,7 +292,7 @@ impl Endpoint {
         }
         match place.port.connect(server, timeout).await {
             Ok(Connected { took, .. }) => Ok(took),
-            Err(error) => Err((Hitch::from(&error).into(), error.to_string())),
+            Err(error) => Err((SocketError::from(&error).into(), error.to_string())),
         }
     }
 }
@@ -307,6 +308,13 @@ impl Pool {
         spec: ConnectSpec,
     ) -> Result<RunReport, PoolError> {
         self.run(which, spec).await
+    }
+}
+
+impl RunBuilder {
+    /// Each client opens a TCP connection to this whenever it is online; may be said again.
+    pub fn connect(self, endpoint: Endpoint) -> Self {
+        self.activity(endpoint)
     }
 }
 

@@ -15,17 +15,18 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::message::Rcode;
 use self::message::{NoReply, Reply};
-use super::hitch::Hitch;
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
     KindDetail, Layout, Time, Times, Told, causes,
 };
+use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec};
 use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::{Connected, Datagram, Datagrams, Port};
 use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
+use crate::run::RunBuilder;
 
 /// The port of DNS servers (RFC 1035, 4.2).
 const PORT: u16 = 53;
@@ -234,15 +235,15 @@ const RCODES: [&str; Rcode::ALL.len()] = {
 /// Those of them that say that there is no address: all but the first.
 const BAD_ANSWERS: &[&str] = RCODES.split_at(1).1;
 
-impl From<Hitch> for DnsCause {
-    fn from(hitch: Hitch) -> Self {
-        match hitch {
-            Hitch::Timeout => Self::Timeout,
-            Hitch::Refused | Hitch::Reset => Self::Refused,
-            Hitch::Unreachable => Self::Unreachable,
-            Hitch::NoRoute => Self::NoRoute,
-            Hitch::Malformed => Self::Malformed,
-            Hitch::Tester => Self::Tester,
+impl From<SocketError> for DnsCause {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::Timeout => Self::Timeout,
+            SocketError::Refused | SocketError::Reset => Self::Refused,
+            SocketError::Unreachable => Self::Unreachable,
+            SocketError::NoRoute => Self::NoRoute,
+            SocketError::Malformed => Self::Malformed,
+            SocketError::Tester => Self::Tester,
         }
     }
 }
@@ -289,7 +290,7 @@ impl Unanswered {
 
 impl From<&io::Error> for Unanswered {
     fn from(error: &io::Error) -> Self {
-        Self::new(Hitch::from(error).into(), error.to_string())
+        Self::new(SocketError::from(error).into(), error.to_string())
     }
 }
 
@@ -435,6 +436,13 @@ impl Pool {
     /// As [`Pool::run`].
     pub async fn resolve(&self, which: Selection, spec: DnsSpec) -> Result<RunReport, PoolError> {
         self.run(which, spec).await
+    }
+}
+
+impl RunBuilder {
+    /// Each client looks this name up whenever it is online; may be said again.
+    pub fn resolve(self, name: HostName) -> Self {
+        self.activity(name)
     }
 }
 
@@ -658,8 +666,8 @@ impl<P: Port> Exchange<'_, P> {
         let left = self.until.saturating_duration_since(Instant::now());
         let (bytes, tcp_took) = self.exchange_over_tcp(left).await.map_err(|error| {
             // That it was cut off is the server's, and so is what keeps the rest from being had; but not what fails here.
-            let cause = match Hitch::from(&error) {
-                Hitch::Tester => DnsCause::Tester,
+            let cause = match SocketError::from(&error) {
+                SocketError::Tester => DnsCause::Tester,
                 _ => DnsCause::Truncated,
             };
             Unanswered::new(cause, format!("over TCP: {error}"))

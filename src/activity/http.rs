@@ -18,16 +18,17 @@ use serde::Serialize;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::hitch::Hitch;
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
     KindDetail, Layout, Time, Times, Told, causes,
 };
+use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec, dns};
 use crate::blame::Blame;
 use crate::lan::{Arrivals, Connected, Port, StreamTimes};
 use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
+use crate::run::RunBuilder;
 use crate::url::{Host, Url};
 
 /// The longest body, in bytes: what is longer is cut off, and is a failure.
@@ -224,16 +225,16 @@ const fn blame(cause: HttpCause) -> Blame {
     }
 }
 
-impl From<Hitch> for HttpCause {
-    fn from(hitch: Hitch) -> Self {
-        match hitch {
-            Hitch::Timeout => Self::Timeout,
-            Hitch::Refused => Self::Refused,
-            Hitch::Reset => Self::Reset,
-            Hitch::Unreachable => Self::Unreachable,
-            Hitch::NoRoute => Self::NoRoute,
-            Hitch::Malformed => Self::Malformed,
-            Hitch::Tester => Self::Tester,
+impl From<SocketError> for HttpCause {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::Timeout => Self::Timeout,
+            SocketError::Refused => Self::Refused,
+            SocketError::Reset => Self::Reset,
+            SocketError::Unreachable => Self::Unreachable,
+            SocketError::NoRoute => Self::NoRoute,
+            SocketError::Malformed => Self::Malformed,
+            SocketError::Tester => Self::Tester,
         }
     }
 }
@@ -355,11 +356,18 @@ impl Pool {
     }
 }
 
+impl RunBuilder {
+    /// Each client fetches this whenever it is online; may be said again.
+    pub fn fetch(self, url: Url) -> Self {
+        self.activity(url)
+    }
+}
+
 /// Why it did not come to its end.
 type Failure = (HttpCause, String);
 
 fn of_io(error: &io::Error) -> Failure {
-    (Hitch::from(error).into(), error.to_string())
+    (SocketError::from(error).into(), error.to_string())
 }
 
 /// What became of a connection that stood. Only what the kernel refused, and what is wrong with the request, can be the
@@ -371,9 +379,9 @@ fn of_hyper(error: &hyper::Error) -> Failure {
         return of_hyper(inner);
     }
     let io = source.and_then(|source| source.downcast_ref::<io::Error>());
-    let cause = match io.map(|io| (io.raw_os_error(), Hitch::from(io))) {
-        Some((Some(_), hitch)) => hitch.into(),
-        Some((None, Hitch::Reset)) => HttpCause::Reset,
+    let cause = match io.map(|io| (io.raw_os_error(), SocketError::from(io))) {
+        Some((Some(_), error)) => error.into(),
+        Some((None, SocketError::Reset)) => HttpCause::Reset,
         None if error.is_user() => HttpCause::Tester,
         None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
             HttpCause::Reset

@@ -14,6 +14,7 @@ use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{PingCause, PingOutcome, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
+use crate::run::RunBuilder;
 use crate::target::Target;
 
 /// Whom to ping, how often, and how long an answer may take.
@@ -285,6 +286,13 @@ impl Pool {
     /// As [`Pool::run`].
     pub async fn ping(&self, which: Selection, spec: PingSpec) -> Result<RunReport, PoolError> {
         self.run(which, spec).await
+    }
+}
+
+impl RunBuilder {
+    /// Each client pings this whenever it is online; may be said again.
+    pub fn ping(self, target: Target) -> Self {
+        self.activity(target)
     }
 }
 

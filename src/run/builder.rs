@@ -8,16 +8,13 @@ use std::time::Duration;
 use super::observer::{NoObserver, Observer};
 use super::{Outcome, Run, RunError, RunMode};
 use crate::activity::Subject;
-use crate::activity::command::CommandLine;
 use crate::activity::ping::PingSpec;
 use crate::chaos::Plan;
-use crate::host_name::HostName;
 use crate::identity::{PoolName, Seed};
 use crate::objective::Objective;
 use crate::scenario::{ClientCount, Draft, Mistake, SoakDraft, Timespan};
 use crate::target::Target;
 use crate::units::Rate;
-use crate::url::Url;
 
 /// A run that is being put together: begun by [`Run::on_lab`] or [`Run::on_parent`], with one client unless more are asked
 /// for. What is not said has the default of `lanherd up`.
@@ -65,29 +62,10 @@ impl RunBuilder {
         self.with(|draft| draft.seed = Some(seed))
     }
 
-    /// Each client does something to this whenever it is online, whatever kind of activity that is; may be said again.
+    /// Each client does something to this whenever it is online, whatever kind of activity that is; may be said again. Each kind
+    /// has a word of its own for it, as [`RunBuilder::ping`].
     pub fn activity(self, subject: impl Into<Subject>) -> Self {
         self.with(|draft| draft.activities.push(subject.into()))
-    }
-
-    /// Each client pings this whenever it is online; may be said again.
-    pub fn ping(self, target: Target) -> Self {
-        self.activity(target)
-    }
-
-    /// Each client looks this name up whenever it is online; may be said again.
-    pub fn resolve(self, name: HostName) -> Self {
-        self.activity(name)
-    }
-
-    /// Each client fetches this whenever it is online; may be said again.
-    pub fn fetch(self, url: Url) -> Self {
-        self.activity(url)
-    }
-
-    /// Each client runs this shell command in its namespace whenever it is online; may be said again.
-    pub fn run_command(self, line: impl Into<String>) -> Self {
-        self.activity(CommandLine::from(line.into()))
     }
 
     /// The time from one attempt to the next of the same: a second where nothing else is said.

@@ -9,29 +9,21 @@
     reason = "a test prints what it measured, and ends where it cannot go on"
 )]
 
-#[path = "lab_router/services.rs"]
+#[path = "router/services.rs"]
 mod services;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lanherd::activity::ping::PingSpec;
-use lanherd::dhcp::Message;
-use lanherd::dhcp::options::{MessageType, code};
-use lanherd::fault::{Aim, Fault};
-use lanherd::identity::{ClientNumber, Mac, PoolName, Seed};
-use lanherd::lab::{Lab, LabConfig, LabError, LabFaultError, LeaseTime, SHORT_POOL, SLOW};
-use lanherd::lan::linux::{LanConfig, LinuxLan};
-use lanherd::metrics::Metrics;
-use lanherd::phase::Phase;
-use lanherd::pool::{Pool, PoolConfig, Selection};
-use lanherd::sandbox;
-use lanherd::target::Target;
+use lanherd_dhcp::Message;
+use lanherd_dhcp::options::{MessageType, code};
+use lanherd_lab::{Lab, LabConfig, LabError, LabFaultError, LeaseTime, SHORT_POOL, SLOW};
+use lanherd_net::sandbox;
 use lanherd_testkit::isolated::{part, sh, text};
+use lanherd_types::fault::Fault;
+use lanherd_types::identity::Mac;
 use services::{
     a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
     a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
@@ -72,7 +64,6 @@ lanherd_testkit::isolated_tests! {
     Caller: a_slow_server_gives_a_lease_late,
     Caller: an_address_that_is_given_twice_is_renewed_for_both,
     Caller: a_lease_that_ends_early_is_refused_and_the_client_gets_another,
-    Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
     Caller: a_fault_is_refused_once_the_lab_has_ended,
     Caller: some_pings_are_lost_by_the_router_and_its_aliases_until_the_fault_is_over,
     Caller: a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over,
@@ -823,118 +814,6 @@ fn a_lease_that_ends_early_is_refused_and_the_client_gets_another() {
     eventually("it has a lease again", || lab.active() == 1);
     works(&lab, "ns1");
     assert_eq!(effects(&lab, Fault::DhcpExpireEarly), 1);
-}
-
-fn a_herd_comes_back_online_after_each_fault_of_the_router() {
-    const CLIENTS: u32 = 6;
-    enter();
-    let lab = start(LabConfig {
-        lease: LeaseTime::Finite(Duration::from_secs(8)),
-        ..LabConfig::default()
-    });
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let name: PoolName = "fa".parse().expect("a name");
-        let neighbour = Some((lab.router(), lab.router_mac()));
-        let config = LanConfig {
-            neighbour,
-            ..LanConfig::new(lab.uplink(), name.clone())
-        };
-        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
-        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
-        let mut config = PoolConfig::new(name);
-        // Whoever fails shall be back before the test loses patience.
-        config.restart.intensity = 1_000;
-        config.restart.backoff_ceiling = Duration::from_secs(1);
-        let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
-            .await
-            .expect("a pool");
-        pool.create(CLIENTS).await.expect("created");
-        services::join_the_lan();
-        works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
-        for fault in Fault::ALL.iter().copied() {
-            if fault.aim() != Aim::Router {
-                continue;
-            }
-            let is_of_leases = ["dhcp_", "router_re"]
-                .iter()
-                .any(|kind| fault.as_str().starts_with(kind));
-            // Longer than half of a lease: each client renews in it.
-            let seconds = if is_of_leases { 6 } else { 2 };
-            lab.inject(fault, Duration::from_secs(seconds))
-                .expect("begun");
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            if !is_of_leases {
-                services::use_all();
-            }
-            if matches!(
-                fault,
-                Fault::DhcpDuplicates | Fault::DhcpExhausted | Fault::DhcpShortPool
-            ) {
-                // Only those who come anew notice.
-                pool.remove(Selection::Numbers(vec![newest(&pool).await]))
-                    .await
-                    .expect("removed");
-                pool.create(1).await.expect("created");
-            }
-            while !lab.faults().is_empty() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            let ended = Instant::now();
-            works_as_a_herd(&lab, &pool, CLIENTS, fault.as_str()).await;
-            let (took, effects) = (ended.elapsed(), effects(&lab, fault));
-            println!("{fault}: {effects} effects; the herd works {took:.1?} after its end");
-            assert!(effects > 0, "{fault} changed nothing");
-        }
-        pool.tear_down().await.expect("torn down");
-        assert_eq!(lab.active(), 0, "a lease was kept");
-        assert_eq!(lan.close().await.len(), 0);
-    });
-}
-
-async fn newest(pool: &Pool) -> ClientNumber {
-    let status = pool.status().await.expect("a status");
-    let online = status
-        .clients
-        .iter()
-        .filter(|client| client.phase == Phase::Online);
-    online
-        .map(|client| client.identity.number)
-        .max()
-        .expect("somebody online")
-}
-
-/// Waits until every client is online with an address of its own, which the lab agrees with, and reaches the router.
-async fn works_as_a_herd(lab: &Lab, pool: &Pool, clients: u32, when: &str) {
-    let deadline = Instant::now() + Duration::from_secs(45);
-    loop {
-        let status = pool.status().await.expect("a status");
-        let online = status.clients.iter();
-        let online = online.filter(|client| client.phase == Phase::Online);
-        let held: BTreeSet<(Ipv4Addr, Mac)> = online
-            .clone()
-            .filter_map(|client| Some((client.lease.as_ref()?.address, client.identity.mac)))
-            .collect();
-        let leased = lab.leases().into_iter();
-        let leased: BTreeSet<_> = leased.map(|lease| (lease.address, lease.mac)).collect();
-        let addresses: BTreeSet<Ipv4Addr> = held.iter().map(|(address, _)| *address).collect();
-        let online: Vec<ClientNumber> = online.map(|client| client.identity.number).collect();
-        let (online, spec) = (Selection::Numbers(online), PingSpec::once(Target::Router));
-        let report = pool.ping(online, spec).await.expect("a report");
-        if addresses.len() == clients as usize && held == leased && report.is_success() {
-            return;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{when}: not every client works: {:?}",
-            status
-                .clients
-                .iter()
-                .map(|client| (client.phase, &client.failure, &client.lease))
-                .collect::<Vec<_>>()
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 fn a_fault_is_refused_once_the_lab_has_ended() {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lanherd::fault::Fault;
-use lanherd::lab::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_STEP, Lab, LabConfig, LabError};
+use lanherd_lab::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_STEP, Lab, LabConfig, LabError};
+use lanherd_types::fault::Fault;
 use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
 
 use crate::{LONG, ask, effects, enter, eventually, in_router, lease_is_had, plug_in, start};
@@ -214,13 +214,6 @@ pub fn a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once() {
     ] {
         assert_eq!(effects(&lab, fault), times, "{fault}");
     }
-}
-
-/// A name, a page and some pings.
-pub fn use_all() {
-    ask_at_once(1);
-    get(ROUTER, "/");
-    pings(50, ROUTER, "");
 }
 
 /// Status, head and body of what is there.

@@ -1,0 +1,179 @@
+//! A herd on the lab while its router is broken in each way that there is, one after another.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test prints what it measured, and ends where it cannot go on"
+)]
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lanherd::activity::ping::PingSpec;
+use lanherd::fault::{Aim, Fault};
+use lanherd::identity::{ClientNumber, Mac, PoolName, Seed};
+use lanherd::lab::{Lab, LabConfig, LeaseTime};
+use lanherd::lan::linux::{LanConfig, LinuxLan};
+use lanherd::metrics::Metrics;
+use lanherd::phase::Phase;
+use lanherd::pool::{Pool, PoolConfig, Selection};
+use lanherd::sandbox;
+use lanherd::target::Target;
+use lanherd_testkit::isolated::sh;
+use simple_dns::{CLASS, Name, Packet, Question, TYPE};
+
+lanherd_testkit::isolated_tests! {
+    Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
+    ;
+}
+
+fn effects(lab: &Lab, fault: Fault) -> u64 {
+    lab.fault_effects().get(&fault).copied().unwrap_or(0)
+}
+
+/// The test itself takes a place on the LAN.
+fn join_the_lan() {
+    sh("ip address add 10.77.0.9/16 dev lab0");
+}
+
+/// A name, a page and some pings; what comes of them is the fault's.
+fn use_all(lab: &Lab) {
+    let patience = Some(Duration::from_secs(2));
+    let mut query = Packet::new_query(7);
+    let name = Name::new_unchecked("dns.google");
+    query
+        .questions
+        .push(Question::new(name, TYPE::A.into(), CLASS::IN.into(), false));
+    let resolver = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let query = query.build_bytes_vec().expect("a query");
+    resolver.send_to(&query, (lab.router(), 53)).expect("asked");
+    let mut stream = TcpStream::connect((lab.router(), 80)).expect("connected");
+    stream.set_read_timeout(patience).expect("a limit");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n")
+        .expect("asked");
+    let _ = stream.read_to_end(&mut Vec::new());
+    let router = lab.router().to_string();
+    let pings = Command::new("ping")
+        .args(["-n", "-q", "-c", "50", "-i", "0.003", "-W", "2", &router])
+        .output();
+    pings.expect("ping");
+}
+
+fn a_herd_comes_back_online_after_each_fault_of_the_router() {
+    const CLIENTS: u32 = 6;
+    sandbox::enter().expect("a sandbox");
+    let lab = Lab::start(LabConfig {
+        lease: LeaseTime::Finite(Duration::from_secs(8)),
+        ..LabConfig::default()
+    })
+    .expect("a lab");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let name: PoolName = "fa".parse().expect("a name");
+        let neighbour = Some((lab.router(), lab.router_mac()));
+        let config = LanConfig {
+            neighbour,
+            ..LanConfig::new(lab.uplink(), name.clone())
+        };
+        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
+        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
+        let mut config = PoolConfig::new(name);
+        // Whoever fails shall be back before the test loses patience.
+        config.restart.intensity = 1_000;
+        config.restart.backoff_ceiling = Duration::from_secs(1);
+        let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
+            .await
+            .expect("a pool");
+        pool.create(CLIENTS).await.expect("created");
+        join_the_lan();
+        works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
+        for fault in Fault::ALL.iter().copied() {
+            if fault.aim() != Aim::Router {
+                continue;
+            }
+            let is_of_leases = ["dhcp_", "router_re"]
+                .iter()
+                .any(|kind| fault.as_str().starts_with(kind));
+            // Longer than half of a lease: each client renews in it.
+            let seconds = if is_of_leases { 6 } else { 2 };
+            lab.inject(fault, Duration::from_secs(seconds))
+                .expect("begun");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if !is_of_leases {
+                use_all(&lab);
+            }
+            if matches!(
+                fault,
+                Fault::DhcpDuplicates | Fault::DhcpExhausted | Fault::DhcpShortPool
+            ) {
+                // Only those who come anew notice.
+                pool.remove(Selection::Numbers(vec![newest(&pool).await]))
+                    .await
+                    .expect("removed");
+                pool.create(1).await.expect("created");
+            }
+            while !lab.faults().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let ended = Instant::now();
+            works_as_a_herd(&lab, &pool, CLIENTS, fault.as_str()).await;
+            let (took, effects) = (ended.elapsed(), effects(&lab, fault));
+            println!("{fault}: {effects} effects; the herd works {took:.1?} after its end");
+            assert!(effects > 0, "{fault} changed nothing");
+        }
+        pool.tear_down().await.expect("torn down");
+        assert_eq!(lab.active(), 0, "a lease was kept");
+        assert_eq!(lan.close().await.len(), 0);
+    });
+}
+
+async fn newest(pool: &Pool) -> ClientNumber {
+    let status = pool.status().await.expect("a status");
+    let online = status
+        .clients
+        .iter()
+        .filter(|client| client.phase == Phase::Online);
+    online
+        .map(|client| client.identity.number)
+        .max()
+        .expect("somebody online")
+}
+
+/// Waits until every client is online with an address of its own, which the lab agrees with, and reaches the router.
+async fn works_as_a_herd(lab: &Lab, pool: &Pool, clients: u32, when: &str) {
+    let deadline = Instant::now() + Duration::from_secs(45);
+    loop {
+        let status = pool.status().await.expect("a status");
+        let online = status.clients.iter();
+        let online = online.filter(|client| client.phase == Phase::Online);
+        let held: BTreeSet<(Ipv4Addr, Mac)> = online
+            .clone()
+            .filter_map(|client| Some((client.lease.as_ref()?.address, client.identity.mac)))
+            .collect();
+        let leased = lab.leases().into_iter();
+        let leased: BTreeSet<_> = leased.map(|lease| (lease.address, lease.mac)).collect();
+        let addresses: BTreeSet<Ipv4Addr> = held.iter().map(|(address, _)| *address).collect();
+        let online: Vec<ClientNumber> = online.map(|client| client.identity.number).collect();
+        let (online, spec) = (Selection::Numbers(online), PingSpec::once(Target::Router));
+        let report = pool.ping(online, spec).await.expect("a report");
+        if addresses.len() == clients as usize && held == leased && report.is_success() {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{when}: not every client works: {:?}",
+            status
+                .clients
+                .iter()
+                .map(|client| (client.phase, &client.failure, &client.lease))
+                .collect::<Vec<_>>()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -5,8 +5,9 @@
 //! whoever holds the lock, and are undone by name. A [`LinuxPort`] owns three or four sockets inside the namespace; the kernel
 //! destroys the namespace, and the macvlan with it, once the name is unbound and these are closed.
 //!
-//! What others do. The kernel rings when a link, an address or a route is taken away in a client's namespace, when a name
-//! is, and when something becomes of the parent; then it is looked what is so, and the client is told. Nothing is polled.
+//! What others do. The kernel notifies of a link, an address or a route that is removed in a client's namespace, of a name
+//! that is removed, and of each change of the parent; the present state is then read, and the client is told. Nothing is
+//! polled.
 //!
 //! On abort. When [`Lan::attach`] fails or is dropped, whatever it had made has a record, and [`Lan::detach`] removes it;
 //! a job that was already queued runs first, because both go through the same thread. When the process is killed, the
@@ -18,13 +19,13 @@ mod arp;
 mod attach;
 mod commands;
 mod dialing;
-mod ear;
 mod echo;
 mod error;
 mod filter;
 mod flap;
 mod ledger;
 mod made;
+mod netlink_monitor;
 mod parent;
 mod port;
 mod sabotage;
@@ -66,10 +67,10 @@ pub use port::LinuxPort;
 
 use adopt::Adopted;
 use commands::Commands;
-use ear::Ears;
 use error::{no_result, refused, refused_request, refusing};
 use ledger::Ledger;
 use made::{GRACE, Made};
+use netlink_monitor::NetlinkMonitors;
 use parent::Parent;
 use seats::{Seat, Seats};
 use watch::{Watch, Watched};
@@ -93,7 +94,7 @@ struct Shared {
     workers: Workers,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
-    ears: Arc<Ears>,
+    monitors: Arc<NetlinkMonitors>,
     made: Made,
     /// Whether it is about to be looked what became of namespaces that were left.
     looks_later: AtomicBool,
@@ -412,7 +413,7 @@ impl LinuxLan {
             parent,
             wire,
             seats,
-            ears,
+            monitors,
             watch,
         } = furnished;
         let is_reflected = config.mode == MacvlanMode::Vepa;
@@ -425,7 +426,7 @@ impl LinuxLan {
             workers,
             wire,
             seats,
-            ears,
+            monitors,
             made: Made::default(),
             looks_later: AtomicBool::new(false),
             ledger: Ledger::default(),
@@ -516,7 +517,7 @@ struct Furnished {
     parent: Arc<Parent>,
     wire: Arc<Wire>,
     seats: Arc<Seats>,
-    ears: Arc<Ears>,
+    monitors: Arc<NetlinkMonitors>,
     watch: Watch,
 }
 
@@ -595,13 +596,13 @@ fn furnish(
             seats.heard(held.mac, server);
         }
     }
-    let ears = Ears::open().map_err(refusing("listening to the namespaces"))?;
-    let ears = Arc::new(ears);
+    let monitors = NetlinkMonitors::open().map_err(refusing("listening to the namespaces"))?;
+    let monitors = Arc::new(monitors);
     let watched = Watched {
         parent: Arc::clone(&parent),
         seats: Arc::clone(&seats),
         wire: Arc::clone(&wire),
-        ears: Arc::clone(&ears),
+        monitors: Arc::clone(&monitors),
         netns: config.paths.netns.clone(),
     };
     let watch = Watch::start(watched).map_err(refusing("starting the watch on the parent"))?;
@@ -611,7 +612,7 @@ fn furnish(
         parent,
         wire,
         seats,
-        ears,
+        monitors,
         watch,
     })
 }

@@ -10,7 +10,7 @@ use netlink_packet_route::link::{
 
 use super::addressing::Addressing;
 use super::attach::{Link, Room, number};
-use super::ear::Ear;
+use super::netlink_monitor::NetlinkMonitor;
 use super::seats::Seat;
 use super::worker::Bench;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
@@ -127,10 +127,13 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     // From here on whatever keeps it is known if it is to be removed.
     shared.made.add(&seat.identity.namespace, record, number);
     shared.ledger.add(&seat.identity.namespace, record);
-    // Before it is looked what stands: what is taken away after that is heard.
-    let common = shared.ears.hear(number, mac);
-    let (ear, mut netlink) = bench.home.visit(&namespace, || {
-        io::Result::Ok((common.map_or_else(Ear::open, Ok)?, Netlink::open()?))
+    // Subscribed before the namespace is read, so that no later removal goes unnoticed.
+    let subscribed = shared.monitors.subscribe(number, mac);
+    let (monitor, mut netlink) = bench.home.visit(&namespace, || {
+        io::Result::Ok((
+            subscribed.map_or_else(NetlinkMonitor::open, Ok)?,
+            Netlink::open()?,
+        ))
     })??;
     let link = netlink
         .link(LINK)?
@@ -149,7 +152,7 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
         number,
         mac,
         link: Link::Up,
-        ear: Some(ear),
+        monitor: Some(monitor),
     })
 }
 

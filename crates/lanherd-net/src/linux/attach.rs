@@ -9,9 +9,9 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::ear::Ear;
 use super::echo::Echoes;
 use super::filter;
+use super::netlink_monitor::NetlinkMonitor;
 use super::port::LinuxPort;
 use super::seats::Seat;
 use super::sockets::Sockets;
@@ -48,8 +48,8 @@ pub(super) struct Room {
     pub number: Option<i32>,
     pub mac: Mac,
     pub link: Link,
-    /// Open already where something stands that may be taken away.
-    pub ear: Option<Ear>,
+    /// The monitor, where it was opened already since the namespace holds something that may be removed.
+    pub monitor: Option<NetlinkMonitor>,
 }
 
 /// How far its link is.
@@ -177,7 +177,7 @@ fn make_namespace(
         number,
         mac: identity.mac,
         link: Link::Absent,
-        ear: None,
+        monitor: None,
     })
 }
 
@@ -224,13 +224,13 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
     let Room {
         namespace,
         netlink,
-        ear,
+        monitor,
         mac,
         number,
         ..
     } = room;
-    // From here on nothing is taken away unheard: without the link the socket that is bound to it cannot be opened.
-    let ear = ear.or_else(|| shared.ears.hear(number, mac));
+    // Subscribed before the sockets are opened, so that no later removal goes unnoticed: without the link the socket that is bound to it cannot be opened.
+    let monitor = monitor.or_else(|| shared.monitors.subscribe(number, mac));
     let Bench {
         home,
         sysctls,
@@ -239,8 +239,8 @@ fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, 
     } = bench;
     let _context = runtime.enter();
     home.visit(&namespace, || {
-        let ear = ear.map_or_else(Ear::open, Ok)?;
-        open_sockets(sysctls, netlink, ear, namespace.inode())
+        let monitor = monitor.map_or_else(NetlinkMonitor::open, Ok)?;
+        open_sockets(sysctls, netlink, monitor, namespace.inode())
     })
     .and_then(|opened| opened)
     .map(Progress::Ready)
@@ -327,12 +327,12 @@ fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
 fn open_sockets(
     sysctls: &mut Sysctls,
     netlink: Netlink,
-    ear: Ear,
+    monitor: NetlinkMonitor,
     namespace: u64,
 ) -> io::Result<Sockets> {
     let icmp = Echoes::open()?;
     let dhcp = dhcp_socket(sysctls)?;
-    Ok(Sockets::new(dhcp, icmp, netlink, ear, namespace))
+    Ok(Sockets::new(dhcp, icmp, netlink, monitor, namespace))
 }
 
 /// A socket on the client's port that drops all that it receives.

@@ -34,7 +34,7 @@ pub struct LinuxPort {
 }
 
 impl LinuxPort {
-    /// From here on the client hears of what is taken away from it.
+    /// From here on the client is told of what somebody else removes from its namespace.
     pub(super) fn new(
         shared: Arc<Shared>,
         seated: Seated,
@@ -44,7 +44,7 @@ impl LinuxPort {
         let seat = &seated.seat;
         seat.plug_in(&sockets);
         shared
-            .ears
+            .monitors
             .add(seat.identity.mac, &sockets)
             .map_err(|error| refused(Stage::Socket, "listening to the namespace", &error))?;
         // It may have been taken away while nobody could know whose it was.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
-use super::ear::Ear;
 use super::echo::{Echoes, Line};
+use super::netlink_monitor::NetlinkMonitor;
 use crate::frame::SERVER_PORT;
 use crate::netlink::Netlink;
 
@@ -22,19 +22,25 @@ pub(super) struct Sockets {
     icmp: Mutex<Option<Echoes>>,
     /// For address, routes and link. Whoever has it is alone with the namespace's settings.
     netlink: Mutex<Option<Netlink>>,
-    /// Hears what somebody else takes away.
-    pub ear: Ear,
+    /// Tells of what somebody else removes in the namespace.
+    pub monitor: NetlinkMonitor,
     /// The namespace that they are in, by inode: its name may be taken away from it.
     pub namespace: u64,
 }
 
 impl Sockets {
-    pub fn new(dhcp: UdpSocket, icmp: Echoes, netlink: Netlink, ear: Ear, namespace: u64) -> Self {
+    pub fn new(
+        dhcp: UdpSocket,
+        icmp: Echoes,
+        netlink: Netlink,
+        monitor: NetlinkMonitor,
+        namespace: u64,
+    ) -> Self {
         Self {
             dhcp: Mutex::new(Some(dhcp)),
             icmp: Mutex::new(Some(icmp)),
             netlink: Mutex::new(Some(netlink)),
-            ear,
+            monitor,
             namespace,
         }
     }

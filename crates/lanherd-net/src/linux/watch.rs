@@ -1,5 +1,5 @@
-//! The thread that watches: the parent, and what somebody else takes away from the clients. No polling: everything here
-//! is rung for by the kernel. The thread may wait for the kernel's RTNL lock, since it does nothing else.
+//! The thread that watches: the parent, and what somebody else takes away from the clients. No polling: the kernel
+//! notifies of everything here. The thread may wait for the kernel's RTNL lock, since it does nothing else.
 
 use std::fs::{self, File};
 use std::future::pending;
@@ -19,7 +19,7 @@ use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::ear::{Bell, Ears};
+use super::netlink_monitor::{NetlinkMonitors, Notification};
 use super::parent::{self, Parent};
 use super::seats::{Seat, Seats};
 use super::sockets::{Sockets, is_lost};
@@ -42,7 +42,7 @@ pub(super) struct Watched {
     pub parent: Arc<Parent>,
     pub seats: Arc<Seats>,
     pub wire: Arc<Wire>,
-    pub ears: Arc<Ears>,
+    pub monitors: Arc<NetlinkMonitors>,
     /// The folder with the names of namespaces.
     pub netns: PathBuf,
 }
@@ -190,15 +190,15 @@ async fn listen(watched: &Watched) {
 }
 
 async fn listen_until_deaf(watched: &Watched) -> io::Result<()> {
-    let ears = sys::drive(watched.ears.descriptor()?, Interest::READABLE)?;
+    let monitors = sys::drive(watched.monitors.descriptor()?, Interest::READABLE)?;
     loop {
-        let mut ready = ears.readable().await?;
-        let rung = watched.ears.rung()?;
-        if rung.is_empty() {
+        let mut ready = monitors.readable().await?;
+        let notifications = watched.monitors.notifications()?;
+        if notifications.is_empty() {
             ready.clear_ready();
         }
-        for bell in rung {
-            answer(watched, bell);
+        for notification in notifications {
+            handle(watched, notification);
         }
     }
 }
@@ -224,26 +224,27 @@ async fn watch_names(watched: &Watched, mounts: OwnedFd) {
     }
 }
 
-fn answer(watched: &Watched, bell: Bell) {
-    let plugged = |mac| {
+/// Checks what a notification is about, and tells the clients concerned.
+fn handle(watched: &Watched, notification: Notification) {
+    let attached = |mac| {
         let seat = watched.seats.find(mac)?;
         let sockets = seat.sockets()?;
         (!seat.is_gone()).then_some((seat, sockets))
     };
-    match bell {
-        Bell::Namespace(mac) => {
-            if let Some((seat, sockets)) = plugged(mac) {
-                sockets.ear.clear();
+    match notification {
+        Notification::Namespace(mac) => {
+            if let Some((seat, sockets)) = attached(mac) {
+                sockets.monitor.clear();
                 examine(watched, &seat, &sockets);
             }
         }
-        Bell::Anywhere => {
+        Notification::Anywhere => {
             for seat in watched.seats.all() {
-                answer(watched, Bell::Namespace(seat.identity.mac));
+                handle(watched, Notification::Namespace(seat.identity.mac));
             }
         }
-        Bell::Socket(mac) => {
-            if let Some((seat, sockets)) = plugged(mac)
+        Notification::Socket(mac) => {
+            if let Some((seat, sockets)) = attached(mac)
                 && sockets.is_broken()
             {
                 socket_lost(

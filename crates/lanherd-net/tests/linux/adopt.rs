@@ -226,7 +226,7 @@ fn what_was_taken_away_while_nobody_watched_is_no_news_and_is_set_again() {
         for life in 1..=2 {
             let (lan, _) = adopt(1).await;
             let (port, told) = plugged_in(&lan).await;
-            // Whatever rings, what it finds is what is known already.
+            // Whatever the kernel notifies of, the check finds what is known already.
             ip("-n ns1 route add 10.7.0.0/16 dev lan0");
             ip("-n ns1 route del 10.7.0.0/16");
             ip("-n ns1 route replace 10.8.0.0/16 dev lan0");

@@ -158,7 +158,7 @@ fn fifty_leases_set_renewed_and_removed_are_no_news() {
 }
 
 /// How many netlink sockets listen for what is taken away, in the namespace in which `cat` is run.
-fn ears(prefix: &str) -> usize {
+fn monitoring_sockets(prefix: &str) -> usize {
     let sockets = run(&format!("{prefix}cat /proc/net/netlink"));
     sockets.matches(" 00000051 ").count()
 }
@@ -169,9 +169,9 @@ fn one_socket_hears_all_namespaces_and_a_loss_is_told_to_whom_it_concerns() {
         let lan = open().await;
         let (port, told) = configured(&lan, 1).await;
         let (bystander, others) = configured(&lan, 2).await;
-        assert_eq!(ears(""), 1);
+        assert_eq!(monitoring_sockets(""), 1);
         for number in 1..=2 {
-            assert_eq!(ears(&format!("ip netns exec ns{number} ")), 0);
+            assert_eq!(monitoring_sockets(&format!("ip netns exec ns{number} ")), 0);
         }
         ip("-n ns1 link del lan0");
         soon("it is told", || told.gone().len() == 1).await;

@@ -1,0 +1,224 @@
+//! The netlink socket that is subscribed to all namespaces (`NETLINK_LISTEN_ALL_NSID`, netlink(7)), and which client's
+//! each namespace is.
+//!
+//! The kernel tells of a namespace by the number that it has in the listener's (nsid), and hands nothing on of one that has
+//! none. A number is free again when its namespace has ended, and may be another client's at once.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use netlink_sys::Socket;
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+use super::subscribe;
+use lanherd_types::identity::Mac;
+
+/// How many messages are read at one time; what is left then notifies again.
+const MOST_AT_ONCE: usize = 256;
+
+/// The socket that is subscribed to all namespaces, and the clients whose namespaces it tells of.
+pub(super) struct SharedMonitor {
+    socket: Socket,
+    clients: Mutex<Clients>,
+}
+
+#[derive(Default)]
+struct Clients {
+    by_nsid: HashMap<i32, Client>,
+    latest_generation: u64,
+}
+
+struct Client {
+    mac: Mac,
+    /// Distinguishes this client from an earlier one whose namespace had the same number.
+    generation: u64,
+    /// Whether notifications are passed on: before the client's sockets are added nobody could act on one.
+    is_active: bool,
+    /// Whether a notification came before the client was active.
+    has_pending: bool,
+}
+
+impl Clients {
+    /// Notes that something was removed in the namespace of that number; returns the client to notify, if any.
+    fn notify(&mut self, nsid: i32) -> Option<Mac> {
+        self.by_nsid.get_mut(&nsid).and_then(Client::notify)
+    }
+}
+
+impl Client {
+    fn notify(&mut self) -> Option<Mac> {
+        self.has_pending |= !self.is_active;
+        self.is_active.then_some(self.mac)
+    }
+}
+
+/// Where something was removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Changed {
+    /// Something was removed in the namespaces of these clients.
+    In(BTreeSet<Mac>),
+    /// The receive buffer overran (`ENOBUFS`), so any client's namespace may be meant.
+    Anywhere,
+}
+
+impl SharedMonitor {
+    /// Opens the socket in the calling thread's namespace. That takes `CAP_NET_BROADCAST` there, and to be told of a
+    /// namespace, the same capability over the user namespace that owns it; not, as netlink(7) says, over the first one.
+    pub fn open() -> io::Result<Self> {
+        Ok(Self {
+            socket: subscribe(true)?,
+            clients: Mutex::default(),
+        })
+    }
+
+    /// Subscribes to the namespace of that number, which from now on is this client's.
+    pub fn subscribe(self: &Arc<Self>, nsid: i32, mac: Mac) -> Subscription {
+        let mut clients = self.clients();
+        clients.latest_generation += 1;
+        let generation = clients.latest_generation;
+        let client = Client {
+            mac,
+            generation,
+            is_active: false,
+            has_pending: false,
+        };
+        clients.by_nsid.insert(nsid, client);
+        Subscription {
+            monitor: Arc::clone(self),
+            nsid,
+            generation,
+        }
+    }
+
+    /// Returns where something was removed since the last call, some of it at a time; does not wait.
+    pub fn changed(&self) -> io::Result<Changed> {
+        let mut changed = BTreeSet::new();
+        let mut clients = self.clients();
+        for _ in 0..MOST_AT_ONCE {
+            match self.receive() {
+                Ok(nsid) => {
+                    changed.extend(nsid.and_then(|nsid| clients.notify(nsid)));
+                }
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::EINTR) => {}
+                Err(Errno::ENOBUFS) => {
+                    for client in clients.by_nsid.values_mut() {
+                        client.notify();
+                    }
+                    return Ok(Changed::Anywhere);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Changed::In(changed))
+    }
+
+    /// Reads one message, and returns the number of the namespace that it came from; `None`: it came from this one, or from
+    /// one without a number.
+    fn receive(&self) -> nix::Result<Option<i32>> {
+        let mut byte = [0];
+        let mut parts = [IoSliceMut::new(&mut byte)];
+        let mut control = nix::cmsg_space!(i32);
+        let message = recvmsg::<()>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut control),
+            MsgFlags::MSG_DONTWAIT,
+        )?;
+        Ok(message.cmsgs()?.find_map(|said| match said {
+            ControlMessageOwned::Unknown(said)
+                if (said.cmsg_header.cmsg_level, said.cmsg_header.cmsg_type)
+                    == (libc::SOL_NETLINK, libc::NETLINK_LISTEN_ALL_NSID) =>
+            {
+                let number = said.data_bytes.first_chunk()?;
+                Some(i32::from_ne_bytes(*number))
+            }
+            _ => None,
+        }))
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for SharedMonitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The subscription to one client's namespace; it ends when this is dropped.
+pub(in crate::linux) struct Subscription {
+    monitor: Arc<SharedMonitor>,
+    nsid: i32,
+    generation: u64,
+}
+
+impl Subscription {
+    /// Passes notifications on from now on; returns whether one has come already.
+    pub fn activate(&self) -> bool {
+        let mut clients = self.monitor.clients();
+        let client = clients.by_nsid.get_mut(&self.nsid);
+        client
+            .filter(|client| client.generation == self.generation)
+            .is_some_and(|client| {
+                client.is_active = true;
+                client.has_pending
+            })
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Entry::Occupied(client) = self.monitor.clients().by_nsid.entry(self.nsid)
+            && client.get().generation == self.generation
+        {
+            client.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_sys::protocols::NETLINK_ROUTE;
+
+    use super::*;
+
+    const ONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);
+
+    fn monitor() -> Arc<SharedMonitor> {
+        Arc::new(SharedMonitor {
+            socket: Socket::new(NETLINK_ROUTE).expect("a socket"),
+            clients: Mutex::default(),
+        })
+    }
+
+    #[test]
+    fn a_notification_that_comes_before_its_client_is_active_is_kept_until_then() {
+        let monitor = monitor();
+        let (one, other) = (monitor.subscribe(1, ONE), monitor.subscribe(2, OTHER));
+        assert_eq!(monitor.clients().notify(1), None);
+        assert!(one.activate() && !other.activate());
+        assert_eq!(monitor.clients().notify(1), Some(ONE));
+        assert_eq!(monitor.clients().notify(2), Some(OTHER));
+        assert_eq!(monitor.clients().notify(3), None);
+    }
+
+    #[test]
+    fn a_number_is_the_latest_clients_whoever_had_it_before_leaves_later() {
+        let monitor = monitor();
+        let earlier = monitor.subscribe(7, ONE);
+        let later = monitor.subscribe(7, OTHER);
+        assert!(!earlier.activate() && !later.activate());
+        drop(earlier);
+        assert_eq!(monitor.clients().notify(7), Some(OTHER));
+        drop(later);
+        assert_eq!(monitor.clients().notify(7), None);
+    }
+}

@@ -20,6 +20,7 @@ mod attach;
 mod commands;
 mod dialing;
 mod echo;
+mod endpoint;
 mod error;
 mod filter;
 mod flap;
@@ -28,13 +29,12 @@ mod made;
 mod netlink_monitor;
 mod parent;
 mod port;
+mod raw_socket;
 mod sabotage;
-mod seats;
 mod sockets;
 mod stamp;
 mod sysctl;
 mod watch;
-mod wire;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -67,14 +67,14 @@ pub use port::LinuxPort;
 
 use adopt::Adopted;
 use commands::Commands;
+use endpoint::{Endpoint, EndpointTable};
 use error::{no_result, refused, refused_request, refusing};
 use ledger::Ledger;
 use made::{GRACE, Made};
 use netlink_monitor::NetlinkMonitors;
 use parent::Parent;
-use seats::{Seat, Seats};
+use raw_socket::RawSocket;
 use watch::{Watch, Watched};
-use wire::Wire;
 use worker::{Bench, WorkerError, Workers};
 
 /// The client whose thread does what concerns no client.
@@ -92,8 +92,8 @@ struct Shared {
     folders: Arc<PoolFolders>,
     parent: Arc<Parent>,
     workers: Workers,
-    wire: Arc<Wire>,
-    seats: Arc<Seats>,
+    raw_socket: Arc<RawSocket>,
+    endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
     made: Made,
     /// Whether it is about to be looked what became of namespaces that were left.
@@ -133,34 +133,34 @@ impl Shared {
     }
 
     /// Writes a lease down before it is made use of, so that it can be given back whatever happens.
-    fn remember(&self, seat: &Seat, lease: Lease) -> io::Result<()> {
-        let mac = seat.identity.mac;
+    fn remember(&self, endpoint: &Endpoint, lease: Lease) -> io::Result<()> {
+        let mac = endpoint.identity.mac;
         self.adopted().leases.remove(&mac);
-        self.unreleased().remove(&seat.identity.namespace);
+        self.unreleased().remove(&endpoint.identity.namespace);
         let held = HeldLease {
             mac,
-            server: self.seats.server(mac),
-            client_id: seat.client_id(),
+            server: self.endpoints.server(mac),
+            client_id: endpoint.client_id(),
             is_requested: false,
             lease,
         };
-        self.write_down(seat, &held)
+        self.write_down(endpoint, &held)
     }
 
     /// Writes down what a REQUEST asks for, so that it can be given back if this process is killed before it hears that it
     /// has it.
-    fn remember_requested(&self, seat: &Seat, request: &Message) -> io::Result<()> {
-        let mac = seat.identity.mac;
-        match HeldLease::requested(mac, self.seats.server(mac), request) {
-            Some(held) => self.write_down(seat, &held),
+    fn remember_requested(&self, endpoint: &Endpoint, request: &Message) -> io::Result<()> {
+        let mac = endpoint.identity.mac;
+        match HeldLease::requested(mac, self.endpoints.server(mac), request) {
+            Some(held) => self.write_down(endpoint, &held),
             None => Ok(()),
         }
     }
 
-    fn write_down(&self, seat: &Seat, held: &HeldLease) -> io::Result<()> {
-        let file = self.lease_file(&seat.identity);
+    fn write_down(&self, endpoint: &Endpoint, held: &HeldLease) -> io::Result<()> {
+        let file = self.lease_file(&endpoint.identity);
         self.written()
-            .insert(seat.identity.namespace.clone(), held.clone());
+            .insert(endpoint.identity.namespace.clone(), held.clone());
         let written = match file.write(held, Clock::now()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.tell_loss(&error);
@@ -344,23 +344,23 @@ impl Shared {
     }
 
     fn knows_server(&self, client: Mac) -> bool {
-        self.seats.server(client).is_some()
+        self.endpoints.server(client).is_some()
     }
 
     /// Puts a message on the wire past the client's own stack: to everybody, or to where the server was last heard.
     fn send_raw(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
-        if let Some(seat) = self.seats.find(identity.mac) {
-            seat.sends();
+        if let Some(endpoint) = self.endpoints.find(identity.mac) {
+            endpoint.sends();
         }
         let next = if transmit.destination.is_broadcast() {
             Mac::BROADCAST
         } else {
-            self.seats.server(identity.mac).ok_or_else(|| {
+            self.endpoints.server(identity.mac).ok_or_else(|| {
                 let words = format!("the MAC of server {} is not known", transmit.destination);
                 io::Error::new(io::ErrorKind::HostUnreachable, words)
             })?
         };
-        self.wire.send(identity.mac, next, transmit)
+        self.raw_socket.send(identity.mac, next, transmit)
     }
 }
 
@@ -411,21 +411,21 @@ impl LinuxLan {
             cleared,
             adopted,
             parent,
-            wire,
-            seats,
+            raw_socket,
+            endpoints,
             monitors,
             watch,
         } = furnished;
         let is_reflected = config.mode == MacvlanMode::Vepa;
-        let deliver = Arc::clone(&wire).deliver(Arc::clone(&seats), is_reflected);
+        let deliver = Arc::clone(&raw_socket).deliver(Arc::clone(&endpoints), is_reflected);
         let reader = tokio::spawn(deliver).abort_handle();
         let shared = Shared {
             folders: PoolFolders::new(&config.paths, &config.pool),
             config,
             parent,
             workers,
-            wire,
-            seats,
+            raw_socket,
+            endpoints,
             monitors,
             made: Made::default(),
             looks_later: AtomicBool::new(false),
@@ -478,7 +478,7 @@ impl LinuxLan {
         let shared = Arc::clone(&self.shared);
         // A ping that was called off lets go of its port a moment after its client has ended.
         for _ in 0..50 {
-            if shared.seats.all().is_empty() {
+            if shared.endpoints.all().is_empty() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -515,8 +515,8 @@ struct Furnished {
     cleared: Cleared,
     adopted: Adopted,
     parent: Arc<Parent>,
-    wire: Arc<Wire>,
-    seats: Arc<Seats>,
+    raw_socket: Arc<RawSocket>,
+    endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
     watch: Watch,
 }
@@ -582,26 +582,26 @@ fn furnish(
     let adopted =
         Adopted::read(folder).map_err(refusing("taking over what an earlier run left"))?;
     let _context = bench.runtime.enter();
-    let wire = parent
+    let raw_socket = parent
         .index()
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-        .and_then(wire::open)
-        .and_then(Wire::new)
+        .and_then(raw_socket::open)
+        .and_then(RawSocket::new)
         .map_err(refusing("opening a raw socket on the parent"))?;
-    let wire = Arc::new(wire);
+    let raw_socket = Arc::new(raw_socket);
     let parent = Arc::new(parent);
-    let seats = Arc::new(Seats::new(Arc::clone(&wire)));
+    let endpoints = Arc::new(EndpointTable::new(Arc::clone(&raw_socket)));
     for held in adopted.leases.values() {
         if let Some(server) = held.server {
-            seats.heard(held.mac, server);
+            endpoints.note_server(held.mac, server);
         }
     }
     let monitors = NetlinkMonitors::open().map_err(refusing("listening to the namespaces"))?;
     let monitors = Arc::new(monitors);
     let watched = Watched {
         parent: Arc::clone(&parent),
-        seats: Arc::clone(&seats),
-        wire: Arc::clone(&wire),
+        endpoints: Arc::clone(&endpoints),
+        raw_socket: Arc::clone(&raw_socket),
         monitors: Arc::clone(&monitors),
         netns: config.paths.netns.clone(),
     };
@@ -610,8 +610,8 @@ fn furnish(
         cleared,
         adopted,
         parent,
-        wire,
-        seats,
+        raw_socket,
+        endpoints,
         monitors,
         watch,
     })
@@ -626,16 +626,16 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     else {
         return Vec::new();
     };
-    let seats = shared.seats.all();
+    let endpoints = shared.endpoints.all();
     // These are kept by ourselves.
-    let in_use: HashSet<u64> = seats
+    let in_use: HashSet<u64> = endpoints
         .iter()
-        .filter_map(|seat| Some(seat.sockets()?.namespace))
+        .filter_map(|endpoint| Some(endpoint.sockets()?.namespace))
         .collect();
-    let mut leaks: Vec<Leak> = seats
+    let mut leaks: Vec<Leak> = endpoints
         .iter()
-        .map(|seat| Leak {
-            what: format!("sockets of client {}", seat.identity.number),
+        .map(|endpoint| Leak {
+            what: format!("sockets of client {}", endpoint.identity.number),
             fate: Fate::Remains("its port is still in use".to_owned()),
         })
         .collect();
@@ -718,8 +718,8 @@ impl Lan for LinuxLan {
     }
 
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
-        if let Some(seat) = self.shared.seats.find(identity.mac) {
-            seat.leave();
+        if let Some(endpoint) = self.shared.endpoints.find(identity.mac) {
+            endpoint.leave();
         }
         // A process in the namespace would keep it alive.
         if !self.shared.commands.close(identity.number).await {
@@ -757,7 +757,7 @@ impl Lan for LinuxLan {
             {
                 return;
             }
-            shared.seats.forget_server(identity.mac);
+            shared.endpoints.forget_server(identity.mac);
             shared.forget_or_warn(&identity);
         });
     }

@@ -10,8 +10,8 @@ use netlink_packet_route::link::{
 
 use super::addressing::Addressing;
 use super::attach::{Link, Room, number};
+use super::endpoint::Endpoint;
 use super::netlink_monitor::NetlinkMonitor;
-use super::seats::Seat;
 use super::worker::Bench;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
 use crate::netlink::{Netlink, request};
@@ -98,13 +98,13 @@ impl Adopted {
 ///
 /// Its lease's address stays set. Where it does not fit, what there is of it is left to be removed as any other leftover;
 /// its lease is remembered all the same.
-pub(super) fn take_over(bench: &mut Bench, shared: &Shared, seat: &Seat) -> Option<Room> {
-    let namespace = &seat.identity.namespace;
+pub(super) fn take_over(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> Option<Room> {
+    let namespace = &endpoint.identity.namespace;
     // Once: a later life of the client is as any other.
     if !shared.adopted().namespaces.remove(namespace) {
         return None;
     }
-    match enter(bench, shared, seat) {
+    match enter(bench, shared, endpoint) {
         Ok(room) => Some(room),
         Err(why) => {
             tracing::warn!(client = %namespace, %why, "not taken over, but made anew");
@@ -113,9 +113,9 @@ pub(super) fn take_over(bench: &mut Bench, shared: &Shared, seat: &Seat) -> Opti
     }
 }
 
-fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
-    let names = shared.names(&seat.identity);
-    let mac = seat.identity.mac;
+fn enter(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> io::Result<Room> {
+    let names = shared.names(&endpoint.identity);
+    let mac = endpoint.identity.mac;
     let record = names
         .living()?
         .ok_or_else(|| misfit("its namespace is gone"))?;
@@ -125,8 +125,10 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     }
     let number = number(bench, &namespace);
     // From here on whatever keeps it is known if it is to be removed.
-    shared.made.add(&seat.identity.namespace, record, number);
-    shared.ledger.add(&seat.identity.namespace, record);
+    shared
+        .made
+        .add(&endpoint.identity.namespace, record, number);
+    shared.ledger.add(&endpoint.identity.namespace, record);
     // Subscribed before the namespace is read, so that no later removal goes unnoticed.
     let subscribed = shared.monitors.subscribe(number, mac);
     let (monitor, mut netlink) = bench.home.visit(&namespace, || {
@@ -138,14 +140,14 @@ fn enter(bench: &mut Bench, shared: &Shared, seat: &Seat) -> io::Result<Room> {
     let link = netlink
         .link(LINK)?
         .ok_or_else(|| misfit("it has no link"))?;
-    seat.set_mtu(check_link(&link, mac, shared)?);
-    let standing = settle(&mut netlink, shared, seat)?;
+    endpoint.set_mtu(check_link(&link, mac, shared)?);
+    let standing = settle(&mut netlink, shared, endpoint)?;
     if standing.is_none() {
         names.write_resolver("no lease", "")?;
     }
-    seat.set_addressing(standing);
+    endpoint.set_addressing(standing);
     // The parent's may have fallen meanwhile.
-    seat.limit_mtu(shared.parent.mtu());
+    endpoint.limit_mtu(shared.parent.mtu());
     Ok(Room {
         namespace,
         netlink,
@@ -188,9 +190,13 @@ fn check_link(link: &LinkMessage, mac: Mac, shared: &Shared) -> io::Result<u32> 
 
 /// Looks what stands in the namespace, and removes it unless it is what the client's lease says. A kill may have come
 /// between the lease's being written down and its being set, and a lease may have expired since.
-fn settle(netlink: &mut Netlink, shared: &Shared, seat: &Seat) -> io::Result<Option<Addressing>> {
+fn settle(
+    netlink: &mut Netlink,
+    shared: &Shared,
+    endpoint: &Endpoint,
+) -> io::Result<Option<Addressing>> {
     let clock = Clock::now();
-    let file = shared.lease_file(&seat.identity);
+    let file = shared.lease_file(&endpoint.identity);
     let held = file
         .read(clock)?
         .filter(|held| !held.is_requested && !held.is_expired(clock));
@@ -198,7 +204,7 @@ fn settle(netlink: &mut Netlink, shared: &Shared, seat: &Seat) -> io::Result<Opt
     let routes = netlink.routes(LINK_INDEX)?;
     let leased = held.map(|held| (held.lease.address, held.lease.prefix_len));
     if let Some(address) = leased.filter(|leased| addresses.contains(leased)) {
-        return Ok(Some(Addressing::found(address, &routes, seat.mtu())));
+        return Ok(Some(Addressing::found(address, &routes, endpoint.mtu())));
     }
     // Routes go with their address.
     let mut requests: Vec<_> = addresses
@@ -210,7 +216,7 @@ fn settle(netlink: &mut Netlink, shared: &Shared, seat: &Seat) -> io::Result<Opt
     for answer in netlink.send(requests)? {
         answer.map_err(|error| misfit(&format!("what stands in it cannot be removed: {error}")))?;
     }
-    seat.set_mtu(mtu);
+    endpoint.set_mtu(mtu);
     Ok(None)
 }
 

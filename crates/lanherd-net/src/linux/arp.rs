@@ -6,35 +6,37 @@ use std::collections::hash_map::Entry;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::seats::Seat;
-use super::wire::Wire;
+use super::endpoint::Endpoint;
+use super::raw_socket::RawSocket;
 use crate::lan::PortEvent;
 use lanherd_dhcp::Arp;
 
-/// The seats that listen, by the address that each listens for.
+/// The endpoints that listen, by the address that each listens for.
 pub(super) struct Listeners {
-    wire: Arc<Wire>,
-    /// Two seats under one address are a conflict, and both have to hear of it.
-    by_address: Mutex<HashMap<Ipv4Addr, Vec<Arc<Seat>>>>,
+    raw_socket: Arc<RawSocket>,
+    /// Two endpoints under one address are a conflict, and both have to be told of it.
+    by_address: Mutex<HashMap<Ipv4Addr, Vec<Arc<Endpoint>>>>,
 }
 
 impl Listeners {
-    pub fn new(wire: Arc<Wire>) -> Self {
+    pub fn new(raw_socket: Arc<RawSocket>) -> Self {
         Self {
-            wire,
+            raw_socket,
             by_address: Mutex::default(),
         }
     }
 
-    /// From now on `seat` listens for `address`, and for no other; or for none.
-    pub fn listen(&self, seat: &Arc<Seat>, address: Option<Ipv4Addr>) {
+    /// Lets `endpoint` listen for `address` from now on, and for no other; or for none.
+    pub fn listen(&self, endpoint: &Arc<Endpoint>, address: Option<Ipv4Addr>) {
         // The filter is changed under the lock, so that the last change is the one that counts.
         let mut by_address = self.lock();
         let somebody_did = !by_address.is_empty();
-        if let Some(before) = seat.listen_for(address)
+        if let Some(before) = endpoint.listen_for(address)
             && let Entry::Occupied(mut entry) = by_address.entry(before)
         {
-            entry.get_mut().retain(|other| !Arc::ptr_eq(other, seat));
+            entry
+                .get_mut()
+                .retain(|other| !Arc::ptr_eq(other, endpoint));
             if entry.get().is_empty() {
                 entry.remove();
             }
@@ -43,11 +45,11 @@ impl Listeners {
             by_address
                 .entry(address)
                 .or_default()
-                .push(Arc::clone(seat));
+                .push(Arc::clone(endpoint));
         }
         let somebody_does = !by_address.is_empty();
         if somebody_did != somebody_does
-            && let Err(error) = self.wire.pass_arp(somebody_does)
+            && let Err(error) = self.raw_socket.pass_arp(somebody_does)
         {
             tracing::warn!(%error, "the filter for ARP packets cannot be changed; conflicts may go unnoticed");
         }
@@ -61,15 +63,15 @@ impl Listeners {
         } else {
             arp.sender
         };
-        let seats = self.lock().get(&about).cloned().unwrap_or_default();
-        for seat in seats {
-            if seat.identity.mac != arp.sender_mac {
-                seat.tell(PortEvent::Arp(*arp));
+        let endpoints = self.lock().get(&about).cloned().unwrap_or_default();
+        for endpoint in endpoints {
+            if endpoint.identity.mac != arp.sender_mac {
+                endpoint.tell(PortEvent::Arp(*arp));
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, Vec<Arc<Seat>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, Vec<Arc<Endpoint>>>> {
         self.by_address
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -10,10 +10,10 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::echo::Echoes;
+use super::endpoint::Endpoint;
 use super::filter;
 use super::netlink_monitor::NetlinkMonitor;
 use super::port::LinuxPort;
-use super::seats::Seat;
 use super::sockets::Sockets;
 use super::sysctl::Sysctls;
 use super::worker::Bench;
@@ -73,18 +73,18 @@ pub(super) async fn attach(
     identity: &Identity,
     inbox: Inbox,
 ) -> Result<LinuxPort, Failure> {
-    let seat = Seat::new(identity.clone(), inbox, shared.parent.mtu());
-    let seated = shared.seats.take(seat);
+    let endpoint = Endpoint::new(identity.clone(), inbox, shared.parent.mtu());
+    let registration = shared.endpoints.register(endpoint);
     let gone = |gone| no_result(Stage::Namespace, gone);
     let begin = {
-        let (shared, seat) = (Arc::clone(shared), Arc::clone(&seated.seat));
+        let (shared, endpoint) = (Arc::clone(shared), Arc::clone(&registration.endpoint));
         move |bench: &mut Bench| {
-            let room = match adopt::take_over(bench, &shared, &seat) {
+            let room = match adopt::take_over(bench, &shared, &endpoint) {
                 Some(room) => room,
-                None => make_namespace(bench, &shared, &seat.identity)?,
+                None => make_namespace(bench, &shared, &endpoint.identity)?,
             };
-            seat.tell(PortEvent::NamespaceReady);
-            shared.parent.greet(&seat);
+            endpoint.tell(PortEvent::NamespaceReady);
+            shared.parent.greet(&endpoint);
             plug(bench, &shared, room)
         }
     };
@@ -97,7 +97,7 @@ pub(super) async fn attach(
     loop {
         let room = match progress {
             Progress::Ready(sockets) => {
-                return LinuxPort::new(Arc::clone(shared), seated, sockets);
+                return LinuxPort::new(Arc::clone(shared), registration, sockets);
             }
             Progress::Busy(room) => room,
         };
@@ -257,7 +257,7 @@ enum Outcome {
 fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
     let parent = &shared.parent;
     let mode = shared.config.mode;
-    if mode == MacvlanMode::Passthru && shared.seats.all().len() > 1 {
+    if mode == MacvlanMode::Passthru && shared.endpoints.all().len() > 1 {
         let detail = format!(
             "passthru mode gives {} to one client only; choose --mode private or bridge",
             parent.name

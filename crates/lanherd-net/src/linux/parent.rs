@@ -11,7 +11,7 @@ use netlink_packet_route::link::{
     InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
 
-use super::seats::{Seat, Seats};
+use super::endpoint::{Endpoint, EndpointTable};
 use crate::lan::PortEvent;
 use crate::netlink::{Netlink, name_of};
 use lanherd_types::phase::Cause;
@@ -222,32 +222,32 @@ impl Parent {
     }
 
     /// Tells a client that is being plugged in whether there is a carrier.
-    pub fn greet(&self, seat: &Seat) {
+    pub fn greet(&self, endpoint: &Endpoint) {
         let state = self.state();
-        seat.carrier(state.carrier == Carrier::There);
+        endpoint.carrier(state.carrier == Carrier::There);
     }
 
     /// Takes note of what the kernel says of it, and tells the clients what has changed.
-    pub fn changed(&self, link: &LinkMessage, seats: &Seats) {
+    pub fn changed(&self, link: &LinkMessage, endpoints: &EndpointTable) {
         let mut state = self.state();
         let carrier = state.carrier.after(link);
-        self.set_carrier(&mut state, carrier, seats);
+        self.set_carrier(&mut state, carrier, endpoints);
         let Some(mtu) = mtu_of(link).filter(|mtu| *mtu != state.mtu) else {
             return;
         };
         state.mtu = mtu;
-        for seat in seats.all() {
-            seat.limit_mtu(mtu);
-            seat.tell(PortEvent::MtuChanged);
+        for endpoint in endpoints.all() {
+            endpoint.limit_mtu(mtu);
+            endpoint.tell(PortEvent::MtuChanged);
         }
     }
 
     /// Takes a carrier for good that has been there for long enough, whatever the interface says.
-    pub fn settle(&self, seats: &Seats) {
-        self.set_carrier(&mut self.state(), Carrier::There, seats);
+    pub fn settle(&self, endpoints: &EndpointTable) {
+        self.set_carrier(&mut self.state(), Carrier::There, endpoints);
     }
 
-    fn set_carrier(&self, state: &mut State, carrier: Carrier, seats: &Seats) {
+    fn set_carrier(&self, state: &mut State, carrier: Carrier, endpoints: &EndpointTable) {
         if std::mem::replace(&mut state.carrier, carrier) == carrier {
             return;
         }
@@ -256,19 +256,19 @@ impl Parent {
             Carrier::Settling => return,
             Carrier::Absent => tracing::warn!("the parent {} has no carrier", self.name),
         }
-        for seat in seats.all() {
-            seat.carrier(carrier == Carrier::There);
+        for endpoint in endpoints.all() {
+            endpoint.carrier(carrier == Carrier::There);
         }
     }
 
     /// It was deleted, or moved to another namespace.
-    pub fn lost(&self, seats: &Seats) {
+    pub fn lost(&self, endpoints: &EndpointTable) {
         let mut state = self.state();
         state.index = None;
         tracing::warn!("the parent {} was deleted; it is waited for", self.name);
-        for seat in seats.all() {
+        for endpoint in endpoints.all() {
             let why = format!("the parent {} was deleted", self.name);
-            seat.gone(Cause::ParentGone, why);
+            endpoint.gone(Cause::ParentGone, why);
         }
     }
 

@@ -14,7 +14,7 @@ use super::addressing::{
 };
 use super::commands::Gate;
 use super::dialing::{ClientStream, ClientUdp};
-use super::seats::{Seat, Seated};
+use super::endpoint::{Endpoint, Registration};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
 use super::worker::{Bench, WorkerError};
@@ -28,7 +28,7 @@ use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 /// The real [`Port`].
 pub struct LinuxPort {
     shared: Arc<Shared>,
-    seated: Seated,
+    registration: Registration,
     sockets: Arc<Sockets>,
     gate: Arc<Gate>,
 }
@@ -37,35 +37,35 @@ impl LinuxPort {
     /// From here on the client is told of what somebody else removes from its namespace.
     pub(super) fn new(
         shared: Arc<Shared>,
-        seated: Seated,
+        registration: Registration,
         sockets: Sockets,
     ) -> Result<Self, Failure> {
         let sockets = Arc::new(sockets);
-        let seat = &seated.seat;
-        seat.plug_in(&sockets);
+        let endpoint = &registration.endpoint;
+        endpoint.plug_in(&sockets);
         shared
             .monitors
-            .add(seat.identity.mac, &sockets)
+            .add(endpoint.identity.mac, &sockets)
             .map_err(|error| refused(Stage::Socket, "listening to the namespace", &error))?;
         // It may have been taken away while nobody could know whose it was.
-        examine_name(&shared.config.paths.netns, seat, &sockets);
-        let gate = shared.commands.open(seat.identity.number);
+        examine_name(&shared.config.paths.netns, endpoint, &sockets);
+        let gate = shared.commands.open(endpoint.identity.number);
         Ok(Self {
             shared,
-            seated,
+            registration,
             sockets,
             gate,
         })
     }
 
-    fn seat(&self) -> &Seat {
-        &self.seated.seat
+    fn endpoint(&self) -> &Endpoint {
+        &self.registration.endpoint
     }
 
     /// Where its namespace is bound.
     pub(super) fn binding(&self) -> PathBuf {
         self.shared
-            .names(&self.seat().identity)
+            .names(&self.endpoint().identity)
             .binding()
             .to_owned()
     }
@@ -87,7 +87,7 @@ impl LinuxPort {
 
     /// The name of its namespace.
     pub(super) fn name(&self) -> String {
-        self.seat().identity.namespace.clone()
+        self.endpoint().identity.namespace.clone()
     }
 
     /// Has the client's thread do something.
@@ -95,27 +95,29 @@ impl LinuxPort {
         &self,
         job: impl FnOnce(&mut Bench) -> R + Send + 'static,
     ) -> Result<R, WorkerError> {
-        let number = self.seat().identity.number;
+        let number = self.endpoint().identity.number;
         self.shared.workers.run(number, job).await
     }
 
     /// Says so where an error means that a socket is lost.
     fn heed(&self, error: &io::Error) {
         if is_lost(error) {
-            socket_lost(self.seat(), &self.sockets, &error.to_string());
+            socket_lost(self.endpoint(), &self.sockets, &error.to_string());
         }
     }
 
     /// Has the client's thread work on its addressing.
     async fn on_thread(
         &self,
-        job: impl FnOnce(&Shared, &Seat, &Sockets) -> Result<(), Failure> + Send + 'static,
+        job: impl FnOnce(&Shared, &Endpoint, &Sockets) -> Result<(), Failure> + Send + 'static,
     ) -> Result<(), Failure> {
-        let seat = Arc::clone(&self.seated.seat);
+        let endpoint = Arc::clone(&self.registration.endpoint);
         let (shared, sockets) = (Arc::clone(&self.shared), Arc::clone(&self.sockets));
         self.shared
             .workers
-            .run(seat.identity.number, move |_| job(&shared, &seat, &sockets))
+            .run(endpoint.identity.number, move |_| {
+                job(&shared, &endpoint, &sockets)
+            })
             .await
             .unwrap_or_else(|gone| Err(no_result(Stage::Configure, gone)))
     }
@@ -123,13 +125,13 @@ impl LinuxPort {
 
 fn set_addressing(
     shared: &Shared,
-    seat: &Seat,
+    endpoint: &Endpoint,
     sockets: &Sockets,
     new: Option<Addressing>,
     comment: &str,
     resolver: &str,
 ) -> Result<(), Failure> {
-    let names = shared.names(&seat.identity);
+    let names = shared.names(&endpoint.identity);
     let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
     let binding = names.binding();
     if !fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
@@ -137,11 +139,11 @@ fn set_addressing(
         return Err(Failure::new(Stage::Configure, Cause::NamespaceGone, detail));
     }
     sockets
-        .with_netlink(|netlink| replace(netlink, seat, new, shared.parent.mtu()))
+        .with_netlink(|netlink| replace(netlink, endpoint, new, shared.parent.mtu()))
         .unwrap_or_else(|error| Err(broken("setting the address", &error)))
         .inspect_err(|failure| {
             if failure.cause == Cause::SocketLost {
-                socket_lost(seat, sockets, &failure.detail);
+                socket_lost(endpoint, sockets, &failure.detail);
             }
         })?;
     let written = match names.write_resolver(comment, resolver) {
@@ -160,13 +162,13 @@ fn set_addressing(
 /// Sets `new` in place of what stands, and notes it; the link has `usual_mtu`, in bytes, where no lease says otherwise.
 fn replace(
     netlink: &mut Netlink,
-    seat: &Seat,
+    endpoint: &Endpoint,
     new: Option<Addressing>,
     usual_mtu: u32,
 ) -> Result<(), Failure> {
-    let old = seat.addressing();
+    let old = endpoint.addressing();
     let mtu = MtuChange {
-        old: seat.mtu(),
+        old: endpoint.mtu(),
         new: new.as_ref().map_or(usual_mtu, Addressing::mtu),
     };
     let done = carry_out(netlink, steps(old.as_ref(), new.as_ref(), mtu));
@@ -178,12 +180,12 @@ fn replace(
         };
         let _ = carry_out(netlink, steps(old.as_ref(), None, back));
         let _ = carry_out(netlink, steps(new.as_ref(), None, back));
-        seat.set_addressing(None);
-        seat.set_mtu(usual_mtu);
+        endpoint.set_addressing(None);
+        endpoint.set_mtu(usual_mtu);
         return done;
     }
-    seat.set_addressing(new);
-    seat.set_mtu(mtu.new);
+    endpoint.set_addressing(new);
+    endpoint.set_mtu(mtu.new);
     Ok(())
 }
 
@@ -227,33 +229,34 @@ impl Port for LinuxPort {
     /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
     /// before an ARP answer comes.
     fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
-        let seat = self.seat();
+        let endpoint = self.endpoint();
         let message_type = transmit.message.message_type();
         let is_release = message_type == Some(MessageType::Release);
         if message_type == Some(MessageType::Request) {
             let client_id = transmit.message.options.get(code::CLIENT_ID);
-            seat.set_client_id(client_id.map(Cow::into_owned));
+            endpoint.set_client_id(client_id.map(Cow::into_owned));
             // Before the server can grant it: a kill may come between that and its acknowledgement.
-            self.shared.remember_requested(seat, &transmit.message)?;
+            self.shared
+                .remember_requested(endpoint, &transmit.message)?;
         }
         let send = || {
             if transmit.destination.is_broadcast()
-                || is_release && self.shared.knows_server(seat.identity.mac)
+                || is_release && self.shared.knows_server(endpoint.identity.mac)
             {
-                return self.shared.send_raw(&seat.identity, transmit);
+                return self.shared.send_raw(&endpoint.identity, transmit);
             }
-            seat.sends();
+            endpoint.sends();
             let message = transmit.message.encode();
             self.sockets
                 .send_to_server(&message, transmit.destination)
                 .inspect_err(|error| self.heed(error))
         };
-        self.shared.give_back(&seat.identity, transmit, send)
+        self.shared.give_back(&endpoint.identity, transmit, send)
     }
 
     async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
         let lease = lease.clone();
-        self.on_thread(move |shared, seat, sockets| {
+        self.on_thread(move |shared, endpoint, sockets| {
             let surroundings = Surroundings {
                 mtu: shared.parent.mtu(),
                 neighbour: shared.config.neighbour,
@@ -266,18 +269,25 @@ impl Port for LinuxPort {
                 "from the lease"
             };
             shared
-                .remember(seat, lease)
+                .remember(endpoint, lease)
                 .map_err(|error| refused(Stage::Configure, "writing the lease down", &error))?;
-            set_addressing(shared, seat, sockets, Some(addressing), comment, &resolver)
+            set_addressing(
+                shared,
+                endpoint,
+                sockets,
+                Some(addressing),
+                comment,
+                &resolver,
+            )
         })
         .await
     }
 
     async fn deconfigure(&self) -> Result<(), Failure> {
-        self.on_thread(|shared, seat, sockets| {
-            let removed = set_addressing(shared, seat, sockets, None, "no lease", "");
+        self.on_thread(|shared, endpoint, sockets| {
+            let removed = set_addressing(shared, endpoint, sockets, None, "no lease", "");
             let forgotten = shared
-                .forget(&seat.identity)
+                .forget(&endpoint.identity)
                 .map_err(|error| refused(Stage::Configure, "forgetting the lease", &error));
             removed.and(forgotten)
         })
@@ -288,15 +298,18 @@ impl Port for LinuxPort {
     /// macvlans of the parent by, and an address that two clients have would go unnoticed. In VEPA mode the switch
     /// itself sends it back to them.
     fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
-        let sent = self.shared.wire.send_arp(self.seat().identity.mac, arp);
+        let sent = self
+            .shared
+            .raw_socket
+            .send_arp(self.endpoint().identity.mac, arp);
         if self.shared.config.mode != MacvlanMode::Vepa {
-            self.shared.seats.listeners.deliver(arp);
+            self.shared.endpoints.listeners.deliver(arp);
         }
         sent
     }
 
     fn listen_arp(&self, address: Option<Ipv4Addr>) {
-        self.seated.listen_arp(address);
+        self.registration.listen_arp(address);
     }
 
     async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {

@@ -24,9 +24,9 @@ pub(super) async fn sabotage(
     let refused =
         |why: &dyn std::fmt::Display| SabotageError(format!("client {}: {why}", identity.number));
     let sockets = shared
-        .seats
+        .endpoints
         .find(identity.mac)
-        .and_then(|seat| seat.sockets())
+        .and_then(|endpoint| endpoint.sockets())
         .ok_or_else(|| refused(&"it is not plugged in"))?;
     let break_it: fn(&mut Bench, &Place) -> io::Result<()> = match fault {
         Fault::KillSockets => return sockets.kill().map_err(|error| refused(&error)),

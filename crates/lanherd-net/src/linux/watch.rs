@@ -19,11 +19,11 @@ use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use super::endpoint::{Endpoint, EndpointTable};
 use super::netlink_monitor::{NetlinkMonitors, Notification};
 use super::parent::{self, Parent};
-use super::seats::{Seat, Seats};
+use super::raw_socket::RawSocket;
 use super::sockets::{Sockets, is_lost};
-use super::wire::Wire;
 use super::{LINK, LINK_INDEX};
 use crate::lan::PortEvent;
 use crate::netlink::{Netlink, name_of};
@@ -40,8 +40,8 @@ const SETTLED: Duration = Duration::from_millis(1500);
 /// What is watched.
 pub(super) struct Watched {
     pub parent: Arc<Parent>,
-    pub seats: Arc<Seats>,
-    pub wire: Arc<Wire>,
+    pub endpoints: Arc<EndpointTable>,
+    pub raw_socket: Arc<RawSocket>,
     pub monitors: Arc<NetlinkMonitors>,
     /// The folder with the names of namespaces.
     pub netns: PathBuf,
@@ -110,7 +110,7 @@ async fn follow_until_deaf(watched: &Watched) -> io::Result<()> {
     loop {
         let event = if parent.is_settling() {
             let Ok(event) = timeout(SETTLED, events.recv()).await else {
-                parent.settle(&watched.seats);
+                parent.settle(&watched.endpoints);
                 continue;
             };
             event
@@ -124,12 +124,12 @@ async fn follow_until_deaf(watched: &Watched) -> io::Result<()> {
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link))
                 if concerns(parent, &link) =>
             {
-                parent.lost(&watched.seats);
+                parent.lost(&watched.endpoints);
             }
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
                 if concerns(parent, &link) =>
             {
-                parent.changed(&link, &watched.seats);
+                parent.changed(&link, &watched.endpoints);
             }
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link))
                 if parent.index().is_none() && name_of(&link) == Some(&parent.name) =>
@@ -149,20 +149,22 @@ fn concerns(parent: &Parent, link: &LinkMessage) -> bool {
 
 /// Looks what has become of the parent, or whether there is one again.
 fn look(watched: &Watched) -> io::Result<()> {
-    let Watched { parent, seats, .. } = watched;
+    let Watched {
+        parent, endpoints, ..
+    } = watched;
     let links = Netlink::open()?.links()?;
     if let Some(index) = parent.index() {
         match links.iter().find(|link| link.header.index == index) {
             Some(link) => {
-                parent.changed(link, seats);
+                parent.changed(link, endpoints);
                 return Ok(());
             }
-            None => parent.lost(seats),
+            None => parent.lost(endpoints),
         }
     }
     match parent::fit(&links, &parent.name) {
         Ok(link) => {
-            watched.wire.move_to(link.header.index)?;
+            watched.raw_socket.move_to(link.header.index)?;
             parent.found(link);
         }
         Err(error) => tracing::debug!("{error}"),
@@ -215,9 +217,9 @@ async fn watch_names(watched: &Watched, mounts: OwnedFd) {
     };
     while let Ok(mut ready) = mounts.ready(Interest::PRIORITY).await {
         ready.clear_ready();
-        for seat in watched.seats.all() {
-            if let Some(sockets) = seat.sockets() {
-                examine_name(&watched.netns, &seat, &sockets);
+        for endpoint in watched.endpoints.all() {
+            if let Some(sockets) = endpoint.sockets() {
+                examine_name(&watched.netns, &endpoint, &sockets);
             }
         }
         sleep(MOUNTS_PAUSE).await;
@@ -227,28 +229,28 @@ async fn watch_names(watched: &Watched, mounts: OwnedFd) {
 /// Checks what a notification is about, and tells the clients concerned.
 fn handle(watched: &Watched, notification: Notification) {
     let attached = |mac| {
-        let seat = watched.seats.find(mac)?;
-        let sockets = seat.sockets()?;
-        (!seat.is_gone()).then_some((seat, sockets))
+        let endpoint = watched.endpoints.find(mac)?;
+        let sockets = endpoint.sockets()?;
+        (!endpoint.is_gone()).then_some((endpoint, sockets))
     };
     match notification {
         Notification::Namespace(mac) => {
-            if let Some((seat, sockets)) = attached(mac) {
+            if let Some((endpoint, sockets)) = attached(mac) {
                 sockets.monitor.clear();
-                examine(watched, &seat, &sockets);
+                examine(watched, &endpoint, &sockets);
             }
         }
         Notification::Anywhere => {
-            for seat in watched.seats.all() {
-                handle(watched, Notification::Namespace(seat.identity.mac));
+            for endpoint in watched.endpoints.all() {
+                handle(watched, Notification::Namespace(endpoint.identity.mac));
             }
         }
         Notification::Socket(mac) => {
-            if let Some((seat, sockets)) = attached(mac)
+            if let Some((endpoint, sockets)) = attached(mac)
                 && sockets.is_broken()
             {
                 socket_lost(
-                    &seat,
+                    &endpoint,
                     &sockets,
                     "the socket on port 68 was closed by somebody else",
                 );
@@ -258,18 +260,18 @@ fn handle(watched: &Watched, notification: Notification) {
 }
 
 /// Closes what is left of the sockets and says so.
-pub(super) fn socket_lost(seat: &Seat, sockets: &Sockets, why: &str) {
+pub(super) fn socket_lost(endpoint: &Endpoint, sockets: &Sockets, why: &str) {
     sockets.close();
-    seat.gone(Cause::SocketLost, why.to_owned());
+    endpoint.gone(Cause::SocketLost, why.to_owned());
 }
 
 /// Whether the namespace still has its name; says so if not.
-pub(super) fn examine_name(netns: &Path, seat: &Seat, sockets: &Sockets) -> bool {
-    let name = netns.join(&seat.identity.namespace);
+pub(super) fn examine_name(netns: &Path, endpoint: &Endpoint, sockets: &Sockets) -> bool {
+    let name = netns.join(&endpoint.identity.namespace);
     let is_bound = fs::metadata(&name).is_ok_and(|bound| bound.ino() == sockets.namespace);
     if !is_bound {
         let why = format!("{} was removed by somebody else", name.display());
-        seat.gone(Cause::NamespaceGone, why);
+        endpoint.gone(Cause::NamespaceGone, why);
     }
     is_bound
 }
@@ -277,14 +279,14 @@ pub(super) fn examine_name(netns: &Path, seat: &Seat, sockets: &Sockets) -> bool
 /// Compares what stands in a namespace with what should, and says what somebody else took away.
 ///
 /// Lanherd's own changes are made by whoever holds the netlink socket, and noted before it is let go: they never differ.
-fn examine(watched: &Watched, seat: &Seat, sockets: &Sockets) {
+fn examine(watched: &Watched, endpoint: &Endpoint, sockets: &Sockets) {
     // Whoever removes a namespace may delete its link, too.
-    if !examine_name(&watched.netns, seat, sockets) {
+    if !examine_name(&watched.netns, endpoint, sockets) {
         return;
     }
     let examined = sockets.with_netlink(|netlink| {
         let lost = |why: &str| {
-            seat.gone(
+            endpoint.gone(
                 Cause::LinkLost,
                 format!("{LINK} was {why} by somebody else"),
             );
@@ -295,15 +297,15 @@ fn examine(watched: &Watched, seat: &Seat, sockets: &Sockets) {
             None => lost("deleted"),
             Some(link) if !link.header.flags.contains(LinkFlags::Up) => lost("taken down"),
             Some(_) => {
-                let Some(standing) = seat.addressing() else {
+                let Some(standing) = endpoint.addressing() else {
                     return Ok(());
                 };
                 let (addresses, routes) =
                     (netlink.addresses(LINK_INDEX)?, netlink.routes(LINK_INDEX)?);
                 if let Some(loss) = standing.loss(&addresses, &routes) {
-                    seat.set_addressing(loss.left);
+                    endpoint.set_addressing(loss.left);
                     let words = format!("{} was removed by somebody else", loss.words);
-                    seat.tell(PortEvent::Unconfigured(words));
+                    endpoint.tell(PortEvent::Unconfigured(words));
                 }
             }
         }
@@ -312,10 +314,10 @@ fn examine(watched: &Watched, seat: &Seat, sockets: &Sockets) {
     match examined.and_then(|done| done) {
         Ok(()) => {}
         Err(error) if is_lost(&error) => {
-            socket_lost(seat, sockets, &format!("the netlink socket: {error}"));
+            socket_lost(endpoint, sockets, &format!("the netlink socket: {error}"));
         }
         Err(error) => {
-            let namespace = &seat.identity.namespace;
+            let namespace = &endpoint.identity.namespace;
             tracing::warn!(%error, "what stands in namespace {namespace} cannot be read");
         }
     }

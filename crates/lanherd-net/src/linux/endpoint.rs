@@ -1,4 +1,4 @@
-//! Who is plugged in: one seat per client, found by its MAC.
+//! The clients' endpoints on the LAN: one for each client that is attached, found by its MAC.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::addressing::Addressing;
 use super::arp::Listeners;
+use super::raw_socket::RawSocket;
 use super::sockets::Sockets;
-use super::wire::Wire;
 use crate::frame::Datagram;
 use crate::lan::{Inbox, PortEvent};
 use lanherd_types::identity::{Identity, Mac};
@@ -17,14 +17,14 @@ use lanherd_types::phase::Cause;
 /// How long a frame may circle in a network that has a loop.
 const LOOP: Duration = Duration::from_millis(500);
 
-/// One client's place among the others.
-pub(super) struct Seat {
+/// One client's endpoint: whom to tell of what concerns it, and what is known of its namespace.
+pub(super) struct Endpoint {
     pub identity: Identity,
     inbox: Inbox,
     state: Mutex<State>,
 }
 
-/// What is known of a client's place.
+/// The state of an endpoint.
 struct State {
     /// What stands in the namespace, as far as lanherd has set it and nobody has removed it. Whoever changes it, or
     /// compares it with what the kernel says, holds the client's netlink socket meanwhile.
@@ -35,7 +35,7 @@ struct State {
     carrier: bool,
     /// The value of option 61 in its last REQUEST: how the server knows it.
     client_id: Option<Vec<u8>>,
-    /// Whether it was told that its port is of no use any more, or is not to be told.
+    /// Whether `PortEvent::Gone` was sent to the client, or must not be sent any more.
     is_gone: bool,
     /// The address for which it listens.
     listens_for: Option<Ipv4Addr>,
@@ -45,8 +45,8 @@ struct State {
     sockets: Weak<Sockets>,
 }
 
-impl Seat {
-    /// A seat whose link will have this MTU, in bytes.
+impl Endpoint {
+    /// Makes an endpoint whose link will have this MTU, in bytes.
     pub fn new(identity: Identity, inbox: Inbox, mtu: u32) -> Self {
         let state = State {
             addressing: None,
@@ -69,19 +69,19 @@ impl Seat {
         (self.inbox)(event);
     }
 
-    /// Tells the client that its port is of no use any more, unless it was told already.
+    /// Tells the client with `PortEvent::Gone` that its port is of no use any more, unless it was told already.
     pub fn gone(&self, cause: Cause, why: String) {
         if !std::mem::replace(&mut self.state().is_gone, true) {
             self.tell(PortEvent::Gone(cause, why));
         }
     }
 
-    /// From now on what is removed is removed by lanherd itself, and is not news.
+    /// Notes that lanherd itself removes the client's things from now on, so that the client is not told of it.
     pub fn leave(&self) {
         self.state().is_gone = true;
     }
 
-    /// Whether nothing more is to be said of what becomes of it.
+    /// Whether the client is not to be told any more of what becomes of its endpoint.
     pub fn is_gone(&self) -> bool {
         self.state().is_gone
     }
@@ -154,45 +154,47 @@ impl Seat {
     }
 }
 
-/// All seats of the herd.
-pub(super) struct Seats {
-    by_mac: RwLock<HashMap<Mac, Arc<Seat>>>,
-    /// Where each client's last DHCP message came from on the link. It outlives the seat: a client that waits to be
+/// The endpoints of all attached clients.
+pub(super) struct EndpointTable {
+    by_mac: RwLock<HashMap<Mac, Arc<Endpoint>>>,
+    /// Where each client's last DHCP message came from on the link. It outlives the endpoint: a client that waits to be
     /// restarted still holds its lease, and it may have to be released for it. Forgotten with the client.
     servers: Mutex<HashMap<Mac, Mac>>,
-    /// Who hears ARP packets.
+    /// The endpoints that listen for ARP packets.
     pub listeners: Listeners,
 }
 
-impl Seats {
-    pub fn new(wire: Arc<Wire>) -> Self {
+impl EndpointTable {
+    pub fn new(raw_socket: Arc<RawSocket>) -> Self {
         Self {
             by_mac: RwLock::default(),
             servers: Mutex::default(),
-            listeners: Listeners::new(wire),
+            listeners: Listeners::new(raw_socket),
         }
     }
 
-    /// Takes a seat until the guard is dropped; the same client's earlier seat, if any, hears nothing more.
-    pub fn take(self: &Arc<Self>, seat: Seat) -> Seated {
-        let seat = Arc::new(seat);
-        let earlier = self.write().insert(seat.identity.mac, Arc::clone(&seat));
+    /// Registers an endpoint until the guard is dropped; an earlier endpoint of the same client receives nothing more.
+    pub fn register(self: &Arc<Self>, endpoint: Endpoint) -> Registration {
+        let endpoint = Arc::new(endpoint);
+        let earlier = self
+            .write()
+            .insert(endpoint.identity.mac, Arc::clone(&endpoint));
         if let Some(earlier) = earlier {
             self.listeners.listen(&earlier, None);
         }
-        Seated {
-            seat,
-            seats: Arc::clone(self),
+        Registration {
+            endpoint,
+            endpoints: Arc::clone(self),
         }
     }
 
     /// Hands a datagram to the client it is for, if that is one of ours.
     pub fn deliver(&self, datagram: &Datagram<'_>) {
-        let Some(seat) = datagram.recipient().and_then(|mac| self.find(mac)) else {
+        let Some(endpoint) = datagram.recipient().and_then(|mac| self.find(mac)) else {
             return;
         };
-        self.heard(seat.identity.mac, datagram.source);
-        seat.tell(PortEvent::Dhcp(datagram.payload.to_vec()));
+        self.note_server(endpoint.identity.mac, datagram.source);
+        endpoint.tell(PortEvent::Dhcp(datagram.payload.to_vec()));
     }
 
     /// A DHCP message came in under this MAC, which nobody on this host has sent: what the herd sends does not come back.
@@ -200,8 +202,10 @@ impl Seats {
     /// If it is a client's of ours, somebody else on the LAN is the same client. Only a switch that is in a loop could have
     /// sent the client's own message back, and does so at once.
     pub fn heard_from_outside(&self, mac: Mac) {
-        let Some(seat) = self.find(mac) else { return };
-        let last = seat.state().last_sent;
+        let Some(endpoint) = self.find(mac) else {
+            return;
+        };
+        let last = endpoint.state().last_sent;
         if last.is_some_and(|last| last.elapsed() < LOOP) {
             return;
         }
@@ -209,11 +213,11 @@ impl Seats {
             "{mac} also sends DHCP messages from elsewhere on the LAN: another lanherd there has the same pool name and \
              seed, as machines with the same /etc/machine-id have; give one of them another --seed, or another --pool name"
         );
-        seat.gone(Cause::MacInUse, why);
+        endpoint.gone(Cause::MacInUse, why);
     }
 
     /// Notes from which link address a client's last DHCP message came.
-    pub fn heard(&self, client: Mac, server: Mac) {
+    pub fn note_server(&self, client: Mac, server: Mac) {
         locked(&self.servers).insert(client, server);
     }
 
@@ -227,8 +231,8 @@ impl Seats {
         locked(&self.servers).remove(&client);
     }
 
-    /// Everybody who is plugged in.
-    pub fn all(&self) -> Vec<Arc<Seat>> {
+    /// The endpoints that are registered.
+    pub fn all(&self) -> Vec<Arc<Endpoint>> {
         self.by_mac
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -237,8 +241,8 @@ impl Seats {
             .collect()
     }
 
-    /// The seat of the client with this MAC.
-    pub fn find(&self, mac: Mac) -> Option<Arc<Seat>> {
+    /// The endpoint of the client with this MAC.
+    pub fn find(&self, mac: Mac) -> Option<Arc<Endpoint>> {
         self.by_mac
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -246,34 +250,34 @@ impl Seats {
             .map(Arc::clone)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Mac, Arc<Seat>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Mac, Arc<Endpoint>>> {
         self.by_mac.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A seat that is taken.
-pub(super) struct Seated {
-    pub seat: Arc<Seat>,
-    seats: Arc<Seats>,
+/// An endpoint's entry in the table; dropping this removes it.
+pub(super) struct Registration {
+    pub endpoint: Arc<Endpoint>,
+    endpoints: Arc<EndpointTable>,
 }
 
-impl Seated {
-    /// From now on the client hears ARP packets about this address, or none.
+impl Registration {
+    /// Delivers ARP packets about this address to the client from now on, or none.
     pub fn listen_arp(&self, address: Option<Ipv4Addr>) {
-        self.seats.listeners.listen(&self.seat, address);
+        self.endpoints.listeners.listen(&self.endpoint, address);
     }
 }
 
-impl Drop for Seated {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.listen_arp(None);
-        let mut by_mac = self.seats.write();
-        // A later seat of the same client stays.
+        let mut by_mac = self.endpoints.write();
+        // A later endpoint of the same client stays.
         if by_mac
-            .get(&self.seat.identity.mac)
-            .is_some_and(|there| Arc::ptr_eq(there, &self.seat))
+            .get(&self.endpoint.identity.mac)
+            .is_some_and(|there| Arc::ptr_eq(there, &self.endpoint))
         {
-            by_mac.remove(&self.seat.identity.mac);
+            by_mac.remove(&self.endpoint.identity.mac);
         }
     }
 }

@@ -16,8 +16,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::endpoint::EndpointTable;
 use super::filter;
-use super::seats::Seats;
 use crate::frame::{self, Datagram, dhcp_frame};
 use crate::sys;
 use lanherd_dhcp::{Arp, Transmit};
@@ -59,10 +59,10 @@ fn bind(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     sys::bind_packet(socket, index, EVERY_PROTOCOL)
 }
 
-/// The raw socket, driven by the runtime.
-pub(super) struct Wire(AsyncFd<OwnedFd>);
+/// The raw socket on the parent, driven by the runtime.
+pub(super) struct RawSocket(AsyncFd<OwnedFd>);
 
-impl Wire {
+impl RawSocket {
     /// Hands a socket that [`open`] made to the runtime in whose context this is called.
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
         sys::drive(socket, Interest::READABLE).map(Self)
@@ -101,10 +101,10 @@ impl Wire {
 
     /// Reads for ever, and delivers what is for a client of ours. Where the switch sends back what the herd itself has sent,
     /// `is_reflected`, nothing can be said of who else speaks under its MACs.
-    pub async fn deliver(self: Arc<Self>, seats: Arc<Seats>, is_reflected: bool) {
+    pub async fn deliver(self: Arc<Self>, endpoints: Arc<EndpointTable>, is_reflected: bool) {
         let mut buffer = vec![0; LARGEST_FRAME];
         loop {
-            if let Err(error) = self.read_burst(&mut buffer, &seats, is_reflected).await {
+            if let Err(error) = self.read_burst(&mut buffer, &endpoints, is_reflected).await {
                 // The parent is down, or gone; the watch on the parent knows which.
                 tracing::debug!(%error, "reading from the parent");
                 tokio::time::sleep(ERROR_PAUSE).await;
@@ -116,7 +116,7 @@ impl Wire {
     async fn read_burst(
         &self,
         buffer: &mut [u8],
-        seats: &Seats,
+        endpoints: &EndpointTable,
         is_reflected: bool,
     ) -> io::Result<()> {
         let mut ready = self.0.readable().await?;
@@ -127,11 +127,11 @@ impl Wire {
             let Ok(length) = read else { break };
             let frame = buffer.get(..length?).unwrap_or_default();
             if let Some(datagram) = Datagram::parse(frame) {
-                seats.deliver(&datagram);
+                endpoints.deliver(&datagram);
             } else if let Some(arp) = frame::arp(frame) {
-                seats.listeners.deliver(&arp);
+                endpoints.listeners.deliver(&arp);
             } else if !is_reflected && let Some(mac) = frame::dhcp_client(frame) {
-                seats.heard_from_outside(mac);
+                endpoints.heard_from_outside(mac);
             }
         }
         Ok(())
@@ -139,7 +139,7 @@ impl Wire {
 }
 
 /// Closing an `AF_PACKET` socket waits for RCU: a thread of its own does the last of it, whoever drops this.
-impl Drop for Wire {
+impl Drop for RawSocket {
     fn drop(&mut self) {
         let last = self.0.get_ref().try_clone();
         // Without a descriptor or a thread to spare it is closed here, and whoever drops this waits.

@@ -75,7 +75,7 @@ use netlink_monitor::NetlinkMonitors;
 use parent::Parent;
 use raw_socket::RawSocket;
 use watch::{Watch, Watched};
-use worker::{Bench, WorkerError, Workers};
+use worker::{WorkerContext, WorkerError, Workers};
 
 /// The client whose thread does what concerns no client.
 const NOBODY: ClientNumber = ClientNumber(0);
@@ -330,14 +330,14 @@ impl Shared {
             };
             shared.looks_later.store(false, Ordering::Relaxed);
             let looking = Arc::clone(&shared);
-            shared.workers.post(NOBODY, move |bench| {
-                for Leak { what, fate } in looking.made.look(&mut bench.netlink) {
+            shared.workers.post(NOBODY, move |context| {
+                for Leak { what, fate } in looking.made.look(&mut context.netlink) {
                     if let Fate::Remains(why) = fate {
                         tracing::warn!("{what} is left behind: {why}");
                     }
                 }
                 if looking.made.is_too_early_for_some() {
-                    looking.look_later(&bench.runtime);
+                    looking.look_later(&context.runtime);
                 }
             });
         });
@@ -402,12 +402,12 @@ impl LinuxLan {
             .map_err(refusing("starting the threads that enter namespaces"))?;
         let wanted = config.clone();
         let opened = workers
-            .run(NOBODY, move |bench| open_kernel(bench, &wanted))
+            .run(NOBODY, move |context| open_kernel(context, &wanted))
             .await;
         let opened =
             opened.map_err(|gone| refusing("opening the LAN")(io::Error::other(gone)))??;
-        let (folder, furnished) = opened;
-        let Furnished {
+        let (folder, parts) = opened;
+        let OpenParts {
             cleared,
             adopted,
             parent,
@@ -415,7 +415,7 @@ impl LinuxLan {
             endpoints,
             monitors,
             watch,
-        } = furnished;
+        } = parts;
         let is_reflected = config.mode == MacvlanMode::Vepa;
         let deliver = Arc::clone(&raw_socket).deliver(Arc::clone(&endpoints), is_reflected);
         let reader = tokio::spawn(deliver).abort_handle();
@@ -510,8 +510,8 @@ impl LinuxLan {
     }
 }
 
-/// What the herd will share.
-struct Furnished {
+/// The parts of an open LAN that all its clients share.
+struct OpenParts {
     cleared: Cleared,
     adopted: Adopted,
     parent: Arc<Parent>,
@@ -521,10 +521,13 @@ struct Furnished {
     watch: Watch,
 }
 
-fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnished), OpenError> {
+fn open_kernel(
+    context: &mut WorkerContext,
+    config: &LanConfig,
+) -> Result<(PoolDir, OpenParts), OpenError> {
     let mended = mend_parent(config)?;
     // The parent first: a wrong name should leave no trace.
-    let checked = Parent::check(&mut bench.netlink, &config.parent)
+    let checked = Parent::check(&mut context.netlink, &config.parent)
         .map_err(refusing("looking up the parent"))
         .and_then(|checked| Ok(checked?));
     let parent = match checked {
@@ -540,10 +543,10 @@ fn open_kernel(bench: &mut Bench, config: &LanConfig) -> Result<(PoolDir, Furnis
         Some((folder, brought_up)) => (folder, Some(brought_up)),
         None => (PoolDir::take(&config.paths, &config.pool)?, None),
     };
-    match furnish(bench, config, &folder, parent) {
-        Ok(mut furnished) => {
-            furnished.cleared.brought_up = brought_up;
-            Ok((folder, furnished))
+    match open_parts(context, config, &folder, parent) {
+        Ok(mut parts) => {
+            parts.cleared.brought_up = brought_up;
+            Ok((folder, parts))
         }
         Err(error) => {
             for leak in folder.leave() {
@@ -566,12 +569,12 @@ fn mend_parent(config: &LanConfig) -> Result<Option<(PoolDir, BroughtUp)>, OpenE
     Ok(brought_up.map(|brought_up| (folder, brought_up)))
 }
 
-fn furnish(
-    bench: &Bench,
+fn open_parts(
+    context: &WorkerContext,
     config: &LanConfig,
     folder: &PoolDir,
     parent: Parent,
-) -> Result<Furnished, OpenError> {
+) -> Result<OpenParts, OpenError> {
     shared_dirs::prepare_host(&config.paths)?;
     let cleared =
         adopt::clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
@@ -581,7 +584,7 @@ fn furnish(
         .map_err(refusing("writing down where the pool stands"))?;
     let adopted =
         Adopted::read(folder).map_err(refusing("taking over what an earlier run left"))?;
-    let _context = bench.runtime.enter();
+    let _context = context.runtime.enter();
     let raw_socket = parent
         .index()
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
@@ -606,7 +609,7 @@ fn furnish(
         netns: config.paths.netns.clone(),
     };
     let watch = Watch::start(watched).map_err(refusing("starting the watch on the parent"))?;
-    Ok(Furnished {
+    Ok(OpenParts {
         cleared,
         adopted,
         parent,
@@ -726,7 +729,7 @@ impl Lan for LinuxLan {
             tracing::warn!(client = %identity.namespace, "a command that was killed has not ended");
         }
         let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
-        let remove = move |_: &mut Bench| {
+        let remove = move |_: &mut WorkerContext| {
             let errors = remove_client(&shared, &names);
             shared.made.leave(names.namespace());
             shared.made.tidy(&shared.config.paths.netns);

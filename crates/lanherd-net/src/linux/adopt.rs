@@ -9,10 +9,10 @@ use netlink_packet_route::link::{
 };
 
 use super::addressing::Addressing;
-use super::attach::{Link, Room, number};
+use super::attach::{Link, PendingAttach, number};
 use super::endpoint::Endpoint;
 use super::netlink_monitor::NetlinkMonitor;
-use super::worker::Bench;
+use super::worker::WorkerContext;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
 use crate::netlink::{Netlink, request};
 use crate::netns::NetNs;
@@ -98,14 +98,18 @@ impl Adopted {
 ///
 /// Its lease's address stays set. Where it does not fit, what there is of it is left to be removed as any other leftover;
 /// its lease is remembered all the same.
-pub(super) fn take_over(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> Option<Room> {
+pub(super) fn take_over(
+    context: &mut WorkerContext,
+    shared: &Shared,
+    endpoint: &Endpoint,
+) -> Option<PendingAttach> {
     let namespace = &endpoint.identity.namespace;
     // Once: a later life of the client is as any other.
     if !shared.adopted().namespaces.remove(namespace) {
         return None;
     }
-    match enter(bench, shared, endpoint) {
-        Ok(room) => Some(room),
+    match enter(context, shared, endpoint) {
+        Ok(pending) => Some(pending),
         Err(why) => {
             tracing::warn!(client = %namespace, %why, "not taken over, but made anew");
             None
@@ -113,7 +117,11 @@ pub(super) fn take_over(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint)
     }
 }
 
-fn enter(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> io::Result<Room> {
+fn enter(
+    context: &mut WorkerContext,
+    shared: &Shared,
+    endpoint: &Endpoint,
+) -> io::Result<PendingAttach> {
     let names = shared.names(&endpoint.identity);
     let mac = endpoint.identity.mac;
     let record = names
@@ -123,7 +131,7 @@ fn enter(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> io::Result<
     if !record.is_of(&namespace)? {
         return Err(misfit("its namespace is gone"));
     }
-    let number = number(bench, &namespace);
+    let number = number(context, &namespace);
     // From here on whatever keeps it is known if it is to be removed.
     shared
         .made
@@ -131,7 +139,7 @@ fn enter(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> io::Result<
     shared.ledger.add(&endpoint.identity.namespace, record);
     // Subscribed before the namespace is read, so that no later removal goes unnoticed.
     let subscribed = shared.monitors.subscribe(number, mac);
-    let (monitor, mut netlink) = bench.home.visit(&namespace, || {
+    let (monitor, mut netlink) = context.home.visit(&namespace, || {
         io::Result::Ok((
             subscribed.map_or_else(NetlinkMonitor::open, Ok)?,
             Netlink::open()?,
@@ -148,7 +156,7 @@ fn enter(bench: &mut Bench, shared: &Shared, endpoint: &Endpoint) -> io::Result<
     endpoint.set_addressing(standing);
     // The parent's may have fallen meanwhile.
     endpoint.limit_mtu(shared.parent.mtu());
-    Ok(Room {
+    Ok(PendingAttach {
         namespace,
         netlink,
         number,

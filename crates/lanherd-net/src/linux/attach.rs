@@ -16,7 +16,7 @@ use super::netlink_monitor::NetlinkMonitor;
 use super::port::LinuxPort;
 use super::sockets::Sockets;
 use super::sysctl::Sysctls;
-use super::worker::Bench;
+use super::worker::WorkerContext;
 use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, no_result, refused, refused_request};
 use crate::frame::CLIENT_PORT;
 use crate::lan::{Inbox, PortEvent};
@@ -40,11 +40,11 @@ const PAUSES: [u64; 12] = [10, 20, 40, 80, 160, 320, 370, 500, 750, 750, 1000, 1
 /// Before this try, a second after the first one, it is looked once who keeps the MAC.
 const SUSPICIOUS_TRY: usize = 7;
 
-/// A namespace that has its name, on its way to being plugged in.
-pub(super) struct Room {
+/// An attachment that is not finished yet: the namespace has its name, but its link or its sockets are missing.
+pub(super) struct PendingAttach {
     pub namespace: NetNs,
     pub netlink: Netlink,
-    /// Its number at home (nsid).
+    /// The namespace's number in the home namespace (nsid).
     pub number: Option<i32>,
     pub mac: Mac,
     pub link: Link,
@@ -52,7 +52,7 @@ pub(super) struct Room {
     pub monitor: Option<NetlinkMonitor>,
 }
 
-/// How far its link is.
+/// The state of the link of a pending attachment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
     Absent,
@@ -65,7 +65,7 @@ enum Progress {
     /// All the way.
     Ready(Sockets),
     /// The MAC, or in passthru mode the parent, is still taken: to be tried again later.
-    Busy(Room),
+    Busy(PendingAttach),
 }
 
 pub(super) async fn attach(
@@ -78,14 +78,14 @@ pub(super) async fn attach(
     let gone = |gone| no_result(Stage::Namespace, gone);
     let begin = {
         let (shared, endpoint) = (Arc::clone(shared), Arc::clone(&registration.endpoint));
-        move |bench: &mut Bench| {
-            let room = match adopt::take_over(bench, &shared, &endpoint) {
-                Some(room) => room,
-                None => make_namespace(bench, &shared, &endpoint.identity)?,
+        move |context: &mut WorkerContext| {
+            let pending = match adopt::take_over(context, &shared, &endpoint) {
+                Some(pending) => pending,
+                None => make_namespace(context, &shared, &endpoint.identity)?,
             };
             endpoint.tell(PortEvent::NamespaceReady);
             shared.parent.greet(&endpoint);
-            plug(bench, &shared, room)
+            plug(context, &shared, pending)
         }
     };
     let mut progress = shared
@@ -95,11 +95,11 @@ pub(super) async fn attach(
         .map_err(gone)??;
     let mut pauses = PAUSES.into_iter().enumerate();
     loop {
-        let room = match progress {
+        let pending = match progress {
             Progress::Ready(sockets) => {
                 return LinuxPort::new(Arc::clone(shared), registration, sockets);
             }
-            Progress::Busy(room) => room,
+            Progress::Busy(pending) => pending,
         };
         let (attempt, pause) = pauses
             .next()
@@ -107,11 +107,11 @@ pub(super) async fn attach(
         tokio::time::sleep(Duration::from_millis(pause)).await;
         let again = {
             let shared = Arc::clone(shared);
-            move |bench: &mut Bench| {
+            move |context: &mut WorkerContext| {
                 if attempt == SUSPICIOUS_TRY {
-                    evict(&shared, &room);
+                    evict(&shared, &pending);
                 }
-                plug(bench, &shared, room)
+                plug(context, &shared, pending)
             }
         };
         progress = shared
@@ -123,10 +123,10 @@ pub(super) async fn attach(
 }
 
 /// The client's earlier namespace is not dying, somebody's process keeps it alive: takes the link out of it.
-fn evict(shared: &Shared, room: &Room) {
-    let inode = room.namespace.inode();
+fn evict(shared: &Shared, pending: &PendingAttach) {
+    let inode = pending.namespace.inode();
     for leak in shared.made.unplug_pinned(
-        |record| record.mac == room.mac && record.inode != inode,
+        |record| record.mac == pending.mac && record.inode != inode,
         Duration::ZERO,
     ) {
         tracing::warn!(?leak, "an earlier namespace of this client is kept alive");
@@ -140,10 +140,10 @@ fn still_busy(shared: &Shared, mac: Mac) -> Failure {
 }
 
 fn make_namespace(
-    bench: &mut Bench,
+    context: &mut WorkerContext,
     shared: &Shared,
     identity: &Identity,
-) -> Result<Room, Failure> {
+) -> Result<PendingAttach, Failure> {
     let failed =
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let names = shared.names(identity);
@@ -155,7 +155,7 @@ fn make_namespace(
             error.to_string(),
         ));
     }
-    let Bench { home, sysctls, .. } = bench;
+    let WorkerContext { home, sysctls, .. } = context;
     let (namespace, netlink) = home
         .found(|| {
             // Before there is a link.
@@ -169,9 +169,9 @@ fn make_namespace(
     names
         .claim_for(&namespace, &record, note)
         .map_err(|error| unclaimed(&error))?;
-    let number = number(bench, &namespace);
+    let number = number(context, &namespace);
     shared.made.add(&identity.namespace, record, number);
-    Ok(Room {
+    Ok(PendingAttach {
         namespace,
         netlink,
         number,
@@ -182,8 +182,8 @@ fn make_namespace(
 }
 
 /// Numbers a namespace at home: so the kernel tells of it, and can be asked whether it is gone.
-pub(super) fn number(bench: &mut Bench, namespace: &NetNs) -> Option<i32> {
-    bench
+pub(super) fn number(context: &mut WorkerContext, namespace: &NetNs) -> Option<i32> {
+    context
         .netlink
         .number(namespace)
         .inspect_err(|error| tracing::warn!(%error, "a namespace cannot be numbered"))
@@ -208,35 +208,39 @@ fn unclaimed(error: &ClaimError) -> Failure {
 }
 
 /// Makes the link where there is none yet, brings it up, and opens the sockets.
-fn plug(bench: &mut Bench, shared: &Shared, mut room: Room) -> Result<Progress, Failure> {
-    if room.link == Link::Absent {
-        match make_link(bench, shared, &mut room)? {
-            Outcome::Done => room.link = Link::Down,
-            Outcome::Busy => return Ok(Progress::Busy(room)),
+fn plug(
+    context: &mut WorkerContext,
+    shared: &Shared,
+    mut pending: PendingAttach,
+) -> Result<Progress, Failure> {
+    if pending.link == Link::Absent {
+        match make_link(context, shared, &mut pending)? {
+            Outcome::Done => pending.link = Link::Down,
+            Outcome::Busy => return Ok(Progress::Busy(pending)),
         }
     }
-    if room.link == Link::Down {
-        match bring_up(shared, &mut room)? {
-            Outcome::Done => room.link = Link::Up,
-            Outcome::Busy => return Ok(Progress::Busy(room)),
+    if pending.link == Link::Down {
+        match bring_up(shared, &mut pending)? {
+            Outcome::Done => pending.link = Link::Up,
+            Outcome::Busy => return Ok(Progress::Busy(pending)),
         }
     }
-    let Room {
+    let PendingAttach {
         namespace,
         netlink,
         monitor,
         mac,
         number,
         ..
-    } = room;
+    } = pending;
     // Subscribed before the sockets are opened, so that no later removal goes unnoticed: without the link the socket that is bound to it cannot be opened.
     let monitor = monitor.or_else(|| shared.monitors.subscribe(number, mac));
-    let Bench {
+    let WorkerContext {
         home,
         sysctls,
         runtime,
         ..
-    } = bench;
+    } = context;
     let _context = runtime.enter();
     home.visit(&namespace, || {
         let monitor = monitor.map_or_else(NetlinkMonitor::open, Ok)?;
@@ -254,7 +258,11 @@ enum Outcome {
 }
 
 /// Makes the macvlan directly inside, in one message, sent from home: there the parent is.
-fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
+fn make_link(
+    context: &mut WorkerContext,
+    shared: &Shared,
+    pending: &mut PendingAttach,
+) -> Result<Outcome, Failure> {
     let parent = &shared.parent;
     let mode = shared.config.mode;
     if mode == MacvlanMode::Passthru && shared.endpoints.all().len() > 1 {
@@ -276,11 +284,11 @@ fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outc
         index: LINK_INDEX,
         parent: parent_index,
         mode: mode.into(),
-        mac: room.mac,
-        namespace: room.namespace.as_raw_fd(),
+        mac: pending.mac,
+        namespace: pending.namespace.as_raw_fd(),
         broadcast_queue: BROADCAST_QUEUE,
     };
-    match bench.netlink.send_one(request::add_macvlan(&macvlan)) {
+    match context.netlink.send_one(request::add_macvlan(&macvlan)) {
         Ok(()) => Ok(Outcome::Done),
         // So the kernel says that the parent is not given back yet by the client's last life.
         Err(error) if mode == MacvlanMode::Passthru && error.is(Errno::EINVAL) => Ok(Outcome::Busy),
@@ -295,19 +303,19 @@ fn make_link(bench: &mut Bench, shared: &Shared, room: &mut Room) -> Result<Outc
 ///
 /// The link is made down and brought up from inside, so that it can be told first to make no address by itself: where the
 /// namespace could not be kept from IPv6, it does at least not begin to speak it.
-fn bring_up(shared: &Shared, room: &mut Room) -> Result<Outcome, Failure> {
+fn bring_up(shared: &Shared, pending: &mut PendingAttach) -> Result<Outcome, Failure> {
     let mut steps = vec![
         ("bringing lo up", request::up(LOOPBACK)),
         ("keeping the link from IPv6", request::no_ipv6(LINK_INDEX)),
     ];
     if shared.config.mode == MacvlanMode::Passthru {
         // It was made with the parent's MAC; the kernel gives the parent its own back afterwards.
-        let own_mac = request::set_mac(LINK_INDEX, room.mac);
+        let own_mac = request::set_mac(LINK_INDEX, pending.mac);
         steps.push(("setting the link's MAC", own_mac));
     }
     steps.push(("bringing the link up", request::up(LINK_INDEX)));
     let (words, requests): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-    let answers = room
+    let answers = pending
         .netlink
         .send(requests)
         .map_err(|error| refused(Stage::Link, "bringing the link up", &error))?;

@@ -20,7 +20,7 @@ use tokio::task::coop::poll_proceed;
 
 use super::port::LinuxPort;
 use super::stamp::{Moment, receive};
-use super::worker::Bench;
+use super::worker::WorkerContext;
 use crate::lan::{Connected, Datagram, Datagrams, StreamTimes};
 use crate::netns::NetNs;
 use crate::sys;
@@ -257,9 +257,9 @@ fn of_the_network(error: io::Error) -> io::Error {
 async fn open(port: &LinuxPort, kind: Type) -> io::Result<Socket> {
     let binding = port.binding();
     let inode = port.namespace();
-    let job = move |bench: &mut Bench| {
+    let job = move |context: &mut WorkerContext| {
         let namespace = open_own(&binding, inode)?;
-        bench.home.visit(&namespace, || {
+        context.home.visit(&namespace, || {
             Socket::new(Domain::IPV4, kind.nonblocking(), None)
         })?
     };

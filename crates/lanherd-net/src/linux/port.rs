@@ -17,7 +17,7 @@ use super::dialing::{ClientStream, ClientUdp};
 use super::endpoint::{Endpoint, Registration};
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
-use super::worker::{Bench, WorkerError};
+use super::worker::{WorkerContext, WorkerError};
 use super::{MacvlanMode, Shared, commands, dialing, no_result, refused, refused_request};
 use crate::lan::{CommandRan, Connected, EchoRequest, Errand, PingCause, PingOutcome, Port};
 use crate::netlink::{Netlink, NetlinkError};
@@ -93,7 +93,7 @@ impl LinuxPort {
     /// Has the client's thread do something.
     pub(super) async fn run<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Bench) -> R + Send + 'static,
+        job: impl FnOnce(&mut WorkerContext) -> R + Send + 'static,
     ) -> Result<R, WorkerError> {
         let number = self.endpoint().identity.number;
         self.shared.workers.run(number, job).await

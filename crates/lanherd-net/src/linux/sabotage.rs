@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nix::mount::{MntFlags, umount2};
 
-use super::worker::Bench;
+use super::worker::WorkerContext;
 use super::{LINK, LINK_INDEX, Shared};
 use crate::lan::SabotageError;
 use crate::netlink::{Netlink, NetlinkError, request};
@@ -28,10 +28,10 @@ pub(super) async fn sabotage(
         .find(identity.mac)
         .and_then(|endpoint| endpoint.sockets())
         .ok_or_else(|| refused(&"it is not plugged in"))?;
-    let break_it: fn(&mut Bench, &Place) -> io::Result<()> = match fault {
+    let break_it: fn(&mut WorkerContext, &Place) -> io::Result<()> = match fault {
         Fault::KillSockets => return sockets.kill().map_err(|error| refused(&error)),
-        Fault::RemoveAddress => |bench, place| place.visit(bench, remove_addresses),
-        Fault::DeleteLink => |bench, place| place.visit(bench, delete_link),
+        Fault::RemoveAddress => |context, place| place.visit(context, remove_addresses),
+        Fault::DeleteLink => |context, place| place.visit(context, delete_link),
         Fault::DeleteNamespace => delete_namespace,
         Fault::Crash
         | Fault::Vanish
@@ -69,12 +69,12 @@ pub(super) async fn sabotage(
     drop(sockets);
     let done = shared
         .workers
-        .run(identity.number, move |bench| {
+        .run(identity.number, move |context| {
             let namespace = NetNs::open(&name)?;
             if namespace.inode() != inode {
                 return Err(io::Error::other("its namespace has another name, or none"));
             }
-            break_it(bench, &Place { name, namespace })
+            break_it(context, &Place { name, namespace })
         })
         .await;
     match done {
@@ -93,10 +93,10 @@ impl Place {
     /// Does something inside with a netlink socket opened there.
     fn visit(
         &self,
-        bench: &Bench,
+        context: &WorkerContext,
         work: impl FnOnce(&mut Netlink) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut netlink = bench.home.visit(&self.namespace, Netlink::open)??;
+        let mut netlink = context.home.visit(&self.namespace, Netlink::open)??;
         work(&mut netlink)
     }
 }
@@ -123,10 +123,10 @@ fn delete_link(netlink: &mut Netlink) -> io::Result<()> {
 }
 
 /// The name first, as `ip netns del` takes it: the link alone would be another fault.
-fn delete_namespace(bench: &mut Bench, place: &Place) -> io::Result<()> {
+fn delete_namespace(context: &mut WorkerContext, place: &Place) -> io::Result<()> {
     umount2(&place.name, MntFlags::MNT_DETACH)?;
     fs::remove_file(&place.name)?;
-    place.visit(bench, delete_link)
+    place.visit(context, delete_link)
 }
 
 fn in_words(doing: &str, error: &NetlinkError) -> io::Error {

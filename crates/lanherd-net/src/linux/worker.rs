@@ -29,18 +29,19 @@ use lanherd_types::identity::ClientNumber;
 /// nothing from more, since links are made one at a time.
 const THREADS: usize = 2;
 
-/// What a job finds on its thread.
-pub(super) struct Bench {
+/// What a worker's thread lends to each job.
+pub(super) struct WorkerContext {
+    /// The namespace that the thread returns to after each job.
     pub home: Home,
-    /// A conversation about home.
+    /// A netlink socket in the home namespace.
     pub netlink: Netlink,
-    /// The way to settings of the namespace that the thread is in.
+    /// Writes the settings of the namespace that the thread is in.
     pub sysctls: Sysctls,
     /// The runtime that drives the sockets that jobs open.
     pub runtime: Handle,
 }
 
-impl Bench {
+impl WorkerContext {
     fn new(runtime: Handle) -> io::Result<Self> {
         Ok(Self {
             home: Home::here()?,
@@ -51,7 +52,7 @@ impl Bench {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Bench) + Send>;
+type Job = Box<dyn FnOnce(&mut WorkerContext) + Send>;
 
 /// For how long a thread may be at one job. The longest is the closing of a herd, which takes seconds for thousands.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -134,12 +135,12 @@ impl Workers {
             .map(|number| {
                 let (queue, jobs) = mpsc::channel();
                 let progress = Arc::new(Progress::default());
-                let bench = Bench::new(runtime.clone())?;
+                let context = WorkerContext::new(runtime.clone())?;
                 let (alive, at) = (alive.clone(), Arc::clone(&progress));
                 thread::Builder::new()
                     .name(format!("lanherd-ns-{number}"))
                     .spawn(move || {
-                        work(bench, &jobs, &at);
+                        work(context, &jobs, &at);
                         at.set(None);
                         drop(alive);
                     })?;
@@ -160,14 +161,14 @@ impl Workers {
     pub async fn run<R: Send + 'static>(
         &self,
         number: ClientNumber,
-        job: impl FnOnce(&mut Bench) -> R + Send + 'static,
+        job: impl FnOnce(&mut WorkerContext) -> R + Send + 'static,
     ) -> Result<R, WorkerError> {
         let (answer, answered) = oneshot::channel();
         let progress = self.queue(
             number,
-            Box::new(move |bench| {
+            Box::new(move |context| {
                 // Nobody waits for it any more: then the result is dropped here.
-                let _ = answer.send(job(bench));
+                let _ = answer.send(job(context));
             }),
         );
         let mut answered = pin!(answered);
@@ -180,7 +181,11 @@ impl Workers {
     }
 
     /// Queues a job of client `number` whose result nobody waits for.
-    pub fn post(&self, number: ClientNumber, job: impl FnOnce(&mut Bench) + Send + 'static) {
+    pub fn post(
+        &self,
+        number: ClientNumber,
+        job: impl FnOnce(&mut WorkerContext) + Send + 'static,
+    ) {
         self.queue(number, Box::new(job));
     }
 
@@ -215,15 +220,15 @@ impl Workers {
     }
 }
 
-fn work(mut bench: Bench, jobs: &mpsc::Receiver<Job>, progress: &Progress) {
+fn work(mut context: WorkerContext, jobs: &mpsc::Receiver<Job>, progress: &Progress) {
     while let Ok(job) = jobs.recv() {
         progress.set(Some(Current {
             since: Instant::now(),
             has_been_told: false,
         }));
-        if catch_unwind(AssertUnwindSafe(|| job(&mut bench))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| job(&mut context))).is_err() {
             tracing::error!("a job in a namespace panicked; only its client is affected");
-            if let Err(error) = bench.home.return_to() {
+            if let Err(error) = context.home.return_to() {
                 tracing::error!(%error, "a thread cannot return to its own namespace and ends");
                 return;
             }

@@ -25,7 +25,7 @@ mod error;
 mod filter;
 mod flap;
 mod ledger;
-mod made;
+mod namespace_registry;
 mod netlink_monitor;
 mod parent;
 mod port;
@@ -52,7 +52,7 @@ use crate::rundir::about::About;
 use crate::rundir::held::{Clock, HeldLease, LeaseFile};
 use crate::rundir::leftovers::{self, BroughtUp, Cleared};
 use crate::rundir::names::{Names, PoolFolders};
-use crate::rundir::pins;
+use crate::rundir::netns_holder;
 use crate::rundir::pool_dir::{self, PoolDir};
 use crate::rundir::shared_dirs;
 use lanherd_dhcp::{Lease, Message, MessageType, Transmit};
@@ -70,7 +70,7 @@ use commands::Commands;
 use endpoint::{Endpoint, EndpointTable};
 use error::{no_result, refused, refused_request, refusing};
 use ledger::Ledger;
-use made::{GRACE, Made};
+use namespace_registry::{GRACE, NamespaceRegistry};
 use netlink_monitor::NetlinkMonitors;
 use parent::Parent;
 use raw_socket::RawSocket;
@@ -95,7 +95,7 @@ struct Shared {
     raw_socket: Arc<RawSocket>,
     endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
-    made: Made,
+    namespaces: NamespaceRegistry,
     /// Whether it is about to be looked what became of namespaces that were left.
     looks_later: AtomicBool,
     /// What has been made and not been removed.
@@ -331,12 +331,12 @@ impl Shared {
             shared.looks_later.store(false, Ordering::Relaxed);
             let looking = Arc::clone(&shared);
             shared.workers.post(NOBODY, move |context| {
-                for Leak { what, fate } in looking.made.look(&mut context.netlink) {
+                for Leak { what, fate } in looking.namespaces.look(&mut context.netlink) {
                     if let Fate::Remains(why) = fate {
                         tracing::warn!("{what} is left behind: {why}");
                     }
                 }
-                if looking.made.is_too_early_for_some() {
+                if looking.namespaces.is_too_early_for_some() {
                     looking.look_later(&context.runtime);
                 }
             });
@@ -427,7 +427,7 @@ impl LinuxLan {
             raw_socket,
             endpoints,
             monitors,
-            made: Made::default(),
+            namespaces: NamespaceRegistry::default(),
             looks_later: AtomicBool::new(false),
             ledger: Ledger::default(),
             has_told_loss: AtomicBool::new(false),
@@ -647,7 +647,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
         Ok(clients) => {
             for client in clients {
                 if let Ok(Some(record)) = client.record() {
-                    shared.made.add_unused(client.namespace(), record);
+                    shared.namespaces.add_unused(client.namespace(), record);
                 }
                 let removed = leftovers::remove_client(&client);
                 if removed.iter().all(|thing| thing.outcome.is_ok()) {
@@ -675,11 +675,10 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
         let removed = leftovers::remove_known(&names, record).into_iter();
         leaks.extend(removed.map(Leak::from));
     }
-    leaks.extend(
-        shared
-            .made
-            .unplug_pinned(|record| !in_use.contains(&record.inode), pins::ENDING),
-    );
+    leaks.extend(shared.namespaces.unplug_held(
+        |record| !in_use.contains(&record.inode),
+        netns_holder::ENDING,
+    ));
     let mut unreleased = shared.unreleased();
     // There may be a carrier by now, or the parent was down on purpose until a moment ago.
     if !unreleased.is_empty()
@@ -731,8 +730,8 @@ impl Lan for LinuxLan {
         let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
         let remove = move |_: &mut WorkerContext| {
             let errors = remove_client(&shared, &names);
-            shared.made.leave(names.namespace());
-            shared.made.tidy(&shared.config.paths.netns);
+            shared.namespaces.leave(names.namespace());
+            shared.namespaces.tidy(&shared.config.paths.netns);
             errors
         };
         let removed = self.shared.workers.run(identity.number, remove).await;

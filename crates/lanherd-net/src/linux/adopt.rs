@@ -134,7 +134,7 @@ fn enter(
     let number = number(context, &namespace);
     // From here on whatever keeps it is known if it is to be removed.
     shared
-        .made
+        .namespaces
         .add(&endpoint.identity.namespace, record, number);
     shared.ledger.add(&endpoint.identity.namespace, record);
     // Subscribed before the namespace is read, so that no later removal goes unnoticed.

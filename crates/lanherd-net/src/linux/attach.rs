@@ -122,10 +122,10 @@ pub(super) async fn attach(
     }
 }
 
-/// The client's earlier namespace is not dying, somebody's process keeps it alive: takes the link out of it.
+/// Deletes the link in the client's earlier namespace, which does not end since somebody's process holds it.
 fn evict(shared: &Shared, pending: &PendingAttach) {
     let inode = pending.namespace.inode();
-    for leak in shared.made.unplug_pinned(
+    for leak in shared.namespaces.unplug_held(
         |record| record.mac == pending.mac && record.inode != inode,
         Duration::ZERO,
     ) {
@@ -170,7 +170,7 @@ fn make_namespace(
         .claim_for(&namespace, &record, note)
         .map_err(|error| unclaimed(&error))?;
     let number = number(context, &namespace);
-    shared.made.add(&identity.namespace, record, number);
+    shared.namespaces.add(&identity.namespace, record, number);
     Ok(PendingAttach {
         namespace,
         netlink,

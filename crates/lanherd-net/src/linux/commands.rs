@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_much_is_kept() {
+    fn the_end_of_much_is_held() {
         let mut tail = Tail::default();
         for byte in 0..=255_u8 {
             tail.push(&[byte; 100]);

@@ -15,7 +15,7 @@ use nix::unistd::geteuid;
 use super::folder::{Folder, Trust};
 use super::held::{Clock, HeldLease, LeaseFile};
 use super::names::{Names, cleanup};
-use super::pins::{self, ENDING, Left};
+use super::netns_holder::{self, AbandonedNamespace, ENDING};
 use super::pool_dir::{
     LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records, taken_down,
 };
@@ -237,7 +237,7 @@ pub(crate) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
             continue;
         }
         if let Some(record) = client.record()? {
-            let left = Left {
+            let left = AbandonedNamespace {
                 record,
                 number: None,
             };
@@ -247,11 +247,11 @@ pub(crate) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
         cleared.removed.extend(remove_client(&client));
     }
     if !namespaces.is_empty() {
-        for pin in pins::find_and_unplug(&namespaces, ENDING) {
-            let what = names.remove(&pin.inode).unwrap_or_default();
+        for holder in netns_holder::find_and_unplug(&namespaces, ENDING) {
+            let what = names.remove(&holder.inode).unwrap_or_default();
             cleared.removed.push(failure(CleanupError {
                 what,
-                why: pin.to_string(),
+                why: holder.to_string(),
             }));
         }
     }

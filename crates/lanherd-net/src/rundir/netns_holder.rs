@@ -1,9 +1,9 @@
-//! What keeps a namespace alive after its name is gone: a process that lives in it, an open descriptor, a mount, or a
-//! socket that somebody holds elsewhere.
+//! Who holds a namespace after its name is gone: a process that lives in it, an open descriptor, a mount, or a socket that
+//! somebody has elsewhere.
 //!
-//! A process is found by looking at all of them. For the rest the kernel itself is asked: a namespace has a number in the
-//! one that the herd was made from (nsid, `rtnetlink(7)`), by which it is found as long as anything at all keeps it, and
-//! by which its link is deleted without an entrance.
+//! A process is found by looking at all of them. For the other holders the kernel itself is asked: a namespace has a number
+//! in the namespace that the herd was made from (nsid, `rtnetlink(7)`). By that number it is found as long as anything at
+//! all holds it, and its link is deleted without entering it.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -28,33 +28,33 @@ use lanherd_types::identity::Mac;
 pub(crate) const ENDING: Duration = Duration::from_secs(5);
 const ENDING_PAUSE: Duration = Duration::from_millis(20);
 
-/// A namespace that should be gone.
+/// A namespace that its client has left, and that should be gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct AbandonedNamespace {
     pub record: Record,
     /// The number that it has in the namespace that the herd was made from (nsid), where that is known: an earlier run did
     /// not write it down, and then it is looked for by the MAC of its link.
     pub number: Option<i32>,
 }
 
-/// What keeps a namespace of ours.
+/// The holder of a namespace that lanherd has made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pin {
+pub(crate) struct NetnsHolder {
     /// The namespace's inode.
     pub inode: u64,
-    keeper: Keeper,
-    /// Why the link is still there, if it is.
+    kind: HolderKind,
+    /// The deletion of the link, or why it failed.
     link: Result<(), String>,
 }
 
-/// Who keeps it.
+/// How a namespace is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Keeper {
-    /// A process that lives in it.
+enum HolderKind {
+    /// By a process that lives in it.
     Resident(Process),
-    /// A process that has it open, or mounted in its mount namespace.
-    Holder(Process),
-    /// Nobody who could be found: a socket that was made in it, for instance.
+    /// By a process that has it open, or mounted in its mount namespace.
+    Descriptor(Process),
+    /// By something that could not be found: a socket that was made in it, for instance.
     Unknown,
 }
 
@@ -81,18 +81,18 @@ impl fmt::Display for Process {
     }
 }
 
-impl fmt::Display for Pin {
+impl fmt::Display for NetnsHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let until = match &self.keeper {
-            Keeper::Resident(process) => {
+        let until = match &self.kind {
+            HolderKind::Resident(process) => {
                 write!(f, "{process} still runs in it; ")?;
                 "the process ends"
             }
-            Keeper::Holder(process) => {
+            HolderKind::Descriptor(process) => {
                 write!(f, "{process} still has it open or mounted; ")?;
                 "that is closed or unmounted"
             }
-            Keeper::Unknown => {
+            HolderKind::Unknown => {
                 f.write_str("a descriptor, a mount or a socket elsewhere keeps it; ")?;
                 "that is closed"
             }
@@ -107,8 +107,8 @@ impl fmt::Display for Pin {
     }
 }
 
-/// Where a process lives.
-pub(crate) struct Home {
+/// A process, and the network namespace that it lives in.
+pub(crate) struct Resident {
     pub pid: u32,
     /// The way into its network namespace.
     pub path: PathBuf,
@@ -116,35 +116,38 @@ pub(crate) struct Home {
     pub inode: u64,
 }
 
-/// Finds those of these namespaces, by inode, that something keeps alive, one pin for each, and deletes the link in them,
-/// so that its MAC is free again and nothing of ours stays on the LAN. The calling thread is in the namespace that the herd
-/// was made from; nothing of this process holds the others any more.
+/// Finds those of these namespaces, by inode, that somebody holds, one holder for each, and deletes the link in them, so
+/// that its MAC is free again and nothing of ours stays on the LAN. The calling thread is in the namespace that the herd was
+/// made from; this process itself holds none of the others any more.
 ///
-/// Those that the kernel has not ended yet are waited for, `patience` at most.
-pub(crate) fn find_and_unplug(namespaces: &HashMap<u64, Left>, patience: Duration) -> Vec<Pin> {
-    let mut pins = find_residents(namespaces);
-    let is_known = |inode: &u64| pins.iter().any(|pin| pin.inode == *inode);
+/// Waits for namespaces that the kernel has not destroyed yet, `patience` at most.
+pub(crate) fn find_and_unplug(
+    namespaces: &HashMap<u64, AbandonedNamespace>,
+    patience: Duration,
+) -> Vec<NetnsHolder> {
+    let mut holders = find_residents(namespaces);
+    let is_known = |inode: &u64| holders.iter().any(|holder| holder.inode == *inode);
     let others = namespaces.iter().filter(|(inode, _)| !is_known(inode));
-    match find_kept(
+    match find_held(
         others.map(|(inode, left)| (*inode, *left)).collect(),
         patience,
     ) {
-        Ok(kept) => pins.extend(kept),
+        Ok(held) => holders.extend(held),
         Err(error) => {
             tracing::warn!(%error, "the kernel cannot be asked which namespaces something still keeps");
         }
     }
-    pins
+    holders
 }
 
-/// Those that a process lives in.
-fn find_residents(namespaces: &HashMap<u64, Left>) -> Vec<Pin> {
-    let mut pins: Vec<Pin> = Vec::new();
-    for Home { pid, path, inode } in inhabited() {
-        let Some(Left { record, .. }) = namespaces.get(&inode) else {
+/// Finds the namespaces that a process lives in.
+fn find_residents(namespaces: &HashMap<u64, AbandonedNamespace>) -> Vec<NetnsHolder> {
+    let mut holders: Vec<NetnsHolder> = Vec::new();
+    for Resident { pid, path, inode } in residents() {
+        let Some(AbandonedNamespace { record, .. }) = namespaces.get(&inode) else {
             continue;
         };
-        if pins.iter().any(|pin| pin.inode == inode) {
+        if holders.iter().any(|holder| holder.inode == inode) {
             continue;
         }
         let Ok(namespace) = NetNs::open(&path) else {
@@ -159,19 +162,22 @@ fn find_residents(namespaces: &HashMap<u64, Left>) -> Vec<Pin> {
             }
         }
         let unplugged = namespace.with(|| unplug(record.mac));
-        pins.push(Pin {
+        holders.push(NetnsHolder {
             inode,
-            keeper: Keeper::Resident(Process::of(pid)),
+            kind: HolderKind::Resident(Process::of(pid)),
             link: unplugged
                 .and_then(|done| done)
                 .map_err(|error| error.to_string()),
         });
     }
-    pins
+    holders
 }
 
-/// Those that something else keeps, for good and not only until the kernel has let go of them.
-fn find_kept(namespaces: Vec<(u64, Left)>, patience: Duration) -> io::Result<Vec<Pin>> {
+/// Finds the namespaces that are held otherwise, for good and not only until the kernel has let go of them.
+fn find_held(
+    namespaces: Vec<(u64, AbandonedNamespace)>,
+    patience: Duration,
+) -> io::Result<Vec<NetnsHolder>> {
     let mut netlink = Netlink::open()?;
     let mut candidates = numbered(&mut netlink, namespaces)?;
     let began = Instant::now();
@@ -189,26 +195,26 @@ fn find_kept(namespaces: Vec<(u64, Left)>, patience: Duration) -> io::Result<Vec
         }
         thread::sleep(ENDING_PAUSE);
     }
-    let mut pins = Vec::new();
+    let mut holders = Vec::new();
     for Candidate { number, inode, mac } in candidates {
         // A number is another namespace's once ours is gone.
         let link = netlink.link_in(number, LINK_INDEX)?;
         if link.is_none_or(|link| mac_of(&link) != Some(mac)) {
             continue;
         }
-        pins.push(Pin {
+        holders.push(NetnsHolder {
             inode,
-            keeper: holder(inode),
+            kind: who_has(inode),
             link: netlink
                 .send_one(request::delete_link_in(number, LINK_INDEX))
                 .map_err(|error| error.to_string()),
         });
     }
-    Ok(pins)
+    Ok(holders)
 }
 
-/// Whether a namespace of that number is there still whose link was deleted.
-pub(crate) fn is_kept(number: i32) -> bool {
+/// Whether a namespace of that number, whose link was deleted, is still held.
+pub(crate) fn is_held(number: i32) -> bool {
     Netlink::open().is_ok_and(|mut netlink| {
         netlink.is_alive(number).unwrap_or(false)
             && matches!(netlink.link_in(number, LINK_INDEX), Ok(None))
@@ -223,10 +229,13 @@ struct Candidate {
 }
 
 /// The numbers of namespaces. Where one is not known, every namespace that has a number and a link of that MAC may be meant.
-fn numbered(netlink: &mut Netlink, namespaces: Vec<(u64, Left)>) -> io::Result<Vec<Candidate>> {
+fn numbered(
+    netlink: &mut Netlink,
+    namespaces: Vec<(u64, AbandonedNamespace)>,
+) -> io::Result<Vec<Candidate>> {
     let mut candidates = Vec::new();
     let mut by_mac = HashMap::new();
-    for (inode, Left { record, number }) in namespaces {
+    for (inode, AbandonedNamespace { record, number }) in namespaces {
         let mac = record.mac;
         match number {
             Some(number) => candidates.push(Candidate { number, inode, mac }),
@@ -257,8 +266,8 @@ fn mac_of(link: &LinkMessage) -> Option<Mac> {
         })
 }
 
-/// Who has a namespace open or mounted, as far as we may look.
-fn holder(inode: u64) -> Keeper {
+/// Finds who has a namespace open or mounted, as far as this process may look.
+fn who_has(inode: u64) -> HolderKind {
     let target = format!("net:[{inode}]");
     let nsfs = fs::metadata("/proc/thread-self/ns/net").map(|own| own.dev());
     // The number first: to ask for it costs little, and does not wait for a file system that has gone.
@@ -286,16 +295,18 @@ fn holder(inode: u64) -> Keeper {
     };
     processes()
         .find(|pid| has_open(*pid) || has_mounted(*pid))
-        .map_or(Keeper::Unknown, |pid| Keeper::Holder(Process::of(pid)))
+        .map_or(HolderKind::Unknown, |pid| {
+            HolderKind::Descriptor(Process::of(pid))
+        })
 }
 
-/// Where each process lives, as far as we may look.
-pub(crate) fn inhabited() -> impl Iterator<Item = Home> {
+/// Returns the processes with the network namespace that each lives in, as far as this process may look.
+pub(crate) fn residents() -> impl Iterator<Item = Resident> {
     processes().filter_map(|pid| {
         let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
         // Gone meanwhile, or somebody else's process that we may not look at.
         let inode = fs::metadata(&path).ok()?.ino();
-        Some(Home { pid, path, inode })
+        Some(Resident { pid, path, inode })
     })
 }
 

@@ -1,4 +1,5 @@
-//! The namespaces that were made or taken over, until the kernel has ended them: something else may keep one.
+//! The registry of the namespaces that were made or taken over, each until the kernel has destroyed it: somebody else may
+//! hold one.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -9,30 +10,30 @@ use std::time::{Duration, Instant};
 
 use super::{Fate, Leak};
 use crate::netlink::Netlink;
-use crate::rundir::pins::{self, Left};
+use crate::rundir::netns_holder::{self, AbandonedNamespace};
 use crate::rundir::record::Record;
 
-/// Of so many it is not asked which are gone.
+/// Below this many entries it is not checked which namespaces are gone.
 const FEW: usize = 250;
 
-/// How long the kernel is given to end a namespace that a client has left, before it is looked what keeps it.
+/// How long the kernel is given to destroy a namespace that its client has left, before its holder is looked for.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// The namespaces, by inode.
+/// The registry of namespaces, by inode.
 ///
-/// One that its client has left is looked at after [`GRACE`], and forgotten if it is gone. Those that nobody has left are
-/// forgotten sooner or later, too: there are never more than twice as many as are in use, or than [`FEW`].
+/// A namespace that its client has left is checked after [`GRACE`], and forgotten if it is gone. The others are forgotten
+/// sooner or later, too: there are never more than twice as many entries as namespaces in use, or than [`FEW`].
 #[derive(Default)]
-pub(super) struct Made(Mutex<Known>);
+pub(super) struct NamespaceRegistry(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
     by_inode: HashMap<u64, Entry>,
-    /// Whose each number is.
+    /// The inode of the namespace that has each number (nsid).
     by_number: HashMap<i32, u64>,
-    /// Where each client is now.
+    /// The inode of the namespace that each client is in now.
     by_name: HashMap<String, u64>,
-    /// How many were in use when that was looked at last.
+    /// How many were in use when that was last checked.
     in_use: usize,
 }
 
@@ -67,21 +68,21 @@ struct Entry {
     number: Option<i32>,
     /// When its client left it.
     left: Option<Instant>,
-    /// What keeps it, where something does; its link is deleted then.
-    pin: Option<String>,
+    /// Who holds the namespace, in words, where somebody does; its link is deleted then.
+    holder: Option<String>,
 }
 
 impl Entry {
-    fn as_left(&self) -> Left {
-        Left {
+    fn as_abandoned(&self) -> AbandonedNamespace {
+        AbandonedNamespace {
             record: self.record,
             number: self.number,
         }
     }
 }
 
-impl Made {
-    /// Notes one that has this number (nsid) at home.
+impl NamespaceRegistry {
+    /// Adds a namespace that has this number (nsid) in the home namespace.
     pub fn add(&self, name: &str, record: Record, number: Option<i32>) {
         let mut known = self.known();
         // An earlier namespace of that inode is gone, and so is one of that number.
@@ -98,13 +99,13 @@ impl Made {
             record,
             number,
             left: None,
-            pin: None,
+            holder: None,
         };
         known.by_name.insert(name.to_owned(), record.inode);
         known.by_inode.insert(record.inode, entry);
     }
 
-    /// Notes one that an earlier run has made and nobody of this one has had.
+    /// Adds a namespace that an earlier run has made and no client of this run has had.
     pub fn add_unused(&self, name: &str, record: Record) {
         let is_known = self.known().by_inode.contains_key(&record.inode);
         if !is_known {
@@ -112,20 +113,20 @@ impl Made {
         }
     }
 
-    /// The client of that name has left its namespace.
+    /// Notes that the client of that name has left its namespace.
     pub fn leave(&self, name: &str) {
         self.known().leave(name);
     }
 
-    /// Whether a client has left its namespace so lately that [`Made::look`] passes it over still.
+    /// Whether a client has left its namespace so lately that [`NamespaceRegistry::look`] passes it over still.
     pub fn is_too_early_for_some(&self) -> bool {
         let known = self.known();
         let left = known.by_inode.values().filter_map(|entry| entry.left);
         left.into_iter().any(|left| left.elapsed() < GRACE)
     }
 
-    /// Looks at those that were left some time ago: forgets what is gone, takes the link out of what something keeps, and
-    /// says which those are, once. Does not wait.
+    /// Checks the namespaces that were left some time ago: forgets those that are gone, deletes the link in those that
+    /// somebody holds, and returns the latter, each once. Does not wait.
     pub fn look(&self, netlink: &mut Netlink) -> Vec<Leak> {
         let due: Vec<(u64, Entry)> = self
             .known()
@@ -133,7 +134,7 @@ impl Made {
             .iter()
             .filter(|(_, entry)| {
                 let left = entry.left.filter(|left| left.elapsed() >= GRACE);
-                entry.number.is_some() && left.is_some() && entry.pin.is_none()
+                entry.number.is_some() && left.is_some() && entry.holder.is_none()
             })
             .map(|(inode, entry)| (*inode, entry.clone()))
             .collect();
@@ -149,7 +150,7 @@ impl Made {
         self.unplug(kept, Duration::ZERO)
     }
 
-    /// Forgets those that are gone, once there are many; `netns` is the folder with the names of namespaces.
+    /// Forgets the namespaces that are gone, once there are many entries; `netns` is the folder with the names of namespaces.
     pub fn tidy(&self, netns: &Path) {
         let all = {
             let known = self.known();
@@ -158,7 +159,9 @@ impl Made {
             }
             known.by_inode.clone()
         };
-        let inhabited: HashSet<u64> = pins::inhabited().map(|home| home.inode).collect();
+        let inhabited: HashSet<u64> = netns_holder::residents()
+            .map(|resident| resident.inode)
+            .collect();
         let is_gone = |inode: &u64, name: &str| {
             let is_bound =
                 || fs::metadata(netns.join(name)).is_ok_and(|bound| bound.ino() == *inode);
@@ -166,8 +169,8 @@ impl Made {
         };
         let gone: HashMap<_, _> = all
             .into_iter()
-            // One that something keeps is remembered until the end.
-            .filter(|(inode, entry)| entry.pin.is_none() && is_gone(inode, &entry.name))
+            // A namespace that somebody holds is remembered until the end.
+            .filter(|(inode, entry)| entry.holder.is_none() && is_gone(inode, &entry.name))
             .collect();
         let mut known = self.known();
         for (inode, entry) in gone {
@@ -179,9 +182,9 @@ impl Made {
         known.in_use = known.by_inode.len();
     }
 
-    /// Takes the links out of namespaces that something else keeps alive, and says which those are. Those that are about
-    /// to end are waited for, `patience` at most.
-    pub fn unplug_pinned(&self, wanted: impl Fn(&Record) -> bool, patience: Duration) -> Vec<Leak> {
+    /// Deletes the links in namespaces that somebody else holds, and returns those namespaces. Waits for namespaces that are
+    /// about to end, `patience` at most.
+    pub fn unplug_held(&self, wanted: impl Fn(&Record) -> bool, patience: Duration) -> Vec<Leak> {
         let all = self.known().by_inode.clone();
         self.unplug(
             all.into_iter()
@@ -197,7 +200,7 @@ impl Made {
         }
         let left = wanted
             .iter()
-            .map(|(inode, entry)| (*inode, entry.as_left()))
+            .map(|(inode, entry)| (*inode, entry.as_abandoned()))
             .collect();
         let mut leaks = Vec::new();
         let mut leak = |name: &str, why: String| {
@@ -206,19 +209,19 @@ impl Made {
                 fate: Fate::Remains(why),
             });
         };
-        for pin in pins::find_and_unplug(&left, patience) {
-            if let Some(entry) = wanted.remove(&pin.inode) {
-                leak(&entry.name, pin.to_string());
-                if let Some(entry) = self.known().by_inode.get_mut(&pin.inode) {
-                    entry.pin = Some(pin.to_string());
+        for holder in netns_holder::find_and_unplug(&left, patience) {
+            if let Some(entry) = wanted.remove(&holder.inode) {
+                leak(&entry.name, holder.to_string());
+                if let Some(entry) = self.known().by_inode.get_mut(&holder.inode) {
+                    entry.holder = Some(holder.to_string());
                 }
             }
         }
         // What was found before has no link any more by which it would be found again.
         for (inode, entry) in wanted {
-            let Some(pin) = entry.pin else { continue };
-            if entry.number.is_some_and(pins::is_kept) {
-                leak(&entry.name, pin);
+            let Some(holder) = entry.holder else { continue };
+            if entry.number.is_some_and(netns_holder::is_held) {
+                leak(&entry.name, holder);
             } else {
                 self.known().forget(inode);
             }
@@ -254,28 +257,28 @@ mod tests {
 
     #[test]
     fn churn_leaves_only_what_bears_its_name_or_is_lived_in() {
-        let made = Made::default();
+        let registry = NamespaceRegistry::default();
         let (bound, lived_in) = (inode("mnt"), inode("net"));
-        made.add("mnt", record(bound), None);
-        made.add("its-name-is-gone", record(lived_in), None);
+        registry.add("mnt", record(bound), None);
+        registry.add("its-name-is-gone", record(lived_in), None);
         let mut most = 0;
         for client in 3..5_000_u32 {
-            made.add(&format!("ns{client}"), record(u64::from(client)), None);
-            made.tidy(Path::new(NETNS));
-            most = most.max(made.known().by_inode.len());
+            registry.add(&format!("ns{client}"), record(u64::from(client)), None);
+            registry.tidy(Path::new(NETNS));
+            most = most.max(registry.known().by_inode.len());
         }
         assert!(most < FEW, "{most} at a time");
-        assert!(made.known().by_inode.contains_key(&bound));
-        assert!(made.known().by_inode.contains_key(&lived_in));
+        assert!(registry.known().by_inode.contains_key(&bound));
+        assert!(registry.known().by_inode.contains_key(&lived_in));
     }
 
     #[test]
     fn a_name_that_stands_for_another_namespace_by_now_keeps_nothing() {
-        let made = Made::default();
+        let registry = NamespaceRegistry::default();
         for other in 0..u64::try_from(FEW).expect("it fits") {
-            made.add("mnt", record(1 + other), None);
+            registry.add("mnt", record(1 + other), None);
         }
-        made.tidy(Path::new(NETNS));
-        assert_eq!(made.known().by_inode.len(), 0);
+        registry.tidy(Path::new(NETNS));
+        assert_eq!(registry.known().by_inode.len(), 0);
     }
 }

@@ -103,7 +103,7 @@ pub mod lan {
     pub use lanherd_net::config::Paths;
     pub use lanherd_net::lan::*;
     pub use lanherd_net::rundir::{LockError, Untrusted, check_shared};
-    pub use lanherd_net::rundir::{control_socket, leftovers, living};
+    pub use lanherd_net::rundir::{control_socket, leftovers, running_pools};
     pub use lanherd_net::{drive, give_memory_back, keep_one_heap};
     pub use lanherd_net::{exec, frame, icmp, linux, netlink, netns};
 

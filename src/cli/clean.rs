@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use anyhow::Context as _;
 use lanherd::identity::PoolName;
 use lanherd::lan::leftovers::{self, BroughtUp, Cleared, PoolState};
-use lanherd::lan::{Paths, Untrusted, living};
+use lanherd::lan::{Paths, Untrusted, running_pools};
 
 use super::exit::Exit;
 use super::screen::Screen;
@@ -38,7 +38,7 @@ pub struct Args {
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     let mut tally = Tally::default();
     // A user's own labs first: for what lies elsewhere that user may lack the right.
-    for paths in living::homes().iter().rev() {
+    for paths in running_pools::homes().iter().rev() {
         clean(paths, args, &mut tally, screen)?;
     }
     if tally.found + tally.failed + tally.left_alone == 0 {

@@ -8,7 +8,7 @@ use lanherd::client::Order;
 use lanherd::control::{Answer, CallError, Caller, Clients, FaultOutcome, Removed, Request};
 use lanherd::fault::Fault;
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::lan::living::{self, Living, Others};
+use lanherd::lan::running_pools::{self, Others, RunningPool};
 use lanherd::pool::GroupName;
 use lanherd::scenario::Timespan;
 
@@ -29,9 +29,9 @@ pub struct Which {
 impl Which {
     /// Connects to it.
     pub fn call(&self) -> anyhow::Result<Caller> {
-        let living = living::living().context("the pools cannot be looked for")?;
-        let others = || living::others().unwrap_or_default();
-        Ok(Caller::call(&choose(living, self.pool.as_ref(), others)?)?)
+        let running = running_pools::running().context("the pools cannot be looked for")?;
+        let others = || running_pools::others().unwrap_or_default();
+        Ok(Caller::call(&choose(running, self.pool.as_ref(), others)?)?)
     }
 
     /// The same pool, or the one of this name where none is named.
@@ -70,14 +70,14 @@ pub fn strange(answer: &Answer) -> anyhow::Error {
 }
 
 fn choose(
-    mut living: Vec<Living>,
+    mut running: Vec<RunningPool>,
     wanted: Option<&PoolName>,
     others: impl FnOnce() -> Others,
-) -> anyhow::Result<Living> {
-    let names: Vec<&str> = living.iter().map(|living| living.pool.as_str()).collect();
+) -> anyhow::Result<RunningPool> {
+    let names: Vec<&str> = running.iter().map(|one| one.pool.as_str()).collect();
     let names = names.join(", ");
-    match (wanted, living.len()) {
-        (None, 1) => Ok(living.remove(0)),
+    match (wanted, running.len()) {
+        (None, 1) => Ok(running.remove(0)),
         (None, 0) => anyhow::bail!(
             "no pool of yours is alive on this host{}",
             remedy(&others(), None)
@@ -85,8 +85,8 @@ fn choose(
         (None, many) => Err(UsageError::because(format!(
             "{many} pools are alive: {names}; choose one with --pool"
         ))),
-        (Some(wanted), _) => match living.iter().position(|living| living.pool == *wanted) {
-            Some(at) => Ok(living.remove(at)),
+        (Some(wanted), _) => match running.iter().position(|one| one.pool == *wanted) {
+            Some(at) => Ok(running.remove(at)),
             None if names.is_empty() => anyhow::bail!(
                 "no pool {wanted} of yours is alive on this host{}",
                 remedy(&others(), Some(wanted))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::protocol::{Answer, Request, write};
 use crate::identity::PoolName;
 use crate::lan::exec::{ExecError, Process};
-use crate::lan::living::Living;
+use crate::lan::running_pools::RunningPool;
 
 /// Why there is no answer to go by.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +53,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Connects.
-    pub fn call(living: &Living) -> Result<Self, CallError> {
-        let pool = living.pool.clone();
-        match living.connect() {
+    /// Connects to a running pool.
+    pub fn call(running: &RunningPool) -> Result<Self, CallError> {
+        let pool = running.pool.clone();
+        match running.connect() {
             Ok(stream) => Ok(Self {
                 pool,
                 reader: BufReader::new(stream),

@@ -48,12 +48,12 @@ use tokio::task::AbortHandle;
 
 use crate::config::LINK_INDEX;
 use crate::lan::{CleanupError, Inbox, Lan, SabotageError};
-use crate::rundir::about::About;
-use crate::rundir::held::{Clock, HeldLease, LeaseFile};
+use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
 use crate::rundir::leftovers::{self, BroughtUp, Cleared};
 use crate::rundir::names::{Names, PoolFolders};
 use crate::rundir::netns_holder;
 use crate::rundir::pool_dir::{self, PoolDir};
+use crate::rundir::pool_manifest::PoolManifest;
 use crate::rundir::shared_dirs;
 use lanherd_dhcp::{Lease, Message, MessageType, Transmit};
 use lanherd_types::fault::Fault;
@@ -103,7 +103,7 @@ struct Shared {
     /// Whether it was told that records have gone.
     has_told_loss: AtomicBool,
     /// The leases that are written down, by the client's namespace, so that they can be written down again.
-    written: Mutex<BTreeMap<String, HeldLease>>,
+    written: Mutex<BTreeMap<String, LeaseRecord>>,
     commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
@@ -137,7 +137,7 @@ impl Shared {
         let mac = endpoint.identity.mac;
         self.adopted().leases.remove(&mac);
         self.unreleased().remove(&endpoint.identity.namespace);
-        let held = HeldLease {
+        let held = LeaseRecord {
             mac,
             server: self.endpoints.server(mac),
             client_id: endpoint.client_id(),
@@ -151,13 +151,13 @@ impl Shared {
     /// has it.
     fn remember_requested(&self, endpoint: &Endpoint, request: &Message) -> io::Result<()> {
         let mac = endpoint.identity.mac;
-        match HeldLease::requested(mac, self.endpoints.server(mac), request) {
+        match LeaseRecord::requested(mac, self.endpoints.server(mac), request) {
             Some(held) => self.write_down(endpoint, &held),
             None => Ok(()),
         }
     }
 
-    fn write_down(&self, endpoint: &Endpoint, held: &HeldLease) -> io::Result<()> {
+    fn write_down(&self, endpoint: &Endpoint, held: &LeaseRecord) -> io::Result<()> {
         let file = self.lease_file(&endpoint.identity);
         self.written()
             .insert(endpoint.identity.namespace.clone(), held.clone());
@@ -205,7 +205,7 @@ impl Shared {
         }
         shared_dirs::prepare_host(&self.config.paths).map_err(io::Error::other)?;
         *held = PoolDir::take(&self.config.paths, &self.config.pool).map_err(io::Error::other)?;
-        held.write_about(&About::on(&self.config, self.parent.index()))?;
+        held.write_manifest(&PoolManifest::on(&self.config, self.parent.index()))?;
         for (namespace, record) in self.ledger.all() {
             let names = Names::new(&self.folders, &namespace);
             if names.record()?.is_none()
@@ -226,7 +226,7 @@ impl Shared {
         Ok(())
     }
 
-    fn written(&self) -> MutexGuard<'_, BTreeMap<String, HeldLease>> {
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, LeaseRecord>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -578,9 +578,9 @@ fn open_parts(
     shared_dirs::prepare_host(&config.paths)?;
     let cleared =
         adopt::clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
-    // Not before: until then the old one says where the old run's leases were won.
+    // Not before: until then the old manifest says where the old run's leases were won.
     folder
-        .write_about(&About::on(config, parent.index()))
+        .write_manifest(&PoolManifest::on(config, parent.index()))
         .map_err(refusing("writing down where the pool stands"))?;
     let adopted =
         Adopted::read(folder).map_err(refusing("taking over what an earlier run left"))?;

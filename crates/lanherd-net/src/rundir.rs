@@ -1,20 +1,20 @@
 //! What a pool keeps on the host's file system, so that nothing of it is lost when its process is killed: its lock, the
 //! records of its clients' namespaces, their leases, the settings of a parent that was taken down, and its control socket.
 //!
-//! Everything here is found and undone by name, whoever made it: [`leftovers`] does so after a kill, [`living`] tells which
-//! pools run. Files are reached through descriptors of folders whose owner was checked.
+//! Everything here is found and undone by name, whoever made it: [`leftovers`] does so after a kill, [`running_pools`] tells
+//! which pools run. Files are reached through descriptors of folders whose owner was checked.
 
-pub(crate) mod about;
 pub mod control_socket;
 pub(crate) mod folder;
-pub(crate) mod held;
+pub(crate) mod lease_record;
 pub mod leftovers;
-pub mod living;
 pub(crate) mod names;
 pub(crate) mod netns_holder;
 pub(crate) mod parent_settings;
 pub(crate) mod pool_dir;
+pub(crate) mod pool_manifest;
 pub(crate) mod record;
+pub mod running_pools;
 pub(crate) mod shared_dirs;
 pub(crate) mod state_file;
 

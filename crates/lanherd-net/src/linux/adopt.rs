@@ -16,10 +16,10 @@ use super::worker::WorkerContext;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
 use crate::netlink::{Netlink, request};
 use crate::netns::NetNs;
-use crate::rundir::about::About;
-use crate::rundir::held::{Clock, HeldLease};
+use crate::rundir::lease_record::{Clock, LeaseRecord};
 use crate::rundir::leftovers::{self, Cleared};
 use crate::rundir::pool_dir::PoolDir;
+use crate::rundir::pool_manifest::PoolManifest;
 use lanherd_types::identity::{ClientNumber, Mac};
 
 /// What a killed run left that was taken over, and no client of this run has had yet.
@@ -28,7 +28,7 @@ pub(super) struct Adopted {
     /// The namespaces, by name.
     pub namespaces: HashSet<String>,
     /// The leases, by MAC.
-    pub leases: HashMap<Mac, HeldLease>,
+    pub leases: HashMap<Mac, LeaseRecord>,
 }
 
 /// Clears away what an earlier run of the pool left, except what is to be taken over.
@@ -36,8 +36,8 @@ pub(super) fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared>
     let Some(most) = config.adopt else {
         return leftovers::clear(folder, |_| false);
     };
-    let misfit = match folder.about()? {
-        Some(about) => about.misfit(&About::of(config)),
+    let misfit = match folder.manifest()? {
+        Some(manifest) => manifest.misfit(&PoolManifest::of(config)),
         None if folder.clients()?.is_empty() => None,
         None => Some("it did not write down where it stood".to_owned()),
     };
@@ -70,7 +70,7 @@ impl Adopted {
     ///
     /// Those of the clients in `kept` stay written down.
     pub fn end_leases(&self, folder: &PoolDir, kept: &BTreeSet<String>) -> Vec<Leak> {
-        let is_unused = |held: &HeldLease| self.leases.contains_key(&held.mac);
+        let is_unused = |held: &LeaseRecord| self.leases.contains_key(&held.mac);
         let ended = folder.leases().and_then(|mut files| {
             files.retain(|file| !kept.contains(&file.namespace));
             leftovers::end_leases(folder, &files, is_unused)

@@ -20,9 +20,9 @@ use nix::sys::prctl;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 use super::folder::{Folder, Trust};
-use super::living;
 use super::names::cleanup;
 use super::pool_dir::{CONTROL, LAB, LOCK, LockError, PoolDir, PoolPath};
+use super::running_pools;
 use super::shared_dirs::remove_note_of_empty;
 use crate::config::Paths;
 use crate::lan::CleanupError;
@@ -73,7 +73,7 @@ impl ControlSocket {
 
     /// Takes the pool on the host's side, and listens there: for a process that will enter a sandbox.
     pub fn outside(pool: &PoolName) -> Result<Self, ControlSocketError> {
-        let paths = living::make_home()?;
+        let paths = running_pools::make_home()?;
         let taken = PoolDir::take(&paths, pool)?;
         let opened = hold(&paths, pool).and_then(|held| Ok((held, Self::listen(&paths, pool)?)));
         match opened {
@@ -250,7 +250,7 @@ fn hold(paths: &Paths, pool: &PoolName) -> Result<(Folder, File), ControlSocketE
     };
     let held = open().map_err(failed(paths, pool))?;
     // Another pool's end may have taken the folder away since it was checked, and a stranger have made it anew.
-    living::check_home(paths)?;
+    running_pools::check_home(paths)?;
     Ok(held)
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::unistd::geteuid;
 
 use super::folder::{Folder, Trust};
-use super::held::{Clock, HeldLease, LeaseFile};
+use super::lease_record::{Clock, LeaseFile, LeaseRecord};
 use super::names::{Names, cleanup};
 use super::netns_holder::{self, AbandonedNamespace, ENDING};
 use super::pool_dir::{
@@ -189,7 +189,7 @@ fn things(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
 }
 
 /// The leases that have not expired.
-fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, HeldLease)>> {
+fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, LeaseRecord)>> {
     let mut leases = Vec::new();
     for file in files {
         if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
@@ -286,27 +286,27 @@ pub(crate) fn bring_up(folder: &PoolDir) -> io::Result<Option<BroughtUp>> {
 pub(crate) fn end_leases(
     folder: &PoolDir,
     files: &[LeaseFile],
-    is_due: impl Fn(&HeldLease) -> bool,
+    is_due: impl Fn(&LeaseRecord) -> bool,
 ) -> io::Result<(Vec<Released>, Vec<CleanupError>)> {
     let mut due = held(files, Clock::now())?;
     due.retain(|(_, held)| is_due(held));
     let mut released = Vec::with_capacity(due.len());
     if !due.is_empty() {
-        let outlet = match folder.about()? {
-            Some(about) => RawSender::open(&about.parent, about.parent_index),
+        let sender = match folder.manifest()? {
+            Some(manifest) => RawSender::open(&manifest.parent, manifest.parent_index),
             None => Err(io::Error::other(
                 "the interface that it stood on is not known",
             )),
         };
         for (place, (file, held)) in due.iter().enumerate() {
-            if place > 0 && outlet.is_ok() {
+            if place > 0 && sender.is_ok() {
                 thread::sleep(RELEASE_PAUSE);
             }
             released.push(Released {
                 client: file.namespace.clone(),
                 address: held.lease.address,
                 server: held.lease.server_id,
-                outcome: release(&outlet, held),
+                outcome: release(&sender, held),
             });
         }
     }
@@ -323,15 +323,15 @@ pub(crate) fn end_leases(
 /// Tries once more to release the leases of these clients, and forgets those for which that was possible; the others stay
 /// among them.
 pub(crate) fn release_again(folder: &PoolDir, clients: &mut BTreeSet<String>) -> io::Result<()> {
-    let about = folder.about()?.ok_or(io::ErrorKind::NotFound)?;
-    let outlet = RawSender::open(&about.parent, about.parent_index);
+    let manifest = folder.manifest()?.ok_or(io::ErrorKind::NotFound)?;
+    let sender = RawSender::open(&manifest.parent, manifest.parent_index);
     let clock = Clock::now();
     for file in folder.leases()? {
         if !clients.contains(&file.namespace) {
             continue;
         }
         if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
-            if release(&outlet, &held).is_err() {
+            if release(&sender, &held).is_err() {
                 continue;
             }
             thread::sleep(RELEASE_PAUSE);
@@ -342,10 +342,10 @@ pub(crate) fn release_again(folder: &PoolDir, clients: &mut BTreeSet<String>) ->
     Ok(())
 }
 
-fn release(outlet: &io::Result<RawSender>, held: &HeldLease) -> Result<(), String> {
-    let outlet = outlet.as_ref().map_err(ToString::to_string)?;
+fn release(sender: &io::Result<RawSender>, held: &LeaseRecord) -> Result<(), String> {
+    let sender = sender.as_ref().map_err(ToString::to_string)?;
     let server = held.server.ok_or("the server was never heard")?;
-    outlet
+    sender
         .send(held.mac, server, &held.release(&mut fastrand::Rng::new()))
         .map_err(|error| error.to_string())
 }

@@ -23,7 +23,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
-use super::held::{bytes, hex};
+use super::lease_record::{bytes, hex};
 use super::state_file::{END, field, fields};
 use crate::netlink::name_of;
 use crate::netlink::{Netlink, NetlinkError, Request, request};

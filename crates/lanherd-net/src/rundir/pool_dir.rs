@@ -1,4 +1,4 @@
-//! A pool's folder under the state folder: the lock that says that the pool is alive, a file about the pool, a record and
+//! A pool's folder under the state folder: the lock that says that the pool is alive, its manifest, a record and
 //! the lease of each client.
 //!
 //! Whoever holds the lock owns the pool, its clients' records and leases, and whatever they describe. The kernel drops the lock
@@ -15,11 +15,11 @@ use std::time::Duration;
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 
-use super::about::About;
 use super::folder::{Folder, KeptFolder, Trust, Untrusted, absent_is_none};
-use super::held::LeaseFile;
+use super::lease_record::LeaseFile;
 use super::names::{Names, PoolFolders, cleanup};
 use super::parent_settings::ParentSettings;
+use super::pool_manifest::PoolManifest;
 use super::shared_dirs::lock_state;
 use super::state_file;
 use crate::config::Paths;
@@ -33,8 +33,8 @@ pub(crate) const CONTROL: &str = "control";
 /// Marks the folder of a pool that lives in a lab: it has made nothing of the host's shared folders, and cannot undo
 /// there what others made.
 pub(crate) const LAB: &str = "lab";
-/// The name of the file about the pool.
-const ABOUT: &str = "about";
+/// The name of the file with the pool's manifest.
+const MANIFEST: &str = "about";
 /// The name of the file about a parent that was taken down on purpose; it is there while that lasts.
 const TAKEN_DOWN: &str = "taken-down";
 /// How often, and how long apart, a lock held by somebody is tried again: `find` holds it for an instant.
@@ -232,20 +232,20 @@ impl PoolDir {
         leases(&self.paths, &self.pool)
     }
 
-    /// What is written down of the pool, if there is a whole file.
-    pub fn about(&self) -> io::Result<Option<About>> {
+    /// Reads the pool's manifest, if there is a whole one.
+    pub fn manifest(&self) -> io::Result<Option<PoolManifest>> {
         let Some(folder) = self.path().find()? else {
             return Ok(None);
         };
-        let text = folder.read(ABOUT)?;
-        Ok(text.and_then(|text| About::parse(&text)))
+        let text = folder.read(MANIFEST)?;
+        Ok(text.and_then(|text| PoolManifest::parse(&text)))
     }
 
-    /// Writes down where the pool stands from now on.
-    pub fn write_about(&self, about: &About) -> io::Result<()> {
+    /// Writes the manifest of where the pool stands from now on.
+    pub fn write_manifest(&self, manifest: &PoolManifest) -> io::Result<()> {
         let folder = self.path().open()?;
-        state_file::replace(&folder, ABOUT, &about.to_string()).map_err(|error| {
-            let path = folder.join(ABOUT);
+        state_file::replace(&folder, MANIFEST, &manifest.to_string()).map_err(|error| {
+            let path = folder.join(MANIFEST);
             let words = format!("{}: {error}{}", path.display(), remedy(&error));
             io::Error::new(error.kind(), words)
         })
@@ -303,7 +303,7 @@ impl PoolDir {
         let Some(folder) = state.find_child(self.pool.as_str(), Trust::Own)? else {
             return Ok(());
         };
-        state_file::remove(&folder, ABOUT)?;
+        state_file::remove(&folder, MANIFEST)?;
         state_file::remove(&folder, TAKEN_DOWN)?;
         for name in [CONTROL, LAB, LOCK] {
             folder.remove(name)?;
@@ -416,7 +416,7 @@ fn client_files(paths: &Paths, pool: &PoolName) -> io::Result<Vec<String>> {
     names.retain(|name| {
         let is_of_the_pool = [CONTROL, LAB, LOCK].contains(&name.as_str());
         let name = name.strip_suffix(state_file::DRAFT).unwrap_or(name);
-        !is_of_the_pool && ![ABOUT, TAKEN_DOWN].contains(&name)
+        !is_of_the_pool && ![MANIFEST, TAKEN_DOWN].contains(&name)
     });
     names.sort_by_key(|name| {
         let client = lease_of(name).unwrap_or(name);

@@ -1,4 +1,5 @@
-//! What is written down of a pool as a whole, so that the next start, or `lanherd clean`, knows where it stood.
+//! The manifest of a pool: the file `about` in the pool's folder, by which the next start, or `lanherd clean`, knows on which
+//! interface the pool stood.
 
 use std::fmt;
 
@@ -6,9 +7,9 @@ use super::state_file::{END, field, optional, or_none};
 use crate::config::{LanConfig, MacvlanMode};
 use lanherd_types::identity::Seed;
 
-/// Where a pool stands, and under which seed.
+/// The manifest of a pool: where it stands, and under which seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct About {
+pub(crate) struct PoolManifest {
     /// The version of the lanherd that runs it: for whoever reads the file.
     pub version: String,
     /// The interface on which its macvlans stand.
@@ -16,13 +17,14 @@ pub(crate) struct About {
     /// That interface's number, which stays with it when it is given another name; never used twice until a reboot, and
     /// these files do not outlive one.
     pub parent_index: Option<u32>,
-    /// How they see each other.
+    /// The mode of its macvlans: which of them reach each other.
     pub mode: MacvlanMode,
-    /// From which its MACs are derived, where that was said.
+    /// The seed from which its MACs are derived, where one was given.
     pub seed: Option<Seed>,
 }
 
-impl About {
+impl PoolManifest {
+    /// Makes a pool's manifest from its settings, without the number of the interface.
     pub fn of(config: &LanConfig) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -33,7 +35,7 @@ impl About {
         }
     }
 
-    /// The same, with the number of the interface.
+    /// Makes a pool's manifest with the number of the interface.
     pub fn on(config: &LanConfig, parent_index: Option<u32>) -> Self {
         Self {
             parent_index,
@@ -59,7 +61,7 @@ impl About {
         }
     }
 
-    /// Reads it back; `None` where it is not a whole one.
+    /// Parses a manifest; `None` where the text is cut short or is none.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.ends_with(END) {
             return None;
@@ -78,7 +80,7 @@ impl About {
     }
 }
 
-impl fmt::Display for About {
+impl fmt::Display for PoolManifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "lanherd {}", self.version)?;
         writeln!(f, "parent {}", self.parent)?;
@@ -93,8 +95,8 @@ impl fmt::Display for About {
 mod tests {
     use super::*;
 
-    fn about() -> About {
-        About {
+    fn manifest() -> PoolManifest {
+        PoolManifest {
             version: "1.2.3".into(),
             parent: "eth0".into(),
             parent_index: Some(7),
@@ -106,26 +108,30 @@ mod tests {
     #[test]
     fn it_reads_back_as_it_is_written_with_and_without_a_seed() {
         for seed in [Some(Seed(u64::MAX)), None] {
-            let about = About { seed, ..about() };
-            assert_eq!(About::parse(&about.to_string()), Some(about));
+            let manifest = PoolManifest { seed, ..manifest() };
+            assert_eq!(PoolManifest::parse(&manifest.to_string()), Some(manifest));
         }
     }
 
     #[test]
     fn cut_short_anywhere_it_is_none() {
-        let text = about().to_string();
+        let text = manifest().to_string();
         for length in 0..text.len() {
-            assert_eq!(About::parse(&text[..length]), None, "{length}");
+            assert_eq!(PoolManifest::parse(&text[..length]), None, "{length}");
         }
     }
 
     #[test]
     fn only_a_pool_on_the_same_parent_in_the_same_mode_under_the_same_seed_fits() {
-        type Alter = fn(&mut About);
-        assert_eq!(about().misfit(&about()), None);
-        let mut newer = about();
+        type Alter = fn(&mut PoolManifest);
+        assert_eq!(manifest().misfit(&manifest()), None);
+        let mut newer = manifest();
         newer.version = "9.9.9".into();
-        assert_eq!(about().misfit(&newer), None, "the version does not matter");
+        assert_eq!(
+            manifest().misfit(&newer),
+            None,
+            "the version does not matter"
+        );
         let others: [(Alter, &str); 4] = [
             (|other| other.parent = "eth1".into(), "eth1"),
             (|other| other.mode = MacvlanMode::Bridge, "bridge"),
@@ -133,9 +139,9 @@ mod tests {
             (|other| other.seed = None, "none"),
         ];
         for (alter, word) in others {
-            let mut other = about();
+            let mut other = manifest();
             alter(&mut other);
-            let why = about().misfit(&other).expect("a misfit");
+            let why = manifest().misfit(&other).expect("a misfit");
             assert!(why.contains(word), "{why}");
         }
     }

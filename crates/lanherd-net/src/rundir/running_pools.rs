@@ -1,4 +1,4 @@
-//! The pools that are alive on this host, and how to reach them.
+//! The pools that run on this host, and how to reach them.
 //!
 //! Pools of a real parent, and those of root's labs, lie under `/run/lanherd`; other users' labs under
 //! `$XDG_RUNTIME_DIR/lanherd`, or where there is no such folder under `/tmp/lanherd-<uid>`.
@@ -21,7 +21,7 @@ use lanherd_types::identity::PoolName;
 
 /// A pool that a process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Living {
+pub struct RunningPool {
     /// Its name.
     pub pool: PoolName,
     /// The process, where its lock says so.
@@ -29,7 +29,7 @@ pub struct Living {
     paths: Paths,
 }
 
-impl Living {
+impl RunningPool {
     /// Connects to the pool's control socket.
     pub fn connect(&self) -> io::Result<UnixStream> {
         let folder = PoolPath::new(&self.paths, &self.pool).open_untrusted()?;
@@ -37,12 +37,12 @@ impl Living {
     }
 }
 
-/// The pools that are alive and that this user may look at, in the order of their names.
-pub fn living() -> io::Result<Vec<Living>> {
+/// Returns the pools that run and that this user may look at, in the order of their names.
+pub fn running() -> io::Result<Vec<RunningPool>> {
     let mut found = Vec::new();
     for paths in homes() {
-        match living_in(&paths) {
-            Ok(living) => found.extend(living),
+        match running_in(&paths) {
+            Ok(running) => found.extend(running),
             // Somebody else's.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             Err(error) => return Err(error),
@@ -52,16 +52,16 @@ pub fn living() -> io::Result<Vec<Living>> {
     Ok(found)
 }
 
-/// Pools that are not alive, or that this user may not ask.
+/// Pools that do not run, or that this user may not ask.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Others {
-    /// Whether they are alive this user may not know.
+    /// This user may not know whether these run.
     pub hidden: Vec<PoolName>,
     /// Their process was killed, and what it made may be there still.
     pub dead: Vec<PoolName>,
 }
 
-/// The pools that [`living`] leaves out.
+/// Returns the pools that [`running`] leaves out.
 pub fn others() -> io::Result<Others> {
     let mut others = Others::default();
     for paths in homes() {
@@ -81,11 +81,11 @@ pub fn others() -> io::Result<Others> {
     Ok(others)
 }
 
-fn living_in(paths: &Paths) -> io::Result<Vec<Living>> {
+fn running_in(paths: &Paths) -> io::Result<Vec<RunningPool>> {
     let mut found = Vec::new();
     for pool in pools(paths, Trust::Anybody)? {
         match owner(paths, &pool) {
-            Ok(Owner::Alive(pid)) => found.push(Living {
+            Ok(Owner::Alive(pid)) => found.push(RunningPool {
                 pool,
                 pid,
                 paths: paths.clone(),

@@ -16,9 +16,9 @@ fn later(clock: Clock, seconds: u64) -> Clock {
     }
 }
 
-fn held(clock: Clock) -> HeldLease {
+fn held(clock: Clock) -> LeaseRecord {
     let router = Ipv4Addr::new(10, 0, 0, 1);
-    HeldLease {
+    LeaseRecord {
         mac: Mac([2, 0, 0, 0, 0, 7]),
         server: Some(Mac([2, 0, 0, 0, 0, 1])),
         is_requested: false,
@@ -50,9 +50,9 @@ fn held(clock: Clock) -> HeldLease {
     }
 }
 
-fn bare(clock: Clock) -> HeldLease {
+fn bare(clock: Clock) -> LeaseRecord {
     let full = held(clock);
-    HeldLease {
+    LeaseRecord {
         server: None,
         is_requested: false,
         client_id: None,
@@ -76,14 +76,14 @@ fn a_lease_reads_back_as_it_is_written_also_by_a_process_whose_clock_began_elsew
     for held in [held(began), bare(began)] {
         let text = held.to_text(later(began, 30));
         assert_eq!(
-            HeldLease::parse(&text, later(began, 50)),
+            LeaseRecord::parse(&text, later(began, 50)),
             Some(held.clone())
         );
         let other = Clock {
             instant: began.instant + Duration::from_secs(30_000),
             wall: began.wall + Duration::from_secs(50),
         };
-        let read = HeldLease::parse(&text, other).expect("read");
+        let read = LeaseRecord::parse(&text, other).expect("read");
         let age = other.instant - read.lease.requested_at;
         assert_eq!(age, Duration::from_secs(50));
     }
@@ -95,7 +95,7 @@ fn a_lease_cut_short_anywhere_is_none() {
     for held in [held(began), bare(began)] {
         let text = held.to_text(began);
         for length in 0..text.len() {
-            assert_eq!(HeldLease::parse(&text[..length], began), None, "{length}");
+            assert_eq!(LeaseRecord::parse(&text[..length], began), None, "{length}");
         }
     }
 }
@@ -118,9 +118,9 @@ fn a_foreign_or_altered_file_is_none_and_never_a_panic() {
     ] {
         assert!(text.contains(from), "{from} is not in\n{text}");
         let altered = text.replace(from, to);
-        assert_eq!(HeldLease::parse(&altered, clock()), None, "{to}");
+        assert_eq!(LeaseRecord::parse(&altered, clock()), None, "{to}");
     }
-    assert_eq!(HeldLease::parse("end\n", clock()), None);
+    assert_eq!(LeaseRecord::parse("end\n", clock()), None);
 }
 
 #[test]
@@ -129,11 +129,11 @@ fn it_expires_when_the_server_says_and_an_infinite_one_never() {
     let text = held(began).to_text(began);
     for (seconds, expired) in [(0, false), (119, false), (120, true), (9_999, true)] {
         let now = later(began, seconds);
-        let read = HeldLease::parse(&text, now).expect("read");
+        let read = LeaseRecord::parse(&text, now).expect("read");
         assert_eq!(read.is_expired(now), expired, "after {seconds} s");
     }
     let now = later(began, 30_000_000);
-    let read = HeldLease::parse(&bare(began).to_text(began), now).expect("read");
+    let read = LeaseRecord::parse(&bare(began).to_text(began), now).expect("read");
     assert!(!read.is_expired(now));
 }
 

@@ -1,8 +1,8 @@
-//! A lease that a client holds, as it is written down: enough to give it back in the client's name, or to ask for it
-//! again, after the process was killed.
+//! The record of a lease that a client holds: enough to give the lease back in the client's name, or to ask for it again,
+//! after the process was killed.
 //!
-//! The file stands beside the client's record and outlives it: between two lives a client has no namespace, and holds its
-//! lease all the same. It is put in place as a whole before the address is set, and removed when the lease is given back
+//! Its file stands beside the record of the client's namespace and outlives it: between two lives a client has no
+//! namespace, and holds its lease all the same. It is put in place as a whole before the address is set, and removed when the lease is given back
 //! or has ended.
 
 use std::borrow::Cow;
@@ -35,12 +35,12 @@ impl Clock {
     }
 }
 
-/// A lease, and what else its RELEASE needs.
+/// A client's lease, and what else the RELEASE of it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HeldLease {
+pub(crate) struct LeaseRecord {
     /// The client's MAC.
     pub mac: Mac,
-    /// Where the server was last heard on the link.
+    /// The MAC from which the server's last message came, where one came.
     pub server: Option<Mac>,
     /// The value of the client's option 61, if it has one.
     pub client_id: Option<Vec<u8>>,
@@ -50,7 +50,7 @@ pub(crate) struct HeldLease {
     pub lease: Lease,
 }
 
-impl HeldLease {
+impl LeaseRecord {
     /// The lease that a REQUEST asks for which answers an offer (RFC 2131, table 5: with options 50 and 54); `None` where
     /// it is another one, which asks for a lease that is written down already.
     pub fn requested(mac: Mac, server: Option<Mac>, request: &Message) -> Option<Self> {
@@ -145,7 +145,7 @@ impl HeldLease {
         text
     }
 
-    /// Reads it back; `None` where it is not a whole one.
+    /// Parses a record; `None` where the text is cut short or is none.
     pub fn parse(text: &str, clock: Clock) -> Option<Self> {
         if !text.ends_with(END) {
             return None;
@@ -206,16 +206,16 @@ impl LeaseFile {
     }
 
     /// The lease, if there is a file with a whole one.
-    pub fn read(&self, clock: Clock) -> io::Result<Option<HeldLease>> {
+    pub fn read(&self, clock: Clock) -> io::Result<Option<LeaseRecord>> {
         let Some(folder) = self.pool.find()? else {
             return Ok(None);
         };
         let text = folder.read(&self.name)?;
-        Ok(text.and_then(|text| HeldLease::parse(&text, clock)))
+        Ok(text.and_then(|text| LeaseRecord::parse(&text, clock)))
     }
 
     /// Writes the lease down in place of an earlier one.
-    pub fn write(&self, held: &HeldLease, clock: Clock) -> io::Result<()> {
+    pub fn write(&self, held: &LeaseRecord, clock: Clock) -> io::Result<()> {
         state_file::replace(&*self.pool.open()?, &self.name, &held.to_text(clock))
     }
 

@@ -17,7 +17,7 @@ use nix::unistd::{getegid, geteuid, getuid};
 use crate::config::Paths;
 use crate::netns::{self, NetNs};
 use crate::rundir::folder::{Folder, Trust};
-use crate::rundir::names::own_resolver;
+use crate::rundir::host_entries::own_resolver;
 
 /// The file that resolvers read (resolv.conf(5)).
 const RESOLVER: &str = "/etc/resolv.conf";

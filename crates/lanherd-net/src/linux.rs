@@ -48,9 +48,9 @@ use tokio::task::AbortHandle;
 
 use crate::config::LINK_INDEX;
 use crate::lan::{CleanupError, Inbox, Lan, SabotageError};
+use crate::rundir::host_entries::{HostEntries, PoolFolders};
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
 use crate::rundir::leftovers::{self, BroughtUp, Cleared};
-use crate::rundir::names::{Names, PoolFolders};
 use crate::rundir::netns_holder;
 use crate::rundir::pool_dir::{self, PoolDir};
 use crate::rundir::pool_manifest::PoolManifest;
@@ -120,8 +120,8 @@ struct Shared {
 }
 
 impl Shared {
-    fn names(&self, identity: &Identity) -> Names {
-        Names::new(&self.folders, &identity.namespace)
+    fn host_entries(&self, identity: &Identity) -> HostEntries {
+        HostEntries::new(&self.folders, &identity.namespace)
     }
 
     fn adopted(&self) -> MutexGuard<'_, Adopted> {
@@ -207,9 +207,9 @@ impl Shared {
         *held = PoolDir::take(&self.config.paths, &self.config.pool).map_err(io::Error::other)?;
         held.write_manifest(&PoolManifest::on(&self.config, self.parent.index()))?;
         for (namespace, record) in self.ledger.all() {
-            let names = Names::new(&self.folders, &namespace);
-            if names.record()?.is_none()
-                && let Err(error) = names.write_record(&record)
+            let entries = HostEntries::new(&self.folders, &namespace);
+            if entries.record()?.is_none()
+                && let Err(error) = entries.write_record(&record)
             {
                 tracing::warn!(%error, "a record cannot be made again");
             }
@@ -451,8 +451,8 @@ impl LinuxLan {
         identities
             .iter()
             .filter_map(|identity| {
-                let names = self.shared.names(identity);
-                let path = names.foreign().ok().flatten()?;
+                let entries = self.shared.host_entries(identity);
+                let path = entries.foreign().ok().flatten()?;
                 Some(Foreign {
                     number: identity.number,
                     path,
@@ -671,8 +671,8 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     }
     // What has no record any more is removed by what is remembered of it.
     for (namespace, record) in shared.ledger.all() {
-        let names = Names::new(&shared.folders, &namespace);
-        let removed = leftovers::remove_known(&names, record).into_iter();
+        let entries = HostEntries::new(&shared.folders, &namespace);
+        let removed = leftovers::remove_known(&entries, record).into_iter();
         leaks.extend(removed.map(Leak::from));
     }
     leaks.extend(shared.namespaces.unplug_held(
@@ -697,17 +697,17 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
 }
 
 /// Removes what there is of a client, whether or not its record is still there.
-fn remove_client(shared: &Shared, names: &Names) -> Vec<CleanupError> {
-    let known = shared.ledger.find(names.namespace());
+fn remove_client(shared: &Shared, entries: &HostEntries) -> Vec<CleanupError> {
+    let known = shared.ledger.find(entries.namespace());
     if known.is_some()
-        && let Ok(None) = names.record()
+        && let Ok(None) = entries.record()
     {
         let error = io::Error::from(io::ErrorKind::NotFound);
         shared.tell_loss(&error);
     }
-    let errors = names.remove_knowing(known);
+    let errors = entries.remove_knowing(known);
     if errors.is_empty() {
-        shared.ledger.remove(names.namespace());
+        shared.ledger.remove(entries.namespace());
     }
     errors
 }
@@ -727,10 +727,10 @@ impl Lan for LinuxLan {
         if !self.shared.commands.close(identity.number).await {
             tracing::warn!(client = %identity.namespace, "a command that was killed has not ended");
         }
-        let (shared, names) = (Arc::clone(&self.shared), self.shared.names(identity));
+        let (shared, entries) = (Arc::clone(&self.shared), self.shared.host_entries(identity));
         let remove = move |_: &mut WorkerContext| {
-            let errors = remove_client(&shared, &names);
-            shared.namespaces.leave(names.namespace());
+            let errors = remove_client(&shared, &entries);
+            shared.namespaces.leave(entries.namespace());
             shared.namespaces.tidy(&shared.config.paths.netns);
             errors
         };

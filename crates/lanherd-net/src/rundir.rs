@@ -6,9 +6,9 @@
 
 pub mod control_socket;
 pub(crate) mod folder;
+pub(crate) mod host_entries;
 pub(crate) mod lease_record;
 pub mod leftovers;
-pub(crate) mod names;
 pub(crate) mod netns_holder;
 pub(crate) mod parent_settings;
 pub(crate) mod pool_dir;

@@ -122,12 +122,12 @@ fn enter(
     shared: &Shared,
     endpoint: &Endpoint,
 ) -> io::Result<PendingAttach> {
-    let names = shared.names(&endpoint.identity);
+    let entries = shared.host_entries(&endpoint.identity);
     let mac = endpoint.identity.mac;
-    let record = names
-        .living()?
+    let record = entries
+        .bound_record()?
         .ok_or_else(|| misfit("its namespace is gone"))?;
-    let namespace = NetNs::open(names.binding())?;
+    let namespace = NetNs::open(entries.binding())?;
     if !record.is_of(&namespace)? {
         return Err(misfit("its namespace is gone"));
     }
@@ -151,7 +151,7 @@ fn enter(
     endpoint.set_mtu(check_link(&link, mac, shared)?);
     let standing = settle(&mut netlink, shared, endpoint)?;
     if standing.is_none() {
-        names.write_resolver("no lease", "")?;
+        entries.write_resolver("no lease", "")?;
     }
     endpoint.set_addressing(standing);
     // The parent's may have fallen meanwhile.

@@ -23,7 +23,7 @@ use crate::lan::{Inbox, PortEvent};
 use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};
 use crate::netns::NetNs;
-use crate::rundir::names::ClaimError;
+use crate::rundir::host_entries::ClaimError;
 use crate::rundir::pool_dir;
 use crate::rundir::record::Record;
 use lanherd_types::identity::{Identity, Mac};
@@ -146,9 +146,9 @@ fn make_namespace(
 ) -> Result<PendingAttach, Failure> {
     let failed =
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
-    let names = shared.names(identity);
+    let entries = shared.host_entries(identity);
     // What an earlier life of this client left, if nobody detached it.
-    if let Some(error) = super::remove_client(shared, &names).into_iter().next() {
+    if let Some(error) = super::remove_client(shared, &entries).into_iter().next() {
         return Err(Failure::new(
             Stage::Namespace,
             Cause::Kernel,
@@ -166,7 +166,7 @@ fn make_namespace(
     let netlink = netlink.map_err(failed("opening a netlink socket in the namespace"))?;
     let record = Record::of(&namespace, &netlink, identity.mac);
     let note = || shared.ledger.add(&identity.namespace, record);
-    names
+    entries
         .claim_for(&namespace, &record, note)
         .map_err(|error| unclaimed(&error))?;
     let number = number(context, &namespace);

@@ -65,7 +65,7 @@ impl LinuxPort {
     /// Where its namespace is bound.
     pub(super) fn binding(&self) -> PathBuf {
         self.shared
-            .names(&self.endpoint().identity)
+            .host_entries(&self.endpoint().identity)
             .binding()
             .to_owned()
     }
@@ -131,9 +131,9 @@ fn set_addressing(
     comment: &str,
     resolver: &str,
 ) -> Result<(), Failure> {
-    let names = shared.names(&endpoint.identity);
+    let entries = shared.host_entries(&endpoint.identity);
     let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
-    let binding = names.binding();
+    let binding = entries.binding();
     if !fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
         let detail = format!("{} is gone: somebody else removed it", binding.display());
         return Err(Failure::new(Stage::Configure, Cause::NamespaceGone, detail));
@@ -146,13 +146,13 @@ fn set_addressing(
                 socket_lost(endpoint, sockets, &failure.detail);
             }
         })?;
-    let written = match names.write_resolver(comment, resolver) {
+    let written = match entries.write_resolver(comment, resolver) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             shared.tell_loss(&error);
-            names
+            entries
                 .make_folder()
                 .map_err(io::Error::other)
-                .and_then(|()| names.write_resolver(comment, resolver))
+                .and_then(|()| entries.write_resolver(comment, resolver))
         }
         written => written,
     };

@@ -63,7 +63,7 @@ pub(super) async fn sabotage(
             return Err(refused(&why));
         }
     };
-    let name = shared.names(identity).binding().to_owned();
+    let name = shared.host_entries(identity).binding().to_owned();
     let inode = sockets.namespace;
     // Nothing of the client is held on to while its namespace may go.
     drop(sockets);

@@ -20,7 +20,7 @@ use nix::sys::prctl;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 use super::folder::{Folder, Trust};
-use super::names::cleanup;
+use super::host_entries::cleanup;
 use super::pool_dir::{CONTROL, LAB, LOCK, LockError, PoolDir, PoolPath};
 use super::running_pools;
 use super::shared_dirs::remove_note_of_empty;

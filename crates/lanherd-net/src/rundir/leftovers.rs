@@ -13,8 +13,8 @@ use std::time::Duration;
 use nix::unistd::geteuid;
 
 use super::folder::{Folder, Trust};
+use super::host_entries::{HostEntries, cleanup};
 use super::lease_record::{Clock, LeaseFile, LeaseRecord};
-use super::names::{Names, cleanup};
 use super::netns_holder::{self, AbandonedNamespace, ENDING};
 use super::pool_dir::{
     LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records, taken_down,
@@ -232,7 +232,7 @@ pub(crate) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
     let mut namespaces = HashMap::new();
     let mut names = HashMap::new();
     for client in folder.clients()? {
-        if keep(client.namespace()) && client.living()?.is_some() {
+        if keep(client.namespace()) && client.bound_record()?.is_some() {
             cleared.adopted += 1;
             continue;
         }
@@ -351,14 +351,14 @@ fn release(sender: &io::Result<RawSender>, held: &LeaseRecord) -> Result<(), Str
 }
 
 /// Removes what one client left, and says what that was.
-pub(crate) fn remove_client(client: &Names) -> Vec<Removed> {
+pub(crate) fn remove_client(client: &HostEntries) -> Vec<Removed> {
     let found = client.found().unwrap_or_default();
     let errors = client.remove_knowing(None);
     outcomes(found, errors)
 }
 
 /// Removes what a client has of which this process remembers the record, and says what that was.
-pub(crate) fn remove_known(client: &Names, record: Record) -> Vec<Removed> {
+pub(crate) fn remove_known(client: &HostEntries, record: Record) -> Vec<Removed> {
     let found = client.found_by(&record).unwrap_or_default();
     let errors = client.remove_knowing(Some(record));
     outcomes(found, errors)

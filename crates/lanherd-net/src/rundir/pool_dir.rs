@@ -16,8 +16,8 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 
 use super::folder::{Folder, KeptFolder, Trust, Untrusted, absent_is_none};
+use super::host_entries::{HostEntries, PoolFolders, cleanup};
 use super::lease_record::LeaseFile;
-use super::names::{Names, PoolFolders, cleanup};
 use super::parent_settings::ParentSettings;
 use super::pool_manifest::PoolManifest;
 use super::shared_dirs::lock_state;
@@ -223,7 +223,7 @@ impl PoolDir {
     }
 
     /// The clients that have a record.
-    pub fn clients(&self) -> io::Result<Vec<Names>> {
+    pub fn clients(&self) -> io::Result<Vec<HostEntries>> {
         records(&self.paths, &self.pool)
     }
 
@@ -381,11 +381,11 @@ pub(crate) fn taken_down(paths: &Paths, pool: &PoolName) -> io::Result<Option<Pa
 }
 
 /// The clients of a pool that have a record.
-pub(crate) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<Names>> {
+pub(crate) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<HostEntries>> {
     let mut names = client_files(paths, pool)?;
     names.retain(|name| lease_of(name).is_none());
     let folders = PoolFolders::new(paths, pool);
-    let of_client = |name: &String| Names::new(&folders, name);
+    let of_client = |name: &String| HostEntries::new(&folders, name);
     Ok(names.iter().map(of_client).collect())
 }
 

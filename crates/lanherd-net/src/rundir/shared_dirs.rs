@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::geteuid;
 
 use super::folder::{Folder, Trust};
-use super::names::cleanup;
+use super::host_entries::cleanup;
 use super::pool_dir::{LAB, LOCK_TRIES, LockError, pools_in};
 use crate::config::Paths;
 use crate::lan::CleanupError;

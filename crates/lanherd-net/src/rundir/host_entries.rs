@@ -1,4 +1,5 @@
-//! What bears a client's name on the host: its record, its bound namespace and its resolver folder.
+//! The entries of one client in the host's file system, which bear its name: its record, its bound namespace and its
+//! resolver folder.
 //!
 //! Each is made and removed by name alone, so that a client can be undone after its process was killed at any instant.
 //! The record is written *before* anything visible is made, and removed last: a visible thing without a record is not
@@ -67,15 +68,15 @@ const RESOLVER_HEADING: &str = "# lanherd: ";
 /// The name of that file.
 const RESOLVER: &str = "resolv.conf";
 
-/// The things that bear one client's name.
+/// The entries in the host's file system that bear one client's name.
 #[derive(Debug, Clone)]
-pub(crate) struct Names {
+pub(crate) struct HostEntries {
     namespace: String,
     folders: Arc<PoolFolders>,
     binding: PathBuf,
 }
 
-/// The folders in which the clients of one pool have names.
+/// The folders in which the clients of one pool have entries.
 #[derive(Debug)]
 pub(crate) struct PoolFolders {
     /// The folder with the names of namespaces.
@@ -101,7 +102,7 @@ impl PoolFolders {
     }
 }
 
-impl Names {
+impl HostEntries {
     pub fn new(folders: &Arc<PoolFolders>, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
@@ -110,26 +111,27 @@ impl Names {
         }
     }
 
-    /// What it is called.
+    /// The name of the client's namespace, which all its entries bear.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
+    /// The path on which the namespace is bound.
     pub fn binding(&self) -> &Path {
         &self.binding
     }
 
-    /// The resolver folder: for messages.
+    /// The path of the resolver folder: for messages.
     fn folder(&self) -> PathBuf {
         self.folders.resolv.path().join(&self.namespace)
     }
 
-    /// The record: for messages.
+    /// The path of the record: for messages.
     fn record_path(&self) -> PathBuf {
         self.folders.pool.path().join(&self.namespace)
     }
 
-    /// The thing of this name that is not ours, if there is one.
+    /// Returns the path of an entry of this name that lanherd did not make, if there is one.
     pub fn foreign(&self) -> io::Result<Option<PathBuf>> {
         match self.claim()? {
             Claim::Made(record) => match self.bound(&record)? {
@@ -249,7 +251,7 @@ impl Names {
         format!("{RESOLVER_HEADING}{}: {comment}\n{lines}", self.namespace)
     }
 
-    /// What of this name exists and is ours, as a person would name it.
+    /// Returns the entries that exist and that lanherd made, as a person would name them.
     pub fn found(&self) -> io::Result<Vec<String>> {
         let mut things = Vec::new();
         let claim = self.claim()?;
@@ -276,15 +278,15 @@ impl Names {
         }
     }
 
-    /// The record, if the namespace that it is about still bears the name.
-    pub fn living(&self) -> io::Result<Option<Record>> {
+    /// Returns the record, if the namespace that it describes is still bound to the name.
+    pub fn bound_record(&self) -> io::Result<Option<Record>> {
         Ok(match self.record()? {
             Some(record) if self.bound(&record)? == Binding::Ours => Some(record),
             _ => None,
         })
     }
 
-    /// What of this name belongs to a record that this process remembers, as a person would name it.
+    /// Returns the entries that belong to a record which this process remembers, as a person would name them.
     pub fn found_by(&self, known: &Record) -> io::Result<Vec<String>> {
         let mut things = Vec::new();
         if self.bound(known)? == Binding::Ours {
@@ -296,7 +298,7 @@ impl Names {
         Ok(things)
     }
 
-    /// Removes all that is ours, trying every step; the record goes last, and stays if something else had to. `known` is
+    /// Removes all entries that lanherd made, trying every step; the record goes last, and stays if something else had to. `known` is
     /// the record that this process remembers, if it made what there is: it does where the one on file is gone.
     pub fn remove_knowing(&self, known: Option<Record>) -> Vec<CleanupError> {
         let (claim, mut errors) = match self.claim() {
@@ -429,7 +431,7 @@ impl Names {
 }
 
 /// The namespace, as a person would name it.
-impl fmt::Display for Names {
+impl fmt::Display for HostEntries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "namespace {}", self.namespace)
     }

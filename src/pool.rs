@@ -40,14 +40,16 @@ pub use self::group::{Group, GroupName, GroupNameError};
 pub use self::outage::{Outage, Share};
 pub use self::recovery::InjectedFault;
 pub use self::restart::{Restart, RestartPolicy};
-pub use self::status::{Census, ClientStatus, HerdStatus, RunReport, Sabotaged, TearDownReport};
+pub use self::status::{
+    Census, ClientStatus, HerdStatus, InjectionResult, RunReport, TearDownReport,
+};
 use crate::activity::Activity;
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
-use crate::lan::{Lan, SabotageError};
+use crate::lan::{InjectError, Lan};
 use crate::metrics::{Metrics, RunLabels};
 use crate::tester;
 use crate::units::Rate;
@@ -224,8 +226,8 @@ pub const MAX_CLIENTS: u32 = 65_000;
 /// How long the pool may take to answer what needs no waiting.
 const PROMPT: Duration = Duration::from_secs(10);
 
-/// How long faults may take to be made: the kernel is slow to take links down.
-const SABOTAGE: Duration = Duration::from_secs(60);
+/// How long the injection of faults may take: the kernel is slow to take links down.
+const INJECTION: Duration = Duration::from_secs(60);
 
 /// How many events are kept for a reader that is slow.
 pub const EVENTS: usize = 4_096;
@@ -370,28 +372,28 @@ impl Pool {
             .await
     }
 
-    /// Does a fault that aims at clients ([`Aim::Client`](crate::fault::Aim)), and returns what came of it for each.
-    pub async fn sabotage(
+    /// Injects a fault that aims at clients ([`Aim::Client`](crate::fault::Aim)), and returns what came of it for each.
+    pub async fn inject_fault(
         &self,
         which: Selection,
         fault: Fault,
-    ) -> Result<Vec<Sabotaged>, PoolError> {
-        self.ask(SABOTAGE, |reply| PoolMsg::Sabotage(which, fault, reply))
+    ) -> Result<Vec<InjectionResult>, PoolError> {
+        self.ask(INJECTION, |reply| PoolMsg::InjectFault(which, fault, reply))
             .await
     }
 
     /// Takes the parent down, and after `pause` up again; returns when it is up.
-    pub async fn flap(&self, pause: Duration) -> Result<Result<(), SabotageError>, PoolError> {
-        self.ask(pause.saturating_add(SABOTAGE), |reply| {
+    pub async fn flap(&self, pause: Duration) -> Result<Result<(), InjectError>, PoolError> {
+        self.ask(pause.saturating_add(INJECTION), |reply| {
             PoolMsg::Flap(pause, reply)
         })
         .await
     }
 
-    /// Says that a fault was made that the pool does not make itself, and lasts so long: it is counted, told, and the
-    /// recovery from it measured.
-    pub async fn struck(&self, fault: Fault, lasts: Duration) -> Result<(), PoolError> {
-        self.ask(PROMPT, |reply| PoolMsg::Struck(fault, lasts, reply))
+    /// Notes that a fault was injected elsewhere than by the pool, and lasts so long: it is counted, told, and the recovery
+    /// from it measured.
+    pub async fn fault_injected(&self, fault: Fault, lasts: Duration) -> Result<(), PoolError> {
+        self.ask(PROMPT, |reply| PoolMsg::FaultInjected(fault, lasts, reply))
             .await
     }
 

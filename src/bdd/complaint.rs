@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::identity::ClientNumber;
-use crate::lan::SabotageError;
+use crate::lan::InjectError;
 use crate::objective::wait::lateness;
 use crate::pool::PoolError;
 
@@ -114,8 +114,8 @@ impl From<PoolError> for Complaint {
     }
 }
 
-impl From<SabotageError> for Complaint {
-    fn from(error: SabotageError) -> Self {
+impl From<InjectError> for Complaint {
+    fn from(error: InjectError) -> Self {
         Self::new(error.to_string())
     }
 }

@@ -117,7 +117,7 @@ pub async fn strike_once(
                 .filter(|client| client.phase == Phase::Online);
             let online: Vec<_> = online.map(|client| client.identity.number).collect();
             let victims = Selection::Numbers(strike.choose(&online));
-            let results = pool.sabotage(victims, fault).await?;
+            let results = pool.inject_fault(victims, fault).await?;
             match results
                 .into_iter()
                 .find_map(|(number, result)| Some((number, result.err()?)))
@@ -132,7 +132,7 @@ pub async fn strike_once(
         Aim::Router => {
             let lab = lab.ok_or_else(|| refused(&"this router is not the lab's"))?;
             lab.inject(fault, lasts).map_err(|error| refused(&error))?;
-            Ok(pool.struck(fault, lasts).await?)
+            Ok(pool.fault_injected(fault, lasts).await?)
         }
     }
 }

@@ -87,7 +87,7 @@ impl<R: RunControl> Dispatcher<R> {
                 fault,
                 clients,
                 lasts,
-            } => Answer::Faults(self.strike(fault, clients, lasts).await?),
+            } => Answer::Faults(self.inject_fault(fault, clients, lasts).await?),
             Request::Place { client } => self.place(client, &pool.status().await?)?,
             Request::Stop {} => {
                 self.run.stop();
@@ -109,7 +109,7 @@ impl<R: RunControl> Dispatcher<R> {
         Ok(clients.select(&self.pool.status().await?)?)
     }
 
-    async fn strike(
+    async fn inject_fault(
         &self,
         fault: Fault,
         clients: Option<Clients>,
@@ -138,7 +138,7 @@ impl<R: RunControl> Dispatcher<R> {
         Ok(match fault.aim() {
             Aim::Client => {
                 let which = self.select(&clients.unwrap_or(Clients::All)).await?;
-                let outcomes = self.pool.sabotage(which, fault).await?;
+                let outcomes = self.pool.inject_fault(which, fault).await?;
                 outcomes
                     .into_iter()
                     .map(|(number, outcome)| FaultOutcome {
@@ -153,7 +153,7 @@ impl<R: RunControl> Dispatcher<R> {
             }
             Aim::Router => match self.run.inject(fault, lasts).await {
                 Ok(()) => {
-                    self.pool.struck(fault, lasts).await?;
+                    self.pool.fault_injected(fault, lasts).await?;
                     everybody(None)
                 }
                 Err(why) => return Err(Refusal::Other(why)),

@@ -103,8 +103,13 @@ impl House {
 
     async fn crash(&self, number: u32) {
         let which = Selection::Numbers(vec![ClientNumber(number)]);
-        let struck = self.pool.sabotage(which, Fault::Crash).await;
-        assert!(struck.expect("struck").iter().all(|(_, one)| one.is_ok()));
+        let injected = self.pool.inject_fault(which, Fault::Crash).await;
+        assert!(
+            injected
+                .expect("injected")
+                .iter()
+                .all(|(_, one)| one.is_ok())
+        );
     }
 
     async fn end(self) {

@@ -51,8 +51,8 @@ async fn hear(live: &Live, after: u64, wanted: impl Fn(&Event) -> bool) -> Vec<E
 async fn whoever_answers_the_bell_has_every_event_once_and_in_order() {
     let (pool, watch) = herd(5).await;
     let live = watch.live();
-    let crash = pool.sabotage(Selection::Numbers(vec![ClientNumber(3)]), Fault::Crash);
-    crash.await.expect("struck");
+    let crash = pool.inject_fault(Selection::Numbers(vec![ClientNumber(3)]), Fault::Crash);
+    crash.await.expect("injected");
     let is_crash = |event: &Event| {
         matches!(
             event.what,

@@ -13,13 +13,13 @@ use super::group::GroupName;
 use super::herd::Herd;
 use super::run::Collected;
 use super::slot::{Ending, Incarnation};
-use super::status::{Census, HerdStatus, Sabotaged, TearDownReport};
+use super::status::{Census, HerdStatus, InjectionResult, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
 use crate::activity::Activity;
 use crate::client::{Fact, Order, RunId};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
-use crate::lan::{CleanupError, Lan, SabotageError};
+use crate::lan::{CleanupError, InjectError, Lan};
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Stage};
 
@@ -41,9 +41,9 @@ pub(super) enum PoolMsg {
     Extra(Vec<Activity>, RpcReplyPort<()>),
     Order(Selection, Order, RpcReplyPort<u32>),
     Restart(Selection, RpcReplyPort<u32>),
-    Sabotage(Selection, Fault, RpcReplyPort<Vec<Sabotaged>>),
-    Flap(Duration, RpcReplyPort<Result<(), SabotageError>>),
-    Struck(Fault, Duration, RpcReplyPort<()>),
+    InjectFault(Selection, Fault, RpcReplyPort<Vec<InjectionResult>>),
+    Flap(Duration, RpcReplyPort<Result<(), InjectError>>),
+    FaultInjected(Fault, Duration, RpcReplyPort<()>),
     Figures(RpcReplyPort<Figures>),
     Census(RpcReplyPort<Census>),
     Status(RpcReplyPort<HerdStatus>),

@@ -117,7 +117,7 @@ impl Figures {
         self.outage_recovery.entry(share).or_default().record(took);
     }
 
-    pub(super) fn struck(&mut self, fault: Fault) {
+    pub(super) fn fault_injected(&mut self, fault: Fault) {
         *self.faults.entry(fault).or_default() += 1;
     }
 

@@ -170,10 +170,10 @@ impl<L: Lan> Herd<L> {
             PoolMsg::Restart(which, reply) => {
                 let _ = reply.send(self.restart(&which));
             }
-            PoolMsg::Sabotage(which, fault, reply) => self.sabotage(&which, fault, reply),
+            PoolMsg::InjectFault(which, fault, reply) => self.inject_fault(&which, fault, reply),
             PoolMsg::Flap(pause, reply) => self.flap(pause, reply),
-            PoolMsg::Struck(fault, lasts, reply) => {
-                self.strike(fault, lasts, None);
+            PoolMsg::FaultInjected(fault, lasts, reply) => {
+                self.note_fault(fault, lasts, None);
                 let _ = reply.send(());
             }
             PoolMsg::Census(reply) => {

@@ -75,7 +75,7 @@ impl Recoveries {
     }
 
     /// The fault that can have taken a client offline, if it goes down now; of several, the latest.
-    pub(super) fn struck(&self, number: ClientNumber) -> Option<Fault> {
+    pub(super) fn fault_of(&self, number: ClientNumber) -> Option<Fault> {
         let mut trials = self.trials.iter().rev();
         trials
             .find(|trial| trial.clients.contains(&number))
@@ -164,8 +164,8 @@ mod tests {
         let (mut recoveries, start) = (Recoveries::default(), Instant::now());
         recoveries.begin(Fault::Crash, Duration::ZERO, clients([7]), start);
         assert_eq!(recoveries.take(start), []);
-        let struck = [7, 8].map(|number| recoveries.struck(ClientNumber(number)));
-        assert_eq!(struck, [Some(Fault::Crash), None]);
+        let faults = [7, 8].map(|number| recoveries.fault_of(ClientNumber(number)));
+        assert_eq!(faults, [Some(Fault::Crash), None]);
         recoveries.went_down(ClientNumber(7));
         recoveries.went_down(ClientNumber(8));
         assert_eq!(recoveries.take(start + seconds(60)), [], "it is not back");

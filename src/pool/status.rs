@@ -11,7 +11,7 @@ use super::group::GroupName;
 use crate::activity::{Kind, Subject};
 use crate::dhcp::{Flaw, Lease};
 use crate::identity::{ClientNumber, Identity};
-use crate::lan::{CleanupError, SabotageError};
+use crate::lan::{CleanupError, InjectError};
 use crate::phase::{Failure, Phase};
 use crate::report;
 use crate::stats::ActivityStats;
@@ -176,5 +176,5 @@ pub struct TearDownReport {
     pub errors: Vec<(ClientNumber, CleanupError)>,
 }
 
-/// What came of one fault that was made on purpose, for one client.
-pub type Sabotaged = (ClientNumber, Result<(), SabotageError>);
+/// What came of the injection of a fault, for one client.
+pub type InjectionResult = (ClientNumber, Result<(), InjectError>);

@@ -24,8 +24,8 @@ use crate::{LabConfig, Zone};
 use lanherd_dhcp::options::{MessageType, code};
 use lanherd_dhcp::{Arp, ArpOp, Lease, Message, Transmit};
 use lanherd_net::lan::{
-    CleanupError, CommandRan, Connected, EchoRequest, Errand, Inbox, Lan, PingCause, PingOutcome,
-    Port, PortEvent, SabotageError,
+    CleanupError, CommandRan, Connected, EchoRequest, Errand, Inbox, InjectError, Lan, PingCause,
+    PingOutcome, Port, PortEvent,
 };
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::{ClientNumber, Identity, Mac};
@@ -387,9 +387,9 @@ impl Lan for FakeLan {
         self.inner().remembered.remove(&identity.number)
     }
 
-    async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
+    async fn inject_fault(&self, identity: &Identity, fault: Fault) -> Result<(), InjectError> {
         let inbox = self.inner().inboxes.get(&identity.mac).cloned();
-        let inbox = inbox.ok_or_else(|| SabotageError("it is not there".to_owned()))?;
+        let inbox = inbox.ok_or_else(|| InjectError("it is not there".to_owned()))?;
         let name = identity.namespace.clone();
         inbox(match fault {
             Fault::KillSockets => PortEvent::Gone(Cause::SocketLost, format!("{name}: closed")),
@@ -401,12 +401,12 @@ impl Lan for FakeLan {
                 self.inner().namespaces.insert(name, None);
                 PortEvent::Unconfigured("its address was removed".to_owned())
             }
-            other => return Err(SabotageError(format!("{other} is not made by a lan"))),
+            other => return Err(InjectError(format!("{other} is not made by a lan"))),
         });
         Ok(())
     }
 
-    async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
+    async fn flap(&self, pause: Duration) -> Result<(), InjectError> {
         self.unplug();
         tokio::time::sleep(pause).await;
         self.restore();

@@ -101,21 +101,21 @@ pub trait Lan: Send + Sync + 'static {
     /// The lease of a client that was taken over from a process that was killed; the client asks for it again.
     fn remembered(&self, identity: &Identity) -> Option<Lease>;
 
-    /// Does one of the faults that aim at a client's sockets, address, link or namespace, as somebody else would.
-    fn sabotage(
+    /// Injects one of the faults that aim at a client's sockets, address, link or namespace, as somebody else would cause it.
+    fn inject_fault(
         &self,
         identity: &Identity,
         fault: Fault,
-    ) -> impl Future<Output = Result<(), SabotageError>> + Send;
+    ) -> impl Future<Output = Result<(), InjectError>> + Send;
 
     /// Takes the parent down, and after `pause` up again; returns when it is up.
-    fn flap(&self, pause: Duration) -> impl Future<Output = Result<(), SabotageError>> + Send;
+    fn flap(&self, pause: Duration) -> impl Future<Output = Result<(), InjectError>> + Send;
 }
 
-/// Why a fault was not made.
+/// Why a fault was not injected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct SabotageError(pub String);
+pub struct InjectError(pub String);
 
 /// One client's place on the LAN. Shared by the client's actor and its workload tasks.
 pub trait Port: Send + Sync + 'static {

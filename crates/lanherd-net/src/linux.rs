@@ -24,13 +24,13 @@ mod endpoint;
 mod error;
 mod filter;
 mod flap;
+mod inject_fault;
 mod ledger;
 mod namespace_registry;
 mod netlink_monitor;
 mod parent;
 mod port;
 mod raw_socket;
-mod sabotage;
 mod sockets;
 mod stamp;
 mod sysctl;
@@ -47,7 +47,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::config::LINK_INDEX;
-use crate::lan::{CleanupError, Inbox, Lan, SabotageError};
+use crate::lan::{CleanupError, Inbox, InjectError, Lan};
 use crate::rundir::host_entries::{HostEntries, PoolFolders};
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
 use crate::rundir::leftovers::{self, BroughtUp, Cleared};
@@ -771,11 +771,11 @@ impl Lan for LinuxLan {
         is_usable.then(|| held.lease.clone())
     }
 
-    async fn sabotage(&self, identity: &Identity, fault: Fault) -> Result<(), SabotageError> {
-        sabotage::sabotage(&self.shared, identity, fault).await
+    async fn inject_fault(&self, identity: &Identity, fault: Fault) -> Result<(), InjectError> {
+        inject_fault::inject_fault(&self.shared, identity, fault).await
     }
 
-    async fn flap(&self, pause: Duration) -> Result<(), SabotageError> {
+    async fn flap(&self, pause: Duration) -> Result<(), InjectError> {
         flap::flap(&self.shared, pause).await
     }
 }

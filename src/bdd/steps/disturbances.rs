@@ -136,7 +136,7 @@ async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<()
     world.disturb().await?;
     let pool = world.pool()?;
     let (events, begun) = (pool.events()?, Instant::now());
-    let results = pool.sabotage(chosen.selection(), fault).await?;
+    let results = pool.inject_fault(chosen.selection(), fault).await?;
     let refused = |(number, result): &(ClientNumber, Result<(), _>)| {
         let error = result.as_ref().err()?;
         Some((*number, ToString::to_string(error)))
@@ -170,7 +170,7 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
     if let Some(lab) = &site.lab {
         lab.inject(Fault::RouterReboot, DOWN)
             .map_err(|error| Complaint::new(error.to_string()))?;
-        site.pool.struck(Fault::RouterReboot, DOWN).await?;
+        site.pool.fault_injected(Fault::RouterReboot, DOWN).await?;
         tokio::time::sleep(DOWN).await;
         return Ok(());
     }
@@ -271,7 +271,7 @@ async fn break_router(world: &mut World, mut said: Said) -> Result<(), Complaint
     })?;
     lab.inject(fault, lasts.0)
         .map_err(|error| Complaint::new(error.to_string()))?;
-    site.pool.struck(fault, lasts.0).await?;
+    site.pool.fault_injected(fault, lasts.0).await?;
     Ok(())
 }
 

@@ -11,14 +11,14 @@ use crate::activity::Activity;
 use crate::client::{ClientMsg, Order};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
-use crate::lan::{Lan, SabotageError};
+use crate::lan::{InjectError, Lan};
 use crate::phase::Phase;
 use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
 use crate::pool::restart::History;
 use crate::pool::run::{self, Collected};
 use crate::pool::slot::{After, Life, Reason, Running};
-use crate::pool::status::{Sabotaged, TearDownReport};
+use crate::pool::status::{InjectionResult, TearDownReport};
 
 impl<L: Lan> Herd<L> {
     pub(super) fn start_run(
@@ -171,16 +171,16 @@ impl<L: Lan> Herd<L> {
         }
     }
 
-    /// Does one fault to clients, and answers what came of it for each.
-    pub(super) fn sabotage(
+    /// Injects a fault into clients, and answers what came of it for each.
+    pub(super) fn inject_fault(
         &mut self,
         which: &Selection,
         fault: Fault,
-        reply: RpcReplyPort<Vec<Sabotaged>>,
+        reply: RpcReplyPort<Vec<InjectionResult>>,
     ) {
         if fault.aim() != Aim::Client {
             let words = format!("{fault} does not aim at clients");
-            let refused = |number| (number, Err(SabotageError(words.clone())));
+            let refused = |number| (number, Err(InjectError(words.clone())));
             let numbers = self.select(which).map(|(number, _)| number);
             // Whoever asked may have gone.
             let _ = reply.send(numbers.map(refused).collect());
@@ -192,13 +192,13 @@ impl<L: Lan> Herd<L> {
             .partition(|(_, lives)| *lives);
         let living: BTreeSet<_> = living.into_iter().map(|(number, _)| number).collect();
         if !living.is_empty() {
-            self.strike(fault, Duration::ZERO, Some(&living));
+            self.note_fault(fault, Duration::ZERO, Some(&living));
         }
-        let mut results: Vec<Sabotaged> = others
+        let mut results: Vec<InjectionResult> = others
             .into_iter()
-            .map(|(number, _)| (number, Err(SabotageError("it is not running".to_owned()))))
+            .map(|(number, _)| (number, Err(InjectError("it is not running".to_owned()))))
             .collect();
-        let mut struck = Vec::new();
+        let mut victims = Vec::new();
         for number in living {
             match fault {
                 Fault::Crash => {
@@ -211,13 +211,13 @@ impl<L: Lan> Herd<L> {
                     self.unplug(number, After::Restart(Reason::Ordered, Duration::ZERO));
                     results.push((number, Ok(())));
                 }
-                _ => struck.extend(self.slots.get(&number).map(|slot| slot.identity.clone())),
+                _ => victims.extend(self.slots.get(&number).map(|slot| slot.identity.clone())),
             }
         }
         let lan = Arc::clone(&self.lan);
         tokio::spawn(async move {
-            for identity in struck {
-                results.push((identity.number, lan.sabotage(&identity, fault).await));
+            for identity in victims {
+                results.push((identity.number, lan.inject_fault(&identity, fault).await));
             }
             results.sort_by_key(|(number, _)| *number);
             let _ = reply.send(results);
@@ -225,8 +225,8 @@ impl<L: Lan> Herd<L> {
     }
 
     /// Takes the parent down for a while.
-    pub(super) fn flap(&mut self, pause: Duration, reply: RpcReplyPort<Result<(), SabotageError>>) {
-        self.strike(Fault::FlapParent, pause, None);
+    pub(super) fn flap(&mut self, pause: Duration, reply: RpcReplyPort<Result<(), InjectError>>) {
+        self.note_fault(Fault::FlapParent, pause, None);
         let lan = Arc::clone(&self.lan);
         tokio::spawn(async move {
             // Whoever asked may have gone.

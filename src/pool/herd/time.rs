@@ -72,7 +72,7 @@ impl<L: Lan> Herd<L> {
             Blame::Tester
         } else {
             self.recoveries
-                .struck(number)
+                .fault_of(number)
                 .map_or(Blame::Itself, Blame::Fault)
         };
         self.availability.failed(number, cause, blame, now());

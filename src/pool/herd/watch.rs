@@ -64,7 +64,7 @@ impl<L: Lan> Herd<L> {
 
     /// A client is down, and it is the router's doing.
     pub(super) fn router_failed(&mut self, number: ClientNumber, cause: Cause) {
-        let fault = self.recoveries.struck(number);
+        let fault = self.recoveries.fault_of(number);
         let notices = self.outages.went_down(number, cause, fault, now());
         self.take_notice(notices);
     }
@@ -129,8 +129,8 @@ impl<L: Lan> Herd<L> {
         }
     }
 
-    /// A fault begins. It can take offline whom it aims at: `None`, everybody.
-    pub(super) fn strike(
+    /// Notes that a fault begins, which may take its victims offline; `None`: everybody may be one.
+    pub(super) fn note_fault(
         &mut self,
         fault: Fault,
         lasts: Duration,
@@ -146,7 +146,7 @@ impl<L: Lan> Herd<L> {
         let clients = online.len();
         info!(%fault, ?lasts, clients, "fault made on purpose");
         self.metrics.fault_injected(fault);
-        self.figures.struck(fault);
+        self.figures.fault_injected(fault);
         self.emit(
             None,
             EventKind::FaultBegan {

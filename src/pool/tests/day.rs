@@ -76,7 +76,7 @@ async fn fault(herd: &Herd, lab: &LabConfig, rng: &mut fastrand::Rng) {
             ];
             let which = some(herd, rng, 10).await;
             let fault = *rng.choice(&faults).expect("a fault");
-            herd.pool.sabotage(which, fault).await.expect("results");
+            herd.pool.inject_fault(which, fault).await.expect("results");
         }
     }
 }
@@ -101,7 +101,7 @@ async fn a_day_of_churn_and_faults_ends_with_what_it_began_with() {
         (first.online, first.addresses, first.leases),
         (CLIENTS, 200, 200)
     );
-    let mut sabotaged = 0;
+    let mut injected = 0;
     let end = tokio::time::Instant::now() + Duration::from_secs(24 * 3600);
     while tokio::time::Instant::now() < end {
         for _ in 0..8 {
@@ -111,7 +111,7 @@ async fn a_day_of_churn_and_faults_ends_with_what_it_began_with() {
             herd.pool.vanish(vanishing).await.expect("a report");
             herd.create(5).await;
             fault(&herd, &lab, &mut rng).await;
-            sabotaged += 1;
+            injected += 1;
             tokio::time::sleep(5 * MINUTE).await;
         }
         herd.settle().await;
@@ -124,9 +124,9 @@ async fn a_day_of_churn_and_faults_ends_with_what_it_began_with() {
             "{now:?}, not {first:?}"
         );
         let tasks = first.tasks;
-        assert_eq!(Held { tasks, ..now }, first, "after {sabotaged} faults");
+        assert_eq!(Held { tasks, ..now }, first, "after {injected} faults");
     }
-    assert!(sabotaged > 50, "{sabotaged}");
+    assert!(injected > 50, "{injected}");
     let status = herd.pool.status().await.expect("a status");
     assert!(status.clients.len() <= 220, "{}", status.clients.len());
     herd.pool.tear_down().await.expect("a tear-down");

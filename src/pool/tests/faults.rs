@@ -26,7 +26,11 @@ async fn each_fault_of_a_client_is_noticed_mended_counted_and_measured_and_harms
     ] {
         let herd = online(3).await;
         let before = herd.client(2).await;
-        let made = herd.pool.sabotage(only(2), fault).await.expect("results");
+        let made = herd
+            .pool
+            .inject_fault(only(2), fault)
+            .await
+            .expect("results");
         assert_eq!(made, [(ClientNumber(2), Ok(()))], "{fault}");
         tokio::time::sleep(Duration::from_secs(5)).await;
         let after = herd.client(2).await;
@@ -66,7 +70,7 @@ fn forgotten(herd: &Herd) -> Vec<u32> {
 async fn who_vanishes_as_a_fault_comes_back_without_a_memory() {
     let herd = online(1).await;
     herd.pool
-        .sabotage(only(1), Fault::Vanish)
+        .inject_fault(only(1), Fault::Vanish)
         .await
         .expect("results");
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -108,7 +112,7 @@ async fn a_fault_that_aims_at_nobody_of_the_herd_is_refused_with_its_name() {
     let herd = online(1).await;
     let refused = herd
         .pool
-        .sabotage(only(1), Fault::DhcpMute)
+        .inject_fault(only(1), Fault::DhcpMute)
         .await
         .expect("results");
     let (_, Err(error)) = &refused[0] else {
@@ -117,7 +121,7 @@ async fn a_fault_that_aims_at_nobody_of_the_herd_is_refused_with_its_name() {
     assert!(error.to_string().contains("dhcp_mute"), "{error}");
     assert_eq!(
         herd.pool
-            .sabotage(only(99), Fault::Crash)
+            .inject_fault(only(99), Fault::Crash)
             .await
             .expect("results"),
         []
@@ -277,7 +281,7 @@ async fn groups_have_policies_and_labels_of_their_own() {
     );
     herd.settle().await;
     herd.pool
-        .sabotage(Selection::All, Fault::KillSockets)
+        .inject_fault(Selection::All, Fault::KillSockets)
         .await
         .expect("results");
     let census = herd.settle().await;

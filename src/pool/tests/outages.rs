@@ -131,7 +131,7 @@ async fn crashes_of_the_whole_herd_are_not_the_routers() {
     let herd = Herd::with(|_| {}).await;
     herd.create(10).await;
     herd.settle().await;
-    let crashed = herd.pool.sabotage(Selection::All, Fault::Crash);
+    let crashed = herd.pool.inject_fault(Selection::All, Fault::Crash);
     assert!(
         crashed
             .await

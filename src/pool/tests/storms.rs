@@ -56,7 +56,7 @@ async fn happen(herd: &Herd, rng: &mut fastrand::Rng, asked: &mut Vec<JoinHandle
             let fault = *rng.choice(Fault::ALL).expect("a fault");
             drop(
                 herd.pool
-                    .sabotage(somebody(rng), fault)
+                    .inject_fault(somebody(rng), fault)
                     .await
                     .expect("results"),
             );

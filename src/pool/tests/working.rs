@@ -50,7 +50,7 @@ async fn each_client_has_gauges_of_its_own_only_where_they_are_asked_for() {
         let only = Selection::Numbers(vec![ClientNumber(2)]);
         let spec = PingSpec::once(Target::GoogleDns);
         herd.pool.ping(only.clone(), spec).await.expect("a report");
-        let made = herd.pool.sabotage(only, Fault::Crash).await;
+        let made = herd.pool.inject_fault(only, Fault::Crash).await;
         made.expect("results");
         tokio::time::sleep(Duration::from_secs(5)).await;
         let rtt = format!(

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::worker::WorkerError;
 use super::{NOBODY, Shared};
-use crate::lan::SabotageError;
+use crate::lan::InjectError;
 use crate::netlink::{Netlink, request};
 use crate::rundir::parent_settings::{ParentSettings, Refused, SETTLING, SETTLING_PAUSE};
 use crate::rundir::pool_dir::PoolDir;
@@ -21,7 +21,7 @@ use crate::rundir::pool_dir::PoolDir;
 ///
 /// It goes on by itself when nobody waits for it any more. Routes, IPv6 addresses and permanent neighbours that the host
 /// itself has through the parent are set again.
-pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), SabotageError> {
+pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), InjectError> {
     let shared = Arc::clone(shared);
     let flapping = tokio::spawn(async move {
         // One at a time: two would bring the parent up too early for one of them.
@@ -55,8 +55,8 @@ pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), Sa
         }
     });
     match flapping.await {
-        Ok(done) => done.map_err(SabotageError),
-        Err(error) => Err(SabotageError(error.to_string())),
+        Ok(done) => done.map_err(InjectError),
+        Err(error) => Err(InjectError(error.to_string())),
     }
 }
 

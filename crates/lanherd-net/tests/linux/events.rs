@@ -227,7 +227,7 @@ fn a_fault_is_told(fault: Fault, cause: Cause) {
             let port = lan.attach(&client(2), told.inbox()).await;
             (port.expect("attached"), told)
         };
-        lan.sabotage(&client(1), fault).await.expect("done");
+        lan.inject_fault(&client(1), fault).await.expect("done");
         soon("it is told", || told.gone().len() == 1).await;
         assert_eq!(told.gone()[0].0, cause, "{:?}", told.gone());
         drop(port);
@@ -262,7 +262,7 @@ fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
         let lan = open().await;
         let (port, told) = configured(&lan, 1).await;
         assert!(sockets_in("ns1").contains(":68"), "{}", sockets_in("ns1"));
-        lan.sabotage(&client(1), Fault::KillSockets)
+        lan.inject_fault(&client(1), Fault::KillSockets)
             .await
             .expect("done");
         soon("it is told", || told.gone().len() == 1).await;
@@ -290,7 +290,7 @@ fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
             matches!(outcome, lanherd_net::lan::PingOutcome::Lost(_)),
             "{outcome:?}"
         );
-        let again = lan.sabotage(&client(1), Fault::KillSockets).await;
+        let again = lan.inject_fault(&client(1), Fault::KillSockets).await;
         again.expect_err("they are gone");
         assert_eq!(told.gone().len(), 1);
         drop(port);
@@ -307,14 +307,14 @@ fn a_removed_address_is_found_out_and_another_configuration_heals_it() {
     in_a_world(|| async {
         let lan = open().await;
         let (port, told) = configured(&lan, 1).await;
-        lan.sabotage(&client(1), Fault::RemoveAddress)
+        lan.inject_fault(&client(1), Fault::RemoveAddress)
             .await
             .expect("done");
         soon("it is told", || !told.unconfigured().is_empty()).await;
         port.configure(&lease(10)).await.expect("configured again");
         assert!(ip("-n ns1 addr show dev lan0").contains("10.9.0.10/24"));
         port.deconfigure().await.expect("deconfigured");
-        let error = lan.sabotage(&client(1), Fault::RemoveAddress).await;
+        let error = lan.inject_fault(&client(1), Fault::RemoveAddress).await;
         let error = error.expect_err("no address").to_string();
         assert_eq!(error, "client 1: it has no address");
         drop(port);
@@ -326,7 +326,7 @@ fn a_removed_address_is_found_out_and_another_configuration_heals_it() {
 fn a_fault_that_cannot_be_made_says_why() {
     in_a_world(|| async {
         let lan = open().await;
-        let error = lan.sabotage(&client(7), Fault::DeleteLink).await;
+        let error = lan.inject_fault(&client(7), Fault::DeleteLink).await;
         let error = error.expect_err("nobody there").to_string();
         assert_eq!(error, "client 7: it is not plugged in");
         let port = attach(&lan, 1).await;
@@ -336,15 +336,15 @@ fn a_fault_that_cannot_be_made_says_why() {
             Fault::FlapParent,
             Fault::DhcpNak,
         ] {
-            let error = lan.sabotage(&client(1), fault).await;
+            let error = lan.inject_fault(&client(1), fault).await;
             let error = error.expect_err("not of this kind").to_string();
             assert!(error.contains(fault.as_str()), "{error}");
         }
         ip("-n ns1 link del lan0");
-        let error = lan.sabotage(&client(1), Fault::DeleteLink).await;
+        let error = lan.inject_fault(&client(1), Fault::DeleteLink).await;
         error.expect_err("it is gone already");
         ip("netns del ns1");
-        let error = lan.sabotage(&client(1), Fault::DeleteNamespace).await;
+        let error = lan.inject_fault(&client(1), Fault::DeleteNamespace).await;
         error.expect_err("it is gone already");
         drop(port);
         until("the client is gone", || !exists("/run/netns/ns1")).await;

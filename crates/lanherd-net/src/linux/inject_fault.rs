@@ -1,5 +1,5 @@
-//! Faults made on purpose, in the way somebody else would make them: through the names on the host and netlink sockets
-//! of their own, so that a client has to find out for itself.
+//! Injects faults into a client's namespace in the way somebody else would cause them: through the names on the host and
+//! netlink sockets of their own, so that the client has to find out for itself.
 
 use std::fs;
 use std::io;
@@ -10,28 +10,28 @@ use nix::mount::{MntFlags, umount2};
 
 use super::worker::WorkerContext;
 use super::{LINK, LINK_INDEX, Shared};
-use crate::lan::SabotageError;
+use crate::lan::InjectError;
 use crate::netlink::{Netlink, NetlinkError, request};
 use crate::netns::NetNs;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Identity;
 
-pub(super) async fn sabotage(
+pub(super) async fn inject_fault(
     shared: &Arc<Shared>,
     identity: &Identity,
     fault: Fault,
-) -> Result<(), SabotageError> {
+) -> Result<(), InjectError> {
     let refused =
-        |why: &dyn std::fmt::Display| SabotageError(format!("client {}: {why}", identity.number));
+        |why: &dyn std::fmt::Display| InjectError(format!("client {}: {why}", identity.number));
     let sockets = shared
         .endpoints
         .find(identity.mac)
         .and_then(|endpoint| endpoint.sockets())
         .ok_or_else(|| refused(&"it is not plugged in"))?;
-    let break_it: fn(&mut WorkerContext, &Place) -> io::Result<()> = match fault {
+    let break_it: fn(&mut WorkerContext, &NamedNamespace) -> io::Result<()> = match fault {
         Fault::KillSockets => return sockets.kill().map_err(|error| refused(&error)),
-        Fault::RemoveAddress => |context, place| place.visit(context, remove_addresses),
-        Fault::DeleteLink => |context, place| place.visit(context, delete_link),
+        Fault::RemoveAddress => |context, target| target.visit(context, remove_addresses),
+        Fault::DeleteLink => |context, target| target.visit(context, delete_link),
         Fault::DeleteNamespace => delete_namespace,
         Fault::Crash
         | Fault::Vanish
@@ -74,7 +74,7 @@ pub(super) async fn sabotage(
             if namespace.inode() != inode {
                 return Err(io::Error::other("its namespace has another name, or none"));
             }
-            break_it(context, &Place { name, namespace })
+            break_it(context, &NamedNamespace { name, namespace })
         })
         .await;
     match done {
@@ -83,14 +83,14 @@ pub(super) async fn sabotage(
     }
 }
 
-/// A client's namespace and its name, as anybody sees them.
-struct Place {
+/// A client's namespace and its name, as anybody on the host sees them.
+struct NamedNamespace {
     name: PathBuf,
     namespace: NetNs,
 }
 
-impl Place {
-    /// Does something inside with a netlink socket opened there.
+impl NamedNamespace {
+    /// Runs `work` in the namespace with a netlink socket opened there.
     fn visit(
         &self,
         context: &WorkerContext,
@@ -123,10 +123,10 @@ fn delete_link(netlink: &mut Netlink) -> io::Result<()> {
 }
 
 /// The name first, as `ip netns del` takes it: the link alone would be another fault.
-fn delete_namespace(context: &mut WorkerContext, place: &Place) -> io::Result<()> {
-    umount2(&place.name, MntFlags::MNT_DETACH)?;
-    fs::remove_file(&place.name)?;
-    place.visit(context, delete_link)
+fn delete_namespace(context: &mut WorkerContext, target: &NamedNamespace) -> io::Result<()> {
+    umount2(&target.name, MntFlags::MNT_DETACH)?;
+    fs::remove_file(&target.name)?;
+    target.visit(context, delete_link)
 }
 
 fn in_words(doing: &str, error: &NetlinkError) -> io::Error {

@@ -1,4 +1,4 @@
-//! Echo messages (RFC 792, RFC 4443): pure. A request as bytes, and which request a message is about that was heard.
+//! Echo messages (RFC 792, RFC 4443): pure. A request as bytes, and which request a received message is about.
 //!
 //! `surge_ping` reads of which request a message speaks, errors with the packet that they quote included. Four things it
 //! does not tell, and they are asked here, of etherparse's slices: whether the checksum of an IPv4 message is sound, which
@@ -38,7 +38,7 @@ const REQUEST_LEN: usize = HEADER_LEN + PAYLOAD_LEN;
 
 /// One echo request: whom it goes to, and what only it carries.
 ///
-/// A raw socket hears all answers that come to its namespace, those to a `ping(8)` beside it as well. Identifier and
+/// A raw socket receives all answers that come to its namespace, those to a `ping(8)` beside it as well. Identifier and
 /// sequence number are 32 bits that others choose, too; so an answer is believed for the nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EchoRequest {
@@ -76,16 +76,16 @@ pub enum Belonging {
     Foreign,
 }
 
-/// A sound message, and which request it names.
+/// A received message whose checksum is sound, and the request that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard<'a> {
-    /// Whom that request went to.
+pub struct IcmpEvent<'a> {
+    /// The address that the request went to.
     pub target: IpAddr,
-    /// Its identifier.
+    /// The request's identifier.
     pub id: u16,
-    /// Its sequence number.
+    /// The request's sequence number.
     pub sequence: u16,
-    /// What became of it.
+    /// What became of the request.
     pub verdict: Verdict,
     /// Of an error: the ICMP header that it quotes.
     quoted_header: &'a [u8],
@@ -115,7 +115,7 @@ impl EchoRequest {
     }
 }
 
-impl Heard<'_> {
+impl IcmpEvent<'_> {
     /// Whether this is about `request`.
     pub fn belongs_to(&self, request: EchoRequest) -> Belonging {
         let names = (self.target, self.id, self.sequence)
@@ -148,10 +148,10 @@ impl Heard<'_> {
     }
 }
 
-/// What an IPv4 packet, with its header, says of which request; `None`: nothing that would hold.
+/// Reads an IPv4 packet, with its header, as an event about a request; `None`: it is none, or not sound.
 ///
-/// The kernel checks the IP header of what a raw socket hears, but not the message's checksum.
-pub fn heard(packet: &[u8]) -> Option<Heard<'_>> {
+/// The kernel checks the IP header of what a raw socket receives, but not the message's checksum.
+pub fn read(packet: &[u8]) -> Option<IcmpEvent<'_>> {
     let (header, message) = opened(packet)?;
     if sum(message) != 0 {
         return None;
@@ -165,17 +165,17 @@ pub fn heard(packet: &[u8]) -> Option<Heard<'_>> {
         (TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
     };
-    let names = Names {
+    let key = RequestKey {
         target: decoded.get_real_dest().into(),
         id: decoded.get_identifier().into_u16(),
         sequence: decoded.get_sequence().into_u16(),
     };
-    names.with(verdict, message, quoted_v4)
+    key.with(verdict, message, quoted_v4)
 }
 
-/// The same of an `ICMPv6` message from `source` to `own`. It has no IP header, as the kernel takes that off, and its
+/// Reads an `ICMPv6` message from `source` to `own` as an event about a request. It has no IP header, as the kernel takes that off, and its
 /// checksum is sound, as the kernel drops all others (RFC 3542, 3.1).
-pub fn heard_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<Heard<'_>> {
+pub fn read_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<IcmpEvent<'_>> {
     let decoded = Icmpv6Packet::decode(message, source).ok()?;
     let verdict = match (decoded.get_icmpv6_type().0, decoded.get_icmpv6_code().0) {
         (V6_ECHO_REPLY, 0) => Verdict::Reply,
@@ -184,16 +184,16 @@ pub fn heard_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<Heard
         (V6_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
     };
-    let names = Names {
+    let key = RequestKey {
         target: decoded.get_real_dest().into(),
         id: decoded.get_identifier().into_u16(),
         sequence: decoded.get_sequence().into_u16(),
     };
-    names.with(verdict, message, quoted_v6)
+    key.with(verdict, message, quoted_v6)
 }
 
-/// Which request a message names.
-struct Names {
+/// The request that a message names.
+struct RequestKey {
     target: IpAddr,
     id: u16,
     sequence: u16,
@@ -202,14 +202,14 @@ struct Names {
 /// The ICMP header of the echo request that an error quotes, and what it quotes of the payload.
 type Quoted<'a> = (&'a [u8], &'a [u8]);
 
-impl Names {
-    /// With what else the message says of the request; `quoted` takes apart what an error quotes.
+impl RequestKey {
+    /// Makes the event of what else the message says of the request; `quoted` takes apart what an error quotes.
     fn with<'a>(
         self,
         verdict: Verdict,
         message: &'a [u8],
         quoted: impl FnOnce(&'a [u8]) -> Option<Quoted<'a>>,
-    ) -> Option<Heard<'a>> {
+    ) -> Option<IcmpEvent<'a>> {
         let (_, content) = message.split_at_checked(HEADER_LEN)?;
         let (quoted_header, payload) = match verdict {
             Verdict::Reply => (&[][..], content),
@@ -220,7 +220,7 @@ impl Names {
             id,
             sequence,
         } = self;
-        Some(Heard {
+        Some(IcmpEvent {
             target,
             id,
             sequence,

@@ -56,7 +56,7 @@ fn too_late(quoted: &[u8]) -> Vec<u8> {
 
 /// What a packet says of [`ECHO`].
 fn said(packet: &[u8]) -> Option<(Belonging, Verdict)> {
-    heard(packet).map(|heard| (heard.belongs_to(ECHO), heard.verdict))
+    read(packet).map(|event| (event.belongs_to(ECHO), event.verdict))
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn what_somebody_else_sent_with_the_same_numbers_is_not_ours() {
         );
     }
     let sound = reply(&sent);
-    let sound = heard(&sound).expect("a reply");
+    let sound = read(&sound).expect("a reply");
     for other in [
         EchoRequest { id: 7, ..ECHO },
         EchoRequest {
@@ -214,10 +214,10 @@ fn packet_v6(source: Ipv6Addr, destination: Ipv6Addr, kind: Icmpv6Type, content:
 }
 
 #[test]
-fn what_is_heard_in_ipv6_is_told_apart_and_names_its_request() {
+fn what_is_received_in_ipv6_is_told_apart_and_names_its_request() {
     let sent = ECHO.payload();
     let answer = message_v6(TARGET_V6, CLIENT_V6, Icmpv6Type::EchoReply(header()), &sent);
-    let read = heard_v6(&answer, TARGET_V6, CLIENT_V6).expect("a reply");
+    let read = read_v6(&answer, TARGET_V6, CLIENT_V6).expect("a reply");
     assert_eq!(
         (read.target, read.id, read.sequence, read.verdict),
         (TARGET_V6.into(), ECHO.id, ECHO.sequence, Verdict::Reply)
@@ -237,7 +237,7 @@ fn what_is_heard_in_ipv6_is_told_apart_and_names_its_request() {
         (ROUTER_V6, late, Verdict::TimeExceeded),
     ] {
         let error = message_v6(source, CLIENT_V6, kind, &request);
-        let read = heard_v6(&error, source, CLIENT_V6).expect("an error");
+        let read = read_v6(&error, source, CLIENT_V6).expect("an error");
         assert_eq!(
             (read.target, read.id, read.sequence, read.verdict),
             (TARGET_V6.into(), ECHO.id, ECHO.sequence, verdict)
@@ -247,8 +247,8 @@ fn what_is_heard_in_ipv6_is_told_apart_and_names_its_request() {
     let mut udp = request;
     udp[6] = 17;
     let error = message_v6(ROUTER_V6, CLIENT_V6, unreachable, &udp);
-    assert_eq!(heard_v6(&error, ROUTER_V6, CLIENT_V6), None);
-    assert_eq!(heard_v6(&error[..30], ROUTER_V6, CLIENT_V6), None);
+    assert_eq!(read_v6(&error, ROUTER_V6, CLIENT_V6), None);
+    assert_eq!(read_v6(&error[..30], ROUTER_V6, CLIENT_V6), None);
 }
 
 /// Puts a sound checksum where one belongs, so that what follows it is looked at.
@@ -290,12 +290,12 @@ proptest! {
             }
         }
         for bytes in [bytes.clone(), with_sums(bytes)] {
-            if let Some(heard) = heard(&bytes) {
-                prop_assert_ne!(heard.belongs_to(ECHO), Belonging::Own);
+            if let Some(event) = read(&bytes) {
+                prop_assert_ne!(event.belongs_to(ECHO), Belonging::Own);
             }
             // As a message of its own, too.
-            if let Some(heard) = heard_v6(&bytes, TARGET_V6, CLIENT_V6) {
-                prop_assert_ne!(heard.belongs_to(ECHO), Belonging::Own);
+            if let Some(event) = read_v6(&bytes, TARGET_V6, CLIENT_V6) {
+                prop_assert_ne!(event.belongs_to(ECHO), Belonging::Own);
             }
         }
     }
@@ -323,7 +323,7 @@ proptest! {
         }
         bytes.truncate(cut.index(bytes.len()) + 1);
         let bytes = with_sums(bytes);
-        let _ = heard(&bytes).map(|heard| heard.belongs_to(ECHO));
-        let _ = heard_v6(&bytes, TARGET_V6, CLIENT_V6).map(|heard| heard.belongs_to(ECHO));
+        let _ = read(&bytes).map(|event| event.belongs_to(ECHO));
+        let _ = read_v6(&bytes, TARGET_V6, CLIENT_V6).map(|event| event.belongs_to(ECHO));
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::echo::Echoes;
 use super::endpoint::Endpoint;
 use super::filter;
 use super::netlink_monitor::NetlinkMonitor;
+use super::pinger::PingSocket;
 use super::port::LinuxPort;
 use super::sockets::Sockets;
 use super::sysctl::Sysctls;
@@ -338,7 +338,7 @@ fn open_sockets(
     monitor: NetlinkMonitor,
     namespace: u64,
 ) -> io::Result<Sockets> {
-    let icmp = Echoes::open()?;
+    let icmp = PingSocket::open()?;
     let dhcp = dhcp_socket(sysctls)?;
     Ok(Sockets::new(dhcp, icmp, netlink, monitor, namespace))
 }

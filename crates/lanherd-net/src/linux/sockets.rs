@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
-use super::echo::{Echoes, Line};
 use super::netlink_monitor::NetlinkMonitor;
+use super::pinger::{PingSocket, Pinger};
 use crate::frame::SERVER_PORT;
 use crate::netlink::Netlink;
 
@@ -19,7 +19,7 @@ pub(super) struct Sockets {
     /// with "port unreachable". It is never read: the shared raw socket hears the same.
     dhcp: Mutex<Option<UdpSocket>>,
     /// Echo requests and what answers them.
-    icmp: Mutex<Option<Echoes>>,
+    icmp: Mutex<Option<PingSocket>>,
     /// For address, routes and link. Whoever has it is alone with the namespace's settings.
     netlink: Mutex<Option<Netlink>>,
     /// Tells of what somebody else removes in the namespace.
@@ -31,7 +31,7 @@ pub(super) struct Sockets {
 impl Sockets {
     pub fn new(
         dhcp: UdpSocket,
-        icmp: Echoes,
+        icmp: PingSocket,
         netlink: Netlink,
         monitor: NetlinkMonitor,
         namespace: u64,
@@ -50,11 +50,11 @@ impl Sockets {
         self.with_dhcp(|dhcp| dhcp.send_to(message, (server, SERVER_PORT)).map(drop))
     }
 
-    /// What pings are sent over; they end at once when the socket is closed.
-    pub fn icmp(&self) -> io::Result<Arc<Line>> {
+    /// Returns what sends pings; they end at once when the socket is closed.
+    pub fn icmp(&self) -> io::Result<Arc<Pinger>> {
         locked(&self.icmp)
             .as_ref()
-            .map(Echoes::line)
+            .map(PingSocket::pinger)
             .ok_or_else(closed)
     }
 

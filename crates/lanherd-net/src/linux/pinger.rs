@@ -5,11 +5,12 @@
 //! not in it; and an answer that came in time is no loss, however late it is read. (The kernel begins to stamp a moment after
 //! the machine's first socket that wants it was opened; until then it stamps when an answer is read.)
 //!
-//! A raw socket hears every answer that comes to the namespace, those to a `ping(8)` that a command runs there as well. An
+//! A raw socket receives every answer that comes to the namespace, those to a `ping(8)` that a command runs there as well. An
 //! answer, an answer that comes again, or an error counts only if it carries what only that request carried
 //! ([`EchoRequest`]); everything else is ignored.
 //!
-//! Who owns what: [`Echoes`] owns the task that reads; when it is dropped, whoever still waits is told at once.
+//! Who owns what: [`PingSocket`] owns the task that reads; when it is dropped, every ping that still waits ends at once. The
+//! [`Pinger`] is shared by the pings.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -29,13 +30,13 @@ use tokio::task::JoinHandle;
 
 use super::stamp::{Moment, Received, receive};
 use crate::icmp::{
-    self, Belonging, DESTINATION_UNREACHABLE, ECHO_REPLY, Heard, TIME_EXCEEDED, Verdict,
+    self, Belonging, DESTINATION_UNREACHABLE, ECHO_REPLY, IcmpEvent, TIME_EXCEEDED, Verdict,
 };
 use crate::lan::{EchoRequest, PingCause, PingOutcome};
 use crate::sys;
 
-/// What the socket is to hear.
-const HEARD: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
+/// The ICMP types that the socket receives.
+const RECEIVED_TYPES: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
 /// Longer than any packet on an Ethernet that answers what is sent here.
 const LONGEST: usize = 2_048;
 /// Packets read before other tasks get their turn.
@@ -44,17 +45,18 @@ const BURST: usize = 64;
 const REMEMBERED: usize = 32;
 /// How long reading rests after an error, so that one that stays does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
-/// What was heard of a request.
+
+/// The answer to a request, or the error about it.
 #[derive(Debug, Clone, Copy)]
 struct Answer {
     verdict: Verdict,
-    /// When the kernel had it.
+    /// When the kernel received it.
     stamp: Option<SystemTime>,
     read: Moment,
 }
 
 impl Answer {
-    /// What that makes of a request that was sent then.
+    /// The outcome of the request, which was sent at `sent`.
     fn outcome(self, sent: Moment, timeout: Duration) -> PingOutcome {
         match self.verdict {
             Verdict::Reply => match sent.until(self.stamp, self.read) {
@@ -68,7 +70,7 @@ impl Answer {
     }
 }
 
-/// Who waits for what.
+/// A ping that waits for its answer.
 #[derive(Debug)]
 struct Waiting {
     request: EchoRequest,
@@ -77,55 +79,55 @@ struct Waiting {
     was_altered: bool,
 }
 
-/// The socket, open.
-pub(super) struct Echoes {
-    line: Arc<Line>,
+/// A client's ICMP socket, open, and the task that reads it.
+pub(super) struct PingSocket {
+    pinger: Arc<Pinger>,
     reader: JoinHandle<()>,
 }
 
-impl Echoes {
-    /// Opens it in the calling thread's namespace, for the runtime in whose context this is called.
+impl PingSocket {
+    /// Opens the socket in the calling thread's namespace, for the runtime in whose context this is called.
     pub fn open() -> io::Result<Self> {
         let kind = Type::RAW.nonblocking();
         let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4))?;
-        sys::deliver_only_icmp(socket.as_raw_fd(), &HEARD)?;
+        sys::deliver_only_icmp(socket.as_raw_fd(), &RECEIVED_TYPES)?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
-        let line = Arc::new(Line {
+        let pinger = Arc::new(Pinger {
             socket: sys::drive(socket.into(), Interest::READABLE | Interest::WRITABLE)?,
             waiting: Mutex::new(Some(HashMap::new())),
             answered: Mutex::default(),
         });
-        let reader = tokio::spawn(Arc::clone(&line).read());
-        Ok(Self { line, reader })
+        let reader = tokio::spawn(Arc::clone(&pinger).read());
+        Ok(Self { pinger, reader })
     }
 
-    /// What pings are sent over.
-    pub fn line(&self) -> Arc<Line> {
-        Arc::clone(&self.line)
+    /// Returns what sends pings over the socket.
+    pub fn pinger(&self) -> Arc<Pinger> {
+        Arc::clone(&self.pinger)
     }
 }
 
-impl Drop for Echoes {
+impl Drop for PingSocket {
     fn drop(&mut self) {
-        self.line.waiting().take();
+        self.pinger.waiting().take();
         self.reader.abort();
     }
 }
 
-/// The socket, shared by its pings.
-pub(super) struct Line {
+/// Sends pings over a client's ICMP socket, and hands each its answer.
+pub(super) struct Pinger {
     socket: AsyncFd<OwnedFd>,
-    /// By sequence number; none once the socket is closed.
+    /// The pings that wait, by sequence number; `None` once the socket is closed.
     waiting: Mutex<Option<HashMap<u16, Waiting>>>,
     answered: Mutex<Answered>,
 }
 
-/// The latest requests that were answered, and how often again.
+/// The latest requests that were answered, and how often each was answered again.
 #[derive(Debug, Default)]
 struct Answered(VecDeque<(EchoRequest, u32)>);
 
 impl Answered {
-    /// A request was answered that somebody waited for.
+    /// Notes a request that was answered while a ping waited for it.
     fn remember(&mut self, request: EchoRequest) {
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
@@ -133,15 +135,15 @@ impl Answered {
         self.0.push_back((request, 0));
     }
 
-    /// An answer came that nobody waited for.
-    fn again(&mut self, heard: &Heard<'_>) {
-        let is_known = |known: EchoRequest| heard.belongs_to(known) == Belonging::Own;
+    /// Counts an answer that no ping waited for.
+    fn again(&mut self, event: &IcmpEvent<'_>) {
+        let is_known = |known: EchoRequest| event.belongs_to(known) == Belonging::Own;
         if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| is_known(*known)) {
             *times = times.saturating_add(1);
         }
     }
 
-    /// How often that was, and from now on is counted anew.
+    /// Returns how many answers came again from `target`, and begins to count anew.
     fn take(&mut self, target: Ipv4Addr) -> u64 {
         let of_target = self
             .0
@@ -153,20 +155,20 @@ impl Answered {
     }
 }
 
-impl Line {
-    /// Sends a request and waits for what comes of it. The timeout counts from the beginning, the round trip from sending.
+impl Pinger {
+    /// Sends a request and waits for its outcome. The timeout counts from the beginning, the round trip from sending.
     pub async fn ping(&self, request: EchoRequest, timeout: Duration) -> io::Result<PingOutcome> {
-        let Some((place, mut answer)) = self.expect(request) else {
+        let Some((guard, mut answer)) = self.expect(request) else {
             return Ok(PingOutcome::Lost(PingCause::Tester));
         };
         let mut sent = None;
-        let heard = tokio::time::timeout(timeout, async {
+        let received = tokio::time::timeout(timeout, async {
             sent = Some(self.send(request).await?);
             Ok::<_, io::Error>((&mut answer).await.ok())
         })
         .await;
-        let heard = match heard {
-            Ok(heard) => heard?,
+        let received = match received {
+            Ok(received) => received?,
             Err(_) => {
                 // It may be there, and nobody has come to read it yet.
                 match self.read_burst() {
@@ -175,10 +177,10 @@ impl Line {
                 }
             }
         };
-        let was_altered = place.was_altered();
-        drop(place);
-        Ok(match (sent, heard) {
-            (Some(sent), Some(heard)) => heard.outcome(sent, timeout),
+        let was_altered = guard.was_altered();
+        drop(guard);
+        Ok(match (sent, received) {
+            (Some(sent), Some(received)) => received.outcome(sent, timeout),
             (Some(_), None) if was_altered => PingOutcome::Lost(PingCause::Malformed),
             (Some(_), None) if self.waiting().is_some() => PingOutcome::Lost(PingCause::Timeout),
             // The socket was closed; or had no room for the request all the time.
@@ -194,8 +196,9 @@ impl Line {
         self.answered().take(target)
     }
 
-    /// Notes who waits, until the place is dropped; `None` where the socket is closed, or somebody waits for the same.
-    fn expect(&self, request: EchoRequest) -> Option<(Place<'_>, oneshot::Receiver<Answer>)> {
+    /// Registers a ping that waits, until the guard is dropped; `None` where the socket is closed, or another ping waits for
+    /// the same sequence number.
+    fn expect(&self, request: EchoRequest) -> Option<(WaitGuard<'_>, oneshot::Receiver<Answer>)> {
         let (tell, answer) = oneshot::channel();
         let mut waiting = self.waiting();
         let all = waiting.as_mut()?;
@@ -208,14 +211,14 @@ impl Line {
             was_altered: false,
         };
         all.insert(request.sequence, who);
-        let place = Place {
-            line: self,
+        let guard = WaitGuard {
+            pinger: self,
             sequence: request.sequence,
         };
-        Some((place, answer))
+        Some((guard, answer))
     }
 
-    /// Returns the moment before it was handed over, at the latest try.
+    /// Sends a request; returns the moment before it was handed to the kernel, at the last try.
     async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
         let message = request.message();
         let to = SockaddrIn::from(SocketAddrV4::new(request.target, 0));
@@ -228,7 +231,7 @@ impl Line {
             .await
     }
 
-    /// Reads for ever.
+    /// Reads the socket for ever.
     async fn read(self: Arc<Self>) {
         loop {
             let read = match self.socket.readable().await {
@@ -247,9 +250,9 @@ impl Line {
         }
     }
 
-    /// Reads what is there, some of it at a time; ends with `WouldBlock` where that was all.
+    /// Reads packets, at most [`BURST`] of them; ends with `WouldBlock` where there are no more.
     ///
-    /// Nobody else looks meanwhile: what was taken from the socket has been told when this returns.
+    /// The list of waiting pings is locked meanwhile: whatever was read has been handed on when this returns.
     fn read_burst(&self) -> io::Result<()> {
         let mut waiting = self.waiting();
         let Some(all) = waiting.as_mut() else {
@@ -259,13 +262,13 @@ impl Line {
         for _ in 0..BURST {
             let Received { length, stamp, .. } = receive(self.socket.get_ref(), &mut packet)?;
             let read = Moment::now();
-            let Some(heard) = packet.get(..length).and_then(icmp::heard) else {
+            let Some(event) = packet.get(..length).and_then(icmp::read) else {
                 continue;
             };
-            let verdict = heard.verdict;
-            if let Entry::Occupied(mut who) = all.entry(heard.sequence) {
+            let verdict = event.verdict;
+            if let Entry::Occupied(mut who) = all.entry(event.sequence) {
                 let request = who.get().request;
-                match heard.belongs_to(request) {
+                match event.belongs_to(request) {
                     Belonging::Own => {
                         let answer = Answer {
                             verdict,
@@ -284,7 +287,7 @@ impl Line {
                 }
             }
             if verdict == Verdict::Reply {
-                self.answered().again(&heard);
+                self.answered().again(&event);
             }
         }
         Ok(())
@@ -299,24 +302,24 @@ impl Line {
     }
 }
 
-/// Somebody's place among those that wait.
-struct Place<'a> {
-    line: &'a Line,
+/// Keeps a ping registered as waiting until it is dropped.
+struct WaitGuard<'a> {
+    pinger: &'a Pinger,
     sequence: u16,
 }
 
-impl Place<'_> {
-    /// Whether what came for it was not what was sent.
+impl WaitGuard<'_> {
+    /// Whether an answer came that does not carry what was sent.
     fn was_altered(&self) -> bool {
-        let waiting = self.line.waiting();
+        let waiting = self.pinger.waiting();
         let own = waiting.as_ref().and_then(|all| all.get(&self.sequence));
         own.is_some_and(|who| who.was_altered)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        if let Some(all) = self.line.waiting().as_mut() {
+        if let Some(all) = self.pinger.waiting().as_mut() {
             all.remove(&self.sequence);
         }
     }
@@ -354,7 +357,7 @@ mod tests {
         let target = |host| request(host, 0).target;
         let again = |answered: &mut Answered, request| {
             let packet = reply(request);
-            answered.again(&icmp::heard(&packet).expect("a reply"));
+            answered.again(&icmp::read(&packet).expect("a reply"));
         };
         let mut answered = Answered::default();
         // Nobody waited for this one, so it was too late.

@@ -12,7 +12,7 @@ use super::kind::{
 };
 use super::{Detail, Ending, Outcome, Place, Spec};
 use crate::blame::Blame;
-use crate::lan::{CommandEnd, Errand, Port};
+use crate::lan::{CommandEnd, CommandRequest, Port};
 use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
@@ -289,7 +289,7 @@ impl RunBuilder {
 async fn execute<P: Port>(line: &CommandLine, timeout: Duration, place: &Place<P>) -> Executed {
     let uplink = &place.uplink;
     let router = uplink.router.map(|router| router.to_string());
-    let errand = Errand {
+    let request = CommandRequest {
         line: line.0.clone(),
         environment: vec![
             ("LANHERD_CLIENT", place.identity.number.to_string()),
@@ -299,7 +299,7 @@ async fn execute<P: Port>(line: &CommandLine, timeout: Duration, place: &Place<P
         ],
         timeout,
     };
-    let ran = place.port.command(errand).await;
+    let ran = place.port.command(request).await;
     Executed {
         result: match ran.end {
             CommandEnd::Exit(code) => Ok(code),

@@ -24,8 +24,8 @@ use crate::{LabConfig, Zone};
 use lanherd_dhcp::options::{MessageType, code};
 use lanherd_dhcp::{Arp, ArpOp, Lease, Message, Transmit};
 use lanherd_net::lan::{
-    CleanupError, CommandRan, Connected, EchoRequest, Errand, Inbox, InjectError, Lan, PingCause,
-    PingOutcome, Port, PortEvent,
+    CleanupError, CommandRan, CommandRequest, Connected, EchoRequest, Inbox, InjectError, Lan,
+    PingCause, PingOutcome, Port, PortEvent,
 };
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::{ClientNumber, Identity, Mac};
@@ -506,8 +506,8 @@ impl Port for FakePort {
         services::connect(&self.lan, to, timeout).await
     }
 
-    async fn command(&self, errand: Errand) -> CommandRan {
-        services::command(&errand).await
+    async fn command(&self, request: CommandRequest) -> CommandRan {
+        services::command(&request).await
     }
 
     async fn udp(&self, to: SocketAddrV4) -> io::Result<FakeUdp> {

@@ -158,20 +158,20 @@ pub trait Port: Send + Sync + 'static {
 
     /// Runs a command in the client's namespace, until it ends, takes too long, or the client leaves. Dropping the future
     /// ends it.
-    fn command(&self, errand: Errand) -> impl Future<Output = CommandRan> + Send;
+    fn command(&self, request: CommandRequest) -> impl Future<Output = CommandRan> + Send;
 
     /// Opens a UDP socket of the client's, on a port that the kernel chooses, which sends to `to` and hears whoever answers.
     fn udp(&self, to: SocketAddrV4) -> impl Future<Output = io::Result<Self::Udp>> + Send;
 }
 
-/// A command that a client is to run.
+/// A request to run a command in a client's namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errand {
-    /// What `/bin/sh -c` is given.
+pub struct CommandRequest {
+    /// The command line for `/bin/sh -c`.
     pub line: String,
     /// Variables that are added to those of this process.
     pub environment: Vec<(&'static str, String)>,
-    /// How long it may take until it is killed.
+    /// How long the command may take until it is killed.
     pub timeout: Duration,
 }
 
@@ -199,20 +199,20 @@ pub enum CommandEnd {
     NotRun(String),
 }
 
-/// A connection that stands.
+/// An established connection.
 #[derive(Debug)]
 pub struct Connected<S> {
-    /// It.
+    /// The stream over the connection.
     pub stream: S,
     /// From when the kernel sent its first segment until it had the answer, by its own clock where it tells; without the
     /// tester's own preparations.
     pub took: Duration,
-    /// When what comes over it comes.
+    /// The times at which data arrives over the connection.
     pub times: StreamTimes,
 }
 
-/// When what came over a connection came, from just before the first byte was sent. The stream writes it down, and who
-/// gave the stream away reads it.
+/// The times at which data arrived over a connection, from just before the first byte was sent. The stream updates them,
+/// and whoever gave the stream away reads them.
 #[derive(Debug, Clone, Default)]
 pub struct StreamTimes(Arc<Mutex<Arrivals>>);
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{FakeLan, LATENCY, SILENT};
 use lanherd_net::lan::{
-    CommandEnd, CommandRan, Connected, Datagram, Datagrams, Errand, StreamTimes,
+    CommandEnd, CommandRan, CommandRequest, Connected, Datagram, Datagrams, StreamTimes,
 };
 
 /// Answers a datagram with any number of them.
@@ -92,14 +92,14 @@ pub(super) async fn connect(
 }
 
 /// The fake's shell knows `sleep SECONDS` and `exit CODE`, and answers everything else with its variables.
-pub(super) async fn command(errand: &Errand) -> CommandRan {
+pub(super) async fn command(request: &CommandRequest) -> CommandRan {
     let began = Instant::now();
-    let number = |word: &str| errand.line.strip_prefix(word)?.parse::<u64>().ok();
+    let number = |word: &str| request.line.strip_prefix(word)?.parse::<u64>().ok();
     let lasts = Duration::from_secs(number("sleep ").unwrap_or_default());
-    let ended = tokio::time::timeout(errand.timeout, tokio::time::sleep(lasts)).await;
+    let ended = tokio::time::timeout(request.timeout, tokio::time::sleep(lasts)).await;
     let code = number("exit ").and_then(|code| i32::try_from(code).ok());
     let mut output = String::new();
-    for (name, value) in &errand.environment {
+    for (name, value) in &request.environment {
         output.push_str(&[name, "=", value, "\n"].concat());
     }
     CommandRan {

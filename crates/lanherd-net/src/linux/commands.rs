@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 use super::dialing::open_own;
 use super::port::LinuxPort;
-use crate::lan::{CommandEnd, CommandRan, Errand};
+use crate::lan::{CommandEnd, CommandRan, CommandRequest};
 use crate::rundir::folder::Trust;
 use crate::{exec, sys};
 use lanherd_types::identity::ClientNumber;
@@ -121,7 +121,7 @@ impl Gate {
     }
 }
 
-/// A command that runs.
+/// Counts a command as running in the client's namespace until it is dropped.
 struct Inside(Arc<Gate>);
 
 impl Drop for Inside {
@@ -130,8 +130,8 @@ impl Drop for Inside {
     }
 }
 
-/// Where a command is to run.
-struct Site {
+/// The namespace in which a command is to run.
+struct NamespaceTarget {
     binding: PathBuf,
     inode: u64,
     resolv: PathBuf,
@@ -145,13 +145,13 @@ struct Started {
     at: Instant,
 }
 
-pub(super) async fn run(port: &LinuxPort, errand: Errand) -> CommandRan {
+pub(super) async fn run(port: &LinuxPort, request: CommandRequest) -> CommandRan {
     let gate = port.gate();
     let Some(inside) = gate.enter() else {
         return ran(CommandEnd::ClientLeft);
     };
-    let timeout = errand.timeout;
-    let site = Site {
+    let timeout = request.timeout;
+    let target = NamespaceTarget {
         binding: port.binding(),
         inode: port.namespace(),
         resolv: port.resolver_folder(),
@@ -164,7 +164,7 @@ pub(super) async fn run(port: &LinuxPort, errand: Errand) -> CommandRan {
         .stack_size(STACK)
         .spawn(move || {
             let context = runtime.enter();
-            let started = start(&site, errand, &inside.0);
+            let started = start(&target, request, &inside.0);
             let pid = started.as_ref().ok().and_then(|started| started.child.id());
             // Who does not wait for it any more lets go of it here, and that kills it.
             drop(tell.send(started));
@@ -193,14 +193,19 @@ fn ran(end: CommandEnd) -> CommandRan {
 }
 
 /// Moves the calling thread into the client for good, and starts the command from there.
-fn start(site: &Site, errand: Errand, gate: &Gate) -> Result<Started, String> {
+fn start(
+    target: &NamespaceTarget,
+    request: CommandRequest,
+    gate: &Gate,
+) -> Result<Started, String> {
     let failed = |doing: &'static str| move |error: io::Error| format!("{doing}: {error}");
-    let namespace = open_own(&site.binding, site.inode).map_err(failed("opening the namespace"))?;
-    let complaints = exec::settle(&namespace, &site.resolv, &site.name, Trust::Own)
+    let namespace =
+        open_own(&target.binding, target.inode).map_err(failed("opening the namespace"))?;
+    let complaints = exec::settle(&namespace, &target.resolv, &target.name, Trust::Own)
         .map_err(|error| error.to_string())?;
     // Once is enough: it is so for each command.
     if !complaints.is_empty() && !gate.has_complained.swap(true, Ordering::Relaxed) {
-        tracing::warn!(client = %site.name, ?complaints, "commands run in the host's surroundings in part");
+        tracing::warn!(client = %target.name, ?complaints, "commands run in the host's surroundings in part");
     }
     unshare(CloneFlags::CLONE_NEWPID)
         .map_err(|errno| failed("making a process namespace")(errno.into()))?;
@@ -209,8 +214,8 @@ fn start(site: &Site, errand: Errand, gate: &Gate) -> Result<Started, String> {
     let both = input.try_clone().map_err(failed("making a pipe"))?;
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", FIRST_PROCESS, "lanherd", &errand.line])
-        .envs(errand.environment)
+        .args(["-c", FIRST_PROCESS, "lanherd", &request.line])
+        .envs(request.environment)
         .stdin(told)
         .stdout(input)
         .stderr(both)

@@ -19,7 +19,9 @@ use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
 use super::worker::{WorkerContext, WorkerError};
 use super::{MacvlanMode, Shared, commands, dialing, no_result, refused, refused_request};
-use crate::lan::{CommandRan, Connected, EchoRequest, Errand, PingCause, PingOutcome, Port};
+use crate::lan::{
+    CommandRan, CommandRequest, Connected, EchoRequest, PingCause, PingOutcome, Port,
+};
 use crate::netlink::{Netlink, NetlinkError};
 use lanherd_dhcp::{Arp, Lease, MessageType, Transmit, code};
 use lanherd_types::phase::{Cause, Failure, Stage};
@@ -337,8 +339,8 @@ impl Port for LinuxPort {
         dialing::connect(self, to, timeout).await
     }
 
-    async fn command(&self, errand: Errand) -> CommandRan {
-        commands::run(self, errand).await
+    async fn command(&self, request: CommandRequest) -> CommandRan {
+        commands::run(self, request).await
     }
 
     async fn udp(&self, to: SocketAddrV4) -> io::Result<ClientUdp> {

@@ -3,13 +3,13 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use lanherd_net::lan::{CommandEnd, CommandRan, Errand, Lan, Port};
+use lanherd_net::lan::{CommandEnd, CommandRan, CommandRequest, Lan, Port};
 use lanherd_net::linux::LinuxPort;
 
 use lanherd_testkit::world::*;
 
-fn errand(line: &str) -> Errand {
-    Errand {
+fn request(line: &str) -> CommandRequest {
+    CommandRequest {
         line: line.to_owned(),
         environment: vec![("LANHERD_CLIENT", "1".to_owned())],
         timeout: Duration::from_secs(20),
@@ -17,7 +17,7 @@ fn errand(line: &str) -> Errand {
 }
 
 async fn run(port: &LinuxPort, line: &str) -> CommandRan {
-    port.command(errand(line)).await
+    port.command(request(line)).await
 }
 
 /// Processes whose command line has this word, which no other test uses.
@@ -102,9 +102,9 @@ fn a_command_that_takes_too_long_is_killed_with_all_that_it_has_started() {
     in_a_world(|| async {
         let lan = open().await;
         let port = attach(&lan, 1).await;
-        let slow = Errand {
+        let slow = CommandRequest {
             timeout: Duration::from_millis(300),
-            ..errand("echo begun; sleep 86412 & trap '' TERM; sleep 86412")
+            ..request("echo begun; sleep 86412 & trap '' TERM; sleep 86412")
         };
         let ran = port.command(slow).await;
         assert_eq!(
@@ -126,11 +126,11 @@ fn a_client_that_is_detached_takes_its_commands_with_it_whether_or_not_somebody_
         let port = std::sync::Arc::new(attach(&lan, 1).await);
         let waited_for = tokio::spawn({
             let port = std::sync::Arc::clone(&port);
-            async move { port.command(errand("sleep 86413; true")).await.end }
+            async move { port.command(request("sleep 86413; true")).await.end }
         });
         let given_up = tokio::spawn({
             let port = std::sync::Arc::clone(&port);
-            async move { port.command(errand("sleep 86414; true")).await.end }
+            async move { port.command(request("sleep 86414; true")).await.end }
         });
         until("both run", || {
             processes("sleep\x0086413") + processes("sleep\x0086414") == 2

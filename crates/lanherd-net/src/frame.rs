@@ -22,7 +22,7 @@ const TTL: u8 = 64;
 
 /// A UDP datagram for a DHCP client, as it stood in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Datagram<'a> {
+pub struct DhcpDatagram<'a> {
     /// Who put the frame on this link: the server, or the relay next to us.
     pub source: Mac,
     /// Whom the frame is addressed to; may be everybody.
@@ -31,7 +31,7 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
-impl<'a> Datagram<'a> {
+impl<'a> DhcpDatagram<'a> {
     /// Reads a frame; `None` where it carries no whole, intact IPv4/UDP datagram for port 68.
     ///
     /// The UDP checksum is not looked at: the frame's own checksum has covered the datagram, and a sender on the same
@@ -74,7 +74,7 @@ impl<'a> Datagram<'a> {
 
 /// Which client sent this DHCP message to servers: the frame's source; `None` where the frame holds no such message.
 pub fn dhcp_client(frame: &[u8]) -> Option<Mac> {
-    Datagram::parse_for(SERVER_PORT, frame).map(|datagram| datagram.source)
+    DhcpDatagram::parse_for(SERVER_PORT, frame).map(|datagram| datagram.source)
 }
 
 fn chaddr(message: &[u8]) -> Option<Mac> {
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_unicast_reply_is_for_the_frames_destination_whatever_chaddr_says() {
         let frame = reply(CLIENT, &message_for(SERVER));
-        let datagram = Datagram::parse(&frame).expect("a datagram");
+        let datagram = DhcpDatagram::parse(&frame).expect("a datagram");
         assert_eq!(datagram.source, SERVER);
         assert_eq!(datagram.recipient(), Some(CLIENT));
         assert_eq!(datagram.payload, message_for(SERVER));
@@ -178,7 +178,7 @@ mod tests {
     fn a_broadcast_reply_is_for_the_client_named_in_chaddr() {
         let frame = reply(Mac::BROADCAST, &message_for(CLIENT));
         assert_eq!(
-            Datagram::parse(&frame).and_then(|d| d.recipient()),
+            DhcpDatagram::parse(&frame).and_then(|d| d.recipient()),
             Some(CLIENT)
         );
     }
@@ -190,7 +190,7 @@ mod tests {
         for payload in [&message[..], &message_for(CLIENT)[..33], &[]] {
             let frame = reply(Mac::BROADCAST, payload);
             assert_eq!(
-                Datagram::parse(&frame).expect("a datagram").recipient(),
+                DhcpDatagram::parse(&frame).expect("a datagram").recipient(),
                 None
             );
         }
@@ -201,7 +201,7 @@ mod tests {
         let mut frame = reply(CLIENT, b"short");
         frame.resize(60, 0xee);
         assert_eq!(
-            Datagram::parse(&frame).expect("a datagram").payload,
+            DhcpDatagram::parse(&frame).expect("a datagram").payload,
             b"short"
         );
     }
@@ -214,13 +214,13 @@ mod tests {
             frame[offset] = value;
             frame
         };
-        assert_eq!(Datagram::parse(&spoilt(37, 67)), None, "another port");
+        assert_eq!(DhcpDatagram::parse(&spoilt(37, 67)), None, "another port");
         assert_eq!(
-            Datagram::parse(&spoilt(22, 1)),
+            DhcpDatagram::parse(&spoilt(22, 1)),
             None,
             "a header that fails its checksum"
         );
-        assert_eq!(Datagram::parse(&spoilt(13, 6)), None, "ARP");
+        assert_eq!(DhcpDatagram::parse(&spoilt(13, 6)), None, "ARP");
         let mut fragment = whole.clone();
         fragment[20] = 0x20; // more fragments
         let checksum = Ipv4Slice::from_slice(&fragment[14..])
@@ -229,7 +229,7 @@ mod tests {
             .to_header()
             .calc_header_checksum();
         fragment[24..26].copy_from_slice(&checksum.to_be_bytes());
-        assert_eq!(Datagram::parse(&fragment), None, "a fragment");
+        assert_eq!(DhcpDatagram::parse(&fragment), None, "a fragment");
     }
 
     // RFC 2131, 4.1: messages go from port 68 to port 67.
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(frame[..12], [[0xff; 6], CLIENT.octets()].concat());
         frame.resize(60, 0);
         assert_eq!(super::arp(&frame), Some(probe));
-        assert_eq!(Datagram::parse(&frame), None);
+        assert_eq!(DhcpDatagram::parse(&frame), None);
         frame[13] = 0;
         assert_eq!(super::arp(&frame), None, "IPv4");
         assert_eq!(super::arp(&reply(CLIENT, &message_for(CLIENT))), None);
@@ -287,7 +287,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Datagram::parse(&bytes).and_then(|datagram| datagram.recipient());
+            let _ = DhcpDatagram::parse(&bytes).and_then(|datagram| datagram.recipient());
             let _ = arp(&bytes);
         }
 
@@ -298,7 +298,7 @@ mod tests {
             let mut frame = reply(Mac::BROADCAST, &message_for(CLIENT));
             frame[offset] = value;
             frame.truncate(kept);
-            if let Some(datagram) = Datagram::parse(&frame) {
+            if let Some(datagram) = DhcpDatagram::parse(&frame) {
                 prop_assert!(datagram.payload.len() <= kept.saturating_sub(42));
                 let _ = datagram.recipient();
             }

@@ -60,8 +60,8 @@ pub(super) enum Link {
     Up,
 }
 
-/// How far a job got.
-enum Progress {
+/// How far the job of an attachment got.
+enum AttachProgress {
     /// All the way.
     Ready(Sockets),
     /// The MAC, or in passthru mode the parent, is still taken: to be tried again later.
@@ -96,10 +96,10 @@ pub(super) async fn attach(
     let mut pauses = PAUSES.into_iter().enumerate();
     loop {
         let pending = match progress {
-            Progress::Ready(sockets) => {
+            AttachProgress::Ready(sockets) => {
                 return LinuxPort::new(Arc::clone(shared), registration, sockets);
             }
-            Progress::Busy(pending) => pending,
+            AttachProgress::Busy(pending) => pending,
         };
         let (attempt, pause) = pauses
             .next()
@@ -212,17 +212,17 @@ fn plug(
     context: &mut WorkerContext,
     shared: &Shared,
     mut pending: PendingAttach,
-) -> Result<Progress, Failure> {
+) -> Result<AttachProgress, Failure> {
     if pending.link == Link::Absent {
         match make_link(context, shared, &mut pending)? {
             Outcome::Done => pending.link = Link::Down,
-            Outcome::Busy => return Ok(Progress::Busy(pending)),
+            Outcome::Busy => return Ok(AttachProgress::Busy(pending)),
         }
     }
     if pending.link == Link::Down {
         match bring_up(shared, &mut pending)? {
             Outcome::Done => pending.link = Link::Up,
-            Outcome::Busy => return Ok(Progress::Busy(pending)),
+            Outcome::Busy => return Ok(AttachProgress::Busy(pending)),
         }
     }
     let PendingAttach {
@@ -247,7 +247,7 @@ fn plug(
         open_sockets(sysctls, netlink, monitor, namespace.inode())
     })
     .and_then(|opened| opened)
-    .map(Progress::Ready)
+    .map(AttachProgress::Ready)
     .map_err(|error| refused(Stage::Socket, "opening the client's sockets", &error))
 }
 

@@ -9,7 +9,7 @@ use super::addressing::Addressing;
 use super::arp::Listeners;
 use super::raw_socket::RawSocket;
 use super::sockets::Sockets;
-use crate::frame::Datagram;
+use crate::frame::DhcpDatagram;
 use crate::lan::{Inbox, PortEvent};
 use lanherd_types::identity::{Identity, Mac};
 use lanherd_types::phase::Cause;
@@ -21,11 +21,11 @@ const LOOP: Duration = Duration::from_millis(500);
 pub(super) struct Endpoint {
     pub identity: Identity,
     inbox: Inbox,
-    state: Mutex<State>,
+    state: Mutex<EndpointState>,
 }
 
 /// The state of an endpoint.
-struct State {
+struct EndpointState {
     /// What stands in the namespace, as far as lanherd has set it and nobody has removed it. Whoever changes it, or
     /// compares it with what the kernel says, holds the client's netlink socket meanwhile.
     addressing: Option<Addressing>,
@@ -48,7 +48,7 @@ struct State {
 impl Endpoint {
     /// Makes an endpoint whose link will have this MTU, in bytes.
     pub fn new(identity: Identity, inbox: Inbox, mtu: u32) -> Self {
-        let state = State {
+        let state = EndpointState {
             addressing: None,
             mtu,
             carrier: true,
@@ -149,7 +149,7 @@ impl Endpoint {
         self.state().client_id = client_id;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EndpointState> {
         locked(&self.state)
     }
 }
@@ -189,7 +189,7 @@ impl EndpointTable {
     }
 
     /// Hands a datagram to the client it is for, if that is one of ours.
-    pub fn deliver(&self, datagram: &Datagram<'_>) {
+    pub fn deliver(&self, datagram: &DhcpDatagram<'_>) {
         let Some(endpoint) = datagram.recipient().and_then(|mac| self.find(mac)) else {
             return;
         };

@@ -118,12 +118,12 @@ const READY_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct Parent {
     pub name: String,
-    state: Mutex<State>,
+    state: Mutex<ParentState>,
 }
 
 /// What is known of it. Clients are told of a change while this is locked, so that the last they hear is what is so.
 #[derive(Debug)]
-struct State {
+struct ParentState {
     /// Its number; none while there is no parent.
     index: Option<u32>,
     /// Its MTU as last heard of, in bytes.
@@ -189,7 +189,7 @@ impl Parent {
         } else if !flags.contains(LinkFlags::LowerUp) {
             Err(ParentError::NoCarrier { name })
         } else {
-            let state = State {
+            let state = ParentState {
                 index: Some(link.header.index),
                 mtu: mtu_of(link).unwrap_or(USUAL_MTU),
                 carrier: Carrier::There,
@@ -247,7 +247,7 @@ impl Parent {
         self.set_carrier(&mut self.state(), Carrier::There, endpoints);
     }
 
-    fn set_carrier(&self, state: &mut State, carrier: Carrier, endpoints: &EndpointTable) {
+    fn set_carrier(&self, state: &mut ParentState, carrier: Carrier, endpoints: &EndpointTable) {
         if std::mem::replace(&mut state.carrier, carrier) == carrier {
             return;
         }
@@ -281,7 +281,7 @@ impl Parent {
         tracing::info!("the parent {} is there again", self.name);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ParentState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

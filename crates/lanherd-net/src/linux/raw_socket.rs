@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::endpoint::EndpointTable;
 use super::filter;
-use crate::frame::{self, Datagram, dhcp_frame};
+use crate::frame::{self, DhcpDatagram, dhcp_frame};
 use crate::sys;
 use lanherd_dhcp::{Arp, Transmit};
 use lanherd_types::identity::Mac;
@@ -126,7 +126,7 @@ impl RawSocket {
             // Nothing more there.
             let Ok(length) = read else { break };
             let frame = buffer.get(..length?).unwrap_or_default();
-            if let Some(datagram) = Datagram::parse(frame) {
+            if let Some(datagram) = DhcpDatagram::parse(frame) {
                 endpoints.deliver(&datagram);
             } else if let Some(arp) = frame::arp(frame) {
                 endpoints.listeners.deliver(&arp);

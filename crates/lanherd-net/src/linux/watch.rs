@@ -37,7 +37,7 @@ const MOUNTS_PAUSE: Duration = Duration::from_millis(200);
 /// An interface that has a carrier but says that it does not send yet does so by now: the kernel takes up to a second.
 const SETTLED: Duration = Duration::from_millis(1500);
 
-/// What is watched.
+/// What the watch needs: the parent, the endpoints, and the sources of notifications.
 pub(super) struct Watched {
     pub parent: Arc<Parent>,
     pub endpoints: Arc<EndpointTable>,
@@ -147,7 +147,7 @@ fn concerns(parent: &Parent, link: &LinkMessage) -> bool {
         && Some(link.header.index) == parent.index()
 }
 
-/// Looks what has become of the parent, or whether there is one again.
+/// Checks the present state of the parent, or whether there is one again.
 fn look(watched: &Watched) -> io::Result<()> {
     let Watched {
         parent, endpoints, ..

@@ -75,9 +75,9 @@ pub(super) enum WorkerError {
     Stuck(Duration),
 }
 
-/// What a thread is at.
+/// The job that a thread is at, and since when.
 #[derive(Debug, Default)]
-struct Progress(Mutex<Option<Current>>);
+struct JobProgress(Mutex<Option<Current>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Current {
@@ -85,7 +85,7 @@ struct Current {
     has_been_told: bool,
 }
 
-impl Progress {
+impl JobProgress {
     fn set(&self, current: Option<Current>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = current;
     }
@@ -113,7 +113,7 @@ impl Progress {
 
 struct Worker {
     queue: Option<mpsc::Sender<Job>>,
-    progress: Arc<Progress>,
+    progress: Arc<JobProgress>,
 }
 
 /// The threads, and their queues.
@@ -134,7 +134,7 @@ impl Workers {
         let threads = (0..THREADS)
             .map(|number| {
                 let (queue, jobs) = mpsc::channel();
-                let progress = Arc::new(Progress::default());
+                let progress = Arc::new(JobProgress::default());
                 let context = WorkerContext::new(runtime.clone())?;
                 let (alive, at) = (alive.clone(), Arc::clone(&progress));
                 thread::Builder::new()
@@ -189,7 +189,7 @@ impl Workers {
         self.queue(number, Box::new(job));
     }
 
-    fn queue(&self, number: ClientNumber, job: Job) -> Arc<Progress> {
+    fn queue(&self, number: ClientNumber, job: Job) -> Arc<JobProgress> {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let thread = &threads[number.0 as usize % THREADS];
         if let Some(queue) = &thread.queue {
@@ -220,7 +220,7 @@ impl Workers {
     }
 }
 
-fn work(mut context: WorkerContext, jobs: &mpsc::Receiver<Job>, progress: &Progress) {
+fn work(mut context: WorkerContext, jobs: &mpsc::Receiver<Job>, progress: &JobProgress) {
     while let Ok(job) = jobs.recv() {
         progress.set(Some(Current {
             since: Instant::now(),

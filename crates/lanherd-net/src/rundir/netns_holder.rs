@@ -51,21 +51,21 @@ pub(crate) struct NetnsHolder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum HolderKind {
     /// By a process that lives in it.
-    Resident(Process),
+    Resident(ProcessInfo),
     /// By a process that has it open, or mounted in its mount namespace.
-    Descriptor(Process),
+    Descriptor(ProcessInfo),
     /// By something that could not be found: a socket that was made in it, for instance.
     Unknown,
 }
 
 /// A process, by number and name (`/proc/PID/comm`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Process {
+struct ProcessInfo {
     pid: u32,
     command: String,
 }
 
-impl Process {
+impl ProcessInfo {
     fn of(pid: u32) -> Self {
         let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         Self {
@@ -75,7 +75,7 @@ impl Process {
     }
 }
 
-impl fmt::Display for Process {
+impl fmt::Display for ProcessInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} ({})", self.pid, self.command)
     }
@@ -164,7 +164,7 @@ fn find_residents(namespaces: &HashMap<u64, AbandonedNamespace>) -> Vec<NetnsHol
         let unplugged = namespace.with(|| unplug(record.mac));
         holders.push(NetnsHolder {
             inode,
-            kind: HolderKind::Resident(Process::of(pid)),
+            kind: HolderKind::Resident(ProcessInfo::of(pid)),
             link: unplugged
                 .and_then(|done| done)
                 .map_err(|error| error.to_string()),
@@ -296,7 +296,7 @@ fn who_has(inode: u64) -> HolderKind {
     processes()
         .find(|pid| has_open(*pid) || has_mounted(*pid))
         .map_or(HolderKind::Unknown, |pid| {
-            HolderKind::Descriptor(Process::of(pid))
+            HolderKind::Descriptor(ProcessInfo::of(pid))
         })
 }
 

@@ -39,7 +39,11 @@ pub struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}:{}", self.target, self.port))
+        match &self.target {
+            // As it is written: "the router" is for sentences, and here a port follows.
+            Target::Router => f.pad(&format!("router:{}", self.port)),
+            target => f.pad(&format!("{target}:{}", self.port)),
+        }
     }
 }
 
@@ -325,7 +329,7 @@ mod tests {
     #[test]
     fn an_endpoint_is_a_target_and_a_port_and_is_told_as_such() {
         for (text, told) in [
-            ("router:80", "the router:80"),
+            ("router:80", "router:80"),
             ("8.8.8.8:53", "8.8.8.8:53"),
             ("Google DNS:53", "Google DNS:53"),
             ("www.lab.test:8080", "www.lab.test:8080"),

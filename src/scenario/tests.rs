@@ -344,8 +344,8 @@ fn connections_are_an_option_and_a_key_of_herds_and_groups() {
         let texts = connections.iter().map(ToString::to_string);
         texts.collect::<Vec<_>>()
     };
-    assert_eq!(of(&options.standing), ["the router:80"]);
-    assert_eq!(of(&file.standing), ["the router:80"]);
+    assert_eq!(of(&options.standing), ["router:80"]);
+    assert_eq!(of(&file.standing), ["router:80"]);
     let group = of(&file.groups[0].standing);
     assert_eq!(group, ["8.8.8.8:53", "client 1:22"]);
     let nobody = Scenario::from_toml("lab = true\nclients = 1\nconnect = ['client 2:22']\n");

@@ -87,7 +87,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         let said = format!("{name} is {number}\n");
         assert_eq!(client["commands"][0]["output"], said.as_str());
         let connections = &client["connections"][0];
-        assert_eq!(connections["target"], "the router:80");
+        assert_eq!(connections["target"], "router:80");
         assert_eq!(connections["server"], "10.77.0.1:80");
         let median = &connections["time_ms"]["median"];
         assert!(median.as_f64() > Some(0.0), "{connections:#}");
@@ -104,7 +104,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         "lookups succeeded",
         "fetches succeeded",
         "commands succeeded",
-        "connect the router:80",
+        "connect router:80",
         "connections succeeded",
     ] {
         assert!(words.contains(word), "{word:?} is not in\n{words}");
@@ -138,7 +138,7 @@ fn what_never_succeeds_fails_the_run_and_is_told_with_its_particulars() {
     for line in [
         "ns1, ns2: nobody.lab.test from 10.77.0.1: nxdomain",
         "ns1, ns2: http://router.lab.test:81/ from 10.77.0.1:81: refused: connecting: ",
-        "ns1, ns2: the router:81 (10.77.0.1:81): refused: ",
+        "ns1, ns2: router:81 (10.77.0.1:81): refused: ",
         "ns1, ns2: \"echo out of paper; exit 3\": exit code 3: out of paper",
     ] {
         assert!(

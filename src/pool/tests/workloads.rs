@@ -683,7 +683,7 @@ async fn a_connection_is_timed_and_one_that_is_refused_names_its_cause() {
     let refused = client.activity(&Kind::Connect.read("router:81").expect("one"));
     let said = refused.expect("figures").last_failure().expect("one");
     assert!(
-        said.starts_with("the router:81 (10.77.0.1:81): refused: "),
+        said.starts_with("router:81 (10.77.0.1:81): refused: "),
         "{said}"
     );
     herd.end().await;

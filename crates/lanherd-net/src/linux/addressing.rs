@@ -35,7 +35,7 @@ pub(super) struct Surroundings {
 }
 
 impl Addressing {
-    /// What `lease` asks for.
+    /// Makes the addressing that `lease` asks for.
     ///
     /// Of several routes to one destination the first counts. An MTU above the parent's, or below what RFC 2132 allows,
     /// is left aside.
@@ -69,7 +69,7 @@ impl Addressing {
         }
     }
 
-    /// What was found standing in a namespace: of the routes, those that a DHCP client has set, and the one to the prefix.
+    /// Makes the addressing that was found in a namespace: of the routes, those that a DHCP client has set, and the one to the prefix.
     pub fn found(
         (address, prefix_len): (Ipv4Addr, u8),
         standing: &[(Route, RouteProtocol)],
@@ -97,7 +97,8 @@ impl Addressing {
         self.mtu
     }
 
-    /// What of this is missing among the link's addresses and routes; `None` if nothing is. Who has set them is no matter.
+    /// Returns what of this addressing is missing among the link's addresses and routes; `None` if nothing is. Who has set
+    /// them does not matter.
     pub fn loss(
         &self,
         addresses: &[(Ipv4Addr, u8)],
@@ -152,12 +153,12 @@ impl Addressing {
     }
 }
 
-/// What somebody else took away.
+/// What of a client's addressing somebody else removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loss {
-    /// What it was, for a person to read.
+    /// The address or routes that were removed, for a person to read.
     pub words: String,
-    /// What still stands.
+    /// The addressing that is left.
     pub left: Option<Addressing>,
 }
 

@@ -35,11 +35,11 @@ use crate::rundir::folder::Trust;
 use crate::{exec, sys};
 use lanherd_types::identity::ClientNumber;
 
-/// How much of what a command writes is kept, in bytes.
+/// How much of a command's output is kept, in bytes.
 const KEPT: usize = 2_048;
 /// How long the kernel may take to end what it was told to kill.
 const DYING: Duration = Duration::from_secs(5);
-/// How long what stands in the pipe may take to be read.
+/// How long reading the rest of the pipe may take.
 const DRAINING: Duration = Duration::from_millis(500);
 /// What a command's thread needs.
 const STACK: usize = 512 * 1024;
@@ -59,7 +59,7 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// A new life of that client begins.
+    /// Lets a new incarnation of that client run commands.
     pub fn open(&self, number: ClientNumber) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
         self.gates().insert(number, Arc::clone(&gate));
@@ -80,7 +80,7 @@ impl Commands {
     }
 }
 
-/// What commands of one life of a client pass.
+/// The gate that the commands of one incarnation of a client pass, so that they can be counted and ended.
 #[derive(Default)]
 pub(super) struct Gate {
     state: watch::Sender<GateState>,
@@ -237,7 +237,7 @@ fn stay_until_ended(pid: u32) {
     while waitid(Id::Pid(Pid::from_raw(pid)), flags) == Err(Errno::EINTR) {}
 }
 
-/// Reads what it writes until it ends, or has to.
+/// Reads the output of a command until it ends, or has to.
 async fn attend(mut started: Started, timeout: Duration, gate: &Gate) -> CommandRan {
     let mut tail = Tail::default();
     let mut output = pipe::Receiver::from_owned_fd(OwnedFd::from(started.output)).ok();
@@ -284,7 +284,7 @@ async fn attend(mut started: Started, timeout: Duration, gate: &Gate) -> Command
     }
 }
 
-/// What was read; `None`: nothing more will come.
+/// Reads what the pipe holds; `None`: nothing more will come.
 async fn read_some(output: &mut Option<pipe::Receiver>, chunk: &mut [u8]) -> Option<usize> {
     match output {
         Some(output) => match output.read(chunk).await {
@@ -295,7 +295,7 @@ async fn read_some(output: &mut Option<pipe::Receiver>, chunk: &mut [u8]) -> Opt
     }
 }
 
-/// As a shell tells it.
+/// The exit code of a command, as a shell tells it: 128 and more for one that was killed by a signal.
 fn exit_code(status: ExitStatus) -> i32 {
     status
         .code()

@@ -29,12 +29,12 @@ use crate::sys;
 pub struct ClientStream {
     stream: TcpStream,
     times: StreamTimes,
-    /// Just before the first byte was sent.
+    /// The moment just before the first byte was sent.
     began: Option<Moment>,
 }
 
 impl ClientStream {
-    /// Reads what is there.
+    /// Reads what has arrived.
     fn take(&self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
         let room = buffer.initialize_unfilled();
         let wanted = room.len();
@@ -163,7 +163,7 @@ pub(super) async fn connect(
 pub struct ClientUdp {
     socket: UdpSocket,
     to: SocketAddrV4,
-    /// Just before the latest was sent.
+    /// The moment just before the latest datagram was sent.
     sent: Mutex<Option<Moment>>,
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), In
     }
 }
 
-/// Sets again what was refused at first, until it is taken.
+/// Sets again what the kernel refused at first, until it is accepted.
 async fn settle(shared: &Arc<Shared>, name: &str, refused: Vec<Refused>) -> Result<(), String> {
     let began = Instant::now();
     let mut refused = refused;
@@ -134,7 +134,7 @@ impl TakenDown {
         }
     }
 
-    /// Brings it up, and returns what it does not take yet of what stood on it.
+    /// Brings the interface up, and returns the settings that the kernel does not accept yet.
     fn end(mut self) -> io::Result<Vec<Refused>> {
         self.up()
     }

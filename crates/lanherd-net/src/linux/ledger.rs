@@ -10,22 +10,22 @@ use crate::rundir::record::Record;
 pub(super) struct Ledger(Mutex<HashMap<String, Record>>);
 
 impl Ledger {
-    /// Something is about to be made, or was taken over, under this name.
+    /// Notes that a namespace is about to be made, or was taken over, under this name.
     pub fn add(&self, namespace: &str, record: Record) {
         self.entries().insert(namespace.to_owned(), record);
     }
 
-    /// What was made under this name.
+    /// Returns the record of what was made under this name.
     pub fn find(&self, namespace: &str) -> Option<Record> {
         self.entries().get(namespace).copied()
     }
 
-    /// All of it was removed.
+    /// Notes that everything of this name was removed.
     pub fn remove(&self, namespace: &str) {
         self.entries().remove(namespace);
     }
 
-    /// Everything that has not been removed, in the order of the clients' numbers.
+    /// Returns everything that has not been removed, in the order of the clients' numbers.
     pub fn all(&self) -> Vec<(String, Record)> {
         let mut all: Vec<_> = self
             .entries()

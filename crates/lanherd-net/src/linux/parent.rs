@@ -19,7 +19,7 @@ use lanherd_types::phase::Cause;
 /// Why an interface cannot be a parent.
 #[derive(Debug, thiserror::Error)]
 pub enum ParentError {
-    /// It does not exist.
+    /// The interface does not exist.
     #[error("no interface is called {name}; {}", choice(.candidates))]
     Missing {
         /// The name.
@@ -27,7 +27,7 @@ pub enum ParentError {
         /// Those that could be parents.
         candidates: Vec<String>,
     },
-    /// No interface can be called so.
+    /// The name is none that an interface can have.
     #[error(
         "no interface is called {name}: the name of an interface has at most {LONGEST_NAME} characters; {}",
         choice(.candidates)
@@ -38,19 +38,19 @@ pub enum ParentError {
         /// Those that could be parents.
         candidates: Vec<String>,
     },
-    /// It is down.
+    /// The interface is down.
     #[error("interface {name} is down; bring it up: ip link set {name} up")]
     Down {
         /// The name.
         name: String,
     },
-    /// Nothing is at the other end.
+    /// The interface has no carrier.
     #[error("interface {name} has no carrier; plug its cable in, or bring its far end up")]
     NoCarrier {
         /// The name.
         name: String,
     },
-    /// It is the loopback.
+    /// The interface is the loopback.
     #[error("interface {name} is the loopback, which has no LAN behind it; {}", choice(.candidates))]
     Loopback {
         /// The name.
@@ -58,7 +58,7 @@ pub enum ParentError {
         /// Those that could be parents.
         candidates: Vec<String>,
     },
-    /// It is no Ethernet.
+    /// The interface is no Ethernet.
     #[error("interface {name} is no Ethernet, and macvlans need one; {}", choice(.candidates))]
     NotEthernet {
         /// The name.
@@ -66,7 +66,7 @@ pub enum ParentError {
         /// Those that could be parents.
         candidates: Vec<String>,
     },
-    /// It is Wi-Fi.
+    /// The interface is a Wi-Fi client (IEEE 802.11).
     #[error(
         "interface {name} is Wi-Fi: an access point accepts no frames from other MAC addresses than the station's own \
          (IEEE 802.11, client mode), so it cannot carry macvlans; use a wired interface"
@@ -75,13 +75,13 @@ pub enum ParentError {
         /// The name.
         name: String,
     },
-    /// It is a macvlan.
+    /// The interface is itself a macvlan.
     #[error("interface {name} is a macvlan itself; use the interface that it stands on")]
     Macvlan {
         /// The name.
         name: String,
     },
-    /// It belongs to a bridge or a bond.
+    /// The interface belongs to a bridge or a bond.
     #[error("interface {name} is a port of {of}; use {of} as the parent")]
     Port {
         /// The name.
@@ -121,7 +121,8 @@ pub(super) struct Parent {
     state: Mutex<ParentState>,
 }
 
-/// What is known of it. Clients are told of a change while this is locked, so that the last they hear is what is so.
+/// The state of the parent. Clients are told of a change while this is locked, so that what they are told last is the
+/// present state.
 #[derive(Debug)]
 struct ParentState {
     /// Its number; none while there is no parent.
@@ -134,13 +135,13 @@ struct ParentState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carrier {
     There,
-    /// It is there, but what is sent may be dropped still.
+    /// The carrier is there, but frames that are sent may still be dropped.
     Settling,
     Absent,
 }
 
 impl Carrier {
-    /// What `link` says, given what was so before: an interface that sends is believed until its carrier is gone.
+    /// The carrier as `link` tells it, given its state before: an interface that sends is believed until its carrier is gone.
     fn after(self, link: &LinkMessage) -> Self {
         let flags = link.header.flags;
         if !flags.contains(LinkFlags::Up | LinkFlags::LowerUp) {
@@ -211,12 +212,12 @@ impl Parent {
         self.state().mtu
     }
 
-    /// Whether it has a carrier but may not send yet.
+    /// Whether the parent has a carrier but may not send yet.
     pub fn is_settling(&self) -> bool {
         self.state().carrier == Carrier::Settling
     }
 
-    /// Whether it has no carrier, as last heard: what is sent then is dropped, and the kernel does not say so.
+    /// Whether the parent had no carrier when the kernel last told: what is sent then is dropped without an error.
     pub fn is_cut_off(&self) -> bool {
         self.state().carrier == Carrier::Absent
     }
@@ -227,7 +228,7 @@ impl Parent {
         endpoint.carrier(state.carrier == Carrier::There);
     }
 
-    /// Takes note of what the kernel says of it, and tells the clients what has changed.
+    /// Notes the state of the parent that a link message tells, and tells the clients what has changed.
     pub fn changed(&self, link: &LinkMessage, endpoints: &EndpointTable) {
         let mut state = self.state();
         let carrier = state.carrier.after(link);
@@ -261,7 +262,7 @@ impl Parent {
         }
     }
 
-    /// It was deleted, or moved to another namespace.
+    /// Notes that the parent was deleted, or moved to another namespace.
     pub fn lost(&self, endpoints: &EndpointTable) {
         let mut state = self.state();
         state.index = None;
@@ -272,7 +273,7 @@ impl Parent {
         }
     }
 
-    /// There is one again.
+    /// Notes that there is a parent again.
     pub fn found(&self, link: &LinkMessage) {
         let mut state = self.state();
         state.index = Some(link.header.index);
@@ -369,7 +370,7 @@ fn is_macvlan(link: &LinkMessage) -> bool {
     })
 }
 
-/// Whether it is an 802.11 device. `/sys` may show another network namespace than ours: the numbers tell.
+/// Whether an interface is an 802.11 device. `/sys` may show another network namespace than ours: the numbers tell.
 fn is_wireless(name: &str, index: u32) -> bool {
     let device = Path::new("/sys/class/net").join(name);
     let is_the_same = fs::read_to_string(device.join("ifindex"))

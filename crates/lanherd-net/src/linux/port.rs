@@ -64,7 +64,7 @@ impl LinuxPort {
         &self.registration.endpoint
     }
 
-    /// Where its namespace is bound.
+    /// The path on which the client's namespace is bound.
     pub(super) fn binding(&self) -> PathBuf {
         self.shared
             .host_entries(&self.endpoint().identity)
@@ -72,12 +72,12 @@ impl LinuxPort {
             .to_owned()
     }
 
-    /// Its namespace, by inode.
+    /// The inode of the client's namespace.
     pub(super) fn namespace(&self) -> u64 {
         self.sockets.namespace
     }
 
-    /// What its commands pass.
+    /// The gate that the client's commands pass.
     pub(super) fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
@@ -87,12 +87,12 @@ impl LinuxPort {
         self.shared.config.paths.resolv.clone()
     }
 
-    /// The name of its namespace.
+    /// The name of the client's namespace.
     pub(super) fn name(&self) -> String {
         self.endpoint().identity.namespace.clone()
     }
 
-    /// Has the client's thread do something.
+    /// Runs a job on the client's thread.
     pub(super) async fn run<R: Send + 'static>(
         &self,
         job: impl FnOnce(&mut WorkerContext) -> R + Send + 'static,
@@ -101,14 +101,14 @@ impl LinuxPort {
         self.shared.workers.run(number, job).await
     }
 
-    /// Says so where an error means that a socket is lost.
+    /// Tells the client where an error means that one of its sockets is lost.
     fn heed(&self, error: &io::Error) {
         if is_lost(error) {
             socket_lost(self.endpoint(), &self.sockets, &error.to_string());
         }
     }
 
-    /// Has the client's thread work on its addressing.
+    /// Runs a job about the client's addressing on the client's thread.
     async fn on_thread(
         &self,
         job: impl FnOnce(&Shared, &Endpoint, &Sockets) -> Result<(), Failure> + Send + 'static,
@@ -216,7 +216,7 @@ fn carry_out(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was to be removed is not there: it went with something else.
+/// Whether an error says that what was to be removed is not there: it went with something else.
 fn has_gone(error: &NetlinkError) -> bool {
     [EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH]
         .iter()
@@ -228,8 +228,8 @@ impl Port for LinuxPort {
     type Udp = ClientUdp;
 
     /// Broadcasts go out through the raw socket, unicasts through the client's own stack, which asks for the server's
-    /// MAC where it must; a RELEASE goes straight to where the server was last heard, since the namespace will be gone
-    /// before an ARP answer comes.
+    /// MAC where it must; a RELEASE goes straight to the MAC from which the server's last message came, since the
+    /// namespace will be gone before an ARP answer comes.
     fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
         let endpoint = self.endpoint();
         let message_type = transmit.message.message_type();
@@ -348,7 +348,7 @@ impl Port for LinuxPort {
     }
 }
 
-/// Why nothing could be sent.
+/// The ping's cause where the request could not be sent.
 fn cause(error: &io::Error) -> PingCause {
     match error.raw_os_error() {
         Some(libc::ENETUNREACH | libc::ENETDOWN) => PingCause::NoRoute,

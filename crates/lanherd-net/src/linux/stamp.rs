@@ -52,18 +52,18 @@ impl Moment {
     }
 }
 
-/// What was received.
+/// What was received from a socket in one go.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Received {
     /// Bytes that were put into the buffer.
     pub length: usize,
-    /// Who sent it, where the socket tells.
+    /// The address of the sender, where the socket tells it.
     pub from: Option<SocketAddrV4>,
-    /// When the kernel had it, where it says so. Of a stream: the last of the segments that the bytes are from.
+    /// When the kernel received it, where the kernel tells. Of a stream: the last of the segments that the bytes are from.
     pub stamp: Option<SystemTime>,
 }
 
-/// Receives what is there; `WouldBlock` where nothing is.
+/// Receives what has arrived; `WouldBlock` where nothing has.
 pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = nix::cmsg_space!(TimeSpec);
     let mut parts = [IoSliceMut::new(buffer)];

@@ -17,7 +17,7 @@ use crate::sys;
 /// A new procfs costs about as much as this many namespaces in an old one.
 const RENEWED_AFTER: u32 = 100;
 
-/// One thread's way to such files.
+/// One thread's access to the settings below `/proc/sys/net`.
 #[derive(Default)]
 pub(super) struct Sysctls {
     own: Option<OwnedFd>,

@@ -53,7 +53,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts it in the calling thread's namespaces.
+    /// Starts the watch in the calling thread's namespaces.
     pub fn start(watched: Watched) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,7 +77,7 @@ impl Watch {
         })
     }
 
-    /// Ends it.
+    /// Ends the watch.
     pub fn stop(&self) {
         self.stop
             .lock()
@@ -100,7 +100,7 @@ async fn watch_parent(watched: &Watched) {
     }
 }
 
-/// Follows link events until the socket ends, or does not hear all.
+/// Follows link events until the socket ends, or has lost some.
 async fn follow_until_deaf(watched: &Watched) -> io::Result<()> {
     let parent = &watched.parent;
     let (connection, _handle, mut events) = new_multicast_connection(&[MulticastGroup::Link])?;
@@ -172,7 +172,7 @@ fn look(watched: &Watched) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends a task when dropped.
+/// Aborts a task when dropped.
 struct Ended(tokio::task::AbortHandle);
 
 impl Drop for Ended {
@@ -206,7 +206,7 @@ async fn listen_until_deaf(watched: &Watched) -> io::Result<()> {
 }
 
 /// Watches the names of the namespaces for ever, through the list of mounts, which is readable out of turn once it has
-/// changed (`proc_pid_mountinfo(5)`). A watch on the folder, inotify(7), does not hear that a name is only unmounted.
+/// changed (`proc_pid_mountinfo(5)`). A watch on the folder, inotify(7), does not tell that a name is only unmounted.
 async fn watch_names(watched: &Watched, mounts: OwnedFd) {
     let mounts = match sys::drive(mounts, Interest::PRIORITY) {
         Ok(mounts) => mounts,

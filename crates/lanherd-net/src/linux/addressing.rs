@@ -69,7 +69,8 @@ impl Addressing {
         }
     }
 
-    /// Makes the addressing that was found in a namespace: of the routes, those that a DHCP client has set, and the one to the prefix.
+    /// Makes the addressing that was found in a namespace: of the routes, those that a DHCP client has set, and the one to
+    /// the prefix.
     pub fn found(
         (address, prefix_len): (Ipv4Addr, u8),
         standing: &[(Route, RouteProtocol)],

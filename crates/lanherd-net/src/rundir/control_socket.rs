@@ -121,7 +121,7 @@ impl ControlSocket {
         &self.path
     }
 
-    /// Whether it still lies there: somebody may have removed it, or the folder.
+    /// Whether the socket's file is still there: somebody may have removed it, or the folder.
     pub fn is_there(&self) -> io::Result<bool> {
         let found = self.folder.look_at(CONTROL)?;
         Ok(found.is_some_and(|found| found.st_ino == self.inode))

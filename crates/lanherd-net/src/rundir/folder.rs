@@ -22,7 +22,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 /// The most that is read of a file, in bytes: a lease with all that a server can send takes a tenth of it.
 const MOST: u64 = 1 << 20;
 
-/// What a file or a folder is opened with in any case.
+/// The flags with which every file and folder is opened.
 const PLAIN: OFlag = OFlag::O_CLOEXEC
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_NONBLOCK)
@@ -33,9 +33,9 @@ const PLAIN: OFlag = OFlag::O_CLOEXEC
 pub(crate) enum Trust {
     /// This user alone.
     Own,
-    /// It is root's or this user's; others may at most add to it what is theirs (the sticky bit, inode(7)).
+    /// The folder is root's or this user's; others may at most add to it what is theirs (the sticky bit, inode(7)).
     Shared,
-    /// It does not matter: it is only looked at.
+    /// It does not matter whose the folder is: it is only read.
     Anybody,
 }
 
@@ -159,7 +159,7 @@ impl Folder {
         &self.descriptor
     }
 
-    /// What is called so, if anything is; a link is not followed.
+    /// Returns the status of the entry of this name, if there is one; a link is not followed.
     pub fn look_at(&self, name: &str) -> io::Result<Option<FileStat>> {
         let looked = fstatat(
             &self.descriptor,

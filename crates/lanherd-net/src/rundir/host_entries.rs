@@ -39,7 +39,7 @@ pub(crate) enum ClaimError {
     },
 }
 
-/// What stands behind a client's record.
+/// The state of a client's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Claim {
     /// No record: nothing of this name is ours.
@@ -402,7 +402,7 @@ impl HostEntries {
         }
     }
 
-    /// What bears the name. An error means that it is not known, and so that nothing may be given up.
+    /// Returns what bears the name. An error means that this is not known, and so that nothing may be given up.
     fn bound_in(&self, netns: &Folder, record: &Record) -> io::Result<Binding> {
         let Some(found) = netns.look_at(&self.namespace)? else {
             return Ok(Binding::Absent);

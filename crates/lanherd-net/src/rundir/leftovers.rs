@@ -34,7 +34,7 @@ pub const RELEASE_PAUSE: Duration = Duration::from_millis(2);
 pub struct PoolFound {
     /// The pool.
     pub pool: PoolName,
-    /// What there is of it.
+    /// The state of the pool.
     pub state: PoolState,
 }
 
@@ -55,12 +55,12 @@ pub enum PoolState {
         /// The interface that it had taken down on purpose, and could not bring up again.
         taken_down: Option<String>,
     },
-    /// It is another user's, who alone may clean it up.
+    /// The pool is another user's, who alone may clean it up.
     Foreign {
         /// The user's number.
         user: u32,
     },
-    /// What there is of it cannot be read.
+    /// The pool's folder cannot be read.
     Unreadable {
         /// Why, with the file named.
         why: String,
@@ -99,7 +99,7 @@ pub struct BroughtUp {
     pub outcome: Result<(), String>,
 }
 
-/// What became of what a dead pool left.
+/// What the clean-up of a dead pool's leftovers has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleared {
     /// What was to be removed.

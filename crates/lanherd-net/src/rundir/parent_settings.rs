@@ -40,11 +40,11 @@ pub(crate) struct ParentSettings {
     pub name: String,
     /// Its number.
     pub index: u32,
-    /// What is to be set again, in this order.
+    /// The settings that are to be restored, in this order.
     lost: Vec<RouteNetlinkMessage>,
 }
 
-/// What was refused when it was to be set again.
+/// A setting that the kernel refused when it was to be restored.
 #[derive(Debug)]
 pub(crate) struct Refused {
     message: RouteNetlinkMessage,
@@ -343,7 +343,7 @@ fn has_gateway(route: &RouteMessage) -> bool {
     })
 }
 
-/// What the kernel tells routes apart by.
+/// The key by which the kernel distinguishes routes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct RouteKey {
     is_inet6: bool,

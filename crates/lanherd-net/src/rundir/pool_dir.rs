@@ -72,7 +72,7 @@ pub enum LockError {
 }
 
 impl LockError {
-    /// What an error about `path` means.
+    /// Makes a `LockError` of an error about `path`.
     pub(crate) fn about(path: impl Into<PathBuf>) -> impl Fn(io::Error) -> Self {
         let path = path.into();
         move |error| match Untrusted::of(&error) {
@@ -251,7 +251,7 @@ impl PoolDir {
         })
     }
 
-    /// What the parent was like before the pool took it down, if that is written down.
+    /// Reads the settings that the parent had before the pool took it down, if they are written down.
     pub fn taken_down(&self) -> io::Result<Option<ParentSettings>> {
         taken_down(&self.paths, &self.pool)
     }
@@ -262,7 +262,7 @@ impl PoolDir {
         state_file::replace(&folder, TAKEN_DOWN, &settings.to_string())
     }
 
-    /// It is up again.
+    /// Forgets the parent's settings, since it is up again.
     pub fn forget_taken_down(&self) -> io::Result<()> {
         match self.path().find()? {
             Some(folder) => state_file::remove(&folder, TAKEN_DOWN),
@@ -324,7 +324,7 @@ fn undo_take(state: &Folder, pool: &PoolName) {
     }
 }
 
-/// Who has a pool.
+/// The owner of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// A living process, whose number the lock tells if it could be read.
@@ -371,7 +371,7 @@ pub(crate) fn pools_in(state: &Folder) -> io::Result<Vec<PoolName>> {
     Ok(pools)
 }
 
-/// What the parent of a pool was like before it was taken down, if that is written down.
+/// Reads the settings that the parent of a pool had before it was taken down, if they are written down.
 pub(crate) fn taken_down(paths: &Paths, pool: &PoolName) -> io::Result<Option<ParentSettings>> {
     let Some(folder) = PoolPath::new(paths, pool).find()? else {
         return Ok(None);

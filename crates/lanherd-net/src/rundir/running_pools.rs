@@ -153,7 +153,7 @@ fn temporary_folder() -> PathBuf {
     format!("/tmp/lanherd-{}", geteuid()).into()
 }
 
-/// Whether it is a folder, no link, of this user, into which nobody else can look.
+/// Whether `folder` is a folder of this user, no link, into which nobody else can look.
 fn is_private(folder: &Path) -> bool {
     fs::symlink_metadata(folder).is_ok_and(|folder| {
         let others = Mode::from_bits_truncate(folder.mode()) & (Mode::S_IRWXG | Mode::S_IRWXO);

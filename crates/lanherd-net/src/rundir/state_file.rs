@@ -13,13 +13,13 @@ pub(crate) const NONE: &str = "none";
 /// The last line of a file that is of no use unless it is whole.
 pub(crate) const END: &str = "end\n";
 
-/// What stands behind `key` in each of its lines.
+/// Returns the values of `key`, one for each of its lines.
 pub(crate) fn fields<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines()
         .filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '))
 }
 
-/// What stands behind `key` in its first line.
+/// Returns the value of `key` in its first line.
 pub(crate) fn field<'a>(text: &'a str, key: &'a str) -> Option<&'a str> {
     fields(text, key).next()
 }

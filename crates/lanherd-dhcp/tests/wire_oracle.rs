@@ -91,12 +91,12 @@ fn config() -> Config {
 }
 
 /// A client and its clock.
-struct Bench {
+struct Harness {
     client: Client,
     now: Instant,
 }
 
-impl Bench {
+impl Harness {
     fn new(config: Config) -> Self {
         Self {
             client: Client::new(config, fastrand::Rng::with_seed(7)),
@@ -134,40 +134,40 @@ impl Bench {
 /// DECLINE and INFORM of a client that holds [`ADDRESS`].
 fn orders(config: &Config) -> [Capture; 2] {
     [Client::decline, Client::inform].map(|order| {
-        let mut bench = Bench::new(config.clone());
-        bench.client.start(bench.now);
-        let (message, _) = bench.after_timer();
-        bench.answer(&message, MessageType::Offer);
-        let (message, _) = bench.sent();
-        bench.answer(&message, MessageType::Ack);
-        while bench.client.poll_output().is_some() {}
-        bench.now += Duration::from_secs(30);
-        order(&mut bench.client, bench.now);
-        bench.sent().1
+        let mut harness = Harness::new(config.clone());
+        harness.client.start(harness.now);
+        let (message, _) = harness.after_timer();
+        harness.answer(&message, MessageType::Offer);
+        let (message, _) = harness.sent();
+        harness.answer(&message, MessageType::Ack);
+        while harness.client.poll_output().is_some() {}
+        harness.now += Duration::from_secs(30);
+        order(&mut harness.client, harness.now);
+        harness.sent().1
     })
 }
 
 /// One of each kind that belongs to a lease: DISCOVER, the REQUESTs of SELECTING, RENEWING and REBINDING, RELEASE, the REQUEST of INIT-REBOOT.
 fn captures(config: &Config) -> [Capture; 6] {
-    let mut bench = Bench::new(config.clone());
-    bench.client.start(bench.now);
-    let (message, discover) = bench.after_timer();
-    bench.answer(&message, MessageType::Offer);
-    let (message, selecting) = bench.sent();
-    bench.answer(&message, MessageType::Ack);
-    let (_, renewing) = bench.after_timer();
-    while bench.client.state().as_str() == "renewing" {
-        bench.now = bench.client.poll_timeout().expect("a timer");
-        while bench.client.poll_output().is_some() {}
-        bench.client.handle_timeout(bench.now);
+    let mut harness = Harness::new(config.clone());
+    harness.client.start(harness.now);
+    let (message, discover) = harness.after_timer();
+    harness.answer(&message, MessageType::Offer);
+    let (message, selecting) = harness.sent();
+    harness.answer(&message, MessageType::Ack);
+    let (_, renewing) = harness.after_timer();
+    while harness.client.state().as_str() == "renewing" {
+        harness.now = harness.client.poll_timeout().expect("a timer");
+        while harness.client.poll_output().is_some() {}
+        harness.client.handle_timeout(harness.now);
     }
-    let (_, rebinding) = bench.sent();
-    bench.client.release(bench.now);
-    let (_, release) = bench.sent();
+    let (_, rebinding) = harness.sent();
+    harness.client.release(harness.now);
+    let (_, release) = harness.sent();
 
-    let mut bench = Bench::new(config.clone());
-    bench.client.reboot(ADDRESS, bench.now);
-    let (_, rebooting) = bench.after_timer();
+    let mut harness = Harness::new(config.clone());
+    harness.client.reboot(ADDRESS, harness.now);
+    let (_, rebooting) = harness.after_timer();
     [discover, selecting, renewing, rebinding, release, rebooting]
 }
 
@@ -452,35 +452,38 @@ fn the_smallest_message_size_announced_is_576() {
 // RFC 2131, 3.1(3): a REQUEST for an offer has the secs of its DISCOVER.
 #[test]
 fn secs_grows_until_an_offer_stays_in_its_request_and_is_zero_in_release() {
-    let mut bench = Bench::new(config());
-    bench.client.start(bench.now);
-    let start = bench.now;
-    let (_, first) = bench.after_timer();
-    bench.after_timer();
-    let (message, third) = bench.after_timer();
+    let mut harness = Harness::new(config());
+    harness.client.start(harness.now);
+    let start = harness.now;
+    let (_, first) = harness.after_timer();
+    harness.after_timer();
+    let (message, third) = harness.after_timer();
     assert_eq!(first.read.secs(), 0);
-    assert_eq!(u64::from(third.read.secs()), (bench.now - start).as_secs());
+    assert_eq!(
+        u64::from(third.read.secs()),
+        (harness.now - start).as_secs()
+    );
     assert!(third.read.secs() >= 10);
-    bench.answer(&message, MessageType::Offer);
-    let (_, request) = bench.sent();
+    harness.answer(&message, MessageType::Offer);
+    let (_, request) = harness.sent();
     assert_eq!(request.read.secs(), third.read.secs());
-    let (message, again) = bench.after_timer();
+    let (message, again) = harness.after_timer();
     assert_eq!(again.read.secs(), third.read.secs());
-    bench.answer(&message, MessageType::Ack);
-    bench.after_timer();
-    bench.client.release(bench.now);
-    assert_eq!(bench.sent().1.read.secs(), 0);
+    harness.answer(&message, MessageType::Ack);
+    harness.after_timer();
+    harness.client.release(harness.now);
+    assert_eq!(harness.sent().1.read.secs(), 0);
 }
 
 /// 312 bytes of options and more, as RFC 2131 (2) makes every client accept.
 // RFC 2131, 2: a message of 312 bytes of options and more is accepted.
 #[test]
 fn a_large_ack_is_accepted() {
-    let mut bench = Bench::new(config());
-    bench.client.start(bench.now);
-    let (message, _) = bench.after_timer();
-    bench.answer(&message, MessageType::Offer);
-    let (request, _) = bench.sent();
+    let mut harness = Harness::new(config());
+    harness.client.start(harness.now);
+    let (message, _) = harness.after_timer();
+    harness.answer(&message, MessageType::Offer);
+    let (request, _) = harness.sent();
     let mut ack = Message::reply_to(&request, MessageType::Ack);
     ack.yiaddr = ADDRESS;
     for _ in 0..4 {
@@ -491,12 +494,12 @@ fn a_large_ack_is_accepted() {
         .push(code::LEASE_TIME, 3600_u32.to_be_bytes());
     let bytes = ack.encode();
     assert!(bytes.len() > 1200);
-    bench.client.handle_message(
+    harness.client.handle_message(
         &Message::decode(&bytes).expect("a large message"),
-        bench.now,
+        harness.now,
     );
     assert_eq!(
-        bench.client.lease().map(|lease| lease.address),
+        harness.client.lease().map(|lease| lease.address),
         Some(ADDRESS)
     );
 }

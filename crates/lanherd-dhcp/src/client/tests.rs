@@ -58,7 +58,7 @@ fn config() -> Config {
 }
 
 /// A client, its clock, and what it has sent and said.
-struct Bench {
+struct Harness {
     client: Client,
     start: Instant,
     now: Instant,
@@ -67,7 +67,7 @@ struct Bench {
     events: Vec<(f64, Event)>,
 }
 
-impl Bench {
+impl Harness {
     fn new(config: Config, seed: u64) -> Self {
         let start = Instant::now();
         let client = Client::new(config, fastrand::Rng::with_seed(seed));
@@ -83,10 +83,10 @@ impl Bench {
 
     /// A client that has sent its first DISCOVER.
     fn selecting_with(config: Config) -> Self {
-        let mut bench = Self::new(config, 1);
-        bench.tell(Client::start);
-        bench.until(0.0);
-        bench
+        let mut harness = Self::new(config, 1);
+        harness.tell(Client::start);
+        harness.until(0.0);
+        harness
     }
 
     fn selecting() -> Self {
@@ -99,17 +99,17 @@ impl Bench {
     }
 
     fn requesting_with(config: Config) -> Self {
-        let mut bench = Self::selecting_with(config);
-        bench.receive(&bench.offer(SERVER, ADDRESS));
-        bench
+        let mut harness = Self::selecting_with(config);
+        harness.receive(&harness.offer(SERVER, ADDRESS));
+        harness
     }
 
     /// A client that holds [`ADDRESS`] since second 0, its clock there.
     fn bound_on(terms: Terms) -> Self {
-        let mut bench = Self::requesting();
-        bench.receive(&bench.ack(SERVER, ADDRESS, terms));
-        bench.forget();
-        bench
+        let mut harness = Self::requesting();
+        harness.receive(&harness.ack(SERVER, ADDRESS, terms));
+        harness.forget();
+        harness
     }
 
     fn bound() -> Self {
@@ -122,10 +122,10 @@ impl Bench {
     }
 
     fn rebooting_with(config: Config) -> Self {
-        let mut bench = Self::new(config, 1);
-        bench.tell(|client, now| client.reboot(ADDRESS, now));
-        bench.until(0.0);
-        bench
+        let mut harness = Self::new(config, 1);
+        harness.tell(|client, now| client.reboot(ADDRESS, now));
+        harness.until(0.0);
+        harness
     }
 
     fn seconds(&self) -> f64 {
@@ -284,8 +284,8 @@ fn line(transmit: &Transmit) -> String {
     )
 }
 
-fn lines(bench: &Bench) -> Vec<String> {
-    bench
+fn lines(harness: &Harness) -> Vec<String> {
+    harness
         .sent
         .iter()
         .map(|(_, transmit)| line(transmit))

@@ -21,31 +21,31 @@ fn claim() -> Arp {
 }
 
 /// A client that probes [`ADDRESS`] since second 0.
-fn probing_on(terms: Terms) -> Bench {
-    let mut bench = Bench::requesting_with(careful());
-    bench.receive(&bench.ack(SERVER, ADDRESS, terms));
-    assert_eq!(bench.state(), "probing");
-    bench.forget();
-    bench
+fn probing_on(terms: Terms) -> Harness {
+    let mut harness = Harness::requesting_with(careful());
+    harness.receive(&harness.ack(SERVER, ADDRESS, terms));
+    assert_eq!(harness.state(), "probing");
+    harness.forget();
+    harness
 }
 
-fn probing() -> Bench {
+fn probing() -> Harness {
     probing_on(HOUR)
 }
 
 /// A client that found [`ADDRESS`] free, and has announced it; its clock at second 20.
-fn guarding() -> Bench {
-    let mut bench = probing();
-    bench.until(20.0);
-    assert_eq!(bench.state(), "bound");
-    bench.forget();
-    bench
+fn guarding() -> Harness {
+    let mut harness = probing();
+    harness.until(20.0);
+    assert_eq!(harness.state(), "bound");
+    harness.forget();
+    harness
 }
 
 #[track_caller]
-fn assert_lost_and_declined(bench: &mut Bench, reason: LossReason) {
+fn assert_lost_and_declined(harness: &mut Harness, reason: LossReason) {
     assert_eq!(
-        bench.happened(),
+        harness.happened(),
         [
             Event::Conflict {
                 address: ADDRESS,
@@ -54,9 +54,9 @@ fn assert_lost_and_declined(bench: &mut Bench, reason: LossReason) {
             Event::Lost(reason)
         ]
     );
-    assert_eq!(lines(bench), [DECLINE]);
-    assert_eq!((bench.state(), bench.client.lease()), ("init", None));
-    assert_eq!(bench.client.listens_for(), None);
+    assert_eq!(lines(harness), [DECLINE]);
+    assert_eq!((harness.state(), harness.client.lease()), ("init", None));
+    assert_eq!(harness.client.listens_for(), None);
 }
 
 // RFC 2131, 3.1(5): an address is probed before it is used, where that is asked for.
@@ -65,15 +65,15 @@ fn assert_lost_and_declined(bench: &mut Bench, reason: LossReason) {
 #[test]
 fn an_address_is_probed_three_times_before_it_is_bound_and_then_announced_twice() {
     for seed in 0..200 {
-        let mut bench = Bench::new(careful(), seed);
-        bench.tell(Client::start);
-        bench.until(0.0);
-        bench.receive(&bench.offer(SERVER, ADDRESS));
-        bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-        bench.forget();
-        assert_eq!(bench.client.listens_for(), Some(ADDRESS));
-        assert_eq!(bench.client.lease(), None, "probed is not held");
-        bench.until(100.0);
+        let mut harness = Harness::new(careful(), seed);
+        harness.tell(Client::start);
+        harness.until(0.0);
+        harness.receive(&harness.offer(SERVER, ADDRESS));
+        harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+        harness.forget();
+        assert_eq!(harness.client.listens_for(), Some(ADDRESS));
+        assert_eq!(harness.client.lease(), None, "probed is not held");
+        harness.until(100.0);
 
         let expected = [
             Arp::probe(MAC, ADDRESS),
@@ -82,7 +82,7 @@ fn an_address_is_probed_three_times_before_it_is_bound_and_then_announced_twice(
             Arp::announcement(MAC, ADDRESS),
             Arp::announcement(MAC, ADDRESS),
         ];
-        let (times, arps): (Vec<f64>, Vec<Arp>) = bench.arps.iter().copied().unzip();
+        let (times, arps): (Vec<f64>, Vec<Arp>) = harness.arps.iter().copied().unzip();
         assert_eq!(arps, expected);
         // PROBE_WAIT, PROBE_MIN to PROBE_MAX, ANNOUNCE_WAIT, ANNOUNCE_INTERVAL.
         assert!((0.0..=1.0).contains(&times[0]), "{times:?}");
@@ -90,15 +90,15 @@ fn an_address_is_probed_three_times_before_it_is_bound_and_then_announced_twice(
         assert!(
             (times[3] - times[2] - 2.0).abs() < 1e-6 && (times[4] - times[3] - 2.0).abs() < 1e-6
         );
-        let [(bound, Event::Bound { reboot: false, .. })] = bench.events.as_slice() else {
-            panic!("{:?}", bench.events);
+        let [(bound, Event::Bound { reboot: false, .. })] = harness.events.as_slice() else {
+            panic!("{:?}", harness.events);
         };
         assert!(
             (bound - times[3]).abs() < 1e-6,
             "announced when it is bound"
         );
-        assert!(bench.sent.is_empty());
-        assert_eq!(bench.client.listens_for(), Some(ADDRESS));
+        assert!(harness.sent.is_empty());
+        assert_eq!(harness.client.listens_for(), Some(ADDRESS));
     }
 }
 
@@ -106,12 +106,12 @@ fn an_address_is_probed_three_times_before_it_is_bound_and_then_announced_twice(
 #[test]
 fn the_waits_of_different_clients_differ() {
     let first = |seed| {
-        let mut bench = Bench::new(careful(), seed);
-        bench.tell(|client, now| client.reboot(ADDRESS, now));
-        bench.until(0.0);
-        bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-        bench.until(10.0);
-        bench.arps[0].0
+        let mut harness = Harness::new(careful(), seed);
+        harness.tell(|client, now| client.reboot(ADDRESS, now));
+        harness.until(0.0);
+        harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+        harness.until(10.0);
+        harness.arps[0].0
     };
     let waits: Vec<f64> = (0..200).map(first).collect();
     assert!(waits.iter().any(|wait| *wait < 0.1) && waits.iter().any(|wait| *wait > 0.9));
@@ -120,30 +120,33 @@ fn the_waits_of_different_clients_differ() {
 // RFC 2131, 3.1(5): an address is probed before it is used, where that is asked for.
 #[test]
 fn without_conflict_detection_there_is_neither_arp_nor_a_wait_and_nothing_is_listened_for() {
-    let mut bench = Bench::requesting();
-    bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-    assert_eq!((bench.state(), bench.client.listens_for()), ("bound", None));
-    bench.happened();
-    bench.hear(&claim());
-    bench.hear(&claim());
-    bench.until(100.0);
-    assert_eq!((bench.arps.len(), bench.events.len()), (0, 0));
-    assert_eq!(bench.state(), "bound");
+    let mut harness = Harness::requesting();
+    harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+    assert_eq!(
+        (harness.state(), harness.client.listens_for()),
+        ("bound", None)
+    );
+    harness.happened();
+    harness.hear(&claim());
+    harness.hear(&claim());
+    harness.until(100.0);
+    assert_eq!((harness.arps.len(), harness.events.len()), (0, 0));
+    assert_eq!(harness.state(), "bound");
 }
 
 #[test]
 fn a_rebooted_address_is_probed_too_and_the_lease_counts_from_its_request() {
-    let mut bench = Bench::rebooting_with(careful());
-    bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-    bench.until(20.0);
+    let mut harness = Harness::rebooting_with(careful());
+    harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+    harness.until(20.0);
     let Some(Event::Bound {
         lease,
         reboot: true,
-    }) = bench.happened().pop()
+    }) = harness.happened().pop()
     else {
         panic!("not bound");
     };
-    assert_eq!(lease.requested_at, bench.start);
+    assert_eq!(lease.requested_at, harness.start);
 }
 
 // RFC 5227, 2.1.1: while an address is probed, another's probe for it is a conflict.
@@ -163,22 +166,22 @@ fn whoever_answers_a_probe_or_probes_too_makes_the_client_decline() {
     for rival in rivals {
         // Before the first probe, between two, and after the last.
         for second in [0.0, 2.0, 4.0] {
-            let mut bench = probing();
-            bench.until(second);
-            assert_eq!(bench.state(), "probing");
-            bench.hear(&rival);
+            let mut harness = probing();
+            harness.until(second);
+            assert_eq!(harness.state(), "probing");
+            harness.hear(&rival);
             assert_eq!(
-                bench.happened(),
+                harness.happened(),
                 [Event::Conflict {
                     address: ADDRESS,
                     holder: RIVAL
                 }]
             );
             assert_eq!(
-                (lines(&bench), bench.state()),
+                (lines(&harness), harness.state()),
                 (vec![DECLINE.to_owned()], "init")
             );
-            let declined = &bench.last().message;
+            let declined = &harness.last().message;
             assert_eq!((declined.secs, declined.broadcast), (0, false));
         }
     }
@@ -202,19 +205,19 @@ fn own_packets_and_those_about_other_addresses_are_no_conflict() {
             ..Arp::probe(RIVAL, ADDRESS)
         },
     ];
-    for mut bench in [probing(), guarding()] {
-        let state = bench.state();
+    for mut harness in [probing(), guarding()] {
+        let state = harness.state();
         for arp in &innocent {
-            bench.hear(arp);
+            harness.hear(arp);
         }
-        assert_eq!((bench.state(), bench.events.len()), (state, 0));
-        assert!(bench.sent.is_empty() && bench.arps.is_empty());
+        assert_eq!((harness.state(), harness.events.len()), (state, 0));
+        assert!(harness.sent.is_empty() && harness.arps.is_empty());
     }
     // In use it is the kernel that answers probes.
-    let mut bench = guarding();
-    bench.hear(&Arp::probe(RIVAL, ADDRESS));
+    let mut harness = guarding();
+    harness.hear(&Arp::probe(RIVAL, ADDRESS));
     assert_eq!(
-        (bench.state(), bench.events.len(), bench.arps.len()),
+        (harness.state(), harness.events.len(), harness.arps.len()),
         ("bound", 0, 0)
     );
 }
@@ -223,38 +226,38 @@ fn own_packets_and_those_about_other_addresses_are_no_conflict() {
 #[test]
 fn after_a_decline_ten_seconds_pass_and_the_address_is_not_asked_for_again() {
     for seed in 0..100 {
-        let mut bench = Bench::new(careful(), seed);
-        bench.tell(|client, now| client.reboot(ADDRESS, now));
-        bench.until(0.0);
-        bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-        bench.hear(&claim());
-        bench.forget();
-        bench.until(11.5);
+        let mut harness = Harness::new(careful(), seed);
+        harness.tell(|client, now| client.reboot(ADDRESS, now));
+        harness.until(0.0);
+        harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+        harness.hear(&claim());
+        harness.forget();
+        harness.until(11.5);
         assert_eq!(
-            lines(&bench),
+            lines(&harness),
             ["discover ciaddr=0.0.0.0 0.0.0.0 > 255.255.255.255"]
         );
         assert!(
-            (10.0..=11.0).contains(&bench.times()[0]),
+            (10.0..=11.0).contains(&harness.times()[0]),
             "{:?}",
-            bench.times()
+            harness.times()
         );
-        assert_eq!(bench.last().message.secs, 0, "a new acquisition");
+        assert_eq!(harness.last().message.secs, 0, "a new acquisition");
     }
 }
 
-/// Lets `bench` run into `times` conflicts, its clock at the last; the seconds from each DECLINE to the next DISCOVER.
-fn squat(bench: &mut Bench, times: usize) -> Vec<f64> {
+/// Lets `harness` run into `times` conflicts, its clock at the last; the seconds from each DECLINE to the next DISCOVER.
+fn squat(harness: &mut Harness, times: usize) -> Vec<f64> {
     let mut waits = Vec::new();
     for _ in 0..times {
-        bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-        bench.hear(&claim());
-        let declined = bench.seconds();
-        let due = bench.client.poll_timeout().expect("a DISCOVER to come");
-        bench.until((due - bench.start).as_secs_f64());
-        assert_eq!(bench.state(), "selecting");
-        waits.push(bench.seconds() - declined);
-        bench.receive(&bench.offer(SERVER, ADDRESS));
+        harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+        harness.hear(&claim());
+        let declined = harness.seconds();
+        let due = harness.client.poll_timeout().expect("a DISCOVER to come");
+        harness.until((due - harness.start).as_secs_f64());
+        assert_eq!(harness.state(), "selecting");
+        waits.push(harness.seconds() - declined);
+        harness.receive(&harness.offer(SERVER, ADDRESS));
     }
     waits
 }
@@ -262,8 +265,8 @@ fn squat(bench: &mut Bench, times: usize) -> Vec<f64> {
 // RFC 5227, 2.1.1: after 10 conflicts an address is tried once a minute at most.
 #[test]
 fn from_the_tenth_conflict_on_there_is_one_try_a_minute() {
-    let mut bench = Bench::requesting_with(careful());
-    let waits = squat(&mut bench, 14);
+    let mut harness = Harness::requesting_with(careful());
+    let waits = squat(&mut harness, 14);
     for (number, wait) in (1..).zip(&waits) {
         let base = if number < 10 { 10.0 } else { 60.0 };
         assert!((base..=base + 1.0).contains(wait), "{number}: {waits:?}");
@@ -272,92 +275,97 @@ fn from_the_tenth_conflict_on_there_is_one_try_a_minute() {
 
 #[test]
 fn conflicts_are_forgotten_ten_minutes_after_the_last() {
-    let mut bench = Bench::requesting_with(careful());
-    squat(&mut bench, 12);
-    bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-    bench.until(bench.seconds() + 700.0);
-    assert_eq!(bench.state(), "bound");
-    bench.tell(Client::decline);
-    let wait = bench.client.poll_timeout().expect("a timer") - bench.now;
+    let mut harness = Harness::requesting_with(careful());
+    squat(&mut harness, 12);
+    harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+    harness.until(harness.seconds() + 700.0);
+    assert_eq!(harness.state(), "bound");
+    harness.tell(Client::decline);
+    let wait = harness.client.poll_timeout().expect("a timer") - harness.now;
     assert!(wait <= Duration::from_secs(11), "{wait:?}");
 }
 
 // RFC 5227, 2.4: an address in use is defended once in 10 s, then given up.
 #[test]
 fn an_address_in_use_is_defended_once_and_given_up_at_the_second_conflict_within_ten_seconds() {
-    let mut bench = guarding();
-    bench.hear(&claim());
+    let mut harness = guarding();
+    harness.hear(&claim());
     assert_eq!(
-        bench.happened(),
+        harness.happened(),
         [Event::Defended {
             address: ADDRESS,
             against: RIVAL
         }]
     );
-    assert_eq!(bench.arps, [(20.0, Arp::announcement(MAC, ADDRESS))]);
-    assert_eq!(bench.state(), "bound");
-    bench.until(29.9);
-    bench.hear(&claim());
-    assert_lost_and_declined(&mut bench, LossReason::Conflict);
-    bench.forget();
-    bench.until(41.0);
+    assert_eq!(harness.arps, [(20.0, Arp::announcement(MAC, ADDRESS))]);
+    assert_eq!(harness.state(), "bound");
+    harness.until(29.9);
+    harness.hear(&claim());
+    assert_lost_and_declined(&mut harness, LossReason::Conflict);
+    harness.forget();
+    harness.until(41.0);
     assert_eq!(
-        lines(&bench),
+        lines(&harness),
         ["discover ciaddr=0.0.0.0 0.0.0.0 > 255.255.255.255"]
     );
-    assert!(bench.times()[0] >= 39.9);
+    assert!(harness.times()[0] >= 39.9);
 }
 
 // RFC 5227, 2.4: an address in use is defended once in 10 s, then given up.
 #[test]
 fn conflicts_ten_seconds_apart_are_each_defended() {
-    let mut bench = guarding();
+    let mut harness = guarding();
     for number in 0..20_u8 {
-        bench.until(20.0 + 10.0 * f64::from(number));
-        bench.hear(&claim());
+        harness.until(20.0 + 10.0 * f64::from(number));
+        harness.hear(&claim());
     }
     assert_eq!(
-        (bench.state(), bench.arps.len(), bench.events.len()),
+        (harness.state(), harness.arps.len(), harness.events.len()),
         ("bound", 20, 20)
     );
-    assert!(bench.sent.is_empty());
+    assert!(harness.sent.is_empty());
 }
 
 #[test]
 fn the_address_is_defended_in_every_state_that_uses_it() {
     for (second, state) in [(1800.0, "renewing"), (3150.0, "rebinding")] {
-        let mut bench = guarding();
-        bench.until(second);
-        assert_eq!(bench.state(), state);
-        let due = bench.client.poll_timeout();
-        bench.forget();
-        bench.hear(&claim());
-        assert_eq!((bench.state(), bench.arps.len()), (state, 1));
-        assert_eq!(bench.client.poll_timeout(), due, "the lease's timers go on");
-        bench.happened();
-        bench.hear(&claim());
-        assert_lost_and_declined(&mut bench, LossReason::Conflict);
+        let mut harness = guarding();
+        harness.until(second);
+        assert_eq!(harness.state(), state);
+        let due = harness.client.poll_timeout();
+        harness.forget();
+        harness.hear(&claim());
+        assert_eq!((harness.state(), harness.arps.len()), (state, 1));
+        assert_eq!(
+            harness.client.poll_timeout(),
+            due,
+            "the lease's timers go on"
+        );
+        harness.happened();
+        harness.hear(&claim());
+        assert_lost_and_declined(&mut harness, LossReason::Conflict);
     }
-    let mut bench = guarding();
-    bench.tell(Client::reconnect);
-    bench.forget();
-    bench.hear(&claim());
-    assert_eq!((bench.state(), bench.arps.len()), ("confirming", 1));
-    bench.happened();
-    bench.hear(&claim());
-    assert_lost_and_declined(&mut bench, LossReason::Conflict);
+    let mut harness = guarding();
+    harness.tell(Client::reconnect);
+    harness.forget();
+    harness.hear(&claim());
+    assert_eq!((harness.state(), harness.arps.len()), ("confirming", 1));
+    harness.happened();
+    harness.hear(&claim());
+    assert_lost_and_declined(&mut harness, LossReason::Conflict);
 }
 
 #[test]
 fn a_conflict_between_the_two_announcements_is_defended_and_the_second_still_goes_out() {
-    let mut bench = probing();
-    while bench.arps.len() < 4 {
-        bench.until((bench.client.poll_timeout().expect("a timer") - bench.start).as_secs_f64());
+    let mut harness = probing();
+    while harness.arps.len() < 4 {
+        harness
+            .until((harness.client.poll_timeout().expect("a timer") - harness.start).as_secs_f64());
     }
-    bench.hear(&claim());
-    bench.until(20.0);
+    harness.hear(&claim());
+    harness.until(20.0);
     assert_eq!(
-        bench.arps.len(),
+        harness.arps.len(),
         6,
         "three probes, two announcements, one defence"
     );
@@ -365,18 +373,18 @@ fn a_conflict_between_the_two_announcements_is_defended_and_the_second_still_goe
 
 #[test]
 fn a_lease_that_runs_out_while_it_is_probed_was_never_held_and_all_begins_anew() {
-    let mut bench = probing_on(Terms::of(3));
-    bench.until(3.0);
-    assert_eq!(bench.ignored(), [Ignored::LeaseRunOut]);
+    let mut harness = probing_on(Terms::of(3));
+    harness.until(3.0);
+    assert_eq!(harness.ignored(), [Ignored::LeaseRunOut]);
     assert_eq!(
-        (lines(&bench), bench.times()),
+        (lines(&harness), harness.times()),
         (
             vec!["discover ciaddr=0.0.0.0 50=192.168.1.50 0.0.0.0 > 255.255.255.255".to_owned()],
             vec![3.0]
         )
     );
-    bench.hear(&claim());
-    assert_eq!((bench.state(), bench.events.len()), ("selecting", 0));
+    harness.hear(&claim());
+    assert_eq!((harness.state(), harness.events.len()), ("selecting", 0));
 }
 
 #[test]
@@ -387,33 +395,33 @@ fn t1_and_t2_that_come_while_probing_are_acted_upon_as_soon_as_the_address_is_bo
         t2: Some(t2),
     };
     for (terms, state) in [(terms(1, 50), "renewing"), (terms(1, 2), "rebinding")] {
-        let mut bench = probing_on(terms);
-        bench.until(8.0);
-        let bound = bench.events[0].0;
-        assert_eq!((bench.state(), bench.times()), (state, vec![bound]));
-        assert_eq!(bench.arps.len(), 5 - usize::from(bound > 6.0));
+        let mut harness = probing_on(terms);
+        harness.until(8.0);
+        let bound = harness.events[0].0;
+        assert_eq!((harness.state(), harness.times()), (state, vec![bound]));
+        assert_eq!(harness.arps.len(), 5 - usize::from(bound > 6.0));
     }
 }
 
 #[test]
 fn replies_to_a_client_that_probes_are_passed_over() {
-    let mut bench = Bench::requesting_with(careful());
-    let (ack, nak) = (bench.ack(SERVER, ADDRESS, HOUR), bench.nak(SERVER));
-    bench.receive(&ack);
-    bench.happened();
-    bench.receive(&ack);
-    bench.receive(&nak);
-    assert_eq!(bench.ignored(), [Ignored::Unexpected; 2]);
-    assert_eq!(bench.state(), "probing");
+    let mut harness = Harness::requesting_with(careful());
+    let (ack, nak) = (harness.ack(SERVER, ADDRESS, HOUR), harness.nak(SERVER));
+    harness.receive(&ack);
+    harness.happened();
+    harness.receive(&ack);
+    harness.receive(&nak);
+    assert_eq!(harness.ignored(), [Ignored::Unexpected; 2]);
+    assert_eq!(harness.state(), "probing");
 }
 
 #[test]
 fn release_while_probing_gives_back_what_was_granted_and_loses_nothing_that_was_held() {
-    let mut bench = probing();
-    bench.tell(Client::release);
+    let mut harness = probing();
+    harness.tell(Client::release);
     assert_eq!(
-        lines(&bench),
+        lines(&harness),
         ["release ciaddr=192.168.1.50 54=192.168.1.1 192.168.1.50 > 192.168.1.1"]
     );
-    assert_eq!((bench.state(), bench.events.len()), ("stopped", 0));
+    assert_eq!((harness.state(), harness.events.len()), ("stopped", 0));
 }

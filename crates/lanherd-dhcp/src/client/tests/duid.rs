@@ -3,12 +3,12 @@
 use super::*;
 
 fn client_id(client_id: ClientId, mac: Mac) -> Option<Vec<u8>> {
-    let mut bench = Bench::selecting_with(Config {
+    let mut harness = Harness::selecting_with(Config {
         mac,
         client_id,
         ..config()
     });
-    let (_, discover) = bench.sent.pop().expect("a DISCOVER");
+    let (_, discover) = harness.sent.pop().expect("a DISCOVER");
     let value = discover.message.options.get(code::CLIENT_ID)?;
     Some(value.into_owned())
 }
@@ -48,11 +48,11 @@ fn the_other_client_ids_are_the_mac_bytes_given_or_none() {
 // RFC 6842, 3: a client identifier that a server echoes must be the own one.
 #[test]
 fn a_reply_that_echoes_another_duid_is_for_somebody_else() {
-    let mut bench = Bench::selecting_with(Config {
+    let mut harness = Harness::selecting_with(Config {
         client_id: ClientId::Duid,
         ..config()
     });
-    let mut offer = bench.offer(SERVER, ADDRESS);
+    let mut offer = harness.offer(SERVER, ADDRESS);
     let mut theirs = offer
         .options
         .get(code::CLIENT_ID)
@@ -60,8 +60,8 @@ fn a_reply_that_echoes_another_duid_is_for_somebody_else() {
         .into_owned();
     theirs[4] ^= 1;
     offer.options.set(code::CLIENT_ID, theirs);
-    bench.receive(&offer);
-    assert_eq!(bench.ignored(), [Ignored::ForeignClientId]);
-    bench.receive(&bench.offer(SERVER, ADDRESS));
-    assert_eq!(bench.state(), "requesting");
+    harness.receive(&offer);
+    assert_eq!(harness.ignored(), [Ignored::ForeignClientId]);
+    harness.receive(&harness.offer(SERVER, ADDRESS));
+    assert_eq!(harness.state(), "requesting");
 }

@@ -19,21 +19,21 @@ fn with_option(message: &Message, code: u8, value: &[u8]) -> Message {
 // Field practice: a malformed option of no importance costs that option alone.
 #[test]
 fn a_malformed_option_of_no_importance_costs_that_option_in_offer_ack_and_renewal() {
-    let mut bench = Bench::selecting();
-    bench.receive(&with_option(
-        &bench.offer(SERVER, ADDRESS),
+    let mut harness = Harness::selecting();
+    harness.receive(&with_option(
+        &harness.offer(SERVER, ADDRESS),
         code::DNS_SERVERS,
         &[1; 5],
     ));
     assert_eq!(
-        bench.remarked(),
+        harness.remarked(),
         [(code::DNS_SERVERS, RemarkReason::Length)]
     );
-    assert_eq!(bench.state(), "requesting");
-    let ack = bench.ack(SERVER, ADDRESS, HOUR);
-    bench.receive(&with_option(&ack, code::DNS_SERVERS, &[1; 5]));
-    let Some((_, Event::Remarked { remark, message })) = bench.events.first() else {
-        panic!("{:?}", bench.events);
+    assert_eq!(harness.state(), "requesting");
+    let ack = harness.ack(SERVER, ADDRESS, HOUR);
+    harness.receive(&with_option(&ack, code::DNS_SERVERS, &[1; 5]));
+    let Some((_, Event::Remarked { remark, message })) = harness.events.first() else {
+        panic!("{:?}", harness.events);
     };
     assert_eq!(
         remark.to_string(),
@@ -43,15 +43,15 @@ fn a_malformed_option_of_no_importance_costs_that_option_in_offer_ack_and_renewa
         message.and_then(|message| message.kind),
         Some(MessageType::Ack)
     );
-    let lease = bench.client.lease().expect("a lease");
+    let lease = harness.client.lease().expect("a lease");
     assert_eq!((lease.address, lease.dns.len()), (ADDRESS, 0));
-    bench.until(1800.0);
-    bench.forget();
-    bench.tell(Client::renew);
-    let ack = bench.ack(SERVER, ADDRESS, HOUR);
-    bench.receive(&with_option(&ack, code::ROUTERS, &[1; 3]));
+    harness.until(1800.0);
+    harness.forget();
+    harness.tell(Client::renew);
+    let ack = harness.ack(SERVER, ADDRESS, HOUR);
+    harness.receive(&with_option(&ack, code::ROUTERS, &[1; 3]));
     assert_eq!(
-        (bench.remarked(), bench.state()),
+        (harness.remarked(), harness.state()),
         (vec![(code::ROUTERS, RemarkReason::Length)], "bound")
     );
 }
@@ -72,10 +72,14 @@ fn every_option_but_the_essential_ones_may_be_malformed() {
             continue;
         }
         for length in 0..=9_u8 {
-            let mut bench = Bench::requesting();
-            let ack = bench.ack(SERVER, ADDRESS, Terms::of(3600));
-            bench.receive(&with_option(&ack, option, &vec![255; usize::from(length)]));
-            assert_eq!(bench.state(), "bound", "option {option} of {length} bytes");
+            let mut harness = Harness::requesting();
+            let ack = harness.ack(SERVER, ADDRESS, Terms::of(3600));
+            harness.receive(&with_option(&ack, option, &vec![255; usize::from(length)]));
+            assert_eq!(
+                harness.state(),
+                "bound",
+                "option {option} of {length} bytes"
+            );
         }
     }
 }
@@ -87,11 +91,11 @@ fn an_ack_whose_essential_options_are_malformed_is_void_and_named() {
         (code::SERVER_ID, Ignored::NoServerId),
         (code::LEASE_TIME, Ignored::NoLeaseTime),
     ] {
-        let mut bench = Bench::requesting();
-        let mut ack = bench.ack(SERVER, ADDRESS, HOUR);
+        let mut harness = Harness::requesting();
+        let mut ack = harness.ack(SERVER, ADDRESS, HOUR);
         ack.options.remove(option);
-        bench.receive(&with_option(&ack, option, &[10, 0, 0]));
-        let events = bench.happened();
+        harness.receive(&with_option(&ack, option, &[10, 0, 0]));
+        let events = harness.happened();
         assert!(
             matches!(
                 events[..],
@@ -102,27 +106,27 @@ fn an_ack_whose_essential_options_are_malformed_is_void_and_named() {
             ),
             "{events:?}"
         );
-        assert_eq!(bench.state(), "requesting");
-        bench.receive(&bench.ack(SERVER, ADDRESS, HOUR));
-        assert_eq!(bench.state(), "bound", "a good one is taken as ever");
+        assert_eq!(harness.state(), "requesting");
+        harness.receive(&harness.ack(SERVER, ADDRESS, HOUR));
+        assert_eq!(harness.state(), "bound", "a good one is taken as ever");
     }
 }
 
 #[test]
 fn a_server_that_offers_its_own_address_is_not_asked_for_it() {
-    let mut bench = Bench::selecting();
-    bench.receive(&bench.offer(SERVER, SERVER));
-    let Some((_, Event::Ignored { reason, message })) = bench.events.first() else {
-        panic!("{:?}", bench.events);
+    let mut harness = Harness::selecting();
+    harness.receive(&harness.offer(SERVER, SERVER));
+    let Some((_, Event::Ignored { reason, message })) = harness.events.first() else {
+        panic!("{:?}", harness.events);
     };
     assert_eq!(*reason, Ignored::ServersAddress);
     assert_eq!(
         message.map(|heard| (heard.kind, heard.server_id, heard.address)),
         Some((Some(MessageType::Offer), Some(SERVER), SERVER))
     );
-    assert_eq!((bench.state(), bench.sent.len()), ("selecting", 1));
-    bench.receive(&bench.offer(OTHER_SERVER, OTHER_ADDRESS));
-    assert_eq!(bench.state(), "requesting", "another server's is taken");
+    assert_eq!((harness.state(), harness.sent.len()), ("selecting", 1));
+    harness.receive(&harness.offer(OTHER_SERVER, OTHER_ADDRESS));
+    assert_eq!(harness.state(), "requesting", "another server's is taken");
 }
 
 // RFC 1122, 3.2.1.3: no address is used that no host can have.
@@ -130,13 +134,13 @@ fn a_server_that_offers_its_own_address_is_not_asked_for_it() {
 fn an_address_that_no_client_can_use_is_refused_in_every_state_before_it_is_used() {
     let broadcast = Ipv4Addr::new(192, 168, 1, 63);
     let mask = [255, 255, 255, 192];
-    let offered = |mut bench: Bench| {
-        let mut offer = bench.offer(SERVER, broadcast);
+    let offered = |mut harness: Harness| {
+        let mut offer = harness.offer(SERVER, broadcast);
         offer.options.push(code::SUBNET_MASK, mask);
-        bench.receive(&offer);
-        bench
+        harness.receive(&offer);
+        harness
     };
-    let mut selecting = offered(Bench::selecting());
+    let mut selecting = offered(Harness::selecting());
     assert_eq!(
         (selecting.ignored(), selecting.state()),
         (vec![Ignored::BroadcastAddress], "selecting")
@@ -144,27 +148,27 @@ fn an_address_that_no_client_can_use_is_refused_in_every_state_before_it_is_used
 
     // Its mask comes with the ACK only; with a lease in use, with the renewal's.
     let narrow = [255, 255, 255, 240];
-    let mut renewing = Bench::bound();
+    let mut renewing = Harness::bound();
     renewing.until(1800.0);
-    let mut rebinding = Bench::bound();
+    let mut rebinding = Harness::bound();
     rebinding.until(3150.0);
-    let mut confirming = Bench::bound();
+    let mut confirming = Harness::bound();
     confirming.tell(Client::reconnect);
-    for mut bench in [
-        Bench::requesting(),
-        Bench::rebooting(),
+    for mut harness in [
+        Harness::requesting(),
+        Harness::rebooting(),
         renewing,
         rebinding,
         confirming,
     ] {
-        let state = bench.state();
-        bench.forget_events();
-        let mut ack = bench.ack(SERVER, ADDRESS, HOUR);
+        let state = harness.state();
+        harness.forget_events();
+        let mut ack = harness.ack(SERVER, ADDRESS, HOUR);
         ack.options.push(code::SUBNET_MASK, narrow);
         ack.yiaddr = Ipv4Addr::new(192, 168, 1, 48);
-        bench.receive(&ack);
+        harness.receive(&ack);
         assert_eq!(
-            (bench.ignored(), bench.state()),
+            (harness.ignored(), harness.state()),
             (vec![Ignored::NetworkAddress], state)
         );
     }
@@ -172,21 +176,21 @@ fn an_address_that_no_client_can_use_is_refused_in_every_state_before_it_is_used
 
 #[test]
 fn a_lease_whose_renewals_are_acknowledged_without_a_time_ends_and_each_is_told() {
-    let mut bench = Bench::bound();
+    let mut harness = Harness::bound();
     let mut ignored = 0;
     let mut answered = 0;
-    while bench.state() != "init" && bench.state() != "selecting" {
-        let due = bench.client.poll_timeout().expect("a timer");
-        bench.until((due - bench.start).as_secs_f64());
-        if bench.sent.len() > answered && bench.client.lease().is_some() {
-            answered = bench.sent.len();
-            let mut ack = bench.ack(SERVER, ADDRESS, HOUR);
+    while harness.state() != "init" && harness.state() != "selecting" {
+        let due = harness.client.poll_timeout().expect("a timer");
+        harness.until((due - harness.start).as_secs_f64());
+        if harness.sent.len() > answered && harness.client.lease().is_some() {
+            answered = harness.sent.len();
+            let mut ack = harness.ack(SERVER, ADDRESS, HOUR);
             ack.options.remove(code::LEASE_TIME);
-            bench.receive(&ack);
+            harness.receive(&ack);
             ignored += 1;
         }
     }
-    let told = bench.happened();
+    let told = harness.happened();
     let of_acks = told.iter().filter(|event| {
         matches!(
             event,
@@ -203,12 +207,12 @@ fn a_lease_whose_renewals_are_acknowledged_without_a_time_ends_and_each_is_told(
 
 #[test]
 fn a_refusals_text_is_cut_and_that_is_told() {
-    let mut bench = Bench::requesting();
-    bench.forget_events();
-    let mut nak = bench.nak(SERVER);
+    let mut harness = Harness::requesting();
+    harness.forget_events();
+    let mut nak = harness.nak(SERVER);
     nak.options.push(code::MESSAGE, vec![b'n'; 1000]);
-    bench.receive(&nak);
-    let events = bench.happened();
+    harness.receive(&nak);
+    let events = harness.happened();
     let [
         Event::Remarked { remark, .. },
         Event::Refused {

@@ -179,11 +179,7 @@ fn plain(message: &str) -> String {
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once("`, expected "))
     {
-        let choice = known.strip_prefix("one of ").unwrap_or(known);
-        let choice: Vec<&str> = choice
-            .split(['`', ',', ' '])
-            .filter(|word| !word.is_empty() && *word != "or")
-            .collect();
+        let choice = choice_of(known);
         return match closest(unknown, choice.iter().copied()) {
             Some(meant) => format!("there is no key {unknown}: did you mean {meant}?"),
             None => format!(
@@ -192,6 +188,19 @@ fn plain(message: &str) -> String {
             ),
         };
     }
+    if let Some((unknown, known)) = message
+        .strip_prefix("unknown variant `")
+        .and_then(|rest| rest.split_once("`, expected "))
+    {
+        let choice = choice_of(known);
+        let meant = closest(unknown, choice.iter().copied());
+        let meant = meant.map(|meant| format!("; did you mean {meant}?"));
+        return format!(
+            "{unknown:?} is none of {}{}",
+            choice.join(", "),
+            meant.unwrap_or_default()
+        );
+    }
     if let Some(key) = message
         .strip_prefix("missing field `")
         .and_then(|rest| rest.strip_suffix('`'))
@@ -199,6 +208,15 @@ fn plain(message: &str) -> String {
         return format!("the key {key} is missing");
     }
     message.to_owned()
+}
+
+/// The words of a choice, as serde lists them.
+fn choice_of(known: &str) -> Vec<&str> {
+    let known = known.strip_prefix("one of ").unwrap_or(known);
+    let words = known.split(['`', ',', ' ']);
+    words
+        .filter(|word| !word.is_empty() && *word != "or")
+        .collect()
 }
 
 /// What was found, as serde's `Unexpected` prints it.
@@ -251,6 +269,14 @@ mod tests {
         clients: u32,
         lab: Option<bool>,
         pool: Option<String>,
+        restart: Option<Restart>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Restart {
+        Permanent,
+        Temporary,
     }
 
     fn said(text: &str) -> String {
@@ -287,9 +313,17 @@ mod tests {
             ),
             (
                 "clients = 1\nothers = 1",
-                "there is no key others; the keys are clients, lab, pool",
+                "there is no key others; the keys are clients, lab, pool, restart",
             ),
             ("lab = true", "the key clients is missing"),
+            (
+                "clients = 1\nrestart = 'sometimes'",
+                "\"sometimes\" is none of permanent, temporary\n",
+            ),
+            (
+                "clients = 1\nrestart = 'permanant'",
+                "is none of permanent, temporary; did you mean permanent?",
+            ),
         ] {
             let said = said(text);
             assert!(said.contains(words), "{words:?} is not in {said}");

@@ -419,10 +419,19 @@ fn killed_at_any_moment_the_herd_is_taken_over_with_the_addresses_that_were_know
         let herd = host.up(20, &["--adopt"]);
         wait_online(&herd, 20);
         let kept = written_down(&host);
-        assert!(
-            kept.is_superset(&known),
-            "{round} {moment:?}: {known:?}, then {kept:?}"
-        );
+        // dnsmasq may offer one address to two clients at one time: it remembers no offers. What both have requested by then, and
+        // so have written down, one of them can keep.
+        for (mac, address) in &known {
+            let wants = |lease: &&(Vec<u8>, Ipv4Addr)| lease.1 == *address;
+            let is_kept = match known.iter().filter(wants).count() {
+                1 => kept.contains(&(mac.clone(), *address)),
+                _ => kept.iter().filter(wants).count() == 1,
+            };
+            assert!(
+                is_kept,
+                "{round} {moment:?}: {address} of {mac:x?}: {known:?}, then {kept:?}"
+            );
+        }
         assert_eq!(kept.len(), 20, "{round} {moment:?}");
         for number in [1, 20] {
             let address = host.addresses(&format!("ns{number}"));

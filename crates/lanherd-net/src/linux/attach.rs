@@ -148,7 +148,10 @@ fn make_namespace(
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let entries = shared.host_entries(identity);
     // What an earlier life of this client left, if nobody detached it.
-    if let Some(error) = super::remove_client(shared, &entries).into_iter().next() {
+    if let Some(error) = super::close::remove_client(shared, &entries)
+        .into_iter()
+        .next()
+    {
         return Err(Failure::new(
             Stage::Namespace,
             Cause::Kernel,

@@ -1,0 +1,139 @@
+//! The leases of the LAN's clients as they are written down: before they are made use of, and until they are given back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::Shared;
+use super::adopt::Adopted;
+use super::endpoint::Endpoint;
+use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
+use crate::rundir::pool_dir;
+use lanherd_dhcp::{Lease, Message, MessageType, Transmit};
+use lanherd_types::identity::Identity;
+
+impl Shared {
+    pub(super) fn adopted(&self) -> MutexGuard<'_, Adopted> {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lease_file(&self, identity: &Identity) -> LeaseFile {
+        LeaseFile::new(&self.folders.pool, &identity.namespace)
+    }
+
+    /// Writes a lease down before it is made use of, so that it can be given back whatever happens.
+    pub(super) fn remember(&self, endpoint: &Endpoint, lease: Lease) -> io::Result<()> {
+        let mac = endpoint.identity.mac;
+        self.adopted().leases.remove(&mac);
+        self.unreleased().remove(&endpoint.identity.namespace);
+        let held = LeaseRecord {
+            mac,
+            server: self.endpoints.server(mac),
+            client_id: endpoint.client_id(),
+            is_requested: false,
+            lease,
+        };
+        self.write_down(endpoint, &held)
+    }
+
+    /// Writes down what a REQUEST asks for, so that it can be given back if this process is killed before it hears that it
+    /// has it.
+    pub(super) fn remember_requested(
+        &self,
+        endpoint: &Endpoint,
+        request: &Message,
+    ) -> io::Result<()> {
+        let mac = endpoint.identity.mac;
+        match LeaseRecord::requested(mac, self.endpoints.server(mac), request) {
+            Some(held) => self.write_down(endpoint, &held),
+            None => Ok(()),
+        }
+    }
+
+    fn write_down(&self, endpoint: &Endpoint, held: &LeaseRecord) -> io::Result<()> {
+        let file = self.lease_file(&endpoint.identity);
+        self.written()
+            .insert(endpoint.identity.namespace.clone(), held.clone());
+        let written = match file.write(held, Clock::now()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.tell_loss(&error);
+                self.restore_records()
+                    .and_then(|()| file.write(held, Clock::now()))
+            }
+            written => written,
+        };
+        written.map_err(|error| {
+            let remedy = pool_dir::remedy(&error);
+            io::Error::new(
+                error.kind(),
+                format!("{}: {error}{remedy}", file.path().display()),
+            )
+        })
+    }
+
+    pub(super) fn written(&self) -> MutexGuard<'_, BTreeMap<String, LeaseRecord>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a lease that has ended.
+    pub(super) fn forget(&self, identity: &Identity) -> io::Result<()> {
+        self.adopted().leases.remove(&identity.mac);
+        self.written().remove(&identity.namespace);
+        self.lease_file(identity).remove()
+    }
+
+    /// Sends a message, and takes note of whether it has given a lease back.
+    pub(super) fn give_back(
+        self: &Arc<Self>,
+        identity: &Identity,
+        transmit: &Transmit,
+        send: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if transmit.message.message_type() != Some(MessageType::Release) {
+            send()?;
+            self.forget_given_back(identity, transmit);
+            return Ok(());
+        }
+        let outcome = if self.parent.is_cut_off() {
+            let words = format!("the parent {} has no carrier", self.parent.name);
+            Err(io::Error::new(io::ErrorKind::NetworkDown, words))
+        } else {
+            send()
+        };
+        if outcome.is_ok() {
+            self.unreleased().remove(&identity.namespace);
+            self.forget_given_back(identity, transmit);
+        } else {
+            // It is kept for the next start, and for `lanherd clean`.
+            self.unreleased().insert(identity.namespace.clone());
+        }
+        outcome
+    }
+
+    pub(super) fn unreleased(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unreleased
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the lease that a message which has been sent gives back. The client's thread does it, in order with what
+    /// else it is asked for: sending must not wait.
+    fn forget_given_back(self: &Arc<Self>, identity: &Identity, transmit: &Transmit) {
+        let message_type = transmit.message.message_type();
+        if !matches!(
+            message_type,
+            Some(MessageType::Release | MessageType::Decline)
+        ) {
+            return;
+        }
+        let (shared, identity) = (Arc::clone(self), identity.clone());
+        self.workers
+            .post(identity.number, move |_| shared.forget_or_warn(&identity));
+    }
+
+    pub(super) fn forget_or_warn(&self, identity: &Identity) {
+        if let Err(error) = self.forget(identity) {
+            tracing::warn!(client = %identity.namespace, %error, "a lease that has ended is still written down");
+        }
+    }
+}

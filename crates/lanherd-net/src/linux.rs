@@ -35,6 +35,7 @@ mod parent;
 mod pinger;
 mod port;
 mod raw_socket;
+mod resolver;
 mod sockets;
 mod stamp;
 mod sysctl;

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::addressing::{
-    Addressing, MtuChange, Step, StepKind, Surroundings, resolver_lines, steps,
-};
+use super::addressing::steps::{MtuChange, Step, StepKind, steps};
+use super::addressing::{Addressing, Surroundings};
 use super::commands::Gate;
 use super::dialing::{ClientStream, ClientUdp};
 use super::endpoint::{Endpoint, Registration};
+use super::resolver::resolver_lines;
 use super::sockets::{Sockets, is_lost};
 use super::watch::{examine_name, socket_lost};
 use super::worker::{WorkerContext, WorkerError};

@@ -10,6 +10,7 @@ mod book;
 mod conformance;
 mod dependencies;
 mod links;
+mod names;
 mod package;
 
 use std::env;

@@ -294,7 +294,7 @@ impl Endpoint {
             let why = format!("{address} is the client itself, which would answer");
             return Err((ConnectCause::OwnAddress, why));
         }
-        match place.port.connect(server, timeout).await {
+        match place.port.connect(server.into(), timeout).await {
             Ok(Connected { took, .. }) => Ok(took),
             Err(error) => Err((SocketError::from(&error).into(), error.to_string())),
         }

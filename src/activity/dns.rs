@@ -6,7 +6,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -470,7 +470,7 @@ async fn ask<P: Port>(
             return lookup;
         }
     };
-    let to = SocketAddrV4::new(server, PORT);
+    let to = SocketAddr::from((server, PORT));
     let socket = match place.port.udp(to).await {
         Ok(socket) => socket,
         Err(error) => {
@@ -559,7 +559,7 @@ enum Said {
 /// One query, and the wait for its answer.
 struct Exchange<'a, P> {
     place: &'a Place<P>,
-    to: SocketAddrV4,
+    to: SocketAddr,
     query: &'a [u8],
     id: u16,
     name: &'a HostName,

@@ -414,7 +414,7 @@ async fn fetch<P: Port>(url: &Url, timeout: Duration, place: &Place<P>) -> Fetch
         fetch.failure = Some((HttpCause::OwnAddress, why));
         return fetch;
     }
-    match place.port.connect(server, timeout).await {
+    match place.port.connect(server.into(), timeout).await {
         Ok(Connected {
             stream,
             took,

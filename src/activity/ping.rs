@@ -212,7 +212,7 @@ impl ActivityKind for Target {
         }
         let request = place.echo_request(address);
         let outcome = place.port.ping(request, timeout).await;
-        detail.duplicates = place.port.duplicates(address);
+        detail.duplicates = place.port.duplicates(address.into());
         self::outcome(self, outcome, detail)
     }
 }

@@ -57,7 +57,7 @@ impl<P> Place<P> {
             .unwrap_or_else(PoisonError::into_inner)
             .u64(..);
         EchoRequest {
-            target,
+            target: target.into(),
             id: self.sequence.id,
             sequence: self.sequence.next.fetch_add(1, Ordering::Relaxed),
             nonce,

@@ -12,7 +12,7 @@ mod services;
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -500,7 +500,7 @@ impl Port for FakePort {
 
     async fn connect(
         &self,
-        to: SocketAddrV4,
+        to: SocketAddr,
         timeout: Duration,
     ) -> io::Result<Connected<DuplexStream>> {
         services::connect(&self.lan, to, timeout).await
@@ -510,7 +510,7 @@ impl Port for FakePort {
         services::command(&request).await
     }
 
-    async fn udp(&self, to: SocketAddrV4) -> io::Result<FakeUdp> {
+    async fn udp(&self, to: SocketAddr) -> io::Result<FakeUdp> {
         Ok(FakeUdp::new(&self.lan, to))
     }
 
@@ -523,7 +523,7 @@ impl Port for FakePort {
         PingOutcome::Reply(RTT)
     }
 
-    fn duplicates(&self, target: Ipv4Addr) -> u64 {
+    fn duplicates(&self, target: IpAddr) -> u64 {
         u64::from(target == DOUBLE)
     }
 }

@@ -5,7 +5,7 @@
 //! payload came back, whether an error quotes an echo request at all and not a fragment or another protocol, and whether
 //! an error comes from the client's own stack.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
@@ -43,7 +43,7 @@ const REQUEST_LEN: usize = HEADER_LEN + PAYLOAD_LEN;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EchoRequest {
     /// Whom it goes to.
-    pub target: Ipv4Addr,
+    pub target: IpAddr,
     /// The identifier, drawn at random for each client.
     pub id: u16,
     /// The sequence number.
@@ -118,8 +118,8 @@ impl EchoRequest {
 impl IcmpEvent<'_> {
     /// Whether this is about `request`.
     pub fn belongs_to(&self, request: EchoRequest) -> Belonging {
-        let names = (self.target, self.id, self.sequence)
-            == (request.target.into(), request.id, request.sequence);
+        let names =
+            (self.target, self.id, self.sequence) == (request.target, request.id, request.sequence);
         if !names {
             return Belonging::Foreign;
         }

@@ -8,7 +8,7 @@ pub use crate::icmp::EchoRequest;
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -147,12 +147,12 @@ pub trait Port: Send + Sync + 'static {
     ) -> impl Future<Output = PingOutcome> + Send;
 
     /// How many answers of `target` came to requests that it had answered already, since this was last asked.
-    fn duplicates(&self, target: Ipv4Addr) -> u64;
+    fn duplicates(&self, target: IpAddr) -> u64;
 
     /// Opens a TCP connection from the client, within `timeout`.
     fn connect(
         &self,
-        to: SocketAddrV4,
+        to: SocketAddr,
         timeout: Duration,
     ) -> impl Future<Output = io::Result<Connected<Self::Stream>>> + Send;
 
@@ -161,7 +161,7 @@ pub trait Port: Send + Sync + 'static {
     fn command(&self, request: CommandRequest) -> impl Future<Output = CommandRan> + Send;
 
     /// Opens a UDP socket of the client's, on a port that the kernel chooses, which sends to `to` and hears whoever answers.
-    fn udp(&self, to: SocketAddrV4) -> impl Future<Output = io::Result<Self::Udp>> + Send;
+    fn udp(&self, to: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>> + Send;
 }
 
 /// A request to run a command in a client's namespace.
@@ -269,7 +269,7 @@ pub struct Datagram {
     /// Its length in bytes.
     pub length: usize,
     /// Who sent it.
-    pub from: SocketAddrV4,
+    pub from: SocketAddr,
     /// From just before the latest was sent until the kernel had this one.
     pub took: Duration,
 }

@@ -2,7 +2,7 @@
 //! parent `up0`, and a router at the other end of its cable. It vanishes with the thread.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -50,9 +50,9 @@ pub fn in_a_world<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'sta
 }
 
 /// An echo request of a client's.
-pub fn echo_request(target: Ipv4Addr, sequence: u16) -> EchoRequest {
+pub fn echo_request(target: impl Into<IpAddr>, sequence: u16) -> EchoRequest {
     EchoRequest {
-        target,
+        target: target.into(),
         id: 0x5eed,
         sequence,
         nonce: 0x0123_4567_89ab_cdef ^ u64::from(sequence),

@@ -72,7 +72,7 @@ async fn a_resolver_that_says_there_is_no_such_name_is_believed() {
 #[tokio::test(start_paused = true)]
 async fn an_address_that_would_be_the_clients_own_is_not_used() {
     let lan = FakeLan::new(&LabConfig::default());
-    lan.serve_udp(SocketAddrV4::new(ROUTER, PORT), |query| {
+    lan.serve_udp(SocketAddr::from((ROUTER, PORT)), |query| {
         let mut answer = query.to_vec();
         answer[2] |= 0x80;
         answer[7] = 2;

@@ -168,7 +168,7 @@ async fn an_answer_that_came_when_time_was_over_is_none_though_it_is_there_to_be
 #[tokio::test(start_paused = true)]
 async fn an_answer_from_elsewhere_is_none_and_is_the_finding() {
     let herd = online(1).await;
-    let elsewhere = "10.77.0.2:53".parse().expect("an address");
+    let elsewhere = "10.77.0.2:53".parse::<SocketAddrV4>().expect("an address");
     herd.lan.serve_udp_from(RESOLVER, elsewhere, |query| {
         let mut answer = query.to_vec();
         answer[2] |= 0x80;

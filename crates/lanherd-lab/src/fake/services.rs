@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,41 +24,45 @@ type Accepts = Arc<dyn Fn(DuplexStream) + Send + Sync>;
 /// What tests have scripted.
 #[derive(Default)]
 pub(super) struct Services {
-    udp: HashMap<SocketAddrV4, (SocketAddrV4, Answers)>,
-    tcp: HashMap<SocketAddrV4, Accepts>,
+    udp: HashMap<SocketAddr, (SocketAddr, Answers)>,
+    tcp: HashMap<SocketAddr, Accepts>,
 }
 
 impl FakeLan {
     /// From now on datagrams to this address are answered so.
     pub fn serve_udp(
         &self,
-        at: SocketAddrV4,
+        at: impl Into<SocketAddr>,
         answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
     ) {
+        let at = at.into();
         self.serve_udp_from(at, at, answers);
     }
 
     /// The same, but the answers come from this other address.
     pub fn serve_udp_from(
         &self,
-        at: SocketAddrV4,
-        from: SocketAddrV4,
+        at: impl Into<SocketAddr>,
+        from: impl Into<SocketAddr>,
         answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
     ) {
-        let script: (_, Answers) = (from, Arc::new(answers));
-        self.inner().services.udp.insert(at, script);
+        let script: (_, Answers) = (from.into(), Arc::new(answers));
+        self.inner().services.udp.insert(at.into(), script);
     }
 
     /// From now on connections to this address are taken so.
     pub fn serve_tcp(
         &self,
-        at: SocketAddrV4,
+        at: impl Into<SocketAddr>,
         accepts: impl Fn(DuplexStream) + Send + Sync + 'static,
     ) {
-        self.inner().services.tcp.insert(at, Arc::new(accepts));
+        self.inner()
+            .services
+            .tcp
+            .insert(at.into(), Arc::new(accepts));
     }
 
-    fn answer_datagram(&self, to: SocketAddrV4, datagram: &[u8]) -> (SocketAddrV4, Vec<Vec<u8>>) {
+    fn answer_datagram(&self, to: SocketAddr, datagram: &[u8]) -> (SocketAddr, Vec<Vec<u8>>) {
         let scripted = self.inner().services.udp.get(&to).cloned();
         if let Some((from, answers)) = scripted {
             return (from, answers(datagram));
@@ -72,10 +76,10 @@ impl FakeLan {
 /// Nobody answers at [`SILENT`], and everywhere else nobody listens whom no test has put there.
 pub(super) async fn connect(
     lan: &FakeLan,
-    to: SocketAddrV4,
+    to: SocketAddr,
     timeout: Duration,
 ) -> io::Result<Connected<DuplexStream>> {
-    if *to.ip() == SILENT {
+    if to.ip() == SILENT {
         tokio::time::sleep(timeout).await;
         return Err(io::ErrorKind::TimedOut.into());
     }
@@ -115,17 +119,17 @@ pub(super) async fn command(request: &CommandRequest) -> CommandRan {
 /// A socket that speaks to one peer.
 pub struct FakeUdp {
     lan: FakeLan,
-    to: SocketAddrV4,
+    to: SocketAddr,
     arrive: mpsc::UnboundedSender<Arrived>,
     arrived: Mutex<mpsc::UnboundedReceiver<Arrived>>,
     sent: std::sync::Mutex<Option<Instant>>,
 }
 
 /// A datagram, who sent it, and when it came.
-struct Arrived(Vec<u8>, SocketAddrV4, Instant);
+struct Arrived(Vec<u8>, SocketAddr, Instant);
 
 impl FakeUdp {
-    pub(super) fn new(lan: &FakeLan, to: SocketAddrV4) -> Self {
+    pub(super) fn new(lan: &FakeLan, to: SocketAddr) -> Self {
         let (arrive, arrived) = mpsc::unbounded_channel();
         Self {
             lan: lan.clone(),
@@ -152,7 +156,7 @@ impl FakeUdp {
 impl Datagrams for FakeUdp {
     async fn send(&self, datagram: &[u8]) -> io::Result<()> {
         *self.sent.lock().expect("not poisoned") = Some(Instant::now());
-        if *self.to.ip() == SILENT {
+        if self.to.ip() == SILENT {
             return Ok(());
         }
         let (from, answers) = self.lan.answer_datagram(self.to, datagram);

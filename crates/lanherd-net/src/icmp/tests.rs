@@ -3,13 +3,15 @@ use etherparse::icmpv6;
 use etherparse::{IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, Icmpv6Type, PacketBuilder};
 use proptest::prelude::*;
 
+use std::net::Ipv4Addr;
+
 use super::*;
 
 const CLIENT: [u8; 4] = [10, 77, 0, 10];
 const TARGET: [u8; 4] = [8, 8, 8, 8];
 const ROUTER: [u8; 4] = [10, 77, 0, 1];
 const ECHO: EchoRequest = EchoRequest {
-    target: Ipv4Addr::new(8, 8, 8, 8),
+    target: IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),
     id: 0xbeef,
     sequence: 0xff01,
     nonce: 0x0123_4567_89ab_cdef,

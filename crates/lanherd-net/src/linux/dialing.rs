@@ -3,7 +3,7 @@
 //! What comes has the kernel's stamp, so that the tester's own lateness is in no time that is told ([`super::stamp`]).
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::sockopt::{Ipv4RecvErr, ReceiveTimestampns};
-use nix::sys::socket::{MsgFlags, SockaddrIn, sendto, setsockopt};
+use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UdpSocket};
@@ -118,7 +118,7 @@ impl AsyncWrite for ClientStream {
 
 pub(super) async fn connect(
     port: &LinuxPort,
-    to: SocketAddrV4,
+    to: SocketAddr,
     timeout: Duration,
 ) -> io::Result<Connected<ClientStream>> {
     let socket = open(port, Type::STREAM).await?;
@@ -162,7 +162,7 @@ pub(super) async fn connect(
 /// errors all the same (`IP_RECVERR`, ip(7)), those included that may pass, of which it tells connected sockets nothing.
 pub struct ClientUdp {
     socket: UdpSocket,
-    to: SocketAddrV4,
+    to: SocketAddr,
     /// The moment just before the latest datagram was sent.
     sent: Mutex<Option<Moment>>,
 }
@@ -173,7 +173,7 @@ impl ClientUdp {
 
 impl Datagrams for ClientUdp {
     async fn send(&self, datagram: &[u8]) -> io::Result<()> {
-        let to = SockaddrIn::from(self.to);
+        let to = SockaddrStorage::from(self.to);
         let send = || {
             let sent = Moment::now();
             sendto(
@@ -222,7 +222,7 @@ impl Datagrams for ClientUdp {
     }
 }
 
-pub(super) async fn udp(port: &LinuxPort, to: SocketAddrV4) -> io::Result<ClientUdp> {
+pub(super) async fn udp(port: &LinuxPort, to: SocketAddr) -> io::Result<ClientUdp> {
     let socket = open(port, Type::DGRAM).await?;
     setsockopt(&socket, Ipv4RecvErr, &true)?;
     Ok(ClientUdp {

@@ -15,13 +15,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use nix::sys::socket::sockopt::ReceiveTimestampns;
-use nix::sys::socket::{MsgFlags, SockaddrIn, sendto, setsockopt};
+use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -144,7 +144,7 @@ impl Answered {
     }
 
     /// Returns how many answers came again from `target`, and begins to count anew.
-    fn take(&mut self, target: Ipv4Addr) -> u64 {
+    fn take(&mut self, target: IpAddr) -> u64 {
         let of_target = self
             .0
             .iter_mut()
@@ -190,7 +190,7 @@ impl Pinger {
 
     /// Answers of `target` beyond the first to a request, of the latest [`REMEMBERED`] that were answered, since this was
     /// last asked.
-    pub fn duplicates(&self, target: Ipv4Addr) -> u64 {
+    pub fn duplicates(&self, target: IpAddr) -> u64 {
         // What came with the first may not have been read yet. An error is the next ping's to tell.
         let _ = self.read_burst();
         self.answered().take(target)
@@ -221,7 +221,7 @@ impl Pinger {
     /// Sends a request; returns the moment before it was handed to the kernel, at the last try.
     async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
         let message = request.message();
-        let to = SockaddrIn::from(SocketAddrV4::new(request.target, 0));
+        let to = SockaddrStorage::from(SocketAddr::new(request.target, 0));
         self.socket
             .async_io(Interest::WRITABLE, |socket| {
                 let sent = Moment::now();
@@ -339,7 +339,10 @@ mod tests {
     fn reply(request: EchoRequest) -> Vec<u8> {
         let mut packet = Vec::new();
         let payload = &request.message()[icmp::HEADER_LEN..];
-        PacketBuilder::ipv4(request.target.octets(), [10, 77, 0, 10], 64)
+        let IpAddr::V4(target) = request.target else {
+            panic!("IPv4")
+        };
+        PacketBuilder::ipv4(target.octets(), [10, 77, 0, 10], 64)
             .icmpv4_echo_reply(request.id, request.sequence)
             .write(&mut packet, payload)
             .expect("written");
@@ -349,7 +352,7 @@ mod tests {
     #[test]
     fn an_answer_that_comes_again_counts_for_its_target_until_it_is_asked_for() {
         let request = |host, sequence| EchoRequest {
-            target: Ipv4Addr::new(10, 77, 0, host),
+            target: IpAddr::from([10, 77, 0, host]),
             id: 7,
             sequence,
             nonce: u64::from(sequence) + 1,

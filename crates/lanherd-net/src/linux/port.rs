@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -325,7 +325,7 @@ impl Port for LinuxPort {
         })
     }
 
-    fn duplicates(&self, target: Ipv4Addr) -> u64 {
+    fn duplicates(&self, target: IpAddr) -> u64 {
         self.sockets
             .icmp()
             .map_or(0, |line| line.duplicates(target))
@@ -333,7 +333,7 @@ impl Port for LinuxPort {
 
     async fn connect(
         &self,
-        to: SocketAddrV4,
+        to: SocketAddr,
         timeout: Duration,
     ) -> io::Result<Connected<ClientStream>> {
         dialing::connect(self, to, timeout).await
@@ -343,7 +343,7 @@ impl Port for LinuxPort {
         commands::run(self, request).await
     }
 
-    async fn udp(&self, to: SocketAddrV4) -> io::Result<ClientUdp> {
+    async fn udp(&self, to: SocketAddr) -> io::Result<ClientUdp> {
         dialing::udp(self, to).await
     }
 }

@@ -5,11 +5,11 @@
 //! stamps datagrams when they are read, and TCP segments not at all. A herd has such a socket open for each client.)
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use nix::sys::time::TimeSpec;
 
 /// Two clocks that were read one after the other differ by less, unless one of them was set in between.
@@ -58,7 +58,7 @@ pub(super) struct Received {
     /// Bytes that were put into the buffer.
     pub length: usize,
     /// The address of the sender, where the socket tells it.
-    pub from: Option<SocketAddrV4>,
+    pub from: Option<SocketAddr>,
     /// When the kernel received it, where the kernel tells. Of a stream: the last of the segments that the bytes are from.
     pub stamp: Option<SystemTime>,
 }
@@ -67,7 +67,7 @@ pub(super) struct Received {
 pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = nix::cmsg_space!(TimeSpec);
     let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<SockaddrIn>(
+    let message = recvmsg::<SockaddrStorage>(
         socket.as_raw_fd(),
         &mut parts,
         Some(&mut control),
@@ -79,8 +79,17 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Re
     });
     Ok(Received {
         length: message.bytes,
-        from: message.address.map(SocketAddrV4::from),
+        from: message.address.as_ref().and_then(address),
         stamp,
+    })
+}
+
+/// The address of either family; `None`: it is of neither, as that of a stream.
+fn address(from: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = from.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| {
+        from.as_sockaddr_in6()
+            .map(|v6| SocketAddr::V6((*v6).into()))
     })
 }
 

@@ -1,7 +1,7 @@
 //! Sockets that workloads open: in the client's namespace, from its address, with errors that say what was seen.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use lanherd_testkit::world::*;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-async fn refusal(port: &LinuxPort, to: SocketAddrV4, timeout: Duration) -> ErrorKind {
+async fn refusal(port: &LinuxPort, to: SocketAddr, timeout: Duration) -> ErrorKind {
     match port.connect(to, timeout).await {
         Ok(_) => panic!("{to} took the connection"),
         Err(error) => error.kind(),
@@ -41,7 +41,7 @@ fn a_connection_and_a_datagram_come_from_the_clients_address() {
             (from.ip(), asked_by.ip())
         });
         let mut connected = port
-            .connect(SocketAddrV4::new(ROUTER, 80), PATIENCE)
+            .connect(SocketAddr::from((ROUTER, 80)), PATIENCE)
             .await
             .expect("connected");
         assert!(!connected.took.is_zero() && connected.took < PATIENCE);
@@ -50,12 +50,15 @@ fn a_connection_and_a_datagram_come_from_the_clients_address() {
         connected.stream.read_exact(&mut word).await.expect("read");
         assert_eq!(&word, b"word");
 
-        let udp = port.udp(SocketAddrV4::new(ROUTER, 53)).await.expect("open");
+        let udp = port
+            .udp(SocketAddr::from((ROUTER, 53)))
+            .await
+            .expect("open");
         udp.send(b"ask").await.expect("sent");
         let mut answer = [0; 64];
         let came = udp.recv(&mut answer).await.expect("an answer");
         assert_eq!(&answer[..came.length], b"ask");
-        assert_eq!(came.from, SocketAddrV4::new(ROUTER, 53));
+        assert_eq!(came.from, SocketAddr::from((ROUTER, 53)));
         assert!(!came.took.is_zero() && came.took < PATIENCE);
         let own = Ipv4Addr::new(10, 9, 0, 7);
         assert_eq!(server.join().expect("served"), (own.into(), own.into()));
@@ -75,7 +78,7 @@ fn what_stands_in_the_way_of_a_connection_is_told_apart() {
         router.forward();
         let lan = open().await;
         let port = attach(&lan, 1).await;
-        let at = |address: [u8; 4]| SocketAddrV4::new(address.into(), 81);
+        let at = |address: [u8; 4]| SocketAddr::new(address.into(), 81);
         let brief = Duration::from_millis(300);
         assert_eq!(
             refusal(&port, at([8, 8, 8, 8]), PATIENCE).await,
@@ -132,7 +135,7 @@ fn nothing_is_opened_in_a_namespace_that_has_taken_the_place_of_the_clients() {
         port.configure(&lease(7)).await.expect("configured");
         ip("netns delete ns1");
         ip("netns add ns1");
-        let to = SocketAddrV4::new(ROUTER, 53);
+        let to = SocketAddr::from((ROUTER, 53));
         let error = port.udp(to).await.map(drop).expect_err("not ours");
         assert!(error.to_string().contains("somebody else"), "{error}");
         drop(port);

@@ -445,7 +445,7 @@ fn what_answers_somebody_else_in_the_namespace_answers_no_ping_of_ours() {
                 "{outcome:?}"
             );
         }
-        assert_eq!(port.duplicates(ROUTER), 0);
+        assert_eq!(port.duplicates(ROUTER.into()), 0);
         // It tells what it has seen when it is interrupted.
         let pid = nix::unistd::Pid::from_raw(other.id().cast_signed());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("running");
@@ -463,7 +463,7 @@ fn what_answers_somebody_else_in_the_namespace_answers_no_ping_of_ours() {
             .ping(echo_request(ROUTER, 99), Duration::from_secs(5))
             .await;
         assert!(matches!(last, PingOutcome::Reply(_)), "{last:?}");
-        assert_eq!(port.duplicates(ROUTER), 0);
+        assert_eq!(port.duplicates(ROUTER.into()), 0);
         drop(port);
         lan.detach(&client(1)).await;
         assert_eq!(lan.close().await, []);

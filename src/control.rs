@@ -17,7 +17,7 @@ pub use self::protocol::{
     Answer, FaultOutcome, Herd, MOST_REQUEST, Removed, Request, RequestError, Row, VERSION, parse,
     write,
 };
-pub use self::server::{Server, serve};
+pub use self::server::serve;
 
 #[cfg(test)]
 mod tests;

@@ -23,8 +23,6 @@ use std::time::Duration;
 #[cfg(feature = "tls")]
 use prometheus_web_config::{self as tls, Tls, TlsStream};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 pub use self::guard::{Guard, GuardError};
 use self::pages::Pages;
@@ -36,13 +34,12 @@ use crate::live::Live;
 pub use crate::live::Ready;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolError};
-use lanherd_connections::{self as connections, Handshake, Limits, Opened, Plain};
+use lanherd_connections::{self as connections, Handshake, Http, Opened, Plain};
 
-/// Few, and short: a scrape is.
-const LIMITS: Limits = Limits {
-    most: 64,
-    lifetime: Duration::from_secs(60),
-};
+/// How many connections may be open at one time: few, for the herd needs the descriptors.
+const MOST_CONNECTIONS: usize = 64;
+/// How long a connection may last: a scrape is short.
+const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -131,10 +128,10 @@ type TlsConnection = without_tls::Stream;
 /// TLS before HTTP.
 struct OverTls(Arc<Tls>);
 
-impl Handshake for OverTls {
+impl Handshake<TcpStream> for OverTls {
     type Stream = TlsConnection;
 
-    async fn open(&self, stream: TcpStream) -> io::Result<Opened<Self::Stream>> {
+    async fn open(&self, stream: TcpStream) -> io::Result<Opened<Self::Stream, TcpStream>> {
         Ok(match self.0.open(stream).await? {
             tls::Opened::Tls(stream) => Opened::Ready(stream),
             tls::Opened::Plain(stream) => Opened::Plain(stream),
@@ -178,31 +175,37 @@ impl Bound {
         let streams = telling
             .as_ref()
             .map(|telling| Arc::clone(telling.streams()));
-        let pages = Arc::new(Pages {
+        let site = Pages {
             metrics,
             readiness,
             streams,
             guard: self.guard,
             is_local: address.ip().is_loopback(),
-        });
-        let (stop, stopped) = oneshot::channel();
-        let task = match tls {
-            Some(tls) => {
-                let handshake = OverTls(tls);
-                tokio::spawn(connections::serve(
-                    listener, handshake, pages, LIMITS, stopped,
-                ))
-            }
-            None => tokio::spawn(connections::serve(listener, Plain, pages, LIMITS, stopped)),
+        };
+        let connections = match tls {
+            Some(tls) => start(listener, OverTls(tls), site),
+            None => start(listener, Plain, site),
         };
         Ok(Server {
             address,
             scheme,
             telling,
-            stop,
-            task,
+            connections,
         })
     }
+}
+
+fn start<R: Readiness>(
+    listener: tokio::net::TcpListener,
+    handshake: impl Handshake<TcpStream>,
+    site: Pages<R>,
+) -> connections::Server {
+    let http = Http {
+        handshake,
+        site,
+        lifetime: LIFETIME,
+    };
+    connections::Server::start(listener, Arc::new(http), MOST_CONNECTIONS)
 }
 
 /// Listens on `address`, of this machine only, and answers at once: [`bind`], then [`Bound::serve`].
@@ -220,8 +223,7 @@ pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
     telling: Option<Telling>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    connections: connections::Server,
 }
 
 impl Server {
@@ -239,9 +241,7 @@ impl Server {
     pub async fn shut_down(self) {
         // Streams end with it, in order.
         drop(self.telling);
-        drop(self.stop);
-        // It fails only if the runtime is ending, and then nobody is served any more either.
-        let _ = self.task.await;
+        self.connections.shut_down().await;
     }
 }
 

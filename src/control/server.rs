@@ -1,4 +1,4 @@
-//! The pool's end of the socket: how many connections, how long, and how they end.
+//! The pool's end of the socket: who may connect, and what is said on a connection.
 
 use std::io;
 use std::sync::Arc;
@@ -9,14 +9,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::act::{Dispatcher, RunControl};
 use super::protocol::{Answer, MOST_REQUEST, Request, parse};
 use crate::identity::PoolName;
 use crate::pool::Pool;
+use lanherd_connections::{CancellationToken, Protocol, Server};
 
 /// How many may be open at one time: each costs a descriptor, and the herd needs those.
 const MOST: usize = 32;
@@ -24,30 +23,13 @@ const MOST: usize = 32;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the other side may take to read one line.
 const READER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long requests in progress may take when the server is told to end.
-const GRACE: Duration = Duration::from_millis(500);
-/// The pause after `accept` failed, usually for want of descriptors, which trying at once would not bring back.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The longest complaint, in characters: it may quote what was sent.
 const MOST_COMPLAINT: usize = 1_000;
 
-/// A server that answers.
-#[derive(Debug)]
-pub struct Server {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
-
-impl Server {
-    /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
-    pub async fn shut_down(self) {
-        drop(self.stop);
-        // It fails only if the runtime is ending, and then nobody is served any more either.
-        let _ = self.task.await;
-    }
-}
-
 /// Begins to answer for `pool` on a socket that listens. Must be called within a Tokio runtime.
+///
+/// # Errors
+/// The socket cannot be waited on.
 pub fn serve<R: RunControl>(
     listener: std::os::unix::net::UnixListener,
     name: PoolName,
@@ -56,75 +38,45 @@ pub fn serve<R: RunControl>(
 ) -> io::Result<Server> {
     let listener = UnixListener::from_std(listener)?;
     let dispatcher = Arc::new(Dispatcher { pool, name, run });
-    let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(listen(listener, dispatcher, stopped));
-    Ok(Server { stop, task })
+    Ok(Server::start(listener, dispatcher, MOST))
 }
 
-async fn listen<R: RunControl>(
-    listener: UnixListener,
-    dispatcher: Arc<Dispatcher<R>>,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let (leave, leaving) = watch::channel(());
-    let mut open = JoinSet::new();
-    loop {
-        tokio::select! {
-            _ = &mut stopped => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => admit(stream, &dispatcher, &leaving, &mut open),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection for control could not be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            Some(_) = open.join_next() => {}
+impl<R: RunControl> Protocol<UnixStream> for Dispatcher<R> {
+    /// Whoever owns the pool, and root; as long as there is room. Others are told why not: unlike whoever asks for metrics, whoever
+    /// controls a pool waits for what he has asked, and is not cut off for another.
+    fn admits(&self, stream: &UnixStream, open: usize) -> bool {
+        let refusal = match stream.peer_cred() {
+            Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => None,
+            Ok(peer) => Some(format!("the pool is not yours (user {})", peer.uid())),
+            Err(error) => Some(format!("who you are could not be found out: {error}")),
+        };
+        let refusal = refusal.or_else(|| {
+            (open >= MOST).then(|| format!("{MOST} connections are open already: close one"))
+        });
+        if let Some(why) = &refusal {
+            // Not waited for: a fresh connection's buffer takes a line, and who has no room gets none.
+            let _ = stream.try_write(line(&Answer::Error(why.clone())).as_bytes());
         }
+        refusal.is_none()
     }
-    drop((listener, leave));
-    let all_ended = async { while open.join_next().await.is_some() {} };
-    if timeout(GRACE, all_ended).await.is_err() {
-        open.shutdown().await;
-    }
-}
 
-fn admit<R: RunControl>(
-    stream: UnixStream,
-    dispatcher: &Arc<Dispatcher<R>>,
-    leaving: &watch::Receiver<()>,
-    open: &mut JoinSet<()>,
-) {
-    let refusal = match stream.peer_cred() {
-        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => None,
-        Ok(peer) => Some(format!("the pool is not yours (user {})", peer.uid())),
-        Err(error) => Some(format!("who you are could not be found out: {error}")),
-    };
-    let refusal = refusal.or_else(|| {
-        (open.len() >= MOST).then(|| format!("{MOST} connections are open already: close one"))
-    });
-    match refusal {
-        // Not waited for: a fresh connection's buffer takes a line, and who has no room gets none.
-        Some(why) => {
-            let _ = stream.try_write(line(&Answer::Error(why)).as_bytes());
-        }
-        None => {
-            open.spawn(converse(stream, Arc::clone(dispatcher), leaving.clone()));
-        }
+    async fn converse(self: Arc<Self>, stream: UnixStream, leaving: CancellationToken) {
+        converse(stream, &self, &leaving).await;
     }
 }
 
 /// One connection, from its first request to its last.
 async fn converse<R: RunControl>(
     stream: UnixStream,
-    dispatcher: Arc<Dispatcher<R>>,
-    mut leaving: watch::Receiver<()>,
+    dispatcher: &Dispatcher<R>,
+    leaving: &CancellationToken,
 ) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
         let next = tokio::select! {
             next = timeout(REQUEST_TIMEOUT, next_line(&mut reader)) => next,
-            _ = leaving.changed() => return,
+            () = leaving.cancelled() => return,
         };
         let (answer, then) = match next {
             Ok(Ok(Next::Line(line))) => match parse(&line) {

@@ -19,6 +19,7 @@ use crate::lab::LabConfig;
 use crate::lan::fake::FakeLan;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolConfig};
+use lanherd_connections::Server;
 
 fn read_back(request: &Request) -> Request {
     let line = write(request).expect("json");

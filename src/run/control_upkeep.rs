@@ -13,12 +13,13 @@ use crate::control;
 use crate::identity::PoolName;
 use crate::lan::Paths;
 use crate::lan::control_socket::ControlSocket;
+use lanherd_connections::Server;
 
 /// From one look whether the socket is there to the next.
 const UPKEEP: Duration = Duration::from_secs(3);
 
 /// A socket, and the server that answers on it.
-type Served = (ControlSocket, control::Server);
+type Served = (ControlSocket, Server);
 
 /// What answers on a control socket.
 pub(super) struct Answering {

@@ -16,18 +16,16 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::Shared;
 use super::router::sleep_until;
-use lanherd_connections::{self as connections, Limits, Plain, Site};
+use lanherd_connections::{self as connections, CancellationToken, Http, Plain, Site};
 
 const PORT: u16 = 80;
-/// As many as a herd that fetches may keep open, and ten minutes for who reads slowly.
-const LIMITS: Limits = Limits {
-    most: 1024,
-    lifetime: Duration::from_secs(600),
-};
+/// As many connections as a herd that fetches may keep open.
+const MOST_CONNECTIONS: usize = 1024;
+/// How long a connection may last: ten minutes, for whoever reads slowly.
+const LIFETIME: Duration = Duration::from_secs(600);
 /// How many connections wait to be accepted while the thread is busy.
 const BACKLOG: i32 = 1024;
 /// The most bytes that are sent in one answer: 1 GiB.
@@ -54,9 +52,13 @@ pub(super) fn listen() -> io::Result<TcpListener> {
 
 /// Answers for ever.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let (_never, stopped) = oneshot::channel();
-    let web = Arc::new(Web { shared });
-    connections::serve(listener, Plain, web, LIMITS, stopped).await;
+    let http = Arc::new(Http {
+        handshake: Plain,
+        site: Web { shared },
+        lifetime: LIFETIME,
+    });
+    let never = CancellationToken::new();
+    connections::serve(listener, http, MOST_CONNECTIONS, never).await;
 }
 
 struct Web {

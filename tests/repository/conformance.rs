@@ -1,4 +1,4 @@
-//! Holds docs/conformance.md to docs/conformance.toml and to the citations in the code.
+//! Holds each page of [`LISTS`] to its list of requirements, and both to the citations in the code.
 //!
 //! A citation is a comment of one line, `// SOURCE: RULE.`, in the words of a requirement. One that stands above a test, with
 //! nothing but attributes between, says that the test holds the rule; any other says that the code after it, or around it,
@@ -15,9 +15,16 @@ use serde::Deserialize;
 
 use super::{assert_page, files, root, shown};
 
+/// The lists of requirements below docs, one for each protocol, each with the page that is made of it.
+const LISTS: [(&str, &str); 1] = [("docs/conformance.toml", "docs/conformance.md")];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Requirements {
+    /// The page's title.
+    title: String,
+    /// Whose requirements they are, as the page says it.
+    subject: String,
     topic: Vec<Topic>,
     /// What lanherd decides otherwise.
     departure: Vec<Departure>,
@@ -35,6 +42,8 @@ struct Topic {
 struct Requirement {
     rule: String,
     source: String,
+    /// Why the rule could not be compared with the text of its source, where it could not.
+    unchecked: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -48,8 +57,8 @@ struct Departure {
 }
 
 impl Requirements {
-    fn parse(text: &str) -> Self {
-        toml::from_str(text).unwrap_or_else(|error| panic!("docs/conformance.toml: {error}"))
+    fn parse(path: &str, text: &str) -> Self {
+        toml::from_str(text).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     fn all(&self) -> impl Iterator<Item = &Requirement> {
@@ -166,10 +175,10 @@ fn file_name(path: &Path) -> String {
 }
 
 /// What is wrong: citations of no requirement, requirements that nothing keeps or nothing tests, the same twice.
-fn problems(requirements: &Requirements, citations: &[Citation]) -> Vec<String> {
+fn problems(lists: &[Requirements], citations: &[Citation]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut known = BTreeSet::new();
-    for requirement in requirements.all() {
+    for requirement in lists.iter().flat_map(Requirements::all) {
         let text = text_of(&requirement.source, &requirement.rule);
         let cited = |is_test| {
             citations
@@ -187,12 +196,10 @@ fn problems(requirements: &Requirements, citations: &[Citation]) -> Vec<String> 
             ));
         }
         if !known.insert(text.clone()) {
-            problems.push(format!(
-                "this requirement stands twice in docs/conformance.toml: {text}"
-            ));
+            problems.push(format!("this requirement stands twice below docs: {text}"));
         }
     }
-    for departure in &requirements.departure {
+    for departure in lists.iter().flat_map(|list| &list.departure) {
         known.insert(text_of(&departure.source, &departure.rule));
     }
     for citation in citations {
@@ -202,7 +209,7 @@ fn problems(requirements: &Requirements, citations: &[Citation]) -> Vec<String> 
                 like(one).total_cmp(&like(other))
             });
             problems.push(format!(
-                "{}: this cites no requirement of docs/conformance.toml: // {}\n    the nearest is: // {}",
+                "{}: this cites no requirement of any list below docs: // {}\n    the nearest is: // {}",
                 citation.place,
                 citation.text,
                 nearest.map_or("none", String::as_str)
@@ -227,8 +234,8 @@ fn document(source: &str) -> &str {
         .map_or(source, |(document, _)| document)
 }
 
-fn page(requirements: &Requirements, citations: &[Citation]) -> String {
-    let mut page = String::from(INTRODUCTION);
+fn page(path: &str, requirements: &Requirements, citations: &[Citation]) -> String {
+    let mut page = introduction(path, requirements);
     let mut counts: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
     for requirement in requirements.all() {
         let text = text_of(&requirement.source, &requirement.rule);
@@ -249,9 +256,17 @@ fn page(requirements: &Requirements, citations: &[Citation]) -> String {
     }
     for topic in &requirements.topic {
         _ = writeln!(page, "\n## {}\n", topic.title);
-        for Requirement { rule, source } in &topic.requirement {
+        for Requirement {
+            rule,
+            source,
+            unchecked,
+        } in &topic.requirement
+        {
             let text = text_of(source, rule);
-            _ = writeln!(page, "- **{rule}** ({source})");
+            let unchecked = unchecked.as_ref().map_or(String::new(), |why| {
+                format!("; not compared with its text: {why}")
+            });
+            _ = writeln!(page, "- **{rule}** ({source}{unchecked})");
             _ = writeln!(page, "  - code: {}", names(citations, &text, false));
             _ = writeln!(page, "  - tests: {}", names(citations, &text, true));
         }
@@ -271,27 +286,38 @@ fn page(requirements: &Requirements, citations: &[Citation]) -> String {
     page
 }
 
-const INTRODUCTION: &str = "\
+/// The page's title, and what it is.
+fn introduction(path: &str, requirements: &Requirements) -> String {
+    let Requirements { title, subject, .. } = requirements;
+    let first = requirements.all().next().expect("a requirement");
+    let example = text_of(&first.source, &first.rule);
+    format!(
+        "\
 <!-- Generated: LANHERD_WRITE_PAGES=1 cargo test --test repository -->
 
-# Conformance
+# {title}
 
-What lanherd's DHCP client keeps of the standards, in our own words, with the code that keeps it and the tests that hold it. The
-requirements stand in `docs/conformance.toml`; each is cited at its code and at its tests by a comment of one line, such as
+What {subject} keeps of the standards, in our own words, with the code that keeps it and the tests that hold it. The
+requirements stand in `{path}`; each is cited at its code and at its tests by a comment of one line, such as
 
 ```rust
-// RFC 2131, 3.3: a lease of 0xffffffff never ends and has no timers.
+// {example}
 ```
 
 A test fails when a requirement has no code or no test, when a comment cites none, and when this page is not what they say. A
 citation says where to look; whether the code is right is for its tests to say. What the documents ask for and lanherd does not do
-stands [at the end](#decided-otherwise). \u{201c}Field practice\u{201d} is what no RFC says and servers in the field make necessary.
+stands [at the end](#decided-otherwise). \u{201c}Field practice\u{201d} is what no RFC says and routers in the field make necessary.
 
-";
+"
+    )
+}
 
-fn of_the_repository() -> (Requirements, Vec<Citation>) {
-    let text =
-        fs::read_to_string(root().join("docs/conformance.toml")).expect("docs/conformance.toml");
+fn of_the_repository() -> (Vec<Requirements>, Vec<Citation>) {
+    let list = |(path, _)| {
+        let text =
+            fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        Requirements::parse(path, &text)
+    };
     let mut found = Vec::new();
     for folder in ["src", "crates", "tests"] {
         // The crates are a folder of the repository, not of the package.
@@ -309,23 +335,27 @@ fn of_the_repository() -> (Requirements, Vec<Citation>) {
         }
     }
     found.sort();
-    (Requirements::parse(&text), found)
+    (LISTS.map(list).into(), found)
 }
 
 #[test]
 fn every_requirement_has_code_and_tests_and_the_page_says_which() {
-    let (requirements, citations) = of_the_repository();
-    let problems = problems(&requirements, &citations);
+    let (lists, citations) = of_the_repository();
+    let problems = problems(&lists, &citations);
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
-    assert_page("docs/conformance.md", &page(&requirements, &citations));
+    for ((path, written), requirements) in LISTS.into_iter().zip(&lists) {
+        assert_page(written, &page(path, requirements, &citations));
+    }
 }
 
 const TWO: &str = "
+title = 'Two'
+subject = 'a test'
 [[topic]]
 title = 'T'
 requirement = [
     { rule = 'a lease ends', source = 'RFC 2131, 4.4.5' },
-    { rule = 'it is told', source = 'Field practice' },
+    { rule = 'it is told', source = 'Field practice', unchecked = 'there is none' },
 ]
 [[departure]]
 rule = 'a probe is sent'
@@ -339,7 +369,7 @@ fn read(path: &str, code: &str) -> Vec<Citation> {
 
 #[test]
 fn what_has_no_code_or_no_test_and_what_cites_nothing_is_a_problem() {
-    let requirements = Requirements::parse(TWO);
+    let requirements = [Requirements::parse("two.toml", TWO)];
     let code = "// RFC 2131, 4.4.5: a lease ends.\nfn end() {}\n// Field practice: it is told.\nfn tell() {}\n";
     let tests = "// RFC 2131, 4.4.5: a lease ends.\n#[test]\nfn it_ends() {}\n";
     let mut all = read("src/lease.rs", code);
@@ -429,12 +459,18 @@ fn a_citation_in_tests_that_stands_at_no_test_is_refused() {
 
 #[test]
 fn the_page_names_each_place_once_and_counts_by_document() {
-    let requirements = Requirements::parse(TWO);
+    let requirements = Requirements::parse("two.toml", TWO);
     let code = "fn end() {\n    // RFC 2131, 4.4.5: a lease ends.\n    // RFC 2131, 4.4.5: a lease ends.\n}\n";
-    let page = page(&requirements, &read("src/lease.rs", code));
+    let page = page("two.toml", &requirements, &read("src/lease.rs", code));
     assert!(page.contains("| RFC 2131 | 1 | 2 | 0 |\n"), "{page}");
     assert!(
         page.contains("- **a lease ends** (RFC 2131, 4.4.5)\n  - code: `end` in lease.rs\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains(
+            "- **it is told** (Field practice; not compared with its text: there is none)\n"
+        ),
         "{page}"
     );
     assert!(

@@ -16,7 +16,10 @@ use serde::Deserialize;
 use super::{assert_page, files, root, shown};
 
 /// The lists of requirements below docs, one for each protocol, each with the page that is made of it.
-const LISTS: [(&str, &str); 1] = [("docs/conformance.toml", "docs/conformance.md")];
+const LISTS: [(&str, &str); 2] = [
+    ("docs/conformance.toml", "docs/conformance.md"),
+    ("docs/conformance-ndp.toml", "docs/conformance-ndp.md"),
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -99,24 +99,27 @@ fn the_library_without_features_has_no_screen_no_feature_files_no_tls_and_no_com
 }
 
 #[test]
-fn the_dhcp_client_needs_a_dozen_crates() {
-    let tree = tree(&["-p", "lanherd-dhcp"]);
-    assert!(tree.contains("lanherd-types"), "{tree:?}");
-    assert!(
-        tree.len() <= 13,
-        "whoever takes the DHCP client compiles {} crates: {tree:?}",
-        tree.len()
-    );
+fn the_clients_of_protocols_need_a_dozen_crates() {
+    for name in ["lanherd-dhcp", "lanherd-ndp"] {
+        let tree = tree(&["-p", name]);
+        assert!(tree.contains("lanherd-types"), "{tree:?}");
+        assert!(
+            tree.len() <= 13,
+            "whoever takes {name} compiles {} crates: {tree:?}",
+            tree.len()
+        );
+    }
 }
 
 #[test]
 fn no_crate_knows_one_that_stands_above_it() {
     // From the bottom: each may know those before it.
-    const FLOORS: [&str; 7] = [
+    const FLOORS: [&str; 8] = [
         "lanherd-types",
         "lanherd-connections",
         "prometheus-web-config",
         "lanherd-dhcp",
+        "lanherd-ndp",
         "lanherd-net",
         "lanherd-lab",
         "lanherd",

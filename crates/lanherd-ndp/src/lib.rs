@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod error;
+mod kind;
+mod lifetime;
+pub mod message;
+mod names;
+pub mod options;
+pub mod packet;
+mod remark;
+
+pub use error::{Reason, Refused, Sender};
+pub use kind::MessageKind;
+pub use lanherd_types::identity::Mac;
+pub use lifetime::Lifetime;
+pub use message::{Body, Message, NeighbourAdvertisement, RouterAdvertisement};
+pub use options::{NdOption, Preference, Prefix, code};
+pub use packet::Packet;
+pub use remark::{Notes, Remark, RemarkReason};

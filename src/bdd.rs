@@ -1,6 +1,6 @@
 //! Feature files: Gherkin in, verdicts out, against the lab or a real router.
 //!
-//! Who owns what: the [`Estate`] owns every [`Testbed`](crate::testbed::Testbed) that is open, so that whatever becomes of a
+//! Who owns what: [`Testbeds`] owns every [`Testbed`](crate::testbed::Testbed) that is open, so that whatever becomes of a
 //! scenario (passed, failed, undefined, interrupted in the middle of a step), its testbed is closed and the host is as it was.
 //! A scenario's [`World`] has a pool to send messages to and a handle of the lab's faults, nothing else: no step touches a
 //! namespace.
@@ -10,7 +10,6 @@
 //! all come from there.
 
 mod complaint;
-mod estate;
 mod expected;
 pub mod html;
 pub mod json;
@@ -22,13 +21,14 @@ pub mod results;
 mod run;
 mod steps;
 pub mod suite;
+mod testbeds;
 #[cfg(test)]
 mod tests;
 pub mod vocabulary;
 mod world;
 
 pub use self::complaint::Complaint;
-pub use self::estate::{Estate, Ground, Settings};
 pub use self::expected::is_expected;
-pub use self::run::{News, Options, Watcher, run};
+pub use self::run::{Options, SuiteEvent, SuiteObserver, run};
+pub use self::testbeds::{SuiteSettings, SuiteUplink, Testbeds};
 pub use self::world::World;

@@ -1,16 +1,16 @@
 //! Chaos on purpose: a plan of faults, and the schedule that follows from it.
 //!
-//! All but the engine is pure. A schedule is a function of plan, ground and seed, and every strike of it a function of the seed and
+//! All but the engine is pure. A schedule is a function of plan, uplink and seed, and every injection of it a function of the seed and
 //! its own place in the schedule: the same seed gives the same faults at the same times, and to the same herd the same
 //! victims. To add an entry with a time of its own changes nothing else.
 //!
 //! ```
-//! use lanherd::chaos::{Ground, Plan};
+//! use lanherd::chaos::{ChaosPlan, UplinkKind};
 //! use lanherd::identity::Seed;
 //!
-//! let plan: Plan = "every 10s: crash, delete-link; at 2m, lasts 20s: router-reboot".parse()?;
-//! let strikes: Vec<_> = plan.schedule(Ground::Lab, Seed(7))?.take(20).collect();
-//! assert_eq!(strikes[11].to_string(), "router_reboot at 2m for 20s");
+//! let plan: ChaosPlan = "every 10s: crash, delete-link; at 2m, lasts 20s: router-reboot".parse()?;
+//! let injections: Vec<_> = plan.schedule(UplinkKind::Lab, Seed(7))?.take(20).collect();
+//! assert_eq!(injections[11].to_string(), "router_reboot at 2m for 20s");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -25,9 +25,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::engine::{Engine, Running, StrikeError, strike_once};
+pub use self::engine::{Engine, InjectionError, RunningEngine, inject_once};
 pub use self::text::PlanTextError;
-pub use self::values::{Choice, ChoiceError, Span, SpanError, Victims, VictimsError};
+pub use self::values::{
+    DurationRange, DurationRangeError, FaultChoice, FaultChoiceError, Victims, VictimsError,
+};
 use crate::fault::{Aim, Fault};
 use crate::identity::{ClientNumber, Seed};
 use crate::units::{serde_duration, serde_optional_duration};
@@ -35,7 +37,7 @@ use crate::units::{serde_duration, serde_optional_duration};
 /// What is to be broken, and when: the table `chaos` of a scenario file, or the text of an option.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Plan {
+pub struct ChaosPlan {
     /// From one random fault to the next; the first comes after as long. `None`: only those of [`Self::at`].
     #[serde(
         with = "serde_optional_duration",
@@ -45,21 +47,21 @@ pub struct Plan {
     /// The longest time by which a random fault comes late; not above `every`, so that they stay in order.
     #[serde(with = "serde_duration")]
     pub jitter: Duration,
-    /// From which a random fault is drawn; empty: all that fit the ground, each as likely as another
-    /// ([`Ground::faults`]).
-    pub faults: Vec<Choice>,
+    /// From which a random fault is drawn; empty: all that fit the uplink, each as likely as another
+    /// ([`UplinkKind::faults`]).
+    pub faults: Vec<FaultChoice>,
     /// How long those last that are not over at once.
-    pub lasts: Span,
+    pub lasts: DurationRange,
     /// How many clients a fault is done to that aims at clients.
     pub victims: Victims,
     /// Faults at times of their own.
-    pub at: Vec<Timed>,
+    pub at: Vec<TimedFault>,
 }
 
 /// A fault with a time of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Timed {
+pub struct TimedFault {
     /// When, from the beginning of the schedule.
     #[serde(with = "serde_duration")]
     pub time: Duration,
@@ -68,7 +70,7 @@ pub struct Timed {
     pub fault: Fault,
     /// How long it lasts; `None`: as the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lasts: Option<Span>,
+    pub lasts: Option<DurationRange>,
     /// How many clients it is done to; `None`: as the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub victims: Option<Victims>,
@@ -76,14 +78,14 @@ pub struct Timed {
 
 /// What the herd stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
+pub enum UplinkKind {
     /// The lab, all of which is ours to break.
     Lab,
     /// A real parent interface, and somebody else's router behind it.
     Parent,
 }
 
-impl Ground {
+impl UplinkKind {
     /// Whether a fault can be done there at all: those of the router need the lab.
     pub const fn fits(self, fault: Fault) -> bool {
         match (self, fault.aim()) {
@@ -144,12 +146,12 @@ impl PlanError {
     }
 }
 
-impl Plan {
+impl ChaosPlan {
     /// The shortest time between two random faults.
     pub const SHORTEST: Duration = Duration::from_millis(100);
 
-    /// Whether it makes sense on that ground.
-    pub fn check(&self, ground: Ground) -> Result<(), PlanError> {
+    /// Whether it makes sense on that uplink.
+    pub fn check(&self, uplink: UplinkKind) -> Result<(), PlanError> {
         match self.every {
             None if !self.faults.is_empty() => return Err(PlanError::RandomOnly("faults")),
             None if !self.jitter.is_zero() => return Err(PlanError::RandomOnly("jitter")),
@@ -166,34 +168,34 @@ impl Plan {
         let random = self.faults.iter().map(|choice| choice.fault);
         match random
             .chain(self.at.iter().map(|timed| timed.fault))
-            .find(|fault| !ground.fits(*fault))
+            .find(|fault| !uplink.fits(*fault))
         {
             Some(fault) => Err(PlanError::NeedsLab(fault)),
             None => Ok(()),
         }
     }
 
-    /// Its schedule on that ground under `seed`: without an end where there are random faults.
-    pub fn schedule(&self, ground: Ground, seed: Seed) -> Result<Schedule, PlanError> {
-        self.check(ground)?;
+    /// Its schedule on that uplink under `seed`: without an end where there are random faults.
+    pub fn schedule(&self, uplink: UplinkKind, seed: Seed) -> Result<ChaosSchedule, PlanError> {
+        self.check(uplink)?;
         let choices = if self.faults.is_empty() {
-            ground.faults().map(Choice::from).collect()
+            uplink.faults().map(FaultChoice::from).collect()
         } else {
             self.faults.clone()
         };
-        let mut timed: Vec<Strike> = (0..)
+        let mut timed: Vec<Injection> = (0..)
             .zip(&self.at)
             .map(|(index, timed)| {
                 let mut rng = seed.rng(CHAOS, TIMED ^ index);
                 let lasts = timed.lasts.unwrap_or(self.lasts);
                 let victims = timed.victims.unwrap_or(self.victims);
-                Strike::draw(timed.time, timed.fault, lasts, victims, &mut rng)
+                Injection::draw(timed.time, timed.fault, lasts, victims, &mut rng)
             })
             .collect();
         // The next is the last; of two at one time, the first in the plan comes first.
         timed.reverse();
-        timed.sort_by_key(|strike| std::cmp::Reverse(strike.at));
-        let mut schedule = Schedule {
+        timed.sort_by_key(|injection| std::cmp::Reverse(injection.at));
+        let mut schedule = ChaosSchedule {
             plan: self.clone(),
             choices,
             seed,
@@ -212,41 +214,41 @@ const CHAOS: ClientNumber = ClientNumber(0);
 const RANDOM: u64 = 0x6368_616f_7372_0000;
 const TIMED: u64 = 0x6368_616f_7374_0000;
 
-/// The strikes of a plan, in the order of their times.
+/// The injections of a plan, in the order of their times.
 #[derive(Debug, Clone)]
-pub struct Schedule {
-    plan: Plan,
-    choices: Vec<Choice>,
+pub struct ChaosSchedule {
+    plan: ChaosPlan,
+    choices: Vec<FaultChoice>,
     seed: Seed,
     /// How many random ones were drawn.
     drawn: u32,
-    random: Option<Strike>,
+    random: Option<Injection>,
     /// The timed ones to come, the next one last.
-    timed: Vec<Strike>,
+    timed: Vec<Injection>,
 }
 
-impl Schedule {
-    /// The next random strike; `None`: there are none, or it would be later than a clock can tell.
-    fn draw(&mut self) -> Option<Strike> {
+impl ChaosSchedule {
+    /// The next random injection; `None`: there are none, or it would be later than a clock can tell.
+    fn draw(&mut self) -> Option<Injection> {
         let mut rng = self.seed.rng(CHAOS, RANDOM ^ u64::from(self.drawn));
         self.drawn = self.drawn.checked_add(1)?;
         let tick = self.plan.every?.checked_mul(self.drawn)?;
-        let late = Span {
+        let late = DurationRange {
             least: Duration::ZERO,
             most: self.plan.jitter,
         };
         let at = tick.checked_add(late.draw(&mut rng))?;
-        let fault = Choice::draw(&self.choices, &mut rng)?;
-        let Plan { lasts, victims, .. } = self.plan;
-        Some(Strike::draw(at, fault, lasts, victims, &mut rng))
+        let fault = FaultChoice::draw(&self.choices, &mut rng)?;
+        let ChaosPlan { lasts, victims, .. } = self.plan;
+        Some(Injection::draw(at, fault, lasts, victims, &mut rng))
     }
 }
 
-impl Iterator for Schedule {
-    type Item = Strike;
+impl Iterator for ChaosSchedule {
+    type Item = Injection;
 
-    fn next(&mut self) -> Option<Strike> {
-        let timed = self.timed.last().map(|strike| strike.at);
+    fn next(&mut self) -> Option<Injection> {
+        let timed = self.timed.last().map(|injection| injection.at);
         match (timed, self.random.as_ref()) {
             (Some(timed), Some(random)) if timed > random.at => {
                 let next = self.draw();
@@ -264,7 +266,7 @@ impl Iterator for Schedule {
 
 /// One fault, at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Strike {
+pub struct Injection {
     /// When, from the beginning of the schedule.
     pub at: Duration,
     /// What.
@@ -277,11 +279,11 @@ pub struct Strike {
     key: u64,
 }
 
-impl Strike {
+impl Injection {
     /// One that is in no schedule, and comes at once.
     pub fn once(fault: Fault, lasts: Duration, victims: Victims, seed: Seed) -> Self {
         let mut rng = seed.rng(CHAOS, TIMED);
-        let lasts = Span {
+        let lasts = DurationRange {
             least: lasts,
             most: lasts,
         };
@@ -291,7 +293,7 @@ impl Strike {
     fn draw(
         at: Duration,
         fault: Fault,
-        lasts: Span,
+        lasts: DurationRange,
         victims: Victims,
         rng: &mut fastrand::Rng,
     ) -> Self {
@@ -325,7 +327,7 @@ impl Strike {
     }
 }
 
-impl fmt::Display for Strike {
+impl fmt::Display for Injection {
     /// `router_reboot at 2m for 20s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = humantime::format_duration(self.at);

@@ -11,8 +11,8 @@ mod probe;
 use std::fmt;
 
 pub use self::checks::diagnose;
-pub use self::facts::{Facts, Files, Folder};
-pub use self::probe::{Kernel, Trial};
+pub use self::facts::{Facts, Files, FolderFacts};
+pub use self::probe::{Kernel, TrialResult};
 
 /// Files that a client keeps open, at most: four sockets, and its namespace while it joins.
 pub const FILES_PER_CLIENT: u64 = 5;
@@ -37,7 +37,7 @@ pub enum Purpose {
 
 /// What a check found; texts say what to do where there is something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub enum CheckResult {
     /// As it should be.
     Fine(String),
     /// It may work, or work worse.
@@ -46,7 +46,7 @@ pub enum Finding {
     Problem(String),
 }
 
-impl Finding {
+impl CheckResult {
     /// `ok`, `warning` or `problem`.
     pub const fn verdict(&self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ pub struct Check {
     /// What.
     pub subject: &'static str,
     /// What was found.
-    pub finding: Finding,
+    pub finding: CheckResult,
 }
 
 /// All that was looked at. Displays a line a check.
@@ -88,15 +88,15 @@ impl Diagnosis {
 
     /// How many findings forbid what was asked for.
     pub fn problems(&self) -> usize {
-        self.count(|finding| matches!(finding, Finding::Problem(_)))
+        self.count(|finding| matches!(finding, CheckResult::Problem(_)))
     }
 
     /// How many findings may make it work worse.
     pub fn warnings(&self) -> usize {
-        self.count(|finding| matches!(finding, Finding::Warning(_)))
+        self.count(|finding| matches!(finding, CheckResult::Warning(_)))
     }
 
-    fn count(&self, is_meant: impl Fn(&Finding) -> bool) -> usize {
+    fn count(&self, is_meant: impl Fn(&CheckResult) -> bool) -> usize {
         self.checks
             .iter()
             .filter(|check| is_meant(&check.finding))

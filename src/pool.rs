@@ -82,7 +82,7 @@ pub struct PoolConfig {
     /// Whether the metrics have gauges of each client.
     pub metrics_per_client: bool,
     /// How late the tester itself is, beside which all that is measured is looked at; that of [`Default`] never is.
-    pub tester: tester::Figures,
+    pub tester: tester::TesterFigures,
     /// Further groups, whose clients are supervised and behave in ways of their own; all above is that of the group that
     /// bears the pool's name.
     pub groups: Vec<Group>,
@@ -120,7 +120,7 @@ impl PoolConfig {
             workloads: Vec::new(),
             labels: RunLabels::default(),
             metrics_per_client: false,
-            tester: tester::Figures::default(),
+            tester: tester::TesterFigures::default(),
             groups: Vec::new(),
         }
     }

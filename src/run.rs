@@ -62,8 +62,8 @@ use crate::objective;
 use crate::page;
 use crate::report::{self, Ended, Report};
 use crate::sandbox;
-use crate::scenario::{Place, Scenario};
-use crate::soak::Settings;
+use crate::scenario::{Scenario, Uplink};
+use crate::soak::SoakSettings;
 
 /// What a herd does once it has joined.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ pub enum RunMode {
     /// Each client pings once as specified, and the run is over. Every attempt must succeed.
     PingOnce(PingSpec),
     /// As [`RunMode::Hold`], with clients that come and go, and a report that is renewed on the way.
-    Soak(Settings),
+    Soak(SoakSettings),
 }
 
 impl RunMode {
@@ -163,14 +163,14 @@ impl Run {
         lan::keep_one_heap();
         // Before the sandbox: the host's Prometheus is to reach it.
         let metrics = bind_metrics(&self.scenario)?;
-        let control = match &self.scenario.place {
+        let control = match &self.scenario.uplink {
             _ if !self.has_control => ControlPlace::None,
-            Place::Lab { .. } if self.enters_sandbox => {
+            Uplink::Lab { .. } if self.enters_sandbox => {
                 ControlPlace::Made(ControlSocket::outside(&self.scenario.pool)?)
             }
-            Place::Lab { .. } | Place::Parent(_) => ControlPlace::Beside,
+            Uplink::Lab { .. } | Uplink::Parent(_) => ControlPlace::Beside,
         };
-        if let Place::Lab { .. } = self.scenario.place
+        if let Uplink::Lab { .. } = self.scenario.uplink
             && self.enters_sandbox
         {
             sandbox::enter()?;
@@ -244,7 +244,7 @@ impl PreparedRun {
         let parameters = serde_json::to_value(&scenario).map_err(RunError::Parameters)?;
         let seed = scenario.seed.unwrap_or_default();
         let schedule = match &scenario.chaos {
-            Some(plan) => Some(plan.schedule(scenario.place.ground(), seed)?),
+            Some(plan) => Some(plan.schedule(scenario.uplink.kind(), seed)?),
             None => None,
         };
         let signals = Signals {
@@ -285,8 +285,10 @@ impl PreparedRun {
         let ran = tokio::spawn(run_loop.run()).await;
         // Not how late it is while the herd leaves.
         let late = match &ran {
-            Ok(Ok(ran)) => outcome::Late::of(&ran.status, scenario.lease_timeout.0, &info.tester),
-            _ => outcome::Late::default(),
+            Ok(Ok(ran)) => {
+                outcome::EndDoubt::of(&ran.status, scenario.lease_timeout.0, &info.tester)
+            }
+            _ => outcome::EndDoubt::default(),
         };
         announcer.tell(&RunEvent::Leaving {
             clients: scenario.clients.get(),

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::activities::Activities;
+pub use self::activities::WantedActivities;
 pub use self::draft::Draft;
 pub use self::group::{GroupDraft, GroupPlan};
 pub use self::mistake::Mistake;
@@ -43,7 +43,7 @@ pub use self::values::{
     ClientCount, ClientCountError, MetricsAddressError, Timespan, metrics_address,
 };
 use crate::activity::Activity;
-use crate::chaos::{Ground, Plan};
+use crate::chaos::{ChaosPlan, UplinkKind};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
@@ -51,7 +51,7 @@ use crate::lan::linux::MacvlanMode;
 use crate::metrics::RunLabels;
 use crate::objective::Objective;
 use crate::pool::{DhcpSettings, PoolConfig, RestartPolicy};
-use crate::soak::Settings as Soaking;
+use crate::soak::SoakSettings;
 pub use crate::text_error::TextError;
 use crate::units::Rate;
 
@@ -63,7 +63,7 @@ use crate::units::Rate;
 pub struct Scenario {
     /// Where the clients stand.
     #[serde(flatten)]
-    pub place: Place,
+    pub uplink: Uplink,
     /// How many there are, those of groups included.
     pub clients: ClientCount,
     /// Their pool's name.
@@ -76,7 +76,7 @@ pub struct Scenario {
     pub outstanding: NonZeroU32,
     /// What they do whenever they are online.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub workload: Workload,
     /// How long to go on once each client has come online or failed; `None`: until interrupted.
     #[serde(rename = "for")]
     pub hold: Option<Timespan>,
@@ -113,12 +113,12 @@ pub struct Scenario {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fail_if: Vec<Objective>,
     /// What makes it a soak, if it is one.
-    pub soak: Option<Soaking>,
+    pub soak: Option<SoakSettings>,
     /// What clients look like to servers.
     #[serde(flatten)]
-    pub looks: DeviceProfile,
+    pub profile: DeviceProfile,
     /// What is broken on purpose.
-    pub chaos: Option<Plan>,
+    pub chaos: Option<ChaosPlan>,
     /// Clients that differ from the others.
     #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupPlan>,
@@ -127,7 +127,7 @@ pub struct Scenario {
 /// Where clients stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum Uplink {
     /// On this interface.
     Parent(String),
     /// On an embedded virtual router.
@@ -142,7 +142,7 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl Uplink {
     /// The interface that it names; of a lab, that of the lab's usual uplink.
     pub fn parent(&self) -> &str {
         match self {
@@ -151,11 +151,11 @@ impl Place {
         }
     }
 
-    /// What chaos finds there.
-    pub const fn ground(&self) -> Ground {
+    /// Which kind it is, for chaos.
+    pub const fn kind(&self) -> UplinkKind {
         match self {
-            Self::Parent(_) => Ground::Parent,
-            Self::Lab { .. } => Ground::Lab,
+            Self::Parent(_) => UplinkKind::Parent,
+            Self::Lab { .. } => UplinkKind::Lab,
         }
     }
 }
@@ -163,17 +163,17 @@ impl Place {
 /// What clients do whenever they are online.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Standing {
+pub struct Workload {
     /// What they do to what, each once.
     #[serde(flatten)]
-    pub activities: Activities,
+    pub activities: WantedActivities,
     /// From one time of each to the next; not above the scenario's `hold`.
     pub every: Timespan,
     /// How long each may take.
     pub timeout: Timespan,
 }
 
-impl Standing {
+impl Workload {
     /// How long each time may take where nothing else is said.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -214,8 +214,8 @@ impl Scenario {
         let dhcp = DhcpSettings {
             start_delay: self.start_delay.0,
             broadcast: self.broadcast,
-            conflict_detection: self.looks.conflict_detection,
-            personas: self.looks.personas(),
+            conflict_detection: self.profile.conflict_detection,
+            personas: self.profile.personas(),
             ..DhcpSettings::default()
         };
         let groups = self.groups.iter().map(|group| group.group(&dhcp));
@@ -227,7 +227,7 @@ impl Scenario {
             lease_deadline: self.lease_timeout.0,
             groups: groups.collect(),
             dhcp,
-            workloads: self.standing.activities(),
+            workloads: self.workload.activities(),
             labels: self.labels.clone(),
             metrics_per_client: self.metrics_per_client,
             ..PoolConfig::new(self.pool.clone())
@@ -242,9 +242,9 @@ impl Scenario {
 
     /// What the lab is to be like, where the clients stand on one.
     pub fn lab_config(&self) -> Option<LabConfig> {
-        match &self.place {
-            Place::Parent(_) => None,
-            Place::Lab {
+        match &self.uplink {
+            Uplink::Parent(_) => None,
+            Uplink::Lab {
                 lease,
                 range,
                 faults,

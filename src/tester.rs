@@ -2,8 +2,8 @@
 //!
 //! A task wakes every [`PERIOD`] and notes how late it was, by a timer of the kernel's that the runtime waits for as it waits
 //! for answers: so late would an answer have been read that came then. Each waking counts from the first one on
-//! ([`Figures::between`]), and the [`History`] of them is kept for as long as a run lasts, so that every figure of time can be
-//! seen beside how late the tester was while it was taken ([`Figures::worst_of`]).
+//! ([`TesterFigures::between`]), and the [`LagHistory`] of them is kept for as long as a run lasts, so that every figure of time can be
+//! seen beside how late the tester was while it was taken ([`TesterFigures::worst_of`]).
 //!
 //! The tester is saturated while, of the wakings of the last [`WINDOW`], more than 1 % of a full window's were later than
 //! [`BOUND`].
@@ -22,7 +22,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-pub use self::history::History;
+pub use self::history::LagHistory;
 use crate::lan;
 use crate::metrics::Metrics;
 use crate::stats::{Distribution, Signal};
@@ -54,7 +54,7 @@ pub struct Lag {
 
 /// What a waking says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Saturation {
     /// The tester keeps up.
     KeepsUp,
     /// It does not, for the first time.
@@ -65,7 +65,7 @@ pub enum Verdict {
 
 impl Lag {
     /// Notes how late a waking was.
-    pub fn record(&mut self, late: Duration) -> Verdict {
+    pub fn record(&mut self, late: Duration) -> Saturation {
         self.all.record(late);
         if self.window.len() == WINDOW {
             let oldest = self.window.pop_front();
@@ -74,12 +74,12 @@ impl Lag {
         self.window.push_back(late > BOUND);
         self.late += usize::from(late > BOUND);
         if !self.is_saturated() {
-            return Verdict::KeepsUp;
+            return Saturation::KeepsUp;
         }
         if std::mem::replace(&mut self.was_saturated, true) {
-            Verdict::StillSaturated
+            Saturation::StillSaturated
         } else {
-            Verdict::Saturated
+            Saturation::Saturated
         }
     }
 
@@ -101,9 +101,9 @@ impl Lag {
 
 /// What is known of the tester.
 #[derive(Debug, Default)]
-struct State {
+struct TesterState {
     lag: Lag,
-    history: History,
+    history: LagHistory,
     /// When it began.
     began: Option<Instant>,
     /// The wakings of the last minute: when each was due, counted from the beginning, and how late it was.
@@ -112,21 +112,21 @@ struct State {
     due: Option<Instant>,
 }
 
-impl State {
+impl TesterState {
     /// Notes all wakings that were due up to `now`: each that a stall has swallowed was late, too. Returns the latest verdict
     /// that is news, and tells each.
-    fn wake(&mut self, now: Instant, mut tell: impl FnMut(Duration, bool)) -> Verdict {
+    fn wake(&mut self, now: Instant, mut tell: impl FnMut(Duration, bool)) -> Saturation {
         let (Some(began), Some(mut due)) = (self.began, self.due) else {
-            return Verdict::KeepsUp;
+            return Saturation::KeepsUp;
         };
         // Not those of a night in which the machine slept.
         due = due.max(now.checked_sub(LONGEST).unwrap_or(due));
-        let mut verdict = Verdict::KeepsUp;
+        let mut verdict = Saturation::KeepsUp;
         while due <= now {
             let late = now - due;
             match self.lag.record(late) {
-                Verdict::Saturated => verdict = Verdict::Saturated,
-                Verdict::KeepsUp | Verdict::StillSaturated => {}
+                Saturation::Saturated => verdict = Saturation::Saturated,
+                Saturation::KeepsUp | Saturation::StillSaturated => {}
             }
             self.history.record(due - began, late);
             if self.recent.len() == MOST_RECENT {
@@ -175,7 +175,7 @@ impl State {
 /// Watches the tester; ends when it is dropped.
 #[derive(Debug)]
 pub struct Tester {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TesterState>>,
     task: JoinHandle<()>,
 }
 
@@ -192,18 +192,18 @@ impl Tester {
 
     fn begin(metrics: Option<Metrics>) -> Self {
         let now = Instant::now();
-        let state = Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(TesterState {
             began: Some(now),
             due: Some(now + PERIOD),
-            ..State::default()
+            ..TesterState::default()
         }));
         let task = tokio::spawn(watch(Arc::clone(&state), metrics));
         Self { state, task }
     }
 
     /// Where its figures are to be had, also when it has ended.
-    pub fn figures(&self) -> Figures {
-        Figures(Arc::clone(&self.state))
+    pub fn figures(&self) -> TesterFigures {
+        TesterFigures(Arc::clone(&self.state))
     }
 }
 
@@ -217,18 +217,18 @@ impl Drop for Tester {
 
 /// The figures of a [`Tester`]; those by default are of none, and never late.
 #[derive(Debug, Clone, Default)]
-pub struct Figures(Arc<Mutex<State>>);
+pub struct TesterFigures(Arc<Mutex<TesterState>>);
 
-impl Figures {
+impl TesterFigures {
     /// Of a tester that should have woken so long ago, and has not.
     #[cfg(test)]
     pub(crate) fn late_by(late: Duration) -> Self {
         let now = Instant::now();
         let due = now.checked_sub(late).expect("a moment");
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(TesterState {
             began: due.checked_sub(PERIOD),
             due: Some(due),
-            ..State::default()
+            ..TesterState::default()
         })))
     }
 
@@ -238,7 +238,7 @@ impl Figures {
     }
 
     /// How late those wakings were that were due from one moment to another; what is long ago is told in whole minutes or
-    /// hours ([`History`]).
+    /// hours ([`LagHistory`]).
     pub fn between(&self, from: Instant, to: Instant) -> Distribution {
         let state = locked(&self.0);
         let Some(began) = state.began else {
@@ -270,7 +270,7 @@ fn timer() -> nix::Result<OwnedFd> {
     Ok(OwnedFd::from(timer))
 }
 
-async fn watch(state: Arc<Mutex<State>>, metrics: Option<Metrics>) {
+async fn watch(state: Arc<Mutex<TesterState>>, metrics: Option<Metrics>) {
     let began = Instant::now();
     let timer = timer().map_err(std::io::Error::from);
     let timer = timer.and_then(|fd| lan::drive(fd, Interest::READABLE));
@@ -298,7 +298,7 @@ async fn watch(state: Arc<Mutex<State>>, metrics: Option<Metrics>) {
                 metrics.scheduler_lagged(late, is_saturated);
             }
         });
-        if verdict == Verdict::Saturated {
+        if verdict == Saturation::Saturated {
             tracing::warn!(
                 "the tester is saturated: within ten seconds, more than 1 % of its wakings were over {BOUND:?} late; round trips \
                  and times to join are not the router's alone; take fewer clients, longer intervals or a faster machine"
@@ -320,7 +320,7 @@ async fn expire(timer: &AsyncFd<OwnedFd>) {
     }
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn locked(state: &Mutex<TesterState>) -> MutexGuard<'_, TesterState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -374,25 +374,25 @@ mod tests {
     #[test]
     fn the_first_time_is_told_apart_from_those_that_follow() {
         let mut lag = after(&[(WINDOW - 11, GOOD), (10, BAD)]);
-        let told: Vec<Verdict> = [BAD, BAD, GOOD]
+        let told: Vec<Saturation> = [BAD, BAD, GOOD]
             .into_iter()
             .map(|late| lag.record(late))
             .collect();
         assert_eq!(
             told,
             [
-                Verdict::Saturated,
-                Verdict::StillSaturated,
-                Verdict::StillSaturated
+                Saturation::Saturated,
+                Saturation::StillSaturated,
+                Saturation::StillSaturated
             ]
         );
     }
 
-    fn begun(now: Instant) -> State {
-        State {
+    fn begun(now: Instant) -> TesterState {
+        TesterState {
             began: Some(now),
             due: Some(now + PERIOD),
-            ..State::default()
+            ..TesterState::default()
         }
     }
 
@@ -480,7 +480,7 @@ mod tests {
 
     #[test]
     fn where_nobody_watches_nothing_is_late() {
-        let figures = Figures::default();
+        let figures = TesterFigures::default();
         assert_eq!(figures.worst_of(Duration::from_secs(9)), Duration::ZERO);
         assert_eq!(figures.now().all().count(), 0);
     }

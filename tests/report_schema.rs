@@ -29,7 +29,7 @@ use lanherd::pool::{
     ClientStatus, Figures, FlawSum, HerdStatus, InjectedFault, Outage, Share, Uptime,
 };
 use lanherd::report::{Ended, Report, RunSummary, SCHEMA, Soak};
-use lanherd::soak::{Figure, Footprint, Recorder, Verdict};
+use lanherd::soak::{ComparedFigure, Footprint, SoakRecorder, Verdict};
 use lanherd::stats::{ActivityStats, Signal};
 use lanherd::target::Target;
 use lanherd::tester::Lag;
@@ -246,7 +246,7 @@ fn report(clients: Vec<ClientStatus>) -> Value {
 /// Ten minutes with all that can be counted.
 fn soak() -> Soak {
     let mut figures = Figures::default();
-    let mut recorder = Recorder::new(figures.clone());
+    let mut recorder = SoakRecorder::new(figures.clone());
     let took = Duration::from_millis(9);
     for minute in 1..=10 {
         figures.join.record(took);
@@ -442,7 +442,7 @@ fn the_words_of_the_schema_are_those_of_the_program() {
     let row = &definitions["comparison"]["properties"]["rows"]["items"]["properties"];
     assert_eq!(
         row["figure"]["enum"],
-        words(Figure::all().map(Figure::as_str).collect())
+        words(ComparedFigure::all().map(ComparedFigure::as_str).collect())
     );
     assert_eq!(
         row["verdict"]["enum"],

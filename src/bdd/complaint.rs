@@ -87,13 +87,13 @@ impl Complaint {
 
 /// Why one client is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reason {
+pub(super) struct ClientComplaint {
     pub text: String,
     /// Where it may be the tester's own doing: how late that was at worst in the time in question.
     pub tester: Option<Duration>,
 }
 
-impl From<String> for Reason {
+impl From<String> for ClientComplaint {
     /// Of one in which the tester has no part.
     fn from(text: String) -> Self {
         Self { text, tester: None }

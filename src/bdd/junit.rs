@@ -38,7 +38,7 @@ pub fn write(results: &Results, to: impl Write) -> io::Result<()> {
 }
 
 /// A feature, with all its scenarios.
-struct Suite<'a> {
+struct TestSuite<'a> {
     name: &'a str,
     path: &'a str,
     cases: Vec<Case<'a>>,
@@ -48,28 +48,28 @@ struct Suite<'a> {
 struct Case<'a> {
     name: String,
     line: usize,
-    what: What<'a>,
+    what: CaseSource<'a>,
 }
 
-enum What<'a> {
+enum CaseSource<'a> {
     Ran(&'a ScenarioResult),
     LeftOut(&'a LeftOutResult),
 }
 
 /// A test's end, other than well.
-struct Verdict {
+struct CaseProblem {
     element: &'static str,
     kind: &'static str,
     message: String,
     text: String,
 }
 
-fn suites(results: &Results) -> Vec<Suite<'_>> {
-    let mut suites: Vec<Suite<'_>> = results.features.iter().map(of_feature).collect();
+fn suites(results: &Results) -> Vec<TestSuite<'_>> {
+    let mut suites: Vec<TestSuite<'_>> = results.features.iter().map(of_feature).collect();
     for one in &results.left_out {
         let known = suites.iter().position(|suite| suite.path == one.path);
         let at = known.unwrap_or_else(|| {
-            suites.push(Suite {
+            suites.push(TestSuite {
                 name: &one.feature,
                 path: &one.path,
                 cases: Vec::new(),
@@ -79,7 +79,7 @@ fn suites(results: &Results) -> Vec<Suite<'_>> {
         suites[at].cases.push(Case {
             name: name(&one.name, one.example.as_deref()),
             line: one.line,
-            what: What::LeftOut(one),
+            what: CaseSource::LeftOut(one),
         });
     }
     for suite in &mut suites {
@@ -89,13 +89,13 @@ fn suites(results: &Results) -> Vec<Suite<'_>> {
     suites
 }
 
-fn of_feature(feature: &FeatureResult) -> Suite<'_> {
+fn of_feature(feature: &FeatureResult) -> TestSuite<'_> {
     let case = |scenario| Case {
         name: name_of(scenario),
         line: scenario.line,
-        what: What::Ran(scenario),
+        what: CaseSource::Ran(scenario),
     };
-    Suite {
+    TestSuite {
         name: &feature.name,
         path: &feature.path,
         cases: feature.scenarios.iter().map(case).collect(),
@@ -136,7 +136,7 @@ fn tell_apart(cases: &mut [Case<'_>]) {
     }
 }
 
-impl Suite<'_> {
+impl TestSuite<'_> {
     fn write<W: Write>(
         &self,
         writer: &mut Writer<W>,
@@ -190,7 +190,7 @@ impl Suite<'_> {
         let mut properties = results.about.pairs();
         properties.push(("file".to_owned(), self.path.to_owned()));
         for case in &self.cases {
-            let What::Ran(scenario) = case.what else {
+            let CaseSource::Ran(scenario) = case.what else {
                 continue;
             };
             let mut add = |what: &str, value: String| {
@@ -228,7 +228,7 @@ impl Suite<'_> {
     /// What all scenarios did, step by step.
     fn output(&self) -> String {
         let told = self.cases.iter().filter_map(|case| match case.what {
-            What::Ran(scenario) => {
+            CaseSource::Ran(scenario) => {
                 let findings = scenario
                     .findings
                     .iter()
@@ -241,7 +241,7 @@ impl Suite<'_> {
                     findings.concat()
                 ))
             }
-            What::LeftOut(_) => None,
+            CaseSource::LeftOut(_) => None,
         });
         told.collect::<Vec<_>>().join("\n\n")
     }
@@ -250,16 +250,16 @@ impl Suite<'_> {
 impl Case<'_> {
     fn duration(&self) -> Duration {
         match self.what {
-            What::Ran(scenario) => scenario.duration,
-            What::LeftOut(_) => Duration::ZERO,
+            CaseSource::Ran(scenario) => scenario.duration,
+            CaseSource::LeftOut(_) => Duration::ZERO,
         }
     }
 
-    fn verdict(&self, path: &str) -> Option<Verdict> {
+    fn verdict(&self, path: &str) -> Option<CaseProblem> {
         let scenario = match self.what {
-            What::Ran(scenario) => scenario,
-            What::LeftOut(one) => {
-                return Some(Verdict {
+            CaseSource::Ran(scenario) => scenario,
+            CaseSource::LeftOut(one) => {
+                return Some(CaseProblem {
                     element: "skipped",
                     kind: "left out",
                     message: one.reason.clone(),
@@ -275,7 +275,7 @@ impl Case<'_> {
             Outcome::Skipped => "skipped",
         };
         let why = scenario.complaint().unwrap_or_default();
-        Some(Verdict {
+        Some(CaseProblem {
             element,
             kind: scenario.outcome.as_str(),
             message: scenario.short_complaint().unwrap_or_default(),

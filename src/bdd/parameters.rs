@@ -151,9 +151,9 @@ const FIXED: &[Parameter] = &[
 
 /// A number, with or without quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count(pub u32);
+pub struct CountWord(pub u32);
 
-impl FromStr for Count {
+impl FromStr for CountWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
@@ -164,7 +164,7 @@ impl FromStr for Count {
     }
 }
 
-impl Count {
+impl CountWord {
     /// As a number above zero.
     pub fn above_zero(self) -> Result<NonZeroU32, Complaint> {
         NonZeroU32::new(self.0).ok_or_else(|| Complaint::new("0 is too few: write at least 1"))
@@ -173,7 +173,7 @@ impl Count {
 
 /// Which clients a step is about.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Clients {
+pub enum ClientsWord {
     /// All there are.
     All,
     /// Those of the step before.
@@ -188,12 +188,12 @@ pub enum Clients {
     Group(GroupName),
 }
 
-impl FromStr for Clients {
+impl FromStr for ClientsWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let number = |word: &str| Count::from_str(word).map(|count| ClientNumber(count.0));
+        let number = |word: &str| CountWord::from_str(word).map(|count| ClientNumber(count.0));
         Ok(match words.as_slice() {
             [first, .., "clients"] if first.eq_ignore_ascii_case("the") && text.contains('"') => {
                 let name = text.split('"').nth(1).unwrap_or_default();
@@ -214,10 +214,10 @@ impl FromStr for Clients {
                 }
                 Self::Range(from, to)
             }
-            [count, "random", _] => Self::Random(Count::from_str(count)?.0),
+            [count, "random", _] => Self::Random(CountWord::from_str(count)?.0),
             [at, "least", rest @ ..] if at.eq_ignore_ascii_case("at") => {
                 let share = rest.split(|word| *word == "of").next().unwrap_or_default();
-                let share = Percent::from_str(&share.concat())?.0;
+                let share = PercentWord::from_str(&share.concat())?.0;
                 if share <= 0.0 {
                     let why = "at least 0% is so whatever happens: ask for more";
                     return Err(Complaint::of_word(text, why));
@@ -231,9 +231,9 @@ impl FromStr for Clients {
 
 /// A duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct DurationWord(pub Duration);
 
-impl FromStr for Span {
+impl FromStr for DurationWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
@@ -244,7 +244,7 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for DurationWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
     }
@@ -252,9 +252,9 @@ impl fmt::Display for Span {
 
 /// How often.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Often(pub Rate);
+pub struct RateWord(pub Rate);
 
-impl FromStr for Often {
+impl FromStr for RateWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
@@ -282,9 +282,9 @@ impl FromStr for Often {
 
 /// A share, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Percent(pub f64);
+pub struct PercentWord(pub f64);
 
-impl FromStr for Percent {
+impl FromStr for PercentWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
@@ -296,7 +296,7 @@ impl FromStr for Percent {
     }
 }
 
-impl fmt::Display for Percent {
+impl fmt::Display for PercentWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the noise of the division.
         write!(f, "{}%", (self.0 * 1e6).round() / 1e4)
@@ -305,9 +305,9 @@ impl fmt::Display for Percent {
 
 /// Of what clients are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backend(pub Option<MacvlanMode>);
+pub struct BackendWord(pub Option<MacvlanMode>);
 
-impl FromStr for Backend {
+impl FromStr for BackendWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
@@ -319,9 +319,9 @@ impl FromStr for Backend {
 
 /// The address family. Clients have IPv4 only, so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Family;
+pub struct FamilyWord;
 
-impl FromStr for Family {
+impl FromStr for FamilyWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {

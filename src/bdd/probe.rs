@@ -19,7 +19,7 @@ use crate::tester;
 
 /// What the question came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum ProbeAnswer {
     /// A server offers an address.
     Offer {
         /// Its identifier (option 54), where it names one.
@@ -57,9 +57,9 @@ pub async fn ask<L: Lan>(
     pool: &PoolName,
     seed: Seed,
     patience: Duration,
-    tester: &tester::Figures,
+    tester: &tester::TesterFigures,
     stop: impl Future<Output = ()>,
-) -> (Answer, Vec<CleanupError>) {
+) -> (ProbeAnswer, Vec<CleanupError>) {
     let identity = Identity::derive(pool, ClientNumber(1), seed);
     let (told, mut heard) = mpsc::unbounded_channel();
     let inbox = Box::new(move |event| {
@@ -70,13 +70,13 @@ pub async fn ask<L: Lan>(
         Ok(port) => {
             let answer = tokio::select! {
                 answer = converse(&port, &identity, seed, patience, tester, &mut heard) => answer,
-                () = stop => Answer::NotAsked("interrupted".to_owned()),
+                () = stop => ProbeAnswer::NotAsked("interrupted".to_owned()),
             };
             // Its sockets would keep the namespace.
             drop(port);
             answer
         }
-        Err(failure) => Answer::NotAsked(failure.to_string()),
+        Err(failure) => ProbeAnswer::NotAsked(failure.to_string()),
     };
     let left = lan.detach(&identity).await;
     lan.forget(&identity);
@@ -88,9 +88,9 @@ async fn converse<P: Port>(
     identity: &Identity,
     seed: Seed,
     patience: Duration,
-    tester: &tester::Figures,
+    tester: &tester::TesterFigures,
     heard: &mut mpsc::UnboundedReceiver<PortEvent>,
-) -> Answer {
+) -> ProbeAnswer {
     let config = dhcp::Config {
         start_delay: Duration::ZERO..=Duration::ZERO,
         client_id: ClientId::Mac,
@@ -110,7 +110,9 @@ async fn converse<P: Port>(
                 transaction = Some(transmit.message.xid);
                 asked += 1;
                 if let Err(error) = port.transmit(&transmit) {
-                    return Answer::NotAsked(format!("a DHCPDISCOVER cannot be sent: {error}"));
+                    return ProbeAnswer::NotAsked(format!(
+                        "a DHCPDISCOVER cannot be sent: {error}"
+                    ));
                 }
             }
         }
@@ -128,7 +130,7 @@ async fn converse<P: Port>(
                 }
             }
             Some(PortEvent::Gone(cause, why)) => {
-                return Answer::NotAsked(format!("{cause}: {why}"));
+                return ProbeAnswer::NotAsked(format!("{cause}: {why}"));
             }
             Some(_) => {}
             None if tokio::time::Instant::now() >= end => {
@@ -138,7 +140,7 @@ async fn converse<P: Port>(
                     end += LONGER;
                     continue;
                 }
-                return Answer::Silence {
+                return ProbeAnswer::Silence {
                     asked,
                     waited: patience.max(elapsed),
                     tester: (wait.missed(worst) == Verdict::Inconclusive).then_some(worst),
@@ -150,11 +152,11 @@ async fn converse<P: Port>(
 }
 
 /// The offer that a message is, if it answers this transaction.
-fn offer(bytes: &[u8], transaction: Option<u32>) -> Option<Answer> {
+fn offer(bytes: &[u8], transaction: Option<u32>) -> Option<ProbeAnswer> {
     let message = Message::decode(bytes).ok()?;
     // A server that grants at once (RFC 4039) was not asked to.
     let is_offer = message.message_type() == Some(MessageType::Offer);
-    (is_offer && Some(message.xid) == transaction).then(|| Answer::Offer {
+    (is_offer && Some(message.xid) == transaction).then(|| ProbeAnswer::Offer {
         server: message.options.address(code::SERVER_ID),
         address: message.yiaddr,
     })
@@ -172,8 +174,8 @@ mod tests {
         Identity::derive(&PoolName::default(), ClientNumber(1), SEED).mac
     }
 
-    async fn asked(lan: &FakeLan) -> (Answer, Vec<CleanupError>) {
-        let (in_time, never) = (tester::Figures::default(), std::future::pending());
+    async fn asked(lan: &FakeLan) -> (ProbeAnswer, Vec<CleanupError>) {
+        let (in_time, never) = (tester::TesterFigures::default(), std::future::pending());
         ask(lan, &PoolName::default(), SEED, PATIENCE, &in_time, never).await
     }
 
@@ -184,7 +186,7 @@ mod tests {
         assert!(
             matches!(
                 answer,
-                Answer::Offer {
+                ProbeAnswer::Offer {
                     server: Some(_),
                     ..
                 }
@@ -212,7 +214,7 @@ mod tests {
         lan.behave(Behaviour::Mute);
         let begun = tokio::time::Instant::now();
         let (answer, left) = asked(&lan).await;
-        let silence = Answer::Silence {
+        let silence = ProbeAnswer::Silence {
             asked: 4,
             waited: PATIENCE,
             tester: None,
@@ -228,7 +230,7 @@ mod tests {
     async fn a_silence_that_the_tester_may_have_slept_through_is_not_the_servers() {
         let lan = FakeLan::new(&LabConfig::default());
         lan.behave(Behaviour::Mute);
-        let late = tester::Figures::late_by(Duration::from_secs(5));
+        let late = tester::TesterFigures::late_by(Duration::from_secs(5));
         let (answer, left) = ask(
             &lan,
             &PoolName::default(),
@@ -239,7 +241,7 @@ mod tests {
         )
         .await;
         assert_eq!(left, []);
-        let Answer::Silence { waited, tester, .. } = answer else {
+        let ProbeAnswer::Silence { waited, tester, .. } = answer else {
             panic!("{answer:?}");
         };
         assert!(tester >= Some(Duration::from_secs(5)), "{tester:?}");

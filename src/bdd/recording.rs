@@ -12,29 +12,29 @@ use cucumber::writer::Normalized;
 use cucumber::{Event, Writer, cli, parser};
 
 use super::results::{FeatureResult, Notes, Outcome, Results, ScenarioResult, StepResult};
-use super::run::News;
-use super::suite::Entry;
+use super::run::SuiteEvent;
+use super::suite::ScenarioEntry;
 use super::{Complaint, World, vocabulary};
 
 /// Hears of what happens, as it happens.
-pub type Watcher = Box<dyn FnMut(&News<'_>)>;
+pub type SuiteObserver = Box<dyn FnMut(&SuiteEvent<'_>)>;
 
 /// A cucumber writer. What it has so far can be had at any moment, also when cucumber was given up.
 pub(super) struct Recorder {
-    record: Arc<Mutex<Record>>,
-    watcher: Rc<RefCell<Watcher>>,
+    record: Arc<Mutex<Recording>>,
+    watcher: Rc<RefCell<SuiteObserver>>,
 }
 
 /// What is known so far.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct Recording {
     pub results: Results,
-    running: Vec<Running>,
+    running: Vec<RunningScenario>,
 }
 
 /// A scenario that has begun. Which one it is, is told by where cucumber keeps it.
 #[derive(Debug)]
-struct Running {
+struct RunningScenario {
     key: usize,
     feature: usize,
     scenario: usize,
@@ -42,7 +42,7 @@ struct Running {
     step_began: Instant,
 }
 
-impl Record {
+impl Recording {
     pub fn new() -> Self {
         Self {
             results: Results::begin(SystemTime::now()),
@@ -67,12 +67,12 @@ impl Record {
 }
 
 /// Whoever panics while it holds the lock is a bug elsewhere; the record is whole between two events.
-pub(super) fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+pub(super) fn lock(record: &Mutex<Recording>) -> MutexGuard<'_, Recording> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Recorder {
-    pub fn new(record: Arc<Mutex<Record>>, watcher: Rc<RefCell<Watcher>>) -> Self {
+    pub fn new(record: Arc<Mutex<Recording>>, watcher: Rc<RefCell<SuiteObserver>>) -> Self {
         Self { record, watcher }
     }
 
@@ -85,7 +85,7 @@ impl Recorder {
     ) {
         let mut record = lock(&self.record);
         let key = key(scenario);
-        let entry = Entry {
+        let entry = ScenarioEntry {
             feature,
             rule,
             scenario,
@@ -96,7 +96,7 @@ impl Recorder {
                     record.begin(key, &entry, told.retries.map_or(0, |tries| tries.current));
                 let feature = &record.results.features[feature];
                 let scenario = &feature.scenarios[scenario];
-                (self.watcher.borrow_mut())(&News::Began { feature, scenario });
+                (self.watcher.borrow_mut())(&SuiteEvent::Began { feature, scenario });
             }
             event::Scenario::Background(step, what) | event::Scenario::Step(step, what) => {
                 record.step(key, &step, what);
@@ -110,15 +110,15 @@ impl Recorder {
                 if let Some((feature, scenario)) = record.finish(key, &entry) {
                     let feature = &record.results.features[feature];
                     let scenario = &feature.scenarios[scenario];
-                    (self.watcher.borrow_mut())(&News::Ended { feature, scenario });
+                    (self.watcher.borrow_mut())(&SuiteEvent::Ended { feature, scenario });
                 }
             }
         }
     }
 }
 
-impl Record {
-    fn begin(&mut self, key: usize, entry: &Entry<'_>, earlier: usize) -> (usize, usize) {
+impl Recording {
+    fn begin(&mut self, key: usize, entry: &ScenarioEntry<'_>, earlier: usize) -> (usize, usize) {
         let feature = self.feature(entry.feature);
         let fresh = ScenarioResult {
             name: entry.scenario.name.clone(),
@@ -147,7 +147,7 @@ impl Record {
             scenarios.push(fresh);
         }
         let now = Instant::now();
-        self.running.push(Running {
+        self.running.push(RunningScenario {
             key,
             feature,
             scenario,
@@ -245,7 +245,7 @@ impl Record {
     }
 
     /// Ends a scenario; returns where it is, unless it is to be tried again.
-    fn finish(&mut self, key: usize, entry: &Entry<'_>) -> Option<(usize, usize)> {
+    fn finish(&mut self, key: usize, entry: &ScenarioEntry<'_>) -> Option<(usize, usize)> {
         let at = self.running.iter().position(|running| running.key == key)?;
         let running = self.running.remove(at);
         let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::suite::{Broken, Entry, Suite};
+use super::suite::{Broken, ScenarioEntry, Suite};
 use crate::activity::ByKind;
 use crate::activity::kind::Times;
 use crate::phase::words;
@@ -37,7 +37,7 @@ words! {
 
 /// With what a run was made: what whoever reads its results has to know of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct About {
+pub struct SuiteInfo {
     /// Of lanherd.
     pub version: String,
     /// On what its clients stood: `lab`, the name of the parent, or nothing where each scenario names its own.
@@ -54,7 +54,7 @@ pub struct About {
     pub lease_timeout: Option<String>,
 }
 
-impl About {
+impl SuiteInfo {
     /// As pairs of a name and a value, for people and for build servers.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -89,7 +89,7 @@ pub struct Results {
     #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     pub duration: Duration,
     /// With what it was made.
-    pub about: About,
+    pub about: SuiteInfo,
     /// The features of which something ran, in order.
     pub features: Vec<FeatureResult>,
     /// Scenarios that did not run, and why.
@@ -119,7 +119,7 @@ pub struct LeftOutResult {
 
 impl LeftOutResult {
     /// This scenario, for this reason.
-    pub fn new(entry: &Entry<'_>, reason: impl Into<String>, was_chosen: bool) -> Self {
+    pub fn new(entry: &ScenarioEntry<'_>, reason: impl Into<String>, was_chosen: bool) -> Self {
         let path = entry.feature.path.as_deref();
         Self {
             path: path
@@ -137,7 +137,7 @@ impl LeftOutResult {
 
 /// Something that a scenario has found out, beside whether it passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct ScenarioFinding {
     /// What, in one word, as a property is called: `capacity`.
     pub name: &'static str,
     /// How many.
@@ -162,7 +162,7 @@ pub struct Lateness {
 
 /// What its clients did in a scenario, in all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Sums {
+pub struct ScenarioSums {
     /// Clients that came online for the first time, and how long that took.
     pub joins: Timing,
     /// Acquisitions of leases.
@@ -220,7 +220,7 @@ impl From<&Distribution> for Timing {
     }
 }
 
-impl From<&Figures> for Sums {
+impl From<&Figures> for ScenarioSums {
     fn from(figures: &Figures) -> Self {
         let failures = figures.failures.iter();
         Self {
@@ -243,11 +243,11 @@ impl From<&Figures> for Sums {
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
     /// What it has found out.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ScenarioFinding>,
     /// How late the tester was.
     pub lateness: Option<Lateness>,
     /// What its clients did.
-    pub sums: Option<Sums>,
+    pub sums: Option<ScenarioSums>,
 }
 
 /// One feature.
@@ -288,11 +288,11 @@ pub struct ScenarioResult {
     /// What went wrong when it was torn down.
     pub troubles: Vec<String>,
     /// What it has found out, beside whether it passed.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ScenarioFinding>,
     /// How late the tester was meanwhile.
     pub lateness: Option<Lateness>,
     /// What its clients did.
-    pub sums: Option<Sums>,
+    pub sums: Option<ScenarioSums>,
 }
 
 /// One step.
@@ -319,7 +319,7 @@ pub struct StepResult {
 
 /// How many scenarios or steps came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct OutcomeCounts {
     /// Passed.
     pub passed: usize,
     /// Failed.
@@ -334,7 +334,7 @@ pub struct Counts {
     pub interrupted: usize,
 }
 
-impl Counts {
+impl OutcomeCounts {
     fn of(outcomes: impl Iterator<Item = Outcome>) -> Self {
         let mut counts = Self::default();
         for outcome in outcomes {
@@ -382,7 +382,7 @@ impl Results {
             schema: "lanherd.features/1",
             started: now,
             duration: Duration::ZERO,
-            about: About::default(),
+            about: SuiteInfo::default(),
             features: Vec::new(),
             left_out: Vec::new(),
             troubles: Vec::new(),
@@ -479,14 +479,14 @@ impl Results {
     }
 
     /// What became of the scenarios.
-    pub fn counts(&self) -> Counts {
-        Counts::of(self.scenarios().map(|scenario| scenario.outcome))
+    pub fn counts(&self) -> OutcomeCounts {
+        OutcomeCounts::of(self.scenarios().map(|scenario| scenario.outcome))
     }
 
     /// What became of the steps.
-    pub fn step_counts(&self) -> Counts {
+    pub fn step_counts(&self) -> OutcomeCounts {
         let steps = self.scenarios().flat_map(|scenario| &scenario.steps);
-        Counts::of(steps.map(|step| step.outcome))
+        OutcomeCounts::of(steps.map(|step| step.outcome))
     }
 
     /// Whether something passed, and nothing else happened but what was said to be allowed.

@@ -9,12 +9,12 @@ use cucumber::gherkin::Feature;
 use cucumber::{Cucumber, Parser, cli, parser, runner};
 use futures::stream;
 
-use super::estate::{Estate, Ground, MOST_PLACES, Settings};
 use super::expected::Expecting;
-pub use super::recording::Watcher;
-use super::recording::{Record, Recorder, lock};
-use super::results::{About, FeatureResult, LeftOutResult, Results, ScenarioResult};
+pub use super::recording::SuiteObserver;
+use super::recording::{Recorder, Recording, lock};
+use super::results::{FeatureResult, LeftOutResult, Results, ScenarioResult, SuiteInfo};
 use super::suite::Suite;
+use super::testbeds::{MOST_TESTBEDS, SuiteSettings, SuiteUplink, Testbeds};
 use super::{World, vocabulary};
 use crate::testbed::CloseReport;
 
@@ -22,7 +22,7 @@ use crate::testbed::CloseReport;
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Where, and what is the same for all scenarios.
-    pub settings: Settings,
+    pub settings: SuiteSettings,
     /// Whether the first failure ends the run.
     pub fail_fast: bool,
     /// How many scenarios run side by side, each on a lab of its own; on a real router it is always one.
@@ -34,7 +34,7 @@ pub struct Options {
     /// How often it is told what is being done, while it is; `None`: once a minute.
     pub interval: Option<Duration>,
     /// With what the run is made, for the results.
-    pub about: About,
+    pub about: SuiteInfo,
     /// What is not run, for the results.
     pub left_out: Vec<LeftOutResult>,
 }
@@ -44,7 +44,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Something happened.
 #[derive(Debug)]
-pub enum News<'a> {
+pub enum SuiteEvent<'a> {
     /// A scenario has begun.
     Began {
         /// Its feature, as far as that has come.
@@ -89,23 +89,23 @@ impl Parser<Vec<Feature>> for Parsed {
 pub async fn run(
     suite: Suite,
     options: Options,
-    watcher: Watcher,
+    watcher: SuiteObserver,
     interrupted: impl Future<Output = ()>,
 ) -> Results {
     let began = Instant::now();
     let broken = suite.broken.clone();
-    let side_by_side = match options.settings.ground {
-        Ground::Parent(_) => 1,
-        Ground::Lab(_) => options.concurrency.clamp(1, MOST_PLACES),
+    let side_by_side = match options.settings.uplink {
+        SuiteUplink::Parent(_) => 1,
+        SuiteUplink::Lab(_) => options.concurrency.clamp(1, MOST_TESTBEDS),
     };
     // In a lab that is bad on purpose clients fail on purpose.
-    let is_bad = matches!(&options.settings.ground, Ground::Lab(faults) if !faults.is_empty());
+    let is_bad = matches!(&options.settings.uplink, SuiteUplink::Lab(faults) if !faults.is_empty());
     let _expecting = is_bad.then(Expecting::begin);
-    let estate = Estate::new(options.settings);
-    let record = Arc::new(Mutex::new(Record::new()));
+    let testbeds = Testbeds::new(options.settings);
+    let record = Arc::new(Mutex::new(Recording::new()));
     let watcher = Rc::new(RefCell::new(watcher));
     let recorder = Recorder::new(Arc::clone(&record), Rc::clone(&watcher));
-    let (settled, noted) = (Arc::clone(&estate), Arc::clone(&record));
+    let (opened_by, noted) = (Arc::clone(&testbeds), Arc::clone(&record));
     let interval = options
         .interval
         .unwrap_or(INTERVAL)
@@ -119,7 +119,7 @@ pub async fn run(
         .max_concurrent_scenarios(side_by_side)
         .steps(vocabulary::collection())
         .before(move |_, _, _, world| {
-            world.settle(Arc::clone(&settled));
+            world.open_testbeds_in(Arc::clone(&opened_by));
             Box::pin(std::future::ready(()))
         })
         .after(move |_, _, scenario, _, world| {
@@ -164,10 +164,10 @@ pub async fn run(
                 drop(std::panic::take_hook());
                 break;
             }
-            _ = goes.tick() => tell_what_goes_on(&record, &estate, &watcher).await,
+            _ = goes.tick() => tell_what_goes_on(&record, &testbeds, &watcher).await,
         }
     }
-    let closed = estate.close_all().await;
+    let closed = testbeds.close_all().await;
     let mut results = lock(&record).results.clone();
     results.duration = began.elapsed();
     results.troubles = closed.troubles;
@@ -186,14 +186,18 @@ pub async fn run(
 }
 
 /// Tells of each scenario that is under way.
-async fn tell_what_goes_on(record: &Mutex<Record>, estate: &Estate, watcher: &RefCell<Watcher>) {
-    let clients = estate.clients().await;
+async fn tell_what_goes_on(
+    record: &Mutex<Recording>,
+    testbeds: &Testbeds,
+    watcher: &RefCell<SuiteObserver>,
+) {
+    let clients = testbeds.clients().await;
     let record = lock(record);
     let running = record.running();
     // Which clients are whose is known where there is one scenario.
     let clients = clients.as_deref().filter(|_| running.len() == 1);
     for (feature, scenario, since) in running {
-        (watcher.borrow_mut())(&News::Goes {
+        (watcher.borrow_mut())(&SuiteEvent::Goes {
             feature,
             scenario,
             since,

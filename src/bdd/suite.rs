@@ -16,7 +16,7 @@ use regex::Regex;
 pub use self::paths::rerun;
 pub use self::reading::MOST_BYTES;
 pub use self::tags::{TagError, TagExpression};
-use super::estate::Ground;
+use super::testbeds::SuiteUplink;
 use super::vocabulary;
 
 /// Feature files.
@@ -76,7 +76,7 @@ pub enum SuiteError {
 
 /// What of a suite is to run.
 #[derive(Debug, Clone, Default)]
-pub struct Choice {
+pub struct SuiteFilter {
     /// Only what these tags are on.
     pub tags: Option<TagExpression>,
     /// Only what is called so.
@@ -124,7 +124,7 @@ impl LeftOut {
 
 /// One scenario of a suite, with where it stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct ScenarioEntry<'a> {
     /// Its feature.
     pub feature: &'a Feature,
     /// Its rule, if it is below one.
@@ -133,7 +133,7 @@ pub struct Entry<'a> {
     pub scenario: &'a Scenario,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ScenarioEntry<'a> {
     /// Its own tags, its rule's and its feature's.
     pub fn tags(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let of_rule = self.rule.into_iter().flat_map(|rule| rule.tags.iter());
@@ -191,12 +191,19 @@ impl<'a> Entry<'a> {
             .chain(&self.scenario.steps)
     }
 
-    fn left_out(&self, choice: &Choice, ground: &Ground, is_named: bool) -> Option<LeftOut> {
+    fn left_out(
+        &self,
+        choice: &SuiteFilter,
+        uplink: &SuiteUplink,
+        is_named: bool,
+    ) -> Option<LeftOut> {
         let has = |names: &[&str]| self.tags().any(|tag| names.contains(&tag));
-        match ground {
-            Ground::Lab(_) if has(&["router", "internet"]) => return Some(LeftOut::NeedsRouter),
-            Ground::Parent(_) if has(&["lab"]) => return Some(LeftOut::NeedsLab),
-            Ground::Lab(_) | Ground::Parent(_) => {}
+        match uplink {
+            SuiteUplink::Lab(_) if has(&["router", "internet"]) => {
+                return Some(LeftOut::NeedsRouter);
+            }
+            SuiteUplink::Parent(_) if has(&["lab"]) => return Some(LeftOut::NeedsLab),
+            SuiteUplink::Lab(_) | SuiteUplink::Parent(_) => {}
         }
         let is_called =
             |name: &Regex| name.is_match(&self.scenario.name) || name.is_match(&self.feature.name);
@@ -224,15 +231,15 @@ impl Suite {
     }
 
     /// All scenarios, in order.
-    pub fn scenarios(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub fn scenarios(&self) -> impl Iterator<Item = ScenarioEntry<'_>> {
         self.features.iter().flat_map(|feature| {
-            let own = feature.scenarios.iter().map(move |scenario| Entry {
+            let own = feature.scenarios.iter().map(move |scenario| ScenarioEntry {
                 feature,
                 rule: None,
                 scenario,
             });
             let of_rules = feature.rules.iter().flat_map(move |rule| {
-                rule.scenarios.iter().map(move |scenario| Entry {
+                rule.scenarios.iter().map(move |scenario| ScenarioEntry {
                     feature,
                     rule: Some(rule),
                     scenario,
@@ -244,8 +251,13 @@ impl Suite {
 
     /// What of it is to run there, and which scenarios are left out, each with the reason.
     #[must_use]
-    pub fn choose(&self, choice: &Choice, ground: &Ground) -> (Self, Vec<(Entry<'_>, LeftOut)>) {
-        let reason = |entry: &Entry<'_>| entry.left_out(choice, ground, entry.is_in(&self.named));
+    pub fn choose(
+        &self,
+        choice: &SuiteFilter,
+        uplink: &SuiteUplink,
+    ) -> (Self, Vec<(ScenarioEntry<'_>, LeftOut)>) {
+        let reason =
+            |entry: &ScenarioEntry<'_>| entry.left_out(choice, uplink, entry.is_in(&self.named));
         let left = self.scenarios().filter_map(|entry| {
             let reason = reason(&entry)?;
             Some((entry, reason))
@@ -254,13 +266,13 @@ impl Suite {
         let mut chosen = self.clone();
         for (feature, whole) in chosen.features.iter_mut().zip(&self.features) {
             let stays = |rule: Option<&Rule>, scenario: &Scenario| {
-                let entry = Entry {
+                let entry = ScenarioEntry {
                     feature: whole,
                     rule,
                     scenario,
                 };
                 entry
-                    .left_out(choice, ground, entry.is_in(&self.named))
+                    .left_out(choice, uplink, entry.is_in(&self.named))
                     .is_none()
             };
             feature.scenarios.retain(|scenario| stays(None, scenario));

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::gherkin::{Feature, GherkinEnv, Step};
 
-use super::estate::Ground;
-use super::parameters::{Backend, Clients, Count, Often, PARAMETERS, Percent, Span};
-use super::results::{
-    self, About, FeatureResult, Finding, Lateness, LeftOutResult, Outcome, Results, Sums,
+use super::parameters::{
+    BackendWord, ClientsWord, CountWord, DurationWord, PARAMETERS, PercentWord, RateWord,
 };
-use super::suite::{Choice, Entry, LeftOut, MOST_BYTES, Suite, SuiteError, rerun};
+use super::results::{
+    self, FeatureResult, Lateness, LeftOutResult, Outcome, Results, ScenarioFinding, ScenarioSums,
+    SuiteInfo,
+};
+use super::suite::{LeftOut, MOST_BYTES, ScenarioEntry, Suite, SuiteError, SuiteFilter, rerun};
+use super::testbeds::SuiteUplink;
 use super::vocabulary::{self, Keyword, definitions};
 use super::{Complaint, steps};
 use crate::identity::ClientNumber;
@@ -139,35 +142,41 @@ fn the_nearest_steps_to_a_slip_come_first() {
 fn clients_are_named_in_many_ways() {
     let number = ClientNumber;
     for (text, clients) in [
-        ("all clients", Clients::All),
-        ("Every client", Clients::All),
-        ("each of the clients", Clients::All),
-        ("the same clients", Clients::Same),
-        ("client 7", Clients::Range(number(7), number(7))),
+        ("all clients", ClientsWord::All),
+        ("Every client", ClientsWord::All),
+        ("each of the clients", ClientsWord::All),
+        ("the same clients", ClientsWord::Same),
+        ("client 7", ClientsWord::Range(number(7), number(7))),
         (
             "clients \"1\" to \"5\"",
-            Clients::Range(number(1), number(5)),
+            ClientsWord::Range(number(1), number(5)),
         ),
-        ("5 random clients", Clients::Random(5)),
-        ("at least 99.5% of clients", Clients::AtLeast(0.995)),
-        ("at least \"99\" % of the clients", Clients::AtLeast(0.99)),
+        ("5 random clients", ClientsWord::Random(5)),
+        ("at least 99.5% of clients", ClientsWord::AtLeast(0.995)),
+        (
+            "at least \"99\" % of the clients",
+            ClientsWord::AtLeast(0.99),
+        ),
         (
             "the \"phones\" clients",
-            Clients::Group("phones".parse().expect("a name")),
+            ClientsWord::Group("phones".parse().expect("a name")),
         ),
     ] {
-        assert_eq!(text.parse::<Clients>().expect(text), clients, "{text}");
+        assert_eq!(text.parse::<ClientsWord>().expect(text), clients, "{text}");
     }
     for bad in ["clients 5 to 1", "at least 0% of clients"] {
-        assert!(bad.parse::<Clients>().is_err(), "{bad} was accepted");
+        assert!(bad.parse::<ClientsWord>().is_err(), "{bad} was accepted");
     }
 }
 
 #[test]
 fn numbers_durations_and_rates_are_read_with_and_without_quotes() {
-    assert_eq!("\"10\"".parse::<Count>().expect("a count"), Count(10));
+    assert_eq!(
+        "\"10\"".parse::<CountWord>().expect("a count"),
+        CountWord(10)
+    );
     for text in ["2 minutes", "120s", "\"2 minutes\"", "1m 60s"] {
-        let span: Span = text.parse().expect(text);
+        let span: DurationWord = text.parse().expect(text);
         assert_eq!(span.0, Duration::from_secs(120), "{text}");
     }
     for text in [
@@ -176,18 +185,18 @@ fn numbers_durations_and_rates_are_read_with_and_without_quotes() {
         "20 clients per second",
         "1200 queries/min",
     ] {
-        let Often(rate) = text.parse().expect(text);
+        let RateWord(rate) = text.parse().expect(text);
         assert_eq!(rate.interval(), Duration::from_millis(50), "{text}");
     }
-    assert!("20 clients/fortnight".parse::<Often>().is_err());
+    assert!("20 clients/fortnight".parse::<RateWord>().is_err());
     assert_eq!(
-        "99.5%".parse::<Percent>().expect("a share").to_string(),
+        "99.5%".parse::<PercentWord>().expect("a share").to_string(),
         "99.5%"
     );
-    assert!("101%".parse::<Percent>().is_err());
-    let Backend(mode) = "macvlan in private mode".parse().expect("a backend");
+    assert!("101%".parse::<PercentWord>().is_err());
+    let BackendWord(mode) = "macvlan in private mode".parse().expect("a backend");
     assert_eq!(mode, Some(MacvlanMode::Private));
-    let refusal: Result<Backend, Complaint> = "macvlan in odd mode".parse();
+    let refusal: Result<BackendWord, Complaint> = "macvlan in odd mode".parse();
     assert!(
         refusal
             .expect_err("refused")
@@ -250,8 +259,8 @@ fn names(suite: &Suite) -> Vec<String> {
     all.collect()
 }
 
-fn reasons(left: &[(Entry<'_>, LeftOut)]) -> Vec<(String, LeftOut)> {
-    let reason = |(entry, why): &(Entry<'_>, LeftOut)| (entry.scenario.name.clone(), *why);
+fn reasons(left: &[(ScenarioEntry<'_>, LeftOut)]) -> Vec<(String, LeftOut)> {
+    let reason = |(entry, why): &(ScenarioEntry<'_>, LeftOut)| (entry.scenario.name.clone(), *why);
     left.iter().map(reason).collect()
 }
 
@@ -260,8 +269,8 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
     let folder = Folder::with(&[("a/b.feature", TAGGED), ("a/notes.txt", "no feature")]);
     let whole = folder.read().expect("a suite");
     assert_eq!(whole.scenarios().count(), 5, "each row is a scenario");
-    let lab = Ground::default();
-    let (some, left) = whole.choose(&Choice::default(), &lab);
+    let lab = SuiteUplink::default();
+    let (some, left) = whole.choose(&SuiteFilter::default(), &lab);
     assert_eq!(names(&some), ["virtual", "rows", "rows"]);
     assert_eq!(
         reasons(&left),
@@ -270,8 +279,8 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
             ("long".to_owned(), LeftOut::OnRequest)
         ]
     );
-    let parent = Ground::Parent(Some("eth9".to_owned()));
-    let asked = Choice {
+    let parent = SuiteUplink::Parent(Some("eth9".to_owned()));
+    let asked = SuiteFilter {
         tags: Some("@leases and not @soak".parse().expect("tags")),
         name: None,
     };
@@ -284,7 +293,7 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
             ("virtual".to_owned(), LeftOut::NeedsLab)
         ]
     );
-    let called = Choice {
+    let called = SuiteFilter {
         tags: None,
         name: Some("^row".parse().expect("a pattern")),
     };
@@ -297,7 +306,7 @@ fn what_takes_days_or_reboots_the_router_runs_only_where_its_own_tag_or_line_ask
                 Then 1s pass\n  Scenario: plain\n    Then 1s pass\n";
     let folder = Folder::with(&[("f.feature", text)]);
     let whole = folder.read().expect("a suite");
-    let lab = Ground::default();
+    let lab = SuiteUplink::default();
     for (tags, name, run) in [
         (None, None, &["plain"][..]),
         (Some("not @slow"), None, &["plain"]),
@@ -308,7 +317,7 @@ fn what_takes_days_or_reboots_the_router_runs_only_where_its_own_tag_or_line_ask
         (Some("@soak and @destructive"), None, &["both"]),
         (Some("@soak or not @slow"), None, &["days", "plain"]),
     ] {
-        let choice = Choice {
+        let choice = SuiteFilter {
             tags: tags.map(|text| text.parse().expect("tags")),
             name: name.map(|text| text.parse().expect("a name")),
         };
@@ -319,11 +328,11 @@ fn what_takes_days_or_reboots_the_router_runs_only_where_its_own_tag_or_line_ask
         );
     }
     let by_line = Suite::read(&[folder.path("f.feature:6")]).expect("a suite");
-    let (some, _) = by_line.choose(&Choice::default(), &lab);
+    let (some, _) = by_line.choose(&SuiteFilter::default(), &lab);
     assert_eq!(names(&some), ["both"]);
     // Whoever names the feature names none of its scenarios.
     let by_head = Suite::read(&[folder.path("f.feature:1")]).expect("a suite");
-    let (some, _) = by_head.choose(&Choice::default(), &lab);
+    let (some, _) = by_head.choose(&SuiteFilter::default(), &lab);
     assert_eq!(names(&some), ["plain"]);
 }
 
@@ -672,12 +681,12 @@ fn the_report_and_its_schema_say_the_same() {
     };
     let mut results = Results::begin(SystemTime::now());
     assert_eq!(refusal(&results), None);
-    results.about = About {
+    results.about = SuiteInfo {
         version: "1".to_owned(),
         seed: u64::MAX,
         labels: [("firmware".to_owned(), "7".to_owned())].into(),
         lease_timeout: Some("20s".to_owned()),
-        ..About::default()
+        ..SuiteInfo::default()
     };
     results.add_broken(&[super::suite::Broken {
         path: PathBuf::from("a.feature"),
@@ -687,7 +696,7 @@ fn the_report_and_its_schema_say_the_same() {
     let scenario = &mut results.features[0].scenarios[0];
     scenario.example = Some("count=5".to_owned());
     scenario.steps[0].table = vec![vec!["a".to_owned()]];
-    scenario.findings.push(Finding {
+    scenario.findings.push(ScenarioFinding {
         name: "capacity",
         value: 40,
         text: "at least 40".to_owned(),
@@ -698,7 +707,7 @@ fn the_report_and_its_schema_say_the_same() {
         p99: little,
         max: little,
     });
-    scenario.sums = Some(Sums::from(&crate::pool::Figures::default()));
+    scenario.sums = Some(ScenarioSums::from(&crate::pool::Figures::default()));
     results.left_out.push(LeftOutResult {
         path: "b.feature".to_owned(),
         feature: "b".to_owned(),

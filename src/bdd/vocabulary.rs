@@ -62,19 +62,19 @@ impl From<StepType> for Keyword {
 }
 
 pub(super) type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), Complaint>> + 'a>>;
-pub(super) type Act = for<'a> fn(&'a mut World, Said) -> Doing<'a>;
+pub(super) type Act = for<'a> fn(&'a mut World, StepArguments) -> Doing<'a>;
 
 /// What a step was told.
 #[derive(Debug, Clone)]
-pub(super) struct Said {
+pub(super) struct StepArguments {
     words: std::vec::IntoIter<String>,
     /// Its table, without the header, and the header.
-    pub table: Option<Rows>,
+    pub table: Option<StepTable>,
     /// Its text in quotes of three.
     pub docstring: Option<String>,
 }
 
-impl Said {
+impl StepArguments {
     /// The next of what varies in the pattern, in its order.
     pub fn next<T: FromStr<Err = Complaint>>(&mut self) -> Result<T, Complaint> {
         let word = self.words.next();
@@ -96,7 +96,7 @@ impl Said {
     }
 
     /// The table below the step.
-    pub fn rows(&self) -> Result<&Rows, Complaint> {
+    pub fn rows(&self) -> Result<&StepTable, Complaint> {
         self.table
             .as_ref()
             .ok_or_else(|| Complaint::new("this step wants a table below it: see `lanherd steps`"))
@@ -105,12 +105,12 @@ impl Said {
 
 /// A table with a header.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rows {
+pub(super) struct StepTable {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
 }
 
-impl Rows {
+impl StepTable {
     fn of(table: &gherkin::Table) -> Self {
         let trimmed = |row: &Vec<String>| row.iter().map(|cell| cell.trim().to_owned()).collect();
         let mut rows = table.rows.iter().map(trimmed);
@@ -246,9 +246,9 @@ fn perform(world: &mut World, context: Context) -> Pin<Box<dyn Future<Output = (
                 "no step of this text: this is a bug in lanherd",
             ));
         };
-        let said = Said {
+        let said = StepArguments {
             words: words(&context).into_iter(),
-            table: context.step.table.as_ref().map(Rows::of),
+            table: context.step.table.as_ref().map(StepTable::of),
             docstring: context.step.docstring.clone(),
         };
         if let Err(complaint) = (definition.act)(world, said).await {

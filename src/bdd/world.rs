@@ -7,13 +7,13 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::complaint::Reason;
-use super::estate::{Ground, Site};
+use super::complaint::ClientComplaint;
 use super::expected::Expecting;
-use super::parameters::Clients;
-use super::results::{Finding, Lateness, Notes, Sums};
+use super::parameters::ClientsWord;
+use super::results::{Lateness, Notes, ScenarioFinding, ScenarioSums};
 use super::steps::waiting::Waiting;
-use super::{Complaint, Estate};
+use super::testbeds::{ScenarioTestbed, SuiteUplink};
+use super::{Complaint, Testbeds};
 use crate::identity::ClientNumber;
 use crate::lab::LabConfig;
 use crate::objective::wait::Wait;
@@ -26,18 +26,18 @@ use crate::testbed::CloseReport;
 /// The state of one scenario.
 #[derive(Debug, Default)]
 pub struct World {
-    pub(super) estate: Arc<Estate>,
+    pub(super) testbeds: Arc<Testbeds>,
     /// What was said before there were clients.
     pub(super) draft: Option<Draft>,
     pub(super) lab: Option<LabConfig>,
     /// Where the router is to be reached, until there are clients that can try.
     pub(super) router: Option<Ipv4Addr>,
-    site: Option<Site>,
+    testbed: Option<ScenarioTestbed>,
     rng: Option<fastrand::Rng>,
     /// Those of the step before.
     same: Vec<ClientNumber>,
     /// What the last When came to, for each client that it asked.
-    pub(super) answers: Option<Answers>,
+    pub(super) answers: Option<ClientResults>,
     /// What clients held when they were last seen holding something, before this step.
     pub(super) held: BTreeMap<ClientNumber, Ipv4Addr>,
     /// When the last disturbance began.
@@ -54,24 +54,24 @@ pub struct World {
 
 /// What a When came to.
 #[derive(Debug, Clone)]
-pub(super) struct Answers {
+pub(super) struct ClientResults {
     /// What was asked of clients, for people: `pings of Google DNS`.
     pub what: String,
     /// For each that was asked, whether all went well, and if not, what happened.
-    pub clients: BTreeMap<ClientNumber, Answer>,
+    pub clients: BTreeMap<ClientNumber, ClientResult>,
 }
 
 /// What it came to for one client.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub outcome: Result<(), Reason>,
+pub(super) struct ClientResult {
+    pub outcome: Result<(), ClientComplaint>,
     /// The words of all causes that occurred.
     pub causes: Vec<&'static str>,
     /// What was printed, where something was.
     pub output: Option<String>,
 }
 
-impl Answer {
+impl ClientResult {
     /// Together with what came of something else.
     pub fn add(&mut self, other: Self) {
         match (&mut self.outcome, other.outcome) {
@@ -116,14 +116,15 @@ impl Chosen {
 
     /// Fails if too few are as they should be. `verdict` says of each whether it is, and if not, why. Inconclusive, if enough
     /// would be without what may be the tester's own doing.
-    pub fn judge<R: Into<Reason>>(
+    pub fn judge<R: Into<ClientComplaint>>(
         &self,
         what: &str,
         verdict: impl Fn(ClientNumber) -> Result<(), R>,
     ) -> Result<(), Complaint> {
         let all = self.numbers.len();
         let failed = |number: &ClientNumber| Some((*number, verdict(*number).err()?.into()));
-        let mut culprits: Vec<(_, Reason)> = self.numbers.iter().filter_map(failed).collect();
+        let mut culprits: Vec<(_, ClientComplaint)> =
+            self.numbers.iter().filter_map(failed).collect();
         let is_enough = |failed: usize| {
             let well = all - failed;
             failed == 0 || self.quota < 1.0 && well as f64 >= self.quota * all as f64
@@ -167,34 +168,34 @@ impl cucumber::World for World {
 }
 
 impl World {
-    /// In this estate.
-    pub(super) fn settle(&mut self, estate: Arc<Estate>) {
-        self.estate = estate;
+    /// Where the testbed of the scenario is to be opened.
+    pub(super) fn open_testbeds_in(&mut self, testbeds: Arc<Testbeds>) {
+        self.testbeds = testbeds;
     }
 
     /// What is being said of the clients to come.
     pub(super) fn draft(&mut self) -> Result<&mut Draft, Complaint> {
-        if self.site.is_some() {
+        if self.testbed.is_some() {
             return Err(Complaint::new(
                 "there are clients already: say this before the step that creates them",
             ));
         }
-        let settings = &self.estate.settings;
+        let settings = &self.testbeds.settings;
         let mut draft = Draft::in_lab(ClientCount::ONE);
         draft.seed = Some(settings.seed);
         draft.lease_timeout = settings.lease_timeout;
         draft.mode = settings.mode;
-        if let Ground::Parent(parent) = &settings.ground {
+        if let SuiteUplink::Parent(parent) = &settings.uplink {
             draft.lab = false;
             draft.parent.clone_from(parent);
         }
         Ok(self.draft.get_or_insert(draft))
     }
 
-    /// The scenario's place; opened if it is not.
-    pub(super) async fn site(&mut self) -> Result<Site, Complaint> {
-        if let Some(site) = &self.site {
-            return Ok(site.clone());
+    /// The scenario's testbed; opened if it is not.
+    pub(super) async fn testbed(&mut self) -> Result<ScenarioTestbed, Complaint> {
+        if let Some(testbed) = &self.testbed {
+            return Ok(testbed.clone());
         }
         let draft = self.draft()?.clone();
         if draft.parent.is_none() && !draft.lab {
@@ -203,20 +204,20 @@ impl World {
                  'using macvlan on interface \"NAME\"'",
             ));
         }
-        let site = self.estate.open(draft, self.lab.take()).await?;
-        self.rng = Some(site.seed.rng(ClientNumber(0), BDD));
-        Ok(self.site.insert(site).clone())
+        let testbed = self.testbeds.open(draft, self.lab.take()).await?;
+        self.rng = Some(testbed.seed.rng(ClientNumber(0), BDD));
+        Ok(self.testbed.insert(testbed).clone())
     }
 
     /// The pool of a scenario that has clients.
     pub(super) fn pool(&self) -> Result<&Pool, Complaint> {
-        let site = self.site.as_ref().ok_or_else(no_clients)?;
-        Ok(&site.pool)
+        let testbed = self.testbed.as_ref().ok_or_else(no_clients)?;
+        Ok(&testbed.pool)
     }
 
-    /// The scenario's place, if it has clients.
-    pub(super) fn open_site(&self) -> Result<&Site, Complaint> {
-        self.site.as_ref().ok_or_else(no_clients)
+    /// The scenario's testbed, if it has clients.
+    pub(super) fn open_testbed(&self) -> Result<&ScenarioTestbed, Complaint> {
+        self.testbed.as_ref().ok_or_else(no_clients)
     }
 
     /// All clients that have not left.
@@ -227,21 +228,21 @@ impl World {
     }
 
     /// The clients that a step names; there is at least one.
-    pub(super) async fn choose(&mut self, clients: &Clients) -> Result<Chosen, Complaint> {
+    pub(super) async fn choose(&mut self, clients: &ClientsWord) -> Result<Chosen, Complaint> {
         let herd = self.herd().await?;
         let all = || herd.iter().map(|client| client.identity.number);
         let mut quota = 1.0;
         let numbers: Vec<_> = match clients {
-            Clients::All => all().collect(),
-            Clients::AtLeast(share) => {
+            ClientsWord::All => all().collect(),
+            ClientsWord::AtLeast(share) => {
                 quota = *share;
                 all().collect()
             }
-            Clients::Same if self.same.is_empty() => {
+            ClientsWord::Same if self.same.is_empty() => {
                 return Err(Complaint::new("no step before this one has chosen clients"));
             }
-            Clients::Same => self.same.clone(),
-            Clients::Range(from, to) => {
+            ClientsWord::Same => self.same.clone(),
+            ClientsWord::Range(from, to) => {
                 let numbers: Vec<_> = all().filter(|n| (from..=to).contains(&n)).collect();
                 let wanted = u64::from(to.0 - from.0) + 1;
                 if numbers.len() as u64 != wanted {
@@ -256,7 +257,7 @@ impl World {
                 }
                 numbers
             }
-            Clients::Random(count) => {
+            ClientsWord::Random(count) => {
                 let mut pile: Vec<_> = all().collect();
                 let count = usize::try_from(*count).unwrap_or(usize::MAX);
                 if count > pile.len() {
@@ -272,14 +273,14 @@ impl World {
                 pile.sort_unstable();
                 pile
             }
-            Clients::Group(name) => {
+            ClientsWord::Group(name) => {
                 let own = herd.iter().filter(|client| client.group == *name);
                 own.map(|client| client.identity.number).collect()
             }
         };
         if numbers.is_empty() {
             return Err(match clients {
-                Clients::Group(name) => Complaint::new(format!(
+                ClientsWord::Group(name) => Complaint::new(format!(
                     "there are no clients in a group {name:?}",
                     name = name.to_string()
                 )),
@@ -291,8 +292,11 @@ impl World {
     }
 
     /// The clients that a step lets do something: a share of them is no answer to whom.
-    pub(super) async fn choose_to_act(&mut self, clients: &Clients) -> Result<Chosen, Complaint> {
-        if let Clients::AtLeast(_) = clients {
+    pub(super) async fn choose_to_act(
+        &mut self,
+        clients: &ClientsWord,
+    ) -> Result<Chosen, Complaint> {
+        if let ClientsWord::AtLeast(_) = clients {
             return Err(Complaint::new(
                 "'at least …% of clients' says how many must succeed, and belongs into a Then",
             ));
@@ -321,7 +325,7 @@ impl World {
 
     /// A wait that began then, beside how late the tester is meanwhile.
     pub(super) fn waiting(&self, since: Instant, wait: Wait) -> Result<Waiting, Complaint> {
-        let tester = self.open_site()?.tester.clone();
+        let tester = self.open_testbed()?.tester.clone();
         Ok(Waiting::new(since, wait, tester))
     }
 
@@ -348,7 +352,7 @@ impl World {
     }
 
     /// Something was found out that is told whether or not the scenario passes.
-    pub(super) fn find(&mut self, finding: Finding) {
+    pub(super) fn find(&mut self, finding: ScenarioFinding) {
         self.notes.findings.push(finding);
     }
 
@@ -357,20 +361,20 @@ impl World {
         std::mem::take(&mut self.notes)
     }
 
-    /// Closes the scenario's place; what could not be removed is in what is returned.
+    /// Closes the scenario's testbed; what could not be removed is in what is returned.
     pub(super) async fn close(&mut self) -> Option<CloseReport> {
         /// A pool that does not answer by then is not asked for figures.
         const PATIENCE: Duration = Duration::from_secs(2);
-        let site = self.site.take()?;
-        let lag = site.tester.now();
+        let testbed = self.testbed.take()?;
+        let lag = testbed.tester.now();
         let quantile = |quantile| lag.all().quantile(quantile);
         if let (Some(p50), Some(p99), Some(max)) = (quantile(0.5), quantile(0.99), quantile(1.0)) {
             self.notes.lateness = Some(Lateness { p50, p99, max });
         }
-        if let Ok(Ok(figures)) = tokio::time::timeout(PATIENCE, site.pool.figures()).await {
-            self.notes.sums = Some(Sums::from(&figures));
+        if let Ok(Ok(figures)) = tokio::time::timeout(PATIENCE, testbed.pool.figures()).await {
+            self.notes.sums = Some(ScenarioSums::from(&figures));
         }
-        Some(self.estate.close(&site).await)
+        Some(self.testbeds.close(&testbed).await)
     }
 }
 

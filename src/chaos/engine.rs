@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 
-use super::{Schedule, Strike};
+use super::{ChaosSchedule, Injection};
 use crate::fault::Aim;
 use crate::lab::LabHandle;
 use crate::phase::Phase;
@@ -16,19 +16,19 @@ use crate::pool::{Pool, PoolError, Selection};
 pub struct Engine {
     pool: Pool,
     lab: Option<LabHandle>,
-    schedule: Schedule,
+    schedule: ChaosSchedule,
 }
 
 /// An engine at work. Dropping it makes no more faults; those that last go on until their time is over.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningEngine {
     task: JoinHandle<()>,
     lab: Option<LabHandle>,
 }
 
 impl Engine {
     /// Breaks the pool's clients and its parent and, if there is one, the lab's router.
-    pub const fn new(pool: Pool, lab: Option<LabHandle>, schedule: Schedule) -> Self {
+    pub const fn new(pool: Pool, lab: Option<LabHandle>, schedule: ChaosSchedule) -> Self {
         Self {
             pool,
             lab,
@@ -37,9 +37,9 @@ impl Engine {
     }
 
     /// Begins: the schedule's times count from now.
-    pub fn start(self) -> Running {
+    pub fn start(self) -> RunningEngine {
         let lab = self.lab.clone();
-        Running {
+        RunningEngine {
             task: tokio::spawn(self.run()),
             lab,
         }
@@ -48,20 +48,20 @@ impl Engine {
     async fn run(self) {
         let began = now();
         // Each on its own: one that takes long does not put off the next.
-        let mut strikes = JoinSet::new();
-        for strike in self.schedule {
-            let Some(at) = began.checked_add(strike.at) else {
+        let mut injections = JoinSet::new();
+        for injection in self.schedule {
+            let Some(at) = began.checked_add(injection.at) else {
                 break;
             };
             tokio::time::sleep_until(at.into()).await;
-            while strikes.try_join_next().is_some() {}
-            strikes.spawn(do_it(self.pool.clone(), self.lab.clone(), strike));
+            while injections.try_join_next().is_some() {}
+            injections.spawn(do_it(self.pool.clone(), self.lab.clone(), injection));
         }
-        strikes.join_all().await;
+        injections.join_all().await;
     }
 }
 
-impl Running {
+impl RunningEngine {
     /// Makes no more faults, and ends those of the lab that would end later.
     pub fn stop(self) {
         self.task.abort();
@@ -71,24 +71,24 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningEngine {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn do_it(pool: Pool, lab: Option<LabHandle>, strike: Strike) {
-    match strike_once(&pool, lab.as_ref(), &strike).await {
-        Ok(()) => debug!(%strike, "struck"),
+async fn do_it(pool: Pool, lab: Option<LabHandle>, injection: Injection) {
+    match inject_once(&pool, lab.as_ref(), &injection).await {
+        Ok(()) => debug!(%injection, "a fault was made"),
         // Nobody is left to be struck.
-        Err(StrikeError::Pool(PoolError::Ended)) => {}
-        Err(error) => warn!(%strike, %error, "a fault was not made"),
+        Err(InjectionError::Pool(PoolError::Ended)) => {}
+        Err(error) => warn!(%injection, %error, "a fault was not made"),
     }
 }
 
-/// Why a strike was not carried out, or not on everybody.
+/// Why an injection was not carried out, or not on everybody.
 #[derive(Debug, thiserror::Error)]
-pub enum StrikeError {
+pub enum InjectionError {
     /// The pool did not take it.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -97,17 +97,17 @@ pub enum StrikeError {
     Refused(String),
 }
 
-/// Carries out one strike, now.
+/// Carries out one injection, now.
 ///
 /// # Errors
 /// Where the fault is the lab's and there is none, and where somebody refuses.
-pub async fn strike_once(
+pub async fn inject_once(
     pool: &Pool,
     lab: Option<&LabHandle>,
-    strike: &Strike,
-) -> Result<(), StrikeError> {
-    let refused = |error: &dyn std::fmt::Display| StrikeError::Refused(error.to_string());
-    let (fault, lasts) = (strike.fault, strike.lasts);
+    injection: &Injection,
+) -> Result<(), InjectionError> {
+    let refused = |error: &dyn std::fmt::Display| InjectionError::Refused(error.to_string());
+    let (fault, lasts) = (injection.fault, injection.lasts);
     match fault.aim() {
         Aim::Client => {
             let status = pool.status().await?;
@@ -116,14 +116,14 @@ pub async fn strike_once(
                 .iter()
                 .filter(|client| client.phase == Phase::Online);
             let online: Vec<_> = online.map(|client| client.identity.number).collect();
-            let victims = Selection::Numbers(strike.choose(&online));
+            let victims = Selection::Numbers(injection.choose(&online));
             let results = pool.inject_fault(victims, fault).await?;
             match results
                 .into_iter()
                 .find_map(|(number, result)| Some((number, result.err()?)))
             {
                 Some((number, error)) => {
-                    Err(StrikeError::Refused(format!("client {number}: {error}")))
+                    Err(InjectionError::Refused(format!("client {number}: {error}")))
                 }
                 None => Ok(()),
             }

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::lab;
 
-fn plan(text: &str) -> Plan {
+fn plan(text: &str) -> ChaosPlan {
     text.parse().expect(text)
 }
 
-fn strikes(plan: &Plan, seed: u64, count: usize) -> Vec<Strike> {
-    plan.schedule(Ground::Lab, Seed(seed))
+fn injections(plan: &ChaosPlan, seed: u64, count: usize) -> Vec<Injection> {
+    plan.schedule(UplinkKind::Lab, Seed(seed))
         .expect("a schedule")
         .take(count)
         .collect()
@@ -34,13 +34,13 @@ const FILE: &str = r#"
 
 #[test]
 fn a_file_and_a_line_of_text_say_the_same_and_a_file_reads_back_as_it_is_written() {
-    let from_file: Plan = toml::from_str(FILE).expect("a plan");
+    let from_file: ChaosPlan = toml::from_str(FILE).expect("a plan");
     let text = "every 10s, jitter 500ms, lasts 2s-8s, victims 5%: crash, delete-link*3, dhcp-mute; \
                 at 2m, lasts 20s: router-reboot";
     assert_eq!(from_file, plan(text));
     let written = serde_json::to_string(&from_file).expect("written");
     assert_eq!(
-        serde_json::from_str::<Plan>(&written).expect("read"),
+        serde_json::from_str::<ChaosPlan>(&written).expect("read"),
         from_file
     );
     assert_eq!(from_file.lasts.most, Duration::from_secs(8));
@@ -50,7 +50,7 @@ fn a_file_and_a_line_of_text_say_the_same_and_a_file_reads_back_as_it_is_written
 
 #[test]
 fn what_is_left_out_has_a_default() {
-    let written: Plan = toml::from_str("every = '10s'").expect("a plan");
+    let written: ChaosPlan = toml::from_str("every = '10s'").expect("a plan");
     assert_eq!(written, plan("every 10s"));
     assert_eq!(written.victims.to_string(), "1");
     assert_eq!(written.lasts.to_string(), "5s");
@@ -106,7 +106,9 @@ fn a_bad_file_is_told_what_to_write() {
         ),
     ];
     for (text, expected) in cases {
-        let error = toml::from_str::<Plan>(text).expect_err(text).to_string();
+        let error = toml::from_str::<ChaosPlan>(text)
+            .expect_err(text)
+            .to_string();
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
@@ -126,7 +128,7 @@ fn a_bad_text_is_told_what_to_write() {
         ("every 10s, victims none: crash", "number of victims"),
     ];
     for (text, expected) in cases {
-        let error = text.parse::<Plan>().expect_err(text).to_string();
+        let error = text.parse::<ChaosPlan>().expect_err(text).to_string();
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
@@ -134,16 +136,16 @@ fn a_bad_text_is_told_what_to_write() {
 #[test]
 fn a_plan_that_makes_no_sense_is_refused_with_its_key() {
     let cases = [
-        ("", Ground::Lab, PlanError::Nothing, "every"),
+        ("", UplinkKind::Lab, PlanError::Nothing, "every"),
         (
             "every 10ms: crash",
-            Ground::Lab,
+            UplinkKind::Lab,
             PlanError::TooOften(Duration::from_millis(10)),
             "every",
         ),
         (
             "every 1s, jitter 2s: crash",
-            Ground::Lab,
+            UplinkKind::Lab,
             PlanError::Jitter {
                 jitter: Duration::from_secs(2),
                 every: Duration::from_secs(1),
@@ -152,24 +154,24 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_key() {
         ),
         (
             "every 10s: crash, dhcp-mute",
-            Ground::Parent,
+            UplinkKind::Parent,
             PlanError::NeedsLab(Fault::DhcpMute),
             "faults",
         ),
         (
             "at 10s: router-reset",
-            Ground::Parent,
+            UplinkKind::Parent,
             PlanError::NeedsLab(Fault::RouterReset),
             "faults",
         ),
     ];
-    for (text, ground, error, key) in cases {
-        assert_eq!(plan(text).check(ground), Err(error.clone()), "{text}");
+    for (text, uplink, error, key) in cases {
+        assert_eq!(plan(text).check(uplink), Err(error.clone()), "{text}");
         assert_eq!(error.key(), key);
     }
-    let without_time: Plan = toml::from_str("faults = ['crash']").expect("a plan");
+    let without_time: ChaosPlan = toml::from_str("faults = ['crash']").expect("a plan");
     assert_eq!(
-        without_time.check(Ground::Lab),
+        without_time.check(UplinkKind::Lab),
         Err(PlanError::RandomOnly("faults"))
     );
     assert!(
@@ -181,20 +183,22 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_key() {
 
 #[test]
 fn a_real_parent_is_never_flapped_unless_that_is_named_and_gets_no_fault_of_the_lab() {
-    let faults: Vec<Fault> = Ground::Parent.faults().collect();
+    let faults: Vec<Fault> = UplinkKind::Parent.faults().collect();
     assert!(faults.iter().all(|fault| fault.aim() == Aim::Client));
-    assert_eq!(Ground::Lab.faults().count(), Fault::ALL.len());
+    assert_eq!(UplinkKind::Lab.faults().count(), Fault::ALL.len());
     let named = plan("every 1s: flap-parent");
-    let mut schedule = named.schedule(Ground::Parent, Seed(1)).expect("a schedule");
+    let mut schedule = named
+        .schedule(UplinkKind::Parent, Seed(1))
+        .expect("a schedule");
     assert_eq!(
-        schedule.next().map(|strike| strike.fault),
+        schedule.next().map(|injection| injection.fault),
         Some(Fault::FlapParent)
     );
     let drawn: Vec<Fault> = plan("every 1s")
-        .schedule(Ground::Parent, Seed(1))
+        .schedule(UplinkKind::Parent, Seed(1))
         .expect("a schedule")
         .take(500)
-        .map(|strike| strike.fault)
+        .map(|injection| injection.fault)
         .collect();
     assert!(faults.iter().all(|fault| drawn.contains(fault)));
     assert!(drawn.iter().all(|fault| faults.contains(fault)));
@@ -203,7 +207,10 @@ fn a_real_parent_is_never_flapped_unless_that_is_named_and_gets_no_fault_of_the_
 #[test]
 fn a_schedule_of_timed_faults_has_them_in_order_and_ends() {
     let plan = plan("at 2m: router-reboot; at 30s: crash, vanish");
-    let told: Vec<String> = strikes(&plan, 1, 9).iter().map(Strike::to_string).collect();
+    let told: Vec<String> = injections(&plan, 1, 9)
+        .iter()
+        .map(Injection::to_string)
+        .collect();
     assert_eq!(
         told,
         [
@@ -218,19 +225,25 @@ fn a_schedule_of_timed_faults_has_them_in_order_and_ends() {
 fn an_entry_with_a_time_of_its_own_changes_nothing_else() {
     let alone = plan("every 10s");
     let beside = plan("every 10s; at 25s: crash; at 1s: vanish");
-    let mut random = strikes(&beside, 5, 100);
-    let is_timed = |strike: &Strike| [1, 25].contains(&strike.at.as_secs());
-    assert_eq!(random.iter().filter(|strike| is_timed(strike)).count(), 2);
-    random.retain(|strike| !is_timed(strike));
-    assert_eq!(random, strikes(&alone, 5, 98));
+    let mut random = injections(&beside, 5, 100);
+    let is_timed = |injection: &Injection| [1, 25].contains(&injection.at.as_secs());
+    assert_eq!(
+        random
+            .iter()
+            .filter(|injection| is_timed(injection))
+            .count(),
+        2
+    );
+    random.retain(|injection| !is_timed(injection));
+    assert_eq!(random, injections(&alone, 5, 98));
 }
 
 #[test]
 fn faults_are_drawn_by_their_weights() {
-    let drawn = strikes(&plan("every 1s: crash*3, vanish"), 9, 4_000);
+    let drawn = injections(&plan("every 1s: crash*3, vanish"), 9, 4_000);
     let crashes = drawn
         .iter()
-        .filter(|strike| strike.fault == Fault::Crash)
+        .filter(|injection| injection.fault == Fault::Crash)
         .count();
     // Three quarters, and six standard deviations around them.
     assert!((2_835..=3_165).contains(&crashes), "{crashes}");
@@ -240,13 +253,13 @@ fn faults_are_drawn_by_their_weights() {
 fn each_client_is_a_victim_sooner_or_later_and_a_fault_of_the_router_has_none() {
     let herd = herd(20);
     let mut struck = std::collections::BTreeSet::new();
-    for strike in strikes(&plan("every 1s, victims 3: crash"), 2, 100) {
-        let victims = strike.choose(&herd);
+    for injection in injections(&plan("every 1s, victims 3: crash"), 2, 100) {
+        let victims = injection.choose(&herd);
         assert_eq!(victims.len(), 3);
         struck.extend(victims);
     }
     assert_eq!(struck.len(), herd.len());
-    let mute = Strike::once(
+    let mute = Injection::once(
         Fault::DhcpMute,
         Duration::from_secs(9),
         Victims::default(),
@@ -283,18 +296,18 @@ prop_compose! {
         lasts in (1_u64..9_000, 0_u64..9_000),
         percent in 1_u8..=100,
         at in prop::collection::vec((0_u64..900_000, 0..Fault::ALL.len()), 0..5),
-    ) -> Plan {
+    ) -> ChaosPlan {
         let milliseconds = Duration::from_millis;
         let choice = |(fault, weight): (usize, u32)| {
             format!("{}*{weight}", Fault::ALL[fault]).parse().expect("a choice")
         };
-        Plan {
+        ChaosPlan {
             every: every.map(milliseconds),
             jitter: every.map_or(Duration::ZERO, |every| milliseconds(every * jitter / 100)),
             faults: faults.into_iter().map(choice).collect(),
-            lasts: Span { least: milliseconds(lasts.0), most: milliseconds(lasts.0 + lasts.1) },
+            lasts: DurationRange { least: milliseconds(lasts.0), most: milliseconds(lasts.0 + lasts.1) },
             victims: Victims::Percent(percent),
-            at: at.into_iter().map(|(time, fault)| Timed {
+            at: at.into_iter().map(|(time, fault)| TimedFault {
                 time: milliseconds(time),
                 fault: Fault::ALL[fault],
                 lasts: None,
@@ -308,34 +321,34 @@ proptest! {
     /// Whatever the plan: one seed, one schedule and one set of victims; times never fall; durations stay within bounds.
     #[test]
     fn the_same_seed_gives_the_same_schedule_and_the_same_victims(plan in some_plan(), seed: u64, clients in 0_u32..200) {
-        let Ok(schedule) = plan.schedule(Ground::Lab, Seed(seed)) else {
-            prop_assert!(plan.check(Ground::Lab).is_err());
+        let Ok(schedule) = plan.schedule(UplinkKind::Lab, Seed(seed)) else {
+            prop_assert!(plan.check(UplinkKind::Lab).is_err());
             return Ok(());
         };
-        let strikes: Vec<Strike> = schedule.take(60).collect();
-        let again: Vec<Strike> = plan.schedule(Ground::Lab, Seed(seed)).expect("as before").take(60).collect();
-        prop_assert_eq!(&strikes, &again);
-        prop_assert!(strikes.is_sorted_by_key(|strike| strike.at));
+        let injections: Vec<Injection> = schedule.take(60).collect();
+        let again: Vec<Injection> = plan.schedule(UplinkKind::Lab, Seed(seed)).expect("as before").take(60).collect();
+        prop_assert_eq!(&injections, &again);
+        prop_assert!(injections.is_sorted_by_key(|injection| injection.at));
         if plan.every.is_none() {
-            prop_assert_eq!(strikes.len(), plan.at.len());
+            prop_assert_eq!(injections.len(), plan.at.len());
         }
         let herd = herd(clients);
         let mut backwards = herd.clone();
         backwards.reverse();
-        for (strike, again) in strikes.iter().zip(&again) {
-            let victims = strike.choose(&herd);
+        for (injection, again) in injections.iter().zip(&again) {
+            let victims = injection.choose(&herd);
             prop_assert_eq!(&victims, &again.choose(&backwards));
             prop_assert!(victims.iter().all(|victim| herd.contains(victim)));
-            let is_momentary = strike.fault.aim() == Aim::Client;
+            let is_momentary = injection.fault.aim() == Aim::Client;
             prop_assert_eq!(victims.len(), if is_momentary { plan.victims.of(herd.len()) } else { 0 });
-            prop_assert!(strike.lasts.is_zero() == is_momentary);
-            prop_assert!(is_momentary || (plan.lasts.least..=plan.lasts.most).contains(&strike.lasts));
+            prop_assert!(injection.lasts.is_zero() == is_momentary);
+            prop_assert!(is_momentary || (plan.lasts.least..=plan.lasts.most).contains(&injection.lasts));
         }
     }
 
     #[test]
     fn another_seed_gives_another_schedule(seed: u64) {
         let plan = plan("every 10s, jitter 1s, lasts 1s-60s");
-        prop_assert_ne!(strikes(&plan, seed, 20), strikes(&plan, seed.wrapping_add(1), 20));
+        prop_assert_ne!(injections(&plan, seed, 20), injections(&plan, seed.wrapping_add(1), 20));
     }
 }

@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use super::{Choice, ChoiceError, Plan, Span, SpanError, Timed, Victims, VictimsError};
+use super::{
+    ChaosPlan, DurationRange, DurationRangeError, FaultChoice, FaultChoiceError, TimedFault,
+    Victims, VictimsError,
+};
 use crate::units::{self, DurationError};
 
 /// Why a text is no plan.
@@ -31,16 +34,16 @@ pub enum PlanTextError {
     Duration(#[from] DurationError),
     /// A span is none.
     #[error(transparent)]
-    Span(#[from] SpanError),
+    DurationRange(#[from] DurationRangeError),
     /// A number of victims is none.
     #[error(transparent)]
     Victims(#[from] VictimsError),
     /// A fault is none.
     #[error(transparent)]
-    Choice(#[from] ChoiceError),
+    FaultChoice(#[from] FaultChoiceError),
 }
 
-impl FromStr for Plan {
+impl FromStr for ChaosPlan {
     type Err = PlanTextError;
 
     /// Parts with `;` between them, each `WORD VALUE, WORD VALUE: FAULT, FAULT`; lasts and victims of an `every` are those
@@ -62,10 +65,10 @@ impl FromStr for Plan {
 struct Part<'a> {
     every: Option<&'a str>,
     at: Option<&'a str>,
-    lasts: Option<Span>,
+    lasts: Option<DurationRange>,
     victims: Option<Victims>,
     jitter: Option<&'a str>,
-    faults: Vec<Choice>,
+    faults: Vec<FaultChoice>,
 }
 
 impl<'a> Part<'a> {
@@ -91,7 +94,7 @@ impl<'a> Part<'a> {
         Ok(part)
     }
 
-    fn add_to(self, plan: &mut Plan, text: &str) -> Result<(), PlanTextError> {
+    fn add_to(self, plan: &mut ChaosPlan, text: &str) -> Result<(), PlanTextError> {
         match (self.every, self.at) {
             (Some(_), None) if plan.every.is_some() => return Err(PlanTextError::TwoEvery),
             (Some(every), None) => {
@@ -111,7 +114,7 @@ impl<'a> Part<'a> {
             }
             (None, Some(at)) => {
                 let time = units::duration(at.trim())?;
-                plan.at.extend(self.faults.iter().map(|choice| Timed {
+                plan.at.extend(self.faults.iter().map(|choice| TimedFault {
                     time,
                     fault: choice.fault,
                     lasts: self.lasts,

@@ -13,14 +13,14 @@ use crate::units::{self, DurationError};
 /// A fault that may be drawn, and how likely it is beside the others; written `crash`, or `crash*3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Choice {
+pub struct FaultChoice {
     /// The fault.
     pub fault: Fault,
     /// How many times as likely as one of weight 1.
     pub weight: NonZeroU32,
 }
 
-impl Choice {
+impl FaultChoice {
     /// One of them; `None`: there are none.
     pub(super) fn draw(choices: &[Self], rng: &mut fastrand::Rng) -> Option<Fault> {
         let weight = |choice: &Self| u64::from(choice.weight.get());
@@ -35,7 +35,7 @@ impl Choice {
     }
 }
 
-impl From<Fault> for Choice {
+impl From<Fault> for FaultChoice {
     fn from(fault: Fault) -> Self {
         Self {
             fault,
@@ -46,7 +46,7 @@ impl From<Fault> for Choice {
 
 /// Why a text is no choice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChoiceError {
+pub enum FaultChoiceError {
     /// It names no fault.
     #[error(transparent)]
     Fault(#[from] FaultError),
@@ -55,8 +55,8 @@ pub enum ChoiceError {
     Weight(String),
 }
 
-impl FromStr for Choice {
-    type Err = ChoiceError;
+impl FromStr for FaultChoice {
+    type Err = FaultChoiceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let Some((fault, weight)) = text.split_once('*') else {
@@ -67,12 +67,12 @@ impl FromStr for Choice {
             fault: fault.trim().parse()?,
             weight: weight
                 .parse()
-                .map_err(|_| ChoiceError::Weight(weight.to_owned()))?,
+                .map_err(|_| FaultChoiceError::Weight(weight.to_owned()))?,
         })
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for FaultChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fault.fmt(f)?;
         if self.weight > NonZeroU32::MIN {
@@ -82,16 +82,16 @@ impl fmt::Display for Choice {
     }
 }
 
-impl TryFrom<String> for Choice {
-    type Error = ChoiceError;
+impl TryFrom<String> for FaultChoice {
+    type Error = FaultChoiceError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
     }
 }
 
-impl From<Choice> for String {
-    fn from(choice: Choice) -> Self {
+impl From<FaultChoice> for String {
+    fn from(choice: FaultChoice) -> Self {
         choice.to_string()
     }
 }
@@ -99,14 +99,14 @@ impl From<Choice> for String {
 /// How long something lasts: a time, or one at random between two, both included; written `5s`, or `2s-10s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Span {
+pub struct DurationRange {
     /// The shortest.
     pub least: Duration,
     /// The longest; not below `least`.
     pub most: Duration,
 }
 
-impl Span {
+impl DurationRange {
     /// A time within it, whole milliseconds above the shortest.
     pub(super) fn draw(self, rng: &mut fastrand::Rng) -> Duration {
         let room = self.most.saturating_sub(self.least).as_millis();
@@ -115,7 +115,7 @@ impl Span {
     }
 }
 
-impl Default for Span {
+impl Default for DurationRange {
     /// Five seconds.
     fn default() -> Self {
         let five = Duration::from_secs(5);
@@ -128,7 +128,7 @@ impl Default for Span {
 
 /// Why a text is no span.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SpanError {
+pub enum DurationRangeError {
     /// A part of it is no duration.
     #[error(transparent)]
     Duration(#[from] DurationError),
@@ -139,8 +139,8 @@ pub enum SpanError {
     Empty(String),
 }
 
-impl FromStr for Span {
-    type Err = SpanError;
+impl FromStr for DurationRange {
+    type Err = DurationRangeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (least, most) = text.split_once('-').unwrap_or((text, text));
@@ -149,13 +149,13 @@ impl FromStr for Span {
             units::duration(most.trim())?,
         );
         if least.is_zero() || most < least {
-            return Err(SpanError::Empty(text.to_owned()));
+            return Err(DurationRangeError::Empty(text.to_owned()));
         }
         Ok(Self { least, most })
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for DurationRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.least).fmt(f)?;
         if self.most > self.least {
@@ -165,16 +165,16 @@ impl fmt::Display for Span {
     }
 }
 
-impl TryFrom<String> for Span {
-    type Error = SpanError;
+impl TryFrom<String> for DurationRange {
+    type Error = DurationRangeError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
     }
 }
 
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
+impl From<DurationRange> for String {
+    fn from(span: DurationRange) -> Self {
         span.to_string()
     }
 }

@@ -4,7 +4,7 @@ mod checking;
 mod github;
 mod init;
 mod probing;
-mod telling;
+mod reporter;
 mod writing;
 
 use std::collections::BTreeMap;
@@ -14,9 +14,9 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 use clap::ArgGroup;
-use lanherd::bdd::results::{About, LeftOutResult, Results};
-use lanherd::bdd::suite::{Choice, Entry, LeftOut, Suite, TagExpression};
-use lanherd::bdd::{self, Ground, Options, Settings};
+use lanherd::bdd::results::{LeftOutResult, Results, SuiteInfo};
+use lanherd::bdd::suite::{LeftOut, ScenarioEntry, Suite, SuiteFilter, TagExpression};
+use lanherd::bdd::{self, Options, SuiteSettings, SuiteUplink};
 use lanherd::fault::{Aim, Fault};
 use lanherd::http::{self, Bound, Guard, HttpError, Readiness, Ready};
 use lanherd::identity::{PoolName, Seed};
@@ -28,7 +28,7 @@ use lanherd::scenario::Timespan;
 use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
-use self::telling::Telling;
+use self::reporter::ScenarioReporter;
 use super::exit::{Exit, UsageError, causes};
 use super::screen::Screen;
 use super::{interrupt, runtime};
@@ -54,7 +54,7 @@ tester itself was late), 130 interrupted.";
 
 /// Run feature files (Gherkin) against the lab or a real router
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP, group(ArgGroup::new("ground")))]
+#[command(after_help = AFTER_HELP, group(ArgGroup::new("uplink")))]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -64,10 +64,10 @@ pub struct Args {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Give each scenario an embedded virtual router: needs no root, and nothing leaves the machine
-    #[arg(long, group = "ground")]
+    #[arg(long, group = "uplink")]
     lab: bool,
     /// The wired interface that the clients stand on, such as eth0
-    #[arg(long, value_name = "NAME", group = "ground")]
+    #[arg(long, value_name = "NAME", group = "uplink")]
     parent: Option<String>,
     /// Only scenarios with these tags, as '@leases and not (@slow or @soak)'
     #[arg(long, short = 't', value_name = "EXPRESSION")]
@@ -181,10 +181,10 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         &args.paths
     };
     let whole = Suite::read(paths).map_err(UsageError::because)?;
-    let ground = match (&args.parent, args.lab) {
-        (Some(parent), _) => Ground::Parent(Some(parent.clone())),
-        (None, true) => Ground::Lab(args.lab_fault.clone()),
-        (None, false) => Ground::Parent(None),
+    let uplink = match (&args.parent, args.lab) {
+        (Some(parent), _) => SuiteUplink::Parent(Some(parent.clone())),
+        (None, true) => SuiteUplink::Lab(args.lab_fault.clone()),
+        (None, false) => SuiteUplink::Parent(None),
     };
     if args.check {
         return Ok(checking::check(&whole, screen));
@@ -193,11 +193,11 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         screen.result("there is nothing to run again");
         return Ok(Exit::Well);
     }
-    let choice = Choice {
+    let choice = SuiteFilter {
         tags: args.tags.clone(),
         name: args.name.clone(),
     };
-    let (suite, left_out) = whole.choose(&choice, &ground);
+    let (suite, left_out) = whole.choose(&choice, &uplink);
     let reasons = reasons(&left_out);
     if args.list {
         checking::list(&suite, &reasons, screen);
@@ -215,7 +215,8 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
             "of {all} scenarios none is left to run{why}"
         )));
     }
-    if ground == Ground::Parent(None) && !suite.scenarios().all(|entry| names_an_interface(&entry))
+    if uplink == SuiteUplink::Parent(None)
+        && !suite.scenarios().all(|entry| names_an_interface(&entry))
     {
         return Err(UsageError::because(
             "say where: --lab, or --parent NAME, or in every scenario 'using macvlan on interface \"NAME\"'",
@@ -226,13 +227,13 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     }
     let labels = RunLabels::of(args.label.clone()).map_err(UsageError::because)?;
     writing::check(&args, screen)?;
-    let plan = Plan {
+    let plan = SuiteRun {
         left_out: to_be_told(&left_out),
         seed: args.seed.unwrap_or_else(machine_seed),
         labels: labels.identified(&args.pool, SystemTime::now()),
         args,
         suite,
-        ground,
+        uplink,
     };
     if plan.suite.features.is_empty() {
         let results = plan.results_without_a_run();
@@ -240,7 +241,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     }
     // Before the sandbox: the host's Prometheus is to reach it.
     let metrics = plan.bind_metrics()?;
-    if let Ground::Lab(_) = plan.ground {
+    if let SuiteUplink::Lab(_) = plan.uplink {
         sandbox::enter()?;
     }
     if let Some(warning) = raise_open_files() {
@@ -259,7 +260,7 @@ fn is_nothing_again(paths: &[PathBuf], suite: &Suite) -> bool {
 }
 
 /// How many scenarios are left out, for each reason.
-fn reasons(left_out: &[(Entry<'_>, LeftOut)]) -> Vec<String> {
+fn reasons(left_out: &[(ScenarioEntry<'_>, LeftOut)]) -> Vec<String> {
     let mut counts: BTreeMap<LeftOut, usize> = BTreeMap::new();
     for (_, reason) in left_out {
         *counts.entry(*reason).or_default() += 1;
@@ -269,34 +270,35 @@ fn reasons(left_out: &[(Entry<'_>, LeftOut)]) -> Vec<String> {
 }
 
 /// What was left out and is worth a word in the results: what was not selected is not.
-fn to_be_told(left_out: &[(Entry<'_>, LeftOut)]) -> Vec<LeftOutResult> {
-    let is_worth_it =
-        |(_, reason): &&(Entry<'_>, LeftOut)| !matches!(reason, LeftOut::Tags | LeftOut::Name);
+fn to_be_told(left_out: &[(ScenarioEntry<'_>, LeftOut)]) -> Vec<LeftOutResult> {
+    let is_worth_it = |(_, reason): &&(ScenarioEntry<'_>, LeftOut)| {
+        !matches!(reason, LeftOut::Tags | LeftOut::Name)
+    };
     let told = left_out.iter().filter(is_worth_it);
     told.map(|(entry, reason)| LeftOutResult::new(entry, reason.reason(), false))
         .collect()
 }
 
 /// A run, as it is wanted.
-struct Plan {
+struct SuiteRun {
     args: Args,
     suite: Suite,
-    ground: Ground,
+    uplink: SuiteUplink,
     left_out: Vec<LeftOutResult>,
     seed: Seed,
     labels: RunLabels,
 }
 
 /// Whether the run is ready, for whoever asks: it is as long as it lasts.
-struct Runs;
+struct SuiteReadiness;
 
-impl Readiness for Runs {
+impl Readiness for SuiteReadiness {
     async fn readiness(&self) -> Ready {
         Ready::Yes("feature files are being run".to_owned())
     }
 }
 
-impl Plan {
+impl SuiteRun {
     /// Where metrics are to be served, and for whom.
     fn bind_metrics(&self) -> anyhow::Result<Option<Bound>> {
         let Some(address) = self.args.metrics else {
@@ -311,13 +313,13 @@ impl Plan {
         }
     }
 
-    fn about(&self) -> About {
+    fn about(&self) -> SuiteInfo {
         let faults = self.args.lab_fault.iter();
-        About {
+        SuiteInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            place: match &self.ground {
-                Ground::Lab(_) => "lab".to_owned(),
-                Ground::Parent(parent) => parent.clone().unwrap_or_default(),
+            place: match &self.uplink {
+                SuiteUplink::Lab(_) => "lab".to_owned(),
+                SuiteUplink::Parent(parent) => parent.clone().unwrap_or_default(),
             },
             pool: self.args.pool.to_string(),
             seed: self.seed.0,
@@ -346,7 +348,7 @@ impl Plan {
             .map_err(|error| anyhow!("the metrics are not valid: {error}"))?;
         let server = match bound {
             Some(bound) => {
-                let server = bound.serve(counted.clone(), Runs)?;
+                let server = bound.serve(counted.clone(), SuiteReadiness)?;
                 screen.say(&format!(
                     "metrics are at {}/metrics; there is no live page, as each scenario has a herd of its own",
                     server.url()
@@ -370,7 +372,7 @@ impl Plan {
         interrupt: &CancellationToken,
         screen: &Screen,
     ) -> anyhow::Result<Exit> {
-        if let Ground::Parent(Some(parent)) = &self.ground
+        if let SuiteUplink::Parent(Some(parent)) = &self.uplink
             && let Some(silence) = probing::try_parent(self, parent, interrupt, screen).await?
         {
             let mut results = self.results_without_a_run();
@@ -380,8 +382,8 @@ impl Plan {
         }
         let args = &self.args;
         let options = Options {
-            settings: Settings {
-                ground: self.ground.clone(),
+            settings: SuiteSettings {
+                uplink: self.uplink.clone(),
                 seed: self.seed,
                 lease_timeout: args.lease_timeout,
                 mode: args.mode,
@@ -399,7 +401,7 @@ impl Plan {
             left_out: self.left_out.clone(),
         };
         let scenarios = self.suite.scenarios().count();
-        let mut telling = Telling::new(screen, scenarios, args.steps);
+        let mut telling = ScenarioReporter::new(screen, scenarios, args.steps);
         let interrupted = interrupt.clone();
         let results = bdd::run(
             self.suite.clone(),
@@ -413,7 +415,7 @@ impl Plan {
 
     /// Tells the results, and writes them.
     fn conclude(&self, results: &Results, interrupted: bool, screen: &Screen) -> Exit {
-        screen.result(&telling::summary(results));
+        screen.result(&reporter::summary(results));
         let mut errors = writing::write_all(&self.args, results, &self.suite);
         errors.extend(github::tell(results, screen));
         for error in &errors {
@@ -432,7 +434,7 @@ impl Plan {
     }
 }
 
-fn names_an_interface(entry: &Entry<'_>) -> bool {
+fn names_an_interface(entry: &ScenarioEntry<'_>) -> bool {
     entry
         .scenario
         .steps

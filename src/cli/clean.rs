@@ -36,7 +36,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let mut tally = Tally::default();
+    let mut tally = CleanCounts::default();
     // A user's own labs first: for what lies elsewhere that user may lack the right.
     for paths in running_pools::homes().iter().rev() {
         clean(paths, args, &mut tally, screen)?;
@@ -51,7 +51,12 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     })
 }
 
-fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyhow::Result<()> {
+fn clean(
+    paths: &Paths,
+    args: &Args,
+    tally: &mut CleanCounts,
+    screen: &Screen,
+) -> anyhow::Result<()> {
     let found = leftovers::find(paths, args.pool.as_ref()).map_err(|error| {
         let folder = paths.state.display();
         match error.kind() {
@@ -111,7 +116,7 @@ fn clean(paths: &Paths, args: &Args, tally: &mut Tally, screen: &Screen) -> anyh
     Ok(())
 }
 
-fn tell(cleared: &Cleared, tally: &mut Tally, screen: &Screen) {
+fn tell(cleared: &Cleared, tally: &mut CleanCounts, screen: &Screen) {
     if let Some(BroughtUp { interface, outcome }) = &cleared.brought_up {
         match outcome {
             Ok(()) => screen.result(&brought_up(interface)),
@@ -163,7 +168,7 @@ pub fn unreleased(leases: usize, why: &str) -> String {
 }
 
 #[derive(Debug, Default)]
-struct Tally {
+struct CleanCounts {
     found: usize,
     failed: usize,
     /// Pools of other users.

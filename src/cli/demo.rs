@@ -12,7 +12,7 @@ use lanherd::target::Target;
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session};
+use super::session::{Presentation, PresentedRun};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -56,5 +56,5 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     };
     let scenario = draft.check().map_err(UsageError::because)?;
     let mode = RunMode::PingOnce(PingSpec::once(Target::GoogleDns));
-    Session::new(scenario, mode, args.presentation, screen).run()
+    PresentedRun::new(scenario, mode, args.presentation, screen).run()
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Table;
 use lanherd::report::Soak;
-use lanherd::soak::{Comparison, Figure, Row, Side, Unit, Verdict};
+use lanherd::soak::{ComparedFigure, Comparison, ComparisonRow, Side, Unit, Verdict};
 
 use super::table::STYLE;
 
@@ -57,10 +57,13 @@ fn table(comparison: &Comparison) -> String {
 
 /// `first and last 1h: nothing drifted`.
 fn verdict(comparison: &Comparison) -> String {
-    let drifts: Vec<_> = comparison.drifts().map(Row::label).collect();
+    let drifts: Vec<_> = comparison.drifts().map(ComparisonRow::label).collect();
     let window = comparison.window();
     let has = |verdict| comparison.rows.iter().any(|row| row.verdict == verdict);
-    let open: Vec<_> = comparison.inconclusive().map(Row::label).collect();
+    let open: Vec<_> = comparison
+        .inconclusive()
+        .map(ComparisonRow::label)
+        .collect();
     if !drifts.is_empty() {
         format!(
             "from the first {window} to the last this drifted: {}",
@@ -79,7 +82,7 @@ fn verdict(comparison: &Comparison) -> String {
     }
 }
 
-fn cell(figure: Figure, side: &Side) -> String {
+fn cell(figure: ComparedFigure, side: &Side) -> String {
     let (Some(mean), Some(p50), Some(p95), Some(p99)) = (side.mean, side.p50, side.p95, side.p99)
     else {
         return "-".to_owned();
@@ -108,7 +111,7 @@ mod tests {
         }
     }
 
-    fn comparison(rows: Vec<Row>) -> Comparison {
+    fn comparison(rows: Vec<ComparisonRow>) -> Comparison {
         Comparison {
             window_ms: 3_600_000.0,
             first_at_ms: 0.0,
@@ -118,9 +121,9 @@ mod tests {
         }
     }
 
-    fn row(figure: Figure, first: Side, last: Side, verdict: Verdict) -> Row {
+    fn row(figure: ComparedFigure, first: Side, last: Side, verdict: Verdict) -> ComparisonRow {
         let target = None;
-        Row {
+        ComparisonRow {
             figure,
             target,
             first,
@@ -134,19 +137,19 @@ mod tests {
         let memory = |mib: f64| side(30, mib * 1_048_576.0);
         let both = comparison(vec![
             row(
-                Figure::JoinTime,
+                ComparedFigure::JoinTime,
                 side(600, 12.0),
                 side(0, 0.0),
                 Verdict::TooFew,
             ),
             row(
-                Figure::DhcpTime,
+                ComparedFigure::DhcpTime,
                 side(600, 12.0),
                 side(599, 24.5),
                 Verdict::Drifted,
             ),
             row(
-                Figure::ResidentMemory,
+                ComparedFigure::ResidentMemory,
                 memory(20.0),
                 memory(20.5),
                 Verdict::Steady,

@@ -31,8 +31,8 @@ such program; 126: it cannot be run. A program that still runs when the client l
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The client's number, or the name of its namespace, such as ns3
-    #[arg(value_name = "CLIENT", value_parser = Named::read)]
-    client: Named,
+    #[arg(value_name = "CLIENT", value_parser = NamedClient::read)]
+    client: NamedClient,
     /// The program, and its arguments
     #[arg(
         value_name = "COMMAND",
@@ -47,13 +47,13 @@ pub struct Args {
 
 /// A client as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Named {
+struct NamedClient {
     /// Its pool, where that was named with it.
     pool: Option<PoolName>,
     number: ClientNumber,
 }
 
-impl Named {
+impl NamedClient {
     fn read(text: &str) -> Result<Self, String> {
         let refuse = || {
             "write the client's number, such as 3, or the name of its namespace, such as ns3"
@@ -78,7 +78,7 @@ impl Named {
 
 /// Becomes the program. There must be no other thread.
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let Named { pool, number } = &args.client;
+    let NamedClient { pool, number } = &args.client;
     if let (Some(one), Some(other)) = (pool, args.which.pool())
         && one != other
     {
@@ -118,8 +118,9 @@ mod tests {
 
     #[test]
     fn a_client_is_named_by_its_number_or_its_namespace() {
-        let named =
-            |text: &str| Named::read(text).map(|n| (n.pool.map(|p| p.to_string()), n.number.0));
+        let named = |text: &str| {
+            NamedClient::read(text).map(|n| (n.pool.map(|p| p.to_string()), n.number.0))
+        };
         assert_eq!(named("3"), Ok((None, 3)));
         assert_eq!(named("ns3"), Ok((Some("ns".to_owned()), 3)));
         for bad in ["", "0", "ns", "ns0", "3ns", "-1", "n s3"] {

@@ -28,7 +28,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Where something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Out,
     /// Standard error.
@@ -57,19 +57,19 @@ impl Weight {
 }
 
 /// Writes the line that says how many lines were not shown, in the format of all other lines of standard error.
-pub type Notice = Box<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
+pub type LostNotice = Box<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
 
 /// The queues, and the threads that write what is in them.
 pub struct Output {
     out: Arc<Lane>,
     err: Arc<Lane>,
-    notice: Arc<Notice>,
+    notice: Arc<LostNotice>,
     is_started: AtomicBool,
 }
 
 impl Output {
     /// What is put into it waits until [`Output::start`].
-    pub fn new(notice: Notice) -> io::Result<Self> {
+    pub fn new(notice: LostNotice) -> io::Result<Self> {
         let (out, err) = (Sink::stdout()?, Sink::stderr()?);
         let notice = Arc::new(notice);
         let is_shared = out.is_read_with(&err);
@@ -111,15 +111,16 @@ impl Output {
     }
 
     /// Puts whole lines into the queue, or drops them. Never waits.
-    pub fn put(&self, to: Stream, weight: Weight, bytes: Vec<u8>) {
+    pub fn put(&self, to: OutputStream, weight: Weight, bytes: Vec<u8>) {
         let lane = match to {
-            Stream::Out => &self.out,
-            Stream::Err => &self.err,
+            OutputStream::Out => &self.out,
+            OutputStream::Err => &self.err,
         };
         if let Some(lost) = lane.put(to, weight.limit(), bytes) {
             // Only a queue without standard error hands its count over.
             let notice = (self.notice)(lost);
-            self.err.put(Stream::Err, Weight::Complaint.limit(), notice);
+            self.err
+                .put(OutputStream::Err, Weight::Complaint.limit(), notice);
         }
     }
 
@@ -138,7 +139,8 @@ impl Output {
         let lost = self.out.drain(deadline, STANDSTILL);
         if lost > 0 {
             let notice = (self.notice)(lost);
-            self.err.put(Stream::Err, Weight::Complaint.limit(), notice);
+            self.err
+                .put(OutputStream::Err, Weight::Complaint.limit(), notice);
             self.err.drain(Instant::now() + LAST_WORDS, LAST_WORDS);
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lanherd::activity::ByKind;
 use lanherd::phase::Phase;
 use lanherd::pool::{self, Census};
-use lanherd::soak::{self, Line};
+use lanherd::soak::{self, TimelineEntry};
 use lanherd::stats::Attempts;
 use lanherd::units::percent;
 
@@ -32,14 +32,14 @@ pub struct Progress {
 
 /// The steps that a joining client takes, as bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bar {
+enum JoinStep {
     Namespace,
     Link,
     Dhcp,
     Online,
 }
 
-impl Bar {
+impl JoinStep {
     const ALL: [Self; 4] = [Self::Namespace, Self::Link, Self::Dhcp, Self::Online];
 
     const fn label(self) -> &'static str {
@@ -95,7 +95,7 @@ impl Progress {
         match self.screen.audience() {
             Audience::Person => self.draw(census),
             Audience::Log if self.told.elapsed() >= WHILE_JOINING => {
-                self.tell(&Figures::of_census(census));
+                self.tell(&HerdFigures::of_census(census));
             }
             Audience::Log | Audience::Watcher | Audience::Nobody => {}
         }
@@ -107,7 +107,7 @@ impl Progress {
         if let Some(buffer) = self.screen.stderr_buffer() {
             buffer.enter(RunStage::Holding(self.started.elapsed()));
         }
-        self.tell(&Figures::of_census(census));
+        self.tell(&HerdFigures::of_census(census));
     }
 
     /// When a standing herd should be told of next; `None` where nobody wants to know.
@@ -126,7 +126,7 @@ impl Progress {
     }
 
     /// The herd was looked at.
-    pub fn soaking(&mut self, look: &Line, availability: Option<f64>) {
+    pub fn soaking(&mut self, look: &TimelineEntry, availability: Option<f64>) {
         let elapsed = self.started.elapsed();
         self.screen.say(&soak_line(elapsed, look, availability));
         self.told = Instant::now();
@@ -134,7 +134,7 @@ impl Progress {
 
     /// The herd stands.
     pub fn holding(&mut self, census: &Census, done: &pool::Figures) {
-        let figures = Figures::of_herd(census, done);
+        let figures = HerdFigures::of_herd(census, done);
         match self.screen.audience() {
             Audience::Person => {
                 let line = line(self.started.elapsed(), &figures);
@@ -167,16 +167,16 @@ impl Progress {
 
     fn draw(&mut self, census: &Census) {
         let failed = census.of(Phase::Failed) + census.of(Phase::Backoff);
-        let bar = |stage: Bar| output::Bar::Steps {
+        let bar = |stage: JoinStep| output::Bar::Steps {
             label: stage.label(),
             done: stage.count(census).into(),
             all: census.total().into(),
             message: match stage {
-                Bar::Online if failed > 0 => format!("{failed} failed"),
+                JoinStep::Online if failed > 0 => format!("{failed} failed"),
                 _ => String::new(),
             },
         };
-        self.draw_all(Bar::ALL.map(bar).to_vec());
+        self.draw_all(JoinStep::ALL.map(bar).to_vec());
     }
 
     fn draw_all(&mut self, bars: Vec<output::Bar>) {
@@ -184,7 +184,7 @@ impl Progress {
         self.is_drawn = true;
     }
 
-    fn tell(&mut self, figures: &Figures) {
+    fn tell(&mut self, figures: &HerdFigures) {
         self.screen.say(&line(self.started.elapsed(), figures));
         self.told = Instant::now();
     }
@@ -198,24 +198,24 @@ impl Drop for Progress {
 
 /// A herd in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Figures {
+struct HerdFigures {
     wanted: u32,
     online: u32,
     joining: u32,
     failed: u32,
     /// What a census does not know.
-    history: Option<History>,
+    history: Option<HerdHistory>,
 }
 
 /// Since the pool began, of all clients that it ever had.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct History {
+struct HerdHistory {
     availability: Option<f64>,
     restarts: u64,
     activities: ByKind<Attempts>,
 }
 
-impl Figures {
+impl HerdFigures {
     fn of_census(census: &Census) -> Self {
         Self {
             wanted: census.total(),
@@ -233,7 +233,7 @@ impl Figures {
     fn of_herd(census: &Census, done: &pool::Figures) -> Self {
         let gone = census.of(Phase::Gone) + census.of(Phase::Leaving);
         let figures = Self::of_census(census);
-        let history = History {
+        let history = HerdHistory {
             availability: done.availability(),
             restarts: done.restarts,
             activities: ByKind::new(|kind| done.of(kind).sum()),
@@ -251,7 +251,7 @@ const fn is_on_the_way(phase: Phase) -> bool {
     matches!(phase, Phase::Queued | Phase::Backoff) || phase.is_joining()
 }
 
-fn line(elapsed: Duration, figures: &Figures) -> String {
+fn line(elapsed: Duration, figures: &HerdFigures) -> String {
     let mut line = format!(
         "{:7.1} s: {} of {} online, {} joining, {} failed",
         elapsed.as_secs_f64(),
@@ -278,7 +278,7 @@ fn line(elapsed: Duration, figures: &Figures) -> String {
 }
 
 /// `71:59:00: 199 of 200 online, 1 failed, 3 restarts, 0.02 % of pings lost, 0.08 ms (99 %: 0.41 ms), 24.1 MiB, 812 files`.
-fn soak_line(elapsed: Duration, look: &Line, availability: Option<f64>) -> String {
+fn soak_line(elapsed: Duration, look: &TimelineEntry, availability: Option<f64>) -> String {
     let mut line = format!(
         "{}: {} of {} online, {} failed, {} restarts",
         clock(elapsed),
@@ -293,7 +293,7 @@ fn soak_line(elapsed: Duration, look: &Line, availability: Option<f64>) -> Strin
     }
     for (kind, attempts) in look.activities.iter() {
         let about = kind.about();
-        let failures = attempts.as_ref().and_then(soak::Attempts::failures);
+        let failures = attempts.as_ref().and_then(soak::AttemptCounts::failures);
         if let Some(failures) = failures {
             let (many, failed, percent) = (about.many, about.failed, failures * 100.0);
             let _ = write!(line, ", {percent:.2} % of {many} {failed}");
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_line_says_how_the_herd_stands_and_of_pings_only_where_there_are_some() {
-        let mut figures = Figures {
+        let mut figures = HerdFigures {
             wanted: 10,
             online: 7,
             joining: 2,
@@ -328,15 +328,15 @@ mod tests {
             line(after, &figures),
             "   12.3 s: 7 of 10 online, 2 joining, 1 failed"
         );
-        figures.history = Some(History {
+        figures.history = Some(HerdHistory {
             restarts: 3,
-            ..History::default()
+            ..HerdHistory::default()
         });
         assert_eq!(
             line(after, &figures),
             "   12.3 s: 7 of 10 online, 2 joining, 1 failed, 3 restarts"
         );
-        figures.history = Some(History {
+        figures.history = Some(HerdHistory {
             availability: Some(0.932),
             restarts: 3,
             activities: ByKind::new(|kind| match kind {
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_look_at_a_soak_is_a_line_that_is_still_readable_after_days() {
-        let mut look = Line {
+        let mut look = TimelineEntry {
             at_ms: 0.0,
             wanted: 200,
             online: 199,
@@ -368,7 +368,7 @@ mod tests {
             usable_ms: 0.0,
             restarts: 3,
             activities: ByKind::new(|kind| {
-                (kind == Kind::Ping).then_some(soak::Attempts {
+                (kind == Kind::Ping).then_some(soak::AttemptCounts {
                     succeeded: 9_998,
                     failed: 2,
                     p50_ms: Some(0.08),
@@ -387,15 +387,15 @@ mod tests {
         assert!(
             soak_line(Duration::ZERO, &look, None).ends_with("3 restarts, 24.1 MiB, 812 files")
         );
-        look.activities[Kind::Dns] = Some(soak::Attempts {
+        look.activities[Kind::Dns] = Some(soak::AttemptCounts {
             succeeded: 399,
             failed: 1,
             p50_ms: Some(0.3),
             p99_ms: Some(2.0),
         });
-        look.activities[Kind::Command] = Some(soak::Attempts {
+        look.activities[Kind::Command] = Some(soak::AttemptCounts {
             failed: 2,
-            ..soak::Attempts::default()
+            ..soak::AttemptCounts::default()
         });
         assert!(soak_line(Duration::ZERO, &look, None).ends_with(
             "3 restarts, 0.25 % of lookups failed, 0.30 ms (99 %: 2.00 ms), 100.00 % of commands failed, 24.1 MiB, 812 files"
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn a_client_counts_for_every_bar_behind_it_and_a_failed_one_for_none() {
         let behind = |phase: Phase| {
-            Bar::ALL
+            JoinStep::ALL
                 .iter()
                 .filter(|stage| stage.is_done_in(phase))
                 .count()

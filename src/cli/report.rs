@@ -10,7 +10,7 @@ use super::exit::{Exit, UsageError};
 use super::objectives;
 use super::screen::Screen;
 use super::session::paint;
-use super::table::{self, Rows};
+use super::table::{self, TableRows};
 
 /// The largest report that is read, in bytes: that of ten thousand clients that do ten things each takes a quarter of it.
 const MOST: u64 = 256 << 20;
@@ -31,8 +31,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Which clients the table shows
-    #[arg(long, value_enum, value_name = "ROWS", default_value_t = Rows::Auto)]
-    table: Rows,
+    #[arg(long, value_enum, value_name = "ROWS", default_value_t = TableRows::Auto)]
+    table: TableRows,
 }
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {

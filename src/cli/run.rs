@@ -12,7 +12,7 @@ use lanherd::scenario::{Draft, Scenario, Timespan, metrics_address};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session, Watching};
+use super::session::{Presentation, PresentedRun, Watching};
 
 /// The largest scenario, in bytes.
 const MOST: u64 = 1 << 20;
@@ -114,7 +114,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     check_apart(&files).map_err(UsageError::because)?;
     let mode = RunMode::of(&scenario);
     let presentation = args.presentation.watched(args.watching);
-    Session::new(scenario, mode, presentation, screen).run()
+    PresentedRun::new(scenario, mode, presentation, screen).run()
 }
 
 #[cfg(test)]

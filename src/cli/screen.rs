@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use lanherd::report::is_standard_output;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::output::{Bar, Output, Stream, Weight};
+use super::output::{Bar, Output, OutputStream, Weight};
 use super::stderr_buffer::StderrBuffer;
 
 /// Where words go. Progress bars are drawn below its lines, and make room while something else is printed.
@@ -103,7 +103,7 @@ impl Screen {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(buffer) = buffer {
-            let _ = self.write(Stream::Err, Weight::Complaint, buffer.kept());
+            let _ = self.write(OutputStream::Err, Weight::Complaint, buffer.kept());
         }
     }
 
@@ -184,9 +184,9 @@ impl Screen {
     /// One line of data that may go on for long; fails when its reader has gone.
     pub fn stream(&self, text: &str) -> io::Result<()> {
         let to = if self.is_out_taken.load(Ordering::Relaxed) {
-            Stream::Err
+            OutputStream::Err
         } else {
-            Stream::Out
+            OutputStream::Out
         };
         self.write(to, Weight::Result, format!("{text}\n").into_bytes())
     }
@@ -215,15 +215,15 @@ impl Screen {
     fn to_stderr(&self, weight: Weight, bytes: Vec<u8>) {
         match self.stderr_buffer() {
             Some(buffer) => buffer.put(&bytes),
-            None => drop(self.write(Stream::Err, weight, bytes)),
+            None => drop(self.write(OutputStream::Err, weight, bytes)),
         }
     }
 
-    fn write(&self, to: Stream, weight: Weight, bytes: Vec<u8>) -> io::Result<()> {
+    fn write(&self, to: OutputStream, weight: Weight, bytes: Vec<u8>) -> io::Result<()> {
         let directly = |to: &mut dyn Write| to.write_all(&bytes).and_then(|()| to.flush());
         match (self.output.get(), to) {
-            (None, Stream::Out) => directly(&mut io::stdout().lock()),
-            (None, Stream::Err) => directly(&mut io::stderr().lock()),
+            (None, OutputStream::Out) => directly(&mut io::stdout().lock()),
+            (None, OutputStream::Err) => directly(&mut io::stderr().lock()),
             (Some(output), to) => {
                 output.put(to, weight, bytes);
                 Ok(())
@@ -290,10 +290,10 @@ fn json_line(now: SystemTime, level: &str, text: &str) -> String {
 
 /// Log lines go to standard error as they are.
 impl<'a> MakeWriter<'a> for Screen {
-    type Writer = Line<'a>;
+    type Writer = LogLine<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line {
+    fn make_writer(&'a self) -> LogLine<'a> {
+        LogLine {
             screen: self,
             buffer: Vec::new(),
         }
@@ -301,12 +301,12 @@ impl<'a> MakeWriter<'a> for Screen {
 }
 
 /// One event of the log; printed as a whole when it is complete.
-pub struct Line<'a> {
+pub struct LogLine<'a> {
     screen: &'a Screen,
     buffer: Vec<u8>,
 }
 
-impl Write for Line<'_> {
+impl Write for LogLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.write(bytes)
     }
@@ -316,7 +316,7 @@ impl Write for Line<'_> {
     }
 }
 
-impl Drop for Line<'_> {
+impl Drop for LogLine<'_> {
     fn drop(&mut self) {
         if !self.buffer.is_empty() {
             let line = std::mem::take(&mut self.buffer);

@@ -9,13 +9,13 @@ use std::io::IsTerminal as _;
 
 use lanherd::run::{Outcome, Reason, Run, RunError, RunMode, outputs};
 use lanherd::scenario::{Scenario, Timespan};
-use lanherd::soak::Settings;
+use lanherd::soak::SoakSettings;
 use lanherd::testbed::TestbedError;
 
 use self::presenter::Presenter;
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::table::{self, Paint, Rows};
+use super::table::{self, Paint, TableRows};
 #[cfg(feature = "tui")]
 use super::tui;
 use super::{drift, interrupt, lab, objectives, runtime};
@@ -33,8 +33,8 @@ pub struct Watching {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Presentation {
     /// Which clients the table at the end shows
-    #[arg(long, value_enum, value_name = "ROWS", default_value_t = Rows::Auto)]
-    table: Rows,
+    #[arg(long, value_enum, value_name = "ROWS", default_value_t = TableRows::Auto)]
+    table: TableRows,
     /// Without a terminal: how often to tell how the herd stands
     #[arg(long, value_name = "TIME", default_value = "10s")]
     interval: Timespan,
@@ -46,10 +46,10 @@ pub struct Presentation {
 
 impl Presentation {
     /// These rows, and lines as often as the mode of the run says.
-    pub const fn with(table: Rows) -> Self {
+    pub const fn with(table: TableRows) -> Self {
         Self {
             table,
-            interval: Timespan(Settings::INTERVAL),
+            interval: Timespan(SoakSettings::INTERVAL),
             #[cfg(feature = "tui")]
             tui: false,
         }
@@ -72,14 +72,14 @@ impl Presentation {
 }
 
 /// One run.
-pub struct Session {
+pub struct PresentedRun {
     scenario: Scenario,
     mode: RunMode,
     presentation: Presentation,
     screen: Screen,
 }
 
-impl Session {
+impl PresentedRun {
     pub fn new(
         scenario: Scenario,
         mode: RunMode,

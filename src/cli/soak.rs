@@ -5,8 +5,8 @@ use lanherd::scenario::{Draft, SoakDraft};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session, Watching};
-use super::table::Rows;
+use super::session::{Presentation, PresentedRun, Watching};
+use super::table::TableRows;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -29,8 +29,8 @@ pub struct Args {
     #[command(flatten)]
     soak: SoakDraft,
     /// Which clients the table at the end shows
-    #[arg(long, value_enum, value_name = "ROWS", default_value_t = Rows::Auto)]
-    table: Rows,
+    #[arg(long, value_enum, value_name = "ROWS", default_value_t = TableRows::Auto)]
+    table: TableRows,
     #[command(flatten)]
     watching: Watching,
 }
@@ -43,5 +43,5 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = draft.check().map_err(UsageError::because)?;
     let mode = RunMode::of(&scenario);
     let presentation = Presentation::with(args.table).watched(args.watching);
-    Session::new(scenario, mode, presentation, screen).run()
+    PresentedRun::new(scenario, mode, presentation, screen).run()
 }

@@ -24,11 +24,11 @@ pub enum RunStage {
 #[derive(Debug)]
 pub struct StderrBuffer {
     started: Instant,
-    state: Mutex<State>,
+    state: Mutex<BufferState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct BufferState {
     stage: RunStage,
     waiting: VecDeque<(Duration, String)>,
     kept: VecDeque<String>,
@@ -40,7 +40,7 @@ impl StderrBuffer {
     pub fn new(started: Instant) -> Self {
         Self {
             started,
-            state: Mutex::new(State {
+            state: Mutex::new(BufferState {
                 stage: RunStage::Joining,
                 waiting: VecDeque::new(),
                 kept: VecDeque::new(),
@@ -97,7 +97,7 @@ impl StderrBuffer {
         all.into_bytes()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BufferState> {
         // Every change is one of a moment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,7 +15,7 @@ use super::words::bounded;
 
 /// Which clients the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Rows {
+pub enum TableRows {
     /// All of a herd of up to 50; of a larger one the first 20 that failed, and percentiles
     Auto,
     /// All
@@ -56,10 +56,10 @@ pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The table and what belongs to it, the summary last.
-pub fn render(report: &Report, rows: Rows, paint: Paint) -> String {
+pub fn render(report: &Report, rows: TableRows, paint: Paint) -> String {
     let all = match rows {
-        Rows::All => true,
-        Rows::Auto => report.clients.len() <= MOST_ROWS,
+        TableRows::All => true,
+        TableRows::Auto => report.clients.len() <= MOST_ROWS,
     };
     let mut text = String::new();
     let mut block = |block: String| {
@@ -492,7 +492,7 @@ mod tests {
 
     #[test]
     fn a_small_herd_is_shown_client_by_client_and_summed_up() {
-        let text = render(&report(2, 0), Rows::Auto, Paint::None);
+        let text = render(&report(2, 0), TableRows::Auto, Paint::None);
         let lines: Vec<&str> = text.lines().collect();
         let ns2 = lines
             .iter()
@@ -560,7 +560,7 @@ mod tests {
                 client.activities.push(pings);
             }
         }
-        let text = render(&report, Rows::Auto, Paint::None);
+        let text = render(&report, TableRows::Auto, Paint::None);
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(100), "{widest:?}\n{text}");
         assert!(text.contains("197"), "{text}");
@@ -585,7 +585,7 @@ mod tests {
             }
         };
         let assert_words = |report: &Report, of_targets: &[&str]| {
-            let text = render(report, Rows::Auto, Paint::None);
+            let text = render(report, TableRows::Auto, Paint::None);
             let header = text.lines().take_while(|line| !line.contains('─'));
             let words: BTreeSet<&str> = header.flat_map(str::split_whitespace).collect();
             let names = "client MAC address router time to lease".split(' ');
@@ -609,12 +609,12 @@ mod tests {
         let mut report = report(2, 0);
         report.clients[1].phase = Phase::Released;
         report.clients[1].address = Some("10.77.0.99/16".to_owned());
-        assert!(!render(&report, Rows::Auto, Paint::None).contains("10.77.0.99"));
+        assert!(!render(&report, TableRows::Auto, Paint::None).contains("10.77.0.99"));
     }
 
     #[test]
     fn what_is_the_same_for_all_is_said_once() {
-        let text = render(&report(2, 1), Rows::Auto, Paint::None);
+        let text = render(&report(2, 1), TableRows::Auto, Paint::None);
         assert!(
             text.contains("\nrouter 10.77.0.1, DNS 10.77.0.1 for all\n"),
             "{text}"
@@ -630,7 +630,7 @@ mod tests {
         let mut report = report(2, 0);
         report.tester.saturated = true;
         report.tester.scheduler_lag_ms = report.percentiles.join_ms;
-        let text = render(&report, Rows::Auto, Paint::None);
+        let text = render(&report, TableRows::Auto, Paint::None);
         assert!(
             text.ends_with(", tester saturated (up to 4.00 s late), nothing left behind, 0.41 s"),
             "{text}"
@@ -639,7 +639,7 @@ mod tests {
 
     #[test]
     fn a_failed_client_has_its_cause_in_the_table_and_the_particulars_below() {
-        let text = render(&report(1, 1), Rows::Auto, Paint::None);
+        let text = render(&report(1, 1), TableRows::Auto, Paint::None);
         assert!(text.contains("failed: no_offer"), "{text}");
         assert!(
             text.contains("\nns2: failed: dhcp: no_offer: nobody answered for 30s\n"),
@@ -649,7 +649,7 @@ mod tests {
 
     #[test]
     fn of_a_large_herd_only_failures_are_shown_and_percentiles() {
-        let text = render(&report(60, 25), Rows::Auto, Paint::None);
+        let text = render(&report(60, 25), TableRows::Auto, Paint::None);
         assert!(!text.contains("ns60 "), "{text}");
         assert!(text.contains("ns80") && !text.contains("ns81"), "{text}");
         assert!(text.contains("and 5 more that failed"), "{text}");
@@ -663,7 +663,7 @@ mod tests {
             text.contains("time to join: median 1.00 ms, 95 % 20 ms, 99 % 300 ms, longest 4.00 s"),
             "{text}"
         );
-        assert!(render(&report(60, 0), Rows::All, Paint::None).contains("ns60"));
+        assert!(render(&report(60, 0), TableRows::All, Paint::None).contains("ns60"));
     }
 
     #[test]
@@ -673,7 +673,7 @@ mod tests {
         (pings.attempts, pings.succeeded) = (3, 0);
         pings.time_ms.median = None;
         pings.failed.insert("timeout".to_owned(), 3);
-        let text = render(&report, Rows::Auto, Paint::None);
+        let text = render(&report, TableRows::Auto, Paint::None);
         assert!(text.contains("0/3"), "{text}");
         assert!(
             text.contains("\nns1: no answer from Google DNS: timeout\n"),

@@ -30,17 +30,17 @@ use std::{env, io};
 use anyhow::Context as _;
 use lanherd::identity::ClientNumber;
 use lanherd::live::Live;
-use lanherd::tester::Figures;
+use lanherd::tester::TesterFigures;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use self::feed::News;
+use self::feed::FeedMessage;
 use self::keys::{Decoder, Key};
-pub use self::model::About;
+pub use self::model::HerdInfo;
 use self::model::Model;
-use self::terminal::{Held, Input};
+use self::terminal::{Input, TuiTerminal};
 use self::theme::Theme;
 use self::view::{Order, View};
 use super::exit::UsageError;
@@ -88,18 +88,18 @@ impl Tui {
     pub fn start(
         screen: &Screen,
         started: Instant,
-        about: About,
+        about: HerdInfo,
         live: Arc<Live>,
-        tester: Figures,
+        tester: TesterFigures,
     ) -> anyhow::Result<Self> {
         let (send, news) = mpsc::channel(NEWS);
         let signals = feed::signals(send.clone()).context("signals cannot be listened to")?;
-        let held = Held::take().context("the terminal cannot be drawn on")?;
+        let held = TuiTerminal::take().context("the terminal cannot be drawn on")?;
         let buffer = Arc::new(StderrBuffer::new(started));
         screen.buffer_stderr(Arc::clone(&buffer));
         let (open, opened) = watch::channel(None);
         let stop = Arc::<AtomicBool>::default();
-        let show = Show {
+        let show = ScreenLoop {
             held,
             model: Model::new(about),
             view: View::default(),
@@ -120,7 +120,7 @@ impl Tui {
             let screen = screen.clone();
             thread::Builder::new()
                 .name("screen".to_owned())
-                .spawn(move || guarded(&screen, show, Show::go_on))
+                .spawn(move || guarded(&screen, show, ScreenLoop::go_on))
         };
         if thread.is_err() {
             // The terminal went back with what the thread would have had.
@@ -181,22 +181,22 @@ fn is_due(since: Duration, is_another: bool) -> bool {
 }
 
 /// What the thread has.
-struct Show {
-    held: Held,
+struct ScreenLoop {
+    held: TuiTerminal,
     model: Model,
     view: View,
     theme: Theme,
     decoder: Decoder,
     started: Instant,
     buffer: Arc<StderrBuffer>,
-    news: mpsc::Receiver<News>,
+    news: mpsc::Receiver<FeedMessage>,
     open: watch::Sender<Option<ClientNumber>>,
     /// The program is about to be stopped, or was and has not been let go on.
     is_stopped: bool,
     stop: Arc<AtomicBool>,
 }
 
-impl Show {
+impl ScreenLoop {
     /// Until it is told to stop, or the terminal has gone.
     fn go_on(&mut self) -> io::Result<()> {
         let mut drawn: Option<(Instant, u64)> = None;
@@ -271,9 +271,9 @@ impl Show {
         while let Ok(news) = self.news.try_recv() {
             is_changed = true;
             match news {
-                News::Update(update) => self.model.apply(update),
-                News::Stop => self.suspend()?,
-                News::GoOn => self.resume()?,
+                FeedMessage::Update(update) => self.model.apply(update),
+                FeedMessage::Stop => self.suspend()?,
+                FeedMessage::GoOn => self.resume()?,
             }
         }
         for (after, said) in self.buffer.take() {

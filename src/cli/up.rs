@@ -5,7 +5,7 @@ use lanherd::scenario::Draft;
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::session::{Presentation, Session, Watching};
+use super::session::{Presentation, PresentedRun, Watching};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,5 +36,5 @@ pub struct Args {
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = args.draft.check().map_err(UsageError::because)?;
     let presentation = args.presentation.watched(args.watching);
-    Session::new(scenario, RunMode::Hold, presentation, screen).run()
+    PresentedRun::new(scenario, RunMode::Hold, presentation, screen).run()
 }

@@ -1,9 +1,9 @@
 //! What the facts mean for what is asked.
 
 use super::facts::{Facts, Files};
-use super::probe::Trial;
+use super::probe::TrialResult;
 use super::{
-    Check, Diagnosis, FILES_BESIDE, FILES_PER_CLIENT, Finding, MEMORY_PER_CLIENT,
+    Check, CheckResult, Diagnosis, FILES_BESIDE, FILES_PER_CLIENT, MEMORY_PER_CLIENT,
     NEIGHBOURS_PER_CLIENT, Purpose,
 };
 use crate::lan::leftovers::{PoolFound, PoolState};
@@ -24,7 +24,7 @@ pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
         subject: "privileges",
         finding: privileges(facts, purpose),
     }];
-    let mut add = |subject, finding: Option<Finding>| {
+    let mut add = |subject, finding: Option<CheckResult>| {
         checks.extend(finding.map(|finding| Check { subject, finding }));
     };
     add("sandbox of the lab", sandbox(facts, purpose));
@@ -60,14 +60,14 @@ pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
 }
 
 /// A finding that forbids a herd on an interface: where the lab would do as well it is a warning.
-fn of_parent(purpose: &Purpose, text: String) -> Finding {
+fn of_parent(purpose: &Purpose, text: String) -> CheckResult {
     match purpose {
-        Purpose::Parent(_) => Finding::Problem(text),
-        Purpose::Lab | Purpose::Either => Finding::Warning(text),
+        Purpose::Parent(_) => CheckResult::Problem(text),
+        Purpose::Lab | Purpose::Either => CheckResult::Warning(text),
     }
 }
 
-fn privileges(facts: &Facts, purpose: &Purpose) -> Finding {
+fn privileges(facts: &Facts, purpose: &Purpose) -> CheckResult {
     let missing = match &facts.missing_capabilities {
         Ok(missing) => missing.join(", "),
         Err(error) => {
@@ -76,10 +76,10 @@ fn privileges(facts: &Facts, purpose: &Purpose) -> Finding {
         }
     };
     if missing.is_empty() {
-        return Finding::Fine("all that a herd needs are there".to_owned());
+        return CheckResult::Fine("all that a herd needs are there".to_owned());
     }
     match purpose {
-        Purpose::Lab => Finding::Fine(format!("{missing} missing, and not needed for the lab")),
+        Purpose::Lab => CheckResult::Fine(format!("{missing} missing, and not needed for the lab")),
         Purpose::Parent(_) | Purpose::Either => of_parent(
             purpose,
             format!(
@@ -90,21 +90,21 @@ fn privileges(facts: &Facts, purpose: &Purpose) -> Finding {
     }
 }
 
-fn sandbox(facts: &Facts, purpose: &Purpose) -> Option<Finding> {
+fn sandbox(facts: &Facts, purpose: &Purpose) -> Option<CheckResult> {
     Some(match facts.sandbox.as_ref()? {
         Ok(Entrance::Privileged) => {
-            Finding::Fine("entered with the privileges that are there".to_owned())
+            CheckResult::Fine("entered with the privileges that are there".to_owned())
         }
         Ok(Entrance::UserNamespace) => {
-            Finding::Fine("entered through a user namespace, without privileges".to_owned())
+            CheckResult::Fine("entered through a user namespace, without privileges".to_owned())
         }
         Err(why) => {
             let has_privileges = facts.missing_capabilities.as_ref().is_ok_and(Vec::is_empty);
             let could_use_parent = has_privileges && !facts.candidates.is_empty();
             match purpose {
-                Purpose::Either if could_use_parent => Finding::Warning(why.clone()),
+                Purpose::Either if could_use_parent => CheckResult::Warning(why.clone()),
                 Purpose::Lab | Purpose::Parent(_) | Purpose::Either => {
-                    Finding::Problem(why.clone())
+                    CheckResult::Problem(why.clone())
                 }
             }
         }
@@ -131,72 +131,72 @@ const MACVLAN: Feature = Feature {
     module: Some("macvlan"),
 };
 
-fn feature(trial: &Trial, feature: Feature) -> Finding {
+fn feature(trial: &TrialResult, feature: Feature) -> CheckResult {
     let Feature { option, module } = feature;
     match trial {
-        Trial::Works => Finding::Fine("tried, and works".to_owned()),
-        Trial::Refused(why) => Finding::Problem(match module {
+        TrialResult::Works => CheckResult::Fine("tried, and works".to_owned()),
+        TrialResult::Refused(why) => CheckResult::Problem(match module {
             Some(module) => format!(
                 "the kernel refuses: {why}; load the module (modprobe {module}), or use a kernel with {option}"
             ),
             None => format!("the kernel refuses: {why}; use a kernel with {option}"),
         }),
-        Trial::NotTried => Finding::Warning(format!(
+        TrialResult::NotTried => CheckResult::Warning(format!(
             "could not be tried, for want of what stands above; mend that, or look for {option} in the kernel's \
              configuration"
         )),
     }
 }
 
-fn parent(facts: &Facts, purpose: &Purpose) -> Option<Finding> {
+fn parent(facts: &Facts, purpose: &Purpose) -> Option<CheckResult> {
     match (purpose, &facts.parent) {
         (Purpose::Parent(name), Some(Ok(mtu))) => Some(mtu_of(name, *mtu)),
-        (Purpose::Parent(_), Some(Err(why))) => Some(Finding::Problem(why.clone())),
+        (Purpose::Parent(_), Some(Err(why))) => Some(CheckResult::Problem(why.clone())),
         (Purpose::Parent(_), None) | (Purpose::Lab, _) => None,
         (Purpose::Either, _) => Some(if facts.candidates.is_empty() {
-            Finding::Warning(
+            CheckResult::Warning(
                 "no interface here could carry a herd: one must be wired Ethernet, and up; the lab needs none"
                     .to_owned(),
             )
         } else {
-            Finding::Fine(format!("could be {}", facts.candidates.join(", ")))
+            CheckResult::Fine(format!("could be {}", facts.candidates.join(", ")))
         }),
     }
 }
 
-fn mtu_of(name: &str, mtu: u32) -> Finding {
+fn mtu_of(name: &str, mtu: u32) -> CheckResult {
     let remedy = format!("raise it: ip link set {name} mtu {USUAL_MTU}");
     if mtu < LEAST_MTU {
-        Finding::Problem(format!(
+        CheckResult::Problem(format!(
             "{name} has an MTU of {mtu}, and IPv4 hosts must be able to receive {LEAST_MTU} bytes; {remedy}"
         ))
     } else if mtu < USUAL_MTU {
-        Finding::Warning(format!(
+        CheckResult::Warning(format!(
             "{name} has an MTU of {mtu}, and so will have its clients; unless the LAN wants it so, {remedy}"
         ))
     } else {
-        Finding::Fine(format!("{name} can carry a herd; its MTU is {mtu}"))
+        CheckResult::Fine(format!("{name} can carry a herd; its MTU is {mtu}"))
     }
 }
 
-fn open_files(limit: Files, clients: u32) -> Finding {
+fn open_files(limit: Files, clients: u32) -> CheckResult {
     let Files { soft, hard } = limit;
     let needed = u64::from(clients) * FILES_PER_CLIENT + FILES_BESIDE;
     if hard < needed {
-        Finding::Problem(format!(
+        CheckResult::Problem(format!(
             "{clients} clients open up to {needed} files, and this process may open {hard}; raise the hard limit \
              (ulimit -Hn {needed}), or ask for fewer clients"
         ))
     } else if soft < needed {
-        Finding::Fine(format!(
+        CheckResult::Fine(format!(
             "{clients} clients open up to {needed}; the limit of {soft} is raised by lanherd itself, to {hard} at most"
         ))
     } else {
-        Finding::Fine(format!("{clients} clients open up to {needed} of {soft}"))
+        CheckResult::Fine(format!("{clients} clients open up to {needed} of {soft}"))
     }
 }
 
-fn neighbours(facts: &Facts, purpose: &Purpose, clients: u32) -> Option<Finding> {
+fn neighbours(facts: &Facts, purpose: &Purpose, clients: u32) -> Option<CheckResult> {
     match purpose {
         // The lab enters its neighbours for good, and such entries do not count.
         Purpose::Lab => return None,
@@ -205,32 +205,32 @@ fn neighbours(facts: &Facts, purpose: &Purpose, clients: u32) -> Option<Finding>
     let needed = u64::from(clients) * NEIGHBOURS_PER_CLIENT;
     let limit = facts.neighbours.unwrap_or(USUAL_NEIGHBOURS);
     Some(if needed > limit {
-        Finding::Warning(format!(
+        CheckResult::Warning(format!(
             "it holds {limit} entries for all namespaces together, and {clients} clients may need {needed}: pings may \
              be lost on this host, not at the router; raise it for the run: \
              sysctl -w net.ipv4.neigh.default.gc_thresh3={}",
             needed + USUAL_NEIGHBOURS
         ))
     } else {
-        Finding::Fine(format!(
+        CheckResult::Fine(format!(
             "{clients} clients may need {needed} entries of {limit}"
         ))
     })
 }
 
-fn namespaces(limit: u64, clients: u32) -> Finding {
+fn namespaces(limit: u64, clients: u32) -> CheckResult {
     let needed = u64::from(clients) + NAMESPACES_BESIDE;
     if limit < needed {
-        Finding::Problem(format!(
+        CheckResult::Problem(format!(
             "{clients} clients need {needed}, and {limit} are allowed; raise it: \
              sysctl -w user.max_net_namespaces={needed}"
         ))
     } else {
-        Finding::Fine(format!("{needed} of {limit} are needed"))
+        CheckResult::Fine(format!("{needed} of {limit} are needed"))
     }
 }
 
-fn memory(available: u64, clients: u32) -> Finding {
+fn memory(available: u64, clients: u32) -> CheckResult {
     let needed = u64::from(clients) * MEMORY_PER_CLIENT;
     let in_mebibytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
     let words = format!(
@@ -239,17 +239,17 @@ fn memory(available: u64, clients: u32) -> Finding {
         in_mebibytes(available)
     );
     if available < needed {
-        Finding::Problem(format!("{words}; ask for fewer clients"))
+        CheckResult::Problem(format!("{words}; ask for fewer clients"))
     } else if available / 2 < needed {
-        Finding::Warning(format!(
+        CheckResult::Warning(format!(
             "{words}, which leaves little for other programs; end some, or ask for fewer clients"
         ))
     } else {
-        Finding::Fine(words)
+        CheckResult::Fine(words)
     }
 }
 
-fn folders(facts: &Facts, purpose: &Purpose) -> Finding {
+fn folders(facts: &Facts, purpose: &Purpose) -> CheckResult {
     let mut refused = Vec::new();
     for folder in &facts.folders {
         if let Err(why) = &folder.writable {
@@ -257,7 +257,7 @@ fn folders(facts: &Facts, purpose: &Purpose) -> Finding {
         }
     }
     if refused.is_empty() {
-        return Finding::Fine("can be written to".to_owned());
+        return CheckResult::Fine("can be written to".to_owned());
     }
     of_parent(
         purpose,
@@ -268,11 +268,11 @@ fn folders(facts: &Facts, purpose: &Purpose) -> Finding {
     )
 }
 
-fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
+fn pools(pools: &Result<Vec<PoolFound>, String>) -> CheckResult {
     let pools = match pools {
         Ok(pools) => pools,
         Err(error) => {
-            return Finding::Warning(format!(
+            return CheckResult::Warning(format!(
                 "what killed runs left cannot be looked for: {error}; run this as root"
             ));
         }
@@ -319,9 +319,9 @@ fn pools(pools: &Result<Vec<PoolFound>, String>) -> Finding {
     }
     findings.extend(others);
     if findings.is_empty() {
-        Finding::Fine("none is running, and nothing is left of killed runs".to_owned())
+        CheckResult::Fine("none is running, and nothing is left of killed runs".to_owned())
     } else {
-        Finding::Warning(findings.join("; "))
+        CheckResult::Warning(findings.join("; "))
     }
 }
 

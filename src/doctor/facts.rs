@@ -37,7 +37,7 @@ pub struct Facts {
     /// The memory that is available, in bytes.
     pub memory: Option<u64>,
     /// The folders that a herd on an interface writes to.
-    pub folders: Vec<Folder>,
+    pub folders: Vec<FolderFacts>,
     /// The pools that are, or were, on this host.
     pub pools: Result<Vec<PoolFound>, String>,
 }
@@ -53,7 +53,7 @@ pub struct Files {
 
 /// A folder that lanherd writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
+pub struct FolderFacts {
     /// Its path.
     pub path: PathBuf,
     /// Whether it can be written to or, where it does not exist, made.
@@ -87,7 +87,7 @@ impl Facts {
             memory: fs::read_to_string("/proc/meminfo")
                 .ok()
                 .and_then(|meminfo| available(&meminfo)),
-            folders: folders.map(|path| Folder::look_at(path)).into(),
+            folders: folders.map(|path| FolderFacts::look_at(path)).into(),
             pools: leftovers::find(&paths, None).map_err(text),
         };
         // Last, because it changes what this process sees, and before there is a second thread.
@@ -102,7 +102,7 @@ impl Facts {
     }
 }
 
-impl Folder {
+impl FolderFacts {
     fn look_at(path: &Path) -> Self {
         let existing = path.ancestors().find(|ancestor| ancestor.exists());
         let writable = eaccess(

@@ -11,7 +11,7 @@ use crate::lan::netns::NetNs;
 
 /// What became of trying something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trial {
+pub enum TrialResult {
     /// It works.
     Works,
     /// The kernel refused, for this reason.
@@ -20,7 +20,7 @@ pub enum Trial {
     NotTried,
 }
 
-impl From<io::Result<()>> for Trial {
+impl From<io::Result<()>> for TrialResult {
     fn from(result: io::Result<()>) -> Self {
         match result {
             Ok(()) => Self::Works,
@@ -33,25 +33,25 @@ impl From<io::Result<()>> for Trial {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernel {
     /// Making a network namespace.
-    pub namespace: Trial,
+    pub namespace: TrialResult,
     /// Making a veth pair: the lab's uplink.
-    pub veth: Trial,
+    pub veth: TrialResult,
     /// Making a macvlan: a client's link.
-    pub macvlan: Trial,
+    pub macvlan: TrialResult,
 }
 
 impl Kernel {
     /// Nothing was tried.
     pub const UNKNOWN: Self = Self {
-        namespace: Trial::NotTried,
-        veth: Trial::NotTried,
-        macvlan: Trial::NotTried,
+        namespace: TrialResult::NotTried,
+        veth: TrialResult::NotTried,
+        macvlan: TrialResult::NotTried,
     };
 
     /// Tries all of it on a thread of its own, whose namespace ends with it.
     pub(super) fn probe() -> Self {
         let refused = |error: String| Self {
-            namespace: Trial::Refused(error),
+            namespace: TrialResult::Refused(error),
             ..Self::UNKNOWN
         };
         let probing = thread::Builder::new()
@@ -81,11 +81,11 @@ fn probe_links() -> io::Result<Kernel> {
                 kernel(handle.link().add(link).execute().await).into()
             }
             // No parent to try it on: an empty namespace has none but the loopback, which carries no macvlan.
-            (Err(_), _) | (_, Err(_)) => Trial::NotTried,
+            (Err(_), _) | (_, Err(_)) => TrialResult::NotTried,
         };
         driver.abort();
         Ok(Kernel {
-            namespace: Trial::Works,
+            namespace: TrialResult::Works,
             veth: veth.into(),
             macvlan,
         })
@@ -107,9 +107,9 @@ mod tests {
     fn this_kernel_can_do_all_of_it_and_the_attempt_leaves_nothing_here() {
         let home = NetNs::current().expect("a namespace").inode();
         let kernel = Kernel::probe();
-        assert_eq!(kernel.namespace, Trial::Works);
-        assert_eq!(kernel.veth, Trial::Works);
-        assert_eq!(kernel.macvlan, Trial::Works);
+        assert_eq!(kernel.namespace, TrialResult::Works);
+        assert_eq!(kernel.veth, TrialResult::Works);
+        assert_eq!(kernel.macvlan, TrialResult::Works);
         assert_eq!(NetNs::current().expect("a namespace").inode(), home);
         for name in ["probe0", "probe1", "probe2"] {
             assert!(if_nametoindex(name).is_err(), "{name} was left");

@@ -48,7 +48,7 @@ impl From<Bound> for Value {
 }
 
 /// What a figure came to, and what it would without all that may be the tester's doing.
-struct Finding {
+struct Evaluation {
     value: Value,
     without_tester: Value,
     /// The figure in words.
@@ -145,7 +145,7 @@ impl Objective {
     }
 
     /// What the figure is; `None` where there is nothing to judge by.
-    fn find(&self, figures: &Figures) -> Option<Finding> {
+    fn find(&self, figures: &Figures) -> Option<Evaluation> {
         match self.figure {
             Figure::Time(quantile, signal) => self.find_time(figures, quantile, signal),
             Figure::Availability => {
@@ -162,7 +162,7 @@ impl Objective {
                 let details = by.map(|(cause, lasted)| {
                     format!("{cause}: {} of all clients together", words::time(*lasted))
                 });
-                Some(Finding {
+                Some(Evaluation {
                     value: Value::Share(value),
                     without_tester: Value::Share(without),
                     said: format!("the availability is {}", percent(value)),
@@ -182,7 +182,7 @@ impl Objective {
             }
             Figure::Restarts => {
                 let (all, testers) = (figures.restarts, figures.doubt.restarts);
-                Some(Finding {
+                Some(Evaluation {
                     value: Value::Number(all),
                     without_tester: Value::Number(all.saturating_sub(testers)),
                     said: format!("there were {all} restarts"),
@@ -199,7 +199,7 @@ impl Objective {
                 }
                 let number = figures.of(kind).map(|stats| of(&stats.detail)).sum();
                 let said = format!("there were {number} {}", objective.what);
-                Some(Finding::plain(Value::Number(number), said))
+                Some(Evaluation::plain(Value::Number(number), said))
             }
             Figure::MalformedMessages => {
                 let malformed = figures.malformed_count();
@@ -207,17 +207,22 @@ impl Objective {
                     return None;
                 }
                 let said = format!("there were {malformed} malformed DHCP messages");
-                Some(Finding::plain(Value::Number(malformed), said))
+                Some(Evaluation::plain(Value::Number(malformed), said))
             }
             Figure::Outages => {
                 let outages = figures.outages;
                 let said = format!("there were {outages} outages");
-                Some(Finding::plain(Value::Number(outages), said))
+                Some(Evaluation::plain(Value::Number(outages), said))
             }
         }
     }
 
-    fn find_time(&self, figures: &Figures, quantile: Quantile, signal: Signal) -> Option<Finding> {
+    fn find_time(
+        &self,
+        figures: &Figures,
+        quantile: Quantile,
+        signal: Signal,
+    ) -> Option<Evaluation> {
         let all = distribution(figures, signal);
         let value = all.quantile(quantile.share)?;
         let said = format!(
@@ -227,11 +232,11 @@ impl Objective {
             all.count()
         );
         let Some(times) = figures.doubt.times.get(&signal) else {
-            return Some(Finding::plain(Value::Time(value), said));
+            return Some(Evaluation::plain(Value::Time(value), said));
         };
         if matches!(self.should, Should::BeAtLeast | Should::BeAbove) {
             // Lateness only adds.
-            return Some(Finding::plain(Value::Time(value), said));
+            return Some(Evaluation::plain(Value::Time(value), said));
         }
         let rest = times.rest.quantile(quantile.share).unwrap_or(value);
         let late = in_all(&figures.doubt.wakings, quantile.share, signal);
@@ -242,7 +247,7 @@ impl Objective {
             at(0.95),
             at(1.0)
         );
-        Some(Finding {
+        Some(Evaluation {
             value: Value::Time(value),
             without_tester: Value::Time(without_tester),
             said,
@@ -273,7 +278,7 @@ fn distribution(figures: &Figures, signal: Signal) -> Distribution {
     }
 }
 
-impl Finding {
+impl Evaluation {
     /// In which the tester can have no part.
     fn plain(value: Value, said: String) -> Self {
         Self {
@@ -294,7 +299,7 @@ fn testers(all: Attempts, figures: &Figures, kind: Kind) -> (u64, String) {
     (testers, words)
 }
 
-fn share(all: Attempts, figures: &Figures, kind: Kind) -> Option<Finding> {
+fn share(all: Attempts, figures: &Figures, kind: Kind) -> Option<Evaluation> {
     let (about, failed) = (kind.about(), all.failed());
     let (testers, tester) = testers(all, figures, kind);
     let of = |failed: u64| failed as f64 / all.all as f64;
@@ -304,7 +309,7 @@ fn share(all: Attempts, figures: &Figures, kind: Kind) -> Option<Finding> {
         let causes = stats.failed.iter();
         causes.map(|(cause, count)| format!("{}: {cause} {count} times", stats.subject))
     });
-    (all.all > 0).then(|| Finding {
+    (all.all > 0).then(|| Evaluation {
         value: Value::Share(of(failed)),
         without_tester: Value::Share(of(failed - testers)),
         said: format!(
@@ -319,10 +324,10 @@ fn share(all: Attempts, figures: &Figures, kind: Kind) -> Option<Finding> {
     })
 }
 
-fn number(all: Attempts, figures: &Figures, kind: Kind) -> Option<Finding> {
+fn number(all: Attempts, figures: &Figures, kind: Kind) -> Option<Evaluation> {
     let (testers, tester) = testers(all, figures, kind);
     let (failed, many) = (all.failed(), kind.about().many);
-    (all.all > 0).then(|| Finding {
+    (all.all > 0).then(|| Evaluation {
         value: Value::Number(failed),
         without_tester: Value::Number(failed - testers),
         said: format!("{failed} of {} {many} failed", all.all),

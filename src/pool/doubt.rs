@@ -62,7 +62,7 @@ impl Doubt {
         &mut self,
         activity: &Activity,
         outcome: &Outcome,
-        tester: &tester::Figures,
+        tester: &tester::TesterFigures,
     ) -> bool {
         let kind = activity.subject.kind();
         let signal = Signal::Activity(kind);

@@ -11,7 +11,7 @@ use crate::activity::ByKind;
 use crate::fault::Fault;
 use crate::phase::Cause;
 use crate::pool::Figures;
-use crate::soak::{Comparison, Line, Record, Turnover};
+use crate::soak::{Comparison, SoakRecord, TimelineEntry, Turnover};
 use crate::stats::milliseconds;
 
 /// A soak, as far as it has come.
@@ -26,7 +26,7 @@ pub struct Soak {
     /// Sums over all clients that the herd ever had.
     pub sums: Sums,
     /// A line for each look; for several, where there were more than 2,000.
-    pub timeline: Vec<Line>,
+    pub timeline: Vec<TimelineEntry>,
     /// The first hour against the last; `None` as long as they cannot be told apart.
     pub comparison: Option<Comparison>,
 }
@@ -59,7 +59,7 @@ pub struct Sums {
 
 impl Soak {
     /// What is known of a soak that looks every `interval`, and whose herd had `joined` so long after the beginning.
-    pub fn new(record: &Record, interval: Duration, joined: Duration) -> Self {
+    pub fn new(record: &SoakRecord, interval: Duration, joined: Duration) -> Self {
         Self {
             interval_ms: milliseconds(interval),
             joined_ms: milliseconds(joined),

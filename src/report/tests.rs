@@ -241,7 +241,9 @@ fn totals_are_of_all_that_ever_were_and_not_of_those_that_are_there() {
 
 #[test]
 fn a_page_that_is_made_afterwards_says_what_the_run_was_and_came_to() {
-    use crate::soak::{Comparison, Figure, Recorder, Row, Side, Verdict as Drift};
+    use crate::soak::{
+        ComparedFigure, Comparison, ComparisonRow, Side, SoakRecorder, Verdict as Drift,
+    };
 
     let class = |report: &Report| {
         let page = report.page_as_it_stands();
@@ -276,15 +278,15 @@ fn a_page_that_is_made_afterwards_says_what_the_run_was_and_came_to() {
         (Drift::Drifted, false, "passed"),
         (Drift::Steady, true, "passed"),
     ] {
-        let record = Recorder::new(Figures::default()).record();
+        let record = SoakRecorder::new(Figures::default()).record();
         let mut soak = Soak::new(&record, Duration::from_secs(60), Duration::ZERO);
         soak.comparison = Some(Comparison {
             window_ms: 1.0,
             first_at_ms: 0.0,
             last_at_ms: 1.0,
             drifted: verdict == Drift::Drifted,
-            rows: vec![Row {
-                figure: Figure::DhcpTime,
+            rows: vec![ComparisonRow {
+                figure: ComparedFigure::DhcpTime,
                 target: None,
                 first: side,
                 last: side,

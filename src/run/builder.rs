@@ -9,7 +9,7 @@ use super::observer::{NoObserver, Observer};
 use super::{Outcome, Run, RunError, RunMode};
 use crate::activity::Subject;
 use crate::activity::ping::PingSpec;
-use crate::chaos::Plan;
+use crate::chaos::ChaosPlan;
 use crate::identity::{PoolName, Seed};
 use crate::objective::Objective;
 use crate::scenario::{ClientCount, Draft, Mistake, SoakDraft, Timespan};
@@ -122,7 +122,7 @@ impl RunBuilder {
     }
 
     /// Makes faults on purpose by this plan, once the herd has joined.
-    pub fn chaos(self, plan: Plan) -> Self {
+    pub fn chaos(self, plan: ChaosPlan) -> Self {
         self.with(|draft| draft.chaos = Some(plan))
     }
 
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_run_is_on_the_parent_that_is_named_and_pings_once_only_if_that_is_said() {
         let run = Run::on_parent("eth0").clients(3).build().expect("a run");
-        assert_eq!(run.scenario.place.parent(), "eth0");
+        assert_eq!(run.scenario.uplink.parent(), "eth0");
         assert!(matches!(run.mode, RunMode::Hold), "{:?}", run.mode);
         let run = Run::on_lab().ping_once(Target::Router).build();
         let mode = run.expect("a run").mode;

@@ -15,7 +15,7 @@ pub(super) struct RunInfo {
     pub(super) started: Instant,
     pub(super) seed: Seed,
     pub(super) parameters: serde_json::Value,
-    pub(super) tester: tester::Figures,
+    pub(super) tester: tester::TesterFigures,
     pub(super) objectives: Vec<Objective>,
     /// Whether it is a soak, or was to become one once the herd had joined.
     pub(super) is_soak: bool,

@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
 use crate::lan::linux::MacvlanMode;
-use crate::scenario::{Place, Scenario};
+use crate::scenario::{Scenario, Uplink};
 
 /// Above this, copying every broadcast to every sibling costs more than the rest.
 const MOST_IN_BRIDGE_MODE: u32 = 200;
@@ -61,7 +61,7 @@ fn crowded_bridge(scenario: &Scenario) -> Option<String> {
 
 fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
     let clients = scenario.clients.get();
-    let activities = scenario.standing.activities.iter();
+    let activities = scenario.workload.activities.iter();
     let busy: u64 = activities.map(|subject| subject.kind().files()).sum();
     let needed = u64::from(clients) * (FILES_PER_CLIENT + busy) + FILES_BESIDE;
     (limit < needed).then(|| {
@@ -74,10 +74,10 @@ fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
 
 fn crowded_neighbours(scenario: &Scenario, limit: u64) -> Option<String> {
     let needed = u64::from(scenario.clients.get()) * NEIGHBOURS_PER_CLIENT;
-    match scenario.place {
+    match scenario.uplink {
         // The lab enters its neighbours for good; the limit does not count those.
-        Place::Lab { .. } => None,
-        Place::Parent(_) => (needed > limit).then(|| {
+        Uplink::Lab { .. } => None,
+        Uplink::Parent(_) => (needed > limit).then(|| {
             format!(
                 "the ARP table of this host holds {limit} entries for all namespaces together, and {} clients may need \
                  {needed}: pings may be lost on this host, not at the router; raise it for the run: \
@@ -126,7 +126,7 @@ mod tests {
         assert!(warning.contains("5064"), "{warning}");
         let mut busy = on_parent(1000, "private");
         let command = Kind::Command.read("true").expect("a command");
-        busy.standing.activities = [command].into_iter().collect();
+        busy.workload.activities = [command].into_iter().collect();
         let warning = too_few_files(&busy, 1024).expect("a warning");
         assert!(warning.contains("8064"), "{warning}");
     }

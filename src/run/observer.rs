@@ -11,7 +11,7 @@ use crate::lan::leftovers::Cleared;
 use crate::live::Live;
 use crate::phase::Phase;
 use crate::pool::{Census, Figures};
-use crate::soak::Line;
+use crate::soak::TimelineEntry;
 use crate::testbed::CloseReport;
 use crate::tester;
 
@@ -78,7 +78,7 @@ pub enum RunEvent<'a> {
     /// The soak has looked at its herd.
     Looked {
         /// What happened since the look before.
-        line: &'a Line,
+        line: &'a TimelineEntry,
         /// The availability since the run began, 0 to 1; `None`: nothing can be said of it yet.
         availability: Option<f64>,
     },
@@ -128,7 +128,7 @@ pub struct Opened<'a> {
     /// The herd as it is followed; there if the observer wants it, or metrics are served.
     pub live: Option<Arc<Live>>,
     /// How late the tester itself is.
-    pub tester: tester::Figures,
+    pub tester: tester::TesterFigures,
     /// Where the live page is served; metrics are at `/metrics` below it.
     pub url: Option<String>,
 }

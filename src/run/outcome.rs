@@ -11,7 +11,7 @@ use crate::pool::{ClientStatus, HerdStatus};
 use crate::report::{Report, ReportFileError};
 use crate::stats::{Attempts, Signal};
 use crate::testbed::CloseReport;
-use crate::tester::Figures;
+use crate::tester::TesterFigures;
 
 /// What came of a run that was opened and closed, whether or not it went well.
 #[derive(Debug)]
@@ -225,14 +225,14 @@ pub(super) fn verdict(reasons: &[Reason]) -> Verdict {
 
 /// What is looked at in a report to judge its run.
 #[derive(Debug, Clone, Copy, Default)]
-struct Counts {
+struct ReportCounts {
     wanted: u64,
     online: u64,
     never_succeeded: u64,
     failed_attempts: u64,
 }
 
-impl Counts {
+impl ReportCounts {
     fn of(report: &Report) -> Self {
         let mut counts = Self {
             wanted: report.totals.wanted,
@@ -270,7 +270,7 @@ impl Counts {
 
 /// What of a run's end may be the tester's own doing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Late {
+pub(super) struct EndDoubt {
     /// Clients that are not online, for which nothing came in time.
     pub(super) timed_out: u64,
     /// How long a client may take to get a lease.
@@ -279,9 +279,9 @@ pub(super) struct Late {
     pub(super) worst: Duration,
 }
 
-impl Late {
+impl EndDoubt {
     /// Of a herd whose run has just ended.
-    pub(super) fn of(herd: &HerdStatus, lease_timeout: Duration, tester: &Figures) -> Self {
+    pub(super) fn of(herd: &HerdStatus, lease_timeout: Duration, tester: &TesterFigures) -> Self {
         let has_timed_out = |client: &&ClientStatus| {
             let cause = client.failure.as_ref().map(|failure| failure.cause);
             !matches!(client.phase, Phase::Online | Phase::Gone)
@@ -316,9 +316,9 @@ pub(super) fn reasons(
     report: &Report,
     mode: &RunMode,
     closed: &CloseReport,
-    late: Late,
+    late: EndDoubt,
 ) -> Vec<Reason> {
-    let mut reasons = Counts::of(report).reasons(mode);
+    let mut reasons = ReportCounts::of(report).reasons(mode);
     late.look_at(&mut reasons);
     reasons.extend(drift(report, mode));
     for objective in &report.objectives {
@@ -363,7 +363,7 @@ mod tests {
     use crate::activity::ping::PingSpec;
     use crate::target::Target;
 
-    const WELL: Counts = Counts {
+    const WELL: ReportCounts = ReportCounts {
         wanted: 10,
         online: 10,
         never_succeeded: 0,
@@ -406,8 +406,8 @@ mod tests {
     fn a_run_passes_only_if_everybody_is_online_and_succeeded() {
         assert!(WELL.reasons(&ping_once()).is_empty());
         for bad in [
-            Counts { online: 9, ..WELL },
-            Counts {
+            ReportCounts { online: 9, ..WELL },
+            ReportCounts {
                 never_succeeded: 1,
                 ..WELL
             },
@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_lost_ping_fails_a_run_that_pings_once_and_no_other() {
-        let lossy = Counts {
+        let lossy = ReportCounts {
             failed_attempts: 1,
             ..WELL
         };
@@ -458,12 +458,12 @@ mod tests {
     #[test]
     fn clients_that_are_not_online_since_the_tester_slept_make_a_run_inconclusive_and_others_fail_it()
      {
-        let late = Late {
+        let late = EndDoubt {
             timed_out: 2,
             lease_timeout: Duration::from_secs(8),
             worst: Duration::from_secs(4),
         };
-        let on_time = Late {
+        let on_time = EndDoubt {
             worst: Duration::from_millis(20),
             ..late
         };
@@ -473,7 +473,7 @@ mod tests {
             (late, 7, Verdict::Failed),
             (on_time, 8, Verdict::Failed),
         ] {
-            let mut reasons = Counts { online, ..WELL }.reasons(&RunMode::Hold);
+            let mut reasons = ReportCounts { online, ..WELL }.reasons(&RunMode::Hold);
             late.look_at(&mut reasons);
             assert_eq!(verdict(&reasons), expected, "{reasons:?}");
         }

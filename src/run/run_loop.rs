@@ -12,13 +12,13 @@ use super::rolling::RollingReport;
 use super::soak_loop::{self, Rest, SoakLoop, SoakPlan};
 use super::wait::{GLANCE, LOOK, SLACK, Signals, is_lost, until};
 use crate::Pool;
-use crate::chaos::{Engine, Running};
+use crate::chaos::{Engine, RunningEngine};
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, Figures, HerdStatus, PoolError, Selection};
 use crate::report::{self, Ended};
 use crate::scenario::Scenario;
-use crate::soak::Settings;
+use crate::soak::SoakSettings;
 
 /// Longer than any run.
 const EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -120,17 +120,17 @@ impl RunLoop {
         Ok(None)
     }
 
-    fn begin_chaos(&mut self) -> Option<Running> {
+    fn begin_chaos(&mut self) -> Option<RunningEngine> {
         self.chaos.take().map(Engine::start)
     }
 
     async fn soak(
         mut self,
-        settings: Settings,
+        settings: SoakSettings,
         clients: Vec<ClientNumber>,
     ) -> Result<Ran, PoolError> {
         let chaos = self.begin_chaos();
-        let standing = &self.scenario.standing;
+        let standing = &self.scenario.workload;
         let plan = SoakPlan {
             settings,
             seed: self.info.seed,
@@ -233,7 +233,7 @@ impl RunLoop {
 
     /// Waits for the first outcome of all that was begun at the last moment.
     async fn hear_out(&self) -> Result<(), PoolError> {
-        let standing = &self.scenario.standing;
+        let standing = &self.scenario.workload;
         let end = Instant::now() + standing.patience() + SLACK;
         let mut glance = interval(GLANCE);
         while !standing.activities.is_empty() && Instant::now() < end {

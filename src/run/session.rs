@@ -9,7 +9,7 @@ use super::observer::Announcer;
 use super::remote::Remote;
 use super::wait::Signals;
 use crate::Pool;
-use crate::chaos::{Engine, Schedule};
+use crate::chaos::{ChaosSchedule, Engine};
 use crate::http::{Bound, Server};
 use crate::lab::{Lab, LabHandle};
 use crate::lan::control_socket::ControlSocket;
@@ -18,7 +18,7 @@ use crate::live::{Live, Watch};
 use crate::run::RunEvent;
 use crate::scenario::Scenario;
 use crate::testbed::{CloseReport, Testbed};
-use crate::tester::Figures;
+use crate::tester::TesterFigures;
 
 /// The open testbed of a run, and what answers for it.
 pub(super) struct Session {
@@ -63,7 +63,7 @@ impl Session {
             mode: scenario.mode,
             seed: scenario.seed,
             adopt: scenario.adopt.then(|| scenario.clients.get()),
-            ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
+            ..LanConfig::new(scenario.uplink.parent(), scenario.pool.clone())
         };
         let (testbed, cleared) =
             Testbed::open(scenario.lab_config(), config, scenario.pool_config()).await?;
@@ -93,7 +93,7 @@ impl Session {
     pub(super) fn parent<'a>(&'a self, scenario: &'a Scenario) -> &'a str {
         self.testbed
             .lab()
-            .map_or(scenario.place.parent(), |lab| lab.uplink())
+            .map_or(scenario.uplink.parent(), |lab| lab.uplink())
     }
 
     /// The faults of the lab, if the clients are on one.
@@ -113,12 +113,12 @@ impl Session {
     }
 
     /// How late the tester itself is.
-    pub(super) fn tester(&self) -> Figures {
+    pub(super) fn tester(&self) -> TesterFigures {
         self.testbed.tester().figures()
     }
 
     /// What makes faults as scheduled.
-    pub(super) fn chaos(&self, schedule: Schedule) -> Engine {
+    pub(super) fn chaos(&self, schedule: ChaosSchedule) -> Engine {
         Engine::new(self.pool().clone(), self.lab(), schedule)
     }
 

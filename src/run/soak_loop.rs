@@ -11,18 +11,20 @@ use super::observer::{Announcer, RunEvent};
 use super::rolling::RollingReport;
 use super::wait::{GLANCE, LOOK, SLACK, Signals, is_lost, until};
 use crate::Pool;
-use crate::chaos::Running;
+use crate::chaos::RunningEngine;
 use crate::identity::{ClientNumber, Seed};
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, HerdStatus, PoolError, Selection, TearDownReport};
 use crate::report::{self, Ended};
-use crate::soak::{Footprint, Record, Recorder, Roll, Schedule, Settings, Turn, TurnKind};
+use crate::soak::{
+    ChurnSchedule, Footprint, Membership, SoakRecord, SoakRecorder, SoakSettings, Turn, TurnKind,
+};
 
 /// What a soak is to do.
 #[derive(Debug, Clone)]
 pub(crate) struct SoakPlan {
     /// Churn, storms, and how often the herd is looked at.
-    pub(crate) settings: Settings,
+    pub(crate) settings: SoakSettings,
     /// From which is drawn who leaves, and when.
     pub(crate) seed: Seed,
     /// How long the soak lasts; `None`: until it is stopped.
@@ -63,7 +65,7 @@ pub(crate) struct Soaked {
     /// Why the soak ended.
     pub(crate) ended: Ended,
     /// What was recorded.
-    pub(crate) record: Record,
+    pub(crate) record: SoakRecord,
     /// The same, as the report tells it.
     pub(super) soak: report::Soak,
     /// The report that was renewed meanwhile, if one was.
@@ -84,16 +86,16 @@ pub(crate) struct SoakLoop {
     plan: SoakPlan,
     signals: Signals,
     announcer: Announcer,
-    chaos: Option<Running>,
+    chaos: Option<RunningEngine>,
     rolling: Option<RollingReport>,
     /// From which moment on the times of the soak are counted.
     joined: Instant,
-    schedule: Schedule,
+    schedule: ChurnSchedule,
     /// The clients that are there and were not told to leave.
-    roll: Roll,
+    members: Membership,
     rng: fastrand::Rng,
     turns: JoinSet<Turned>,
-    recorder: Recorder,
+    recorder: SoakRecorder,
 }
 
 impl SoakLoop {
@@ -105,15 +107,15 @@ impl SoakLoop {
         signals: Signals,
         announcer: Announcer,
     ) -> Result<Self, PoolError> {
-        let mut roll = Roll::default();
-        roll.enter(clients);
+        let mut members = Membership::default();
+        members.add(clients);
         Ok(Self {
             joined: Instant::now(),
-            schedule: Schedule::new(&plan.settings, plan.seed),
-            rng: Settings::choices(plan.seed),
-            roll,
+            schedule: ChurnSchedule::new(&plan.settings, plan.seed),
+            rng: SoakSettings::choices(plan.seed),
+            members,
             turns: JoinSet::new(),
-            recorder: Recorder::new(pool.figures().await?),
+            recorder: SoakRecorder::new(pool.figures().await?),
             chaos: None,
             rolling: None,
             pool,
@@ -124,7 +126,7 @@ impl SoakLoop {
     }
 
     /// Beside faults that are being made; no more of them are made when the soak is over.
-    pub(crate) fn with_chaos(self, chaos: Option<Running>) -> Self {
+    pub(crate) fn with_chaos(self, chaos: Option<RunningEngine>) -> Self {
         Self { chaos, ..self }
     }
 
@@ -211,7 +213,7 @@ impl SoakLoop {
 
     /// Lets the clients of a turn leave; those that come in their place are made when they have gone.
     fn begin(&mut self, turn: Turn) {
-        let victims = self.roll.strike(turn.clients, &mut self.rng);
+        let victims = self.members.draw(turn.clients, &mut self.rng);
         let count = u32::try_from(victims.len()).unwrap_or(u32::MAX);
         self.recorder.turnover.skipped += u64::from(turn.clients - count);
         if turn.kind == TurnKind::Storm {
@@ -274,7 +276,7 @@ impl SoakLoop {
                 self.recorder.storm_returns(&came);
             }
         }
-        self.roll.enter(came);
+        self.members.add(came);
     }
 
     /// Looks at the herd for the record, and tells the observer; returns the herd without those that have left.

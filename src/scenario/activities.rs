@@ -15,9 +15,9 @@ use crate::activity::{Activity, Kind, Subject};
 
 /// What clients are to do, by kind: nothing is said of the kinds that are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Activities(BTreeMap<Kind, Vec<Subject>>);
+pub struct WantedActivities(BTreeMap<Kind, Vec<Subject>>);
 
-impl Activities {
+impl WantedActivities {
     /// What is said of a kind; `None` where nothing is.
     pub fn of(&self, kind: Kind) -> Option<&[Subject]> {
         self.0.get(&kind).map(Vec::as_slice)
@@ -60,7 +60,7 @@ impl Activities {
     }
 }
 
-impl FromIterator<Subject> for Activities {
+impl FromIterator<Subject> for WantedActivities {
     fn from_iter<I: IntoIterator<Item = Subject>>(all: I) -> Self {
         let mut by_kind: BTreeMap<Kind, Vec<Subject>> = BTreeMap::new();
         for subject in all {
@@ -71,7 +71,7 @@ impl FromIterator<Subject> for Activities {
 }
 
 /// Under the names of the options; every kind is named.
-impl Serialize for Activities {
+impl Serialize for WantedActivities {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(Kind::ALL.len()))?;
         for kind in Kind::ALL {
@@ -91,8 +91,8 @@ impl Serialize for Activities {
 pub(super) fn beside<'de, D: Deserializer<'de>, T>(
     from: D,
     own: impl FnOnce(Others<'_, D>) -> Result<T, D::Error>,
-) -> Result<(T, Activities), D::Error> {
-    let mut activities = Activities::default();
+) -> Result<(T, WantedActivities), D::Error> {
+    let mut activities = WantedActivities::default();
     let table = own(Others {
         from,
         activities: &mut activities,
@@ -103,7 +103,7 @@ pub(super) fn beside<'de, D: Deserializer<'de>, T>(
 /// A table but for the keys of activities.
 pub(super) struct Others<'a, D> {
     from: D,
-    activities: &'a mut Activities,
+    activities: &'a mut WantedActivities,
 }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Others<'_, D> {
@@ -135,7 +135,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Others<'_, D> {
 struct OthersVisitor<'a, V> {
     visitor: V,
     fields: &'static [&'static str],
-    activities: &'a mut Activities,
+    activities: &'a mut WantedActivities,
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for OthersVisitor<'_, V> {
@@ -157,7 +157,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for OthersVisitor<'_, V> {
 struct OtherKeys<'a, A> {
     map: A,
     fields: &'static [&'static str],
-    activities: &'a mut Activities,
+    activities: &'a mut WantedActivities,
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for OtherKeys<'_, A> {
@@ -175,8 +175,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for OtherKeys<'_, A> {
             };
             match self.map.next_key_seed(key)? {
                 None => return Ok(None),
-                Some(Key::Other(key)) => return Ok(Some(key)),
-                Some(Key::Activity(kind)) => {
+                Some(OptionKey::Other(key)) => return Ok(Some(key)),
+                Some(OptionKey::Activity(kind)) => {
                     let subjects = self.map.next_value_seed(SubjectsSeed(kind))?;
                     self.activities.0.insert(kind, subjects);
                 }
@@ -189,7 +189,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for OtherKeys<'_, A> {
     }
 }
 
-enum Key<T> {
+enum OptionKey<T> {
     Activity(Kind),
     Other(T),
 }
@@ -200,18 +200,18 @@ struct KeySeed<'a, K> {
 }
 
 impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for KeySeed<'_, K> {
-    type Value = Key<K::Value>;
+    type Value = OptionKey<K::Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         let key: String = serde::Deserialize::deserialize(from)?;
         let mut kinds = Kind::ALL.iter().copied();
         if let Some(kind) = kinds.find(|kind| kind.about().option.name == key) {
-            return Ok(Key::Activity(kind));
+            return Ok(OptionKey::Activity(kind));
         }
         match self.seed.take() {
-            Some(seed) if self.fields.contains(&key.as_str()) => {
-                seed.deserialize(key.into_deserializer()).map(Key::Other)
-            }
+            Some(seed) if self.fields.contains(&key.as_str()) => seed
+                .deserialize(key.into_deserializer())
+                .map(OptionKey::Other),
             _ => Err(D::Error::custom(unknown(&key, self.fields))),
         }
     }
@@ -282,7 +282,7 @@ pub(super) fn all_kinds() -> String {
 
 /// As clients are told to do them: over and over, so often, each within so long.
 pub(super) fn standing(
-    all: &Activities,
+    all: &WantedActivities,
     interval: std::time::Duration,
     timeout: std::time::Duration,
 ) -> Vec<Activity> {

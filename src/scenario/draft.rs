@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::activities::{self, Activities};
+use super::activities::{self, WantedActivities};
 use super::group::{GroupDraft, GroupPlan};
-use super::shared::{DeviceProfile, Whole, Work, at_least_a_tick};
-use super::{ClientCount, Mistake, Place, Scenario, SoakDraft, Timespan};
-use crate::chaos::Plan;
+use super::shared::{DeviceProfile, Whole, WorkloadDraft, at_least_a_tick};
+use super::{ClientCount, Mistake, Scenario, SoakDraft, Timespan, Uplink};
+use crate::chaos::ChaosPlan;
 use crate::dhcp::{Device, Persona};
 use crate::fault::{Aim, Fault};
 use crate::identity::{PoolName, Seed};
@@ -30,7 +30,7 @@ use crate::units::Rate;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, remote = "Self")]
-#[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("place").required(true))))]
+#[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("uplink").required(true))))]
 #[cfg_attr(feature = "cli", command(group(clap::ArgGroup::new("work").multiple(true))))]
 #[allow(
     clippy::struct_excessive_bools,
@@ -38,10 +38,10 @@ use crate::units::Rate;
 )]
 pub struct Draft {
     /// The wired interface that the clients stand on, such as eth0
-    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", group = "place"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", group = "uplink"))]
     pub parent: Option<String>,
     /// Stand on an embedded virtual router instead: needs no root, and nothing leaves the machine
-    #[cfg_attr(feature = "cli", arg(long, group = "place"))]
+    #[cfg_attr(feature = "cli", arg(long, group = "uplink"))]
     #[serde(default)]
     pub lab: bool,
     /// How long the lab's leases last: 90s, 1h or infinite [default: 1h]
@@ -81,7 +81,7 @@ pub struct Draft {
     /// What clients do whenever they are online: an option for each kind.
     #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(skip)]
-    pub activities: Activities,
+    pub activities: WantedActivities,
     /// The time from one attempt to the next of the same [default: 1s]
     #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", requires = "work"))]
     pub every: Option<Timespan>,
@@ -127,7 +127,7 @@ pub struct Draft {
     pub conflict_detection: bool,
     /// Break things on purpose, as "every 10s: crash, delete-link, dhcp-mute"; the same seed breaks the same
     #[cfg_attr(feature = "cli", arg(long, value_name = "PLAN"))]
-    pub chaos: Option<Plan>,
+    pub chaos: Option<ChaosPlan>,
     /// Take over what a killed run of the pool left: its namespaces live on, and its leases are confirmed
     ///
     /// For a run with the same --parent, --mode and --seed. Programs that run in the namespaces go on. Without it, what
@@ -232,7 +232,7 @@ impl Draft {
             mode: None,
             join_rate: None,
             outstanding: None,
-            activities: Activities::default(),
+            activities: WantedActivities::default(),
             every: None,
             timeout: None,
             hold: None,
@@ -264,25 +264,25 @@ impl Draft {
     /// Checks what one value alone cannot tell, and fills in the defaults.
     pub fn check(self) -> Result<Scenario, Mistake> {
         let clients = self.total()?;
-        let place = self.place(clients)?;
+        let uplink = self.uplink(clients)?;
         let mode = self.mode.unwrap_or_default();
         if mode == MacvlanMode::Passthru && clients.get() > 1 {
             return Err(Mistake::Passthru(clients));
         }
-        let standing = self.work().check()?;
+        let workload = self.work().check()?;
         self.check_clients_that_others_need(clients)?;
         let soak = match &self.soak {
             Some(soak) => Some(soak.check(clients)?),
             None => None,
         };
-        let looks = DeviceProfile {
+        let profile = DeviceProfile {
             device: self.device,
             persona: self.persona.clone(),
             conflict_detection: self.conflict_detection,
         };
-        looks.check()?;
+        profile.check()?;
         if let Some(chaos) = &self.chaos {
-            chaos.check(place.ground()).map_err(Mistake::Chaos)?;
+            chaos.check(uplink.kind()).map_err(Mistake::Chaos)?;
         }
         if self.metrics_per_client && clients.get() as usize > Metrics::MOST_PER_CLIENT {
             return Err(Mistake::MetricsPerClient(clients));
@@ -293,14 +293,14 @@ impl Draft {
         let groups = self.groups()?;
         let labels = RunLabels::of(self.label.clone()).map_err(Mistake::Label)?;
         Ok(Scenario {
-            place,
+            uplink,
             clients,
             restart: self.restart_policy(),
             pool: self.pool.unwrap_or_default(),
             mode,
             join_rate: self.join_rate,
             outstanding: self.outstanding.unwrap_or(Scenario::OUTSTANDING),
-            standing,
+            workload,
             hold: self.hold,
             lease_timeout: at_least_a_tick("lease-timeout", self.lease_timeout)?
                 .unwrap_or(Scenario::LEASE_TIMEOUT),
@@ -317,7 +317,7 @@ impl Draft {
             html: self.html,
             fail_if: self.fail_if,
             soak,
-            looks,
+            profile,
             chaos: self.chaos,
             groups,
         })
@@ -353,7 +353,7 @@ impl Draft {
         let has_turnover = self.soak.as_ref().is_some_and(|soak| {
             soak.churn.is_some() || soak.vanish.is_some() || soak.storm.is_some()
         });
-        let check = |activities: &Activities| {
+        let check = |activities: &WantedActivities| {
             for subject in activities.iter() {
                 if let Some(number) = subject.client()
                     && number.0 > clients.get()
@@ -395,8 +395,8 @@ impl Draft {
     }
 
     /// What the clients do of which no group says anything else.
-    fn work(&self) -> Work {
-        Work {
+    fn work(&self) -> WorkloadDraft {
+        WorkloadDraft {
             activities: self.activities.clone(),
             every: self.every,
             timeout: self.timeout,
@@ -404,14 +404,14 @@ impl Draft {
         }
     }
 
-    fn place(&self, clients: ClientCount) -> Result<Place, Mistake> {
+    fn uplink(&self, clients: ClientCount) -> Result<Uplink, Mistake> {
         match (&self.parent, self.lab) {
             (Some(_), true) => Err(Mistake::TwoPlaces),
             (None, false) => Err(Mistake::NoPlace),
             (Some(_), false) if self.lab_lease.is_some() => Err(Mistake::LabOnly("lab-lease")),
             (Some(_), false) if self.lab_range.is_some() => Err(Mistake::LabOnly("lab-range")),
             (Some(_), false) if !self.lab_fault.is_empty() => Err(Mistake::LabOnly("lab-fault")),
-            (Some(parent), false) => Ok(Place::Parent(parent.clone())),
+            (Some(parent), false) => Ok(Uplink::Parent(parent.clone())),
             (None, true) if self.adopt => Err(Mistake::Adopt),
             (None, true) => {
                 let range = self.lab_range.unwrap_or_default();
@@ -422,7 +422,7 @@ impl Draft {
                 if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {
                     return Err(Mistake::LabFault(LabFaultError::NotTheRouters(*fault)));
                 }
-                Ok(Place::Lab {
+                Ok(Uplink::Lab {
                     lease: self.lab_lease.unwrap_or_default(),
                     range,
                     faults: self.lab_fault.clone(),

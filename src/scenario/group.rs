@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::activities::{self, Activities};
-use super::shared::{DeviceProfile, Whole, Work};
-use super::{ClientCount, Mistake, Standing, Timespan};
+use super::activities::{self, WantedActivities};
+use super::shared::{DeviceProfile, Whole, WorkloadDraft};
+use super::{ClientCount, Mistake, Timespan, Workload};
 use crate::dhcp::{Device, Persona};
 use crate::pool::{DhcpSettings, Group, GroupName, Restart, RestartPolicy};
 
@@ -24,7 +24,7 @@ pub struct GroupDraft {
     pub conflict_detection: Option<bool>,
     /// What they do whenever they are online; of the kinds of which nothing is said, what the whole herd does.
     #[serde(skip)]
-    pub activities: Activities,
+    pub activities: WantedActivities,
     /// From one attempt to the next of the same.
     pub every: Option<Timespan>,
     /// How long each of them may take.
@@ -47,10 +47,10 @@ pub struct GroupPlan {
     pub clients: ClientCount,
     /// What they look like.
     #[serde(flatten)]
-    pub looks: DeviceProfile,
+    pub profile: DeviceProfile,
     /// What they do whenever they are online.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub workload: Workload,
     /// How failures are answered.
     #[serde(flatten)]
     pub restart: RestartPolicy,
@@ -75,7 +75,7 @@ impl GroupDraft {
             device: None,
             persona: None,
             conflict_detection: None,
-            activities: Activities::default(),
+            activities: WantedActivities::default(),
             every: None,
             timeout: None,
             restart: None,
@@ -101,13 +101,13 @@ impl GroupDraft {
 
     fn plan(&self, whole: &Whole) -> Result<GroupPlan, Mistake> {
         let policy = whole.restart.clone();
-        let looks = DeviceProfile {
+        let profile = DeviceProfile {
             device: self.device,
             persona: self.persona.clone(),
             conflict_detection: self.conflict_detection.unwrap_or(whole.conflict_detection),
         };
-        looks.check()?;
-        let mut work = Work {
+        profile.check()?;
+        let mut work = WorkloadDraft {
             activities: self.activities.or(&whole.work.activities),
             every: self.every,
             timeout: self.timeout,
@@ -121,8 +121,8 @@ impl GroupDraft {
         Ok(GroupPlan {
             name: self.name.clone(),
             clients: self.clients,
-            looks,
-            standing: work.check()?,
+            profile,
+            workload: work.check()?,
             restart: RestartPolicy {
                 restart: self.restart.unwrap_or(policy.restart),
                 intensity: self.intensity.unwrap_or(policy.intensity),
@@ -140,11 +140,11 @@ impl GroupPlan {
             name: self.name.clone(),
             restart: self.restart.clone(),
             dhcp: DhcpSettings {
-                conflict_detection: self.looks.conflict_detection,
-                personas: self.looks.personas(),
+                conflict_detection: self.profile.conflict_detection,
+                personas: self.profile.personas(),
                 ..own.clone()
             },
-            workloads: self.standing.activities(),
+            workloads: self.workload.activities(),
         }
     }
 }

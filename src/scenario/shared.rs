@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::activities::Activities;
-use super::{Mistake, Standing, Timespan};
+use super::activities::WantedActivities;
+use super::{Mistake, Timespan, Workload};
 use crate::activity::Pace;
 use crate::dhcp::{Device, Persona};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
@@ -18,7 +18,7 @@ const TICK: Timespan = Timespan(Duration::from_millis(1));
 pub(super) struct Whole {
     pub(super) restart: RestartPolicy,
     pub(super) conflict_detection: bool,
-    pub(super) work: Work,
+    pub(super) work: WorkloadDraft,
 }
 
 /// What clients look like to servers.
@@ -56,15 +56,15 @@ impl DeviceProfile {
 
 /// What is said about what clients do, of the whole herd or of a group.
 #[derive(Debug, Clone)]
-pub(super) struct Work {
-    pub(super) activities: Activities,
+pub(super) struct WorkloadDraft {
+    pub(super) activities: WantedActivities,
     pub(super) every: Option<Timespan>,
     pub(super) timeout: Option<Timespan>,
     pub(super) hold: Option<Timespan>,
 }
 
-impl Work {
-    pub(super) fn check(self) -> Result<Standing, Mistake> {
+impl WorkloadDraft {
+    pub(super) fn check(self) -> Result<Workload, Mistake> {
         let is_none = self.activities.is_empty();
         if is_none && self.every.is_some() {
             return Err(Mistake::NothingToDo("every"));
@@ -80,11 +80,11 @@ impl Work {
         let every =
             at_least_a_tick("every", self.every)?.unwrap_or(Timespan(Pace::DEFAULT_INTERVAL));
         let timeout = at_least_a_tick("timeout", self.timeout)?
-            .unwrap_or(Timespan(Standing::DEFAULT_TIMEOUT));
+            .unwrap_or(Timespan(Workload::DEFAULT_TIMEOUT));
         if let Some(hold) = self.hold.filter(|hold| !is_none && *hold < every) {
             return Err(Mistake::NoTimeToWork { every, hold });
         }
-        Ok(Standing {
+        Ok(Workload {
             activities: self.activities.each_once(),
             every,
             timeout,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{ClientCount, Mistake, Timespan};
-use crate::soak::{Settings, Storm};
+use crate::soak::{SoakSettings, Storm};
 use crate::units::Rate;
 
 /// What a soak is told beside the rest of a [`Draft`](super::Draft): each field is an option of `lanherd soak` and,
@@ -50,7 +50,7 @@ const STORM_EVERY: Duration = Duration::from_secs(600);
 
 impl SoakDraft {
     /// Checks what one value alone cannot tell, and fills in the defaults; for a herd of so many clients.
-    pub fn check(&self, clients: ClientCount) -> Result<Settings, Mistake> {
+    pub fn check(&self, clients: ClientCount) -> Result<SoakSettings, Mistake> {
         for (key, span) in [
             ("soak.interval", self.interval),
             ("soak.storm-every", self.storm_every),
@@ -66,10 +66,10 @@ impl SoakDraft {
             return Err(Mistake::StormTooLarge { storm, clients });
         }
         let every = self.storm_every.map_or(STORM_EVERY, |every| every.0);
-        Ok(Settings {
+        Ok(SoakSettings {
             interval: self
                 .interval
-                .map_or(Settings::INTERVAL, |interval| interval.0),
+                .map_or(SoakSettings::INTERVAL, |interval| interval.0),
             churn: self.churn,
             storm: self.storm.map(|clients| Storm { clients, every }),
             vanish: self.vanish,

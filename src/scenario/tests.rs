@@ -160,7 +160,7 @@ fn every_option_of_a_soak_is_a_key_of_its_table() {
 fn a_soak_needs_no_settings_and_refuses_those_that_contradict_each_other() {
     let head = "lab = true\nclients = 20\n[soak]\n";
     let plain = Scenario::from_toml(head).expect("a soak").soak;
-    assert_eq!(plain, Some(Soaking::default()));
+    assert_eq!(plain, Some(SoakSettings::default()));
     for (text, column, word) in [
         (" interval = '999ms'", 2, "interval is too short: write 1s"),
         ("storm-every = '5m'", 1, "say how many"),
@@ -329,7 +329,7 @@ fn the_message_shows_the_line_and_marks_the_place() {
 #[test]
 fn a_target_that_is_named_twice_is_pinged_once() {
     let scenario = from_options(&["--lab", "--clients=1", "--ping=router", "--ping=gateway"]);
-    let pings = scenario.standing.activities.of(Kind::Ping);
+    let pings = scenario.workload.activities.of(Kind::Ping);
     assert_eq!(pings, Some(&[Target::Router.into()][..]));
 }
 
@@ -339,14 +339,14 @@ fn connections_are_an_option_and_a_key_of_herds_and_groups() {
     let text = "lab = true\nclients = 1\nconnect = ['router:80']\n\
         [[group]]\nname = 'tv'\nclients = 1\nconnect = ['8.8.8.8:53', 'client 1:22']\n";
     let file = Scenario::from_toml(text).expect("a scenario");
-    let of = |standing: &Standing| {
-        let connections = standing.activities.of(Kind::Connect).unwrap_or_default();
+    let of = |workload: &Workload| {
+        let connections = workload.activities.of(Kind::Connect).unwrap_or_default();
         let texts = connections.iter().map(ToString::to_string);
         texts.collect::<Vec<_>>()
     };
-    assert_eq!(of(&options.standing), ["router:80"]);
-    assert_eq!(of(&file.standing), ["router:80"]);
-    let group = of(&file.groups[0].standing);
+    assert_eq!(of(&options.workload), ["router:80"]);
+    assert_eq!(of(&file.workload), ["router:80"]);
+    let group = of(&file.groups[0].workload);
     assert_eq!(group, ["8.8.8.8:53", "client 1:22"]);
     let nobody = Scenario::from_toml("lab = true\nclients = 1\nconnect = ['client 2:22']\n");
     let words = nobody.expect_err("nobody").to_string();
@@ -359,7 +359,7 @@ fn what_clients_do_beside_pings_has_the_same_pace_and_is_told_to_groups_too() {
     let text = "lab = true\nclients = 1\nresolve = ['b.test', 'a.test', 'B.test.']\nrun-command = ['true']\n\
         every = '3s'\ntimeout = '7s'\n[[group]]\nname = 'tv'\nclients = 1\nfetch = ['http://tv.test/']\nresolve = []\n";
     let scenario = Scenario::from_toml(text).expect("a scenario");
-    let names = scenario.standing.activities.of(Kind::Dns);
+    let names = scenario.workload.activities.of(Kind::Dns);
     let names: Vec<String> = names
         .unwrap_or_default()
         .iter()
@@ -368,7 +368,7 @@ fn what_clients_do_beside_pings_has_the_same_pace_and_is_told_to_groups_too() {
     assert_eq!(names, ["a.test", "b.test"]);
     let config = scenario.pool_config();
     assert_eq!(
-        (config.workloads.len(), scenario.standing.activities.len()),
+        (config.workloads.len(), scenario.workload.activities.len()),
         (3, 3)
     );
     let tv = &config.groups[0].workloads;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Settings;
+use super::SoakSettings;
 use crate::identity::Seed;
 use crate::phase::words;
 use crate::units::Rate;
@@ -35,11 +35,11 @@ pub struct Turn {
 /// Churn and vanishing are Poisson processes: people come and go at random, each gap as likely to be short as the
 /// last one was, so that clients do not fall into step with their leases' timers. Storms come at even intervals.
 #[derive(Debug, Clone)]
-pub struct Schedule(Vec<Stream>);
+pub struct ChurnSchedule(Vec<TurnStream>);
 
 /// The turns of one kind.
 #[derive(Debug, Clone)]
-struct Stream {
+struct TurnStream {
     next: Turn,
     gaps: Gaps,
 }
@@ -60,12 +60,12 @@ impl Gaps {
     }
 }
 
-impl Schedule {
+impl ChurnSchedule {
     /// The schedule that `settings` ask for.
-    pub fn new(settings: &Settings, seed: Seed) -> Self {
+    pub fn new(settings: &SoakSettings, seed: Seed) -> Self {
         let random = |kind: TurnKind, rate: Option<Rate>| {
             // One stream a kind, so that one kind more does not change the others' times.
-            let rng = seed.rng(Settings::NOBODY, kind as u64);
+            let rng = seed.rng(SoakSettings::NOBODY, kind as u64);
             rate.map(|rate| {
                 let mean = rate.interval();
                 (kind, 1, Gaps::Random { mean, rng })
@@ -86,7 +86,7 @@ impl Schedule {
         let begin = |(kind, clients, mut gaps): (TurnKind, u32, Gaps)| {
             let at = gaps.next();
             let next = Turn { at, kind, clients };
-            Stream { next, gaps }
+            TurnStream { next, gaps }
         };
         Self(streams.into_iter().flatten().map(begin).collect())
     }
@@ -118,27 +118,31 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    fn settings(churn: Option<&str>, storm: Option<(u32, u64)>, vanish: Option<&str>) -> Settings {
+    fn settings(
+        churn: Option<&str>,
+        storm: Option<(u32, u64)>,
+        vanish: Option<&str>,
+    ) -> SoakSettings {
         let rate = |text: &str| text.parse().expect("a rate");
-        Settings {
+        SoakSettings {
             churn: churn.map(rate),
             storm: storm.map(|(clients, every)| Storm {
                 clients: NonZeroU32::new(clients).expect("some"),
                 every: Duration::from_secs(every),
             }),
             vanish: vanish.map(rate),
-            ..Settings::default()
+            ..SoakSettings::default()
         }
     }
 
-    fn turns(settings: &Settings, seed: u64, until: Duration) -> Vec<Turn> {
-        let mut schedule = Schedule::new(settings, Seed(seed));
+    fn turns(settings: &SoakSettings, seed: u64, until: Duration) -> Vec<Turn> {
+        let mut schedule = ChurnSchedule::new(settings, Seed(seed));
         std::iter::from_fn(|| schedule.due(until)).collect()
     }
 
     #[test]
     fn nothing_asked_for_is_nothing_due() {
-        let mut schedule = Schedule::new(&Settings::default(), Seed(7));
+        let mut schedule = ChurnSchedule::new(&SoakSettings::default(), Seed(7));
         assert_eq!((schedule.next_at(), schedule.due(HOUR)), (None, None));
     }
 
@@ -185,7 +189,7 @@ mod tests {
             seed: u64, steps in proptest::collection::vec(0_u64..600, 1..20),
         ) {
             let settings = settings(Some("10/m"), Some((50, 250)), Some("2/m"));
-            let mut schedule = Schedule::new(&settings, Seed(seed));
+            let mut schedule = ChurnSchedule::new(&settings, Seed(seed));
             let (mut now, mut seen) = (Duration::ZERO, Vec::new());
             for step in steps {
                 now += Duration::from_secs(step);

@@ -8,15 +8,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::rows::rows;
-use super::spans::{Span, Spans};
-use super::verdict::{self, By, Rule, Samples, Verdict};
+use super::spans::{SoakSpan, SoakSpans};
+use super::verdict::{self, By, Rule, SampleCounts, Verdict};
 use crate::activity::Kind;
 use crate::stats::{Signal, milliseconds};
 
 /// What is compared. For all of them but availability, less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
-pub enum Figure {
+pub enum ComparedFigure {
     /// The share of the time in which clients should have been usable that they were, 0 to 1, span by span.
     Availability,
     /// From a new client's admission to its first time online, in milliseconds.
@@ -39,7 +39,7 @@ pub enum Figure {
     Descriptors,
 }
 
-impl Figure {
+impl ComparedFigure {
     /// Every value, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         let acquisitions = [
@@ -72,13 +72,13 @@ impl Figure {
     }
 }
 
-impl From<Figure> for &'static str {
-    fn from(figure: Figure) -> Self {
+impl From<ComparedFigure> for &'static str {
+    fn from(figure: ComparedFigure) -> Self {
         figure.as_str()
     }
 }
 
-impl TryFrom<String> for Figure {
+impl TryFrom<String> for ComparedFigure {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
@@ -87,7 +87,7 @@ impl TryFrom<String> for Figure {
     }
 }
 
-impl fmt::Display for Figure {
+impl fmt::Display for ComparedFigure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -108,7 +108,7 @@ pub enum Unit {
     Count,
 }
 
-impl Figure {
+impl ComparedFigure {
     /// What it is measured in.
     pub const fn unit(self) -> Unit {
         match self {
@@ -184,14 +184,14 @@ pub struct Comparison {
     /// Whether anything drifted.
     pub drifted: bool,
     /// Every figure of which there were samples.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparisonRow>,
 }
 
 /// One figure in both windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct ComparisonRow {
     /// Which.
-    pub figure: Figure,
+    pub figure: ComparedFigure,
     /// Of an activity, what it was done to.
     pub target: Option<String>,
     /// In the first window.
@@ -202,20 +202,20 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
-impl Row {
+impl ComparisonRow {
     /// Of what it tells, for people: `lost pings the router`.
     pub fn label(&self) -> String {
         let name = match self.figure {
-            Figure::Availability => "availability",
-            Figure::JoinTime => "time to join",
-            Figure::StormJoinTime => "time to join in a storm",
-            Figure::DhcpTime => "time to lease",
-            Figure::StormDhcpTime => "time to lease in a storm",
-            Figure::Time(kind) => kind.about().one,
-            Figure::Failures(kind) => kind.about().failures.label,
-            Figure::Restarts => "restarts an hour",
-            Figure::ResidentMemory => "the tester's memory",
-            Figure::Descriptors => "the tester's open files",
+            ComparedFigure::Availability => "availability",
+            ComparedFigure::JoinTime => "time to join",
+            ComparedFigure::StormJoinTime => "time to join in a storm",
+            ComparedFigure::DhcpTime => "time to lease",
+            ComparedFigure::StormDhcpTime => "time to lease in a storm",
+            ComparedFigure::Time(kind) => kind.about().one,
+            ComparedFigure::Failures(kind) => kind.about().failures.label,
+            ComparedFigure::Restarts => "restarts an hour",
+            ComparedFigure::ResidentMemory => "the tester's memory",
+            ComparedFigure::Descriptors => "the tester's open files",
         };
         match &self.target {
             Some(target) => format!("{name} {target}"),
@@ -225,7 +225,7 @@ impl Row {
 }
 
 /// `ping_rtt of the router: median 0.10 ms, then 1.20 ms`.
-impl fmt::Display for Row {
+impl fmt::Display for ComparisonRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.figure)?;
         if let Some(target) = &self.target {
@@ -261,7 +261,7 @@ pub struct Side {
 }
 
 impl Side {
-    fn of(samples: &Samples) -> Self {
+    fn of(samples: &SampleCounts) -> Self {
         let count = verdict::count(samples);
         let at = |quantile| (count > 0).then(|| verdict::quantile(samples, quantile));
         Self {
@@ -276,9 +276,9 @@ impl Side {
 
 impl Comparison {
     /// Compares the first and the last window; `None` as long as they cannot be told apart.
-    pub fn of(spans: &Spans) -> Option<Self> {
+    pub fn of(spans: &SoakSpans) -> Option<Self> {
         let windows = spans.windows()?;
-        let begin = |window: &[Span]| window.first().map_or(Duration::ZERO, |span| span.from);
+        let begin = |window: &[SoakSpan]| window.first().map_or(Duration::ZERO, |span| span.from);
         let rows = rows(&windows);
         Some(Self {
             window_ms: milliseconds(windows.length),
@@ -296,14 +296,14 @@ impl Comparison {
     }
 
     /// What may have drifted, or may be the tester's own doing.
-    pub fn inconclusive(&self) -> impl Iterator<Item = &Row> {
+    pub fn inconclusive(&self) -> impl Iterator<Item = &ComparisonRow> {
         self.rows
             .iter()
             .filter(|row| row.verdict == Verdict::Inconclusive)
     }
 
     /// What drifted.
-    pub fn drifts(&self) -> impl Iterator<Item = &Row> {
+    pub fn drifts(&self) -> impl Iterator<Item = &ComparisonRow> {
         self.rows
             .iter()
             .filter(|row| row.verdict == Verdict::Drifted)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::timeline::Standing;
-use super::{Comparison, Footprint, Line, Span, Spans, Timeline};
+use super::timeline::HerdCounts;
+use super::{Comparison, Footprint, SoakSpan, SoakSpans, SoakTimeline, TimelineEntry};
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, Figures, HerdStatus};
@@ -28,23 +28,23 @@ pub struct Turnover {
 
 /// What is known of a soak at one moment.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub struct SoakRecord {
     /// How many clients came and went.
     pub turnover: Turnover,
     /// The herd's sums since the run began.
     pub figures: Figures,
     /// The soak in lines.
-    pub timeline: Vec<Line>,
+    pub timeline: Vec<TimelineEntry>,
     /// The first hour against the last, as far as it has come.
     pub comparison: Option<Comparison>,
 }
 
 /// Keeps a soak's record. Times are counted from the moment at which the herd had joined.
 #[derive(Debug, Default)]
-pub struct Recorder {
+pub struct SoakRecorder {
     before: (Duration, Figures),
-    spans: Spans,
-    timeline: Timeline,
+    spans: SoakSpans,
+    timeline: SoakTimeline,
     storm: StormWatch,
     /// How many clients came and went.
     pub turnover: Turnover,
@@ -61,7 +61,7 @@ struct StormWatch {
     newcomers: BTreeSet<ClientNumber>,
 }
 
-impl Recorder {
+impl SoakRecorder {
     /// Begins, with the figures that the herd has when it has joined: what was before is in no window.
     pub fn new(figures: Figures) -> Self {
         Self {
@@ -90,11 +90,11 @@ impl Recorder {
         herd: &HerdStatus,
         figures: Figures,
         footprint: Footprint,
-    ) -> Line {
+    ) -> TimelineEntry {
         let (from, before) = &self.before;
         let storm = self.storm.was_there(herd);
-        let span = Span::between((*from, before), (now, &figures), storm, footprint);
-        let line = Line::of(&span, Standing::of(herd));
+        let span = SoakSpan::between((*from, before), (now, &figures), storm, footprint);
+        let line = TimelineEntry::of(&span, HerdCounts::of(herd));
         self.spans.push(span);
         self.timeline.push(line);
         self.before = (now, figures);
@@ -112,8 +112,8 @@ impl Recorder {
     }
 
     /// What is known at the last look.
-    pub fn record(&self) -> Record {
-        Record {
+    pub fn record(&self) -> SoakRecord {
+        SoakRecord {
             turnover: self.turnover,
             figures: self.before.1.clone(),
             timeline: self.timeline.lines().to_vec(),
@@ -143,7 +143,7 @@ fn is_on_its_first_way(client: &ClientStatus) -> bool {
     client.join.is_none() && (client.phase == Phase::Queued || client.phase.is_joining())
 }
 
-impl Standing {
+impl HerdCounts {
     /// How a herd stands.
     pub fn of(herd: &HerdStatus) -> Self {
         let mut standing = Self::default();
@@ -167,7 +167,7 @@ mod tests {
     use crate::identity::{Identity, PoolName, Seed};
     use crate::lan::{PingCause, PingOutcome};
     use crate::pool::GroupName;
-    use crate::soak::{Figure, Verdict};
+    use crate::soak::{ComparedFigure, Verdict};
     use crate::stats::ActivityStats;
     use crate::target::Target;
     use crate::url::Url;
@@ -249,7 +249,7 @@ mod tests {
     ) -> Comparison {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut figures = Figures::default();
-        let mut recorder = Recorder::new(figures.clone());
+        let mut recorder = SoakRecorder::new(figures.clone());
         for minute in 1..=720_u32 {
             for _ in 0..200 {
                 let rtt = Duration::from_micros(ping(minute) * rng.u64(80..160) / 100);
@@ -273,7 +273,7 @@ mod tests {
         recorder.record().comparison.expect("two windows")
     }
 
-    fn drifts(comparison: &Comparison) -> Vec<Figure> {
+    fn drifts(comparison: &Comparison) -> Vec<ComparedFigure> {
         comparison.drifts().map(|row| row.figure).collect()
     }
 
@@ -296,7 +296,11 @@ mod tests {
         let comparison = twelve_hours(slower(900), slower(40), |_| 0, |_| CALM);
         assert_eq!(
             drifts(&comparison),
-            [Figure::JoinTime, Figure::DhcpTime, Figure::Time(Kind::Ping)]
+            [
+                ComparedFigure::JoinTime,
+                ComparedFigure::DhcpTime,
+                ComparedFigure::Time(Kind::Ping)
+            ]
         );
     }
 
@@ -314,9 +318,9 @@ mod tests {
         assert_eq!(
             drifts(&comparison),
             [
-                Figure::Failures(Kind::Ping),
-                Figure::ResidentMemory,
-                Figure::Descriptors
+                ComparedFigure::Failures(Kind::Ping),
+                ComparedFigure::ResidentMemory,
+                ComparedFigure::Descriptors
             ]
         );
     }
@@ -325,7 +329,7 @@ mod tests {
     fn lookups_that_get_slower_and_fetches_that_begin_to_fail_have_drifted_each_under_its_name() {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut figures = Figures::default();
-        let mut recorder = Recorder::new(figures.clone());
+        let mut recorder = SoakRecorder::new(figures.clone());
         let (slow, steady) = ("slow.test", "steady.test");
         for minute in 1..=720_u32 {
             for (name, millis) in [(slow, 20 + u64::from(minute) / 24), (steady, 20)] {
@@ -354,19 +358,19 @@ mod tests {
         };
         let (drifted, well) = (Verdict::Drifted, Verdict::Steady);
         assert_eq!(
-            verdicts(Figure::Time(Kind::Dns)),
+            verdicts(ComparedFigure::Time(Kind::Dns)),
             [(slow, drifted), (steady, well)]
         );
         assert_eq!(
-            verdicts(Figure::Failures(Kind::Dns)),
+            verdicts(ComparedFigure::Failures(Kind::Dns)),
             [(slow, well), (steady, well)]
         );
         assert_eq!(
-            verdicts(Figure::Time(Kind::Http)),
+            verdicts(ComparedFigure::Time(Kind::Http)),
             [("http://a.test/", well)]
         );
         assert_eq!(
-            verdicts(Figure::Failures(Kind::Http)),
+            verdicts(ComparedFigure::Failures(Kind::Http)),
             [("http://a.test/", drifted)]
         );
         let said: Vec<_> = comparison.drifts().map(ToString::to_string).collect();
@@ -386,7 +390,7 @@ mod tests {
         let last_hour = |more: u64, late: u64| {
             let mut rng = fastrand::Rng::with_seed(7);
             let mut figures = Figures::default();
-            let mut recorder = Recorder::new(figures.clone());
+            let mut recorder = SoakRecorder::new(figures.clone());
             for minute in 1..=720_u32 {
                 let (more, late) = if minute > 660 { (more, late) } else { (0, 0) };
                 for _ in 0..20 {
@@ -400,7 +404,7 @@ mod tests {
             let row = comparison
                 .rows
                 .iter()
-                .find(|row| row.figure == Figure::DhcpTime)
+                .find(|row| row.figure == ComparedFigure::DhcpTime)
                 .expect("times");
             (row.verdict, comparison.drifted)
         };
@@ -418,16 +422,16 @@ mod tests {
         let loss = comparison
             .rows
             .iter()
-            .find(|row| row.figure == Figure::Failures(Kind::Ping));
+            .find(|row| row.figure == ComparedFigure::Failures(Kind::Ping));
         assert!(loss.and_then(|row| row.last.mean) > Some(0.005));
     }
 
     #[test]
     fn what_joins_in_a_storm_is_told_apart_until_the_last_of_it_has_shown_itself() {
         let mut figures = Figures::default();
-        let mut recorder = Recorder::new(figures.clone());
+        let mut recorder = SoakRecorder::new(figures.clone());
         let mut minute = 0;
-        let mut look = |recorder: &mut Recorder, joining| {
+        let mut look = |recorder: &mut SoakRecorder, joining| {
             minute += 1;
             figures.join.record(Duration::from_millis(5));
             recorder.look(minute * MINUTE, &herd(joining), figures.clone(), CALM);
@@ -440,7 +444,8 @@ mod tests {
         look(&mut recorder, Some(3));
         look(&mut recorder, None);
         look(&mut recorder, None);
-        let joins = |part: fn(&Span) -> u64| recorder.spans.iter().map(part).collect::<Vec<_>>();
+        let joins =
+            |part: fn(&SoakSpan) -> u64| recorder.spans.iter().map(part).collect::<Vec<_>>();
         assert_eq!(joins(|span| span.storm.joins.count()), [0, 1, 1, 1, 1, 0]);
         assert_eq!(joins(|span| span.calm.joins.count()), [1, 0, 0, 0, 0, 1]);
         assert_eq!(recorder.record().turnover.storms, 1);
@@ -450,7 +455,7 @@ mod tests {
     fn how_the_herd_joined_is_in_the_sums_and_in_no_window() {
         let mut figures = Figures::default();
         (0..200).for_each(|_| figures.join.record(Duration::from_secs(9)));
-        let mut recorder = Recorder::new(figures.clone());
+        let mut recorder = SoakRecorder::new(figures.clone());
         for minute in 1..=9 {
             recorder.look(minute * MINUTE, &herd(None), figures.clone(), CALM);
         }
@@ -458,7 +463,8 @@ mod tests {
         assert_eq!(record.figures.join.count(), 200);
         let rows = record.comparison.expect("windows").rows;
         assert!(
-            rows.iter().all(|row| row.figure != Figure::JoinTime),
+            rows.iter()
+                .all(|row| row.figure != ComparedFigure::JoinTime),
             "{rows:?}"
         );
     }

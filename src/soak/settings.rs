@@ -11,7 +11,7 @@ use crate::units::{Rate, serde_duration};
 /// What a soak does. It is serialised, under the names of the options, into the `parameters` of a report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Settings {
+pub struct SoakSettings {
     /// From one look at the herd, and one rolling report, to the next.
     #[serde(with = "serde_duration")]
     pub interval: Duration,
@@ -37,7 +37,7 @@ pub struct Storm {
     pub every: Duration,
 }
 
-impl Settings {
+impl SoakSettings {
     /// From one look to the next where nothing else is said.
     pub const INTERVAL: Duration = Duration::from_secs(60);
     /// No client has this number, so that what is drawn for it is the soak's own.
@@ -49,7 +49,7 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for SoakSettings {
     fn default() -> Self {
         Self {
             interval: Self::INTERVAL,

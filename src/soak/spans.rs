@@ -11,7 +11,7 @@ use crate::stats::{Signal, Tally};
 
 /// What happened from one moment to another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct SoakSpan {
     /// When it begins, counted from the moment at which the herd had joined.
     pub from: Duration,
     /// When it ends.
@@ -79,7 +79,7 @@ impl Acquisitions {
     }
 }
 
-impl Span {
+impl SoakSpan {
     /// What happened between two states of the same figures; `storm`: while clients of a storm came back.
     pub fn between(
         (from, before): (Duration, &Figures),
@@ -170,7 +170,7 @@ impl Span {
 /// All spans of a soak, without a gap. However long it lasts there are some hundred at most: short ones are joined
 /// until each is about a thirtieth of the window that is compared, and what can lie in neither window is one.
 #[derive(Debug, Clone, Default)]
-pub struct Spans(Vec<Span>);
+pub struct SoakSpans(Vec<SoakSpan>);
 
 /// The first and the last part of a soak.
 #[derive(Debug, Clone, Copy)]
@@ -178,21 +178,21 @@ pub struct Windows<'a> {
     /// How long each is, to within a thirtieth.
     pub length: Duration,
     /// The spans of the first.
-    pub first: &'a [Span],
+    pub first: &'a [SoakSpan],
     /// The spans of the last.
-    pub last: &'a [Span],
+    pub last: &'a [SoakSpan],
 }
 
-impl Spans {
+impl SoakSpans {
     /// The longest window.
     pub const HOUR: Duration = Duration::from_secs(3_600);
 
     /// Adds what happened since the last one ended.
-    pub fn push(&mut self, span: Span) {
+    pub fn push(&mut self, span: SoakSpan) {
         self.0.push(span);
         let window = self.window();
         let (fine, early, late) = (window / 30, window, self.end().saturating_sub(window));
-        let mut kept: Vec<Span> = Vec::with_capacity(self.0.len());
+        let mut kept: Vec<SoakSpan> = Vec::with_capacity(self.0.len());
         for span in self.0.drain(..) {
             match kept.last_mut() {
                 Some(last) if Self::are_one(last, &span, fine, early, late) => last.extend(&span),
@@ -203,7 +203,13 @@ impl Spans {
     }
 
     /// Whether two neighbours need not be told apart.
-    fn are_one(one: &Span, next: &Span, fine: Duration, early: Duration, late: Duration) -> bool {
+    fn are_one(
+        one: &SoakSpan,
+        next: &SoakSpan,
+        fine: Duration,
+        early: Duration,
+        late: Duration,
+    ) -> bool {
         let length = next.to.saturating_sub(one.from);
         // The windows of a soak that is shorter than three hours still move.
         let is_between = early == Self::HOUR && one.from >= early && next.to + fine <= late;
@@ -230,7 +236,7 @@ impl Spans {
     }
 
     /// All of them, in order of time.
-    pub fn iter(&self) -> impl Iterator<Item = &Span> {
+    pub fn iter(&self) -> impl Iterator<Item = &SoakSpan> {
         self.0.iter()
     }
 
@@ -245,14 +251,14 @@ mod tests {
     use super::*;
 
     /// A soak that was looked at every `interval`; each second of it has one restart.
-    fn soak(length: u64, interval: u64) -> (Spans, usize) {
-        let (mut spans, mut most) = (Spans::default(), 0);
+    fn soak(length: u64, interval: u64) -> (SoakSpans, usize) {
+        let (mut spans, mut most) = (SoakSpans::default(), 0);
         for to in (interval..=length).step_by(usize::try_from(interval).expect("small")) {
-            spans.push(Span {
+            spans.push(SoakSpan {
                 from: Duration::from_secs(to - interval),
                 to: Duration::from_secs(to),
                 restarts: interval,
-                ..Span::default()
+                ..SoakSpan::default()
             });
             most = most.max(spans.0.len());
         }
@@ -303,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_has_no_windows() {
-        assert!(Spans::default().windows().is_none());
+        assert!(SoakSpans::default().windows().is_none());
         assert!(soak(1, 1).0.windows().is_none());
         assert!(soak(3, 1).0.windows().is_some());
     }

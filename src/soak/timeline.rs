@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::work::share;
-use super::{Span, WorkSpan};
+use super::{SoakSpan, WorkSpan};
 use crate::activity::kind::Times;
 use crate::activity::{ByKind, Kind};
 use crate::stats::milliseconds;
 
 /// How the herd was, and what happened since the line before.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct TimelineEntry {
     /// When, counted from the moment at which the herd had joined.
     pub at_ms: f64,
     /// Clients that should have been online: all but those told to go.
@@ -31,7 +31,7 @@ pub struct Line {
     pub restarts: u64,
     /// What clients did since the line before, by kind; `None` where nothing of it was to be done.
     #[serde(flatten, with = "by_kind")]
-    pub activities: ByKind<Option<Attempts>>,
+    pub activities: ByKind<Option<AttemptCounts>>,
     /// The tester's resident memory in bytes. Of several looks, the most.
     pub resident_bytes: u64,
     /// The tester's open file descriptors. Of several looks, the most.
@@ -40,7 +40,7 @@ pub struct Line {
 
 /// What clients did since the line before, of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Attempts {
+pub struct AttemptCounts {
     /// Attempts that succeeded.
     pub succeeded: u64,
     /// Attempts that did not, those that were never made included.
@@ -52,7 +52,7 @@ pub struct Attempts {
     pub p99_ms: Option<f64>,
 }
 
-impl From<WorkSpan> for Attempts {
+impl From<WorkSpan> for AttemptCounts {
     fn from(span: WorkSpan) -> Self {
         let time = span.time.tally();
         Self {
@@ -64,7 +64,7 @@ impl From<WorkSpan> for Attempts {
     }
 }
 
-impl Attempts {
+impl AttemptCounts {
     /// The share of attempts that failed, 0 to 1; `None` where there were none.
     pub fn failures(&self) -> Option<f64> {
         share(self.failed, self.succeeded)
@@ -102,7 +102,7 @@ mod by_kind {
     use serde::{Deserialize, Deserializer, Serializer};
     use serde_json::{Map, Value};
 
-    use super::{Attempts, ByKind, Kind, Times};
+    use super::{AttemptCounts, ByKind, Kind, Times};
 
     /// The keys of what succeeded and failed, of the median and of what 99 of 100 do not exceed; `None`: it is an object.
     fn keys(kind: Kind) -> Option<[String; 4]> {
@@ -119,7 +119,7 @@ mod by_kind {
     }
 
     pub fn serialize<S: Serializer>(
-        all: &ByKind<Option<Attempts>>,
+        all: &ByKind<Option<AttemptCounts>>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(None)?;
@@ -140,7 +140,7 @@ mod by_kind {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
-    ) -> Result<ByKind<Option<Attempts>>, D::Error> {
+    ) -> Result<ByKind<Option<AttemptCounts>>, D::Error> {
         fn take<T: DeserializeOwned + Default>(
             fields: &mut Map<String, Value>,
             key: &str,
@@ -152,7 +152,7 @@ mod by_kind {
         let mut read = |kind: Kind| match keys(kind) {
             None => take(&mut fields, kind.about().many),
             Some([succeeded, failed, p50, p99]) => {
-                let attempts = Attempts {
+                let attempts = AttemptCounts {
                     succeeded: take(&mut fields, &succeeded)?,
                     failed: take(&mut fields, &failed)?,
                     p50_ms: take(&mut fields, &p50)?,
@@ -170,7 +170,7 @@ mod by_kind {
 }
 
 /// Where only one of two looks had some, that one.
-fn both(one: Option<Attempts>, next: Option<Attempts>) -> Option<Attempts> {
+fn both(one: Option<AttemptCounts>, next: Option<AttemptCounts>) -> Option<AttemptCounts> {
     match (one, next) {
         (Some(one), Some(next)) => Some(one.with(next)),
         (one, next) => one.or(next),
@@ -179,7 +179,7 @@ fn both(one: Option<Attempts>, next: Option<Attempts>) -> Option<Attempts> {
 
 /// How many clients were what at one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct HerdCounts {
     /// Clients that should have been online: all but those told to go.
     pub wanted: u64,
     /// Clients that were online.
@@ -188,9 +188,9 @@ pub struct Standing {
     pub failed: u64,
 }
 
-impl Line {
+impl TimelineEntry {
     /// What a span was like, and how the herd stood at its end.
-    pub fn of(span: &Span, standing: Standing) -> Self {
+    pub fn of(span: &SoakSpan, standing: HerdCounts) -> Self {
         Self {
             at_ms: milliseconds(span.to),
             wanted: standing.wanted,
@@ -199,7 +199,7 @@ impl Line {
             wanted_ms: milliseconds(span.uptime.wanted()),
             usable_ms: milliseconds(span.uptime.usable),
             restarts: span.restarts,
-            activities: ByKind::new(|kind| span.all(kind).map(Attempts::from)),
+            activities: ByKind::new(|kind| span.all(kind).map(AttemptCounts::from)),
             resident_bytes: span.footprint.resident_bytes,
             descriptors: span.footprint.descriptors,
         }
@@ -230,10 +230,10 @@ impl Line {
     }
 }
 
-/// All lines of a soak; never more than [`Timeline::MOST`].
+/// All lines of a soak; never more than [`SoakTimeline::MOST`].
 #[derive(Debug, Clone, Default)]
-pub struct Timeline {
-    lines: Vec<Line>,
+pub struct SoakTimeline {
+    lines: Vec<TimelineEntry>,
     /// How many looks one line stands for.
     looks: LooksPerLine,
     /// The looks that the last line stands for so far.
@@ -249,12 +249,12 @@ impl Default for LooksPerLine {
     }
 }
 
-impl Timeline {
+impl SoakTimeline {
     /// When there are so many, every two become one.
     pub const MOST: usize = 2_000;
 
     /// Adds the line of one look.
-    pub fn push(&mut self, line: Line) {
+    pub fn push(&mut self, line: TimelineEntry) {
         match self.lines.last_mut() {
             Some(last) if self.filled < self.looks.0 => {
                 *last = last.with(&line);
@@ -280,7 +280,7 @@ impl Timeline {
     }
 
     /// The lines, in order of time.
-    pub fn lines(&self) -> &[Line] {
+    pub fn lines(&self) -> &[TimelineEntry] {
         &self.lines
     }
 
@@ -296,8 +296,8 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    fn line(at: u32) -> Line {
-        Line {
+    fn line(at: u32) -> TimelineEntry {
+        TimelineEntry {
             at_ms: f64::from(at),
             wanted: 200,
             online: if at == 77 { 3 } else { 200 },
@@ -306,19 +306,19 @@ mod tests {
             usable_ms: if at == 77 { 3.0 } else { 200.0 },
             restarts: 1,
             activities: ByKind::new(|kind| match kind {
-                Kind::Ping => Some(Attempts {
+                Kind::Ping => Some(AttemptCounts {
                     succeeded: 10,
                     failed: u64::from(at == 77),
                     p50_ms: Some(0.1),
                     p99_ms: Some(if at == 77 { 9.0 } else { 0.5 }),
                 }),
-                Kind::Dns => (at == 77).then_some(Attempts {
+                Kind::Dns => (at == 77).then_some(AttemptCounts {
                     succeeded: 3,
                     failed: 2,
                     p50_ms: Some(0.4),
                     p99_ms: Some(4.0),
                 }),
-                Kind::Http => Some(Attempts {
+                Kind::Http => Some(AttemptCounts {
                     succeeded: u64::from(at % 2),
                     failed: 1,
                     p50_ms: (at % 2 == 1).then_some(2.0),
@@ -334,12 +334,16 @@ mod tests {
     #[test]
     fn a_long_soak_has_fewer_lines_and_loses_no_count_and_no_dip() {
         for looks in [1_u32, 1_999, 2_000, 2_001, 4_320, 4_321, 100_000] {
-            let mut timeline = Timeline::default();
+            let mut timeline = SoakTimeline::default();
             (1..=looks).for_each(|at| timeline.push(line(at)));
             let lines = timeline.lines();
-            assert!(lines.len() <= Timeline::MOST, "{looks}: {}", lines.len());
             assert!(
-                lines.len() >= (looks as usize).min(Timeline::MOST / 2),
+                lines.len() <= SoakTimeline::MOST,
+                "{looks}: {}",
+                lines.len()
+            );
+            assert!(
+                lines.len() >= (looks as usize).min(SoakTimeline::MOST / 2),
                 "{looks}"
             );
             assert_eq!(

@@ -24,7 +24,7 @@ words! {
 }
 
 /// Measurements, ascending, each value with how often it was seen.
-pub type Samples = [(f64, u64)];
+pub type SampleCounts = [(f64, u64)];
 
 /// When a figure counts as changed. For all figures less is better.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,7 +53,7 @@ const BEYOND_CHANCE: f64 = 3.29;
 
 impl Rule {
     /// What became of `first` in `last`.
-    pub fn judge(&self, first: &Samples, last: &Samples) -> Verdict {
+    pub fn judge(&self, first: &SampleCounts, last: &SampleCounts) -> Verdict {
         if count(first).min(count(last)) < self.least {
             return Verdict::TooFew;
         }
@@ -66,7 +66,7 @@ impl Rule {
         }
     }
 
-    fn is_worse(&self, than: &Samples, these: &Samples) -> bool {
+    fn is_worse(&self, than: &SampleCounts, these: &SampleCounts) -> bool {
         let beyond = |small: f64, large: f64| large > small * self.ratio;
         let apart = |small: f64, large: f64| beyond(small, large) && large - small >= self.floor;
         let by_figures = match self.by {
@@ -81,12 +81,12 @@ impl Rule {
 }
 
 /// How many there are.
-pub fn count(samples: &Samples) -> u64 {
+pub fn count(samples: &SampleCounts) -> u64 {
     samples.iter().map(|(_, count)| count).sum()
 }
 
 /// Their arithmetic mean; 0 of none.
-pub fn mean(samples: &Samples) -> f64 {
+pub fn mean(samples: &SampleCounts) -> f64 {
     let sum: f64 = samples
         .iter()
         .map(|(value, count)| value * *count as f64)
@@ -95,7 +95,7 @@ pub fn mean(samples: &Samples) -> f64 {
 }
 
 /// The least value at or below which a share of `quantile` lie; 0 of none.
-pub fn quantile(samples: &Samples, quantile: f64) -> f64 {
+pub fn quantile(samples: &SampleCounts, quantile: f64) -> f64 {
     let (all, mut seen) = (count(samples) as f64, 0);
     let reached = samples.iter().find(|(_, count)| {
         seen += count;
@@ -113,7 +113,7 @@ pub fn samples(values: impl IntoIterator<Item = f64>) -> Vec<(f64, u64)> {
 
 /// How far the ranks of `high` lie above those of `low`, in standard deviations of what chance does: the z of the
 /// Mann-Whitney test.
-fn rank(low: &Samples, high: &Samples) -> f64 {
+fn rank(low: &SampleCounts, high: &SampleCounts) -> f64 {
     let (n_low, n_high) = (count(low) as f64, count(high) as f64);
     let n = n_low + n_high;
     let (mut low, mut high) = (low.iter().peekable(), high.iter().peekable());

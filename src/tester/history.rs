@@ -11,22 +11,22 @@ use crate::stats::{Distribution, Room};
 ///
 /// A part takes a kibibyte or so, so that all of them are below one mebibyte however long a run lasts.
 #[derive(Debug, Clone, Default)]
-pub struct History {
-    seconds: Parts<1>,
-    minutes: Parts<60>,
-    hours: Parts<3_600>,
+pub struct LagHistory {
+    seconds: HistoryParts<1>,
+    minutes: HistoryParts<60>,
+    hours: HistoryParts<3_600>,
 }
 
 /// Parts of so many seconds, in order of time.
 #[derive(Debug, Clone, Default)]
-struct Parts<const SECONDS: u64>(VecDeque<(u64, Distribution)>);
+struct HistoryParts<const SECONDS: u64>(VecDeque<(u64, Distribution)>);
 
 /// So many seconds, and so many minutes, are kept apart.
 const FINE: usize = 120;
 /// So many hours: a fortnight.
 const COARSE: usize = 336;
 
-impl History {
+impl LagHistory {
     /// Notes a waking that was due at `due`, counted from the beginning, and came so late.
     pub fn record(&mut self, due: Duration, late: Duration) {
         self.seconds.record(due, late, FINE);
@@ -72,7 +72,7 @@ impl History {
     }
 }
 
-impl<const SECONDS: u64> Parts<SECONDS> {
+impl<const SECONDS: u64> HistoryParts<SECONDS> {
     fn record(&mut self, due: Duration, late: Duration, most: usize) {
         let index = due.as_secs() / SECONDS;
         match self.0.back_mut() {
@@ -115,22 +115,22 @@ mod tests {
     const TICK: Duration = Duration::from_millis(10);
 
     /// So many seconds, in each of which a waking was as many microseconds late as the second's number.
-    fn history(seconds: u64) -> History {
-        let mut history = History::default();
+    fn history(seconds: u64) -> LagHistory {
+        let mut history = LagHistory::default();
         for second in 0..seconds {
             history.record(Duration::from_secs(second), Duration::from_micros(second));
         }
         history
     }
 
-    fn worst(history: &History, from: u64, to: u64) -> u64 {
+    fn worst(history: &LagHistory, from: u64, to: u64) -> u64 {
         let worst = history.worst_between(Duration::from_secs(from), Duration::from_secs(to));
         u64::try_from(worst.as_micros()).expect("small")
     }
 
     #[test]
     fn the_first_waking_is_told_at_once_and_nothing_where_there_was_none() {
-        let mut history = History::default();
+        let mut history = LagHistory::default();
         let all = (Duration::ZERO, Duration::from_secs(9));
         assert_eq!(history.between(all.0, all.1).count(), 0);
         history.record(TICK, TICK);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_does_not_grow_with_time() {
-        let mut history = History::default();
+        let mut history = LagHistory::default();
         let mut rng = fastrand::Rng::with_seed(7);
         for minute in 0..30 * 24 * 60 {
             let late = Duration::from_micros(rng.u64(0..100_000));

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event as Xml};
 use regex::Regex;
 
 use super::*;
-use crate::bdd::results::{About, Finding, Lateness, StepResult};
+use crate::bdd::results::{Lateness, ScenarioFinding, StepResult, SuiteInfo};
 
 /// An element as it was read.
 #[derive(Debug, Default)]
@@ -264,13 +264,13 @@ fn scenario(name: &str, line: usize, outcome: Outcome, message: &str) -> Scenari
 
 fn results(scenarios: Vec<ScenarioResult>) -> Results {
     let mut results = Results::begin(SystemTime::UNIX_EPOCH);
-    results.about = About {
+    results.about = SuiteInfo {
         version: "0.1.0".to_owned(),
         place: "eth0".to_owned(),
         pool: "ns".to_owned(),
         seed: 7,
         labels: BTreeMap::from([("firmware".to_owned(), "7.59 <beta>".to_owned())]),
-        ..About::default()
+        ..SuiteInfo::default()
     };
     results.features.push(FeatureResult {
         path: "suite/features/odd.feature".to_owned(),
@@ -420,7 +420,7 @@ fn names_are_the_same_from_run_to_run_and_each_is_there_once() {
 #[test]
 fn properties_say_with_what_the_run_was_made_and_what_it_found_out() {
     let mut with = scenario("C", 1, Outcome::Passed, "");
-    with.findings.push(Finding {
+    with.findings.push(ScenarioFinding {
         name: "capacity",
         value: 40,
         text: "at least 40 clients were served; the 41st failed: no_offer".to_owned(),

@@ -35,8 +35,8 @@ async fn results(scenarios: &[&[&str]]) -> Results {
         .collect();
     let source = format!("Feature: f\n{}", scenarios.concat());
     let feature = Feature::parse(source, GherkinEnv::default()).expect("a feature");
-    let record = Arc::new(Mutex::new(Record::new()));
-    let watcher: Watcher = Box::new(|_| {});
+    let record = Arc::new(Mutex::new(Recording::new()));
+    let watcher: SuiteObserver = Box::new(|_| {});
     let recorder = Recorder::new(Arc::clone(&record), Rc::new(RefCell::new(watcher)));
     let runner = runner::Basic::<World>::default()
         .max_concurrent_scenarios(1)

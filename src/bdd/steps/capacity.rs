@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::herd::{greet, join};
-use crate::bdd::parameters::{Count, Span};
-use crate::bdd::results::Finding;
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::parameters::{CountWord, DurationWord};
+use crate::bdd::results::ScenarioFinding;
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::world::standing;
 use crate::bdd::{Complaint, World};
 use crate::objective::wait::Wait;
@@ -21,14 +21,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "Makes more and more clients until one does not get a lease within the lease timeout, or another one loses \
                   its own; 500 at most, at which it ends without a failure. How many were served is in all results. It takes \
                   all addresses that a router has: tag such a scenario @destructive.",
-        act: |world, said| Box::pin(add_until_one_fails(world, said, Bound::Usual)),
+        act: |world, said| Box::pin(add_until_one_fails(world, said, ClientLimit::Usual)),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "I add {count} client(s) every {duration} until one fails, {count} at most",
         example: "I add 10 clients every 5s until one fails, 200 at most",
         meaning: "The same with another end than 500 clients.",
-        act: |world, said| Box::pin(add_until_one_fails(world, said, Bound::Said)),
+        act: |world, said| Box::pin(add_until_one_fails(world, said, ClientLimit::Said)),
     },
     Definition {
         keyword: Keyword::Then,
@@ -43,28 +43,28 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
 const USUAL_BOUND: u32 = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bound {
+enum ClientLimit {
     Usual,
     Said,
 }
 
 async fn add_until_one_fails(
     world: &mut World,
-    mut said: Said,
-    bound: Bound,
+    mut said: StepArguments,
+    limit: ClientLimit,
 ) -> Result<(), Complaint> {
-    let count: Count = said.next()?;
-    let every: Span = said.next()?;
-    let most = match bound {
-        Bound::Usual => USUAL_BOUND,
-        Bound::Said => said.next::<Count>()?.0,
+    let count: CountWord = said.next()?;
+    let every: DurationWord = said.next()?;
+    let most = match limit {
+        ClientLimit::Usual => USUAL_BOUND,
+        ClientLimit::Said => said.next::<CountWord>()?.0,
     };
     if count.0 == 0 {
         return Err(Complaint::new(
             "0 clients are never too many: add at least 1",
         ));
     }
-    let site = world.site().await?;
+    let testbed = world.testbed().await?;
     world.answers = None;
     // It goes on until one fails.
     world.expect_failures();
@@ -79,13 +79,13 @@ async fn add_until_one_fails(
             found(world, there, text);
             return Ok(());
         }
-        let numbers = site.pool.create(more).await?;
-        let answers = join(world, &site, &numbers).await?;
+        let numbers = testbed.pool.create(more).await?;
+        let answers = join(world, &testbed, &numbers).await?;
         greet(world, &answers).await?;
         world.answers = Some(answers);
         let herd = world.herd().await?;
         if let Some(failed) = herd.iter().find(|client| client.phase != Phase::Online) {
-            let wait = Wait::new(site.lease_timeout, Signal::Join);
+            let wait = Wait::new(testbed.lease_timeout, Signal::Join);
             let late = world.waiting(started, wait)?.excuse();
             return came_to(world, &herd, failed, late);
         }
@@ -141,7 +141,7 @@ fn came_to(
 }
 
 fn found(world: &mut World, clients: u32, text: String) {
-    world.find(Finding {
+    world.find(ScenarioFinding {
         name: "capacity",
         value: clients.into(),
         text,
@@ -160,8 +160,8 @@ fn ordinal(number: u32) -> String {
     format!("{number}{ending}")
 }
 
-async fn served(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let wanted: Count = said.next()?;
+async fn served(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let wanted: CountWord = said.next()?;
     let figures = world.pool()?.figures().await?;
     let served = figures.join.count();
     if served >= u64::from(wanted.0) {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::leases::by_number;
 use crate::activity::Kind;
-use crate::bdd::complaint::Reason;
-use crate::bdd::parameters::{Clients, Count};
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answers, standing};
+use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::parameters::{ClientsWord, CountWord};
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
+use crate::bdd::world::{ClientResults, standing};
 use crate::bdd::{Complaint, World};
 use crate::phase::{Cause, Phase};
 
@@ -45,15 +45,15 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
 ];
 
-fn answers(world: &World) -> Result<&Answers, Complaint> {
+fn answers(world: &World) -> Result<&ClientResults, Complaint> {
     world.answers.as_ref().ok_or_else(|| {
         Complaint::new("nothing was asked of clients in this scenario: a When has to come first, as 'When all clients attempt \
                         to ping Google DNS'")
     })
 }
 
-async fn succeed(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn succeed(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let chosen = world.choose(&clients).await?;
     let answers = answers(world)?;
     let what = format!("did not respond successfully ({})", answers.what);
@@ -63,14 +63,14 @@ async fn succeed(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     })
 }
 
-async fn output_contains(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn output_contains(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let wanted = said.text()?;
     let chosen = world.choose(&clients).await?;
     let answers = answers(world)?;
     chosen.judge(&format!("did not print {wanted:?}"), |number| {
         let answer = answers.clients.get(&number);
-        let answer = answer.ok_or_else(|| Reason::from("it was not asked".to_owned()))?;
+        let answer = answer.ok_or_else(|| ClientComplaint::from("it was not asked".to_owned()))?;
         match (&answer.output, &answer.outcome) {
             (Some(output), _) if output.contains(&wanted) => Ok(()),
             (Some(output), _) => Err(format!("it printed {:?}", output.trim_end()).into()),
@@ -80,8 +80,8 @@ async fn output_contains(world: &mut World, mut said: Said) -> Result<(), Compla
     })
 }
 
-async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn fail_with(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let cause = said.text()?;
     if !causes().contains(cause.as_str()) {
         let all: Vec<_> = causes().into_iter().collect();
@@ -101,10 +101,10 @@ async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
         {
             return match &answer.outcome {
                 // Lateness makes failures: this one is not known to be the router's.
-                Err(Reason {
+                Err(ClientComplaint {
                     text,
                     tester: tester @ Some(_),
-                }) => Err(Reason {
+                }) => Err(ClientComplaint {
                     text: format!("it did, as far as can be seen: {text}"),
                     tester: *tester,
                 }),
@@ -114,7 +114,7 @@ async fn fail_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
         }
         let client = by_number
             .get(&number)
-            .ok_or_else(|| Reason::from("it has left".to_owned()))?;
+            .ok_or_else(|| ClientComplaint::from("it has left".to_owned()))?;
         match (&client.failure, asked) {
             (Some(failure), _) if failure.cause.as_str() == cause => Ok(()),
             (_, Some(answer)) => match &answer.outcome {
@@ -136,9 +136,9 @@ fn causes() -> BTreeSet<&'static str> {
     of_clients.chain(of_kinds).collect()
 }
 
-async fn restarted_at_most(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
-    let most: Count = said.next()?;
+async fn restarted_at_most(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
+    let most: CountWord = said.next()?;
     let chosen = world.choose(&clients).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::leases::{by_number, holds};
-use crate::bdd::parameters::Clients;
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::parameters::ClientsWord;
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::world::standing;
 use crate::bdd::{Complaint, World};
 use crate::dhcp::{Lease, Lifetime};
@@ -27,7 +27,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
 ];
 
-async fn inside(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn inside(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let text = said.text()?;
     let (first, last) = range(&text).ok_or_else(|| {
         Complaint::of_word(
@@ -35,7 +35,7 @@ async fn inside(world: &mut World, mut said: Said) -> Result<(), Complaint> {
             "write a network, 10.77.0.0/16, or a range, 10.77.0.10-10.77.0.250",
         )
     })?;
-    let chosen = world.choose(&Clients::All).await?;
+    let chosen = world.choose(&ClientsWord::All).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
     chosen.judge(&format!("held no lease inside {text}"), |number| {
@@ -64,8 +64,8 @@ fn range(text: &str) -> Option<(u32, u32)> {
     Some((address & mask, address | !mask))
 }
 
-async fn configured(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn configured(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let wanted: Vec<(String, String)> = said
         .rows()?
         .by_column(&["option", "value"], &[])?

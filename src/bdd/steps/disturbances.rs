@@ -9,11 +9,11 @@ use super::leases::by_number;
 use super::waiting::hear;
 use crate::activity::Kind;
 use crate::activity::ping::PingSpec;
-use crate::bdd::complaint::Reason;
-use crate::bdd::estate::Site;
-use crate::bdd::parameters::{Clients, FaultWord, Span};
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, Chosen, standing};
+use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::parameters::{ClientsWord, DurationWord, FaultWord};
+use crate::bdd::testbeds::ScenarioTestbed;
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::fault::{Aim, Fault};
@@ -100,7 +100,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "Waits.",
         act: |_, mut said| {
             Box::pin(async move {
-                tokio::time::sleep(said.next::<Span>()?.0).await;
+                tokio::time::sleep(said.next::<DurationWord>()?.0).await;
                 Ok(())
             })
         },
@@ -124,7 +124,7 @@ const REBOOTS: Duration = Duration::from_secs(120);
 /// How long the command that reboots it may take.
 const COMMAND: Duration = Duration::from_secs(60);
 
-async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<(), Complaint> {
+async fn suffer(world: &mut World, clients: &ClientsWord, fault: Fault) -> Result<(), Complaint> {
     if fault.aim() != Aim::Client {
         let why = match fault.aim() {
             Aim::Router => "it is a fault of the router: write 'the router suffers from … for 10s'",
@@ -157,8 +157,8 @@ async fn suffer(world: &mut World, clients: &Clients, fault: Fault) -> Result<()
     Ok(())
 }
 
-async fn flap(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let pause: Span = said.next()?;
+async fn flap(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let pause: DurationWord = said.next()?;
     world.disturb().await?;
     world.pool()?.flap(pause.0).await??;
     Ok(())
@@ -166,15 +166,18 @@ async fn flap(world: &mut World, mut said: Said) -> Result<(), Complaint> {
 
 async fn reboot(world: &mut World) -> Result<(), Complaint> {
     world.disturb().await?;
-    let site = world.open_site()?.clone();
-    if let Some(lab) = &site.lab {
+    let testbed = world.open_testbed()?.clone();
+    if let Some(lab) = &testbed.lab {
         lab.inject(Fault::RouterReboot, DOWN)
             .map_err(|error| Complaint::new(error.to_string()))?;
-        site.pool.fault_injected(Fault::RouterReboot, DOWN).await?;
+        testbed
+            .pool
+            .fault_injected(Fault::RouterReboot, DOWN)
+            .await?;
         tokio::time::sleep(DOWN).await;
         return Ok(());
     }
-    let Some(line) = world.estate.settings.reboot.clone() else {
+    let Some(line) = world.testbeds.settings.reboot.clone() else {
         return Err(Complaint::new(
             "nobody has said how this router is rebooted: run with --reboot 'ssh root@192.168.1.1 reboot', or the like",
         ));
@@ -191,7 +194,7 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
     )?;
     let probe = probe.identity.number;
     while waiting.goes_on() {
-        let asked = answers(&site.pool, &[probe]).await?;
+        let asked = answers(&testbed.pool, &[probe]).await?;
         // A tester that was late may have missed the answer.
         if asked.well.is_empty() && !asked.of_the_tester.contains(&probe) {
             return Ok(());
@@ -258,12 +261,12 @@ async fn answers(pool: &Pool, clients: &[ClientNumber]) -> Result<Pinged, Compla
     })
 }
 
-async fn break_router(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn break_router(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let FaultWord(fault) = said.next()?;
-    let lasts: Span = said.next()?;
+    let lasts: DurationWord = said.next()?;
     world.disturb().await?;
-    let site = world.open_site()?;
-    let lab = site.lab.as_ref().ok_or_else(|| {
+    let testbed = world.open_testbed()?;
+    let lab = testbed.lab.as_ref().ok_or_else(|| {
         Complaint::new(
             "this router is not the lab's and cannot be broken on purpose: run with --lab, or leave the scenario out with \
              --tags 'not @lab'",
@@ -271,13 +274,13 @@ async fn break_router(world: &mut World, mut said: Said) -> Result<(), Complaint
     })?;
     lab.inject(fault, lasts.0)
         .map_err(|error| Complaint::new(error.to_string()))?;
-    site.pool.fault_injected(fault, lasts.0).await?;
+    testbed.pool.fault_injected(fault, lasts.0).await?;
     Ok(())
 }
 
-async fn come_and_go(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
-    let (every, lasts): (Span, Span) = (said.next()?, said.next()?);
+async fn come_and_go(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
+    let (every, lasts): (DurationWord, DurationWord) = (said.next()?, said.next()?);
     if every.0.is_zero() {
         return Err(Complaint::new(
             "0s is no time to leave and rejoin in: write 2s, or the like",
@@ -285,18 +288,21 @@ async fn come_and_go(world: &mut World, mut said: Said) -> Result<(), Complaint>
     }
     let chosen = world.choose_to_act(&clients).await?;
     world.disturb().await?;
-    let site = world.open_site()?.clone();
+    let testbed = world.open_testbed()?.clone();
     let end = Instant::now() + lasts.0;
-    let mut answers = Answers {
+    let mut answers = ClientResults {
         what: "rejoining".to_owned(),
         clients: std::collections::BTreeMap::new(),
     };
     while Instant::now() < end {
         let begun = Instant::now();
-        site.pool.order(chosen.selection(), Order::Release).await?;
+        testbed
+            .pool
+            .order(chosen.selection(), Order::Release)
+            .await?;
         tokio::time::sleep(every.0 / 2).await;
-        site.pool.order(chosen.selection(), Order::Renew).await?;
-        note_rejoined(world, &site, &chosen, &mut answers).await?;
+        testbed.pool.order(chosen.selection(), Order::Renew).await?;
+        note_rejoined(world, &testbed, &chosen, &mut answers).await?;
         tokio::time::sleep(every.0.saturating_sub(begun.elapsed())).await;
     }
     world.answers = Some(answers);
@@ -305,11 +311,11 @@ async fn come_and_go(world: &mut World, mut said: Said) -> Result<(), Complaint>
 
 async fn note_rejoined(
     world: &World,
-    site: &Site,
+    testbed: &ScenarioTestbed,
     chosen: &Chosen,
-    answers: &mut Answers,
+    answers: &mut ClientResults,
 ) -> Result<(), Complaint> {
-    let wait = Wait::new(site.lease_timeout, Signal::Join);
+    let wait = Wait::new(testbed.lease_timeout, Signal::Join);
     let waiting = world.waiting(Instant::now(), wait)?;
     let (herd, _) = world
         .watch(&waiting, |herd, _| {
@@ -329,10 +335,10 @@ async fn note_rejoined(
         let answer = answers
             .clients
             .entry(client.identity.number)
-            .or_insert_with(Answer::well);
+            .or_insert_with(ClientResult::well);
         if client.phase != Phase::Online {
             let cause = client.failure.as_ref().map(|failure| failure.cause);
-            answer.outcome = Err(Reason {
+            answer.outcome = Err(ClientComplaint {
                 text: standing(client),
                 tester: excuse.filter(|_| cause.is_none_or(Cause::is_a_timeout)),
             });
@@ -342,11 +348,11 @@ async fn note_rejoined(
     Ok(())
 }
 
-async fn recover(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn recover(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     /// From one try to the next.
     const PAUSE: Duration = Duration::from_millis(100);
-    let clients: Clients = said.next()?;
-    let within: Span = said.next()?;
+    let clients: ClientsWord = said.next()?;
+    let within: DurationWord = said.next()?;
     let chosen = world.choose(&clients).await?;
     let since = world.disturbed.ok_or_else(|| {
         Complaint::new(

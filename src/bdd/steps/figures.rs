@@ -1,6 +1,6 @@
 //! Figures of the whole scenario, and their bounds.
 
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::{Complaint, World};
 use crate::objective::{Objective, ObjectiveError, Should, Verdict};
 use crate::pool::Figures;
@@ -156,7 +156,7 @@ const BOUNDS: [(&str, Should); 4] = [
     ("above", Should::BeAbove),
 ];
 
-async fn objectives(world: &mut World, said: Said) -> Result<(), Complaint> {
+async fn objectives(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     let mut objectives = Vec::new();
     let columns = BOUNDS.map(|(column, _)| column);
     for row in said.rows()?.by_column(&["objective"], &columns)? {

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bdd::complaint::Reason;
-use crate::bdd::estate::{Ground, Site};
-use crate::bdd::parameters::{Backend, Clients, Count, Often, Span};
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, Chosen, standing};
+use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::parameters::{BackendWord, ClientsWord, CountWord, DurationWord, RateWord};
+use crate::bdd::testbeds::{ScenarioTestbed, SuiteUplink};
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
 use crate::bdd::{Complaint, World};
 use crate::dhcp::Device;
 use crate::identity::{ClientNumber, Seed};
@@ -48,7 +48,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "So many clients may begin to join in a time; without it, 64 are joining at one time.",
         act: |world, mut said| {
             Box::pin(async move {
-                world.draft()?.join_rate = Some(said.next::<Often>()?.0);
+                world.draft()?.join_rate = Some(said.next::<RateWord>()?.0);
                 Ok(())
             })
         },
@@ -61,7 +61,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   minutes, so be generous with real routers.",
         act: |world, mut said| {
             Box::pin(async move {
-                world.draft()?.lease_timeout = Some(Timespan(said.next::<Span>()?.0));
+                world.draft()?.lease_timeout = Some(Timespan(said.next::<DurationWord>()?.0));
                 Ok(())
             })
         },
@@ -73,7 +73,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "The same seed gives the same MAC addresses and the same random choices.",
         act: |world, mut said| {
             Box::pin(async move {
-                world.draft()?.seed = Some(Seed(said.next::<Count>()?.0.into()));
+                world.draft()?.seed = Some(Seed(said.next::<CountWord>()?.0.into()));
                 Ok(())
             })
         },
@@ -99,14 +99,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} leave(s)",
         example: "clients 1 to 5 leave",
         meaning: "They release their leases and are gone for good.",
-        act: |world, said| Box::pin(leave(world, said, Goodbye::Said)),
+        act: |world, said| Box::pin(leave(world, said, LeaveKind::Released)),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} leave(s) without releasing",
         example: "clients 1 to 5 leave without releasing",
         meaning: "They are gone for good, and the server goes on thinking that they hold their leases.",
-        act: |world, said| Box::pin(leave(world, said, Goodbye::Unsaid)),
+        act: |world, said| Box::pin(leave(world, said, LeaveKind::Vanished)),
     },
     Definition {
         keyword: Keyword::Then,
@@ -121,17 +121,21 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
 /// What the machinery may add to the time that a lease takes.
 const SLACK: Duration = Duration::from_secs(10);
 
-async fn create(world: &mut World, mut said: Said, on_interface: bool) -> Result<(), Complaint> {
-    let count: Count = said.next()?;
-    let Backend(mode) = said.next()?;
+async fn create(
+    world: &mut World,
+    mut said: StepArguments,
+    on_interface: bool,
+) -> Result<(), Complaint> {
+    let count: CountWord = said.next()?;
+    let BackendWord(mode) = said.next()?;
     let parent = if on_interface {
         Some(said.text()?)
     } else {
         None
     };
-    if (mode.is_some() || parent.is_some()) && world.open_site().is_ok() {
+    if (mode.is_some() || parent.is_some()) && world.open_testbed().is_ok() {
         // The interface of a scenario is one, and so is the mode.
-        if let (Ground::Parent(_), Some(parent)) = (&world.estate.settings.ground, &parent) {
+        if let (SuiteUplink::Parent(_), Some(parent)) = (&world.testbeds.settings.uplink, &parent) {
             let stands_on = world.draft.as_ref().and_then(|draft| draft.parent.clone());
             if stands_on.as_ref() != Some(parent) {
                 let why = "the scenario's clients stand on another interface already";
@@ -139,19 +143,19 @@ async fn create(world: &mut World, mut said: Said, on_interface: bool) -> Result
             }
         }
     } else {
-        let on_lab = matches!(world.estate.settings.ground, Ground::Lab(_));
+        let on_lab = matches!(world.testbeds.settings.uplink, SuiteUplink::Lab(_));
         let draft = world.draft()?;
         draft.mode = mode.or(draft.mode);
         if let Some(parent) = parent.filter(|_| !on_lab) {
             draft.parent = Some(parent);
         }
     }
-    let site = world.site().await?;
-    let numbers = site.pool.create(count.0).await?;
-    all_join(world, &site, &numbers).await
+    let testbed = world.testbed().await?;
+    let numbers = testbed.pool.create(count.0).await?;
+    all_join(world, &testbed, &numbers).await
 }
 
-async fn create_groups(world: &mut World, said: Said) -> Result<(), Complaint> {
+async fn create_groups(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     let rows = said.rows()?;
     let mut groups: Vec<GroupDraft> = Vec::new();
     for row in rows.by_column(&["group", "count"], &["device", "restart"])? {
@@ -173,12 +177,17 @@ async fn create_groups(world: &mut World, said: Said) -> Result<(), Complaint> {
         groups.push(group);
     }
     world.draft()?.group.clone_from(&groups);
-    let site = world.site().await?;
+    let testbed = world.testbed().await?;
     let mut numbers = Vec::new();
     for group in groups {
-        numbers.extend(site.pool.create_in(group.name, group.clients.get()).await?);
+        numbers.extend(
+            testbed
+                .pool
+                .create_in(group.name, group.clients.get())
+                .await?,
+        );
     }
-    all_join(world, &site, &numbers).await
+    all_join(world, &testbed, &numbers).await
 }
 
 fn device(word: &str) -> Result<Device, Complaint> {
@@ -192,9 +201,9 @@ fn device(word: &str) -> Result<Device, Complaint> {
     })
 }
 
-fn configure_lab(world: &mut World, said: Said) -> Result<(), Complaint> {
+fn configure_lab(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     world.draft()?;
-    if let Ground::Parent(_) = world.estate.settings.ground {
+    if let SuiteUplink::Parent(_) = world.testbeds.settings.uplink {
         return Err(Complaint::new(
             "there is no lab here but a real router: run with --lab, or leave the scenario out with --tags 'not @lab'",
         ));
@@ -210,22 +219,22 @@ fn configure_lab(world: &mut World, said: Said) -> Result<(), Complaint> {
 }
 
 /// How long clients may take to join.
-fn patience(world: &World, site: &Site, clients: usize) -> Duration {
+fn patience(world: &World, testbed: &ScenarioTestbed, clients: usize) -> Duration {
     let rate = world.draft.as_ref().and_then(|draft| draft.join_rate);
     let queue = rate.map_or(Duration::ZERO, |rate| {
         rate.interval().mul_f64(clients as f64)
     });
-    site.lease_timeout + queue + SLACK
+    testbed.lease_timeout + queue + SLACK
 }
 
 /// Waits until they are online, and fails if they are not in time.
 async fn all_join(
     world: &mut World,
-    site: &Site,
+    testbed: &ScenarioTestbed,
     numbers: &[ClientNumber],
 ) -> Result<(), Complaint> {
-    let answers = join(world, site, numbers).await?;
-    let timeout = humantime::format_duration(site.lease_timeout);
+    let answers = join(world, testbed, numbers).await?;
+    let timeout = humantime::format_duration(testbed.lease_timeout);
     let what = format!("did not get online (a client may take {timeout} to get a lease)");
     let all = Chosen {
         numbers: numbers.to_vec(),
@@ -240,7 +249,7 @@ async fn all_join(
 }
 
 /// Has those that came online reach the router where it was said to be.
-pub(super) async fn greet(world: &World, answers: &Answers) -> Result<(), Complaint> {
+pub(super) async fn greet(world: &World, answers: &ClientResults) -> Result<(), Complaint> {
     let online = answers
         .clients
         .iter()
@@ -255,10 +264,10 @@ pub(super) async fn greet(world: &World, answers: &Answers) -> Result<(), Compla
 /// Waits until they are online, or have failed, or have had time enough.
 pub(super) async fn join(
     world: &World,
-    site: &Site,
+    testbed: &ScenarioTestbed,
     numbers: &[ClientNumber],
-) -> Result<Answers, Complaint> {
-    let patience = patience(world, site, numbers.len());
+) -> Result<ClientResults, Complaint> {
+    let patience = patience(world, testbed, numbers.len());
     let begun = Instant::now();
     let waiting = world.waiting(begun, Wait::new(patience, Signal::Join))?;
     let (herd, _) = world
@@ -272,19 +281,19 @@ pub(super) async fn join(
         })
         .await?;
     // What it is held against is the time that each had for itself.
-    let wait = Wait::new(site.lease_timeout, Signal::Join);
+    let wait = Wait::new(testbed.lease_timeout, Signal::Join);
     let excuse = world.waiting(begun, wait)?.excuse();
     let answer = |client: &ClientStatus| {
         let failure = client.failure.as_ref().map(|failure| failure.cause);
         let cause = failure.map(Cause::as_str);
         let answer = match client.phase {
             Phase::Online => Ok(()),
-            _ => Err(Reason {
+            _ => Err(ClientComplaint {
                 text: standing(client),
                 tester: excuse.filter(|_| failure.is_none_or(Cause::is_a_timeout)),
             }),
         };
-        Answer {
+        ClientResult {
             causes: cause.filter(|_| answer.is_err()).into_iter().collect(),
             outcome: answer,
             output: None,
@@ -293,7 +302,7 @@ pub(super) async fn join(
     let theirs = herd
         .iter()
         .filter(|client| numbers.binary_search(&client.identity.number).is_ok());
-    Ok(Answers {
+    Ok(ClientResults {
         what: "joining".to_owned(),
         clients: theirs
             .map(|client| (client.identity.number, answer(client)))
@@ -301,30 +310,34 @@ pub(super) async fn join(
     })
 }
 
-async fn add(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let count: Count = said.next()?;
-    let site = world.site().await?;
-    let numbers = site.pool.create(count.0).await?;
-    let answers = join(world, &site, &numbers).await?;
+async fn add(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let count: CountWord = said.next()?;
+    let testbed = world.testbed().await?;
+    let numbers = testbed.pool.create(count.0).await?;
+    let answers = join(world, &testbed, &numbers).await?;
     greet(world, &answers).await?;
     world.answers = Some(answers);
     Ok(())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Goodbye {
-    Said,
-    Unsaid,
+enum LeaveKind {
+    Released,
+    Vanished,
 }
 
-async fn leave(world: &mut World, mut said: Said, goodbye: Goodbye) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn leave(
+    world: &mut World,
+    mut said: StepArguments,
+    kind: LeaveKind,
+) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let chosen = world.choose_to_act(&clients).await?;
     world.disturb().await?;
     let pool = world.pool()?;
-    let report = match goodbye {
-        Goodbye::Said => pool.remove(chosen.selection()).await?,
-        Goodbye::Unsaid => pool.vanish(chosen.selection()).await?,
+    let report = match kind {
+        LeaveKind::Released => pool.remove(chosen.selection()).await?,
+        LeaveKind::Vanished => pool.vanish(chosen.selection()).await?,
     };
     match report.errors.first() {
         None => Ok(()),
@@ -333,7 +346,7 @@ async fn leave(world: &mut World, mut said: Said, goodbye: Goodbye) -> Result<()
 }
 
 async fn leave_nothing(world: &mut World) -> Result<(), Complaint> {
-    world.open_site()?;
+    world.open_testbed()?;
     match world.close().await {
         Some(closed) if !closed.troubles.is_empty() => Err(Complaint::new(format!(
             "not everything was removed:\n  {}",

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::waiting::hear;
 use crate::activity::ping::PingSpec;
-use crate::bdd::complaint::Reason;
-use crate::bdd::parameters::{Clients, Family, Span};
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, Chosen, standing};
+use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::parameters::{ClientsWord, DurationWord, FamilyWord};
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::dhcp::Lease;
@@ -36,7 +36,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         act: |world, mut said| {
             Box::pin(async move {
                 let clients = said.next()?;
-                let Family = said.next()?;
+                let FamilyWord = said.next()?;
                 hold(world, &clients, None).await
             })
         },
@@ -77,7 +77,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         act: |world, mut said| {
             Box::pin(async move {
                 let clients = said.next()?;
-                let within: Span = said.next()?;
+                let within: DurationWord = said.next()?;
                 hold(world, &clients, Some(within)).await
             })
         },
@@ -112,16 +112,16 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
 ];
 
-async fn reachable(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn reachable(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let text = said.text()?;
     let address: Ipv4Addr = text
         .parse()
         .map_err(|_| Complaint::of_word(&text, "write the router's IPv4 address"))?;
-    if world.open_site().is_err() {
+    if world.open_testbed().is_err() {
         world.router = Some(address);
         return Ok(());
     }
-    let chosen = world.choose(&Clients::All).await?;
+    let chosen = world.choose(&ClientsWord::All).await?;
     reach(world, address, &chosen.numbers).await
 }
 
@@ -133,7 +133,7 @@ pub(super) async fn reach(
 ) -> Result<(), Complaint> {
     let spec = PingSpec::once(Target::Address(router));
     let which = Selection::Numbers(clients.to_vec());
-    let (begun, tester) = (Instant::now(), world.open_site()?.tester.clone());
+    let (begun, tester) = (Instant::now(), world.open_testbed()?.tester.clone());
     let report = world.pool()?.ping(which, spec).await?;
     let culprits: BTreeMap<_, _> = report
         .failed()
@@ -146,7 +146,7 @@ pub(super) async fn reach(
     };
     asked.judge(&what, |number| match culprits.get(&number) {
         None => Ok(()),
-        Some(why) => Err(Reason {
+        Some(why) => Err(ClientComplaint {
             text: why.clone(),
             tester: report
                 .is_testers(number)
@@ -164,7 +164,11 @@ pub(super) fn holds(client: &ClientStatus) -> bool {
     client.phase == Phase::Online && client.lease.as_ref().is_some_and(is_valid)
 }
 
-async fn hold(world: &mut World, clients: &Clients, within: Option<Span>) -> Result<(), Complaint> {
+async fn hold(
+    world: &mut World,
+    clients: &ClientsWord,
+    within: Option<DurationWord>,
+) -> Result<(), Complaint> {
     let begun = Instant::now();
     let chosen = world.choose(clients).await?;
     let what = |within: &str| format!("did not hold a valid lease{within}");
@@ -200,8 +204,8 @@ pub(super) fn by_number(herd: &[ClientStatus]) -> BTreeMap<ClientNumber, &Client
         .collect()
 }
 
-async fn hold_none(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn hold_none(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let chosen = world.choose(&clients).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
@@ -211,8 +215,8 @@ async fn hold_none(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     })
 }
 
-async fn kept(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn kept(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let chosen = world.choose(&clients).await?;
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
@@ -238,12 +242,12 @@ async fn kept(world: &mut World, mut said: Said) -> Result<(), Complaint> {
 }
 
 async fn none_lost(world: &mut World) -> Result<(), Complaint> {
-    let site = world.open_site()?;
-    let lost = site.pool.figures().await?.leases_lost;
+    let testbed = world.open_testbed()?;
+    let lost = testbed.pool.figures().await?.leases_lost;
     if lost == 0 {
         return Ok(());
     }
-    let losses: Vec<_> = site
+    let losses: Vec<_> = testbed
         .losses()
         .into_iter()
         .map(|(number, why)| (number, why.to_string()))
@@ -316,8 +320,8 @@ async fn unique(world: &mut World) -> Result<(), Complaint> {
     Ok(())
 }
 
-async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Complaint> {
-    let clients: Clients = said.next()?;
+async fn order(world: &mut World, mut said: StepArguments, order: Order) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
     let chosen = world.choose_to_act(&clients).await?;
     world.disturb().await?;
     let pool = world.pool()?;
@@ -330,8 +334,8 @@ async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Co
     .await;
     let excuse = waiting.excuse();
     let clients = chosen.numbers.iter().map(|number| {
-        let answer = heard.remove(number).unwrap_or_else(|| Answer {
-            outcome: Err(Reason {
+        let answer = heard.remove(number).unwrap_or_else(|| ClientResult {
+            outcome: Err(ClientComplaint {
                 text: format!(
                     "nothing came of it within {}",
                     humantime::format_duration(ANSWERS)
@@ -345,22 +349,22 @@ async fn order(world: &mut World, mut said: Said, order: Order) -> Result<(), Co
     });
     let what = format!("{order} of leases");
     let clients = clients.collect();
-    world.answers = Some(Answers { what, clients });
+    world.answers = Some(ClientResults { what, clients });
     Ok(())
 }
 
 /// What an order has come to for a client, if that is what it tells.
-fn came_to(order: Order, what: &EventKind) -> Option<Answer> {
-    let failed = |cause: &'static str, why: String| Answer {
+fn came_to(order: Order, what: &EventKind) -> Option<ClientResult> {
+    let failed = |cause: &'static str, why: String| ClientResult {
         outcome: Err(why.into()),
         causes: vec![cause],
         output: None,
     };
     match (order, what) {
         (Order::Renew | Order::Rebind, EventKind::Renewed { .. } | EventKind::Bound { .. })
-        | (Order::Decline, EventKind::Bound { .. }) => Some(Answer::well()),
+        | (Order::Decline, EventKind::Bound { .. }) => Some(ClientResult::well()),
         (Order::Release, EventKind::Phase { to, .. }) if *to == Phase::Released => {
-            Some(Answer::well())
+            Some(ClientResult::well())
         }
         (Order::Renew | Order::Rebind, EventKind::Lost { reason, .. }) => {
             Some(failed(reason.as_str(), what.to_string()))

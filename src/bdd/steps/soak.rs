@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::activity::ping::PingSpec;
-use crate::bdd::estate::Site;
-use crate::bdd::parameters::{Count, Often, Span};
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
+use crate::bdd::parameters::{CountWord, DurationWord, RateWord};
+use crate::bdd::testbeds::ScenarioTestbed;
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::{Complaint, World};
-use crate::chaos::{Engine, Ground, Plan, Running};
+use crate::chaos::{ChaosPlan, Engine, RunningEngine, UplinkKind};
 use crate::identity::ClientNumber;
 use crate::report::Ended;
 use crate::run::{Announcer, NoObserver, Rest, Signals, SoakLoop, SoakPlan};
 use crate::scenario::{ClientCount, SoakDraft, Timespan};
-use crate::soak::{Settings, Verdict};
+use crate::soak::{SoakSettings, Verdict};
 use crate::target::Target;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
@@ -37,7 +37,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   has gone a client with a new number and MAC takes its place.",
         act: |world, mut said| {
             Box::pin(async move {
-                let (lasts, churn): (_, Often) = (said.next()?, said.next()?);
+                let (lasts, churn): (_, RateWord) = (said.next()?, said.next()?);
                 let draft = SoakDraft {
                     churn: Some(churn.0),
                     ..SoakDraft::default()
@@ -54,8 +54,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   gone.",
         act: |world, mut said| {
             Box::pin(async move {
-                let (lasts, storm): (_, Count) = (said.next()?, said.next()?);
-                let every: Span = said.next()?;
+                let (lasts, storm): (_, CountWord) = (said.next()?, said.next()?);
+                let every: DurationWord = said.next()?;
                 let draft = SoakDraft {
                     storm: Some(storm.above_zero()?),
                     storm_every: Some(Timespan(every.0)),
@@ -90,7 +90,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "In the soak so many left, by churn, in storms or without a word, and as many new ones were made in their place.",
         act: |world, mut said| {
             Box::pin(async move {
-                let Count(least) = said.next()?;
+                let CountWord(least) = said.next()?;
                 came_and_went(world, least)
             })
         },
@@ -100,7 +100,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
 /// The columns of the table of a soak.
 const COLUMNS: [&str; 5] = ["churn", "storm", "storm every", "vanish", "chaos"];
 
-async fn soak_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn soak_with(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let lasts = said.next()?;
     let mut draft = SoakDraft::default();
     let mut chaos = None;
@@ -113,10 +113,10 @@ async fn soak_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     for (column, cell) in row {
         let cell = cell.trim_matches('"');
         match *column {
-            "churn" => draft.churn = Some(cell.parse::<Often>()?.0),
-            "storm" => draft.storm = Some(cell.parse::<Count>()?.above_zero()?),
-            "storm every" => draft.storm_every = Some(Timespan(cell.parse::<Span>()?.0)),
-            "vanish" => draft.vanish = Some(cell.parse::<Often>()?.0),
+            "churn" => draft.churn = Some(cell.parse::<RateWord>()?.0),
+            "storm" => draft.storm = Some(cell.parse::<CountWord>()?.above_zero()?),
+            "storm every" => draft.storm_every = Some(Timespan(cell.parse::<DurationWord>()?.0)),
+            "vanish" => draft.vanish = Some(cell.parse::<RateWord>()?.0),
             // The last of the columns.
             _ => chaos = Some(plan(cell)?),
         }
@@ -124,7 +124,7 @@ async fn soak_with(world: &mut World, mut said: Said) -> Result<(), Complaint> {
     soak(world, lasts, &draft, chaos).await
 }
 
-fn plan(text: &str) -> Result<Plan, Complaint> {
+fn plan(text: &str) -> Result<ChaosPlan, Complaint> {
     text.parse()
         .map_err(|error: crate::chaos::PlanTextError| Complaint::of_word(text, error))
 }
@@ -132,17 +132,17 @@ fn plan(text: &str) -> Result<Plan, Complaint> {
 /// Soaks the scenario's clients: the same soak as that of `lanherd soak`.
 async fn soak(
     world: &mut World,
-    Span(lasts): Span,
+    DurationWord(lasts): DurationWord,
     draft: &SoakDraft,
-    chaos: Option<Plan>,
+    chaos: Option<ChaosPlan>,
 ) -> Result<(), Complaint> {
     /// From one ping to the next.
     const EVERY: Duration = Duration::from_secs(1);
     let herd = world.herd().await?;
     let clients: Vec<_> = herd.iter().map(|client| client.identity.number).collect();
     let settings = settings(draft, clients.len(), lasts)?;
-    let site = world.open_site()?.clone();
-    let chaos = chaos.map(|plan| engine(&site, &plan)).transpose()?;
+    let testbed = world.open_testbed()?.clone();
+    let chaos = chaos.map(|plan| engine(&testbed, &plan)).transpose()?;
     let makes_faults = chaos.is_some() || settings.vanish.is_some();
     if makes_faults {
         world.disturb().await?;
@@ -151,20 +151,20 @@ async fn soak(
     let longest = pings.iter().map(|ping| ping.timeout).max();
     let plan = SoakPlan {
         settings,
-        seed: site.seed,
+        seed: testbed.seed,
         lasts: Some(lasts),
         rest: Rest::of(
-            site.lease_timeout,
+            testbed.lease_timeout,
             pings.len(),
             EVERY,
             longest.unwrap_or_default(),
         ),
         started: Instant::now(),
     };
-    let pool = &site.pool;
+    let pool = &testbed.pool;
     pool.set_extra_workloads(pings.map(Into::into).into())
         .await?;
-    let soaked = run(&site, plan, clients, chaos).await;
+    let soaked = run(&testbed, plan, clients, chaos).await;
     pool.set_extra_workloads(Vec::new()).await?;
     let soaked = soaked?;
     if makes_faults {
@@ -182,7 +182,7 @@ async fn soak(
 }
 
 async fn run(
-    site: &Site,
+    testbed: &ScenarioTestbed,
     plan: SoakPlan,
     clients: Vec<ClientNumber>,
     chaos: Option<Engine>,
@@ -190,40 +190,44 @@ async fn run(
     // A scenario that is given up drops this in the middle.
     let announcer = Announcer::new(Box::new(NoObserver));
     let soak = SoakLoop::new(
-        site.pool.clone(),
+        testbed.pool.clone(),
         plan,
         clients,
         Signals::default(),
         announcer,
     );
-    let chaos: Option<Running> = chaos.map(Engine::start);
+    let chaos: Option<RunningEngine> = chaos.map(Engine::start);
     Ok(soak.await?.with_chaos(chaos).run().await?)
 }
 
 /// The settings of a soak of so many clients, which is looked at 600 times, or once a second where there is not the time.
-fn settings(draft: &SoakDraft, clients: usize, lasts: Duration) -> Result<Settings, Complaint> {
+fn settings(draft: &SoakDraft, clients: usize, lasts: Duration) -> Result<SoakSettings, Complaint> {
     const LOOKS: u32 = 600;
     const SHORTEST: Duration = Duration::from_secs(1);
     let because = |error: &dyn std::fmt::Display| Complaint::new(error.to_string());
     let clients = i64::try_from(clients).unwrap_or(i64::MAX);
     let clients = ClientCount::try_from(clients).map_err(|error| because(&error))?;
     let settings = draft.check(clients).map_err(|error| because(&error))?;
-    Ok(Settings {
+    Ok(SoakSettings {
         interval: SHORTEST.max(lasts / LOOKS),
         ..settings
     })
 }
 
 /// What makes the faults of a plan.
-fn engine(site: &Site, plan: &Plan) -> Result<Engine, Complaint> {
-    let ground = match site.lab {
-        Some(_) => Ground::Lab,
-        None => Ground::Parent,
+fn engine(testbed: &ScenarioTestbed, plan: &ChaosPlan) -> Result<Engine, Complaint> {
+    let uplink = match testbed.lab {
+        Some(_) => UplinkKind::Lab,
+        None => UplinkKind::Parent,
     };
     let schedule = plan
-        .schedule(ground, site.seed)
+        .schedule(uplink, testbed.seed)
         .map_err(|error| Complaint::new(error.to_string()))?;
-    Ok(Engine::new(site.pool.clone(), site.lab.clone(), schedule))
+    Ok(Engine::new(
+        testbed.pool.clone(),
+        testbed.lab.clone(),
+        schedule,
+    ))
 }
 
 fn came_and_went(world: &World, least: u32) -> Result<(), Complaint> {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::activity::command::CommandSpec;
 use crate::activity::{Activity, Kind};
-use crate::bdd::complaint::Reason;
-use crate::bdd::estate::Site;
-use crate::bdd::parameters::{Clients, Count, Family, Often, Span};
-use crate::bdd::vocabulary::{Definition, Keyword, Said};
-use crate::bdd::world::{Answer, Answers, Chosen, standing};
+use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::parameters::{ClientsWord, CountWord, DurationWord, FamilyWord, RateWord};
+use crate::bdd::testbeds::ScenarioTestbed;
+use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
 use crate::bdd::{Complaint, World};
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
@@ -118,7 +118,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
 /// Has the clients that a step names do something once.
 async fn once(
     world: &mut World,
-    clients: &Clients,
+    clients: &ClientsWord,
     activity: impl Into<Activity>,
 ) -> Result<(), Complaint> {
     let chosen = world.choose_to_act(clients).await?;
@@ -131,22 +131,26 @@ fn read(kind: Kind, text: &str) -> Result<Activity, Complaint> {
     kind.read(&plain).map(Activity::new).map_err(Complaint::new)
 }
 
-async fn ping(world: &mut World, mut said: Said, in_family: bool) -> Result<(), Complaint> {
+async fn ping(
+    world: &mut World,
+    mut said: StepArguments,
+    in_family: bool,
+) -> Result<(), Complaint> {
     let (clients, ping) = (said.next()?, read(Kind::Ping, &said.text()?)?);
     if in_family {
-        let Family = said.next()?;
+        let FamilyWord = said.next()?;
     }
     once(world, &clients, ping).await
 }
 
-async fn ping_often(world: &mut World, said: Said) -> Result<(), Complaint> {
+async fn ping_often(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     often(world, said, Kind::Ping).await
 }
 
 /// So many times each, so far apart.
-async fn often(world: &mut World, mut said: Said, kind: Kind) -> Result<(), Complaint> {
-    let (clients, activity): (Clients, _) = (said.next()?, read(kind, &said.text()?)?);
-    let (count, every): (Count, Span) = (said.next()?, said.next()?);
+async fn often(world: &mut World, mut said: StepArguments, kind: Kind) -> Result<(), Complaint> {
+    let (clients, activity): (ClientsWord, _) = (said.next()?, read(kind, &said.text()?)?);
+    let (count, every): (CountWord, DurationWord) = (said.next()?, said.next()?);
     if count.0 == 0 {
         let many = kind.about().many;
         let why = format!("0 {many} say nothing: ask for at least 1");
@@ -160,19 +164,19 @@ async fn often(world: &mut World, mut said: Said, kind: Kind) -> Result<(), Comp
     once(world, &clients, activity).await
 }
 
-async fn resolve(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn resolve(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let (clients, lookup) = (said.next()?, read(Kind::Dns, &said.text()?)?);
     once(world, &clients, lookup).await
 }
 
-async fn resolve_at_rate(world: &mut World, said: Said) -> Result<(), Complaint> {
+async fn resolve_at_rate(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     at_rate(world, said, Kind::Dns).await
 }
 
 /// So often in a time by all of them together.
-async fn at_rate(world: &mut World, mut said: Said, kind: Kind) -> Result<(), Complaint> {
-    let (clients, activity): (Clients, _) = (said.next()?, read(kind, &said.text()?)?);
-    let (rate, lasts): (Often, Span) = (said.next()?, said.next()?);
+async fn at_rate(world: &mut World, mut said: StepArguments, kind: Kind) -> Result<(), Complaint> {
+    let (clients, activity): (ClientsWord, _) = (said.next()?, read(kind, &said.text()?)?);
+    let (rate, lasts): (RateWord, DurationWord) = (said.next()?, said.next()?);
     let chosen = world.choose_to_act(&clients).await?;
     let interval = rate.0.interval().mul_f64(chosen.numbers.len() as f64);
     let activity = Activity {
@@ -192,33 +196,41 @@ fn times(lasts: Duration, each: Duration) -> u32 {
     times.max(1)
 }
 
-async fn fetch(world: &mut World, mut said: Said) -> Result<(), Complaint> {
+async fn fetch(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let (clients, fetch) = (said.next()?, read(Kind::Http, &said.text()?)?);
     once(world, &clients, fetch).await
 }
 
-async fn command(world: &mut World, mut said: Said, in_time: bool) -> Result<(), Complaint> {
+async fn command(
+    world: &mut World,
+    mut said: StepArguments,
+    in_time: bool,
+) -> Result<(), Complaint> {
     let (clients, mut spec) = (said.next()?, CommandSpec::once(said.text()?.into()));
     if in_time {
-        spec.timeout = said.next::<Span>()?.0;
+        spec.timeout = said.next::<DurationWord>()?.0;
     }
     once(world, &clients, spec).await
 }
 
-async fn connect(world: &mut World, mut said: Said, in_time: bool) -> Result<(), Complaint> {
+async fn connect(
+    world: &mut World,
+    mut said: StepArguments,
+    in_time: bool,
+) -> Result<(), Complaint> {
     let (clients, mut connection) = (said.next()?, read(Kind::Connect, &said.text()?)?);
     if in_time {
-        connection.timeout = said.next::<Span>()?.0;
+        connection.timeout = said.next::<DurationWord>()?.0;
     }
     once(world, &clients, connection).await
 }
 
-async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {
-    let (clients, lasts): (Clients, Span) = (said.next()?, said.next()?);
+async fn mix(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let (clients, lasts): (ClientsWord, DurationWord) = (said.next()?, said.next()?);
     let mut activities = Vec::new();
     for row in said.rows()?.by_column(&["activity", "of", "every"], &[])? {
         let cell = |name: &str| row.get(name).copied().unwrap_or_default();
-        let every: Span = cell("every").parse()?;
+        let every: DurationWord = cell("every").parse()?;
         let interval = every.0.max(Duration::from_millis(1));
         let verb = cell("activity");
         let mut kinds = Kind::ALL.iter().copied();
@@ -242,17 +254,19 @@ async fn mix(world: &mut World, mut said: Said) -> Result<(), Complaint> {
         });
     }
     let chosen = world.choose_to_act(&clients).await?;
-    let site = world.open_site()?.clone();
-    let runs = activities.into_iter().map(|one| run(&site, &chosen, one));
+    let testbed = world.open_testbed()?.clone();
+    let runs = activities
+        .into_iter()
+        .map(|one| run(&testbed, &chosen, one));
     let runs = futures::future::try_join_all(runs).await?;
-    let mut all = Answers {
+    let mut all = ClientResults {
         what: "traffic".to_owned(),
         clients: BTreeMap::new(),
     };
     for (number, answer) in runs.into_iter().flatten() {
         all.clients
             .entry(number)
-            .or_insert_with(Answer::well)
+            .or_insert_with(ClientResult::well)
             .add(answer);
     }
     note(world, all).await
@@ -277,31 +291,35 @@ async fn carry_out(
         "" => activity.subject.quoted(),
         of => format!("{of} {}", activity.subject),
     };
-    let site = world.open_site()?.clone();
-    let clients = run(&site, chosen, activity).await?;
-    note(world, Answers { what, clients }).await
+    let testbed = world.open_testbed()?.clone();
+    let clients = run(&testbed, chosen, activity).await?;
+    note(world, ClientResults { what, clients }).await
 }
 
 /// What came of it for each client.
-type ByClient = BTreeMap<ClientNumber, Answer>;
+type ByClient = BTreeMap<ClientNumber, ClientResult>;
 
-async fn run(site: &Site, chosen: &Chosen, activity: Activity) -> Result<ByClient, Complaint> {
-    let late = Late {
+async fn run(
+    testbed: &ScenarioTestbed,
+    chosen: &Chosen,
+    activity: Activity,
+) -> Result<ByClient, Complaint> {
+    let late = TesterWatch {
         since: Instant::now(),
-        tester: &site.tester,
+        tester: &testbed.tester,
     };
-    let report = site.pool.run(chosen.selection(), activity).await?;
+    let report = testbed.pool.run(chosen.selection(), activity).await?;
     Ok(answers(&report, &late))
 }
 
 /// How late the tester was since a run began.
-struct Late<'a> {
+struct TesterWatch<'a> {
     since: Instant,
-    tester: &'a tester::Figures,
+    tester: &'a tester::TesterFigures,
 }
 
 /// What a report says of each client.
-fn answers(report: &RunReport, late: &Late<'_>) -> ByClient {
+fn answers(report: &RunReport, late: &TesterWatch<'_>) -> ByClient {
     let worst = late.tester.worst_of(late.since.elapsed());
     let answer = |number: ClientNumber, stats: &ActivityStats| {
         let (failed, all) = (stats.failures(), stats.attempts());
@@ -311,12 +329,12 @@ fn answers(report: &RunReport, late: &Late<'_>) -> ByClient {
             (false, 1) => Err(last.to_owned()),
             (false, _) => Err(format!("{failed} of {all} failed, the last: {last}")),
         };
-        let outcome = outcome.map_err(|text| Reason {
+        let outcome = outcome.map_err(|text| ClientComplaint {
             text,
             tester: report.is_testers(number).then_some(worst),
         });
         let output = stats.kind().about().output;
-        Answer {
+        ClientResult {
             outcome,
             causes: stats.complaints(),
             output: output.map(|output| output(&stats.detail).to_owned()),
@@ -329,7 +347,7 @@ fn answers(report: &RunReport, late: &Late<'_>) -> ByClient {
 }
 
 /// Notes answers, with how each client stands that had no success.
-async fn note(world: &mut World, mut answers: Answers) -> Result<(), Complaint> {
+async fn note(world: &mut World, mut answers: ClientResults) -> Result<(), Complaint> {
     let herd = world.herd().await?;
     let by_number = super::leases::by_number(&herd);
     for (number, answer) in &mut answers.clients {

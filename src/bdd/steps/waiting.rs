@@ -18,14 +18,14 @@ use crate::tester;
 pub(in crate::bdd) struct Waiting {
     since: Instant,
     wait: Wait,
-    tester: tester::Figures,
+    tester: tester::TesterFigures,
 }
 
 impl Waiting {
     /// From one look to the next: often enough for a figure that is told in tenths of a second.
     pub const LOOK: Duration = Duration::from_millis(50);
 
-    pub const fn new(since: Instant, wait: Wait, tester: tester::Figures) -> Self {
+    pub const fn new(since: Instant, wait: Wait, tester: tester::TesterFigures) -> Self {
         Self {
             since,
             wait,

@@ -11,13 +11,13 @@ use crate::bdd::results::Results;
 
 /// A file or a folder, and which lines of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedPath {
     pub path: PathBuf,
     /// Without any: the whole.
     pub lines: BTreeSet<usize>,
 }
 
-impl Named {
+impl NamedPath {
     /// Reads `x.feature:10:20`. What is there under the whole name is taken by the whole name.
     fn of(path: &Path) -> Self {
         let whole = || Self {
@@ -43,16 +43,16 @@ impl Named {
 }
 
 /// All that is named, lists (`@FILE`) replaced by what stands in them.
-pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, SuiteError> {
+pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<NamedPath>, SuiteError> {
     let mut all = Vec::new();
     for path in paths {
         let list = path.to_str().and_then(|text| text.strip_prefix('@'));
         match list.filter(|_| !path.exists()) {
-            None => all.push(Named::of(path)),
+            None => all.push(NamedPath::of(path)),
             Some(list) => {
                 let text = read_text(Path::new(list))?;
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-                all.extend(lines.map(|line| Named::of(Path::new(line))));
+                all.extend(lines.map(|line| NamedPath::of(Path::new(line))));
             }
         }
     }
@@ -109,7 +109,7 @@ mod tests {
             ("a/x.feature:", "a/x.feature:", &[]),
             (env!("CARGO_MANIFEST_DIR"), env!("CARGO_MANIFEST_DIR"), &[]),
         ] {
-            let named = Named::of(Path::new(text));
+            let named = NamedPath::of(Path::new(text));
             assert_eq!(named.path, Path::new(path), "{text}");
             assert_eq!(named.lines.into_iter().collect::<Vec<_>>(), lines, "{text}");
         }

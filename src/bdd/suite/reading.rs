@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use cucumber::feature::Ext as _;
 use cucumber::gherkin::{Feature, GherkinEnv, Scenario};
 
-use super::paths::{Named, named};
+use super::paths::{NamedPath, named};
 use super::syntax::{mistake, without_media_types};
 use super::{Broken, Suite, SuiteError};
 
@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 1_000;
 
 /// Reads what is named; see [`Suite::read`].
 pub(super) fn read(paths: &[PathBuf]) -> Result<Suite, SuiteError> {
-    let mut wanted: Vec<Named> = Vec::new();
+    let mut wanted: Vec<NamedPath> = Vec::new();
     for one in named(paths)? {
         let mut files = Vec::new();
         gather(&one.path, &mut files)?;
@@ -40,7 +40,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Suite, SuiteError> {
                     known.lines.clear();
                 }
                 Some(known) => known.lines.extend(&one.lines),
-                None => wanted.push(Named {
+                None => wanted.push(NamedPath {
                     path,
                     lines: one.lines.clone(),
                 }),
@@ -48,7 +48,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Suite, SuiteError> {
         }
     }
     let mut suite = Suite::default();
-    for Named { path, lines } in wanted {
+    for NamedPath { path, lines } in wanted {
         match read_one(&path, &lines) {
             Ok(file) => {
                 suite.broken.extend(file.broken);

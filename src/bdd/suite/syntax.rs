@@ -9,7 +9,7 @@ use cucumber::gherkin::is_language_supported;
 
 /// Where a text stops being Gherkin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mistake {
+pub(super) struct SyntaxError {
     /// The first line is 1.
     pub line: usize,
     /// What is wrong, and what belongs there.
@@ -101,7 +101,7 @@ struct Reader {
 
 /// The first line at which a text that the parser does not take is no Gherkin; `None` where nothing is found, or where it is
 /// written in another language than English.
-pub(super) fn mistake(text: &str) -> Option<Mistake> {
+pub(super) fn mistake(text: &str) -> Option<SyntaxError> {
     let mut reader = Reader {
         within: Within::File,
         docstring: None,
@@ -121,21 +121,21 @@ pub(super) fn mistake(text: &str) -> Option<Mistake> {
                     let why = format!(
                         "there is no language {language:?}: write '# language: en', or leave the line out"
                     );
-                    return Some(Mistake { line: last, why });
+                    return Some(SyntaxError { line: last, why });
                 }
             }
         }
         if let Err(why) = reader.read(line, last) {
-            return Some(Mistake { line: last, why });
+            return Some(SyntaxError { line: last, why });
         }
     }
     if let Some((fence, line)) = reader.docstring {
         let why = format!(
             "the text that begins with {fence} has no end: close it with {fence} on a line of its own"
         );
-        return Some(Mistake { line, why });
+        return Some(SyntaxError { line, why });
     }
-    (reader.within == Within::File).then(|| Mistake {
+    (reader.within == Within::File).then(|| SyntaxError {
         line: last,
         why: format!("there is no feature in it: {FORM}"),
     })

@@ -4,25 +4,25 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use lanherd::bdd::probe::{self, Answer};
+use lanherd::bdd::probe::{self, ProbeAnswer};
 use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
 use lanherd::objective::wait::lateness;
 use lanherd::testbed::TestbedError;
 use lanherd::tester::Tester;
 use tokio_util::sync::CancellationToken;
 
-use super::Plan;
+use super::SuiteRun;
 use crate::cli::screen::Screen;
 
 /// Asks once.
 async fn ask(
-    plan: &Plan,
+    plan: &SuiteRun,
     lan: &LinuxLan,
     patience: Duration,
     tester: &Tester,
     interrupt: &CancellationToken,
     screen: &Screen,
-) -> Answer {
+) -> ProbeAnswer {
     let interrupted = interrupt.clone();
     let stop = async move { interrupted.cancelled().await };
     let (pool, seed, tester) = (&plan.args.pool, plan.seed, tester.figures());
@@ -41,7 +41,7 @@ fn seconds(waited: Duration) -> impl std::fmt::Display {
 
 /// Tries the parent; returns what is to be said where no server answers.
 pub async fn try_parent(
-    plan: &Plan,
+    plan: &SuiteRun,
     parent: &str,
     interrupt: &CancellationToken,
     screen: &Screen,
@@ -68,7 +68,7 @@ pub async fn try_parent(
             .map_or(probe::PATIENCE, |timeout| probe::PATIENCE.min(timeout.0));
         let tester = Tester::watch_alone();
         let mut answer = ask(plan, &lan, patience, &tester, interrupt, screen).await;
-        if let Answer::Silence {
+        if let ProbeAnswer::Silence {
             tester: Some(worst),
             ..
         } = answer
@@ -87,13 +87,13 @@ pub async fn try_parent(
         }
     }
     match answer {
-        Some(Answer::Offer { server, address }) => {
+        Some(ProbeAnswer::Offer { server, address }) => {
             let server = server.map_or_else(|| "a DHCP server".to_owned(), |id| id.to_string());
             tracing::info!("{server} offers {address} on {parent}");
             Ok(None)
         }
         // No scenario is kept from finding out for itself.
-        Some(Answer::Silence {
+        Some(ProbeAnswer::Silence {
             waited,
             tester: Some(worst),
             ..
@@ -105,14 +105,16 @@ pub async fn try_parent(
             ));
             Ok(None)
         }
-        Some(Answer::Silence { asked, waited, .. }) => Ok(Some(format!(
+        Some(ProbeAnswer::Silence { asked, waited, .. }) => Ok(Some(format!(
             "no DHCP server answers on {parent}: {asked} DHCPDISCOVER in {}, and no offer; is the router on, and the cable in one \
              of its LAN ports? With --no-probe the scenarios are run all the same",
             seconds(waited)
         ))),
         // Whoever interrupted it is told so elsewhere; no scenario begins.
-        Some(Answer::NotAsked(_)) if interrupt.is_cancelled() => Ok(None),
-        Some(Answer::NotAsked(why)) => bail!("no client can ask for a lease on {parent}: {why}"),
+        Some(ProbeAnswer::NotAsked(_)) if interrupt.is_cancelled() => Ok(None),
+        Some(ProbeAnswer::NotAsked(why)) => {
+            bail!("no client can ask for a lease on {parent}: {why}")
+        }
         None => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::bars::{Bar, Painter};
 use super::sink::Sink;
-use super::{Notice, Stream};
+use super::{LostNotice, OutputStream};
 
 /// So much is written at a time.
 const BATCH: usize = 1 << 16;
@@ -17,17 +17,17 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// A queue of whole lines.
 pub struct Lane {
-    state: Mutex<State>,
+    state: Mutex<LaneState>,
     changed: Condvar,
     out: Arc<Sink>,
     err: Arc<Sink>,
     /// Writes that lines were lost, where that belongs into this queue.
-    notice: Option<Arc<Notice>>,
+    notice: Option<Arc<LostNotice>>,
 }
 
 #[derive(Default)]
-struct State {
-    waiting: VecDeque<(Stream, Vec<u8>)>,
+struct LaneState {
+    waiting: VecDeque<(OutputStream, Vec<u8>)>,
     /// Bytes of what is waiting and of what is being written.
     bytes: usize,
     /// Lines that were dropped since it was last told.
@@ -37,14 +37,14 @@ struct State {
     is_writing: bool,
 }
 
-impl State {
-    fn push(&mut self, to: Stream, bytes: Vec<u8>) {
+impl LaneState {
+    fn push(&mut self, to: OutputStream, bytes: Vec<u8>) {
         self.bytes += bytes.len();
         self.waiting.push_back((to, bytes));
     }
 
     /// The next pieces for one of the streams, as one.
-    fn batch(&mut self) -> Option<(Stream, Vec<u8>)> {
+    fn batch(&mut self) -> Option<(OutputStream, Vec<u8>)> {
         let (to, mut bytes) = self.waiting.pop_front()?;
         while bytes.len() < BATCH && self.waiting.front().is_some_and(|next| next.0 == to) {
             let next = self.waiting.pop_front();
@@ -57,12 +57,12 @@ impl State {
 /// What the thread does next.
 struct Job {
     bars: Option<Vec<Bar>>,
-    text: Option<(Stream, Vec<u8>)>,
+    text: Option<(OutputStream, Vec<u8>)>,
 }
 
 impl Lane {
     /// What is put into it waits until [`Lane::start`].
-    pub fn new(out: Arc<Sink>, err: Arc<Sink>, notice: Option<Arc<Notice>>) -> Self {
+    pub fn new(out: Arc<Sink>, err: Arc<Sink>, notice: Option<Arc<LostNotice>>) -> Self {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -83,7 +83,7 @@ impl Lane {
 
     /// Puts whole lines in, unless more than `limit` bytes would wait. Returns how many lines were lost before these, where it is
     /// not told in this queue.
-    pub fn put(&self, to: Stream, limit: usize, bytes: Vec<u8>) -> Option<u64> {
+    pub fn put(&self, to: OutputStream, limit: usize, bytes: Vec<u8>) -> Option<u64> {
         let mut state = self.state();
         // A piece that is larger than any limit is not lost for its size alone.
         if state.bytes > 0 && state.bytes + bytes.len() > limit {
@@ -131,14 +131,14 @@ impl Lane {
     }
 
     /// The loss that is not told yet goes before what comes next, or to whoever can tell it.
-    fn tell_lost(&self, state: &mut State) -> Option<u64> {
+    fn tell_lost(&self, state: &mut LaneState) -> Option<u64> {
         if state.lost == 0 {
             return None;
         }
         let lost = std::mem::take(&mut state.lost);
         match &self.notice {
             Some(notice) => {
-                state.push(Stream::Err, notice(lost));
+                state.push(OutputStream::Err, notice(lost));
                 None
             }
             None => Some(lost),
@@ -155,8 +155,8 @@ impl Lane {
             }
             let written = job.text.map_or(0, |(to, bytes)| {
                 let sink = match to {
-                    Stream::Out => &self.out,
-                    Stream::Err => &self.err,
+                    OutputStream::Out => &self.out,
+                    OutputStream::Err => &self.err,
                 };
                 painter.aside(|| sink.write(&bytes));
                 bytes.len()
@@ -189,7 +189,7 @@ impl Lane {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LaneState> {
         // Every change is one of a moment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -211,7 +211,7 @@ mod tests {
     fn lane() -> (Arc<Lane>, PipeReader) {
         let (reader, writer) = io::pipe().expect("a pipe");
         let sink = Arc::new(Sink::of_pipe(writer));
-        let notice: Notice = Box::new(|lost| format!("{lost} lost\n").into_bytes());
+        let notice: LostNotice = Box::new(|lost| format!("{lost} lost\n").into_bytes());
         let lane = Arc::new(Lane::new(Arc::clone(&sink), sink, Some(Arc::new(notice))));
         lane.start().expect("a thread");
         (lane, reader)
@@ -226,7 +226,7 @@ mod tests {
         let (lane, mut reader) = lane();
         let began = Instant::now();
         for number in 0..10_000 {
-            lane.put(Stream::Err, LIMIT, line(number));
+            lane.put(OutputStream::Err, LIMIT, line(number));
         }
         let deadline = Instant::now() + Duration::from_secs(60);
         assert!(lane.drain(deadline, Duration::from_millis(100)) > 0);
@@ -242,7 +242,7 @@ mod tests {
             all
         });
         assert_eq!(lane.drain(deadline, Duration::from_secs(60)), 0);
-        lane.put(Stream::Err, LIMIT, b"the end\n".to_vec());
+        lane.put(OutputStream::Err, LIMIT, b"the end\n".to_vec());
         let all = reading.join().expect("read");
         let told: u64 = all
             .lines()
@@ -257,13 +257,13 @@ mod tests {
         let (lane, reader) = lane();
         drop(reader);
         for number in 0..100 {
-            lane.put(Stream::Out, LIMIT, line(number));
+            lane.put(OutputStream::Out, LIMIT, line(number));
         }
         lane.draw(vec![Bar::Words("here".to_owned())]);
         let deadline = Instant::now() + Duration::from_secs(60);
         assert_eq!(lane.drain(deadline, Duration::from_secs(60)), 0);
         lane.draw(Vec::new());
-        lane.put(Stream::Err, LIMIT, line(1));
+        lane.put(OutputStream::Err, LIMIT, line(1));
         assert_eq!(lane.drain(deadline, Duration::from_secs(60)), 0);
     }
 
@@ -272,7 +272,7 @@ mod tests {
         let (lane, mut reader) = lane();
         let large = vec![b'\n'; 2 * LIMIT];
         let size = large.len();
-        lane.put(Stream::Out, LIMIT, large);
+        lane.put(OutputStream::Out, LIMIT, large);
         let mut all = vec![0; size];
         reader.read_exact(&mut all).expect("all of it");
     }

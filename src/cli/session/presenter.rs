@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use lanherd::lan::leftovers::{BroughtUp, Cleared, Removed};
 use lanherd::run::{Observer, Opened, RunEvent, RunMode};
-#[cfg(feature = "tui")]
-use lanherd::scenario::Place;
 use lanherd::scenario::Scenario;
+#[cfg(feature = "tui")]
+use lanherd::scenario::Uplink;
 
 use super::Presentation;
 use crate::cli::clean;
@@ -15,13 +15,13 @@ use crate::cli::exit::causes;
 use crate::cli::progress::Progress;
 use crate::cli::screen::Screen;
 #[cfg(feature = "tui")]
-use crate::cli::tui::{About, Tui};
+use crate::cli::tui::{HerdInfo, Tui};
 
 /// The observer of a run that the command line started.
 pub struct Presenter {
     screen: Screen,
     #[cfg(feature = "tui")]
-    about: About,
+    about: HerdInfo,
     is_soak: bool,
     interval: Duration,
     /// Whether the herd is shown on the whole terminal.
@@ -44,11 +44,11 @@ impl Presenter {
         Self {
             screen: screen.clone(),
             #[cfg(feature = "tui")]
-            about: About {
+            about: HerdInfo {
                 pool: scenario.pool.clone(),
-                place: match &scenario.place {
-                    Place::Parent(parent) => parent.clone(),
-                    Place::Lab { .. } => "the lab".to_owned(),
+                place: match &scenario.uplink {
+                    Uplink::Parent(parent) => parent.clone(),
+                    Uplink::Lab { .. } => "the lab".to_owned(),
                 },
                 hold: scenario.hold.map(|hold| hold.0),
             },

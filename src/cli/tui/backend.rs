@@ -17,9 +17,9 @@ use super::terminal::size;
 
 /// Writes to a terminal.
 #[derive(Debug)]
-pub struct Sixteen<W>(pub W);
+pub struct SixteenColours<W>(pub W);
 
-impl<W: Write> Backend for Sixteen<W> {
+impl<W: Write> Backend for SixteenColours<W> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
@@ -152,7 +152,7 @@ mod tests {
         for (x, style) in (0..).zip(styles) {
             buffer.set_string(x, 0, "x", *style);
         }
-        let mut backend = Sixteen(Vec::new());
+        let mut backend = SixteenColours(Vec::new());
         let cells = (0..).zip(&buffer.content).map(|(x, cell)| (x, 0, cell));
         backend.draw(cells).expect("drawn");
         String::from_utf8(backend.0).expect("text")

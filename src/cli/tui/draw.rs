@@ -14,7 +14,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget};
 
 use super::areas::{Areas, LEAST};
-use super::model::{Kind, Model};
+use super::model::{LogKind, Model};
 use super::theme::Theme;
 use super::view::{Over, Pane, View};
 use crate::cli::stderr_buffer::RunStage;
@@ -132,11 +132,11 @@ fn events(model: &Model, view: &View, theme: Theme, areas: &Areas, buffer: &mut 
     }
 }
 
-fn of_kind(kind: Kind, theme: Theme) -> Style {
+fn of_kind(kind: LogKind, theme: Theme) -> Style {
     match kind {
-        Kind::Bad => theme.of_condition(lanherd::phase::Condition::Failed),
-        Kind::Step => Theme::SOFT,
-        Kind::News | Kind::Said => Style::new(),
+        LogKind::Bad => theme.of_condition(lanherd::phase::Condition::Failed),
+        LogKind::Step => Theme::SOFT,
+        LogKind::News | LogKind::Said => Style::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lanherd::identity::ClientNumber;
 use lanherd::live::Live;
 use lanherd::report::Tester;
-use lanherd::tester::Figures;
+use lanherd::tester::TesterFigures;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -22,7 +22,7 @@ const GAP: Duration = Duration::from_millis(200);
 
 /// What is told.
 #[derive(Debug)]
-pub enum News {
+pub enum FeedMessage {
     Update(Update),
     /// The program is to stop (SIGTSTP).
     Stop,
@@ -36,12 +36,12 @@ struct Ended;
 /// Follows the herd until there is nothing more to hear, or nobody who would.
 pub async fn follow(
     live: Arc<Live>,
-    tester: Figures,
+    tester: TesterFigures,
     mut opened: watch::Receiver<Option<ClientNumber>>,
-    to: mpsc::Sender<News>,
+    to: mpsc::Sender<FeedMessage>,
 ) {
     let Ok(mut bell) = live.bell() else { return };
-    let mut following = Following {
+    let mut following = FeedFollower {
         live,
         tester,
         to,
@@ -68,16 +68,16 @@ pub async fn follow(
 }
 
 /// As far as it was told.
-struct Following {
+struct FeedFollower {
     live: Arc<Live>,
-    tester: Figures,
-    to: mpsc::Sender<News>,
+    tester: TesterFigures,
+    to: mpsc::Sender<FeedMessage>,
     roster: Roster,
     sequence: u64,
     looks: u64,
 }
 
-impl Following {
+impl FeedFollower {
     /// Tells what is new, and of this client what there is.
     async fn tell(&mut self, client: Option<ClientNumber>) -> Result<(), Ended> {
         let looks = self.live.news().looks;
@@ -130,25 +130,28 @@ impl Following {
     }
 
     async fn say(&self, update: Update) -> Result<(), Ended> {
-        self.to.send(News::Update(update)).await.map_err(|_| Ended)
+        self.to
+            .send(FeedMessage::Update(update))
+            .await
+            .map_err(|_| Ended)
     }
 }
 
 /// Hears the signals that stop the program and let it go on. Where the screen has ended, stopping is what it would be
 /// without. Listens from now on; within a runtime.
-pub fn signals(to: mpsc::Sender<News>) -> io::Result<impl Future<Output = ()>> {
+pub fn signals(to: mpsc::Sender<FeedMessage>) -> io::Result<impl Future<Output = ()>> {
     let listen = |which: Signal| signal(SignalKind::from_raw(which as i32));
     let (mut stop, mut go_on) = (listen(Signal::SIGTSTP)?, listen(Signal::SIGCONT)?);
     Ok(async move {
         loop {
             tokio::select! {
                 Some(()) = stop.recv() => {
-                    if to.send(News::Stop).await.is_err() && terminal::can_be_resumed() {
+                    if to.send(FeedMessage::Stop).await.is_err() && terminal::can_be_resumed() {
                         terminal::stop();
                     }
                 }
                 Some(()) = go_on.recv() => {
-                    let _ = to.send(News::GoOn).await;
+                    let _ = to.send(FeedMessage::GoOn).await;
                 }
                 else => return,
             }

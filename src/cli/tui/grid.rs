@@ -6,7 +6,7 @@ use super::model::Model;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Row {
+pub enum GridRow {
     /// The name of a group, by its index.
     Group(usize),
     /// These cells.
@@ -15,8 +15,8 @@ pub enum Row {
 
 /// All rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    pub rows: Vec<Row>,
+pub struct GridPlan {
+    pub rows: Vec<GridRow>,
     /// How many columns the number before a row takes, with the space behind it.
     pub label: usize,
     /// From one cell to the next.
@@ -33,7 +33,7 @@ pub enum Step {
     Down(usize),
 }
 
-impl Plan {
+impl GridPlan {
     /// For so many columns and rows: with a space beside each cell, where all have room then.
     pub fn new(model: &Model, columns: usize, rows: usize) -> Self {
         let roomy = Self::with(model, columns, 2);
@@ -58,10 +58,10 @@ impl Plan {
         let are_named = model.groups().len() > 1;
         for (index, group) in model.groups().iter().enumerate() {
             if are_named {
-                rows.push(Row::Group(index));
+                rows.push(GridRow::Group(index));
             }
             let starts = group.cells.clone().step_by(each);
-            rows.extend(starts.map(|at| Row::Cells(at..group.cells.end.min(at + each))));
+            rows.extend(starts.map(|at| GridRow::Cells(at..group.cells.end.min(at + each))));
         }
         Self {
             rows,
@@ -81,23 +81,23 @@ impl Plan {
             .iter()
             .enumerate()
             .find_map(|(at, row)| match row {
-                Row::Cells(cells) if cells.contains(&cell) => Some((at, cell - cells.start)),
-                Row::Cells(_) | Row::Group(_) => None,
+                GridRow::Cells(cells) if cells.contains(&cell) => Some((at, cell - cells.start)),
+                GridRow::Cells(_) | GridRow::Group(_) => None,
             })
     }
 
     /// The cell that is reached from another by a step; the last one on the way where it would lead out.
     pub fn step(&self, from: usize, step: Step) -> usize {
         let last = match self.rows.last() {
-            Some(Row::Cells(cells)) => cells.end.saturating_sub(1),
-            Some(Row::Group(_)) | None => 0,
+            Some(GridRow::Cells(cells)) => cells.end.saturating_sub(1),
+            Some(GridRow::Group(_)) | None => 0,
         };
         let Some((row, place)) = self.find(from) else {
             return from.min(last);
         };
-        let land = |row: &Row| match row {
-            Row::Cells(cells) => Some((cells.start + place).min(cells.end - 1)),
-            Row::Group(_) => None,
+        let land = |row: &GridRow| match row {
+            GridRow::Cells(cells) => Some((cells.start + place).min(cells.end - 1)),
+            GridRow::Group(_) => None,
         };
         match step {
             Step::Back => from.saturating_sub(1),
@@ -125,7 +125,7 @@ impl Plan {
         };
         let named = matches!(
             row.checked_sub(1).and_then(|above| self.rows.get(above)),
-            Some(Row::Group(_))
+            Some(GridRow::Group(_))
         );
         let upper = if named && height > 1 { row - 1 } else { row };
         top.clamp((row + 1).saturating_sub(height), upper)
@@ -140,15 +140,15 @@ mod tests {
 
     #[test]
     fn a_thousand_have_room_where_a_small_herd_has_more() {
-        let plan = Plan::new(&sample::model(1_000), 70, 24);
+        let plan = GridPlan::new(&sample::model(1_000), 70, 24);
         assert_eq!(plan.rows.len(), 1_000_usize.div_ceil(60));
-        assert_eq!(plan.rows[1], Row::Cells(60..120));
+        assert_eq!(plan.rows[1], GridRow::Cells(60..120));
         assert_eq!(
             (plan.column(0), plan.column(9), plan.column(10)),
             (5, 14, 16)
         );
-        let plan = Plan::new(&sample::model(20), 70, 24);
-        assert_eq!(plan.rows, [Row::Cells(0..20)]);
+        let plan = GridPlan::new(&sample::model(20), 70, 24);
+        assert_eq!(plan.rows, [GridRow::Cells(0..20)]);
         assert_eq!((plan.column(0), plan.column(1)), (3, 5));
     }
 
@@ -157,10 +157,10 @@ mod tests {
         for clients in [0, 1, 9, 10, 11, 99, 1_000] {
             let model = sample::grouped(clients);
             for columns in 1..130 {
-                let plan = Plan::new(&model, columns, 10);
+                let plan = GridPlan::new(&model, columns, 10);
                 let mut seen = Vec::new();
                 for row in &plan.rows {
-                    let Row::Cells(cells) = row else { continue };
+                    let GridRow::Cells(cells) = row else { continue };
                     seen.extend(cells.clone());
                     let right = plan.column(cells.len() - 1);
                     assert!(right < columns || cells.len() == 1, "{clients} {columns}");
@@ -173,15 +173,15 @@ mod tests {
     #[test]
     fn steps_stay_within_the_herd_and_pass_over_the_names_of_groups() {
         // Of 25: 20 in the first group, 5 in the second.
-        let plan = Plan::new(&sample::grouped(25), 14, 6);
-        let cells = |range| Row::Cells(range);
+        let plan = GridPlan::new(&sample::grouped(25), 14, 6);
+        let cells = |range| GridRow::Cells(range);
         assert_eq!(
             plan.rows,
             [
-                Row::Group(0),
+                GridRow::Group(0),
                 cells(0..10),
                 cells(10..20),
-                Row::Group(1),
+                GridRow::Group(1),
                 cells(20..25)
             ]
         );
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_chosen_is_in_sight() {
-        let plan = Plan::new(&sample::grouped(1_000), 40, 5);
+        let plan = GridPlan::new(&sample::grouped(1_000), 40, 5);
         for cell in [0, 7, 500, 799, 800, 999] {
             for top in [0, 10, 1_000] {
                 for height in [1, 2, 5, 500] {

@@ -46,7 +46,7 @@ impl fmt::Display for Key {
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum KeyCommand {
     Up,
     Down,
     Left,
@@ -71,7 +71,7 @@ pub enum Command {
 /// The keys of one command, and what they do.
 #[derive(Debug)]
 pub struct Binding {
-    pub command: Command,
+    pub command: KeyCommand,
     pub keys: &'static [Key],
     pub does: &'static str,
 }
@@ -79,103 +79,103 @@ pub struct Binding {
 /// All keys there are: what is not here does nothing.
 pub const BINDINGS: &[Binding] = &[
     Binding {
-        command: Command::Left,
+        command: KeyCommand::Left,
         keys: &[Key::Left, Key::Char('h')],
         does: "the client before; while one is open, too",
     },
     Binding {
-        command: Command::Right,
+        command: KeyCommand::Right,
         keys: &[Key::Right, Key::Char('l')],
         does: "the client after; while one is open, too",
     },
     Binding {
-        command: Command::Up,
+        command: KeyCommand::Up,
         keys: &[Key::Up, Key::Char('k')],
         does: "the row above",
     },
     Binding {
-        command: Command::Down,
+        command: KeyCommand::Down,
         keys: &[Key::Down, Key::Char('j')],
         does: "the row below",
     },
     Binding {
-        command: Command::PageUp,
+        command: KeyCommand::PageUp,
         keys: &[Key::PageUp, Key::Ctrl('b')],
         does: "a page up",
     },
     Binding {
-        command: Command::PageDown,
+        command: KeyCommand::PageDown,
         keys: &[Key::PageDown, Key::Ctrl('f'), Key::Char(' ')],
         does: "a page down",
     },
     Binding {
-        command: Command::First,
+        command: KeyCommand::First,
         keys: &[Key::Home],
         does: "the first client; the oldest event",
     },
     Binding {
-        command: Command::Last,
+        command: KeyCommand::Last,
         keys: &[Key::End, Key::Char('G')],
         does: "the last client; the latest event and those to come",
     },
     Binding {
-        command: Command::Open,
+        command: KeyCommand::Open,
         keys: &[Key::Enter],
         does: "all about the chosen client: lease, pings, failure, events",
     },
     Binding {
-        command: Command::Back,
+        command: KeyCommand::Back,
         keys: &[Key::Escape],
         does: "closes what is open",
     },
     Binding {
-        command: Command::GoTo,
+        command: KeyCommand::GoTo,
         keys: &[Key::Char('/'), Key::Char('g')],
         does: "goes to a client by its number",
     },
     Binding {
-        command: Command::NextDown,
+        command: KeyCommand::NextDown,
         keys: &[Key::Char('f')],
         does: "goes to the next client that should be online and is not",
     },
     Binding {
-        command: Command::NextPane,
+        command: KeyCommand::NextPane,
         keys: &[Key::Tab, Key::BackTab],
         does: "between clients and events",
     },
     Binding {
-        command: Command::AllSteps,
+        command: KeyCommand::AllSteps,
         keys: &[Key::Char('a')],
         does: "every step of every client among the events, or not",
     },
     Binding {
-        command: Command::Help,
+        command: KeyCommand::Help,
         keys: &[Key::Char('?')],
         does: "this list",
     },
     Binding {
-        command: Command::Redraw,
+        command: KeyCommand::Redraw,
         keys: &[Key::Ctrl('l')],
         does: "draws everything anew",
     },
     Binding {
-        command: Command::Suspend,
+        command: KeyCommand::Suspend,
         keys: &[Key::Ctrl('z')],
         does: "stops lanherd and its clients until the shell's fg",
     },
     Binding {
-        command: Command::Quit,
+        command: KeyCommand::Quit,
         keys: &[Key::Char('q')],
         does: "ends the run, once y has confirmed it",
     },
     Binding {
-        command: Command::Interrupt,
+        command: KeyCommand::Interrupt,
         keys: &[Key::Ctrl('c')],
         does: "ends the run at once, and in order",
     },
 ];
 
-impl Command {
+impl KeyCommand {
     /// What a key asks for.
     pub fn of(key: Key) -> Option<Self> {
         BINDINGS

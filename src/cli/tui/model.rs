@@ -24,7 +24,7 @@ const LONGEST: usize = 1_000;
 
 /// What does not change while a run goes on.
 #[derive(Debug, Clone)]
-pub struct About {
+pub struct HerdInfo {
     pub pool: PoolName,
     /// Where the clients stand, in words.
     pub place: String,
@@ -35,7 +35,7 @@ pub struct About {
 /// All that is shown.
 #[derive(Debug)]
 pub struct Model {
-    pub about: About,
+    pub about: HerdInfo,
     /// Since the beginning.
     pub now: Duration,
     pub stage: RunStage,
@@ -47,26 +47,26 @@ pub struct Model {
     pub is_saturated: bool,
     /// The client that is open, as it was when the pool was asked last.
     pub opened: Option<Box<One>>,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     latest: u64,
     is_outage: bool,
     cells: Vec<Cell>,
-    groups: Vec<Group>,
+    groups: Vec<GroupCells>,
     phases: BTreeMap<Phase, u32>,
 }
 
 /// One line of what happened or was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogEntry {
     /// Counts all lines from 1.
     pub number: u64,
-    pub kind: Kind,
+    pub kind: LogKind,
     pub text: String,
 }
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LogKind {
     /// A step that clients take all the time.
     Step,
     News,
@@ -77,7 +77,7 @@ pub enum Kind {
 
 /// A group and its clients: which of the cells these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct GroupCells {
     pub name: GroupName,
     pub cells: Range<usize>,
     pub online: usize,
@@ -103,7 +103,7 @@ pub enum Update {
 }
 
 impl Model {
-    pub fn new(about: About) -> Self {
+    pub fn new(about: HerdInfo) -> Self {
         Self {
             about,
             now: Duration::ZERO,
@@ -132,7 +132,7 @@ impl Model {
             }
             Update::Missed(count) => {
                 self.enter(
-                    Kind::Said,
+                    LogKind::Said,
                     format!("{count} events were missed: too many at once"),
                 );
             }
@@ -161,7 +161,7 @@ impl Model {
                 _ => &said,
             };
             self.enter(
-                Kind::Said,
+                LogKind::Said,
                 format!("{:10.3} s  {said}", after.as_secs_f64()),
             );
         }
@@ -172,7 +172,7 @@ impl Model {
         &self.cells
     }
 
-    pub fn groups(&self) -> &[Group] {
+    pub fn groups(&self) -> &[GroupCells] {
         &self.groups
     }
 
@@ -202,10 +202,10 @@ impl Model {
     }
 
     /// The lines that are wanted, the oldest first.
-    pub fn entries(&self, with_steps: bool) -> impl DoubleEndedIterator<Item = &Entry> {
+    pub fn entries(&self, with_steps: bool) -> impl DoubleEndedIterator<Item = &LogEntry> {
         self.entries
             .iter()
-            .filter(move |entry| with_steps || entry.kind != Kind::Step)
+            .filter(move |entry| with_steps || entry.kind != LogKind::Step)
     }
 
     /// How the herd is, in words, and how well that is.
@@ -263,14 +263,14 @@ impl Model {
             _ => {}
         }
         let kind = match &event.what {
-            what if what.is_bad() => Kind::Bad,
-            what if what.is_step() => Kind::Step,
-            _ => Kind::News,
+            what if what.is_bad() => LogKind::Bad,
+            what if what.is_step() => LogKind::Step,
+            _ => LogKind::News,
         };
         self.enter(kind, plain(&event_line(event)));
     }
 
-    fn enter(&mut self, kind: Kind, mut text: String) {
+    fn enter(&mut self, kind: LogKind, mut text: String) {
         if let Some((end, _)) = text.char_indices().nth(LONGEST) {
             text.truncate(end);
         }
@@ -278,7 +278,7 @@ impl Model {
             self.entries.pop_front();
         }
         self.latest += 1;
-        self.entries.push_back(Entry {
+        self.entries.push_back(LogEntry {
             number: self.latest,
             kind,
             text,
@@ -295,7 +295,7 @@ impl Model {
         }
         let rank = |cell: &Cell| names.iter().position(|name| *name == cell.group);
         cells.sort_by_cached_key(|cell| (rank(cell), cell.number));
-        let mut groups: Vec<Group> = Vec::new();
+        let mut groups: Vec<GroupCells> = Vec::new();
         for (at, cell) in cells.iter().enumerate() {
             let online = usize::from(cell.phase == Phase::Online);
             let wanted = usize::from(cell.phase.is_wanted());
@@ -305,7 +305,7 @@ impl Model {
                     group.online += online;
                     group.wanted += wanted;
                 }
-                _ => groups.push(Group {
+                _ => groups.push(GroupCells {
                     name: cell.group.clone(),
                     cells: at..at + 1,
                     online,

@@ -9,11 +9,11 @@ use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
 use lanherd::report::{Availability, Outages, Percentiles, Sums};
 
-use super::model::{About, Model, Update};
+use super::model::{HerdInfo, Model, Update};
 use crate::cli::stderr_buffer::RunStage;
 
-pub fn about() -> About {
-    About {
+pub fn about() -> HerdInfo {
+    HerdInfo {
         pool: PoolName::default(),
         place: "the lab".to_owned(),
         hold: Some(Duration::from_secs(600)),

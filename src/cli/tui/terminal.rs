@@ -16,7 +16,7 @@ use ratatui::crossterm::terminal::{
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
-use super::backend::Sixteen;
+use super::backend::SixteenColours;
 
 /// Why a terminal cannot be drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,19 +53,19 @@ pub fn check() -> Result<(), Unfit> {
 }
 
 /// What is drawn goes to standard error, so that results can be redirected.
-type Backend = Sixteen<BufWriter<Stderr>>;
+type TuiBackend = SixteenColours<BufWriter<Stderr>>;
 
 /// A terminal that is drawn on. It is given back when this is dropped, by a panic, too.
-pub struct Held {
-    terminal: Terminal<Backend>,
+pub struct TuiTerminal {
+    terminal: Terminal<TuiBackend>,
     size: Size,
     is_taken: bool,
 }
 
-impl Held {
+impl TuiTerminal {
     /// Takes it.
     pub fn take() -> io::Result<Self> {
-        let backend = Sixteen(BufWriter::new(io::stderr()));
+        let backend = SixteenColours(BufWriter::new(io::stderr()));
         let size = size();
         let viewport = Viewport::Fixed(whole(size));
         let mut held = Self {
@@ -129,7 +129,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for TuiTerminal {
     fn drop(&mut self) {
         // Where the terminal has gone there is nothing to give back.
         let _ = self.give_back();

@@ -17,7 +17,7 @@ fn die() {
     screen.buffer_stderr(Arc::new(StderrBuffer::new(Instant::now())));
     screen.tell_panics();
     screen.say("said meanwhile");
-    let held = Held::take().expect("a terminal");
+    let held = TuiTerminal::take().expect("a terminal");
     guarded(&screen, held, |held| {
         held.draw(|frame| {
             frame.buffer_mut().set_string(0, 0, "drawn", Theme::STRONG);

@@ -5,8 +5,8 @@ use lanherd::phase::Phase;
 use ratatui::layout::Size;
 
 use super::areas::Areas;
-use super::grid::{Plan, Step};
-use super::keys::{BINDINGS, Command, Key};
+use super::grid::{GridPlan, Step};
+use super::keys::{BINDINGS, Key, KeyCommand};
 use super::model::Model;
 
 /// What is looked at.
@@ -82,11 +82,11 @@ impl View {
 
     /// A key was pressed.
     pub fn press(&mut self, key: Key, model: &Model, size: Size) -> Option<Order> {
-        let command = Command::of(key);
+        let command = KeyCommand::of(key);
         match command {
-            Some(Command::Interrupt) => return Some(Order::Interrupt),
-            Some(Command::Suspend) => return Some(Order::Suspend),
-            Some(Command::Redraw) => return Some(Order::Redraw),
+            Some(KeyCommand::Interrupt) => return Some(Order::Interrupt),
+            Some(KeyCommand::Suspend) => return Some(Order::Suspend),
+            Some(KeyCommand::Redraw) => return Some(Order::Redraw),
             _ => {}
         }
         match std::mem::take(&mut self.over) {
@@ -147,17 +147,25 @@ impl View {
         self.over = Over::GoTo { typed, complaint };
     }
 
-    fn within_client(&mut self, line: usize, command: Option<Command>, model: &Model, size: Size) {
+    fn within_client(
+        &mut self,
+        line: usize,
+        command: Option<KeyCommand>,
+        model: &Model,
+        size: Size,
+    ) {
         self.over = Over::Client(line);
         match command {
-            Some(Command::Open | Command::Back | Command::Quit) => self.over = Over::Nothing,
-            Some(Command::Help) => self.over = Over::Help(0),
-            Some(Command::GoTo) => self.over = go_to(),
-            Some(command @ (Command::Left | Command::Right)) => {
+            Some(KeyCommand::Open | KeyCommand::Back | KeyCommand::Quit) => {
+                self.over = Over::Nothing
+            }
+            Some(KeyCommand::Help) => self.over = Over::Help(0),
+            Some(KeyCommand::GoTo) => self.over = go_to(),
+            Some(command @ (KeyCommand::Left | KeyCommand::Right)) => {
                 self.over = Over::Client(0);
                 self.walk(command, model, size);
             }
-            Some(Command::NextDown) => {
+            Some(KeyCommand::NextDown) => {
                 self.over = Over::Client(0);
                 self.next_down(model);
             }
@@ -170,25 +178,25 @@ impl View {
         }
     }
 
-    fn within_panes(&mut self, command: Command, model: &Model, size: Size) {
+    fn within_panes(&mut self, command: KeyCommand, model: &Model, size: Size) {
         match command {
-            Command::Quit => self.over = Over::Quit,
-            Command::Help => self.over = Over::Help(0),
-            Command::GoTo => self.over = go_to(),
-            Command::NextDown => self.next_down(model),
-            Command::AllSteps => self.with_steps = !self.with_steps,
-            Command::NextPane => {
+            KeyCommand::Quit => self.over = Over::Quit,
+            KeyCommand::Help => self.over = Over::Help(0),
+            KeyCommand::GoTo => self.over = go_to(),
+            KeyCommand::NextDown => self.next_down(model),
+            KeyCommand::AllSteps => self.with_steps = !self.with_steps,
+            KeyCommand::NextPane => {
                 self.pane = match self.pane {
                     Pane::Clients => Pane::Events,
                     Pane::Events => Pane::Clients,
                 };
             }
-            Command::Open => {
+            KeyCommand::Open => {
                 if self.place(model).is_some() {
                     self.over = Over::Client(0);
                 }
             }
-            Command::Back => {
+            KeyCommand::Back => {
                 self.pane = Pane::Clients;
                 self.lowest = None;
             }
@@ -206,28 +214,28 @@ impl View {
     }
 
     /// From client to client.
-    fn walk(&mut self, command: Command, model: &Model, size: Size) {
+    fn walk(&mut self, command: KeyCommand, model: &Model, size: Size) {
         let (Some(areas), Some(place)) = (Areas::of(size), self.place(model)) else {
             return;
         };
         let (plan, height) = plan(model, &areas);
         let page = height.saturating_sub(1).max(1);
         let to = match command {
-            Command::Left => plan.step(place, Step::Back),
-            Command::Right => plan.step(place, Step::Forth),
-            Command::Up => plan.step(place, Step::Up(1)),
-            Command::Down => plan.step(place, Step::Down(1)),
-            Command::PageUp => plan.step(place, Step::Up(page)),
-            Command::PageDown => plan.step(place, Step::Down(page)),
-            Command::First => 0,
-            Command::Last => model.cells().len() - 1,
+            KeyCommand::Left => plan.step(place, Step::Back),
+            KeyCommand::Right => plan.step(place, Step::Forth),
+            KeyCommand::Up => plan.step(place, Step::Up(1)),
+            KeyCommand::Down => plan.step(place, Step::Down(1)),
+            KeyCommand::PageUp => plan.step(place, Step::Up(page)),
+            KeyCommand::PageDown => plan.step(place, Step::Down(page)),
+            KeyCommand::First => 0,
+            KeyCommand::Last => model.cells().len() - 1,
             _ => place,
         };
         self.chosen = model.cells().get(to).map(|cell| cell.number);
     }
 
     /// From event to event.
-    fn leaf(&mut self, command: Command, model: &Model, height: usize) {
+    fn leaf(&mut self, command: KeyCommand, model: &Model, height: usize) {
         let numbers: Vec<u64> = model
             .entries(self.with_steps)
             .map(|entry| entry.number)
@@ -241,12 +249,12 @@ impl View {
         };
         let highest = height.saturating_sub(1).min(last);
         let to = match command {
-            Command::Up => at.saturating_sub(1),
-            Command::Down => at + 1,
-            Command::PageUp => at.saturating_sub(height),
-            Command::PageDown => at + height,
-            Command::First => highest,
-            Command::Last => last,
+            KeyCommand::Up => at.saturating_sub(1),
+            KeyCommand::Down => at + 1,
+            KeyCommand::PageUp => at.saturating_sub(height),
+            KeyCommand::PageDown => at + height,
+            KeyCommand::First => highest,
+            KeyCommand::Last => last,
             _ => return,
         };
         let to = to.max(highest);
@@ -269,9 +277,9 @@ impl View {
 }
 
 /// The grid, and how many rows of it are in sight.
-pub fn plan(model: &Model, areas: &Areas) -> (Plan, usize) {
+pub fn plan(model: &Model, areas: &Areas) -> (GridPlan, usize) {
     let (columns, rows) = (areas.cells.width.into(), areas.cells.height.into());
-    (Plan::new(model, columns, rows), rows)
+    (GridPlan::new(model, columns, rows), rows)
 }
 
 fn go_to() -> Over {
@@ -282,16 +290,18 @@ fn go_to() -> Over {
 }
 
 /// The first line of a text after a key; `None` if it closes it.
-fn scroll(line: usize, command: Option<Command>, lines: usize) -> Option<usize> {
+fn scroll(line: usize, command: Option<KeyCommand>, lines: usize) -> Option<usize> {
     const PAGE: usize = 10;
     let line = match command {
-        Some(Command::Up) => line.saturating_sub(1),
-        Some(Command::Down) => line + 1,
-        Some(Command::PageUp) => line.saturating_sub(PAGE),
-        Some(Command::PageDown) => line + PAGE,
-        Some(Command::First) => 0,
-        Some(Command::Last) => lines,
-        Some(Command::Back | Command::Open | Command::Quit | Command::Help) => return None,
+        Some(KeyCommand::Up) => line.saturating_sub(1),
+        Some(KeyCommand::Down) => line + 1,
+        Some(KeyCommand::PageUp) => line.saturating_sub(PAGE),
+        Some(KeyCommand::PageDown) => line + PAGE,
+        Some(KeyCommand::First) => 0,
+        Some(KeyCommand::Last) => lines,
+        Some(KeyCommand::Back | KeyCommand::Open | KeyCommand::Quit | KeyCommand::Help) => {
+            return None;
+        }
         _ => line,
     };
     Some(line.min(lines))

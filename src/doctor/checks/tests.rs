@@ -1,5 +1,5 @@
 use super::*;
-use crate::doctor::facts::Folder;
+use crate::doctor::facts::FolderFacts;
 use crate::doctor::probe::Kernel;
 
 /// A machine on which everything can work.
@@ -8,9 +8,9 @@ fn fit() -> Facts {
         missing_capabilities: Ok(vec![]),
         sandbox: None,
         kernel: Kernel {
-            namespace: Trial::Works,
-            veth: Trial::Works,
-            macvlan: Trial::Works,
+            namespace: TrialResult::Works,
+            veth: TrialResult::Works,
+            macvlan: TrialResult::Works,
         },
         parent: Some(Ok(1500)),
         candidates: vec!["eth0".to_owned()],
@@ -21,7 +21,7 @@ fn fit() -> Facts {
         neighbours: Some(1024),
         namespaces: Some(10_000),
         memory: Some(4 << 30),
-        folders: vec![Folder {
+        folders: vec![FolderFacts {
             path: "/run/netns".into(),
             writable: Ok(()),
         }],
@@ -82,21 +82,21 @@ fn each_defect_is_found_judged_and_told_with_its_remedy() {
             "/proc",
         ),
         (
-            |f| f.kernel.macvlan = Trial::Refused("Operation not supported".to_owned()),
+            |f| f.kernel.macvlan = TrialResult::Refused("Operation not supported".to_owned()),
             1,
             "macvlan",
             "problem",
             "modprobe macvlan",
         ),
         (
-            |f| f.kernel.namespace = Trial::Refused("No space left on device".to_owned()),
+            |f| f.kernel.namespace = TrialResult::Refused("No space left on device".to_owned()),
             1,
             "network namespaces",
             "problem",
             "CONFIG_NET_NS",
         ),
         (
-            |f| f.kernel.macvlan = Trial::NotTried,
+            |f| f.kernel.macvlan = TrialResult::NotTried,
             1,
             "macvlan",
             "warning",
@@ -232,7 +232,7 @@ fn a_lab_without_a_sandbox_or_a_veth_is_none() {
     facts.sandbox = Some(Err("user namespaces are forbidden".to_owned()));
     assert!(!diagnose(&facts, &Purpose::Lab, 1).is_fit());
     facts.sandbox = Some(Ok(Entrance::Privileged));
-    facts.kernel.veth = Trial::Refused("Operation not supported".to_owned());
+    facts.kernel.veth = TrialResult::Refused("Operation not supported".to_owned());
     assert!(!diagnose(&facts, &Purpose::Lab, 1).is_fit());
     assert!(
         diagnose(&facts, &on_eth0(), 1).is_fit(),

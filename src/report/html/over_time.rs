@@ -8,7 +8,7 @@ use crate::activity::kind::Times;
 use crate::page::Page;
 use crate::page::chart::{TimeAxis, lines, shares};
 use crate::report::{Report, Soak};
-use crate::soak::Line;
+use crate::soak::TimelineEntry;
 
 /// What a soak did over its time.
 pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
@@ -25,7 +25,7 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
         began,
         bands: &bands,
     };
-    let of = |pick: &dyn Fn(&Line) -> Option<f64>| timeline.iter().map(pick).collect();
+    let of = |pick: &dyn Fn(&TimelineEntry) -> Option<f64>| timeline.iter().map(pick).collect();
     page.heading("Over time");
     page.raw(&lines(
         "Clients",
@@ -43,7 +43,7 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
         &[("usable of wanted", usable)],
     ));
     for kind in Kind::ALL {
-        let attempts = |line: &Line| line.activities[*kind];
+        let attempts = |line: &TimelineEntry| line.activities[*kind];
         let about = kind.about();
         // Charts of the first kinds are always there: that nothing of them was done is seen, too.
         let is_optional = about.layout.times == Times::Apart;

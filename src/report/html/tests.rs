@@ -7,7 +7,7 @@ use crate::page::Verdict;
 use crate::phase::Cause;
 use crate::pool::{Figures, HerdStatus, InjectedFault, Outage, Uptime};
 use crate::report::{Ended, Report, RunSummary, Soak};
-use crate::soak::{Footprint, Recorder};
+use crate::soak::{Footprint, SoakRecorder};
 use crate::tester::Lag;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -27,7 +27,7 @@ fn fault(fault: Fault, began: u64, lasts: u64, offline: usize) -> InjectedFault 
 
 /// A soak of an hour from the beginning of 1970 on, whose herd had joined after ten seconds, with this that befell it.
 fn soak(figures: &Figures) -> Report {
-    let mut recorder = Recorder::new(Figures::default());
+    let mut recorder = SoakRecorder::new(Figures::default());
     for minute in 1..=60_u32 {
         recorder.look(
             minute * seconds(60),

@@ -2,10 +2,10 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::Activities;
+use super::WantedActivities;
 use crate::activity::{Kind, Subject};
 
-impl Args for Activities {
+impl Args for WantedActivities {
     fn augment_args(command: Command) -> Command {
         Kind::ALL.iter().fold(command, |command, kind| {
             let option = &kind.about().option;
@@ -28,7 +28,7 @@ impl Args for Activities {
     }
 }
 
-impl FromArgMatches for Activities {
+impl FromArgMatches for WantedActivities {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let said = |kind: &Kind| matches.get_many::<Subject>(kind.about().option.name);
         Ok(Kind::ALL

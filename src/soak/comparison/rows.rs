@@ -4,11 +4,11 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Figure, Row, Side};
+use super::{ComparedFigure, ComparisonRow, Side};
 use crate::activity::Subject;
 use crate::pool::Uptime;
-use crate::soak::spans::{Span, Windows};
-use crate::soak::verdict::{self, Samples, Verdict};
+use crate::soak::spans::{SoakSpan, Windows};
+use crate::soak::verdict::{self, SampleCounts, Verdict};
 use crate::soak::work::WorkSpan;
 use crate::stats::{Signal, Tally, milliseconds};
 
@@ -16,11 +16,11 @@ use crate::stats::{Signal, Tally, milliseconds};
 type Sample = (f64, u64);
 
 /// The samples of a figure in a window.
-type SamplesOf<'a> = &'a dyn Fn(&[Span]) -> Vec<Sample>;
+type SamplesOf<'a> = &'a dyn Fn(&[SoakSpan]) -> Vec<Sample>;
 
 /// What of a figure may be the tester's own doing, by the rule that objectives are judged by (docs/verdicts.md).
 #[derive(Clone, Copy)]
-enum Excuse<'a> {
+enum RowDoubt<'a> {
     /// Nothing that could be told apart.
     Nothing,
     /// Of each time, what the tester was later in the last window than in the first.
@@ -30,10 +30,10 @@ enum Excuse<'a> {
 }
 
 /// Every figure of which there are samples in either window.
-pub(super) fn rows(windows: &Windows<'_>) -> Vec<Row> {
-    let row = |figure: Figure, target, samples: SamplesOf<'_>, excuse: Excuse<'_>| {
+pub(super) fn rows(windows: &Windows<'_>) -> Vec<ComparisonRow> {
+    let row = |figure: ComparedFigure, target, samples: SamplesOf<'_>, excuse: RowDoubt<'_>| {
         let (first, last) = (samples(windows.first), samples(windows.last));
-        let row = Row {
+        let row = ComparisonRow {
             figure,
             target,
             first: Side::of(&first),
@@ -42,68 +42,78 @@ pub(super) fn rows(windows: &Windows<'_>) -> Vec<Row> {
         };
         (row.first.samples + row.last.samples > 0).then_some(row)
     };
-    let times = |figure: Figure, target, samples: SamplesOf<'_>| {
-        let excuse = figure.signal().map_or(Excuse::Nothing, Excuse::Lateness);
+    let times = |figure: ComparedFigure, target, samples: SamplesOf<'_>| {
+        let excuse = figure
+            .signal()
+            .map_or(RowDoubt::Nothing, RowDoubt::Lateness);
         row(figure, target, samples, excuse)
     };
-    let acquired = |figure, tally: fn(&Span) -> &Tally| {
+    let acquired = |figure, tally: fn(&SoakSpan) -> &Tally| {
         times(figure, None, &|window| sum(window.iter().map(tally)))
     };
-    let spans =
-        |of: fn(&Span) -> f64| move |window: &[Span]| verdict::samples(window.iter().map(of));
+    let spans = |of: fn(&SoakSpan) -> f64| {
+        move |window: &[SoakSpan]| verdict::samples(window.iter().map(of))
+    };
     let uptimes = |of: fn(&Uptime) -> Option<f64>| {
-        move |window: &[Span]| verdict::samples(window.iter().filter_map(|span| of(&span.uptime)))
+        move |window: &[SoakSpan]| {
+            verdict::samples(window.iter().filter_map(|span| of(&span.uptime)))
+        }
     };
     let mut rows = vec![
         row(
-            Figure::Availability,
+            ComparedFigure::Availability,
             None,
             &uptimes(Uptime::availability),
-            Excuse::Part(&uptimes(Uptime::availability_without_tester)),
+            RowDoubt::Part(&uptimes(Uptime::availability_without_tester)),
         ),
-        acquired(Figure::JoinTime, |span| &span.calm.joins),
-        acquired(Figure::StormJoinTime, |span| &span.storm.joins),
-        acquired(Figure::DhcpTime, |span| &span.calm.dhcp),
-        acquired(Figure::StormDhcpTime, |span| &span.storm.dhcp),
+        acquired(ComparedFigure::JoinTime, |span| &span.calm.joins),
+        acquired(ComparedFigure::StormJoinTime, |span| &span.storm.joins),
+        acquired(ComparedFigure::DhcpTime, |span| &span.calm.dhcp),
+        acquired(ComparedFigure::StormDhcpTime, |span| &span.storm.dhcp),
     ];
     for subject in subjects(windows) {
         let (kind, of) = (subject.kind(), || Some(subject.to_string()));
-        rows.push(times(Figure::Time(kind), of(), &|window| {
+        rows.push(times(ComparedFigure::Time(kind), of(), &|window| {
             let spans = window.iter().filter_map(|span| span.of(&subject));
             sum(spans.map(|span| span.time.tally()))
         }));
-        let all = |window: &[Span]| {
+        let all = |window: &[SoakSpan]| {
             let spans = window.iter().filter_map(|span| span.of(&subject));
             verdict::samples(spans.filter_map(WorkSpan::failures))
         };
-        let left = |window: &[Span]| {
+        let left = |window: &[SoakSpan]| {
             verdict::samples(window.iter().filter_map(|span| {
                 let share = span.of(&subject)?.failures()?;
                 Some(share * (1.0 - span.excused_share(kind)))
             }))
         };
-        rows.push(row(Figure::Failures(kind), of(), &all, Excuse::Part(&left)));
+        rows.push(row(
+            ComparedFigure::Failures(kind),
+            of(),
+            &all,
+            RowDoubt::Part(&left),
+        ));
     }
     rows.extend([
         row(
-            Figure::Restarts,
+            ComparedFigure::Restarts,
             None,
             &spans(|span| span.an_hour(span.restarts)),
-            Excuse::Part(&spans(|span| {
+            RowDoubt::Part(&spans(|span| {
                 span.an_hour(span.restarts.saturating_sub(span.excused.restarts))
             })),
         ),
         row(
-            Figure::ResidentMemory,
+            ComparedFigure::ResidentMemory,
             None,
             &spans(|span| span.footprint.resident_bytes as f64),
-            Excuse::Nothing,
+            RowDoubt::Nothing,
         ),
         row(
-            Figure::Descriptors,
+            ComparedFigure::Descriptors,
             None,
             &spans(|span| span.footprint.descriptors as f64),
-            Excuse::Nothing,
+            RowDoubt::Nothing,
         ),
     ]);
     rows.into_iter().flatten().collect()
@@ -112,15 +122,15 @@ pub(super) fn rows(windows: &Windows<'_>) -> Vec<Row> {
 /// What became of a figure, whose samples in both windows are given. What has drifted is looked at once more without what may be
 /// the tester's own doing.
 fn judge(
-    figure: Figure,
+    figure: ComparedFigure,
     windows: &Windows<'_>,
     (first, last): (Vec<Sample>, Vec<Sample>),
-    excuse: Excuse<'_>,
+    excuse: RowDoubt<'_>,
 ) -> Verdict {
     let rule = figure.rule();
-    let verdict_of = |first: &Samples, last: &Samples| match figure {
+    let verdict_of = |first: &SampleCounts, last: &SampleCounts| match figure {
         // Of all that is compared less is better, so that of what is missing is looked at.
-        Figure::Availability => rule.judge(&missing(first), &missing(last)),
+        ComparedFigure::Availability => rule.judge(&missing(first), &missing(last)),
         _ => rule.judge(first, last),
     };
     let verdict = verdict_of(&first, &last);
@@ -128,8 +138,8 @@ fn judge(
         return verdict;
     }
     let without_tester = match excuse {
-        Excuse::Nothing => return verdict,
-        Excuse::Lateness(signal) => {
+        RowDoubt::Nothing => return verdict,
+        RowDoubt::Lateness(signal) => {
             let more = lateness(windows.last).saturating_sub(lateness(windows.first));
             let without = |ms: f64| {
                 let took = Duration::from_secs_f64(ms / 1e3);
@@ -141,7 +151,7 @@ fn judge(
                 .collect();
             verdict_of(&first, &last)
         }
-        Excuse::Part(left) => verdict_of(&left(windows.first), &left(windows.last)),
+        RowDoubt::Part(left) => verdict_of(&left(windows.first), &left(windows.last)),
     };
     match without_tester {
         Verdict::Drifted => Verdict::Drifted,
@@ -150,7 +160,7 @@ fn judge(
 }
 
 /// How late the tester woke in a window, but for one waking in a hundred.
-fn lateness(window: &[Span]) -> Duration {
+fn lateness(window: &[SoakSpan]) -> Duration {
     let mut all = Tally::default();
     for span in window {
         all.add(&span.wakings);
@@ -159,7 +169,7 @@ fn lateness(window: &[Span]) -> Duration {
 }
 
 /// What shares lack of the whole, ascending as samples are.
-fn missing(shares: &Samples) -> Vec<(f64, u64)> {
+fn missing(shares: &SampleCounts) -> Vec<(f64, u64)> {
     let missing = shares
         .iter()
         .rev()

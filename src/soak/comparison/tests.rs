@@ -6,7 +6,7 @@ use crate::activity::ping::{self, PingDetail};
 use crate::lan::{PingCause, PingOutcome};
 use crate::phase::Cause;
 use crate::pool::{Figures, HerdStatus};
-use crate::soak::{Footprint, Recorder};
+use crate::soak::{Footprint, SoakRecorder};
 use crate::stats::ActivityStats;
 use crate::target::Target;
 
@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Twelve hours, looked at each minute; `happens` adds to the sums what happened in a minute.
 fn twelve_hours(mut happens: impl FnMut(u32, &mut Figures)) -> Comparison {
     let mut figures = Figures::default();
-    let mut recorder = Recorder::new(figures.clone());
+    let mut recorder = SoakRecorder::new(figures.clone());
     for minute in 1..=720_u32 {
         happens(minute, &mut figures);
         let herd = HerdStatus::default();
@@ -33,7 +33,7 @@ const fn is_last_hour(minute: u32) -> bool {
     minute > 660
 }
 
-fn row(comparison: &Comparison, figure: Figure) -> &Row {
+fn row(comparison: &Comparison, figure: ComparedFigure) -> &ComparisonRow {
     let mut rows = comparison.rows.iter();
     rows.find(|row| row.figure == figure).expect("a row")
 }
@@ -63,7 +63,7 @@ fn availability_that_falls_has_drifted_and_what_the_tester_failed_to_do_is_incon
         })
     };
     let comparison = fallen(Cause::NoOffer);
-    let availability = row(&comparison, Figure::Availability);
+    let availability = row(&comparison, ComparedFigure::Availability);
     assert_eq!(availability.verdict, Verdict::Drifted);
     assert!(comparison.drifted);
     assert_eq!(availability.first.mean, Some(1.0));
@@ -73,7 +73,7 @@ fn availability_that_falls_has_drifted_and_what_the_tester_failed_to_do_is_incon
         "{said}"
     );
     let comparison = fallen(Cause::Kernel);
-    let availability = row(&comparison, Figure::Availability);
+    let availability = row(&comparison, ComparedFigure::Availability);
     assert_eq!(availability.verdict, Verdict::Inconclusive);
     assert!(!comparison.drifted);
 }
@@ -89,13 +89,13 @@ fn availability_that_rises_has_improved_and_an_outage_in_the_last_hour_is_no_dri
         };
         down(figures, Cause::NoOffer, lasted);
     });
-    let availability = row(&risen, Figure::Availability);
+    let availability = row(&risen, ComparedFigure::Availability);
     assert_eq!(availability.verdict, Verdict::Improved);
     let outage = twelve_hours(|minute, figures| {
         let lasted = if minute == 700 { 10 } else { 0 } * MINUTE;
         down(figures, Cause::NoCarrier, lasted);
     });
-    let availability = row(&outage, Figure::Availability);
+    let availability = row(&outage, ComparedFigure::Availability);
     assert_eq!(availability.verdict, Verdict::Steady);
     assert!(availability.last.mean < Some(0.99), "{availability:?}");
 }
@@ -109,7 +109,7 @@ fn restarts_after_failures_of_the_testers_say_nothing_of_the_router() {
                 figures.doubt.restarts += by_tester;
             }
         });
-        row(&comparison, Figure::Restarts).verdict
+        row(&comparison, ComparedFigure::Restarts).verdict
     };
     assert_eq!(restarts(0), Verdict::Drifted);
     assert_eq!(restarts(1), Verdict::Drifted);
@@ -147,7 +147,7 @@ fn pings_that_the_tester_slept_through_say_nothing_of_the_router() {
                 .or_default() += lost * excused / 4;
         });
         let rows = comparison.rows.into_iter();
-        let rows = rows.filter(|row| row.figure == Figure::Failures(Kind::Ping));
+        let rows = rows.filter(|row| row.figure == ComparedFigure::Failures(Kind::Ping));
         rows.map(|row| row.verdict).collect::<Vec<_>>()
     };
     let (drifted, steady) = (Verdict::Drifted, Verdict::Steady);

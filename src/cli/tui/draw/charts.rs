@@ -14,8 +14,8 @@ use crate::cli::tui::model::Model;
 use crate::cli::tui::theme::Theme;
 
 /// What a chart shows.
-struct What {
-    lines: &'static [Series],
+struct ChartSpec {
+    lines: &'static [ChartLine],
     /// A value with its unit.
     said: fn(f64) -> String,
     /// The topmost value is this at least.
@@ -23,19 +23,19 @@ struct What {
 }
 
 /// One line of a chart.
-struct Series {
+struct ChartLine {
     name: &'static str,
     /// `None`: there was nothing to measure.
     value: fn(&Point) -> Option<f64>,
 }
 
-const JOINS: What = What {
+const JOINS: ChartSpec = ChartSpec {
     lines: &[
-        Series {
+        ChartLine {
             name: "online",
             value: |point| Some(f64::from(point.online)),
         },
-        Series {
+        ChartLine {
             name: "joins a second",
             value: |point| Some(point.joins as f64),
         },
@@ -48,17 +48,17 @@ const JOINS: What = What {
     least: 2.0,
 };
 
-const ROUND_TRIPS: What = What {
+const ROUND_TRIPS: ChartSpec = ChartSpec {
     lines: &[
-        Series {
+        ChartLine {
             name: "p50",
             value: |point| point.ping_ms.map(|all| all.p50),
         },
-        Series {
+        ChartLine {
             name: "p95",
             value: |point| point.ping_ms.map(|all| all.p95),
         },
-        Series {
+        ChartLine {
             name: "p99",
             value: |point| point.ping_ms.map(|all| all.p99),
         },
@@ -83,8 +83,8 @@ pub fn draw(model: &Model, theme: Theme, areas: &Areas, buffer: &mut Buffer) {
 }
 
 /// The figures of the latest second, and lines over time below them.
-fn chart(points: &[Point], what: &What, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let What {
+fn chart(points: &[Point], what: &ChartSpec, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let ChartSpec {
         lines: series,
         said,
         least,

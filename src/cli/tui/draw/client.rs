@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 use super::over::{frame, page};
 use super::{of_kind, short};
 use crate::cli::table::{address, or_dash};
-use crate::cli::tui::model::{Kind, Model};
+use crate::cli::tui::model::{LogKind, Model};
 use crate::cli::tui::plain::{folded, plain};
 use crate::cli::tui::theme::Theme;
 use crate::cli::tui::view::View;
@@ -79,7 +79,7 @@ fn lines(one: &One, columns: usize, theme: Theme) -> Vec<Line<'static>> {
 
 fn style(event: &Event, theme: Theme) -> Style {
     if event.what.is_bad() {
-        of_kind(Kind::Bad, theme)
+        of_kind(LogKind::Bad, theme)
     } else {
         Style::new()
     }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::{pane, put};
 use crate::cli::tui::areas::Areas;
-use crate::cli::tui::grid::{Plan, Row};
+use crate::cli::tui::grid::{GridPlan, GridRow};
 use crate::cli::tui::model::Model;
 use crate::cli::tui::theme::Theme;
 use crate::cli::tui::view::{View, plan};
@@ -29,8 +29,8 @@ pub fn draw(model: &Model, view: &View, theme: Theme, areas: &Areas, buffer: &mu
     let place = view.place(model);
     for (at, row) in (0..).zip(plan.rows.iter().skip(view.top).take(rows)) {
         match row {
-            Row::Group(group) => name(model, *group, areas.cells, at, buffer),
-            Row::Cells(cells) => {
+            GridRow::Group(group) => name(model, *group, areas.cells, at, buffer),
+            GridRow::Cells(cells) => {
                 let row = cells.clone();
                 line(model, &plan, row, place, theme, areas.cells, at, buffer);
             }
@@ -70,7 +70,7 @@ fn name(model: &Model, group: usize, area: Rect, row: u16, buffer: &mut Buffer) 
 )]
 fn line(
     model: &Model,
-    plan: &Plan,
+    plan: &GridPlan,
     cells: std::ops::Range<usize>,
     place: Option<usize>,
     theme: Theme,

@@ -127,11 +127,11 @@ fn what_happens_is_kept_within_bounds_and_steps_can_be_left_out() {
         told,
         [
             (
-                Kind::Bad,
+                LogKind::Bad,
                 "1.000 s   herd  failed: dhcp: no_offer: nobody\u{fffd}[2J answered"
             ),
-            (Kind::Said, "2.000 s  WARN late"),
-            (Kind::Said, "2.000 s  again"),
+            (LogKind::Said, "2.000 s  WARN late"),
+            (LogKind::Said, "2.000 s  again"),
         ]
     );
 }

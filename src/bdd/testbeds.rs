@@ -23,9 +23,9 @@ use crate::tester;
 
 /// Where the scenarios of a run stand, and what is the same for all of them.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct SuiteSettings {
     /// Where.
-    pub ground: Ground,
+    pub uplink: SuiteUplink,
     /// From what MACs and random choices are derived, where a scenario does not say.
     pub seed: Seed,
     /// How long a client may take to get a lease, where a scenario does not say.
@@ -42,19 +42,19 @@ pub struct Settings {
     pub metrics: Option<Metrics>,
 }
 
-/// How long a place that is being closed is waited for.
+/// How long a testbed that is being closed is waited for.
 const CLOSING: Duration = Duration::from_secs(120);
 
 /// Where scenarios stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ground {
+pub enum SuiteUplink {
     /// Each on a lab of its own, which has these faults from the beginning to the end.
     Lab(Vec<Fault>),
     /// One after the other on this interface; `None`: on the one that each names.
     Parent(Option<String>),
 }
 
-impl Default for Ground {
+impl Default for SuiteUplink {
     fn default() -> Self {
         Self::Lab(Vec::new())
     }
@@ -62,35 +62,35 @@ impl Default for Ground {
 
 /// All testbeds that are open.
 #[derive(Default)]
-pub struct Estate {
+pub struct Testbeds {
     /// What is the same for all of them.
-    pub settings: Settings,
-    places: Mutex<Places>,
-    /// A place has been closed.
+    pub settings: SuiteSettings,
+    table: Mutex<TestbedTable>,
+    /// A testbed has been closed.
     has_closed: Notify,
     /// The pool that was opened last; it may have ended.
     latest: std::sync::Mutex<Option<Pool>>,
 }
 
-/// Where testbeds are, by number. One that is being closed keeps its place until nothing of it is left: what the next one
+/// Where testbeds are, by number. One that is being closed keeps its number until nothing of it is left: what the next one
 /// makes is called the same.
 #[derive(Default)]
-struct Places {
-    by_number: BTreeMap<usize, Place>,
+struct TestbedTable {
+    by_number: BTreeMap<usize, TestbedState>,
     /// No testbed is opened any more.
     is_closed: bool,
 }
 
-enum Place {
+enum TestbedState {
     Open(Box<Testbed>),
     Closing,
     /// What came of it, until somebody has asked.
     Closed(CloseReport),
 }
 
-impl std::fmt::Debug for Estate {
+impl std::fmt::Debug for Testbeds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Estate")
+        f.debug_struct("Testbeds")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
@@ -98,14 +98,14 @@ impl std::fmt::Debug for Estate {
 
 /// What a scenario has of its testbed.
 #[derive(Debug, Clone)]
-pub struct Site {
-    place: usize,
+pub struct ScenarioTestbed {
+    number: usize,
     /// Its clients.
     pub pool: Pool,
     /// How long one of them may take to get a lease.
     pub lease_timeout: Duration,
     /// How late the tester is.
-    pub tester: tester::Figures,
+    pub tester: tester::TesterFigures,
     /// The lab's faults.
     pub lab: Option<LabHandle>,
     /// By what random choices are made.
@@ -116,7 +116,7 @@ pub struct Site {
 /// Why clients lost leases that they held, each the last time.
 type Losses = BTreeMap<ClientNumber, LossReason>;
 
-impl Site {
+impl ScenarioTestbed {
     /// Why clients lost leases that they held, each the last time.
     pub fn losses(&self) -> Losses {
         self.losses
@@ -147,12 +147,12 @@ async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<L
     }
 }
 
-impl Estate {
+impl Testbeds {
     /// Without any testbed.
-    pub fn new(settings: Settings) -> Arc<Self> {
+    pub fn new(settings: SuiteSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            places: Mutex::default(),
+            table: Mutex::default(),
             has_closed: Notify::new(),
             latest: std::sync::Mutex::default(),
         })
@@ -179,36 +179,36 @@ impl Estate {
         self: &Arc<Self>,
         draft: Draft,
         lab: Option<LabConfig>,
-    ) -> Result<Site, Complaint> {
-        let estate = Arc::clone(self);
-        let opened = tokio::spawn(async move { estate.open_in_place(draft, lab).await });
+    ) -> Result<ScenarioTestbed, Complaint> {
+        let testbeds = Arc::clone(self);
+        let opened = tokio::spawn(async move { testbeds.open_now(draft, lab).await });
         opened
             .await
             .unwrap_or_else(|panic| Err(Complaint::new(format!("the clients' place: {panic}"))))
     }
 
-    async fn open_in_place(
+    async fn open_now(
         &self,
         mut draft: Draft,
         lab: Option<LabConfig>,
-    ) -> Result<Site, Complaint> {
+    ) -> Result<ScenarioTestbed, Complaint> {
         let because = |error: &dyn std::fmt::Display| Complaint::new(error.to_string());
-        let mut places = self.places.lock().await;
-        if places.is_closed {
+        let mut table = self.table.lock().await;
+        if table.is_closed {
             return Err(Complaint::new("the run is over"));
         }
         // One more than there are testbeds: one of these is free.
-        let place = (0..=places.by_number.len())
-            .find(|place| !places.by_number.contains_key(place))
+        let number = (0..=table.by_number.len())
+            .find(|number| !table.by_number.contains_key(number))
             .unwrap_or_default();
-        draft.pool = Some(pool_name(&self.settings.pool, place));
+        draft.pool = Some(pool_name(&self.settings.pool, number));
         let scenario = draft.check().map_err(|error| because(&error))?;
         let config = LanConfig {
             mode: scenario.mode,
             seed: scenario.seed,
-            ..LanConfig::new(scenario.place.parent(), scenario.pool.clone())
+            ..LanConfig::new(scenario.uplink.parent(), scenario.pool.clone())
         };
-        let lab = self.lab_config(&scenario, lab, place);
+        let lab = self.lab_config(&scenario, lab, number);
         let pool = PoolConfig {
             labels: self.settings.labels.clone(),
             ..scenario.pool_config()
@@ -222,8 +222,8 @@ impl Estate {
                 scenario.pool
             );
         }
-        let site = Site {
-            place,
+        let handle = ScenarioTestbed {
+            number,
             pool: testbed.pool().clone(),
             tester: testbed.tester().figures(),
             lease_timeout: scenario.lease_timeout.0,
@@ -232,28 +232,28 @@ impl Estate {
             losses: Arc::default(),
         };
         *self.latest() = Some(testbed.pool().clone());
-        places
+        table
             .by_number
-            .insert(place, Place::Open(Box::new(testbed)));
-        let events = site.pool.events().map_err(|error| because(&error))?;
-        tokio::spawn(keep_losses(events, Arc::clone(&site.losses)));
-        Ok(site)
+            .insert(number, TestbedState::Open(Box::new(testbed)));
+        let events = handle.pool.events().map_err(|error| because(&error))?;
+        tokio::spawn(keep_losses(events, Arc::clone(&handle.losses)));
+        Ok(handle)
     }
 
     fn lab_config(
         &self,
         scenario: &Scenario,
         wanted: Option<LabConfig>,
-        place: usize,
+        number: usize,
     ) -> Option<LabConfig> {
         let usual = scenario.lab_config()?;
-        let uplink = match place {
+        let uplink = match number {
             0 => LabConfig::UPLINK.to_owned(),
-            _ => format!("{}-{place}", LabConfig::UPLINK),
+            _ => format!("{}-{number}", LabConfig::UPLINK),
         };
         let seed = usual.seed;
         let mut config = wanted.unwrap_or(usual);
-        if let Ground::Lab(faults) = &self.settings.ground {
+        if let SuiteUplink::Lab(faults) = &self.settings.uplink {
             config.faults.extend(faults);
         }
         Some(LabConfig {
@@ -266,76 +266,77 @@ impl Estate {
     /// Closes a scenario's testbed, if it is still open; every step is tried.
     ///
     /// A task of its own does it: a scenario that is given up meanwhile does not keep it from being closed to the end, and
-    /// [`Estate::close_all`] waits for that.
-    pub(super) async fn close(self: &Arc<Self>, site: &Site) -> CloseReport {
-        let (estate, place) = (Arc::clone(self), site.place);
-        let closing = tokio::spawn(async move { estate.close_in_place(place).await });
+    /// [`Testbeds::close_all`] waits for that.
+    pub(super) async fn close(self: &Arc<Self>, testbed: &ScenarioTestbed) -> CloseReport {
+        let (testbeds, number) = (Arc::clone(self), testbed.number);
+        let closing = tokio::spawn(async move { testbeds.close_now(number).await });
         let mut died = CloseReport::default();
         if let Err(panic) = closing.await {
             died.troubles
                 .push(format!("the clients' place was not closed: {panic}"));
         }
-        let mut places = self.places.lock().await;
-        match places.by_number.remove(&place) {
-            Some(Place::Closed(closed)) => closed,
+        let mut table = self.table.lock().await;
+        match table.by_number.remove(&number) {
+            Some(TestbedState::Closed(closed)) => closed,
             Some(other) => {
-                places.by_number.insert(place, other);
+                table.by_number.insert(number, other);
                 died
             }
             None => died,
         }
     }
 
-    async fn close_in_place(&self, place: usize) {
-        let taken = match self.places.lock().await.by_number.get_mut(&place) {
-            Some(place) => std::mem::replace(place, Place::Closing),
+    async fn close_now(&self, number: usize) {
+        let taken = match self.table.lock().await.by_number.get_mut(&number) {
+            Some(state) => std::mem::replace(state, TestbedState::Closing),
             None => return,
         };
         // From here on until it is closed nobody else has it; whatever comes, it is told that it has been closed.
         let mut closed = CloseReport::default();
         match taken {
-            Place::Open(testbed) => {
+            TestbedState::Open(testbed) => {
                 testbed.tear_down(&mut closed).await;
                 testbed.close(&mut closed).await;
             }
-            Place::Closing => return,
-            Place::Closed(earlier) => closed = earlier,
+            TestbedState::Closing => return,
+            TestbedState::Closed(earlier) => closed = earlier,
         }
-        let mut places = self.places.lock().await;
-        places.by_number.insert(place, Place::Closed(closed));
+        let mut table = self.table.lock().await;
+        table.by_number.insert(number, TestbedState::Closed(closed));
         self.has_closed.notify_one();
     }
 
     /// Closes whatever is open; also what was being opened, or closed, when this was called. Nothing is opened any more.
     pub async fn close_all(&self) -> CloseReport {
-        self.places.lock().await.is_closed = true;
+        self.table.lock().await.is_closed = true;
         loop {
             let next = {
-                let places = self.places.lock().await;
-                let is_open = |(_, place): &(&usize, &Place)| matches!(place, Place::Open(_));
-                let is_closing = |place: &Place| matches!(place, Place::Closing);
-                let open = places.by_number.iter().find(is_open);
+                let table = self.table.lock().await;
+                let is_open =
+                    |(_, number): &(&usize, &TestbedState)| matches!(number, TestbedState::Open(_));
+                let is_closing = |number: &TestbedState| matches!(number, TestbedState::Closing);
+                let open = table.by_number.iter().find(is_open);
                 match open {
-                    Some((place, _)) => Some(*place),
-                    None if places.by_number.values().any(is_closing) => None,
+                    Some((number, _)) => Some(*number),
+                    None if table.by_number.values().any(is_closing) => None,
                     None => break,
                 }
             };
             match next {
-                Some(place) => self.close_in_place(place).await,
+                Some(number) => self.close_now(number).await,
                 // It keeps in mind that it was told meanwhile.
                 None if timeout(CLOSING, self.has_closed.notified()).await.is_ok() => {}
                 None => break,
             }
         }
         let mut all = CloseReport::default();
-        for place in std::mem::take(&mut self.places.lock().await.by_number).into_values() {
-            match place {
-                Place::Closed(closed) => {
+        for number in std::mem::take(&mut self.table.lock().await.by_number).into_values() {
+            match number {
+                TestbedState::Closed(closed) => {
                     all.leaked += closed.leaked;
                     all.troubles.extend(closed.troubles);
                 }
-                Place::Open(_) | Place::Closing => all
+                TestbedState::Open(_) | TestbedState::Closing => all
                     .troubles
                     .push("a scenario's clients were not closed in time".to_owned()),
             }
@@ -345,13 +346,13 @@ impl Estate {
 }
 
 /// Testbeds that are open at one time must not be called the same; the first is called as in all other runs.
-fn pool_name(usual: &PoolName, place: usize) -> PoolName {
-    let letter = u32::try_from(place)
+fn pool_name(usual: &PoolName, number: usize) -> PoolName {
+    let letter = u32::try_from(number)
         .ok()
-        .and_then(|place| char::from_u32('a' as u32 + place));
+        .and_then(|number| char::from_u32('a' as u32 + number));
     // There must be room for one letter more.
     let short: String = usual.as_str().chars().take(PoolName::MAX_LEN - 1).collect();
-    let named = match (place, letter.filter(char::is_ascii_lowercase)) {
+    let named = match (number, letter.filter(char::is_ascii_lowercase)) {
         (0, _) | (_, None) => return usual.clone(),
         (_, Some(letter)) => format!("{short}{letter}"),
     };
@@ -359,4 +360,4 @@ fn pool_name(usual: &PoolName, place: usize) -> PoolName {
 }
 
 /// So many scenarios can stand side by side: as there are names.
-pub(super) const MOST_PLACES: usize = 26;
+pub(super) const MOST_TESTBEDS: usize = 26;

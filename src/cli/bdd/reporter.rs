@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use lanherd::bdd::News;
+use lanherd::bdd::SuiteEvent;
 use lanherd::bdd::results::{Outcome, Results, ScenarioResult, StepResult};
 
 use crate::cli::screen::{Audience, Screen};
 
 /// Tells of each scenario as it ends.
-pub struct Telling {
+pub struct ScenarioReporter {
     screen: Screen,
     scenarios: usize,
     told: usize,
@@ -17,7 +17,7 @@ pub struct Telling {
     feature: Option<String>,
 }
 
-impl Telling {
+impl ScenarioReporter {
     /// Of so many scenarios.
     pub fn new(screen: &Screen, scenarios: usize, all_steps: bool) -> Self {
         Self {
@@ -29,10 +29,10 @@ impl Telling {
         }
     }
 
-    pub fn tell(&mut self, news: &News<'_>) {
+    pub fn tell(&mut self, news: &SuiteEvent<'_>) {
         let mut text = String::new();
         match news {
-            News::Began { feature, scenario } => {
+            SuiteEvent::Began { feature, scenario } => {
                 // Who looks on is told what he waits for. In a log, where standard error stands between the results, it is told
                 // of what takes longer.
                 if self.screen.audience() == Audience::Person {
@@ -41,7 +41,7 @@ impl Telling {
                 }
                 return;
             }
-            News::Goes {
+            SuiteEvent::Goes {
                 scenario,
                 since,
                 clients,
@@ -50,7 +50,7 @@ impl Telling {
                 self.screen.say(&goes(scenario, *since, *clients));
                 return;
             }
-            News::Ended { feature, scenario } => {
+            SuiteEvent::Ended { feature, scenario } => {
                 // One that is tried again is one scenario all the same.
                 if scenario.tries == 1 {
                     self.told += 1;

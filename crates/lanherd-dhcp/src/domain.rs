@@ -1,7 +1,7 @@
 //! Domain names as servers send them, let through only when they are safe to write into a resolver's configuration.
 
-/// The longest name in text (RFC 1035, 2.3.4: 255 octets on the wire).
-const MAX_NAME_LEN: usize = 253;
+use lanherd_types::domain_name::{MAX_LEN as MAX_NAME_LEN, NameList, is_label, join};
+
 /// How many names of a search list are kept.
 pub(super) const MAX_SEARCH_NAMES: usize = 32;
 /// The two bits that make a length a compression pointer (RFC 1035, 4.1.4).
@@ -15,36 +15,16 @@ pub(super) fn parse_name(text: &str) -> Option<String> {
     valid.then(|| name.to_owned())
 }
 
-/// The names of a search list, and why others of them were passed over.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct SearchList {
-    pub(super) names: Vec<String>,
-    /// How many are none.
-    pub(super) dropped: usize,
-    /// How many are beyond [`MAX_SEARCH_NAMES`].
-    pub(super) beyond: usize,
-}
-
-impl SearchList {
-    fn add(&mut self, name: Option<String>) {
-        match name {
-            Some(name) if self.names.len() < MAX_SEARCH_NAMES => self.names.push(name),
-            Some(_) => self.beyond += 1,
-            None => self.dropped += 1,
-        }
-    }
-}
-
 /// The names in option 15. One belongs there (RFC 2132, 3.17), but many routers put their whole search list in it, with spaces
 /// between; ISC's `dhclient-script(8)` and `NetworkManager` take it for that, and so do we. Where any of them is no name, the
 /// text is no such list, and none is taken.
-pub(super) fn parse_names(text: &str) -> SearchList {
-    let mut list = SearchList::default();
+pub(super) fn parse_names(text: &str) -> NameList {
+    let mut list = NameList::default();
     let parts = text.split(' ').filter(|part| !part.is_empty());
     match parts.map(parse_name).collect::<Option<Vec<String>>>() {
         Some(names) if !names.is_empty() => {
             for name in names {
-                list.add(Some(name));
+                list.add(Some(name), MAX_SEARCH_NAMES);
             }
         }
         Some(_) | None => list.dropped = 1,
@@ -56,8 +36,8 @@ pub(super) fn parse_names(text: &str) -> SearchList {
 ///
 /// A name with characters that no domain has is passed over; where the structure itself is broken, so is all that
 /// follows, for nobody can tell where the next name begins.
-pub(super) fn parse_search_list(value: &[u8]) -> SearchList {
-    let mut list = SearchList::default();
+pub(super) fn parse_search_list(value: &[u8]) -> NameList {
+    let mut list = NameList::default();
     let mut offset = 0;
     while offset < value.len() {
         let Some((labels, next)) = read_labels(value, offset) else {
@@ -65,7 +45,7 @@ pub(super) fn parse_search_list(value: &[u8]) -> SearchList {
             break;
         };
         offset = next;
-        list.add(join(&labels));
+        list.add(join(&labels), MAX_SEARCH_NAMES);
     }
     list
 }
@@ -107,21 +87,6 @@ fn read_labels(value: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
             _ => return None,
         }
     }
-}
-
-fn join(labels: &[&[u8]]) -> Option<String> {
-    if labels.is_empty() || !labels.iter().all(|label| is_label(label)) {
-        return None;
-    }
-    String::from_utf8(labels.join(&b'.')).ok()
-}
-
-/// Letters, digits, hyphens (RFC 952), and the underscores that networks in the field have.
-fn is_label(label: &[u8]) -> bool {
-    (1..=63).contains(&label.len())
-        && label
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::domain::{SearchList, parse_names, parse_search_list};
+use super::domain::{parse_names, parse_search_list};
 use super::options::code;
 use super::{Ignored, Message, Remark, RemarkReason};
+use lanherd_types::domain_name::NameList;
 
 /// Option 51's value for a lease without an end (RFC 2131, 3.3).
 const INFINITY: u32 = u32::MAX;
@@ -344,7 +345,7 @@ impl Values<'_> {
         self.names(code::DOMAIN_SEARCH, list)
     }
 
-    fn names(&mut self, code: u8, list: SearchList) -> Vec<String> {
+    fn names(&mut self, code: u8, list: NameList) -> Vec<String> {
         if list.dropped > 0 {
             self.remark(code, RemarkReason::Value);
         }

@@ -4,6 +4,7 @@
 pub mod blame;
 #[cfg(any(feature = "fault", feature = "toml"))]
 mod closest;
+pub mod domain_name;
 pub mod family;
 #[cfg(feature = "fault")]
 pub mod fault;

@@ -16,8 +16,9 @@ use serde::Deserialize;
 use super::{assert_page, files, root, shown};
 
 /// The lists of requirements below docs, one for each protocol, each with the page that is made of it.
-const LISTS: [(&str, &str); 2] = [
+const LISTS: [(&str, &str); 3] = [
     ("docs/conformance.toml", "docs/conformance.md"),
+    ("docs/conformance-dhcp6.toml", "docs/conformance-dhcp6.md"),
     ("docs/conformance-ndp.toml", "docs/conformance-ndp.md"),
 ];
 

@@ -17,6 +17,7 @@ pub(crate) mod record;
 pub mod running_pools;
 pub(crate) mod shared_dirs;
 pub(crate) mod state_file;
+mod text_format;
 
 pub use folder::{Untrusted, check_shared};
 pub use pool_dir::LockError;

@@ -69,7 +69,7 @@ impl Shared {
         // None is forgotten meanwhile: its file would stay.
         for (namespace, lease) in self.written().iter() {
             let file = LeaseFile::new(&self.folders.pool, namespace);
-            if file.read(Clock::now())?.is_none()
+            if !file.is_whole()?
                 && let Err(error) = file.write(lease, Clock::now())
             {
                 tracing::warn!(%error, "a lease cannot be written down again");

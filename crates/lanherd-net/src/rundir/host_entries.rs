@@ -19,6 +19,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use super::folder::{Folder, KeptFolder, Trust, absent_is_none};
 use super::pool_dir::PoolPath;
 use super::record::Record;
+use super::state_file::{self, Unusable};
 use crate::config::Paths;
 use crate::lan::CleanupError;
 use crate::netns::NetNs;
@@ -187,7 +188,9 @@ impl HostEntries {
         self.folders
             .pool
             .open()
-            .and_then(|pool| pool.create_with(&self.namespace, 0o600, &record.to_string()))
+            .and_then(|pool| {
+                pool.create_with(&self.namespace, 0o600, &state_file::to_text(record)?)
+            })
             .map_err(failed("writing", &self.record_path()))
     }
 
@@ -303,6 +306,10 @@ impl HostEntries {
     pub fn remove_knowing(&self, known: Option<Record>) -> Vec<CleanupError> {
         let (claim, mut errors) = match self.claim() {
             Ok(claim) => (claim, Vec::new()),
+            // Whatever somebody has put in its place.
+            Err(error) if known.is_some() && Unusable::of(&error).is_some() => {
+                (Claim::Unfinished, Vec::new())
+            }
             Err(error) => (
                 Claim::None,
                 vec![cleanup(self.record_path().display())(error)],
@@ -389,10 +396,14 @@ impl HostEntries {
         let Some(pool) = self.folders.pool.find()? else {
             return Ok(Claim::None);
         };
-        Ok(match pool.read(&self.namespace)? {
-            Some(text) => Record::parse(&text).map_or(Claim::Unfinished, Claim::Made),
-            None => Claim::None,
-        })
+        match state_file::read(&pool, &self.namespace) {
+            Ok(Some(record)) => Ok(Claim::Made(record)),
+            Ok(None) => Ok(Claim::None),
+            Err(error) if Unusable::of(&error) == Some(&Unusable::CutShort) => {
+                Ok(Claim::Unfinished)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn bound(&self, record: &Record) -> io::Result<Binding> {

@@ -17,7 +17,7 @@ use super::host_entries::{HostEntries, cleanup};
 use super::lease_record::{Clock, LeaseFile, LeaseRecord};
 use super::netns_holder::{self, AbandonedNamespace, ENDING};
 use super::pool_dir::{
-    LockError, Owner, PoolDir, PoolPath, leases, owner, pools, records, taken_down,
+    LockError, Owner, PoolDir, PoolPath, check_files, leases, owner, pools, records, taken_down,
 };
 use super::record::Record;
 use crate::config::Paths;
@@ -155,6 +155,7 @@ fn look_at(paths: &Paths, pool: &PoolName) -> io::Result<PoolState> {
     if let Owner::Alive(pid) = owner(paths, pool)? {
         return Ok(PoolState::Alive { pid });
     }
+    check_files(paths, pool)?;
     Ok(PoolState::Left {
         things: things(paths, pool)?,
         leases: held(&leases(paths, pool)?, Clock::now())?
@@ -224,6 +225,7 @@ pub fn remove(paths: &Paths, pool: &PoolName) -> Result<Cleared, LockError> {
 /// Removes what the clients of a pool left and releases their leases, except those of the namespaces that are to be
 /// kept; the pool's folder and lock stay.
 pub(crate) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result<Cleared> {
+    folder.check_files()?;
     // The parent first: releases go out through it.
     let mut cleared = Cleared {
         brought_up: bring_up(folder)?,

@@ -23,8 +23,10 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
-use super::lease_record::{bytes, hex};
-use super::state_file::{END, field, fields};
+use serde::{Deserialize, Serialize};
+
+use super::state_file::{Content, Hex};
+use super::text_format;
 use crate::netlink::name_of;
 use crate::netlink::{Netlink, NetlinkError, Request, request};
 
@@ -34,7 +36,8 @@ pub(crate) const SETTLING: Duration = Duration::from_secs(10);
 pub(crate) const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
 /// An interface as it was before it was taken down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredSettings", into = "StoredSettings")]
 pub(crate) struct ParentSettings {
     /// Its name, for a person to read.
     pub name: String,
@@ -163,41 +166,65 @@ impl ParentSettings {
             refused.join("; ")
         )))
     }
-
-    /// Reads it back; `None` where it is not a whole one.
-    pub fn parse(text: &str) -> Option<Self> {
-        if !text.ends_with(END) {
-            return None;
-        }
-        let lost = fields(text, "set").map(|line| {
-            let message = bytes(line)?;
-            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&message).ok()?;
-            match message.payload {
-                NetlinkPayload::InnerMessage(message) => Some(message),
-                _ => None,
-            }
-        });
-        Some(Self {
-            name: field(text, "interface")?.to_owned(),
-            index: field(text, "index")?.parse().ok()?,
-            lost: lost.collect::<Option<_>>()?,
-        })
-    }
 }
 
-impl fmt::Display for ParentSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "interface {}", self.name)?;
-        writeln!(f, "index {}", self.index)?;
-        for message in &self.lost {
-            let payload = NetlinkPayload::InnerMessage(message.clone());
+/// The file about an interface that was taken down.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredSettings {
+    pub interface: String,
+    pub index: u32,
+    /// The messages that set it again (`rtnetlink(7)`), each with its header.
+    pub set_again: Vec<Hex>,
+}
+
+impl From<ParentSettings> for StoredSettings {
+    fn from(settings: ParentSettings) -> Self {
+        let message = |message| {
+            let payload = NetlinkPayload::InnerMessage(message);
             let mut message = NetlinkMessage::new(NetlinkHeader::default(), payload);
             message.finalize();
             let mut bytes = vec![0; message.buffer_len()];
             message.serialize(&mut bytes);
-            writeln!(f, "set {}", hex(&bytes))?;
+            Hex(bytes)
+        };
+        Self {
+            interface: settings.name,
+            index: settings.index,
+            set_again: settings.lost.into_iter().map(message).collect(),
         }
-        f.write_str(END)
+    }
+}
+
+impl TryFrom<StoredSettings> for ParentSettings {
+    type Error = String;
+
+    fn try_from(stored: StoredSettings) -> Result<Self, Self::Error> {
+        let message = |Hex(bytes): Hex| {
+            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes)
+                .map_err(|error| error.to_string())?;
+            match message.payload {
+                NetlinkPayload::InnerMessage(message) => Ok(message),
+                _ => Err("a netlink message that sets nothing".to_owned()),
+            }
+        };
+        Ok(Self {
+            name: stored.interface,
+            index: stored.index,
+            lost: stored
+                .set_again
+                .into_iter()
+                .map(message)
+                .collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+impl Content for ParentSettings {
+    const KIND: &'static str = "record of a parent's settings";
+    const FIRST_KEY: &'static str = "interface ";
+
+    fn parse_text_format(text: &str) -> Option<Self> {
+        text_format::parent_settings(text)
     }
 }
 
@@ -412,7 +439,7 @@ fn words(message: &RouteNetlinkMessage) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
 
@@ -465,31 +492,5 @@ mod tests {
             route.header.kind = RouteType::Local;
         });
         assert!(local.is_none());
-    }
-
-    fn settings() -> ParentSettings {
-        let mut address = AddressMessage::default();
-        address.header.family = AddressFamily::Inet6;
-        address.header.index = 2;
-        address.header.prefix_len = 64;
-        address.attributes = vec![AddressAttribute::Address(Ipv6Addr::LOCALHOST.into())];
-        let route = default_route(|_| ()).expect("kept");
-        ParentSettings {
-            name: "eth0".to_owned(),
-            index: 2,
-            lost: vec![
-                RouteNetlinkMessage::NewAddress(address),
-                RouteNetlinkMessage::NewRoute(route),
-            ],
-        }
-    }
-
-    #[test]
-    fn it_reads_back_as_it_is_written_and_cut_short_anywhere_it_is_none() {
-        let text = settings().to_string();
-        assert_eq!(ParentSettings::parse(&text), Some(settings()));
-        for length in 0..text.len() {
-            assert_eq!(ParentSettings::parse(&text[..length]), None, "{length}");
-        }
     }
 }

@@ -17,7 +17,7 @@ use nix::libc;
 
 use super::folder::{Folder, KeptFolder, Trust, Untrusted, absent_is_none};
 use super::host_entries::{HostEntries, PoolFolders, cleanup};
-use super::lease_record::LeaseFile;
+use super::lease_record::{Clock, LeaseFile};
 use super::parent_settings::ParentSettings;
 use super::pool_manifest::PoolManifest;
 use super::shared_dirs::lock_state;
@@ -232,19 +232,20 @@ impl PoolDir {
         leases(&self.paths, &self.pool)
     }
 
-    /// Reads the pool's manifest, if there is a whole one.
+    /// Reads the pool's manifest, if there is one; an error where that cannot be used.
     pub fn manifest(&self) -> io::Result<Option<PoolManifest>> {
-        let Some(folder) = self.path().find()? else {
-            return Ok(None);
-        };
-        let text = folder.read(MANIFEST)?;
-        Ok(text.and_then(|text| PoolManifest::parse(&text)))
+        manifest(&self.paths, &self.pool)
+    }
+
+    /// Refuses a pool with a file that cannot be used.
+    pub fn check_files(&self) -> io::Result<()> {
+        check_files(&self.paths, &self.pool)
     }
 
     /// Writes the manifest of where the pool stands from now on.
     pub fn write_manifest(&self, manifest: &PoolManifest) -> io::Result<()> {
         let folder = self.path().open()?;
-        state_file::replace(&folder, MANIFEST, &manifest.to_string()).map_err(|error| {
+        state_file::replace(&folder, MANIFEST, manifest).map_err(|error| {
             let path = folder.join(MANIFEST);
             let words = format!("{}: {error}{}", path.display(), remedy(&error));
             io::Error::new(error.kind(), words)
@@ -259,7 +260,7 @@ impl PoolDir {
     /// Writes down what the parent is like, before it is taken down.
     pub fn write_taken_down(&self, settings: &ParentSettings) -> io::Result<()> {
         let folder = self.path().open()?;
-        state_file::replace(&folder, TAKEN_DOWN, &settings.to_string())
+        state_file::replace(&folder, TAKEN_DOWN, settings)
     }
 
     /// Forgets the parent's settings, since it is up again.
@@ -371,13 +372,34 @@ pub(crate) fn pools_in(state: &Folder) -> io::Result<Vec<PoolName>> {
     Ok(pools)
 }
 
+fn manifest(paths: &Paths, pool: &PoolName) -> io::Result<Option<PoolManifest>> {
+    match PoolPath::new(paths, pool).find()? {
+        Some(folder) => state_file::read(&folder, MANIFEST),
+        None => Ok(None),
+    }
+}
+
+/// Refuses a pool with a file that cannot be used, before anything is done by the others. A record that was cut short by a
+/// kill is none of these: nothing else had been made.
+pub(crate) fn check_files(paths: &Paths, pool: &PoolName) -> io::Result<()> {
+    manifest(paths, pool)?;
+    taken_down(paths, pool)?;
+    for client in records(paths, pool)? {
+        client.record()?;
+    }
+    let clock = Clock::now();
+    for lease in leases(paths, pool)? {
+        lease.read(clock)?;
+    }
+    Ok(())
+}
+
 /// Reads the settings that the parent of a pool had before it was taken down, if they are written down.
 pub(crate) fn taken_down(paths: &Paths, pool: &PoolName) -> io::Result<Option<ParentSettings>> {
     let Some(folder) = PoolPath::new(paths, pool).find()? else {
         return Ok(None);
     };
-    let text = folder.read(TAKEN_DOWN)?;
-    Ok(text.and_then(|text| ParentSettings::parse(&text)))
+    state_file::read(&folder, TAKEN_DOWN)
 }
 
 /// The clients of a pool that have a record.

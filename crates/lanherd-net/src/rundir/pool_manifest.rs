@@ -1,17 +1,18 @@
 //! The manifest of a pool: the file `about` in the pool's folder, by which the next start, or `lanherd clean`, knows on which
 //! interface the pool stood.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
-use super::state_file::{END, field, optional, or_none};
+use super::state_file::Content;
+use super::text_format;
 use crate::config::{LanConfig, MacvlanMode};
 use lanherd_types::identity::Seed;
 
 /// The manifest of a pool: where it stands, and under which seed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PoolManifest {
     /// The version of the lanherd that runs it: for whoever reads the file.
-    pub version: String,
+    pub lanherd: String,
     /// The interface on which its macvlans stand.
     pub parent: String,
     /// That interface's number, which stays with it when it is given another name; never used twice until a reboot, and
@@ -27,7 +28,7 @@ impl PoolManifest {
     /// Makes a pool's manifest from its settings, without the number of the interface.
     pub fn of(config: &LanConfig) -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            lanherd: env!("CARGO_PKG_VERSION").to_owned(),
             parent: config.parent.clone(),
             parent_index: None,
             mode: config.mode,
@@ -54,40 +55,21 @@ impl PoolManifest {
             let (was, is) = (self.mode, wanted.mode);
             Some(format!("its mode was {was}, and this one's is {is}"))
         } else if self.seed != wanted.seed {
-            let (was, is) = (or_none(self.seed), or_none(wanted.seed));
+            let [was, is] = [self.seed, wanted.seed]
+                .map(|seed| seed.map_or_else(|| "none".to_owned(), |seed| seed.to_string()));
             Some(format!("its seed was {was}, and this one's is {is}"))
         } else {
             None
         }
     }
-
-    /// Parses a manifest; `None` where the text is cut short or is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        if !text.ends_with(END) {
-            return None;
-        }
-        Some(Self {
-            version: field(text, "lanherd")?.to_owned(),
-            parent: field(text, "parent")?.to_owned(),
-            // Of an earlier version that did not write it down.
-            parent_index: match field(text, "parent-index") {
-                None => None,
-                Some(index) => optional(index).ok()?,
-            },
-            mode: field(text, "mode")?.parse().ok()?,
-            seed: optional(field(text, "seed")?).ok()?.map(Seed),
-        })
-    }
 }
 
-impl fmt::Display for PoolManifest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "lanherd {}", self.version)?;
-        writeln!(f, "parent {}", self.parent)?;
-        writeln!(f, "parent-index {}", or_none(self.parent_index))?;
-        writeln!(f, "mode {}", self.mode)?;
-        writeln!(f, "seed {}", or_none(self.seed))?;
-        f.write_str(END)
+impl Content for PoolManifest {
+    const KIND: &'static str = "manifest of a pool";
+    const FIRST_KEY: &'static str = "lanherd ";
+
+    fn parse_text_format(text: &str) -> Option<Self> {
+        text_format::manifest(text)
     }
 }
 
@@ -97,7 +79,7 @@ mod tests {
 
     fn manifest() -> PoolManifest {
         PoolManifest {
-            version: "1.2.3".into(),
+            lanherd: "1.2.3".into(),
             parent: "eth0".into(),
             parent_index: Some(7),
             mode: MacvlanMode::Private,
@@ -106,27 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_back_as_it_is_written_with_and_without_a_seed() {
-        for seed in [Some(Seed(u64::MAX)), None] {
-            let manifest = PoolManifest { seed, ..manifest() };
-            assert_eq!(PoolManifest::parse(&manifest.to_string()), Some(manifest));
-        }
-    }
-
-    #[test]
-    fn cut_short_anywhere_it_is_none() {
-        let text = manifest().to_string();
-        for length in 0..text.len() {
-            assert_eq!(PoolManifest::parse(&text[..length]), None, "{length}");
-        }
-    }
-
-    #[test]
     fn only_a_pool_on_the_same_parent_in_the_same_mode_under_the_same_seed_fits() {
         type Alter = fn(&mut PoolManifest);
         assert_eq!(manifest().misfit(&manifest()), None);
         let mut newer = manifest();
-        newer.version = "9.9.9".into();
+        newer.lanherd = "9.9.9".into();
         assert_eq!(
             manifest().misfit(&newer),
             None,

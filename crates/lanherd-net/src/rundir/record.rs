@@ -1,17 +1,19 @@
 //! What is known of a client's namespace: enough to tell it from any other.
 
-use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 
-use super::state_file::{field, optional, or_none};
+use serde::{Deserialize, Serialize};
+
+use super::state_file::Content;
+use super::text_format;
 use crate::netlink::Netlink;
 use crate::netns::NetNs;
 use crate::sys;
 use lanherd_types::identity::Mac;
 
 /// What is known of a client's namespace: enough to tell it from any other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The namespace's inode; used again by the kernel once the namespace is gone.
     pub inode: u64,
@@ -47,56 +49,13 @@ impl Record {
         })??;
         Ok(found == cookie)
     }
-
-    /// Reads it back; `None` where it was cut short.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Some(Self {
-            inode: field(text, "inode")?.parse().ok()?,
-            cookie: optional(field(text, "cookie")?).ok()?,
-            mac: field(text, "mac")?.parse().ok()?,
-        })
-    }
 }
 
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "inode {}", self.inode)?;
-        writeln!(f, "cookie {}", or_none(self.cookie))?;
-        writeln!(f, "mac {}", self.mac)
-    }
-}
+impl Content for Record {
+    const KIND: &'static str = "record of a namespace";
+    const FIRST_KEY: &'static str = "inode ";
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_reads_back_as_it_is_written_with_and_without_a_cookie() {
-        for cookie in [Some(4097), None] {
-            let record = Record {
-                inode: 4_026_532_008,
-                cookie,
-                mac: Mac([2, 0, 0, 0, 0, 7]),
-            };
-            assert_eq!(Record::parse(&record.to_string()), Some(record));
-        }
-    }
-
-    #[test]
-    fn a_record_cut_short_anywhere_is_never_taken_for_another_one() {
-        let record = Record {
-            inode: 4_026_532_008,
-            cookie: Some(4097),
-            mac: Mac([2, 0, 0, 0, 0, 7]),
-        };
-        let text = record.to_string();
-        for length in 0..text.len() {
-            let read = Record::parse(&text[..length]);
-            assert!(
-                read.is_none() || read == Some(record),
-                "{:?}",
-                &text[..length]
-            );
-        }
+    fn parse_text_format(text: &str) -> Option<Self> {
+        text_format::record(text)
     }
 }

@@ -1,46 +1,165 @@
-//! The files of a pool's folder: one thing a line, a key and what it is. They may have been cut short by a kill, or be
-//! somebody else's.
+//! The files of a pool's folder: JSON, with the version of their format. They may have been cut short by a kill, be somebody
+//! else's, or be written by another lanherd; each of these is told, and none is taken for a file that says less.
+//!
+//! Fields that are not known are passed over, so a field may be added within a version as long as whoever does not know it
+//! still does right: cleans up, releases and takes over what there is. Otherwise [`VERSION`] goes up, and an older lanherd
+//! leaves the file alone.
 
-use std::fmt;
 use std::io;
-use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::folder::Folder;
 
-/// The word for a value that is not there.
-pub(crate) const NONE: &str = "none";
+/// The version of the format that is written, and the latest that is read.
+const VERSION: u64 = 1;
 
-/// The last line of a file that is of no use unless it is whole.
-pub(crate) const END: &str = "end\n";
+/// The content of a state file.
+pub(crate) trait Content: Serialize + DeserializeOwned {
+    /// What such a file is, for messages: `record of a lease`.
+    const KIND: &'static str;
 
-/// Returns the values of `key`, one for each of its lines.
-pub(crate) fn fields<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
-    text.lines()
-        .filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '))
+    /// The first key of such a file in the text format that was written before JSON.
+    const FIRST_KEY: &'static str;
+
+    /// Parses a file in the text format that was written before JSON; `None` where the text is not a whole one.
+    fn parse_text_format(text: &str) -> Option<Self>;
 }
 
-/// Returns the value of `key` in its first line.
-pub(crate) fn field<'a>(text: &'a str, key: &'a str) -> Option<&'a str> {
-    fields(text, key).next()
+/// Why a state file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// It ends before its content does, or is empty.
+    #[error("is cut short: remove it")]
+    CutShort,
+    /// It says what no lanherd has written.
+    #[error("is no {kind} that lanherd wrote ({why}): remove it")]
+    Damaged {
+        /// What it should be.
+        kind: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Its format is a later one.
+    #[error(
+        "was written by a newer lanherd, in version {version} of its format, and this one knows versions up to {VERSION}: \
+         use the newer one"
+    )]
+    Newer {
+        /// The version of its format.
+        version: u64,
+    },
 }
 
-/// A value or the word for none; an error where it is neither.
-pub(crate) fn optional<T: FromStr>(text: &str) -> Result<Option<T>, T::Err> {
-    match text {
-        NONE => Ok(None),
-        value => value.parse().map(Some),
+impl Unusable {
+    /// Returns the one that an error stands for, if it does.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error
+            .get_ref()?
+            .downcast_ref::<InFile>()
+            .map(|in_file| &in_file.why)
     }
 }
 
-/// A value as [`optional`] reads it.
-pub(crate) fn or_none<T: fmt::Display>(value: Option<T>) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
+/// Why the file of this path cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} {why}")]
+struct InFile {
+    path: String,
+    why: Unusable,
+}
+
+/// A content with the version before it.
+#[derive(Serialize)]
+struct Versioned<'a, C> {
+    version: u64,
+    #[serde(flatten)]
+    content: &'a C,
+}
+
+/// The version alone, whatever else there is.
+#[derive(Deserialize)]
+struct VersionOnly {
+    version: u64,
+}
+
+/// Returns the text of a file with this content.
+pub(crate) fn to_text<C: Content>(content: &C) -> io::Result<String> {
+    let version = VERSION;
+    let mut text = serde_json::to_string(&Versioned { version, content })?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Parses the text of a file, in whichever format.
+pub(crate) fn parse<C: Content>(text: &str) -> Result<C, Unusable> {
+    if !text.trim_start().starts_with('{') {
+        return parse_text_format(text);
+    }
+    // The version first: a later format may differ in anything else.
+    let VersionOnly { version } = from_json::<C, _>(text)?;
+    match version {
+        VERSION => from_json::<C, _>(text),
+        0 => Err(damaged::<C>("there is no version 0 of its format")),
+        version => Err(Unusable::Newer { version }),
+    }
+}
+
+fn from_json<C: Content, T: DeserializeOwned>(text: &str) -> Result<T, Unusable> {
+    serde_json::from_str(text).map_err(|error| {
+        if error.is_eof() {
+            Unusable::CutShort
+        } else {
+            damaged::<C>(error)
+        }
+    })
+}
+
+fn parse_text_format<C: Content>(text: &str) -> Result<C, Unusable> {
+    C::parse_text_format(text).ok_or_else(|| {
+        if text.starts_with(C::FIRST_KEY) || C::FIRST_KEY.starts_with(text) {
+            Unusable::CutShort
+        } else {
+            damaged::<C>("it is no JSON object")
+        }
+    })
+}
+
+fn damaged<C: Content>(why: impl ToString) -> Unusable {
+    Unusable::Damaged {
+        kind: C::KIND,
+        why: why.to_string(),
+    }
+}
+
+/// Reads a file; `None` where there is none, and an error that names the file where it cannot be used.
+pub(crate) fn read<C: Content>(folder: &Folder, name: &str) -> io::Result<Option<C>> {
+    read_as(folder, name, |content: C| Ok(content))
+}
+
+/// Reads a file of which `convert` makes what is wanted; its error says what is wrong with the content.
+pub(crate) fn read_as<C: Content, T>(
+    folder: &Folder,
+    name: &str,
+    convert: impl FnOnce(C) -> Result<T, String>,
+) -> io::Result<Option<T>> {
+    let Some(text) = folder.read(name)? else {
+        return Ok(None);
+    };
+    parse(&text)
+        .and_then(|content| convert(content).map_err(damaged::<C>))
+        .map(Some)
+        .map_err(|why| {
+            let path = folder.join(name).display().to_string();
+            io::Error::new(io::ErrorKind::InvalidData, InFile { path, why })
+        })
 }
 
 /// Puts a file in place of another, for the owner only: whoever reads it, at whatever instant this process is killed,
 /// finds the old one or the whole new one.
-pub(crate) fn replace(folder: &Folder, name: &str, text: &str) -> io::Result<()> {
-    folder.replace(name, &draft_of(name), text)
+pub(crate) fn replace<C: Content>(folder: &Folder, name: &str, content: &C) -> io::Result<()> {
+    folder.replace(name, &draft_of(name), &to_text(content)?)
 }
 
 /// Removes a file and its draft; where there are none that is fine.
@@ -57,3 +176,42 @@ pub(crate) const DRAFT: &str = ".new";
 fn draft_of(name: &str) -> String {
     format!("{name}{DRAFT}")
 }
+
+/// Bytes as hexadecimal digits, in JSON a string.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Hex(pub Vec<u8>);
+
+impl From<Hex> for String {
+    fn from(Hex(bytes): Hex) -> Self {
+        use std::fmt::Write as _;
+        bytes.iter().fold(Self::new(), |mut text, byte| {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+impl TryFrom<String> for Hex {
+    type Error = &'static str;
+
+    fn try_from(digits: String) -> Result<Self, Self::Error> {
+        let refused = "bytes are an even number of hexadecimal digits";
+        let pair = |pair: &[u8]| {
+            // Not "+1", which is a number as well.
+            if !pair.iter().all(u8::is_ascii_hexdigit) {
+                return None;
+            }
+            u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+        };
+        if !digits.len().is_multiple_of(2) {
+            return Err(refused);
+        }
+        let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(pair).collect();
+        bytes.map(Self).ok_or(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod events;
 mod leftovers;
 mod limits;
 mod parent;
+mod state_files;
 mod traffic;
 
 use std::fs;

@@ -444,9 +444,9 @@ fn a_parent_that_a_killed_run_had_down_is_as_it_was_after_a_clean_up_and_after_t
         furnish_the_parent();
         is_usable().await;
         let before = settings();
-        for cleans in [true, false] {
+        for (cleans, is_old) in [(true, false), (true, true), (false, false), (false, true)] {
             // Its runtime is never run again, as if its process had been killed.
-            let killed = std::thread::spawn(|| {
+            let killed = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()
@@ -462,6 +462,9 @@ fn a_parent_that_a_killed_run_had_down_is_as_it_was_after_a_clean_up_and_after_t
                     ip("link set up0 down");
                     std::fs::create_dir_all("/run/lanherd/ns").expect("made");
                     std::fs::write("/run/lanherd/ns/taken-down", note).expect("written");
+                    if is_old {
+                        crate::state_files::age_taken_down("/run/lanherd/ns/taken-down");
+                    }
                 });
             });
             killed.join().expect("no panic");

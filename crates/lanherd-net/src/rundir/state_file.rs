@@ -101,7 +101,9 @@ pub(crate) fn parse<C: Content>(text: &str) -> Result<C, Unusable> {
     let VersionOnly { version } = from_json::<C, _>(text)?;
     match version {
         VERSION => from_json::<C, _>(text),
-        0 => Err(damaged::<C>("there is no version 0 of its format")),
+        0 => Err(damaged::<C>(
+            "there is no version 0 of its format".to_owned(),
+        )),
         version => Err(Unusable::Newer { version }),
     }
 }
@@ -111,7 +113,7 @@ fn from_json<C: Content, T: DeserializeOwned>(text: &str) -> Result<T, Unusable>
         if error.is_eof() {
             Unusable::CutShort
         } else {
-            damaged::<C>(error)
+            damaged::<C>(error.to_string())
         }
     })
 }
@@ -121,16 +123,13 @@ fn parse_text_format<C: Content>(text: &str) -> Result<C, Unusable> {
         if text.starts_with(C::FIRST_KEY) || C::FIRST_KEY.starts_with(text) {
             Unusable::CutShort
         } else {
-            damaged::<C>("it is no JSON object")
+            damaged::<C>("it is no JSON object".to_owned())
         }
     })
 }
 
-fn damaged<C: Content>(why: impl ToString) -> Unusable {
-    Unusable::Damaged {
-        kind: C::KIND,
-        why: why.to_string(),
-    }
+fn damaged<C: Content>(why: String) -> Unusable {
+    Unusable::Damaged { kind: C::KIND, why }
 }
 
 /// Reads a file; `None` where there is none, and an error that names the file where it cannot be used.

@@ -133,6 +133,9 @@ fn state() -> PoolState {
     found.into_iter().next().expect("one pool").state
 }
 
+/// What becomes of the text of a file.
+type Alter<'a> = &'a dyn Fn(&str) -> String;
+
 fn is_clean() {
     for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
         assert!(!exists(path), "{path} is still there");
@@ -225,7 +228,6 @@ fn a_pool_with_a_file_that_cannot_be_used_is_told_and_left_as_it_is_until_that_i
         let altered = |_: &str| "somebody else's\n".to_owned();
         let cut = |text: &str| text[..text.len() / 2].to_owned();
         let empty = |_: &str| String::new();
-        type Alter<'a> = &'a dyn Fn(&str) -> String;
         let cases: [(&str, Alter, &str); 9] = [
             (RECORD, &newer, "newer lanherd, in version 2"),
             (

@@ -19,7 +19,7 @@ pub(in crate::rundir) struct StoredLease {
     pub dhcp4: StoredDhcp4,
 }
 
-/// The lease of DHCPv4 in it.
+/// The IPv4 lease in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::rundir) struct StoredDhcp4 {
     pub state: State,
@@ -106,7 +106,7 @@ impl StoredLease {
         let Self { mac, dhcp4 } = self;
         let requested = UNIX_EPOCH
             .checked_add(Duration::from_millis(dhcp4.requested_at_ms))
-            .ok_or("it was requested beyond the end of time")?;
+            .ok_or("no clock goes as far as when it was requested")?;
         // After the clock was set back the request may lie ahead: it counts as just sent.
         let age = clock.wall.duration_since(requested).unwrap_or_default();
         let requested_at = clock.instant.checked_sub(age);
@@ -130,8 +130,7 @@ impl StoredLease {
                 search: dhcp4.search,
                 mtu: dhcp4.mtu,
                 lifetime: dhcp4.lifetime.checked()?,
-                requested_at: requested_at
-                    .ok_or("it was requested before the beginning of time")?,
+                requested_at: requested_at.ok_or("no clock goes back to when it was requested")?,
             },
         })
     }

@@ -146,7 +146,9 @@ fn clock() -> Clock {
 
 #[test]
 fn a_lease_is_read_in_both_formats_and_never_what_is_left_of_one() {
+    // 100 s after the first was requested.
     let clock = clock();
+    let requested_at = clock.instant.checked_sub(Duration::from_secs(100));
     let router = Ipv4Addr::new(10, 77, 0, 1);
     let on_link = Route {
         destination: Ipv4Addr::new(10, 9, 0, 0),
@@ -174,7 +176,7 @@ fn a_lease_is_read_in_both_formats_and_never_what_is_left_of_one() {
                 t1: Duration::from_secs(1800),
                 t2: Duration::from_secs(3150),
             },
-            requested_at: clock.instant - Duration::from_secs(100),
+            requested_at: requested_at.expect("an instant"),
         },
     };
     assert_eq!(held, Ok(bound));

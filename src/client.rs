@@ -8,14 +8,16 @@
 
 mod acquisition;
 mod address_book;
+pub mod aggregate;
 mod alarm;
+mod backlog;
+mod flaw_log;
 mod link;
 mod reaction;
 mod release_pace;
 mod story;
 mod workloads;
 
-use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -26,12 +28,17 @@ use tracing::{debug, trace};
 
 use self::acquisition::Acquisition;
 pub use self::address_book::AddressBook;
+pub use self::aggregate::{Aggregate, Aggregator, ClientRun, ClientRunResults, FlawSum, RunId};
 use self::alarm::Alarm;
+use self::backlog::Backlog;
+pub use self::backlog::MOST_WAITING;
+use self::flaw_log::FlawLog;
+pub use self::flaw_log::MOST_FLAWS;
 use self::link::Carrier;
 pub use self::release_pace::ReleasePace;
 use self::story::{Extending, Story};
-use self::workloads::{Surroundings, Workloads};
-use crate::activity::{Activity, Outcome, Siblings};
+use self::workloads::{Counts, Surroundings, Workloads};
+use crate::activity::{Activity, Siblings};
 use crate::dhcp::{
     self, Arp, Event, Flaw, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
     Unanswered,
@@ -40,10 +47,7 @@ use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Direction, Metrics};
 use crate::phase::{Failure, Phase, Stage, words};
-
-/// One fan-out of a workload over many clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RunId(pub(crate) u64);
+use crate::stats::ClientStats;
 
 /// What a client is told.
 #[derive(Debug)]
@@ -56,10 +60,8 @@ pub enum ClientMsg {
     Timer(Instant),
     /// The lease should be there by now.
     LeaseDeadline,
-    /// Do something, and tell each outcome under this run.
-    Run(RunId, Arc<Activity>),
-    /// A counted run has told its last outcome: sent by the run.
-    RunEnded(RunId),
+    /// Do your part of a run, record each outcome in it, and tell its end.
+    Run(Arc<ClientRun>),
     /// From now on do these whenever you are online, and nothing else beside what you are told to run.
     Standing(Arc<[Arc<Activity>]>),
     /// Do something about the lease at once.
@@ -102,13 +104,14 @@ pub enum Fact {
     /// No server gave a useful answer, however often it asked; and what came instead.
     Unanswered(Unanswered, Option<String>),
     /// A server's message is not as it should be.
+    ///
+    /// Told of the first [`MOST_FLAWS`] kinds that this life of the client meets, and once of each: there may be thousands of
+    /// messages a second. All are counted in the [`Aggregate`].
     Flawed {
         /// In which way.
         flaw: Flaw,
         /// The particulars, for a person to read.
         detail: String,
-        /// Whether this life of the client has not met this flaw before.
-        is_new: bool,
     },
     /// It gave its lease back; why no RELEASE could be sent, if none could.
     Released(Result<(), String>),
@@ -116,9 +119,7 @@ pub enum Fact {
     Informed(Ipv4Addr, Options),
     /// Something befell it that it mends by itself.
     Troubled(Failure),
-    /// One attempt came to its end; `None`: of a standing workload.
-    Did(Option<RunId>, Arc<Activity>, Outcome),
-    /// It will tell no more of this run.
+    /// Its part of this run has ended; what came of it stands in the [`ClientRun`].
     RunEnded(RunId),
 }
 
@@ -145,8 +146,12 @@ pub struct ClientArgs<L> {
     pub addresses: Arc<AddressBook>,
     /// When it may send a RELEASE.
     pub releases: Arc<ReleasePace>,
-    /// Where it counts.
+    /// Where it counts what becomes of leases.
     pub metrics: Metrics,
+    /// Where all clients count what they do.
+    pub aggregator: Arc<Aggregator>,
+    /// Where it counts what it does itself, over all its lives.
+    pub stats: Arc<ClientStats>,
     /// Whom it tells.
     pub facts: FactSink,
 }
@@ -175,8 +180,11 @@ impl<L: Lan> Actor for ClientActor<L> {
         Ok(State {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
             workloads: Workloads::new(Surroundings {
-                myself: myself.clone(),
                 facts: Arc::clone(&args.facts),
+                counts: Counts {
+                    aggregator: Arc::clone(&args.aggregator),
+                    stats: args.stats,
+                },
                 standing: args.workloads,
                 rng: args.rng,
                 identity: Arc::new(args.identity.clone()),
@@ -189,6 +197,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             addresses: args.addresses,
             releases: args.releases,
             metrics: args.metrics,
+            aggregator: args.aggregator,
             facts: args.facts,
             phase: Phase::Queued,
             carrier: Carrier::Present,
@@ -197,7 +206,8 @@ impl<L: Lan> Actor for ClientActor<L> {
             port: None,
             acquisition: Acquisition::default(),
             extending: Extending::default(),
-            flaws: BTreeSet::new(),
+            flaws: FlawLog::default(),
+            backlog: Backlog::default(),
             extension_began: None,
             timer: None,
             deadline: None,
@@ -228,6 +238,7 @@ pub struct State<L: Lan> {
     addresses: Arc<AddressBook>,
     releases: Arc<ReleasePace>,
     metrics: Metrics,
+    aggregator: Arc<Aggregator>,
     facts: FactSink,
     /// What the pool was told last.
     phase: Phase,
@@ -236,8 +247,10 @@ pub struct State<L: Lan> {
     acquisition: Acquisition,
     /// How the lease in use is being extended, since it was last granted.
     extending: Extending,
-    /// The flaws that servers' messages had in this life.
-    flaws: BTreeSet<Flaw>,
+    /// The flaws that servers' messages had in this life, and that were told.
+    flaws: FlawLog,
+    /// How many packets wait in the mailbox.
+    backlog: Backlog,
     /// The address that the herd's book has for this client.
     configured: Option<Ipv4Addr>,
     /// Whose ARP packets the port hands on.
@@ -255,7 +268,10 @@ impl<L: Lan> State<L> {
     async fn handle(&mut self, message: ClientMsg) -> Result<(), Failure> {
         match message {
             ClientMsg::Begin => self.begin().await?,
-            ClientMsg::Port(PortEvent::Dhcp(bytes)) => self.receive(&bytes),
+            ClientMsg::Port(PortEvent::Dhcp(bytes)) => {
+                self.backlog.taken();
+                self.receive(&bytes);
+            }
             ClientMsg::Port(PortEvent::Gone(cause, why)) => {
                 return Err(Failure::new(self.stage(), cause, why));
             }
@@ -269,8 +285,7 @@ impl<L: Lan> State<L> {
                     return Err(self.lease_deadline_passed());
                 }
             }
-            ClientMsg::Run(run, workload) => self.workloads.start_run(run, &workload),
-            ClientMsg::RunEnded(run) => self.workloads.run_ended(run),
+            ClientMsg::Run(run) => self.workloads.start_run(run),
             ClientMsg::Standing(workloads) => self.workloads.set_standing(workloads),
             ClientMsg::Order(order) => self.obey(order),
             ClientMsg::AskAgain => {
@@ -285,7 +300,10 @@ impl<L: Lan> State<L> {
             ClientMsg::Port(PortEvent::Unconfigured(what)) => self.configure_again(what).await?,
             // Of its namespace the inbox tells the pool at once; here that would only be late.
             ClientMsg::Port(PortEvent::NamespaceReady) => {}
-            ClientMsg::Port(PortEvent::Arp(arp)) => self.machine.handle_arp(&arp, now()),
+            ClientMsg::Port(PortEvent::Arp(arp)) => {
+                self.backlog.taken();
+                self.machine.handle_arp(&arp, now());
+            }
             ClientMsg::Leave => self.say_goodbye().await,
         }
         self.drive().await
@@ -346,8 +364,12 @@ impl<L: Lan> State<L> {
 
     fn inbox(&self) -> Inbox {
         let (myself, facts) = (self.myself.clone(), Arc::clone(&self.facts));
+        let (backlog, aggregator) = (self.backlog.clone(), Arc::clone(&self.aggregator));
         Box::new(move |event| match event {
             PortEvent::NamespaceReady => facts(Fact::Entered(Phase::Link)),
+            PortEvent::Dhcp(_) | PortEvent::Arp(_) if !backlog.admit() => {
+                aggregator.packet_dropped();
+            }
             // An actor that has ended needs no mail.
             other => drop(myself.cast(ClientMsg::Port(other))),
         })

@@ -3,6 +3,7 @@
 mod activities;
 mod dhcp;
 pub mod labels;
+mod mailbox;
 mod per_client;
 mod process;
 mod registering;
@@ -10,6 +11,7 @@ mod registering;
 mod tests;
 mod time;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{
@@ -21,11 +23,12 @@ use self::activities::Activities;
 use self::dhcp::Dhcp;
 pub use self::dhcp::{Acquired, Direction, RenewKind};
 pub use self::labels::{LabelError, RunLabel, RunLabels};
+pub use self::mailbox::MailboxMetrics;
 use self::per_client::PerClient;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use self::time::Times;
-use crate::activity::{Activity, Kind, Outcome};
+use crate::activity::{Activity, Outcome};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
 use crate::fault::Fault;
@@ -33,6 +36,7 @@ use crate::identity::{PoolName, Seed};
 use crate::lan::CleanupError;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::Uptime;
+use crate::stats::ClientStats;
 
 /// The address family label; `DHCPv6` will bring the second.
 const FAMILY: &str = "ipv4";
@@ -63,6 +67,8 @@ pub struct Metrics {
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
     budget_used: GaugeVec,
+    mailbox: MailboxMetrics,
+    packets_dropped: IntCounter,
     leaked: IntGaugeVec,
     outages: IntCounter,
     faults_injected: IntCounterVec,
@@ -158,6 +164,13 @@ impl Metrics {
                 "The restart budget that the client closest to its end has used.",
                 &["supervisor"],
             )?,
+            mailbox: MailboxMetrics::new(r)?,
+            packets_dropped: alone(
+                r,
+                "packets_dropped_total",
+                "DHCP messages and ARP packets that were dropped unread, as 64 of them waited for their client.",
+                IntCounter::with_opts,
+            )?,
             leaked: gauge(
                 r,
                 "leaked_objects",
@@ -229,10 +242,10 @@ impl Metrics {
         }
     }
 
-    /// An attempt of a client came to its end; `median` tells that of all of the kind, and is only asked where it is wanted.
-    pub fn client_did(&self, client: &str, kind: Kind, median: impl FnOnce() -> Option<Duration>) {
+    /// Where the figures of a client are, which has told whether it is online.
+    pub fn client_stats(&self, client: &str, stats: &Arc<ClientStats>) {
         if let Some(gauges) = &self.per_client {
-            gauges.did(client, kind, median);
+            gauges.has_stats(client, stats);
         }
     }
 
@@ -256,6 +269,9 @@ impl Metrics {
 
     /// The text exposition format, as `/metrics` serves it.
     pub fn render(&self) -> String {
+        if let Some(gauges) = &self.per_client {
+            gauges.refresh();
+        }
         // It fails only for families without samples or with broken names, and gather() returns neither.
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
@@ -404,6 +420,16 @@ impl Metrics {
         self.budget_used
             .with_label_values(&[&self.group])
             .set(ratio);
+    }
+
+    /// A packet off the wire was dropped, as too many waited for its client.
+    pub fn packet_dropped(&self) {
+        self.packets_dropped.inc();
+    }
+
+    /// Those of the supervisor's mailbox.
+    pub const fn mailbox(&self) -> &MailboxMetrics {
+        &self.mailbox
     }
 
     /// A thing of this kind could not be removed.

@@ -9,11 +9,11 @@ mod actor;
 mod admission;
 mod availability;
 mod departure;
-mod doubt;
 pub mod event;
 mod figures;
 mod group;
 mod herd;
+mod mailbox;
 mod outage;
 mod recovery;
 pub mod restart;
@@ -26,17 +26,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::rpc::CallResult;
-use ractor::{Actor, ActorRef, RpcReplyPort};
+use ractor::{Actor, RpcReplyPort};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use self::actor::{PoolActor, PoolArgs, PoolMsg};
 pub use self::availability::Uptime;
-pub use self::doubt::{Doubt, Times};
 pub use self::event::{Event, EventKind};
-pub use self::figures::{Figures, FlawSum};
+pub use self::figures::Figures;
 pub use self::group::{Group, GroupName, GroupNameError};
+use self::mailbox::Mailbox;
 pub use self::outage::{Outage, Share};
 pub use self::recovery::InjectedFault;
 pub use self::restart::{Restart, RestartPolicy};
@@ -44,6 +43,7 @@ pub use self::status::{
     Census, ClientStatus, HerdStatus, InjectionResult, RunReport, TearDownReport,
 };
 use crate::activity::Activity;
+pub use crate::client::FlawSum;
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
@@ -52,6 +52,7 @@ use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{InjectError, Lan};
 use crate::metrics::{Metrics, RunLabels};
 use crate::tester;
+pub use crate::tester::{Doubt, Times};
 use crate::units::Rate;
 
 /// How a pool runs its herd.
@@ -237,7 +238,7 @@ pub const EVENTS: usize = 4_096;
 /// Dropping the last handle does not end it: call [`Pool::tear_down`].
 #[derive(Debug, Clone)]
 pub struct Pool {
-    actor: ActorRef<PoolMsg>,
+    mailbox: Mailbox,
     task: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
     events: broadcast::WeakSender<Event>,
     leave_deadline: Duration,
@@ -262,6 +263,7 @@ impl Pool {
         let (leave_deadline, outstanding) = (config.leave_deadline, config.outstanding);
         let (events, _) = broadcast::channel(EVENTS);
         let weak = events.downgrade();
+        let mailbox = metrics.mailbox().clone();
         let args = PoolArgs {
             lan,
             config,
@@ -272,7 +274,10 @@ impl Pool {
             .await
             .map_err(|error| PoolError::NotStarted(error.to_string()))?;
         Ok(Self {
-            actor,
+            mailbox: Mailbox {
+                actor,
+                metrics: mailbox,
+            },
             task: Arc::new(Some(task).into()),
             events: weak,
             leave_deadline,
@@ -434,7 +439,7 @@ impl Pool {
             Err(error) => Err(error),
         };
         // Whatever the answer: the actor's own end cleans up what is left.
-        self.actor.stop(None);
+        self.mailbox.actor.stop(None);
         if let Some(task) = self.task.lock().await.take() {
             // The task cannot fail: a panic in the pool is caught by the actor's loop.
             let _ = task.await;
@@ -454,11 +459,7 @@ impl Pool {
         timeout: Duration,
         message: impl FnOnce(RpcReplyPort<T>) -> PoolMsg,
     ) -> Result<T, PoolError> {
-        match self.actor.call(message, Some(timeout)).await {
-            Ok(CallResult::Success(answer)) => Ok(answer),
-            Ok(CallResult::Timeout) => Err(PoolError::Timeout(timeout)),
-            Ok(CallResult::SenderError) | Err(_) => Err(PoolError::Ended),
-        }
+        self.mailbox.ask(timeout, message).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Figures of bounded size: they cost the same after a minute and after a week.
 
 mod activity;
+mod client;
 mod packed;
 mod signal;
 mod tally;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::activity::{ActivityStats, Attempts};
+pub use self::client::ClientStats;
 pub use self::packed::Packed;
 pub use self::signal::Signal;
 pub use self::tally::{Room, Tally};

@@ -8,6 +8,7 @@
 //! The tester is saturated while, of the wakings of the last [`WINDOW`], more than 1 % of a full window's were later than
 //! [`BOUND`].
 
+mod doubt;
 mod history;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
+pub use self::doubt::{AttemptDoubt, Doubt, Times};
 pub use self::history::LagHistory;
 use crate::lan;
 use crate::metrics::Metrics;

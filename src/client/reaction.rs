@@ -1,7 +1,8 @@
 //! What the client does about what its DHCP state machine says.
 
-use tracing::debug;
+use tracing::{debug, info, warn};
 
+use super::flaw_log::FlawNews;
 use super::story::Extending;
 use super::{Fact, State, now};
 use crate::dhcp::{Event, Extension, Flaw, Heard, Lease, LossReason, MessageType, Unanswered};
@@ -62,14 +63,23 @@ impl<L: Lan> State<L> {
         Ok(())
     }
 
-    /// Tells of a message that is not as it should be.
+    /// Counts a message that is not as it should be. The log has the first of each kind, who follows the events has the first of
+    /// each kind and client, as far as [`FlawLog`](super::FlawLog) goes, and the figures have all.
     pub(super) fn flawed(&mut self, flaw: Flaw, detail: String) {
-        let is_new = self.flaws.insert(flaw);
-        self.tell(Fact::Flawed {
-            flaw,
-            detail,
-            is_new,
-        });
+        let client = &self.identity.namespace;
+        let is_first = self.aggregator.flawed(flaw, &detail);
+        if is_first && flaw.is_malformed() {
+            warn!(%client, "a server's message is malformed: {detail}");
+        } else if is_first {
+            info!(%client, "a server's message: {detail}");
+        } else {
+            debug!(%client, "a server's message: {detail}");
+        }
+        match self.flaws.note(flaw) {
+            FlawNews::New => self.tell(Fact::Flawed { flaw, detail }),
+            FlawNews::Known => {}
+            FlawNews::TooMany => self.aggregator.flaw_not_told(),
+        }
     }
 
     /// Of the requests that were sent for an offered address the acquisition keeps count, and its failure tells.

@@ -1,19 +1,18 @@
 //! What one client does: standing workloads whenever it is online, and runs that the pool asks for.
 
-use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use ractor::ActorRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{ClientMsg, Fact, FactSink, RunId};
-use crate::activity::{self, Activity, Excuse, Place, Sequence, Siblings, Uplink};
+use super::{Aggregator, ClientRun, Fact, FactSink};
+use crate::activity::{self, Activity, Excuse, Outcome, Place, Sequence, Siblings, Uplink};
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::lan::Port;
+use crate::stats::ClientStats;
 
 /// Whether there is an address to work from.
 enum Reach<P> {
@@ -27,12 +26,25 @@ enum Reach<P> {
 
 /// What workloads need of the client that carries them out.
 pub(super) struct Surroundings {
-    pub(super) myself: ActorRef<ClientMsg>,
     pub(super) facts: FactSink,
+    pub(super) counts: Counts,
     pub(super) standing: Arc<[Arc<Activity>]>,
     pub(super) rng: fastrand::Rng,
     pub(super) identity: Arc<Identity>,
     pub(super) siblings: Siblings,
+}
+
+/// Where a client counts what it does.
+#[derive(Clone)]
+pub(super) struct Counts {
+    pub(super) aggregator: Arc<Aggregator>,
+    pub(super) stats: Arc<ClientStats>,
+}
+
+impl Counts {
+    fn record(&self, run: Option<&ClientRun>, activity: &Activity, outcome: &Outcome) {
+        self.aggregator.record(&self.stats, run, activity, outcome);
+    }
 }
 
 /// What runs.
@@ -40,12 +52,13 @@ pub(super) struct Workloads<P> {
     with: Surroundings,
     sequence: Sequence,
     reach: Reach<P>,
-    /// What the standing workloads are told: nothing while the client is offline.
+    /// What the tasks below are told: nothing while the client is offline. Those of runs end then, and all of them with the client.
     online: watch::Sender<Option<Arc<Place<P>>>>,
     /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
     /// begin them all at once.
     standing_tasks: Vec<Task>,
-    runs: BTreeMap<RunId, Task>,
+    /// Those that may not have ended. The pool keeps what has come of them, and their tasks end by themselves.
+    runs: Vec<Weak<ClientRun>>,
 }
 
 impl<P: Port> Workloads<P> {
@@ -57,7 +70,7 @@ impl<P: Port> Workloads<P> {
             reach: Reach::Unplugged,
             online: watch::Sender::new(None),
             standing_tasks: Vec::new(),
-            runs: BTreeMap::new(),
+            runs: Vec::new(),
         }
     }
 
@@ -116,7 +129,7 @@ impl<P: Port> Workloads<P> {
 
     /// Begins a standing workload.
     fn stand(&mut self, workload: &Arc<Activity>) -> Task {
-        let (facts, mut rng) = (Arc::clone(&self.with.facts), self.with.rng.fork());
+        let (counts, mut rng) = (self.with.counts.clone(), self.with.rng.fork());
         let mut online = self.online.subscribe();
         let handle = tokio::spawn({
             let workload = Arc::clone(workload);
@@ -132,8 +145,7 @@ impl<P: Port> Workloads<P> {
                                 Some(_) => Duration::ZERO,
                                 None => cadence.interval.mul_f64(rng.f64()),
                             };
-                            let report =
-                                |outcome| facts(Fact::Did(None, Arc::clone(&workload), outcome));
+                            let report = |outcome| counts.record(None, &workload, &outcome);
                             activity::run(Arc::clone(&workload), here, delay, report).await;
                         }
                         pending::<()>().await;
@@ -154,55 +166,52 @@ impl<P: Port> Workloads<P> {
         }
     }
 
-    /// The lease is gone: ends everything, and tells of each run that it cannot go on.
+    /// The lease is gone: has the tasks stop, and tells of each run that it cannot go on.
     pub(super) fn go_offline(&mut self) {
         self.online.send_replace(None);
         if let Reach::Online(place) = &self.reach {
             self.reach = Reach::Offline(Arc::clone(&place.port));
         }
-        for (run, task) in std::mem::take(&mut self.runs) {
-            self.refuse(run, &task.workload);
+        for run in std::mem::take(&mut self.runs) {
+            if let Some(run) = run.upgrade() {
+                refuse(&self.with, &run);
+            }
         }
     }
 
-    pub(super) fn start_run(&mut self, run: RunId, workload: &Arc<Activity>) {
-        match self.spawn(run, workload) {
-            Some(task) => drop(self.runs.insert(run, task)),
-            None => self.refuse(run, workload),
-        }
-    }
-
-    pub(super) fn run_ended(&mut self, run: RunId) {
-        self.runs.remove(&run);
-    }
-
-    fn refuse(&self, run: RunId, workload: &Arc<Activity>) {
-        let outcome = workload.excused(Excuse::Offline);
-        (self.with.facts)(Fact::Did(Some(run), Arc::clone(workload), outcome));
-        (self.with.facts)(Fact::RunEnded(run));
-    }
-
-    /// `None` where the client is not online.
-    fn spawn(&self, run: RunId, workload: &Arc<Activity>) -> Option<Task> {
+    /// Begins this client's part of a run, or refuses it where the client is not online.
+    pub(super) fn start_run(&mut self, run: Arc<ClientRun>) {
+        self.runs
+            .retain(|run| run.upgrade().is_some_and(|run| !run.has_ended()));
         let Reach::Online(place) = &self.reach else {
-            return None;
+            return refuse(&self.with, &run);
         };
+        self.runs.push(Arc::downgrade(&run));
         let place = Arc::clone(place);
-        let (facts, myself) = (Arc::clone(&self.with.facts), self.with.myself.clone());
-        let handle = tokio::spawn({
-            let workload = Arc::clone(workload);
-            async move {
-                let report = |outcome| facts(Fact::Did(Some(run), Arc::clone(&workload), outcome));
-                activity::run(Arc::clone(&workload), place, Duration::ZERO, report).await;
-                facts(Fact::RunEnded(run));
-                // An actor that has ended has no runs to forget.
-                drop(myself.cast(ClientMsg::RunEnded(run)));
+        let (facts, counts) = (Arc::clone(&self.with.facts), self.with.counts.clone());
+        let mut online = self.online.subscribe();
+        tokio::spawn(async move {
+            let report = |outcome| counts.record(Some(&run), &run.activity, &outcome);
+            let working = activity::run(Arc::clone(&run.activity), place, Duration::ZERO, report);
+            tokio::select! {
+                biased;
+                // Offline, which ends it elsewhere; or the client is no more, which the pool sees.
+                _ = online.wait_for(Option::is_none) => {}
+                () = working => if run.end() {
+                    facts(Fact::RunEnded(run.id));
+                },
             }
         });
-        Some(Task {
-            workload: Arc::clone(workload),
-            handle,
-        })
+    }
+}
+
+/// Counts an attempt that could not be made, as the client is not online, and tells that nothing more comes of the run; does
+/// nothing where that was told.
+fn refuse(with: &Surroundings, run: &ClientRun) {
+    if run.end() {
+        let outcome = run.activity.excused(Excuse::Offline);
+        with.counts.record(Some(run), &run.activity, &outcome);
+        (with.facts)(Fact::RunEnded(run.id));
     }
 }
 

@@ -1,15 +1,17 @@
 //! Gauges of each client, where they were asked for: the only series that name clients, so there is a hard cap.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use prometheus::{GaugeVec, IntGaugeVec, Registry};
 
 use super::registering::{float_gauge, gauge};
 use crate::activity::Kind;
+use crate::stats::ClientStats;
 
 const CLIENT: [&str; 1] = ["client"];
+
+type Clients = BTreeMap<String, Option<Arc<ClientStats>>>;
 
 /// The gauges, and who is in them.
 #[derive(Debug, Clone)]
@@ -17,7 +19,8 @@ pub(super) struct PerClient {
     up: IntGaugeVec,
     restarts: IntGaugeVec,
     medians: Vec<(Kind, GaugeVec)>,
-    names: Arc<Mutex<BTreeSet<String>>>,
+    /// By name, with the figures of each, where they are known.
+    clients: Arc<Mutex<Clients>>,
 }
 
 impl PerClient {
@@ -35,15 +38,17 @@ impl PerClient {
             up: gauge(r, "client_up", up, &CLIENT)?,
             restarts: gauge(r, "client_restarts", restarts, &CLIENT)?,
             medians: medians.collect::<prometheus::Result<_>>()?,
-            names: Arc::default(),
+            clients: Arc::default(),
         })
     }
 
     /// A client that is not known yet gets its gauges, if there is room.
     pub fn is_up(&self, client: &str, up: bool) {
-        let mut names = self.names();
-        if names.contains(client) || names.len() < Self::MOST {
-            if names.insert(client.to_owned()) {
+        let mut clients = self.clients();
+        let is_known = clients.contains_key(client);
+        if is_known || clients.len() < Self::MOST {
+            if !is_known {
+                clients.insert(client.to_owned(), None);
                 self.restarts.with_label_values(&[client]).set(0);
             }
             self.up.with_label_values(&[client]).set(i64::from(up));
@@ -51,26 +56,35 @@ impl PerClient {
     }
 
     pub fn restarted(&self, client: &str, restarts: u32) {
-        if self.names().contains(client) {
+        if self.clients().contains_key(client) {
             let gauge = self.restarts.with_label_values(&[client]);
             gauge.set(i64::from(restarts));
         }
     }
 
-    pub fn did(&self, client: &str, kind: Kind, median: impl FnOnce() -> Option<Duration>) {
-        let mut medians = self.medians.iter();
-        if let Some((_, gauge)) = medians.find(|(of, _)| *of == kind)
-            && self.names().contains(client)
-            && let Some(median) = median()
-        {
-            let gauge = gauge.with_label_values(&[client]);
-            gauge.set(median.as_secs_f64());
+    /// Where the figures of a client are; of one that has no gauges nothing is kept.
+    pub fn has_stats(&self, client: &str, stats: &Arc<ClientStats>) {
+        if let Some(of_client) = self.clients().get_mut(client) {
+            *of_client = Some(Arc::clone(stats));
+        }
+    }
+
+    /// Sets the medians as they are now.
+    pub fn refresh(&self) {
+        let clients = self.clients();
+        for (client, stats) in clients.iter() {
+            for (kind, gauge) in &self.medians {
+                if let Some(median) = stats.as_ref().and_then(|stats| stats.median(*kind)) {
+                    let gauge = gauge.with_label_values(&[client]);
+                    gauge.set(median.as_secs_f64());
+                }
+            }
         }
     }
 
     /// Its place is free for another one.
     pub fn forgotten(&self, client: &str) {
-        if self.names().remove(client) {
+        if self.clients().remove(client).is_some() {
             // What has no value is not there to be removed.
             let _ = self.up.remove_label_values(&[client]);
             let _ = self.restarts.remove_label_values(&[client]);
@@ -80,8 +94,8 @@ impl PerClient {
         }
     }
 
-    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,6 +104,9 @@ mod tests {
     use prometheus::TextEncoder;
 
     use super::*;
+    use crate::activity::ping::{self, PingDetail};
+    use crate::lan::PingOutcome;
+    use crate::target::Target;
 
     #[test]
     fn no_more_than_the_cap_have_gauges_and_one_that_was_forgotten_leaves_its_place() {
@@ -101,12 +118,17 @@ mod tests {
                 .encode_to_string(&families)
                 .expect("text")
         };
+        let stats = Arc::new(ClientStats::default());
+        let reply = PingOutcome::Reply(std::time::Duration::from_micros(80));
+        let outcome = ping::outcome(&Target::Router, reply, PingDetail::default());
+        stats.record(&Target::Router.into(), &outcome);
         for number in 1..=PerClient::MOST + 1 {
             let name = format!("ns{number}");
             gauges.is_up(&name, true);
             gauges.restarted(&name, 2);
-            gauges.did(&name, Kind::Ping, || Some(Duration::from_micros(80)));
+            gauges.has_stats(&name, &stats);
         }
+        gauges.refresh();
         let series = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(series(&text()), 3 * PerClient::MOST);
         assert!(text().contains(r#"lanherd_client_restarts{client="ns200"} 2"#));

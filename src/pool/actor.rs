@@ -11,6 +11,7 @@ use super::event::Event;
 use super::figures::Figures;
 use super::group::GroupName;
 use super::herd::Herd;
+use super::mailbox::{Envelope, Mailbox};
 use super::run::Collected;
 use super::slot::{Ending, Incarnation};
 use super::status::{Census, HerdStatus, InjectionResult, TearDownReport};
@@ -84,13 +85,13 @@ impl<L> Default for PoolActor<L> {
 }
 
 impl<L: Lan> Actor for PoolActor<L> {
-    type Msg = PoolMsg;
+    type Msg = Envelope;
     type State = Herd<L>;
     type Arguments = PoolArgs<L>;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<PoolMsg>,
+        myself: ActorRef<Envelope>,
         PoolArgs {
             lan,
             config,
@@ -98,25 +99,29 @@ impl<L: Lan> Actor for PoolActor<L> {
             events,
         }: PoolArgs<L>,
     ) -> Result<Herd<L>, ActorProcessingErr> {
-        Ok(Herd::new(myself, lan, config, metrics, events))
+        let mailbox = Mailbox {
+            actor: myself,
+            metrics: metrics.mailbox().clone(),
+        };
+        Ok(Herd::new(mailbox, lan, config, metrics, events))
     }
 
     async fn handle(
         &self,
-        _myself: ActorRef<PoolMsg>,
-        message: PoolMsg,
+        _myself: ActorRef<Envelope>,
+        message: Envelope,
         herd: &mut Herd<L>,
     ) -> Result<(), ActorProcessingErr> {
-        herd.handle(message);
+        herd.handle(message.open());
         herd.follow_up().await;
         Ok(())
     }
 
     async fn handle_supervisor_evt(
         &self,
-        myself: ActorRef<PoolMsg>,
+        _myself: ActorRef<Envelope>,
         event: SupervisionEvent,
-        _herd: &mut Herd<L>,
+        herd: &mut Herd<L>,
     ) -> Result<(), ActorProcessingErr> {
         let (who, ending) = match event {
             // ractor's word for an actor that was killed; one that stops by itself gives no reason.
@@ -129,16 +134,17 @@ impl<L: Lan> Actor for PoolActor<L> {
         };
         // Supervision events overtake messages. Behind the facts that the actor told before, its end is in its place.
         // A pool that has ended cleans up in post_stop.
-        drop(myself.cast(PoolMsg::ActorEnded(who.get_id(), ending)));
+        drop(herd.myself.cast(PoolMsg::ActorEnded(who.get_id(), ending)));
         Ok(())
     }
 
     /// Reached by a pool that is stopped without a tear-down: nothing may be left then either.
     async fn post_stop(
         &self,
-        _myself: ActorRef<PoolMsg>,
+        _myself: ActorRef<Envelope>,
         herd: &mut Herd<L>,
     ) -> Result<(), ActorProcessingErr> {
+        herd.tell_left_out();
         herd.tell_uptime();
         herd.abandon().await;
         Ok(())

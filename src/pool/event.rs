@@ -1,6 +1,8 @@
 //! What happens in a herd, as it happens: for whoever follows it.
 
-use std::fmt::{self, Write as _};
+mod words;
+
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -80,6 +82,17 @@ pub enum EventKind {
         reason: String,
         /// The particulars.
         detail: String,
+    },
+    /// So many flawed messages more were counted, and are told in this number only: their clients had told as many kinds of
+    /// flaws as one life of a client tells.
+    FlawedMessagesNotTold {
+        /// How many since this was told last.
+        messages: u64,
+    },
+    /// So many DHCP messages and ARP packets were dropped unread, as so many waited for their client already: a flood.
+    PacketsDropped {
+        /// How many since this was told last.
+        packets: u64,
     },
     /// A server answered the client's INFORM.
     Informed {
@@ -202,6 +215,8 @@ impl EventKind {
             Self::Phase { .. }
             | Self::Bound { .. }
             | Self::Renewed { .. }
+            | Self::FlawedMessagesNotTold { .. }
+            | Self::PacketsDropped { .. }
             | Self::Informed { .. }
             | Self::Restarting { .. }
             | Self::GivenUp { .. }
@@ -232,104 +247,11 @@ impl EventKind {
                 | Self::Lost { .. }
                 | Self::Unanswered { .. }
                 | Self::FlawedMessage { .. }
+                | Self::FlawedMessagesNotTold { .. }
+                | Self::PacketsDropped { .. }
                 | Self::GivenUp { .. }
                 | Self::OutageBegan { .. }
         )
-    }
-}
-
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Phase { from, to } => write!(f, "{from} -> {to}"),
-            Self::Bound {
-                address,
-                server,
-                took,
-            } => {
-                write!(f, "bound to {address} by {server} in {took:.1?}")
-            }
-            Self::Renewed { address } => write!(f, "{address} extended"),
-            Self::Informed { server, options } => {
-                write!(f, "{server} answered INFORM with options {options:?}")
-            }
-            Self::Lost {
-                reason,
-                detail: Some(detail),
-            } => write!(f, "lease lost: {reason}; {detail}"),
-            Self::Lost {
-                reason,
-                detail: None,
-            } => write!(f, "lease lost: {reason}"),
-            Self::Unanswered {
-                asked,
-                detail: Some(detail),
-            } => write!(f, "no useful answer while {asked}: {detail}"),
-            Self::Unanswered {
-                asked,
-                detail: None,
-            } => write!(f, "no answer while {asked}"),
-            Self::FlawedMessage { detail, .. } => write!(f, "a server's message: {detail}"),
-            Self::Failed {
-                stage,
-                cause,
-                detail,
-            } => write!(f, "failed: {stage}: {cause}: {detail}"),
-            Self::Troubled {
-                stage,
-                cause,
-                detail,
-            } => {
-                write!(f, "in trouble: {stage}: {cause}: {detail}")
-            }
-            Self::Restarting {
-                cause: Some(cause),
-                wait,
-            } => {
-                write!(f, "restarts in {wait:.1?}, after {cause}")
-            }
-            Self::Restarting { cause: None, wait } => write!(f, "restarts in {wait:.1?}"),
-            Self::GivenUp { why } => write!(f, "given up: {why}"),
-            Self::OutageBegan { clients, of } => {
-                write!(f, "outage: {clients} of {of} clients are down at once")
-            }
-            Self::OutageBack { share, took } => {
-                write!(f, "outage: a share of {share} is back after {took:.1?}")
-            }
-            Self::OutageEnded { clients, took } => {
-                write!(f, "outage over after {took:.1?}: it took {clients} clients")
-            }
-            Self::TesterStoodStill { lasted } => {
-                write!(f, "the tester stood still for {lasted:.1?}")
-            }
-            Self::FaultBegan {
-                fault,
-                lasts,
-                clients,
-            } if lasts.is_zero() => {
-                let s = if *clients == 1 { "" } else { "s" };
-                write!(f, "fault {fault}: on {clients} client{s}")
-            }
-            Self::FaultBegan {
-                fault,
-                lasts,
-                clients,
-            } => {
-                write!(
-                    f,
-                    "fault {fault}: for {lasts:.1?}, with {clients} clients online"
-                )
-            }
-            Self::FaultRecovered {
-                fault,
-                took: Some(took),
-            } => {
-                write!(f, "fault {fault}: recovered after {took:.1?}")
-            }
-            Self::FaultRecovered { fault, took: None } => {
-                write!(f, "fault {fault}: took nobody offline")
-            }
-        }
     }
 }
 
@@ -396,6 +318,8 @@ mod tests {
                 reason: "length".to_owned(),
                 detail: "option 6 at byte 270".to_owned(),
             },
+            EventKind::FlawedMessagesNotTold { messages: 7 },
+            EventKind::PacketsDropped { packets: 7 },
             EventKind::OutageBack {
                 share: Share::Most,
                 took: Duration::from_secs(3),

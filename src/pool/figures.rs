@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-
 use super::availability::Uptime;
-use super::doubt::Doubt;
 use super::outage::{Outage, Share};
 use super::recovery::InjectedFault;
-use crate::activity::{Kind, Outcome, Subject};
+use crate::activity::{Kind, Subject};
+use crate::client::FlawSum;
 use crate::dhcp::Flaw;
 use crate::fault::Fault;
 use crate::phase::Cause;
 use crate::stats::{ActivityStats, Distribution};
+use crate::tester::Doubt;
 
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.
 #[derive(Debug, Clone, Default)]
@@ -60,15 +59,6 @@ pub struct Figures {
     pub fault_recovery: BTreeMap<Fault, Distribution>,
 }
 
-/// One kind of flaw of servers' messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FlawSum {
-    /// How often it was met.
-    pub count: u64,
-    /// The latest of them, for a person to read.
-    pub last: String,
-}
-
 impl Figures {
     /// Which share of the time in which clients should have been usable they were, from 0 to 1; `None` where none was
     /// wanted yet.
@@ -86,27 +76,10 @@ impl Figures {
         self.malformed().map(|(_, sum)| sum.count).sum()
     }
 
-    /// Counts a flaw; whether it is the first of its kind.
-    pub(super) fn flawed(&mut self, flaw: Flaw, detail: &str) -> bool {
-        let sum = self.flaws.entry(flaw).or_default();
-        sum.count += 1;
-        detail.clone_into(&mut sum.last);
-        sum.count == 1
-    }
-
     /// The figures of all activities of a kind, one for each thing that it was done to.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &ActivityStats> {
         let all = self.activities.values();
         all.filter(move |stats| stats.kind() == kind)
-    }
-
-    pub(super) fn did(&mut self, subject: &Subject, outcome: &Outcome) {
-        if let Some(stats) = self.activities.get_mut(subject) {
-            return stats.record(outcome);
-        }
-        let new = ActivityStats::new(subject.clone());
-        let stats = self.activities.entry(subject.clone()).or_insert(new);
-        stats.record(outcome);
     }
 
     pub(super) fn failed(&mut self, cause: Cause) {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use ractor::{Actor, ActorId, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorId, RpcReplyPort};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
@@ -21,6 +21,7 @@ use super::departure::{Departures, Exit};
 use super::event::Event;
 use super::figures::Figures;
 use super::group::{Group, GroupName, Members};
+use super::mailbox::Mailbox;
 use super::outage::OutageWatch;
 use super::recovery::Recoveries;
 use super::run::Runs;
@@ -29,7 +30,9 @@ use super::stall::Stalls;
 use super::status::Census;
 use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
 use crate::activity::Activity;
-use crate::client::{AddressBook, ClientActor, ClientArgs, ClientMsg, Order, ReleasePace};
+use crate::client::{
+    AddressBook, Aggregator, ClientActor, ClientArgs, ClientMsg, Order, ReleasePace,
+};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
@@ -47,7 +50,7 @@ const KEPT: usize = 20;
 
 /// The pool's state.
 pub(super) struct Herd<L> {
-    myself: ActorRef<PoolMsg>,
+    pub(super) myself: Mailbox,
     lan: Arc<L>,
     config: PoolConfig,
     metrics: Metrics,
@@ -56,6 +59,10 @@ pub(super) struct Herd<L> {
     events: broadcast::Sender<Event>,
     sequence: u64,
     figures: Figures,
+    aggregator: Arc<Aggregator>,
+    /// Of the flawed messages that no client tells, and of the packets that were dropped, how many have been told as a number.
+    told_flaws: u64,
+    told_dropped: u64,
     /// The first is the pool's own.
     groups: Vec<Arc<Members>>,
     addresses: Arc<AddressBook>,
@@ -86,7 +93,7 @@ pub(super) struct Herd<L> {
 
 impl<L: Lan> Herd<L> {
     pub(super) fn new(
-        myself: ActorRef<PoolMsg>,
+        myself: Mailbox,
         lan: Arc<L>,
         config: PoolConfig,
         metrics: Metrics,
@@ -106,6 +113,9 @@ impl<L: Lan> Herd<L> {
             events,
             sequence: 0,
             figures: Figures::default(),
+            aggregator: Arc::new(Aggregator::new(metrics.clone(), config.tester.clone())),
+            told_flaws: 0,
+            told_dropped: 0,
             groups: groups
                 .map(|group| Arc::new(Members::new(group, &metrics)))
                 .collect(),
@@ -293,6 +303,8 @@ impl<L: Lan> Herd<L> {
         group.metrics.entered(Phase::Queued);
         group.metrics.client_is_up(&identity.namespace, false);
         let mut slot = Slot::new(identity, group, rng);
+        let metrics = &slot.group.metrics;
+        metrics.client_stats(&slot.identity.namespace, &slot.stats);
         if let Some(lease) = remembered {
             let until = lease.expires_at();
             // Two records of one address: the second client is refused it, and asks for another one.
@@ -357,10 +369,12 @@ impl<L: Lan> Herd<L> {
             addresses: Arc::clone(&self.addresses),
             releases: Arc::clone(&self.releases),
             metrics: slot.group.metrics.clone(),
+            aggregator: Arc::clone(&self.aggregator),
+            stats: Arc::clone(&slot.stats),
             facts,
             identity: slot.identity.clone(),
         };
-        let supervisor = self.myself.get_cell();
+        let supervisor = self.myself.actor.get_cell();
         match ClientActor::spawn_linked(None, ClientActor::default(), args, supervisor).await {
             Ok((actor, task)) => {
                 self.by_actor.insert(actor.get_id(), number);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use crate::activity::{Activity, Excuse, Outcome};
-use crate::client::RunId;
+use crate::activity::{Activity, Excuse};
+use crate::client::{ClientRun, ClientRunResults, RunId};
 use crate::identity::ClientNumber;
 use crate::stats::ActivityStats;
 
@@ -47,18 +47,17 @@ impl Runs {
         self.running.insert(id, run);
     }
 
-    pub(super) fn get_mut(&mut self, id: RunId) -> Option<&mut Run> {
-        self.running.get_mut(&id)
+    /// The client's part has come to its end.
+    pub(super) fn ended(&mut self, id: RunId, number: ClientNumber) {
+        if let Some(run) = self.running.get_mut(&id) {
+            run.pending.remove(&number);
+        }
     }
 
-    /// The client died: it will answer none of the runs that wait for it.
+    /// The client has ended: it will answer none of the runs that wait for it.
     pub(super) fn lose(&mut self, number: ClientNumber) {
-        for run in self
-            .running
-            .values_mut()
-            .filter(|run| run.pending.contains(&number))
-        {
-            run.missing(number);
+        for run in self.running.values_mut() {
+            run.lose(number);
         }
     }
 
@@ -86,65 +85,47 @@ impl Runs {
 /// A running fan-out.
 #[derive(Debug)]
 pub(super) struct Run {
-    activity: Arc<Activity>,
     pending: BTreeSet<ClientNumber>,
-    collected: Collected,
+    parts: BTreeMap<ClientNumber, Arc<ClientRun>>,
     reply: RpcReplyPort<Collected>,
 }
 
 impl Run {
-    pub(super) fn new(activity: Arc<Activity>, reply: RpcReplyPort<Collected>) -> Self {
+    pub(super) fn new(reply: RpcReplyPort<Collected>) -> Self {
         Self {
-            activity,
             pending: BTreeSet::new(),
-            collected: Collected::default(),
+            parts: BTreeMap::new(),
             reply,
         }
     }
 
     /// The client was told.
-    pub(super) fn expect(&mut self, number: ClientNumber) {
+    pub(super) fn expect(&mut self, number: ClientNumber, part: Arc<ClientRun>) {
         self.pending.insert(number);
-        self.stats(number);
+        self.parts.insert(number, part);
     }
 
-    /// The client could not be told, or died.
-    pub(super) fn missing(&mut self, number: ClientNumber) {
-        self.excuse(number, Excuse::Offline);
-        self.pending.remove(&number);
-    }
-
-    /// Notes an attempt; `is_testers`: it did not succeed, and that may be the tester's doing.
-    pub(super) fn record(&mut self, number: ClientNumber, outcome: &Outcome, is_testers: bool) {
-        self.stats(number).record(outcome);
-        if is_testers {
-            *self.collected.testers.entry(number).or_default() += 1;
+    /// The client could not be told, or has ended.
+    pub(super) fn lose(&mut self, number: ClientNumber) {
+        if self.pending.remove(&number)
+            && let Some(part) = self.parts.get(&number)
+        {
+            part.end_with(Excuse::Offline);
         }
-    }
-
-    pub(super) fn ended(&mut self, number: ClientNumber) {
-        self.pending.remove(&number);
     }
 
     /// Sends the answer. Whoever has not ended by then was kept waiting by the tester itself.
-    fn finish(mut self) {
-        for number in std::mem::take(&mut self.pending) {
-            self.excuse(number, Excuse::Tester);
+    fn finish(self) {
+        let mut collected = Collected::default();
+        for (number, part) in &self.parts {
+            part.end_with(Excuse::Tester);
+            let ClientRunResults { stats, testers, .. } = part.results();
+            collected.clients.insert(*number, stats);
+            if testers > 0 {
+                collected.testers.insert(*number, testers);
+            }
         }
         // Whoever asked may have gone.
-        let _ = self.reply.send(self.collected);
-    }
-
-    fn excuse(&mut self, number: ClientNumber, excuse: Excuse) {
-        let outcome = self.activity.excused(excuse);
-        self.record(number, &outcome, matches!(excuse, Excuse::Tester));
-    }
-
-    fn stats(&mut self, number: ClientNumber) -> &mut ActivityStats {
-        let subject = &self.activity.subject;
-        self.collected
-            .clients
-            .entry(number)
-            .or_insert_with(|| ActivityStats::of_client(subject.clone()))
+        let _ = self.reply.send(collected);
     }
 }

@@ -9,12 +9,11 @@ use tokio::task::JoinHandle;
 use super::group::Members;
 use super::restart::History;
 use super::status::ClientStatus;
-use crate::activity::{Kind, Outcome, Subject};
 use crate::client::ClientMsg;
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::stats::{ActivityStats, Distribution, Room};
+use crate::stats::{ActivityStats, ClientStats};
 
 /// Tells the lives of one client apart, so that what an earlier one said late is not taken for the present one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,9 +38,8 @@ pub(super) struct Slot {
     pub(super) admitted: Option<Instant>,
     pub(super) join: Option<Duration>,
     pub(super) dhcp: Option<Duration>,
-    /// One for each activity: few, and a map would take kilobytes for the first. Shared with whoever reads a status, and copied
-    /// only while somebody does.
-    pub(super) stats: Vec<Arc<ActivityStats>>,
+    /// What it did in all its lives. The client's own: the pool only reads it.
+    pub(super) stats: Arc<ClientStats>,
 }
 
 /// Where in its life a client is, and what the pool holds of it there.
@@ -169,7 +167,7 @@ impl Slot {
             admitted: None,
             join: None,
             dhcp: None,
-            stats: Vec::new(),
+            stats: Arc::default(),
         }
     }
 
@@ -202,34 +200,12 @@ impl Slot {
         }
     }
 
-    /// Counts what became of an attempt.
-    pub(super) fn did(&mut self, subject: &Subject, outcome: &Outcome) {
-        let at = self
-            .stats
-            .iter()
-            .position(|stats| stats.subject == *subject)
-            .unwrap_or_else(|| {
-                self.stats.reserve_exact(1);
-                let stats = ActivityStats::of_client(subject.clone());
-                self.stats.push(Arc::new(stats));
-                self.stats.len() - 1
-            });
-        Arc::make_mut(&mut self.stats[at]).record(outcome);
-    }
-
-    /// Of the times of all its attempts of a kind.
-    pub(super) fn median(&self, kind: Kind) -> Option<Duration> {
-        let mut all = Distribution::new(Room::Fixed);
-        for stats in self.stats.iter().filter(|stats| stats.kind() == kind) {
-            all.add(&stats.time);
-        }
-        all.quantile(0.5)
-    }
-
-    /// All that is to be told of it, with the time that it was wanted and that it was usable.
-    pub(super) fn status(&self, (wanted, usable): (Duration, Duration)) -> ClientStatus {
-        let mut activities = self.stats.clone();
-        activities.sort_by(|one, other| one.subject.cmp(&other.subject));
+    /// All that is to be told of it, with what it did, and the time that it was wanted and that it was usable.
+    pub(super) fn status(
+        &self,
+        activities: Vec<Arc<ActivityStats>>,
+        (wanted, usable): (Duration, Duration),
+    ) -> ClientStatus {
         ClientStatus {
             identity: self.identity.clone(),
             group: self.group.name.clone(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::figures::FlawSum;
 use super::group::GroupName;
 use crate::activity::{Kind, Subject};
+use crate::client::FlawSum;
 use crate::dhcp::{Flaw, Lease};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, InjectError};

@@ -6,6 +6,7 @@ mod faults;
 mod joining;
 mod leaving;
 mod outages;
+mod samples;
 mod storms;
 mod working;
 mod workloads;

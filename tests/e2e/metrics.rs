@@ -16,7 +16,7 @@ use super::common::{seconds, wait_for};
 const ADDRESS: &str = "127.0.0.1:9100";
 
 /// Counters, and counts of histograms, of which the report says nothing: what happened on the way, and what goes on.
-const NOT_REPORTED: [&str; 15] = [
+const NOT_REPORTED: [&str; 17] = [
     "lanherd_client_failures_total",
     "lanherd_client_transitions_total",
     // Those of the clients' time are counted in parts of seconds, and at most three seconds old.
@@ -30,9 +30,11 @@ const NOT_REPORTED: [&str; 15] = [
     "lanherd_dhcp_messages_total",
     "lanherd_dhcp_renew_duration_seconds_count",
     "lanherd_http_phase_duration_seconds_count",
+    "lanherd_packets_dropped_total",
     "lanherd_recovery_duration_seconds_count",
     "lanherd_scheduler_lag_seconds_count",
     "lanherd_supervisor_give_ups_total",
+    "lanherd_supervisor_messages_total",
 ];
 
 /// What a scrape says: each series with its labels, as it is written, and its value.

@@ -223,6 +223,11 @@ impl FakeLan {
         *self.server.lock().expect("not poisoned") = Server::new(config.server());
     }
 
+    /// Has every client receive this DHCP message, whatever it is.
+    pub fn send_all(&self, bytes: &[u8]) {
+        self.tell_all(&PortEvent::Dhcp(bytes.into()));
+    }
+
     fn tell_all(&self, event: &PortEvent) {
         // In an order of their own, as a storm must be the same for the same seed.
         let mut inboxes: Vec<_> = {

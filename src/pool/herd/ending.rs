@@ -23,6 +23,7 @@ impl<L: Lan> Herd<L> {
         let Some(number) = self.by_actor.remove(&actor) else {
             return;
         };
+        self.runs.lose(number);
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
@@ -124,7 +125,6 @@ impl<L: Lan> Herd<L> {
         slot.group.metrics.failed(&failure);
         slot.failure = Some(failure.clone());
         self.figures.failed(failure.cause);
-        self.runs.lose(number);
         let failed = EventKind::Failed {
             stage: failure.stage,
             cause: failure.cause,
@@ -233,7 +233,7 @@ impl<L: Lan> Herd<L> {
         slot.group.metrics.client_restarted(client, restarts);
         self.figures.restarts += 1;
         if let Some(failure) = &slot.failure {
-            self.figures.doubt.restarted(failure.cause);
+            self.aggregator.lock().doubt.restarted(failure.cause);
         }
         let period = slot.group.restart.period;
         self.count_budgets();

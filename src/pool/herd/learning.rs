@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{Herd, now};
-use crate::activity::{Activity, Outcome};
-use crate::client::{Fact, RunId};
-use crate::dhcp::{Flaw, Lease, LossReason};
+use crate::client::Fact;
+use crate::dhcp::{Lease, LossReason};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -37,11 +36,14 @@ impl<L: Lan> Herd<L> {
             Fact::Unanswered(asked, detail) => {
                 self.emit(Some(number), EventKind::Unanswered { asked, detail });
             }
-            Fact::Flawed {
-                flaw,
-                detail,
-                is_new,
-            } => self.flawed(number, flaw, detail, is_new),
+            Fact::Flawed { flaw, detail } => {
+                let flawed = EventKind::FlawedMessage {
+                    option: flaw.option(),
+                    reason: flaw.reason().to_owned(),
+                    detail,
+                };
+                self.emit(Some(number), flawed);
+            }
             Fact::Informed(server, codes) => {
                 let mut options = Vec::new();
                 for (code, _) in codes.iter() {
@@ -53,12 +55,7 @@ impl<L: Lan> Herd<L> {
                 self.emit(Some(number), EventKind::Informed { server, options });
             }
             Fact::Troubled(failure) => self.troubled(number, failure),
-            Fact::Did(run, activity, outcome) => self.did(number, run, &activity, &outcome),
-            Fact::RunEnded(run) => {
-                if let Some(run) = self.runs.get_mut(run) {
-                    run.ended(number);
-                }
-            }
+            Fact::RunEnded(run) => self.runs.ended(run, number),
         }
     }
 
@@ -78,7 +75,7 @@ impl<L: Lan> Herd<L> {
                 let worst = self.config.tester.worst_of(took);
                 // Of one that failed before, the lease is not all that the router had part in.
                 let dhcp = slot.dhcp.filter(|_| slot.restarts == 0);
-                self.figures.doubt.joined(took, dhcp, worst);
+                self.aggregator.lock().doubt.joined(took, dhcp, worst);
             }
         }
         self.enter(number, phase);
@@ -97,37 +94,15 @@ impl<L: Lan> Herd<L> {
         }
         self.figures.dhcp.record(took);
         let worst = self.config.tester.worst_of(took);
-        self.figures.doubt.took(Signal::Dhcp, took, worst);
+        let mut sums = self.aggregator.lock();
+        sums.doubt.took(Signal::Dhcp, took, worst);
+        drop(sums);
         let bound = EventKind::Bound {
             address,
             server,
             took,
         };
         self.emit(Some(number), bound);
-    }
-
-    /// A server's message is not as it should be. The log has the first of each kind, who follows the events the first of each
-    /// kind and client, and the figures have all.
-    fn flawed(&mut self, number: ClientNumber, flaw: Flaw, detail: String, is_new: bool) {
-        let is_first = self.figures.flawed(flaw, &detail);
-        if let Some(slot) = self.slots.get(&number) {
-            let client = &slot.identity.namespace;
-            if is_first && flaw.is_malformed() {
-                warn!(%client, "a server's message is malformed: {detail}");
-            } else if is_first {
-                info!(%client, "a server's message: {detail}");
-            } else {
-                debug!(%client, "a server's message: {detail}");
-            }
-        }
-        if is_new {
-            let flawed = EventKind::FlawedMessage {
-                option: flaw.option(),
-                reason: flaw.reason().to_owned(),
-                detail,
-            };
-            self.emit(Some(number), flawed);
-        }
     }
 
     fn lost(&mut self, number: ClientNumber, reason: LossReason, detail: Option<String>) {
@@ -217,30 +192,6 @@ impl<L: Lan> Herd<L> {
             detail: failure.detail,
         };
         self.emit(Some(number), troubled);
-    }
-
-    fn did(
-        &mut self,
-        number: ClientNumber,
-        run: Option<RunId>,
-        activity: &Activity,
-        outcome: &Outcome,
-    ) {
-        let subject = &activity.subject;
-        self.metrics.did(activity, outcome);
-        self.figures.did(subject, outcome);
-        let is_testers = self
-            .figures
-            .doubt
-            .did(activity, outcome, &self.config.tester);
-        if let Some(slot) = self.slots.get_mut(&number) {
-            slot.did(subject, outcome);
-            let (client, kind) = (&slot.identity.namespace, subject.kind());
-            self.metrics.client_did(client, kind, || slot.median(kind));
-        }
-        if let Some(run) = run.and_then(|run| self.runs.get_mut(run)) {
-            run.record(number, outcome, is_testers);
-        }
     }
 
     /// Changes a client's phase, and with it the census, the metrics and what the herd's watches know.

@@ -8,7 +8,7 @@ use ractor::RpcReplyPort;
 
 use super::Herd;
 use crate::activity::Activity;
-use crate::client::{ClientMsg, Order};
+use crate::client::{ClientMsg, ClientRun, Order};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
 use crate::lan::{InjectError, Lan};
@@ -30,14 +30,15 @@ impl<L: Lan> Herd<L> {
         let id = self.runs.next_id();
         let deadline = run::deadline(workload);
         self.metrics.expect(workload);
-        let mut run = run::Run::new(Arc::clone(workload), reply);
+        let mut run = run::Run::new(reply);
         for (number, slot) in self.select(which) {
-            match slot
+            let part = Arc::new(ClientRun::new(id, Arc::clone(workload)));
+            let told = slot
                 .actor()
-                .map(|actor| actor.cast(ClientMsg::Run(id, Arc::clone(workload))))
-            {
-                Some(Ok(())) => run.expect(number),
-                Some(Err(_)) | None => run.missing(number),
+                .map(|actor| actor.cast(ClientMsg::Run(Arc::clone(&part))));
+            run.expect(number, part);
+            if !matches!(told, Some(Ok(()))) {
+                run.lose(number);
             }
         }
         self.runs.insert(id, run);

@@ -6,6 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 use tracing::{info, warn};
 
 use super::{Herd, now};
+use crate::client::{Aggregate, MOST_WAITING};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::phase::Cause;
@@ -41,7 +42,27 @@ impl<L: Lan> Herd<L> {
                 }
             }
         }
+        self.tell_left_out();
         self.tell_uptime();
+    }
+
+    /// Tells how much of what servers sent was not told one by one, since this was told last.
+    pub(in crate::pool) fn tell_left_out(&mut self) {
+        let sums = self.aggregator.lock();
+        let (flaws, dropped) = (sums.flaws_not_told, sums.packets_dropped);
+        drop(sums);
+        let messages = flaws - std::mem::replace(&mut self.told_flaws, flaws);
+        if messages > 0 {
+            self.emit(None, EventKind::FlawedMessagesNotTold { messages });
+        }
+        let packets = dropped - std::mem::replace(&mut self.told_dropped, dropped);
+        if packets > 0 {
+            warn!(
+                packets,
+                "packets were dropped, as {MOST_WAITING} waited for their client already"
+            );
+            self.emit(None, EventKind::PacketsDropped { packets });
+        }
     }
 
     /// Brings the metrics of the clients' time up to date.
@@ -87,21 +108,36 @@ impl<L: Lan> Herd<L> {
 
     pub(super) fn status(&mut self) -> HerdStatus {
         self.availability.settle(now());
-        let clients = self
-            .slots
-            .iter()
-            .map(|(number, slot)| slot.status(self.availability.of(*number)));
+        let (activities, flaws): (Vec<_>, _) = {
+            // All of them at one moment.
+            let sums = self.aggregator.lock();
+            let activities = self.slots.values().map(|slot| slot.stats.activities());
+            (activities.collect(), sums.flaws.clone())
+        };
+        let clients = self.slots.iter().zip(activities);
+        let clients = clients.map(|((number, slot), activities)| {
+            slot.status(activities, self.availability.of(*number))
+        });
         HerdStatus {
             clients: clients.collect(),
-            flaws: self.figures.flaws.clone(),
+            flaws,
         }
     }
 
     /// What was counted, with what is added up only when it is asked for.
     pub(super) fn told_figures(&mut self) -> Figures {
         self.availability.settle(now());
+        let Aggregate {
+            activities,
+            flaws,
+            doubt,
+            ..
+        } = self.aggregator.lock().clone();
         let mut figures = Figures {
             began: Some(self.began_at),
+            activities,
+            flaws,
+            doubt,
             uptime: self.availability.all(),
             latest_outages: self.outages.latest(self.began),
             latest_faults: self.recoveries.latest(self.began),

@@ -96,7 +96,7 @@ async fn a_pool_that_is_stopped_without_a_tear_down_leaves_no_namespace() {
     herd.create(20).await;
     tokio::time::sleep(Duration::from_millis(8)).await;
     assert_ne!(herd.lan.namespaces().len(), 0);
-    herd.pool.actor.stop(None);
+    herd.pool.mailbox.actor.stop(None);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(herd.lan.namespaces().is_empty());
     assert_eq!(herd.pool.status().await.err(), Some(PoolError::Ended));

@@ -1,4 +1,4 @@
-//! What of a pool's figures may be the tester's own doing.
+//! What of a herd's figures may be the tester's own doing.
 //!
 //! Whatever is measured is looked at beside how late the tester was in that very time, not over the whole run: one stall does
 //! not excuse what was measured an hour before or after, and a burst of work that the tester could not keep up with is not
@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::{BOUND, TesterFigures};
 use crate::activity::{Activity, Ending, Outcome};
 use crate::blame::Blame;
 use crate::phase::Cause;
 use crate::stats::{Distribution, Signal};
-use crate::tester;
 
 /// What may be the tester's own doing, of all clients since the pool began.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,7 @@ impl Doubt {
     /// tester is late nothing but that is left.
     pub fn joined(&mut self, took: Duration, dhcp: Option<Duration>, worst: Duration) {
         let rest = match dhcp {
-            Some(dhcp) if worst > tester::BOUND => Signal::Dhcp.without_tester(dhcp, worst),
+            Some(dhcp) if worst > BOUND => Signal::Dhcp.without_tester(dhcp, worst),
             _ => Signal::Join.without_tester(took, worst),
         };
         self.note(Signal::Join, rest, worst);
@@ -57,31 +57,13 @@ impl Doubt {
         times.rest.record(rest);
     }
 
-    /// Notes what came of an attempt; returns whether it did not succeed, and that may be the tester's doing.
-    pub(super) fn did(
-        &mut self,
-        activity: &Activity,
-        outcome: &Outcome,
-        tester: &tester::TesterFigures,
-    ) -> bool {
-        let kind = activity.subject.kind();
-        let signal = Signal::Activity(kind);
-        if let Some(took) = outcome.took {
-            self.took(signal, took, tester.worst_of(took));
+    /// Notes an attempt.
+    pub fn attempted(&mut self, attempt: &AttemptDoubt) {
+        if let Some((took, worst)) = attempt.took {
+            self.took(attempt.signal, took, worst);
         }
-        let Ending::Failed(cause) = outcome.ending else {
-            return false;
-        };
-        match kind.about().cause(cause) {
-            Some(cause) if cause.blame == Blame::Tester => {
-                self.excuse(signal);
-                true
-            }
-            Some(cause) if cause.is_late => {
-                self.ran_out(signal, activity.timeout, tester.worst_of(activity.timeout))
-            }
-            // Whatever it was, no lateness makes it.
-            Some(_) | None => false,
+        if attempt.is_testers {
+            self.excuse(attempt.signal);
         }
     }
 
@@ -100,11 +82,46 @@ impl Doubt {
     }
 
     /// Notes a restart after a failure for this cause.
-    pub(super) fn restarted(&mut self, cause: Cause) {
+    pub fn restarted(&mut self, cause: Cause) {
         self.restarts += u64::from(matches!(
             cause,
             Cause::NameTaken | Cause::Kernel | Cause::NoPrivilege | Cause::Unresponsive
         ));
+    }
+}
+
+/// What of one attempt may be the tester's own doing.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptDoubt {
+    signal: Signal,
+    /// How long it took, where it came to an answer, and how late the tester was at worst meanwhile.
+    took: Option<(Duration, Duration)>,
+    /// Whether it did not succeed, and that may be the tester's doing.
+    pub is_testers: bool,
+}
+
+impl AttemptDoubt {
+    /// Looks at an attempt that has just come to its end beside how late the tester was meanwhile.
+    pub fn of(activity: &Activity, outcome: &Outcome, tester: &TesterFigures) -> Self {
+        let kind = activity.subject.kind();
+        let signal = Signal::Activity(kind);
+        let is_testers = match outcome.ending {
+            Ending::Answered { .. } => false,
+            Ending::Failed(cause) => match kind.about().cause(cause) {
+                Some(cause) if cause.blame == Blame::Tester => true,
+                Some(cause) if cause.is_late => {
+                    let worst = tester.worst_of(activity.timeout);
+                    signal.may_be_slept_through(activity.timeout, worst)
+                }
+                // Whatever it was, no lateness makes it.
+                Some(_) | None => false,
+            },
+        };
+        Self {
+            signal,
+            took: outcome.took.map(|took| (took, tester.worst_of(took))),
+            is_testers,
+        }
     }
 }
 

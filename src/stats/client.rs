@@ -1,0 +1,51 @@
+//! Figures of one client, shared by those who record and those who read.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{ActivityStats, Distribution, Room};
+use crate::activity::{Kind, Outcome, Subject};
+
+/// What became of all attempts of one client, over all its lives.
+///
+/// The tasks of the client record here, whoever shows figures reads here, and neither needs the other to be alive: what was
+/// recorded is not lost with a client that is killed.
+// A list, since there are few activities and a map would take kilobytes for the first. Each entry is shared with whoever reads it,
+// and copied only while somebody does.
+#[derive(Debug, Default)]
+pub struct ClientStats(Mutex<Vec<Arc<ActivityStats>>>);
+
+impl ClientStats {
+    /// Counts what became of an attempt.
+    pub fn record(&self, subject: &Subject, outcome: &Outcome) {
+        let mut all = self.lock();
+        let at = all.iter().position(|stats| stats.subject == *subject);
+        let at = at.unwrap_or_else(|| {
+            all.reserve_exact(1);
+            let stats = ActivityStats::of_client(subject.clone());
+            all.push(Arc::new(stats));
+            all.len() - 1
+        });
+        Arc::make_mut(&mut all[at]).record(outcome);
+    }
+
+    /// The figures of each activity as they are now, in the order of what it was done to.
+    pub fn activities(&self) -> Vec<Arc<ActivityStats>> {
+        let mut activities = self.lock().clone();
+        activities.sort_by(|one, other| one.subject.cmp(&other.subject));
+        activities
+    }
+
+    /// Of the times of all its attempts of a kind; `None` where none came to an answer.
+    pub fn median(&self, kind: Kind) -> Option<Duration> {
+        let mut times = Distribution::new(Room::Fixed);
+        for stats in self.lock().iter().filter(|stats| stats.kind() == kind) {
+            times.add(&stats.time);
+        }
+        times.quantile(0.5)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ActivityStats>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

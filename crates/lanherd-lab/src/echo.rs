@@ -1,28 +1,27 @@
 //! What the router itself answers to a ping (RFC 792) while the kernel does not: pure, a packet in, a message out.
 
-use lanherd_net::icmp::{ECHO_REPLY, ECHO_REQUEST, HEADER_LEN, sum};
+use etherparse::{Icmpv4Header, Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice};
+use lanherd_net::icmp::sum;
 
 /// The reply to an echo request, without an IP header; `None`: the packet, with one, is no such request.
 pub(super) fn reply(packet: &[u8]) -> Option<Vec<u8>> {
-    // The kernel has checked the IP header; its length is in words of four bytes (RFC 791, 3.1).
-    let header_len = usize::from(packet.first()? & 0xf) * 4;
-    let request = packet.get(header_len..)?;
-    let is_request =
-        request.len() >= HEADER_LEN && request.starts_with(&[ECHO_REQUEST, 0]) && sum(request) == 0;
-    if !is_request {
+    let header = Ipv4HeaderSlice::from_slice(packet).ok()?;
+    let message = packet.get(header.slice().len()..)?;
+    let request = Icmpv4Slice::from_slice(message).ok()?;
+    let Icmpv4Type::EchoRequest(echo) = request.icmp_type() else {
+        return None;
+    };
+    if sum(message) != 0 {
         return None;
     }
-    let mut reply = request.to_vec();
-    reply[0] = ECHO_REPLY;
-    reply[2..4].fill(0);
-    let checksum = sum(&reply).to_ne_bytes();
-    reply[2..4].copy_from_slice(&checksum);
-    Some(reply)
+    let payload = request.payload();
+    let reply = Icmpv4Header::with_checksum(Icmpv4Type::EchoReply(echo), payload);
+    Some([&reply.to_bytes(), payload].concat())
 }
 
 #[cfg(test)]
 mod tests {
-    use etherparse::{IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, PacketBuilder};
+    use etherparse::{IcmpEchoHeader, PacketBuilder};
 
     use super::*;
 

@@ -1,31 +1,19 @@
 //! Echo messages (RFC 792, RFC 4443): pure. A request as bytes, and which request a received message is about.
 //!
 //! `surge_ping` reads of which request a message speaks, errors with the packet that they quote included. Four things it
-//! does not tell, and they are asked here, of etherparse's slices: whether the checksum of an IPv4 message is sound, which
+//! does not tell, and they are asked of etherparse here: whether the checksum of an IPv4 message is sound, which
 //! payload came back, whether an error quotes an echo request at all and not a fragment or another protocol, and whether
 //! an error comes from the client's own stack.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use etherparse::checksum::Sum16BitWords;
-use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
+use etherparse::{
+    IcmpEchoHeader, Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, IpNumber, Ipv4HeaderSlice,
+    LaxIpSlice, icmpv4, icmpv6,
+};
 use socket2::Type;
-use surge_ping::{Icmpv4Packet, Icmpv6Packet};
-
-/// The answer to an echo request (RFC 792; types of messages).
-pub const ECHO_REPLY: u8 = 0;
-/// It cannot be reached (RFC 792).
-pub const DESTINATION_UNREACHABLE: u8 = 3;
-/// An echo request (RFC 792).
-pub const ECHO_REQUEST: u8 = 8;
-/// The time to live ran out (RFC 792).
-pub const TIME_EXCEEDED: u8 = 11;
-
-/// Types of messages (RFC 4443).
-const V6_DESTINATION_UNREACHABLE: u8 = 1;
-const V6_TIME_EXCEEDED: u8 = 3;
-const V6_ECHO_REQUEST: u8 = 128;
-const V6_ECHO_REPLY: u8 = 129;
+use surge_ping::{Icmpv4Packet, Icmpv6Packet, PingIdentifier, PingSequence};
 
 /// The header's length in bytes, of either family.
 pub const HEADER_LEN: usize = 8;
@@ -94,15 +82,26 @@ pub struct IcmpEvent<'a> {
 }
 
 impl EchoRequest {
-    /// The request, without an IP header.
+    /// The request, without an IP header. The checksum of one in IPv6 is 0: the kernel sets it (RFC 3542, 3.1).
     pub fn message(self) -> [u8; REQUEST_LEN] {
+        let echo = IcmpEchoHeader {
+            id: self.id,
+            seq: self.sequence,
+        };
+        let payload = self.payload();
         let mut message = [0; REQUEST_LEN];
-        message[0] = ECHO_REQUEST;
-        message[4..6].copy_from_slice(&self.id.to_be_bytes());
-        message[6..8].copy_from_slice(&self.sequence.to_be_bytes());
-        message[HEADER_LEN..].copy_from_slice(&self.payload());
-        let checksum = sum(&message).to_ne_bytes();
-        message[2..4].copy_from_slice(&checksum);
+        let (header, rest) = message.split_at_mut(HEADER_LEN);
+        match self.target {
+            IpAddr::V4(_) => {
+                let kind = Icmpv4Type::EchoRequest(echo);
+                header.copy_from_slice(&Icmpv4Header::with_checksum(kind, &payload).to_bytes());
+            }
+            IpAddr::V6(_) => {
+                let kind = Icmpv6Type::EchoRequest(echo);
+                header.copy_from_slice(&Icmpv6Header::new(kind).to_bytes());
+            }
+        }
+        rest.copy_from_slice(&payload);
         message
     }
 
@@ -159,18 +158,15 @@ pub fn read(packet: &[u8]) -> Option<IcmpEvent<'_>> {
     let (source, destination) = (header.source_addr(), header.destination_addr());
     let decoded = Icmpv4Packet::decode(packet, Type::RAW, source, destination).ok()?;
     let verdict = match (decoded.get_icmp_type().0, decoded.get_icmp_code().0) {
-        (ECHO_REPLY, 0) => Verdict::Reply,
-        (DESTINATION_UNREACHABLE, _) if source == destination => Verdict::HostDown,
-        (DESTINATION_UNREACHABLE, _) => Verdict::Unreachable,
-        (TIME_EXCEEDED, _) => Verdict::TimeExceeded,
+        (icmpv4::TYPE_ECHO_REPLY, 0) => Verdict::Reply,
+        (icmpv4::TYPE_DEST_UNREACH, _) if source == destination => Verdict::HostDown,
+        (icmpv4::TYPE_DEST_UNREACH, _) => Verdict::Unreachable,
+        (icmpv4::TYPE_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
     };
-    let key = RequestKey {
-        target: decoded.get_real_dest().into(),
-        id: decoded.get_identifier().into_u16(),
-        sequence: decoded.get_sequence().into_u16(),
-    };
-    key.with(verdict, message, quoted_v4)
+    let target = decoded.get_real_dest().into();
+    let numbers = (decoded.get_identifier(), decoded.get_sequence());
+    event(message, verdict, target, numbers)
 }
 
 /// Reads an `ICMPv6` message from `source` to `own` as an event about a request. It has no IP header, as the kernel takes that off, and its
@@ -178,57 +174,37 @@ pub fn read(packet: &[u8]) -> Option<IcmpEvent<'_>> {
 pub fn read_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<IcmpEvent<'_>> {
     let decoded = Icmpv6Packet::decode(message, source).ok()?;
     let verdict = match (decoded.get_icmpv6_type().0, decoded.get_icmpv6_code().0) {
-        (V6_ECHO_REPLY, 0) => Verdict::Reply,
-        (V6_DESTINATION_UNREACHABLE, _) if source == own => Verdict::HostDown,
-        (V6_DESTINATION_UNREACHABLE, _) => Verdict::Unreachable,
-        (V6_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
+        (icmpv6::TYPE_ECHO_REPLY, 0) => Verdict::Reply,
+        (icmpv6::TYPE_DST_UNREACH, _) if source == own => Verdict::HostDown,
+        (icmpv6::TYPE_DST_UNREACH, _) => Verdict::Unreachable,
+        (icmpv6::TYPE_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
     };
-    let key = RequestKey {
-        target: decoded.get_real_dest().into(),
-        id: decoded.get_identifier().into_u16(),
-        sequence: decoded.get_sequence().into_u16(),
-    };
-    key.with(verdict, message, quoted_v6)
+    let target = decoded.get_real_dest().into();
+    let numbers = (decoded.get_identifier(), decoded.get_sequence());
+    event(message, verdict, target, numbers)
 }
 
-/// The request that a message names.
-struct RequestKey {
+/// Makes the event about the request to `target` with these numbers of what else the message says of it.
+fn event(
+    message: &[u8],
+    verdict: Verdict,
     target: IpAddr,
-    id: u16,
-    sequence: u16,
-}
-
-/// The ICMP header of the echo request that an error quotes, and what it quotes of the payload.
-type Quoted<'a> = (&'a [u8], &'a [u8]);
-
-impl RequestKey {
-    /// Makes the event of what else the message says of the request; `quoted` takes apart what an error quotes.
-    fn with<'a>(
-        self,
-        verdict: Verdict,
-        message: &'a [u8],
-        quoted: impl FnOnce(&'a [u8]) -> Option<Quoted<'a>>,
-    ) -> Option<IcmpEvent<'a>> {
-        let (_, content) = message.split_at_checked(HEADER_LEN)?;
-        let (quoted_header, payload) = match verdict {
-            Verdict::Reply => (&[][..], content),
-            Verdict::Unreachable | Verdict::HostDown | Verdict::TimeExceeded => quoted(content)?,
-        };
-        let Self {
-            target,
-            id,
-            sequence,
-        } = self;
-        Some(IcmpEvent {
-            target,
-            id,
-            sequence,
-            verdict,
-            quoted_header,
-            payload,
-        })
-    }
+    (id, sequence): (PingIdentifier, PingSequence),
+) -> Option<IcmpEvent<'_>> {
+    let (_, content) = message.split_at_checked(HEADER_LEN)?;
+    let (quoted_header, payload) = match verdict {
+        Verdict::Reply => (&[][..], content),
+        Verdict::Unreachable | Verdict::HostDown | Verdict::TimeExceeded => quoted(content)?,
+    };
+    Some(IcmpEvent {
+        target,
+        id: id.into_u16(),
+        sequence: sequence.into_u16(),
+        verdict,
+        quoted_header,
+        payload,
+    })
 }
 
 /// A whole packet's header, and what it carries.
@@ -238,30 +214,18 @@ fn opened(packet: &[u8]) -> Option<(Ipv4HeaderSlice<'_>, &[u8])> {
     Some((header, content))
 }
 
-/// What an error quotes, of an IPv4 packet.
-fn quoted_v4(quoted: &[u8]) -> Option<Quoted<'_>> {
-    let header = Ipv4HeaderSlice::from_slice(quoted).ok()?;
-    if header.protocol() != IpNumber::ICMP || header.fragments_offset().value() != 0 {
-        return None;
-    }
-    let (echo, payload) = quoted
-        .get(header.slice().len()..)?
-        .split_at_checked(HEADER_LEN)?;
-    echo.starts_with(&[ECHO_REQUEST, 0])
-        .then_some((echo, payload))
-}
-
-/// The same in IPv6. No client sends extension headers, so a quoted packet with some is none of ours.
-fn quoted_v6(quoted: &[u8]) -> Option<Quoted<'_>> {
-    let header = Ipv6HeaderSlice::from_slice(quoted).ok()?;
-    if header.next_header() != IpNumber::IPV6_ICMP {
-        return None;
-    }
-    let (echo, payload) = quoted
-        .get(header.slice().len()..)?
-        .split_at_checked(HEADER_LEN)?;
-    echo.starts_with(&[V6_ECHO_REQUEST, 0])
-        .then_some((echo, payload))
+/// The ICMP header of the echo request that an error quotes, and what it quotes of the payload; `None` where it quotes
+/// something else, or a later fragment. Routers may cut the packet short, so its length is not believed.
+fn quoted(packet: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (ip, _) = LaxIpSlice::from_slice(packet).ok()?;
+    let content = ip.payload();
+    let request = match content.ip_number {
+        IpNumber::ICMP => icmpv4::TYPE_ECHO_REQUEST,
+        IpNumber::IPV6_ICMP => icmpv6::TYPE_ECHO_REQUEST,
+        _ => return None,
+    };
+    let (echo, payload) = content.payload.split_at_checked(HEADER_LEN)?;
+    (!content.fragmented && echo.starts_with(&[request, 0])).then_some((echo, payload))
 }
 
 /// The checksum, as it stands in memory; 0 over a message that has a sound one.

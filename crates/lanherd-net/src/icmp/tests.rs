@@ -1,6 +1,5 @@
 use etherparse::icmpv4::{DestUnreachableHeader, TimeExceededCode};
-use etherparse::icmpv6;
-use etherparse::{IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, Icmpv6Type, PacketBuilder};
+use etherparse::{IcmpEchoHeader, Icmpv4Slice, Icmpv6Slice, PacketBuilder};
 use proptest::prelude::*;
 
 use std::net::Ipv4Addr;
@@ -69,6 +68,11 @@ fn a_request_is_one_to_an_independent_decoder() {
     assert_eq!(read.payload(), ECHO.payload());
     let checksum = read.header().icmp_type.calc_checksum(read.payload());
     assert_eq!(read.checksum(), checksum);
+    let request = ECHO_V6.message();
+    let read = Icmpv6Slice::from_slice(&request).expect("a message");
+    assert_eq!(read.icmp_type(), Icmpv6Type::EchoRequest(header()));
+    assert_eq!(read.payload(), ECHO.payload());
+    assert_eq!(read.checksum(), 0, "it is the kernel's to set");
 }
 
 #[test]
@@ -196,6 +200,11 @@ const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10);
 const TARGET_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888);
 const ROUTER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
+const ECHO_V6: EchoRequest = EchoRequest {
+    target: IpAddr::V6(TARGET_V6),
+    ..ECHO
+};
+
 /// A message without its IP header, as the kernel hands it on.
 fn message_v6(
     source: Ipv6Addr,
@@ -224,7 +233,16 @@ fn what_is_received_in_ipv6_is_told_apart_and_names_its_request() {
         (read.target, read.id, read.sequence, read.verdict),
         (TARGET_V6.into(), ECHO.id, ECHO.sequence, Verdict::Reply)
     );
-    assert_eq!(read.payload, sent);
+    assert_eq!(read.belongs_to(ECHO_V6), Belonging::Own);
+    assert_eq!(read.belongs_to(ECHO), Belonging::Foreign);
+    let pings = message_v6(
+        TARGET_V6,
+        CLIENT_V6,
+        Icmpv6Type::EchoReply(header()),
+        &PINGS,
+    );
+    let read = read_v6(&pings, TARGET_V6, CLIENT_V6).expect("a reply");
+    assert_eq!(read.belongs_to(ECHO_V6), Belonging::Altered);
     let request = packet_v6(
         CLIENT_V6,
         TARGET_V6,
@@ -244,7 +262,7 @@ fn what_is_received_in_ipv6_is_told_apart_and_names_its_request() {
             (read.target, read.id, read.sequence, read.verdict),
             (TARGET_V6.into(), ECHO.id, ECHO.sequence, verdict)
         );
-        assert_eq!(read.payload, sent);
+        assert_eq!(read.belongs_to(ECHO_V6), Belonging::Own);
     }
     let mut udp = request;
     udp[6] = 17;
@@ -297,7 +315,7 @@ proptest! {
             }
             // As a message of its own, too.
             if let Some(event) = read_v6(&bytes, TARGET_V6, CLIENT_V6) {
-                prop_assert_ne!(event.belongs_to(ECHO), Belonging::Own);
+                prop_assert_ne!(event.belongs_to(ECHO_V6), Belonging::Own);
             }
         }
     }
@@ -326,6 +344,6 @@ proptest! {
         bytes.truncate(cut.index(bytes.len()) + 1);
         let bytes = with_sums(bytes);
         let _ = read(&bytes).map(|event| event.belongs_to(ECHO));
-        let _ = read_v6(&bytes, TARGET_V6, CLIENT_V6).map(|event| event.belongs_to(ECHO));
+        let _ = read_v6(&bytes, TARGET_V6, CLIENT_V6).map(|event| event.belongs_to(ECHO_V6));
     }
 }

@@ -20,6 +20,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use etherparse::icmpv4::{TYPE_DEST_UNREACH, TYPE_ECHO_REPLY, TYPE_TIME_EXCEEDED};
 use nix::sys::socket::sockopt::ReceiveTimestampns;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -29,14 +30,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::stamp::{Moment, Received, receive};
-use crate::icmp::{
-    self, Belonging, DESTINATION_UNREACHABLE, ECHO_REPLY, IcmpEvent, TIME_EXCEEDED, Verdict,
-};
+use crate::icmp::{self, Belonging, IcmpEvent, Verdict};
 use crate::lan::{EchoRequest, PingCause, PingOutcome};
 use crate::sys;
 
 /// The ICMP types that the socket receives.
-const RECEIVED_TYPES: [u8; 3] = [ECHO_REPLY, DESTINATION_UNREACHABLE, TIME_EXCEEDED];
+const RECEIVED_TYPES: [u8; 3] = [TYPE_ECHO_REPLY, TYPE_DEST_UNREACH, TYPE_TIME_EXCEEDED];
 /// Longer than any packet on an Ethernet that answers what is sent here.
 const LONGEST: usize = 2_048;
 /// Packets read before other tasks get their turn.

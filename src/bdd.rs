@@ -10,6 +10,8 @@
 //! all come from there.
 
 mod complaint;
+mod definition;
+mod event;
 mod expected;
 pub mod html;
 pub mod json;
@@ -25,10 +27,12 @@ mod testbeds;
 #[cfg(test)]
 mod tests;
 pub mod vocabulary;
+mod waiting;
 mod world;
 
 pub use self::complaint::Complaint;
+pub use self::event::{SuiteEvent, SuiteObserver};
 pub use self::expected::is_expected;
-pub use self::run::{Options, SuiteEvent, SuiteObserver, run};
+pub use self::run::{Options, run};
 pub use self::testbeds::{SuiteSettings, SuiteUplink, Testbeds};
 pub use self::world::World;

@@ -1,41 +1,29 @@
 //! Takes in what cucumber tells, and makes results of it.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::event::{self, RetryableScenario, Source, StepError};
 use cucumber::gherkin::{Feature, Rule, Scenario, Step};
-use cucumber::writer::Normalized;
-use cucumber::{Event, Writer, cli, parser};
+use cucumber::{Event, parser};
 
+use super::event::{SuiteEvent, SuiteObserver};
 use super::results::{FeatureResult, Notes, Outcome, Results, ScenarioResult, StepResult};
-use super::run::SuiteEvent;
 use super::suite::ScenarioEntry;
 use super::{Complaint, World, vocabulary};
 
-/// Hears of what happens, as it happens.
-pub type SuiteObserver = Box<dyn FnMut(&SuiteEvent<'_>)>;
-
-/// A cucumber writer. What it has so far can be had at any moment, also when cucumber was given up.
-pub(super) struct Recorder {
-    record: Arc<Mutex<Recording>>,
-    watcher: Rc<RefCell<SuiteObserver>>,
-}
-
-/// What is known so far.
+/// What is known so far. It can be had at any moment, also when cucumber was given up.
 #[derive(Debug)]
 pub(super) struct Recording {
     pub results: Results,
     running: Vec<RunningScenario>,
 }
 
-/// A scenario that has begun. Which one it is, is told by where cucumber keeps it.
+/// A scenario that has begun, and where its result is.
 #[derive(Debug)]
 struct RunningScenario {
-    key: usize,
+    /// Cucumber tells scenarios apart by what it has of them, not by what they say.
+    source: Source<Scenario>,
     feature: usize,
     scenario: usize,
     began: Instant,
@@ -64,61 +52,92 @@ impl Recording {
             }
         }
     }
-}
 
-/// Whoever panics while it holds the lock is a bug elsewhere; the record is whole between two events.
-pub(super) fn lock(record: &Mutex<Recording>) -> MutexGuard<'_, Recording> {
-    record.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Recorder {
-    pub fn new(record: Arc<Mutex<Recording>>, watcher: Rc<RefCell<SuiteObserver>>) -> Self {
-        Self { record, watcher }
+    /// Takes in what cucumber tells, and tells the observer which scenarios begin and end.
+    pub fn take_in(
+        &mut self,
+        told: parser::Result<Event<event::Cucumber<World>>>,
+        observer: &mut SuiteObserver,
+    ) {
+        // The files were parsed before the run.
+        let Ok(Event { value, .. }) = told else {
+            return;
+        };
+        match value {
+            event::Cucumber::Feature(feature, event::Feature::Scenario(scenario, told)) => {
+                self.take_in_scenario(&feature, None, &scenario, told, observer);
+            }
+            event::Cucumber::Feature(
+                feature,
+                event::Feature::Rule(rule, event::Rule::Scenario(scenario, told)),
+            ) => self.take_in_scenario(&feature, Some(&rule), &scenario, told, observer),
+            event::Cucumber::Feature(..)
+            | event::Cucumber::Started
+            | event::Cucumber::ParsingFinished { .. }
+            | event::Cucumber::Finished => {}
+        }
     }
 
-    fn take_in(
+    fn take_in_scenario(
         &mut self,
-        feature: &Source<Feature>,
+        feature: &Feature,
         rule: Option<&Rule>,
-        scenario: &Source<Scenario>,
+        source: &Source<Scenario>,
         told: RetryableScenario<World>,
+        observer: &mut SuiteObserver,
     ) {
-        let mut record = lock(&self.record);
-        let key = key(scenario);
         let entry = ScenarioEntry {
             feature,
             rule,
-            scenario,
+            scenario: source,
         };
         match told.event {
             event::Scenario::Started => {
-                let (feature, scenario) =
-                    record.begin(key, &entry, told.retries.map_or(0, |tries| tries.current));
-                let feature = &record.results.features[feature];
+                let earlier = told.retries.map_or(0, |tries| tries.current);
+                let (feature, scenario) = self.begin(source.clone(), &entry, earlier);
+                let feature = &self.results.features[feature];
                 let scenario = &feature.scenarios[scenario];
-                (self.watcher.borrow_mut())(&SuiteEvent::Began { feature, scenario });
+                observer(&SuiteEvent::Began { feature, scenario });
             }
             event::Scenario::Background(step, what) | event::Scenario::Step(step, what) => {
-                record.step(key, &step, what);
+                self.step(source, &step, what);
             }
             event::Scenario::Hook(_, event::Hook::Failed(_, why)) => {
-                record.trouble(key, message(&why));
+                self.trouble(source, message(&why));
             }
             event::Scenario::Hook(_, event::Hook::Started | event::Hook::Passed)
             | event::Scenario::Log(_) => {}
             event::Scenario::Finished => {
-                if let Some((feature, scenario)) = record.finish(key, &entry) {
-                    let feature = &record.results.features[feature];
+                if let Some((feature, scenario)) = self.finish(source, &entry) {
+                    let feature = &self.results.features[feature];
                     let scenario = &feature.scenarios[scenario];
-                    (self.watcher.borrow_mut())(&SuiteEvent::Ended { feature, scenario });
+                    observer(&SuiteEvent::Ended { feature, scenario });
                 }
             }
         }
     }
-}
 
-impl Recording {
-    fn begin(&mut self, key: usize, entry: &ScenarioEntry<'_>, earlier: usize) -> (usize, usize) {
+    /// Tells of each scenario that is under way; `clients`: how those stand that were made last.
+    pub fn tell_what_goes_on(&self, clients: Option<&str>, observer: &mut SuiteObserver) {
+        // Which clients are whose is known where there is one scenario.
+        let clients = clients.filter(|_| self.running.len() == 1);
+        for running in &self.running {
+            let feature = &self.results.features[running.feature];
+            observer(&SuiteEvent::Goes {
+                feature,
+                scenario: &feature.scenarios[running.scenario],
+                since: running.began.elapsed(),
+                clients,
+            });
+        }
+    }
+
+    fn begin(
+        &mut self,
+        source: Source<Scenario>,
+        entry: &ScenarioEntry<'_>,
+        earlier: usize,
+    ) -> (usize, usize) {
         let feature = self.feature(entry.feature);
         let fresh = ScenarioResult {
             name: entry.scenario.name.clone(),
@@ -148,7 +167,7 @@ impl Recording {
         }
         let now = Instant::now();
         self.running.push(RunningScenario {
-            key,
+            source,
             feature,
             scenario,
             began: now,
@@ -178,8 +197,16 @@ impl Recording {
             })
     }
 
-    fn step(&mut self, key: usize, step: &Step, what: event::Step<World>) {
-        let Some(running) = self.running.iter_mut().find(|running| running.key == key) else {
+    /// The result of a scenario that runs.
+    fn of(&mut self, scenario: &Scenario) -> Option<&mut ScenarioResult> {
+        let mut running = self.running.iter();
+        let running = running.find(|running| std::ptr::eq(&*running.source, scenario))?;
+        Some(&mut self.results.features[running.feature].scenarios[running.scenario])
+    }
+
+    fn step(&mut self, source: &Source<Scenario>, step: &Step, what: event::Step<World>) {
+        let mut running = self.running.iter_mut();
+        let Some(running) = running.find(|running| running.source == *source) else {
             return;
         };
         let steps = &mut self.results.features[running.feature].scenarios[running.scenario].steps;
@@ -191,23 +218,22 @@ impl Recording {
                 return;
             }
             event::Step::Passed(..) => (Outcome::Passed, None),
-            event::Step::Skipped if vocabulary::find(step).is_none() => {
+            // Of what stands behind a step that did not pass nothing is told: what it skips, it has not found.
+            event::Step::Skipped | event::Step::Failed(.., StepError::NotFound) => {
                 (Outcome::Undefined, Some(unknown(step)))
             }
-            event::Step::Skipped => (Outcome::Skipped, None),
-            event::Step::Failed(.., error) => match error {
-                StepError::NotFound => (Outcome::Undefined, Some(unknown(step))),
-                StepError::AmbiguousMatch(error) => (Outcome::Failed, Some(error.to_string())),
-                StepError::Panic(why) => {
-                    let complaint = why.downcast_ref::<Complaint>();
-                    let outcome = if complaint.is_some_and(Complaint::is_inconclusive) {
-                        Outcome::Inconclusive
-                    } else {
-                        Outcome::Failed
-                    };
-                    (outcome, Some(message(&why)))
-                }
-            },
+            event::Step::Failed(.., StepError::AmbiguousMatch(error)) => {
+                (Outcome::Failed, Some(error.to_string()))
+            }
+            event::Step::Failed(.., StepError::Panic(why)) => {
+                let complaint = why.downcast_ref::<Complaint>();
+                let outcome = if complaint.is_some_and(Complaint::is_inconclusive) {
+                    Outcome::Inconclusive
+                } else {
+                    Outcome::Failed
+                };
+                (outcome, Some(message(&why)))
+            }
         };
         if let Some(last) = steps.last_mut() {
             last.outcome = outcome;
@@ -216,37 +242,29 @@ impl Recording {
         }
     }
 
-    /// Which scenarios are under way: where each is, since when, and since when its step.
-    pub fn running(&self) -> Vec<(&FeatureResult, &ScenarioResult, Duration)> {
-        let running = self.running.iter().map(|running| {
-            let feature = &self.results.features[running.feature];
-            let scenario = &feature.scenarios[running.scenario];
-            (feature, scenario, running.began.elapsed())
-        });
-        running.collect()
-    }
-
     /// Notes what is known of a scenario that is being closed.
     pub fn note(&mut self, scenario: &Scenario, notes: Notes) {
-        let key = key(scenario);
-        if let Some(running) = self.running.iter().find(|running| running.key == key) {
-            let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
-            scenario.findings = notes.findings;
-            scenario.lateness = notes.lateness;
-            scenario.sums = notes.sums;
+        if let Some(result) = self.of(scenario) {
+            result.findings = notes.findings;
+            result.lateness = notes.lateness;
+            result.sums = notes.sums;
         }
     }
 
-    fn trouble(&mut self, key: usize, why: String) {
-        if let Some(running) = self.running.iter().find(|running| running.key == key) {
-            let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
-            scenario.troubles.push(why);
+    fn trouble(&mut self, scenario: &Scenario, why: String) {
+        if let Some(result) = self.of(scenario) {
+            result.troubles.push(why);
         }
     }
 
     /// Ends a scenario; returns where it is, unless it is to be tried again.
-    fn finish(&mut self, key: usize, entry: &ScenarioEntry<'_>) -> Option<(usize, usize)> {
-        let at = self.running.iter().position(|running| running.key == key)?;
+    fn finish(
+        &mut self,
+        source: &Source<Scenario>,
+        entry: &ScenarioEntry<'_>,
+    ) -> Option<(usize, usize)> {
+        let mut all = self.running.iter();
+        let at = all.position(|running| running.source == *source)?;
         let running = self.running.remove(at);
         let scenario = &mut self.results.features[running.feature].scenarios[running.scenario];
         // What was not come to is listed all the same.
@@ -277,11 +295,6 @@ impl Recording {
         };
         Some((running.feature, running.scenario))
     }
-}
-
-/// By what a scenario that runs is told from others: where cucumber keeps it.
-fn key(scenario: &Scenario) -> usize {
-    std::ptr::from_ref::<Scenario>(scenario).addr()
 }
 
 /// A step as it stands if nothing is heard of it.
@@ -323,37 +336,6 @@ fn unindented(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     lines.join("\n").trim().to_owned()
 }
-
-impl Writer<World> for Recorder {
-    type Cli = cli::Empty;
-
-    async fn handle_event(
-        &mut self,
-        told: parser::Result<Event<event::Cucumber<World>>>,
-        _: &cli::Empty,
-    ) {
-        // The files were parsed before the run.
-        let Ok(Event { value, .. }) = told else {
-            return;
-        };
-        match value {
-            event::Cucumber::Feature(feature, event::Feature::Scenario(scenario, told)) => {
-                self.take_in(&feature, None, &scenario, told);
-            }
-            event::Cucumber::Feature(
-                feature,
-                event::Feature::Rule(rule, event::Rule::Scenario(scenario, told)),
-            ) => self.take_in(&feature, Some(&rule), &scenario, told),
-            event::Cucumber::Feature(..)
-            | event::Cucumber::Started
-            | event::Cucumber::ParsingFinished { .. }
-            | event::Cucumber::Finished => {}
-        }
-    }
-}
-
-/// It tells interleaved scenarios apart.
-impl Normalized for Recorder {}
 
 #[cfg(test)]
 mod tests;

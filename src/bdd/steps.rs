@@ -9,9 +9,8 @@ mod herd;
 mod leases;
 mod soak;
 mod traffic;
-pub(super) mod waiting;
 
-use super::vocabulary::Definition;
+use super::definition::Definition;
 
 /// All of them, in the order in which they are listed.
 pub(super) const ALL: &[&[Definition]] = &[

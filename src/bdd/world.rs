@@ -11,8 +11,8 @@ use super::complaint::ClientComplaint;
 use super::expected::Expecting;
 use super::parameters::ClientsWord;
 use super::results::{Lateness, Notes, ScenarioFinding, ScenarioSums};
-use super::steps::waiting::Waiting;
 use super::testbeds::{ScenarioTestbed, SuiteUplink};
+use super::waiting::Waiting;
 use super::{Complaint, Testbeds};
 use crate::identity::ClientNumber;
 use crate::lab::LabConfig;
@@ -400,6 +400,13 @@ fn those_there(herd: &[ClientStatus]) -> String {
             numbers.len()
         ),
     }
+}
+
+/// Clients by their numbers.
+pub(super) fn by_number(herd: &[ClientStatus]) -> BTreeMap<ClientNumber, &ClientStatus> {
+    herd.iter()
+        .map(|client| (client.identity.number, client))
+        .collect()
 }
 
 /// How a client stands, for people: `online with 10.77.0.12 from 10.77.0.1`, `not online but dhcp: …`.

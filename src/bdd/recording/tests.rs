@@ -2,23 +2,28 @@
 
 use cucumber::gherkin::GherkinEnv;
 use cucumber::step::Collection;
-use cucumber::{Cucumber, runner};
+use cucumber::{Runner as _, runner};
+use futures::{StreamExt as _, stream};
 
 use super::*;
-use crate::bdd::run::Parsed;
+use crate::bdd::definition::act;
 use crate::bdd::{html, json, junit};
 
 /// A step that is given its complaint: `Given it fails`, or `Given it is inconclusive`.
 fn steps() -> Collection<World> {
     let matches = |text: &str| regex::Regex::new(text).expect("an expression");
     Collection::new()
-        .given(None, matches("^all is well$"), |_, _| Box::pin(async {}))
-        .given(None, matches("^it fails$"), |_, _| {
-            Box::pin(async { vocabulary::fail(Complaint::new("61 ms are too many")) })
-        })
-        .given(None, matches("^it is inconclusive$"), |_, _| {
-            Box::pin(async { vocabulary::fail(Complaint::inconclusive("the tester was late")) })
-        })
+        .given(None, matches("^all is well$"), act!(|_, _| Ok(())))
+        .given(
+            None,
+            matches("^it fails$"),
+            act!(|_, _| Err(Complaint::new("61 ms are too many"))),
+        )
+        .given(
+            None,
+            matches("^it is inconclusive$"),
+            act!(|_, _| Err(Complaint::inconclusive("the tester was late"))),
+        )
 }
 
 async fn results(scenarios: &[&[&str]]) -> Results {
@@ -35,17 +40,16 @@ async fn results(scenarios: &[&[&str]]) -> Results {
         .collect();
     let source = format!("Feature: f\n{}", scenarios.concat());
     let feature = Feature::parse(source, GherkinEnv::default()).expect("a feature");
-    let record = Arc::new(Mutex::new(Recording::new()));
-    let watcher: SuiteObserver = Box::new(|_| {});
-    let recorder = Recorder::new(Arc::clone(&record), Rc::new(RefCell::new(watcher)));
-    let runner = runner::Basic::<World>::default()
+    let mut recording = Recording::new();
+    let mut observer: SuiteObserver = Box::new(|_| {});
+    let mut events = runner::Basic::<World>::default()
         .max_concurrent_scenarios(1)
-        .steps(steps());
-    Cucumber::<World, _, _, _, _>::custom(Parsed, runner, recorder)
-        .with_default_cli()
-        .run(vec![feature])
-        .await;
-    lock(&record).results.clone()
+        .steps(steps())
+        .run(stream::iter([Ok(feature)]), runner::basic::Cli::default());
+    while let Some(event) = events.next().await {
+        recording.take_in(event, &mut observer);
+    }
+    recording.results
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::herd::{greet, join};
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{CountWord, DurationWord};
 use crate::bdd::results::ScenarioFinding;
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::world::standing;
 use crate::bdd::{Complaint, World};
 use crate::objective::wait::Wait;
@@ -21,21 +21,21 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "Makes more and more clients until one does not get a lease within the lease timeout, or another one loses \
                   its own; 500 at most, at which it ends without a failure. How many were served is in all results. It takes \
                   all addresses that a router has: tag such a scenario @destructive.",
-        act: |world, said| Box::pin(add_until_one_fails(world, said, ClientLimit::Usual)),
+        act: act!(|world, said| add_until_one_fails(world, said, ClientLimit::Usual).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "I add {count} client(s) every {duration} until one fails, {count} at most",
         example: "I add 10 clients every 5s until one fails, 200 at most",
         meaning: "The same with another end than 500 clients.",
-        act: |world, said| Box::pin(add_until_one_fails(world, said, ClientLimit::Said)),
+        act: act!(|world, said| add_until_one_fails(world, said, ClientLimit::Said).await),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "at least {count} client(s) should have been served",
         example: "at least 50 clients should have been served",
         meaning: "So many clients have been online, at one time or another.",
-        act: |world, said| Box::pin(served(world, said)),
+        act: act!(|world, said| served(world, said).await),
     },
 ];
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::leases::by_number;
 use crate::activity::Kind;
 use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{ClientsWord, CountWord};
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
-use crate::bdd::world::{ClientResults, standing};
+use crate::bdd::world::{ClientResults, by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::phase::{Cause, Phase};
 
@@ -18,7 +17,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients should respond successfully",
         meaning: "All that the When before asked of them went well: every ping answered, every name resolved, every fetch and \
                   command a success. Nothing is tolerated, unless it says 'at least 99.5% of clients'.",
-        act: |world, said| Box::pin(succeed(world, said)),
+        act: act!(|world, said| succeed(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
@@ -26,7 +25,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "client 6 should fail with no_offer",
         meaning: "What the When before asked of them failed for this cause; or, if it asked nothing, their latest failure has it. \
                   Causes are those of metrics and reports.",
-        act: |world, said| Box::pin(fail_with(world, said)),
+        act: act!(|world, said| fail_with(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
@@ -34,14 +33,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the output of all clients should contain \"200 OK\"",
         meaning: "What the command of the When before has printed to the end, standard output and error together, of which the last \
                   2 KiB are kept.",
-        act: |world, said| Box::pin(output_contains(world, said)),
+        act: act!(|world, said| output_contains(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "{clients} should be restarted at most {count} time(s)",
         example: "all clients should be restarted at most 1 time",
         meaning: "Each of them, in the whole scenario.",
-        act: |world, said| Box::pin(restarted_at_most(world, said)),
+        act: act!(|world, said| restarted_at_most(world, said).await),
     },
 ];
 

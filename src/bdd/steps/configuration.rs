@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::leases::{by_number, holds};
+use super::leases::holds;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::ClientsWord;
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
-use crate::bdd::world::standing;
+use crate::bdd::world::{by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::dhcp::{Lease, Lifetime};
 
@@ -15,7 +15,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "every lease should be inside {string}",
         example: "every lease should be inside \"10.77.0.0/16\"",
         meaning: "Every address is in this network, or in this range: \"10.77.0.10-10.77.0.250\".",
-        act: |world, said| Box::pin(inside(world, said)),
+        act: act!(|world, said| inside(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
@@ -23,7 +23,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients should be configured with:",
         meaning: "What their leases say, in a table of option and value: router, dns, domain, prefix, mtu, lease, server. Several \
                   addresses are written with commas; 'none': it is not there.",
-        act: |world, said| Box::pin(configured(world, said)),
+        act: act!(|world, said| configured(world, said).await),
     },
 ];
 

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
-use super::leases::by_number;
-use super::waiting::hear;
 use crate::activity::Kind;
 use crate::activity::ping::PingSpec;
 use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{ClientsWord, DurationWord, FaultWord};
 use crate::bdd::testbeds::ScenarioTestbed;
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
-use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
+use crate::bdd::waiting::hear;
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::fault::{Aim, Fault};
@@ -30,12 +29,10 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "the actor of {clients} crashes",
         example: "the actor of client 3 crashes",
         meaning: "The part of lanherd that is this client dies; its supervisor is to start it again.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let clients = said.next()?;
-                suffer(world, &clients, Fault::Crash).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let clients = said.next()?;
+            suffer(world, &clients, Fault::Crash).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
@@ -43,32 +40,28 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "5 random clients vanish without releasing",
         meaning: "As if their plugs were pulled and put back: they forget their leases without a word to the server, and join again \
                   as the same devices.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let clients = said.next()?;
-                suffer(world, &clients, Fault::Vanish).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let clients = said.next()?;
+            suffer(world, &clients, Fault::Vanish).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} suffer(s) from {fault}",
         example: "client 3 suffers from delete_link",
         meaning: "A fault of clients: crash, kill_sockets, remove_address, delete_link, delete_namespace, vanish.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let clients = said.next()?;
-                let FaultWord(fault) = said.next()?;
-                suffer(world, &clients, fault).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let clients = said.next()?;
+            let FaultWord(fault) = said.next()?;
+            suffer(world, &clients, fault).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "the parent interface loses its link for {duration}",
         example: "the parent interface loses its link for 5s",
         meaning: "As if the cable of all clients were pulled, and put back after this time.",
-        act: |world, said| Box::pin(flap(world, said)),
+        act: act!(|world, said| flap(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -76,7 +69,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the router reboots",
         meaning: "The lab's router is down for 3 s and keeps its leases. On a real router the command of --reboot is run, and the \
                   step waits until the router is seen to be down.",
-        act: |world, _| Box::pin(reboot(world)),
+        act: act!(|world, _| reboot(world).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -84,26 +77,24 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the router suffers from dhcp_mute for 10s",
         meaning: "A fault of the lab's router, for this time from now on; the step does not wait for its end. Fails on a real \
                   router: tag such a scenario @lab.",
-        act: |world, said| Box::pin(break_router(world, said)),
+        act: act!(|world, said| break_router(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} leave(s) and rejoin(s) every {duration} for {duration}",
         example: "all clients leave and rejoin every 2s for 20s",
         meaning: "Again and again they release their leases, stay away for half of the first time, and ask for leases anew.",
-        act: |world, said| Box::pin(come_and_go(world, said)),
+        act: act!(|world, said| come_and_go(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{duration} pass(es)",
         example: "30s pass",
         meaning: "Waits.",
-        act: |_, mut said| {
-            Box::pin(async move {
-                tokio::time::sleep(said.next::<DurationWord>()?.0).await;
-                Ok(())
-            })
-        },
+        act: act!(|_, mut said| {
+            tokio::time::sleep(said.next::<DurationWord>()?.0).await;
+            Ok(())
+        }),
     },
     Definition {
         keyword: Keyword::Then,
@@ -111,7 +102,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients should recover within 30s",
         meaning: "Counted from the last thing that was done to clients or router: they are online, and their router answers their \
                   pings.",
-        act: |world, said| Box::pin(recover(world, said)),
+        act: act!(|world, said| recover(world, said).await),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Figures of the whole scenario, and their bounds.
 
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::{Complaint, World};
 use crate::objective::{Objective, ObjectiveError, Should, Verdict};
 use crate::pool::Figures;
@@ -12,48 +12,40 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the p99 ping round trip should be below 20ms",
         meaning: "Of all clients and all that they did in the scenario. Inconclusive, where the tester itself was so late meanwhile \
                   that it may be why: see verdicts.md.",
-        act: |world, said| {
-            Box::pin(async move {
-                let [stat, signal, bound] = said.texts()?;
-                one(world, &format!("{stat} {signal}"), Should::BeBelow, &bound).await
-            })
-        },
+        act: act!(|world, said| {
+            let [stat, signal, bound] = said.texts()?;
+            one(world, &format!("{stat} {signal}"), Should::BeBelow, &bound).await
+        }),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "packet loss should stay below {percent}",
         example: "packet loss should stay below 1%",
         meaning: "Of all pings of the scenario, those that could not be sent included.",
-        act: |world, said| {
-            Box::pin(async move {
-                let [bound] = said.texts()?;
-                one(world, "packet loss", Should::BeBelow, &bound).await
-            })
-        },
+        act: act!(|world, said| {
+            let [bound] = said.texts()?;
+            one(world, "packet loss", Should::BeBelow, &bound).await
+        }),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "availability should be at least {percent}",
         example: "availability should be at least 99.9%",
         meaning: "Of the time in which clients should have been usable, the share in which they were online.",
-        act: |world, said| {
-            Box::pin(async move {
-                let [bound] = said.texts()?;
-                one(world, "availability", Should::BeAtLeast, &bound).await
-            })
-        },
+        act: act!(|world, said| {
+            let [bound] = said.texts()?;
+            one(world, "availability", Should::BeAtLeast, &bound).await
+        }),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "{failures} should stay below {percent}",
         example: "failed lookups should stay below 0.5%",
         meaning: "Of all attempts of the kind in the scenario.",
-        act: |world, said| {
-            Box::pin(async move {
-                let [figure, bound] = said.texts()?;
-                one(world, &figure, Should::BeBelow, &bound).await
-            })
-        },
+        act: act!(|world, said| {
+            let [figure, bound] = said.texts()?;
+            one(world, &figure, Should::BeBelow, &bound).await
+        }),
     },
     Definition {
         keyword: Keyword::Then,
@@ -61,12 +53,10 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "no message should have been malformed",
         meaning: "Of all DHCP messages that servers sent to clients in the scenario: each could be read, every option in it is as its \
                   RFC says, and no address was offered that no client can use. Names the option, the byte and how often.",
-        act: |world, _| {
-            Box::pin(async move {
-                let figures = world.pool()?.figures().await?;
-                none_malformed(&figures)
-            })
-        },
+        act: act!(|world, _| {
+            let figures = world.pool()?.figures().await?;
+            none_malformed(&figures)
+        }),
     },
     Definition {
         keyword: Keyword::Then,
@@ -76,7 +66,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'availability' and 'packet loss' with a percentage; \
                   'failed lookups' and their like with a percentage or a number; 'duplicate pings', \
                   'malformed messages', 'restarts' and 'outages' with a number. All that do not hold are named.",
-        act: |world, said| Box::pin(objectives(world, said)),
+        act: act!(|world, said| objectives(world, said).await),
     },
 ];
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{BackendWord, ClientsWord, CountWord, DurationWord, RateWord};
 use crate::bdd::testbeds::{ScenarioTestbed, SuiteUplink};
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
 use crate::bdd::{Complaint, World};
 use crate::dhcp::Device;
@@ -24,14 +24,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "I create 10 virtual clients using macvlan",
         meaning: "Makes so many clients, and waits until each holds a lease. Fails if one has none when the lease timeout \
                   (2m 30s) is over. Said again, it makes more.",
-        act: |world, said| Box::pin(create(world, said, false)),
+        act: act!(|world, said| create(world, said, false).await),
     },
     Definition {
         keyword: Keyword::Given,
         pattern: "I create {count} virtual client(s) using {backend} on interface {string}",
         example: "I create 10 virtual clients using macvlan on interface \"eth0\"",
         meaning: "The same on this interface, whatever --parent says; on the lab, with --lab.",
-        act: |world, said| Box::pin(create(world, said, true)),
+        act: act!(|world, said| create(world, said, true).await),
     },
     Definition {
         keyword: Keyword::Given,
@@ -39,19 +39,17 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "I create the following client groups:",
         meaning: "Makes groups of clients, and waits until each holds a lease. Columns: group, count, and where wanted device \
                   (android, ios, macos, windows, printer, …) and restart (permanent, transient, temporary).",
-        act: |world, said| Box::pin(create_groups(world, said)),
+        act: act!(|world, said| create_groups(world, said).await),
     },
     Definition {
         keyword: Keyword::Given,
         pattern: "clients join at {rate}",
         example: "clients join at 20 clients/s",
         meaning: "So many clients may begin to join in a time; without it, 64 are joining at one time.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                world.draft()?.join_rate = Some(said.next::<RateWord>()?.0);
-                Ok(())
-            })
-        },
+        act: act!(|world, mut said| {
+            world.draft()?.join_rate = Some(said.next::<RateWord>()?.0);
+            Ok(())
+        }),
     },
     Definition {
         keyword: Keyword::Given,
@@ -59,24 +57,20 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "a client may take 20s to get a lease",
         meaning: "The lease timeout: a client without a lease after this time has failed. RFC 2131 lets a client ask for 2 \
                   minutes, so be generous with real routers.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                world.draft()?.lease_timeout = Some(Timespan(said.next::<DurationWord>()?.0));
-                Ok(())
-            })
-        },
+        act: act!(|world, mut said| {
+            world.draft()?.lease_timeout = Some(Timespan(said.next::<DurationWord>()?.0));
+            Ok(())
+        }),
     },
     Definition {
         keyword: Keyword::Given,
         pattern: "the random seed is {count}",
         example: "the random seed is 7",
         meaning: "The same seed gives the same MAC addresses and the same random choices.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                world.draft()?.seed = Some(Seed(said.next::<CountWord>()?.0.into()));
-                Ok(())
-            })
-        },
+        act: act!(|world, mut said| {
+            world.draft()?.seed = Some(Seed(said.next::<CountWord>()?.0.into()));
+            Ok(())
+        }),
     },
     Definition {
         keyword: Keyword::Given,
@@ -84,7 +78,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the lab configuration:",
         meaning: "What the lab is to be like, as TOML in a docstring (range, lease, dns, domain, mtu, faults, …). Fails on a \
                   real router: tag such a scenario @lab.",
-        act: |world, said| Box::pin(async { configure_lab(world, said) }),
+        act: act!(|world, said| configure_lab(world, said)),
     },
     Definition {
         keyword: Keyword::When,
@@ -92,21 +86,21 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "I add 5 clients",
         meaning: "Makes more clients and waits until each holds a lease or the lease timeout is over; some may fail, which a \
                   Then can ask for.",
-        act: |world, said| Box::pin(add(world, said)),
+        act: act!(|world, said| add(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} leave(s)",
         example: "clients 1 to 5 leave",
         meaning: "They release their leases and are gone for good.",
-        act: |world, said| Box::pin(leave(world, said, LeaveKind::Released)),
+        act: act!(|world, said| leave(world, said, LeaveKind::Released).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} leave(s) without releasing",
         example: "clients 1 to 5 leave without releasing",
         meaning: "They are gone for good, and the server goes on thinking that they hold their leases.",
-        act: |world, said| Box::pin(leave(world, said, LeaveKind::Vanished)),
+        act: act!(|world, said| leave(world, said, LeaveKind::Vanished).await),
     },
     Definition {
         keyword: Keyword::Then,
@@ -114,7 +108,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "nothing should be left behind on the host",
         meaning: "Tears everything down now, and fails if something that was made could not be removed. Every scenario is \
                   torn down at its end in any case.",
-        act: |world, _| Box::pin(leave_nothing(world)),
+        act: act!(|world, _| leave_nothing(world).await),
     },
 ];
 

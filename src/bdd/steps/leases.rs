@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::waiting::hear;
 use crate::activity::ping::PingSpec;
 use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{ClientsWord, DurationWord, FamilyWord};
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
-use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
+use crate::bdd::waiting::hear;
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::dhcp::Lease;
@@ -26,89 +26,85 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "the router is reachable at {string}",
         example: "the router is reachable at \"10.77.0.1\"",
         meaning: "Every client can ping this address, now or, where there are none yet, as soon as they have joined.",
-        act: |world, said| Box::pin(reachable(world, said)),
+        act: act!(|world, said| reachable(world, said).await),
     },
     Definition {
         keyword: Keyword::Given,
         pattern: "{clients} hold(s) a valid {family} address",
         example: "all clients hold a valid IPv4 address",
         meaning: "They are online with a lease that has not run out.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let clients = said.next()?;
-                let FamilyWord = said.next()?;
-                hold(world, &clients, None).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let clients = said.next()?;
+            let FamilyWord = said.next()?;
+            hold(world, &clients, None).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} renew(s) its/their lease(s)",
         example: "all clients renew their leases",
         meaning: "They ask their server for more time now (RENEWING), or for a lease if they have none; waits for the answer, 10 s at most.",
-        act: |world, said| Box::pin(order(world, said, Order::Renew)),
+        act: act!(|world, said| order(world, said, Order::Renew).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} rebind(s) its/their lease(s)",
         example: "client 3 rebinds its lease",
         meaning: "They ask any server for more time now (REBINDING); waits for the answer, 10 s at most.",
-        act: |world, said| Box::pin(order(world, said, Order::Rebind)),
+        act: act!(|world, said| order(world, said, Order::Rebind).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} release(s) its/their lease(s)",
         example: "clients 1 to 5 release their leases",
         meaning: "They give their addresses back, and stay without until told to renew.",
-        act: |world, said| Box::pin(order(world, said, Order::Release)),
+        act: act!(|world, said| order(world, said, Order::Release).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} decline(s) its/their address(es)",
         example: "client 3 declines its address",
         meaning: "They refuse their addresses as if these were in use, and ask for others; waits until they have some.",
-        act: |world, said| Box::pin(order(world, said, Order::Decline)),
+        act: act!(|world, said| order(world, said, Order::Decline).await),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "{clients} should hold a valid lease within {duration}",
         example: "all clients should hold a valid lease within 30s",
         meaning: "They are, or come, online with a lease that has not run out, within this time from now.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let clients = said.next()?;
-                let within: DurationWord = said.next()?;
-                hold(world, &clients, Some(within)).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let clients = said.next()?;
+            let within: DurationWord = said.next()?;
+            hold(world, &clients, Some(within)).await
+        }),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "{clients} should hold no lease",
         example: "clients 1 to 5 should hold no lease",
         meaning: "They are there and without an address.",
-        act: |world, said| Box::pin(hold_none(world, said)),
+        act: act!(|world, said| hold_none(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "{clients} should have kept its/their address(es)",
         example: "all clients should have kept their addresses",
         meaning: "They hold the addresses that they held before the last thing that was done to them.",
-        act: |world, said| Box::pin(kept(world, said)),
+        act: act!(|world, said| kept(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "no lease should have been lost",
         example: "no lease should have been lost",
         meaning: "In the whole scenario no lease ran out, was refused, or was found to be another's while a client held it.",
-        act: |world, _| Box::pin(none_lost(world)),
+        act: act!(|world, _| none_lost(world).await),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "no two clients should have the same IP address",
         example: "no two clients should have the same IP address",
         meaning: "No two hold one address now, nobody was given another client's address, and none met an address conflict.",
-        act: |world, _| Box::pin(unique(world)),
+        act: act!(|world, _| unique(world).await),
     },
 ];
 
@@ -196,12 +192,6 @@ async fn hold(
         Ok(()) => waiting.came(at, "clients came to hold valid leases"),
         Err(complaint) => Err(waiting.missed(complaint)),
     }
-}
-
-pub(super) fn by_number(herd: &[ClientStatus]) -> BTreeMap<ClientNumber, &ClientStatus> {
-    herd.iter()
-        .map(|client| (client.identity.number, client))
-        .collect()
 }
 
 async fn hold_none(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::activity::ping::PingSpec;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{CountWord, DurationWord, RateWord};
 use crate::bdd::testbeds::ScenarioTestbed;
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
 use crate::bdd::{Complaint, World};
 use crate::chaos::{ChaosPlan, Engine, RunningEngine, UplinkKind};
 use crate::identity::ClientNumber;
@@ -22,12 +22,10 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the soak runs for 24h",
         meaning: "All clients ping their router and Google DNS once a second for this time; the first hour of it (of less than \
                   three hours, the first third) is compared with the last.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let lasts = said.next()?;
-                soak(world, lasts, &SoakDraft::default(), None).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let lasts = said.next()?;
+            soak(world, lasts, &SoakDraft::default(), None).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
@@ -35,16 +33,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the soak runs for 24h with churn of 10 clients/m",
         meaning: "The same, while clients leave at random moments, so many in a time: each releases its lease and goes, and when it \
                   has gone a client with a new number and MAC takes its place.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let (lasts, churn): (_, RateWord) = (said.next()?, said.next()?);
-                let draft = SoakDraft {
-                    churn: Some(churn.0),
-                    ..SoakDraft::default()
-                };
-                soak(world, lasts, &draft, None).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let (lasts, churn): (_, RateWord) = (said.next()?, said.next()?);
+            let draft = SoakDraft {
+                churn: Some(churn.0),
+                ..SoakDraft::default()
+            };
+            soak(world, lasts, &draft, None).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
@@ -52,18 +48,16 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "the soak runs for 24h with a storm of 50 clients every 10m",
         meaning: "The same, while again and again so many clients leave at once, and as many new ones join together when those have \
                   gone.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let (lasts, storm): (_, CountWord) = (said.next()?, said.next()?);
-                let every: DurationWord = said.next()?;
-                let draft = SoakDraft {
-                    storm: Some(storm.above_zero()?),
-                    storm_every: Some(Timespan(every.0)),
-                    ..SoakDraft::default()
-                };
-                soak(world, lasts, &draft, None).await
-            })
-        },
+        act: act!(|world, mut said| {
+            let (lasts, storm): (_, CountWord) = (said.next()?, said.next()?);
+            let every: DurationWord = said.next()?;
+            let draft = SoakDraft {
+                storm: Some(storm.above_zero()?),
+                storm_every: Some(Timespan(every.0)),
+                ..SoakDraft::default()
+            };
+            soak(world, lasts, &draft, None).await
+        }),
     },
     Definition {
         keyword: Keyword::When,
@@ -73,7 +67,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
                   (10/m), storm (how many clients) and storm every (10m), vanish (how many clients in a time fall silent without \
                   releasing their leases, each with a new one that takes its place: 2/m), chaos (faults by a plan, as after \
                   --chaos: every 10s: crash, delete-link; those of the router need the lab).",
-        act: |world, said| Box::pin(soak_with(world, said)),
+        act: act!(|world, said| soak_with(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
@@ -81,19 +75,17 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "nothing should have drifted",
         meaning: "In the soak no figure became worse from its beginning to its end: availability, round trips, loss, times to join \
                   and to lease, restarts, lanherd's own memory and open files. The rules are those of `lanherd soak`.",
-        act: |world, _| Box::pin(async { nothing_drifted(world) }),
+        act: act!(|world, _| nothing_drifted(world)),
     },
     Definition {
         keyword: Keyword::Then,
         pattern: "at least {count} client(s) should have come and gone",
         example: "at least 20 clients should have come and gone",
         meaning: "In the soak so many left, by churn, in storms or without a word, and as many new ones were made in their place.",
-        act: |world, mut said| {
-            Box::pin(async move {
-                let CountWord(least) = said.next()?;
-                came_and_went(world, least)
-            })
-        },
+        act: act!(|world, mut said| {
+            let CountWord(least) = said.next()?;
+            came_and_went(world, least)
+        }),
     },
 ];
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::activity::command::CommandSpec;
 use crate::activity::{Activity, Kind};
 use crate::bdd::complaint::ClientComplaint;
+use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::{ClientsWord, CountWord, DurationWord, FamilyWord, RateWord};
 use crate::bdd::testbeds::ScenarioTestbed;
-use crate::bdd::vocabulary::{Definition, Keyword, StepArguments};
-use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
+use crate::bdd::world::{Chosen, ClientResult, ClientResults, by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
@@ -22,21 +22,21 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} attempt(s) to ping {target}",
         example: "all clients attempt to ping Google DNS",
         meaning: "One ping each, all at the same time; an answer may take 2 s.",
-        act: |world, said| Box::pin(ping(world, said, false)),
+        act: act!(|world, said| ping(world, said, false).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} attempt(s) to ping {target} over {family}",
         example: "all clients attempt to ping the router over IPv4",
         meaning: "The same, with the address family named.",
-        act: |world, said| Box::pin(ping(world, said, true)),
+        act: act!(|world, said| ping(world, said, true).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} ping(s) {target} {count} time(s) every {duration}",
         example: "all clients ping the router 20 times every 100ms",
         meaning: "So many pings each, so far apart, whether or not the one before was answered.",
-        act: |world, said| Box::pin(ping_often(world, said)),
+        act: act!(|world, said| ping_often(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -44,14 +44,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients resolve \"dns.google\"",
         meaning: "One query each, all at the same time, to the first resolver of its lease; an answer may take 5 s. A success is an \
                   answer with an address.",
-        act: |world, said| Box::pin(resolve(world, said)),
+        act: act!(|world, said| resolve(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} resolve(s) {string} at {rate} for {duration}",
         example: "all clients resolve \"dns.google\" at 100 queries/s for 10s",
         meaning: "So many queries in a time by all of them together, spread evenly.",
-        act: |world, said| Box::pin(resolve_at_rate(world, said)),
+        act: act!(|world, said| resolve_at_rate(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -59,7 +59,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients fetch \"http://www.example.org/\"",
         meaning: "One GET each, all at the same time, of a page over http://, to its last byte; it may take 10 s. A success is a \
                   status below 400. For https, run curl as a command.",
-        act: |world, said| Box::pin(fetch(world, said)),
+        act: act!(|world, said| fetch(world, said).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -67,14 +67,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients run the command \"curl -sf https://example.org\"",
         meaning: "A line for sh in each client's namespace, with its resolver; $LANHERD_CLIENT, $LANHERD_ADDRESS and $LANHERD_ROUTER \
                   say whose it is. A success is exit code 0; it is killed after 30 s.",
-        act: |world, said| Box::pin(command(world, said, false)),
+        act: act!(|world, said| command(world, said, false).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} run(s) the command {string} within {duration}",
         example: "client 1 runs the command \"iperf3 -c 192.168.1.2 -t 60\" within 70s",
         meaning: "The same, but it is killed after this time.",
-        act: |world, said| Box::pin(command(world, said, true)),
+        act: act!(|world, said| command(world, said, true).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -82,28 +82,28 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients connect to \"router:80\"",
         meaning: "One TCP connection each, all at the same time, to a target and port, which is closed as soon as it stands; it may \
                   take 5 s. A success is a connection.",
-        act: |world, said| Box::pin(connect(world, said, false)),
+        act: act!(|world, said| connect(world, said, false).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} connect(s) to {string} within {duration}",
         example: "all clients connect to \"www.lab.test:80\" within 500ms",
         meaning: "The same, but it may take no longer than this.",
-        act: |world, said| Box::pin(connect(world, said, true)),
+        act: act!(|world, said| connect(world, said, true).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} connect(s) to {string} {count} time(s) every {duration}",
         example: "all clients connect to \"router:80\" 20 times every 100ms",
         meaning: "So many connections each, so far apart, whether or not the one before has come about.",
-        act: |world, said| Box::pin(often(world, said, Kind::Connect)),
+        act: act!(|world, said| often(world, said, Kind::Connect).await),
     },
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} connect(s) to {string} at {rate} for {duration}",
         example: "all clients connect to \"router:80\" at 100 connections/s for 10s",
         meaning: "So many connections in a time by all of them together, spread evenly.",
-        act: |world, said| Box::pin(at_rate(world, said, Kind::Connect)),
+        act: act!(|world, said| at_rate(world, said, Kind::Connect).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -111,7 +111,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         example: "all clients run this traffic mix for 60s:",
         meaning: "All of a table at the same time, by each client. Columns: activity (ping, resolve, fetch, run or connect), of (the \
                   target, name, URL, command line, or target and port), every (the time from one to the next).",
-        act: |world, said| Box::pin(mix(world, said)),
+        act: act!(|world, said| mix(world, said).await),
     },
 ];
 
@@ -349,7 +349,7 @@ fn answers(report: &RunReport, late: &TesterWatch<'_>) -> ByClient {
 /// Notes answers, with how each client stands that had no success.
 async fn note(world: &mut World, mut answers: ClientResults) -> Result<(), Complaint> {
     let herd = world.herd().await?;
-    let by_number = super::leases::by_number(&herd);
+    let by_number = by_number(&herd);
     for (number, answer) in &mut answers.clients {
         if let (Err(why), Some(client)) = (&mut answer.outcome, by_number.get(number)) {
             why.text = format!("{} ({})", why.text, standing(client));

@@ -24,6 +24,31 @@ impl Family {
     }
 }
 
+words! {
+    /// Which families a client is to have addresses of.
+    #[derive(Default)]
+    Families {
+        /// Only IPv4: of IPv6 nothing is sent, and nothing taken.
+        #[default]
+        Ipv4 = "ipv4",
+        /// Only IPv6.
+        Ipv6 = "ipv6",
+        /// Both.
+        Dual = "dual",
+    }
+}
+
+impl Families {
+    /// Whether `family` is one of them.
+    pub const fn include(self, family: Family) -> bool {
+        match self {
+            Self::Ipv4 => matches!(family, Family::Ipv4),
+            Self::Ipv6 => matches!(family, Family::Ipv6),
+            Self::Dual => true,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +59,17 @@ mod tests {
         assert_eq!(family("192.0.2.1"), Family::Ipv4);
         assert_eq!(family("2001:db8::1"), Family::Ipv6);
         assert_eq!(family("::ffff:192.0.2.1"), Family::Ipv6);
+    }
+
+    #[test]
+    fn dual_is_both_families_and_the_others_are_one_each() {
+        let included = |families: Families| {
+            let included = Family::ALL.iter().map(|family| families.include(*family));
+            included.collect::<Vec<_>>()
+        };
+        assert_eq!(included(Families::Ipv4), [true, false]);
+        assert_eq!(included(Families::Ipv6), [false, true]);
+        assert_eq!(included(Families::Dual), [true, true]);
+        assert_eq!(Families::default(), Families::Ipv4);
     }
 }

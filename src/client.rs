@@ -299,7 +299,14 @@ impl<L: Lan> State<L> {
             ClientMsg::Port(PortEvent::MtuChanged) => self.fit_to_link().await?,
             ClientMsg::Port(PortEvent::Unconfigured(what)) => self.configure_again(what).await?,
             // Of its namespace the inbox tells the pool at once; here that would only be late.
-            ClientMsg::Port(PortEvent::NamespaceReady) => {}
+            // No client of the pool's speaks IPv6 yet.
+            ClientMsg::Port(
+                PortEvent::NamespaceReady
+                | PortEvent::Icmp6(_)
+                | PortEvent::Dhcp6(_)
+                | PortEvent::Address6(..)
+                | PortEvent::Unconfigured6(_),
+            ) => {}
             ClientMsg::Port(PortEvent::Arp(arp)) => {
                 self.backlog.taken();
                 self.machine.handle_arp(&arp, now());

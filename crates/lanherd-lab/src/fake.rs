@@ -7,6 +7,7 @@
     reason = "it is for tests: a lock that a panic has poisoned ends them"
 )]
 
+mod ipv6;
 mod services;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,15 +19,18 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
+use self::ipv6::Ipv6State;
 use self::services::{FakeUdp, Services};
 use crate::dhcp::Server;
 use crate::{LabConfig, Zone};
 use lanherd_dhcp::options::{MessageType, code};
 use lanherd_dhcp::{Arp, ArpOp, Lease, Message, Transmit};
+use lanherd_net::lan::ipv6::{Addressing6, Configured6};
 use lanherd_net::lan::{
     CleanupError, CommandRan, CommandRequest, Connected, EchoRequest, Inbox, InjectError, Lan,
     PingCause, PingOutcome, Port, PortEvent,
 };
+use lanherd_types::family::Families;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::{ClientNumber, Identity, Mac};
 use lanherd_types::phase::{Cause, Failure, Stage};
@@ -97,6 +101,7 @@ struct Inner {
     forgotten: Vec<ClientNumber>,
     /// Who answers on which port.
     services: Services,
+    ipv6: Ipv6State,
     /// What must never happen, and did: a panic would only end the client in which it is noticed.
     violations: Vec<String>,
 }
@@ -304,7 +309,12 @@ fn give(message: &Message, address: Ipv4Addr) -> Option<Message> {
 impl Lan for FakeLan {
     type Port = FakePort;
 
-    async fn attach(&self, identity: &Identity, inbox: Inbox) -> Result<FakePort, Failure> {
+    async fn attach_speaking(
+        &self,
+        families: Families,
+        identity: &Identity,
+        inbox: Inbox,
+    ) -> Result<FakePort, Failure> {
         {
             let mut inner = self.inner();
             inner.attaching += 1;
@@ -337,6 +347,7 @@ impl Lan for FakeLan {
             inbox(PortEvent::CarrierLost);
         }
         inner.inboxes.insert(identity.mac, Arc::new(inbox));
+        inner.ipv6.attach(identity.mac, families);
         Ok(FakePort {
             lan: self.clone(),
             identity: identity.clone(),
@@ -347,6 +358,7 @@ impl Lan for FakeLan {
         let mut inner = self.inner();
         inner.inboxes.remove(&identity.mac);
         inner.listeners.remove(&identity.mac);
+        inner.ipv6.detach(identity.mac);
         inner.namespaces.remove(&identity.namespace);
         match inner.troubles.get(&identity.number) {
             Some(Trouble::CannotBeRemoved) => vec![CleanupError {
@@ -382,6 +394,10 @@ impl Lan for FakeLan {
             }
         });
         Ok(())
+    }
+
+    fn transmit6_for(&self, identity: &Identity, frame: &[u8]) -> io::Result<()> {
+        self.send6(identity.mac, frame)
     }
 
     fn forget(&self, identity: &Identity) {
@@ -501,6 +517,18 @@ impl Port for FakePort {
             Some(address) => inner.listeners.insert(self.identity.mac, address),
             None => inner.listeners.remove(&self.identity.mac),
         };
+    }
+
+    fn transmit6(&self, frame: &[u8]) -> io::Result<()> {
+        self.lan.send6(self.identity.mac, frame)
+    }
+
+    async fn configure6(&self, addressing: Addressing6) -> Result<Configured6, Failure> {
+        self.lan.configure6(&self.identity, addressing)
+    }
+
+    async fn hear_dhcp6(&self) -> Result<(), Failure> {
+        Ok(())
     }
 
     async fn connect(

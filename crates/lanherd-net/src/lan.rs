@@ -4,11 +4,15 @@
 //! Who owns what: a [`Lan`] owns everything by *name* and can undo it without the [`Port`]; a `Port` owns the client's
 //! sockets only, and dropping it closes them. So cleaning up needs nothing of the actor that died.
 
+pub mod ipv6;
+
 pub use crate::icmp::EchoRequest;
+
+use self::ipv6::{Addressing6, Configured6, DadOutcome, Packet6};
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use lanherd_dhcp::{Arp, Lease, Transmit};
 use lanherd_types::blame::Blame;
+use lanherd_types::family::Families;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Identity;
 use lanherd_types::phase::{Cause, Failure};
@@ -38,6 +43,17 @@ pub enum PortEvent {
     MtuChanged,
     /// Somebody else removed what [`Port::configure`] had set: what, for a person to read.
     Unconfigured(String),
+    /// A message of neighbour discovery came: a router advertisement or a redirect; a neighbour advertisement that is about an
+    /// address of the client's or about a router of its; a solicitation by which somebody else asks whether one of the client's
+    /// addresses is free. One that is for everybody is shared by all clients.
+    Icmp6(Arc<Packet6>),
+    /// A datagram for UDP port 546 came: a DHCPv6 message.
+    Dhcp6(Arc<Packet6>),
+    /// It is known whether somebody has an address that was set with [`Address6::detects_duplicates`](ipv6::Address6), or
+    /// another client of the herd has an address that was to be set.
+    Address6(Ipv6Addr, DadOutcome),
+    /// Somebody else removed what [`Port::configure6`] had set: what, for a person to read.
+    Unconfigured6(String),
     /// The port is of no use any more: why, and the particulars for a person to read.
     Gone(Cause, String),
 }
@@ -75,11 +91,22 @@ pub trait Lan: Send + Sync + 'static {
     /// One client's place on it.
     type Port: Port;
 
-    /// Makes namespace, macvlan and sockets for `identity`, and delivers what arrives to `inbox`.
+    /// Makes namespace, macvlan and sockets for `identity`, which speaks IPv4 only, and delivers what arrives to `inbox`.
     ///
     /// When it fails, or its future is dropped, something may be left: the caller calls [`Lan::detach`] in either case.
     fn attach(
         &self,
+        identity: &Identity,
+        inbox: Inbox,
+    ) -> impl Future<Output = Result<Self::Port, Failure>> + Send {
+        self.attach_speaking(Families::Ipv4, identity, inbox)
+    }
+
+    /// As [`Lan::attach`], for a client that speaks these families. Without IPv6 not one frame of it leaves the client, and
+    /// [`Port::configure6`] fails; with it nothing is set that [`Port::configure6`] does not set, whoever advertises.
+    fn attach_speaking(
+        &self,
+        families: Families,
         identity: &Identity,
         inbox: Inbox,
     ) -> impl Future<Output = Result<Self::Port, Failure>> + Send;
@@ -94,6 +121,10 @@ pub trait Lan: Send + Sync + 'static {
     /// Puts a DHCP message on the wire for a client that has no [`Port`] any more: the release of a lease whose holder
     /// died. Does not block.
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()>;
+
+    /// Puts a whole Ethernet frame on the wire for a client that has no [`Port`] any more: the release of its DHCPv6 lease. Does
+    /// not block. Fails where the frame's source is not the client's MAC.
+    fn transmit6_for(&self, identity: &Identity, frame: &[u8]) -> io::Result<()>;
 
     /// The client has ended for good: forgets what was kept for another life of it, or for its lease. Does not block.
     fn forget(&self, identity: &Identity);
@@ -138,6 +169,23 @@ pub trait Port: Send + Sync + 'static {
 
     /// From now on hands on ARP packets whose sender says that it has this address, or that probe for it; `None`: none.
     fn listen_arp(&self, address: Option<Ipv4Addr>);
+
+    /// Puts a whole Ethernet frame on the wire, past the client's own stack; does not block. Fails where the frame's source is
+    /// not the client's MAC.
+    fn transmit6(&self, frame: &[u8]) -> io::Result<()>;
+
+    /// Sets of IPv6 what `addressing` says, and removes whatever of it stands besides; what stands already is left as it is. The
+    /// default addressing removes everything.
+    ///
+    /// An address that another client of the herd has is not set, and told as a duplicate.
+    fn configure6(
+        &self,
+        addressing: Addressing6,
+    ) -> impl Future<Output = Result<Configured6, Failure>> + Send;
+
+    /// Keeps the client's stack from answering what DHCPv6 servers send with "port unreachable", from now on. To be called before
+    /// the first message is sent; again does nothing.
+    fn hear_dhcp6(&self) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Sends one ICMP echo request and waits for the answer, `timeout` at most.
     fn ping(

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod exec;
 pub mod frame;
+pub mod frame6;
 pub mod icmp;
 pub mod lan;
 pub mod linux;

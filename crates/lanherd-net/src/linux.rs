@@ -14,12 +14,14 @@
 //! kernel drops the lock, and the records tell the next run, or `lanherd clean`, what was left.
 
 mod addressing;
+mod addressing6;
 mod adopt;
 mod arp;
 mod attach;
 mod capabilities;
 mod close;
 mod commands;
+mod configure6;
 mod dialing;
 mod endpoint;
 mod error;
@@ -37,6 +39,7 @@ mod port;
 mod raw_socket;
 mod resolver;
 mod sockets;
+mod speakers6;
 mod stamp;
 mod sysctl;
 mod upkeep;
@@ -58,6 +61,7 @@ use crate::rundir::host_entries::{HostEntries, PoolFolders};
 use crate::rundir::lease_record::{Clock, LeaseRecord};
 use crate::rundir::pool_dir::PoolDir;
 use lanherd_dhcp::{Lease, Transmit};
+use lanherd_types::family::Families;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::{ClientNumber, Identity, Mac};
 use lanherd_types::phase::Failure;
@@ -212,8 +216,13 @@ impl LinuxLan {
 impl Lan for LinuxLan {
     type Port = LinuxPort;
 
-    async fn attach(&self, identity: &Identity, inbox: Inbox) -> Result<LinuxPort, Failure> {
-        attach::attach(&self.shared, identity, inbox).await
+    async fn attach_speaking(
+        &self,
+        families: Families,
+        identity: &Identity,
+        inbox: Inbox,
+    ) -> Result<LinuxPort, Failure> {
+        attach::attach(&self.shared, families, identity, inbox).await
     }
 
     async fn detach(&self, identity: &Identity) -> Vec<CleanupError> {
@@ -244,6 +253,10 @@ impl Lan for LinuxLan {
     fn transmit_for(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
         let send = || self.shared.send_raw(identity, transmit);
         self.shared.give_back(identity, transmit, send)
+    }
+
+    fn transmit6_for(&self, identity: &Identity, frame: &[u8]) -> io::Result<()> {
+        self.shared.send_frame6(identity, frame)
     }
 
     fn forget(&self, identity: &Identity) {

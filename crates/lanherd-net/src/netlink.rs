@@ -9,6 +9,7 @@
 //! fit, a drop is an error that leaves the socket empty, and no answer is waited for longer than five seconds.
 
 pub mod request;
+pub(crate) mod request6;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -242,6 +243,20 @@ impl Netlink {
     pub fn routes(&mut self, index: u32) -> io::Result<Vec<(Route, RouteProtocol)>> {
         self.collect(request::get_routes(), NLM_F_DUMP, |message| {
             request::route_of(&message, index)
+        })
+    }
+
+    /// The IPv6 addresses of a link.
+    pub(crate) fn addresses6(&mut self, index: u32) -> io::Result<Vec<request6::FoundAddress>> {
+        self.collect(request6::get_addresses(), NLM_F_DUMP, |message| {
+            request6::address_of(&message, index)
+        })
+    }
+
+    /// The IPv6 routes through a link that lanherd has set, or an advertisement.
+    pub(crate) fn routes6(&mut self, index: u32) -> io::Result<Vec<request6::RouteKey>> {
+        self.collect(request6::get_routes(), NLM_F_DUMP, |message| {
+            request6::route_of(&message, index)
         })
     }
 

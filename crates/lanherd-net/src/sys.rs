@@ -54,12 +54,42 @@ pub(super) fn ignore_outgoing(socket: BorrowedFd<'_>) -> io::Result<()> {
     )
 }
 
+/// Whether an `AF_PACKET` socket tells with each frame what is known of its checksum (`PACKET_AUXDATA`, packet(7)).
+pub(super) fn tell_checksums(socket: BorrowedFd<'_>, wanted: bool) -> io::Result<()> {
+    set_option(
+        socket.as_raw_fd(),
+        libc::SOL_PACKET,
+        libc::PACKET_AUXDATA,
+        wanted.into(),
+    )
+}
+
 /// Makes a raw ICMP socket deliver only messages of these types (RFC 792); types above 31 always pass.
 pub(super) fn deliver_only_icmp(socket: RawFd, types: &[u8]) -> io::Result<()> {
     let passed = types
         .iter()
         .fold(0_u32, |mask, kind| mask | 1 << (kind & 31));
     set_option(socket, libc::SOL_RAW, ICMP_FILTER, (!passed).cast_signed())
+}
+
+/// The same for `ICMPv6` (RFC 3542, 3.2), whose types are one byte.
+pub(super) fn deliver_only_icmp6(socket: RawFd, types: &[u8]) -> io::Result<()> {
+    /// `ICMPV6_FILTER` of `linux/icmpv6.h`.
+    const ICMP6_FILTER: c_int = 1;
+    let mut blocked = [u32::MAX; 8];
+    for kind in types {
+        blocked[usize::from(*kind >> 5)] &= !(1 << (kind & 31));
+    }
+    // SAFETY: the pointer is to a live array and the length is its size; a number that is no socket is answered EBADF.
+    check(unsafe {
+        libc::setsockopt(
+            socket,
+            libc::IPPROTO_ICMPV6,
+            ICMP6_FILTER,
+            blocked.as_ptr().cast(),
+            size_of_val(&blocked) as libc::socklen_t,
+        )
+    })
 }
 
 /// The number of the network namespace that a socket lives in; unlike its inode never used twice (Linux 5.14).

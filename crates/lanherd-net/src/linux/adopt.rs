@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
+use std::time::Instant;
 
 use netlink_packet_route::link::{
     InfoData, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 
 use super::addressing::Addressing;
+use super::addressing6::Standing6;
 use super::attach::{Link, PendingAttach, number};
 use super::endpoint::Endpoint;
 use super::netlink_monitor::NetlinkMonitor;
@@ -139,7 +141,10 @@ fn enter(
     shared.ledger.add(&endpoint.identity.namespace, record);
     // Subscribed before the namespace is read, so that no later removal goes unnoticed.
     let subscribed = shared.monitors.subscribe(number, mac);
-    let (monitor, mut netlink) = context.home.visit(&namespace, || {
+    let WorkerContext { home, sysctls, .. } = context;
+    let (monitor, mut netlink) = home.visit(&namespace, || {
+        // It may have been made for other families, or by an earlier version.
+        sysctls.limit_link(LINK, endpoint.families())?;
         io::Result::Ok((
             subscribed.map_or_else(NetlinkMonitor::open, Ok)?,
             Netlink::open()?,
@@ -154,6 +159,17 @@ fn enter(
         entries.write_resolver("no lease", "")?;
     }
     endpoint.set_addressing(standing);
+    if endpoint.speaks_ipv6() {
+        let (addresses, routes) = (
+            netlink.addresses6(LINK_INDEX)?,
+            netlink.routes6(LINK_INDEX)?,
+        );
+        let standing6 = Standing6::found(&addresses, &routes, Instant::now());
+        for address in standing6.addresses() {
+            shared.endpoints.speakers.claim(address, mac);
+        }
+        endpoint.set_standing6(standing6);
+    }
     // The parent's may have fallen meanwhile.
     endpoint.limit_mtu(shared.parent.mtu());
     Ok(PendingAttach {

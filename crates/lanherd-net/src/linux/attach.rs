@@ -1,7 +1,7 @@
 //! Plugging a client in: namespace, name, macvlan, sockets, in one job of the client's thread.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::sysctl::Sysctls;
 use super::worker::WorkerContext;
 use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, no_result, refused, refused_request};
 use crate::frame::CLIENT_PORT;
+use crate::frame6::DHCP6_CLIENT_PORT;
 use crate::lan::{Inbox, PortEvent};
 use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};
@@ -26,6 +27,7 @@ use crate::netns::NetNs;
 use crate::rundir::host_entries::ClaimError;
 use crate::rundir::pool_dir;
 use crate::rundir::record::Record;
+use lanherd_types::family::{Families, Family};
 use lanherd_types::identity::{Identity, Mac};
 use lanherd_types::phase::{Cause, Failure, Stage};
 
@@ -70,10 +72,11 @@ enum AttachProgress {
 
 pub(super) async fn attach(
     shared: &Arc<Shared>,
+    families: Families,
     identity: &Identity,
     inbox: Inbox,
 ) -> Result<LinuxPort, Failure> {
-    let endpoint = Endpoint::new(identity.clone(), inbox, shared.parent.mtu());
+    let endpoint = Endpoint::new(families, identity.clone(), inbox, shared.parent.mtu());
     let registration = shared.endpoints.register(endpoint);
     let gone = |gone| no_result(Stage::Namespace, gone);
     let begin = {
@@ -81,7 +84,7 @@ pub(super) async fn attach(
         move |context: &mut WorkerContext| {
             let pending = match adopt::take_over(context, &shared, &endpoint) {
                 Some(pending) => pending,
-                None => make_namespace(context, &shared, &endpoint.identity)?,
+                None => make_namespace(context, &shared, &endpoint)?,
             };
             endpoint.tell(PortEvent::NamespaceReady);
             shared.parent.greet(&endpoint);
@@ -142,8 +145,9 @@ fn still_busy(shared: &Shared, mac: Mac) -> Failure {
 fn make_namespace(
     context: &mut WorkerContext,
     shared: &Shared,
-    identity: &Identity,
+    endpoint: &Endpoint,
 ) -> Result<PendingAttach, Failure> {
+    let identity = &endpoint.identity;
     let failed =
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let entries = shared.host_entries(identity);
@@ -159,13 +163,14 @@ fn make_namespace(
         ));
     }
     let WorkerContext { home, sysctls, .. } = context;
-    let (namespace, netlink) = home
+    let (namespace, (limited, netlink)) = home
         .found(|| {
             // Before there is a link.
-            sysctls.forbid_ipv6();
-            Netlink::open()
+            let limited = sysctls.limit_new_links(endpoint.families());
+            (limited, Netlink::open())
         })
         .map_err(failed("making a network namespace"))?;
+    limited.map_err(failed("keeping the client from what routers advertise"))?;
     let netlink = netlink.map_err(failed("opening a netlink socket in the namespace"))?;
     let record = Record::of(&namespace, &netlink, identity.mac);
     let note = || shared.ledger.add(&identity.namespace, record);
@@ -341,7 +346,7 @@ fn open_sockets(
     monitor: NetlinkMonitor,
     namespace: u64,
 ) -> io::Result<Sockets> {
-    let icmp = PingSocket::open()?;
+    let icmp = PingSocket::open(Family::Ipv4)?;
     let dhcp = dhcp_socket(sysctls)?;
     Ok(Sockets::new(dhcp, icmp, netlink, monitor, namespace))
 }
@@ -349,11 +354,27 @@ fn open_sockets(
 /// A socket on the client's port that drops all that it receives.
 fn dhcp_socket(sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    socket.set_broadcast(true)?;
+    bind_deaf(socket, (Ipv4Addr::UNSPECIFIED, CLIENT_PORT).into(), sysctls)
+}
+
+/// The same for DHCPv6.
+pub(super) fn dhcp6_socket(sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV6, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    socket.set_only_v6(true)?;
+    bind_deaf(
+        socket,
+        (Ipv6Addr::UNSPECIFIED, DHCP6_CLIENT_PORT).into(),
+        sysctls,
+    )
+}
+
+/// Binds a socket so that it drops all that it receives.
+fn bind_deaf(socket: Socket, to: SocketAddr, sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
     socket.attach_filter(&filter::nothing())?;
     socket.set_reuse_address(true)?;
-    socket.set_broadcast(true)?;
     socket.bind_device(Some(LINK.as_bytes()))?;
-    let port = SocketAddr::from((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)).into();
+    let port = to.into();
     socket.bind(&port).or_else(|error| match error.kind() {
         // Without CAP_NET_BIND_SERVICE: this namespace is ours, and so is the say over which of its ports need it.
         io::ErrorKind::PermissionDenied => {

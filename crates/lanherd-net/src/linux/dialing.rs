@@ -3,7 +3,7 @@
 //! What comes has the kernel's stamp, so that the tester's own lateness is in no time that is told ([`super::stamp`]).
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::pin::Pin;
@@ -11,13 +11,14 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::sockopt::{Ipv4RecvErr, ReceiveTimestampns};
+use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr, ReceiveTimestampns};
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::coop::poll_proceed;
 
+use super::LINK_INDEX;
 use super::port::LinuxPort;
 use super::stamp::{Moment, receive};
 use super::worker::WorkerContext;
@@ -121,7 +122,8 @@ pub(super) async fn connect(
     to: SocketAddr,
     timeout: Duration,
 ) -> io::Result<Connected<ClientStream>> {
-    let socket = open(port, Type::STREAM).await?;
+    let to = scoped(to);
+    let socket = open(port, Domain::for_address(to), Type::STREAM).await?;
     // A request is written as a whole, and nothing is to wait for more.
     socket.set_tcp_nodelay(true)?;
     let began = Instant::now();
@@ -173,7 +175,7 @@ impl ClientUdp {
 
 impl Datagrams for ClientUdp {
     async fn send(&self, datagram: &[u8]) -> io::Result<()> {
-        let to = SockaddrStorage::from(self.to);
+        let to = SockaddrStorage::from(scoped(self.to));
         let send = || {
             let sent = Moment::now();
             sendto(
@@ -216,15 +218,20 @@ impl Datagrams for ClientUdp {
         let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Datagram {
             length: received.length,
-            from: received.from.unwrap_or(self.to),
+            from: received
+                .from
+                .map_or(self.to, |from| as_asked(from, self.to)),
             took: sent.map_or(Duration::ZERO, |sent| sent.until(received.stamp, read)),
         })
     }
 }
 
 pub(super) async fn udp(port: &LinuxPort, to: SocketAddr) -> io::Result<ClientUdp> {
-    let socket = open(port, Type::DGRAM).await?;
-    setsockopt(&socket, Ipv4RecvErr, &true)?;
+    let socket = open(port, Domain::for_address(to), Type::DGRAM).await?;
+    match to {
+        SocketAddr::V4(_) => setsockopt(&socket, Ipv4RecvErr, &true)?,
+        SocketAddr::V6(_) => setsockopt(&socket, Ipv6RecvErr, &true)?,
+    }
     Ok(ClientUdp {
         socket: UdpSocket::from_std(socket.into())?,
         to,
@@ -252,16 +259,37 @@ fn of_the_network(error: io::Error) -> io::Error {
     }
 }
 
+/// The address with the link that it is on, where it is a link-local one: a client has one link.
+pub(super) fn scoped(to: SocketAddr) -> SocketAddr {
+    match to {
+        SocketAddr::V6(mut to) if to.ip().is_unicast_link_local() && to.scope_id() == 0 => {
+            to.set_scope_id(LINK_INDEX);
+            SocketAddr::V6(to)
+        }
+        to => to,
+    }
+}
+
+/// The sender's address, with a link only where whom was asked had been named with one.
+fn as_asked(from: SocketAddr, asked: SocketAddr) -> SocketAddr {
+    match (from, asked) {
+        (SocketAddr::V6(from), SocketAddr::V6(asked)) => {
+            SocketAddrV6::new(*from.ip(), from.port(), 0, asked.scope_id()).into()
+        }
+        (from, _) => from,
+    }
+}
+
 /// A socket in the client's namespace. Not bound to its link, which is the only one there: the kernel takes every address
 /// for a neighbour of such a socket where it has no route.
-async fn open(port: &LinuxPort, kind: Type) -> io::Result<Socket> {
+async fn open(port: &LinuxPort, domain: Domain, kind: Type) -> io::Result<Socket> {
     let binding = port.binding();
     let inode = port.namespace();
     let job = move |context: &mut WorkerContext| {
         let namespace = open_own(&binding, inode)?;
-        context.home.visit(&namespace, || {
-            Socket::new(Domain::IPV4, kind.nonblocking(), None)
-        })?
+        context
+            .home
+            .visit(&namespace, || Socket::new(domain, kind.nonblocking(), None))?
     };
     let socket = port.run(job).await.map_err(io::Error::other)??;
     setsockopt(&socket, ReceiveTimestampns, &true)?;

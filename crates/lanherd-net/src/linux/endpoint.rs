@@ -1,16 +1,19 @@
 //! The clients' endpoints on the LAN: one for each client that is attached, found by its MAC.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
 use super::addressing::Addressing;
+use super::addressing6::Standing6;
 use super::arp::Listeners;
 use super::raw_socket::RawSocket;
 use super::sockets::Sockets;
+use super::speakers6::Speakers6;
 use crate::frame::DhcpDatagram;
 use crate::lan::{Inbox, PortEvent};
+use lanherd_types::family::{Families, Family};
 use lanherd_types::identity::{Identity, Mac};
 use lanherd_types::phase::Cause;
 
@@ -20,6 +23,7 @@ const LOOP: Duration = Duration::from_millis(500);
 /// One client's endpoint: whom to tell of what concerns it, and what is known of its namespace.
 pub(super) struct Endpoint {
     pub identity: Identity,
+    families: Families,
     inbox: Inbox,
     state: Mutex<EndpointState>,
 }
@@ -29,6 +33,10 @@ struct EndpointState {
     /// What stands in the namespace, as far as lanherd has set it and nobody has removed it. Whoever changes it, or
     /// compares it with what the kernel says, holds the client's netlink socket meanwhile.
     addressing: Option<Addressing>,
+    /// The same of IPv6.
+    standing6: Standing6,
+    /// Who says that it has an address of the client's.
+    claims6: HashMap<Ipv6Addr, Mac>,
     /// The link's MTU, in bytes.
     mtu: u32,
     /// Whether the client takes the parent to have a carrier.
@@ -47,9 +55,11 @@ struct EndpointState {
 
 impl Endpoint {
     /// Makes an endpoint whose link will have this MTU, in bytes.
-    pub fn new(identity: Identity, inbox: Inbox, mtu: u32) -> Self {
+    pub fn new(families: Families, identity: Identity, inbox: Inbox, mtu: u32) -> Self {
         let state = EndpointState {
             addressing: None,
+            standing6: Standing6::default(),
+            claims6: HashMap::new(),
             mtu,
             carrier: true,
             client_id: None,
@@ -60,6 +70,7 @@ impl Endpoint {
         };
         Self {
             identity,
+            families,
             inbox,
             state: Mutex::new(state),
         }
@@ -88,7 +99,15 @@ impl Endpoint {
 
     /// Tells the client whether the parent has a carrier, if that is news to it.
     pub fn carrier(&self, is_there: bool) {
-        if std::mem::replace(&mut self.state().carrier, is_there) != is_there {
+        let was_there = {
+            let mut state = self.state();
+            if !is_there {
+                // A link without a carrier forgets all neighbours but the permanent ones.
+                state.standing6.neighbours_were_flushed();
+            }
+            std::mem::replace(&mut state.carrier, is_there)
+        };
+        if was_there != is_there {
             self.tell(if is_there {
                 PortEvent::CarrierBack
             } else {
@@ -104,6 +123,43 @@ impl Endpoint {
 
     pub fn set_addressing(&self, addressing: Option<Addressing>) {
         self.state().addressing = addressing;
+    }
+
+    /// Whether the client speaks IPv6.
+    pub const fn speaks_ipv6(&self) -> bool {
+        self.families.include(Family::Ipv6)
+    }
+
+    /// The families that it speaks.
+    pub const fn families(&self) -> Families {
+        self.families
+    }
+
+    /// What of IPv6 stands in the namespace.
+    pub fn standing6(&self) -> Standing6 {
+        self.state().standing6.clone()
+    }
+
+    /// Whether one of its routes leads through `router`.
+    pub fn leads_through(&self, router: Ipv6Addr) -> bool {
+        self.state().standing6.leads_through(router)
+    }
+
+    pub fn set_standing6(&self, standing: Standing6) {
+        let mut state = self.state();
+        let is_there = |address: &Ipv6Addr| standing.addresses().any(|there| there == *address);
+        state.claims6.retain(|address, _| is_there(address));
+        state.standing6 = standing;
+    }
+
+    /// Notes that somebody says that it has an address of the client's.
+    pub fn note_claim(&self, address: Ipv6Addr, by: Mac) {
+        self.state().claims6.insert(address, by);
+    }
+
+    /// Who says that it has an address of the client's.
+    pub fn claimed_by(&self, address: Ipv6Addr) -> Option<Mac> {
+        self.state().claims6.get(&address).copied()
     }
 
     /// The link's MTU, in bytes.
@@ -162,6 +218,8 @@ pub(super) struct EndpointTable {
     servers: Mutex<HashMap<Mac, Mac>>,
     /// The endpoints that listen for ARP packets.
     pub listeners: Listeners,
+    /// Those that speak IPv6.
+    pub speakers: Speakers6,
 }
 
 impl EndpointTable {
@@ -169,13 +227,17 @@ impl EndpointTable {
         Self {
             by_mac: RwLock::default(),
             servers: Mutex::default(),
-            listeners: Listeners::new(raw_socket),
+            listeners: Listeners::new(Arc::clone(&raw_socket)),
+            speakers: Speakers6::new(raw_socket),
         }
     }
 
     /// Registers an endpoint until the guard is dropped; an earlier endpoint of the same client receives nothing more.
     pub fn register(self: &Arc<Self>, endpoint: Endpoint) -> Registration {
         let endpoint = Arc::new(endpoint);
+        if endpoint.speaks_ipv6() {
+            self.speakers.join();
+        }
         let earlier = self
             .write()
             .insert(endpoint.identity.mac, Arc::clone(&endpoint));
@@ -271,6 +333,9 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.listen_arp(None);
+        if self.endpoint.speaks_ipv6() {
+            self.endpoints.speakers.leave();
+        }
         let mut by_mac = self.endpoints.write();
         // A later endpoint of the same client stays.
         if by_mac
@@ -278,6 +343,9 @@ impl Drop for Registration {
             .is_some_and(|there| Arc::ptr_eq(there, &self.endpoint))
         {
             by_mac.remove(&self.endpoint.identity.mac);
+            self.endpoints
+                .speakers
+                .keep(self.endpoint.identity.mac, |_| false);
         }
     }
 }

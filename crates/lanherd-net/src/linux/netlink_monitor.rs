@@ -24,8 +24,9 @@ use super::filter;
 use super::sockets::Sockets;
 use lanherd_types::identity::Mac;
 
-/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV4_ROUTE` of `linux/rtnetlink.h`.
-const GROUPS: u32 = 0x1 | 0x10 | 0x40;
+/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV4_ROUTE` and `RTMGRP_IPV6_IFADDR` of `linux/rtnetlink.h`. Of IPv6's routes
+/// nothing is heard: a namespace that ends takes many with it.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100;
 /// How many messages are thrown away at one time; a later message notifies again.
 const MOST_AT_ONCE: usize = 256;
 

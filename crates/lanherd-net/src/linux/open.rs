@@ -55,8 +55,7 @@ impl LinuxLan {
             monitors,
             watch,
         } = parts;
-        let is_reflected = config.mode == MacvlanMode::Vepa;
-        let deliver = Arc::clone(&raw_socket).deliver(Arc::clone(&endpoints), is_reflected);
+        let deliver = Arc::clone(&raw_socket).deliver(Arc::clone(&endpoints));
         let reader = tokio::spawn(deliver).abort_handle();
         let shared = Shared {
             folders: PoolFolders::new(&config.paths, &config.pool),
@@ -165,7 +164,7 @@ fn open_parts(
         .index()
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         .and_then(raw_socket::open)
-        .and_then(RawSocket::new)
+        .and_then(|socket| RawSocket::new(socket, config.mode == MacvlanMode::Vepa))
         .map_err(refusing("opening a raw socket on the parent"))?;
     let raw_socket = Arc::new(raw_socket);
     let parent = Arc::new(parent);

@@ -1,4 +1,4 @@
-//! A client's echo requests, over a raw socket of its own, and how long the network took to answer them.
+//! A client's echo requests, over a raw socket of its own for each family, and how long the network took to answer them.
 //!
 //! A round trip begins just before the request is handed to the kernel and ends where the kernel itself has stamped the
 //! answer (`SO_TIMESTAMPNS`, socket(7)). So the time until the process comes to read it, which grows with the herd, is
@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use etherparse::icmpv4::{TYPE_DEST_UNREACH, TYPE_ECHO_REPLY, TYPE_TIME_EXCEEDED};
-use nix::sys::socket::sockopt::ReceiveTimestampns;
+use etherparse::icmpv6;
+use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
@@ -29,13 +30,21 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::dialing::scoped;
 use super::stamp::{Moment, Received, receive};
 use crate::icmp::{self, Belonging, IcmpEvent, Verdict};
 use crate::lan::{EchoRequest, PingCause, PingOutcome};
 use crate::sys;
+use lanherd_types::family::Family;
 
 /// The ICMP types that the socket receives.
 const RECEIVED_TYPES: [u8; 3] = [TYPE_ECHO_REPLY, TYPE_DEST_UNREACH, TYPE_TIME_EXCEEDED];
+/// The same of ICMPv6.
+const RECEIVED_TYPES_V6: [u8; 3] = [
+    icmpv6::TYPE_ECHO_REPLY,
+    icmpv6::TYPE_DST_UNREACH,
+    icmpv6::TYPE_TIME_EXCEEDED,
+];
 /// Longer than any packet on an Ethernet that answers what is sent here.
 const LONGEST: usize = 2_048;
 /// Packets read before other tasks get their turn.
@@ -86,12 +95,24 @@ pub(super) struct PingSocket {
 
 impl PingSocket {
     /// Opens the socket in the calling thread's namespace, for the runtime in whose context this is called.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(family: Family) -> io::Result<Self> {
         let kind = Type::RAW.nonblocking();
-        let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4))?;
-        sys::deliver_only_icmp(socket.as_raw_fd(), &RECEIVED_TYPES)?;
+        let socket = match family {
+            Family::Ipv4 => {
+                let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4))?;
+                sys::deliver_only_icmp(socket.as_raw_fd(), &RECEIVED_TYPES)?;
+                socket
+            }
+            Family::Ipv6 => {
+                let socket = Socket::new(Domain::IPV6, kind, Some(Protocol::ICMPV6))?;
+                sys::deliver_only_icmp6(socket.as_raw_fd(), &RECEIVED_TYPES_V6)?;
+                setsockopt(&socket, Ipv6RecvPacketInfo, &true)?;
+                socket
+            }
+        };
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         let pinger = Arc::new(Pinger {
+            family,
             socket: sys::drive(socket.into(), Interest::READABLE | Interest::WRITABLE)?,
             waiting: Mutex::new(Some(HashMap::new())),
             answered: Mutex::default(),
@@ -115,6 +136,7 @@ impl Drop for PingSocket {
 
 /// Sends pings over a client's ICMP socket, and hands each its answer.
 pub(super) struct Pinger {
+    family: Family,
     socket: AsyncFd<OwnedFd>,
     /// The pings that wait, by sequence number; `None` once the socket is closed.
     waiting: Mutex<Option<HashMap<u16, Waiting>>>,
@@ -220,7 +242,7 @@ impl Pinger {
     /// Sends a request; returns the moment before it was handed to the kernel, at the last try.
     async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
         let message = request.message();
-        let to = SockaddrStorage::from(SocketAddr::new(request.target, 0));
+        let to = SockaddrStorage::from(scoped(SocketAddr::new(request.target, 0)));
         self.socket
             .async_io(Interest::WRITABLE, |socket| {
                 let sent = Moment::now();
@@ -259,9 +281,11 @@ impl Pinger {
         };
         let mut packet = [0; LONGEST];
         for _ in 0..BURST {
-            let Received { length, stamp, .. } = receive(self.socket.get_ref(), &mut packet)?;
+            let received = receive(self.socket.get_ref(), &mut packet)?;
             let read = Moment::now();
-            let Some(event) = packet.get(..length).and_then(icmp::read) else {
+            let stamp = received.stamp;
+            let bytes = packet.get(..received.length).unwrap_or_default();
+            let Some(event) = self.event(bytes, &received) else {
                 continue;
             };
             let verdict = event.verdict;
@@ -290,6 +314,17 @@ impl Pinger {
             }
         }
         Ok(())
+    }
+
+    /// What was received, as an event about a request.
+    fn event<'a>(&self, bytes: &'a [u8], received: &Received) -> Option<IcmpEvent<'a>> {
+        match (self.family, received.from, received.own) {
+            (Family::Ipv4, ..) => icmp::read(bytes),
+            (Family::Ipv6, Some(SocketAddr::V6(from)), Some(own)) => {
+                icmp::read_v6(bytes, *from.ip(), own)
+            }
+            (Family::Ipv6, ..) => None,
+        }
     }
 
     fn answered(&self) -> MutexGuard<'_, Answered> {

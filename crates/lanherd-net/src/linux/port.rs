@@ -1,29 +1,33 @@
 //! One client's place on the LAN: its sockets, and what is set in its namespace.
 
 use std::borrow::Cow;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::addressing::steps::{MtuChange, Step, StepKind, steps};
 use super::addressing::{Addressing, Surroundings};
+use super::attach::dhcp6_socket;
 use super::commands::Gate;
-use super::dialing::{ClientStream, ClientUdp};
+use super::configure6::configure6;
+use super::dialing::{ClientStream, ClientUdp, open_own};
 use super::endpoint::{Endpoint, Registration};
+use super::pinger::{PingSocket, Pinger};
 use super::resolver::resolver_lines;
 use super::sockets::{Sockets, is_lost};
+use super::sysctl::Sysctls;
 use super::watch::{examine_name, socket_lost};
 use super::worker::{WorkerContext, WorkerError};
 use super::{MacvlanMode, Shared, commands, dialing, no_result, refused, refused_request};
+use crate::lan::ipv6::{Addressing6, Configured6};
 use crate::lan::{
     CommandRan, CommandRequest, Connected, EchoRequest, PingCause, PingOutcome, Port,
 };
 use crate::netlink::{Netlink, NetlinkError};
 use lanherd_dhcp::{Arp, Lease, MessageType, Transmit, code};
+use lanherd_types::family::Family;
 use lanherd_types::phase::{Cause, Failure, Stage};
 use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
 
@@ -108,11 +112,47 @@ impl LinuxPort {
         }
     }
 
-    /// Runs a job about the client's addressing on the client's thread.
-    async fn on_thread(
+    /// Runs a job inside the client's namespace, on the client's thread.
+    async fn inside<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&Shared, &Endpoint, &Sockets) -> Result<(), Failure> + Send + 'static,
-    ) -> Result<(), Failure> {
+        job: impl FnOnce(&mut Sysctls, &Sockets) -> io::Result<R> + Send + 'static,
+    ) -> io::Result<R> {
+        let (binding, inode) = (self.binding(), self.namespace());
+        let sockets = Arc::clone(&self.sockets);
+        let visit = move |context: &mut WorkerContext| {
+            let namespace = open_own(&binding, inode)?;
+            let WorkerContext {
+                home,
+                sysctls,
+                runtime,
+                ..
+            } = context;
+            let _context = runtime.enter();
+            home.visit(&namespace, || job(sysctls, &sockets))?
+        };
+        self.run(visit).await.map_err(io::Error::other)?
+    }
+
+    /// What sends pings of this family. The socket for IPv6 is opened when the first one is sent.
+    async fn pinger(&self, family: Family) -> io::Result<Arc<Pinger>> {
+        if family == Family::Ipv4 {
+            return self.sockets.icmp();
+        }
+        if !self.endpoint().speaks_ipv6() {
+            return Err(io::Error::from_raw_os_error(libc::ENETUNREACH));
+        }
+        if let Some(pinger) = self.sockets.icmp6()? {
+            return Ok(pinger);
+        }
+        self.inside(|_, sockets| sockets.keep_icmp6(|| PingSocket::open(Family::Ipv6)))
+            .await
+    }
+
+    /// Runs a job about the client's addressing on the client's thread.
+    async fn on_thread<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Shared, &Endpoint, &Sockets) -> Result<R, Failure> + Send + 'static,
+    ) -> Result<R, Failure> {
         let endpoint = Arc::clone(&self.registration.endpoint);
         let (shared, sockets) = (Arc::clone(&self.shared), Arc::clone(&self.sockets));
         self.shared
@@ -135,11 +175,7 @@ fn set_addressing(
 ) -> Result<(), Failure> {
     let entries = shared.host_entries(&endpoint.identity);
     let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
-    let binding = entries.binding();
-    if !fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
-        let detail = format!("{} is gone: somebody else removed it", binding.display());
-        return Err(Failure::new(Stage::Configure, Cause::NamespaceGone, detail));
-    }
+    shared.check_binding(&endpoint.identity, sockets)?;
     sockets
         .with_netlink(|netlink| replace(netlink, endpoint, new, shared.parent.mtu()))
         .unwrap_or_else(|error| Err(broken("setting the address", &error)))
@@ -192,7 +228,7 @@ fn replace(
 }
 
 /// Has the kernel carry out all steps in one go, and returns the first refusal.
-fn carry_out(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), Failure> {
+pub(super) fn carry_out(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), Failure> {
     if steps.is_empty() {
         return Ok(());
     }
@@ -314,8 +350,27 @@ impl Port for LinuxPort {
         self.registration.listen_arp(address);
     }
 
+    fn transmit6(&self, frame: &[u8]) -> io::Result<()> {
+        self.shared.send_frame6(&self.endpoint().identity, frame)
+    }
+
+    async fn configure6(&self, addressing: Addressing6) -> Result<Configured6, Failure> {
+        self.on_thread(move |shared, endpoint, sockets| {
+            configure6(shared, endpoint, sockets, addressing)
+        })
+        .await
+    }
+
+    async fn hear_dhcp6(&self) -> Result<(), Failure> {
+        let opened = self.inside(|sysctls, sockets| sockets.keep_dhcp6(|| dhcp6_socket(sysctls)));
+        opened.await.map_err(|error| {
+            self.heed(&error);
+            refused(Stage::Socket, "opening a socket on port 546", &error)
+        })
+    }
+
     async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
-        let pinged = match self.sockets.icmp() {
+        let pinged = match self.pinger(Family::of(request.target)).await {
             Ok(line) => line.ping(request, timeout).await,
             Err(error) => Err(error),
         };
@@ -326,9 +381,14 @@ impl Port for LinuxPort {
     }
 
     fn duplicates(&self, target: IpAddr) -> u64 {
-        self.sockets
-            .icmp()
-            .map_or(0, |line| line.duplicates(target))
+        let pinger = match Family::of(target) {
+            Family::Ipv4 => self.sockets.icmp().map(Some),
+            Family::Ipv6 => self.sockets.icmp6(),
+        };
+        pinger
+            .ok()
+            .flatten()
+            .map_or(0, |pinger| pinger.duplicates(target))
     }
 
     async fn connect(

@@ -20,6 +20,10 @@ pub(super) struct Sockets {
     dhcp: Mutex<Option<UdpSocket>>,
     /// Echo requests and what answers them.
     icmp: Mutex<Option<PingSocket>>,
+    /// The same over IPv6, from the first ping on.
+    icmp6: Mutex<Late<PingSocket>>,
+    /// On port 546, as that on port 68, where DHCPv6 is spoken.
+    dhcp6: Mutex<Late<UdpSocket>>,
     /// For address, routes and link. Whoever has it is alone with the namespace's settings.
     netlink: Mutex<Option<Netlink>>,
     /// Tells of what somebody else removes in the namespace.
@@ -39,6 +43,8 @@ impl Sockets {
         Self {
             dhcp: Mutex::new(Some(dhcp)),
             icmp: Mutex::new(Some(icmp)),
+            icmp6: Mutex::default(),
+            dhcp6: Mutex::default(),
             netlink: Mutex::new(Some(netlink)),
             monitor,
             namespace,
@@ -56,6 +62,28 @@ impl Sockets {
             .as_ref()
             .map(PingSocket::pinger)
             .ok_or_else(closed)
+    }
+
+    /// Returns what sends pings over IPv6; `None`: it has to be opened.
+    pub fn icmp6(&self) -> io::Result<Option<Arc<Pinger>>> {
+        match &*locked(&self.icmp6) {
+            Late::Unopened => Ok(None),
+            Late::Open(socket) => Ok(Some(socket.pinger())),
+            Late::Closed => Err(closed()),
+        }
+    }
+
+    /// Keeps the socket that `open` opens, unless there is one, and returns what sends pings over it.
+    pub fn keep_icmp6(
+        &self,
+        open: impl FnOnce() -> io::Result<PingSocket>,
+    ) -> io::Result<Arc<Pinger>> {
+        locked(&self.icmp6).or_open(open).map(PingSocket::pinger)
+    }
+
+    /// Keeps the socket on port 546 that `open` opens, unless there is one.
+    pub fn keep_dhcp6(&self, open: impl FnOnce() -> io::Result<UdpSocket>) -> io::Result<()> {
+        locked(&self.dhcp6).or_open(open).map(|_| ())
     }
 
     /// Runs `work` with the netlink socket, alone with the namespace's settings.
@@ -79,16 +107,45 @@ impl Sockets {
         locked(&self.dhcp).take();
         locked(&self.icmp).take();
         locked(&self.netlink).take();
+        self.close_late();
+    }
+
+    fn close_late(&self) {
+        *locked(&self.icmp6) = Late::Closed;
+        *locked(&self.dhcp6) = Late::Closed;
     }
 
     /// Does as somebody would who takes the sockets away: closes two, and shuts the third down, which is heard.
     pub fn kill(&self) -> io::Result<()> {
         locked(&self.icmp).take();
         locked(&self.netlink).take();
+        self.close_late();
         match self.with_dhcp(|dhcp| SockRef::from(dhcp).shutdown(std::net::Shutdown::Both)) {
             // So the kernel says of every socket without a peer, and shuts it down all the same.
             Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Ok(()),
             other => other,
+        }
+    }
+}
+
+/// A socket that is opened when it is needed.
+#[derive(Default)]
+enum Late<S> {
+    #[default]
+    Unopened,
+    Open(S),
+    /// For good.
+    Closed,
+}
+
+impl<S> Late<S> {
+    fn or_open(&mut self, open: impl FnOnce() -> io::Result<S>) -> io::Result<&S> {
+        if matches!(self, Self::Unopened) {
+            *self = Self::Open(open()?);
+        }
+        match self {
+            Self::Open(socket) => Ok(socket),
+            Self::Unopened | Self::Closed => Err(closed()),
         }
     }
 }

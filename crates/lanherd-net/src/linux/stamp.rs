@@ -5,7 +5,7 @@
 //! stamps datagrams when they are read, and TCP segments not at all. A herd has such a socket open for each client.)
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -61,11 +61,13 @@ pub(super) struct Received {
     pub from: Option<SocketAddr>,
     /// When the kernel received it, where the kernel tells. Of a stream: the last of the segments that the bytes are from.
     pub stamp: Option<SystemTime>,
+    /// Which of the client's own addresses it came to, where the socket was told to tell (`IPV6_RECVPKTINFO`, ipv6(7)).
+    pub own: Option<Ipv6Addr>,
 }
 
 /// Receives what has arrived; `WouldBlock` where nothing has.
 pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
-    let mut control = nix::cmsg_space!(TimeSpec);
+    let mut control = nix::cmsg_space!(TimeSpec, libc::in6_pktinfo);
     let mut parts = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(
         socket.as_raw_fd(),
@@ -73,14 +75,21 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Re
         Some(&mut control),
         MsgFlags::MSG_DONTWAIT,
     )?;
-    let stamp = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::ScmTimestampns(stamp) => moment(stamp),
-        _ => None,
-    });
+    let (mut stamp, mut own) = (None, None);
+    for control in message.cmsgs()? {
+        match control {
+            ControlMessageOwned::ScmTimestampns(at) => stamp = moment(at),
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                own = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
+            }
+            _ => {}
+        }
+    }
     Ok(Received {
         length: message.bytes,
         from: message.address.as_ref().and_then(address),
         stamp,
+        own,
     })
 }
 

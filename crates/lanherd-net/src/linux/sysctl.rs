@@ -13,6 +13,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use crate::sys;
+use lanherd_types::family::{Families, Family};
 
 /// A new procfs costs about as much as this many namespaces in an old one.
 const RENEWED_AFTER: u32 = 100;
@@ -40,10 +41,43 @@ impl Sysctls {
         }
     }
 
-    /// Has links that are made from now on in the namespace that the calling thread is in do without IPv6: they take no
-    /// address, neither by themselves nor from a router advertisement (RFC 4862), and send nothing of IPv6.
-    pub fn forbid_ipv6(&mut self) {
-        match self.write("ipv6/conf/default/disable_ipv6", "1") {
+    /// Limits what links that are made from now on, in the namespace that the calling thread is in, have of IPv6: nothing at all,
+    /// or what is set. Fails where IPv6 is asked for and cannot be had so.
+    pub fn limit_new_links(&mut self, families: Families) -> io::Result<()> {
+        if families.include(Family::Ipv6) {
+            self.ignore_advertisements("default")
+        } else {
+            self.forbid_ipv6("default");
+            Ok(())
+        }
+    }
+
+    /// The same for a link that is there; what it has of IPv6 goes where it is to have none.
+    pub fn limit_link(&mut self, link: &str, families: Families) -> io::Result<()> {
+        if families.include(Family::Ipv6) {
+            self.ignore_advertisements(link)?;
+            self.write(&format!("ipv6/conf/{link}/disable_ipv6"), "0")
+        } else {
+            self.forbid_ipv6(link);
+            Ok(())
+        }
+    }
+
+    /// Has `links` take neither address nor route from a router advertisement, nor solicit one (RFC 4861, RFC 4862).
+    fn ignore_advertisements(&mut self, links: &str) -> io::Result<()> {
+        let written = self.write(&format!("ipv6/conf/{links}/accept_ra"), "0");
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                io::Error::new(error.kind(), "this kernel does not speak IPv6")
+            }
+            _ => error,
+        })
+    }
+
+    /// Has `links` do without IPv6: they take no address, neither by themselves nor from a router advertisement (RFC 4862),
+    /// and send nothing of IPv6.
+    fn forbid_ipv6(&mut self, links: &str) {
+        match self.write(&format!("ipv6/conf/{links}/disable_ipv6"), "1") {
             // A kernel that does not know IPv6 does not speak it.
             Err(error) if error.kind() != io::ErrorKind::NotFound && !self.has_complained => {
                 self.has_complained = true;

@@ -19,6 +19,7 @@ use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use super::configure6::examine6;
 use super::endpoint::{Endpoint, EndpointTable};
 use super::netlink_monitor::{NetlinkMonitors, Notification};
 use super::parent::{self, Parent};
@@ -297,16 +298,16 @@ fn examine(watched: &Watched, endpoint: &Endpoint, sockets: &Sockets) {
             None => lost("deleted"),
             Some(link) if !link.header.flags.contains(LinkFlags::Up) => lost("taken down"),
             Some(_) => {
-                let Some(standing) = endpoint.addressing() else {
-                    return Ok(());
-                };
-                let (addresses, routes) =
-                    (netlink.addresses(LINK_INDEX)?, netlink.routes(LINK_INDEX)?);
-                if let Some(loss) = standing.loss(&addresses, &routes) {
-                    endpoint.set_addressing(loss.left);
-                    let words = format!("{} was removed by somebody else", loss.words);
-                    endpoint.tell(PortEvent::Unconfigured(words));
+                if let Some(standing) = endpoint.addressing() {
+                    let (addresses, routes) =
+                        (netlink.addresses(LINK_INDEX)?, netlink.routes(LINK_INDEX)?);
+                    if let Some(loss) = standing.loss(&addresses, &routes) {
+                        endpoint.set_addressing(loss.left);
+                        let words = format!("{} was removed by somebody else", loss.words);
+                        endpoint.tell(PortEvent::Unconfigured(words));
+                    }
                 }
+                examine6(netlink, &watched.raw_socket, &watched.endpoints, endpoint)?;
             }
         }
         io::Result::Ok(())

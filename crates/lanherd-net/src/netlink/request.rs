@@ -30,7 +30,7 @@ pub struct Request {
 }
 
 impl Request {
-    const fn new(message: RouteNetlinkMessage, flags: u16) -> Self {
+    pub(super) const fn new(message: RouteNetlinkMessage, flags: u16) -> Self {
         Self { message, flags }
     }
 }

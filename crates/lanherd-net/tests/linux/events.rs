@@ -160,7 +160,7 @@ fn fifty_leases_set_renewed_and_removed_are_no_news() {
 /// How many netlink sockets listen for what is taken away, in the namespace in which `cat` is run.
 fn monitoring_sockets(prefix: &str) -> usize {
     let sockets = run(&format!("{prefix}cat /proc/net/netlink"));
-    sockets.matches(" 00000051 ").count()
+    sockets.matches(" 00000151 ").count()
 }
 
 #[test]

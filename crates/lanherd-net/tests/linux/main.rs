@@ -10,6 +10,7 @@ mod arp;
 mod commands;
 mod dialing;
 mod events;
+mod ipv6;
 mod leftovers;
 mod limits;
 mod parent;

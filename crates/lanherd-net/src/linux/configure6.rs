@@ -1,0 +1,195 @@
+//! What a client's link has of IPv6: setting it, and learning what the kernel has made of it.
+
+use std::fs;
+use std::io;
+use std::net::Ipv6Addr;
+use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::addressing6::{Examined6, Standing6};
+use super::endpoint::{Endpoint, EndpointTable};
+use super::port::carry_out;
+use super::raw_socket::RawSocket;
+use super::sockets::Sockets;
+use super::watch::socket_lost;
+use super::{LINK_INDEX, Shared, refused};
+use crate::frame6;
+use crate::lan::PortEvent;
+use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome};
+use crate::netlink::Netlink;
+use lanherd_types::identity::{Identity, Mac};
+use lanherd_types::phase::{Cause, Failure, Stage};
+
+impl Shared {
+    /// Puts a whole frame of a client's on the wire, past its own stack; does not block.
+    pub(super) fn send_frame6(&self, identity: &Identity, frame: &[u8]) -> io::Result<()> {
+        frame6::check_frame(identity.mac, frame)?;
+        self.raw_socket.send_frame(frame)
+    }
+
+    /// Fails where the client's namespace has lost its name.
+    pub(super) fn check_binding(
+        &self,
+        identity: &Identity,
+        sockets: &Sockets,
+    ) -> Result<(), Failure> {
+        let entries = self.host_entries(identity);
+        let binding = entries.binding();
+        if fs::metadata(binding).is_ok_and(|bound| bound.ino() == sockets.namespace) {
+            return Ok(());
+        }
+        let detail = format!("{} is gone: somebody else removed it", binding.display());
+        Err(Failure::new(Stage::Configure, Cause::NamespaceGone, detail))
+    }
+}
+
+/// Sets what `wanted` says in place of what stands; the client's own job.
+pub(super) fn configure6(
+    shared: &Shared,
+    endpoint: &Endpoint,
+    sockets: &Sockets,
+    mut wanted: Addressing6,
+) -> Result<Configured6, Failure> {
+    if !endpoint.speaks_ipv6() {
+        let detail = format!(
+            "client {} speaks IPv4 only, and is to be given IPv6",
+            endpoint.identity.number
+        );
+        return Err(Failure::new(Stage::Configure, Cause::Kernel, detail));
+    }
+    shared.check_binding(&endpoint.identity, sockets)?;
+    let mac = endpoint.identity.mac;
+    let speakers = &shared.endpoints.speakers;
+    let mut duplicates = Vec::new();
+    wanted.addresses.retain(|wanted| {
+        let holder = speakers.claim(wanted.address, mac);
+        duplicates.extend(holder.map(|holder| (wanted.address, holder)));
+        holder.is_none()
+    });
+    let configured = sockets
+        .with_netlink(|netlink| replace(netlink, endpoint, &wanted))
+        .unwrap_or_else(|error| {
+            Err(refused(
+                Stage::Configure,
+                "setting the IPv6 addresses",
+                &error,
+            ))
+        })
+        .inspect_err(|failure| {
+            if failure.cause == Cause::SocketLost {
+                socket_lost(endpoint, sockets, &failure.detail);
+            }
+        });
+    keep_claims(&shared.endpoints, endpoint);
+    for (address, holder) in duplicates {
+        let holder = Some(holder);
+        endpoint.tell(PortEvent::Address6(
+            address,
+            DadOutcome::Duplicate { holder },
+        ));
+    }
+    configured
+}
+
+fn replace(
+    netlink: &mut Netlink,
+    endpoint: &Endpoint,
+    wanted: &Addressing6,
+) -> Result<Configured6, Failure> {
+    let old = endpoint.standing6();
+    let plan = old.plan(wanted, Instant::now());
+    if let Err(failure) = carry_out(netlink, plan.steps) {
+        // A half of it is none: what was set is taken back, as far as it goes, and the next begins afresh.
+        for standing in [&old, &plan.standing] {
+            let back = standing.plan(&Addressing6::default(), Instant::now());
+            let _ = carry_out(netlink, back.steps);
+        }
+        endpoint.set_standing6(Standing6::default());
+        return Err(failure);
+    }
+    endpoint.set_standing6(plan.standing);
+    Ok(Configured6 {
+        again_by: plan.again_by,
+    })
+}
+
+/// Lets others have the addresses that the client has no more.
+fn keep_claims(endpoints: &EndpointTable, endpoint: &Endpoint) {
+    let standing = endpoint.standing6();
+    endpoints.speakers.keep(endpoint.identity.mac, |address| {
+        standing.addresses().any(|kept| kept == address)
+    });
+}
+
+/// Compares what of IPv6 stands in a namespace with what should, and says what has become of it. Whoever calls it holds the client's
+/// netlink socket.
+pub(super) fn examine6(
+    netlink: &mut Netlink,
+    raw_socket: &RawSocket,
+    endpoints: &EndpointTable,
+    endpoint: &Endpoint,
+) -> io::Result<()> {
+    let standing = endpoint.standing6();
+    if standing.is_empty() {
+        return Ok(());
+    }
+    let (addresses, routes) = (
+        netlink.addresses6(LINK_INDEX)?,
+        netlink.routes6(LINK_INDEX)?,
+    );
+    let Examined6 {
+        standing,
+        unique,
+        duplicate,
+        lost,
+        steps,
+    } = standing.examine(&addresses, &routes, Instant::now());
+    let duplicate: Vec<_> = duplicate
+        .into_iter()
+        .map(|address| (address, holder(raw_socket, endpoints, endpoint, address)))
+        .collect();
+    endpoint.set_standing6(standing);
+    if let Err(failure) = carry_out(netlink, steps) {
+        tracing::debug!(%failure, "an address that somebody else has was not removed");
+    }
+    keep_claims(endpoints, endpoint);
+    for address in unique {
+        endpoint.tell(PortEvent::Address6(address, DadOutcome::Unique));
+    }
+    for (address, holder) in duplicate {
+        endpoint.tell(PortEvent::Address6(
+            address,
+            DadOutcome::Duplicate { holder },
+        ));
+    }
+    if !lost.is_empty() {
+        let words = format!("{} was removed by somebody else", lost.join(" and "));
+        endpoint.tell(PortEvent::Unconfigured6(words));
+    }
+    Ok(())
+}
+
+/// How often, and how long apart, it is looked who has an address, where the kernel knows already that somebody does.
+const LOOKS: u32 = 10;
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
+
+/// Who says that it has an address of the client's. The raw socket had that message before the kernel took notice of it, but it may
+/// be that nobody has read it yet, or that whoever has is about to hand it on.
+fn holder(
+    raw_socket: &RawSocket,
+    endpoints: &EndpointTable,
+    endpoint: &Endpoint,
+    address: Ipv6Addr,
+) -> Option<Mac> {
+    for look in 0..LOOKS {
+        if let Some(holder) = endpoint.claimed_by(address) {
+            return Some(holder);
+        }
+        if look > 0 {
+            thread::sleep(LOOK_PAUSE);
+        }
+        raw_socket.catch_up(endpoints);
+    }
+    None
+}

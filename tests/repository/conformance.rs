@@ -90,7 +90,7 @@ static CITATION: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a pattern")
 });
 static ITEM: LazyLock<Regex> = LazyLock::new(|| {
-    let item = r"^\s*(?:pub(?:\([a-z]+\))? )?(?:async |unsafe |const )*(?:fn|struct|enum|trait|const|static) (\w+)";
+    let item = r"^\s*(?:pub(?:\([a-z: ]+\))? )?(?:async |unsafe |const )*(?:fn|struct|enum|trait|const|static) (\w+)";
     Regex::new(item).expect("a pattern")
 });
 

@@ -9,6 +9,7 @@ mod names;
 pub mod options;
 pub mod packet;
 mod remark;
+pub mod slaac;
 
 pub use error::{Reason, Refused, Sender};
 pub use kind::MessageKind;
@@ -18,3 +19,4 @@ pub use message::{Body, Message, NeighbourAdvertisement, RouterAdvertisement};
 pub use options::{NdOption, Preference, Prefix, code};
 pub use packet::Packet;
 pub use remark::{Notes, Remark, RemarkReason};
+pub use slaac::Host;

@@ -66,6 +66,12 @@ impl Prefix {
         length: 10,
     };
 
+    /// `fe80::/64`, of which link-local addresses are (RFC 4291, 2.5.6).
+    pub const LINK_LOCAL_64: Self = Self {
+        length: 64,
+        ..Self::LINK_LOCAL
+    };
+
     /// The prefix of that length, in bits, that `address` is in; `None`: the length is above 128.
     // RFC 4861, 4.6.2: bits of a prefix beyond its length are ignored.
     pub const fn new(address: Ipv6Addr, length: u8) -> Option<Self> {

@@ -52,8 +52,11 @@ fn refused(bytes: &[u8]) -> (Reason, usize) {
     (refused.reason, refused.offset)
 }
 
-/// The options of a router advertisement, and what was passed over: which, where, and why.
-fn read(options: &[u8]) -> (Vec<NdOption>, Vec<(Option<u8>, usize, RemarkReason)>) {
+/// Which option was passed over, where it stands, and why.
+type Passed = (Option<u8>, usize, RemarkReason);
+
+/// The options of a router advertisement, and what was passed over.
+fn read(options: &[u8]) -> (Vec<NdOption>, Vec<Passed>) {
     let packet = Packet::decode(&with_options(options)).expect("a valid packet");
     let remark = |it: &Remark| (it.option, it.offset, it.reason);
     let remarks = packet.message.notes.remarks().iter().map(remark).collect();
@@ -460,7 +463,7 @@ fn a_route_is_as_long_as_its_prefix_needs() {
     };
     let octets = address("2001:db8:99::").octets();
     let default = route("::/0", Preference::High);
-    assert_eq!(read(&header(1, 0, 0x08)).0, [default.clone()]);
+    assert_eq!(read(&header(1, 0, 0x08)).0, vec![default.clone()]);
     assert_eq!(
         read(&[header(3, 0, 0x08), vec![0; 16]].concat()).0,
         [default]

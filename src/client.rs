@@ -1,12 +1,13 @@
 //! The client actor: one whole LAN client, from its namespace to its goodbye.
 //!
-//! It owns its [`Port`] (sockets only), its DHCP state machine and its running workloads. It owns nothing that outlives
+//! It owns its [`Port`] (sockets only), its DHCP state machine and its running activities. It owns nothing that outlives
 //! it: namespace, link and files belong to the [`Lan`] by name, and the pool removes them after the actor's end,
 //! however it ended. A failure is the `Err` of a handler, so the pool learns of it as of a panic: as a supervision event.
 //!
 //! Every handler is one change, then `State::drive`.
 
 mod acquisition;
+mod activities;
 mod address_book;
 pub mod aggregate;
 mod alarm;
@@ -16,7 +17,6 @@ mod link;
 mod reaction;
 mod release_pace;
 mod story;
-mod workloads;
 
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
@@ -27,6 +27,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{debug, trace};
 
 use self::acquisition::Acquisition;
+use self::activities::{ActivityRunner, Counts, Surroundings};
 pub use self::address_book::AddressBook;
 pub use self::aggregate::{Aggregate, Aggregator, ClientRun, ClientRunResults, FlawSum, RunId};
 use self::alarm::Alarm;
@@ -37,7 +38,6 @@ pub use self::flaw_log::MOST_FLAWS;
 use self::link::Carrier;
 pub use self::release_pace::ReleasePace;
 use self::story::{Extending, Story};
-use self::workloads::{Counts, Surroundings, Workloads};
 use crate::activity::{Activity, Siblings};
 use crate::dhcp::{
     self, Arp, Event, Flaw, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
@@ -141,7 +141,7 @@ pub struct ClientArgs<L> {
     /// How long acquiring a lease may take before the client fails.
     pub lease_deadline: Duration,
     /// What it does whenever it is online.
-    pub workloads: Arc<[Arc<Activity>]>,
+    pub activities: Arc<[Arc<Activity>]>,
     /// The addresses of the whole herd.
     pub addresses: Arc<AddressBook>,
     /// When it may send a RELEASE.
@@ -179,13 +179,13 @@ impl<L: Lan> Actor for ClientActor<L> {
         myself.cast(ClientMsg::Begin)?;
         Ok(State {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
-            workloads: Workloads::new(Surroundings {
+            activities: ActivityRunner::new(Surroundings {
                 facts: Arc::clone(&args.facts),
                 counts: Counts {
                     aggregator: Arc::clone(&args.aggregator),
                     stats: args.stats,
                 },
-                standing: args.workloads,
+                standing: args.activities,
                 rng: args.rng,
                 identity: Arc::new(args.identity.clone()),
                 siblings: siblings(&args.addresses),
@@ -261,7 +261,7 @@ pub struct State<L: Lan> {
     timer: Option<Alarm>,
     /// Runs while a lease is being acquired.
     deadline: Option<Alarm>,
-    workloads: Workloads<L::Port>,
+    activities: ActivityRunner<L::Port>,
 }
 
 impl<L: Lan> State<L> {
@@ -285,8 +285,8 @@ impl<L: Lan> State<L> {
                     return Err(self.lease_deadline_passed());
                 }
             }
-            ClientMsg::Run(run) => self.workloads.start_run(run),
-            ClientMsg::Standing(workloads) => self.workloads.set_standing(workloads),
+            ClientMsg::Run(run) => self.activities.start_run(run),
+            ClientMsg::Standing(activities) => self.activities.set_standing(activities),
             ClientMsg::Order(order) => self.obey(order),
             ClientMsg::AskAgain => {
                 if self.machine.lease().is_none() {
@@ -335,7 +335,7 @@ impl<L: Lan> State<L> {
     /// Releases the lease and ends. Address and routes go with the namespace, so nothing is deconfigured.
     async fn say_goodbye(&mut self) {
         self.enter(Phase::Leaving);
-        self.workloads.go_offline();
+        self.activities.go_offline();
         // The kernel forgets it with the namespace, milliseconds from now; the herd's book has to before the server does.
         self.give_address_up();
         self.machine.release(now());
@@ -363,7 +363,7 @@ impl<L: Lan> State<L> {
         let inbox = self.inbox();
         let port = self.lan.attach(&self.identity, inbox).await?;
         let port = Arc::new(port);
-        self.workloads.plug_in(Arc::clone(&port));
+        self.activities.plug_in(Arc::clone(&port));
         self.port = Some(port);
         self.acquire();
         Ok(())
@@ -536,7 +536,7 @@ impl<L: Lan> State<L> {
     }
 }
 
-/// Tells workloads who of the herd holds which address.
+/// Tells activities who of the herd holds which address.
 fn siblings(addresses: &Arc<AddressBook>) -> Siblings {
     let addresses = Arc::clone(addresses);
     Arc::new(move |number| addresses.address_of(number, now()))

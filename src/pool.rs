@@ -77,7 +77,7 @@ pub struct PoolConfig {
     /// How clients behave towards servers.
     pub dhcp: DhcpSettings,
     /// What every client does whenever it is online.
-    pub workloads: Vec<Activity>,
+    pub activities: Vec<Activity>,
     /// What the metrics say of the run.
     pub labels: RunLabels,
     /// Whether the metrics have gauges of each client.
@@ -118,7 +118,7 @@ impl PoolConfig {
             lease_deadline: Self::LEASE_DEADLINE,
             leave_deadline: Duration::from_secs(10),
             dhcp: DhcpSettings::default(),
-            workloads: Vec::new(),
+            activities: Vec::new(),
             labels: RunLabels::default(),
             metrics_per_client: false,
             tester: tester::TesterFigures::default(),
@@ -317,7 +317,7 @@ impl Pool {
 
     /// Sets what every client does whenever it is online beside the activities of its group, those that join later included;
     /// replaces what was set before, and an empty list ends it.
-    pub async fn set_extra_workloads(&self, activities: Vec<Activity>) -> Result<(), PoolError> {
+    pub async fn set_extra_activities(&self, activities: Vec<Activity>) -> Result<(), PoolError> {
         self.ask(PROMPT, |reply| PoolMsg::Extra(activities, reply))
             .await
     }

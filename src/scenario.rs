@@ -227,7 +227,7 @@ impl Scenario {
             lease_deadline: self.lease_timeout.0,
             groups: groups.collect(),
             dhcp,
-            workloads: self.workload.activities(),
+            activities: self.workload.activities(),
             labels: self.labels.clone(),
             metrics_per_client: self.metrics_per_client,
             ..PoolConfig::new(self.pool.clone())

@@ -84,10 +84,10 @@ fn answer_queries(asked: UdpSocket, answering: UdpSocket) {
 }
 
 /// Does it once, and returns what came of it.
-async fn once(here: &Arc<Place<LinuxPort>>, workload: Activity) -> Outcome {
+async fn once(here: &Arc<Place<LinuxPort>>, activity: Activity) -> Outcome {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let report = move |outcome| tell.send(outcome).expect("heard");
-    activity::run(Arc::new(workload), Arc::clone(here), Duration::ZERO, report).await;
+    activity::run(Arc::new(activity), Arc::clone(here), Duration::ZERO, report).await;
     told.recv().await.expect("an outcome")
 }
 
@@ -95,7 +95,7 @@ async fn once(here: &Arc<Place<LinuxPort>>, workload: Activity) -> Outcome {
 const BUSY: Duration = Duration::from_millis(200);
 
 /// The same, while the only thread that could read does something else for [`BUSY`] over and over.
-async fn once_busy(here: &Arc<Place<LinuxPort>>, workload: Activity) -> Outcome {
+async fn once_busy(here: &Arc<Place<LinuxPort>>, activity: Activity) -> Outcome {
     let something_else = async {
         loop {
             thread::sleep(BUSY);
@@ -104,7 +104,7 @@ async fn once_busy(here: &Arc<Place<LinuxPort>>, workload: Activity) -> Outcome 
     };
     tokio::select! {
         biased;
-        outcome = once(here, workload) => outcome,
+        outcome = once(here, activity) => outcome,
         () = something_else => unreachable!(),
     }
 }

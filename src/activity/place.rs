@@ -1,4 +1,4 @@
-//! Where a workload is carried out: one client, with what its lease says.
+//! Where an activity is carried out: one client, with what its lease says.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -8,7 +8,7 @@ use crate::dhcp::Lease;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::EchoRequest;
 
-/// What a client's lease says that a workload depends on.
+/// What a client's lease says that an activity depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uplink {
     /// The client's own address.
@@ -32,7 +32,7 @@ impl From<&Lease> for Uplink {
 /// Tells which address a client of the herd holds at this moment.
 pub type Siblings = Arc<dyn Fn(ClientNumber) -> Option<Ipv4Addr> + Send + Sync>;
 
-/// Where a workload is carried out.
+/// Where an activity is carried out.
 pub struct Place<P> {
     /// The client's place on the LAN.
     pub port: Arc<P>,

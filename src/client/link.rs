@@ -23,7 +23,7 @@ impl<L: Lan> State<L> {
             Carrier::Present | Carrier::Back => self.carrier = Carrier::Lost,
         }
         self.deadline = None;
-        self.workloads.go_offline();
+        self.activities.go_offline();
         self.trouble(self.stage(), Cause::NoCarrier, "the parent has no carrier");
         self.enter(Phase::NoCarrier);
     }

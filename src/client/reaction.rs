@@ -133,7 +133,7 @@ impl<L: Lan> State<L> {
         self.tell(Fact::Renewed(lease.clone()));
         if self.phase == Phase::Online {
             self.configure(&lease).await?;
-            self.workloads.go_online(&lease);
+            self.activities.go_online(&lease);
             return Ok(());
         }
         self.put_to_use(&lease).await
@@ -171,7 +171,7 @@ impl<L: Lan> State<L> {
     /// Takes the address out of use; does nothing where none is.
     // RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
     pub(super) async fn stop_using_address(&mut self) -> Result<(), Failure> {
-        self.workloads.go_offline();
+        self.activities.go_offline();
         if self.configured.is_some() {
             self.deconfigure().await?;
         }
@@ -193,7 +193,7 @@ impl<L: Lan> State<L> {
         self.configure(lease).await?;
         self.enter_unless_cut_off(Phase::Online);
         if self.phase == Phase::Online {
-            self.workloads.go_online(lease);
+            self.activities.go_online(lease);
         }
         Ok(())
     }

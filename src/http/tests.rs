@@ -46,7 +46,7 @@ impl House {
             interval: Duration::from_millis(50),
             ..PingSpec::once(crate::target::Target::Router)
         };
-        config.workloads = vec![ping.into()];
+        config.activities = vec![ping.into()];
         let lan = FakeLan::new(&LabConfig::default());
         let metrics = Metrics::new(&config.name, config.seed).expect("metrics");
         let pool = Pool::start(Arc::new(lan), config, metrics.clone())

@@ -84,7 +84,7 @@ pub struct Group {
     /// How they behave towards servers.
     pub dhcp: DhcpSettings,
     /// What each does whenever it is online.
-    pub workloads: Vec<Activity>,
+    pub activities: Vec<Activity>,
 }
 
 /// A group at work.
@@ -93,31 +93,35 @@ pub(super) struct Members {
     pub(super) name: GroupName,
     pub(super) restart: RestartPolicy,
     pub(super) dhcp: DhcpSettings,
-    pub(super) workloads: Arc<[Arc<Activity>]>,
+    pub(super) activities: Arc<[Arc<Activity>]>,
     pub(super) metrics: Metrics,
 }
 
 impl Members {
     pub(super) fn new(group: &Group, metrics: &Metrics) -> Self {
         let metrics = metrics.of_group(group.name.as_str());
-        for workload in &group.workloads {
-            metrics.expect(workload);
+        for activity in &group.activities {
+            metrics.expect(activity);
         }
         Self {
             name: group.name.clone(),
             restart: group.restart.clone(),
             dhcp: group.dhcp.clone(),
-            workloads: group.workloads.iter().cloned().map(Arc::new).collect(),
+            activities: group.activities.iter().cloned().map(Arc::new).collect(),
             metrics,
         }
     }
 
     /// What a client of the group does whenever it is online, together with what every client of the pool does.
-    pub(super) fn workloads_with(&self, extra: &[Arc<Activity>]) -> Arc<[Arc<Activity>]> {
+    pub(super) fn activities_with(&self, extra: &[Arc<Activity>]) -> Arc<[Arc<Activity>]> {
         if extra.is_empty() {
-            return Arc::clone(&self.workloads);
+            return Arc::clone(&self.activities);
         }
-        self.workloads.iter().chain(extra).map(Arc::clone).collect()
+        self.activities
+            .iter()
+            .chain(extra)
+            .map(Arc::clone)
+            .collect()
     }
 }
 

@@ -84,8 +84,8 @@ pub(super) struct Herd<L> {
     /// What of it the metrics have been told, by group.
     told_uptime: BTreeMap<GroupName, Uptime>,
     stalls: Stalls,
-    /// What every client does beside the workloads of its group.
-    extra_workloads: Vec<Arc<Activity>>,
+    /// What every client does beside the activities of its group.
+    extra_activities: Vec<Arc<Activity>>,
     next_number: u32,
     settling: Vec<RpcReplyPort<Census>>,
     stance: Stance,
@@ -104,7 +104,7 @@ impl<L: Lan> Herd<L> {
             name: GroupName::from(&config.name),
             restart: config.restart.clone(),
             dhcp: config.dhcp.clone(),
-            workloads: config.workloads.clone(),
+            activities: config.activities.clone(),
         };
         let groups = std::iter::once(&own).chain(&config.groups);
         let herd = Self {
@@ -133,7 +133,7 @@ impl<L: Lan> Herd<L> {
             availability: Availability::default(),
             told_uptime: BTreeMap::new(),
             stalls: Stalls::default(),
-            extra_workloads: Vec::new(),
+            extra_activities: Vec::new(),
             next_number: 1,
             departures: Departures::default(),
             settling: Vec::new(),
@@ -166,11 +166,11 @@ impl<L: Lan> Herd<L> {
                 self.stance = Stance::Closing;
                 self.depart(&Selection::All, reply);
             }
-            PoolMsg::Extra(workloads, reply) => {
-                self.set_extra_workloads(workloads);
+            PoolMsg::Extra(activities, reply) => {
+                self.set_extra_activities(activities);
                 let _ = reply.send(());
             }
-            PoolMsg::Run(which, workload, reply) => self.start_run(&which, &workload, reply),
+            PoolMsg::Run(which, activity, reply) => self.start_run(&which, &activity, reply),
             PoolMsg::Order(which, Order::Release, reply) => {
                 let _ = reply.send(self.release(&which));
             }
@@ -365,7 +365,7 @@ impl<L: Lan> Herd<L> {
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,
-            workloads: slot.group.workloads_with(&self.extra_workloads),
+            activities: slot.group.activities_with(&self.extra_activities),
             addresses: Arc::clone(&self.addresses),
             releases: Arc::clone(&self.releases),
             metrics: slot.group.metrics.clone(),

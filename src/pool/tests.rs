@@ -4,12 +4,12 @@ mod day;
 mod failing;
 mod faults;
 mod joining;
+mod kinds;
 mod leaving;
 mod outages;
 mod samples;
 mod storms;
 mod working;
-mod workloads;
 
 use std::sync::Arc;
 use std::time::Duration;

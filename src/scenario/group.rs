@@ -144,7 +144,7 @@ impl GroupPlan {
                 personas: self.profile.personas(),
                 ..own.clone()
             },
-            workloads: self.workload.activities(),
+            activities: self.workload.activities(),
         }
     }
 }

@@ -368,10 +368,10 @@ fn what_clients_do_beside_pings_has_the_same_pace_and_is_told_to_groups_too() {
     assert_eq!(names, ["a.test", "b.test"]);
     let config = scenario.pool_config();
     assert_eq!(
-        (config.workloads.len(), scenario.workload.activities.len()),
+        (config.activities.len(), scenario.workload.activities.len()),
         (3, 3)
     );
-    let tv = &config.groups[0].workloads;
+    let tv = &config.groups[0].activities;
     let [fetch, command] = &tv[..] else {
         panic!("{tv:?}");
     };
@@ -445,10 +445,10 @@ fn groups_differ_from_the_herd_in_what_they_say_and_in_nothing_else() {
         (config.dhcp.personas.len(), phones.dhcp.personas.len()),
         (1, 2)
     );
-    assert_eq!(phones.workloads, config.workloads);
+    assert_eq!(phones.activities, config.activities);
     assert_eq!(phones.restart.restart, Restart::Permanent);
     assert_eq!(
-        (quiet.restart.clone(), quiet.workloads.len()),
+        (quiet.restart.clone(), quiet.activities.len()),
         (config.restart, 0)
     );
     assert!(quiet.dhcp.conflict_detection && !config.dhcp.conflict_detection);

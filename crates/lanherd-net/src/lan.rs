@@ -148,7 +148,7 @@ pub trait Lan: Send + Sync + 'static {
 #[error("{0}")]
 pub struct InjectError(pub String);
 
-/// One client's place on the LAN. Shared by the client's actor and its workload tasks.
+/// One client's place on the LAN. Shared by the client's actor and its activity tasks.
 pub trait Port: Send + Sync + 'static {
     /// A connection of the client's.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;

@@ -154,10 +154,10 @@ async fn soak(
         started: Instant::now(),
     };
     let pool = &testbed.pool;
-    pool.set_extra_workloads(pings.map(Into::into).into())
+    pool.set_extra_activities(pings.map(Into::into).into())
         .await?;
     let soaked = run(&testbed, plan, clients, chaos).await;
-    pool.set_extra_workloads(Vec::new()).await?;
+    pool.set_extra_activities(Vec::new()).await?;
     let soaked = soaked?;
     if makes_faults {
         // The last fault was made by now.

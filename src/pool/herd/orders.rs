@@ -24,15 +24,15 @@ impl<L: Lan> Herd<L> {
     pub(super) fn start_run(
         &mut self,
         which: &Selection,
-        workload: &Arc<Activity>,
+        activity: &Arc<Activity>,
         reply: RpcReplyPort<Collected>,
     ) {
         let id = self.runs.next_id();
-        let deadline = run::deadline(workload);
-        self.metrics.expect(workload);
+        let deadline = run::deadline(activity);
+        self.metrics.expect(activity);
         let mut run = run::Run::new(reply);
         for (number, slot) in self.select(which) {
-            let part = Arc::new(ClientRun::new(id, Arc::clone(workload)));
+            let part = Arc::new(ClientRun::new(id, Arc::clone(activity)));
             let told = slot
                 .actor()
                 .map(|actor| actor.cast(ClientMsg::Run(Arc::clone(&part))));
@@ -45,19 +45,19 @@ impl<L: Lan> Herd<L> {
         drop(self.after(deadline, PoolMsg::RunDeadline(id)));
     }
 
-    /// Sets what every client does beside the workloads of its group.
-    pub(super) fn set_extra_workloads(&mut self, workloads: Vec<Activity>) {
-        self.extra_workloads = workloads.into_iter().map(Arc::new).collect();
+    /// Sets what every client does beside the activities of its group.
+    pub(super) fn set_extra_activities(&mut self, activities: Vec<Activity>) {
+        self.extra_activities = activities.into_iter().map(Arc::new).collect();
         for group in &self.groups {
-            for workload in &self.extra_workloads {
-                group.metrics.expect(workload);
+            for activity in &self.extra_activities {
+                group.metrics.expect(activity);
             }
         }
         for slot in self.slots.values() {
             if let Some(actor) = slot.actor() {
-                let workloads = slot.group.workloads_with(&self.extra_workloads);
+                let activities = slot.group.activities_with(&self.extra_activities);
                 // One that has just ended is told when it begins again.
-                drop(actor.cast(ClientMsg::Standing(workloads)));
+                drop(actor.cast(ClientMsg::Standing(activities)));
             }
         }
     }

@@ -89,7 +89,7 @@ async fn a_day_of_churn_and_faults_ends_with_what_it_began_with() {
     };
     let herd = Herd::on(&lab, |config| {
         config.restart.intensity = 1_000;
-        config.workloads = vec![PingSpec::every(Target::Router, 10 * MINUTE).into()];
+        config.activities = vec![PingSpec::every(Target::Router, 10 * MINUTE).into()];
     })
     .await;
     let mut rng = fastrand::Rng::with_seed(24);

@@ -266,7 +266,7 @@ async fn groups_have_policies_and_labels_of_their_own() {
             name: phones.clone(),
             restart: RestartPolicy::default(),
             dhcp: DhcpSettings::default(),
-            workloads: Vec::new(),
+            activities: Vec::new(),
         }];
     })
     .await;

@@ -23,7 +23,7 @@ async fn counts(herd: &Herd) -> (u64, u64) {
 /// The same, of a minute of ten clients that ping so often.
 async fn minute_of(interval: Duration) -> (u64, u64) {
     let herd = Herd::with(|config| {
-        config.workloads = vec![PingSpec::every(Target::Router, interval).into()];
+        config.activities = vec![PingSpec::every(Target::Router, interval).into()];
     })
     .await;
     herd.create(10).await;
@@ -99,7 +99,7 @@ async fn no_attempt_is_lost_with_a_client_that_is_killed_restarted_vanishes_or_l
     let every = Duration::from_millis(30);
     let herd = Herd::with(|config| {
         config.restart.intensity = 1_000;
-        config.workloads = vec![
+        config.activities = vec![
             PingSpec::every(Target::Router, every).into(),
             PingSpec::every(Target::Address(SILENT), every).into(),
         ];

@@ -218,7 +218,7 @@ async fn clients_that_are_not_online_or_die_meanwhile_are_reported_not_waited_fo
 #[tokio::test(start_paused = true)]
 async fn standing_pings_go_on_at_their_interval_and_over_a_restart() {
     let spec = PingSpec::every(Target::CloudflareDns, Duration::from_secs(1));
-    let herd = Herd::with(|config| config.workloads.push(spec.into())).await;
+    let herd = Herd::with(|config| config.activities.push(spec.into())).await;
     herd.lan.trouble(1, Trouble::PanicsOnce);
     herd.create(2).await;
     herd.settle().await;
@@ -239,7 +239,7 @@ async fn standing_pings_go_on_at_their_interval_and_over_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn what_all_do_besides_begins_and_ends_when_it_is_said_for_those_there_and_those_to_come() {
     let own = PingSpec::every(Target::GoogleDns, Duration::from_secs(1));
-    let herd = Herd::with(|config| config.workloads.push(own.into())).await;
+    let herd = Herd::with(|config| config.activities.push(own.into())).await;
     herd.create(2).await;
     herd.settle().await;
     let answered = async |number, target: &Target| {
@@ -248,7 +248,7 @@ async fn what_all_do_besides_begins_and_ends_when_it_is_said_for_those_there_and
         pings.map_or(0, ActivityStats::successes)
     };
     let extra = PingSpec::every(Target::Router, Duration::from_secs(1));
-    let set = herd.pool.set_extra_workloads(vec![extra.into()]).await;
+    let set = herd.pool.set_extra_activities(vec![extra.into()]).await;
     set.expect("a pool");
     herd.create(1).await;
     herd.settle().await;
@@ -260,7 +260,7 @@ async fn what_all_do_besides_begins_and_ends_when_it_is_said_for_those_there_and
     let restarted = herd.pool.restart(Selection::All).await;
     assert_eq!(restarted.expect("a pool"), 3);
     herd.settle().await;
-    let set = herd.pool.set_extra_workloads(Vec::new()).await;
+    let set = herd.pool.set_extra_activities(Vec::new()).await;
     set.expect("a pool");
     let (router, own) = (
         answered(1, &Target::Router).await,
@@ -276,7 +276,7 @@ async fn what_all_do_besides_begins_and_ends_when_it_is_said_for_those_there_and
 #[tokio::test(start_paused = true)]
 async fn standing_pings_wait_while_their_client_is_offline_and_then_go_on() {
     let spec = PingSpec::every(Target::CloudflareDns, Duration::from_secs(1));
-    let herd = Herd::with(|config| config.workloads.push(spec.into())).await;
+    let herd = Herd::with(|config| config.activities.push(spec.into())).await;
     herd.create(1).await;
     herd.settle().await;
     let sent = async || {

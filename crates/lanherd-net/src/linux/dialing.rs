@@ -1,4 +1,4 @@
-//! Sockets that workloads open in a client's namespace: opened by the client's thread, driven by the shared runtime.
+//! Sockets that activities open in a client's namespace: opened by the client's thread, driven by the shared runtime.
 //!
 //! What comes has the kernel's stamp, so that the tester's own lateness is in no time that is told ([`super::stamp`]).
 

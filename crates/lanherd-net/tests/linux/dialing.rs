@@ -1,4 +1,4 @@
-//! Sockets that workloads open: in the client's namespace, from its address, with errors that say what was seen.
+//! Sockets that activities open: in the client's namespace, from its address, with errors that say what was seen.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};

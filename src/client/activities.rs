@@ -1,4 +1,4 @@
-//! What one client does: standing workloads whenever it is online, and runs that the pool asks for.
+//! What one client does: standing activities whenever it is online, and runs that the pool asks for.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, Weak};
@@ -24,7 +24,7 @@ enum Reach<P> {
     Online(Arc<Place<P>>),
 }
 
-/// What workloads need of the client that carries them out.
+/// What activities need of the client that carries them out.
 pub(super) struct Surroundings {
     pub(super) facts: FactSink,
     pub(super) counts: Counts,
@@ -48,7 +48,7 @@ impl Counts {
 }
 
 /// What runs.
-pub(super) struct Workloads<P> {
+pub(super) struct ActivityRunner<P> {
     with: Surroundings,
     sequence: Sequence,
     reach: Reach<P>,
@@ -61,7 +61,7 @@ pub(super) struct Workloads<P> {
     runs: Vec<Weak<ClientRun>>,
 }
 
-impl<P: Port> Workloads<P> {
+impl<P: Port> ActivityRunner<P> {
     pub(super) fn new(mut with: Surroundings) -> Self {
         let sequence = Sequence::new(with.rng.u16(..));
         Self {
@@ -78,7 +78,7 @@ impl<P: Port> Workloads<P> {
         self.reach = Reach::Offline(port);
     }
 
-    /// The lease is there: starts the standing workloads, unless they run already with all that they need of it the same.
+    /// The lease is there: starts the standing activities, unless they run already with all that they need of it the same.
     pub(super) fn go_online(&mut self, lease: &Lease) {
         let uplink = Uplink::from(lease);
         let port = match &self.reach {
@@ -101,12 +101,12 @@ impl<P: Port> Workloads<P> {
             let standing = Arc::clone(&self.with.standing);
             self.standing_tasks = standing
                 .iter()
-                .map(|workload| self.stand(workload))
+                .map(|activity| self.stand(activity))
                 .collect();
         }
     }
 
-    /// Replaces the standing workloads. Those that stay go on as they are.
+    /// Replaces the standing activities. Those that stay go on as they are.
     pub(super) fn set_standing(&mut self, standing: Arc<[Arc<Activity>]>) {
         let mut earlier = std::mem::take(&mut self.standing_tasks);
         self.with.standing = standing;
@@ -117,22 +117,22 @@ impl<P: Port> Workloads<P> {
         let standing = Arc::clone(&self.with.standing);
         self.standing_tasks = standing
             .iter()
-            .map(|workload| {
-                let same = |task: &Task| Arc::ptr_eq(&task.workload, workload);
+            .map(|activity| {
+                let same = |task: &Task| Arc::ptr_eq(&task.activity, activity);
                 match earlier.iter().position(same) {
                     Some(index) => earlier.swap_remove(index),
-                    None => self.stand(workload),
+                    None => self.stand(activity),
                 }
             })
             .collect();
     }
 
-    /// Begins a standing workload.
-    fn stand(&mut self, workload: &Arc<Activity>) -> Task {
+    /// Begins a standing activity.
+    fn stand(&mut self, activity: &Arc<Activity>) -> Task {
         let (counts, mut rng) = (self.with.counts.clone(), self.with.rng.fork());
         let mut online = self.online.subscribe();
         let handle = tokio::spawn({
-            let workload = Arc::clone(workload);
+            let activity = Arc::clone(activity);
             async move {
                 loop {
                     let here = online.borrow_and_update().clone();
@@ -140,13 +140,13 @@ impl<P: Port> Workloads<P> {
                         if let Some(here) = here {
                             // A share of the interval at random, so that the herd does not act in one burst; none for
                             // counted ones.
-                            let cadence = workload.pace();
+                            let cadence = activity.pace();
                             let delay = match cadence.count {
                                 Some(_) => Duration::ZERO,
                                 None => cadence.interval.mul_f64(rng.f64()),
                             };
-                            let report = |outcome| counts.record(None, &workload, &outcome);
-                            activity::run(Arc::clone(&workload), here, delay, report).await;
+                            let report = |outcome| counts.record(None, &activity, &outcome);
+                            activity::run(Arc::clone(&activity), here, delay, report).await;
                         }
                         pending::<()>().await;
                     };
@@ -161,7 +161,7 @@ impl<P: Port> Workloads<P> {
             }
         });
         Task {
-            workload: Arc::clone(workload),
+            activity: Arc::clone(activity),
             handle,
         }
     }
@@ -215,9 +215,9 @@ fn refuse(with: &Surroundings, run: &ClientRun) {
     }
 }
 
-/// A running workload; dropping it ends it.
+/// A running activity; dropping it ends it.
 struct Task {
-    workload: Arc<Activity>,
+    activity: Arc<Activity>,
     handle: JoinHandle<()>,
 }
 

@@ -12,7 +12,6 @@ mod departure;
 pub mod event;
 mod figures;
 mod group;
-mod herd;
 mod mailbox;
 mod outage;
 mod recovery;
@@ -20,6 +19,7 @@ pub mod restart;
 mod run;
 mod slot;
 mod stall;
+mod state;
 pub mod status;
 
 use std::num::NonZeroU32;

@@ -10,10 +10,10 @@ use tokio::sync::broadcast;
 use super::event::Event;
 use super::figures::Figures;
 use super::group::GroupName;
-use super::herd::Herd;
 use super::mailbox::{Envelope, Mailbox};
 use super::run::Collected;
 use super::slot::{Ending, Incarnation};
+use super::state::PoolState;
 use super::status::{Census, HerdStatus, InjectionResult, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
 use crate::activity::Activity;
@@ -75,7 +75,7 @@ pub(super) struct PoolArgs<L> {
     pub(super) events: broadcast::Sender<Event>,
 }
 
-/// The actor. Its state is in [`Herd`].
+/// The actor. Its state is in [`PoolState`].
 pub(super) struct PoolActor<L>(PhantomData<fn() -> L>);
 
 impl<L> Default for PoolActor<L> {
@@ -86,7 +86,7 @@ impl<L> Default for PoolActor<L> {
 
 impl<L: Lan> Actor for PoolActor<L> {
     type Msg = Envelope;
-    type State = Herd<L>;
+    type State = PoolState<L>;
     type Arguments = PoolArgs<L>;
 
     async fn pre_start(
@@ -98,19 +98,19 @@ impl<L: Lan> Actor for PoolActor<L> {
             metrics,
             events,
         }: PoolArgs<L>,
-    ) -> Result<Herd<L>, ActorProcessingErr> {
+    ) -> Result<PoolState<L>, ActorProcessingErr> {
         let mailbox = Mailbox {
             actor: myself,
             metrics: metrics.mailbox().clone(),
         };
-        Ok(Herd::new(mailbox, lan, config, metrics, events))
+        Ok(PoolState::new(mailbox, lan, config, metrics, events))
     }
 
     async fn handle(
         &self,
         _myself: ActorRef<Envelope>,
         message: Envelope,
-        herd: &mut Herd<L>,
+        herd: &mut PoolState<L>,
     ) -> Result<(), ActorProcessingErr> {
         herd.handle(message.open());
         herd.follow_up().await;
@@ -121,7 +121,7 @@ impl<L: Lan> Actor for PoolActor<L> {
         &self,
         _myself: ActorRef<Envelope>,
         event: SupervisionEvent,
-        herd: &mut Herd<L>,
+        herd: &mut PoolState<L>,
     ) -> Result<(), ActorProcessingErr> {
         let (who, ending) = match event {
             // ractor's word for an actor that was killed; one that stops by itself gives no reason.
@@ -142,7 +142,7 @@ impl<L: Lan> Actor for PoolActor<L> {
     async fn post_stop(
         &self,
         _myself: ActorRef<Envelope>,
-        herd: &mut Herd<L>,
+        herd: &mut PoolState<L>,
     ) -> Result<(), ActorProcessingErr> {
         herd.tell_left_out();
         herd.tell_uptime();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::{Herd, now};
+use super::{PoolState, now};
 use crate::client::Fact;
 use crate::dhcp::{Lease, LossReason};
 use crate::identity::ClientNumber;
@@ -14,7 +14,7 @@ use crate::pool::event::EventKind;
 use crate::pool::slot::LeaseRecord;
 use crate::stats::Signal;
 
-impl<L: Lan> Herd<L> {
+impl<L: Lan> PoolState<L> {
     pub(super) fn learn(&mut self, number: ClientNumber, fact: Fact) {
         match fact {
             Fact::Entered(phase) => self.entered(number, phase),

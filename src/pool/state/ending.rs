@@ -6,7 +6,7 @@ use ractor::{ActorId, RpcReplyPort};
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
-use super::{Herd, KEPT, now};
+use super::{KEPT, PoolState, now};
 use crate::client::ClientMsg;
 use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, Lan};
@@ -18,7 +18,7 @@ use crate::pool::restart::{Decision, End, Restart};
 use crate::pool::slot::{After, Ending, Incarnation, Life, Reason};
 use crate::pool::status::TearDownReport;
 
-impl<L: Lan> Herd<L> {
+impl<L: Lan> PoolState<L> {
     pub(super) fn actor_ended(&mut self, actor: ActorId, ending: Ending) {
         let Some(number) = self.by_actor.remove(&actor) else {
             return;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use super::Herd;
+use super::PoolState;
 use crate::activity::Activity;
 use crate::client::{ClientMsg, ClientRun, Order};
 use crate::fault::{Aim, Fault};
@@ -20,7 +20,7 @@ use crate::pool::run::{self, Collected};
 use crate::pool::slot::{After, Life, Reason, Running};
 use crate::pool::status::{InjectionResult, TearDownReport};
 
-impl<L: Lan> Herd<L> {
+impl<L: Lan> PoolState<L> {
     pub(super) fn start_run(
         &mut self,
         which: &Selection,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use tracing::{info, warn};
 
-use super::{Herd, now};
+use super::{PoolState, now};
 use crate::client::{Aggregate, MOST_WAITING};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
@@ -17,7 +17,7 @@ use crate::pool::event::EventKind;
 use crate::pool::stall::PULSE;
 use crate::pool::status::HerdStatus;
 
-impl<L: Lan> Herd<L> {
+impl<L: Lan> PoolState<L> {
     /// Before anything else is believed: whether the tester has just stood still.
     pub(super) fn look_at_clock(&mut self) {
         if let Some(stall) = self.stalls.awake(now(), since_boot()) {

@@ -1,7 +1,7 @@
 //! The herd: every slot and what follows from every change, the supervisor's whole knowledge.
 
+mod client_events;
 mod ending;
-mod learning;
 mod orders;
 mod time;
 mod watch;
@@ -49,7 +49,7 @@ enum Stance {
 const KEPT: usize = 20;
 
 /// The pool's state.
-pub(super) struct Herd<L> {
+pub(super) struct PoolState<L> {
     pub(super) myself: Mailbox,
     lan: Arc<L>,
     config: PoolConfig,
@@ -91,7 +91,7 @@ pub(super) struct Herd<L> {
     stance: Stance,
 }
 
-impl<L: Lan> Herd<L> {
+impl<L: Lan> PoolState<L> {
     pub(super) fn new(
         myself: Mailbox,
         lan: Arc<L>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::{Herd, now};
+use super::{PoolState, now};
 use crate::client::ClientMsg;
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
@@ -19,7 +19,7 @@ use crate::pool::slot::{Life, Reason};
 /// The label of outages among the faults of `recovery_duration_seconds`.
 const OUTAGE: &str = "outage";
 
-impl<L: Lan> Herd<L> {
+impl<L: Lan> PoolState<L> {
     /// Tells whoever follows.
     pub(super) fn emit(&mut self, client: Option<ClientNumber>, what: EventKind) {
         self.sequence += 1;

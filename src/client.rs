@@ -92,7 +92,7 @@ words! {
 
 /// What a client tells its pool.
 #[derive(Debug)]
-pub enum Fact {
+pub enum ClientEvent {
     /// It entered a phase.
     Entered(Phase),
     /// It holds a lease, acquired in this time.
@@ -123,8 +123,8 @@ pub enum Fact {
     RunEnded(RunId),
 }
 
-/// Where a client's facts go.
-pub type FactSink = Arc<dyn Fn(Fact) + Send + Sync>;
+/// Where a client's events go.
+pub type EventSink = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
 /// What a client is made of.
 pub struct ClientArgs<L> {
@@ -153,7 +153,7 @@ pub struct ClientArgs<L> {
     /// Where it counts what it does itself, over all its lives.
     pub stats: Arc<ClientStats>,
     /// Whom it tells.
-    pub facts: FactSink,
+    pub events: EventSink,
 }
 
 /// The actor. Its state is in [`State`].
@@ -180,7 +180,7 @@ impl<L: Lan> Actor for ClientActor<L> {
         Ok(State {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
             activities: ActivityRunner::new(Surroundings {
-                facts: Arc::clone(&args.facts),
+                events: Arc::clone(&args.events),
                 counts: Counts {
                     aggregator: Arc::clone(&args.aggregator),
                     stats: args.stats,
@@ -198,7 +198,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             releases: args.releases,
             metrics: args.metrics,
             aggregator: args.aggregator,
-            facts: args.facts,
+            events: args.events,
             phase: Phase::Queued,
             carrier: Carrier::Present,
             configured: None,
@@ -239,7 +239,7 @@ pub struct State<L: Lan> {
     releases: Arc<ReleasePace>,
     metrics: Metrics,
     aggregator: Arc<Aggregator>,
-    facts: FactSink,
+    events: EventSink,
     /// What the pool was told last.
     phase: Phase,
     carrier: Carrier,
@@ -347,7 +347,7 @@ impl<L: Lan> State<L> {
                     }
                     self.transmit(&transmit);
                 }
-                Output::Event(Event::Lost(reason)) => self.tell(Fact::Lost(reason, None)),
+                Output::Event(Event::Lost(reason)) => self.tell(ClientEvent::Lost(reason, None)),
                 Output::Arp(_) | Output::Event(_) => {}
             }
         }
@@ -370,10 +370,10 @@ impl<L: Lan> State<L> {
     }
 
     fn inbox(&self) -> Inbox {
-        let (myself, facts) = (self.myself.clone(), Arc::clone(&self.facts));
+        let (myself, events) = (self.myself.clone(), Arc::clone(&self.events));
         let (backlog, aggregator) = (self.backlog.clone(), Arc::clone(&self.aggregator));
         Box::new(move |event| match event {
-            PortEvent::NamespaceReady => facts(Fact::Entered(Phase::Link)),
+            PortEvent::NamespaceReady => events(ClientEvent::Entered(Phase::Link)),
             PortEvent::Dhcp(_) | PortEvent::Arp(_) if !backlog.admit() => {
                 aggregator.packet_dropped();
             }
@@ -455,7 +455,9 @@ impl<L: Lan> State<L> {
             }
         }
         if is_release(transmit) {
-            self.tell(Fact::Released(sent.map_err(|error| error.to_string())));
+            self.tell(ClientEvent::Released(
+                sent.map_err(|error| error.to_string()),
+            ));
         }
         match (kind, self.machine.lease()) {
             (Some(MessageType::Request), Some(_)) => {
@@ -527,12 +529,12 @@ impl<L: Lan> State<L> {
 
     fn enter(&mut self, phase: Phase) {
         if std::mem::replace(&mut self.phase, phase) != phase {
-            self.tell(Fact::Entered(phase));
+            self.tell(ClientEvent::Entered(phase));
         }
     }
 
-    fn tell(&self, fact: Fact) {
-        (self.facts)(fact);
+    fn tell(&self, event: ClientEvent) {
+        (self.events)(event);
     }
 }
 

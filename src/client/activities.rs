@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Aggregator, ClientRun, Fact, FactSink};
+use super::{Aggregator, ClientEvent, ClientRun, EventSink};
 use crate::activity::{self, Activity, Excuse, Outcome, Place, Sequence, Siblings, Uplink};
 use crate::dhcp::Lease;
 use crate::identity::Identity;
@@ -26,7 +26,7 @@ enum Reach<P> {
 
 /// What activities need of the client that carries them out.
 pub(super) struct Surroundings {
-    pub(super) facts: FactSink,
+    pub(super) events: EventSink,
     pub(super) counts: Counts,
     pub(super) standing: Arc<[Arc<Activity>]>,
     pub(super) rng: fastrand::Rng,
@@ -188,7 +188,7 @@ impl<P: Port> ActivityRunner<P> {
         };
         self.runs.push(Arc::downgrade(&run));
         let place = Arc::clone(place);
-        let (facts, counts) = (Arc::clone(&self.with.facts), self.with.counts.clone());
+        let (events, counts) = (Arc::clone(&self.with.events), self.with.counts.clone());
         let mut online = self.online.subscribe();
         tokio::spawn(async move {
             let report = |outcome| counts.record(Some(&run), &run.activity, &outcome);
@@ -198,7 +198,7 @@ impl<P: Port> ActivityRunner<P> {
                 // Offline, which ends it elsewhere; or the client is no more, which the pool sees.
                 _ = online.wait_for(Option::is_none) => {}
                 () = working => if run.end() {
-                    facts(Fact::RunEnded(run.id));
+                    events(ClientEvent::RunEnded(run.id));
                 },
             }
         });
@@ -211,7 +211,7 @@ fn refuse(with: &Surroundings, run: &ClientRun) {
     if run.end() {
         let outcome = run.activity.excused(Excuse::Offline);
         with.counts.record(Some(run), &run.activity, &outcome);
-        (with.facts)(Fact::RunEnded(run.id));
+        (with.events)(ClientEvent::RunEnded(run.id));
     }
 }
 

@@ -4,7 +4,7 @@ use tracing::{debug, info, warn};
 
 use super::flaw_log::FlawNews;
 use super::story::Extending;
-use super::{Fact, State, now};
+use super::{ClientEvent, State, now};
 use crate::dhcp::{Event, Extension, Flaw, Heard, Lease, LossReason, MessageType, Unanswered};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
@@ -38,7 +38,9 @@ impl<L: Lan> State<L> {
                 let detail = format!("{address} was defended against {against}");
                 self.trouble(Stage::Online, Cause::AddressConflict, detail);
             }
-            Event::Informed { server_id, options } => self.tell(Fact::Informed(server_id, options)),
+            Event::Informed { server_id, options } => {
+                self.tell(ClientEvent::Informed(server_id, options))
+            }
             Event::V6Only { wait } => {
                 debug!(client = %self.identity.namespace, ?wait, "does without IPv4");
                 self.deadline = None;
@@ -76,7 +78,7 @@ impl<L: Lan> State<L> {
             debug!(%client, "a server's message: {detail}");
         }
         match self.flaws.note(flaw) {
-            FlawNews::New => self.tell(Fact::Flawed { flaw, detail }),
+            FlawNews::New => self.tell(ClientEvent::Flawed { flaw, detail }),
             FlawNews::Known => {}
             FlawNews::TooMany => self.aggregator.flaw_not_told(),
         }
@@ -89,12 +91,12 @@ impl<L: Lan> State<L> {
         match what {
             Unanswered::Requesting => Ok(()),
             Unanswered::Informing => {
-                self.tell(Fact::Unanswered(what, told));
+                self.tell(ClientEvent::Unanswered(what, told));
                 Ok(())
             }
             Unanswered::Rebooting => {
                 if self.machine.lease().is_some() {
-                    self.tell(Fact::Unanswered(what, told));
+                    self.tell(ClientEvent::Unanswered(what, told));
                 }
                 self.unconfirmed().await
             }
@@ -113,7 +115,7 @@ impl<L: Lan> State<L> {
         if reboot {
             self.metrics.dhcp_renewed(RenewKind::Reboot, took);
         }
-        self.tell(Fact::Bound(lease.clone(), took));
+        self.tell(ClientEvent::Bound(lease.clone(), took));
         self.put_to_use(&lease).await
     }
 
@@ -130,7 +132,7 @@ impl<L: Lan> State<L> {
         if let Some(began) = self.extension_began.take() {
             self.metrics.dhcp_renewed(kind, now() - began);
         }
-        self.tell(Fact::Renewed(lease.clone()));
+        self.tell(ClientEvent::Renewed(lease.clone()));
         if self.phase == Phase::Online {
             self.configure(&lease).await?;
             self.activities.go_online(&lease);
@@ -154,7 +156,7 @@ impl<L: Lan> State<L> {
         self.extension_began = None;
         let how = std::mem::take(&mut self.extending);
         self.stop_using_address().await?;
-        self.tell(Fact::Lost(reason, how.told()));
+        self.tell(ClientEvent::Lost(reason, how.told()));
         match reason {
             LossReason::Released => self.enter(Phase::Released),
             // Told by an event of its own.
@@ -243,7 +245,7 @@ impl<L: Lan> State<L> {
 
     /// Tells of something that is being mended without ending this life.
     pub(super) fn trouble(&self, stage: Stage, cause: Cause, detail: impl Into<String>) {
-        self.tell(Fact::Troubled(Failure::new(stage, cause, detail)));
+        self.tell(ClientEvent::Troubled(Failure::new(stage, cause, detail)));
     }
 }
 

@@ -17,7 +17,7 @@ use super::state::PoolState;
 use super::status::{Census, HerdStatus, InjectionResult, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
 use crate::activity::Activity;
-use crate::client::{Fact, Order, RunId};
+use crate::client::{ClientEvent, Order, RunId};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, InjectError, Lan};
@@ -51,7 +51,7 @@ pub(super) enum PoolMsg {
     Settled(RpcReplyPort<Census>),
     TearDown(RpcReplyPort<TearDownReport>),
     // ---
-    Fact(ClientNumber, Incarnation, Fact),
+    ClientEvent(ClientNumber, Incarnation, ClientEvent),
     ActorEnded(ActorId, Ending),
     AdmissionOpens,
     Cleaned(ClientNumber, Vec<CleanupError>, Option<bool>),
@@ -132,7 +132,7 @@ impl<L: Lan> Actor for PoolActor<L> {
                 return Ok(());
             }
         };
-        // Supervision events overtake messages. Behind the facts that the actor told before, its end is in its place.
+        // Supervision events overtake messages. Behind the events that the actor told before, its end is in its place.
         // A pool that has ended cleans up in post_stop.
         drop(herd.myself.cast(PoolMsg::ActorEnded(who.get_id(), ending)));
         Ok(())

@@ -196,13 +196,13 @@ impl<L: Lan> PoolState<L> {
                 let _ = reply.send(self.told_figures());
             }
             PoolMsg::Settled(reply) => self.settling.push(reply),
-            PoolMsg::Fact(number, incarnation, fact) => {
+            PoolMsg::Client(number, incarnation, event) => {
                 if self
                     .slots
                     .get(&number)
                     .is_some_and(|slot| slot.incarnation == incarnation)
                 {
-                    self.learn(number, fact);
+                    self.apply(number, event);
                 }
             }
             PoolMsg::ActorEnded(actor, ending) => self.actor_ended(actor, ending),
@@ -354,10 +354,10 @@ impl<L: Lan> PoolState<L> {
         slot.incarnation.0 += 1;
         slot.admitted.get_or_insert_with(now);
         let incarnation = slot.incarnation;
-        let facts = {
+        let events = {
             let pool = self.myself.clone();
-            // A pool that has ended needs no facts.
-            Arc::new(move |fact| drop(pool.cast(PoolMsg::Fact(number, incarnation, fact))))
+            // A pool that has ended needs no events.
+            Arc::new(move |event| drop(pool.cast(PoolMsg::Client(number, incarnation, event))))
         };
         let args = ClientArgs {
             lan: Arc::clone(&self.lan),
@@ -371,7 +371,7 @@ impl<L: Lan> PoolState<L> {
             metrics: slot.group.metrics.clone(),
             aggregator: Arc::clone(&self.aggregator),
             stats: Arc::clone(&slot.stats),
-            facts,
+            events,
             identity: slot.identity.clone(),
         };
         let supervisor = self.myself.actor.get_cell();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::{PoolState, now};
-use crate::client::Fact;
+use crate::client::ClientEvent;
 use crate::dhcp::{Lease, LossReason};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
@@ -15,28 +15,28 @@ use crate::pool::slot::LeaseRecord;
 use crate::stats::Signal;
 
 impl<L: Lan> PoolState<L> {
-    pub(super) fn learn(&mut self, number: ClientNumber, fact: Fact) {
-        match fact {
-            Fact::Entered(phase) => self.entered(number, phase),
-            Fact::Bound(lease, took) => self.bound(number, lease, took),
-            Fact::Renewed(lease) => {
+    pub(super) fn apply(&mut self, number: ClientNumber, event: ClientEvent) {
+        match event {
+            ClientEvent::Entered(phase) => self.entered(number, phase),
+            ClientEvent::Bound(lease, took) => self.bound(number, lease, took),
+            ClientEvent::Renewed(lease) => {
                 let address = lease.address;
                 if let Some(slot) = self.slots.get_mut(&number) {
                     slot.lease = LeaseRecord::Held(lease);
                 }
                 self.emit(Some(number), EventKind::Renewed { address });
             }
-            Fact::Released(sent) => {
+            ClientEvent::Released(sent) => {
                 if let (Err(why), Some(slot)) = (&sent, self.slots.get(&number)) {
                     warn!(client = %slot.identity.namespace, %why, "its RELEASE could not be sent");
                 }
                 self.departures.released(number, sent.is_ok());
             }
-            Fact::Lost(reason, detail) => self.lost(number, reason, detail),
-            Fact::Unanswered(asked, detail) => {
+            ClientEvent::Lost(reason, detail) => self.lost(number, reason, detail),
+            ClientEvent::Unanswered(asked, detail) => {
                 self.emit(Some(number), EventKind::Unanswered { asked, detail });
             }
-            Fact::Flawed { flaw, detail } => {
+            ClientEvent::Flawed { flaw, detail } => {
                 let flawed = EventKind::FlawedMessage {
                     option: flaw.option(),
                     reason: flaw.reason().to_owned(),
@@ -44,7 +44,7 @@ impl<L: Lan> PoolState<L> {
                 };
                 self.emit(Some(number), flawed);
             }
-            Fact::Informed(server, codes) => {
+            ClientEvent::Informed(server, codes) => {
                 let mut options = Vec::new();
                 for (code, _) in codes.iter() {
                     // Each once: a message of nothing but one code would make a list of hundreds.
@@ -54,8 +54,8 @@ impl<L: Lan> PoolState<L> {
                 }
                 self.emit(Some(number), EventKind::Informed { server, options });
             }
-            Fact::Troubled(failure) => self.troubled(number, failure),
-            Fact::RunEnded(run) => self.runs.ended(run, number),
+            ClientEvent::Troubled(failure) => self.troubled(number, failure),
+            ClientEvent::RunEnded(run) => self.runs.ended(run, number),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The client actor: one whole LAN client, from its namespace to its goodbye.
+//! The client actor: one whole LAN client, from its namespace to its end.
 //!
 //! It owns its [`Port`] (sockets only), its DHCP state machine and its running activities. It owns nothing that outlives
 //! it: namespace, link and files belong to the [`Lan`] by name, and the pool removes them after the actor's end,
@@ -311,7 +311,7 @@ impl<L: Lan> State<L> {
                 self.backlog.taken();
                 self.machine.handle_arp(&arp, now());
             }
-            ClientMsg::Leave => self.say_goodbye().await,
+            ClientMsg::Leave => self.shut_down().await,
         }
         self.drive().await
     }
@@ -333,7 +333,7 @@ impl<L: Lan> State<L> {
     }
 
     /// Releases the lease and ends. Address and routes go with the namespace, so nothing is deconfigured.
-    async fn say_goodbye(&mut self) {
+    async fn shut_down(&mut self) {
         self.enter(Phase::Leaving);
         self.activities.go_offline();
         // The kernel forgets it with the namespace, milliseconds from now; the herd's book has to before the server does.

@@ -32,18 +32,18 @@ pub(super) struct Collected {
 
 /// All running fan-outs.
 #[derive(Debug, Default)]
-pub(super) struct Runs {
-    running: BTreeMap<RunId, Run>,
+pub(super) struct FanOuts {
+    running: BTreeMap<RunId, FanOut>,
     started: u64,
 }
 
-impl Runs {
+impl FanOuts {
     pub(super) fn next_id(&mut self) -> RunId {
         self.started += 1;
         RunId(self.started)
     }
 
-    pub(super) fn insert(&mut self, id: RunId, run: Run) {
+    pub(super) fn insert(&mut self, id: RunId, run: FanOut) {
         self.running.insert(id, run);
     }
 
@@ -84,13 +84,13 @@ impl Runs {
 
 /// A running fan-out.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct FanOut {
     pending: BTreeSet<ClientNumber>,
     parts: BTreeMap<ClientNumber, Arc<ClientRun>>,
     reply: RpcReplyPort<Collected>,
 }
 
-impl Run {
+impl FanOut {
     pub(super) fn new(reply: RpcReplyPort<Collected>) -> Self {
         Self {
             pending: BTreeSet::new(),

@@ -24,7 +24,7 @@ use super::group::{Group, GroupName, Members};
 use super::mailbox::Mailbox;
 use super::outage::OutageWatch;
 use super::recovery::Recoveries;
-use super::run::Runs;
+use super::run::FanOuts;
 use super::slot::{LeaseRecord, Life, Running, Slot};
 use super::stall::Stalls;
 use super::status::Census;
@@ -77,7 +77,7 @@ pub(super) struct PoolState<L> {
     admission_timer: Option<JoinHandle<()>>,
     exit: Exit,
     departures: Departures,
-    runs: Runs,
+    runs: FanOuts,
     outages: OutageWatch,
     recoveries: Recoveries,
     availability: Availability,
@@ -127,7 +127,7 @@ impl<L: Lan> PoolState<L> {
             gone: VecDeque::new(),
             by_actor: HashMap::new(),
             census: Census::default(),
-            runs: Runs::default(),
+            runs: FanOuts::default(),
             outages: OutageWatch::default(),
             recoveries: Recoveries::default(),
             availability: Availability::default(),

@@ -30,7 +30,7 @@ impl<L: Lan> PoolState<L> {
         let id = self.runs.next_id();
         let deadline = run::deadline(activity);
         self.metrics.expect(activity);
-        let mut run = run::Run::new(reply);
+        let mut run = run::FanOut::new(reply);
         for (number, slot) in self.select(which) {
             let part = Arc::new(ClientRun::new(id, Arc::clone(activity)));
             let told = slot

@@ -156,7 +156,7 @@ pub struct ClientArgs<L> {
     pub events: EventSink,
 }
 
-/// The actor. Its state is in [`State`].
+/// The actor. Its state is in [`ClientState`].
 pub struct ClientActor<L>(PhantomData<fn() -> L>);
 
 impl<L> Default for ClientActor<L> {
@@ -167,17 +167,17 @@ impl<L> Default for ClientActor<L> {
 
 impl<L: Lan> Actor for ClientActor<L> {
     type Msg = ClientMsg;
-    type State = State<L>;
+    type State = ClientState<L>;
     type Arguments = ClientArgs<L>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<ClientMsg>,
         args: ClientArgs<L>,
-    ) -> Result<State<L>, ActorProcessingErr> {
+    ) -> Result<ClientState<L>, ActorProcessingErr> {
         // Only state: a failure here would be no supervision event.
         myself.cast(ClientMsg::Begin)?;
-        Ok(State {
+        Ok(ClientState {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
             activities: ActivityRunner::new(Surroundings {
                 events: Arc::clone(&args.events),
@@ -219,7 +219,7 @@ impl<L: Lan> Actor for ClientActor<L> {
         &self,
         _myself: ActorRef<ClientMsg>,
         message: ClientMsg,
-        state: &mut State<L>,
+        state: &mut ClientState<L>,
     ) -> Result<(), ActorProcessingErr> {
         // On the heap, and only while it runs: ractor keeps room for the future for as long as the actor lives.
         Box::pin(state.handle(message)).await?;
@@ -228,7 +228,7 @@ impl<L: Lan> Actor for ClientActor<L> {
 }
 
 /// The state of a client.
-pub struct State<L: Lan> {
+pub struct ClientState<L: Lan> {
     myself: ActorRef<ClientMsg>,
     identity: Identity,
     lan: Arc<L>,
@@ -264,7 +264,7 @@ pub struct State<L: Lan> {
     activities: ActivityRunner<L::Port>,
 }
 
-impl<L: Lan> State<L> {
+impl<L: Lan> ClientState<L> {
     async fn handle(&mut self, message: ClientMsg) -> Result<(), Failure> {
         match message {
             ClientMsg::Begin => self.begin().await?,

@@ -1,6 +1,6 @@
 //! What the client does about what befalls its link and what is set on it.
 
-use super::{State, now};
+use super::{ClientState, now};
 use crate::dhcp::State as DhcpState;
 use crate::lan::Lan;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -15,7 +15,7 @@ pub(super) enum Carrier {
     Back,
 }
 
-impl<L: Lan> State<L> {
+impl<L: Lan> ClientState<L> {
     /// No failure: a lease outlives a pulled cable. Only that nothing can be had until the carrier is back.
     pub(super) fn carrier_lost(&mut self) {
         match self.carrier {

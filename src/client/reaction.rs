@@ -4,14 +4,14 @@ use tracing::{debug, info, warn};
 
 use super::flaw_log::FlawNews;
 use super::story::Extending;
-use super::{ClientEvent, State, now};
+use super::{ClientEvent, ClientState, now};
 use crate::dhcp::{Event, Extension, Flaw, Heard, Lease, LossReason, MessageType, Unanswered};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::{Acquired, RenewKind};
 use crate::phase::{Cause, Failure, Phase, Stage};
 
-impl<L: Lan> State<L> {
+impl<L: Lan> ClientState<L> {
     pub(super) async fn react(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Bound { lease, reboot } => self.bound(lease, reboot).await?,

@@ -4,7 +4,7 @@
 //! it: namespace, link and files belong to the [`Lan`] by name, and the pool removes them after the actor's end,
 //! however it ended. A failure is the `Err` of a handler, so the pool learns of it as of a panic: as a supervision event.
 //!
-//! Every handler is one change, then `State::drive`.
+//! Every handler is one change, then `ClientState::drive`.
 
 mod acquisition;
 mod activities;
@@ -73,6 +73,9 @@ pub enum ClientMsg {
     /// Give the lease back, and end.
     Leave,
 }
+
+/// What is logged of what servers send has this target, or one below it.
+pub(crate) const LOGS_AS: &str = module_path!();
 
 words! {
     /// What a client can be told to do about its lease at once.

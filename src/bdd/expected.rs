@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tracing::Level;
 
+use crate::{client, pool};
+
 /// How many scenarios that run now have done something that makes clients fail.
 static EXPECTING: AtomicUsize = AtomicUsize::new(0);
 
@@ -27,7 +29,7 @@ impl Drop for Expecting {
 /// Whether something that is logged tells of what a scenario has done to its own clients. What the tester itself could not do is
 /// never expected.
 pub fn is_expected(level: &Level, target: &str) -> bool {
-    const OF_CLIENTS: [&str; 2] = ["lanherd::pool::herd", "lanherd_net::linux::parent"];
+    const OF_CLIENTS: [&str; 3] = [pool::LOGS_AS, client::LOGS_AS, "lanherd_net::linux::parent"];
     *level == Level::WARN
         && EXPECTING.load(Ordering::Relaxed) > 0
         && OF_CLIENTS.iter().any(|module| target.starts_with(module))
@@ -39,7 +41,8 @@ mod tests {
 
     #[test]
     fn what_a_scenario_does_to_its_clients_is_expected_while_it_runs_and_nothing_else_is() {
-        let (herd, lan) = ("lanherd::pool::herd::ending", "lanherd_net::linux");
+        let (herd, lan) = ("lanherd::pool::state::ending", "lanherd_net::linux");
+        assert!(herd.starts_with(pool::LOGS_AS));
         let parent = std::any::type_name::<crate::lan::linux::ParentError>();
         let expecting = Expecting::begin();
         // As the module is called whose warnings are meant, whichever crate it stands in.

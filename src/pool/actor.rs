@@ -51,7 +51,7 @@ pub(super) enum PoolMsg {
     Settled(RpcReplyPort<Census>),
     TearDown(RpcReplyPort<TearDownReport>),
     // ---
-    ClientEvent(ClientNumber, Incarnation, ClientEvent),
+    Client(ClientNumber, Incarnation, ClientEvent),
     ActorEnded(ActorId, Ending),
     AdmissionOpens,
     Cleaned(ClientNumber, Vec<CleanupError>, Option<bool>),

@@ -38,6 +38,9 @@ use crate::lan::Lan;
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Phase, Stage};
 
+/// What is logged of clients that fail has this target, or one below it.
+pub(crate) const LOGS_AS: &str = module_path!();
+
 /// Whether the pool takes new clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stance {

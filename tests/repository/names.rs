@@ -195,7 +195,7 @@ fn unit_tests_and_programs_of_tests_are_parts_of_their_own() {
         let path = root().join(path);
         part(&path, is_of_tests(&path))
     };
-    assert_eq!(of("src/pool/herd.rs"), "lanherd");
+    assert_eq!(of("src/pool/state.rs"), "lanherd");
     assert_eq!(of("src/pool/tests/storms.rs"), "the tests of lanherd");
     assert_eq!(
         of("crates/lanherd-dhcp/src/client/tests.rs"),

@@ -11,6 +11,7 @@
 pub mod api;
 mod guard;
 mod pages;
+mod panels;
 mod stream;
 #[cfg(not(feature = "tls"))]
 mod without_tls;
@@ -179,6 +180,7 @@ impl Bound {
             metrics,
             readiness,
             streams,
+            panels: Arc::default(),
             guard: self.guard,
             is_local: address.ip().is_loopback(),
         };

@@ -9,6 +9,7 @@ mod memory;
 mod picture;
 mod ready;
 mod timeline;
+mod words;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,8 +21,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::memory::Memory;
 pub use self::memory::Replay;
-pub use self::picture::{Cell, Clients, Herd, History, Mark, One, Point, Version, Work};
+pub use self::picture::{
+    ActivitySum, Cell, Clients, Herd, History, KindWords, Mark, One, Point, Version, Work,
+};
 pub use self::ready::Ready;
+pub use self::words::{EventLevel, Occurrence};
 use crate::identity::{ClientNumber, PoolName};
 use crate::pool::{Event, Figures, HerdStatus, Pool, PoolError};
 
@@ -133,6 +137,11 @@ impl Live {
         self.state().memory.since(after)
     }
 
+    /// When the run began, by the wall clock.
+    pub fn began_at(&self) -> Option<SystemTime> {
+        humantime::parse_rfc3339(&self.began_at).ok()
+    }
+
     /// The herd at a glance.
     pub async fn herd(&self) -> Result<Herd, PoolError> {
         let known = self.state().herd.clone();
@@ -152,7 +161,20 @@ impl Live {
             points: timeline.latest().cloned().collect(),
             whole: timeline.whole().to_vec(),
             marks: timeline.marks().cloned().collect(),
+            kinds: KindWords::all(),
         }
+    }
+
+    /// How the herd was in the latest ten minutes, or since its beginning, with the outages and faults that lie there.
+    pub fn course(&self, whole: bool) -> (Vec<Point>, Vec<Mark>) {
+        let state = self.state();
+        let timeline = state.memory.timeline();
+        let points = if whole {
+            timeline.whole().to_vec()
+        } else {
+            timeline.latest().cloned().collect()
+        };
+        (points, timeline.marks().cloned().collect())
     }
 
     /// What every client is doing.

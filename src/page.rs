@@ -1,8 +1,13 @@
-//! Pages that open offline: one file, no script, nothing from anywhere else.
+//! Pages: the one style, the one table and the one chart of reports, of results of feature files, and of the live page.
+//!
+//! All of it is made here, of text that is escaped ([`Markup`]). A page that is a file opens offline: it has no script, and its
+//! policy lets a browser load nothing. The live page has a script of its own, which asks for pieces made here.
 
 pub mod chart;
+pub mod figure;
+mod markup;
 
-use std::fmt::Write as _;
+pub use self::markup::{Attributes, Markup};
 
 /// A cell of a table with more letters than this may have several lines.
 const LONG: usize = 40;
@@ -11,145 +16,187 @@ const STYLE: &str = include_str!("page/style.css");
 
 /// Whether what a page tells of is as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is.
+pub enum PageVerdict {
+    /// All is as it should be.
     Well,
     /// Nothing that was demanded failed, and something was lost all the same.
     Flawed,
-    /// It is not.
+    /// Something that was demanded failed.
     Bad,
     /// That cannot be said: what was measured may be the tester's own doing.
     Inconclusive,
 }
 
-/// A page. What it says is added piece by piece.
+/// A document: its head, with the style sheet, and its body. A `nonce` is the number by which a browser knows the page's own style
+/// and script (CSP); without one the page is a file, in which nothing may run or be loaded.
+fn document(title: &str, class: &str, nonce: Option<&str>, body: &Markup) -> String {
+    let mut all = Markup::default();
+    all.own("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
+        .own("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">")
+        .own("<link rel=\"icon\" href=\"data:,\">");
+    if nonce.is_none() {
+        all.own("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">");
+    }
+    all.leaf("title", "", title).line_break();
+    let own: &[_] = &nonce
+        .map(|nonce| ("nonce", nonce))
+        .into_iter()
+        .collect::<Vec<_>>();
+    all.element("style", own, |all| {
+        all.own(STYLE);
+    });
+    all.own("</head>\n");
+    all.element("body", &[("class", class)], |all| {
+        all.add(body);
+    });
+    all.own("</html>\n");
+    all.into()
+}
+
+/// The document of a page with a script: both are parts of the program, and hold nothing that was told.
+pub fn live(title: &str, nonce: &str, body: &'static str, script: &str) -> String {
+    let mut all = Markup::default();
+    all.own(body);
+    all.element("script", &[("nonce", nonce)], |all| {
+        all.own(script);
+    });
+    document(title, "live", Some(nonce), &all)
+}
+
+/// A page that is a file. What it says is added piece by piece.
 #[derive(Debug)]
 pub struct Page {
-    text: String,
+    title: String,
+    body: Markup,
 }
 
 impl Page {
-    /// With a heading, the verdict in a few words, and a line below.
-    pub fn new(title: &str, verdict: Verdict, words: &str, below: &str) -> Self {
-        let class = match verdict {
-            Verdict::Well => "passed",
-            Verdict::Flawed => "flawed",
-            Verdict::Bad => "failed",
-            Verdict::Inconclusive => "inconclusive",
+    /// A page with a heading, the verdict in a few words, and a line below.
+    pub fn new(title: &str, standing: PageVerdict, words: &str, below: &str) -> Self {
+        let class = match standing {
+            PageVerdict::Well => "passed",
+            PageVerdict::Flawed => "flawed",
+            PageVerdict::Bad => "failed",
+            PageVerdict::Inconclusive => "inconclusive",
         };
-        let (title, words, below) = (escape(title), escape(words), escape(below));
+        let mut body = Markup::default();
+        body.element("header", &[("class", class)], |header| {
+            header.leaf("h1", "", title).leaf("p", "verdict", words);
+            header.leaf("p", "", below);
+        });
         Self {
-            text: format!(
-                "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-                 content=\"width=device-width, initial-scale=1\"><title>{title}: {words}</title>\n<style>{STYLE}</style>\
-                 </head><body><main>\n<header class=\"{class}\"><h1>{title}</h1><p class=\"verdict\">{words}</p>\
-                 <p>{below}</p></header>\n"
-            ),
+            title: format!("{title}: {words}"),
+            body,
         }
-    }
-
-    /// Adds what is markup already.
-    pub fn raw(&mut self, markup: &str) -> &mut Self {
-        self.text.push_str(markup);
-        self
     }
 
     /// Adds a heading.
     pub fn heading(&mut self, text: &str) -> &mut Self {
-        let _ = writeln!(self.text, "<h2>{}</h2>", escape(text));
+        self.body.line_break().leaf("h2", "", text);
         self
     }
 
     /// Adds names and values.
     pub fn pairs(&mut self, pairs: &[(String, String)]) -> &mut Self {
-        if pairs.is_empty() {
-            return self;
-        }
-        self.text.push_str("<dl>");
-        for (name, value) in pairs {
-            // Writing to a string cannot fail.
-            let _ = write!(
-                self.text,
-                "<dt>{}</dt><dd>{}</dd>",
-                escape(name),
-                escape(value)
-            );
-        }
-        self.text.push_str("</dl>\n");
+        self.body.pairs(pairs);
         self
     }
 
-    /// Adds a table; nothing, where it has no row. On a narrow screen it scrolls for itself.
+    /// Adds a table; nothing, where it has no row.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> &mut Self {
-        self.judged(header, rows, |_| None)
-    }
-
-    /// Adds a table whose last column is a verdict: `class` says how one is shown, `good`, `bad`, or as the others are.
-    pub fn judged(
-        &mut self,
-        header: &[&str],
-        rows: &[Vec<String>],
-        class: impl Fn(&str) -> Option<&'static str>,
-    ) -> &mut Self {
-        if rows.is_empty() {
-            return self;
-        }
-        self.text.push_str("<div class=\"wide\"><table><thead><tr>");
-        for name in header {
-            let _ = write!(self.text, "<th>{}</th>", escape(name));
-        }
-        self.text.push_str("</tr></thead><tbody>");
-        for row in rows {
-            self.text.push_str("<tr>");
-            for (column, cell) in row.iter().enumerate() {
-                let is_last = column + 1 == row.len();
-                // What is long is broken into lines; all else stays on one, so that figures and units are not parted.
-                let is_long = cell.chars().count() > LONG;
-                let class = class(cell)
-                    .filter(|_| is_last)
-                    .or(is_long.then_some("long"));
-                let class = class.map_or_else(String::new, |class| format!(" class=\"{class}\""));
-                let _ = write!(self.text, "<td{class}>{}</td>", escape(cell));
-            }
-            self.text.push_str("</tr>");
-        }
-        self.text.push_str("</tbody></table></div>\n");
+        self.body.table(header, rows, |_| None);
         self
     }
 
     /// Adds a line about something that is not as it should be.
     pub fn trouble(&mut self, text: &str) -> &mut Self {
-        let _ = writeln!(self.text, "<p class=\"trouble\">{}</p>", escape(text));
+        self.body.leaf("p", "trouble", text).line_break();
         self
     }
 
     /// Adds a line that says how what stands above it is to be read.
     pub fn note(&mut self, text: &str) -> &mut Self {
-        let _ = writeln!(self.text, "<p class=\"note\">{}</p>", escape(text));
+        self.body.leaf("p", "note", text).line_break();
         self
     }
 
-    /// The whole.
-    pub fn finish(mut self) -> String {
-        self.text.push_str("</main></body></html>\n");
-        self.text
+    /// Where further pieces are added.
+    pub const fn body(&mut self) -> &mut Markup {
+        &mut self.body
+    }
+
+    /// The whole document.
+    pub fn finish(self) -> String {
+        let mut main = Markup::default();
+        main.element("main", &[("class", "page")], |main| {
+            main.add(&self.body);
+        });
+        document(&self.title, "", None, &main)
     }
 }
 
-/// What a name or a message may hold must not become markup: some of it comes from the network.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
+impl Markup {
+    /// Adds names and values; nothing, where there are none.
+    pub fn pairs(&mut self, pairs: &[(String, String)]) -> &mut Self {
+        if pairs.is_empty() {
+            return self;
         }
+        self.element("dl", &[], |list| {
+            for (name, value) in pairs {
+                list.leaf("dt", "", name).leaf("dd", "", value);
+            }
+        })
+        .line_break()
     }
-    safe
+
+    /// Adds a table, with or without a header; nothing, where it has no row. On a narrow screen it scrolls for itself. `judged` says in which class the last
+    /// cell of a row is shown, `good` or `bad`, where it is a verdict.
+    pub fn table(
+        &mut self,
+        header: &[&str],
+        rows: &[Vec<String>],
+        judged: impl Fn(&str) -> Option<&'static str>,
+    ) -> &mut Self {
+        if rows.is_empty() {
+            return self;
+        }
+        let class = |cell: &str, is_last: bool| {
+            // What is long is broken into lines; all else stays on one, so that figures and units are not parted.
+            let is_long = cell.chars().count() > LONG;
+            let is_number = cell.parse::<f64>().is_ok();
+            judged(cell)
+                .filter(|_| is_last)
+                .or(is_long.then_some("long"))
+                .or(is_number.then_some("number"))
+                .unwrap_or_default()
+        };
+        let whole = |table: &mut Self| {
+            if !header.is_empty() {
+                table.element("thead", &[], |head| {
+                    head.element("tr", &[], |row| {
+                        for name in header {
+                            row.element("th", &[("scope", "col")], |cell| {
+                                cell.text(name);
+                            });
+                        }
+                    });
+                });
+            }
+            table.element("tbody", &[], |body| {
+                for cells in rows {
+                    body.element("tr", &[], |row| {
+                        for (column, cell) in cells.iter().enumerate() {
+                            row.leaf("td", class(cell, column + 1 == cells.len()), cell);
+                        }
+                    });
+                }
+            });
+        };
+        self.element("div", &[("class", "wide")], |wide| {
+            wide.element("table", &[], whole);
+        })
+        .line_break()
+    }
 }
 
 #[cfg(test)]
@@ -158,24 +205,52 @@ mod tests {
 
     #[test]
     fn nothing_that_is_told_becomes_markup() {
-        let mut page = Page::new("<b>", Verdict::Bad, "a & b", "\"c\"");
+        let mut page = Page::new("<b>", PageVerdict::Bad, "a & b", "\"c\"");
         page.heading("<script>").trouble("'x'<img>");
         page.pairs(&[("<i>".to_owned(), "</dd>".to_owned())]);
         page.table(&["<th>"], &[vec!["<td>".to_owned()]]);
+        page.body().element("p", &[("class", "\"><u>")], |p| {
+            p.text("</style>");
+        });
         let text = page.finish();
-        for bad in ["<b>", "<script>", "<img>", "<i>", "<th><th>", "<td><td>"] {
+        for bad in [
+            "<b>",
+            "<script>",
+            "<img>",
+            "<i>",
+            "<th>",
+            "<td><td>",
+            "<u>",
+            "</style></p>",
+        ] {
             assert!(!text.contains(bad), "{bad} in {text}");
         }
         assert!(text.contains("a &amp; b") && text.contains("&lt;img&gt;"));
     }
 
     #[test]
-    fn a_page_asks_nobody_for_anything() {
-        let mut page = Page::new("t", Verdict::Well, "w", "b");
-        page.raw(&chart::bars("bars", "ms", &[1.0, 2.0, 30.0]));
+    fn a_page_asks_nobody_for_anything_and_no_browser_may_ask_for_it() {
+        let mut page = Page::new("t", PageVerdict::Well, "w", "b");
+        let bars = chart::bars("bars", "ms", &[1.0, 2.0, 30.0]);
+        page.body().add(&bars);
         let text = page.finish();
         for bad in ["http://", "https://", "src=", "url(", "@import", "<script"] {
             assert!(!text.contains(bad), "{bad} in {text}");
+        }
+        assert!(text.contains("content=\"default-src 'none';"), "{text}");
+    }
+
+    #[test]
+    fn figures_stand_at_the_right_and_what_is_long_is_broken() {
+        let mut markup = Markup::default();
+        let row = vec!["12".to_owned(), "a ".repeat(30), "well".to_owned()];
+        markup.table(&["n", "words", "verdict"], &[row], |_| Some("good"));
+        for cell in [
+            "<td class=\"number\">12",
+            "<td class=\"long\">a ",
+            "<td class=\"good\">well",
+        ] {
+            assert!(markup.as_str().contains(cell), "{cell} in {markup:?}");
         }
     }
 }

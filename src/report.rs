@@ -28,8 +28,8 @@ pub use self::file::{
     write, write_bytes,
 };
 pub use self::objectives::{Objective, Unit};
-pub(crate) use self::percentiles::empty_object;
 pub use self::percentiles::{AllPercentiles, Percentiles};
+pub(crate) use self::percentiles::{OrEmpty, empty_object};
 pub use self::soak::{Soak, Sums};
 use crate::activity::{ByKind, Kind};
 use crate::dhcp::{Flaw, Lifetime};

@@ -353,10 +353,10 @@ async fn write(mut outcome: Outcome, scenario: &Scenario) -> Outcome {
         }
         if let Some(path) = html {
             let verdict = match outcome.verdict() {
-                _ if outcome.is_interrupted => page::Verdict::Bad,
-                objective::Verdict::Passed => page::Verdict::Well,
-                objective::Verdict::Inconclusive => page::Verdict::Inconclusive,
-                objective::Verdict::Failed => page::Verdict::Bad,
+                _ if outcome.is_interrupted => page::PageVerdict::Bad,
+                objective::Verdict::Passed => page::PageVerdict::Well,
+                objective::Verdict::Inconclusive => page::PageVerdict::Inconclusive,
+                objective::Verdict::Failed => page::PageVerdict::Bad,
             };
             let page = outcome.report.page(verdict);
             if let Err(error) = report::write_bytes(&path, page.as_bytes()) {

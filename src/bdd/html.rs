@@ -1,24 +1,25 @@
 //! The results as one page that opens offline.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::results::{FeatureResult, LeftOutResult, Outcome, Results, ScenarioResult, StepResult};
-use crate::page::{Page, Verdict, escape};
+use crate::page::figure::{milliseconds, moment, span};
+use crate::page::{Markup, Page, PageVerdict};
 
 /// The page. `title` is its heading.
 pub fn page(results: &Results, title: &str) -> String {
     let verdict = if results.is_success() {
-        Verdict::Well
+        PageVerdict::Well
     } else if results.is_inconclusive() {
-        Verdict::Inconclusive
+        PageVerdict::Inconclusive
     } else {
-        Verdict::Bad
+        PageVerdict::Bad
     };
     let below = format!(
-        "{} steps, {}, begun {}",
+        "{} steps, {}, begun {} UTC",
         results.step_counts().total(),
-        seconds(results.duration),
-        humantime::format_rfc3339_seconds(results.started)
+        lasted(results.duration),
+        moment(results.started, true)
     );
     let mut page = Page::new(title, verdict, &results.counts().words(), &below);
     page.pairs(&results.about.pairs());
@@ -26,9 +27,9 @@ pub fn page(results: &Results, title: &str) -> String {
         page.trouble(trouble);
     }
     for one in &results.features {
-        let mut text = String::new();
-        feature(&mut text, one);
-        page.raw(&text);
+        page.body()
+            .element("section", &[], |section| feature(section, one))
+            .line_break();
     }
     if !results.left_out.is_empty() {
         page.heading("Left out");
@@ -40,102 +41,77 @@ pub fn page(results: &Results, title: &str) -> String {
     page.finish()
 }
 
-fn feature(text: &mut String, feature: &FeatureResult) {
-    let _ = write!(
-        text,
-        "<section><h2>{}</h2><p class=\"path\">{}</p>",
-        escape(&feature.name),
-        escape(&feature.path)
-    );
+fn feature(section: &mut Markup, feature: &FeatureResult) {
+    section.leaf("h2", "", &feature.name);
+    section.leaf("p", "path", &feature.path);
     if !feature.description.is_empty() {
-        let _ = write!(text, "<p>{}</p>", escape(&feature.description));
+        section.leaf("p", "", &feature.description);
     }
     for one in &feature.scenarios {
-        scenario(text, one);
+        let outcome = one.outcome.to_string();
+        let attributes = [("class", outcome.as_str()), ("open", "")];
+        // Of what has passed the steps are shown when somebody asks for them.
+        let shown = usize::from(one.outcome != Outcome::Passed);
+        section
+            .element("details", &attributes[..=shown], |details| {
+                scenario(details, one, &outcome);
+            })
+            .line_break();
     }
-    text.push_str("</section>\n");
 }
 
-fn scenario(text: &mut String, scenario: &ScenarioResult) {
-    let outcome = scenario.outcome;
-    let open = if outcome == Outcome::Passed {
-        ""
-    } else {
-        " open"
-    };
-    let tags: Vec<_> = scenario
-        .tags
-        .iter()
-        .map(|tag| format!(" <span class=\"tag\">@{}</span>", escape(tag)))
-        .collect();
+fn scenario(details: &mut Markup, scenario: &ScenarioResult, outcome: &str) {
     let tries = match scenario.tries {
         0 | 1 => String::new(),
         tries => format!(", tried {tries} times"),
     };
-    let _ = write!(
-        text,
-        "<details class=\"{outcome}\"{open}><summary><span class=\"mark\">{outcome}</span> {name}{tags} \
-         <span class=\"time\">{time}{tries}</span></summary><ol>",
-        name = escape(&scenario.name),
-        tags = tags.concat(),
-        time = seconds(scenario.duration),
-    );
-    for one in &scenario.steps {
-        step(text, one);
-    }
-    text.push_str("</ol>");
+    details.element("summary", &[], |summary| {
+        summary.leaf("span", "mark", outcome).text(" ");
+        summary.text(&scenario.name).text(" ");
+        for tag in &scenario.tags {
+            summary.leaf("span", "tag", &format!("@{tag}")).text(" ");
+        }
+        summary.leaf("span", "time", &(lasted(scenario.duration) + &tries));
+    });
+    details.element("ol", &[], |steps| {
+        for one in &scenario.steps {
+            let outcome = one.outcome.to_string();
+            steps.element("li", &[("class", &outcome)], |item| step(item, one));
+        }
+    });
     for finding in &scenario.findings {
-        let _ = write!(text, "<p class=\"finding\">{}</p>", escape(&finding.text));
+        details.leaf("p", "finding", &finding.text);
     }
     if let Some(late) = scenario.lateness {
-        let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
-        let _ = write!(
-            text,
-            "<p class=\"time\">the tester itself was late by {:.1} ms (p50), {:.1} ms (p99), {:.1} ms at most</p>",
-            ms(late.p50),
-            ms(late.p99),
-            ms(late.max)
-        );
+        let [p50, p99, max] = [late.p50, late.p99, late.max].map(|late| milliseconds(ms(late)));
+        let late = format!("the tester itself was late by {p50} (p50), {p99} (p99), {max} at most");
+        details.leaf("p", "time", &late);
     }
     for trouble in &scenario.troubles {
-        let _ = write!(text, "<pre class=\"trouble\">{}</pre>", escape(trouble));
+        details.leaf("pre", "trouble", trouble);
     }
-    text.push_str("</details>\n");
 }
 
-fn step(text: &mut String, step: &StepResult) {
-    let _ = write!(
-        text,
-        "<li class=\"{}\"><b>{}</b> {} <span class=\"time\">{}</span>",
-        step.outcome,
-        escape(&step.keyword),
-        escape(&step.text),
-        if step.outcome == Outcome::Skipped {
-            "skipped".to_owned()
-        } else {
-            seconds(step.duration)
-        },
-    );
-    if !step.table.is_empty() {
-        text.push_str("<table>");
-        for row in &step.table {
-            text.push_str("<tr>");
-            for cell in row {
-                let _ = write!(text, "<td>{}</td>", escape(cell));
-            }
-            text.push_str("</tr>");
-        }
-        text.push_str("</table>");
-    }
+fn step(item: &mut Markup, step: &StepResult) {
+    let time = match step.outcome {
+        Outcome::Skipped => "skipped".to_owned(),
+        _ => lasted(step.duration),
+    };
+    item.leaf("b", "", &step.keyword).text(" ");
+    item.text(&step.text).text(" ").leaf("span", "time", &time);
+    item.table(&[], &step.table, |_| None);
     if let Some(docstring) = &step.docstring {
-        let _ = write!(text, "<pre>{}</pre>", escape(docstring.trim()));
+        item.leaf("pre", "", docstring.trim());
     }
     if let Some(message) = &step.message {
-        let _ = write!(text, "<pre class=\"message\">{}</pre>", escape(message));
+        item.leaf("pre", "message", message);
     }
-    text.push_str("</li>");
 }
 
-fn seconds(duration: std::time::Duration) -> String {
-    format!("{:.2} s", duration.as_secs_f64())
+fn lasted(duration: Duration) -> String {
+    span(ms(duration))
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::live::{Cell, Clients, Herd, History, Mark, One, Point, Version, Work};
+pub use crate::live::{
+    ActivitySum, Cell, Clients, Herd, History, KindWords, Mark, One, Point, Version, Work,
+};
 
 /// The JSON schema (draft 2020-12) of all documents.
 pub const SCHEMA: &str = include_str!("../../schemas/lanherd.api-1.schema.json");

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::api::{One, Refusal};
 use super::guard::Guard;
+use super::panels::{self, Panels};
 use super::stream::{Events, Streams};
 use crate::identity::ClientNumber;
 use crate::live::Ready;
@@ -48,6 +49,8 @@ pub(super) struct Pages<R> {
     pub readiness: R,
     /// Of the herd behind the live page and the API, where there is one.
     pub streams: Option<Arc<Streams>>,
+    /// What the live page shows of that herd.
+    pub panels: Arc<Panels>,
     /// Who may ask; whether lanherd runs and the herd is ready, everybody may.
     pub guard: Guard,
     /// Whether only this machine can ask.
@@ -64,6 +67,8 @@ enum Page {
     Health,
     Readiness,
     Live,
+    Panels,
+    ClientPanel(ClientNumber),
     Herd,
     History,
     Clients,
@@ -86,11 +91,15 @@ impl Page {
             "/healthz" => Self::Health,
             "/readyz" => Self::Readiness,
             "/" => Self::Live,
+            "/panels" => Self::Panels,
             "/api/v1/herd" => Self::Herd,
             "/api/v1/history" => Self::History,
             "/api/v1/clients" => Self::Clients,
             "/api/v1/events" => Self::Events,
-            _ => Self::Client(client_number(path.strip_prefix("/api/v1/clients/")?)?),
+            _ => match path.strip_prefix("/panels/clients/") {
+                Some(number) => Self::ClientPanel(client_number(number)?),
+                None => Self::Client(client_number(path.strip_prefix("/api/v1/clients/")?)?),
+            },
         })
     }
 }
@@ -161,6 +170,18 @@ impl<R: Readiness> Pages<R> {
             (Page::Health, _) => text(StatusCode::OK, "alive\n"),
             (Page::Readiness, _) => self.readiness().await,
             (Page::Live, Some(_)) => live_page(),
+            (Page::Panels, Some(of)) => {
+                let whole = request.uri().query() == Some("whole");
+                self.panels(Arc::clone(of), whole).await
+            }
+            (Page::ClientPanel(number), Some(of)) => match of.live().client(number).await {
+                Ok(Some(one)) => html(panels::client(&one, of.live().began_at())),
+                Ok(None) => text(
+                    StatusCode::NOT_FOUND,
+                    format!("there is no client {number}\n"),
+                ),
+                Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+            },
             (Page::Herd, Some(of)) => document(of.live().herd().await),
             (Page::History, Some(of)) => document(Ok(of.live().history())),
             (Page::Clients, Some(of)) => document(of.live().clients().await),
@@ -192,6 +213,23 @@ impl<R: Readiness> Pages<R> {
         }
     }
 
+    /// What the live page shows, but for its cells and events. Off the reactor: charts take milliseconds.
+    async fn panels(&self, streams: Arc<Streams>, whole: bool) -> Answer {
+        let herd = match streams.live().herd().await {
+            Ok(herd) => herd,
+            Err(error) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+        };
+        let panels = Arc::clone(&self.panels);
+        let made = move || panels.of(streams.live(), &herd, whole);
+        match tokio::task::spawn_blocking(made).await {
+            Ok(made) => html(made),
+            Err(error) => text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the herd cannot be shown: {error}\n"),
+            ),
+        }
+    }
+
     async fn readiness(&self) -> Answer {
         match timeout(READY_TIMEOUT, self.readiness.readiness()).await {
             Ok(Ready::Yes(line)) => text(StatusCode::OK, line + "\n"),
@@ -206,13 +244,8 @@ impl<R: Readiness> Pages<R> {
 
 /// The live page. Its script and style are named by a number that nobody else knows, so that a browser runs no other.
 fn live_page() -> Answer {
-    const PAGE: &str = include_str!("live/page.html");
     let nonce = format!("{:032x}", fastrand::u128(..));
-    let mut page = answer(
-        StatusCode::OK,
-        "text/html; charset=utf-8",
-        PAGE.replace("{{nonce}}", &nonce),
-    );
+    let mut page = html(panels::shell(&nonce));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
          img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -274,6 +307,10 @@ fn unknown(guard: &Guard) -> Answer {
         answer.headers_mut().append(WWW_AUTHENTICATE, scheme);
     }
     answer
+}
+
+fn html(written: String) -> Answer {
+    answer(StatusCode::OK, "text/html; charset=utf-8", written)
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::live::{Live, News};
+use crate::live::{EventLevel, Live, News};
 use crate::pool::{Event, PoolError};
 
 /// How many may follow at one time.
@@ -214,10 +214,26 @@ impl Telling {
 #[derive(Serialize)]
 struct Missed(u64);
 
+/// An event, with what makes it readable without knowing its kind.
+#[derive(Serialize)]
+struct ToldEvent<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    /// What happened, for people.
+    text: String,
+    /// How much it matters.
+    level: EventLevel,
+}
+
 fn say_event(to: &mut String, event: &Event) {
     // Writing to a String cannot fail.
     let _ = writeln!(to, "id: {}", event.sequence);
-    say(to, "event", event);
+    let told = ToldEvent {
+        event,
+        text: event.what.to_string(),
+        level: EventLevel::of(&event.what),
+    };
+    say(to, "event", &told);
 }
 
 /// One message. JSON has no line breaks of its own, so it is one line.

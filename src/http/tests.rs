@@ -207,8 +207,25 @@ async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
         "{herd}"
     );
 
+    // In the same form for every kind of activity.
+    let pings = &herd["activities"][0];
+    assert_eq!(
+        (&pings["kind"], &pings["subject"]),
+        (&json!("ping"), &json!("the router"))
+    );
+    assert!(
+        pings["attempts"].as_u64() > Some(0) && pings["ms"]["p50"].as_f64() > Some(0.0),
+        "{pings}"
+    );
+
     let history = house.document("/api/v1/history").await;
     schema.accept("history", &history);
+    let kinds = history["kinds"].as_array().expect("kinds");
+    assert_eq!(kinds.len(), crate::activity::Kind::ALL.len());
+    for kind in kinds {
+        let many = kind["many"].as_str().expect("a name");
+        assert!(history["points"][0][many]["attempts"].is_u64(), "{many}");
+    }
     let points = history["points"].as_array().expect("points");
     let joins: u64 = points.iter().filter_map(|p| p["joins"].as_u64()).sum();
     assert!(points.len() >= 2 && joins == 12, "{history}");
@@ -222,6 +239,7 @@ async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
     schema.accept("client", &client);
     assert_eq!(client["client"]["restarts"], 1);
     assert!(client["lease_remaining_seconds"].as_u64() > Some(0));
+    assert_eq!(client["activities"][0]["kind"], "ping", "{client}");
     let events = client["events"].as_array().expect("events");
     assert!(events.iter().any(|event| event["event"] == "failed"));
     assert!(events.iter().all(|event| event["client"] == 7));
@@ -287,7 +305,7 @@ async fn answers_may_load_nothing_and_the_page_runs_only_its_own_script() {
 
 #[test]
 fn the_page_makes_no_markup_of_what_it_is_told_and_loads_nothing_from_elsewhere() {
-    let page = include_str!("live/page.html");
+    let page = panels::shell("0");
     for word in [
         "innerHTML",
         "outerHTML",
@@ -304,38 +322,51 @@ fn the_page_makes_no_markup_of_what_it_is_told_and_loads_nothing_from_elsewhere(
 
 #[test]
 fn the_page_shows_phases_in_the_colours_that_all_others_do() {
-    let page = include_str!("live/page.html");
-    let (_, table) = page.split_once("const GROUP = {").expect("a table");
-    let (table, _) = table.split_once('}').expect("its end");
-    let mut shown: Vec<String> = table
-        .split(',')
-        .map(|entry| entry.replace('\'', "").trim().to_owned())
-        .filter(|entry| !entry.is_empty())
-        .collect();
-    let condition = |phase: &Phase| format!("{phase}: {}", phase.condition());
-    let mut expected: Vec<String> = Phase::ALL.iter().map(condition).collect();
-    shown.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(shown, expected);
+    let page = panels::shell("0");
+    for phase in Phase::ALL {
+        let entry = format!("\"{phase}\":\"{}\"", phase.condition());
+        assert!(page.contains(&entry), "{entry}");
+        let colour = format!("--{}: ", phase.condition());
+        assert_eq!(
+            page.matches(&colour).count(),
+            2,
+            "{colour} by day and by night"
+        );
+    }
 }
 
-#[test]
-fn the_page_shows_the_address_of_a_client_in_the_phases_in_which_it_has_one() {
-    let page = include_str!("live/page.html");
-    let (_, list) = page
-        .split_once("const HAS_ADDRESS = new Set([")
-        .expect("a list");
-    let (list, _) = list.split_once(']').expect("its end");
-    let shown: Vec<&str> = list
-        .split(',')
-        .map(|word| word.trim().trim_matches('\''))
-        .collect();
-    let has_address = Phase::ALL.iter().filter(|phase| phase.has_address());
-    let expected: Vec<&str> = has_address.map(|phase| phase.as_str()).collect();
-    assert_eq!(shown, expected);
-    let addresses: Vec<&str> = page.matches("client.address").collect();
-    assert_eq!(addresses.len(), 1, "one place shows it");
-    assert!(page.contains("row('address', HAS_ADDRESS.has(client.phase) ? client.address : null)"));
+#[tokio::test(flavor = "multi_thread")]
+async fn the_panels_show_the_herd_whatever_it_does_and_escape_what_was_told() {
+    let house = House::with(12).await;
+    house.crash(7).await;
+    // From one look at the herd to the next, so that there were pings between.
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    house.pool.settled(PATIENCE).await.expect("settled");
+    for path in ["/panels", "/panels?whole"] {
+        let (head, panels) = house.ask("GET", path).await;
+        assert!(head.contains("content-type: text/html"), "{head}");
+        for told in [
+            "id=\"summary\"",
+            "of 12 clients online",
+            "<span class=\"swatch online\"></span>online",
+            "<td>failure</td><td>crashed</td><td class=\"number\">1</td>",
+            "aria-label=\"Clients online and joins\"",
+            "aria-label=\"Round trips\"",
+            "aria-label=\"Lost and failed\"",
+            "fault made on purpose",
+        ] {
+            assert!(panels.contains(told), "{told} in {panels}");
+        }
+        // Of what was never done nothing is said.
+        assert!(!panels.contains("Lookups"), "{panels}");
+    }
+    let (_, client) = house.ask("GET", "/panels/clients/7").await;
+    for told in ["<dt>restarts</dt><dd>1</dd>", "ping the router", "crashed"] {
+        assert!(client.contains(told), "{told} in {client}");
+    }
+    let (head, _) = house.ask("GET", "/panels/clients/99").await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    house.end().await;
 }
 
 #[test]
@@ -411,6 +442,9 @@ fn every_kind_of_event_is_as_the_schema_says() {
         };
         let mut event = serde_json::to_value(event).expect("json");
         schema.accept("event", &event);
+        event["text"] = json!("as the stream has it");
+        event["level"] = json!("news");
+        schema.accept("event", &event);
         event["surprise"] = json!(1);
         assert!(schema.refusal("event", &event).is_some(), "{event}");
     }
@@ -442,6 +476,8 @@ async fn where_somebody_must_say_who_he_is_only_health_and_readiness_are_open() 
     let house = House::behind(guard, 1).await;
     for path in [
         "/",
+        "/panels",
+        "/panels/clients/1",
         "/metrics",
         "/api/v1/herd",
         "/api/v1/clients/1",

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::picture::{Mark, Point};
+use super::picture::{Mark, OUTAGE, Point};
 use super::timeline::Timeline;
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
@@ -15,9 +15,6 @@ pub(super) const EVENTS: usize = 4_096;
 pub(super) const OF_EACH: usize = 16;
 /// How many clients that have left are remembered: as many as the pool does.
 const DEPARTED: usize = 20;
-
-/// How outages are named among the marks.
-const OUTAGE: &str = "outage";
 
 /// What is remembered.
 #[derive(Debug, Default)]
@@ -90,7 +87,7 @@ impl Memory {
         match &event.what {
             EventKind::OutageBegan { .. } => self.timeline.mark(Mark::begun(OUTAGE, after)),
             EventKind::OutageEnded { took, .. } => {
-                self.timeline.end_mark(after, |mark| mark.what == OUTAGE);
+                self.timeline.end_mark(after, Mark::is_outage);
                 // When it began is known better at its end than when it was recognised.
                 let began = (after - took.as_secs_f64()).max(0.0);
                 self.timeline.date_latest(OUTAGE, began);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{ByKind, Kind, fields};
+use crate::activity::{ByKind, Kind};
 use crate::control::Row;
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::{Cause, Phase};
@@ -45,10 +45,48 @@ pub struct Herd {
     pub outages: Outages,
     /// Sums over all clients that the herd ever had.
     pub sums: Sums,
+    /// What clients did, in the same form for every kind.
+    #[serde(default)]
+    pub activities: Vec<ActivitySum>,
     /// Until so much of what outages took was back.
     pub outage_recovery_ms: BTreeMap<Share, Percentiles>,
     /// The latest second.
     pub lately: Point,
+}
+
+/// One activity, of one client or of the herd, in the same form for every kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActivitySum {
+    /// The word of its kind.
+    pub kind: String,
+    /// What it is done to.
+    pub subject: String,
+    /// Attempts that were wanted, those that could not be made included.
+    pub attempts: u64,
+    /// Those of them that succeeded.
+    pub succeeded: u64,
+    /// Attempts that came to an answer, by what was answered; empty where the kind does not tell answers apart.
+    pub answers: BTreeMap<String, u64>,
+    /// Attempts that came to no answer, by cause.
+    pub failed: BTreeMap<String, u64>,
+    /// How long those took that came to an answer.
+    #[serde(with = "crate::report::empty_object")]
+    pub ms: Option<Percentiles>,
+}
+
+/// A kind of activity, for whoever reads points without knowing the kinds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindWords {
+    /// Its word.
+    pub kind: String,
+    /// One time of it.
+    pub one: String,
+    /// Several: a [`Point`] has its work under this name.
+    pub many: String,
+    /// What became of those that went well.
+    pub succeeded: String,
+    /// What became of the others.
+    pub failed: String,
 }
 
 /// One moment, and what happened since the one before, about a second earlier.
@@ -64,17 +102,41 @@ pub struct Point {
     pub joins: u64,
     /// Lives that ended with a failure, and troubles.
     pub failures: u64,
-    /// Round trips of pings.
-    #[serde(with = "crate::report::empty_object")]
-    pub ping_ms: Option<Percentiles>,
     /// What clients did, by kind.
-    #[serde(flatten, with = "by_kind")]
+    #[serde(flatten, with = "of_a_point")]
     pub activities: ByKind<Work>,
 }
 
-fields! {
-    /// The work of each kind under `pings`, `lookups` and so on.
-    by_kind, Work as Work, |kind| kind.about().many.to_owned()
+/// The work of each kind under `pings`, `lookups` and so on; and the round trips of pings under a name of their own, as version 1 of
+/// the API had them from the first.
+mod of_a_point {
+    use serde::de::Error as _;
+    use serde::ser::SerializeMap as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::{Map, Value};
+
+    use super::{ByKind, Kind, Work};
+    use crate::report::OrEmpty;
+
+    pub fn serialize<S: Serializer>(all: &ByKind<Work>, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("ping_ms", &OrEmpty::from(all[Kind::Ping].ms))?;
+        for (kind, work) in all.iter() {
+            map.serialize_entry(kind.about().many, work)?;
+        }
+        map.end()
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ByKind<Work>, D::Error> {
+        let mut fields = Map::<String, Value>::deserialize(from)?;
+        let mut all = ByKind::default();
+        for kind in Kind::ALL {
+            if let Some(work) = fields.remove(kind.about().many) {
+                all[*kind] = serde_json::from_value(work).map_err(D::Error::custom)?;
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// What clients did of one kind since the point before.
@@ -118,6 +180,9 @@ pub struct History {
     /// Outages and faults, the latest 200, the oldest first.
     #[serde(default)]
     pub marks: Vec<Mark>,
+    /// The kinds of activity: how the work of each is called in a point, and how it reads.
+    #[serde(default)]
+    pub kinds: Vec<KindWords>,
 }
 
 /// Every client, in few words.
@@ -157,8 +222,44 @@ pub struct One {
     pub lease_remaining_seconds: Option<u64>,
     /// All else, as reports have it.
     pub client: Client,
+    /// What it did, in the same form for every kind.
+    #[serde(default)]
+    pub activities: Vec<ActivitySum>,
     /// Its latest events, the oldest first.
     pub events: Vec<Event>,
+}
+
+impl From<&ActivityStats> for ActivitySum {
+    fn from(stats: &ActivityStats) -> Self {
+        let answers = stats.answers.iter();
+        let failed = stats.failed.iter();
+        Self {
+            kind: stats.kind().about().word.to_owned(),
+            subject: stats.subject.to_string(),
+            attempts: stats.attempts(),
+            succeeded: stats.successes(),
+            answers: answers.map(|(word, n)| (word.to_string(), *n)).collect(),
+            failed: failed.map(|(word, n)| ((*word).to_owned(), *n)).collect(),
+            ms: Percentiles::of_distribution(&stats.time),
+        }
+    }
+}
+
+impl KindWords {
+    /// Those of every kind.
+    pub(super) fn all() -> Vec<Self> {
+        let of = |kind: &Kind| {
+            let about = kind.about();
+            Self {
+                kind: about.word.to_owned(),
+                one: about.one.to_owned(),
+                many: about.many.to_owned(),
+                succeeded: about.succeeded.to_owned(),
+                failed: about.failed.to_owned(),
+            }
+        };
+        Kind::ALL.iter().map(of).collect()
+    }
 }
 
 impl Herd {
@@ -183,6 +284,7 @@ impl Herd {
             availability: Availability::from(&figures.uptime),
             outages: Outages::from(figures),
             sums: Sums::from(figures),
+            activities: figures.activities.values().map(ActivitySum::from).collect(),
             outage_recovery_ms: figures
                 .outage_recovery
                 .iter()
@@ -198,15 +300,13 @@ impl Point {
     pub(super) fn new(after: f64, census: &Census, figures: &Figures, earlier: &Figures) -> Self {
         let wanted = Phase::ALL.iter().filter(|phase| phase.is_wanted());
         let failures = |figures: &Figures| figures.failures.values().sum::<u64>();
-        let activities = ByKind::new(|kind| Work::since(kind, figures, earlier));
         Self {
             after,
             online: census.of(Phase::Online),
             wanted: wanted.map(|phase| census.of(*phase)).sum(),
             joins: figures.join.count().saturating_sub(earlier.join.count()),
             failures: failures(figures).saturating_sub(failures(earlier)),
-            ping_ms: activities[Kind::Ping].ms,
-            activities,
+            activities: ByKind::new(|kind| Work::since(kind, figures, earlier)),
         }
     }
 
@@ -218,7 +318,6 @@ impl Point {
             wanted: self.wanted.max(next.wanted),
             joins: self.joins + next.joins,
             failures: self.failures + next.failures,
-            ping_ms: longest(self.ping_ms, next.ping_ms),
             activities: self
                 .activities
                 .map(|kind, work| work.merged_with(next.activities[kind])),
@@ -261,7 +360,15 @@ impl Work {
     }
 }
 
+/// How outages are named among the marks.
+pub(super) const OUTAGE: &str = "outage";
+
 impl Mark {
+    /// Whether it is an outage, and no fault that was made on purpose.
+    pub fn is_outage(&self) -> bool {
+        self.what == OUTAGE
+    }
+
     /// One that lasts from now on.
     pub(super) fn begun(what: &str, from: f64) -> Self {
         Self {
@@ -318,6 +425,11 @@ impl One {
             schema: Version::One,
             lease_remaining_seconds,
             client,
+            activities: status
+                .activities
+                .iter()
+                .map(|stats| ActivitySum::from(&**stats))
+                .collect(),
             events,
         }
     }

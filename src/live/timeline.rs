@@ -114,6 +114,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::super::picture::Work;
+    use super::super::picture::tests::percentiles;
     use super::*;
     use crate::activity::{ByKind, Kind};
 
@@ -124,7 +125,6 @@ mod tests {
             wanted: 10,
             joins: 1,
             failures: 0,
-            ping_ms: None,
             activities: ByKind::new(|kind| match kind {
                 Kind::Ping => Work {
                     attempts: 10,
@@ -168,13 +168,14 @@ mod tests {
             let mut look = point(second);
             if second == 777 {
                 look.online = 0;
-                look.ping_ms = Some(super::super::picture::tests::percentiles(900.0));
+                look.activities[Kind::Ping].ms = Some(percentiles(900.0));
             }
             timeline.add(look);
         }
         let whole = timeline.whole();
         assert_eq!(whole.iter().map(|p| p.online).min(), Some(0));
-        let longest = whole.iter().filter_map(|p| p.ping_ms).map(|ms| ms.max);
+        let longest = whole.iter().filter_map(|p| p.activities[Kind::Ping].ms);
+        let longest = longest.map(|ms| ms.max);
         assert!(longest.fold(0.0, f64::max) > 899.0);
     }
 

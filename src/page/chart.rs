@@ -1,4 +1,7 @@
 //! Charts as SVG that stands in the page itself.
+//!
+//! The drawing has no size of its own: it is stretched to the place that the page has for it, while lines keep their width, and what
+//! is written stands beside it as text of the page.
 
 mod band;
 
@@ -7,14 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use self::band::Strip;
 pub use self::band::{Band, BandKind};
-use super::escape;
+use super::Markup;
+use super::figure::{moment, number, percent, span};
 
-/// The size of a chart in its own units, and the room for its labels.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 180.0;
-const LEFT: f64 = 88.0;
-const BOTTOM: f64 = 22.0;
-const TOP: f64 = 14.0;
+/// The width and height of the drawing in its own units.
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 100.0;
 
 /// One line of a chart: its name, and a value for each place along it; `None`: there was none.
 pub type Series<'a> = (&'a str, Vec<Option<f64>>);
@@ -28,31 +29,47 @@ pub struct TimeAxis<'a> {
     pub began: Option<SystemTime>,
     /// What lasted a while, or happened at one moment: drawn behind the lines.
     pub bands: &'a [Band],
+    /// The axis of something that goes on: it shows this many seconds at least, and the legend says the latest value of each line.
+    pub goes_on: Option<f64>,
 }
 
 impl TimeAxis<'_> {
+    /// Its ends, in seconds; `None`, where there is nothing between them.
+    fn ends(&self) -> Option<(f64, f64)> {
+        let (first, last) = (*self.at.first()?, *self.at.last()?);
+        let last = last.max(first + self.goes_on.unwrap_or(0.0));
+        (last > first).then_some((first, last))
+    }
+
+    /// The moment of a place.
+    fn moment(&self, at: f64) -> Option<SystemTime> {
+        let after = Duration::try_from_secs_f64(at.max(0.0).round()).ok()?;
+        self.began?.checked_add(after)
+    }
+
     /// What is written at a place: the time of day (UTC), with the day where `with_day` says so.
     fn label(&self, at: f64, with_day: bool) -> String {
-        let after = Duration::from_secs_f64(at.max(0.0).round());
-        match self.began.and_then(|began| began.checked_add(after)) {
-            Some(moment) => {
-                let whole = humantime::format_rfc3339_seconds(moment).to_string();
-                let (day, time) = whole.split_once('T').unwrap_or((&whole, ""));
-                let time = time.trim_end_matches('Z');
-                if with_day {
-                    format!("{day} {time} UTC")
-                } else {
-                    format!("{time} UTC")
-                }
-            }
-            None => humantime::format_duration(after).to_string(),
+        match self.moment(at) {
+            Some(at) => moment(at, with_day) + " UTC",
+            None => span(at.max(0.0).round() * 1_000.0),
         }
+    }
+
+    /// The same as an element that also says the moment to programs: the live page tells it by its reader's clock.
+    pub(crate) fn time(&self, at: f64, with_day: bool, to: &mut Markup) {
+        let written = self
+            .moment(at)
+            .map(|at| humantime::format_rfc3339_seconds(at).to_string());
+        let attributes: Vec<_> = written.iter().map(|at| ("datetime", at.as_str())).collect();
+        to.element("time", &attributes, |inside| {
+            inside.text(&self.label(at, with_day));
+        });
     }
 }
 
 /// Values over time from 0 upwards; each line has a colour and a pattern of its own. Nothing, where there are fewer than two
 /// places.
-pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> Markup {
     let all = series
         .iter()
         .flat_map(|(_, values)| values.iter().flatten());
@@ -62,7 +79,7 @@ pub fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]
 
 /// Shares of a whole over time, in percent: from a round number below the least of them up to 100, so that what is missing can be
 /// seen where that is little. Nothing, where there are fewer than two places, or no share.
-pub fn shares(title: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+pub fn shares(title: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> Markup {
     let all = series
         .iter()
         .flat_map(|(_, values)| values.iter().flatten());
@@ -71,7 +88,7 @@ pub fn shares(title: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String
             let bottom = (100.0 - nice(100.0 - least)).max(0.0);
             lines_between((bottom, 100.0), title, "%", axis, series)
         }
-        None => String::new(),
+        None => Markup::default(),
     }
 }
 
@@ -81,87 +98,113 @@ fn lines_between(
     unit: &str,
     axis: &TimeAxis<'_>,
     series: &[Series<'_>],
-) -> String {
-    let at = axis.at;
-    let (Some(first), Some(last)) = (at.first(), at.last()) else {
-        return String::new();
+) -> Markup {
+    let Some((first, last)) = axis.ends() else {
+        return Markup::default();
     };
-    let span = last - first;
-    if span <= 0.0 {
-        return String::new();
-    }
-    let x = |at: f64| LEFT + (at - first) / span * (WIDTH - LEFT - 8.0);
-    let y = |value: f64| TOP + (top - value) / (top - bottom) * (HEIGHT - TOP - BOTTOM);
-    let mut text = frame(title, unit, (bottom, top));
-    let mut kinds = Vec::new();
-    for kind in BandKind::ALL {
-        let strips = Strip::all(kind, axis, (*first, *last), x);
-        if !strips.is_empty() {
-            kinds.push(kind);
-        }
-        for strip in strips {
-            // Writing to a string cannot fail.
-            let _ = write!(
-                text,
-                "<rect class=\"{}\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
-                kind.class(),
-                strip.left,
-                strip.right - strip.left,
-                HEIGHT - TOP - BOTTOM,
-                escape(&strip.told(axis)),
-            );
-        }
-    }
-    for (number, (name, values)) in series.iter().enumerate() {
-        // Where there is no value the line is broken.
-        let mut path = String::new();
-        let mut pen = 'M';
-        for (at, value) in at.iter().zip(values) {
-            match value {
-                Some(value) => {
-                    let _ = write!(path, "{pen}{:.1} {:.1}", x(*at), y(*value));
-                    pen = 'L';
+    let x = |at: f64| (at - first) / (last - first) * WIDTH;
+    let y = |value: f64| (top - value) / (top - bottom) * HEIGHT;
+    let strips = BandKind::ALL.map(|kind| (kind, Strip::all(kind, axis, (first, last), x)));
+    let legend = |legend: &mut Markup| {
+        for (number, (name, values)) in series.iter().enumerate() {
+            legend.element("span", &[("class", "key")], |key| {
+                key.element("svg", &[("viewBox", "0 0 28 8")], |sample| {
+                    path(sample, number, "M0 4L28 4", None);
+                });
+                key.text(" ").text(name);
+                if axis.goes_on.is_some() {
+                    let latest = values.last().copied().flatten();
+                    let latest = match (latest, unit) {
+                        (Some(share), "%") => percent(share / 100.0),
+                        (Some(value), _) => quantity(value, unit),
+                        (None, _) => "none".to_owned(),
+                    };
+                    key.text(" ").leaf("b", "", latest.trim_end());
                 }
-                None => pen = 'M',
+            });
+        }
+        for (kind, _) in strips.iter().filter(|(_, strips)| !strips.is_empty()) {
+            legend.element("span", &[("class", "key")], |key| {
+                key.element("svg", &[("viewBox", "0 0 28 8")], |sample| {
+                    let size = [("class", kind.class()), ("width", "28"), ("height", "8")];
+                    sample.element("rect", &size, |_| {});
+                });
+                key.text(" ").text(kind.words());
+            });
+        }
+    };
+    let drawing = |plot: &mut Markup| {
+        for (kind, strips) in &strips {
+            for strip in strips {
+                let (left, right) = (strip.left, strip.right);
+                // What is drawn anew each second cannot be pointed at.
+                let told = match axis.goes_on {
+                    None => strip.told(axis),
+                    Some(_) => String::new(),
+                };
+                rect(
+                    plot,
+                    kind.class(),
+                    (left, 0.0),
+                    (right - left, HEIGHT),
+                    &told,
+                );
             }
         }
-        let _ = write!(
-            text,
-            "<path class=\"s{number}\" d=\"{path}\"><title>{}</title></path>",
-            escape(name)
-        );
+        for (number, (name, values)) in series.iter().enumerate() {
+            path(plot, number, &line(axis.at, values, x, y), Some(name));
+        }
+    };
+    let has_days = last - first >= 86_400.0;
+    let ends = |ends: &mut Markup| {
+        axis.time(first, has_days, ends);
+        axis.time(last, has_days, ends);
+    };
+    figure(title, unit, (bottom, top), legend, drawing, ends)
+}
+
+/// The path of a line: broken where there is no value, a dot where there is one alone. What stays the same is one stroke.
+fn line(
+    at: &[f64],
+    values: &[Option<f64>],
+    x: impl Fn(f64) -> f64,
+    y: impl Fn(f64) -> f64,
+) -> String {
+    let mut path = String::new();
+    // The height at which the pen is, and where a level stroke that is not drawn yet ends.
+    let mut pen: Option<(String, Option<f64>)> = None;
+    // Writing to a string cannot fail.
+    let level = |path: &mut String, until: Option<f64>| {
+        if let Some(until) = until {
+            let _ = write!(path, "H{until:.1}");
+        }
+    };
+    for (at, value) in at.iter().zip(values) {
+        let place = value.map(|value| (x(*at), format!("{:.1}", y(value))));
+        pen = match (pen, place) {
+            (Some((height, _)), Some((x, y))) if height == y => Some((height, Some(x))),
+            (Some((_, until)), Some((x, y))) => {
+                level(&mut path, until);
+                let _ = write!(path, "L{x:.1} {y}");
+                Some((y, None))
+            }
+            (Some((_, until)), None) => {
+                level(&mut path, until);
+                None
+            }
+            (None, Some((x, y))) => {
+                let _ = write!(path, "M{x:.1} {y}");
+                Some((y, Some(x)))
+            }
+            (None, None) => None,
+        };
     }
-    let has_days = span >= 86_400.0;
-    for (x, anchor, at) in [(LEFT, "start", *first), (WIDTH - 8.0, "end", *last)] {
-        let _ = write!(
-            text,
-            "<text x=\"{x:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\">{}</text>",
-            HEIGHT - 5.0,
-            escape(&axis.label(at, has_days))
-        );
-    }
-    text.push_str("</svg><figcaption>");
-    for (number, (name, _)) in series.iter().enumerate() {
-        let _ = write!(
-            text,
-            " <span class=\"key\"><svg viewBox=\"0 0 28 8\"><path class=\"s{number}\" d=\"M0 4L28 4\"/></svg> {}</span>",
-            escape(name)
-        );
-    }
-    for kind in kinds {
-        let _ = write!(
-            text,
-            " <span class=\"key\"><svg viewBox=\"0 0 28 8\"><rect class=\"{}\" width=\"28\" height=\"8\"/></svg> {}</span>",
-            kind.class(),
-            kind.words()
-        );
-    }
-    text.push_str("</figcaption></figure>\n");
-    text
+    level(&mut path, pen.and_then(|(_, until)| until));
+    path
 }
 
 /// How values are spread: bars of equal width on a scale that doubles; nothing, where there are fewer than two values.
-pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
+pub fn bars(title: &str, unit: &str, values: &[f64]) -> Markup {
     const BARS: usize = 24;
     let positive = || values.iter().copied().filter(|value| *value > 0.0);
     let (least, most) = (
@@ -169,7 +212,7 @@ pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
         positive().fold(0.0, f64::max),
     );
     if values.len() < 2 || most <= 0.0 {
-        return String::new();
+        return Markup::default();
     }
     // A scale of its own even where all are the same.
     let (low, high) = ((least * 0.9).ln(), (most * 1.1).ln());
@@ -184,55 +227,92 @@ pub fn bars(title: &str, unit: &str, values: &[f64]) -> String {
         counts[bar.min(BARS - 1)] += 1;
     }
     let top = nice(counts.iter().copied().max().map_or(1.0, f64::from));
-    let mut text = frame(title, "clients", (0.0, top));
-    let width = (WIDTH - LEFT - 8.0) / BARS as f64;
-    for (number, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = f64::from(*count) / top * (HEIGHT - TOP - BOTTOM);
-        let edge = |at: usize| (low + (high - low) * at as f64 / BARS as f64).exp();
-        let _ = write!(
-            text,
-            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\"><title>{count} {}: {} to {} {}</title></rect>",
-            LEFT + number as f64 * width,
-            HEIGHT - BOTTOM - height,
-            width - 1.0,
-            if *count == 1 { "client" } else { "clients" },
-            short(edge(number)),
-            short(edge(number + 1)),
-            escape(unit),
-        );
-    }
-    let ends = [(LEFT, "start", low.exp()), (WIDTH - 8.0, "end", high.exp())];
-    for (x, anchor, value) in ends {
-        let _ = write!(
-            text,
-            "<text x=\"{x:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\">{} {}</text>",
-            HEIGHT - 5.0,
-            short(value),
-            escape(unit)
-        );
-    }
-    text.push_str("</svg></figure>\n");
-    text
+    let width = WIDTH / BARS as f64;
+    let edge = |at: usize| (low + (high - low) * at as f64 / BARS as f64).exp();
+    let drawing = |plot: &mut Markup| {
+        for (bar, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let height = f64::from(*count) / top * HEIGHT;
+            let told = format!(
+                "{}: {} to {} {unit}",
+                quantity(f64::from(*count), "clients"),
+                number(edge(bar)),
+                number(edge(bar + 1)),
+            );
+            let corner = (bar as f64 * width, HEIGHT - height);
+            rect(plot, "", corner, (width - 2.0, height), &told);
+        }
+    };
+    let ends = |ends: &mut Markup| {
+        for end in [edge(0), edge(BARS)] {
+            ends.leaf("span", "", &quantity(end, unit));
+        }
+    };
+    figure(title, "clients", (0.0, top), |_| {}, drawing, ends)
 }
 
-/// The axes: from one value to the other.
-fn frame(title: &str, unit: &str, (bottom, top): (f64, f64)) -> String {
-    let mut text = format!(
-        "<figure><h3>{0}</h3><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{0}\">",
-        escape(title)
-    );
-    for share in [0.0, 0.5, 1.0] {
-        let y = TOP + (1.0 - share) * (HEIGHT - TOP - BOTTOM);
-        let _ = write!(
-            text,
-            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{:.1}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - 8.0,
-            LEFT - 4.0,
-            y + 4.0,
-            escape(quantity(bottom + (top - bottom) * share, unit).trim_end()),
-        );
-    }
-    text
+/// A chart: what it is, its legend, the values along its height, its drawing, and what is written at the ends below.
+fn figure(
+    title: &str,
+    unit: &str,
+    (bottom, top): (f64, f64),
+    legend: impl FnOnce(&mut Markup),
+    drawing: impl FnOnce(&mut Markup),
+    ends: impl FnOnce(&mut Markup),
+) -> Markup {
+    let size = format!("0 0 {WIDTH} {HEIGHT}");
+    let stretched = [
+        ("viewBox", size.as_str()),
+        ("preserveAspectRatio", "none"),
+        ("role", "img"),
+        ("aria-label", title),
+    ];
+    let mut all = Markup::default();
+    all.element("figure", &[], |figure| {
+        figure.leaf("h3", "", title);
+        figure.element("figcaption", &[], legend);
+        figure.element("div", &[("class", "plot")], |plot| {
+            plot.element("div", &[("class", "ticks")], |ticks| {
+                for share in [1.0, 0.5, 0.0] {
+                    let value = quantity(bottom + (top - bottom) * share, unit);
+                    ticks.leaf("span", "", value.trim_end());
+                }
+            });
+            plot.element("svg", &stretched, |svg| {
+                let grid = format!("M0 0H{WIDTH}M0 {}H{WIDTH}M0 {HEIGHT}H{WIDTH}", HEIGHT / 2.0);
+                svg.element("path", &[("class", "grid"), ("d", &grid)], |_| {});
+                drawing(svg);
+            });
+            plot.element("div", &[("class", "ends")], ends);
+        });
+    });
+    all.line_break();
+    all
+}
+
+fn path(to: &mut Markup, number: usize, drawn: &str, name: Option<&str>) {
+    const CLASSES: [&str; 5] = ["s0", "s1", "s2", "s3", "s4"];
+    let class = CLASSES[number % CLASSES.len()];
+    to.element("path", &[("class", class), ("d", drawn)], |path| {
+        if let Some(name) = name {
+            path.leaf("title", "", name);
+        }
+    });
+}
+
+fn rect(to: &mut Markup, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), told: &str) {
+    let [x, y, width, height] = [x, y, width, height].map(|number| format!("{number:.1}"));
+    let place = [
+        ("class", class),
+        ("x", x.as_str()),
+        ("y", y.as_str()),
+        ("width", width.as_str()),
+        ("height", height.as_str()),
+    ];
+    to.element("rect", &place, |rect| {
+        if !told.is_empty() {
+            rect.leaf("title", "", told);
+        }
+    });
 }
 
 /// The next round number above, with which an axis ends: 1, 2, 2.5 or 5 times a power of ten; 1 of nothing.
@@ -248,17 +328,18 @@ pub fn nice(value: f64) -> f64 {
 
 /// A value of an axis with its unit. Of things that are counted nothing is said between one and the next.
 fn quantity(value: f64, unit: &str) -> String {
-    let is_counted = unit.is_empty() || unit == "clients" || unit == "client";
+    let is_counted = unit.is_empty() || unit == "clients";
     if is_counted && value.fract() != 0.0 {
         return String::new();
     }
     let value = match unit {
         // What is nearly all is to be told from all.
-        "%" => {
-            let text = format!("{value:.4}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        _ => short(value),
+        "%" => format!("{value:.4}"),
+        _ => number(value),
+    };
+    let value = match value.split_once('.') {
+        Some(_) => value.trim_end_matches('0').trim_end_matches('.'),
+        None => &value,
     };
     let unit = if unit == "clients" && value == "1" {
         "client"
@@ -268,20 +349,21 @@ fn quantity(value: f64, unit: &str) -> String {
     format!("{value} {unit}")
 }
 
-/// Three digits or so.
-fn short(value: f64) -> String {
-    match value {
-        0.0 => "0".to_owned(),
-        v if v >= 100.0 || v.fract() == 0.0 => format!("{v:.0}"),
-        v if v >= 10.0 => format!("{v:.1}"),
-        v if v >= 0.1 => format!("{v:.2}"),
-        v => format!("{v:.3}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lines(title: &str, unit: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+        super::lines(title, unit, axis, series).into()
+    }
+
+    fn shares(title: &str, axis: &TimeAxis<'_>, series: &[Series<'_>]) -> String {
+        super::shares(title, axis, series).into()
+    }
+
+    fn bars(title: &str, unit: &str, values: &[f64]) -> String {
+        super::bars(title, unit, values).into()
+    }
 
     #[test]
     fn an_axis_ends_at_a_round_number() {
@@ -306,10 +388,13 @@ mod tests {
             ..TimeAxis::default()
         };
         let chart = lines("rtt", "ms", &axis, &[("p50", values)]);
-        let path = chart.split("class=\"s0\" d=\"").nth(1).expect("a line");
+        let path = chart.split("class=\"s0\" d=\"").nth(2).expect("a line");
         let path = path.split('"').next().expect("its end");
         assert_eq!(path.matches('M').count(), 2, "{path}");
-        for number in path.split(['M', 'L', ' ']).filter(|part| !part.is_empty()) {
+        for number in path
+            .split(['M', 'L', 'H', ' '])
+            .filter(|part| !part.is_empty())
+        {
             let number: f64 = number.parse().expect("a number");
             assert!((0.0..=WIDTH).contains(&number), "{path}");
         }
@@ -351,6 +436,7 @@ mod tests {
             at: &at,
             began: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3_600)),
             bands: &bands,
+            goes_on: None,
         };
         let chart = lines("rtt", "ms", &axis, &[("p50", vec![Some(1.0), Some(7.0)])]);
         for text in [
@@ -390,6 +476,7 @@ mod tests {
             at: &at,
             began: Some(SystemTime::UNIX_EPOCH),
             bands: &bands,
+            goes_on: None,
         };
         let chart = lines("rtt", "ms", &axis, &[("p50", vec![Some(1.0), Some(7.0)])]);
         assert_eq!(
@@ -416,11 +503,28 @@ mod tests {
             assert!(little.contains(tick), "{tick} in {little}");
         }
         // The least of them lies four fifths down the chart.
-        let y = TOP + 0.8 * (HEIGHT - TOP - BOTTOM);
-        assert!(little.contains(&format!(" {y:.1}L")), "{little}");
+        assert!(little.contains("L500.0 80.0L"), "{little}");
         assert!(chart([100.0; 3]).contains(">99 %<"));
         assert!(chart([100.0, 0.0, 50.0]).contains(">0 %<"));
         assert_eq!(shares("usable", &axis, &[("a", vec![None; 3])]), "");
+    }
+
+    #[test]
+    fn a_level_line_is_one_stroke_a_lone_value_a_dot_and_what_goes_on_says_its_latest_values() {
+        let at = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+        let axis = TimeAxis {
+            at: &at,
+            goes_on: Some(30.0),
+            ..TimeAxis::default()
+        };
+        let level = vec![Some(5.0); 6];
+        let lone = [None, None, Some(10.0), None, None, None].to_vec();
+        let chart = lines("rtt", "ms", &axis, &[("level", level), ("lone", lone)]);
+        assert!(chart.contains("d=\"M0.0 50.0H166.7\""), "{chart}");
+        assert!(chart.contains("d=\"M66.7 0.0H66.7\""), "{chart}");
+        for latest in ["level <b>5 ms</b>", "lone <b>none</b>", ">30.0 s<"] {
+            assert!(chart.contains(latest), "{latest} in {chart}");
+        }
     }
 
     #[test]
@@ -428,7 +532,7 @@ mod tests {
         assert_eq!(quantity(1.0, "clients"), "1 client");
         assert_eq!(quantity(2.0, "clients"), "2 clients");
         assert_eq!(quantity(0.5, "clients"), "");
-        assert_eq!(quantity(0.5, "ms"), "0.50 ms");
+        assert_eq!(quantity(0.5, "ms"), "0.5 ms");
         assert!(bars("join", "ms", &[1.0, 30.0]).contains("1 client: "));
     }
 }

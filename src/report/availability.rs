@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Report, Sums, Totals};
 use crate::activity::Kind;
 use crate::fault::Fault;
+use crate::page::figure::{percent, span};
 use crate::phase::{Cause, words};
 use crate::pool::{self, Figures, Share, Uptime};
 use crate::stats::{Attempts, milliseconds};
-use crate::units::percent;
 
 words! {
     /// How a run ended.
@@ -150,7 +150,7 @@ impl Outage {
             .map(|fault| format!(", by the fault {fault} made on purpose"));
         let fault = fault.unwrap_or_default();
         match self.lasted_ms() {
-            Some(lasted) => format!("of {} ({share} of the herd{fault})", seconds(lasted)),
+            Some(lasted) => format!("of {} ({share} of the herd{fault})", span(lasted)),
             None => format!("that is not over ({share} of the herd{fault})"),
         }
     }
@@ -233,15 +233,6 @@ impl Report {
             && self.availability.share.is_none_or(|share| share >= 1.0)
             && self.totals.lost().all(|lost| lost.lost == 0)
     }
-}
-
-/// A length of time, short: `5.0 s`, `2m 5s`.
-pub(super) fn seconds(ms: f64) -> String {
-    if ms < 60_000.0 {
-        return format!("{:.1} s", ms / 1_000.0);
-    }
-    let whole = Duration::from_secs_f64((ms / 1_000.0).round());
-    humantime::format_duration(whole).to_string()
 }
 
 #[cfg(test)]

@@ -9,11 +9,9 @@ mod over_time;
 mod totals;
 mod verdict;
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use self::clients::median_ping;
+use self::clients::{kinds, median_time};
 use self::comparison::comparison;
 use self::over_time::over_time;
 use self::totals::times;
@@ -21,23 +19,22 @@ use super::{Activity, Client, Ended, Report};
 use crate::identity::ClientNumber;
 use crate::objective;
 use crate::page::chart::bars;
-use crate::page::{Page, Verdict};
+use crate::page::figure::{percent, span, written_moment};
+use crate::page::{Page, PageVerdict};
 use crate::soak;
-use crate::units::percent;
 
 impl Report {
-    /// The page. `verdict` is whether the run was a success.
-    pub fn page(&self, verdict: Verdict) -> String {
+    /// The page. `standing` is whether the run was a success.
+    pub fn page(&self, standing: PageVerdict) -> String {
         let totals = &self.totals;
         let mut words = format!("{} of {} clients online", totals.online, totals.wanted);
         if let Some(share) = self.availability.share {
             words = format!("{words}, availability {}", percent(share));
         }
-        let lasted = Duration::from_secs_f64((self.duration_ms.max(0.0) / 1_000.0).round());
         let below = format!(
             "begun {} UTC, lasted {}; {}",
-            moment(&self.started, true),
-            humantime::format_duration(lasted),
+            written_moment(&self.started, true),
+            span(self.duration_ms.max(0.0)),
             match totals.leaked_objects {
                 0 => "nothing left behind".to_owned(),
                 some => format!("{some} things were left behind"),
@@ -48,11 +45,11 @@ impl Report {
         } else {
             "lanherd run"
         };
-        let verdict = match verdict {
-            Verdict::Well if !self.is_flawless() => Verdict::Flawed,
-            verdict => verdict,
+        let standing = match standing {
+            PageVerdict::Well if !self.is_flawless() => PageVerdict::Flawed,
+            standing => standing,
         };
-        let mut page = Page::new(title, verdict, &words, &below);
+        let mut page = Page::new(title, standing, &words, &below);
         page.pairs(&self.about());
         match self.ended {
             None if !self.complete => {
@@ -93,24 +90,26 @@ impl Report {
             over_time(&mut page, self, soak);
             comparison(&mut page, soak);
         }
-        let of = |pick: fn(&Client) -> Option<f64>| -> Vec<f64> {
+        let of = |pick: &dyn Fn(&Client) -> Option<f64>| -> Vec<f64> {
             self.clients.iter().filter_map(pick).collect()
         };
-        page.raw(&bars(
-            "Time to join, by client",
-            "ms",
-            &of(|client| client.join_ms),
-        ));
-        page.raw(&bars(
-            "Time to lease, by client",
-            "ms",
-            &of(|client| client.dhcp_ms),
-        ));
-        page.raw(&bars(
-            "Median round trip, by client",
-            "ms",
-            &of(median_ping),
-        ));
+        let mut spread = vec![
+            (
+                "Time to join, by client".to_owned(),
+                of(&|client| client.join_ms),
+            ),
+            (
+                "Time to lease, by client".to_owned(),
+                of(&|client| client.dhcp_ms),
+            ),
+        ];
+        for kind in kinds(&self.clients) {
+            let title = format!("{}: median, by client", kind.about().time.chart);
+            spread.push((title, of(&|client| median_time(client, kind))));
+        }
+        for (title, values) in spread {
+            page.body().add(&bars(&title, "ms", &values));
+        }
         self.failures(&mut page);
         self.list(&mut page);
         page.heading("Parameters").pairs(&self.parameters());
@@ -125,16 +124,16 @@ impl Report {
             || self.ended == Some(Ended::Interrupted)
             || self.has_objective(objective::Verdict::Failed)
             || self.is_demanded(soak::Verdict::Drifted);
-        let verdict = if is_bad {
-            Verdict::Bad
+        let standing = if is_bad {
+            PageVerdict::Bad
         } else if self.has_objective(objective::Verdict::Inconclusive)
             || self.is_demanded(soak::Verdict::Inconclusive)
         {
-            Verdict::Inconclusive
+            PageVerdict::Inconclusive
         } else {
-            Verdict::Well
+            PageVerdict::Well
         };
-        self.page(verdict)
+        self.page(standing)
     }
 
     /// Whether a figure of the comparison came to this, and the run was to be judged by it (`--fail-on-drift`).
@@ -160,17 +159,6 @@ impl Report {
             let never = client.activities.iter().filter(|one| one.never_succeeded());
             never.map(|activity| (client.number, activity))
         })
-    }
-}
-
-/// A moment (RFC 3339, UTC) in whole seconds: the time of day, with the day where `with_day` says so.
-fn moment(moment: &str, with_day: bool) -> String {
-    let (day, time) = moment.split_once('T').unwrap_or(("", moment));
-    let time = time.split(['.', 'Z']).next().unwrap_or(time);
-    if with_day {
-        format!("{day} {time}")
-    } else {
-        time.to_owned()
     }
 }
 

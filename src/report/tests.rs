@@ -192,7 +192,7 @@ fn the_page_tells_the_story_of_who_failed_and_asks_nobody_for_anything() {
     let mut failed = client(2, Phase::Failed);
     let detail = "nobody answered <script>alert(1)</script>";
     failed.failure = Some(Failure::new(Stage::Dhcp, Cause::NoOffer, detail));
-    let page = report(vec![online, failed]).page(crate::page::Verdict::Bad);
+    let page = report(vec![online, failed]).page(crate::page::PageVerdict::Bad);
     for told in [
         "1 of 2 clients online",
         "no_offer",

@@ -41,7 +41,7 @@ fn a_herd_of_a_thousand_is_seen_in_a_browser_as_it_joins_and_as_a_client_crashes
             .starts_with("1000 of 1000 clients online, 0 down")
             && page.text("#legend") == "online 1000"
             && page.text("#state") == "live"
-            && page.number("#rtt-figures b") > 0.0
+            && page.number("#charts figure:nth-of-type(2) b") > 0.0
     });
     assert_eq!(browser.text("#pool"), "live");
     let colours = "const c = document.getElementById('cells'); \

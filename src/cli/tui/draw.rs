@@ -6,6 +6,7 @@ mod failures;
 mod grid;
 mod over;
 
+use lanherd::page::figure::number;
 use lanherd::report::Percentiles;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -94,16 +95,18 @@ fn figures(model: &Model) -> String {
         format!("restarts {}", sums.restarts),
         format!("failures {failures}"),
     ];
-    if let Some(Percentiles { p50, p95, p99, .. }) = herd.lately.ping_ms {
+    if let Some(Percentiles { p50, p95, p99, .. }) =
+        herd.lately.activities[lanherd::activity::Kind::Ping].ms
+    {
         parts.push(format!(
             "pings {}/{}/{} ms (p50/p95/p99)",
-            short(p50),
-            short(p95),
-            short(p99)
+            number(p50),
+            number(p95),
+            number(p99)
         ));
     }
     if let Some(late) = model.tester.scheduler_lag_ms {
-        parts.push(format!("tester late {} ms (p99)", short(late.p99)));
+        parts.push(format!("tester late {} ms (p99)", number(late.p99)));
     }
     parts.join("  ")
 }
@@ -173,19 +176,6 @@ fn pane(title: String, is_chosen: bool, theme: Theme, area: Rect, buffer: &mut B
 fn put(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
     if row < area.height {
         buffer.set_line(area.x, area.y + row, line, area.width);
-    }
-}
-
-/// A figure in few characters.
-fn short(value: f64) -> String {
-    if value >= 100.0 || value == 0.0 {
-        format!("{value:.0}")
-    } else if value >= 10.0 {
-        format!("{value:.1}")
-    } else if value >= 1.0 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.3}")
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lanherd::activity::{ByKind, Kind};
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::live::{Cell, Clients, Herd, Point, Version};
+use lanherd::live::{Cell, Clients, Herd, Point, Version, Work};
 use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
 use lanherd::report::{Availability, Outages, Percentiles, Sums};
@@ -60,13 +61,15 @@ pub fn point(after: f64) -> Point {
         wanted: 10,
         joins: 3,
         failures: 1,
-        ping_ms: (after % 7.0 != 0.0).then_some(Percentiles {
-            p50: 0.11,
-            p95: 0.35,
-            p99: 1.25 + after / 100.0,
-            max: 2.0,
+        activities: ByKind::new(|kind| Work {
+            ms: (kind == Kind::Ping && after % 7.0 != 0.0).then_some(Percentiles {
+                p50: 0.11,
+                p95: 0.35,
+                p99: 1.25 + after / 100.0,
+                max: 2.0,
+            }),
+            ..Work::default()
         }),
-        activities: lanherd::activity::ByKind::default(),
     }
 }
 
@@ -88,6 +91,7 @@ pub fn herd(phases: &[(Phase, u32)]) -> Herd {
         availability: Availability::default(),
         outages: Outages::default(),
         sums: Sums::from(&figures),
+        activities: Vec::new(),
         outage_recovery_ms: BTreeMap::new(),
         lately: point(9.0),
     }

@@ -52,7 +52,7 @@ pub(super) struct Strip<'a> {
 
 impl<'a> Strip<'a> {
     /// What happens at one moment is so wide.
-    const LEAST: f64 = 1.5;
+    const LEAST: f64 = 2.5;
     /// Of things of one name so many are told with their times.
     const TOLD: usize = 5;
 

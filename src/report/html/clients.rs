@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::activity::Kind;
 use crate::page::Page;
+use crate::page::figure::number;
 use crate::phase::Phase;
 use crate::report::{Client, Report};
 
@@ -70,20 +71,21 @@ impl Report {
         let all = self.clients.len() <= LISTED;
         let is_told =
             |client: &&Client| all || client.phase != Phase::Online || client.restarts > 0;
+        let kinds = kinds(&self.clients);
         let row = |client: &Client| {
-            let text =
-                |value: &Option<f64>| value.map_or_else(String::new, |ms| format!("{ms:.2}"));
-            vec![
+            let text = |value: Option<f64>| value.map(number).unwrap_or_default();
+            let mut row = vec![
                 client.number.to_string(),
                 client.group.to_string(),
                 client.phase.to_string(),
                 client.address.clone().unwrap_or_default(),
                 client.mac.to_string(),
-                text(&client.join_ms),
-                text(&client.dhcp_ms),
-                text(&median_ping(client)),
-                client.restarts.to_string(),
-            ]
+                text(client.join_ms),
+                text(client.dhcp_ms),
+            ];
+            row.extend(kinds.iter().map(|kind| text(median_time(client, *kind))));
+            row.push(client.restarts.to_string());
+            row
         };
         let rows: Vec<_> = self
             .clients
@@ -97,21 +99,28 @@ impl Report {
         } else {
             "Clients that were in trouble"
         };
-        page.heading(title).table(
-            &[
-                "client", "group", "phase", "address", "MAC", "join ms", "lease ms", "ping ms",
-                "restarts",
-            ],
-            &rows,
-        );
+        let times = kinds.iter().map(|kind| format!("{} ms", kind.about().one));
+        let times: Vec<_> = times.collect();
+        let mut header = vec![
+            "client", "group", "phase", "address", "MAC", "join ms", "lease ms",
+        ];
+        header.extend(times.iter().map(String::as_str));
+        header.push("restarts");
+        page.heading(title).table(&header, &rows);
     }
 }
 
-/// The middle of a client's medians over its targets.
-pub(super) fn median_ping(client: &Client) -> Option<f64> {
-    let pings = client.activities.iter();
-    let pings = pings.filter(|activity| activity.kind == Kind::Ping);
-    let mut medians: Vec<f64> = pings.filter_map(|pings| pings.time_ms.median).collect();
+/// The kinds of activity of which a time was measured of any client.
+pub(super) fn kinds(clients: &[Client]) -> Vec<Kind> {
+    let all = || clients.iter().flat_map(|client| &client.activities);
+    let is_timed = |kind: &Kind| all().any(|one| one.kind == *kind && one.time_ms.median.is_some());
+    Kind::ALL.iter().copied().filter(is_timed).collect()
+}
+
+/// The middle of a client's median times of one kind, over all that it was done to.
+pub(super) fn median_time(client: &Client, kind: Kind) -> Option<f64> {
+    let of_kind = client.activities.iter().filter(|one| one.kind == kind);
+    let mut medians: Vec<f64> = of_kind.filter_map(|one| one.time_ms.median).collect();
     medians.sort_by(f64::total_cmp);
     medians.get(medians.len() / 2).copied()
 }

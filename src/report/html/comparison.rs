@@ -23,7 +23,7 @@ pub(super) fn comparison(page: &mut Page, soak: &Soak) {
             })
             .collect();
         page.heading("The beginning against the end");
-        page.judged(
+        page.body().table(
             &[
                 "figure",
                 &format!("first {window}"),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::moment;
 use crate::fault::{Aim, Fault};
 use crate::page::Page;
-use crate::report::availability::seconds;
+use crate::page::figure::{span, written_moment};
 use crate::report::{FaultEntry, FaultSum, Report};
 
 /// Of the faults of one kind the times of so many are told; of the others how many there were.
@@ -72,7 +71,7 @@ fn times(count: u64, entries: &[&FaultEntry], has_days: bool) -> String {
     let latest = &entries[entries.len().saturating_sub(TIMES)..];
     let latest: Vec<_> = latest
         .iter()
-        .map(|entry| moment(&entry.began, has_days))
+        .map(|entry| written_moment(&entry.began, has_days))
         .collect();
     let told = latest.join(", ");
     match count.saturating_sub(latest.len() as u64) {
@@ -94,9 +93,9 @@ fn lasted(entries: &[&FaultEntry]) -> String {
     } else if most <= 0.0 {
         "a moment".to_owned()
     } else if most > least {
-        format!("{} to {}", seconds(least), seconds(most))
+        format!("{} to {}", span(least), span(most))
     } else {
-        seconds(most)
+        span(most)
     }
 }
 
@@ -120,8 +119,7 @@ fn offline(entries: &[&FaultEntry]) -> String {
 
 fn recovery(sum: &FaultSum, entries: &[&FaultEntry]) -> String {
     match sum.recovery_ms {
-        Some(took) if took.p50 < 1_000.0 => format!("{:.0} ms", took.p50),
-        Some(took) => seconds(took.p50),
+        Some(took) => span(took.p50),
         None if entries.iter().any(|entry| entry.offline > 0) => "not yet".to_owned(),
         None => String::new(),
     }

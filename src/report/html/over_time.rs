@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::marks::bands;
 use crate::activity::Kind;
-use crate::activity::kind::Times;
 use crate::page::Page;
 use crate::page::chart::{TimeAxis, lines, shares};
 use crate::report::{Report, Soak};
@@ -24,20 +23,21 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
         at: &at,
         began,
         bands: &bands,
+        goes_on: None,
     };
     let of = |pick: &dyn Fn(&TimelineEntry) -> Option<f64>| timeline.iter().map(pick).collect();
     page.heading("Over time");
-    page.raw(&lines(
+    page.body().add(&lines(
         "Clients",
         "",
         &axis,
         &[
-            ("wanted", of(&|line| Some(line.wanted as f64))),
             ("online", of(&|line| Some(line.online as f64))),
+            ("wanted", of(&|line| Some(line.wanted as f64))),
         ],
     ));
     let usable = of(&|line| Some(line.availability()? * 100.0));
-    page.raw(&shares(
+    page.body().add(&shares(
         "Availability",
         &axis,
         &[("usable of wanted", usable)],
@@ -45,28 +45,32 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
     for kind in Kind::ALL {
         let attempts = |line: &TimelineEntry| line.activities[*kind];
         let about = kind.about();
-        // Charts of the first kinds are always there: that nothing of them was done is seen, too.
-        let is_optional = about.layout.times == Times::Apart;
-        if is_optional && timeline.iter().all(|line| attempts(line).is_none()) {
+        // Of what was never done nothing is drawn.
+        let is_done = |line: &TimelineEntry| {
+            attempts(line).is_some_and(|some| some.succeeded + some.failed > 0)
+        };
+        if !timeline.iter().any(is_done) {
             continue;
         }
         let times = [
             ("median", of(&|line| attempts(line)?.p50_ms)),
             ("99 of 100", of(&|line| attempts(line)?.p99_ms)),
         ];
-        page.raw(&lines(about.time.chart, "ms", &axis, &times));
+        page.body()
+            .add(&lines(about.time.chart, "ms", &axis, &times));
         let failures = of(&|line| attempts(line)?.failures().map(|share| share * 100.0));
         let failures = [(about.failed, failures)];
-        page.raw(&lines(about.failures.chart, "%", &axis, &failures));
+        page.body()
+            .add(&lines(about.failures.chart, "%", &axis, &failures));
     }
-    page.raw(&lines(
+    page.body().add(&lines(
         "Restarts, from one look to the next",
         "",
         &axis,
         &[("restarts", of(&|line| Some(line.restarts as f64)))],
     ));
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
-    page.raw(&lines(
+    page.body().add(&lines(
         "The tester's own memory",
         "MiB",
         &axis,

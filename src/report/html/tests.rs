@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::fault::Fault;
 use crate::identity::Seed;
-use crate::page::Verdict;
+use crate::page::PageVerdict;
 use crate::phase::Cause;
 use crate::pool::{Figures, HerdStatus, InjectedFault, Outage, Uptime};
 use crate::report::{Ended, Report, RunSummary, Soak};
@@ -82,11 +82,11 @@ fn faults_and_outages_are_marked_where_they_lie_and_like_faults_stand_in_one_lin
         latest_faults: faults,
         ..Figures::default()
     };
-    let page = soak(&figures).page(Verdict::Well);
+    let page = soak(&figures).page(PageVerdict::Well);
     for told in [
-        "<td>crash</td><td>12</td><td class=\"long\">6 earlier, then 00:16:40, 00:21:40, 00:26:40, 00:31:40, 00:36:40, 00:41:40</td>\
+        "<td>crash</td><td class=\"number\">12</td><td class=\"long\">6 earlier, then 00:16:40, 00:21:40, 00:26:40, 00:31:40, 00:36:40, 00:41:40</td>\
          <td>a moment</td><td>at most 1</td>",
-        "<td>router_reboot</td><td>1</td><td>00:50:00</td><td>12.0 s</td><td>50 of 50</td>",
+        "<td>router_reboot</td><td class=\"number\">1</td><td>00:50:00</td><td>12.0 s</td><td>50 of 50</td>",
         "The times of the first 3 of them are not kept.",
         "<title>crash: 00:06:40 UTC</title>",
         "<title>router_reboot: 00:50:00 UTC</title>",
@@ -100,10 +100,10 @@ fn faults_and_outages_are_marked_where_they_lie_and_like_faults_stand_in_one_lin
 
 #[test]
 fn availability_is_drawn_over_time_and_its_beginning_compared_with_its_end() {
-    let page = soak(&Figures::default()).page(Verdict::Well);
+    let page = soak(&Figures::default()).page(PageVerdict::Well);
     for told in [
         "aria-label=\"Availability\"",
-        ">95 %</text>",
+        ">95 %</span>",
         "<td>availability</td><td>mean 100.00 %</td><td>mean 95.24 %</td><td class=\"bad\">drifted</td>",
     ] {
         assert!(page.contains(told), "{told} is not in {page}");
@@ -112,7 +112,7 @@ fn availability_is_drawn_over_time_and_its_beginning_compared_with_its_end() {
 
 #[test]
 fn without_faults_nothing_is_said_of_them() {
-    let page = soak(&Figures::default()).page(Verdict::Well);
+    let page = soak(&Figures::default()).page(PageVerdict::Well);
     assert!(page.contains("<h2>Over time</h2>"), "{page}");
     assert!(!page.contains("on purpose"), "{page}");
 }

@@ -1,5 +1,6 @@
 //! Sums of the whole run, and how long what clients did took.
 
+use crate::page::figure::milliseconds;
 use crate::report::{AllPercentiles, Percentiles, Report};
 use crate::stats::Attempts;
 
@@ -22,7 +23,7 @@ impl Report {
             } else {
                 ""
             };
-            let lag = format!("99 % by at most {:.1} ms{verdict}", lag.p99);
+            let lag = format!("99 % by at most {}{verdict}", milliseconds(lag.p99));
             sums.push(("the tester itself was late".to_owned(), lag));
         }
         if let Some(soak) = &self.soak {
@@ -45,7 +46,7 @@ impl Report {
 pub(super) fn times(all: &AllPercentiles) -> Vec<Vec<String>> {
     let row = |(name, value): (&str, Option<Percentiles>)| {
         let Percentiles { p50, p95, p99, max } = value?;
-        let cells = [p50, p95, p99, max].map(|ms| format!("{ms:.2} ms"));
+        let cells = [p50, p95, p99, max].map(milliseconds);
         Some([vec![name.to_owned()], cells.to_vec()].concat())
     };
     let activities = all.activities.iter();

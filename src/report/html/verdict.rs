@@ -1,10 +1,8 @@
 //! What is looked for first: what became of the objectives, availability, outages, and what was lost.
 
-use super::moment;
-use crate::page::{Page, escape};
-use crate::report::availability::seconds;
+use crate::page::Page;
+use crate::page::figure::{percent, span, written_moment};
 use crate::report::{Ended, Outage, Report};
-use crate::units::percent;
 
 impl Report {
     /// What became of each objective, in its colour.
@@ -13,13 +11,15 @@ impl Report {
             return;
         }
         page.heading("Objectives");
-        for one in &self.objectives {
-            let (verdict, text, words) = (one.verdict, escape(&one.text), escape(&one.words));
-            page.raw(&format!(
-                "<ul><li class=\"{verdict}\"><b>{verdict}</b>: {text}<br>{}</li></ul>\n",
-                words.replace('\n', "<br>")
-            ));
-        }
+        page.body().element("ul", &[], |list| {
+            for one in &self.objectives {
+                let verdict = one.verdict.to_string();
+                list.element("li", &[("class", &verdict)], |item| {
+                    item.leaf("b", "", &verdict).text(": ").text(&one.text);
+                    item.leaf("div", "words", &one.words);
+                });
+            }
+        });
     }
 
     /// What is looked for first: availability, outages, and what was lost.
@@ -31,13 +31,13 @@ impl Report {
                 Some(share) => format!(
                     "{}: {} usable of {} that clients were wanted, all together",
                     percent(share),
-                    seconds(availability.usable_ms),
-                    seconds(availability.wanted_ms)
+                    span(availability.usable_ms),
+                    span(availability.wanted_ms)
                 ),
                 None => "no client was wanted for any time".to_owned(),
             },
         )];
-        let by = |cause: &str, ms: f64| format!("{} {cause}", seconds(ms));
+        let by = |cause: &str, ms: f64| format!("{} {cause}", span(ms));
         let causes = &availability.unavailable_ms;
         let causes: Vec<_> = causes.iter().map(|(c, ms)| by(c.as_str(), *ms)).collect();
         if !causes.is_empty() {
@@ -57,7 +57,7 @@ impl Report {
             let text = format!(
                 "{} times, {} in all; {} leases ran out by that",
                 self.tester.stalls,
-                seconds(self.tester.stalled_ms),
+                span(self.tester.stalled_ms),
                 self.tester.leases_lost
             );
             pairs.push(("the tester stood still", text));
@@ -96,9 +96,9 @@ impl Report {
 }
 
 fn outage_row(outage: &Outage, has_days: bool) -> Vec<String> {
-    let after = |ms: Option<f64>| ms.map_or_else(|| "not yet".to_owned(), seconds);
+    let after = |ms: Option<f64>| ms.map_or_else(|| "not yet".to_owned(), span);
     vec![
-        moment(&outage.began, has_days),
+        written_moment(&outage.began, has_days),
         after(outage.lasted_ms()),
         format!(
             "{} of {} ({})",

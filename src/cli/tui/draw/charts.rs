@@ -1,14 +1,16 @@
 //! How the herd was over the latest minutes.
 
+use lanherd::activity::Kind;
 use lanherd::live::Point;
 use lanherd::page::chart::nice;
+use lanherd::page::figure::number;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
 
-use super::{pane, put, short};
+use super::{pane, put};
 use crate::cli::tui::areas::Areas;
 use crate::cli::tui::model::Model;
 use crate::cli::tui::theme::Theme;
@@ -52,20 +54,20 @@ const ROUND_TRIPS: ChartSpec = ChartSpec {
     lines: &[
         ChartLine {
             name: "p50",
-            value: |point| point.ping_ms.map(|all| all.p50),
+            value: |point| point.activities[Kind::Ping].ms.map(|all| all.p50),
         },
         ChartLine {
             name: "p95",
-            value: |point| point.ping_ms.map(|all| all.p95),
+            value: |point| point.activities[Kind::Ping].ms.map(|all| all.p95),
         },
         ChartLine {
             name: "p99",
-            value: |point| point.ping_ms.map(|all| all.p99),
+            value: |point| point.activities[Kind::Ping].ms.map(|all| all.p99),
         },
     ],
     said: |milliseconds| match milliseconds {
         0.0 => "0 ms".to_owned(),
-        _ => short(milliseconds) + " ms",
+        _ => number(milliseconds) + " ms",
     },
     least: 0.01,
 };

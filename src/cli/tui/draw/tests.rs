@@ -83,6 +83,7 @@ fn one_in(phase: Phase, detail: &str) -> Update {
     };
     Update::Opened(Some(Box::new(One {
         schema: Version::One,
+        activities: Vec::new(),
         lease_remaining_seconds: Some(77),
         client: serde_json::from_value(client).expect("a client"),
         events: vec![event],

@@ -24,7 +24,7 @@ pub(super) struct Incarnation(pub(super) u32);
 pub(super) struct Slot {
     pub(super) identity: Identity,
     pub(super) group: Arc<Members>,
-    pub(super) life: Life,
+    pub(super) child: ChildState,
     pub(super) incarnation: Incarnation,
     /// Changed only through the herd, which keeps the census.
     pub(super) phase: Phase,
@@ -44,15 +44,15 @@ pub(super) struct Slot {
 
 /// Where in its life a client is, and what the pool holds of it there.
 #[derive(Debug)]
-pub(super) enum Life {
+pub(super) enum ChildState {
     /// Waiting for admission; owns nothing.
     Queued,
     /// Its actor lives.
-    Running(Running),
+    Running(RunningChild),
     /// Its actor was told to stop.
-    Stopping(Running, After),
+    Stopping(RunningChild, AfterCleanup),
     /// Its actor has ended; what it owned is being removed.
-    Cleaning(After),
+    Cleaning(AfterCleanup),
     /// Removed; to be queued again.
     Backoff(Reason),
     /// Removed, for good.
@@ -61,7 +61,7 @@ pub(super) enum Life {
 
 /// A living actor.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningChild {
     pub(super) actor: ActorRef<ClientMsg>,
     pub(super) task: JoinHandle<()>,
 }
@@ -79,7 +79,7 @@ pub(super) enum Ending {
 
 /// What comes after cleaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
+pub(super) enum AfterCleanup {
     /// Another life, after this wait.
     Restart(Reason, Duration),
     /// Nothing: it failed for good.
@@ -155,7 +155,7 @@ impl Slot {
         Self {
             identity,
             group,
-            life: Life::Queued,
+            child: ChildState::Queued,
             incarnation: Incarnation::default(),
             phase: Phase::Queued,
             lease: LeaseRecord::Never,
@@ -173,13 +173,13 @@ impl Slot {
 
     /// The actor, if it lives and was not told to leave.
     pub(super) fn actor(&self) -> Option<&ActorRef<ClientMsg>> {
-        match &self.life {
-            Life::Running(running) => Some(&running.actor),
-            Life::Queued
-            | Life::Stopping(..)
-            | Life::Cleaning(_)
-            | Life::Backoff(_)
-            | Life::Ended => None,
+        match &self.child {
+            ChildState::Running(running) => Some(&running.actor),
+            ChildState::Queued
+            | ChildState::Stopping(..)
+            | ChildState::Cleaning(_)
+            | ChildState::Backoff(_)
+            | ChildState::Ended => None,
         }
     }
 

@@ -25,7 +25,7 @@ use super::mailbox::Mailbox;
 use super::outage::OutageWatch;
 use super::recovery::Recoveries;
 use super::run::FanOuts;
-use super::slot::{LeaseRecord, Life, Running, Slot};
+use super::slot::{ChildState, LeaseRecord, RunningChild, Slot};
 use super::stall::Stalls;
 use super::status::Census;
 use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
@@ -381,7 +381,7 @@ impl<L: Lan> PoolState<L> {
         match ClientActor::spawn_linked(None, ClientActor::default(), args, supervisor).await {
             Ok((actor, task)) => {
                 self.by_actor.insert(actor.get_id(), number);
-                slot.life = Life::Running(Running { actor, task });
+                slot.child = ChildState::Running(RunningChild { actor, task });
             }
             // No supervision event comes of this. Only a pool that is ending can see it.
             Err(error) => {

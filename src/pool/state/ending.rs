@@ -15,7 +15,7 @@ use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
 use crate::pool::event::EventKind;
 use crate::pool::restart::{Decision, End, Restart};
-use crate::pool::slot::{After, Ending, Incarnation, Life, Reason};
+use crate::pool::slot::{AfterCleanup, ChildState, Ending, Incarnation, Reason};
 use crate::pool::status::TearDownReport;
 
 impl<L: Lan> PoolState<L> {
@@ -28,8 +28,8 @@ impl<L: Lan> PoolState<L> {
             return;
         };
         let stage = slot.stage();
-        match std::mem::replace(&mut slot.life, Life::Ended) {
-            Life::Running(running) => {
+        match std::mem::replace(&mut slot.child, ChildState::Ended) {
+            ChildState::Running(running) => {
                 let failure = match ending {
                     Ending::Stopped => None,
                     Ending::Killed => {
@@ -39,7 +39,7 @@ impl<L: Lan> PoolState<L> {
                 };
                 self.ended(number, Some(running.task), failure);
             }
-            Life::Stopping(running, after) => {
+            ChildState::Stopping(running, after) => {
                 match ending {
                     Ending::Stopped => {}
                     Ending::Killed => {
@@ -53,8 +53,11 @@ impl<L: Lan> PoolState<L> {
                 }
                 self.clean(number, Some(running.task), after);
             }
-            other @ (Life::Queued | Life::Cleaning(_) | Life::Backoff(_) | Life::Ended) => {
-                slot.life = other;
+            other @ (ChildState::Queued
+            | ChildState::Cleaning(_)
+            | ChildState::Backoff(_)
+            | ChildState::Ended) => {
+                slot.child = other;
             }
         }
     }
@@ -95,16 +98,16 @@ impl<L: Lan> PoolState<L> {
             Decision::Restart(wait) => {
                 let cause = reason.cause();
                 self.emit(Some(number), EventKind::Restarting { cause, wait });
-                After::Restart(reason, wait)
+                AfterCleanup::Restart(reason, wait)
             }
-            Decision::Finish => After::Gone,
+            Decision::Finish => AfterCleanup::Gone,
             Decision::GiveUp(why) => {
                 let client = &slot.identity.namespace;
                 warn!(%client, restarts = slot.restarts, %why, "given up");
                 slot.group.metrics.gave_up();
                 self.figures.give_ups += 1;
                 self.emit(Some(number), EventKind::GivenUp { why });
-                After::GiveUp
+                AfterCleanup::GiveUp
             }
         };
         self.clean(number, task, after);
@@ -138,17 +141,17 @@ impl<L: Lan> PoolState<L> {
         &mut self,
         number: ClientNumber,
         task: Option<JoinHandle<()>>,
-        after: After,
+        after: AfterCleanup,
     ) {
         self.admission.withdraw(number);
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        slot.life = Life::Cleaning(after);
+        slot.child = ChildState::Cleaning(after);
         let release = match after {
             // It will ask for the same address again.
-            After::Restart(..) => None,
-            After::GiveUp | After::Gone => slot.lease.held().map(|lease| {
+            AfterCleanup::Restart(..) => None,
+            AfterCleanup::GiveUp | AfterCleanup::Gone => slot.lease.held().map(|lease| {
                 let config = slot.group.dhcp.config(&slot.identity);
                 (lease.address, config.release_of(lease, &mut slot.rng))
             }),
@@ -190,23 +193,23 @@ impl<L: Lan> PoolState<L> {
             error!(client = %slot.identity.namespace, %error, "clean-up failed");
             self.metrics.leaked(error.kind());
         }
-        let Life::Cleaning(after) = slot.life else {
+        let ChildState::Cleaning(after) = slot.child else {
             return;
         };
         let departing = self.exit.expects(number);
         match after {
-            After::Restart(reason, wait) if !departing => {
-                slot.life = Life::Backoff(reason);
+            AfterCleanup::Restart(reason, wait) if !departing => {
+                slot.child = ChildState::Backoff(reason);
                 let incarnation = slot.incarnation;
                 self.enter(number, Phase::Backoff);
                 drop(self.after(wait, PoolMsg::BackoffOver(number, incarnation)));
             }
-            After::Restart(reason, _) => {
-                slot.life = Life::Backoff(reason);
+            AfterCleanup::Restart(reason, _) => {
+                slot.child = ChildState::Backoff(reason);
                 self.leave_without_actor(number);
             }
-            After::GiveUp => self.end(number, Phase::Failed, errors),
-            After::Gone => self.end(number, Phase::Gone, errors),
+            AfterCleanup::GiveUp => self.end(number, Phase::Failed, errors),
+            AfterCleanup::Gone => self.end(number, Phase::Gone, errors),
         }
     }
 
@@ -214,14 +217,14 @@ impl<L: Lan> PoolState<L> {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        let Life::Backoff(reason) = slot.life else {
+        let ChildState::Backoff(reason) = slot.child else {
             return;
         };
         // One that was asked to leave meanwhile has no next life.
         if slot.incarnation != incarnation || self.exit.expects(number) {
             return;
         }
-        slot.life = Life::Queued;
+        slot.child = ChildState::Queued;
         slot.restarts += 1;
         let (client, restarts) = (&slot.identity.namespace, slot.restarts);
         if self.outages.is_on() {
@@ -246,7 +249,7 @@ impl<L: Lan> PoolState<L> {
     fn end(&mut self, number: ClientNumber, phase: Phase, errors: &[CleanupError]) {
         self.end_lease(number);
         if let Some(slot) = self.slots.get_mut(&number) {
-            slot.life = Life::Ended;
+            slot.child = ChildState::Ended;
             self.lan.forget(&slot.identity);
         }
         self.enter(number, phase);
@@ -284,35 +287,35 @@ impl<L: Lan> PoolState<L> {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        match std::mem::replace(&mut slot.life, Life::Ended) {
-            Life::Running(running) => {
+        match std::mem::replace(&mut slot.child, ChildState::Ended) {
+            ChildState::Running(running) => {
                 // An actor that has just ended is about to be reported.
                 drop(running.actor.cast(ClientMsg::Leave));
-                slot.life = Life::Stopping(running, After::Gone);
+                slot.child = ChildState::Stopping(running, AfterCleanup::Gone);
                 let incarnation = slot.incarnation;
                 let deadline = self.config.leave_deadline;
                 drop(self.after(deadline, PoolMsg::StopDeadline(number, incarnation)));
             }
-            life @ (Life::Queued | Life::Backoff(_)) => {
-                slot.life = life;
+            life @ (ChildState::Queued | ChildState::Backoff(_)) => {
+                slot.child = life;
                 self.leave_without_actor(number);
             }
             // Already on its way; it is asked again when it is clean.
-            life @ (Life::Stopping(..) | Life::Cleaning(_)) => slot.life = life,
-            Life::Ended => self.exit.left(number),
+            life @ (ChildState::Stopping(..) | ChildState::Cleaning(_)) => slot.child = life,
+            ChildState::Ended => self.exit.left(number),
         }
     }
 
     /// A client between two lives leaves; a lease of the earlier one is released in its name.
     fn leave_without_actor(&mut self, number: ClientNumber) {
-        self.clean(number, None, After::Gone);
+        self.clean(number, None, AfterCleanup::Gone);
     }
 
     /// Ends what still lives when the pool is stopped without a tear-down, and removes what it owned.
     pub(in crate::pool) async fn abandon(&mut self) {
         for slot in self.slots.values_mut() {
-            if let Life::Running(running) | Life::Stopping(running, _) =
-                std::mem::replace(&mut slot.life, Life::Ended)
+            if let ChildState::Running(running) | ChildState::Stopping(running, _) =
+                std::mem::replace(&mut slot.child, ChildState::Ended)
             {
                 running.actor.kill();
                 // A task that was killed has ended too.
@@ -329,7 +332,7 @@ impl<L: Lan> PoolState<L> {
         let Some(slot) = self.slots.get(&number) else {
             return;
         };
-        if let Life::Stopping(running, _) = &slot.life
+        if let ChildState::Stopping(running, _) = &slot.child
             && slot.incarnation == incarnation
         {
             warn!(client = %slot.identity.namespace, "did not stop in time: killed");

@@ -17,7 +17,7 @@ use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
 use crate::pool::restart::History;
 use crate::pool::run::{self, Collected};
-use crate::pool::slot::{After, Life, Reason, Running};
+use crate::pool::slot::{AfterCleanup, ChildState, Reason, RunningChild};
 use crate::pool::status::{InjectionResult, TearDownReport};
 
 impl<L: Lan> PoolState<L> {
@@ -106,29 +106,32 @@ impl<L: Lan> PoolState<L> {
         let Some(slot) = self.slots.get_mut(&number) else {
             return false;
         };
-        match std::mem::replace(&mut slot.life, Life::Ended) {
-            Life::Running(running) => {
+        match std::mem::replace(&mut slot.child, ChildState::Ended) {
+            ChildState::Running(running) => {
                 self.stop(
                     number,
                     running,
-                    After::Restart(Reason::Ordered, Duration::ZERO),
+                    AfterCleanup::Restart(Reason::Ordered, Duration::ZERO),
                 );
             }
-            life @ Life::Backoff(_) => {
+            life @ ChildState::Backoff(_) => {
                 let incarnation = slot.incarnation;
-                slot.life = life;
+                slot.child = life;
                 self.backoff_over(number, incarnation);
             }
-            Life::Ended if slot.phase == Phase::Failed => {
+            ChildState::Ended if slot.phase == Phase::Failed => {
                 slot.history = History::default();
-                slot.life = Life::Backoff(Reason::Ordered);
+                slot.child = ChildState::Backoff(Reason::Ordered);
                 let incarnation = slot.incarnation;
                 self.outages.add(number);
                 self.backoff_over(number, incarnation);
             }
             // It is about to begin a life, or has left.
-            life @ (Life::Queued | Life::Stopping(..) | Life::Cleaning(_) | Life::Ended) => {
-                slot.life = life;
+            life @ (ChildState::Queued
+            | ChildState::Stopping(..)
+            | ChildState::Cleaning(_)
+            | ChildState::Ended) => {
+                slot.child = life;
                 return false;
             }
         }
@@ -136,12 +139,12 @@ impl<L: Lan> PoolState<L> {
     }
 
     /// Stops an actor without its doing anything more; one that does not stop in time is killed.
-    fn stop(&mut self, number: ClientNumber, running: Running, after: After) {
+    fn stop(&mut self, number: ClientNumber, running: RunningChild, after: AfterCleanup) {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
         running.actor.stop(None);
-        slot.life = Life::Stopping(running, after);
+        slot.child = ChildState::Stopping(running, after);
         let incarnation = slot.incarnation;
         let deadline = self.config.leave_deadline;
         drop(self.after(deadline, PoolMsg::StopDeadline(number, incarnation)));
@@ -152,23 +155,23 @@ impl<L: Lan> PoolState<L> {
         let numbers = self.leaving(which);
         self.admission.withdraw_all(&numbers);
         for number in &numbers {
-            self.unplug(*number, After::Gone);
+            self.unplug(*number, AfterCleanup::Gone);
         }
         self.departures.begin(numbers, reply);
     }
 
     /// Ends a client's life, and forgets its lease.
-    fn unplug(&mut self, number: ClientNumber, after: After) {
+    fn unplug(&mut self, number: ClientNumber, after: AfterCleanup) {
         self.end_lease(number);
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        match std::mem::replace(&mut slot.life, Life::Ended) {
-            Life::Running(running) => self.stop(number, running, after),
-            Life::Stopping(running, _) => slot.life = Life::Stopping(running, after),
-            Life::Cleaning(_) => slot.life = Life::Cleaning(after),
-            Life::Queued | Life::Backoff(_) => self.clean(number, None, after),
-            Life::Ended => {}
+        match std::mem::replace(&mut slot.child, ChildState::Ended) {
+            ChildState::Running(running) => self.stop(number, running, after),
+            ChildState::Stopping(running, _) => slot.child = ChildState::Stopping(running, after),
+            ChildState::Cleaning(_) => slot.child = ChildState::Cleaning(after),
+            ChildState::Queued | ChildState::Backoff(_) => self.clean(number, None, after),
+            ChildState::Ended => {}
         }
     }
 
@@ -209,7 +212,10 @@ impl<L: Lan> PoolState<L> {
                     results.push((number, Ok(())));
                 }
                 Fault::Vanish => {
-                    self.unplug(number, After::Restart(Reason::Ordered, Duration::ZERO));
+                    self.unplug(
+                        number,
+                        AfterCleanup::Restart(Reason::Ordered, Duration::ZERO),
+                    );
                     results.push((number, Ok(())));
                 }
                 _ => victims.extend(self.slots.get(&number).map(|slot| slot.identity.clone())),
@@ -238,7 +244,7 @@ impl<L: Lan> PoolState<L> {
     /// Those of a selection that have not left.
     pub(super) fn leaving(&self, which: &Selection) -> Vec<ClientNumber> {
         self.select(which)
-            .filter(|(_, slot)| !matches!(slot.life, Life::Ended))
+            .filter(|(_, slot)| !matches!(slot.child, ChildState::Ended))
             .map(|(number, _)| number)
             .collect()
     }

@@ -12,7 +12,7 @@ use super::figures::Figures;
 use super::group::GroupName;
 use super::mailbox::{Envelope, Mailbox};
 use super::run::Collected;
-use super::slot::{Ending, Incarnation};
+use super::slot::{ActorEnd, Incarnation};
 use super::state::PoolState;
 use super::status::{Census, HerdStatus, InjectionResult, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
@@ -52,7 +52,7 @@ pub(super) enum PoolMsg {
     TearDown(RpcReplyPort<TearDownReport>),
     // ---
     Client(ClientNumber, Incarnation, ClientEvent),
-    ActorEnded(ActorId, Ending),
+    ActorEnded(ActorId, ActorEnd),
     AdmissionOpens,
     Cleaned(ClientNumber, Vec<CleanupError>, Option<bool>),
     BackoffOver(ClientNumber, Incarnation),
@@ -125,9 +125,9 @@ impl<L: Lan> Actor for PoolActor<L> {
     ) -> Result<(), ActorProcessingErr> {
         let (who, ending) = match event {
             // ractor's word for an actor that was killed; one that stops by itself gives no reason.
-            SupervisionEvent::ActorTerminated(who, _, Some(_)) => (who, Ending::Killed),
-            SupervisionEvent::ActorTerminated(who, _, None) => (who, Ending::Stopped),
-            SupervisionEvent::ActorFailed(who, error) => (who, Ending::Failed(failure_of(error))),
+            SupervisionEvent::ActorTerminated(who, _, Some(_)) => (who, ActorEnd::Killed),
+            SupervisionEvent::ActorTerminated(who, _, None) => (who, ActorEnd::Stopped),
+            SupervisionEvent::ActorFailed(who, error) => (who, ActorEnd::Failed(failure_of(error))),
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
                 return Ok(());
             }

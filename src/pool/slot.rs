@@ -54,7 +54,7 @@ pub(super) enum ChildState {
     /// Its actor has ended; what it owned is being removed.
     Cleaning(AfterCleanup),
     /// Removed; to be queued again.
-    Backoff(Reason),
+    Backoff(RestartReason),
     /// Removed, for good.
     Ended,
 }
@@ -68,7 +68,7 @@ pub(super) struct RunningChild {
 
 /// How an actor ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum ActorEnd {
     /// It stopped by itself.
     Stopped,
     /// It was killed.
@@ -81,7 +81,7 @@ pub(super) enum Ending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AfterCleanup {
     /// Another life, after this wait.
-    Restart(Reason, Duration),
+    Restart(RestartReason, Duration),
     /// Nothing: it failed for good.
     GiveUp,
     /// Nothing: it left.
@@ -90,7 +90,7 @@ pub(super) enum AfterCleanup {
 
 /// Why there is another life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum RestartReason {
     /// The one before failed.
     Failed(Cause),
     /// The one before ended by itself, and its restart type is permanent.
@@ -99,7 +99,7 @@ pub(super) enum Reason {
     Ordered,
 }
 
-impl Reason {
+impl RestartReason {
     /// The label in metrics.
     pub(super) const fn as_str(self) -> &'static str {
         match self {

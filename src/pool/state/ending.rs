@@ -15,11 +15,11 @@ use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
 use crate::pool::event::EventKind;
 use crate::pool::restart::{Decision, End, Restart};
-use crate::pool::slot::{AfterCleanup, ChildState, Ending, Incarnation, Reason};
+use crate::pool::slot::{ActorEnd, AfterCleanup, ChildState, Incarnation, RestartReason};
 use crate::pool::status::TearDownReport;
 
 impl<L: Lan> PoolState<L> {
-    pub(super) fn actor_ended(&mut self, actor: ActorId, ending: Ending) {
+    pub(super) fn actor_ended(&mut self, actor: ActorId, ending: ActorEnd) {
         let Some(number) = self.by_actor.remove(&actor) else {
             return;
         };
@@ -31,25 +31,25 @@ impl<L: Lan> PoolState<L> {
         match std::mem::replace(&mut slot.child, ChildState::Ended) {
             ChildState::Running(running) => {
                 let failure = match ending {
-                    Ending::Stopped => None,
-                    Ending::Killed => {
+                    ActorEnd::Stopped => None,
+                    ActorEnd::Killed => {
                         Some(Failure::new(stage, Cause::Crashed, "its actor was killed"))
                     }
-                    Ending::Failed(failure) => Some(failure),
+                    ActorEnd::Failed(failure) => Some(failure),
                 };
                 self.ended(number, Some(running.task), failure);
             }
             ChildState::Stopping(running, after) => {
                 match ending {
-                    Ending::Stopped => {}
-                    Ending::Killed => {
+                    ActorEnd::Stopped => {}
+                    ActorEnd::Killed => {
                         let detail = format!(
                             "it did not stop within {}",
                             humantime::format_duration(self.config.leave_deadline)
                         );
                         self.failed(number, Failure::new(stage, Cause::Unresponsive, detail));
                     }
-                    Ending::Failed(failure) => self.failed(number, failure),
+                    ActorEnd::Failed(failure) => self.failed(number, failure),
                 }
                 self.clean(number, Some(running.task), after);
             }
@@ -78,7 +78,7 @@ impl<L: Lan> PoolState<L> {
             return;
         };
         let policy = &slot.group.restart;
-        let reason = cause.map_or(Reason::Ended, Reason::Failed);
+        let reason = cause.map_or(RestartReason::Ended, RestartReason::Failed);
         let decision = match cause {
             // It is the router that failed.
             Some(cause)

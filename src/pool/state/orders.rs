@@ -17,7 +17,7 @@ use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
 use crate::pool::restart::History;
 use crate::pool::run::{self, Collected};
-use crate::pool::slot::{AfterCleanup, ChildState, Reason, RunningChild};
+use crate::pool::slot::{AfterCleanup, ChildState, RestartReason, RunningChild};
 use crate::pool::status::{InjectionResult, TearDownReport};
 
 impl<L: Lan> PoolState<L> {
@@ -111,7 +111,7 @@ impl<L: Lan> PoolState<L> {
                 self.stop(
                     number,
                     running,
-                    AfterCleanup::Restart(Reason::Ordered, Duration::ZERO),
+                    AfterCleanup::Restart(RestartReason::Ordered, Duration::ZERO),
                 );
             }
             life @ ChildState::Backoff(_) => {
@@ -121,7 +121,7 @@ impl<L: Lan> PoolState<L> {
             }
             ChildState::Ended if slot.phase == Phase::Failed => {
                 slot.history = History::default();
-                slot.child = ChildState::Backoff(Reason::Ordered);
+                slot.child = ChildState::Backoff(RestartReason::Ordered);
                 let incarnation = slot.incarnation;
                 self.outages.add(number);
                 self.backoff_over(number, incarnation);
@@ -214,7 +214,7 @@ impl<L: Lan> PoolState<L> {
                 Fault::Vanish => {
                     self.unplug(
                         number,
-                        AfterCleanup::Restart(Reason::Ordered, Duration::ZERO),
+                        AfterCleanup::Restart(RestartReason::Ordered, Duration::ZERO),
                     );
                     results.push((number, Ok(())));
                 }

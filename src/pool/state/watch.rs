@@ -14,7 +14,7 @@ use crate::phase::{Cause, Phase};
 use crate::pool::actor::PoolMsg;
 use crate::pool::event::{Event, EventKind};
 use crate::pool::outage::{Notice, Share};
-use crate::pool::slot::{ChildState, Reason};
+use crate::pool::slot::{ChildState, RestartReason};
 
 /// The label of outages among the faults of `recovery_duration_seconds`.
 const OUTAGE: &str = "outage";
@@ -119,7 +119,7 @@ impl<L: Lan> PoolState<L> {
             .slots
             .iter()
             .filter(|(_, slot)| match slot.child {
-                ChildState::Backoff(Reason::Failed(cause)) => cause.is_of_the_router(),
+                ChildState::Backoff(RestartReason::Failed(cause)) => cause.is_of_the_router(),
                 _ => false,
             })
             .map(|(number, slot)| (*number, slot.incarnation))

@@ -82,13 +82,13 @@ impl Departures {
 
 /// The way out: who is told to leave next.
 #[derive(Debug)]
-pub(super) struct Exit {
+pub(super) struct ExitQueue {
     width: usize,
     queue: BTreeSet<ClientNumber>,
     leaving: BTreeSet<ClientNumber>,
 }
 
-impl Exit {
+impl ExitQueue {
     pub(super) fn new(width: usize) -> Self {
         Self {
             width,

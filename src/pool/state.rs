@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::actor::PoolMsg;
 use super::admission::{Admission, Admit};
 use super::availability::{Availability, Uptime};
-use super::departure::{Departures, Exit};
+use super::departure::{Departures, ExitQueue};
 use super::event::Event;
 use super::figures::Figures;
 use super::group::{Group, GroupName, Members};
@@ -78,7 +78,7 @@ pub(super) struct PoolState<L> {
     census: Census,
     admission: Admission,
     admission_timer: Option<JoinHandle<()>>,
-    exit: Exit,
+    exit: ExitQueue,
     departures: Departures,
     runs: FanOuts,
     outages: OutageWatch,
@@ -125,7 +125,7 @@ impl<L: Lan> PoolState<L> {
             addresses: Arc::default(),
             releases: Arc::default(),
             admission: Admission::new(config.join_rate, config.outstanding),
-            exit: Exit::new(width),
+            exit: ExitQueue::new(width),
             slots: BTreeMap::new(),
             gone: VecDeque::new(),
             by_actor: HashMap::new(),

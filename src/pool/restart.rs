@@ -116,12 +116,12 @@ words! {
 
 /// The restarts of one client that still count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
+pub struct RestartHistory {
     /// Oldest first; none older than the period, and at most `intensity` of them.
     restarts: VecDeque<Instant>,
 }
 
-impl History {
+impl RestartHistory {
     /// Decides what follows an end at `now`, and remembers a restart against the budget. The backoff follows from the
     /// restarts in the window.
     pub fn decide(
@@ -193,7 +193,12 @@ mod tests {
         }
     }
 
-    fn decide(history: &mut History, policy: &RestartPolicy, end: End, now: Instant) -> Decision {
+    fn decide(
+        history: &mut RestartHistory,
+        policy: &RestartPolicy,
+        end: End,
+        now: Instant,
+    ) -> Decision {
         history.decide(policy, end, now, &mut fastrand::Rng::with_seed(1))
     }
 
@@ -226,7 +231,7 @@ mod tests {
                 Decision::GiveUp(GiveUp::Temporary),
             ),
         ] {
-            let decision = decide(&mut History::default(), &policy(restart), end, now);
+            let decision = decide(&mut RestartHistory::default(), &policy(restart), end, now);
             if restarts {
                 assert!(
                     matches!(decision, Decision::Restart(_)),
@@ -241,7 +246,7 @@ mod tests {
     #[test]
     fn the_budget_is_intensity_restarts_in_a_period_and_comes_back_with_time() {
         let (start, policy) = (Instant::now(), policy(Restart::Permanent));
-        let mut history = History::default();
+        let mut history = RestartHistory::default();
         for second in 0..3 {
             let now = start + Duration::from_secs(second);
             assert!(matches!(
@@ -264,7 +269,7 @@ mod tests {
     fn what_an_outage_cost_is_given_back_and_what_was_spent_before_is_not() {
         let (start, policy) = (Instant::now(), policy(Restart::Permanent));
         let at = |second| start + Duration::from_secs(second);
-        let mut history = History::default();
+        let mut history = RestartHistory::default();
         for second in [0, 10, 11] {
             decide(&mut history, &policy, FAILED, at(second));
         }
@@ -275,7 +280,7 @@ mod tests {
     #[test]
     fn the_backoff_doubles_up_to_its_ceiling_with_jitter_below() {
         let (now, policy) = (Instant::now(), policy(Restart::Permanent));
-        let mut history = History::default();
+        let mut history = RestartHistory::default();
         for (least, most) in [(500, 1_000), (1_000, 2_000), (1_500, 3_000)] {
             let Decision::Restart(wait) = decide(&mut history, &policy, FAILED, now) else {
                 panic!("within the budget");

@@ -7,7 +7,7 @@ use ractor::ActorRef;
 use tokio::task::JoinHandle;
 
 use super::group::Members;
-use super::restart::History;
+use super::restart::RestartHistory;
 use super::status::ClientStatus;
 use crate::client::ClientMsg;
 use crate::dhcp::Lease;
@@ -30,7 +30,7 @@ pub(super) struct Slot {
     pub(super) phase: Phase,
     pub(super) lease: LeaseRecord,
     pub(super) failure: Option<Failure>,
-    pub(super) history: History,
+    pub(super) history: RestartHistory,
     pub(super) restarts: u32,
     /// Restarts since it was last online that an outage has paid for.
     pub(super) outage_tries: u32,
@@ -160,7 +160,7 @@ impl Slot {
             phase: Phase::Queued,
             lease: LeaseRecord::Never,
             failure: None,
-            history: History::default(),
+            history: RestartHistory::default(),
             restarts: 0,
             outage_tries: 0,
             rng,

@@ -15,7 +15,7 @@ use crate::lan::{InjectError, Lan};
 use crate::phase::Phase;
 use crate::pool::Selection;
 use crate::pool::actor::PoolMsg;
-use crate::pool::restart::History;
+use crate::pool::restart::RestartHistory;
 use crate::pool::run::{self, Collected};
 use crate::pool::slot::{AfterCleanup, ChildState, RestartReason, RunningChild};
 use crate::pool::status::{InjectionResult, TearDownReport};
@@ -120,7 +120,7 @@ impl<L: Lan> PoolState<L> {
                 self.backoff_over(number, incarnation);
             }
             ChildState::Ended if slot.phase == Phase::Failed => {
-                slot.history = History::default();
+                slot.history = RestartHistory::default();
                 slot.child = ChildState::Backoff(RestartReason::Ordered);
                 let incarnation = slot.incarnation;
                 self.outages.add(number);

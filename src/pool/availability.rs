@@ -87,12 +87,12 @@ impl Uptime {
         }
     }
 
-    fn charge(&mut self, state: Standing, lasted: Duration) {
+    fn charge(&mut self, state: ClientStanding, lasted: Duration) {
         match state {
-            Standing::Resting | Standing::OnItsWay => {}
-            Standing::Usable => self.usable += lasted,
-            Standing::Down(_, Blame::Tester) => self.tester += lasted,
-            Standing::Down(cause, blame) => {
+            ClientStanding::Resting | ClientStanding::OnItsWay => {}
+            ClientStanding::Usable => self.usable += lasted,
+            ClientStanding::Down(_, Blame::Tester) => self.tester += lasted,
+            ClientStanding::Down(cause, blame) => {
                 *self.unavailable.entry(cause).or_default() += lasted;
                 if let Blame::Fault(fault) = blame {
                     *self.on_purpose.entry(fault).or_default() += lasted;
@@ -115,7 +115,7 @@ pub(super) enum Blame {
 
 /// How a client stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum ClientStanding {
     /// Not wanted.
     Resting,
     /// Nothing has failed; it is not yet wanted.
@@ -128,7 +128,7 @@ enum Standing {
 #[derive(Debug)]
 struct Member {
     group: GroupName,
-    standing: Standing,
+    standing: ClientStanding,
     /// Until then it has been charged; of a client on its way, when that began.
     since: Instant,
     own: Own,
@@ -143,17 +143,17 @@ struct Own {
 
 /// All clients' time.
 #[derive(Debug, Default)]
-pub(super) struct Availability {
+pub(super) struct AvailabilityTracker {
     clients: BTreeMap<ClientNumber, Member>,
     groups: BTreeMap<GroupName, Uptime>,
 }
 
-impl Availability {
+impl AvailabilityTracker {
     /// A client that waits for admission.
     pub(super) fn add(&mut self, number: ClientNumber, group: GroupName, now: Instant) {
         let member = Member {
             group,
-            standing: Standing::Resting,
+            standing: ClientStanding::Resting,
             since: now,
             own: Own::default(),
         };
@@ -168,14 +168,14 @@ impl Availability {
     /// A client has come to that phase.
     pub(super) fn entered(&mut self, number: ClientNumber, phase: Phase, now: Instant) {
         self.change(number, now, |standing| match (phase, standing) {
-            (Phase::Online, _) => Standing::Usable,
+            (Phase::Online, _) => ClientStanding::Usable,
             (Phase::Released | Phase::V6Only | Phase::Leaving | Phase::Gone, _) => {
-                Standing::Resting
+                ClientStanding::Resting
             }
             // Nobody has admitted it yet.
-            (Phase::Queued, Standing::Resting) => Standing::Resting,
-            (_, Standing::Resting | Standing::Usable) => Standing::OnItsWay,
-            (_, standing @ (Standing::OnItsWay | Standing::Down(..))) => standing,
+            (Phase::Queued, ClientStanding::Resting) => ClientStanding::Resting,
+            (_, ClientStanding::Resting | ClientStanding::Usable) => ClientStanding::OnItsWay,
+            (_, standing @ (ClientStanding::OnItsWay | ClientStanding::Down(..))) => standing,
         });
     }
 
@@ -189,12 +189,14 @@ impl Availability {
     ) {
         self.change(number, now, |standing| match standing {
             // Nobody wants it to be online.
-            Standing::Resting => Standing::Resting,
+            ClientStanding::Resting => ClientStanding::Resting,
             // What took it down is to blame until it is back.
-            Standing::Down(_, earlier @ Blame::Fault(_)) => Standing::Down(cause, earlier),
-            Standing::Down(_, Blame::Itself | Blame::Tester)
-            | Standing::OnItsWay
-            | Standing::Usable => Standing::Down(cause, blame),
+            ClientStanding::Down(_, earlier @ Blame::Fault(_)) => {
+                ClientStanding::Down(cause, earlier)
+            }
+            ClientStanding::Down(_, Blame::Itself | Blame::Tester)
+            | ClientStanding::OnItsWay
+            | ClientStanding::Usable => ClientStanding::Down(cause, blame),
         });
     }
 
@@ -205,8 +207,8 @@ impl Availability {
         for member in self.clients.values_mut() {
             member.since += lasted;
             match member.standing {
-                Standing::Resting | Standing::OnItsWay => {}
-                Standing::Usable | Standing::Down(..) => {
+                ClientStanding::Resting | ClientStanding::OnItsWay => {}
+                ClientStanding::Usable | ClientStanding::Down(..) => {
                     let group = self.groups.entry(member.group.clone()).or_default();
                     group.tester += lasted;
                 }
@@ -220,7 +222,7 @@ impl Availability {
         self.settle(now);
         let mut still_down = Vec::new();
         for (number, member) in &mut self.clients {
-            if let Standing::Down(cause, blame @ Blame::Tester) = &mut member.standing {
+            if let ClientStanding::Down(cause, blame @ Blame::Tester) = &mut member.standing {
                 *blame = Blame::Itself;
                 still_down.push((*number, *cause));
             }
@@ -260,14 +262,14 @@ impl Availability {
         &mut self,
         number: ClientNumber,
         now: Instant,
-        next: impl FnOnce(Standing) -> Standing,
+        next: impl FnOnce(ClientStanding) -> ClientStanding,
     ) {
         let Some(member) = self.clients.get_mut(&number) else {
             return;
         };
         let (from, to) = (member.standing, next(member.standing));
         // All of the way of a client that fails on it counts.
-        if let (Standing::OnItsWay, Standing::Down(..)) = (from, to) {
+        if let (ClientStanding::OnItsWay, ClientStanding::Down(..)) = (from, to) {
             member.standing = to;
         }
         member.settle(now, &mut self.groups);
@@ -283,10 +285,10 @@ impl Member {
         let lasted = now.saturating_duration_since(self.since);
         match self.standing {
             // When its way began is needed until it is known how the way ends.
-            Standing::OnItsWay => return,
-            Standing::Resting | Standing::Down(_, Blame::Tester) => {}
-            Standing::Usable => self.own.usable += lasted,
-            Standing::Down(..) => self.own.unavailable += lasted,
+            ClientStanding::OnItsWay => return,
+            ClientStanding::Resting | ClientStanding::Down(_, Blame::Tester) => {}
+            ClientStanding::Usable => self.own.usable += lasted,
+            ClientStanding::Down(..) => self.own.unavailable += lasted,
         }
         self.since = self.since.max(now);
         if let Some(group) = groups.get_mut(&self.group) {

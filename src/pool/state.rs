@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::actor::PoolMsg;
 use super::admission::{Admission, Admit};
-use super::availability::{Availability, Uptime};
+use super::availability::{AvailabilityTracker, Uptime};
 use super::departure::{Departures, ExitQueue};
 use super::event::Event;
 use super::figures::Figures;
@@ -83,7 +83,7 @@ pub(super) struct PoolState<L> {
     runs: FanOuts,
     outages: OutageWatch,
     recoveries: Recoveries,
-    availability: Availability,
+    availability: AvailabilityTracker,
     /// What of it the metrics have been told, by group.
     told_uptime: BTreeMap<GroupName, Uptime>,
     stalls: Stalls,
@@ -133,7 +133,7 @@ impl<L: Lan> PoolState<L> {
             runs: FanOuts::default(),
             outages: OutageWatch::default(),
             recoveries: Recoveries::default(),
-            availability: Availability::default(),
+            availability: AvailabilityTracker::default(),
             told_uptime: BTreeMap::new(),
             stalls: Stalls::default(),
             extra_activities: Vec::new(),

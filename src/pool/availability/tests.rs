@@ -29,7 +29,7 @@ enum Step {
 use Step::{Enters, Fails, IsExcused, IsStruck, StandsStill, Waits};
 
 fn after(steps: &[Step]) -> Uptime {
-    let (mut all, mut now) = (Availability::default(), Instant::now());
+    let (mut all, mut now) = (AvailabilityTracker::default(), Instant::now());
     all.add(ONE, group(), now);
     for step in steps {
         match *step {
@@ -224,7 +224,7 @@ fn what_faults_took_on_purpose_is_told_apart_and_so_is_what_the_tester_did() {
 
 #[test]
 fn whoever_is_not_back_long_after_the_tester_stood_still_is_down_for_its_own_cause() {
-    let (mut all, start) = (Availability::default(), Instant::now());
+    let (mut all, start) = (AvailabilityTracker::default(), Instant::now());
     all.add(ONE, group(), start);
     all.entered(ONE, Phase::Online, start);
     all.failed(ONE, Cause::NoCarrier, Blame::Tester, start);
@@ -237,7 +237,7 @@ fn whoever_is_not_back_long_after_the_tester_stood_still_is_down_for_its_own_cau
 
 #[test]
 fn the_sums_keep_the_time_of_those_that_were_forgotten_and_tell_groups_apart() {
-    let (mut all, start) = (Availability::default(), Instant::now());
+    let (mut all, start) = (AvailabilityTracker::default(), Instant::now());
     let phones: GroupName = "phones".parse().expect("a name");
     for (number, group) in [(ONE, group()), (ClientNumber(2), phones.clone())] {
         all.add(number, group, start);

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub use self::log::Outage;
-use self::log::{Log, Loss};
+use self::log::{Loss, OutageLog};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::phase::{Cause, words};
@@ -50,7 +50,7 @@ impl Share {
 
 /// How a client stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum OutageStanding {
     /// Never online, and never failed.
     Waiting,
     /// Never online, failed since.
@@ -79,27 +79,27 @@ pub(super) enum Notice {
 /// All clients and, if there is one, the outage.
 #[derive(Debug, Default)]
 pub(super) struct OutageWatch {
-    clients: BTreeMap<ClientNumber, Standing>,
-    tally: Tally,
-    current: Option<Current>,
-    log: Log,
+    clients: BTreeMap<ClientNumber, OutageStanding>,
+    tally: OutageTally,
+    current: Option<CurrentOutage>,
+    log: OutageLog,
 }
 
 #[derive(Debug, Default)]
-struct Tally {
+struct OutageTally {
     waiting: usize,
     failing: usize,
     up: usize,
     down: usize,
 }
 
-impl Tally {
-    fn of(&mut self, standing: Standing) -> &mut usize {
+impl OutageTally {
+    fn of(&mut self, standing: OutageStanding) -> &mut usize {
         match standing {
-            Standing::Waiting => &mut self.waiting,
-            Standing::Failing(..) => &mut self.failing,
-            Standing::Up => &mut self.up,
-            Standing::Down(..) => &mut self.down,
+            OutageStanding::Waiting => &mut self.waiting,
+            OutageStanding::Failing(..) => &mut self.failing,
+            OutageStanding::Up => &mut self.up,
+            OutageStanding::Down(..) => &mut self.down,
         }
     }
 
@@ -115,7 +115,7 @@ impl Tally {
 
 /// The outage that is on, or of whose clients some are not back yet.
 #[derive(Debug)]
-struct Current {
+struct CurrentOutage {
     began: Instant,
     /// Whom it took, and whether they are back.
     taken: BTreeMap<ClientNumber, bool>,
@@ -129,7 +129,7 @@ struct Current {
 impl OutageWatch {
     /// A client that should come online.
     pub(super) fn add(&mut self, number: ClientNumber) {
-        self.set(number, Standing::Waiting);
+        self.set(number, OutageStanding::Waiting);
     }
 
     /// A client that need not be online any more.
@@ -157,9 +157,9 @@ impl OutageWatch {
         let loss = Loss { cause, fault };
         match self.clients.get(&number) {
             None => return Vec::new(),
-            Some(Standing::Waiting) => self.set(number, Standing::Failing(now, loss)),
-            Some(Standing::Up) => self.set(number, Standing::Down(now, loss)),
-            Some(Standing::Failing(..) | Standing::Down(..)) => {}
+            Some(OutageStanding::Waiting) => self.set(number, OutageStanding::Failing(now, loss)),
+            Some(OutageStanding::Up) => self.set(number, OutageStanding::Down(now, loss)),
+            Some(OutageStanding::Failing(..) | OutageStanding::Down(..)) => {}
         }
         if let Some(current) = self.current.as_mut().filter(|current| !current.is_over) {
             match current.taken.insert(number, false) {
@@ -177,8 +177,9 @@ impl OutageWatch {
         let nobody_was_up = self.tally.up + self.tally.down == 0;
         let (mut taken, mut losses) = (Vec::new(), Vec::new());
         for (number, standing) in &self.clients {
-            if let Standing::Down(since, loss) | Standing::Failing(since, loss) = standing
-                && (nobody_was_up || matches!(standing, Standing::Down(..)))
+            if let OutageStanding::Down(since, loss) | OutageStanding::Failing(since, loss) =
+                standing
+                && (nobody_was_up || matches!(standing, OutageStanding::Down(..)))
             {
                 taken.push((*number, *since));
                 losses.push(*loss);
@@ -186,7 +187,7 @@ impl OutageWatch {
         }
         let began = taken.iter().map(|(_, since)| *since).min().unwrap_or(now);
         self.log.begin(began, of, losses);
-        self.current = Some(Current {
+        self.current = Some(CurrentOutage {
             began,
             taken: taken.iter().map(|(number, _)| (*number, false)).collect(),
             back: 0,
@@ -202,7 +203,7 @@ impl OutageWatch {
         if !self.clients.contains_key(&number) {
             return Vec::new();
         }
-        self.set(number, Standing::Up);
+        self.set(number, OutageStanding::Up);
         let Some(current) = &mut self.current else {
             return Vec::new();
         };
@@ -264,7 +265,7 @@ impl OutageWatch {
         }
     }
 
-    fn set(&mut self, number: ClientNumber, standing: Standing) {
+    fn set(&mut self, number: ClientNumber, standing: OutageStanding) {
         if let Some(before) = self.clients.insert(number, standing) {
             *self.tally.of(before) -= 1;
         }

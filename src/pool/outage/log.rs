@@ -45,10 +45,10 @@ pub(super) struct Loss {
 
 /// The latest outages, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Log(VecDeque<Entry>);
+pub(super) struct OutageLog(VecDeque<OutageEntry>);
 
 #[derive(Debug)]
-struct Entry {
+struct OutageEntry {
     began: Instant,
     lasted: Option<Duration>,
     of: usize,
@@ -58,13 +58,13 @@ struct Entry {
     back: BTreeMap<Share, Duration>,
 }
 
-impl Log {
+impl OutageLog {
     /// A new one, of a herd of so many clients, that has taken some already.
     pub(super) fn begin(&mut self, began: Instant, of: usize, losses: Vec<Loss>) {
         if self.0.len() == Outage::KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(Entry {
+        self.0.push_back(OutageEntry {
             began,
             lasted: None,
             of,
@@ -116,7 +116,7 @@ impl Log {
     }
 }
 
-impl Entry {
+impl OutageEntry {
     fn told(&self, origin: Instant) -> Outage {
         let began = self.began.saturating_duration_since(origin);
         let fault = most(&self.faults).filter(|(_, count)| count * 2 > self.clients);

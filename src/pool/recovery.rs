@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 pub use self::log::InjectedFault;
-use self::log::{FaultNumber, Log};
+use self::log::{FaultLog, FaultNumber};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
 
@@ -19,12 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Faults whose clients are not all back yet, and what is remembered of all.
 #[derive(Debug, Default)]
 pub(super) struct Recoveries {
-    trials: Vec<Trial>,
-    log: Log,
+    trials: Vec<PendingRecovery>,
+    log: FaultLog,
 }
 
 #[derive(Debug)]
-struct Trial {
+struct PendingRecovery {
     number: FaultNumber,
     fault: Fault,
     began: Instant,
@@ -62,7 +62,7 @@ impl Recoveries {
             Aim::Parent | Aim::Router => lasts,
         };
         let number = self.log.begin(fault, lasts, clients.len(), now);
-        self.trials.push(Trial {
+        self.trials.push(PendingRecovery {
             number,
             fault,
             began: now,
@@ -140,7 +140,7 @@ impl Recoveries {
     }
 }
 
-impl Trial {
+impl PendingRecovery {
     fn is_over(&self, now: Instant) -> bool {
         let has_struck = self.fault.aim() == Aim::Client && self.back.is_some();
         self.down.is_empty() && (has_struck || now >= self.not_before)

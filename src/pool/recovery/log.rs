@@ -34,14 +34,14 @@ pub(super) struct FaultNumber(u64);
 
 /// The latest faults, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct FaultLog {
     /// How many were made before the oldest that is remembered.
     forgotten: u64,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<FaultEntry>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct FaultEntry {
     fault: Fault,
     began: Instant,
     lasts: Duration,
@@ -50,7 +50,7 @@ struct Entry {
     recovered: Option<Duration>,
 }
 
-impl Log {
+impl FaultLog {
     /// A fault begins, lasts so long, and can take so many clients offline.
     pub(super) fn begin(
         &mut self,
@@ -64,7 +64,7 @@ impl Log {
             self.forgotten += 1;
         }
         let number = FaultNumber(self.forgotten + self.entries.len() as u64);
-        self.entries.push_back(Entry {
+        self.entries.push_back(FaultEntry {
             fault,
             began,
             lasts,
@@ -91,7 +91,7 @@ impl Log {
     }
 
     pub(super) fn latest(&self, origin: Instant) -> Vec<InjectedFault> {
-        let told = |entry: &Entry| InjectedFault {
+        let told = |entry: &FaultEntry| InjectedFault {
             fault: entry.fault,
             began: entry.began.saturating_duration_since(origin),
             lasts: entry.lasts,
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded_and_what_comes_of_a_forgotten_fault_is_nobody_elses() {
-        let (mut log, start) = (Log::default(), Instant::now());
+        let (mut log, start) = (FaultLog::default(), Instant::now());
         let second = |second: usize| Duration::from_secs(second as u64);
         let made = InjectedFault::KEPT + 3;
         let numbers: Vec<_> = (0..made)

@@ -13,14 +13,14 @@ pub use self::activity::{ActivityStats, Attempts};
 pub use self::client::ClientStats;
 pub use self::packed::Packed;
 pub use self::signal::Signal;
-pub use self::tally::{Room, Tally};
+pub use self::tally::{Precision, Tally};
 
 /// A distribution of durations in whole microseconds, up to one hour. Their number, the shortest and the longest are
-/// exact, and so are all of the first 32; of more, quantiles are as exact as its [`Room`] allows, and never read low.
+/// exact, and so are all of the first 32; of more, quantiles are as exact as its [`Precision`] allows, and never read low.
 #[derive(Debug, Clone)]
 pub struct Distribution {
     samples: Samples,
-    room: Room,
+    precision: Precision,
     shortest: u32,
     longest: u32,
 }
@@ -39,10 +39,10 @@ impl Distribution {
     const FEW: usize = 32;
 
     /// Nothing counted yet, and so much room for what will be.
-    pub fn new(room: Room) -> Self {
+    pub fn new(precision: Precision) -> Self {
         Self {
             samples: Samples::Few(Vec::new()),
-            room,
+            precision,
             shortest: u32::MAX,
             longest: 0,
         }
@@ -60,7 +60,7 @@ impl Distribution {
         match &mut self.samples {
             Samples::Few(few) if few.len() < Self::FEW => few.push(micros),
             Samples::Few(few) => {
-                let mut tally = Tally::of(few, self.room);
+                let mut tally = Tally::of(few, self.precision);
                 tally.record(micros);
                 self.samples = Samples::Many(tally);
             }
@@ -112,7 +112,7 @@ impl Distribution {
 
     fn tally(&self) -> Tally {
         match &self.samples {
-            Samples::Few(few) => Tally::of(few, self.room),
+            Samples::Few(few) => Tally::of(few, self.precision),
             Samples::Many(tally) => tally.clone(),
         }
     }
@@ -130,7 +130,7 @@ impl Distribution {
         match &mut self.samples {
             Samples::Many(own) => own.add(others),
             Samples::Few(few) => {
-                let mut tally = Tally::of(few, self.room);
+                let mut tally = Tally::of(few, self.precision);
                 tally.add(others);
                 self.samples = Samples::Many(tally);
             }
@@ -152,7 +152,7 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
 
 impl Default for Distribution {
     fn default() -> Self {
-        Self::new(Room::default())
+        Self::new(Precision::default())
     }
 }
 
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn the_shortest_and_the_longest_are_exact_and_no_quantile_lies_beyond_them() {
-        for room in [Room::Ample, Room::Fixed] {
-            let mut all = Distribution::new(room);
+        for precision in [Precision::Ample, Precision::Fixed] {
+            let mut all = Distribution::new(precision);
             for micros in (0..500).map(|n| 1_001 + 7_919 * n) {
                 all.record(Duration::from_micros(micros));
             }
@@ -214,7 +214,7 @@ mod tests {
         let mut micros: Vec<u32> = (0..100_000)
             .map(|_| 16 + rng.u32(0..40) * rng.u32(0..40))
             .collect();
-        let mut client = Distribution::new(Room::Fixed);
+        let mut client = Distribution::new(Precision::Fixed);
         for micros in &micros {
             client.record(Duration::from_micros(u64::from(*micros)));
         }

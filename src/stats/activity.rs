@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Distribution, Room, add_counts};
+use super::{Distribution, Precision, add_counts};
 use crate::activity::{Detail, Ending, Kind, Outcome, Subject};
 
 /// What became of one client's attempts of one activity, or of those of many clients.
@@ -21,7 +21,7 @@ pub struct ActivityStats {
     pub phases: BTreeMap<&'static str, Distribution>,
     /// What only the kind knows.
     pub detail: Detail,
-    room: Room,
+    precision: Precision,
     attempts: u64,
     successes: u64,
     last_failure: Option<String>,
@@ -30,23 +30,23 @@ pub struct ActivityStats {
 impl ActivityStats {
     /// Nothing counted yet, of many clients together.
     pub fn new(subject: Subject) -> Self {
-        Self::with_room(subject, Room::Ample)
+        Self::with_precision(subject, Precision::Ample)
     }
 
     /// Nothing counted yet, of one client: a herd has as many of these as clients.
     pub fn of_client(subject: Subject) -> Self {
-        Self::with_room(subject, Room::Fixed)
+        Self::with_precision(subject, Precision::Fixed)
     }
 
-    fn with_room(subject: Subject, room: Room) -> Self {
+    fn with_precision(subject: Subject, precision: Precision) -> Self {
         Self {
             detail: subject.detail(),
             subject,
             answers: BTreeMap::new(),
             failed: BTreeMap::new(),
-            time: Distribution::new(room),
+            time: Distribution::new(precision),
             phases: BTreeMap::new(),
-            room,
+            precision,
             attempts: 0,
             successes: 0,
             last_failure: None,
@@ -78,10 +78,10 @@ impl ActivityStats {
     }
 
     fn phase(&mut self, phase: &'static str) -> &mut Distribution {
-        let room = self.room;
+        let precision = self.precision;
         self.phases
             .entry(phase)
-            .or_insert_with(|| Distribution::new(room))
+            .or_insert_with(|| Distribution::new(precision))
     }
 
     /// Adds all of `other`, of any client.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{ActivityStats, Distribution, Room};
+use super::{ActivityStats, Distribution, Precision};
 use crate::activity::{Kind, Outcome, Subject};
 
 /// What became of all attempts of one client, over all its lives.
@@ -38,7 +38,7 @@ impl ClientStats {
 
     /// Of the times of all its attempts of a kind; `None` where none came to an answer.
     pub fn median(&self, kind: Kind) -> Option<Duration> {
-        let mut times = Distribution::new(Room::Fixed);
+        let mut times = Distribution::new(Precision::Fixed);
         for stats in self.lock().iter().filter(|stats| stats.kind() == kind) {
             times.add(&stats.time);
         }

@@ -64,12 +64,15 @@ fn take(bytes: &mut impl Iterator<Item = u8>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Room;
+    use crate::stats::Precision;
 
     #[test]
     fn what_was_packed_is_what_is_unpacked_to_the_longest_and_the_most() {
         let edges = (0..32).flat_map(|n| [(1_u32 << n) - 1, 1 << n]);
-        let mut all = Tally::of(&edges.chain([u32::MAX]).collect::<Vec<_>>(), Room::Ample);
+        let mut all = Tally::of(
+            &edges.chain([u32::MAX]).collect::<Vec<_>>(),
+            Precision::Ample,
+        );
         all.count_in(300, u32::MAX);
         all.count_in(301, 127);
         all.count_in(5_000, 128);
@@ -87,7 +90,7 @@ mod tests {
         let micros: Vec<_> = (0..4_000)
             .map(|_| 16 + rng.u32(0..40) * rng.u32(0..40))
             .collect();
-        let all = Tally::of(&micros, Room::Ample);
+        let all = Tally::of(&micros, Precision::Ample);
         let values = all.values().count();
         let packed = Packed::from(all).0.len();
         assert!(

@@ -6,14 +6,14 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     pub(super) buckets: Vec<Bucket>,
-    room: Room,
+    precision: Precision,
     /// So many binary digits of each value are told apart, at least one.
     digits: u32,
 }
 
 /// How much room a tally may take, and so how exact it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Room {
+pub enum Precision {
     /// As much as different values need: exact below 256 µs, to 1 % above.
     #[default]
     Ample,
@@ -22,7 +22,7 @@ pub enum Room {
     Fixed,
 }
 
-impl Room {
+impl Precision {
     /// Binary digits that are told apart where there is room.
     const DIGITS: u32 = 8;
     /// Values for which there is fixed room. With three digits there are no more of 32 bits, even if all occur.
@@ -51,11 +51,11 @@ pub(super) struct Bucket {
 
 impl Tally {
     /// Of the first samples.
-    pub(super) fn of(micros: &[u32], room: Room) -> Self {
+    pub(super) fn of(micros: &[u32], precision: Precision) -> Self {
         let mut all = Self {
             buckets: Vec::new(),
-            room,
-            digits: Room::DIGITS,
+            precision,
+            digits: Precision::DIGITS,
         };
         for micros in micros {
             all.record(*micros);
@@ -76,9 +76,9 @@ impl Tally {
                     bucket.count = bucket.count.saturating_add(count);
                     return;
                 }
-                Err(at) if self.room.has(self.buckets.len() + 1) => {
+                Err(at) if self.precision.has(self.buckets.len() + 1) => {
                     if self.buckets.len() == self.buckets.capacity() {
-                        let step = self.room.step(self.buckets.len());
+                        let step = self.precision.step(self.buckets.len());
                         self.buckets.reserve_exact(step);
                     }
                     self.buckets.insert(at, Bucket { micros, count });
@@ -170,7 +170,7 @@ const fn bucket(micros: u32, digits: u32) -> u32 {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self::of(&[], Room::default())
+        Self::of(&[], Precision::default())
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn tally(micros: impl IntoIterator<Item = u32>) -> Tally {
-        Tally::of(&micros.into_iter().collect::<Vec<_>>(), Room::Ample)
+        Tally::of(&micros.into_iter().collect::<Vec<_>>(), Precision::Ample)
     }
 
     #[test]
@@ -203,8 +203,8 @@ mod tests {
             .chain((1..32).map(|n| (1_u32 << n) + 7 * n))
             .chain([u32::MAX])
         {
-            let read = bucket(micros, Room::DIGITS);
-            let again = bucket(read, Room::DIGITS);
+            let read = bucket(micros, Precision::DIGITS);
+            let again = bucket(read, Precision::DIGITS);
             assert!(read >= micros && again == read, "{micros} {read}");
             if micros < 256 {
                 assert_eq!(read, micros);
@@ -237,11 +237,11 @@ mod tests {
     #[test]
     fn fixed_room_is_taken_once_and_never_grows_whatever_occurs() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let mut all = Tally::of(&[], Room::Fixed);
+        let mut all = Tally::of(&[], Precision::Fixed);
         for n in 1..=200_000_u64 {
             // Of every length alike: the worst.
             all.record(rng.u32(..) >> rng.u32(..32));
-            assert_eq!(all.buckets.capacity(), Room::MOST);
+            assert_eq!(all.buckets.capacity(), Precision::MOST);
             assert!(
                 all.buckets
                     .is_sorted_by(|one, next| one.micros < next.micros)
@@ -249,9 +249,9 @@ mod tests {
             assert!(n % 1_000 > 0 || all.count() == n);
         }
         assert_eq!(all.digits, 3);
-        let mut copy = Tally::of(&[7], Room::Fixed).clone();
+        let mut copy = Tally::of(&[7], Precision::Fixed).clone();
         copy.record(8);
-        assert_eq!(copy.buckets.capacity(), Room::MOST);
+        assert_eq!(copy.buckets.capacity(), Precision::MOST);
         let read = |micros| all.buckets[all.find(bucket(micros, 3)).expect("counted")].micros;
         for micros in (0..32).map(|n| (1_u32 << n) + (1_u32 << n) / 7) {
             assert!(is_within(read(micros), micros, 0.25), "{micros}");
@@ -261,14 +261,14 @@ mod tests {
     #[test]
     fn fixed_room_is_as_exact_as_ample_room_until_it_is_full_and_then_as_it_can_be() {
         let values = |count: u32| tally(100..100 + count);
-        let (mut few, most) = (Tally::of(&[], Room::Fixed), values(128));
+        let (mut few, most) = (Tally::of(&[], Precision::Fixed), values(128));
         few.add(&most);
         assert_eq!(few.digits, 8);
         assert!(few.values().eq(most.values()));
         few.add(&values(129));
         assert_eq!((few.digits, few.count()), (7, 257));
         // From 20 µs to 2 ms.
-        let mut hundredfold = Tally::of(&[], Room::Fixed);
+        let mut hundredfold = Tally::of(&[], Precision::Fixed);
         (20..=2_000).for_each(|micros| hundredfold.record(micros));
         assert_eq!((hundredfold.digits, hundredfold.count()), (5, 1_981));
         for micros in 20..=2_000 {
@@ -278,14 +278,14 @@ mod tests {
 
     #[test]
     fn what_was_coarse_stays_so_in_a_sum_and_an_earlier_finer_state_can_be_taken_away() {
-        let mut coarse = Tally::of(&[], Room::Fixed);
+        let mut coarse = Tally::of(&[], Precision::Fixed);
         (20..=40).for_each(|micros| coarse.record(micros));
         let earlier = coarse.clone();
         (20..=2_000).for_each(|micros| coarse.record(micros));
         let mut sum = Tally::default();
         sum.add(&coarse);
         assert!(sum.values().eq(coarse.values()));
-        let mut since = Tally::of(&[], Room::Fixed);
+        let mut since = Tally::of(&[], Precision::Fixed);
         (20..=2_000).for_each(|micros| since.record(micros));
         assert_eq!(coarse.without(&earlier), since);
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::stats::{Distribution, Room};
+use crate::stats::{Distribution, Precision};
 
 /// How late wakings were, by the time at which they were due: each second of the last two minutes, each minute of the two
 /// hours before, each hour of a fortnight. What is older is forgotten; of the oldest part of a time that is asked for, the
@@ -79,7 +79,7 @@ impl<const SECONDS: u64> HistoryParts<SECONDS> {
             // A waking is noted after those that were due before it.
             Some((latest, part)) if *latest >= index => part.record(late),
             _ => {
-                let mut part = Distribution::new(Room::Ample);
+                let mut part = Distribution::new(Precision::Ample);
                 part.record(late);
                 self.0.push_back((index, part));
                 if self.0.len() > most {

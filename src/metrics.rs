@@ -27,7 +27,7 @@ pub use self::mailbox::MailboxMetrics;
 use self::per_client::PerClient;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
-use self::time::Times;
+use self::time::UptimeMetrics;
 use crate::activity::{Activity, Outcome};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
@@ -60,7 +60,7 @@ pub struct Metrics {
     clients_wanted: IntGaugeVec,
     transitions: IntCounterVec,
     failures: IntCounterVec,
-    times: Times,
+    times: UptimeMetrics,
     join: HistogramVec,
     dhcp: Dhcp,
     activities: Activities,
@@ -136,7 +136,7 @@ impl Metrics {
                 "Failures of clients by stage and cause.",
                 &["stage", "cause"],
             )?,
-            times: Times::new(r)?,
+            times: UptimeMetrics::new(r)?,
             join: histogram(
                 r,
                 "client_join_duration_seconds",

@@ -53,7 +53,7 @@ use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{InjectError, Lan};
 use crate::metrics::{Metrics, RunLabels};
 use crate::tester;
-pub use crate::tester::{Doubt, Times};
+pub use crate::tester::{Doubt, DoubtfulTimes};
 use crate::units::Rate;
 
 /// How a pool runs its herd.

@@ -23,7 +23,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-pub use self::doubt::{AttemptDoubt, Doubt, Times};
+pub use self::doubt::{AttemptDoubt, Doubt, DoubtfulTimes};
 pub use self::history::LagHistory;
 use crate::lan;
 use crate::metrics::Metrics;

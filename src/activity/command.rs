@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, Times, Told, causes,
+    KindDetail, Layout, Time, TimeLayout, Told, causes,
 };
 use super::{Detail, Ending, Outcome, Place, Spec};
 use crate::blame::Blame;
@@ -147,7 +147,7 @@ impl ActivityKind for CommandLine {
             failed: "failed",
             answers: Some("exits"),
             has_phases: false,
-            times: Times::Apart,
+            times: TimeLayout::Apart,
         },
         output: Some(|detail| CommandDetail::of(detail).map_or("", |detail| &detail.output)),
     };

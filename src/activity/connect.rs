@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, Times, Told, causes,
+    KindDetail, Layout, Time, TimeLayout, Told, causes,
 };
 use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec, dns, ping};
@@ -199,7 +199,7 @@ impl ActivityKind for Endpoint {
             failed: "failed",
             answers: None,
             has_phases: false,
-            times: Times::Apart,
+            times: TimeLayout::Apart,
         },
         output: None,
     };

@@ -17,7 +17,7 @@ pub use self::message::Rcode;
 use self::message::{NoReply, Reply};
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, Times, Told, causes,
+    KindDetail, Layout, Time, TimeLayout, Told, causes,
 };
 use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec};
@@ -147,7 +147,7 @@ impl ActivityKind for HostName {
             failed: "failed",
             answers: Some("rcodes"),
             has_phases: false,
-            times: Times::Apart,
+            times: TimeLayout::Apart,
         },
         output: None,
     };

@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, Times, Told, causes,
+    KindDetail, Layout, Time, TimeLayout, Told, causes,
 };
 use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec, dns};
@@ -150,7 +150,7 @@ impl ActivityKind for Url {
             failed: "failed",
             answers: Some("statuses"),
             has_phases: true,
-            times: Times::Apart,
+            times: TimeLayout::Apart,
         },
         output: None,
     };

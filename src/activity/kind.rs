@@ -276,12 +276,12 @@ pub struct Layout {
     /// Whether the times of phases are told.
     pub has_phases: bool,
     /// How the times stand in it.
-    pub times: Times,
+    pub times: TimeLayout,
 }
 
 /// How times stand in an entry of a report, and in a line of a soak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Times {
+pub enum TimeLayout {
     /// As an object, `time_ms`; with the number of attempts, and the latest failure.
     Apart,
     /// Beside all else, as pings have had it from the first report on; in a line of a soak under this name.

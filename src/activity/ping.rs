@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
-    Families, Histogram, KindDetail, Layout, Time, Times, Told, causes,
+    Families, Histogram, KindDetail, Layout, Time, TimeLayout, Told, causes,
 };
 use super::{Detail, Ending, Outcome, Place, Spec, dns};
 use crate::blame::Blame;
@@ -151,7 +151,7 @@ impl ActivityKind for Target {
             failed: "lost",
             answers: None,
             has_phases: false,
-            times: Times::Beside("rtt"),
+            times: TimeLayout::Beside("rtt"),
         },
         output: None,
     };

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::suite::{Broken, ScenarioEntry, Suite};
 use crate::activity::ByKind;
-use crate::activity::kind::Times;
+use crate::activity::kind::TimeLayout;
 use crate::phase::words;
 use crate::pool::Figures;
 use crate::stats::{ActivityStats, Distribution};
@@ -182,7 +182,7 @@ fn by_kind<S: Serializer>(all: &ByKind<(Timing, u64)>, to: S) -> Result<S::Ok, S
     for (kind, (timing, failed)) in all.iter() {
         let about = kind.about();
         map.serialize_entry(about.many, timing)?;
-        if let Times::Beside(_) = about.layout.times {
+        if let TimeLayout::Beside(_) = about.layout.times {
             map.serialize_entry(&format!("{}_{}", about.many, about.layout.failed), failed)?;
         }
     }

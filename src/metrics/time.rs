@@ -9,13 +9,13 @@ use crate::phase::Cause;
 use crate::pool::Uptime;
 
 #[derive(Debug, Clone)]
-pub(super) struct Times {
+pub(super) struct UptimeMetrics {
     wanted: CounterVec,
     usable: CounterVec,
     unavailable: CounterVec,
 }
 
-impl Times {
+impl UptimeMetrics {
     pub(super) fn new(r: &Registry) -> prometheus::Result<Self> {
         Ok(Self {
             wanted: float_counter(

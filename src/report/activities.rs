@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::activity::kind::{About, Times as Layout};
+use crate::activity::kind::{About, TimeLayout as Layout};
 use crate::activity::{ByKind, Kind};
 use crate::stats::{ActivityStats, Attempts, Distribution, milliseconds};
 

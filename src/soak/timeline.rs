@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work::share;
 use super::{SoakSpan, WorkSpan};
-use crate::activity::kind::Times;
+use crate::activity::kind::TimeLayout;
 use crate::activity::{ByKind, Kind};
 use crate::stats::milliseconds;
 
@@ -102,14 +102,14 @@ mod by_kind {
     use serde::{Deserialize, Deserializer, Serializer};
     use serde_json::{Map, Value};
 
-    use super::{AttemptCounts, ByKind, Kind, Times};
+    use super::{AttemptCounts, ByKind, Kind, TimeLayout};
 
     /// The keys of what succeeded and failed, of the median and of what 99 of 100 do not exceed; `None`: it is an object.
     fn keys(kind: Kind) -> Option<[String; 4]> {
         let (many, layout) = (kind.about().many, &kind.about().layout);
         match layout.times {
-            Times::Apart => None,
-            Times::Beside(time) => Some([
+            TimeLayout::Apart => None,
+            TimeLayout::Beside(time) => Some([
                 format!("{many}_{}", layout.succeeded),
                 format!("{many}_{}", layout.failed),
                 format!("{time}_p50_ms"),

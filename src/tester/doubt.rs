@@ -17,7 +17,7 @@ use crate::stats::{Distribution, Signal};
 #[derive(Debug, Clone, Default)]
 pub struct Doubt {
     /// Of times, by what took them.
-    pub times: BTreeMap<Signal, Times>,
+    pub times: BTreeMap<Signal, DoubtfulTimes>,
     /// Of attempts that did not succeed, those that the tester failed, or may have.
     pub failures: BTreeMap<Signal, u64>,
     /// Restarts after failures of the tester's.
@@ -26,9 +26,9 @@ pub struct Doubt {
     pub wakings: Distribution,
 }
 
-/// Times of one kind, beside how late the tester was.
+/// DoubtfulTimes of one kind, beside how late the tester was.
 #[derive(Debug, Clone, Default)]
-pub struct Times {
+pub struct DoubtfulTimes {
     /// How late the tester was at worst while each of them was taken.
     pub late: Distribution,
     /// What is left of each when all is taken away that the tester may have added.

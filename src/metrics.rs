@@ -19,7 +19,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use self::activities::Activities;
+use self::activities::ActivityFamilies;
 use self::dhcp::Dhcp;
 pub use self::dhcp::{Acquired, Direction, RenewKind};
 pub use self::labels::{LabelError, RunLabel, RunLabels};
@@ -63,7 +63,7 @@ pub struct Metrics {
     times: UptimeMetrics,
     join: HistogramVec,
     dhcp: Dhcp,
-    activities: Activities,
+    activities: ActivityFamilies,
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
     budget_used: GaugeVec,
@@ -145,7 +145,7 @@ impl Metrics {
                 &["group"],
             )?,
             dhcp: Dhcp::new(r)?,
-            activities: Activities::new(r)?,
+            activities: ActivityFamilies::new(r)?,
             restarts: counter(
                 r,
                 "supervisor_restarts_total",

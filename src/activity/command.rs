@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, TimeLayout, Told, causes,
+    KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::{Detail, Ending, Outcome, Place, Spec};
 use crate::blame::Blame;
@@ -129,7 +129,7 @@ impl ActivityKind for CommandLine {
                 name: "command_duration_seconds",
                 help: "From the start of a command to its end, where it ended by itself.",
                 buckets: Buckets::Long,
-                told: Told::Whole,
+                observed: Observed::Whole,
             },
             answers: Some(Counter {
                 name: ENDS.name,

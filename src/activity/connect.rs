@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, TimeLayout, Told, causes,
+    KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec, dns, ping};
@@ -184,7 +184,7 @@ impl ActivityKind for Endpoint {
                 name: "connect_duration_seconds",
                 help: "From the first segment of a TCP connection to the answer of the other side.",
                 buckets: Buckets::RoundTrips,
-                told: Told::Whole,
+                observed: Observed::Whole,
             },
             answers: Some(Counter {
                 value: |_| Cow::Borrowed("connected"),

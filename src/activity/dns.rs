@@ -17,7 +17,7 @@ pub use self::message::Rcode;
 use self::message::{NoReply, Reply};
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, TimeLayout, Told, causes,
+    KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec};
@@ -126,7 +126,7 @@ impl ActivityKind for HostName {
                 help: "From a DNS query to its answer.",
                 buckets: Buckets::RoundTrips,
                 // The resolver that each client's own lease names. An address would make a series for each router.
-                told: Told::Under("server", "lease"),
+                observed: Observed::Under("server", "lease"),
             },
             answers: Some(Counter {
                 name: "dns_responses_total",

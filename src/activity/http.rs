@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Time, TimeLayout, Told, causes,
+    KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
 use super::{Detail, Ending, Outcome, Place, Spec, dns};
@@ -129,7 +129,7 @@ impl ActivityKind for Url {
                 name: "http_phase_duration_seconds",
                 help: "How long each phase of an HTTP fetch took, where it came to its end.",
                 buckets: Buckets::RoundTrips,
-                told: Told::Phases("phase", &PHASES),
+                observed: Observed::Phases("phase", &PHASES),
             },
             answers: Some(Counter {
                 name: "http_requests_total",

@@ -224,12 +224,12 @@ pub struct Histogram {
     /// Its buckets.
     pub buckets: Buckets,
     /// What is told of an attempt.
-    pub told: Told,
+    pub observed: Observed,
 }
 
 /// What a family of histograms tells of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub enum Told {
+pub enum Observed {
     /// How long all of it took.
     Whole,
     /// The same, under a label that always has one value.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
-    Families, Histogram, KindDetail, Layout, Time, TimeLayout, Told, causes,
+    Families, Histogram, KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::{Detail, Ending, Outcome, Place, Spec, dns};
 use crate::blame::Blame;
@@ -133,7 +133,7 @@ impl ActivityKind for Target {
                 name: "ping_rtt_seconds",
                 help: "Round trip time of answered ICMP echo requests.",
                 buckets: Buckets::RoundTrips,
-                told: Told::Whole,
+                observed: Observed::Whole,
             },
             answers: None,
             failures: Counter::by_cause(

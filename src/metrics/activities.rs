@@ -4,16 +4,16 @@ use prometheus::{HistogramVec, IntCounterVec, Registry};
 
 use super::registering::{counter, histogram};
 use super::{LEASE_BUCKETS, RTT_BUCKETS};
-use crate::activity::kind::{About, Buckets, Told};
+use crate::activity::kind::{About, Buckets, Observed};
 use crate::activity::{Ending, Kind, Outcome, Subject};
 
 /// The families of every kind, in the order of the kinds.
 #[derive(Debug, Clone)]
-pub(super) struct Activities(Vec<OfKind>);
+pub(super) struct ActivityFamilies(Vec<KindFamilies>);
 
 /// The families of one kind.
 #[derive(Debug, Clone)]
-struct OfKind {
+struct KindFamilies {
     about: &'static About,
     time: HistogramVec,
     answers: Option<IntCounterVec>,
@@ -21,13 +21,15 @@ struct OfKind {
     counts: Vec<IntCounterVec>,
 }
 
-impl Activities {
+impl ActivityFamilies {
     pub(super) fn new(r: &Registry) -> prometheus::Result<Self> {
-        let kinds = Kind::ALL.iter().map(|kind| OfKind::new(r, kind.about()));
+        let kinds = Kind::ALL
+            .iter()
+            .map(|kind| KindFamilies::new(r, kind.about()));
         kinds.collect::<prometheus::Result<_>>().map(Self)
     }
 
-    fn of(&self, subject: &Subject) -> Option<&OfKind> {
+    fn of(&self, subject: &Subject) -> Option<&KindFamilies> {
         self.0.get(subject.kind() as usize)
     }
 
@@ -46,7 +48,7 @@ impl Activities {
     }
 }
 
-impl OfKind {
+impl KindFamilies {
     fn new(r: &Registry, about: &'static About) -> prometheus::Result<Self> {
         let families = &about.metrics;
         let with = |label: &'static str| [families.labels, &[label]].concat();
@@ -65,9 +67,9 @@ impl OfKind {
             Buckets::RoundTrips => RTT_BUCKETS,
             Buckets::Long => LEASE_BUCKETS,
         };
-        let labels = match time.told {
-            Told::Whole => families.labels.to_vec(),
-            Told::Under(label, _) | Told::Phases(label, _) => with(label),
+        let labels = match time.observed {
+            Observed::Whole => families.labels.to_vec(),
+            Observed::Under(label, _) | Observed::Phases(label, _) => with(label),
         };
         let counts = about.counts.iter().map(|count| {
             let (name, help) = count.metric;
@@ -85,10 +87,10 @@ impl OfKind {
     fn expect(&self, subject: &Subject) {
         let (about, families) = (self.about, &self.about.metrics);
         let values = (families.values)(subject);
-        match families.time.told {
-            Told::Whole => drop(self.time.with_label_values(&values)),
-            Told::Under(_, value) => drop(self.time.with_label_values(&and(&values, value))),
-            Told::Phases(_, phases) => {
+        match families.time.observed {
+            Observed::Whole => drop(self.time.with_label_values(&values)),
+            Observed::Under(_, value) => drop(self.time.with_label_values(&and(&values, value))),
+            Observed::Phases(_, phases) => {
                 for phase in phases {
                     self.time.with_label_values(&and(&values, phase));
                 }
@@ -114,16 +116,16 @@ impl OfKind {
             let histogram = self.time.with_label_values(values);
             histogram.observe(took.as_secs_f64());
         };
-        match families.time.told {
-            Told::Whole => {
+        match families.time.observed {
+            Observed::Whole => {
                 let values: Vec<&str> = values.iter().map(String::as_str).collect();
                 outcome.took.iter().for_each(|took| observe(&values, *took));
             }
-            Told::Under(_, value) => {
+            Observed::Under(_, value) => {
                 let values = and(&values, value);
                 outcome.took.iter().for_each(|took| observe(&values, *took));
             }
-            Told::Phases(..) => {
+            Observed::Phases(..) => {
                 for (phase, took) in &outcome.phases {
                     observe(&and(&values, phase), *took);
                 }

@@ -11,7 +11,7 @@ use crate::stats::ClientStats;
 
 const CLIENT: [&str; 1] = ["client"];
 
-type Clients = BTreeMap<String, Option<Arc<ClientStats>>>;
+type ClientGauges = BTreeMap<String, Option<Arc<ClientStats>>>;
 
 /// The gauges, and who is in them.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(super) struct PerClient {
     restarts: IntGaugeVec,
     medians: Vec<(Kind, GaugeVec)>,
     /// By name, with the figures of each, where they are known.
-    clients: Arc<Mutex<Clients>>,
+    clients: Arc<Mutex<ClientGauges>>,
 }
 
 impl PerClient {
@@ -94,7 +94,7 @@ impl PerClient {
         }
     }
 
-    fn clients(&self) -> MutexGuard<'_, Clients> {
+    fn clients(&self) -> MutexGuard<'_, ClientGauges> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

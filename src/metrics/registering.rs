@@ -7,7 +7,7 @@ use prometheus::{
 };
 
 /// The first bucket's upper bound, by what each is larger than the one before, and how many there are.
-pub(super) type Buckets = (f64, f64, usize);
+pub(super) type BucketLayout = (f64, f64, usize);
 
 fn options(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace("lanherd")
@@ -62,7 +62,7 @@ pub(super) fn histogram(
     r: &Registry,
     name: &str,
     help: &str,
-    buckets: Buckets,
+    buckets: BucketLayout,
     labels: &[&str],
 ) -> prometheus::Result<HistogramVec> {
     let family = HistogramVec::new(histogram_options(name, help, buckets)?, labels)?;
@@ -75,7 +75,7 @@ pub(super) fn histogram_alone(
     r: &Registry,
     name: &str,
     help: &str,
-    buckets: Buckets,
+    buckets: BucketLayout,
 ) -> prometheus::Result<Histogram> {
     let family = Histogram::with_opts(histogram_options(name, help, buckets)?)?;
     r.register(Box::new(family.clone()))?;
@@ -85,7 +85,7 @@ pub(super) fn histogram_alone(
 fn histogram_options(
     name: &str,
     help: &str,
-    (start, factor, count): Buckets,
+    (start, factor, count): BucketLayout,
 ) -> prometheus::Result<HistogramOpts> {
     let buckets = prometheus::exponential_buckets(start, factor, count)?;
     Ok(HistogramOpts::new(name, help)

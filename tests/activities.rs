@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lanherd::activity::dns::{DnsCause, DnsSpec};
 use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
-use lanherd::activity::{self, Activity, Ending, Outcome, Place, Sequence, Uplink};
+use lanherd::activity::{self, Activity, ClientContext, Ending, Outcome, Sequence, Uplink};
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
@@ -84,7 +84,7 @@ fn answer_queries(asked: UdpSocket, answering: UdpSocket) {
 }
 
 /// Does it once, and returns what came of it.
-async fn once(here: &Arc<Place<LinuxPort>>, activity: Activity) -> Outcome {
+async fn once(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> Outcome {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let report = move |outcome| tell.send(outcome).expect("heard");
     activity::run(Arc::new(activity), Arc::clone(here), Duration::ZERO, report).await;
@@ -95,7 +95,7 @@ async fn once(here: &Arc<Place<LinuxPort>>, activity: Activity) -> Outcome {
 const BUSY: Duration = Duration::from_millis(200);
 
 /// The same, while the only thread that could read does something else for [`BUSY`] over and over.
-async fn once_busy(here: &Arc<Place<LinuxPort>>, activity: Activity) -> Outcome {
+async fn once_busy(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> Outcome {
     let something_else = async {
         loop {
             thread::sleep(BUSY);
@@ -201,8 +201,8 @@ fn a_resolver_that_answers_from_another_address_is_told_as_that() {
 }
 
 /// The client with the lease that ends in 7.
-fn place(port: LinuxPort) -> Place<LinuxPort> {
-    Place {
+fn place(port: LinuxPort) -> ClientContext<LinuxPort> {
+    ClientContext {
         port: Arc::new(port),
         identity: Arc::new(client(1)),
         uplink: Uplink::from(&lease(7)),

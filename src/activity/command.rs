@@ -10,7 +10,7 @@ use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
-use super::{Detail, Ending, Outcome, Place, Spec};
+use super::{ClientContext, Detail, Ending, Outcome, Spec};
 use crate::blame::Blame;
 use crate::lan::{CommandEnd, CommandRequest, Port};
 use crate::phase::words;
@@ -174,7 +174,7 @@ impl ActivityKind for CommandLine {
     }
 
     /// Runs it once.
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
         execute(self, timeout, place).await.outcome(self)
     }
 }
@@ -286,7 +286,11 @@ impl RunBuilder {
     }
 }
 
-async fn execute<P: Port>(line: &CommandLine, timeout: Duration, place: &Place<P>) -> Executed {
+async fn execute<P: Port>(
+    line: &CommandLine,
+    timeout: Duration,
+    place: &ClientContext<P>,
+) -> Executed {
     let uplink = &place.uplink;
     let router = uplink.router.map(|router| router.to_string());
     let request = CommandRequest {

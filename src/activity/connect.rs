@@ -12,7 +12,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{Detail, Ending, Outcome, Place, Spec, dns, ping};
+use super::{ClientContext, Detail, Ending, Outcome, Spec, dns, ping};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{Connected, Port};
@@ -236,7 +236,7 @@ impl ActivityKind for Endpoint {
         self.target.client()
     }
 
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
         let mut detail = ConnectDetail::default();
         match self.connect(timeout, place, &mut detail).await {
             Ok(took) => Outcome {
@@ -267,7 +267,7 @@ impl Endpoint {
     async fn connect<P: Port>(
         &self,
         timeout: Duration,
-        place: &Place<P>,
+        place: &ClientContext<P>,
         detail: &mut ConnectDetail,
     ) -> Result<Duration, (ConnectCause, String)> {
         let address = match &self.target {

@@ -20,7 +20,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{Detail, Ending, Outcome, Place, Spec};
+use super::{ClientContext, Detail, Ending, Outcome, Spec};
 use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::{Connected, Datagram, Datagrams, Port};
@@ -163,7 +163,7 @@ impl ActivityKind for HostName {
     }
 
     /// Asks the first resolver of the lease.
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
         let lookup = match place.uplink.resolvers.first() {
             Some(server) => ask(place, *server, self, timeout).await,
             None => no_resolver(),
@@ -365,7 +365,7 @@ pub(super) struct Resolved {
 
 /// The address of a name that is needed for something else: of each resolver of the lease in turn, until one knows.
 pub(super) async fn address_of<P: Port>(
-    place: &Place<P>,
+    place: &ClientContext<P>,
     name: &HostName,
     timeout: Duration,
 ) -> Result<Resolved, Unresolved> {
@@ -447,7 +447,7 @@ impl RunBuilder {
 }
 
 async fn ask<P: Port>(
-    place: &Place<P>,
+    place: &ClientContext<P>,
     server: Ipv4Addr,
     name: &HostName,
     timeout: Duration,
@@ -558,7 +558,7 @@ enum Said {
 
 /// One query, and the wait for its answer.
 struct Exchange<'a, P> {
-    place: &'a Place<P>,
+    place: &'a ClientContext<P>,
     to: SocketAddr,
     query: &'a [u8],
     id: u16,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Activity, Excuse, Outcome, Place};
+use super::{Activity, ClientContext, Excuse, Outcome};
 use crate::lan::Port;
 
 /// Carries `activity` out `here`, beginning after `delay`, and tells every outcome to `report`.
@@ -14,7 +14,7 @@ use crate::lan::Port;
 /// A late outcome does not delay the next attempt, unless too many are late. Dropping the future ends it; attempts in flight are then not reported.
 pub async fn run<P: Port>(
     activity: Arc<Activity>,
-    here: Arc<Place<P>>,
+    here: Arc<ClientContext<P>>,
     delay: Duration,
     report: impl Fn(Outcome),
 ) {

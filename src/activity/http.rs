@@ -23,7 +23,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{Detail, Ending, Outcome, Place, Spec, dns};
+use super::{ClientContext, Detail, Ending, Outcome, Spec, dns};
 use crate::blame::Blame;
 use crate::lan::{Arrivals, Connected, Port, StreamTimes};
 use crate::phase::words;
@@ -170,7 +170,7 @@ impl ActivityKind for Url {
         timeout.saturating_mul(1 + dns::RESOLVERS)
     }
 
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
         fetch(self, timeout, place).await.outcome(self)
     }
 }
@@ -398,7 +398,7 @@ fn of_hyper(error: &hyper::Error) -> Failure {
 }
 
 /// Fetches once.
-async fn fetch<P: Port>(url: &Url, timeout: Duration, place: &Place<P>) -> Fetch {
+async fn fetch<P: Port>(url: &Url, timeout: Duration, place: &ClientContext<P>) -> Fetch {
     let mut fetch = Fetch::new();
     let address = match address_of(url, timeout, place, &mut fetch).await {
         Ok(address) => address,
@@ -478,7 +478,7 @@ fn where_it_stood(fetch: &Fetch) -> String {
 async fn address_of<P: Port>(
     url: &Url,
     timeout: Duration,
-    place: &Place<P>,
+    place: &ClientContext<P>,
     fetch: &mut Fetch,
 ) -> Result<Ipv4Addr, Failure> {
     let name = match url.host() {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
-use super::{Detail, Outcome, Place, Subject};
+use super::{ClientContext, Detail, Outcome, Subject};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::Port;
@@ -33,7 +33,7 @@ pub trait ActivityKind: Debug + Display + Clone + Eq + Ord + Send + Sync + 'stat
     fn attempt<P: Port>(
         &self,
         timeout: Duration,
-        place: &Place<P>,
+        place: &ClientContext<P>,
     ) -> impl Future<Output = Outcome> + Send;
 
     /// The longest that one attempt can last, all its parts together.

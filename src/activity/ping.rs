@@ -9,7 +9,7 @@ use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
     Families, Histogram, KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
-use super::{Detail, Ending, Outcome, Place, Spec, dns};
+use super::{ClientContext, Detail, Ending, Outcome, Spec, dns};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{PingCause, PingOutcome, Port};
@@ -190,7 +190,7 @@ impl ActivityKind for Target {
     }
 
     /// Sends one request, and waits for the answer.
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &Place<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
         let address = match address_at(self, timeout, place).await {
             Ok(address) => address,
             Err(why) => {
@@ -254,7 +254,7 @@ pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) ->
 pub(super) async fn address_at<P: Port>(
     target: &Target,
     timeout: Duration,
-    place: &Place<P>,
+    place: &ClientContext<P>,
 ) -> Result<Ipv4Addr, String> {
     match target {
         Target::Router => place

@@ -77,7 +77,7 @@ macro_rules! kinds {
             async fn attempt<P: $crate::lan::Port>(
                 &self,
                 timeout: ::std::time::Duration,
-                place: &Place<P>,
+                place: &ClientContext<P>,
             ) -> Outcome {
                 match self { $(Self::$kind(subject) => subject.attempt(timeout, place).await,)+ }
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::kind::ActivityKind;
-use super::{Excuse, Outcome, Place, Subject};
+use super::{ClientContext, Excuse, Outcome, Subject};
 use crate::lan::Port;
 
 /// Something that a client does once, or over and over: of one kind, by the type of what it is done to.
@@ -106,7 +106,7 @@ impl Activity {
     }
 
     /// Does it once.
-    pub(super) async fn attempt<P: Port>(&self, place: &Place<P>) -> Outcome {
+    pub(super) async fn attempt<P: Port>(&self, place: &ClientContext<P>) -> Outcome {
         self.subject.attempt(self.timeout, place).await
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Aggregator, ClientEvent, ClientRun, EventSink};
-use crate::activity::{self, Activity, Excuse, Outcome, Place, Sequence, Siblings, Uplink};
+use crate::activity::{self, Activity, ClientContext, Excuse, Outcome, Sequence, Siblings, Uplink};
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::lan::Port;
@@ -21,7 +21,7 @@ enum Reach<P> {
     /// A port, but no lease.
     Offline(Arc<P>),
     /// A lease.
-    Online(Arc<Place<P>>),
+    Online(Arc<ClientContext<P>>),
 }
 
 /// What activities need of the client that carries them out.
@@ -53,7 +53,7 @@ pub(super) struct ActivityRunner<P> {
     sequence: Sequence,
     reach: Reach<P>,
     /// What the tasks below are told: nothing while the client is offline. Those of runs end then, and all of them with the client.
-    online: watch::Sender<Option<Arc<Place<P>>>>,
+    online: watch::Sender<Option<Arc<ClientContext<P>>>>,
     /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
     /// begin them all at once.
     standing_tasks: Vec<Task>,
@@ -87,7 +87,7 @@ impl<P: Port> ActivityRunner<P> {
             Reach::Offline(port) => Arc::clone(port),
             Reach::Online(place) => Arc::clone(&place.port),
         };
-        let place = Arc::new(Place {
+        let place = Arc::new(ClientContext {
             port,
             identity: Arc::clone(&self.with.identity),
             uplink,

@@ -11,10 +11,10 @@ const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client whose lease names these resolvers.
-async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> Place<FakePort> {
+async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort> {
     let identity = Identity::derive(&PoolName::default(), ClientNumber(1), Seed(7));
     let port = lan.attach(&identity, Box::new(|_| {})).await;
-    Place {
+    ClientContext {
         port: Arc::new(port.expect("attached")),
         identity: Arc::new(identity),
         uplink: Uplink {

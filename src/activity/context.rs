@@ -33,7 +33,7 @@ impl From<&Lease> for Uplink {
 pub type Siblings = Arc<dyn Fn(ClientNumber) -> Option<Ipv4Addr> + Send + Sync>;
 
 /// Where an activity is carried out.
-pub struct Place<P> {
+pub struct ClientContext<P> {
     /// The client's place on the LAN.
     pub port: Arc<P>,
     /// Who the client is.
@@ -48,7 +48,7 @@ pub struct Place<P> {
     pub rng: Mutex<fastrand::Rng>,
 }
 
-impl<P> Place<P> {
+impl<P> ClientContext<P> {
     /// The next echo request to `target`.
     pub fn echo_request(&self, target: Ipv4Addr) -> EchoRequest {
         let nonce = self

@@ -22,7 +22,7 @@ use self::connect::Endpoint;
 pub use self::context::{ClientContext, Sequence, Siblings, Uplink};
 pub use self::driver::run;
 use self::kind::{About, ActivityKind, KindDetail};
-pub use self::outcome::{Ending, Excuse, Outcome};
+pub use self::outcome::{Ending, Outcome, SkipReason};
 use self::registry::kinds;
 pub use self::spec::{Activity, Pace, Spec};
 use crate::host_name::HostName;

@@ -8,7 +8,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::activity::{Excuse, Kind};
+    use crate::activity::{Kind, SkipReason};
     use crate::phase::Cause;
 
     /// The rows of the table below a heading: the word, and who is to blame.
@@ -49,8 +49,8 @@ mod tests {
     #[test]
     fn every_kind_has_the_causes_by_which_an_attempt_is_excused() {
         for kind in Kind::ALL {
-            for excuse in [Excuse::Offline, Excuse::Tester] {
-                let cause = kind.about().cause(excuse.cause());
+            for reason in [SkipReason::Offline, SkipReason::Tester] {
+                let cause = kind.about().cause(reason.cause());
                 let blame = cause.expect("among its causes").blame;
                 assert!(matches!(blame, Blame::Client | Blame::Tester), "{kind:?}");
             }

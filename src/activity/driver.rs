@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Activity, ClientContext, Excuse, Outcome};
+use super::{Activity, ClientContext, Outcome, SkipReason};
 use crate::lan::Port;
 
 /// Carries `activity` out `here`, beginning after `delay`, and tells every outcome to `report`.
@@ -38,7 +38,7 @@ pub async fn run<P: Port>(
             }
             Some(ended) = in_flight.join_next() => {
                 // A panic in an attempt is the tester's fault, not the router's.
-                report(ended.unwrap_or_else(|_| activity.excused(Excuse::Tester)));
+                report(ended.unwrap_or_else(|_| activity.skipped(SkipReason::Tester)));
             }
             else => return,
         }

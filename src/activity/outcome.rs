@@ -37,14 +37,14 @@ pub enum Ending {
 
 /// Why an attempt was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Excuse {
+pub enum SkipReason {
     /// The client was not online.
     Offline,
     /// The tester itself failed.
     Tester,
 }
 
-impl Excuse {
+impl SkipReason {
     /// The word that every kind has for it among its causes.
     pub const fn cause(self) -> &'static str {
         match self {
@@ -67,8 +67,8 @@ impl Outcome {
     }
 
     /// Of an attempt that could not be made.
-    pub fn excused(subject: &Subject, excuse: Excuse) -> Self {
-        let cause = excuse.cause();
+    pub fn skipped(subject: &Subject, reason: SkipReason) -> Self {
+        let cause = reason.cause();
         let why = format!("{}: {cause}", subject.quoted());
         Self::failed(cause, why, subject.detail())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::kind::ActivityKind;
-use super::{ClientContext, Excuse, Outcome, Subject};
+use super::{ClientContext, Outcome, SkipReason, Subject};
 use crate::lan::Port;
 
 /// Something that a client does once, or over and over: of one kind, by the type of what it is done to.
@@ -111,7 +111,7 @@ impl Activity {
     }
 
     /// What is told of an attempt that could not be made.
-    pub fn excused(&self, excuse: Excuse) -> Outcome {
-        Outcome::excused(&self.subject, excuse)
+    pub fn skipped(&self, reason: SkipReason) -> Outcome {
+        Outcome::skipped(&self.subject, reason)
     }
 }

@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Aggregator, ClientEvent, ClientRun, EventSink};
-use crate::activity::{self, Activity, ClientContext, Excuse, Outcome, Sequence, Siblings, Uplink};
+use crate::activity::{
+    self, Activity, ClientContext, Outcome, Sequence, Siblings, SkipReason, Uplink,
+};
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::lan::Port;
@@ -209,7 +211,7 @@ impl<P: Port> ActivityRunner<P> {
 /// nothing where that was told.
 fn refuse(with: &Surroundings, run: &ClientRun) {
     if run.end() {
-        let outcome = run.activity.excused(Excuse::Offline);
+        let outcome = run.activity.skipped(SkipReason::Offline);
         with.counts.record(Some(run), &run.activity, &outcome);
         (with.events)(ClientEvent::RunEnded(run.id));
     }

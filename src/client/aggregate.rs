@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::activity::{Activity, Excuse, Outcome, Subject};
+use crate::activity::{Activity, Outcome, SkipReason, Subject};
 use crate::dhcp::Flaw;
 use crate::metrics::Metrics;
 use crate::stats::{ActivityStats, ClientStats};
@@ -170,11 +170,11 @@ impl ClientRun {
     }
 
     /// Ends it in the client's stead, with one attempt that was not made; does nothing where it has ended.
-    pub fn end_with(&self, excuse: Excuse) {
+    pub fn end_with(&self, reason: SkipReason) {
         let mut results = self.lock();
         if !std::mem::replace(&mut results.has_ended, true) {
-            results.stats.record(&self.activity.excused(excuse));
-            results.testers += u64::from(excuse == Excuse::Tester);
+            results.stats.record(&self.activity.skipped(reason));
+            results.testers += u64::from(reason == SkipReason::Tester);
         }
     }
 

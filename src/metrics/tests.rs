@@ -1,5 +1,5 @@
 use super::*;
-use crate::activity::Excuse;
+use crate::activity::SkipReason;
 use crate::activity::command::{CommandLine, CommandSpec, Executed};
 use crate::activity::dns::{Answer, DnsSpec, Lookup, Rcode};
 use crate::activity::http::{Fetch, HttpPhase, HttpSpec};
@@ -114,7 +114,7 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
         result: Ok(answer),
     };
     metrics.did(&dns, &lookup.outcome(&name));
-    metrics.did(&dns, &dns.excused(Excuse::Offline));
+    metrics.did(&dns, &dns.skipped(SkipReason::Offline));
     let fetch = Fetch {
         server: None,
         phases: vec![(HttpPhase::Connect, took)],

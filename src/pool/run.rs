@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ractor::RpcReplyPort;
 
-use crate::activity::{Activity, Excuse};
+use crate::activity::{Activity, SkipReason};
 use crate::client::{ClientRun, ClientRunResults, RunId};
 use crate::identity::ClientNumber;
 use crate::stats::ActivityStats;
@@ -110,7 +110,7 @@ impl FanOut {
         if self.pending.remove(&number)
             && let Some(part) = self.parts.get(&number)
         {
-            part.end_with(Excuse::Offline);
+            part.end_with(SkipReason::Offline);
         }
     }
 
@@ -118,7 +118,7 @@ impl FanOut {
     fn finish(self) {
         let mut collected = Collected::default();
         for (number, part) in &self.parts {
-            part.end_with(Excuse::Tester);
+            part.end_with(SkipReason::Tester);
             let ClientRunResults { stats, testers, .. } = part.results();
             collected.clients.insert(*number, stats);
             if testers > 0 {

@@ -16,7 +16,7 @@ mod flaw_log;
 mod link;
 mod reaction;
 mod release_pace;
-mod story;
+mod useless_replies;
 
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
@@ -37,7 +37,7 @@ use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
 use self::link::Carrier;
 pub use self::release_pace::ReleasePace;
-use self::story::{Extending, Story};
+use self::useless_replies::{ExtensionAttempt, UselessReplies};
 use crate::activity::{Activity, Siblings};
 use crate::dhcp::{
     self, Arp, Event, Flaw, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
@@ -208,7 +208,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             listens_for: None,
             port: None,
             acquisition: Acquisition::default(),
-            extending: Extending::default(),
+            extending: ExtensionAttempt::default(),
             flaws: FlawLog::default(),
             backlog: Backlog::default(),
             extension_began: None,
@@ -249,7 +249,7 @@ pub struct ClientState<L: Lan> {
     port: Option<Arc<L::Port>>,
     acquisition: Acquisition,
     /// How the lease in use is being extended, since it was last granted.
-    extending: Extending,
+    extending: ExtensionAttempt,
     /// The flaws that servers' messages had in this life, and that were told.
     flaws: FlawLog,
     /// How many packets wait in the mailbox.
@@ -417,7 +417,7 @@ impl<L: Lan> ClientState<L> {
                 debug!(client = %self.identity.namespace, %error, "dropped a malformed DHCP message");
                 self.metrics.dhcp_message(Direction::Received, None);
                 self.flawed(Flaw::of_error(&error), error.to_string());
-                self.story().unreadable(error);
+                self.replies().unreadable(error);
             }
         }
     }
@@ -454,7 +454,7 @@ impl<L: Lan> ClientState<L> {
             // The state machine sends again by the RFC's schedule; the failure at the deadline names the error.
             Err(error) => {
                 debug!(client = %self.identity.namespace, %error, "could not send a DHCP message");
-                self.story().not_sent(error);
+                self.replies().not_sent(error);
             }
         }
         if is_release(transmit) {
@@ -509,10 +509,10 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Where it is written down what servers answer that is of no use.
-    fn story(&mut self) -> &mut Story {
+    fn replies(&mut self) -> &mut UselessReplies {
         match self.machine.lease() {
-            Some(_) => self.extending.story(),
-            None => self.acquisition.story(),
+            Some(_) => self.extending.replies(),
+            None => self.acquisition.replies(),
         }
     }
 

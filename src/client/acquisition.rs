@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::story::{Story, refusal};
+use super::useless_replies::{UselessReplies, refusal};
 use crate::dhcp::options::MessageType;
 use crate::phase::{Cause, Failure, Stage};
 
@@ -22,7 +22,7 @@ pub(super) struct Acquisition {
     refusals: u32,
     last_refusal: Option<(Option<Ipv4Addr>, Option<String>)>,
     /// The useless answers since the last refusal or conflict.
-    story: Story,
+    replies: UselessReplies,
     /// The latest conflict about an address that was given.
     conflict: Option<String>,
 }
@@ -37,15 +37,15 @@ impl Acquisition {
         }
     }
 
-    pub(super) fn story(&mut self) -> &mut Story {
-        &mut self.story
+    pub(super) fn replies(&mut self) -> &mut UselessReplies {
+        &mut self.replies
     }
 
     pub(super) fn refused(&mut self, server_id: Option<Ipv4Addr>, message: Option<String>) {
         self.refusals += 1;
         self.discovers = 0;
         self.requests = 0;
-        self.story = Story::default();
+        self.replies = UselessReplies::default();
         self.last_refusal = Some((server_id, message));
     }
 
@@ -59,7 +59,7 @@ impl Acquisition {
         self.discovers = 0;
         self.requests = 0;
         self.granted = None;
-        self.story = Story::default();
+        self.replies = UselessReplies::default();
         self.conflict = Some(words.to_owned());
     }
 
@@ -78,9 +78,9 @@ impl Acquisition {
             Cause::AddressConflict
         } else if is_last_word && self.refusals > 0 {
             Cause::Nak
-        } else if self.story.bad_addresses() > 0 {
+        } else if self.replies.bad_addresses() > 0 {
             Cause::BadLease
-        } else if self.story.malformed() > 0 {
+        } else if self.replies.malformed() > 0 {
             Cause::Malformed
         } else if self.requests > 0 {
             Cause::NoAck
@@ -119,7 +119,7 @@ impl Acquisition {
         if let Some(words) = &self.conflict {
             let _ = write!(detail, "; {words}");
         }
-        let _ = write!(detail, "{}", self.story);
+        let _ = write!(detail, "{}", self.replies);
         Failure::new(Stage::Dhcp, cause, detail)
     }
 
@@ -184,16 +184,16 @@ mod tests {
         };
         let mut seen = Acquisition::default();
         seen.sent(Some(MessageType::Discover), now);
-        seen.story()
+        seen.replies()
             .ignored(Ignored::ForeignXid, heard(MessageType::Offer));
         assert_eq!(seen.failure(DEADLINE).cause, Cause::NoOffer);
-        seen.story()
+        seen.replies()
             .unreadable(DecodeError::MagicCookie([0, 1, 2, 3]));
         let failure = seen.failure(DEADLINE);
         assert_eq!(failure.cause, Cause::Malformed);
         assert!(failure.detail.contains("magic cookie"), "{failure}");
 
-        seen.story()
+        seen.replies()
             .ignored(Ignored::ServersAddress, heard(MessageType::Offer));
         let failure = seen.failure(DEADLINE);
         assert_eq!(failure.cause, Cause::BadLease);
@@ -212,7 +212,7 @@ mod tests {
 
         let mut seen = Acquisition::default();
         seen.sent(Some(MessageType::Request), now);
-        seen.story()
+        seen.replies()
             .ignored(Ignored::NoLeaseTime, heard(MessageType::Ack));
         let failure = seen.failure(DEADLINE);
         assert_eq!(failure.cause, Cause::Malformed);

@@ -3,7 +3,7 @@
 use tracing::{debug, info, warn};
 
 use super::flaw_log::FlawNews;
-use super::story::Extending;
+use super::useless_replies::ExtensionAttempt;
 use super::{ClientEvent, ClientState, now};
 use crate::dhcp::{Event, Extension, Flaw, Heard, Lease, LossReason, MessageType, Unanswered};
 use crate::identity::ClientNumber;
@@ -49,7 +49,7 @@ impl<L: Lan> ClientState<L> {
             Event::Ignored { reason, message } => {
                 debug!(client = %self.identity.namespace, %reason, ?message, "ignored a DHCP message");
                 self.metrics.dhcp_ignored(reason);
-                self.story().ignored(reason, message);
+                self.replies().ignored(reason, message);
                 if let Some(flaw) = Flaw::of_ignored(reason) {
                     let from = message.map_or_else(String::new, |message| in_short(&message));
                     self.flawed(flaw, format!("{}{from}", reason.explain()));
@@ -57,7 +57,7 @@ impl<L: Lan> ClientState<L> {
             }
             Event::Remarked { remark, message } => {
                 self.metrics.dhcp_remark(remark.option, remark.reason);
-                self.story().remarked(remark);
+                self.replies().remarked(remark);
                 let from = message.map_or_else(String::new, |message| in_short(&message));
                 self.flawed(Flaw::of_option(&remark), format!("{remark}{from}"));
             }
@@ -109,7 +109,7 @@ impl<L: Lan> ClientState<L> {
         }
         self.deadline = None;
         self.extension_began = None;
-        self.extending = Extending::default();
+        self.extending = ExtensionAttempt::default();
         let took = self.acquisition.elapsed(now());
         self.metrics.dhcp_acquired(Acquired::Bound, took);
         if reboot {
@@ -121,7 +121,7 @@ impl<L: Lan> ClientState<L> {
 
     async fn renewed(&mut self, lease: Lease, by: Extension) -> Result<(), Failure> {
         self.deadline = None;
-        self.extending = Extending::default();
+        self.extending = ExtensionAttempt::default();
         // The address is the client's already; only the end of the lease is new.
         let _ = self.claim(&lease);
         let kind = match by {
@@ -236,7 +236,7 @@ impl<L: Lan> ClientState<L> {
             self.identity.sibling(holder)
         );
         self.acquisition.conflicted(&detail);
-        self.extending = Extending::default();
+        self.extending = ExtensionAttempt::default();
         self.extending.conflicted(&detail);
         self.trouble(Stage::Dhcp, Cause::AddressConflict, detail);
         self.machine.decline(now());

@@ -14,7 +14,7 @@ const MAX_REMARKS: usize = 4;
 
 /// The useless answers of one exchange: of an acquisition, or of an extension. Bounded: by the closed lists that it counts by.
 #[derive(Debug, Default)]
-pub(super) struct Story {
+pub(super) struct UselessReplies {
     ignored: BTreeMap<(Option<MessageType>, Ignored), u32>,
     /// The latest message with an address that no client can use.
     bad_address: Option<(Option<Ipv4Addr>, Ipv4Addr)>,
@@ -25,7 +25,7 @@ pub(super) struct Story {
     not_sent: Option<String>,
 }
 
-impl Story {
+impl UselessReplies {
     pub(super) fn ignored(&mut self, reason: Ignored, message: Option<Heard>) {
         let kind = message.and_then(|message| message.kind);
         *self.ignored.entry((kind, reason)).or_default() += 1;
@@ -70,7 +70,7 @@ impl Story {
 }
 
 /// Each part begins with "; ": it follows what was asked in vain. Empty where nothing useless came.
-impl fmt::Display for Story {
+impl fmt::Display for UselessReplies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for ((kind, reason), count) in &self.ignored {
             let (what, came) = named(*kind, *count);
@@ -115,14 +115,14 @@ fn named(kind: Option<MessageType>, count: u32) -> (&'static str, &'static str) 
 
 /// A lease in use that is being extended or confirmed: how it went.
 #[derive(Debug, Default)]
-pub(super) struct Extending {
+pub(super) struct ExtensionAttempt {
     requests: u32,
-    story: Story,
+    replies: UselessReplies,
     refusal: Option<String>,
     conflict: Option<String>,
 }
 
-impl Extending {
+impl ExtensionAttempt {
     pub(super) fn sent(&mut self) {
         self.requests += 1;
     }
@@ -135,8 +135,8 @@ impl Extending {
         self.conflict = Some(words.to_owned());
     }
 
-    pub(super) fn story(&mut self) -> &mut Story {
-        &mut self.story
+    pub(super) fn replies(&mut self) -> &mut UselessReplies {
+        &mut self.replies
     }
 
     /// Why the lease was not kept.
@@ -151,7 +151,7 @@ impl Extending {
             },
         };
         // Writing to a String cannot fail.
-        let _ = write!(told, "{}", self.story);
+        let _ = write!(told, "{}", self.replies);
         let told = told.trim_start_matches("; ");
         (!told.is_empty()).then(|| told.to_owned())
     }
@@ -185,12 +185,12 @@ mod tests {
 
     #[test]
     fn acknowledgements_that_were_ignored_are_told_with_their_number_and_reason() {
-        let mut extending = Extending::default();
+        let mut extending = ExtensionAttempt::default();
         assert_eq!(extending.told(), None);
         for _ in 0..3 {
             extending.sent();
             extending
-                .story()
+                .replies()
                 .ignored(Ignored::NoLeaseTime, Some(heard(MessageType::Ack)));
         }
         assert_eq!(
@@ -203,37 +203,37 @@ mod tests {
 
     #[test]
     fn an_address_that_no_client_can_use_is_named_with_its_server() {
-        let mut story = Story::default();
-        story.ignored(Ignored::ServersAddress, Some(heard(MessageType::Offer)));
+        let mut replies = UselessReplies::default();
+        replies.ignored(Ignored::ServersAddress, Some(heard(MessageType::Offer)));
         assert_eq!(
-            story.to_string(),
+            replies.to_string(),
             "; 1 offer came and was ignored: its address is the server's or the relay's own; last 10.0.0.1 by 10.0.0.1"
         );
-        assert_eq!((story.bad_addresses(), story.malformed()), (1, 0));
+        assert_eq!((replies.bad_addresses(), replies.malformed()), (1, 0));
     }
 
     #[test]
     fn what_was_of_no_use_is_malformed_only_if_it_breaks_the_protocol() {
-        let mut story = Story::default();
-        story.ignored(Ignored::ForeignXid, Some(heard(MessageType::Ack)));
-        assert_eq!(story.malformed(), 0);
-        story.ignored(Ignored::NoServerId, Some(heard(MessageType::Ack)));
-        story.unreadable(DecodeError::TooShort { length: 3 });
-        assert_eq!(story.malformed(), 2);
-        assert!(story.to_string().contains("3 bytes"), "{story}");
+        let mut replies = UselessReplies::default();
+        replies.ignored(Ignored::ForeignXid, Some(heard(MessageType::Ack)));
+        assert_eq!(replies.malformed(), 0);
+        replies.ignored(Ignored::NoServerId, Some(heard(MessageType::Ack)));
+        replies.unreadable(DecodeError::TooShort { length: 3 });
+        assert_eq!(replies.malformed(), 2);
+        assert!(replies.to_string().contains("3 bytes"), "{replies}");
     }
 
     #[test]
     fn whatever_options_are_malformed_only_a_few_are_named() {
-        let mut story = Story::default();
+        let mut replies = UselessReplies::default();
         for option in 0..=254 {
-            story.remarked(Remark {
+            replies.remarked(Remark {
                 option,
                 offset: Some(240),
                 length: 1,
                 reason: crate::dhcp::RemarkReason::Length,
             });
         }
-        assert_eq!(story.to_string().matches("option").count(), MAX_REMARKS);
+        assert_eq!(replies.to_string().matches("option").count(), MAX_REMARKS);
     }
 }

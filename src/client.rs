@@ -10,12 +10,12 @@ mod acquisition;
 mod activities;
 mod address_book;
 pub mod aggregate;
-mod alarm;
 mod backlog;
 mod flaw_log;
 mod link;
 mod reaction;
 mod release_pace;
+mod timer;
 mod useless_replies;
 
 use std::marker::PhantomData;
@@ -27,16 +27,16 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{debug, trace};
 
 use self::acquisition::Acquisition;
-use self::activities::{ActivityRunner, Counts, Surroundings};
+use self::activities::{ActivityRunner, Counts, RunnerContext};
 pub use self::address_book::AddressBook;
 pub use self::aggregate::{Aggregate, Aggregator, ClientRun, ClientRunResults, FlawSum, RunId};
-use self::alarm::Alarm;
 use self::backlog::Backlog;
 pub use self::backlog::MOST_WAITING;
 use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
 use self::link::Carrier;
 pub use self::release_pace::ReleasePace;
+use self::timer::Timer;
 use self::useless_replies::{ExtensionAttempt, UselessReplies};
 use crate::activity::{Activity, Siblings};
 use crate::dhcp::{
@@ -182,7 +182,7 @@ impl<L: Lan> Actor for ClientActor<L> {
         myself.cast(ClientMsg::Begin)?;
         Ok(ClientState {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
-            activities: ActivityRunner::new(Surroundings {
+            activities: ActivityRunner::new(RunnerContext {
                 events: Arc::clone(&args.events),
                 counts: Counts {
                     aggregator: Arc::clone(&args.aggregator),
@@ -261,9 +261,9 @@ pub struct ClientState<L: Lan> {
     /// When the first request of the running RENEWING or REBINDING was sent.
     extension_began: Option<Instant>,
     /// The one timer of the state machine.
-    timer: Option<Alarm>,
+    timer: Option<Timer>,
     /// Runs while a lease is being acquired.
-    deadline: Option<Alarm>,
+    deadline: Option<Timer>,
     activities: ActivityRunner<L::Port>,
 }
 
@@ -399,7 +399,7 @@ impl<L: Lan> ClientState<L> {
     fn expect_lease(&mut self) {
         self.acquisition = Acquisition::default();
         let at = now() + self.lease_deadline;
-        self.deadline = Some(Alarm::set(&self.myself, at, ClientMsg::LeaseDeadline));
+        self.deadline = Some(Timer::set(&self.myself, at, ClientMsg::LeaseDeadline));
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -439,7 +439,7 @@ impl<L: Lan> ClientState<L> {
         self.listen();
         let wanted = self.machine.poll_timeout();
         if self.timer.as_ref().map(|timer| timer.at) != wanted {
-            self.timer = wanted.map(|at| Alarm::set(&self.myself, at, ClientMsg::Timer(at)));
+            self.timer = wanted.map(|at| Timer::set(&self.myself, at, ClientMsg::Timer(at)));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::lan::Port;
 use crate::stats::ClientStats;
 
 /// Whether there is an address to work from.
-enum Reach<P> {
+enum Connectivity<P> {
     /// No port yet.
     Unplugged,
     /// A port, but no lease.
@@ -27,7 +27,7 @@ enum Reach<P> {
 }
 
 /// What activities need of the client that carries them out.
-pub(super) struct Surroundings {
+pub(super) struct RunnerContext {
     pub(super) events: EventSink,
     pub(super) counts: Counts,
     pub(super) standing: Arc<[Arc<Activity>]>,
@@ -51,25 +51,25 @@ impl Counts {
 
 /// What runs.
 pub(super) struct ActivityRunner<P> {
-    with: Surroundings,
+    with: RunnerContext,
     sequence: Sequence,
-    reach: Reach<P>,
+    reach: Connectivity<P>,
     /// What the tasks below are told: nothing while the client is offline. Those of runs end then, and all of them with the client.
     online: watch::Sender<Option<Arc<ClientContext<P>>>>,
     /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
     /// begin them all at once.
-    standing_tasks: Vec<Task>,
+    standing_tasks: Vec<ActivityTask>,
     /// Those that may not have ended. The pool keeps what has come of them, and their tasks end by themselves.
     runs: Vec<Weak<ClientRun>>,
 }
 
 impl<P: Port> ActivityRunner<P> {
-    pub(super) fn new(mut with: Surroundings) -> Self {
+    pub(super) fn new(mut with: RunnerContext) -> Self {
         let sequence = Sequence::new(with.rng.u16(..));
         Self {
             with,
             sequence,
-            reach: Reach::Unplugged,
+            reach: Connectivity::Unplugged,
             online: watch::Sender::new(None),
             standing_tasks: Vec::new(),
             runs: Vec::new(),
@@ -77,17 +77,17 @@ impl<P: Port> ActivityRunner<P> {
     }
 
     pub(super) fn plug_in(&mut self, port: Arc<P>) {
-        self.reach = Reach::Offline(port);
+        self.reach = Connectivity::Offline(port);
     }
 
     /// The lease is there: starts the standing activities, unless they run already with all that they need of it the same.
     pub(super) fn go_online(&mut self, lease: &Lease) {
         let uplink = Uplink::from(lease);
         let port = match &self.reach {
-            Reach::Unplugged => return,
-            Reach::Online(place) if place.uplink == uplink => return,
-            Reach::Offline(port) => Arc::clone(port),
-            Reach::Online(place) => Arc::clone(&place.port),
+            Connectivity::Unplugged => return,
+            Connectivity::Online(place) if place.uplink == uplink => return,
+            Connectivity::Offline(port) => Arc::clone(port),
+            Connectivity::Online(place) => Arc::clone(&place.port),
         };
         let place = Arc::new(ClientContext {
             port,
@@ -97,7 +97,7 @@ impl<P: Port> ActivityRunner<P> {
             sequence: self.sequence.clone(),
             rng: Mutex::new(self.with.rng.fork()),
         });
-        self.reach = Reach::Online(Arc::clone(&place));
+        self.reach = Connectivity::Online(Arc::clone(&place));
         self.online.send_replace(Some(place));
         if self.standing_tasks.is_empty() {
             let standing = Arc::clone(&self.with.standing);
@@ -113,14 +113,14 @@ impl<P: Port> ActivityRunner<P> {
         let mut earlier = std::mem::take(&mut self.standing_tasks);
         self.with.standing = standing;
         // Of a client that has not been online yet they begin when it is.
-        if earlier.is_empty() && !matches!(self.reach, Reach::Online(_)) {
+        if earlier.is_empty() && !matches!(self.reach, Connectivity::Online(_)) {
             return;
         }
         let standing = Arc::clone(&self.with.standing);
         self.standing_tasks = standing
             .iter()
             .map(|activity| {
-                let same = |task: &Task| Arc::ptr_eq(&task.activity, activity);
+                let same = |task: &ActivityTask| Arc::ptr_eq(&task.activity, activity);
                 match earlier.iter().position(same) {
                     Some(index) => earlier.swap_remove(index),
                     None => self.stand(activity),
@@ -130,7 +130,7 @@ impl<P: Port> ActivityRunner<P> {
     }
 
     /// Begins a standing activity.
-    fn stand(&mut self, activity: &Arc<Activity>) -> Task {
+    fn stand(&mut self, activity: &Arc<Activity>) -> ActivityTask {
         let (counts, mut rng) = (self.with.counts.clone(), self.with.rng.fork());
         let mut online = self.online.subscribe();
         let handle = tokio::spawn({
@@ -162,7 +162,7 @@ impl<P: Port> ActivityRunner<P> {
                 }
             }
         });
-        Task {
+        ActivityTask {
             activity: Arc::clone(activity),
             handle,
         }
@@ -171,8 +171,8 @@ impl<P: Port> ActivityRunner<P> {
     /// The lease is gone: has the tasks stop, and tells of each run that it cannot go on.
     pub(super) fn go_offline(&mut self) {
         self.online.send_replace(None);
-        if let Reach::Online(place) = &self.reach {
-            self.reach = Reach::Offline(Arc::clone(&place.port));
+        if let Connectivity::Online(place) = &self.reach {
+            self.reach = Connectivity::Offline(Arc::clone(&place.port));
         }
         for run in std::mem::take(&mut self.runs) {
             if let Some(run) = run.upgrade() {
@@ -185,7 +185,7 @@ impl<P: Port> ActivityRunner<P> {
     pub(super) fn start_run(&mut self, run: Arc<ClientRun>) {
         self.runs
             .retain(|run| run.upgrade().is_some_and(|run| !run.has_ended()));
-        let Reach::Online(place) = &self.reach else {
+        let Connectivity::Online(place) = &self.reach else {
             return refuse(&self.with, &run);
         };
         self.runs.push(Arc::downgrade(&run));
@@ -209,7 +209,7 @@ impl<P: Port> ActivityRunner<P> {
 
 /// Counts an attempt that could not be made, as the client is not online, and tells that nothing more comes of the run; does
 /// nothing where that was told.
-fn refuse(with: &Surroundings, run: &ClientRun) {
+fn refuse(with: &RunnerContext, run: &ClientRun) {
     if run.end() {
         let outcome = run.activity.skipped(SkipReason::Offline);
         with.counts.record(Some(run), &run.activity, &outcome);
@@ -218,12 +218,12 @@ fn refuse(with: &Surroundings, run: &ClientRun) {
 }
 
 /// A running activity; dropping it ends it.
-struct Task {
+struct ActivityTask {
     activity: Arc<Activity>,
     handle: JoinHandle<()>,
 }
 
-impl Drop for Task {
+impl Drop for ActivityTask {
     fn drop(&mut self) {
         self.handle.abort();
     }

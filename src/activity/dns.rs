@@ -256,12 +256,12 @@ pub struct Lookup {
     /// Whether the query was handed to the kernel.
     pub was_sent: bool,
     /// What came of it.
-    pub result: Result<Answer, Unanswered>,
+    pub result: Result<DnsAnswer, Unanswered>,
 }
 
 /// What a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct DnsAnswer {
     /// The response code.
     pub rcode: Rcode,
     /// The addresses; none, where the code is not [`Rcode::NoError`].
@@ -549,7 +549,7 @@ impl PassedOver {
 /// What a datagram is to a query.
 enum Said {
     /// Its answer, and how long it took.
-    Answer(Answer),
+    DnsAnswer(DnsAnswer),
     /// That its answer did not fit, and how long that took.
     Truncated(Duration),
     /// None, and it was noted why.
@@ -572,7 +572,7 @@ impl<P: Port> Exchange<'_, P> {
         &self,
         socket: &P::Udp,
         passed_over: &mut PassedOver,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<DnsAnswer, Unanswered> {
         socket
             .send(self.query)
             .await
@@ -584,7 +584,7 @@ impl<P: Port> Exchange<'_, P> {
                 .await
                 .map_err(|error| Unanswered::from(&error))?;
             match self.read(datagram, &buffer, passed_over) {
-                Said::Answer(answer) => return Ok(answer),
+                Said::DnsAnswer(answer) => return Ok(answer),
                 Said::Truncated(took) => {
                     let cut = "no answer over TCP in time".to_owned();
                     passed_over.note(DnsCause::Truncated, cut);
@@ -600,12 +600,12 @@ impl<P: Port> Exchange<'_, P> {
         &self,
         socket: &P::Udp,
         mut passed_over: PassedOver,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<DnsAnswer, Unanswered> {
         let mut buffer = vec![0; MAX_DATAGRAM];
         for _ in 0..MOST_LATE {
             match socket.try_recv(&mut buffer) {
                 Ok(datagram) => match self.read(datagram, &buffer, &mut passed_over) {
-                    Said::Answer(answer) => return Ok(answer),
+                    Said::DnsAnswer(answer) => return Ok(answer),
                     Said::Truncated(_) => {
                         let cut = "no time was left to ask over TCP".to_owned();
                         passed_over.note(DnsCause::Truncated, cut);
@@ -644,7 +644,7 @@ impl<P: Port> Exchange<'_, P> {
             Ok(reply) if reply.is_truncated => Said::Truncated(took),
             Ok(Reply {
                 rcode, addresses, ..
-            }) => Said::Answer(Answer {
+            }) => Said::DnsAnswer(DnsAnswer {
                 rcode,
                 addresses,
                 took,
@@ -662,7 +662,7 @@ impl<P: Port> Exchange<'_, P> {
     }
 
     /// The same over TCP, each message behind its length (RFC 1035, 4.2.2).
-    async fn over_tcp(&self, udp_took: Duration) -> Result<Answer, Unanswered> {
+    async fn over_tcp(&self, udp_took: Duration) -> Result<DnsAnswer, Unanswered> {
         let left = self.until.saturating_duration_since(Instant::now());
         let (bytes, tcp_took) = self.exchange_over_tcp(left).await.map_err(|error| {
             // That it was cut off is the server's, and so is what keeps the rest from being had; but not what fails here.
@@ -676,7 +676,7 @@ impl<P: Port> Exchange<'_, P> {
             Ok(reply) if reply.is_truncated => {
                 Err(Unanswered::new(DnsCause::Truncated, "over TCP, too"))
             }
-            Ok(reply) => Ok(Answer {
+            Ok(reply) => Ok(DnsAnswer {
                 rcode: reply.rcode,
                 addresses: reply.addresses,
                 took: udp_took + tcp_took,

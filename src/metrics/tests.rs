@@ -1,7 +1,7 @@
 use super::*;
 use crate::activity::SkipReason;
 use crate::activity::command::{CommandLine, CommandSpec, Executed};
-use crate::activity::dns::{Answer, DnsSpec, Lookup, Rcode};
+use crate::activity::dns::{DnsAnswer, DnsSpec, Lookup, Rcode};
 use crate::activity::http::{Fetch, HttpPhase, HttpSpec};
 use crate::activity::ping::{self, PingDetail, PingSpec};
 use crate::host_name::HostName;
@@ -103,7 +103,7 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
     has(r#"lanherd_commands_total{outcome="failure"} 0"#);
     has("lanherd_command_duration_seconds_count 0");
 
-    let answer = Answer {
+    let answer = DnsAnswer {
         rcode: Rcode::NxDomain,
         addresses: Vec::new(),
         took,

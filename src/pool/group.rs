@@ -89,7 +89,7 @@ pub struct Group {
 
 /// A group at work.
 #[derive(Debug)]
-pub(super) struct Members {
+pub(super) struct RunningGroup {
     pub(super) name: GroupName,
     pub(super) restart: RestartPolicy,
     pub(super) dhcp: DhcpSettings,
@@ -97,7 +97,7 @@ pub(super) struct Members {
     pub(super) metrics: Metrics,
 }
 
-impl Members {
+impl RunningGroup {
     pub(super) fn new(group: &Group, metrics: &Metrics) -> Self {
         let metrics = metrics.of_group(group.name.as_str());
         for activity in &group.activities {

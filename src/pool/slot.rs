@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ractor::ActorRef;
 use tokio::task::JoinHandle;
 
-use super::group::Members;
+use super::group::RunningGroup;
 use super::restart::RestartHistory;
 use super::status::ClientStatus;
 use crate::client::ClientMsg;
@@ -23,7 +23,7 @@ pub(super) struct Incarnation(pub(super) u32);
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) identity: Identity,
-    pub(super) group: Arc<Members>,
+    pub(super) group: Arc<RunningGroup>,
     pub(super) child: ChildState,
     pub(super) incarnation: Incarnation,
     /// Changed only through the herd, which keeps the census.
@@ -151,7 +151,7 @@ impl LeaseRecord {
 }
 
 impl Slot {
-    pub(super) fn new(identity: Identity, group: Arc<Members>, rng: fastrand::Rng) -> Self {
+    pub(super) fn new(identity: Identity, group: Arc<RunningGroup>, rng: fastrand::Rng) -> Self {
         Self {
             identity,
             group,

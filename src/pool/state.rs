@@ -20,7 +20,7 @@ use super::availability::{AvailabilityTracker, Uptime};
 use super::departure::{Departures, ExitQueue};
 use super::event::Event;
 use super::figures::Figures;
-use super::group::{Group, GroupName, Members};
+use super::group::{Group, GroupName, RunningGroup};
 use super::mailbox::Mailbox;
 use super::outage::OutageWatch;
 use super::recovery::Recoveries;
@@ -67,7 +67,7 @@ pub(super) struct PoolState<L> {
     told_flaws: u64,
     told_dropped: u64,
     /// The first is the pool's own.
-    groups: Vec<Arc<Members>>,
+    groups: Vec<Arc<RunningGroup>>,
     addresses: Arc<AddressBook>,
     releases: Arc<ReleasePace>,
     slots: BTreeMap<ClientNumber, Slot>,
@@ -120,7 +120,7 @@ impl<L: Lan> PoolState<L> {
             told_flaws: 0,
             told_dropped: 0,
             groups: groups
-                .map(|group| Arc::new(Members::new(group, &metrics)))
+                .map(|group| Arc::new(RunningGroup::new(group, &metrics)))
                 .collect(),
             addresses: Arc::default(),
             releases: Arc::default(),
@@ -299,7 +299,7 @@ impl<L: Lan> PoolState<L> {
         Ok(numbers)
     }
 
-    fn add(&mut self, number: ClientNumber, group: Arc<Members>) {
+    fn add(&mut self, number: ClientNumber, group: Arc<RunningGroup>) {
         let identity = Identity::derive(&self.config.name, number, self.config.seed);
         let remembered = self.lan.remembered(&identity);
         let rng = self.config.seed.rng(number, SUPERVISION);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use lanherd::activity::command::{CommandCause, CommandLine, Executed};
 use lanherd::activity::connect::{ConnectCause, ConnectDetail};
-use lanherd::activity::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
+use lanherd::activity::dns::{DnsAnswer, DnsCause, Lookup, Rcode, Unanswered};
 use lanherd::activity::http::{Fetch, HttpCause, HttpPhase};
 use lanherd::activity::ping::{self, PingDetail};
 use lanherd::activity::{Detail, Kind, Outcome};
@@ -122,7 +122,7 @@ fn others() -> [ActivityStats; 4] {
     let name: HostName = "www.lab.test".parse().expect("a name");
     let mut dns = ActivityStats::new(name.clone().into());
     let answers = Rcode::ALL.iter().map(|rcode| {
-        Ok(Answer {
+        Ok(DnsAnswer {
             rcode: *rcode,
             addresses: vec![server],
             took,

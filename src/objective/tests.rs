@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Objective, Should, Value, Verdict};
 use crate::activity::Kind;
-use crate::activity::dns::{Answer, DnsCause, Lookup, Rcode, Unanswered};
+use crate::activity::dns::{DnsAnswer, DnsCause, Lookup, Rcode, Unanswered};
 use crate::activity::ping::{self, PingDetail};
 use crate::lan::{PingCause, PingOutcome};
 use crate::pool::Figures;
@@ -127,7 +127,7 @@ fn lookups(of: &[(u64, u64)]) -> Figures {
     let name: crate::host_name::HostName = "a.test".parse().expect("a name");
     let mut stats = ActivityStats::new(name.clone().into());
     for (took, late) in of {
-        let answer = Answer {
+        let answer = DnsAnswer {
             rcode: Rcode::NoError,
             addresses: Vec::new(),
             took: ms(*took),

@@ -159,7 +159,7 @@ impl HerdCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::dns::{Answer, Lookup, Rcode};
+    use crate::activity::dns::{DnsAnswer, Lookup, Rcode};
     use crate::activity::http::{Fetch, HttpPhase};
     use crate::activity::ping::{self, PingDetail};
     use crate::activity::{Kind, Outcome, Subject};
@@ -215,7 +215,7 @@ mod tests {
 
     fn looked_up(figures: &mut Figures, name: &str, micros: u64) {
         let name: HostName = name.parse().expect("a name");
-        let answer = Answer {
+        let answer = DnsAnswer {
             rcode: Rcode::NoError,
             addresses: Vec::new(),
             took: Duration::from_micros(micros),

@@ -56,7 +56,7 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Wrong> {
     let mut offset = IPV6_LEN;
     let mut fragment = None;
     while next != ICMPV6 {
-        let truncated = Wrong::new(Reason::Truncated, offset);
+        let truncated = Wrong::new(Reason::Truncated, offset.min(bytes.len()));
         let header = bytes.get(offset..offset + 8).ok_or(truncated);
         let (length, after) = match next {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {

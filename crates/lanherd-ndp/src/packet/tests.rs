@@ -265,6 +265,18 @@ fn headers_before_the_message_are_walked_and_a_packet_that_is_cut_is_refused() {
 }
 
 #[test]
+fn a_header_that_leads_beyond_the_packet_is_refused_where_the_packet_ends() {
+    for (header, length) in [(0, 255), (60, 255), (43, 200), (51, 255)] {
+        for next in [0, 51, 58] {
+            let mut bytes = with_options(&[])[..MESSAGE].to_vec();
+            bytes[6] = header;
+            bytes.extend([next, length, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(refused(&bytes), (Reason::Truncated, bytes.len()));
+        }
+    }
+}
+
+#[test]
 fn what_is_no_neighbour_discovery_is_nothing_wrong() {
     let echo = packet_of("fe80::1", "ff02::1", &[128, 0, 0, 0, 0, 0, 0, 0]);
     let mut udp = echo.clone();

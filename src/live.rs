@@ -11,9 +11,10 @@ mod ready;
 mod timeline;
 mod words;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -266,7 +267,7 @@ impl Live {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Whoever panicked with it had not begun to change it, or had done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
 use lanherd::url::Url;
 use lanherd_testkit::world::{ROUTER, Router, attach, client, in_a_world, lease, open};
+use parking_lot::Mutex;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

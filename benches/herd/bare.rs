@@ -9,11 +9,12 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
 use nix::sched::{CloneFlags, unshare};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rtnetlink::LinkMacVlan;
 use rtnetlink::packet_route::link::MacVlanMode;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -113,7 +114,7 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+        self.work.lock()
     }
 
     fn labour(&self) -> io::Result<()> {
@@ -161,10 +162,7 @@ impl Shared {
                 work.outstanding += 1;
                 return Job::Make(work.made - 1);
             }
-            work = self
-                .changed
-                .wait(work)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut work);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Where an activity is carried out: one client, with what its lease says.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::dhcp::Lease;
 use crate::identity::{ClientNumber, Identity};
@@ -51,11 +53,7 @@ pub struct ClientContext<P> {
 impl<P> ClientContext<P> {
     /// The next echo request to `target`.
     pub fn echo_request(&self, target: Ipv4Addr) -> EchoRequest {
-        let nonce = self
-            .rng
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .u64(..);
+        let nonce = self.rng.lock().u64(..);
         EchoRequest {
             target: target.into(),
             id: self.sequence.id,
@@ -71,10 +69,7 @@ impl<P> ClientContext<P> {
 
     /// A number that nobody can know beforehand who does not know the seed.
     pub fn random_id(&self) -> u16 {
-        self.rng
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .u16(..)
+        self.rng.lock().u16(..)
     }
 }
 

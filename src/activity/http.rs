@@ -7,13 +7,13 @@ use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -529,7 +529,7 @@ where
     let conversation = async {
         let began = Instant::now();
         let response = sender.send_request(request).await.map_err(|error| {
-            let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let broken = broken.lock().take();
             // Where the connection broke before the request was handed over, only the connection knows on what.
             match broken {
                 Some(broken) if error.is_canceled() || error.is_closed() => of_hyper(&broken),
@@ -553,7 +553,7 @@ where
     let drive = async {
         // Its errors are told to the conversation, which may still have to read what came before its end.
         let ended = connection.await;
-        *broken.lock().unwrap_or_else(PoisonError::into_inner) = ended.err();
+        *broken.lock() = ended.err();
         pending::<Infallible>().await
     };
     tokio::select! {

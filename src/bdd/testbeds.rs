@@ -1,7 +1,7 @@
 //! The testbeds of all scenarios that are open, so that each is closed whatever becomes of its scenario.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -69,7 +69,7 @@ pub struct Testbeds {
     /// A testbed has been closed.
     has_closed: Notify,
     /// The pool that was opened last; it may have ended.
-    latest: std::sync::Mutex<Option<Pool>>,
+    latest: parking_lot::Mutex<Option<Pool>>,
 }
 
 /// Where testbeds are, by number. One that is being closed keeps its number until nothing of it is left: what the next one
@@ -110,7 +110,7 @@ pub struct ScenarioTestbed {
     pub lab: Option<LabHandle>,
     /// By what random choices are made.
     pub seed: Seed,
-    losses: Arc<std::sync::Mutex<Losses>>,
+    losses: Arc<parking_lot::Mutex<Losses>>,
 }
 
 /// Why clients lost leases that they held, each the last time.
@@ -119,15 +119,12 @@ type Losses = BTreeMap<ClientNumber, LossReason>;
 impl ScenarioTestbed {
     /// Why clients lost leases that they held, each the last time.
     pub fn losses(&self) -> Losses {
-        self.losses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.losses.lock().clone()
     }
 }
 
 /// Keeps book of lost leases, until the pool ends.
-async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<Losses>>) {
+async fn keep_losses(mut events: Receiver<Event>, losses: Arc<parking_lot::Mutex<Losses>>) {
     loop {
         match events.recv().await {
             Ok(Event {
@@ -135,10 +132,7 @@ async fn keep_losses(mut events: Receiver<Event>, losses: Arc<std::sync::Mutex<L
                 what: EventKind::Lost { reason, .. },
                 ..
             }) if reason != LossReason::Released => {
-                losses
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(client, reason);
+                losses.lock().insert(client, reason);
             }
             // How many there were is counted by the pool; these are examples.
             Ok(_) | Err(RecvError::Lagged(_)) => {}
@@ -154,12 +148,12 @@ impl Testbeds {
             settings,
             table: Mutex::default(),
             has_closed: Notify::new(),
-            latest: std::sync::Mutex::default(),
+            latest: parking_lot::Mutex::default(),
         })
     }
 
-    fn latest(&self) -> std::sync::MutexGuard<'_, Option<Pool>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn latest(&self) -> parking_lot::MutexGuard<'_, Option<Pool>> {
+        self.latest.lock()
     }
 
     /// How the clients of the pool stand that was opened last: `30 of 40 clients online`.

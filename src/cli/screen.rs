@@ -9,11 +9,13 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 use std::{panic, thread};
 
 use clap::ValueEnum;
+use parking_lot::Mutex;
+
 use lanherd::report::is_standard_output;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -88,20 +90,13 @@ impl Screen {
     /// From now on the terminal is drawn on, and what would go to standard error goes into this buffer.
     #[cfg(feature = "tui")]
     pub fn buffer_stderr(&self, buffer: Arc<StderrBuffer>) {
-        *self
-            .stderr_buffer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+        *self.stderr_buffer.lock() = Some(buffer);
     }
 
     /// The terminal is as it was: what was buffered is written to standard error now, as far as it was kept.
     #[cfg(feature = "tui")]
     pub fn release_stderr(&self) {
-        let buffer = self
-            .stderr_buffer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let buffer = self.stderr_buffer.lock().take();
         if let Some(buffer) = buffer {
             let _ = self.write(OutputStream::Err, Weight::Complaint, buffer.kept());
         }
@@ -149,10 +144,7 @@ impl Screen {
 
     /// Where what is said goes while the terminal is drawn on.
     pub fn stderr_buffer(&self) -> Option<Arc<StderrBuffer>> {
-        self.stderr_buffer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.stderr_buffer.lock().clone()
     }
 
     /// What is drawn below the lines of standard error, in place of what was drawn before.

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// So many pieces wait for the thread that draws, which may stand still.
 const WAITING: usize = 500;
@@ -99,7 +100,7 @@ impl StderrBuffer {
 
     fn state(&self) -> MutexGuard<'_, BufferState> {
         // Every change is one of a moment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -1,9 +1,10 @@
 //! What one client does: standing activities whenever it is online, and runs that the pool asks for.
 
 use std::future::pending;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::identity::ClientNumber;
 
@@ -87,7 +88,7 @@ impl AddressBook {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         // A reader asks both maps, so what a panic left between two changes is as good as whole.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

@@ -5,8 +5,9 @@
 //! for their supervisor, and what was counted once is not lost with an actor that is killed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use crate::activity::{Activity, Outcome, SkipReason, Subject};
@@ -64,9 +65,7 @@ impl Aggregator {
     /// The sums. While they are held no client counts anything, in its own figures neither: whoever reads those meanwhile sees
     /// all of them at one moment.
     pub fn lock(&self) -> MutexGuard<'_, Aggregate> {
-        self.aggregate
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.aggregate.lock()
     }
 
     /// Counts what became of an attempt of a client, in its own figures as well, and in those of the run that it belongs to.
@@ -184,6 +183,6 @@ impl ClientRun {
     }
 
     fn lock(&self) -> MutexGuard<'_, ClientRunResults> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+        self.results.lock()
     }
 }

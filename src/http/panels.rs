@@ -4,8 +4,9 @@
 //! have the page open.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
 
 use crate::activity::Kind;
 use crate::live::{EventLevel, Herd, Live, Mark, One, Point, Work};
@@ -28,9 +29,7 @@ impl Panels {
     pub fn of(&self, live: &Live, herd: &Herd, whole: bool) -> String {
         let known = if whole { &self.whole } else { &self.latest };
         // Whoever panicked with it has not changed it.
-        let mut known = known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = known.lock();
         let look = live.news().looks;
         match &*known {
             Some((of, made)) if *of == look => made.clone(),

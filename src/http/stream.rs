@@ -5,12 +5,13 @@
 
 use std::fmt::Write;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, Stream};
 use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinHandle;
@@ -159,7 +160,7 @@ impl Streams {
 
     fn told(&self) -> MutexGuard<'_, Told> {
         // Whoever panicked with it had told something or not; what was told is noted first.
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        self.told.lock()
     }
 }
 

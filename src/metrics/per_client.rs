@@ -1,8 +1,9 @@
 //! Gauges of each client, where they were asked for: the only series that name clients, so there is a hard cap.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use prometheus::{GaugeVec, IntGaugeVec, Registry};
 
 use super::registering::{float_gauge, gauge};
@@ -95,7 +96,7 @@ impl PerClient {
     }
 
     fn clients(&self) -> MutexGuard<'_, ClientGauges> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clients.lock()
     }
 }
 

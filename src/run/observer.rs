@@ -1,8 +1,10 @@
 //! What a run tells whoever watches it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::Pool;
 use crate::identity::PoolName;
@@ -202,7 +204,7 @@ impl Announcer {
 
     fn with<T>(&self, work: impl FnOnce(&mut dyn Observer) -> T) -> T {
         // An observer that panicked once ended the task of the run by that; it is still told of the end.
-        let mut observer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut observer = self.0.lock();
         work(observer.as_mut())
     }
 }

@@ -1,7 +1,9 @@
 //! Figures of one client, shared by those who record and those who read.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{ActivityStats, Distribution, Precision};
 use crate::activity::{Kind, Outcome, Subject};
@@ -46,6 +48,6 @@ impl ClientStats {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<ActivityStats>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
-    reason = "it is for tests: a lock that a panic has poisoned ends them"
+    reason = "it is for tests, which end by it"
 )]
 
 mod ipv6;
@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::DuplexStream;
 
 use self::ipv6::Ipv6State;
@@ -150,7 +151,7 @@ impl FakeLan {
 
     /// How many leases the server counts.
     pub fn leases(&self) -> usize {
-        let mut server = self.server.lock().expect("not poisoned");
+        let mut server = self.server.lock();
         server.expire(tokio::time::Instant::now().into_std());
         server.active()
     }
@@ -225,7 +226,7 @@ impl FakeLan {
 
     /// Loses all leases, as a router without a memory does when it is switched off.
     pub fn reset_server(&self, config: &LabConfig) {
-        *self.server.lock().expect("not poisoned") = Server::new(config.server());
+        *self.server.lock() = Server::new(config.server());
     }
 
     /// Has every client receive this DHCP message, whatever it is.
@@ -251,14 +252,14 @@ impl FakeLan {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A client's panic is part of the tests, and never happens while the lock is held.
-        self.inner.lock().expect("not poisoned")
+        self.inner.lock()
     }
 
     /// What the client gets back for a message, and which client.
     fn answer(&self, message: &Message) -> Option<(Mac, Vec<u8>)> {
         let behaviour = self.inner().behaviour;
         let now = tokio::time::Instant::now().into_std();
-        let mut server = self.server.lock().expect("not poisoned");
+        let mut server = self.server.lock();
         let mac = message.chaddr;
         match behaviour {
             Behaviour::Mute => None,

@@ -22,8 +22,8 @@ mod topology;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub use faults::{EARLY, LabFaultError, PING_LOSS_PERCENT, SHORT_POOL, SLOW};
 pub use range::{AddressRange, AddressRangeError, Subnet};
 
 use dhcp::{Counters, Leased};
+use parking_lot::{Mutex, MutexGuard};
+
 use lanherd_net::netns::NetNs;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Mac;
@@ -121,9 +123,9 @@ struct Shared {
 }
 
 impl Shared {
-    /// A poisoned lock is taken all the same: the state is whole between messages.
+    /// A message whose handling panicked leaves it whole: it is locked for one change at a time.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Tells of every change from outside, from now on.
@@ -312,7 +314,7 @@ impl Lab {
         };
         // No receiver: the thread has ended already, and says why.
         let _ = stop.send(());
-        result(&ended.into_inner().unwrap_or_else(PoisonError::into_inner))
+        result(&ended.into_inner())
     }
 }
 

@@ -13,9 +13,10 @@ use self::ipv6::{Addressing6, Configured6, DadOutcome, Packet6};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use lanherd_dhcp::{Arp, Lease, Transmit};
@@ -278,11 +279,11 @@ pub struct Arrivals {
 impl StreamTimes {
     /// What has come so far; nothing where the stream does not tell.
     pub fn arrivals(&self) -> Arrivals {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn update(&self, change: impl FnOnce(&mut Arrivals)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.lock());
     }
 
     /// Bytes were read that came after this span.

@@ -48,10 +48,11 @@ mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -204,7 +205,7 @@ impl LinuxLan {
     /// For how many leases no RELEASE could be sent. They stay written down, for the next start of the pool and for
     /// `lanherd clean`.
     pub fn unreleased(&self) -> usize {
-        self.shared.unreleased().len()
+        self.shared.unreleased.lock().len()
     }
 
     /// The parent's MTU, in bytes.
@@ -264,8 +265,8 @@ impl Lan for LinuxLan {
         // After all that the client's thread has to do still.
         self.shared.workers.post(identity.number, move |_| {
             // What was taken over and never asked for is given back when the LAN is closed.
-            if shared.adopted().leases.contains_key(&identity.mac)
-                || shared.unreleased().contains(&identity.namespace)
+            if shared.adopted.lock().leases.contains_key(&identity.mac)
+                || shared.unreleased.lock().contains(&identity.namespace)
             {
                 return;
             }
@@ -275,7 +276,7 @@ impl Lan for LinuxLan {
     }
 
     fn remembered(&self, identity: &Identity) -> Option<Lease> {
-        let adopted = self.shared.adopted();
+        let adopted = self.shared.adopted.lock();
         let held = adopted.leases.get(&identity.mac)?;
         let is_usable = !held.is_requested && !held.is_expired(Clock::now());
         is_usable.then(|| held.lease.clone())

@@ -1,9 +1,10 @@
 //! Progress bars, drawn by the thread that writes to standard error.
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use parking_lot::Mutex;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::sink::Sink;
@@ -137,7 +138,7 @@ struct Terminal {
 
 impl Terminal {
     fn add(&self, bytes: std::fmt::Arguments<'_>) {
-        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut frame = self.frame.lock();
         // Writing to a vector cannot fail.
         let _ = frame.write_fmt(bytes);
     }
@@ -194,7 +195,7 @@ impl TermLike for Terminal {
     }
 
     fn flush(&self) -> io::Result<()> {
-        let frame = std::mem::take(&mut *self.frame.lock().unwrap_or_else(PoisonError::into_inner));
+        let frame = std::mem::take(&mut *self.frame.lock());
         self.sink.write(&frame);
         Ok(())
     }

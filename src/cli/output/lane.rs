@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::bars::{Bar, Painter};
 use super::sink::Sink;
@@ -118,11 +120,7 @@ impl Lane {
                 let waiting: u64 = state.waiting.iter().map(|(_, bytes)| lines(bytes)).sum();
                 return state.lost + waiting;
             }
-            state = self
-                .changed
-                .wait_timeout(state, GLANCE)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            self.changed.wait_for(&mut state, GLANCE);
         }
     }
 
@@ -182,16 +180,13 @@ impl Lane {
                 state.is_writing = true;
                 return Job { bars, text };
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, LaneState> {
         // Every change is one of a moment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -209,7 +209,7 @@ impl FakeLan {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
     use std::time::Instant;
 
     use super::*;
@@ -242,13 +242,13 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let attach = async |number: u32| {
             let told = Arc::clone(&told);
-            let inbox = move |event| told.lock().expect("unpoisoned").push((number, event));
+            let inbox = move |event| told.lock().push((number, event));
             let identity = client(number);
             let attached = lan.attach_speaking(Families::Dual, &identity, Box::new(inbox));
             attached.await.expect("attached")
         };
         let (one, other) = (attach(1).await, attach(2).await);
-        told.lock().expect("unpoisoned").clear();
+        told.lock().clear();
         let stranger = Mac([2, 0, 0, 0, 0, 9]);
         lan.squat6(OTHER, stranger);
         one.configure6(with(&[ONE, OTHER])).await.expect("set");
@@ -262,7 +262,7 @@ mod tests {
             (1, PortEvent::Address6(ONE, DadOutcome::Unique)),
             (1, PortEvent::Address6(OTHER, duplicate(stranger))),
         ];
-        assert_eq!(*told.lock().expect("unpoisoned"), expected);
+        assert_eq!(*told.lock(), expected);
         assert_eq!(lan.addressing6(client(1).mac), Some(with(&[ONE])));
         assert_eq!(lan.addressing6(client(2).mac), Some(with(&[])));
     }

@@ -67,7 +67,7 @@ impl FakeLan {
         if let Some((from, answers)) = scripted {
             return (from, answers(datagram));
         }
-        let server = self.server.lock().expect("not poisoned");
+        let server = self.server.lock();
         let answer = self.zone.answer(datagram, &server);
         (to, answer.into_iter().collect())
     }
@@ -122,7 +122,7 @@ pub struct FakeUdp {
     to: SocketAddr,
     arrive: mpsc::UnboundedSender<Arrived>,
     arrived: Mutex<mpsc::UnboundedReceiver<Arrived>>,
-    sent: std::sync::Mutex<Option<Instant>>,
+    sent: parking_lot::Mutex<Option<Instant>>,
 }
 
 /// A datagram, who sent it, and when it came.
@@ -136,7 +136,7 @@ impl FakeUdp {
             to,
             arrive,
             arrived: Mutex::new(arrived),
-            sent: std::sync::Mutex::default(),
+            sent: parking_lot::Mutex::default(),
         }
     }
 
@@ -144,7 +144,7 @@ impl FakeUdp {
         let Arrived(datagram, from, at) = arrived;
         let length = datagram.len().min(buffer.len());
         buffer[..length].copy_from_slice(&datagram[..length]);
-        let sent = self.sent.lock().expect("not poisoned");
+        let sent = self.sent.lock();
         Datagram {
             length,
             from: *from,
@@ -155,7 +155,7 @@ impl FakeUdp {
 
 impl Datagrams for FakeUdp {
     async fn send(&self, datagram: &[u8]) -> io::Result<()> {
-        *self.sent.lock().expect("not poisoned") = Some(Instant::now());
+        *self.sent.lock() = Some(Instant::now());
         if self.to.ip() == SILENT {
             return Ok(());
         }

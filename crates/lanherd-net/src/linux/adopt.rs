@@ -107,7 +107,7 @@ pub(super) fn take_over(
 ) -> Option<PendingAttach> {
     let namespace = &endpoint.identity.namespace;
     // Once: a later life of the client is as any other.
-    if !shared.adopted().namespaces.remove(namespace) {
+    if !shared.adopted.lock().namespaces.remove(namespace) {
         return None;
     }
     match enter(context, shared, endpoint) {

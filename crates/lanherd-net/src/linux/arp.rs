@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::endpoint::Endpoint;
 use super::raw_socket::RawSocket;
@@ -29,7 +31,7 @@ impl Listeners {
     /// Lets `endpoint` listen for `address` from now on, and for no other; or for none.
     pub fn listen(&self, endpoint: &Arc<Endpoint>, address: Option<Ipv4Addr>) {
         // The filter is changed under the lock, so that the last change is the one that counts.
-        let mut by_address = self.lock();
+        let mut by_address = self.by_address.lock();
         let somebody_did = !by_address.is_empty();
         if let Some(before) = endpoint.listen_for(address)
             && let Entry::Occupied(mut entry) = by_address.entry(before)
@@ -63,17 +65,16 @@ impl Listeners {
         } else {
             arp.sender
         };
-        let endpoints = self.lock().get(&about).cloned().unwrap_or_default();
+        let endpoints = self
+            .by_address
+            .lock()
+            .get(&about)
+            .cloned()
+            .unwrap_or_default();
         for endpoint in endpoints {
             if endpoint.identity.mac != arp.sender_mac {
                 endpoint.tell(PortEvent::Arp(*arp));
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, Vec<Arc<Endpoint>>>> {
-        self.by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }

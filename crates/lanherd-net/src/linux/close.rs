@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Fate, Leak};
@@ -52,12 +52,7 @@ impl LinuxLan {
 }
 
 fn close_kernel(shared: &Shared) -> Vec<Leak> {
-    let Some(folder) = shared
-        .folder
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-    else {
+    let Some(folder) = shared.folder.lock().take() else {
         return Vec::new();
     };
     let endpoints = shared.endpoints.all();
@@ -73,7 +68,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
             fate: Fate::Remains("its port is still in use".to_owned()),
         })
         .collect();
-    let unused = std::mem::take(&mut *shared.adopted());
+    let unused = std::mem::take(&mut *shared.adopted.lock());
     match folder.clients() {
         Ok(clients) => {
             for client in clients {
@@ -110,7 +105,7 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
         |record| !in_use.contains(&record.inode),
         netns_holder::ENDING,
     ));
-    let mut unreleased = shared.unreleased();
+    let mut unreleased = shared.unreleased.lock();
     // There may be a carrier by now, or the parent was down on purpose until a moment ago.
     if !unreleased.is_empty()
         && let Err(error) = leftovers::release_again(&folder, &mut unreleased)

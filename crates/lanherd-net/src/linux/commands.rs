@@ -12,8 +12,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use parking_lot::Mutex;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -62,21 +63,17 @@ impl Commands {
     /// Lets a new incarnation of that client run commands.
     pub fn open(&self, number: ClientNumber) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
-        self.gates().insert(number, Arc::clone(&gate));
+        self.gates.lock().insert(number, Arc::clone(&gate));
         gate
     }
 
     /// Ends all commands of that client, and lets it begin no more; returns whether they have ended.
     pub async fn close(&self, number: ClientNumber) -> bool {
-        let gate = self.gates().remove(&number);
+        let gate = self.gates.lock().remove(&number);
         match gate {
             Some(gate) => gate.close().await,
             None => true,
         }
-    }
-
-    fn gates(&self) -> std::sync::MutexGuard<'_, HashMap<ClientNumber, Arc<Gate>>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

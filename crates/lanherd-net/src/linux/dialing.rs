@@ -7,12 +7,12 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr, ReceiveTimestampns};
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
+use parking_lot::Mutex;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UdpSocket};
@@ -187,7 +187,7 @@ impl Datagrams for ClientUdp {
             Ok(sent)
         };
         let began = self.socket.async_io(Interest::WRITABLE, send).await?;
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
+        *self.sent.lock() = Some(began);
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl Datagrams for ClientUdp {
     fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
         let received = receive(&self.socket, buffer).map_err(of_the_network)?;
         let read = Moment::now();
-        let sent = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = *self.sent.lock();
         Ok(Datagram {
             length: received.length,
             from: received

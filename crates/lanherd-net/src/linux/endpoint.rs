@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::addressing::Addressing;
 use super::addressing6::Standing6;
@@ -206,7 +208,7 @@ impl Endpoint {
     }
 
     fn state(&self) -> MutexGuard<'_, EndpointState> {
-        locked(&self.state)
+        self.state.lock()
     }
 }
 
@@ -239,6 +241,7 @@ impl EndpointTable {
             self.speakers.join();
         }
         let earlier = self
+            .by_mac
             .write()
             .insert(endpoint.identity.mac, Arc::clone(&endpoint));
         if let Some(earlier) = earlier {
@@ -280,40 +283,27 @@ impl EndpointTable {
 
     /// Notes from which link address a client's last DHCP message came.
     pub fn note_server(&self, client: Mac, server: Mac) {
-        locked(&self.servers).insert(client, server);
+        self.servers.lock().insert(client, server);
     }
 
     /// The link address from which a client's last DHCP message came.
     pub fn server(&self, client: Mac) -> Option<Mac> {
-        locked(&self.servers).get(&client).copied()
+        self.servers.lock().get(&client).copied()
     }
 
     /// Forgets where a client's messages came from.
     pub fn forget_server(&self, client: Mac) {
-        locked(&self.servers).remove(&client);
+        self.servers.lock().remove(&client);
     }
 
     /// The endpoints that are registered.
     pub fn all(&self) -> Vec<Arc<Endpoint>> {
-        self.by_mac
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .map(Arc::clone)
-            .collect()
+        self.by_mac.read().values().map(Arc::clone).collect()
     }
 
     /// The endpoint of the client with this MAC.
     pub fn find(&self, mac: Mac) -> Option<Arc<Endpoint>> {
-        self.by_mac
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&mac)
-            .map(Arc::clone)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Mac, Arc<Endpoint>>> {
-        self.by_mac.write().unwrap_or_else(PoisonError::into_inner)
+        self.by_mac.read().get(&mac).map(Arc::clone)
     }
 }
 
@@ -336,7 +326,7 @@ impl Drop for Registration {
         if self.endpoint.speaks_ipv6() {
             self.endpoints.speakers.leave();
         }
-        let mut by_mac = self.endpoints.write();
+        let mut by_mac = self.endpoints.by_mac.write();
         // A later endpoint of the same client stays.
         if by_mac
             .get(&self.endpoint.identity.mac)
@@ -348,8 +338,4 @@ impl Drop for Registration {
                 .keep(self.endpoint.identity.mac, |_| false);
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

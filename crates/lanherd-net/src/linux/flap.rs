@@ -4,7 +4,7 @@
 //! bring it up again if this process is killed meanwhile.
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use netlink_packet_route::link::LinkFlags;
@@ -91,13 +91,13 @@ async fn settle(shared: &Arc<Shared>, name: &str, refused: Vec<Refused>) -> Resu
 
 impl Shared {
     fn write_taken_down(&self, settings: &ParentSettings) -> io::Result<()> {
-        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.folder.lock();
         let gone = || io::Error::other("the LAN is closed");
         folder.as_ref().ok_or_else(gone)?.write_taken_down(settings)
     }
 
     fn forget_taken_down(&self) {
-        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.folder.lock();
         if let Some(Err(error)) = folder.as_ref().map(PoolDir::forget_taken_down) {
             tracing::warn!(%error, "that the parent was taken down is still written down");
         }

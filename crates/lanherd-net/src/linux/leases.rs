@@ -1,11 +1,9 @@
 //! The leases of the LAN's clients as they are written down: before they are made use of, and until they are given back.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::Shared;
-use super::adopt::Adopted;
 use super::endpoint::Endpoint;
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
 use crate::rundir::pool_dir;
@@ -13,10 +11,6 @@ use lanherd_dhcp::{Lease, Message, MessageType, Transmit};
 use lanherd_types::identity::Identity;
 
 impl Shared {
-    pub(super) fn adopted(&self) -> MutexGuard<'_, Adopted> {
-        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn lease_file(&self, identity: &Identity) -> LeaseFile {
         LeaseFile::new(&self.folders.pool, &identity.namespace)
     }
@@ -24,8 +18,8 @@ impl Shared {
     /// Writes a lease down before it is made use of, so that it can be given back whatever happens.
     pub(super) fn remember(&self, endpoint: &Endpoint, lease: Lease) -> io::Result<()> {
         let mac = endpoint.identity.mac;
-        self.adopted().leases.remove(&mac);
-        self.unreleased().remove(&endpoint.identity.namespace);
+        self.adopted.lock().leases.remove(&mac);
+        self.unreleased.lock().remove(&endpoint.identity.namespace);
         let held = LeaseRecord {
             mac,
             server: self.endpoints.server(mac),
@@ -52,7 +46,8 @@ impl Shared {
 
     fn write_down(&self, endpoint: &Endpoint, held: &LeaseRecord) -> io::Result<()> {
         let file = self.lease_file(&endpoint.identity);
-        self.written()
+        self.written
+            .lock()
             .insert(endpoint.identity.namespace.clone(), held.clone());
         let written = match file.write(held, Clock::now()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -71,14 +66,10 @@ impl Shared {
         })
     }
 
-    pub(super) fn written(&self) -> MutexGuard<'_, BTreeMap<String, LeaseRecord>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Forgets a lease that has ended.
     pub(super) fn forget(&self, identity: &Identity) -> io::Result<()> {
-        self.adopted().leases.remove(&identity.mac);
-        self.written().remove(&identity.namespace);
+        self.adopted.lock().leases.remove(&identity.mac);
+        self.written.lock().remove(&identity.namespace);
         self.lease_file(identity).remove()
     }
 
@@ -101,19 +92,13 @@ impl Shared {
             send()
         };
         if outcome.is_ok() {
-            self.unreleased().remove(&identity.namespace);
+            self.unreleased.lock().remove(&identity.namespace);
             self.forget_given_back(identity, transmit);
         } else {
             // It is kept for the next start, and for `lanherd clean`.
-            self.unreleased().insert(identity.namespace.clone());
+            self.unreleased.lock().insert(identity.namespace.clone());
         }
         outcome
-    }
-
-    pub(super) fn unreleased(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.unreleased
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets the lease that a message which has been sent gives back. The client's thread does it, in order with what

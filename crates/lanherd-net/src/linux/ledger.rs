@@ -1,7 +1,8 @@
 //! What has been made and not been removed, as this process remembers it: enough to remove it when its records are gone.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::rundir::record::Record;
 
@@ -12,31 +13,28 @@ pub(super) struct Ledger(Mutex<HashMap<String, Record>>);
 impl Ledger {
     /// Notes that a namespace is about to be made, or was taken over, under this name.
     pub fn add(&self, namespace: &str, record: Record) {
-        self.entries().insert(namespace.to_owned(), record);
+        self.0.lock().insert(namespace.to_owned(), record);
     }
 
     /// Returns the record of what was made under this name.
     pub fn find(&self, namespace: &str) -> Option<Record> {
-        self.entries().get(namespace).copied()
+        self.0.lock().get(namespace).copied()
     }
 
     /// Notes that everything of this name was removed.
     pub fn remove(&self, namespace: &str) {
-        self.entries().remove(namespace);
+        self.0.lock().remove(namespace);
     }
 
     /// Returns everything that has not been removed, in the order of the clients' numbers.
     pub fn all(&self) -> Vec<(String, Record)> {
         let mut all: Vec<_> = self
-            .entries()
+            .0
+            .lock()
             .iter()
             .map(|(namespace, record)| (namespace.clone(), *record))
             .collect();
         all.sort_by_key(|(namespace, _)| (namespace.len(), namespace.clone()));
         all
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<String, Record>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::{Fate, Leak};
 use crate::netlink::Netlink;
@@ -84,7 +85,7 @@ impl Entry {
 impl NamespaceRegistry {
     /// Adds a namespace that has this number (nsid) in the home namespace.
     pub fn add(&self, name: &str, record: Record, number: Option<i32>) {
-        let mut known = self.known();
+        let mut known = self.0.lock();
         // An earlier namespace of that inode is gone, and so is one of that number.
         known.forget(record.inode);
         known.leave(name);
@@ -107,7 +108,7 @@ impl NamespaceRegistry {
 
     /// Adds a namespace that an earlier run has made and no client of this run has had.
     pub fn add_unused(&self, name: &str, record: Record) {
-        let is_known = self.known().by_inode.contains_key(&record.inode);
+        let is_known = self.0.lock().by_inode.contains_key(&record.inode);
         if !is_known {
             self.add(name, record, None);
         }
@@ -115,12 +116,12 @@ impl NamespaceRegistry {
 
     /// Notes that the client of that name has left its namespace.
     pub fn leave(&self, name: &str) {
-        self.known().leave(name);
+        self.0.lock().leave(name);
     }
 
     /// Whether a client has left its namespace so lately that [`NamespaceRegistry::look`] passes it over still.
     pub fn is_too_early_for_some(&self) -> bool {
-        let known = self.known();
+        let known = self.0.lock();
         let left = known.by_inode.values().filter_map(|entry| entry.left);
         left.into_iter().any(|left| left.elapsed() < GRACE)
     }
@@ -129,7 +130,8 @@ impl NamespaceRegistry {
     /// somebody holds, and returns the latter, each once. Does not wait.
     pub fn look(&self, netlink: &mut Netlink) -> Vec<Leak> {
         let due: Vec<(u64, Entry)> = self
-            .known()
+            .0
+            .lock()
             .by_inode
             .iter()
             .filter(|(_, entry)| {
@@ -142,7 +144,7 @@ impl NamespaceRegistry {
         for (inode, entry) in due {
             let is_alive = entry.number.map(|number| netlink.is_alive(number));
             if let Some(Ok(false)) = is_alive {
-                self.known().forget(inode);
+                self.0.lock().forget(inode);
             } else {
                 kept.insert(inode, entry);
             }
@@ -153,7 +155,7 @@ impl NamespaceRegistry {
     /// Forgets the namespaces that are gone, once there are many entries; `netns` is the folder with the names of namespaces.
     pub fn tidy(&self, netns: &Path) {
         let all = {
-            let known = self.known();
+            let known = self.0.lock();
             if known.by_inode.len() < FEW.max(2 * known.in_use) {
                 return;
             }
@@ -172,7 +174,7 @@ impl NamespaceRegistry {
             // A namespace that somebody holds is remembered until the end.
             .filter(|(inode, entry)| entry.holder.is_none() && is_gone(inode, &entry.name))
             .collect();
-        let mut known = self.known();
+        let mut known = self.0.lock();
         for (inode, entry) in gone {
             // An inode may be that of another namespace by now.
             if known.by_inode.get(&inode) == Some(&entry) {
@@ -185,7 +187,7 @@ impl NamespaceRegistry {
     /// Deletes the links in namespaces that somebody else holds, and returns those namespaces. Waits for namespaces that are
     /// about to end, `patience` at most.
     pub fn unplug_held(&self, wanted: impl Fn(&Record) -> bool, patience: Duration) -> Vec<Leak> {
-        let all = self.known().by_inode.clone();
+        let all = self.0.lock().by_inode.clone();
         self.unplug(
             all.into_iter()
                 .filter(|(_, entry)| wanted(&entry.record))
@@ -212,7 +214,7 @@ impl NamespaceRegistry {
         for holder in netns_holder::find_and_unplug(&left, patience) {
             if let Some(entry) = wanted.remove(&holder.inode) {
                 leak(&entry.name, holder.to_string());
-                if let Some(entry) = self.known().by_inode.get_mut(&holder.inode) {
+                if let Some(entry) = self.0.lock().by_inode.get_mut(&holder.inode) {
                     entry.holder = Some(holder.to_string());
                 }
             }
@@ -223,14 +225,10 @@ impl NamespaceRegistry {
             if entry.number.is_some_and(netns_holder::is_held) {
                 leak(&entry.name, holder);
             } else {
-                self.known().forget(inode);
+                self.0.lock().forget(inode);
             }
         }
         leaks
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,11 +263,11 @@ mod tests {
         for client in 3..5_000_u32 {
             registry.add(&format!("ns{client}"), record(u64::from(client)), None);
             registry.tidy(Path::new(NETNS));
-            most = most.max(registry.known().by_inode.len());
+            most = most.max(registry.0.lock().by_inode.len());
         }
         assert!(most < FEW, "{most} at a time");
-        assert!(registry.known().by_inode.contains_key(&bound));
-        assert!(registry.known().by_inode.contains_key(&lived_in));
+        assert!(registry.0.lock().by_inode.contains_key(&bound));
+        assert!(registry.0.lock().by_inode.contains_key(&lived_in));
     }
 
     #[test]
@@ -279,6 +277,6 @@ mod tests {
             registry.add("mnt", record(1 + other), None);
         }
         registry.tidy(Path::new(NETNS));
-        assert_eq!(registry.known().by_inode.len(), 0);
+        assert_eq!(registry.0.lock().by_inode.len(), 0);
     }
 }

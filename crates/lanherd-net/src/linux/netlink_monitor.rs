@@ -9,7 +9,7 @@ mod shared;
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{MsgFlags, recv};
+use parking_lot::Mutex;
 use socket2::SockRef;
 
 use self::shared::{Changed, SharedMonitor, Subscription};
@@ -178,7 +179,7 @@ impl NetlinkMonitors {
             }
             NetlinkMonitor::Shared(subscription) => {
                 if subscription.activate() {
-                    self.early().push(client);
+                    self.early.lock().push(client);
                     self.has_early.write(1)?;
                 }
             }
@@ -200,7 +201,7 @@ impl NetlinkMonitors {
                 Source::Early => {
                     // Reset before the list is read: whoever is added later notifies again.
                     let _ = self.has_early.read();
-                    notifications.extend(self.early().drain(..).map(Notification::Namespace));
+                    notifications.extend(self.early.lock().drain(..).map(Notification::Namespace));
                 }
                 Source::Shared => match self.shared.as_ref().map(|shared| shared.changed()) {
                     Some(Ok(Changed::In(macs))) => {
@@ -218,10 +219,6 @@ impl NetlinkMonitors {
     /// Returns a descriptor that is readable while there are notifications.
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         self.epoll.0.try_clone()
-    }
-
-    fn early(&self) -> MutexGuard<'_, Vec<Mac>> {
-        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Opens a LAN: takes the pool, clears away or takes over what a killed run has left, and opens what all clients share.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::adopt::{self, Adopted};

@@ -3,13 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use netlink_packet_route::link::{
     InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
+use parking_lot::Mutex;
 
 use super::endpoint::{Endpoint, EndpointTable};
 use crate::lan::PortEvent;
@@ -204,33 +204,33 @@ impl Parent {
 
     /// Its number; none while there is no parent.
     pub fn index(&self) -> Option<u32> {
-        self.state().index
+        self.state.lock().index
     }
 
     /// Its MTU as last heard of, in bytes.
     pub fn mtu(&self) -> u32 {
-        self.state().mtu
+        self.state.lock().mtu
     }
 
     /// Whether the parent has a carrier but may not send yet.
     pub fn is_settling(&self) -> bool {
-        self.state().carrier == Carrier::Settling
+        self.state.lock().carrier == Carrier::Settling
     }
 
     /// Whether the parent had no carrier when the kernel last told: what is sent then is dropped without an error.
     pub fn is_cut_off(&self) -> bool {
-        self.state().carrier == Carrier::Absent
+        self.state.lock().carrier == Carrier::Absent
     }
 
     /// Tells a client that is being plugged in whether there is a carrier.
     pub fn greet(&self, endpoint: &Endpoint) {
-        let state = self.state();
+        let state = self.state.lock();
         endpoint.carrier(state.carrier == Carrier::There);
     }
 
     /// Notes the state of the parent that a link message tells, and tells the clients what has changed.
     pub fn changed(&self, link: &LinkMessage, endpoints: &EndpointTable) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let carrier = state.carrier.after(link);
         self.set_carrier(&mut state, carrier, endpoints);
         let Some(mtu) = mtu_of(link).filter(|mtu| *mtu != state.mtu) else {
@@ -245,7 +245,7 @@ impl Parent {
 
     /// Takes a carrier for good that has been there for long enough, whatever the interface says.
     pub fn settle(&self, endpoints: &EndpointTable) {
-        self.set_carrier(&mut self.state(), Carrier::There, endpoints);
+        self.set_carrier(&mut self.state.lock(), Carrier::There, endpoints);
     }
 
     fn set_carrier(&self, state: &mut ParentState, carrier: Carrier, endpoints: &EndpointTable) {
@@ -264,7 +264,7 @@ impl Parent {
 
     /// Notes that the parent was deleted, or moved to another namespace.
     pub fn lost(&self, endpoints: &EndpointTable) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.index = None;
         tracing::warn!("the parent {} was deleted; it is waited for", self.name);
         for endpoint in endpoints.all() {
@@ -275,15 +275,11 @@ impl Parent {
 
     /// Notes that there is a parent again.
     pub fn found(&self, link: &LinkMessage) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.index = Some(link.header.index);
         state.mtu = mtu_of(link).unwrap_or(USUAL_MTU);
         state.carrier = Carrier::Absent.after(link);
         tracing::info!("the parent {} is there again", self.name);
-    }
-
-    fn state(&self) -> MutexGuard<'_, ParentState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

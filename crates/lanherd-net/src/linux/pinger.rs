@@ -17,13 +17,14 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use etherparse::icmpv4::{TYPE_DEST_UNREACH, TYPE_ECHO_REPLY, TYPE_TIME_EXCEEDED};
 use etherparse::icmpv6;
 use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -129,7 +130,7 @@ impl PingSocket {
 
 impl Drop for PingSocket {
     fn drop(&mut self) {
-        self.pinger.waiting().take();
+        self.pinger.waiting.lock().take();
         self.reader.abort();
     }
 }
@@ -203,7 +204,9 @@ impl Pinger {
         Ok(match (sent, received) {
             (Some(sent), Some(received)) => received.outcome(sent, timeout),
             (Some(_), None) if was_altered => PingOutcome::Lost(PingCause::Malformed),
-            (Some(_), None) if self.waiting().is_some() => PingOutcome::Lost(PingCause::Timeout),
+            (Some(_), None) if self.waiting.lock().is_some() => {
+                PingOutcome::Lost(PingCause::Timeout)
+            }
             // The socket was closed; or had no room for the request all the time.
             (Some(_) | None, _) => PingOutcome::Lost(PingCause::Tester),
         })
@@ -214,14 +217,14 @@ impl Pinger {
     pub fn duplicates(&self, target: IpAddr) -> u64 {
         // What came with the first may not have been read yet. An error is the next ping's to tell.
         let _ = self.read_burst();
-        self.answered().take(target)
+        self.answered.lock().take(target)
     }
 
     /// Registers a ping that waits, until the guard is dropped; `None` where the socket is closed, or another ping waits for
     /// the same sequence number.
     fn expect(&self, request: EchoRequest) -> Option<(WaitGuard<'_>, oneshot::Receiver<Answer>)> {
         let (tell, answer) = oneshot::channel();
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         let all = waiting.as_mut()?;
         if all.contains_key(&request.sequence) {
             return None;
@@ -275,7 +278,7 @@ impl Pinger {
     ///
     /// The list of waiting pings is locked meanwhile: whatever was read has been handed on when this returns.
     fn read_burst(&self) -> io::Result<()> {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         let Some(all) = waiting.as_mut() else {
             return Ok(());
         };
@@ -301,7 +304,7 @@ impl Pinger {
                         // Whoever waited may have given up at this very moment.
                         let _ = who.remove().tell.send(answer);
                         if verdict == Verdict::Reply {
-                            self.answered().remember(request);
+                            self.answered.lock().remember(request);
                         }
                         continue;
                     }
@@ -310,7 +313,7 @@ impl Pinger {
                 }
             }
             if verdict == Verdict::Reply {
-                self.answered().again(&event);
+                self.answered.lock().again(&event);
             }
         }
         Ok(())
@@ -326,14 +329,6 @@ impl Pinger {
             (Family::Ipv6, ..) => None,
         }
     }
-
-    fn answered(&self) -> MutexGuard<'_, Answered> {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Option<HashMap<u16, Waiting>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Keeps a ping registered as waiting until it is dropped.
@@ -345,7 +340,7 @@ struct WaitGuard<'a> {
 impl WaitGuard<'_> {
     /// Whether an answer came that does not carry what was sent.
     fn was_altered(&self) -> bool {
-        let waiting = self.pinger.waiting();
+        let waiting = self.pinger.waiting.lock();
         let own = waiting.as_ref().and_then(|all| all.get(&self.sequence));
         own.is_some_and(|who| who.was_altered)
     }
@@ -353,7 +348,7 @@ impl WaitGuard<'_> {
 
 impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        if let Some(all) = self.pinger.waiting().as_mut() {
+        if let Some(all) = self.pinger.waiting.lock().as_mut() {
             all.remove(&self.sequence);
         }
     }

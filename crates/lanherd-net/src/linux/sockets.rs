@@ -3,9 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use parking_lot::Mutex;
 use socket2::SockRef;
 
 use super::netlink_monitor::NetlinkMonitor;
@@ -58,7 +59,8 @@ impl Sockets {
 
     /// Returns what sends pings; they end at once when the socket is closed.
     pub fn icmp(&self) -> io::Result<Arc<Pinger>> {
-        locked(&self.icmp)
+        self.icmp
+            .lock()
             .as_ref()
             .map(PingSocket::pinger)
             .ok_or_else(closed)
@@ -66,7 +68,7 @@ impl Sockets {
 
     /// Returns what sends pings over IPv6; `None`: it has to be opened.
     pub fn icmp6(&self) -> io::Result<Option<Arc<Pinger>>> {
-        match &*locked(&self.icmp6) {
+        match &*self.icmp6.lock() {
             Late::Unopened => Ok(None),
             Late::Open(socket) => Ok(Some(socket.pinger())),
             Late::Closed => Err(closed()),
@@ -78,22 +80,22 @@ impl Sockets {
         &self,
         open: impl FnOnce() -> io::Result<PingSocket>,
     ) -> io::Result<Arc<Pinger>> {
-        locked(&self.icmp6).or_open(open).map(PingSocket::pinger)
+        self.icmp6.lock().or_open(open).map(PingSocket::pinger)
     }
 
     /// Keeps the socket on port 546 that `open` opens, unless there is one.
     pub fn keep_dhcp6(&self, open: impl FnOnce() -> io::Result<UdpSocket>) -> io::Result<()> {
-        locked(&self.dhcp6).or_open(open).map(|_| ())
+        self.dhcp6.lock().or_open(open).map(|_| ())
     }
 
     /// Runs `work` with the netlink socket, alone with the namespace's settings.
     pub fn with_netlink<R>(&self, work: impl FnOnce(&mut Netlink) -> R) -> io::Result<R> {
-        locked(&self.netlink).as_mut().map(work).ok_or_else(closed)
+        self.netlink.lock().as_mut().map(work).ok_or_else(closed)
     }
 
     /// Runs `work` with the socket on port 68.
     pub fn with_dhcp<R>(&self, work: impl FnOnce(&UdpSocket) -> io::Result<R>) -> io::Result<R> {
-        work(locked(&self.dhcp).as_ref().ok_or_else(closed)?)
+        work(self.dhcp.lock().as_ref().ok_or_else(closed)?)
     }
 
     /// Whether the socket on port 68 was shut down or destroyed by somebody else: `ss --kill` can do the latter.
@@ -104,21 +106,21 @@ impl Sockets {
 
     /// Closes what can be lost, since some of it is.
     pub fn close(&self) {
-        locked(&self.dhcp).take();
-        locked(&self.icmp).take();
-        locked(&self.netlink).take();
+        self.dhcp.lock().take();
+        self.icmp.lock().take();
+        self.netlink.lock().take();
         self.close_late();
     }
 
     fn close_late(&self) {
-        *locked(&self.icmp6) = Late::Closed;
-        *locked(&self.dhcp6) = Late::Closed;
+        *self.icmp6.lock() = Late::Closed;
+        *self.dhcp6.lock() = Late::Closed;
     }
 
     /// Does as somebody would who takes the sockets away: closes two, and shuts the third down, which is heard.
     pub fn kill(&self) -> io::Result<()> {
-        locked(&self.icmp).take();
-        locked(&self.netlink).take();
+        self.icmp.lock().take();
+        self.netlink.lock().take();
         self.close_late();
         match self.with_dhcp(|dhcp| SockRef::from(dhcp).shutdown(std::net::Shutdown::Both)) {
             // So the kernel says of every socket without a peer, and shuts it down all the same.
@@ -172,8 +174,4 @@ pub(super) fn is_lost(error: &io::Error) -> bool {
             error.raw_os_error(),
             Some(libc::EBADF | libc::ENOTSOCK | libc::ECONNABORTED | libc::EPIPE | libc::ESHUTDOWN)
         )
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
 //! Makes the pool's folder and its records again where somebody else has removed them while the pool runs.
 
 use std::io;
+use std::sync::Weak;
 use std::sync::atomic::Ordering;
-use std::sync::{PoisonError, Weak};
 use std::time::Duration;
 
 use super::Shared;
@@ -47,7 +47,7 @@ impl Shared {
 
     /// Takes the pool's folder anew, and writes down again what is there.
     pub(super) fn restore_records(&self) -> io::Result<()> {
-        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folder = self.folder.lock();
         let Some(held) = folder.as_mut() else {
             return Err(io::Error::other("the pool has been given up"));
         };
@@ -67,7 +67,7 @@ impl Shared {
             }
         }
         // None is forgotten meanwhile: its file would stay.
-        for (namespace, lease) in self.written().iter() {
+        for (namespace, lease) in self.written.lock().iter() {
             let file = LeaseFile::new(&self.folders.pool, namespace);
             if !file.is_whole()?
                 && let Err(error) = file.write(lease, Clock::now())
@@ -81,7 +81,7 @@ impl Shared {
     /// Makes again what somebody has removed of the pool's folder; returns whether there is anything to look after any more.
     fn look_after_records(&self) -> bool {
         let is_there = {
-            let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+            let folder = self.folder.lock();
             match folder.as_ref() {
                 Some(held) => held.is_there(),
                 None => return false,

@@ -7,13 +7,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::link::{LinkFlags, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use parking_lot::Mutex;
 use rtnetlink::{MulticastGroup, new_multicast_connection};
 use tokio::io::Interest;
 use tokio::sync::oneshot;
@@ -80,10 +81,7 @@ impl Watch {
 
     /// Ends the watch.
     pub fn stop(&self) {
-        self.stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.stop.lock().take();
     }
 }
 

@@ -12,10 +12,11 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 use tokio::time::timeout;
@@ -87,12 +88,12 @@ struct Current {
 
 impl JobProgress {
     fn set(&self, current: Option<Current>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = current;
+        *self.0.lock() = current;
     }
 
     /// Fails if the thread has been at one job for longer than `limit`; tells once that a job takes long.
     fn check(&self, limit: Duration) -> Result<(), WorkerError> {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.lock();
         let Some(current) = current.as_mut() else {
             return Ok(());
         };
@@ -190,7 +191,7 @@ impl Workers {
     }
 
     fn queue(&self, number: ClientNumber, job: Job) -> Arc<JobProgress> {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let threads = self.threads.lock();
         let thread = &threads[number.0 as usize % THREADS];
         if let Some(queue) = &thread.queue {
             // A thread that is gone drops the job, and so answers.
@@ -202,7 +203,7 @@ impl Workers {
     /// Ends the threads after the jobs that are queued, and waits for it, unless one is stuck.
     pub async fn stop(&self) -> Result<(), WorkerError> {
         let progress: Vec<_> = {
-            let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut threads = self.threads.lock();
             let end = |thread: &mut Worker| {
                 thread.queue = None;
                 Arc::clone(&thread.progress)

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -18,6 +18,7 @@ use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use parking_lot::Mutex;
 
 /// The most that is read of a file, in bytes: a lease with all that a server can send takes a tenth of it.
 const MOST: u64 = 1 << 20;
@@ -338,7 +339,7 @@ impl KeptFolder {
 
     /// The folder at the path, opened by `open` if it is not the one that is open already.
     pub fn get(&self, open: impl FnOnce() -> io::Result<Folder>) -> io::Result<Arc<Folder>> {
-        let mut kept = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.open.lock();
         if let Some(folder) = kept.take() {
             let found = fs::symlink_metadata(&self.path)?;
             if folder.number == (found.dev(), found.ino()) {

@@ -8,11 +8,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use netlink_sys::Socket;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use parking_lot::Mutex;
 
 use super::subscribe;
 use lanherd_types::identity::Mac;
@@ -77,7 +78,7 @@ impl SharedMonitor {
 
     /// Subscribes to the namespace of that number, which from now on is this client's.
     pub fn subscribe(self: &Arc<Self>, nsid: i32, mac: Mac) -> Subscription {
-        let mut clients = self.clients();
+        let mut clients = self.clients.lock();
         clients.latest_generation += 1;
         let generation = clients.latest_generation;
         let client = Client {
@@ -97,7 +98,7 @@ impl SharedMonitor {
     /// Returns where something was removed since the last call, some of it at a time; does not wait.
     pub fn changed(&self) -> io::Result<Changed> {
         let mut changed = BTreeSet::new();
-        let mut clients = self.clients();
+        let mut clients = self.clients.lock();
         for _ in 0..MOST_AT_ONCE {
             match self.receive() {
                 Ok(nsid) => {
@@ -140,10 +141,6 @@ impl SharedMonitor {
             _ => None,
         }))
     }
-
-    fn clients(&self) -> MutexGuard<'_, Clients> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl AsFd for SharedMonitor {
@@ -162,7 +159,7 @@ pub(in crate::linux) struct Subscription {
 impl Subscription {
     /// Passes notifications on from now on; returns whether one has come already.
     pub fn activate(&self) -> bool {
-        let mut clients = self.monitor.clients();
+        let mut clients = self.monitor.clients.lock();
         let client = clients.by_nsid.get_mut(&self.nsid);
         client
             .filter(|client| client.generation == self.generation)
@@ -175,7 +172,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Entry::Occupied(client) = self.monitor.clients().by_nsid.entry(self.nsid)
+        if let Entry::Occupied(client) = self.monitor.clients.lock().by_nsid.entry(self.nsid)
             && client.get().generation == self.generation
         {
             client.remove();
@@ -203,11 +200,11 @@ mod tests {
     fn a_notification_that_comes_before_its_client_is_active_is_kept_until_then() {
         let monitor = monitor();
         let (one, other) = (monitor.subscribe(1, ONE), monitor.subscribe(2, OTHER));
-        assert_eq!(monitor.clients().notify(1), None);
+        assert_eq!(monitor.clients.lock().notify(1), None);
         assert!(one.activate() && !other.activate());
-        assert_eq!(monitor.clients().notify(1), Some(ONE));
-        assert_eq!(monitor.clients().notify(2), Some(OTHER));
-        assert_eq!(monitor.clients().notify(3), None);
+        assert_eq!(monitor.clients.lock().notify(1), Some(ONE));
+        assert_eq!(monitor.clients.lock().notify(2), Some(OTHER));
+        assert_eq!(monitor.clients.lock().notify(3), None);
     }
 
     #[test]
@@ -217,8 +214,8 @@ mod tests {
         let later = monitor.subscribe(7, OTHER);
         assert!(!earlier.activate() && !later.activate());
         drop(earlier);
-        assert_eq!(monitor.clients().notify(7), Some(OTHER));
+        assert_eq!(monitor.clients.lock().notify(7), Some(OTHER));
         drop(later);
-        assert_eq!(monitor.clients().notify(7), None);
+        assert_eq!(monitor.clients.lock().notify(7), None);
     }
 }

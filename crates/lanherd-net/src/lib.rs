@@ -7,6 +7,7 @@ pub mod frame6;
 pub mod icmp;
 pub mod lan;
 pub mod linux;
+pub mod listener;
 pub mod netlink;
 pub mod netns;
 mod raw;

@@ -64,6 +64,47 @@ pub(super) fn tell_checksums(socket: BorrowedFd<'_>, wanted: bool) -> io::Result
     )
 }
 
+/// Has an `AF_PACKET` socket hear frames for other hosts, too, as long as it is open (packet(7), `PACKET_MR_PROMISC`).
+pub(super) fn be_promiscuous(socket: BorrowedFd<'_>, index: c_int) -> io::Result<()> {
+    let membership = libc::packet_mreq {
+        mr_ifindex: index,
+        mr_type: libc::PACKET_MR_PROMISC as u16,
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    // SAFETY: the pointer is to a live packet_mreq and the length is its size; the kernel only reads it.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            (&raw const membership).cast(),
+            size_of::<libc::packet_mreq>() as libc::socklen_t,
+        )
+    })
+}
+
+/// How many frames an `AF_PACKET` socket has dropped for want of room since this was last asked (packet(7),
+/// `PACKET_STATISTICS`).
+pub(super) fn packet_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut told = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
+    let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+    // SAFETY: both pointers are to live values, and `length` says how much may be written to the first.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut told).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(told.tp_drops)
+}
+
 /// Makes a raw ICMP socket deliver only messages of these types (RFC 792); types above 31 always pass.
 pub(super) fn deliver_only_icmp(socket: RawFd, types: &[u8]) -> io::Result<()> {
     let passed = types

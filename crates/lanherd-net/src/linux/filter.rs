@@ -21,7 +21,7 @@ pub(super) fn nothing() -> [SockFilter; 1] {
 
 /// What the raw socket on the parent is handed beside DHCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Passed {
+pub(crate) struct Passed {
     /// ARP packets.
     pub arp: bool,
     /// Neighbour discovery and DHCPv6.
@@ -36,7 +36,7 @@ pub(super) struct Passed {
 ///
 /// Offsets count from the Ethernet header. A frame with a VLAN tag belongs to another LAN, though the kernel hands it
 /// on with the tag taken off.
-pub(super) fn for_clients(passed: Passed) -> Vec<SockFilter> {
+pub(crate) fn for_clients(passed: Passed) -> Vec<SockFilter> {
     const VLAN_TAG_PRESENT: u32 =
         (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT).cast_unsigned();
     const MORE_FRAGMENTS_OR_OFFSET: u32 = 0x3fff;

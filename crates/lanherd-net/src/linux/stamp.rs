@@ -19,7 +19,7 @@ const MOST_READINGS: u32 = 4;
 
 /// A moment, by the clock that times spans and by the one that the kernel stamps with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     pub steady: Instant,
     pub wall: SystemTime,
 }
@@ -54,7 +54,7 @@ impl Moment {
 
 /// What was received from a socket in one go.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// Bytes that were put into the buffer.
     pub length: usize,
     /// The address of the sender, where the socket tells it.
@@ -66,7 +66,7 @@ pub(super) struct Received {
 }
 
 /// Receives what has arrived; `WouldBlock` where nothing has.
-pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
+pub(crate) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = nix::cmsg_space!(TimeSpec, libc::in6_pktinfo);
     let mut parts = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(

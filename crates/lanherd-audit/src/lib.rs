@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod audit;
+mod breach;
+mod dhcp;
+mod dhcp6;
+mod report;
+pub mod requirement;
+mod router;
+mod solicitor;
+
+pub use audit::{ANSWER_LIMIT, Audit, MAX_ROUTERS, Settings};
+pub use breach::{Breach, MAX_BREACHES};
+pub use report::{PrefixFound, Report, RouterFound, SCHEMA, ServerFound, ServerFound6, Withheld};
+pub use requirement::{Level, Requirement};
+pub use solicitor::Solicitor;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,447 @@
+//! What one router advertises, how often, and what of it breaks a requirement.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lanherd_ndp::options::{PrefixInformation, Resolvers, SearchList};
+use lanherd_ndp::{
+    Body, Lifetime, Message, NdOption, Packet, Prefix, RemarkReason, RouterAdvertisement,
+};
+
+use crate::breach::Breaches;
+use crate::requirement as req;
+
+/// `MIN_DELAY_BETWEEN_RAS` (RFC 4861, 10).
+const MIN_DELAY_BETWEEN_RAS: Duration = Duration::from_secs(3);
+/// How much nearer than that two advertisements may be on their arrival: switches and drivers hold frames back for a moment.
+const JITTER: Duration = Duration::from_millis(100);
+/// Within this time a router that withdrew itself and is one again flaps.
+const FLAP: Duration = Duration::from_secs(60);
+/// In so many advertisements running a prefix must be missing to be gone: a router may spread its options over several (RFC 4861,
+/// 6.2.3).
+const MISSING: u32 = 3;
+/// How many prefixes of one router are followed. A packet has room for some fifty.
+const MAX_PREFIXES: usize = 64;
+/// The limits of RFC 9096, 3.4, in seconds.
+const PREFERRED_LIMIT: u32 = 2_700;
+const VALID_LIMIT: u32 = 5_400;
+/// The least MTU of an IPv6 link in bytes (RFC 8200, 5).
+const MIN_MTU: u32 = 1_280;
+
+/// A prefix of a router, as it was last advertised.
+#[derive(Debug, Clone)]
+struct FollowedPrefix {
+    latest: PrefixInformation,
+    at: Duration,
+    /// In how many advertisements since it did not stand.
+    missing: u32,
+}
+
+/// Something with a lifetime, as it was last advertised to all.
+#[derive(Debug, Clone, Copy)]
+struct Advertised {
+    at: Duration,
+    lifetime: Lifetime,
+}
+
+impl Advertised {
+    /// How long it had ended when `now` came; `None`: it had not.
+    fn ended_before(self, now: Duration) -> Option<Duration> {
+        let lasts = self.lifetime.duration().filter(|lasts| !lasts.is_zero())?;
+        let since = now.saturating_sub(self.at);
+        (since > lasts + JITTER).then_some(since)
+    }
+}
+
+/// One router: all advertisements from one link-local address and MAC.
+#[derive(Debug)]
+pub(crate) struct RouterLog {
+    /// How it is named in breaches.
+    pub(crate) name: String,
+    pub(crate) to_all: u64,
+    pub(crate) to_one: u64,
+    pub(crate) first: Duration,
+    /// The latest one to all nodes.
+    latest_to_all: Option<Duration>,
+    pub(crate) shortest_gap: Option<Duration>,
+    pub(crate) longest_gap: Option<Duration>,
+    pub(crate) latest: RouterAdvertisement,
+    pub(crate) options: Vec<NdOption>,
+    /// When it was last asked, after it had been heard.
+    asked: Option<Duration>,
+    has_answered: bool,
+    withdrawn: Option<Duration>,
+    router: Option<Advertised>,
+    resolvers: Option<Advertised>,
+    search: Option<Advertised>,
+    prefixes: BTreeMap<Prefix, FollowedPrefix>,
+}
+
+impl RouterLog {
+    pub(crate) fn new(name: String, at: Duration) -> Self {
+        Self {
+            name,
+            to_all: 0,
+            to_one: 0,
+            first: at,
+            latest_to_all: None,
+            shortest_gap: None,
+            longest_gap: None,
+            latest: RouterAdvertisement::default(),
+            options: Vec::new(),
+            asked: None,
+            has_answered: false,
+            withdrawn: None,
+            router: None,
+            resolvers: None,
+            search: None,
+            prefixes: BTreeMap::new(),
+        }
+    }
+
+    /// A router solicitation was sent, while this router was known.
+    pub(crate) const fn ask(&mut self, at: Duration) {
+        self.asked = Some(at);
+        self.has_answered = false;
+    }
+
+    /// An answer to that came.
+    pub(crate) const fn hear_answer(&mut self) {
+        self.has_answered = true;
+    }
+
+    /// Whether it was asked, had its time, and said nothing.
+    pub(crate) fn is_mute(&self, now: Duration, limit: Duration) -> bool {
+        let had_time = self.asked.is_some_and(|asked| now >= asked + limit);
+        had_time && !self.has_answered
+    }
+
+    /// Takes an advertisement of this router's; an answer is one that comes within `limit`.
+    pub(crate) fn hear(
+        &mut self,
+        at: Duration,
+        packet: &Packet,
+        body: RouterAdvertisement,
+        link_mtu: u32,
+        limit: Duration,
+        breaches: &mut Breaches,
+    ) {
+        let message = &packet.message;
+        self.has_answered |= self.asked.is_some_and(|asked| at <= asked + limit);
+        if packet.destination.is_multicast() {
+            self.heard_by_all(at, message, body, breaches);
+        } else {
+            self.to_one += 1;
+        }
+        self.options_of(at, message, link_mtu, breaches);
+        if let (Some(said), Some(real)) = (message.source_link_layer(), packet.source_mac)
+            && said != real
+        {
+            breaches.add(at, &req::RA_LINK_LAYER, &self.name, "", || {
+                format!("option 1 says {said}, and the frame is from {real}")
+            });
+        }
+        self.flaps(at, body, breaches);
+        let has_resolvers = message.options.iter().any(|option| {
+            matches!(option, NdOption::Resolvers(resolvers) if !resolvers.lifetime.is_zero())
+        });
+        if body.lifetime > 0 && !has_resolvers && !body.managed && !body.other {
+            breaches.add(at, &req::RA_NO_RESOLVER, &self.name, "", || {
+                "option 25 is missing, and the flags M and O are 0".to_owned()
+            });
+        }
+        self.latest = body;
+        self.options.clone_from(&message.options);
+    }
+
+    /// What only an advertisement that reaches every host tells.
+    fn heard_by_all(
+        &mut self,
+        at: Duration,
+        message: &Message,
+        body: RouterAdvertisement,
+        breaches: &mut Breaches,
+    ) {
+        self.to_all += 1;
+        if let Some(before) = self.latest_to_all.replace(at) {
+            let gap = at.saturating_sub(before);
+            self.shortest_gap = Some(self.shortest_gap.map_or(gap, |known| known.min(gap)));
+            self.longest_gap = Some(self.longest_gap.map_or(gap, |known| known.max(gap)));
+            // RFC 4861, 6.2.5: of a router that ceases, up to three may come at once.
+            if gap + JITTER < MIN_DELAY_BETWEEN_RAS && body.lifetime > 0 {
+                breaches.add(at, &req::RA_RATE, &self.name, "", || {
+                    format!("two are {:.1} s apart", gap.as_secs_f64())
+                });
+            }
+        }
+        self.lapses(at, breaches);
+        self.router = Some(Advertised {
+            at,
+            lifetime: body.router_lifetime(),
+        });
+        for option in &message.options {
+            match option {
+                NdOption::Resolvers(Resolvers { lifetime, .. }) => {
+                    self.resolvers = Some(Advertised {
+                        at,
+                        lifetime: *lifetime,
+                    });
+                }
+                NdOption::SearchList(SearchList { lifetime, .. }) => {
+                    self.search = Some(Advertised {
+                        at,
+                        lifetime: *lifetime,
+                    });
+                }
+                _ => (),
+            }
+        }
+        self.follow_prefixes(at, message, breaches);
+    }
+
+    /// What had ended before it was advertised again, or before now.
+    pub(crate) fn lapses(&self, now: Duration, breaches: &mut Breaches) {
+        let lapsed = |what: Option<Advertised>| {
+            let what = what?;
+            Some((what.ended_before(now)?, what.lifetime))
+        };
+        if let Some((since, lifetime)) = lapsed(self.router) {
+            breaches.add(now, &req::RA_ROUTER_LIFETIME, &self.name, "", || {
+                format!(
+                    "the router lifetime is {lifetime}, and for {:.1} s none came",
+                    since.as_secs_f64()
+                )
+            });
+        }
+        for (what, name) in [
+            (self.resolvers, "resolvers live"),
+            (self.search, "the search list lives"),
+        ] {
+            if let Some((since, lifetime)) = lapsed(what) {
+                breaches.add(now, &req::RA_RESOLVER_LIFETIME, &self.name, name, || {
+                    format!(
+                        "{name} {lifetime}, and for {:.1} s none came",
+                        since.as_secs_f64()
+                    )
+                });
+            }
+        }
+    }
+
+    /// Which prefixes are gone without a word.
+    fn follow_prefixes(&mut self, at: Duration, message: &Message, breaches: &mut Breaches) {
+        for followed in self.prefixes.values_mut() {
+            followed.missing += 1;
+        }
+        for option in &message.options {
+            if let NdOption::Prefix(latest) = option
+                && (self.prefixes.len() < MAX_PREFIXES
+                    || self.prefixes.contains_key(&latest.prefix))
+            {
+                let followed = FollowedPrefix {
+                    latest: *latest,
+                    at,
+                    missing: 0,
+                };
+                self.prefixes.insert(latest.prefix, followed);
+            }
+        }
+        for (prefix, followed) in &self.prefixes {
+            let FollowedPrefix {
+                latest,
+                at: said,
+                missing,
+            } = followed;
+            let left = latest.preferred.duration();
+            let is_preferred = left.is_none_or(|left| at.saturating_sub(*said) < left);
+            if *missing == MISSING && latest.autonomous && is_preferred {
+                let what = || {
+                    format!(
+                        "{prefix} stood in no advertisement since {:.1} s ago, when it was preferred for {}",
+                        at.saturating_sub(*said).as_secs_f64(),
+                        latest.preferred
+                    )
+                };
+                breaches.add(
+                    at,
+                    &req::RA_STALE_PREFIX,
+                    &self.name,
+                    prefix.to_string(),
+                    what,
+                );
+            }
+        }
+        self.prefixes
+            .retain(|_, followed| followed.missing < MISSING);
+    }
+
+    fn flaps(&mut self, at: Duration, body: RouterAdvertisement, breaches: &mut Breaches) {
+        if body.lifetime == 0 {
+            if self.latest.lifetime > 0 {
+                self.withdrawn = Some(at);
+            }
+        } else if let Some(withdrawn) = self.withdrawn.take() {
+            let after = at.saturating_sub(withdrawn);
+            if after < FLAP {
+                breaches.add(at, &req::RA_FLAPS, &self.name, "", || {
+                    format!(
+                        "router lifetime 0, and {} s again {:.1} s later",
+                        body.lifetime,
+                        after.as_secs_f64()
+                    )
+                });
+            }
+        }
+    }
+
+    fn options_of(&self, at: Duration, message: &Message, link_mtu: u32, breaches: &mut Breaches) {
+        let name = &self.name;
+        for remark in message.notes.remarks() {
+            if remark.reason.is_malformed() {
+                let kind = format!("{:?} {:?}", remark.option, remark.reason);
+                let what = match remark.reason {
+                    RemarkReason::HostBits => format!("{remark} by receivers"),
+                    _ => remark.to_string(),
+                };
+                breaches.add(at, &req::RA_OPTION, name, kind, || what);
+            }
+        }
+        for (index, option) in message.options.iter().enumerate() {
+            let place = || match message.notes.offset(index) {
+                Some(offset) => format!("option {} at byte {offset}", option.code()),
+                None => format!("option {}", option.code()),
+            };
+            match option {
+                NdOption::Mtu(mtu) if *mtu < MIN_MTU || *mtu > link_mtu => {
+                    breaches.add(at, &req::RA_MTU, name, mtu.to_string(), || {
+                        format!("{} says {mtu} bytes; the link has {link_mtu}", place())
+                    });
+                }
+                NdOption::Prefix(prefix) => prefix_of(at, name, prefix, place, breaches),
+                _ => (),
+            }
+        }
+    }
+
+    /// The part of its word that routers of one link are to agree on (RFC 4861, 6.2.7).
+    fn common(&self) -> Vec<(String, String)> {
+        let RouterAdvertisement {
+            hop_limit,
+            managed,
+            other,
+            reachable,
+            retransmit,
+            ..
+        } = self.latest;
+        let mut said = vec![
+            ("the M flag".to_owned(), u8::from(managed).to_string()),
+            ("the O flag".to_owned(), u8::from(other).to_string()),
+        ];
+        // What is unspecified agrees with everything.
+        if let Some(hop_limit) = hop_limit {
+            said.push(("the hop limit".to_owned(), hop_limit.to_string()));
+        }
+        for (name, time) in [
+            ("the reachable time", reachable),
+            ("the retransmission timer", retransmit),
+        ] {
+            if let Some(time) = time {
+                said.push((name.to_owned(), format!("{} ms", time.as_millis())));
+            }
+        }
+        for option in &self.options {
+            match option {
+                NdOption::Mtu(mtu) => said.push(("the MTU".to_owned(), format!("{mtu} bytes"))),
+                NdOption::Prefix(PrefixInformation {
+                    prefix,
+                    valid,
+                    preferred,
+                    ..
+                }) => said.push((
+                    format!("the lifetimes of {prefix}"),
+                    format!("{preferred} preferred, {valid} valid"),
+                )),
+                _ => (),
+            }
+        }
+        said
+    }
+
+    /// Enters where this router and `other` say different things.
+    pub(crate) fn compare(&self, other: &Self, at: Duration, breaches: &mut Breaches) {
+        let others = other.common();
+        for (subject, value) in self.common() {
+            let Some((_, differs)) = others
+                .iter()
+                .find(|(name, against)| *name == subject && *against != value)
+            else {
+                continue;
+            };
+            let kind = format!("{} {subject}", other.name);
+            breaches.add(at, &req::RA_CONSISTENT, &self.name, kind, || {
+                format!("{subject}: {value}; {} says {differs}", other.name)
+            });
+        }
+    }
+
+    /// How many advertisements to all an hour, from when its first came until `now`.
+    pub(crate) fn an_hour(&self, now: Duration) -> f64 {
+        let hours = now.saturating_sub(self.first).as_secs_f64() / 3_600.0;
+        if hours > 0.0 {
+            self.to_all as f64 / hours
+        } else {
+            0.0
+        }
+    }
+}
+
+fn prefix_of(
+    at: Duration,
+    name: &str,
+    information: &PrefixInformation,
+    place: impl Fn() -> String,
+    breaches: &mut Breaches,
+) {
+    let PrefixInformation {
+        prefix,
+        autonomous,
+        valid,
+        preferred,
+        ..
+    } = *information;
+    let kind = prefix.to_string();
+    if preferred > valid {
+        breaches.add(at, &req::RA_PREFERRED, name, &kind, || {
+            format!(
+                "{}: {prefix} is preferred for {preferred} and valid for {valid}",
+                place()
+            )
+        });
+    }
+    if prefix.is_link_local() {
+        breaches.add(at, &req::RA_LINK_LOCAL_PREFIX, name, &kind, || {
+            format!("{}: {prefix}", place())
+        });
+    }
+    if autonomous && prefix.len() != 64 {
+        breaches.add(at, &req::RA_AUTONOMOUS, name, &kind, || {
+            format!("{}: {prefix} has the A flag", place())
+        });
+    }
+    if preferred.as_secs() > PREFERRED_LIMIT || valid.as_secs() > VALID_LIMIT {
+        breaches.add(at, &req::RA_LIFETIME_LIMITS, name, &kind, || {
+            format!(
+                "{}: {prefix} is preferred for {preferred} and valid for {valid}",
+                place()
+            )
+        });
+    }
+}
+
+/// The fixed fields of an advertisement; `None`: the packet is none.
+pub(crate) const fn advertisement(packet: &Packet) -> Option<RouterAdvertisement> {
+    match packet.message.body {
+        Body::RouterAdvertisement(body) => Some(body),
+        _ => None,
+    }
+}

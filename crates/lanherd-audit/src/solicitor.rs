@@ -1,0 +1,192 @@
+//! What an audit sends, when it may: one question for each protocol, from a host that does not exist otherwise.
+//!
+//! Its MAC is made up (locally administered), and with it its link-local address; nothing of it stands in the kernel. Servers that
+//! have an answer for it ask for its hardware address first (RFC 4861, 7.2.2), so these questions are answered here. It takes no
+//! lease: a DHCPDISCOVER and a SOLICIT without rapid commit bind nothing (RFC 2131, 3.1; RFC 9915, 18.3.1).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use lanherd_dhcp::{Message, MessageType, code};
+use lanherd_dhcp6::{self as dhcp6, Duid, Ia, IaKind};
+use lanherd_ndp::{Body, Message as NdMessage, NdOption, NeighbourAdvertisement, Packet};
+use lanherd_net::frame::to_server;
+use lanherd_types::identity::Mac;
+
+/// What is asked for: mask, routers, name servers, domain, MTU, lease time, T1, T2, search list, routes, IPv6-only.
+const DHCP_REQUESTS: [u8; 11] = [1, 3, 6, 15, 26, 51, 58, 59, 108, 119, 121];
+/// What is asked for over IPv6: name servers, search list, SOL_MAX_RT.
+const DHCP6_REQUESTS: [u16; 3] = [23, 24, 82];
+/// The `IAID`; there is one association of each kind.
+const IAID: u32 = 1;
+
+/// The host that asks.
+#[derive(Debug, Clone)]
+pub struct Solicitor {
+    mac: Mac,
+    xid: u32,
+}
+
+impl Solicitor {
+    /// One whose MAC and transaction numbers are drawn from `rng`.
+    pub fn new(rng: &mut fastrand::Rng) -> Self {
+        let [_, a, b, c, d, e, ..] = rng.u64(..).to_be_bytes();
+        Self {
+            // Locally administered, unicast (IEEE 802, 8.4).
+            mac: Mac([0x02, a, b, c, d, e]),
+            xid: rng.u32(..),
+        }
+    }
+
+    /// Its MAC.
+    pub const fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// Its link-local address: fe80::/64 and the modified EUI-64 of its MAC (RFC 4291, appendix A).
+    pub fn link_local(&self) -> Ipv6Addr {
+        let [a, b, c, d, e, f] = self.mac.octets();
+        let pair = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+        Ipv6Addr::new(
+            0xfe80,
+            0,
+            0,
+            0,
+            pair(a ^ 0x02, b),
+            pair(c, 0xff),
+            pair(0xfe, d),
+            pair(e, f),
+        )
+    }
+
+    /// Its client identifier: hardware type and address (RFC 2132, 9.14).
+    pub fn client_id(&self) -> [u8; 7] {
+        let [a, b, c, d, e, f] = self.mac.octets();
+        [1, a, b, c, d, e, f]
+    }
+
+    /// Whether a server's message answers this host.
+    pub fn has_asked(&self, answer: &Message) -> bool {
+        answer.chaddr == self.mac && answer.xid == self.xid
+    }
+
+    /// Whether a server's `DHCPv6` message answers this host.
+    pub fn has_asked6(&self, answer: &dhcp6::Message) -> bool {
+        // A DHCPv6 transaction has 24 bits (RFC 9915, 8).
+        answer.xid == self.xid & 0x00ff_ffff
+    }
+
+    /// The questions, as frames.
+    pub fn questions(&self) -> Vec<Vec<u8>> {
+        [self.router_solicitation(), self.discover(), self.solicit()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// The question for routers, as a frame.
+    pub(crate) fn router_solicitation(&self) -> Option<Vec<u8>> {
+        Packet::router_solicitation(self.mac, self.link_local()).to_frame()
+    }
+
+    fn discover(&self) -> Option<Vec<u8>> {
+        let mut message = Message::request(MessageType::Discover, self.mac, self.xid);
+        // Heard by everybody, so that whoever else listens sees the same.
+        message.broadcast = true;
+        message
+            .options
+            .push(code::CLIENT_ID, self.client_id())
+            .push(code::PARAMETER_REQUESTS, DHCP_REQUESTS);
+        to_server(
+            (self.mac, Ipv4Addr::UNSPECIFIED),
+            (Mac::BROADCAST, Ipv4Addr::BROADCAST),
+            &message.encode(),
+        )
+    }
+
+    fn solicit(&self) -> Option<Vec<u8>> {
+        let mut message = dhcp6::Message::new(dhcp6::MessageType::Solicit, self.xid);
+        let duid = Duid::link_layer(self.mac);
+        message
+            .options
+            .push(dhcp6::code::CLIENT_ID, duid.as_bytes())
+            .push_ia(&Ia::new(IaKind::Addresses, IAID))
+            .push(dhcp6::code::ELAPSED_TIME, [0, 0])
+            .push_requests(&DHCP6_REQUESTS);
+        crate::dhcp6::to_servers((self.mac, self.link_local()), &message.encode().ok()?)
+    }
+
+    /// The answer to whoever asks for this host's hardware address; `None`: nobody does.
+    pub fn answer(&self, question: &Packet) -> Option<Vec<u8>> {
+        let Body::NeighbourSolicitation { target } = question.message.body else {
+            return None;
+        };
+        if target != self.link_local() || question.source.is_unspecified() {
+            return None;
+        }
+        let body = Body::NeighbourAdvertisement(NeighbourAdvertisement {
+            router: false,
+            solicited: true,
+            override_: true,
+            target,
+        });
+        let message = NdMessage::new(body, vec![NdOption::TargetLinkLayer(self.mac)]);
+        let mut packet = Packet::new(self.mac, target, question.source, message);
+        packet.destination_mac = question.source_mac;
+        packet.to_frame()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lanherd_net::frame::dhcp_client;
+
+    use super::*;
+
+    fn solicitor() -> Solicitor {
+        Solicitor::new(&mut fastrand::Rng::with_seed(7))
+    }
+
+    // RFC 4291, appendix A.
+    #[test]
+    fn the_link_local_address_is_made_of_the_mac() {
+        let solicitor = Solicitor {
+            mac: Mac([0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee]),
+            xid: 1,
+        };
+        let expected: Ipv6Addr = "fe80::aa:bbff:fecc:ddee".parse().expect("an address");
+        assert_eq!(solicitor.link_local(), expected);
+    }
+
+    #[test]
+    fn the_questions_are_whole_frames_of_one_host_that_is_locally_administered() {
+        let solicitor = solicitor();
+        let questions = solicitor.questions();
+        assert_eq!(questions.len(), 3);
+        assert_eq!(solicitor.mac().octets()[0] & 0b11, 0b10);
+        for frame in &questions {
+            assert_eq!(frame[6..12], solicitor.mac().octets());
+        }
+        let asked = Packet::from_frame(&questions[0]).expect("neighbour discovery");
+        assert_eq!(asked.message.body, Body::RouterSolicitation);
+        assert_eq!(dhcp_client(&questions[1]), Some(solicitor.mac()));
+    }
+
+    #[test]
+    fn only_a_question_for_its_own_address_is_answered() {
+        let solicitor = solicitor();
+        let router = Mac([2, 0, 0, 0, 0, 1]);
+        let fe80: Ipv6Addr = "fe80::1".parse().expect("an address");
+        let ask = |target, source| {
+            let message = NdMessage::new(Body::NeighbourSolicitation { target }, Vec::new());
+            let packet = Packet::new(router, source, target, message);
+            solicitor.answer(&packet)
+        };
+        let answer = ask(solicitor.link_local(), fe80).expect("an answer");
+        let answer = Packet::from_frame(&answer).expect("neighbour discovery");
+        assert_eq!(answer.destination_mac, Some(router));
+        assert_eq!(answer.message.target_link_layer(), Some(solicitor.mac()));
+        assert_eq!(ask(fe80, fe80), None);
+        // Duplicate address detection by another is for its holder, which this host is not for longer than the audit.
+        assert_eq!(ask(solicitor.link_local(), Ipv6Addr::UNSPECIFIED), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: what can be said, and what the program's end says back.
 
+mod audit;
 #[cfg(feature = "bdd")]
 mod bdd;
 mod clean;
@@ -59,6 +60,7 @@ Examples:
   lanherd soak --parent eth0 --clients 200 --ping router --for 72h --churn 10/m --report r.json
   lanherd bdd features --lab        feature files; `lanherd steps` lists what they can say
   lanherd clean                     after a run that was killed
+  lanherd audit --parent eth0       who leases and advertises here, and what RFC that breaks
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
 125 nothing failed but something is inconclusive (the tester itself was late), 130 interrupted. After all of them the host is as it was before.";
@@ -123,6 +125,7 @@ enum Command {
     Lab(lab::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
+    Audit(audit::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -187,6 +190,7 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Lab(args) => lab::run(args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),
+        Command::Audit(args) => audit::run(&args, screen),
         Command::Completions(args) => Ok(generate::completions(&args, Cli::command(), screen)),
         Command::Man(args) => generate::man(&args, Cli::command(), screen),
     }

@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod audit;
 mod availability;
 mod bad_servers;
 mod chores;

@@ -14,7 +14,7 @@ use lanherd_types::identity::Mac;
 
 /// What is asked for: mask, routers, name servers, domain, MTU, lease time, T1, T2, search list, routes, IPv6-only.
 const DHCP_REQUESTS: [u8; 11] = [1, 3, 6, 15, 26, 51, 58, 59, 108, 119, 121];
-/// What is asked for over IPv6: name servers, search list, SOL_MAX_RT.
+/// What is asked for over IPv6: name servers, search list, `SOL_MAX_RT`.
 const DHCP6_REQUESTS: [u16; 3] = [23, 24, 82];
 /// The `IAID`; there is one association of each kind.
 const IAID: u32 = 1;
@@ -29,10 +29,12 @@ pub struct Solicitor {
 impl Solicitor {
     /// One whose MAC and transaction numbers are drawn from `rng`.
     pub fn new(rng: &mut fastrand::Rng) -> Self {
-        let [_, a, b, c, d, e, ..] = rng.u64(..).to_be_bytes();
+        let mut mac = [0; 6];
+        rng.fill(&mut mac);
+        // Locally administered, unicast (IEEE 802, 8.4).
+        mac[0] = 0x02;
         Self {
-            // Locally administered, unicast (IEEE 802, 8.4).
-            mac: Mac([0x02, a, b, c, d, e]),
+            mac: Mac(mac),
             xid: rng.u32(..),
         }
     }
@@ -42,26 +44,23 @@ impl Solicitor {
         self.mac
     }
 
-    /// Its link-local address: fe80::/64 and the modified EUI-64 of its MAC (RFC 4291, appendix A).
+    /// Its link-local address: `fe80::/64` and the modified EUI-64 of its MAC (RFC 4291, appendix A).
     pub fn link_local(&self) -> Ipv6Addr {
-        let [a, b, c, d, e, f] = self.mac.octets();
-        let pair = |high: u8, low: u8| u16::from_be_bytes([high, low]);
-        Ipv6Addr::new(
-            0xfe80,
-            0,
-            0,
-            0,
-            pair(a ^ 0x02, b),
-            pair(c, 0xff),
-            pair(0xfe, d),
-            pair(e, f),
-        )
+        let mac = self.mac.octets();
+        let mut octets = [0; 16];
+        octets[..2].copy_from_slice(&[0xfe, 0x80]);
+        octets[8..11].copy_from_slice(&mac[..3]);
+        octets[8] ^= 0x02;
+        octets[11..13].copy_from_slice(&[0xff, 0xfe]);
+        octets[13..].copy_from_slice(&mac[3..]);
+        octets.into()
     }
 
     /// Its client identifier: hardware type and address (RFC 2132, 9.14).
     pub fn client_id(&self) -> [u8; 7] {
-        let [a, b, c, d, e, f] = self.mac.octets();
-        [1, a, b, c, d, e, f]
+        let mut identifier = [1; 7];
+        identifier[1..].copy_from_slice(&self.mac.octets());
+        identifier
     }
 
     /// Whether a server's message answers this host.

@@ -12,10 +12,10 @@ mod server;
 
 pub use self::act::RunControl;
 pub use self::caller::{CallError, Caller};
-pub use self::clients::{Clients, ClientsError, NotThere};
+pub use self::clients::{ClientSelector, ClientSelectorError, NotThere};
 pub use self::protocol::{
-    Answer, FaultOutcome, Herd, MOST_REQUEST, Removed, Request, RequestError, Row, VERSION, parse,
-    write,
+    Answer, FaultOutcome, HerdListing, MOST_REQUEST, Removed, Request, RequestError, Row, VERSION,
+    parse, write,
 };
 pub use self::server::serve;
 

@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 pub use self::guard::{Guard, GuardError};
 use self::pages::Pages;
 pub use self::pages::Readiness;
-use self::stream::{Streams, Telling};
+use self::stream::{Broadcaster, Streams};
 #[cfg(not(feature = "tls"))]
 use self::without_tls::{self as tls, Tls};
 use crate::live::Live;
@@ -141,7 +141,7 @@ impl Handshake<TcpStream> for OverTls {
 }
 
 impl Bound {
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -158,24 +158,24 @@ impl Bound {
         pool: Pool,
         live: Arc<Live>,
     ) -> Result<Server, HttpError> {
-        let telling = Streams::of(live)?;
-        self.answer(metrics, pool, Some(telling))
+        let broadcaster = Streams::of(live)?;
+        self.answer(metrics, pool, Some(broadcaster))
     }
 
     fn answer<R: Readiness>(
         self,
         metrics: Metrics,
         readiness: R,
-        telling: Option<Telling>,
+        broadcaster: Option<Broadcaster>,
     ) -> Result<Server, HttpError> {
         let address = self.address;
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| HttpError::Bind { address, error })?;
         let tls = self.guard.tls().cloned();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let streams = telling
+        let streams = broadcaster
             .as_ref()
-            .map(|telling| Arc::clone(telling.streams()));
+            .map(|broadcaster| Arc::clone(broadcaster.streams()));
         let site = Pages {
             metrics,
             readiness,
@@ -191,7 +191,7 @@ impl Bound {
         Ok(Server {
             address,
             scheme,
-            telling,
+            broadcaster,
             connections,
         })
     }
@@ -224,12 +224,12 @@ pub fn serve<R: Readiness>(
 pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
-    telling: Option<Telling>,
+    broadcaster: Option<Broadcaster>,
     connections: connections::Server,
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -242,7 +242,7 @@ impl Server {
     /// Stops listening, lets requests in progress end, and closes what is still open half a second later.
     pub async fn shut_down(self) {
         // Streams end with it, in order.
-        drop(self.telling);
+        drop(self.broadcaster);
         self.connections.shut_down().await;
     }
 }

@@ -1,9 +1,9 @@
 //! A running herd as it is followed: what the live page, the JSON API and the terminal show of it is learned once.
 //!
 //! Who owns what: one task hears the pool's events, another looks at the herd once a second; both belong to the [`Watch`], and
-//! end with it. So whoever asks a [`Live`], and however often, the pool is asked no more than it would be by one. News are
-//! bells: a [`Live`] rings, and whoever follows asks for what he does not have yet; so nobody can be too slow, and nothing
-//! comes twice.
+//! end with it. So whoever asks a [`Live`], and however often, the pool is asked no more than it would be by one.
+//! Followers are told how far the feed has come ([`FeedPosition`]), and fetch what they do not have yet; so a slow follower blocks
+//! nobody, and nothing comes twice.
 
 mod memory;
 mod picture;
@@ -23,7 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use self::memory::Memory;
 pub use self::memory::Replay;
 pub use self::picture::{
-    ActivitySum, Cell, Clients, Herd, History, KindWords, Mark, One, Point, Version, Work,
+    ActivitySum, ApiVersion, Cell, ClientList, Herd, HerdHistory, KindWords, Mark, One, Point, Work,
 };
 pub use self::ready::Ready;
 pub use self::words::{EventLevel, Occurrence};
@@ -55,14 +55,14 @@ struct State {
     herd: Option<Herd>,
     looks: u64,
     earlier: Figures,
-    /// `None` when there will be no more news.
-    bell: Option<watch::Sender<News>>,
+    /// How far the feed has come, for those who follow; `None` when nothing more will come.
+    position: Option<watch::Sender<FeedPosition>>,
 }
 
-/// How far the news have come.
+/// How far the feed of events and looks has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct News {
-    /// The latest event.
+pub struct FeedPosition {
+    /// The number of the latest event.
     pub sequence: u64,
     /// How often the herd was looked at: [`Live::herd`] is another when this is.
     pub looks: u64,
@@ -76,7 +76,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// What it keeps.
+    /// The herd that they keep up to date.
     pub fn live(&self) -> &Arc<Live> {
         &self.live
     }
@@ -105,7 +105,7 @@ impl Live {
                 herd: None,
                 looks: 0,
                 earlier: Figures::default(),
-                bell: Some(watch::Sender::default()),
+                position: Some(watch::Sender::default()),
             }),
             status: tokio::sync::Mutex::default(),
         });
@@ -116,17 +116,20 @@ impl Live {
         Ok(Watch { live, tasks })
     }
 
-    /// Changes whenever there is something new, and is closed when there will be nothing more.
-    pub fn bell(&self) -> Result<watch::Receiver<News>, PoolError> {
+    /// The position of the feed as it changes; closed when nothing more will come.
+    ///
+    /// # Errors
+    /// [`PoolError::Ended`]: nothing more will come.
+    pub fn positions(&self) -> Result<watch::Receiver<FeedPosition>, PoolError> {
         let state = self.state();
-        let bell = state.bell.as_ref().ok_or(PoolError::Ended)?;
-        Ok(bell.subscribe())
+        let position = state.position.as_ref().ok_or(PoolError::Ended)?;
+        Ok(position.subscribe())
     }
 
-    /// How far the news have come.
-    pub fn news(&self) -> News {
+    /// How far the feed has come.
+    pub fn position(&self) -> FeedPosition {
         let state = self.state();
-        News {
+        FeedPosition {
             sequence: state.memory.latest(),
             looks: state.looks,
         }
@@ -152,12 +155,12 @@ impl Live {
         }
     }
 
-    /// How it was.
-    pub fn history(&self) -> History {
+    /// How the herd was.
+    pub fn history(&self) -> HerdHistory {
         let state = self.state();
         let timeline = state.memory.timeline();
-        History {
-            schema: Version::One,
+        HerdHistory {
+            schema: ApiVersion::One,
             began: self.began_at.clone(),
             points: timeline.latest().cloned().collect(),
             whole: timeline.whole().to_vec(),
@@ -179,9 +182,9 @@ impl Live {
     }
 
     /// What every client is doing.
-    pub async fn clients(&self) -> Result<Clients, PoolError> {
+    pub async fn clients(&self) -> Result<ClientList, PoolError> {
         let (sequence, herd) = self.status().await?;
-        Ok(Clients::new(&self.name, sequence, &herd))
+        Ok(ClientList::new(&self.name, sequence, &herd))
     }
 
     /// All about one client; `None`: there is none of that number.
@@ -227,7 +230,7 @@ impl Live {
                     Err(TryRecvError::Closed | TryRecvError::Empty) => break,
                 };
             }
-            state.ring();
+            state.announce();
         }
     }
 
@@ -256,13 +259,13 @@ impl Live {
         let herd = Herd::new(&self.name, &self.began_at, latest, &census, &figures, point);
         state.herd = Some(herd.clone());
         state.looks += 1;
-        state.ring();
+        state.announce();
         Ok(herd)
     }
 
-    /// There will be no more news.
+    /// Ends the feed.
     fn end(&self) {
-        self.state().bell = None;
+        self.state().position = None;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -272,9 +275,10 @@ impl Live {
 }
 
 impl State {
-    fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            bell.send_replace(News {
+    /// Tells followers how far the feed has come.
+    fn announce(&self) {
+        if let Some(position) = &self.position {
+            position.send_replace(FeedPosition {
                 sequence: self.memory.latest(),
                 looks: self.looks,
             });

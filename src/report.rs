@@ -1,7 +1,7 @@
 //! The report of a run: what became of every client, for programs to read.
 //!
 //! Its fields are an interface, described by the JSON schema [`SCHEMA`]; a change that breaks a reader gets a new
-//! [`Version`]. Durations are in milliseconds, exact to the microsecond; but of more than 32 round trips the percentiles
+//! [`ReportVersion`]. Durations are in milliseconds, exact to the microsecond; but of more than 32 round trips the percentiles
 //! are as exact as the distribution they come from, at most too long, and never longer than the longest: 1 % in a soak's
 //! sums ([`Room::Ample`](crate::stats::Room)), 7 % on a LAN and 25 % at worst in those of a client
 //! ([`Room::Fixed`](crate::stats::Room)).
@@ -20,14 +20,14 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::activities::{Activity, Times, Total};
-pub use self::availability::{Availability, Ended, Lost, Outage, Outages};
+pub use self::activities::{ActivityEntry, TimeSummary, Total};
+pub use self::availability::{AvailabilityEntry, Ended, Lost, OutageEntry, Outages};
 pub use self::faults::{FaultEntry, FaultSum, Faults};
 pub use self::file::{
     ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
     write, write_bytes,
 };
-pub use self::objectives::{Objective, Unit};
+pub use self::objectives::{ObjectiveEntry, Unit};
 pub use self::percentiles::{AllPercentiles, Percentiles};
 pub(crate) use self::percentiles::{OrEmpty, empty_object};
 pub use self::soak::{Soak, Sums};
@@ -72,7 +72,7 @@ pub struct RunSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Which report this is.
-    pub schema: Version,
+    pub schema: ReportVersion,
     /// The version of lanherd that made the run; empty in a report from before this was told.
     #[serde(default)]
     pub version: String,
@@ -94,7 +94,7 @@ pub struct Report {
     pub totals: Totals,
     /// How much of the time that clients should have been usable they were.
     #[serde(default)]
-    pub availability: Availability,
+    pub availability: AvailabilityEntry,
     /// When most of the herd was down at once, for reasons that are the router's.
     #[serde(default)]
     pub outages: Outages,
@@ -105,10 +105,10 @@ pub struct Report {
     pub percentiles: AllPercentiles,
     /// Whether the tester itself kept up; of a report from before it was asked, that it did.
     #[serde(default)]
-    pub tester: Tester,
+    pub tester: TesterEntry,
     /// The objectives that the run was given, and what became of each.
     #[serde(default)]
-    pub objectives: Vec<Objective>,
+    pub objectives: Vec<ObjectiveEntry>,
     /// What was wrong with servers' messages, by kind.
     #[serde(default)]
     pub flaws: Vec<Flaws>,
@@ -147,7 +147,7 @@ impl Flaws {
 
 /// The versions of the report: one, so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Version {
+pub enum ReportVersion {
     /// What this module describes.
     #[serde(rename = "lanherd.report/1")]
     One,
@@ -176,7 +176,7 @@ pub struct Totals {
 
 /// Whether the tester itself kept up: times are the router's alone only as far as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Tester {
+pub struct TesterEntry {
     /// How late it woke, of all its wakings, one every 10 ms; below 1 ms no machine is late.
     #[serde(with = "empty_object")]
     pub scheduler_lag_ms: Option<Percentiles>,
@@ -193,7 +193,7 @@ pub struct Tester {
     pub leases_lost: u64,
 }
 
-impl Tester {
+impl TesterEntry {
     /// How late it has been so far.
     pub fn of(lag: &Lag) -> Self {
         Self {
@@ -248,7 +248,7 @@ pub struct Client {
     pub last_failure: Option<LastFailure>,
     /// What it did: a list for each kind, with an entry for each thing that it was done to.
     #[serde(flatten, with = "activities::lists")]
-    pub activities: Vec<Activity>,
+    pub activities: Vec<ActivityEntry>,
 }
 
 /// A failure, with its particulars for a person to read.
@@ -267,7 +267,7 @@ impl Report {
     /// has done since its pool began is in `figures`.
     pub fn new(herd: &HerdStatus, figures: &Figures, run: RunSummary) -> Self {
         Self {
-            schema: Version::One,
+            schema: ReportVersion::One,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: humantime::format_rfc3339_millis(run.started).to_string(),
             duration_ms: milliseconds(run.duration),
@@ -276,17 +276,17 @@ impl Report {
             seed: run.seed,
             parameters: run.parameters,
             totals: Totals::of(herd, figures, run.leaked_objects),
-            availability: Availability::from(&figures.uptime),
+            availability: AvailabilityEntry::from(&figures.uptime),
             outages: Outages::from(figures),
             faults: Faults::from(figures),
             percentiles: AllPercentiles::of(herd),
-            tester: Tester {
+            tester: TesterEntry {
                 stalls: figures.stalls,
                 stalled_ms: milliseconds(figures.stalled),
                 leases_lost: figures.leases_lost_by_tester,
-                ..Tester::of(&run.lag)
+                ..TesterEntry::of(&run.lag)
             },
-            objectives: run.objectives.iter().map(Objective::from).collect(),
+            objectives: run.objectives.iter().map(ObjectiveEntry::from).collect(),
             flaws: herd
                 .flaws
                 .iter()
@@ -347,7 +347,7 @@ impl From<&ClientStatus> for Client {
             activities: client
                 .activities
                 .iter()
-                .map(|stats| Activity::from(&**stats))
+                .map(|stats| ActivityEntry::from(&**stats))
                 .collect(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lanherd::client::Order;
-use lanherd::control::{Answer, CallError, Caller, Clients, FaultOutcome, Removed, Request};
+use lanherd::control::{Answer, CallError, Caller, ClientSelector, FaultOutcome, Removed, Request};
 use lanherd::fault::Fault;
 use lanherd::identity::{ClientNumber, PoolName};
 use lanherd::lan::running_pools::{self, Others, RunningPool};
@@ -127,7 +127,7 @@ fn remedy(others: &Others, wanted: Option<&PoolName>) -> String {
 pub struct ClientsArgs {
     /// Which: 7, 3-9, 1,4,7, all, or the name of a group
     #[arg(value_name = "CLIENTS")]
-    clients: Clients,
+    clients: ClientSelector,
     #[command(flatten)]
     which: Which,
 }
@@ -251,7 +251,7 @@ pub struct ChaosArgs {
     fault: Fault,
     /// Whose, for faults of clients: 7, 3-9, 1,4,7, all, or the name of a group [default: all]
     #[arg(value_name = "CLIENTS")]
-    clients: Option<Clients>,
+    clients: Option<ClientSelector>,
     /// For how long, for faults of the parent or the router [default: 20s]
     #[arg(long = "for", value_name = "TIME")]
     lasts: Option<Timespan>,

@@ -1,12 +1,12 @@
 //! What became of the objectives of a run, for people: a line each, the last that a run says.
 
 use lanherd::objective::Verdict;
-use lanherd::report::Objective;
+use lanherd::report::ObjectiveEntry;
 
 use super::table::Paint;
 
 /// A line for each, with what is so and what should be.
-pub fn lines(objectives: &[Objective], paint: Paint) -> String {
+pub fn lines(objectives: &[ObjectiveEntry], paint: Paint) -> String {
     let lines: Vec<_> = objectives
         .iter()
         .map(|objective| {
@@ -37,7 +37,7 @@ mod tests {
     fn each_objective_is_told_with_its_verdict_and_in_its_colour_only_where_there_are_colours() {
         let judge = |text: &str| {
             let objective: objective::Objective = text.parse().expect("an objective");
-            Objective::from(&objective.judge(&Figures::default()))
+            ObjectiveEntry::from(&objective.judge(&Figures::default()))
         };
         let objectives = [judge("restarts > 0"), judge("packet loss > 1 %")];
         assert_eq!(

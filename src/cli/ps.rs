@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lanherd::control::{Answer, Herd, Request, Row};
+use lanherd::control::{Answer, HerdListing, Request, Row};
 use lanherd::phase::Phase;
 
 use super::control::{Which, strange};
@@ -43,7 +43,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     Ok(Exit::Well)
 }
 
-fn render(herd: &Herd, all: bool) -> String {
+fn render(herd: &HerdListing, all: bool) -> String {
     let is_shown = |row: &&Row| all || row.client.phase != Phase::Gone;
     let rows: Vec<&Row> = herd.clients.iter().filter(is_shown).collect();
     let with_groups = rows
@@ -93,7 +93,7 @@ fn lease(row: &Row) -> String {
     }
 }
 
-fn summary(herd: &Herd) -> String {
+fn summary(herd: &HerdListing) -> String {
     let count = |phase| {
         let there = herd.clients.iter().map(|row| row.client.phase);
         there.filter(|there| *there == phase).count()
@@ -122,7 +122,7 @@ mod tests {
         })
     }
 
-    fn herd(rows: &[serde_json::Value]) -> Herd {
+    fn herd(rows: &[serde_json::Value]) -> HerdListing {
         let herd = serde_json::json!({"pool": "ns", "pid": 7, "clients": rows});
         serde_json::from_value(herd).expect("a herd")
     }

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _};
 use clap::ValueEnum;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use lanherd::phase::Phase;
-use lanherd::report::{Activity, Client, Ended, LastFailure, Percentiles, Report};
+use lanherd::report::{ActivityEntry, Client, Ended, LastFailure, Percentiles, Report};
 use lanherd::units::percent;
 use terminal_size::terminal_size_of;
 
@@ -170,7 +170,7 @@ fn summary(report: &Report, paint: Paint) -> String {
 fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
     let activities: BTreeSet<String> = clients
         .clone()
-        .flat_map(|client| client.activities.iter().map(Activity::what))
+        .flat_map(|client| client.activities.iter().map(ActivityEntry::what))
         .collect();
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     // What is the same for all is said once.
@@ -317,7 +317,7 @@ fn width() -> u16 {
 
 /// Whether the client is worth a word: it should be online and is not, or a target never answered it.
 fn failed(client: &Client) -> bool {
-    client.phase != Phase::Online || client.activities.iter().any(Activity::never_succeeded)
+    client.phase != Phase::Online || client.activities.iter().any(ActivityEntry::never_succeeded)
 }
 
 fn state(client: &Client) -> String {
@@ -357,7 +357,7 @@ fn complaints_of(client: &Client) -> Vec<String> {
         complaints.push(format!("{}: {stage}: {cause}: {detail}", client.phase));
     }
     let never = client.activities.iter().filter(|one| one.never_succeeded());
-    complaints.extend(never.map(Activity::complaint));
+    complaints.extend(never.map(ActivityEntry::complaint));
     complaints
 }
 
@@ -397,7 +397,7 @@ fn shortened(what: &str) -> String {
     }
 }
 
-fn answers(activity: &Activity) -> String {
+fn answers(activity: &ActivityEntry) -> String {
     let mut text = format!("{}/{}", activity.succeeded, activity.attempts);
     if let Some(median) = activity.time_ms.median {
         let _ = write!(text, "  {}", millis(median));

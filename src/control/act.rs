@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::protocol::{Answer, FaultOutcome, Herd, Removed, Request, Row};
-use super::{Clients, NotThere};
+use super::protocol::{Answer, FaultOutcome, HerdListing, Removed, Request, Row};
+use super::{ClientSelector, NotThere};
 use crate::fault::{Aim, Fault};
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::Phase;
@@ -98,21 +98,21 @@ impl<R: RunControl> Dispatcher<R> {
     }
 
     fn herd(&self, status: &HerdStatus) -> Answer {
-        Answer::Herd(Herd {
+        Answer::Herd(HerdListing {
             pool: self.name.clone(),
             pid: std::process::id(),
             clients: status.clients.iter().map(Row::from).collect(),
         })
     }
 
-    async fn select(&self, clients: &Clients) -> Result<Selection, Refusal> {
+    async fn select(&self, clients: &ClientSelector) -> Result<Selection, Refusal> {
         Ok(clients.select(&self.pool.status().await?)?)
     }
 
     async fn inject_fault(
         &self,
         fault: Fault,
-        clients: Option<Clients>,
+        clients: Option<ClientSelector>,
         lasts: Option<Duration>,
     ) -> Result<Vec<FaultOutcome>, Refusal> {
         let refuse = |why: &str| Err(Refusal::Other(format!("{fault} {why}")));
@@ -137,7 +137,7 @@ impl<R: RunControl> Dispatcher<R> {
         };
         Ok(match fault.aim() {
             Aim::Client => {
-                let which = self.select(&clients.unwrap_or(Clients::All)).await?;
+                let which = self.select(&clients.unwrap_or(ClientSelector::All)).await?;
                 let outcomes = self.pool.inject_fault(which, fault).await?;
                 outcomes
                     .into_iter()
@@ -163,7 +163,7 @@ impl<R: RunControl> Dispatcher<R> {
 
     fn place(&self, number: ClientNumber, status: &HerdStatus) -> Result<Answer, Refusal> {
         // It says why, if there is none.
-        Clients::Numbers(vec![number.0..=number.0]).select(status)?;
+        ClientSelector::Numbers(vec![number.0..=number.0]).select(status)?;
         let phase = status
             .clients
             .iter()

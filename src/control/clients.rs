@@ -14,7 +14,7 @@ use crate::pool::{ClientStatus, GroupName, HerdStatus, Selection};
 /// Which clients a request is about; not yet whether they exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Clients {
+pub enum ClientSelector {
     /// All that have not left.
     All,
     /// Those of a group.
@@ -26,7 +26,7 @@ pub enum Clients {
 /// Why a text names no clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} names no clients: use 7, 3-9, 1,4,7, all, or the name of a group")]
-pub struct ClientsError(String);
+pub struct ClientSelectorError(String);
 
 /// Why there is nobody to tell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,11 +63,11 @@ pub enum NotThere {
     Nobody,
 }
 
-impl FromStr for Clients {
-    type Err = ClientsError;
+impl FromStr for ClientSelector {
+    type Err = ClientSelectorError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || ClientsError(text.chars().take(64).collect());
+        let refuse = || ClientSelectorError(text.chars().take(64).collect());
         if text == "all" {
             return Ok(Self::All);
         }
@@ -94,21 +94,21 @@ fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number| is_number && *number > 0)
 }
 
-impl TryFrom<String> for Clients {
-    type Error = ClientsError;
+impl TryFrom<String> for ClientSelector {
+    type Error = ClientSelectorError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
     }
 }
 
-impl From<Clients> for String {
-    fn from(clients: Clients) -> Self {
+impl From<ClientSelector> for String {
+    fn from(clients: ClientSelector) -> Self {
         clients.to_string()
     }
 }
 
-impl fmt::Display for Clients {
+impl fmt::Display for ClientSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
@@ -129,7 +129,7 @@ fn range_text(range: &RangeInclusive<u32>) -> String {
     }
 }
 
-impl Clients {
+impl ClientSelector {
     /// Those of `herd` that are meant. A single number must be there; of a range or a group, somebody.
     pub fn select(&self, herd: &HerdStatus) -> Result<Selection, NotThere> {
         match self {
@@ -224,15 +224,15 @@ mod tests {
     #[test]
     fn what_people_write_reads_back() {
         for text in ["7", "3-9", "1,4,7", "1-3,8,20-30", "all", "phones"] {
-            let clients: Clients = text.parse().expect(text);
+            let clients: ClientSelector = text.parse().expect(text);
             assert_eq!(clients.to_string(), text);
         }
         assert_eq!(
-            "3-3".parse::<Clients>().map(|c| c.to_string()),
+            "3-3".parse::<ClientSelector>().map(|c| c.to_string()),
             Ok("3".to_owned())
         );
         assert_eq!(
-            "1, 4".parse::<Clients>().map(|c| c.to_string()),
+            "1, 4".parse::<ClientSelector>().map(|c| c.to_string()),
             Ok("1,4".to_owned())
         );
     }
@@ -253,7 +253,7 @@ mod tests {
             "99999999999",
             "#",
         ] {
-            let error = text.parse::<Clients>().expect_err(text);
+            let error = text.parse::<ClientSelector>().expect_err(text);
             assert!(error.to_string().contains("3-9"), "{error}");
         }
     }

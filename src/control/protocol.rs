@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Clients;
+use super::ClientSelector;
 use crate::client::Order;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName};
@@ -27,37 +27,37 @@ pub enum Request {
     Ps {},
     /// End clients and start them again; costs no budget.
     Restart {
-        /// Which.
-        clients: Clients,
+        /// The clients that it is about.
+        clients: ClientSelector,
     },
     /// Tell clients to do something about their leases.
     Order {
-        /// What.
+        /// What they are told to do.
         order: Order,
-        /// Which clients.
-        clients: Clients,
+        /// The clients that are told.
+        clients: ClientSelector,
     },
     /// More clients.
     Add {
-        /// How many.
+        /// How many clients.
         count: u32,
-        /// In which group; the one that bears the pool's name, where absent.
+        /// The group that they are in; the one that bears the pool's name, where absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         group: Option<GroupName>,
     },
     /// Let clients release their leases and go.
     Remove {
-        /// Which.
-        clients: Clients,
+        /// The clients that it is about.
+        clients: ClientSelector,
     },
     /// Break something on purpose.
     Chaos {
-        /// What.
+        /// The fault.
         fault: Fault,
-        /// Whose; everybody's where absent. For faults that aim at clients.
+        /// The clients that it befalls; all of them where absent. For faults that aim at clients.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        clients: Option<Clients>,
-        /// For how long. For faults that last.
+        clients: Option<ClientSelector>,
+        /// How long it lasts. For faults that last.
         #[serde(
             default,
             rename = "for",
@@ -82,7 +82,7 @@ pub enum Request {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Every client.
-    Herd(Herd),
+    Herd(HerdListing),
     /// So many clients were told, or restarted.
     Told(u32),
     /// The new clients' numbers.
@@ -112,7 +112,7 @@ pub enum Answer {
 
 /// A pool and its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Herd {
+pub struct HerdListing {
     /// The pool.
     pub pool: PoolName,
     /// The process that runs it, as it sees itself.

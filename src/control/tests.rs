@@ -29,7 +29,7 @@ fn read_back(request: &Request) -> Request {
 
 #[test]
 fn every_request_reads_back_as_it_is_written() {
-    let clients = || "1,4-7".parse::<Clients>().expect("clients");
+    let clients = || "1,4-7".parse::<ClientSelector>().expect("clients");
     let mut requests = vec![
         Request::Ps {},
         Request::Restart { clients: clients() },
@@ -42,7 +42,7 @@ fn every_request_reads_back_as_it_is_written() {
             group: Some("phones".parse().expect("a group")),
         },
         Request::Remove {
-            clients: Clients::All,
+            clients: ClientSelector::All,
         },
         Request::Place {
             client: ClientNumber(7),
@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn clients_that_are_read_are_written_the_same(text in "[0-9,\\-]{1,20}") {
-        if let Ok(clients) = text.parse::<Clients>() {
+        if let Ok(clients) = text.parse::<ClientSelector>() {
             prop_assert_eq!(clients.to_string().parse(), Ok(clients));
         }
     }
@@ -220,7 +220,7 @@ async fn next(stream: &mut BufReader<UnixStream>) -> Answer {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
-fn clients(text: &str) -> Clients {
+fn clients(text: &str) -> ClientSelector {
     text.parse().expect("clients")
 }
 
@@ -351,7 +351,7 @@ async fn faults_go_to_whom_they_aim_at_and_are_told_as_events() {
 async fn an_empty_herd_has_nobody_to_tell() {
     let house = House::with(0).await;
     let all = Request::Restart {
-        clients: Clients::All,
+        clients: ClientSelector::All,
     };
     let Answer::Error(why) = house.ask(&all).await else {
         panic!("somebody was told")

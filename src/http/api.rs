@@ -1,5 +1,5 @@
 //! The documents of the JSON API, under `/api/v1/`, for programs and for the live page: `herd` is a [`Herd`], `history` a
-//! [`History`], `clients` the [`Clients`], `clients/7` a [`One`].
+//! [`HerdHistory`], `clients` the [`ClientList`], `clients/7` a [`One`].
 //!
 //! Their fields are an interface, described by the JSON schema [`SCHEMA`], which refers to that of reports
 //! ([`report::SCHEMA`](crate::report::SCHEMA)) for what both say.
@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::live::{
-    ActivitySum, Cell, Clients, Herd, History, KindWords, Mark, One, Point, Version, Work,
+    ActivitySum, ApiVersion, Cell, ClientList, Herd, HerdHistory, KindWords, Mark, One, Point, Work,
 };
 
 /// The JSON schema (draft 2020-12) of all documents.
@@ -15,7 +15,7 @@ pub const SCHEMA: &str = include_str!("../../schemas/lanherd.api-1.schema.json")
 
 /// Why there is no document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct ErrorDocument {
     /// The reason, and what to do.
     pub error: String,
 }

@@ -56,22 +56,22 @@ pub enum GuardError {
 /// Who may ask, and whether over TLS.
 #[derive(Debug)]
 pub struct Guard {
-    kind: Kind,
+    kind: Access,
     tls: Option<Arc<Tls>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-enum Kind {
-    /// Everybody.
+enum Access {
+    /// Everybody may ask.
     Open,
-    /// Whoever has the token.
+    /// Whoever has this token may ask.
     Token(String),
-    /// These.
+    /// Whoever is one of these users may ask.
     Users(Users),
 }
 
 /// Secrets are not shown.
-impl std::fmt::Debug for Kind {
+impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Open => "Open",
@@ -84,10 +84,10 @@ impl std::fmt::Debug for Kind {
 impl Guard {
     /// Everybody may ask, without TLS.
     pub fn open() -> Self {
-        Self::of(Kind::Open)
+        Self::of(Access::Open)
     }
 
-    fn of(kind: Kind) -> Self {
+    fn of(kind: Access) -> Self {
         Self {
             kind,
             tls: None,
@@ -100,7 +100,7 @@ impl Guard {
     /// A token may stand beside a `web.config` that asks for TLS and names no users.
     pub fn new(token: Option<&Path>, web_config: Option<&Path>) -> Result<Self, GuardError> {
         let Some(path) = web_config else {
-            let kind = token.map_or(Ok(Kind::Open), Self::of_token)?;
+            let kind = token.map_or(Ok(Access::Open), Self::of_token)?;
             return Ok(Self::of(kind));
         };
         let mut config = WebConfig::read(path)
@@ -108,8 +108,8 @@ impl Guard {
         let kind = match (token, config.users) {
             (Some(_), Some(_)) => return Err(GuardError::Both),
             (Some(token), None) => Self::of_token(token)?,
-            (None, Some(users)) => Kind::Users(users),
-            (None, None) => Kind::Open,
+            (None, Some(users)) => Access::Users(users),
+            (None, None) => Access::Open,
         };
         config.headers.retain(|(name, _)| {
             let is_ours = *name == CONTENT_SECURITY_POLICY;
@@ -127,7 +127,7 @@ impl Guard {
         })
     }
 
-    fn of_token(path: &Path) -> Result<Kind, GuardError> {
+    fn of_token(path: &Path) -> Result<Access, GuardError> {
         let unfit = |why: String| unfit(path, why);
         let (text, metadata) = read(path)?;
         if metadata.mode() & 0o077 != 0 || ![0, geteuid().as_raw()].contains(&metadata.uid()) {
@@ -140,7 +140,7 @@ impl Guard {
                 "a token is one word of at least {LEAST_TOKEN} ASCII characters: make one with openssl rand -hex 32"
             )));
         }
-        Ok(Kind::Token(token.to_owned()))
+        Ok(Access::Token(token.to_owned()))
     }
 
     /// Whether everybody may ask. Where TLS lets nobody in but whose certificate was verified, not everybody may.
@@ -149,7 +149,7 @@ impl Guard {
             .tls
             .as_ref()
             .is_some_and(|tls| tls.verifies_every_client());
-        matches!(self.kind, Kind::Open) && !is_verified
+        matches!(self.kind, Access::Open) && !is_verified
     }
 
     /// What is spoken instead of plain HTTP.
@@ -165,9 +165,9 @@ impl Guard {
     /// How to ask: the schemes that are understood.
     pub(super) fn schemes(&self) -> &'static [&'static str] {
         match &self.kind {
-            Kind::Open => &[],
-            Kind::Token(_) => &[r#"Bearer realm="lanherd""#, r#"Basic realm="lanherd""#],
-            Kind::Users(_) => &[r#"Basic realm="lanherd", charset="UTF-8""#],
+            Access::Open => &[],
+            Access::Token(_) => &[r#"Bearer realm="lanherd""#, r#"Basic realm="lanherd""#],
+            Access::Users(_) => &[r#"Basic realm="lanherd", charset="UTF-8""#],
         }
     }
 
@@ -175,12 +175,12 @@ impl Guard {
     /// that a browser can ask for it.
     pub(super) async fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
         match &self.kind {
-            Kind::Open => true,
-            Kind::Token(token) => authorization.is_some_and(|said| {
+            Access::Open => true,
+            Access::Token(token) => authorization.is_some_and(|said| {
                 bearer(said).is_some_and(|said| is_same(said, token))
                     || basic(said).is_some_and(|(_, password)| is_same(&password, token))
             }),
-            Kind::Users(users) => users.admits(authorization).await,
+            Access::Users(users) => users.admits(authorization).await,
         }
     }
 }

@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::api::{One, Refusal};
+use super::api::{ErrorDocument, One};
 use super::guard::Guard;
 use super::panels::{self, Panels};
 use super::stream::{Events, Streams};
@@ -59,10 +59,10 @@ pub(super) struct Pages<R> {
 
 /// Whole, or event by event.
 pub(super) type Body = Either<Full<Bytes>, Events>;
-type Answer = Response<Body>;
+type Reply = Response<Body>;
 
 /// What can be asked for.
-enum Page {
+enum Resource {
     Metrics,
     Health,
     Readiness,
@@ -76,7 +76,7 @@ enum Page {
     Events,
 }
 
-impl Page {
+impl Resource {
     const CHOICE: &str = "choose /, /metrics, /healthz, /readyz, /api/v1/herd, /api/v1/history, /api/v1/clients, \
                           /api/v1/clients/7 or /api/v1/events\n";
 
@@ -127,7 +127,7 @@ fn client_number(text: &str) -> Option<ClientNumber> {
 impl<R: Readiness> Site for Pages<R> {
     type Content = Body;
 
-    async fn answer(&self, request: &Request<Incoming>) -> Answer {
+    async fn answer(&self, request: &Request<Incoming>) -> Reply {
         let mut answer = self.page(request).await;
         for (name, value) in self.guard.headers() {
             answer.headers_mut().insert(name, value.clone());
@@ -137,9 +137,9 @@ impl<R: Readiness> Site for Pages<R> {
 }
 
 impl<R: Readiness> Pages<R> {
-    async fn page(&self, request: &Request<Incoming>) -> Answer {
-        let Some(page) = Page::at(request.uri().path()) else {
-            return text(StatusCode::NOT_FOUND, Page::CHOICE);
+    async fn page(&self, request: &Request<Incoming>) -> Reply {
+        let Some(page) = Resource::at(request.uri().path()) else {
+            return text(StatusCode::NOT_FOUND, Resource::CHOICE);
         };
         // The answer to HEAD is made as that to GET; hyper leaves out its body.
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -156,7 +156,7 @@ impl<R: Readiness> Pages<R> {
             let why = "ask for this by the address, or as localhost";
             return refuse(StatusCode::MISDIRECTED_REQUEST, why.to_owned());
         }
-        let is_public = matches!(page, Page::Health | Page::Readiness);
+        let is_public = matches!(page, Resource::Health | Resource::Readiness);
         if !is_public
             && !self
                 .guard
@@ -166,15 +166,15 @@ impl<R: Readiness> Pages<R> {
             return unknown(&self.guard);
         }
         match (page, &self.streams) {
-            (Page::Metrics, _) => self.metrics().await,
-            (Page::Health, _) => text(StatusCode::OK, "alive\n"),
-            (Page::Readiness, _) => self.readiness().await,
-            (Page::Live, Some(_)) => live_page(),
-            (Page::Panels, Some(of)) => {
+            (Resource::Metrics, _) => self.metrics().await,
+            (Resource::Health, _) => text(StatusCode::OK, "alive\n"),
+            (Resource::Readiness, _) => self.readiness().await,
+            (Resource::Live, Some(_)) => live_page(),
+            (Resource::Panels, Some(of)) => {
                 let whole = request.uri().query() == Some("whole");
                 self.panels(Arc::clone(of), whole).await
             }
-            (Page::ClientPanel(number), Some(of)) => match of.live().client(number).await {
+            (Resource::ClientPanel(number), Some(of)) => match of.live().client(number).await {
                 Ok(Some(one)) => html(panels::client(&one, of.live().began_at())),
                 Ok(None) => text(
                     StatusCode::NOT_FOUND,
@@ -182,10 +182,10 @@ impl<R: Readiness> Pages<R> {
                 ),
                 Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
             },
-            (Page::Herd, Some(of)) => document(of.live().herd().await),
-            (Page::History, Some(of)) => document(Ok(of.live().history())),
-            (Page::Clients, Some(of)) => document(of.live().clients().await),
-            (Page::Client(number), Some(of)) => match of.live().client(number).await {
+            (Resource::Herd, Some(of)) => document(of.live().herd().await),
+            (Resource::History, Some(of)) => document(Ok(of.live().history())),
+            (Resource::Clients, Some(of)) => document(of.live().clients().await),
+            (Resource::Client(number), Some(of)) => match of.live().client(number).await {
                 Ok(Some(client)) => document(Ok(client)),
                 Ok(None) => refuse(
                     StatusCode::NOT_FOUND,
@@ -193,7 +193,7 @@ impl<R: Readiness> Pages<R> {
                 ),
                 Err(error) => document::<One>(Err(error)),
             },
-            (Page::Events, Some(streams)) => events(streams, request).await,
+            (Resource::Events, Some(streams)) => events(streams, request).await,
             (_, None) => text(
                 StatusCode::NOT_FOUND,
                 "there is no herd behind this server: choose /metrics, /healthz or /readyz\n",
@@ -202,7 +202,7 @@ impl<R: Readiness> Pages<R> {
     }
 
     /// Off the reactor: the process' own figures are read from files, and its descriptors are counted one by one.
-    async fn metrics(&self) -> Answer {
+    async fn metrics(&self) -> Reply {
         let metrics = self.metrics.clone();
         match tokio::task::spawn_blocking(move || metrics.render()).await {
             Ok(text) => answer(StatusCode::OK, prometheus::TEXT_FORMAT, text),
@@ -214,7 +214,7 @@ impl<R: Readiness> Pages<R> {
     }
 
     /// What the live page shows, but for its cells and events. Off the reactor: charts take milliseconds.
-    async fn panels(&self, streams: Arc<Streams>, whole: bool) -> Answer {
+    async fn panels(&self, streams: Arc<Streams>, whole: bool) -> Reply {
         let herd = match streams.live().herd().await {
             Ok(herd) => herd,
             Err(error) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
@@ -230,7 +230,7 @@ impl<R: Readiness> Pages<R> {
         }
     }
 
-    async fn readiness(&self) -> Answer {
+    async fn readiness(&self) -> Reply {
         match timeout(READY_TIMEOUT, self.readiness.readiness()).await {
             Ok(Ready::Yes(line)) => text(StatusCode::OK, line + "\n"),
             Ok(Ready::No(line)) => text(StatusCode::SERVICE_UNAVAILABLE, line + "\n"),
@@ -243,7 +243,7 @@ impl<R: Readiness> Pages<R> {
 }
 
 /// The live page. Its script and style are named by a number that nobody else knows, so that a browser runs no other.
-fn live_page() -> Answer {
+fn live_page() -> Reply {
     let nonce = format!("{:032x}", fastrand::u128(..));
     let mut page = html(panels::shell(&nonce));
     let policy = format!(
@@ -257,7 +257,7 @@ fn live_page() -> Answer {
 }
 
 /// Events from where the reader was cut off, which its browser says in `Last-Event-ID`, or from where it wants to begin.
-async fn events(streams: &Streams, request: &Request<Incoming>) -> Answer {
+async fn events(streams: &Streams, request: &Request<Incoming>) -> Reply {
     let cut_off = request.headers().get("last-event-id");
     let wanted = request
         .uri()
@@ -277,18 +277,18 @@ async fn events(streams: &Streams, request: &Request<Incoming>) -> Answer {
     }
 }
 
-fn document<T: Serialize>(made: Result<T, PoolError>) -> Answer {
+fn document<T: Serialize>(made: Result<T, PoolError>) -> Reply {
     match made {
         Ok(document) => json(StatusCode::OK, &document),
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }
 }
 
-fn refuse(status: StatusCode, error: String) -> Answer {
-    json(status, &Refusal { error })
+fn refuse(status: StatusCode, error: String) -> Reply {
+    json(status, &ErrorDocument { error })
 }
 
-fn json(status: StatusCode, document: &impl Serialize) -> Answer {
+fn json(status: StatusCode, document: &impl Serialize) -> Reply {
     match serde_json::to_string(document) {
         Ok(json) => answer(status, "application/json", json + "\n"),
         Err(error) => text(
@@ -299,7 +299,7 @@ fn json(status: StatusCode, document: &impl Serialize) -> Answer {
 }
 
 /// To whoever has not said who he is, or something wrong.
-fn unknown(guard: &Guard) -> Answer {
+fn unknown(guard: &Guard) -> Reply {
     let why = "this needs a password, or a token\n";
     let mut answer = text(StatusCode::UNAUTHORIZED, why);
     for scheme in guard.schemes() {
@@ -309,20 +309,20 @@ fn unknown(guard: &Guard) -> Answer {
     answer
 }
 
-fn html(written: String) -> Answer {
+fn html(written: String) -> Reply {
     answer(StatusCode::OK, "text/html; charset=utf-8", written)
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
     answer(status, "text/plain; charset=utf-8", text)
 }
 
-fn answer(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Answer {
+fn answer(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Reply {
     dress(status, content_type, Either::Left(Full::new(text.into())))
 }
 
 /// With the headers that all answers have: nothing is kept, guessed at, framed, or may load anything.
-fn dress(status: StatusCode, content_type: &'static str, body: Body) -> Answer {
+fn dress(status: StatusCode, content_type: &'static str, body: Body) -> Reply {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

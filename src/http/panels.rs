@@ -28,9 +28,8 @@ impl Panels {
     /// All parts, with charts of the latest ten minutes or of the whole run. It takes milliseconds: not on the reactor.
     pub fn of(&self, live: &Live, herd: &Herd, whole: bool) -> String {
         let known = if whole { &self.whole } else { &self.latest };
-        // Whoever panicked with it has not changed it.
         let mut known = known.lock();
-        let look = live.news().looks;
+        let look = live.position().looks;
         match &*known {
             Some((of, made)) if *of == look => made.clone(),
             _ => {

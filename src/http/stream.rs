@@ -1,6 +1,6 @@
 //! Events over HTTP, as they happen, in the form that a browser reads (`text/event-stream`).
 //!
-//! Who owns what: one task hears of news and writes them down once, however many follow; it ends with the server. Whoever
+//! Who owns what: one task follows the feed and writes it down once, however many read; it ends with the server. Whoever
 //! does not read falls behind, and is let go.
 
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::live::{EventLevel, Live, News};
+use crate::live::{EventLevel, FeedPosition, Live};
 use crate::pool::{Event, PoolError};
 
 /// How many may follow at one time.
@@ -39,26 +39,27 @@ pub(super) type Events =
 #[derive(Debug)]
 pub(super) struct Streams {
     live: Arc<Live>,
-    told: Mutex<Told>,
+    state: Mutex<BroadcastState>,
     places: Arc<Semaphore>,
 }
 
+/// What readers were sent, and who they are.
 #[derive(Debug)]
-struct Told {
-    /// As far as this.
-    news: News,
-    /// To these; `None` when nobody may follow any more.
+struct BroadcastState {
+    /// How far they were told of the feed.
+    position: FeedPosition,
+    /// The readers; `None` when nobody may follow any more.
     readers: Option<broadcast::Sender<Bytes>>,
 }
 
 /// The task that keeps [`Streams`] going.
 #[derive(Debug)]
-pub(super) struct Telling {
+pub(super) struct Broadcaster {
     streams: Arc<Streams>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Telling {
+impl Drop for Broadcaster {
     fn drop(&mut self) {
         self.task.abort();
         self.streams.end();
@@ -76,20 +77,20 @@ pub(super) enum Refused {
 
 impl Streams {
     /// Begins to tell. Must be called within a Tokio runtime.
-    pub fn of(live: Arc<Live>) -> Result<Telling, PoolError> {
-        let bell = live.bell()?;
+    pub fn of(live: Arc<Live>) -> Result<Broadcaster, PoolError> {
+        let positions = live.positions()?;
         let (readers, _) = broadcast::channel(BEHIND);
-        let news = live.news();
+        let position = live.position();
         let streams = Arc::new(Self {
             live,
-            told: Mutex::new(Told {
-                news,
+            state: Mutex::new(BroadcastState {
+                position,
                 readers: Some(readers),
             }),
             places: Arc::new(Semaphore::new(STREAMS)),
         });
-        let task = tokio::spawn(Arc::clone(&streams).tell_on(bell));
-        Ok(Telling { streams, task })
+        let task = tokio::spawn(Arc::clone(&streams).tell_on(positions));
+        Ok(Broadcaster { streams, task })
     }
 
     /// The herd that they tell of.
@@ -104,22 +105,22 @@ impl Streams {
             .map_err(|_| Refused::Full)?;
         let herd = self.live.herd().await?;
         let mut first = format!("retry: {RETRY}\n\n");
-        let mut told = self.told();
+        let mut state = self.state();
         // Under one lock: what the others were told is replayed, what they were not comes by the channel, and nothing twice.
-        told.catch_up(&self.live);
-        let readers = told.readers.as_ref().ok_or(PoolError::Ended)?.subscribe();
+        state.catch_up(&self.live);
+        let readers = state.readers.as_ref().ok_or(PoolError::Ended)?.subscribe();
         if let Some(after) = after {
             let replay = self.live.since(after);
-            if replay.missed > 0 || after > told.news.sequence {
+            if replay.missed > 0 || after > state.position.sequence {
                 say(&mut first, "missed", &Missed(replay.missed));
             }
             for event in &replay.events {
-                if event.sequence <= told.news.sequence {
+                if event.sequence <= state.position.sequence {
                     say_event(&mut first, event);
                 }
             }
         }
-        drop(told);
+        drop(state);
         say(&mut first, "herd", &herd);
         let following = Following {
             first: Some(first.into()),
@@ -131,15 +132,15 @@ impl Streams {
         Ok(StreamBody::new(Box::pin(frames)))
     }
 
-    /// Tells news as they come, until the herd is no longer watched.
-    async fn tell_on(self: Arc<Self>, mut bell: watch::Receiver<News>) {
-        while bell.changed().await.is_ok() {
-            let looks = bell.borrow_and_update().looks;
+    /// Tells what is new as it comes, until the herd is no longer watched.
+    async fn tell_on(self: Arc<Self>, mut positions: watch::Receiver<FeedPosition>) {
+        while positions.changed().await.is_ok() {
+            let looks = positions.borrow_and_update().looks;
             let (is_heard, is_seen) = {
-                let mut told = self.told();
-                told.catch_up(&self.live);
-                let before = std::mem::replace(&mut told.news.looks, looks);
-                (told.is_heard(), before == looks)
+                let mut state = self.state();
+                state.catch_up(&self.live);
+                let before = std::mem::replace(&mut state.position.looks, looks);
+                (state.is_heard(), before == looks)
             };
             if is_heard
                 && !is_seen
@@ -147,7 +148,7 @@ impl Streams {
             {
                 let mut said = String::new();
                 say(&mut said, "herd", &herd);
-                self.told().tell(said);
+                self.state().tell(said);
             }
         }
         self.end();
@@ -155,16 +156,15 @@ impl Streams {
 
     /// Ends all streams; nobody may follow any more.
     fn end(&self) {
-        self.told().readers = None;
+        self.state().readers = None;
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        // Whoever panicked with it had told something or not; what was told is noted first.
-        self.told.lock()
+    fn state(&self) -> MutexGuard<'_, BroadcastState> {
+        self.state.lock()
     }
 }
 
-impl Told {
+impl BroadcastState {
     /// Whether anybody follows: for nobody, nothing is written down.
     fn is_heard(&self) -> bool {
         let mut readers = self.readers.iter();
@@ -174,14 +174,14 @@ impl Told {
     /// Tells all events that were not told yet.
     fn catch_up(&mut self, live: &Live) {
         if !self.is_heard() {
-            self.news.sequence = live.news().sequence;
+            self.position.sequence = live.position().sequence;
             return;
         }
-        let replay = live.since(self.news.sequence);
+        let replay = live.since(self.position.sequence);
         let Some(latest) = replay.events.last() else {
             return;
         };
-        self.news.sequence = latest.sequence;
+        self.position.sequence = latest.sequence;
         if replay.missed > 0 {
             let mut said = String::new();
             say(&mut said, "missed", &Missed(replay.missed));
@@ -204,8 +204,8 @@ impl Told {
     }
 }
 
-impl Telling {
-    /// What it keeps.
+impl Broadcaster {
+    /// The streams that it keeps going.
     pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
     }

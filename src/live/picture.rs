@@ -12,12 +12,12 @@ use crate::control::Row;
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::{Cause, Phase};
 use crate::pool::{Census, ClientStatus, Event, Figures, GroupName, HerdStatus, Share};
-use crate::report::{Availability, Client, Outages, Percentiles, Sums};
+use crate::report::{AvailabilityEntry, Client, Outages, Percentiles, Sums};
 use crate::stats::{ActivityStats, Distribution, Tally};
 
 /// The versions of the pictures as JSON: one, so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Version {
+pub enum ApiVersion {
     /// What this module describes.
     #[serde(rename = "lanherd.api/1")]
     One,
@@ -27,7 +27,7 @@ pub enum Version {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Herd {
     /// Which format this is.
-    pub schema: Version,
+    pub schema: ApiVersion,
     /// The pool.
     pub pool: PoolName,
     /// When the run began, by the tester's clock (RFC 3339, UTC): the moment that seconds are counted from.
@@ -39,7 +39,7 @@ pub struct Herd {
     pub phases: BTreeMap<Phase, u32>,
     /// How much of the time that clients should have been usable they were.
     #[serde(default)]
-    pub availability: Availability,
+    pub availability: AvailabilityEntry,
     /// When most of the herd was down at once, for reasons that are the router's.
     #[serde(default)]
     pub outages: Outages,
@@ -77,7 +77,7 @@ pub struct ActivitySum {
 /// A kind of activity, for whoever reads points without knowing the kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindWords {
-    /// Its word.
+    /// The word that stands for it in `activities`.
     pub kind: String,
     /// One time of it.
     pub one: String,
@@ -165,9 +165,9 @@ pub struct Mark {
 
 /// How the herd was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct History {
+pub struct HerdHistory {
     /// Which format this is.
-    pub schema: Version,
+    pub schema: ApiVersion,
     /// When the run began, by the tester's clock (RFC 3339, UTC): the moment that seconds are counted from.
     #[serde(default)]
     pub began: String,
@@ -187,9 +187,9 @@ pub struct History {
 
 /// Every client, in few words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Clients {
+pub struct ClientList {
     /// Which format this is.
-    pub schema: Version,
+    pub schema: ApiVersion,
     /// The pool.
     pub pool: PoolName,
     /// All events up to this one are in it; later ones may be.
@@ -217,7 +217,7 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct One {
     /// Which format this is.
-    pub schema: Version,
+    pub schema: ApiVersion,
     /// Until its lease ends if nobody extends it, in seconds; `None` without a lease, or for one without an end.
     pub lease_remaining_seconds: Option<u64>,
     /// All else, as reports have it.
@@ -276,12 +276,12 @@ impl Herd {
             Percentiles::of_distribution(took).map(|took| (*share, took))
         };
         Self {
-            schema: Version::One,
+            schema: ApiVersion::One,
             pool: pool.clone(),
             began: began.to_owned(),
             sequence,
             phases: Phase::ALL.iter().map(of).collect(),
-            availability: Availability::from(&figures.uptime),
+            availability: AvailabilityEntry::from(&figures.uptime),
             outages: Outages::from(figures),
             sums: Sums::from(figures),
             activities: figures.activities.values().map(ActivitySum::from).collect(),
@@ -392,10 +392,10 @@ fn longest(one: Option<Percentiles>, next: Option<Percentiles>) -> Option<Percen
     }
 }
 
-impl Clients {
+impl ClientList {
     pub(super) fn new(pool: &PoolName, sequence: u64, herd: &HerdStatus) -> Self {
         Self {
-            schema: Version::One,
+            schema: ApiVersion::One,
             pool: pool.clone(),
             sequence,
             clients: herd.clients.iter().map(Cell::from).collect(),
@@ -422,7 +422,7 @@ impl One {
             client,
         } = Row::from(status);
         Self {
-            schema: Version::One,
+            schema: ApiVersion::One,
             lease_remaining_seconds,
             client,
             activities: status

@@ -27,9 +27,9 @@ async fn herd(clients: u32) -> (Pool, Watch) {
     (pool, watch)
 }
 
-/// Follows by the bell until something like this has happened; returns all that was heard on the way.
+/// Follows the feed until something like this has happened; returns all that was heard on the way.
 async fn hear(live: &Live, after: u64, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
-    let mut bell = live.bell().expect("a bell");
+    let mut positions = live.positions().expect("a feed");
     let (mut heard, mut latest): (Vec<Event>, u64) = (Vec::new(), after);
     let hearing = async {
         loop {
@@ -40,7 +40,7 @@ async fn hear(live: &Live, after: u64, wanted: impl Fn(&Event) -> bool) -> Vec<E
             if heard.iter().any(&wanted) {
                 return;
             }
-            bell.changed().await.expect("news");
+            positions.changed().await.expect("news");
         }
     };
     timeout(PATIENCE, hearing).await.expect("in time");
@@ -48,7 +48,7 @@ async fn hear(live: &Live, after: u64, wanted: impl Fn(&Event) -> bool) -> Vec<E
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_answers_the_bell_has_every_event_once_and_in_order() {
+async fn whoever_follows_the_feed_has_every_event_once_and_in_order() {
     let (pool, watch) = herd(5).await;
     let live = watch.live();
     let crash = pool.inject_fault(Selection::Numbers(vec![ClientNumber(3)]), Fault::Crash);
@@ -114,20 +114,20 @@ async fn a_picture_of_all_clients_and_the_events_after_it_make_the_next_picture(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bell_is_closed_when_the_pool_ends_and_when_nobody_watches_any_more() {
+async fn the_feed_is_closed_when_the_pool_ends_and_when_nobody_watches_any_more() {
     let (pool, watch) = herd(1).await;
-    let mut bell = watch.live().bell().expect("a bell");
+    let mut positions = watch.live().positions().expect("a feed");
     pool.tear_down().await.expect("torn down");
     drop(pool);
-    let closed = async { while bell.changed().await.is_ok() {} };
+    let closed = async { while positions.changed().await.is_ok() {} };
     timeout(PATIENCE, closed).await.expect("closed");
 
     let (pool, watch) = herd(1).await;
     let live = Arc::clone(watch.live());
-    let mut bell = live.bell().expect("a bell");
+    let mut positions = live.positions().expect("a feed");
     drop(watch);
-    let closed = async { while bell.changed().await.is_ok() {} };
+    let closed = async { while positions.changed().await.is_ok() {} };
     timeout(PATIENCE, closed).await.expect("closed");
-    assert!(live.bell().is_err());
+    assert!(live.positions().is_err());
     pool.tear_down().await.expect("torn down");
 }

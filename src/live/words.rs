@@ -8,7 +8,7 @@ use crate::dhcp::LossReason;
 use crate::page::figure::{milliseconds, number, percent, span};
 use crate::phase::{Phase, words};
 use crate::pool::{EventKind, Share};
-use crate::report::{Activity, Client, Percentiles};
+use crate::report::{ActivityEntry, Client, Percentiles};
 
 /// What stands for a value that there is not.
 const NOTHING: &str = "-";
@@ -191,7 +191,7 @@ fn phase(client: &Client) -> String {
 }
 
 /// What became of the attempts of one activity.
-fn outcomes(activity: &Activity) -> String {
+fn outcomes(activity: &ActivityEntry) -> String {
     let about = activity.kind.about();
     let (succeeded, all) = (activity.succeeded, activity.attempts);
     let mut said = format!("{succeeded} of {all} {}", about.succeeded);

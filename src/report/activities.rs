@@ -13,7 +13,7 @@ use crate::stats::{ActivityStats, Attempts, Distribution, milliseconds};
 
 /// How long things took, in milliseconds; `None` of nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Times {
+pub struct TimeSummary {
     /// The shortest.
     pub min: Option<f64>,
     /// The median.
@@ -24,7 +24,7 @@ pub struct Times {
     pub max: Option<f64>,
 }
 
-impl From<&Distribution> for Times {
+impl From<&Distribution> for TimeSummary {
     fn from(times: &Distribution) -> Self {
         Self {
             min: times.min().map(milliseconds),
@@ -37,7 +37,7 @@ impl From<&Distribution> for Times {
 
 /// One client's attempts of one activity, or those of a herd.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Activity {
+pub struct ActivityEntry {
     /// Of what kind.
     pub kind: Kind,
     /// What it was done to.
@@ -51,16 +51,16 @@ pub struct Activity {
     /// Attempts that came to none by cause, those that were never made among them.
     pub failed: BTreeMap<String, u64>,
     /// How long those took that came to an answer; of more than 32 not exact, see the module.
-    pub time_ms: Times,
+    pub time_ms: TimeSummary,
     /// How long each phase took, where it came to its end.
-    pub phases_ms: BTreeMap<String, Times>,
+    pub phases_ms: BTreeMap<String, TimeSummary>,
     /// The particulars of the latest that failed, where the kind tells them here.
     pub last_failure: Option<String>,
     /// What only the kind knows, by its own names.
     pub detail: Map<String, Value>,
 }
 
-impl From<&ActivityStats> for Activity {
+impl From<&ActivityStats> for ActivityEntry {
     fn from(stats: &ActivityStats) -> Self {
         let is_told = stats.kind().about().layout.times == Layout::Apart;
         let detail = match serde_json::to_value(&stats.detail) {
@@ -76,7 +76,7 @@ impl From<&ActivityStats> for Activity {
             succeeded: stats.successes(),
             answers: by_text(&stats.answers),
             failed: by_text(&stats.failed),
-            time_ms: Times::from(&stats.time),
+            time_ms: TimeSummary::from(&stats.time),
             phases_ms: phases
                 .map(|(phase, times)| ((*phase).to_owned(), times.into()))
                 .collect(),
@@ -93,7 +93,7 @@ fn by_text<T: ToString>(counts: &BTreeMap<T, u64>) -> BTreeMap<String, u64> {
         .collect()
 }
 
-impl Activity {
+impl ActivityEntry {
     /// What it is, as tables name it: `ping router`, `resolve www.lab.test`.
     pub fn what(&self) -> String {
         format!("{} {}", self.kind.about().verb, self.subject)
@@ -131,7 +131,7 @@ impl Activity {
                 if_there(entry, "last_failure")?,
             ),
             Layout::Beside(_) => {
-                let times = Times {
+                let times = TimeSummary {
                     min: if_there(entry, "min_ms")?,
                     median: if_there(entry, "median_ms")?,
                     p99: if_there(entry, "p99_ms")?,
@@ -182,7 +182,7 @@ fn if_there<T: serde::de::DeserializeOwned + Default>(
         .map_or(Ok(T::default()), serde_json::from_value)
 }
 
-impl Serialize for Activity {
+impl Serialize for ActivityEntry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let layout = &self.kind.about().layout;
         let mut map = serializer.serialize_map(None)?;
@@ -219,10 +219,15 @@ impl Serialize for Activity {
 
 /// Activities as lists among other fields, one list for each kind.
 pub(super) mod lists {
-    use super::{Activity, Deserialize, Deserializer, Kind, Map, SerializeMap, Serializer, Value};
+    use super::{
+        ActivityEntry, Deserialize, Deserializer, Kind, Map, SerializeMap, Serializer, Value,
+    };
     use serde::de::Error as _;
 
-    pub fn serialize<S: Serializer>(all: &[Activity], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        all: &[ActivityEntry],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(Kind::ALL.len()))?;
         for kind in Kind::ALL {
             let of_kind = all.iter().filter(|activity| activity.kind == *kind);
@@ -231,7 +236,7 @@ pub(super) mod lists {
         map.end()
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Activity>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ActivityEntry>, D::Error> {
         let mut fields = Map::<String, Value>::deserialize(from)?;
         let mut all = Vec::new();
         for kind in Kind::ALL {
@@ -241,7 +246,7 @@ pub(super) mod lists {
             let list: Vec<Map<String, Value>> =
                 serde_json::from_value(list).map_err(D::Error::custom)?;
             for entry in list {
-                all.push(Activity::read(*kind, entry).map_err(D::Error::custom)?);
+                all.push(ActivityEntry::read(*kind, entry).map_err(D::Error::custom)?);
             }
         }
         Ok(all)

@@ -29,7 +29,7 @@ words! {
 
 /// For how long clients were usable of the time that they were wanted, all together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Availability {
+pub struct AvailabilityEntry {
     /// Usable of wanted, from 0 to 1; `None` where none was wanted.
     pub share: Option<f64>,
     /// For how long they should have been usable.
@@ -50,12 +50,12 @@ pub struct Outages {
     /// How many there were.
     pub count: u64,
     /// The latest 100, oldest first.
-    pub latest: Vec<Outage>,
+    pub latest: Vec<OutageEntry>,
 }
 
 /// One outage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outage {
+pub struct OutageEntry {
     /// When it began (RFC 3339, UTC).
     pub began: String,
     /// The same, counted from the beginning of the pool, as the times of events are.
@@ -81,7 +81,7 @@ pub struct Outage {
 /// How much of one kind there was, and how much of that was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
-    /// Which.
+    /// The kind of activity.
     pub kind: Kind,
     /// How many were wanted.
     pub of: u64,
@@ -89,7 +89,7 @@ pub struct Lost {
     pub lost: u64,
 }
 
-impl From<&Uptime> for Availability {
+impl From<&Uptime> for AvailabilityEntry {
     fn from(uptime: &Uptime) -> Self {
         Self {
             share: uptime.availability(),
@@ -112,7 +112,7 @@ impl From<&Figures> for Outages {
         let one = |outage: &pool::Outage| {
             let back = |share| outage.back.get(&share).copied().map(milliseconds);
             let began = figures.began.unwrap_or(UNIX_EPOCH) + outage.began;
-            Outage {
+            OutageEntry {
                 began: humantime::format_rfc3339_millis(began).to_string(),
                 began_ms: milliseconds(outage.began),
                 ended_ms: outage.ended.map(milliseconds),
@@ -132,7 +132,7 @@ impl From<&Figures> for Outages {
     }
 }
 
-impl Outage {
+impl OutageEntry {
     /// Which share of the herd it took, from 0 to 1.
     pub fn share(&self) -> f64 {
         self.clients as f64 / self.of.max(1) as f64
@@ -160,7 +160,7 @@ impl Outages {
     /// `1 outage of 5.0 s (100 % of the herd)`; `None` where there was none.
     pub fn told(&self) -> Option<String> {
         // One that is on is the worst of all.
-        let length = |outage: &&Outage| outage.lasted_ms().unwrap_or(f64::INFINITY);
+        let length = |outage: &&OutageEntry| outage.lasted_ms().unwrap_or(f64::INFINITY);
         let longest = self
             .latest
             .iter()
@@ -239,8 +239,8 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn outage(lasted_ms: Option<f64>) -> Outage {
-        Outage {
+    fn outage(lasted_ms: Option<f64>) -> OutageEntry {
+        OutageEntry {
             began: "2026-01-01T00:00:00.000Z".to_owned(),
             began_ms: 1_000.0,
             ended_ms: lasted_ms.map(|lasted| 1_000.0 + lasted),

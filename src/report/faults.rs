@@ -34,7 +34,7 @@ pub struct FaultSum {
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultEntry {
-    /// Which.
+    /// The fault.
     pub fault: Fault,
     /// When it began (RFC 3339, UTC).
     pub began: String,

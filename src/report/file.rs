@@ -65,7 +65,7 @@ pub enum ReportFileError {
 }
 
 /// Where a report goes.
-enum Place {
+enum Destination {
     /// To a file that is replaced as a whole, or does not exist yet.
     File(PathBuf),
     /// Into one of this process' own standard streams, such as `/dev/stdout`, whatever that is: nothing else that is written there
@@ -81,12 +81,12 @@ enum Place {
 pub fn check_writable(path: &Path) -> Result<(), ReportFileError> {
     let refused = |error| refused(path, error);
     match place(path)? {
-        Place::File(file) => {
-            let (draft, _) = Draft::create(&file).map_err(refused)?;
+        Destination::File(file) => {
+            let (draft, _) = DraftFile::create(&file).map_err(refused)?;
             draft.discard().map_err(refused)
         }
-        Place::Standard(_) => Ok(()),
-        Place::Stream => {
+        Destination::Standard(_) => Ok(()),
+        Destination::Stream => {
             eaccess(path, AccessFlags::W_OK).map_err(|errno| refused(io::Error::from(errno)))
         }
     }
@@ -127,7 +127,7 @@ pub fn is_standard_output(path: &Path) -> bool {
 
 /// Whether what is written to `path` takes the place of what was there: no pipe, and nothing else that has its readers.
 pub fn is_replaced(path: &Path) -> bool {
-    matches!(place(path), Ok(Place::File(_)))
+    matches!(place(path), Ok(Destination::File(_)))
 }
 
 /// Writes the report to `path`, in place of what was there: readers see the old file or the whole new one.
@@ -144,9 +144,9 @@ pub fn write(path: &Path, report: &Report) -> Result<(), ReportFileError> {
 /// The same with anything that is to be read as a whole.
 pub fn write_bytes(path: &Path, text: &[u8]) -> Result<(), ReportFileError> {
     match place(path)? {
-        Place::File(file) => replace(&file, text).map_err(|error| refused(path, error)),
-        Place::Standard(descriptor) => stream(path, text, move || Ok(File::from(descriptor))),
-        Place::Stream => {
+        Destination::File(file) => replace(&file, text).map_err(|error| refused(path, error)),
+        Destination::Standard(descriptor) => stream(path, text, move || Ok(File::from(descriptor))),
+        Destination::Stream => {
             let opened = path.to_owned();
             stream(path, text, move || {
                 OpenOptions::new().write(true).open(opened)
@@ -160,7 +160,7 @@ fn refused(path: &Path, error: io::Error) -> ReportFileError {
     ReportFileError::Refused { path, error }
 }
 
-fn place(path: &Path) -> Result<Place, ReportFileError> {
+fn place(path: &Path) -> Result<Destination, ReportFileError> {
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -171,7 +171,7 @@ fn place(path: &Path) -> Result<Place, ReportFileError> {
                     folder: folder.to_owned(),
                 });
             }
-            return Ok(Place::File(path.to_owned()));
+            return Ok(Destination::File(path.to_owned()));
         }
         Err(error) => return Err(refused(path, error)),
     };
@@ -179,14 +179,14 @@ fn place(path: &Path) -> Result<Place, ReportFileError> {
         return Err(ReportFileError::Folder(path.to_owned()));
     }
     if let Some(descriptor) = standard(&found) {
-        return Ok(Place::Standard(descriptor));
+        return Ok(Destination::Standard(descriptor));
     }
     if found.is_file() {
         // What a link leads to is replaced, not the link.
         let file = fs::canonicalize(path).map_err(|error| refused(path, error))?;
-        return Ok(Place::File(file));
+        return Ok(Destination::File(file));
     }
-    Ok(Place::Stream)
+    Ok(Destination::Stream)
 }
 
 /// This process' standard output, or standard error, where that is what was found.
@@ -285,7 +285,7 @@ fn stream(
 }
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let (draft, mut file) = Draft::create(path)?;
+    let (draft, mut file) = DraftFile::create(path)?;
     let written = keep_mode(path, &file)
         .and_then(|()| file.write_all(text))
         .and_then(|()| file.sync_all())
@@ -311,11 +311,11 @@ fn keep_mode(path: &Path, file: &File) -> io::Result<()> {
 
 /// A file beside the report, which takes its name when it is complete. It is locked as long as somebody writes it, so that what
 /// a killed run left is known from what is being written.
-struct Draft {
+struct DraftFile {
     path: PathBuf,
 }
 
-impl Draft {
+impl DraftFile {
     /// Makes a new file in the folder of `path`; never opens one that exists. Removes those that killed runs have left there.
     fn create(path: &Path) -> io::Result<(Self, Flock<File>)> {
         let folder = folder_of(path);
@@ -421,7 +421,7 @@ mod tests {
         let path = folder.0.join("r.json");
         fs::write(folder.0.join(".lanherd-report-0badf00d"), "half").expect("written");
         fs::write(folder.0.join(".lanherd-report-of-mine"), "mine").expect("written");
-        let (draft, file) = Draft::create(&path).expect("a draft");
+        let (draft, file) = DraftFile::create(&path).expect("a draft");
         check_writable(&path).expect("it can be written");
         let written = draft
             .path

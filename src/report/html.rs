@@ -15,7 +15,7 @@ use self::clients::{kinds, median_time};
 use self::comparison::comparison;
 use self::over_time::over_time;
 use self::totals::times;
-use super::{Activity, Client, Ended, Report};
+use super::{ActivityEntry, Client, Ended, Report};
 use crate::identity::ClientNumber;
 use crate::objective;
 use crate::page::chart::bars;
@@ -154,7 +154,7 @@ impl Report {
     }
 
     /// What clients that were online never succeeded with.
-    fn never(&self) -> impl Iterator<Item = (ClientNumber, &Activity)> {
+    fn never(&self) -> impl Iterator<Item = (ClientNumber, &ActivityEntry)> {
         self.clients.iter().flat_map(|client| {
             let never = client.activities.iter().filter(|one| one.never_succeeded());
             never.map(|activity| (client.number, activity))

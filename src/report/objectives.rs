@@ -21,14 +21,14 @@ words! {
 
 /// An objective, and what became of it ([`objective`](crate::objective)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Objective {
+pub struct ObjectiveEntry {
     /// As it was written.
     pub text: String,
     /// What became of it.
     pub verdict: Verdict,
     /// What the figure came to; `None` where there was nothing to judge by.
     pub value: Option<f64>,
-    /// Its bound.
+    /// The bound that the figure is held against.
     pub bound: f64,
     /// What both are counted in.
     pub unit: Unit,
@@ -39,7 +39,7 @@ pub struct Objective {
     pub words: String,
 }
 
-impl From<&Judgement> for Objective {
+impl From<&Judgement> for ObjectiveEntry {
     fn from(judgement: &Judgement) -> Self {
         let number = |value: &Value| match value {
             Value::Time(time) => milliseconds(*time),

@@ -48,13 +48,13 @@ impl From<OrEmpty> for Option<Percentiles> {
 /// The values below or at which so many hundredths of all lie, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// The median.
+    /// The median: half of all.
     pub p50: f64,
     /// 95 of 100.
     pub p95: f64,
     /// 99 of 100.
     pub p99: f64,
-    /// All.
+    /// All of them: the largest value.
     pub max: f64,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::faults::{FaultSum, kinds};
-use super::{Activity, AllPercentiles, Percentiles};
+use super::{ActivityEntry, AllPercentiles, Percentiles};
 use crate::activity::ByKind;
 use crate::fault::Fault;
 use crate::phase::Cause;
@@ -54,7 +54,7 @@ pub struct Sums {
     pub percentiles: AllPercentiles,
     /// What clients did: a list for each kind, with an entry for each thing that it was done to.
     #[serde(flatten, with = "super::activities::lists")]
-    pub activities: Vec<Activity>,
+    pub activities: Vec<ActivityEntry>,
 }
 
 impl Soak {
@@ -87,7 +87,11 @@ impl From<&Figures> for Sums {
                 dhcp_ms: Percentiles::of_distribution(&figures.dhcp),
                 activities: ByKind::new(|kind| Percentiles::of_all(figures.of(kind))),
             },
-            activities: figures.activities.values().map(Activity::from).collect(),
+            activities: figures
+                .activities
+                .values()
+                .map(ActivityEntry::from)
+                .collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lanherd::identity::ClientNumber;
 use lanherd::live::Live;
-use lanherd::report::Tester;
+use lanherd::report::TesterEntry;
 use lanherd::tester::TesterFigures;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,7 +40,9 @@ pub async fn follow(
     mut opened: watch::Receiver<Option<ClientNumber>>,
     to: mpsc::Sender<FeedMessage>,
 ) {
-    let Ok(mut bell) = live.bell() else { return };
+    let Ok(mut positions) = live.positions() else {
+        return;
+    };
     let mut following = FeedFollower {
         live,
         tester,
@@ -57,7 +59,7 @@ pub async fn follow(
         }
         let news = async {
             sleep(GAP).await;
-            bell.changed().await
+            positions.changed().await
         };
         tokio::select! {
             changed = opened.changed() => if changed.is_err() { return },
@@ -80,7 +82,7 @@ struct FeedFollower {
 impl FeedFollower {
     /// Tells what is new, and of this client what there is.
     async fn tell(&mut self, client: Option<ClientNumber>) -> Result<(), Ended> {
-        let looks = self.live.news().looks;
+        let looks = self.live.position().looks;
         let replay = self.live.since(self.sequence);
         let mut is_changed = !replay.events.is_empty();
         if replay.missed > 0 {
@@ -118,7 +120,7 @@ impl FeedFollower {
         self.say(Update::Look {
             herd: Box::new(herd),
             points: self.live.history().points,
-            tester: Tester::of(&lag),
+            tester: TesterEntry::of(&lag),
             is_saturated: lag.is_saturated(),
         })
         .await?;

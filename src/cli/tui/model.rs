@@ -9,7 +9,7 @@ use lanherd::identity::{ClientNumber, PoolName};
 use lanherd::live::{Cell, Herd, One, Point, Ready};
 use lanherd::phase::{Condition, Phase};
 use lanherd::pool::{Census, Event, EventKind, GroupName};
-use lanherd::report::Tester;
+use lanherd::report::TesterEntry;
 use lanherd::units::percent;
 
 use super::plain::{plain, without_colours};
@@ -42,7 +42,7 @@ pub struct Model {
     pub herd: Option<Box<Herd>>,
     /// How it was, a point a second, the oldest first.
     pub points: Vec<Point>,
-    pub tester: Tester,
+    pub tester: TesterEntry,
     /// Whether the tester is late at this moment.
     pub is_saturated: bool,
     /// The client that is open, as it was when the pool was asked last.
@@ -95,7 +95,7 @@ pub enum Update {
     Look {
         herd: Box<Herd>,
         points: Vec<Point>,
-        tester: Tester,
+        tester: TesterEntry,
         is_saturated: bool,
     },
     /// `None`: there is none of that number any more.
@@ -110,7 +110,7 @@ impl Model {
             stage: RunStage::Joining,
             herd: None,
             points: Vec::new(),
-            tester: Tester::default(),
+            tester: TesterEntry::default(),
             is_saturated: false,
             opened: None,
             entries: VecDeque::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lanherd::identity::ClientNumber;
-use lanherd::live::{Cell, Clients, Herd};
+use lanherd::live::{Cell, ClientList, Herd};
 use lanherd::phase::Phase;
 use lanherd::pool::{Event, EventKind};
 
@@ -17,7 +17,7 @@ pub struct Roster {
 
 impl Roster {
     /// The pool was asked.
-    pub fn replace(&mut self, clients: Clients) {
+    pub fn replace(&mut self, clients: ClientList) {
         let cells = clients.clients.into_iter();
         self.sequence = clients.sequence;
         self.cells = cells.map(|cell| (cell.number, cell)).collect();

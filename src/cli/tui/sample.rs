@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use lanherd::activity::{ByKind, Kind};
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::live::{Cell, Clients, Herd, Point, Version, Work};
+use lanherd::live::{ApiVersion, Cell, ClientList, Herd, Point, Work};
 use lanherd::phase::{Cause, Phase};
 use lanherd::pool::{Event, EventKind, Figures, GroupName};
-use lanherd::report::{Availability, Outages, Percentiles, Sums};
+use lanherd::report::{AvailabilityEntry, Outages, Percentiles, Sums};
 
 use super::model::{HerdInfo, Model, Update};
 use crate::cli::stderr_buffer::RunStage;
@@ -26,7 +26,7 @@ fn group(name: &str) -> GroupName {
 }
 
 /// So many clients that are online, as they were after this event.
-pub fn clients(sequence: u64, count: u32) -> Clients {
+pub fn clients(sequence: u64, count: u32) -> ClientList {
     let cell = |number| Cell {
         number: ClientNumber(number),
         group: group("ns"),
@@ -34,8 +34,8 @@ pub fn clients(sequence: u64, count: u32) -> Clients {
         last_cause: None,
         restarts: 0,
     };
-    Clients {
-        schema: Version::One,
+    ClientList {
+        schema: ApiVersion::One,
         pool: PoolName::default(),
         sequence,
         clients: (1..=count).map(cell).collect(),
@@ -83,12 +83,12 @@ pub fn herd(phases: &[(Phase, u32)]) -> Herd {
     let mut all: BTreeMap<Phase, u32> = Phase::ALL.iter().map(|phase| (*phase, 0)).collect();
     all.extend(phases.iter().copied());
     Herd {
-        schema: Version::One,
+        schema: ApiVersion::One,
         pool: PoolName::default(),
         began: String::new(),
         sequence: 1,
         phases: all,
-        availability: Availability::default(),
+        availability: AvailabilityEntry::default(),
         outages: Outages::default(),
         sums: Sums::from(&figures),
         activities: Vec::new(),
@@ -110,7 +110,7 @@ fn shown(clients: Vec<Cell>) -> Model {
     model.apply(Update::Look {
         herd: Box::new(herd(&phases)),
         points: (0..200).map(|second| point(f64::from(second))).collect(),
-        tester: lanherd::report::Tester::default(),
+        tester: lanherd::report::TesterEntry::default(),
         is_saturated: false,
     });
     model

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::page::chart::{Band, BandKind};
-use crate::report::{FaultEntry, Outage, Report};
+use crate::report::{FaultEntry, OutageEntry, Report};
 
 /// Those of a report on an axis that counts seconds from `began`, and ends at `last`.
 pub(super) fn bands(report: &Report, began: SystemTime, last: f64) -> Vec<Band> {
@@ -24,7 +24,7 @@ fn of_fault(entry: &FaultEntry, began: SystemTime) -> Option<Band> {
     })
 }
 
-fn of_outage(outage: &Outage, began: SystemTime, last: f64) -> Option<Band> {
+fn of_outage(outage: &OutageEntry, began: SystemTime, last: f64) -> Option<Band> {
     let from = place(&outage.began, began)?;
     Some(Band {
         what: match outage.fault {

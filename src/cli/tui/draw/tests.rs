@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lanherd::identity::ClientNumber;
-use lanherd::live::{One, Version};
+use lanherd::live::{ApiVersion, One};
 use lanherd::phase::{Condition, Phase};
 use lanherd::pool::{Event, EventKind, Share};
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ fn one_in(phase: Phase, detail: &str) -> Update {
         },
     };
     Update::Opened(Some(Box::new(One {
-        schema: Version::One,
+        schema: ApiVersion::One,
         activities: Vec::new(),
         lease_remaining_seconds: Some(77),
         client: serde_json::from_value(client).expect("a client"),

@@ -49,7 +49,15 @@ use self::exit::{Exit, causes};
 use self::logging::Logging;
 use self::screen::Screen;
 
-const AFTER_HELP: &str = "\
+/// What stands below the list of commands; of feature files where this build has them.
+fn after_help() -> String {
+    let feature_files = if cfg!(feature = "bdd") {
+        "  lanherd bdd features --lab        feature files; `lanherd steps` lists what they can say\n"
+    } else {
+        ""
+    };
+    format!(
+        "\
 Examples:
   lanherd demo                      ten clients on a virtual router, without root
   lanherd doctor --parent eth0      can this machine do it?
@@ -58,16 +66,17 @@ Examples:
   lanherd ps                        how its clients are, from another terminal
   lanherd exec 7 -- curl example.org   any program, as client 7
   lanherd soak --parent eth0 --clients 200 --ping router --for 72h --churn 10/m --report r.json
-  lanherd bdd features --lab        feature files; `lanherd steps` lists what they can say
-  lanherd clean                     after a run that was killed
+{feature_files}  lanherd clean                     after a run that was killed
   lanherd audit --parent eth0       who leases and advertises here, and what RFC that breaks
 
 Exit codes: 0 all well, 1 clients or objectives failed, 2 usage or configuration, 3 the environment cannot do it, \
-125 nothing failed but something is inconclusive (the tester itself was late), 130 interrupted. After all of them the host is as it was before.";
+125 nothing failed but something is inconclusive (the tester itself was late), 130 interrupted. After all of them the host is as it was before."
+    )
+}
 
 /// A herd of whole LAN clients on one Linux box, pointed at a router
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP, max_term_width = 120)]
+#[command(version, after_help = after_help(), max_term_width = 120)]
 pub struct Cli {
     #[command(flatten)]
     logging: Logging,
@@ -225,6 +234,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_the_help_names_is_one_of_this_build() {
+        let help = after_help();
+        let cli = Cli::command();
+        let named = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  lanherd "));
+        let named: Vec<_> = named.filter_map(|rest| rest.split(' ').next()).collect();
+        assert!(named.len() >= 8, "{help}");
+        for name in named {
+            assert!(cli.find_subcommand(name).is_some(), "there is no {name}");
+        }
     }
 
     #[test]

@@ -46,8 +46,9 @@ use crate::dhcp::{
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Direction, Metrics};
-use crate::phase::{Failure, Phase, Stage, words};
+use crate::phase::{Failure, Phase, Stage};
 use crate::stats::ClientStats;
+use lanherd_types::words;
 
 /// What a client is told.
 #[derive(Debug)]

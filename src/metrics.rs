@@ -35,8 +35,8 @@ use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lan::CleanupError;
 use crate::phase::{Cause, Failure, Phase, Stage};
-use crate::pool::Uptime;
 use crate::stats::ClientStats;
+use crate::stats::Uptime;
 
 /// The address family label; `DHCPv6` will bring the second.
 const FAMILY: &str = "ipv4";

@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 pub use self::judge::{Judgement, Value};
 use crate::activity::Kind;
 use crate::activity::kind::CountObjective;
-use crate::phase::words;
 use crate::stats::Signal;
+use lanherd_types::words;
 
 words! {
     /// What became of an objective.

@@ -31,7 +31,6 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use self::actor::{PoolActor, PoolArgs, PoolMsg};
-pub use self::availability::Uptime;
 pub use self::event::{Event, EventKind};
 pub use self::figures::Figures;
 pub use self::group::{Group, GroupName, GroupNameError};
@@ -52,6 +51,7 @@ use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{InjectError, Lan};
 use crate::metrics::{Metrics, RunLabels};
+pub use crate::stats::Uptime;
 use crate::tester;
 pub use crate::tester::{Doubt, DoubtfulTimes};
 use crate::units::Rate;

@@ -18,7 +18,7 @@ mod soak;
 use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::activities::{ActivityEntry, TimeSummary, Total};
 pub use self::availability::{AvailabilityEntry, Ended, Lost, OutageEntry, Outages};
@@ -319,6 +319,13 @@ impl Totals {
             leaked_objects,
             leases_unreleased: 0,
         }
+    }
+}
+
+impl Serialize for ClientStatus {
+    /// As [`Client`], so that there is one form of a client for all who read it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Client::from(self).serialize(serializer)
     }
 }
 

@@ -62,7 +62,7 @@ use crate::objective;
 use crate::page;
 use crate::report::{self, Ended, Report};
 use crate::sandbox;
-use crate::scenario::{Scenario, Uplink};
+use crate::scenario::{Scenario, ScenarioUplink};
 use crate::soak::SoakSettings;
 
 /// What a herd does once it has joined.
@@ -165,12 +165,12 @@ impl Run {
         let metrics = bind_metrics(&self.scenario)?;
         let control = match &self.scenario.uplink {
             _ if !self.has_control => ControlPlace::None,
-            Uplink::Lab { .. } if self.enters_sandbox => {
+            ScenarioUplink::Lab { .. } if self.enters_sandbox => {
                 ControlPlace::Made(ControlSocket::outside(&self.scenario.pool)?)
             }
-            Uplink::Lab { .. } | Uplink::Parent(_) => ControlPlace::Beside,
+            ScenarioUplink::Lab { .. } | ScenarioUplink::Parent(_) => ControlPlace::Beside,
         };
-        if let Uplink::Lab { .. } = self.scenario.uplink
+        if let ScenarioUplink::Lab { .. } = self.scenario.uplink
             && self.enters_sandbox
         {
             sandbox::enter()?;

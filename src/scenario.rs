@@ -63,7 +63,7 @@ use crate::units::Rate;
 pub struct Scenario {
     /// Where the clients stand.
     #[serde(flatten)]
-    pub uplink: Uplink,
+    pub uplink: ScenarioUplink,
     /// How many there are, those of groups included.
     pub clients: ClientCount,
     /// Their pool's name.
@@ -127,7 +127,7 @@ pub struct Scenario {
 /// Where clients stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Uplink {
+pub enum ScenarioUplink {
     /// On this interface.
     Parent(String),
     /// On an embedded virtual router.
@@ -142,7 +142,7 @@ pub enum Uplink {
     },
 }
 
-impl Uplink {
+impl ScenarioUplink {
     /// The interface that it names; of a lab, that of the lab's usual uplink.
     pub fn parent(&self) -> &str {
         match self {
@@ -243,8 +243,8 @@ impl Scenario {
     /// What the lab is to be like, where the clients stand on one.
     pub fn lab_config(&self) -> Option<LabConfig> {
         match &self.uplink {
-            Uplink::Parent(_) => None,
-            Uplink::Lab {
+            ScenarioUplink::Parent(_) => None,
+            ScenarioUplink::Lab {
                 lease,
                 range,
                 faults,

@@ -5,6 +5,7 @@ mod client;
 mod packed;
 mod signal;
 mod tally;
+mod uptime;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub use self::client::ClientStats;
 pub use self::packed::Packed;
 pub use self::signal::Signal;
 pub use self::tally::{Precision, Tally};
+pub use self::uptime::Uptime;
 
 /// A distribution of durations in whole microseconds, up to one hour. Their number, the shortest and the longest are
 /// exact, and so are all of the first 32; of more, quantiles are as exact as its [`Precision`] allows, and never read low.

@@ -13,9 +13,9 @@ use super::kind::{
 use super::{ClientContext, Detail, Ending, Outcome, Spec};
 use crate::blame::Blame;
 use crate::lan::{CommandEnd, CommandRequest, Port};
-use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
+use lanherd_types::words;
 
 /// What to run, how often, and how long it may take until it is killed.
 ///

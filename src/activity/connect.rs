@@ -16,10 +16,10 @@ use super::{ClientContext, Detail, Ending, Outcome, Spec, dns, ping};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{Connected, Port};
-use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
 use crate::target::Target;
+use lanherd_types::words;
 
 /// What to connect to, how often, and how long it may take until the connection stands; looking a name up may take as long
 /// before that, with each resolver.

@@ -24,9 +24,9 @@ use super::{ClientContext, Detail, Ending, Outcome, Spec};
 use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::{Connected, Datagram, Datagrams, Port};
-use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
+use lanherd_types::words;
 
 /// The port of DNS servers (RFC 1035, 4.2).
 const PORT: u16 = 53;

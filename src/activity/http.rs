@@ -26,10 +26,10 @@ use super::socket_error::SocketError;
 use super::{ClientContext, Detail, Ending, Outcome, Spec, dns};
 use crate::blame::Blame;
 use crate::lan::{Arrivals, Connected, Port, StreamTimes};
-use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
 use crate::url::{Host, Url};
+use lanherd_types::words;
 
 /// The longest body, in bytes: what is longer is cut off, and is a failure.
 const MAX_BODY: u64 = 1 << 30;

@@ -199,8 +199,11 @@ impl Recording {
 
     /// The result of a scenario that runs.
     fn of(&mut self, scenario: &Scenario) -> Option<&mut ScenarioResult> {
-        let mut running = self.running.iter();
-        let running = running.find(|running| std::ptr::eq(&*running.source, scenario))?;
+        let is_it = |running: &&RunningScenario| {
+            let own: &Scenario = &running.source;
+            std::ptr::eq(own, scenario)
+        };
+        let running = self.running.iter().find(is_it)?;
         Some(&mut self.results.features[running.feature].scenarios[running.scenario])
     }
 

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::suite::{Broken, ScenarioEntry, Suite};
+use super::suite::{Broken, ScenarioEntry};
 use crate::activity::ByKind;
 use crate::activity::kind::TimeLayout;
-use crate::phase::words;
 use crate::pool::Figures;
 use crate::stats::{ActivityStats, Distribution};
+use lanherd_types::words;
 
 /// The JSON schema (draft 2020-12) of [`Results`].
 pub const SCHEMA: &str = include_str!("../../schemas/lanherd.features-1.schema.json");
@@ -400,8 +400,13 @@ impl Results {
         self.add_failed("the file can be read", "File", broken);
     }
 
-    /// Notes that no DHCP server answers on the parent: that is what failed, and no scenario was come to.
-    pub fn add_silence(&mut self, parent: &str, why: &str, suite: &Suite) {
+    /// Notes that no DHCP server answers on the parent: that is what failed, and none of the scenarios `all` was come to.
+    pub fn add_silence<'a>(
+        &mut self,
+        parent: &str,
+        why: &str,
+        all: impl Iterator<Item = ScenarioEntry<'a>>,
+    ) {
         let failed = Broken {
             path: PathBuf::from(format!("lanherd bdd --parent {parent}")),
             line: 1,
@@ -409,7 +414,6 @@ impl Results {
         };
         self.add_failed("a DHCP server answers", "Given", &failed);
         let reason = format!("not come to: no DHCP server answers on {parent}");
-        let all = suite.scenarios();
         self.left_out
             .extend(all.map(|entry| LeftOutResult::new(&entry, reason.as_str(), true)));
     }

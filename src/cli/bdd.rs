@@ -376,7 +376,7 @@ impl SuiteRun {
             && let Some(silence) = probing::try_parent(self, parent, interrupt, screen).await?
         {
             let mut results = self.results_without_a_run();
-            results.add_silence(parent, &silence, &self.suite);
+            results.add_silence(parent, &silence, self.suite.scenarios());
             screen.result(&format!("✘ {silence}"));
             return Ok(self.conclude(&results, interrupt.is_cancelled(), screen));
         }

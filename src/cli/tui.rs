@@ -16,6 +16,7 @@ mod plain;
 mod roster;
 #[cfg(test)]
 mod sample;
+mod size;
 mod terminal;
 mod theme;
 mod view;
@@ -209,7 +210,7 @@ impl ScreenLoop {
             }
             is_changed |= self.hear()?;
             self.model.now = self.started.elapsed();
-            if self.held.is_taken() && terminal::size() != self.held.size() {
+            if self.held.is_taken() && size::size() != self.held.size() {
                 self.held.clear()?;
                 is_urgent = true;
             }

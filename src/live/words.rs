@@ -6,9 +6,10 @@ use std::fmt::{Display, Write as _};
 use super::picture::{Herd, One};
 use crate::dhcp::LossReason;
 use crate::page::figure::{milliseconds, number, percent, span};
-use crate::phase::{Phase, words};
+use crate::phase::Phase;
 use crate::pool::{EventKind, Share};
 use crate::report::{ActivityEntry, Client, Percentiles};
+use lanherd_types::words;
 
 /// What stands for a value that there is not.
 const NOTHING: &str = "-";

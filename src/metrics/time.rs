@@ -6,7 +6,7 @@ use prometheus::{Counter, CounterVec, Registry};
 
 use super::registering::float_counter;
 use crate::phase::Cause;
-use crate::pool::Uptime;
+use crate::stats::Uptime;
 
 #[derive(Debug, Clone)]
 pub(super) struct UptimeMetrics {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::availability::Uptime;
 use super::outage::{Outage, Share};
 use super::recovery::InjectedFault;
 use crate::activity::{Kind, Subject};
@@ -11,7 +10,7 @@ use crate::client::FlawSum;
 use crate::dhcp::Flaw;
 use crate::fault::Fault;
 use crate::phase::Cause;
-use crate::stats::{ActivityStats, Distribution};
+use crate::stats::{ActivityStats, Distribution, Uptime};
 use crate::tester::Doubt;
 
 /// Sums and distributions since the pool began: two of them, one later than the other, tell what happened between.

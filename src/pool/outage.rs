@@ -19,7 +19,8 @@ pub use self::log::Outage;
 use self::log::{Loss, OutageLog};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
-use crate::phase::{Cause, words};
+use crate::phase::Cause;
+use lanherd_types::words;
 
 /// Fewer than these are never an outage.
 const LEAST: usize = 3;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::phase::{Cause, words};
+use crate::phase::Cause;
+use lanherd_types::words;
 
 words! {
     /// Which ends lead to a restart (OTP's restart types).

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::actor::PoolMsg;
 use super::admission::{Admission, Admit};
-use super::availability::{AvailabilityTracker, Uptime};
+use super::availability::AvailabilityTracker;
 use super::departure::{Departures, ExitQueue};
 use super::event::Event;
 use super::figures::Figures;
@@ -37,6 +37,7 @@ use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::metrics::Metrics;
 use crate::phase::{Cause, Failure, Phase, Stage};
+use crate::stats::Uptime;
 
 /// What is logged of clients that fail has this target, or one below it.
 pub(crate) const LOGS_AS: &str = module_path!();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::group::GroupName;
 use crate::activity::{Kind, Subject};
@@ -13,7 +13,6 @@ use crate::dhcp::{Flaw, Lease};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, InjectError};
 use crate::phase::{Failure, Phase};
-use crate::report;
 use crate::stats::ActivityStats;
 
 /// How many clients are in each phase: cheap to ask for.
@@ -94,19 +93,12 @@ pub struct ClientStatus {
     pub dhcp: Option<Duration>,
     /// How often it was restarted.
     pub restarts: u32,
-    /// For how long it should have been usable ([`Uptime`](super::Uptime)).
+    /// For how long it should have been usable ([`Uptime`](crate::stats::Uptime)).
     pub wanted: Duration,
     /// For how long of that it was.
     pub usable: Duration,
     /// All that it did since it was created, restarts included, in order of what it was done to.
     pub activities: Vec<Arc<ActivityStats>>,
-}
-
-impl Serialize for ClientStatus {
-    /// As [`report::Client`], so that there is one form of a client for all who read it.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        report::Client::from(self).serialize(serializer)
-    }
 }
 
 impl ClientStatus {

@@ -9,9 +9,10 @@ use super::{Report, Sums, Totals};
 use crate::activity::Kind;
 use crate::fault::Fault;
 use crate::page::figure::{percent, span};
-use crate::phase::{Cause, words};
+use crate::phase::Cause;
 use crate::pool::{self, Figures, Share, Uptime};
 use crate::stats::{Attempts, milliseconds};
+use lanherd_types::words;
 
 words! {
     /// How a run ended.

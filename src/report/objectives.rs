@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Percentiles;
 use crate::objective::{Judgement, Value, Verdict};
-use crate::phase::words;
 use crate::stats::milliseconds;
+use lanherd_types::words;
 
 words! {
     /// What a figure is counted in.

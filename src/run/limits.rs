@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
 use crate::lan::linux::MacvlanMode;
-use crate::scenario::{Scenario, Uplink};
+use crate::scenario::{Scenario, ScenarioUplink};
 
 /// Above this, copying every broadcast to every sibling costs more than the rest.
 const MOST_IN_BRIDGE_MODE: u32 = 200;
@@ -76,8 +76,8 @@ fn crowded_neighbours(scenario: &Scenario, limit: u64) -> Option<String> {
     let needed = u64::from(scenario.clients.get()) * NEIGHBOURS_PER_CLIENT;
     match scenario.uplink {
         // The lab enters its neighbours for good; the limit does not count those.
-        Uplink::Lab { .. } => None,
-        Uplink::Parent(_) => (needed > limit).then(|| {
+        ScenarioUplink::Lab { .. } => None,
+        ScenarioUplink::Parent(_) => (needed > limit).then(|| {
             format!(
                 "the ARP table of this host holds {limit} entries for all namespaces together, and {} clients may need \
                  {needed}: pings may be lost on this host, not at the router; raise it for the run: \

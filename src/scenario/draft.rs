@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::activities::{self, WantedActivities};
 use super::group::{GroupDraft, GroupPlan};
 use super::shared::{DeviceProfile, Whole, WorkloadDraft, at_least_a_tick};
-use super::{ClientCount, Mistake, Scenario, SoakDraft, Timespan, Uplink};
+use super::{ClientCount, Mistake, Scenario, ScenarioUplink, SoakDraft, Timespan};
 use crate::chaos::ChaosPlan;
 use crate::dhcp::{Device, Persona};
 use crate::fault::{Aim, Fault};
@@ -404,14 +404,14 @@ impl Draft {
         }
     }
 
-    fn uplink(&self, clients: ClientCount) -> Result<Uplink, Mistake> {
+    fn uplink(&self, clients: ClientCount) -> Result<ScenarioUplink, Mistake> {
         match (&self.parent, self.lab) {
             (Some(_), true) => Err(Mistake::TwoPlaces),
             (None, false) => Err(Mistake::NoPlace),
             (Some(_), false) if self.lab_lease.is_some() => Err(Mistake::LabOnly("lab-lease")),
             (Some(_), false) if self.lab_range.is_some() => Err(Mistake::LabOnly("lab-range")),
             (Some(_), false) if !self.lab_fault.is_empty() => Err(Mistake::LabOnly("lab-fault")),
-            (Some(parent), false) => Ok(Uplink::Parent(parent.clone())),
+            (Some(parent), false) => Ok(ScenarioUplink::Parent(parent.clone())),
             (None, true) if self.adopt => Err(Mistake::Adopt),
             (None, true) => {
                 let range = self.lab_range.unwrap_or_default();
@@ -422,7 +422,7 @@ impl Draft {
                 if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {
                     return Err(Mistake::LabFault(LabFaultError::NotTheRouters(*fault)));
                 }
-                Ok(Uplink::Lab {
+                Ok(ScenarioUplink::Lab {
                     lease: self.lab_lease.unwrap_or_default(),
                     range,
                     faults: self.lab_fault.clone(),

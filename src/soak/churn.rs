@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::SoakSettings;
 use crate::identity::Seed;
-use crate::phase::words;
 use crate::units::Rate;
+use lanherd_types::words;
 
 words! {
     /// How clients leave.

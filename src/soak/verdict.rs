@@ -5,7 +5,7 @@
 //! ratio; and a rank test (Mann and Whitney 1947, with the correction for ties) that chance passes once in a thousand
 //! times.
 
-use crate::phase::words;
+use lanherd_types::words;
 
 words! {
     /// What became of a figure from the first window to the last.

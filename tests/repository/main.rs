@@ -9,6 +9,7 @@
 mod book;
 mod conformance;
 mod dependencies;
+mod layers;
 mod links;
 mod names;
 mod package;

@@ -1,7 +1,7 @@
 //! What a client is doing and why it failed, as outsiders see it: the same words in metrics, reports, logs and Gherkin.
 
 #[doc(hidden)]
-pub use crate::words;
+use crate::words;
 
 words! {
     /// What a client is doing.

@@ -6,7 +6,7 @@ use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
 use crate::host_name::HostName;
-use crate::phase::words;
+use lanherd_types::words;
 
 /// The fixed fields of a message (RFC 1035, 4.1.1), in bytes.
 const HEADER_LEN: usize = 12;

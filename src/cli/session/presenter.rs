@@ -6,7 +6,7 @@ use lanherd::lan::leftovers::{BroughtUp, Cleared, Removed};
 use lanherd::run::{Observer, Opened, RunEvent, RunMode};
 use lanherd::scenario::Scenario;
 #[cfg(feature = "tui")]
-use lanherd::scenario::Uplink;
+use lanherd::scenario::ScenarioUplink;
 
 use super::Presentation;
 use crate::cli::clean;
@@ -47,8 +47,8 @@ impl Presenter {
             about: HerdInfo {
                 pool: scenario.pool.clone(),
                 place: match &scenario.uplink {
-                    Uplink::Parent(parent) => parent.clone(),
-                    Uplink::Lab { .. } => "the lab".to_owned(),
+                    ScenarioUplink::Parent(parent) => parent.clone(),
+                    ScenarioUplink::Lab { .. } => "the lab".to_owned(),
                 },
                 hold: scenario.hold.map(|hold| hold.0),
             },

@@ -13,7 +13,7 @@ use ratatui::crossterm::{execute, queue};
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 
-use super::terminal::size;
+use super::size::size;
 
 /// Writes to a terminal.
 #[derive(Debug)]

@@ -95,15 +95,16 @@ fn figures(model: &Model) -> String {
         format!("restarts {}", sums.restarts),
         format!("failures {failures}"),
     ];
-    if let Some(Percentiles { p50, p95, p99, .. }) =
-        herd.lately.activities[lanherd::activity::Kind::Ping].ms
-    {
-        parts.push(format!(
-            "pings {}/{}/{} ms (p50/p95/p99)",
-            number(p50),
-            number(p95),
-            number(p99)
-        ));
+    for (kind, work) in herd.lately.activities.iter() {
+        if let Some(Percentiles { p50, p95, p99, .. }) = work.ms {
+            parts.push(format!(
+                "{} {}/{}/{} ms (p50/p95/p99)",
+                kind.about().many,
+                number(p50),
+                number(p95),
+                number(p99)
+            ));
+        }
     }
     if let Some(late) = model.tester.scheduler_lag_ms {
         parts.push(format!("tester late {} ms (p99)", number(late.p99)));

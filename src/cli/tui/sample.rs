@@ -55,6 +55,12 @@ pub fn in_phases(phases: &[(Phase, u32)]) -> Vec<Cell> {
 }
 
 pub fn point(after: f64) -> Point {
+    let ping_ms = (after % 7.0 != 0.0).then_some(Percentiles {
+        p50: 0.11,
+        p95: 0.35,
+        p99: 1.25 + after / 100.0,
+        max: 2.0,
+    });
     Point {
         after,
         online: 9,
@@ -62,13 +68,9 @@ pub fn point(after: f64) -> Point {
         joins: 3,
         failures: 1,
         activities: ByKind::new(|kind| Work {
-            ms: (kind == Kind::Ping && after % 7.0 != 0.0).then_some(Percentiles {
-                p50: 0.11,
-                p95: 0.35,
-                p99: 1.25 + after / 100.0,
-                max: 2.0,
-            }),
-            ..Work::default()
+            attempts: u64::from(kind == Kind::Ping),
+            failed: 0,
+            ms: ping_ms.filter(|_| kind == Kind::Ping),
         }),
     }
 }

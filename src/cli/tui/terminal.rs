@@ -10,13 +10,13 @@ use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp};
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode, window_size,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 use super::backend::SixteenColours;
+use super::size::size;
 
 /// Why a terminal cannot be drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -138,14 +138,6 @@ impl Drop for TuiTerminal {
 
 const fn whole(size: Size) -> Rect {
     Rect::new(0, 0, size.width, size.height)
-}
-
-/// The size of the terminal now; what terminals began with, where it cannot be told.
-pub fn size() -> Size {
-    match window_size() {
-        Ok(size) if size.columns > 0 && size.rows > 0 => Size::new(size.columns, size.rows),
-        Ok(_) | Err(_) => Size::new(80, 24),
-    }
 }
 
 /// What came from the keyboard.

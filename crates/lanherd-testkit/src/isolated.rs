@@ -1,7 +1,9 @@
 //! A test harness whose every test runs in a process of its own, which has one thread until the test starts more: what the
-//! sandbox needs, and what keeps a test's namespaces from leaking into the next.
+//! sandbox needs, and what keeps a test's namespaces from leaking into another, so that they run side by side.
 
 use std::process::{Command, ExitCode, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// Names the test that a process is to run.
 const CASE: &str = "LANHERD_TEST_CASE";
@@ -63,26 +65,66 @@ pub fn main(cases: &[Case], parts: &[(&str, fn())]) -> ExitCode {
     // As in libtest: names, or parts of them, select; options are none of ours, except that a list may be wanted.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let list = arguments.iter().any(|argument| argument == "--list");
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let filters: Vec<&String> = arguments
         .iter()
-        .filter(|argument| !argument.starts_with('-'))
+        .filter(|argument| !argument.starts_with('-') && !is_number(argument))
         .collect();
     let selected = cases.iter().filter(|case| {
         filters.is_empty() || filters.iter().any(|filter| case.name.contains(*filter))
     });
-    let mut failed = 0;
-    for case in selected {
-        if list {
+    let selected: Vec<&Case> = selected.collect();
+    if list {
+        for case in selected {
             println!("{}: test", case.name);
-        } else if !run_apart(case) {
-            failed += 1;
         }
+        return ExitCode::SUCCESS;
     }
+    let failed = run_side_by_side(&selected, at_once(&arguments));
     if failed > 0 {
         println!("\n{failed} tests failed");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// How many tests run at once: as libtest has it, by `--test-threads`, else by `RUST_TEST_THREADS`. Else two for each processor,
+/// where libtest has one: most of their time they wait.
+fn at_once(arguments: &[String]) -> usize {
+    const OPTION: &str = "--test-threads";
+    let given = arguments.iter().enumerate().find_map(|(place, argument)| {
+        match argument.strip_prefix(OPTION)?.strip_prefix('=') {
+            Some(number) => Some(number.to_owned()),
+            None => arguments.get(place + 1).cloned(),
+        }
+    });
+    let wanted = given.or_else(|| std::env::var("RUST_TEST_THREADS").ok());
+    let number = match &wanted {
+        Some(number) => number.parse().ok(),
+        None => Some(2 * thread::available_parallelism().map_or(1, usize::from)),
+    };
+    number.filter(|number| *number > 0).unwrap_or_else(|| {
+        panic!("{OPTION} and RUST_TEST_THREADS take a number above 0: {wanted:?}")
+    })
+}
+
+/// Runs the tests, so many at once, and returns how many have failed. Each says so when it has ended.
+fn run_side_by_side(cases: &[&Case], at_once: usize) -> usize {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(0);
+    let run_some = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if !run_apart(case) {
+                failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(cases.len()) {
+            scope.spawn(run_some);
+        }
+    });
+    failed.into_inner()
 }
 
 fn run_apart(case: &Case) -> bool {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -165,8 +166,10 @@ impl NamespaceRegistry {
             .map(|resident| resident.inode)
             .collect();
         let is_gone = |inode: &u64, name: &str| {
-            let is_bound =
-                || fs::metadata(netns.join(name)).is_ok_and(|bound| bound.ino() == *inode);
+            let is_bound = || match fs::metadata(netns.join(name)) {
+                Ok(bound) => bound.ino() == *inode,
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+            };
             !inhabited.contains(inode) && !is_bound()
         };
         let gone: HashMap<_, _> = all
@@ -222,10 +225,13 @@ impl NamespaceRegistry {
         // What was found before has no link any more by which it would be found again.
         for (inode, entry) in wanted {
             let Some(holder) = entry.holder else { continue };
-            if entry.number.is_some_and(netns_holder::is_held) {
-                leak(&entry.name, holder);
-            } else {
-                self.0.lock().forget(inode);
+            match entry.number.map_or(Ok(false), netns_holder::is_held) {
+                Ok(true) => leak(&entry.name, holder),
+                Ok(false) => self.0.lock().forget(inode),
+                Err(error) => {
+                    let why = format!("{holder} (whether it still does cannot be told: {error})");
+                    leak(&entry.name, why);
+                }
             }
         }
         leaks

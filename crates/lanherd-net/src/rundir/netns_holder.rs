@@ -56,6 +56,8 @@ enum HolderKind {
     Descriptor(ProcessInfo),
     /// By something that could not be found: a socket that was made in it, for instance.
     Unknown,
+    /// It could not be asked whether it is held at all, for this reason.
+    Unasked(String),
 }
 
 /// A process, by number and name (`/proc/PID/comm`).
@@ -81,6 +83,16 @@ impl fmt::Display for ProcessInfo {
     }
 }
 
+impl NetnsHolder {
+    fn unasked(inode: u64, error: &io::Error) -> Self {
+        Self {
+            inode,
+            kind: HolderKind::Unasked(error.to_string()),
+            link: Err(error.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for NetnsHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let until = match &self.kind {
@@ -95,6 +107,9 @@ impl fmt::Display for NetnsHolder {
             HolderKind::Unknown => {
                 f.write_str("a descriptor, a mount or a socket elsewhere keeps it; ")?;
                 "that is closed"
+            }
+            HolderKind::Unasked(why) => {
+                return write!(f, "whether anything still keeps it cannot be told: {why}");
             }
         };
         match &self.link {
@@ -127,17 +142,22 @@ pub(crate) fn find_and_unplug(
 ) -> Vec<NetnsHolder> {
     let mut holders = find_residents(namespaces);
     let is_known = |inode: &u64| holders.iter().any(|holder| holder.inode == *inode);
-    let others = namespaces.iter().filter(|(inode, _)| !is_known(inode));
-    match find_held(
-        others.map(|(inode, left)| (*inode, *left)).collect(),
-        patience,
-    ) {
-        Ok(held) => holders.extend(held),
-        Err(error) => {
-            tracing::warn!(%error, "the kernel cannot be asked which namespaces something still keeps");
-        }
-    }
+    let others: Vec<_> = namespaces
+        .iter()
+        .filter(|(inode, _)| !is_known(inode))
+        .map(|(inode, left)| (*inode, *left))
+        .collect();
+    let inodes: Vec<u64> = others.iter().map(|(inode, _)| *inode).collect();
+    holders.extend(or_unasked(find_held(others, patience), &inodes));
     holders
+}
+
+/// The holders that were found; where the kernel could not be asked any of the namespaces may be held.
+fn or_unasked(found: io::Result<Vec<NetnsHolder>>, inodes: &[u64]) -> Vec<NetnsHolder> {
+    found.unwrap_or_else(|error| {
+        let unasked = |inode: &u64| NetnsHolder::unasked(*inode, &error);
+        inodes.iter().map(unasked).collect()
+    })
 }
 
 /// Finds the namespaces that a process lives in.
@@ -197,10 +217,14 @@ fn find_held(
     }
     let mut holders = Vec::new();
     for Candidate { number, inode, mac } in candidates {
-        // A number is another namespace's once ours is gone.
-        let link = netlink.link_in(number, LINK_INDEX)?;
-        if link.is_none_or(|link| mac_of(&link) != Some(mac)) {
-            continue;
+        match link_in(&mut netlink, number) {
+            Ok(Some(link)) if mac_of(&link) == Some(mac) => {}
+            // A number is another namespace's once ours is gone.
+            Ok(_) => continue,
+            Err(error) => {
+                holders.push(NetnsHolder::unasked(inode, &error));
+                continue;
+            }
         }
         holders.push(NetnsHolder {
             inode,
@@ -214,11 +238,19 @@ fn find_held(
 }
 
 /// Whether a namespace of that number, whose link was deleted, is still held.
-pub(crate) fn is_held(number: i32) -> bool {
-    Netlink::open().is_ok_and(|mut netlink| {
-        netlink.is_alive(number).unwrap_or(false)
-            && matches!(netlink.link_in(number, LINK_INDEX), Ok(None))
-    })
+pub(crate) fn is_held(number: i32) -> io::Result<bool> {
+    let mut netlink = Netlink::open()?;
+    Ok(netlink.is_alive(number)? && link_in(&mut netlink, number)?.is_none())
+}
+
+/// The client's link in the namespace of that number; `None` where there is none, or the namespace has ended.
+fn link_in(netlink: &mut Netlink, number: i32) -> io::Result<Option<LinkMessage>> {
+    match netlink.link_in(number, LINK_INDEX) {
+        // Of one that has ended a moment ago the kernel says that its number is invalid.
+        Err(error) if netlink.is_alive(number)? => Err(error),
+        Err(_) => Ok(None),
+        found => found,
+    }
 }
 
 /// A namespace that may be one of ours.
@@ -246,9 +278,12 @@ fn numbered(
         return Ok(candidates);
     }
     for number in netlink.numbers()? {
-        // Gone, or not ours to look into.
-        let Ok(Some(link)) = netlink.link_in(number, LINK_INDEX) else {
-            continue;
+        let link = match link_in(netlink, number) {
+            Ok(Some(link)) => link,
+            Ok(None) => continue,
+            // Not ours to look into: those of our clients are.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            Err(error) => return Err(error),
         };
         if let Some((mac, inode)) = mac_of(&link).and_then(|mac| by_mac.remove_entry(&mac)) {
             candidates.push(Candidate { number, inode, mac });
@@ -327,4 +362,34 @@ fn unplug(mac: Mac) -> io::Result<()> {
     netlink
         .send_one(request::delete_link(link.header.index))
         .map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_kernel_cannot_be_asked_every_namespace_may_be_held_and_the_reason_is_said() {
+        let error = io::Error::from_raw_os_error(libc::ENOBUFS);
+        let words = format!("whether anything still keeps it cannot be told: {error}");
+        let holders = or_unasked(Err(error), &[7, 8]);
+        let told: Vec<_> = holders
+            .iter()
+            .map(|holder| (holder.inode, holder.to_string()))
+            .collect();
+        assert_eq!(told, [(7, words.clone()), (8, words)]);
+        assert_eq!(or_unasked(Ok(Vec::new()), &[7, 8]), []);
+    }
+
+    #[test]
+    fn a_namespace_that_has_ended_has_no_link_and_is_no_error() {
+        let mut netlink = Netlink::open().expect("a socket");
+        // No namespace has so high a number.
+        let number = i32::MAX - 7;
+        netlink
+            .link_in(number, LINK_INDEX)
+            .expect_err("so says the kernel");
+        assert!(matches!(link_in(&mut netlink, number), Ok(None)));
+        assert!(matches!(is_held(number), Ok(false)));
+    }
 }

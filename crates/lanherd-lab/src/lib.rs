@@ -27,6 +27,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 
@@ -37,8 +38,7 @@ pub use faults::{EARLY, LabFaultError, PING_LOSS_PERCENT, SHORT_POOL, SLOW};
 pub use range::{AddressRange, AddressRangeError, Subnet};
 
 use dhcp::{Counters, Leased};
-use parking_lot::{Mutex, MutexGuard};
-
+use lanherd_net::netlink::RTNL_LIMIT;
 use lanherd_net::netns::NetNs;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Mac;
@@ -92,14 +92,10 @@ pub enum LabError {
     /// The kernel has not finished a call of the lab's thread in time.
     #[error(
         "the kernel has not finished a call of the lab's for {} s: something on this machine holds its lock of network \
-         settings; dmesg may say what", LIMIT.as_secs()
+         settings; dmesg may say what", RTNL_LIMIT.as_secs()
     )]
     Stuck,
 }
-
-/// For how long the lab's thread may take to begin, and to end: both take milliseconds, and hundreds of them on a machine
-/// with thousands of links.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A running lab. Dropping it stops it, and waits the few milliseconds that this takes.
 #[derive(Debug)]
@@ -226,7 +222,7 @@ impl Lab {
                     source,
                 })?
         };
-        match readiness.recv_timeout(LIMIT) {
+        match readiness.recv_timeout(RTNL_LIMIT) {
             Ok(()) => Ok(Self {
                 config,
                 handle: LabHandle { shared },
@@ -320,7 +316,7 @@ impl Lab {
 
 /// What the lab's thread says in the end.
 fn result(ended: &mpsc::Receiver<Result<(), LabError>>) -> Result<(), LabError> {
-    match ended.recv_timeout(LIMIT) {
+    match ended.recv_timeout(RTNL_LIMIT) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => Err(LabError::Stuck),
         // It panicked.

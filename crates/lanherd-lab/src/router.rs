@@ -42,7 +42,7 @@ impl Router {
     /// Sets addresses and opens sockets in the calling thread's namespace, which must be the router's.
     pub(super) async fn open(config: &LabConfig, shared: Arc<Shared>) -> Result<Self, LabError> {
         let subnet = config.subnet();
-        let side = LanSide::furnish(subnet, &config.aliases).await?;
+        let side = LanSide::open(subnet, &config.aliases).await?;
         let step = |step: &'static str| {
             move |source| LabError::Step {
                 step: step.to_owned(),

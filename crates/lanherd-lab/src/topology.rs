@@ -169,8 +169,8 @@ pub(super) struct LanSide {
 impl LanSide {
     /// Sets the router's side up: loopback with the aliases, the address on the LAN, forwarding. The calling thread must
     /// be in the router's namespace.
-    pub(super) async fn furnish(subnet: Subnet, aliases: &[Ipv4Addr]) -> Result<Self, LabError> {
-        Self::furnish_links(subnet, aliases)
+    pub(super) async fn open(subnet: Subnet, aliases: &[Ipv4Addr]) -> Result<Self, LabError> {
+        Self::add_links(subnet, aliases)
             .await
             .map_err(|source| LabError::Step {
                 step: "set the router's addresses".to_owned(),
@@ -178,7 +178,7 @@ impl LanSide {
             })
     }
 
-    async fn furnish_links(subnet: Subnet, aliases: &[Ipv4Addr]) -> io::Result<Self> {
+    async fn add_links(subnet: Subnet, aliases: &[Ipv4Addr]) -> io::Result<Self> {
         let inside = Rtnetlink::open()?;
         let lo = if_nametoindex("lo")?;
         let side = Self {

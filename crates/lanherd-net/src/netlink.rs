@@ -32,6 +32,11 @@ pub use request::Request;
 
 use lanherd_dhcp::Route;
 
+/// For how long a thread that changes network settings is waited for. The kernel changes them under one lock (RTNL), and no
+/// limit of a socket's ends a call that waits for it. The longest that lanherd does is the closing of a herd, which takes seconds
+/// for thousands; a lab begins and ends in milliseconds, and in hundreds of them among thousands of links.
+pub const RTNL_LIMIT: Duration = Duration::from_secs(60);
+
 /// The kernel never puts more than this into one part of an answer to a reader who reads this much (`NLMSG_GOODSIZE`).
 const RECEIVE_BUFFER: usize = 8192;
 /// Requests that are sent at one time. The kernel accounts for less than 1 KiB for each acknowledgement, and a socket has

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::sysctl::Sysctls;
-use crate::netlink::Netlink;
+use crate::netlink::{Netlink, RTNL_LIMIT};
 use crate::netns::Home;
 use lanherd_types::identity::ClientNumber;
 
@@ -55,8 +55,6 @@ impl WorkerContext {
 
 type Job = Box<dyn FnOnce(&mut WorkerContext) + Send>;
 
-/// For how long a thread may be at one job. The longest is the closing of a herd, which takes seconds for thousands.
-const LIMIT: Duration = Duration::from_secs(60);
 /// After how much of the limit it is told that a job takes long.
 const PATIENCE: u32 = 6;
 /// How often a wait looks whether its thread goes on.
@@ -127,7 +125,7 @@ pub(super) struct Workers {
 impl Workers {
     /// Starts the threads; sockets that jobs open are driven by `runtime`.
     pub fn start(runtime: &Handle) -> io::Result<Self> {
-        Self::start_with_limit(runtime, LIMIT)
+        Self::start_with_limit(runtime, RTNL_LIMIT)
     }
 
     fn start_with_limit(runtime: &Handle, limit: Duration) -> io::Result<Self> {

@@ -380,7 +380,7 @@ fn settings() -> String {
 }
 
 /// What a host may have: addresses, routes of both families and of another table, neighbours.
-fn furnish_the_parent() {
+fn configure_the_parent() {
     for command in [
         "addr add 192.0.2.5/24 dev up0",
         "-6 addr add 2001:db8::5/64 dev up0",
@@ -425,7 +425,7 @@ async fn as_before(before: &str) {
 #[test]
 fn a_flap_leaves_what_the_host_itself_has_on_the_parent() {
     in_a_world(|| async {
-        furnish_the_parent();
+        configure_the_parent();
         is_usable().await;
         let before = settings();
         let lan = open().await;
@@ -441,7 +441,7 @@ fn a_flap_leaves_what_the_host_itself_has_on_the_parent() {
 #[test]
 fn a_parent_that_a_killed_run_had_down_is_as_it_was_after_a_clean_up_and_after_the_next_start() {
     in_a_world(|| async {
-        furnish_the_parent();
+        configure_the_parent();
         is_usable().await;
         let before = settings();
         for (cleans, is_old) in [(true, false), (true, true), (false, false), (false, true)] {

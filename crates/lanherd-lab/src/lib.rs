@@ -29,7 +29,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use config::{LabConfig, LeaseTime, LeaseTimeError};
 pub use dns::Zone;
@@ -193,7 +194,8 @@ impl LabHandle {
 
 #[derive(Debug)]
 struct Running {
-    stop: oneshot::Sender<()>,
+    /// Ends the lab's thread when it is dropped.
+    stop: DropGuard,
     /// Where the thread's result comes; nothing, if it panicked. The lock lets a lab be looked at from several threads.
     ended: Mutex<mpsc::Receiver<Result<(), LabError>>>,
 }
@@ -206,7 +208,8 @@ impl Lab {
             state: Mutex::new(State::new(&config, Instant::now())?),
             changed: watch::Sender::new(()),
         });
-        let (stop, stopped) = oneshot::channel();
+        let stopped = CancellationToken::new();
+        let stop = stopped.clone().drop_guard();
         let (ready, readiness) = mpsc::sync_channel(1);
         let (end, ended) = mpsc::channel();
         {
@@ -215,7 +218,7 @@ impl Lab {
                 .name("lanherd-lab".to_owned())
                 .spawn(move || {
                     // Who has waited for too long has gone.
-                    let _ = end.send(live(&config, shared, &ready, stopped));
+                    let _ = end.send(live(&config, shared, &ready, &stopped));
                 })
                 .map_err(|source| LabError::Step {
                     step: "start the lab's thread".to_owned(),
@@ -308,8 +311,7 @@ impl Lab {
         let Some(Running { stop, ended }) = self.running.take() else {
             return Ok(());
         };
-        // No receiver: the thread has ended already, and says why.
-        let _ = stop.send(());
+        drop(stop);
         result(&ended.into_inner())
     }
 }
@@ -346,7 +348,7 @@ fn live(
     config: &LabConfig,
     shared: Arc<Shared>,
     ready: &mpsc::SyncSender<()>,
-    stop: oneshot::Receiver<()>,
+    stop: &CancellationToken,
 ) -> Result<(), LabError> {
     let _end = End(Arc::clone(&shared));
     let namespace = NetNs::create().map_err(|error| match error.kind() {
@@ -368,7 +370,7 @@ fn live(
                 .wait_until_sending()
                 .await
                 .map_err(failed_to("bring the uplink up"))?;
-            // Nobody waits any more only if the starting thread is gone; then `stop` is, too.
+            // Nobody waits any more only if the starting thread is gone; then `stop` is cancelled.
             let _ = ready.send(());
             router.serve(stop).await;
             Ok(())

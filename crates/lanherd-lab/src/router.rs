@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::dhcp::ReplyTo;
 use super::neighbours::Neighbours;
@@ -75,8 +76,8 @@ impl Router {
         })
     }
 
-    /// Serves until told to stop, or until whoever would tell is gone.
-    pub(super) async fn serve(self, stop: oneshot::Receiver<()>) {
+    /// Serves until `stop` is cancelled.
+    pub(super) async fn serve(self, stop: &CancellationToken) {
         let Self {
             dhcp,
             mut dns,
@@ -86,7 +87,7 @@ impl Router {
         } = self;
         let mut changes = shared.changes();
         tokio::select! {
-            _ = stop => {}
+            () = stop.cancelled() => {}
             () = dhcp.serve() => {}
             () = dns.serve_while(&shared, &mut changes, |_, _| true) => {}
             () = pings.serve(Arc::clone(&shared), shared.changes()) => {}

@@ -54,7 +54,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::LINK_INDEX;
 use crate::lan::{CleanupError, Inbox, InjectError, Lan};
@@ -82,7 +82,6 @@ use namespace_registry::{GRACE, NamespaceRegistry};
 use netlink_monitor::NetlinkMonitors;
 use parent::Parent;
 use raw_socket::RawSocket;
-use watch::Watch;
 use worker::{WorkerContext, Workers};
 
 /// The client whose thread does what concerns no client.
@@ -119,12 +118,12 @@ struct Shared {
     folder: Mutex<Option<PoolDir>>,
     /// The clients for whose leases no RELEASE could be sent.
     unreleased: Mutex<BTreeSet<String>>,
-    reader: AbortHandle,
-    watch: Watch,
+    /// Ends the reading of the raw socket, and the watch on the parent.
+    stop: CancellationToken,
     /// Held while the parent is down on purpose.
     flapping: tokio::sync::Mutex<()>,
     /// Cuts that short, and lets nobody begin.
-    closing: tokio::sync::watch::Sender<bool>,
+    closing: CancellationToken,
 }
 
 impl Shared {
@@ -182,7 +181,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.reader.abort();
+        self.stop.cancel();
     }
 }
 

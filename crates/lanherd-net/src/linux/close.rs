@@ -25,10 +25,9 @@ impl LinuxLan {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         // Whoever has the parent down brings it up first.
-        shared.closing.send_replace(true);
+        shared.closing.cancel();
         drop(shared.flapping.lock().await);
-        shared.reader.abort();
-        shared.watch.stop();
+        shared.stop.cancel();
         let closing = self
             .shared
             .workers

@@ -26,8 +26,7 @@ pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), In
     let flapping = tokio::spawn(async move {
         // One at a time: two would bring the parent up too early for one of them.
         let _turn = shared.flapping.lock().await;
-        let mut closing = shared.closing.subscribe();
-        if *closing.borrow() {
+        if shared.closing.is_cancelled() {
             return Err("the LAN is being closed".to_owned());
         }
         let name = shared.parent.name.clone();
@@ -44,7 +43,7 @@ pub(super) async fn flap(shared: &Arc<Shared>, pause: Duration) -> Result<(), In
             .map_err(|error| format!("taking {name} down: {error}"))?;
         tokio::select! {
             () = sleep(pause) => {}
-            _ = closing.wait_for(|closing| *closing) => {}
+            () = shared.closing.cancelled() => {}
         }
         match shared.workers.run(NOBODY, move |_| down.end()).await {
             // It was brought up where the job was dropped.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::adopt::{self, Adopted};
 use super::capabilities::missing_capabilities;
@@ -18,7 +19,7 @@ use super::netlink_monitor::NetlinkMonitors;
 use super::parent::Parent;
 use super::raw_socket::{self, RawSocket};
 use super::upkeep::look_after_records;
-use super::watch::{Watch, Watched};
+use super::watch::{self, Watched};
 use super::worker::{WorkerContext, Workers};
 use super::{LanConfig, LinuxLan, MacvlanMode, NOBODY, Shared};
 use crate::rundir::host_entries::PoolFolders;
@@ -54,10 +55,11 @@ impl LinuxLan {
             raw_socket,
             endpoints,
             monitors,
-            watch,
+            stop,
         } = parts;
+        let stop = stop.disarm();
         let deliver = Arc::clone(&raw_socket).deliver(Arc::clone(&endpoints));
-        let reader = tokio::spawn(deliver).abort_handle();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(deliver));
         let shared = Shared {
             folders: PoolFolders::new(&config.paths, &config.pool),
             config,
@@ -75,10 +77,9 @@ impl LinuxLan {
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),
             unreleased: Mutex::default(),
-            reader,
-            watch,
+            stop,
             flapping: tokio::sync::Mutex::default(),
-            closing: tokio::sync::watch::Sender::new(false),
+            closing: CancellationToken::new(),
         };
         let shared = Arc::new(shared);
         tokio::spawn(look_after_records(Arc::downgrade(&shared)));
@@ -94,7 +95,8 @@ struct OpenParts {
     raw_socket: Arc<RawSocket>,
     endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
-    watch: Watch,
+    /// Ends the watch on the parent when it is dropped.
+    stop: DropGuard,
 }
 
 fn open_kernel(
@@ -184,7 +186,8 @@ fn open_parts(
         monitors: Arc::clone(&monitors),
         netns: config.paths.netns.clone(),
     };
-    let watch = Watch::start(watched).map_err(refusing("starting the watch on the parent"))?;
+    let stop = CancellationToken::new();
+    watch::start(watched, stop.clone()).map_err(refusing("starting the watch on the parent"))?;
     Ok(OpenParts {
         cleared,
         adopted,
@@ -192,6 +195,6 @@ fn open_parts(
         raw_socket,
         endpoints,
         monitors,
-        watch,
+        stop: stop.drop_guard(),
     })
 }

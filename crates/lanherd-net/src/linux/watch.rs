@@ -14,11 +14,11 @@ use std::time::Duration;
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::link::{LinkFlags, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use parking_lot::Mutex;
 use rtnetlink::{MulticastGroup, new_multicast_connection};
 use tokio::io::Interest;
-use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::configure6::examine6;
 use super::endpoint::{Endpoint, EndpointTable};
@@ -49,40 +49,25 @@ pub(super) struct Watched {
     pub netns: PathBuf,
 }
 
-/// A watch, on a thread of its own; it ends when this is dropped.
-pub(super) struct Watch {
-    stop: Mutex<Option<oneshot::Sender<()>>>,
-}
-
-impl Watch {
-    /// Starts the watch in the calling thread's namespaces.
-    pub fn start(watched: Watched) -> io::Result<Self> {
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let mounts = File::open("/proc/thread-self/mountinfo")?;
-        thread::Builder::new()
-            .name("lanherd-netlink".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = watch_parent(&watched) => {}
-                        () = listen(&watched) => {}
-                        () = watch_names(&watched, mounts.into()) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
-        Ok(Self {
-            stop: Mutex::new(Some(stop)),
-        })
-    }
-
-    /// Ends the watch.
-    pub fn stop(&self) {
-        self.stop.lock().take();
-    }
+/// Starts the watch in the calling thread's namespaces, on a thread of its own, until `stop` is cancelled.
+pub(super) fn start(watched: Watched, stop: CancellationToken) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mounts = File::open("/proc/thread-self/mountinfo")?;
+    thread::Builder::new()
+        .name("lanherd-netlink".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = watch_parent(&watched) => {}
+                    () = listen(&watched) => {}
+                    () = watch_names(&watched, mounts.into()) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
+        })?;
+    Ok(())
 }
 
 /// Follows the parent for ever.
@@ -103,7 +88,9 @@ async fn watch_parent(watched: &Watched) {
 async fn follow_until_deaf(watched: &Watched) -> io::Result<()> {
     let parent = &watched.parent;
     let (connection, _handle, mut events) = new_multicast_connection(&[MulticastGroup::Link])?;
-    let _connection = Ended(tokio::spawn(connection).abort_handle());
+    // Aborted when it is dropped.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
     // Much may have happened before the first event could be heard.
     look(watched)?;
     loop {
@@ -169,15 +156,6 @@ fn look(watched: &Watched) -> io::Result<()> {
         Err(error) => tracing::debug!("{error}"),
     }
     Ok(())
-}
-
-/// Aborts a task when dropped.
-struct Ended(tokio::task::AbortHandle);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Listens to the namespaces for ever.

@@ -12,6 +12,8 @@ use lanherd_types::identity::Mac;
 
 /// The smallest MTU that a host must accept from a server, in bytes (RFC 2132, 5.1).
 const SMALLEST_MTU: u16 = 68;
+/// For so many neighbours at most a place is made: a lease may name any number of routers and resolvers.
+const MOST_EXPECTED: usize = 8;
 
 /// What is set in a client's namespace while it holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(super) struct Addressing {
     /// Whether the route to the prefix stands, which the kernel adds with the address.
     reaches_prefix: bool,
     neighbour: Option<(Ipv4Addr, Mac)>,
+    /// The neighbours that will be spoken to: they do not count in the kernel's ARP table, which is one for all namespaces.
+    expected: Vec<Ipv4Addr>,
     mtu: u32,
 }
 
@@ -52,14 +56,17 @@ impl Addressing {
         // Gateways may be reachable only through routes to the link itself: those come first.
         routes.sort_by_key(|route| !route.gateway.is_unspecified());
         let gateway = lease.router();
+        let neighbour = surroundings
+            .neighbour
+            .filter(|(address, _)| Some(*address) == gateway);
+        let expected = expected(lease, &routes, neighbour.map(|(address, _)| address));
         Self {
             address: lease.address,
             prefix_len: lease.prefix_len,
             routes,
             reaches_prefix: true,
-            neighbour: surroundings
-                .neighbour
-                .filter(|(address, _)| Some(*address) == gateway),
+            neighbour,
+            expected,
             mtu: lease
                 .mtu
                 .filter(|mtu| *mtu >= SMALLEST_MTU)
@@ -89,8 +96,14 @@ impl Addressing {
             routes,
             reaches_prefix: standing.iter().any(|(route, _)| *route == prefix),
             neighbour: None,
+            expected: Vec::new(),
             mtu,
         }
+    }
+
+    /// The kernel has removed the neighbours, as it does when a link loses its carrier; the permanent one stays.
+    pub fn neighbours_were_flushed(&mut self) {
+        self.expected.clear();
     }
 
     /// The link's MTU while this stands, in bytes.
@@ -161,6 +174,24 @@ pub(super) struct Loss {
     pub words: String,
     /// The addressing that is left.
     pub left: Option<Addressing>,
+}
+
+/// The neighbours that a client with this lease will speak to: gateways, resolvers, and the server that renews it.
+fn expected(lease: &Lease, routes: &[Route], permanent: Option<Ipv4Addr>) -> Vec<Ipv4Addr> {
+    let is_near = |address: &Ipv4Addr| {
+        network(*address, lease.prefix_len) == network(lease.address, lease.prefix_len)
+    };
+    let gateways = routes.iter().map(|route| route.gateway);
+    let others = lease.dns.iter().copied().chain([lease.server_id]);
+    let mut expected = Vec::new();
+    for address in gateways.chain(others.filter(is_near)) {
+        let is_meant = !address.is_unspecified() && address != lease.address;
+        if is_meant && Some(address) != permanent && !expected.contains(&address) {
+            expected.push(address);
+        }
+    }
+    expected.truncate(MOST_EXPECTED);
+    expected
 }
 
 /// The kernel refuses a destination with bits set beyond its prefix; servers do send them.

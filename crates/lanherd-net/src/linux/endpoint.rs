@@ -106,6 +106,9 @@ impl Endpoint {
             if !is_there {
                 // A link without a carrier forgets all neighbours but the permanent ones.
                 state.standing6.neighbours_were_flushed();
+                if let Some(addressing) = &mut state.addressing {
+                    addressing.neighbours_were_flushed();
+                }
             }
             std::mem::replace(&mut state.carrier, is_there)
         };

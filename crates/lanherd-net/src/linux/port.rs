@@ -29,7 +29,7 @@ use crate::netlink::{Netlink, NetlinkError};
 use lanherd_dhcp::{Arp, Lease, MessageType, Transmit, code};
 use lanherd_types::family::Family;
 use lanherd_types::phase::{Cause, Failure, Stage};
-use nix::errno::Errno::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
+use nix::errno::Errno::{EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH};
 
 /// The real [`Port`].
 pub struct LinuxPort {
@@ -242,8 +242,9 @@ pub(super) fn carry_out(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), F
     for ((kind, words), answer) in labels.into_iter().zip(answers) {
         let doing = match (kind, &answer) {
             (StepKind::Remove, Err(error)) if has_gone(error) => continue,
+            (StepKind::SetUnlessThere, Err(error)) if error.is(EEXIST) => continue,
             (StepKind::Remove, _) => "removing",
-            (StepKind::Set, _) => "setting",
+            (StepKind::Set | StepKind::SetUnlessThere, _) => "setting",
         };
         answer.map_err(|error| {
             refused_request(Stage::Configure, format!("{doing} {words}"), &error)

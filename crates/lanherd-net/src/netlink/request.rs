@@ -9,7 +9,7 @@ use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoMacVlan, LinkAttribute, LinkMessage, MacVlanMode,
 };
 use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
@@ -327,6 +327,19 @@ pub fn add_neighbour(index: u32, address: Ipv4Addr, mac: Mac) -> Request {
     Request::new(
         RouteNetlinkMessage::NewNeighbour(message),
         NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Makes a place in the ARP table for a neighbour that will be spoken to, so that it does not count against the table's limits
+/// (`NTF_EXT_LEARNED`). It is asked for its address when it is first spoken to, and looked after, as any other. Refused with `EEXIST`
+/// where it is there.
+pub(crate) fn expect_neighbour(index: u32, address: Ipv4Addr) -> Request {
+    let mut message = neighbour_message(index, address);
+    message.header.state = NeighbourState::None;
+    message.header.flags = NeighbourFlags::ExtLearned;
+    Request::new(
+        RouteNetlinkMessage::NewNeighbour(message),
+        NLM_F_CREATE | NLM_F_EXCL,
     )
 }
 

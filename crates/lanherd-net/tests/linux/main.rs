@@ -13,6 +13,7 @@ mod events;
 mod ipv6;
 mod leftovers;
 mod limits;
+mod neighbours;
 mod parent;
 mod state_files;
 mod traffic;

@@ -18,6 +18,8 @@ pub(in crate::linux) struct Step {
 pub(in crate::linux) enum StepKind {
     Remove,
     Set,
+    /// Sets what may be there already.
+    SetUnlessThere,
 }
 
 /// A link's MTU as it is, and as it is to be, in bytes.
@@ -65,6 +67,14 @@ fn removals(old: &Addressing, new: Option<&Addressing>, steps: &mut Vec<Step>) {
             request::delete_neighbour(LINK_INDEX, address),
         );
     }
+    for address in &old.expected {
+        if !new.is_some_and(|new| new.expected.contains(address)) {
+            remove(
+                format!("neighbour {address}"),
+                request::delete_neighbour(LINK_INDEX, *address),
+            );
+        }
+    }
     let keeps_address =
         new.is_some_and(|new| (new.address, new.prefix_len) == (old.address, old.prefix_len));
     if keeps_address {
@@ -110,6 +120,15 @@ fn additions(old: Option<&Addressing>, new: &Addressing, steps: &mut Vec<Step>) 
             format!("neighbour {address} at {mac}"),
             request::add_neighbour(LINK_INDEX, address, mac),
         ));
+    }
+    for address in &new.expected {
+        if old.is_none_or(|old| !old.expected.contains(address)) {
+            steps.push(Step {
+                words: format!("neighbour {address}"),
+                request: request::expect_neighbour(LINK_INDEX, *address),
+                kind: StepKind::SetUnlessThere,
+            });
+        }
     }
 }
 

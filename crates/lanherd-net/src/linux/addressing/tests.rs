@@ -32,7 +32,14 @@ fn lease(routes: &[(&str, u8, &str)]) -> Lease {
     }
 }
 
+/// The steps, without those that make places for neighbours.
 fn words(old: Option<&Lease>, new: Option<&Lease>) -> Vec<String> {
+    let mut words = all_words(old, new);
+    words.retain(|words| !words[2..].starts_with("neighbour"));
+    words
+}
+
+fn all_words(old: Option<&Lease>, new: Option<&Lease>) -> Vec<String> {
     let of = |lease| Addressing::of(lease, &SURROUNDINGS);
     let (old, new) = (old.map(of), new.map(of));
     let mtu = |addressing: &Option<Addressing>| addressing.as_ref().map_or(1500, Addressing::mtu);
@@ -44,7 +51,7 @@ fn words(old: Option<&Lease>, new: Option<&Lease>) -> Vec<String> {
         .into_iter()
         .map(|step| match step.kind {
             StepKind::Remove => format!("- {}", step.words),
-            StepKind::Set => format!("+ {}", step.words),
+            StepKind::Set | StepKind::SetUnlessThere => format!("+ {}", step.words),
         })
         .collect()
 }
@@ -66,6 +73,66 @@ fn a_first_lease_sets_address_then_link_routes_then_gateways() {
             "+ route to 10.1.0.1/32 on the link",
             "+ route to 0.0.0.0/0 through 10.1.0.1",
         ]
+    );
+}
+
+#[test]
+fn whoever_will_be_spoken_to_has_a_place_that_is_not_counted_for_as_long_as_the_lease_names_it() {
+    let first = Lease {
+        dns: vec![Ipv4Addr::new(10, 0, 0, 53), Ipv4Addr::new(9, 9, 9, 9)],
+        server_id: Ipv4Addr::new(10, 0, 0, 3),
+        ..lease(&[("0.0.0.0", 0, "10.0.0.1"), ("10.1.0.0", 16, "10.0.0.1")])
+    };
+    let places = |old, new| -> Vec<_> {
+        let words = all_words(old, new).into_iter();
+        words
+            .filter(|words| words[2..].starts_with("neighbour"))
+            .collect()
+    };
+    assert_eq!(
+        places(None, Some(&first)),
+        [
+            "+ neighbour 10.0.0.1",
+            "+ neighbour 10.0.0.53",
+            "+ neighbour 10.0.0.3"
+        ]
+    );
+    let second = Lease {
+        dns: Vec::new(),
+        ..first.clone()
+    };
+    assert_eq!(
+        places(Some(&first), Some(&second)),
+        ["- neighbour 10.0.0.53"]
+    );
+    assert_eq!(
+        places(Some(&second), None),
+        ["- neighbour 10.0.0.1", "- neighbour 10.0.0.3"]
+    );
+    let permanent = Surroundings {
+        neighbour: Some((Ipv4Addr::new(10, 0, 0, 1), Mac([2, 0, 0, 0, 0, 1]))),
+        ..SURROUNDINGS
+    };
+    let routed = Lease {
+        routers: vec![Ipv4Addr::new(10, 0, 0, 1)],
+        ..second
+    };
+    let mut set = Addressing::of(&routed, &permanent);
+    assert_eq!(set.expected, [Ipv4Addr::new(10, 0, 0, 3)]);
+    set.neighbours_were_flushed();
+    assert_eq!(
+        (set.expected, set.neighbour),
+        (Vec::new(), permanent.neighbour)
+    );
+    let many = Lease {
+        dns: (1..=200)
+            .map(|host| Ipv4Addr::new(10, 0, 0, host))
+            .collect(),
+        ..first
+    };
+    assert_eq!(
+        Addressing::of(&many, &SURROUNDINGS).expected.len(),
+        MOST_EXPECTED
     );
 }
 
@@ -230,7 +297,11 @@ fn what_is_found_is_what_was_set_less_what_is_gone_and_never_somebody_elses() {
     assert_eq!(without_prefix.loss(&addresses, &standing), None);
     for protocol in [RouteProtocol::Kernel, RouteProtocol::Dhcp] {
         standing.push((prefix, protocol));
-        assert_eq!(found(&standing), set);
+        let without_places = Addressing {
+            expected: Vec::new(),
+            ..set.clone()
+        };
+        assert_eq!(found(&standing), without_places);
         standing.pop();
     }
     let no_change = MtuChange {
@@ -240,6 +311,7 @@ fn what_is_found_is_what_was_set_less_what_is_gone_and_never_somebody_elses() {
     let words: Vec<_> = steps(Some(&without_prefix), Some(&set), no_change)
         .into_iter()
         .map(|step| (step.kind, step.words))
+        .filter(|(kind, _)| *kind != StepKind::SetUnlessThere)
         .collect();
     assert_eq!(words, [(StepKind::Set, route_words(&prefix))]);
 }

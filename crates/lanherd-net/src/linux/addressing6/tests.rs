@@ -48,7 +48,7 @@ fn advertised(at: Instant) -> Addressing6 {
 fn words(plan: &Plan6) -> Vec<String> {
     let sign = |kind| match kind {
         StepKind::Remove => '-',
-        StepKind::Set => '+',
+        StepKind::Set | StepKind::SetUnlessThere => '+',
     };
     let steps = plan.steps.iter();
     steps

@@ -18,9 +18,9 @@ pub use self::probe::{Kernel, TrialResult};
 pub const FILES_PER_CLIENT: u64 = 5;
 /// Files that lanherd keeps open beside those of its clients, at most.
 pub const FILES_BESIDE: u64 = 64;
-/// Entries that a client may take in the ARP table of the kernel: its own of the router, and, where the router is on
-/// this host too, the router's of the client.
-pub const NEIGHBOURS_PER_CLIENT: u64 = 2;
+/// Entries that a client may take in the kernel's ARP table where the router is on this host too: the router's of the client. Its own
+/// of the router is not counted.
+pub const NEIGHBOURS_PER_CLIENT: u64 = 1;
 /// Memory that a client takes, in bytes: nearly all of it is the kernel's, for its network namespace.
 pub const MEMORY_PER_CLIENT: u64 = 300 * 1024;
 

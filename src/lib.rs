@@ -105,7 +105,9 @@ pub mod lan {
     pub use lanherd_net::rundir::{LockError, Untrusted, check_shared};
     pub use lanherd_net::rundir::{control_socket, leftovers, running_pools};
     pub use lanherd_net::{drive, give_memory_back, keep_one_heap};
-    pub use lanherd_net::{exec, frame, icmp, linux, listener, netlink, netns};
+    pub use lanherd_net::{
+        exec, frame, frame6, icmp, linux, listener, neighbour_tables, netlink, netns,
+    };
 
     #[cfg(test)]
     pub(crate) use lanherd_lab::fake;

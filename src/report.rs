@@ -38,7 +38,7 @@ use crate::objective::Judgement;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::pool::{ClientStatus, Figures, FlawSum, GroupName, HerdStatus};
 use crate::stats::milliseconds;
-use crate::tester::Lag;
+use crate::tester::{Lag, NeighbourOverflows};
 
 /// The JSON schema (draft 2020-12) of [`Report`].
 pub const SCHEMA: &str = include_str!("../schemas/lanherd.report-1.schema.json");
@@ -191,6 +191,10 @@ pub struct TesterEntry {
     /// Leases that were lost by that.
     #[serde(default)]
     pub leases_lost: u64,
+    /// How often the kernel's tables of neighbours were full, so that packets were lost on this host; of a family nothing where that
+    /// cannot be seen.
+    #[serde(default, skip_serializing_if = "NeighbourOverflows::is_unknown")]
+    pub neighbour_table_full: NeighbourOverflows,
 }
 
 impl TesterEntry {
@@ -202,6 +206,7 @@ impl TesterEntry {
             stalls: 0,
             stalled_ms: 0.0,
             leases_lost: 0,
+            neighbour_table_full: lag.neighbour_overflows(),
         }
     }
 }

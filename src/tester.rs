@@ -10,6 +10,7 @@
 
 mod doubt;
 mod history;
+mod neighbours;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -26,6 +27,8 @@ use tokio::time::sleep_until;
 
 pub use self::doubt::{AttemptDoubt, Doubt, DoubtfulTimes};
 pub use self::history::LagHistory;
+pub use self::neighbours::NeighbourOverflows;
+use self::neighbours::NeighbourWatch;
 use crate::lan;
 use crate::metrics::Metrics;
 use crate::stats::{Distribution, Signal};
@@ -53,6 +56,7 @@ pub struct Lag {
     /// How many of them were.
     late: usize,
     was_saturated: bool,
+    neighbour_overflows: NeighbourOverflows,
 }
 
 /// What a waking says.
@@ -96,6 +100,11 @@ impl Lag {
         self.was_saturated
     }
 
+    /// How often the kernel's tables of neighbours were full meanwhile.
+    pub const fn neighbour_overflows(&self) -> NeighbourOverflows {
+        self.neighbour_overflows
+    }
+
     /// How late all wakings were.
     pub const fn all(&self) -> &Distribution {
         &self.all
@@ -107,6 +116,7 @@ impl Lag {
 struct TesterState {
     lag: Lag,
     history: LagHistory,
+    neighbours: NeighbourWatch,
     /// When it began.
     began: Option<Instant>,
     /// The wakings of the last minute: when each was due, counted from the beginning, and how late it was.
@@ -235,9 +245,30 @@ impl TesterFigures {
         })))
     }
 
+    /// Of a tester that is not late, and of whose tables of neighbours one has just been full.
+    #[cfg(test)]
+    pub(crate) fn with_full_table() -> Self {
+        let now = Instant::now();
+        Self(Arc::new(Mutex::new(TesterState {
+            began: Some(now),
+            neighbours: NeighbourWatch::full_at(now),
+            ..TesterState::default()
+        })))
+    }
+
     /// As they are now.
     pub fn now(&self) -> Lag {
-        locked(&self.0).lag.clone()
+        let state = locked(&self.0);
+        let mut lag = state.lag.clone();
+        lag.neighbour_overflows = state.neighbours.overflows();
+        lag
+    }
+
+    /// Whether one of the kernel's tables of neighbours was full while something was attempted that took so long and has just been
+    /// told: then this host may have lost what belongs to it.
+    pub fn had_full_table(&self, took: Duration) -> bool {
+        let mut state = locked(&self.0);
+        state.began.is_some() && state.neighbours.has_overflowed_within(took, Instant::now())
     }
 
     /// How late those wakings were that were due from one moment to another; what is long ago is told in whole minutes or
@@ -301,6 +332,12 @@ async fn watch(state: Arc<Mutex<TesterState>>, metrics: Option<Metrics>) {
                 metrics.scheduler_lagged(late, is_saturated);
             }
         });
+        if locked(&state).neighbours.look(now) {
+            tracing::warn!(
+                "a table of neighbours of this host's kernel is full, and what finds no room there is lost here, not at the router; \
+                 lanherd doctor says how many entries it holds, and how to raise that"
+            );
+        }
         if verdict == Saturation::Saturated {
             tracing::warn!(
                 "the tester is saturated: within ten seconds, more than 1 % of its wakings were over {BOUND:?} late; round trips \

@@ -144,6 +144,8 @@ fn summary(report: &Report, paint: Paint) -> String {
         let text = format!("the tester stood still for {}", millis(tester.stalled_ms));
         told.push(paint.flaw(&text));
     }
+    let full = tester.neighbour_table_full.told();
+    told.extend(full.map(|full| paint.flaw(&full)));
     match totals.leaked_objects {
         0 if totals.leases_unreleased == 0 => told.push("nothing left behind".to_owned()),
         0 => {}
@@ -623,6 +625,16 @@ mod tests {
             !text.lines().next().expect("a header").contains("router"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_full_table_of_neighbours_is_told_of_in_the_last_line() {
+        let mut report = report(2, 0);
+        report.tester.neighbour_table_full.ipv4 = Some(3);
+        report.tester.neighbour_table_full.ipv6 = Some(0);
+        let text = render(&report, TableRows::Auto, Paint::None);
+        let told = ", this host's ARP table was full 3 times, nothing left behind, 0.41 s";
+        assert!(text.ends_with(told), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     NEIGHBOURS_PER_CLIENT, Purpose,
 };
 use crate::lan::leftovers::{PoolFound, PoolState};
+use crate::lan::neighbour_tables::NeighbourTable;
 use crate::sandbox::Entrance;
 
 /// The smallest packet that every IPv4 host must accept, in bytes (RFC 791, 3.1): a DHCP server may count on it.
@@ -45,6 +46,7 @@ pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
         facts.files.map(|files| open_files(files, clients)),
     );
     add("ARP table", neighbours(facts, purpose, clients));
+    add("neighbour table of IPv6", neighbours6(facts, purpose));
     let limit = facts.namespaces.map(|limit| namespaces(limit, clients));
     add("number of namespaces", limit);
     add("memory", facts.memory.map(|bytes| memory(bytes, clients)));
@@ -202,20 +204,60 @@ fn neighbours(facts: &Facts, purpose: &Purpose, clients: u32) -> Option<CheckRes
         Purpose::Lab => return None,
         Purpose::Parent(_) | Purpose::Either => {}
     }
+    let table = &facts.neighbours;
     let needed = u64::from(clients) * NEIGHBOURS_PER_CLIENT;
-    let limit = facts.neighbours.unwrap_or(USUAL_NEIGHBOURS);
+    let limit = table.limit().unwrap_or(USUAL_NEIGHBOURS);
+    let remedy = format!(
+        "sysctl -w net.ipv4.neigh.default.gc_thresh3={}",
+        needed.max(limit) + USUAL_NEIGHBOURS
+    );
+    let overflows = overflows(table);
     Some(if needed > limit {
         CheckResult::Warning(format!(
-            "it holds {limit} entries for all namespaces together, and {clients} clients may need {needed}: pings may \
-             be lost on this host, not at the router; raise it for the run: \
-             sysctl -w net.ipv4.neigh.default.gc_thresh3={}",
-            needed + USUAL_NEIGHBOURS
+            "it holds {limit} entries for all namespaces together, and {clients} clients may need {needed} where the router is \
+             on this host too{overflows}: pings may be lost on this host, not at the router; raise it for the run: {remedy}"
+        ))
+    } else if table.overflows.is_some_and(|overflows| overflows > 0) {
+        CheckResult::Warning(format!(
+            "it holds {limit} entries for all namespaces together{overflows}: what found no room was lost on this host, not at \
+             the router; if that goes on, raise it: {remedy}"
         ))
     } else {
         CheckResult::Fine(format!(
-            "{clients} clients may need {needed} entries of {limit}"
+            "{clients} clients may need {needed} entries of {limit}{overflows}"
         ))
     })
+}
+
+fn neighbours6(facts: &Facts, purpose: &Purpose) -> Option<CheckResult> {
+    match purpose {
+        Purpose::Lab => return None,
+        Purpose::Parent(_) | Purpose::Either => {}
+    }
+    let table = &facts.neighbours6;
+    let limit = table.limit().unwrap_or(USUAL_NEIGHBOURS);
+    let words = format!(
+        "it holds {limit} entries for all namespaces together{}",
+        overflows(table)
+    );
+    Some(match table.overflows {
+        Some(1..) => CheckResult::Warning(format!(
+            "{words}: what found no room was lost on this host; if that goes on, raise it: \
+             sysctl -w net.ipv6.neigh.default.gc_thresh3={}",
+            limit + USUAL_NEIGHBOURS
+        )),
+        Some(0) | None => CheckResult::Fine(words),
+    })
+}
+
+/// How often a table was full, for the end of a sentence.
+fn overflows(table: &NeighbourTable) -> String {
+    match table.overflows {
+        Some(0) => ", and was never full since the machine was started".to_owned(),
+        Some(times) => format!(", and found no room {times} times since the machine was started"),
+        None => "; how often it was full cannot be seen here, only in the first network namespace"
+            .to_owned(),
+    }
 }
 
 fn namespaces(limit: u64, clients: u32) -> CheckResult {

@@ -11,8 +11,10 @@ use super::Purpose;
 use super::probe::Kernel;
 use crate::lan::leftovers::{self, PoolFound};
 use crate::lan::linux;
+use crate::lan::neighbour_tables::NeighbourTable;
 use crate::lan::{Paths, check_shared};
 use crate::sandbox::{self, Entrance};
+use lanherd_types::family::Family;
 
 /// What was found on this machine. Errors are texts: here they are findings like any other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +31,10 @@ pub struct Facts {
     pub candidates: Vec<String>,
     /// The limit on open files.
     pub files: Option<Files>,
-    /// `net.ipv4.neigh.default.gc_thresh3`: how many neighbours the kernel knows at most, all namespaces together. Only
-    /// the initial network namespace shows it.
-    pub neighbours: Option<u64>,
+    /// The kernel's ARP table.
+    pub neighbours: NeighbourTable,
+    /// The same of IPv6.
+    pub neighbours6: NeighbourTable,
     /// `user.max_net_namespaces`: how many network namespaces this user may make.
     pub namespaces: Option<u64>,
     /// The memory that is available, in bytes.
@@ -82,7 +85,8 @@ impl Facts {
             files: getrlimit(Resource::RLIMIT_NOFILE)
                 .ok()
                 .map(|(soft, hard)| Files { soft, hard }),
-            neighbours: sysctl("net/ipv4/neigh/default/gc_thresh3"),
+            neighbours: NeighbourTable::read(Family::Ipv4),
+            neighbours6: NeighbourTable::read(Family::Ipv6),
             namespaces: sysctl("user/max_net_namespaces"),
             memory: fs::read_to_string("/proc/meminfo")
                 .ok()

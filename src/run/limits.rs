@@ -1,16 +1,15 @@
 //! Limits of the host that a herd would reach: raised where only this process is concerned, warned of where others are.
 
-use std::fs;
-
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
 use crate::lan::linux::MacvlanMode;
+use crate::lan::neighbour_tables::NeighbourTable;
 use crate::scenario::{Scenario, ScenarioUplink};
+use lanherd_types::family::Family;
 
 /// Above this, copying every broadcast to every sibling costs more than the rest.
 const MOST_IN_BRIDGE_MODE: u32 = 200;
-const GC_THRESH3: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
 
 /// Raises the number of files that this process may open as far as it may, and says what may still go wrong.
 pub(super) fn prepare(scenario: &Scenario) -> Vec<String> {
@@ -18,10 +17,8 @@ pub(super) fn prepare(scenario: &Scenario) -> Vec<String> {
         Ok(files) => too_few_files(scenario, files),
         Err(error) => Some(not_raised(error)),
     };
-    // Only the initial network namespace has this file, and only there can it be written.
-    let neighbours = fs::read_to_string(GC_THRESH3)
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
+    // Only the initial network namespace shows it, and only there can it be raised.
+    let neighbours = NeighbourTable::read(Family::Ipv4).limit();
     [
         crowded_bridge(scenario),
         files,
@@ -80,7 +77,7 @@ fn crowded_neighbours(scenario: &Scenario, limit: u64) -> Option<String> {
         ScenarioUplink::Parent(_) => (needed > limit).then(|| {
             format!(
                 "the ARP table of this host holds {limit} entries for all namespaces together, and {} clients may need \
-                 {needed}: pings may be lost on this host, not at the router; raise it for the run: \
+                 {needed} where the router is on this host too: pings may be lost on this host, not at the router; raise it for the run: \
                  sysctl -w net.ipv4.neigh.default.gc_thresh3={}",
                 scenario.clients,
                 needed + 1024
@@ -109,8 +106,8 @@ mod tests {
 
     #[test]
     fn the_arp_table_matters_on_a_real_parent_only() {
-        assert_eq!(crowded_neighbours(&on_parent(512, "private"), 1024), None);
-        let warning = crowded_neighbours(&on_parent(1000, "private"), 1024).expect("a warning");
+        assert_eq!(crowded_neighbours(&on_parent(1024, "private"), 1024), None);
+        let warning = crowded_neighbours(&on_parent(2000, "private"), 1024).expect("a warning");
         assert!(
             warning.ends_with("sysctl -w net.ipv4.neigh.default.gc_thresh3=3024"),
             "{warning}"

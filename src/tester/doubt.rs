@@ -112,6 +112,7 @@ impl AttemptDoubt {
                 Some(cause) if cause.is_late => {
                     let worst = tester.worst_of(activity.timeout);
                     signal.may_be_slept_through(activity.timeout, worst)
+                        || tester.had_full_table(activity.timeout)
                 }
                 // Whatever it was, no lateness makes it.
                 Some(_) | None => false,
@@ -129,6 +130,9 @@ impl AttemptDoubt {
 mod tests {
     use super::*;
     use crate::activity::Kind;
+    use crate::activity::ping::{self, PingDetail};
+    use crate::lan::{PingCause, PingOutcome};
+    use crate::target::Target;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -169,5 +173,23 @@ mod tests {
         assert_eq!(doubt.failures.get(&Signal::Activity(Kind::Dns)), None);
         doubt.ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(1_000));
         assert_eq!(doubt.failures.get(&Signal::Activity(Kind::Dns)), Some(&1));
+    }
+
+    #[test]
+    fn time_that_ran_out_while_a_table_of_neighbours_was_full_says_nothing_of_the_router() {
+        let subject = Kind::Ping.read("9.9.9.9").expect("a target");
+        let activity = Activity::new(subject);
+        let of = |cause: PingCause, tester: &TesterFigures| {
+            let lost = ping::outcome(
+                &Target::GoogleDns,
+                PingOutcome::Lost(cause),
+                PingDetail::default(),
+            );
+            AttemptDoubt::of(&activity, &lost, tester).is_testers
+        };
+        let (full, idle) = (TesterFigures::with_full_table(), TesterFigures::default());
+        assert!(of(PingCause::Timeout, &full));
+        assert!(!of(PingCause::Timeout, &idle));
+        assert!(!of(PingCause::TtlExceeded, &full), "somebody has answered");
     }
 }

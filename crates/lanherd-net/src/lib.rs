@@ -8,6 +8,7 @@ pub mod icmp;
 pub mod lan;
 pub mod linux;
 pub mod listener;
+pub mod neighbour_tables;
 pub mod netlink;
 pub mod netns;
 mod raw;

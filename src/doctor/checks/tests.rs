@@ -2,6 +2,12 @@ use super::*;
 use crate::doctor::facts::FolderFacts;
 use crate::doctor::probe::Kernel;
 
+/// A table of neighbours as it is where nobody changed it.
+const TABLE: NeighbourTable = NeighbourTable {
+    thresholds: Some([128, 512, 1024]),
+    overflows: Some(0),
+};
+
 /// A machine on which everything can work.
 fn fit() -> Facts {
     Facts {
@@ -18,7 +24,8 @@ fn fit() -> Facts {
             soft: 1024,
             hard: 20_000,
         }),
-        neighbours: Some(1024),
+        neighbours: TABLE,
+        neighbours6: TABLE,
         namespaces: Some(10_000),
         memory: Some(4 << 30),
         folders: vec![FolderFacts {
@@ -66,7 +73,7 @@ fn a_fit_machine_has_nothing_to_mend() {
 #[allow(clippy::too_many_lines, reason = "a table: one entry a defect")]
 fn each_defect_is_found_judged_and_told_with_its_remedy() {
     type Defect = fn(&mut Facts);
-    let cases: [(Defect, u32, &str, &str, &str); 16] = [
+    let cases: [(Defect, u32, &str, &str, &str); 20] = [
         (
             |f| f.missing_capabilities = Ok(vec!["CAP_NET_RAW"]),
             1,
@@ -124,14 +131,36 @@ fn each_defect_is_found_judged_and_told_with_its_remedy() {
             "mtu 1500",
         ),
         (|_| {}, 5_000, "open files", "problem", "ulimit -Hn 25064"),
-        (|_| {}, 513, "ARP table", "warning", "gc_thresh3=2050"),
+        (|_| {}, 1_025, "ARP table", "warning", "gc_thresh3=2049"),
         (
-            |f| f.neighbours = None,
-            513,
+            |f| f.neighbours = NeighbourTable::default(),
+            1_025,
             "ARP table",
             "warning",
-            "gc_thresh3=2050",
+            "gc_thresh3=2049",
         ),
+        (
+            |f| f.neighbours.overflows = Some(3),
+            10,
+            "ARP table",
+            "warning",
+            "found no room 3 times",
+        ),
+        (
+            |f| f.neighbours = NeighbourTable::default(),
+            10,
+            "ARP table",
+            "ok",
+            "cannot be seen here",
+        ),
+        (
+            |f| f.neighbours6.overflows = Some(3),
+            10,
+            "neighbour table of IPv6",
+            "warning",
+            "net.ipv6.neigh.default.gc_thresh3=2048",
+        ),
+        (|_| {}, 10, "neighbour table of IPv6", "ok", "never full"),
         (
             |f| f.namespaces = Some(100),
             100,

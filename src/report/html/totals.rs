@@ -26,6 +26,10 @@ impl Report {
             let lag = format!("99 % by at most {}{verdict}", milliseconds(lag.p99));
             sums.push(("the tester itself was late".to_owned(), lag));
         }
+        if let Some(full) = self.tester.neighbour_table_full.told() {
+            let told = format!("{full}: what found no room was lost on this host");
+            sums.push(("the tester's own losses".to_owned(), told));
+        }
         if let Some(soak) = &self.soak {
             sums.extend([
                 (

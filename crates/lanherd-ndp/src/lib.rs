@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod flaw;
 mod kind;
 mod lifetime;
 pub mod message;
@@ -12,6 +13,7 @@ mod remark;
 pub mod slaac;
 
 pub use error::{Reason, Refused, Sender};
+pub use flaw::Flaw;
 pub use kind::MessageKind;
 pub use lanherd_types::identity::Mac;
 pub use lifetime::Lifetime;

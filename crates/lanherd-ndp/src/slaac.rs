@@ -48,6 +48,8 @@ use crate::message::Body;
 use crate::options::{EncryptedDns, Prefix};
 use crate::packet::Packet;
 
+/// The smallest MTU of a link in bytes (RFC 8200, 5).
+pub(crate) const MIN_MTU: u32 = 1280;
 /// How many resolvers, and how many searched names, are kept. Three at least are asked for (RFC 8106, 5.3.1).
 const MAX_RESOLVERS: usize = 8;
 const MAX_SEARCHED: usize = 32;

@@ -6,16 +6,14 @@ mod routers;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use super::Host;
 use super::event::{AddressLoss, Event, RouterLoss};
 use super::ignored::Ignored;
 use super::router::Complaint;
+use super::{Host, MIN_MTU};
 use crate::message::RouterAdvertisement;
 use crate::options::{NdOption, Prefix};
 use crate::packet::Packet;
 
-/// The smallest MTU of a link in bytes (RFC 8200, 5).
-const MIN_MTU: u32 = 1280;
 /// What is found to tell of one advertisement, before it is known what of it was told already.
 struct Heard<'a> {
     packet: &'a Packet,
@@ -37,7 +35,7 @@ impl Host {
     /// Takes an advertisement.
     pub(super) fn learn(&mut self, packet: &Packet, body: &RouterAdvertisement, now: Instant) {
         if self.is_unattached {
-            self.attach(packet, body);
+            self.attach(packet);
         }
         let mut heard = Heard {
             packet,
@@ -92,7 +90,7 @@ impl Host {
 
     /// After the link was away: is it the same one? It is when the router is known, or advertises a prefix that is.
     // RFC 6059, 5.7.2: when the link is back, what the first router says tells whether it is the same.
-    fn attach(&mut self, packet: &Packet, body: &RouterAdvertisement) {
+    fn attach(&mut self, packet: &Packet) {
         self.is_unattached = false;
         let mac = packet.message.source_link_layer().or(packet.source_mac);
         let known = self.routers.find(packet.source);
@@ -103,7 +101,7 @@ impl Host {
             _ => false,
         });
         let knows_nothing = self.routers.all.is_empty() && self.prefixes.len() <= 1;
-        let same_link = knows_nothing || has_known_prefix || (is_router_known && body.lifetime > 0);
+        let same_link = knows_nothing || has_known_prefix || is_router_known;
         self.event(Event::Attached { same_link });
         if !same_link {
             // RFC 8981, 3.6: on another link all temporary addresses are removed.

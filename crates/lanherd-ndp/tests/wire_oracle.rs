@@ -7,19 +7,21 @@
     reason = "this is how a test fails"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::net::Ipv6Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lanherd_ndp::options::{
     EncryptedDns, Pref64, PrefixInformation, Resolvers, RouteInformation, SearchList,
 };
+use lanherd_ndp::slaac::{Config, Identifiers, Secret};
 use lanherd_ndp::{
-    Body, Lifetime, Mac, Message, NdOption, NeighbourAdvertisement, Packet, Preference, Prefix,
-    RouterAdvertisement,
+    Body, Host, Lifetime, Mac, Message, NdOption, NeighbourAdvertisement, Packet, Preference,
+    Prefix, RouterAdvertisement,
 };
 
 const ROUTER: Mac = Mac([2, 0, 0x5e, 0x10, 0, 1]);
@@ -232,6 +234,8 @@ fn captures_of_radvd_dnsmasq_and_linux_are_read_as_tcpdump_reads_them() {
         "dnsmasq_unicast",
         "linux_router_solicitation",
         "linux_dad",
+        "linux_dad_global",
+        "linux_dad_unique_local",
         "linux_neighbour_solicitation",
         "linux_neighbour_advertisement",
     ];
@@ -353,6 +357,25 @@ fn radvd_says_all_that_it_was_told_to_say() {
     assert_eq!(route, Some(&wanted));
     assert_eq!(packet.message.notes.remarks(), []);
     assert_eq!(packet.source_mac, Some(ROUTER));
+}
+
+#[test]
+fn a_host_forms_the_addresses_that_linux_formed_from_the_same_advertisement() {
+    let mut config = Config::new(HOST, Secret([0; 16]));
+    config.identifiers = Identifiers::Eui64;
+    let mut host = Host::new(config, fastrand::Rng::with_seed(1));
+    let now = Instant::now();
+    host.start(now);
+    host.handle_timeout(now + Duration::from_secs(1));
+    let heard = Packet::from_frame(&seed("radvd_multicast")).expect("valid");
+    host.handle_packet(&heard, now + Duration::from_secs(2));
+    let formed: BTreeSet<Ipv6Addr> = host.addresses().map(|it| it.address).collect();
+    let asked = |name| match Packet::from_frame(&seed(name)).expect("valid").message.body {
+        Body::NeighbourSolicitation { target } => target,
+        other => panic!("{other:?}"),
+    };
+    let of_linux = ["linux_dad", "linux_dad_global", "linux_dad_unique_local"].map(asked);
+    assert_eq!(formed, BTreeSet::from(of_linux));
 }
 
 #[test]

@@ -102,12 +102,10 @@ impl AutoPrefix {
     pub(super) fn lifetimes(&self, own: &Own, policy: Option<TemporaryPolicy>) -> (Until, Until) {
         match (own.kind, policy) {
             (AddressKind::Temporary, Some(policy)) => {
-                let valid = Until::at(own.created + policy.valid);
+                let valid = self.valid.min(Until::at(own.created + policy.valid));
                 let preferred = own.created + policy.preferred.saturating_sub(own.desync);
-                (
-                    self.valid.min(valid),
-                    self.preferred.min(Until::at(preferred)),
-                )
+                let preferred = self.preferred.min(Until::at(preferred));
+                (valid, preferred.min(valid))
             }
             _ => (self.valid, self.preferred),
         }

@@ -46,29 +46,33 @@ impl Identifiers {
     /// The address in `prefix`, of 64 bits, that the host makes at the given attempt, counted from 0. What cannot be an
     /// identifier of a host is passed over, like one that somebody else has (RFC 7217, 5).
     pub(super) fn address(&self, prefix: Prefix, mac: Mac, attempt: u32) -> Ipv6Addr {
-        let mut salt = 0_u32;
-        loop {
-            let identifier = match self {
-                Self::Eui64 => return join(prefix, eui64(mac)),
-                Self::Stable { secret, network } => {
-                    // RFC 7217, 5: an identifier depends on prefix, interface, network, counter and secret.
-                    let octets = prefix.address().octets();
-                    pseudorandom(
-                        *secret,
-                        &[&octets[..8], &mac.octets(), network],
-                        attempt,
-                        salt,
-                    )
-                }
-                Self::Random { secret } => {
-                    pseudorandom(*secret, &[b"random", &mac.octets()], attempt, salt)
-                }
-            };
-            if !is_reserved(identifier) {
-                return join(prefix, identifier);
+        let identifier = match self {
+            Self::Eui64 => eui64(mac),
+            Self::Stable { secret, network } => {
+                // RFC 7217, 5: an identifier depends on prefix, interface, network, counter and secret.
+                let octets = prefix.address().octets();
+                let parts = [&octets[..8], &mac.octets(), network];
+                unreserved(|salt| pseudorandom(*secret, &parts, attempt, salt))
             }
-            salt += 1;
+            Self::Random { secret } => {
+                let parts = [b"random".as_slice(), &mac.octets()];
+                unreserved(|salt| pseudorandom(*secret, &parts, attempt, salt))
+            }
+        };
+        join(prefix, identifier)
+    }
+}
+
+/// The first that is not reserved.
+// RFC 8981, 3.3.1: an identifier that is reserved is not used.
+fn unreserved(mut make: impl FnMut(u32) -> u64) -> u64 {
+    let mut salt = 0;
+    loop {
+        let identifier = make(salt);
+        if !is_reserved(identifier) {
+            return identifier;
         }
+        salt += 1;
     }
 }
 
@@ -94,9 +98,8 @@ fn pseudorandom(secret: Secret, parts: &[&[u8]], attempt: u32, salt: u32) -> u64
     hasher.finish()
 }
 
-/// An identifier that no host may make by chance.
-// RFC 8981, 3.3.1: an identifier that is reserved is not used.
-pub(super) const fn is_reserved(identifier: u64) -> bool {
+/// Whether no host may make such an identifier by chance.
+const fn is_reserved(identifier: u64) -> bool {
     // The anycast address of the subnet's routers (RFC 4291, 2.6.1), those of RFC 2526, and IANA's block of Ethernet
     // addresses (RFC 5453; RFC 6543, 6).
     identifier == 0
@@ -107,12 +110,7 @@ pub(super) const fn is_reserved(identifier: u64) -> bool {
 /// An identifier of a temporary address.
 // RFC 8981, 3.3.1: the identifier of a temporary address is random, a new one each time.
 pub(super) fn temporary(rng: &mut fastrand::Rng) -> u64 {
-    loop {
-        let identifier = rng.u64(..);
-        if !is_reserved(identifier) {
-            return identifier;
-        }
-    }
+    unreserved(|_| rng.u64(..))
 }
 
 /// The address with that identifier in a prefix of 64 bits.
@@ -183,7 +181,7 @@ mod tests {
 
     // RFC 8981, 3.3.1: an identifier that is reserved is not used.
     #[test]
-    fn identifiers_that_are_reserved_are_known() {
+    fn identifiers_that_are_reserved_are_passed_over() {
         for reserved in [
             0,
             0xfdff_ffff_ffff_ff80,
@@ -200,6 +198,8 @@ mod tests {
         ] {
             assert!(!is_reserved(free), "{free:x}");
         }
+        let mut made = [0, 0xfdff_ffff_ffff_ff80, 7].into_iter();
+        assert_eq!(unreserved(|_| made.next().expect("one that is free")), 7);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Host {
             ignored = Some(Ignored::TwoHourRule);
         }
         // RFC 4862, 5.5.3: the preferred lifetime is always taken as it stands.
-        prefix.preferred = Until::after(now, information.preferred).min(prefix.valid);
+        prefix.preferred = Until::after(now, information.preferred);
         self.mark_preferred(at, information.preferred.is_zero(), now);
         if self.prefixes[at].valid.has_come(now) {
             self.lose_prefix(at, AddressLoss::Expired);

@@ -94,6 +94,18 @@ fn s28_another_router_with_a_known_prefix_is_on_the_same_link_and_an_equal_addre
     assert!(harness.happened().contains(&attached(false)));
 }
 
+// RFC 6059, 5.7.2: when the link is back, what the first router says tells whether it is the same.
+#[test]
+fn s28_a_known_router_is_on_the_same_link_whatever_it_carries() {
+    for lifetime in [0, 1800] {
+        let mut harness = Harness::configured();
+        harness.tell(Host::reconnect);
+        harness.receive(&ra(lifetime, vec![]));
+        assert!(harness.happened().contains(&attached(true)));
+        assert_eq!(harness.addresses().len(), 1);
+    }
+}
+
 #[test]
 fn s28_where_nobody_answers_what_stood_stands_until_its_time() {
     let mut harness = Harness::configured_with(config(), DAY, DAY);

@@ -167,3 +167,19 @@ fn s14_three_others_are_tried_and_then_the_prefix_has_none() {
     harness.receive(&ra(1800, vec![pio(home(), DAY, DAY)]));
     assert_eq!(harness.temporary(), []);
 }
+
+#[test]
+fn s14_a_policy_that_prefers_for_longer_than_it_is_valid_is_cut() {
+    let policy = TemporaryPolicy {
+        preferred: Duration::from_secs(7200),
+        valid: Duration::from_secs(3600),
+    };
+    let config = Config {
+        temporary: Some(policy),
+        ..config()
+    };
+    let harness = Harness::configured_with(config, DAY, DAY);
+    let temporary = harness.temporary()[0];
+    assert_eq!(temporary.valid, harness.at(3600.0));
+    assert!(temporary.preferred <= temporary.valid);
+}

@@ -95,7 +95,7 @@ impl Servers {
         }
         let grants = match kind {
             MessageType::Offer => true,
-            // RFC 2131, 4.3.5: the answer to an INFORM has neither an address nor a lease time.
+            // The answer to an INFORM has neither an address nor a lease time (RFC 2131, 4.3.5).
             MessageType::Ack => !message.yiaddr.is_unspecified(),
             MessageType::Nak => {
                 check.server_id(breaches);

@@ -167,7 +167,7 @@ impl RouterLog {
             let gap = at.saturating_sub(before);
             self.shortest_gap = Some(self.shortest_gap.map_or(gap, |known| known.min(gap)));
             self.longest_gap = Some(self.longest_gap.map_or(gap, |known| known.max(gap)));
-            // RFC 4861, 6.2.5: of a router that ceases, up to three may come at once.
+            // Of a router that ceases, up to three may come at once (RFC 4861, 6.2.5).
             if gap + JITTER < MIN_DELAY_BETWEEN_RAS && body.lifetime > 0 {
                 breaches.add(at, &req::RA_RATE, &self.name, "", || {
                     format!("two are {:.1} s apart", gap.as_secs_f64())

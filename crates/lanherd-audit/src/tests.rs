@@ -282,7 +282,7 @@ fn what_did_not_come_is_not_told_where_frames_were_lost() {
     );
 }
 
-// RFC 9096, 3.5: the renumbering that strands hosts.
+// The renumbering that strands hosts (RFC 9096, 3.5).
 #[test]
 fn a_prefix_that_vanishes_while_it_is_preferred_is_stale_and_one_that_was_deprecated_is_not() {
     let with = |option: NdOption| advertisement(body(), vec![resolvers(1800), option]);

@@ -105,7 +105,7 @@ impl EndpointTable {
         };
         let target = frame6::target(&packet.content);
         match (kind, target) {
-            // RFC 4862, 5.4.3: who solicits from the unspecified address asks whether the target is free.
+            // Who solicits from the unspecified address asks whether the target is free (RFC 4862, 5.4.3).
             (NEIGHBOUR_SOLICITATION, Some(target)) if packet.source.is_unspecified() => {
                 self.claimed(target, packet).into_iter().collect()
             }

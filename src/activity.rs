@@ -19,7 +19,7 @@ pub use self::by_kind::ByKind;
 pub(crate) use self::by_kind::fields;
 use self::command::CommandLine;
 use self::connect::Endpoint;
-pub use self::context::{ClientContext, Sequence, Siblings, Uplink};
+pub use self::context::{ClientContext, LeasedConfig, Sequence, Siblings};
 pub use self::driver::run;
 use self::kind::{About, ActivityKind, KindDetail};
 pub use self::outcome::{Ending, Outcome, SkipReason};

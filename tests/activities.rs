@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lanherd::activity::dns::{DnsCause, DnsSpec};
 use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
-use lanherd::activity::{self, Activity, ClientContext, Ending, Outcome, Sequence, Uplink};
+use lanherd::activity::{self, Activity, ClientContext, Ending, LeasedConfig, Outcome, Sequence};
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
@@ -206,7 +206,7 @@ fn place(port: LinuxPort) -> ClientContext<LinuxPort> {
     ClientContext {
         port: Arc::new(port),
         identity: Arc::new(client(1)),
-        uplink: Uplink::from(&lease(7)),
+        leased: LeasedConfig::from(&lease(7)),
         siblings: Arc::new(|_| None),
         sequence: Sequence::new(7),
         rng: Mutex::new(fastrand::Rng::with_seed(7)),

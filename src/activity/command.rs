@@ -291,14 +291,14 @@ async fn execute<P: Port>(
     timeout: Duration,
     place: &ClientContext<P>,
 ) -> Executed {
-    let uplink = &place.uplink;
-    let router = uplink.router.map(|router| router.to_string());
+    let leased = &place.leased;
+    let router = leased.router.map(|router| router.to_string());
     let request = CommandRequest {
         line: line.0.clone(),
         environment: vec![
             ("LANHERD_CLIENT", place.identity.number.to_string()),
             ("LANHERD_NAMESPACE", place.identity.namespace.clone()),
-            ("LANHERD_ADDRESS", uplink.address.to_string()),
+            ("LANHERD_ADDRESS", leased.address.to_string()),
             ("LANHERD_ROUTER", router.unwrap_or_default()),
         ],
         timeout,

@@ -12,7 +12,7 @@ use crate::lan::EchoRequest;
 
 /// What a client's lease says that an activity depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Uplink {
+pub struct LeasedConfig {
     /// The client's own address.
     pub address: Ipv4Addr,
     /// Its router.
@@ -21,7 +21,7 @@ pub struct Uplink {
     pub resolvers: Vec<Ipv4Addr>,
 }
 
-impl From<&Lease> for Uplink {
+impl From<&Lease> for LeasedConfig {
     fn from(lease: &Lease) -> Self {
         Self {
             address: lease.address,
@@ -41,7 +41,7 @@ pub struct ClientContext<P> {
     /// Who the client is.
     pub identity: Arc<Identity>,
     /// What its lease says.
-    pub uplink: Uplink,
+    pub leased: LeasedConfig,
     /// The other clients.
     pub siblings: Siblings,
     /// Numbers its echo requests.
@@ -64,7 +64,7 @@ impl<P> ClientContext<P> {
 
     /// Whether what is sent to `address` never leaves the client: then whoever answers is not the router.
     pub fn is_own(&self, address: Ipv4Addr) -> bool {
-        address == self.uplink.address || address.is_loopback() || address.is_unspecified()
+        address == self.leased.address || address.is_loopback() || address.is_unspecified()
     }
 
     /// A number that nobody can know beforehand who does not know the seed.

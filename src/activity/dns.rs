@@ -164,7 +164,7 @@ impl ActivityKind for HostName {
 
     /// Asks the first resolver of the lease.
     async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
-        let lookup = match place.uplink.resolvers.first() {
+        let lookup = match place.leased.resolvers.first() {
             Some(server) => ask(place, *server, self, timeout).await,
             None => no_resolver(),
         };
@@ -371,7 +371,7 @@ pub(super) async fn address_of<P: Port>(
 ) -> Result<Resolved, Unresolved> {
     let mut latest = no_resolver();
     let mut took = Duration::ZERO;
-    for server in place.uplink.resolvers.iter().take(RESOLVERS as usize) {
+    for server in place.leased.resolvers.iter().take(RESOLVERS as usize) {
         let began = Instant::now();
         latest = ask(place, *server, name, timeout).await;
         took += match &latest.result {

@@ -258,7 +258,7 @@ pub(super) async fn address_at<P: Port>(
 ) -> Result<Ipv4Addr, String> {
     match target {
         Target::Router => place
-            .uplink
+            .leased
             .router
             .ok_or_else(|| "the lease names no router".to_owned()),
         Target::GoogleDns | Target::CloudflareDns | Target::Address(_) => target

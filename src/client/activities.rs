@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::{Aggregator, ClientEvent, ClientRun, EventSink};
 use crate::activity::{
-    self, Activity, ClientContext, Outcome, Sequence, Siblings, SkipReason, Uplink,
+    self, Activity, ClientContext, LeasedConfig, Outcome, Sequence, Siblings, SkipReason,
 };
 use crate::dhcp::Lease;
 use crate::identity::Identity;
@@ -83,17 +83,17 @@ impl<P: Port> ActivityRunner<P> {
 
     /// The lease is there: starts the standing activities, unless they run already with all that they need of it the same.
     pub(super) fn go_online(&mut self, lease: &Lease) {
-        let uplink = Uplink::from(lease);
+        let leased = LeasedConfig::from(lease);
         let port = match &self.reach {
             Connectivity::Unplugged => return,
-            Connectivity::Online(place) if place.uplink == uplink => return,
+            Connectivity::Online(place) if place.leased == leased => return,
             Connectivity::Offline(port) => Arc::clone(port),
             Connectivity::Online(place) => Arc::clone(&place.port),
         };
         let place = Arc::new(ClientContext {
             port,
             identity: Arc::clone(&self.with.identity),
-            uplink,
+            leased,
             siblings: Arc::clone(&self.with.siblings),
             sequence: self.sequence.clone(),
             rng: Mutex::new(self.with.rng.fork()),

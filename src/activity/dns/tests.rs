@@ -3,7 +3,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::activity::{Sequence, Uplink};
+use crate::activity::{LeasedConfig, Sequence};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lab::LabConfig;
 use crate::lan::Lan;
@@ -19,7 +19,7 @@ async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort>
     ClientContext {
         port: Arc::new(port.expect("attached")),
         identity: Arc::new(identity),
-        uplink: Uplink {
+        leased: LeasedConfig {
             address: Ipv4Addr::new(10, 77, 0, 7),
             router: Some(ROUTER),
             resolvers: resolvers.to_vec(),

@@ -37,11 +37,11 @@ pub(super) struct FaultNumber(u64);
 pub(super) struct FaultLog {
     /// How many were made before the oldest that is remembered.
     forgotten: u64,
-    entries: VecDeque<FaultEntry>,
+    entries: VecDeque<InjectedFaultEntry>,
 }
 
 #[derive(Debug)]
-struct FaultEntry {
+struct InjectedFaultEntry {
     fault: Fault,
     began: Instant,
     lasts: Duration,
@@ -64,7 +64,7 @@ impl FaultLog {
             self.forgotten += 1;
         }
         let number = FaultNumber(self.forgotten + self.entries.len() as u64);
-        self.entries.push_back(FaultEntry {
+        self.entries.push_back(InjectedFaultEntry {
             fault,
             began,
             lasts,
@@ -91,7 +91,7 @@ impl FaultLog {
     }
 
     pub(super) fn latest(&self, origin: Instant) -> Vec<InjectedFault> {
-        let told = |entry: &FaultEntry| InjectedFault {
+        let told = |entry: &InjectedFaultEntry| InjectedFault {
             fault: entry.fault,
             began: entry.began.saturating_duration_since(origin),
             lasts: entry.lasts,

@@ -174,8 +174,8 @@ impl ActivityKind for CommandLine {
     }
 
     /// Runs it once.
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
-        execute(self, timeout, place).await.outcome(self)
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
+        execute(self, timeout, client).await.outcome(self)
     }
 }
 
@@ -289,21 +289,21 @@ impl RunBuilder {
 async fn execute<P: Port>(
     line: &CommandLine,
     timeout: Duration,
-    place: &ClientContext<P>,
+    client: &ClientContext<P>,
 ) -> Executed {
-    let leased = &place.leased;
+    let leased = &client.leased;
     let router = leased.router.map(|router| router.to_string());
     let request = CommandRequest {
         line: line.0.clone(),
         environment: vec![
-            ("LANHERD_CLIENT", place.identity.number.to_string()),
-            ("LANHERD_NAMESPACE", place.identity.namespace.clone()),
+            ("LANHERD_CLIENT", client.identity.number.to_string()),
+            ("LANHERD_NAMESPACE", client.identity.namespace.clone()),
             ("LANHERD_ADDRESS", leased.address.to_string()),
             ("LANHERD_ROUTER", router.unwrap_or_default()),
         ],
         timeout,
     };
-    let ran = place.port.command(request).await;
+    let ran = client.port.command(request).await;
     Executed {
         result: match ran.end {
             CommandEnd::Exit(code) => Ok(code),

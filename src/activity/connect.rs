@@ -31,9 +31,9 @@ pub type ConnectSpec = Spec<Endpoint>;
 /// A port of a target: `router:80`, `8.8.8.8:53`, `www.lab.test:80`, `client 3:22`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// Whose.
+    /// The host whose port it is.
     pub target: Target,
-    /// Which; never 0.
+    /// The number of the port; never 0.
     pub port: u16,
 }
 
@@ -236,9 +236,9 @@ impl ActivityKind for Endpoint {
         self.target.client()
     }
 
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
         let mut detail = ConnectDetail::default();
-        match self.connect(timeout, place, &mut detail).await {
+        match self.connect(timeout, client, &mut detail).await {
             Ok(took) => Outcome {
                 ending: Ending::Answered {
                     answer: None,
@@ -267,11 +267,11 @@ impl Endpoint {
     async fn connect<P: Port>(
         &self,
         timeout: Duration,
-        place: &ClientContext<P>,
+        client: &ClientContext<P>,
         detail: &mut ConnectDetail,
     ) -> Result<Duration, (ConnectCause, String)> {
         let address = match &self.target {
-            Target::Name(name) => dns::address_of(place, name, timeout)
+            Target::Name(name) => dns::address_of(client, name, timeout)
                 .await
                 .map(|resolved| resolved.address)
                 .map_err(|unresolved| {
@@ -282,19 +282,19 @@ impl Endpoint {
                     };
                     (cause, unresolved.why)
                 })?,
-            target => ping::address_at(target, timeout, place)
+            target => ping::address_at(target, timeout, client)
                 .await
                 .map_err(|why| (ConnectCause::NoTarget, why))?,
         };
         let server = SocketAddrV4::new(address, self.port);
         detail.server = Some(server);
         // A client that connects to itself by its number was told to. By any other name it is another that was meant.
-        let is_meant = self.target == Target::Client(place.identity.number);
-        if place.is_own(address) && !is_meant {
+        let is_meant = self.target == Target::Client(client.identity.number);
+        if client.is_own(address) && !is_meant {
             let why = format!("{address} is the client itself, which would answer");
             return Err((ConnectCause::OwnAddress, why));
         }
-        match place.port.connect(server.into(), timeout).await {
+        match client.port.connect(server.into(), timeout).await {
             Ok(Connected { took, .. }) => Ok(took),
             Err(error) => Err((SocketError::from(&error).into(), error.to_string())),
         }

@@ -15,7 +15,7 @@ use crate::lan::EchoRequest;
 pub struct LeasedConfig {
     /// The client's own address.
     pub address: Ipv4Addr,
-    /// Its router.
+    /// The router that the lease names.
     pub router: Option<Ipv4Addr>,
     /// Its resolvers, in the server's order of preference.
     pub resolvers: Vec<Ipv4Addr>,
@@ -36,7 +36,7 @@ pub type Siblings = Arc<dyn Fn(ClientNumber) -> Option<Ipv4Addr> + Send + Sync>;
 
 /// Where an activity is carried out.
 pub struct ClientContext<P> {
-    /// The client's place on the LAN.
+    /// The client's port on the LAN.
     pub port: Arc<P>,
     /// Who the client is.
     pub identity: Arc<Identity>,
@@ -46,7 +46,7 @@ pub struct ClientContext<P> {
     pub siblings: Siblings,
     /// Numbers its echo requests.
     pub sequence: Sequence,
-    /// Its randomness.
+    /// The client's source of random numbers.
     pub rng: Mutex<fastrand::Rng>,
 }
 

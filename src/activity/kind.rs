@@ -33,7 +33,7 @@ pub trait ActivityKind: Debug + Display + Clone + Eq + Ord + Send + Sync + 'stat
     fn attempt<P: Port>(
         &self,
         timeout: Duration,
-        place: &ClientContext<P>,
+        client: &ClientContext<P>,
     ) -> impl Future<Output = Outcome> + Send;
 
     /// The longest that one attempt can last, all its parts together.
@@ -217,11 +217,11 @@ pub struct Families {
 /// A family of histograms.
 #[derive(Debug)]
 pub struct Histogram {
-    /// Its name.
+    /// The name of the family, without the prefix.
     pub name: &'static str,
-    /// What it is.
+    /// What it counts, as `# HELP` says.
     pub help: &'static str,
-    /// Its buckets.
+    /// The upper bounds of its buckets.
     pub buckets: Buckets,
     /// What is told of an attempt.
     pub observed: Observed,

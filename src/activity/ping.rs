@@ -190,8 +190,8 @@ impl ActivityKind for Target {
     }
 
     /// Sends one request, and waits for the answer.
-    async fn attempt<P: Port>(&self, timeout: Duration, place: &ClientContext<P>) -> Outcome {
-        let address = match address_at(self, timeout, place).await {
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
+        let address = match address_at(self, timeout, client).await {
             Ok(address) => address,
             Err(why) => {
                 let why = format!("{self}: {}: {why}", PingCause::NoTarget);
@@ -203,16 +203,16 @@ impl ActivityKind for Target {
             ..PingDetail::default()
         };
         // A client that pings itself by its number was told to. By any other name it is another that was meant.
-        let is_meant = *self == Self::Client(place.identity.number);
-        if place.is_own(address) && !is_meant {
+        let is_meant = *self == Self::Client(client.identity.number);
+        if client.is_own(address) && !is_meant {
             let cause = PingCause::OwnAddress;
             let why =
                 format!("{self}: {cause}: {address} is the client itself, which would answer");
             return lost(cause, why, detail);
         }
-        let request = place.echo_request(address);
-        let outcome = place.port.ping(request, timeout).await;
-        detail.duplicates = place.port.duplicates(address.into());
+        let request = client.echo_request(address);
+        let outcome = client.port.ping(request, timeout).await;
+        detail.duplicates = client.port.duplicates(address.into());
         self::outcome(self, outcome, detail)
     }
 }
@@ -254,10 +254,10 @@ pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) ->
 pub(super) async fn address_at<P: Port>(
     target: &Target,
     timeout: Duration,
-    place: &ClientContext<P>,
+    client: &ClientContext<P>,
 ) -> Result<Ipv4Addr, String> {
     match target {
-        Target::Router => place
+        Target::Router => client
             .leased
             .router
             .ok_or_else(|| "the lease names no router".to_owned()),
@@ -265,9 +265,9 @@ pub(super) async fn address_at<P: Port>(
             .address()
             .ok_or_else(|| format!("{target} has no address")),
         Target::Client(number) => {
-            (place.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
+            (client.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
         }
-        Target::Name(name) => dns::address_of(place, name, timeout)
+        Target::Name(name) => dns::address_of(client, name, timeout)
             .await
             .map(|resolved| resolved.address)
             .map_err(|unresolved| unresolved.why),

@@ -77,9 +77,9 @@ macro_rules! kinds {
             async fn attempt<P: $crate::lan::Port>(
                 &self,
                 timeout: ::std::time::Duration,
-                place: &ClientContext<P>,
+                client: &ClientContext<P>,
             ) -> Outcome {
-                match self { $(Self::$kind(subject) => subject.attempt(timeout, place).await,)+ }
+                match self { $(Self::$kind(subject) => subject.attempt(timeout, client).await,)+ }
             }
         }
 

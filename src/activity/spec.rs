@@ -106,8 +106,8 @@ impl Activity {
     }
 
     /// Does it once.
-    pub(super) async fn attempt<P: Port>(&self, place: &ClientContext<P>) -> Outcome {
-        self.subject.attempt(self.timeout, place).await
+    pub(super) async fn attempt<P: Port>(&self, client: &ClientContext<P>) -> Outcome {
+        self.subject.attempt(self.timeout, client).await
     }
 
     /// What is told of an attempt that could not be made.

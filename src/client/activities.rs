@@ -19,11 +19,11 @@ use crate::stats::ClientStats;
 
 /// Whether there is an address to work from.
 enum Connectivity<P> {
-    /// No port yet.
+    /// The client has no port yet.
     Unplugged,
-    /// A port, but no lease.
+    /// The client has a port, but no lease.
     Offline(Arc<P>),
-    /// A lease.
+    /// The client has a lease, and what it says.
     Online(Arc<ClientContext<P>>),
 }
 
@@ -50,7 +50,7 @@ impl Counts {
     }
 }
 
-/// What runs.
+/// Carries out what one client does: standing activities, and its parts of runs.
 pub(super) struct ActivityRunner<P> {
     with: RunnerContext,
     sequence: Sequence,
@@ -86,9 +86,9 @@ impl<P: Port> ActivityRunner<P> {
         let leased = LeasedConfig::from(lease);
         let port = match &self.reach {
             Connectivity::Unplugged => return,
-            Connectivity::Online(place) if place.leased == leased => return,
+            Connectivity::Online(place) if client.leased == leased => return,
             Connectivity::Offline(port) => Arc::clone(port),
-            Connectivity::Online(place) => Arc::clone(&place.port),
+            Connectivity::Online(place) => Arc::clone(&client.port),
         };
         let place = Arc::new(ClientContext {
             port,
@@ -173,7 +173,7 @@ impl<P: Port> ActivityRunner<P> {
     pub(super) fn go_offline(&mut self) {
         self.online.send_replace(None);
         if let Connectivity::Online(place) = &self.reach {
-            self.reach = Connectivity::Offline(Arc::clone(&place.port));
+            self.reach = Connectivity::Offline(Arc::clone(&client.port));
         }
         for run in std::mem::take(&mut self.runs) {
             if let Some(run) = run.upgrade() {

@@ -33,7 +33,7 @@ async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort>
 async fn look_up(lan: &FakeLan, resolvers: &[Ipv4Addr], name: &str) -> Result<Ipv4Addr, String> {
     let place = place(lan, resolvers).await;
     let name = name.parse().expect("a name");
-    let found = address_of(&place, &name, TIMEOUT).await;
+    let found = address_of(&client, &name, TIMEOUT).await;
     found
         .map(|resolved| resolved.address)
         .map_err(|unresolved| unresolved.why)

@@ -13,6 +13,8 @@ pub mod aggregate;
 mod backlog;
 mod flaw_log;
 mod link;
+mod message;
+mod packets;
 mod reaction;
 mod release_pace;
 mod timer;
@@ -35,6 +37,8 @@ pub use self::backlog::MOST_WAITING;
 use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
 use self::link::Carrier;
+pub use self::message::{ClientEvent, ClientMsg, EventSink, Order};
+use self::packets::is_release;
 pub use self::release_pace::ReleasePace;
 use self::timer::Timer;
 use self::useless_replies::{ExtensionAttempt, UselessReplies};
@@ -50,95 +54,18 @@ use crate::phase::{Failure, Phase, Stage};
 use crate::stats::ClientStats;
 use lanherd_types::words;
 
-/// What a client is told.
-#[derive(Debug)]
-pub enum ClientMsg {
-    /// Bring yourself up: sent by the actor to itself.
-    Begin,
-    /// The port has something.
-    Port(PortEvent),
-    /// The timer armed for this instant fired.
-    Timer(Instant),
-    /// The lease should be there by now.
-    LeaseDeadline,
-    /// Do your part of a run, record each outcome in it, and tell its end.
-    Run(Arc<ClientRun>),
-    /// From now on do these whenever you are online, and nothing else beside what you are told to run.
-    Standing(Arc<[Arc<Activity>]>),
-    /// Do something about the lease at once.
-    Order(Order),
-    /// The router is there again: do not wait for the end of a backoff.
-    AskAgain,
-    /// Go on, now that the carrier is back: it is your turn.
-    Resume,
-    /// Give the lease back, and end.
-    Leave,
-}
-
 /// What is logged of what servers send has this target, or one below it.
 pub(crate) const LOGS_AS: &str = module_path!();
 
-words! {
-    /// What a client can be told to do about its lease at once.
-    Order {
-        /// Extend it, or ask for one if there is none.
-        Renew = "renew",
-        /// Extend it by asking any server.
-        Rebind = "rebind",
-        /// Give it back, and stay without.
-        Release = "release",
-        /// Refuse its address as if it were in use, and ask for another one (RFC 2131, 4.4.4).
-        Decline = "decline",
-        /// Ask for parameters only (RFC 2131, 4.4.3).
-        Inform = "inform",
-    }
-}
-
-/// What a client tells its pool.
-#[derive(Debug)]
-pub enum ClientEvent {
-    /// It entered a phase.
-    Entered(Phase),
-    /// It holds a lease, acquired in this time.
-    Bound(Lease, Duration),
-    /// It extended its lease.
-    Renewed(Lease),
-    /// It no longer holds a lease; and how that came about, where there is more to say.
-    Lost(LossReason, Option<String>),
-    /// No server gave a useful answer, however often it asked; and what came instead.
-    Unanswered(Unanswered, Option<String>),
-    /// A server's message is not as it should be.
-    ///
-    /// Told of the first [`MOST_FLAWS`] kinds that this life of the client meets, and once of each: there may be thousands of
-    /// messages a second. All are counted in the [`Aggregate`].
-    Flawed {
-        /// In which way.
-        flaw: Flaw,
-        /// The particulars, for a person to read.
-        detail: String,
-    },
-    /// It gave its lease back; why no RELEASE could be sent, if none could.
-    Released(Result<(), String>),
-    /// This server answered its INFORM with these parameters.
-    Informed(Ipv4Addr, Options),
-    /// Something befell it that it mends by itself.
-    Troubled(Failure),
-    /// Its part of this run has ended; what came of it stands in the [`ClientRun`].
-    RunEnded(RunId),
-}
-
-/// Where a client's events go.
-pub type EventSink = Arc<dyn Fn(ClientEvent) + Send + Sync>;
-
 /// What a client is made of.
 pub struct ClientArgs<L> {
-    /// Who it is.
+    /// Who the client is.
     pub identity: Identity,
     /// Where it is plugged in.
     pub lan: Arc<L>,
     /// How it behaves towards servers.
     pub dhcp: dhcp::Config,
-    /// Its randomness.
+    /// Its source of random numbers.
     pub rng: fastrand::Rng,
     /// The address it held in an earlier life, to be asked for again (INIT-REBOOT).
     pub remembered: Option<Ipv4Addr>,
@@ -403,26 +330,6 @@ impl<L: Lan> ClientState<L> {
         self.deadline = Some(Timer::set(&self.myself, at, ClientMsg::LeaseDeadline));
     }
 
-    fn receive(&mut self, bytes: &[u8]) {
-        match Message::decode(bytes) {
-            Ok(message) => {
-                trace!(client = %self.identity.namespace, ?message, "received");
-                self.metrics
-                    .dhcp_message(Direction::Received, message.options.message_type());
-                self.machine.handle_message(&message, now());
-                if matches!(self.machine.state(), dhcp::State::Probing(_)) {
-                    self.acquisition.granted(now());
-                }
-            }
-            Err(error) => {
-                debug!(client = %self.identity.namespace, %error, "dropped a malformed DHCP message");
-                self.metrics.dhcp_message(Direction::Received, None);
-                self.flawed(Flaw::of_error(&error), error.to_string());
-                self.replies().unreadable(error);
-            }
-        }
-    }
-
     /// Does what the state machine wants done, and arms its timer.
     async fn drive(&mut self) -> Result<(), Failure> {
         while let Some(output) = self.machine.poll_output() {
@@ -443,56 +350,6 @@ impl<L: Lan> ClientState<L> {
             self.timer = wanted.map(|at| Timer::set(&self.myself, at, ClientMsg::Timer(at)));
         }
         Ok(())
-    }
-
-    fn transmit(&mut self, transmit: &Transmit) {
-        let Some(port) = &self.port else { return };
-        let kind = transmit.message.options.message_type();
-        trace!(client = %self.identity.namespace, message = ?transmit.message, to = %transmit.destination, "sending");
-        let sent = port.transmit(transmit);
-        match &sent {
-            Ok(()) => self.metrics.dhcp_message(Direction::Sent, kind),
-            // The state machine sends again by the RFC's schedule; the failure at the deadline names the error.
-            Err(error) => {
-                debug!(client = %self.identity.namespace, %error, "could not send a DHCP message");
-                self.replies().not_sent(error);
-            }
-        }
-        if is_release(transmit) {
-            self.tell(ClientEvent::Released(
-                sent.map_err(|error| error.to_string()),
-            ));
-        }
-        match (kind, self.machine.lease()) {
-            (Some(MessageType::Request), Some(_)) => {
-                self.extension_began.get_or_insert_with(now);
-                self.extending.sent();
-            }
-            (Some(MessageType::Discover | MessageType::Request), None) => {
-                self.asks_after_v6_only();
-                self.acquisition.sent(kind, now());
-            }
-            _ => {}
-        }
-    }
-
-    fn transmit_arp(&self, arp: &Arp) {
-        let Some(port) = &self.port else { return };
-        trace!(client = %self.identity.namespace, ?arp, "sending");
-        if let Err(error) = port.transmit_arp(arp) {
-            debug!(client = %self.identity.namespace, %error, "could not send an ARP packet");
-        }
-    }
-
-    /// Has the port hand on what the state machine wants to hear.
-    fn listen(&mut self) {
-        let wanted = self.machine.listens_for();
-        if self.listens_for != wanted
-            && let Some(port) = &self.port
-        {
-            port.listen_arp(wanted);
-            self.listens_for = wanted;
-        }
     }
 
     async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
@@ -546,10 +403,6 @@ impl<L: Lan> ClientState<L> {
 fn siblings(addresses: &Arc<AddressBook>) -> Siblings {
     let addresses = Arc::clone(addresses);
     Arc::new(move |number| addresses.address_of(number, now()))
-}
-
-fn is_release(transmit: &Transmit) -> bool {
-    transmit.message.options.message_type() == Some(MessageType::Release)
 }
 
 /// Whether the server may give the address to somebody else as soon as it has read this.

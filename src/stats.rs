@@ -95,13 +95,13 @@ impl Distribution {
         }
     }
 
-    /// The shortest.
+    /// The shortest duration that was counted.
     pub fn min(&self) -> Option<Duration> {
         let any = self.shortest <= self.longest;
         any.then(|| Duration::from_micros(u64::from(self.shortest)))
     }
 
-    /// The longest.
+    /// The longest duration that was counted.
     pub fn max(&self) -> Option<Duration> {
         let any = self.shortest <= self.longest;
         any.then(|| Duration::from_micros(u64::from(self.longest)))

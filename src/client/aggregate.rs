@@ -120,9 +120,9 @@ impl Aggregator {
 /// One client's part of a run: the pool reads what the client has recorded, also where the client has ended.
 #[derive(Debug)]
 pub struct ClientRun {
-    /// Which run.
+    /// The run that it is a part of.
     pub id: RunId,
-    /// What is done.
+    /// What the client does in it.
     pub activity: Arc<Activity>,
     results: Mutex<ClientRunResults>,
 }

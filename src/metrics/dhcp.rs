@@ -51,9 +51,9 @@ impl RenewKind {
 /// What came of trying to acquire a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acquired {
-    /// A lease.
+    /// It came to a lease.
     Bound,
-    /// Nothing before the deadline.
+    /// No lease came before the deadline.
     Failed,
 }
 

@@ -47,21 +47,21 @@ pub enum LabelError {
         MOST = RunLabel::LONGEST_VALUE
     )]
     Value(String),
-    /// Two of one name.
+    /// Two labels have one name.
     #[error("the label {0} is given twice: leave one of them out")]
     Twice(String),
-    /// Too many.
+    /// There are more labels than a run may have.
     #[error("{0} labels are too many: write {MOST} at most", MOST = RunLabels::MOST)]
     TooMany(usize),
 }
 
 impl RunLabel {
-    /// Characters of a name.
+    /// How many characters a name may have.
     pub const LONGEST_NAME: usize = 64;
-    /// Characters of a value.
+    /// How many characters a value may have.
     pub const LONGEST_VALUE: usize = 128;
 
-    /// Checks both.
+    /// Checks name and value.
     pub fn new(name: &str, value: &str) -> Result<Self, LabelError> {
         // The data model of Prometheus; names that begin with two underscores are its own.
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

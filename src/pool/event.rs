@@ -26,7 +26,7 @@ pub struct Event {
     /// The client that it happened to; `None`: the herd as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientNumber>,
-    /// What happened.
+    /// What happened, with what is to be said of it.
     #[serde(flatten)]
     pub what: EventKind,
 }
@@ -44,7 +44,7 @@ pub enum EventKind {
     },
     /// A lease was acquired.
     Bound {
-        /// Its address.
+        /// The address that the lease is of.
         address: Ipv4Addr,
         /// The server that gave it.
         server: Ipv4Addr,
@@ -54,12 +54,12 @@ pub enum EventKind {
     },
     /// The lease was extended, or confirmed.
     Renewed {
-        /// Its address.
+        /// The address that the lease is of.
         address: Ipv4Addr,
     },
     /// The lease is not held any more.
     Lost {
-        /// Why.
+        /// Why the lease ended.
         reason: LossReason,
         /// How it came about, where there is more to say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub enum EventKind {
         option: Option<u8>,
         /// In which way, in one word.
         reason: String,
-        /// The particulars.
+        /// The particulars, for a person to read.
         detail: String,
     },
     /// So many flawed messages more were counted, and are told in this number only: their clients had told as many kinds of
@@ -96,27 +96,27 @@ pub enum EventKind {
     },
     /// A server answered the client's INFORM.
     Informed {
-        /// Which.
+        /// The server that answered.
         server: Ipv4Addr,
         /// The codes of the options that it sent, in their order.
         options: Vec<u8>,
     },
     /// The client failed; its life is over.
     Failed {
-        /// Where.
+        /// How far the client had come.
         stage: Stage,
-        /// Why.
+        /// Why, as a word of the closed list.
         cause: Cause,
-        /// The particulars.
+        /// The particulars, for a person to read.
         detail: String,
     },
     /// Something befell the client that it mends by itself.
     Troubled {
-        /// Where.
+        /// How far the client had come.
         stage: Stage,
-        /// Why.
+        /// Why, as a word of the closed list.
         cause: Cause,
-        /// The particulars.
+        /// The particulars, for a person to read.
         detail: String,
     },
     /// The client will be started again.
@@ -130,19 +130,19 @@ pub enum EventKind {
     },
     /// The client will not be started again.
     GivenUp {
-        /// Why not.
+        /// Why it is not started again.
         why: GiveUp,
     },
     /// Most of the herd is down: the router is.
     OutageBegan {
         /// How many clients it had taken when it was recognised.
         clients: usize,
-        /// Of so many.
+        /// Out of how many clients that an outage can take.
         of: usize,
     },
     /// So much of what the outage took is back.
     OutageBack {
-        /// The share.
+        /// How large a share of them is back.
         share: Share,
         /// How long after its beginning, in seconds.
         #[serde(with = "seconds")]
@@ -159,13 +159,13 @@ pub enum EventKind {
     /// The tester did not run: it was stopped or suspended, or the machine had no time for it. What ran out meanwhile is
     /// not the router's doing.
     TesterStoodStill {
-        /// For so long, in seconds.
+        /// How long it stood still, in seconds.
         #[serde(rename = "took", with = "seconds")]
         lasted: Duration,
     },
     /// A fault was made on purpose.
     FaultBegan {
-        /// Which.
+        /// The kind of fault.
         fault: Fault,
         /// For how long, in seconds; 0 for what happens at one moment.
         #[serde(with = "seconds")]
@@ -175,7 +175,7 @@ pub enum EventKind {
     },
     /// All clients that a fault took offline are back.
     FaultRecovered {
-        /// Which.
+        /// The kind of fault.
         fault: Fault,
         /// How long after its beginning, in seconds; absent where it took no client offline.
         #[serde(

@@ -28,7 +28,7 @@ pub struct Figures {
     pub activities: BTreeMap<Subject, ActivityStats>,
     /// Lives that ended with a failure, and troubles that clients mended by themselves, by cause.
     pub failures: BTreeMap<Cause, u64>,
-    /// Restarts.
+    /// How often clients were restarted.
     pub restarts: u64,
     /// Clients that were given up.
     pub give_ups: u64,
@@ -42,7 +42,7 @@ pub struct Figures {
     pub stalls: u64,
     /// For how long it did, in all.
     pub stalled: Duration,
-    /// Outages.
+    /// How many outages there were.
     pub outages: u64,
     /// The latest [`Outage::KEPT`] of them, oldest first.
     pub latest_outages: Vec<Outage>,

@@ -77,7 +77,7 @@ impl fmt::Display for GroupName {
 /// What clients of one group have in common.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// Its name.
+    /// The name of the group: a label in metrics.
     pub name: GroupName,
     /// How failures of its clients are answered.
     pub restart: RestartPolicy,
@@ -87,7 +87,7 @@ pub struct Group {
     pub activities: Vec<Activity>,
 }
 
-/// A group at work.
+/// A group of a running pool, with its metrics.
 #[derive(Debug)]
 pub(super) struct RunningGroup {
     pub(super) name: GroupName,

@@ -92,7 +92,7 @@ pub enum End {
     Failed(Cause),
 }
 
-/// What follows.
+/// What follows from the end of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Start it again after this wait.

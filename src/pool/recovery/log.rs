@@ -8,7 +8,7 @@ use crate::fault::Fault;
 /// One fault that was made on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InjectedFault {
-    /// Which.
+    /// The kind of fault.
     pub fault: Fault,
     /// When it began, counted from the beginning of the pool.
     pub began: Duration,

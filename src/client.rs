@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tracing::{debug, trace};
 
 use self::acquisition::Acquisition;
 use self::activities::{ActivityRunner, Counts, RunnerContext};
@@ -43,13 +42,10 @@ pub use self::release_pace::ReleasePace;
 use self::timer::Timer;
 use self::useless_replies::{ExtensionAttempt, UselessReplies};
 use crate::activity::{Activity, Siblings};
-use crate::dhcp::{
-    self, Arp, Event, Flaw, Lease, LossReason, Message, MessageType, Options, Output, Transmit,
-    Unanswered,
-};
+use crate::dhcp::{self, Event, Lease, MessageType, Output, Transmit};
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
-use crate::metrics::{Acquired, Direction, Metrics};
+use crate::metrics::{Acquired, Metrics};
 use crate::phase::{Failure, Phase, Stage};
 use crate::stats::ClientStats;
 use lanherd_types::words;

@@ -27,7 +27,6 @@ use super::{ClientContext, Detail, Outcome, Spec};
 use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::Port;
-use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
 use lanherd_types::words;

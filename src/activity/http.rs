@@ -19,10 +19,10 @@ use super::socket_error::SocketError;
 use super::{ClientContext, Detail, Outcome, Spec, dns};
 use crate::blame::Blame;
 use crate::lan::Port;
-use crate::phase::words;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
 use crate::url::Url;
+use lanherd_types::words;
 
 /// What to fetch, how often, and how long all of it may take from the beginning of the connection to the last byte; looking the
 /// name up may take as long before that, with each resolver.

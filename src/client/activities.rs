@@ -86,11 +86,11 @@ impl<P: Port> ActivityRunner<P> {
         let leased = LeasedConfig::from(lease);
         let port = match &self.reach {
             Connectivity::Unplugged => return,
-            Connectivity::Online(place) if client.leased == leased => return,
+            Connectivity::Online(client) if client.leased == leased => return,
             Connectivity::Offline(port) => Arc::clone(port),
-            Connectivity::Online(place) => Arc::clone(&client.port),
+            Connectivity::Online(client) => Arc::clone(&client.port),
         };
-        let place = Arc::new(ClientContext {
+        let client = Arc::new(ClientContext {
             port,
             identity: Arc::clone(&self.with.identity),
             leased,
@@ -98,8 +98,8 @@ impl<P: Port> ActivityRunner<P> {
             sequence: self.sequence.clone(),
             rng: Mutex::new(self.with.rng.fork()),
         });
-        self.reach = Connectivity::Online(Arc::clone(&place));
-        self.online.send_replace(Some(place));
+        self.reach = Connectivity::Online(Arc::clone(&client));
+        self.online.send_replace(Some(client));
         if self.standing_tasks.is_empty() {
             let standing = Arc::clone(&self.with.standing);
             self.standing_tasks = standing
@@ -172,7 +172,7 @@ impl<P: Port> ActivityRunner<P> {
     /// The lease is gone: has the tasks stop, and tells of each run that it cannot go on.
     pub(super) fn go_offline(&mut self) {
         self.online.send_replace(None);
-        if let Connectivity::Online(place) = &self.reach {
+        if let Connectivity::Online(client) = &self.reach {
             self.reach = Connectivity::Offline(Arc::clone(&client.port));
         }
         for run in std::mem::take(&mut self.runs) {
@@ -186,16 +186,16 @@ impl<P: Port> ActivityRunner<P> {
     pub(super) fn start_run(&mut self, run: Arc<ClientRun>) {
         self.runs
             .retain(|run| run.upgrade().is_some_and(|run| !run.has_ended()));
-        let Connectivity::Online(place) = &self.reach else {
+        let Connectivity::Online(client) = &self.reach else {
             return refuse(&self.with, &run);
         };
         self.runs.push(Arc::downgrade(&run));
-        let place = Arc::clone(place);
+        let client = Arc::clone(client);
         let (events, counts) = (Arc::clone(&self.with.events), self.with.counts.clone());
         let mut online = self.online.subscribe();
         tokio::spawn(async move {
             let report = |outcome| counts.record(Some(&run), &run.activity, &outcome);
-            let working = activity::run(Arc::clone(&run.activity), place, Duration::ZERO, report);
+            let working = activity::run(Arc::clone(&run.activity), client, Duration::ZERO, report);
             tokio::select! {
                 biased;
                 // Offline, which ends it elsewhere; or the client is no more, which the pool sees.

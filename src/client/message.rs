@@ -8,7 +8,8 @@ use super::{ClientRun, RunId};
 use crate::activity::Activity;
 use crate::dhcp::{Flaw, Lease, LossReason, Options, Unanswered};
 use crate::lan::PortEvent;
-use crate::phase::{Failure, Phase, words};
+use crate::phase::{Failure, Phase};
+use lanherd_types::words;
 
 /// What a client is told.
 #[derive(Debug)]

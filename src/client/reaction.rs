@@ -39,7 +39,7 @@ impl<L: Lan> ClientState<L> {
                 self.trouble(Stage::Online, Cause::AddressConflict, detail);
             }
             Event::Informed { server_id, options } => {
-                self.tell(ClientEvent::Informed(server_id, options))
+                self.tell(ClientEvent::Informed(server_id, options));
             }
             Event::V6Only { wait } => {
                 debug!(client = %self.identity.namespace, ?wait, "does without IPv4");

@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use ractor::{Actor, ActorId, RpcReplyPort};
+use ractor::{ActorId, RpcReplyPort};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use super::actor::PoolMsg;
-use super::admission::{Admission, Admit};
+use super::admission::Admission;
 use super::availability::AvailabilityTracker;
 use super::departure::{Departures, ExitQueue};
 use super::event::Event;
@@ -26,18 +26,16 @@ use super::mailbox::Mailbox;
 use super::outage::OutageWatch;
 use super::recovery::Recoveries;
 use super::run::FanOuts;
-use super::slot::{ChildState, LeaseRecord, RunningChild, Slot};
+use super::slot::Slot;
 use super::stall::Stalls;
 use super::status::Census;
-use super::{MAX_CLIENTS, PoolConfig, PoolError, Selection};
+use super::{PoolConfig, Selection};
 use crate::activity::Activity;
-use crate::client::{
-    AddressBook, Aggregator, ClientActor, ClientArgs, ClientMsg, Order, ReleasePace,
-};
-use crate::identity::{ClientNumber, Identity};
+use crate::client::{AddressBook, Aggregator, ClientMsg, Order, ReleasePace};
+use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::Metrics;
-use crate::phase::{Cause, Failure, Phase, Stage};
+use crate::phase::Phase;
 use crate::stats::Uptime;
 
 /// What is logged of clients that fail has this target, or one below it.

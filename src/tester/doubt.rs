@@ -26,7 +26,7 @@ pub struct Doubt {
     pub wakings: Distribution,
 }
 
-/// DoubtfulTimes of one kind, beside how late the tester was.
+/// Times of one kind, beside how late the tester was.
 #[derive(Debug, Clone, Default)]
 pub struct DoubtfulTimes {
     /// How late the tester was at worst while each of them was taken.

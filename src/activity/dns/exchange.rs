@@ -16,7 +16,7 @@ use crate::host_name::HostName;
 use crate::lan::{Connected, Datagram, Datagrams, Port};
 
 /// The port of DNS servers (RFC 1035, 4.2).
-const PORT: u16 = 53;
+pub(super) const PORT: u16 = 53;
 /// The longest datagram; without EDNS a server sends 512 bytes at most (RFC 1035, 2.3.4).
 const MAX_DATAGRAM: usize = 4_096;
 /// How many datagrams are read after time is over, at most.

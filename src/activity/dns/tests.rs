@@ -2,6 +2,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use std::net::SocketAddr;
+
+use tokio::time::Instant;
+
+use super::exchange::PORT;
 use super::*;
 use crate::activity::{LeasedConfig, Sequence};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
@@ -13,7 +18,7 @@ const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client whose lease names these resolvers.
-async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort> {
+async fn client(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort> {
     let identity = Identity::derive(&PoolName::default(), ClientNumber(1), Seed(7));
     let port = lan.attach(&identity, Box::new(|_| {})).await;
     ClientContext {
@@ -31,7 +36,7 @@ async fn place(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort>
 }
 
 async fn look_up(lan: &FakeLan, resolvers: &[Ipv4Addr], name: &str) -> Result<Ipv4Addr, String> {
-    let place = place(lan, resolvers).await;
+    let client = client(lan, resolvers).await;
     let name = name.parse().expect("a name");
     let found = address_of(&client, &name, TIMEOUT).await;
     found

@@ -62,25 +62,18 @@ pub fn main(cases: &[Case], parts: &[(&str, fn())]) -> ExitCode {
         (case.run)();
         return ExitCode::SUCCESS;
     }
-    // As in libtest: names, or parts of them, select; options are none of ours, except that a list may be wanted.
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let list = arguments.iter().any(|argument| argument == "--list");
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let filters: Vec<&String> = arguments
+    let options = Options::read(std::env::args().skip(1));
+    let selected: Vec<&Case> = cases
         .iter()
-        .filter(|argument| !argument.starts_with('-') && !is_number(argument))
+        .filter(|case| options.select(case.name))
         .collect();
-    let selected = cases.iter().filter(|case| {
-        filters.is_empty() || filters.iter().any(|filter| case.name.contains(*filter))
-    });
-    let selected: Vec<&Case> = selected.collect();
-    if list {
+    if options.list {
         for case in selected {
             println!("{}: test", case.name);
         }
         return ExitCode::SUCCESS;
     }
-    let failed = run_side_by_side(&selected, at_once(&arguments));
+    let failed = run_side_by_side(&selected, options.at_once());
     if failed > 0 {
         println!("\n{failed} tests failed");
         return ExitCode::FAILURE;
@@ -88,24 +81,74 @@ pub fn main(cases: &[Case], parts: &[(&str, fn())]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// How many tests run at once: as libtest has it, by `--test-threads`, else by `RUST_TEST_THREADS`. Else two for each processor,
-/// where libtest has one: most of their time they wait.
-fn at_once(arguments: &[String]) -> usize {
-    const OPTION: &str = "--test-threads";
-    let given = arguments.iter().enumerate().find_map(|(place, argument)| {
-        match argument.strip_prefix(OPTION)?.strip_prefix('=') {
-            Some(number) => Some(number.to_owned()),
-            None => arguments.get(place + 1).cloned(),
+/// What libtest's options ask for, as far as such a file knows them: names, or parts of them, select, whole ones after
+/// `--exact`; `--list` lists. That is what cargo-nextest needs, which runs each test in a process of its own.
+struct Options {
+    list: bool,
+    exact: bool,
+    /// Only what is ignored elsewhere: nothing is.
+    ignored: bool,
+    filters: Vec<String>,
+    test_threads: Option<String>,
+}
+
+impl Options {
+    const TEST_THREADS: &str = "--test-threads";
+    /// Others of libtest's that a value follows.
+    const WITH_VALUE: [&str; 5] = ["--color", "--format", "--logfile", "--skip", "-Z"];
+
+    fn read(mut arguments: impl Iterator<Item = String>) -> Self {
+        let mut options = Self {
+            list: false,
+            exact: false,
+            ignored: false,
+            filters: Vec::new(),
+            test_threads: None,
+        };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--list" => options.list = true,
+                "--exact" => options.exact = true,
+                "--ignored" => options.ignored = true,
+                Self::TEST_THREADS => options.test_threads = arguments.next().or(Some(argument)),
+                option if Self::WITH_VALUE.contains(&option) => drop(arguments.next()),
+                option if option.starts_with('-') => {
+                    let value = option.strip_prefix(Self::TEST_THREADS);
+                    if let Some(number) = value.and_then(|value| value.strip_prefix('=')) {
+                        options.test_threads = Some(number.to_owned());
+                    }
+                }
+                _ => options.filters.push(argument),
+            }
         }
-    });
-    let wanted = given.or_else(|| std::env::var("RUST_TEST_THREADS").ok());
-    let number = match &wanted {
-        Some(number) => number.parse().ok(),
-        None => Some(2 * thread::available_parallelism().map_or(1, usize::from)),
-    };
-    number.filter(|number| *number > 0).unwrap_or_else(|| {
-        panic!("{OPTION} and RUST_TEST_THREADS take a number above 0: {wanted:?}")
-    })
+        options
+    }
+
+    fn select(&self, name: &str) -> bool {
+        let chosen = |filter: &String| {
+            if self.exact {
+                name == filter
+            } else {
+                name.contains(filter)
+            }
+        };
+        !self.ignored && (self.filters.is_empty() || self.filters.iter().any(chosen))
+    }
+
+    /// How many tests run at once: as libtest has it, by `--test-threads`, else by `RUST_TEST_THREADS`. Else two for each
+    /// processor, where libtest has one: most of their time they wait.
+    fn at_once(&self) -> usize {
+        let wanted = self.test_threads.clone();
+        let wanted = wanted.or_else(|| std::env::var("RUST_TEST_THREADS").ok());
+        let number = match &wanted {
+            Some(number) => number.parse().ok(),
+            None => Some(2 * thread::available_parallelism().map_or(1, usize::from)),
+        };
+        number.filter(|number| *number > 0).unwrap_or_else(|| {
+            let option = Self::TEST_THREADS;
+            panic!("{option} and RUST_TEST_THREADS take a number above 0: {wanted:?}")
+        })
+    }
 }
 
 /// Runs the tests, so many at once, and returns how many have failed. Each says so when it has ended.

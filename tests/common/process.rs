@@ -128,11 +128,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if !self.has_ended() {
+        // nsenter sees its program end and goes; killed before that, it would leave a zombie to the machine's first process.
+        let until = Instant::now() + Duration::from_secs(5);
+        while !self.has_ended() && Instant::now() < until {
             self.kill();
-            let _ = self.nsenter.kill();
-            let _ = self.nsenter.wait();
+            std::thread::sleep(Duration::from_millis(1));
         }
+        let _ = self.nsenter.kill();
+        let _ = self.nsenter.wait();
     }
 }
 

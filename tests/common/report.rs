@@ -1,8 +1,22 @@
 //! lanherd's JSON report, read as a stranger would: every one is checked against its schema.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
+use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
+
+/// The schema of reports, compiled once: some tests read a report many times a second.
+static SCHEMA: LazyLock<(Schemas, SchemaIndex)> = LazyLock::new(|| {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/schemas/lanherd.report-1.schema.json"
+    );
+    let mut schemas = Schemas::new();
+    let schema = Compiler::new().compile(file, &mut schemas);
+    let schema = schema.expect("the schema is one");
+    (schemas, schema)
+});
 
 /// A report.
 #[derive(Debug)]
@@ -16,17 +30,8 @@ impl Report {
             .unwrap_or_else(|error| panic!("the report {}: {error}", path.display()));
         let value: Value = serde_json::from_str(&text).expect("the report is JSON");
         assert_eq!(value["schema"], "lanherd.report/1");
-        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
-        let schema = compiler
-            .compile(
-                concat!(
-                    env!("CARGO_MANIFEST_DIR"),
-                    "/schemas/lanherd.report-1.schema.json"
-                ),
-                &mut schemas,
-            )
-            .expect("the schema is one");
-        if let Err(error) = schemas.validate(&value, schema) {
+        let (schemas, schema) = &*SCHEMA;
+        if let Err(error) = schemas.validate(&value, *schema) {
             panic!("the report does not fit its schema: {error}\n{value:#}");
         }
         Self(value)

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct Terminal {
     screen: Arc<Mutex<Parser>>,
     ends: Arc<AtomicBool>,
     stands: Arc<AtomicBool>,
+    /// How often nothing had come for a moment.
+    pauses: Arc<AtomicU32>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -41,10 +43,11 @@ impl Terminal {
         let keyboard = File::from(OwnedFd::from(keyboard));
         let output = keyboard.try_clone().expect("a descriptor");
         let (ends, stands) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let pauses = Arc::<AtomicU32>::default();
         let reader = {
-            let screen = Arc::clone(&screen);
+            let (screen, pauses) = (Arc::clone(&screen), Arc::clone(&pauses));
             let (ends, stands) = (Arc::clone(&ends), Arc::clone(&stands));
-            std::thread::spawn(move || show(output, &screen, &ends, &stands))
+            std::thread::spawn(move || show(output, &screen, &ends, &stands, &pauses))
         };
         let terminal = Self {
             keyboard,
@@ -53,6 +56,7 @@ impl Terminal {
             screen,
             ends,
             stands,
+            pauses,
             reader: Some(reader),
         };
         terminal.resize(columns, rows);
@@ -79,6 +83,23 @@ impl Terminal {
     /// What stands on it.
     pub fn text(&self) -> String {
         locked(&self.screen).screen().contents()
+    }
+
+    /// What stands on it once nothing more comes: all that a program has said that has ended.
+    #[track_caller]
+    pub fn last_text(&self) -> String {
+        let pauses = || self.pauses.load(Ordering::Relaxed);
+        // The first pause may have begun before.
+        let (until, wanted) = (
+            std::time::Instant::now() + Duration::from_secs(10),
+            pauses() + 2,
+        );
+        while pauses() < wanted {
+            let text = self.text();
+            assert!(std::time::Instant::now() < until, "it goes on:\n{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.text()
     }
 
     /// Whether a program has the whole of it, beside what stood there before.
@@ -143,7 +164,13 @@ impl Drop for Terminal {
     }
 }
 
-fn show(mut output: File, screen: &Mutex<Parser>, ends: &AtomicBool, stands: &AtomicBool) {
+fn show(
+    mut output: File,
+    screen: &Mutex<Parser>,
+    ends: &AtomicBool,
+    stands: &AtomicBool,
+    pauses: &AtomicU32,
+) {
     let mut buffer = [0; 4_096];
     while !ends.load(Ordering::Relaxed) {
         if stands.load(Ordering::Relaxed) {
@@ -152,6 +179,7 @@ fn show(mut output: File, screen: &Mutex<Parser>, ends: &AtomicBool, stands: &At
         }
         let mut polled = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
         if poll(&mut polled, PollTimeout::from(50_u8)) == Ok(0) {
+            pauses.fetch_add(1, Ordering::Relaxed);
             continue;
         }
         // It fails when no program has the other side any more.

@@ -665,9 +665,16 @@ fn a_follower_that_does_not_read_blocks_nobody() {
     deaf.write_all(b"{\"version\":1,\"command\":\"events\"}\n")
         .expect("a request");
     // Some thousand events: more than the socket's buffer takes.
-    for _ in 0..12 {
+    for restarts in 1..=12 {
         told(&host, &["restart", "all"]);
-        online(&host, "ns", 20);
+        // Not only online: they are so as well until they have ended.
+        wait_for("all are back", seconds(60), || {
+            let herd = herd(&host, "ns")?;
+            let is_back =
+                |client: &Value| client["phase"] == "online" && client["restarts"] == restarts;
+            let clients = herd["clients"].as_array()?;
+            clients.iter().all(is_back).then_some(())
+        });
     }
     told(&host, &["stop"]);
     assert_eq!(run.finish(Duration::from_secs(30)).code, Some(0));

@@ -116,8 +116,8 @@ fn clients_come_and_go_in_order_and_in_the_end_all_are_there_and_nothing_is_left
     }
     let outcome = running.finish(seconds(10));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    // On a busy machine fewer than the fifty a second that are tried.
-    assert!(seen.len() >= 10 && reads > 40, "{seen:?} in {reads} reads");
+    // On a busy machine far fewer than the fifty a second that are tried; but more than there were reports.
+    assert!(seen.len() >= 10 && reads > 20, "{seen:?} in {reads} reads");
 
     let report = host.report();
     assert_eq!(report.0["complete"], true);
@@ -275,7 +275,8 @@ fn a_full_disk_is_told_once_stops_nothing_and_keeps_the_last_good_report() {
 #[test]
 fn a_target_that_begins_to_be_lost_has_drifted_and_fails_the_run_if_that_was_asked_for() {
     let (host, _router) = Host::with_dnsmasq();
-    let arguments = ["--for", "27s", "--timeout", "150ms", "--fail-on-drift"];
+    // The timeout is far longer than a busy machine is late: the losses are nobody's but the router's.
+    let arguments = ["--for", "27s", "--timeout", "1s", "--fail-on-drift"];
     let running = soak(&host, &arguments);
     wait_for("the first report", seconds(30), || {
         report_path(&host).exists().then_some(())

@@ -45,14 +45,16 @@ while True:
     r += bytes([54, 4, 10, 66, 0, 1, 51, 4, 0, 0, 14, 16, 1, 4, 255, 255, 0, 0, 3, 4, 10, 66, 0, 1, 255])
     s.sendto(r, ('255.255.255.255', 68))
 ";
-    let server = host.start_on_router("server", &["python3", "-c", script]);
+    // It is the server that is slow, and not the machine that it runs on.
+    let command = ["nice", "-n", "-20", "python3", "-c", script];
+    let server = host.start_on_router("server", &command);
     wait_for("the server serves", seconds(10), || {
         server.stdout().contains("ready").then_some(())
     });
     let herd = host.up(200, &["--mode", "private", "--for", "500ms"]);
     let outcome = herd.finish(seconds(120));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    wait_for("every release is heard", seconds(10), || {
+    wait_for("every release is heard", seconds(30), || {
         server.stdout().contains("released 200\n").then_some(())
     });
 

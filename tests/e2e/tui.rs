@@ -152,12 +152,13 @@ fn q_and_y_end_the_run_in_order() {
 #[test]
 fn a_run_whose_time_is_over_ends_as_without_a_screen() {
     let host = Host::new();
-    let terminal = Terminal::new(100, 30);
+    // Room for all that was said meanwhile above the table, warnings of a busy machine among it.
+    let terminal = Terminal::new(100, 50);
     let modes = terminal.modes();
     let herd = shown(&host, &terminal, &["--for", "2s"]);
     assert_eq!(herd.finish(seconds(60)).code, Some(0));
     assert_given_back(&terminal, &modes);
-    let text = terminal.text();
+    let text = terminal.last_text();
     assert!(
         text.contains("20 of 20 online, 0 joining, 0 failed"),
         "{text}"
@@ -297,7 +298,7 @@ fn results_can_be_redirected_and_the_screen_cannot() {
         let outcome = host
             .start_on(&terminal, "sh", &["sh", "-c", &line])
             .finish(seconds(60));
-        (outcome, terminal.text())
+        (outcome, terminal.last_text())
     };
     let (outcome, text) = run(">/run/results", "");
     assert_eq!(outcome.code, Some(0), "{text}");

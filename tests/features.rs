@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -369,7 +369,7 @@ fn side_by_side<T: Sync>(jobs: &[T], work: impl Fn(&T) -> Result<(), String> + S
     let next = Mutex::new(jobs.iter());
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..5 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 loop {
                     let Some(job) = next.lock().expect("not poisoned").next() else {
@@ -386,16 +386,8 @@ fn side_by_side<T: Sync>(jobs: &[T], work: impl Fn(&T) -> Result<(), String> + S
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// The one that looks at round trips must not share the machine with the other.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[test]
 fn all_that_the_lab_can_carry_passes_and_is_in_the_table() {
-    let _alone = alone();
     let folder = Folder::new();
     let results = folder.file("results.json");
     let output = bdd(&[
@@ -419,7 +411,6 @@ fn all_that_the_lab_can_carry_passes_and_is_in_the_table() {
 
 #[test]
 fn every_scenario_fails_for_the_stated_cause_where_the_lab_is_broken() {
-    let _alone = alone();
     let folder = Folder::new();
     let number = Mutex::new(0..);
     side_by_side(TWIN, |row| {

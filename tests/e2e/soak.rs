@@ -1,7 +1,8 @@
 //! Soaks: clients come and go, the report is always whole, and what drifts is found.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use dhcproto::v4::MessageType;
@@ -349,4 +350,26 @@ fn the_page_is_renewed_with_the_report_and_can_be_made_of_it_afterwards() {
         assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
         assert!(outcome.stderr.contains(word), "{}", outcome.stderr);
     }
+}
+
+/// The script that soaks the lab for as long as one likes, in its short form. A debug build will do: what it looks at, leaks and what
+/// lasts, does not depend on optimisation.
+#[test]
+fn two_minutes_in_the_lab_with_all_faults_end_with_what_was_there_after_the_first() {
+    let id = std::process::id();
+    let folder = std::env::temp_dir().join(format!("lanherd-soak-{id}"));
+    let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/soak"))
+        .arg("2")
+        .env("LANHERD", env!("CARGO_BIN_EXE_lanherd"))
+        .env("FOLDER", &folder)
+        .env("POOL", format!("s{id}"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("the script runs");
+    let (results, complaints) = (output.stdout, output.stderr);
+    let results = String::from_utf8_lossy(&results);
+    let complaints = String::from_utf8_lossy(&complaints);
+    assert!(output.status.success(), "{results}\n{complaints}");
+    println!("{results}");
+    std::fs::remove_dir_all(&folder).expect("the script has made it");
 }

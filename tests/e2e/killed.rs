@@ -8,6 +8,7 @@ use std::time::Duration;
 use dhcproto::v4::{MessageType, OptionCode};
 use lanherd::identity::Mac;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::common::capture::{Capture, Seen};
 use super::common::host::Host;
@@ -175,13 +176,13 @@ fn written_down(host: &Host) -> Holders {
         .filter(|file| file.path().extension().is_some_and(|end| end == "lease"))
         .map(|file| {
             let text = fs::read_to_string(file.path()).expect("a lease");
-            let value = |key: &str| {
-                let line = text.lines().find_map(|line| line.strip_prefix(key));
-                line.unwrap_or_else(|| panic!("no {key:?} in {text}"))
-                    .to_owned()
+            let lease: Value = serde_json::from_str(&text).expect("JSON");
+            let value = |value: &Value| {
+                let value = value.as_str();
+                value.unwrap_or_else(|| panic!("{text}")).to_owned()
             };
-            let mac: Mac = value("mac ").parse().expect("a MAC");
-            let prefix = value("address ");
+            let mac: Mac = value(&lease["mac"]).parse().expect("a MAC");
+            let prefix = value(&lease["dhcp4"]["address"]);
             let (address, _) = prefix.split_once('/').expect("a prefix");
             let address = address.parse().expect("an address");
             (mac.octets().to_vec(), address)

@@ -124,6 +124,12 @@ fn clients_whose_certificates_are_verified_need_no_password() {
             "{refused:?}"
         );
     }
-    assert!(!herd.stderr().contains("WARN"), "{}", herd.stderr());
+    // Of the machine, which may be busy, there may be one.
+    let warnings = herd.stderr();
+    let warnings: Vec<_> = warnings
+        .lines()
+        .filter(|line| line.contains("WARN") && !line.contains("the tester is saturated"))
+        .collect();
+    assert_eq!(warnings, Vec::<&str>::new());
     end(herd);
 }

@@ -5,6 +5,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
+use super::common::capture::Capture;
 use super::common::host::{Host, PARENT};
 use super::common::process::{Outcome, Running};
 use super::common::{seconds, wait_for};
@@ -127,13 +128,21 @@ fn clients_that_recover_late_since_the_tester_was_have_not_failed() {
 #[test]
 fn clients_without_a_lease_in_time_have_failed_unless_the_tester_was_late() {
     let host = Host::new();
-    let steps = "    Given a client may take 8s to get a lease\n    And I create 2 virtual clients using macvlan\n";
-    let said = "2 of 2 clients did not get online";
-    let mute = ["--lab-fault", "dhcp_mute"];
-    let running = start(&host, steps, &mute);
-    stop(&running, 4, 4);
+    let begun = host.folder().join("begun");
+    let steps = format!(
+        "    Given a client may take 8s to get a lease\n    And I create 1 virtual client using macvlan\n    When all clients run \
+         the command \"touch {}\"\n    And the router suffers from dhcp_mute for 2m\n    Given I create 2 virtual clients using \
+         macvlan\n",
+        begun.display()
+    );
+    let said = "2 of 3 clients did not get online";
+    let running = start(&host, &steps, &[]);
+    wait_for("the others are about to join", seconds(60), || {
+        begun.exists().then_some(())
+    });
+    stop(&running, 3, 5);
     assert_inconclusive(&host, &running.finish(seconds(90)), said);
-    assert_failed_on_time(|| start(&host, steps, &mute), said);
+    assert_failed_on_time(|| start(&host, &steps, &[]), said);
 }
 
 #[test]
@@ -163,8 +172,12 @@ fn a_silence_before_the_first_scenario_is_asked_about_again_where_the_tester_was
                 valid lease within 5s\n";
     fs::write(&feature, text).expect("a feature file");
     let feature = feature.to_string_lossy().into_owned();
+    let capture = Capture::start(&host);
     let running = host.lanherd(&["bdd", &feature, "--parent", PARENT, "--lease-timeout=10s"]);
-    stop(&running, 4, 5);
+    capture.wait_for("somebody asks", seconds(60), |seen| {
+        (!seen.is_empty()).then_some(())
+    });
+    stop(&running, 3, 5);
     let outcome = running.finish(seconds(120));
     let Outcome { stdout, stderr, .. } = &outcome;
     let again = "no DHCP server was heard on lan0, but the tester itself woke up to ";

@@ -94,7 +94,7 @@ fn after_detach_and_close_the_host_is_as_it_was() {
             assert!(!exists(path), "{path} is still there");
         }
         assert!(
-            !fs::read_to_string("/proc/self/mountinfo")
+            !fs::read_to_string("/proc/thread-self/mountinfo")
                 .expect("mounts")
                 .contains("/run/netns")
         );

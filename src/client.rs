@@ -48,7 +48,6 @@ use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Metrics};
 use crate::phase::{Failure, Phase, Stage};
 use crate::stats::ClientStats;
-use lanherd_types::words;
 
 /// What is logged of what servers send has this target, or one below it.
 pub(crate) const LOGS_AS: &str = module_path!();

@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod client;
 mod duid;
 mod flaw;
+mod grant;
 pub mod ia;
 mod ignored;
+mod lease;
 pub mod options;
 mod parameters;
 mod remark;
@@ -14,11 +17,20 @@ mod walk;
 pub mod wire;
 
 pub use auth::{Authentication, ReconfigureKey};
+pub use client::{
+    ALL_SERVERS, Arrival, Client, Config, Event, Heard, Information, LossReason, Means, Output,
+    RateLimit, ReconfigureKind, State, Unanswered, VendorClass, Verdict, WantedIa,
+};
 pub use duid::{Duid, DuidError, DuidKind};
 pub use flaw::Flaw;
+pub use grant::{MAX_LEASES, Refusal};
 pub use ia::{ExcludedPrefix, Ia, IaAddress, IaKind, IaPrefix, Prefix};
 pub use ignored::Ignored;
 pub use lanherd_types::identity::{self, Mac};
+pub use lease::{
+    Clock, Gone, Lease, LeasedAddress, LeasedIa, LeasedPrefix, Lifetimes, ServerKey, StoredLease,
+    UnixTime,
+};
 pub use options::{DhcpOption, Options, code};
 pub use parameters::{NtpServer, Parameters};
 pub use remark::{Notes, Remark, RemarkReason};

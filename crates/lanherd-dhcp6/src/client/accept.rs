@@ -122,7 +122,7 @@ fn reconfigure(
         return Err(Ignored::WrongDigest);
     }
     // RFC 9915, 20.3: a RECONFIGURE that is no newer than the last of its server is dropped.
-    if replay <= known.replay {
+    if config.detects_replay && replay <= known.replay {
         return Err(Ignored::Replayed);
     }
     known.replay = replay;

@@ -26,6 +26,9 @@ pub struct Config {
     pub rapid_commit: bool,
     /// Whether it accepts RECONFIGURE, if a key came for it (option 20).
     pub reconfigure: bool,
+    /// Whether it drops a RECONFIGURE whose number is no greater than the last of its server (RFC 9915, 20.3: MUST). dibbler sends 0 in
+    /// each, and none of its RECONFIGUREs counts then.
+    pub detects_replay: bool,
     /// Whether its addresses are probed before they are used: [`Event::Probe`](super::Event::Probe) names them, and
     /// [`Client::handle_verdict`](super::Client::handle_verdict) says what came of it (RFC 9915, 18.2.10.1: MUST).
     pub duplicate_detection: bool,
@@ -76,6 +79,7 @@ impl Config {
             start_delay: Duration::ZERO..=Duration::from_secs(1),
             rapid_commit: false,
             reconfigure: false,
+            detects_replay: true,
             duplicate_detection: true,
             is_anonymous: false,
             rate_limit: RateLimit::DEFAULT,

@@ -10,7 +10,8 @@ use crate::{Duid, Ignored, Message, MessageType, Parameters, Remark};
 use lanherd_types::identity::Mac;
 use lanherd_types::words;
 
-/// All servers and relays of the link, to whom a client sends everything, also what is for one of them (RFC 9915, 7.1, 14).
+/// All servers and relays of the link, to whom a client sends everything, also what is for one of them (RFC 9915, 7.1).
+// RFC 9915, 14: every message goes to ff02::1:2, to one server by its DUID, and none by unicast.
 pub const ALL_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 
 /// Where a message came from, and where it was sent.

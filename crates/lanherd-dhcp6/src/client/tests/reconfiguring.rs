@@ -137,6 +137,24 @@ fn a_reconfigure_counts_once_and_not_while_another_is_being_done() {
     assert_eq!(harness.ignored(), [Ignored::Busy]);
 }
 
+// RFC 9915, 16.11: a RECONFIGURE counts only where it is accepted, says what to do, and is authentic.
+#[test]
+fn who_minds_no_replay_still_minds_the_digest() {
+    let config = Config {
+        detects_replay: false,
+        ..accepting()
+    };
+    let mut harness = Harness::requesting_with(config);
+    let mut reply = harness.answer(MessageType::Reply, 1, &[leased(&[ADDRESS], HOUR)]);
+    reply.options.push_option(KEY.to_option(0));
+    harness.receive(&reply);
+    harness.forget();
+    harness.receive(&reconfigure(1, 5, ReconfigureKey([8; 16]), 0));
+    assert_eq!(harness.ignored(), [Ignored::WrongDigest]);
+    harness.receive(&reconfigure(1, 5, KEY, 0));
+    assert_eq!(harness.state(), "renewing");
+}
+
 // RFC 9915, 20.4.3: the digest is over the whole message, with zeros in its own place.
 #[test]
 fn a_newer_key_replaces_the_one_before_and_an_older_one_does_not() {

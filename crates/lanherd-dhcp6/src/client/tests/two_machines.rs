@@ -8,6 +8,9 @@ use super::*;
 
 /// For how long the server leases.
 const VALID_SECONDS: u32 = 600;
+/// For how much longer the server keeps what it has leased: a client counts from when the REPLY comes (RFC 9915, 21.6), so it may hold
+/// a lease for the time that the REPLY took after the server's own count has ended.
+const GRACE: Duration = Duration::from_millis(300);
 const CLIENTS: u8 = 8;
 /// How many addresses the server has.
 const ADDRESSES: u16 = 64;
@@ -59,7 +62,7 @@ impl Server {
             | MessageType::Request
             | MessageType::Renew
             | MessageType::Rebind => {
-                let until = now + Duration::from_secs(VALID_SECONDS.into());
+                let until = now + Duration::from_secs(VALID_SECONDS.into()) + GRACE;
                 let until = (kind != MessageType::Solicit).then_some(until);
                 for ia in question.options.ias() {
                     answer
@@ -69,16 +72,20 @@ impl Server {
             }
             MessageType::Confirm => {}
             MessageType::Release | MessageType::Decline => {
+                // Of others' addresses a client cannot dispose.
                 for ia in question.options.ias() {
-                    for leased in ia.addresses() {
-                        self.addresses.remove(&leased.address);
-                        if kind == MessageType::Decline {
-                            self.declined.insert(leased.address);
+                    for IaAddress { address, .. } in ia.addresses() {
+                        let is_own = |(holder, _): &(Duid, Instant)| *holder == client;
+                        if self.addresses.get(&address).is_some_and(is_own) {
+                            self.addresses.remove(&address);
+                            if kind == MessageType::Decline {
+                                self.declined.insert(address);
+                            }
                         }
                     }
-                    for leased in ia.prefixes() {
-                        self.prefixes.remove(&leased.prefix);
-                    }
+                    self.prefixes.retain(|leased, (holder, _)| {
+                        *holder != client || ia.prefixes().all(|it| it.prefix != *leased)
+                    });
                 }
             }
             _ => return None,

@@ -241,6 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_light_on_paper_whatever_the_screen_is() {
+        let dark = STYLE.match_indices("prefers-color-scheme: dark");
+        assert!(dark.clone().count() > 0);
+        for (at, _) in dark {
+            assert!(STYLE[..at].ends_with("@media screen and ("), "{at}");
+        }
+        let (_, print) = STYLE
+            .split_once("@media print {")
+            .expect("a style for paper");
+        assert!(
+            print
+                .trim_start()
+                .starts_with(":root { color-scheme: light; }")
+        );
+    }
+
+    #[test]
     fn figures_stand_at_the_right_and_what_is_long_is_broken() {
         let mut markup = Markup::default();
         let row = vec!["12".to_owned(), "a ".repeat(30), "well".to_owned()];

@@ -23,7 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use self::memory::Memory;
 pub use self::memory::Replay;
 pub use self::picture::{
-    ActivitySum, ApiVersion, Cell, ClientList, Herd, HerdHistory, KindWords, Mark, One, Point, Work,
+    ActivitySum, ApiVersion, Cell, ClientList, Herd, KindWords, LiveHistory, Mark, One, Point, Work,
 };
 pub use self::ready::Ready;
 pub use self::words::{EventLevel, Occurrence};
@@ -156,10 +156,10 @@ impl Live {
     }
 
     /// How the herd was.
-    pub fn history(&self) -> HerdHistory {
+    pub fn history(&self) -> LiveHistory {
         let state = self.state();
         let timeline = state.memory.timeline();
-        HerdHistory {
+        LiveHistory {
             schema: ApiVersion::One,
             began: self.began_at.clone(),
             points: timeline.latest().cloned().collect(),

@@ -21,8 +21,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::activities::{ActivityEntry, TimeSummary, Total};
-pub use self::availability::{AvailabilityEntry, Ended, Lost, OutageEntry, Outages};
-pub use self::faults::{FaultEntry, FaultSum, Faults};
+pub use self::availability::{AvailabilityEntry, Ended, Lost, OutageReport, Outages};
+pub use self::faults::{FaultReport, FaultSum, Faults};
 pub use self::file::{
     ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
     write, write_bytes,

@@ -165,7 +165,7 @@ pub struct Mark {
 
 /// How the herd was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HerdHistory {
+pub struct LiveHistory {
     /// Which format this is.
     pub schema: ApiVersion,
     /// When the run began, by the tester's clock (RFC 3339, UTC): the moment that seconds are counted from.

@@ -51,12 +51,12 @@ pub struct Outages {
     /// How many there were.
     pub count: u64,
     /// The latest 100, oldest first.
-    pub latest: Vec<OutageEntry>,
+    pub latest: Vec<OutageReport>,
 }
 
 /// One outage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OutageEntry {
+pub struct OutageReport {
     /// When it began (RFC 3339, UTC).
     pub began: String,
     /// The same, counted from the beginning of the pool, as the times of events are.
@@ -113,7 +113,7 @@ impl From<&Figures> for Outages {
         let one = |outage: &pool::Outage| {
             let back = |share| outage.back.get(&share).copied().map(milliseconds);
             let began = figures.began.unwrap_or(UNIX_EPOCH) + outage.began;
-            OutageEntry {
+            OutageReport {
                 began: humantime::format_rfc3339_millis(began).to_string(),
                 began_ms: milliseconds(outage.began),
                 ended_ms: outage.ended.map(milliseconds),
@@ -133,7 +133,7 @@ impl From<&Figures> for Outages {
     }
 }
 
-impl OutageEntry {
+impl OutageReport {
     /// Which share of the herd it took, from 0 to 1.
     pub fn share(&self) -> f64 {
         self.clients as f64 / self.of.max(1) as f64
@@ -161,7 +161,7 @@ impl Outages {
     /// `1 outage of 5.0 s (100 % of the herd)`; `None` where there was none.
     pub fn told(&self) -> Option<String> {
         // One that is on is the worst of all.
-        let length = |outage: &&OutageEntry| outage.lasted_ms().unwrap_or(f64::INFINITY);
+        let length = |outage: &&OutageReport| outage.lasted_ms().unwrap_or(f64::INFINITY);
         let longest = self
             .latest
             .iter()
@@ -240,8 +240,8 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn outage(lasted_ms: Option<f64>) -> OutageEntry {
-        OutageEntry {
+    fn outage(lasted_ms: Option<f64>) -> OutageReport {
+        OutageReport {
             began: "2026-01-01T00:00:00.000Z".to_owned(),
             began_ms: 1_000.0,
             ended_ms: lasted_ms.map(|lasted| 1_000.0 + lasted),

@@ -18,7 +18,7 @@ pub struct Faults {
     /// How many of each kind.
     pub kinds: BTreeMap<Fault, FaultSum>,
     /// The latest 200, oldest first.
-    pub latest: Vec<FaultEntry>,
+    pub latest: Vec<FaultReport>,
 }
 
 /// Faults of one kind.
@@ -33,7 +33,7 @@ pub struct FaultSum {
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FaultEntry {
+pub struct FaultReport {
     /// The fault.
     pub fault: Fault,
     /// When it began (RFC 3339, UTC).
@@ -54,7 +54,7 @@ impl From<&Figures> for Faults {
     fn from(figures: &Figures) -> Self {
         let one = |injected: &InjectedFault| {
             let began = figures.began.unwrap_or(UNIX_EPOCH) + injected.began;
-            FaultEntry {
+            FaultReport {
                 fault: injected.fault,
                 began: humantime::format_rfc3339_millis(began).to_string(),
                 began_ms: milliseconds(injected.began),

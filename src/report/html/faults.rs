@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::fault::{Aim, Fault};
 use crate::page::Page;
 use crate::page::figure::{span, written_moment};
-use crate::report::{FaultEntry, FaultSum, Report};
+use crate::report::{FaultReport, FaultSum, Report};
 
 /// Of the faults of one kind the times of so many are told; of the others how many there were.
 const TIMES: usize = 6;
@@ -21,7 +21,7 @@ impl Report {
         let rows: Vec<_> = kinds
             .iter()
             .map(|(fault, sum)| {
-                let of_kind = |entry: &&FaultEntry| entry.fault == *fault;
+                let of_kind = |entry: &&FaultReport| entry.fault == *fault;
                 let entries: Vec<_> = self.faults.latest.iter().filter(of_kind).collect();
                 vec![
                     fault.to_string(),
@@ -67,7 +67,7 @@ impl Report {
 }
 
 /// `3 earlier, then 14:02:11, 14:03:11`.
-fn times(count: u64, entries: &[&FaultEntry], has_days: bool) -> String {
+fn times(count: u64, entries: &[&FaultReport], has_days: bool) -> String {
     let latest = &entries[entries.len().saturating_sub(TIMES)..];
     let latest: Vec<_> = latest
         .iter()
@@ -82,7 +82,7 @@ fn times(count: u64, entries: &[&FaultEntry], has_days: bool) -> String {
 }
 
 /// The shortest and the longest of those that last.
-fn lasted(entries: &[&FaultEntry]) -> String {
+fn lasted(entries: &[&FaultReport]) -> String {
     let lasted = || entries.iter().map(|entry| entry.lasts_ms);
     let (least, most) = (
         lasted().fold(f64::INFINITY, f64::min),
@@ -100,7 +100,7 @@ fn lasted(entries: &[&FaultEntry]) -> String {
 }
 
 /// The most clients that one of them took offline.
-fn offline(entries: &[&FaultEntry]) -> String {
+fn offline(entries: &[&FaultReport]) -> String {
     match entries.iter().max_by_key(|entry| entry.offline) {
         None => String::new(),
         Some(worst) if worst.offline == 0 => "nobody".to_owned(),
@@ -117,7 +117,7 @@ fn offline(entries: &[&FaultEntry]) -> String {
     }
 }
 
-fn recovery(sum: &FaultSum, entries: &[&FaultEntry]) -> String {
+fn recovery(sum: &FaultSum, entries: &[&FaultReport]) -> String {
     match sum.recovery_ms {
         Some(took) => span(took.p50),
         None if entries.iter().any(|entry| entry.offline > 0) => "not yet".to_owned(),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::page::chart::{Band, BandKind};
-use crate::report::{FaultEntry, OutageEntry, Report};
+use crate::report::{FaultReport, OutageReport, Report};
 
 /// Those of a report on an axis that counts seconds from `began`, and ends at `last`.
 pub(super) fn bands(report: &Report, began: SystemTime, last: f64) -> Vec<Band> {
@@ -14,7 +14,7 @@ pub(super) fn bands(report: &Report, began: SystemTime, last: f64) -> Vec<Band> 
     faults.chain(outages).collect()
 }
 
-fn of_fault(entry: &FaultEntry, began: SystemTime) -> Option<Band> {
+fn of_fault(entry: &FaultReport, began: SystemTime) -> Option<Band> {
     let from = place(&entry.began, began)?;
     Some(Band {
         what: entry.fault.to_string(),
@@ -24,7 +24,7 @@ fn of_fault(entry: &FaultEntry, began: SystemTime) -> Option<Band> {
     })
 }
 
-fn of_outage(outage: &OutageEntry, began: SystemTime, last: f64) -> Option<Band> {
+fn of_outage(outage: &OutageReport, began: SystemTime, last: f64) -> Option<Band> {
     let from = place(&outage.began, began)?;
     Some(Band {
         what: match outage.fault {

@@ -2,7 +2,7 @@
 
 use crate::page::Page;
 use crate::page::figure::{percent, span, written_moment};
-use crate::report::{Ended, OutageEntry, Report};
+use crate::report::{Ended, OutageReport, Report};
 
 impl Report {
     /// What became of each objective, in its colour.
@@ -95,7 +95,7 @@ impl Report {
     }
 }
 
-fn outage_row(outage: &OutageEntry, has_days: bool) -> Vec<String> {
+fn outage_row(outage: &OutageReport, has_days: bool) -> Vec<String> {
     let after = |ms: Option<f64>| ms.map_or_else(|| "not yet".to_owned(), span);
     vec![
         written_moment(&outage.began, has_days),

@@ -231,6 +231,7 @@ impl<L: Lan> ClientState<L> {
                 | PortEvent::Icmp6(_)
                 | PortEvent::Dhcp6(_)
                 | PortEvent::Address6(..)
+                | PortEvent::Router6(..)
                 | PortEvent::Unconfigured6(_),
             ) => {}
             ClientMsg::Port(PortEvent::Arp(arp)) => {

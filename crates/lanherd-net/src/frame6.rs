@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::Ipv6Addr;
+use std::ops::Range;
 use std::time::Instant;
 
 use etherparse::checksum::Sum16BitWords;
@@ -27,7 +28,7 @@ pub(crate) const REDIRECT: u8 = 137;
 /// The length of a UDP header, in bytes.
 const UDP_HEADER: usize = 8;
 /// Where a solicitation and an advertisement have the address that they are about (RFC 4861, 4.3 and 4.4).
-const TARGET: std::ops::Range<usize> = 8..24;
+const TARGET: Range<usize> = 8..24;
 /// The hop limit of what is sent here and is not neighbour discovery: the kernel's own.
 const HOP_LIMIT: u8 = 64;
 
@@ -50,6 +51,13 @@ pub(crate) enum Frame6 {
 }
 
 impl Frame6 {
+    /// The packet, whatever it carries.
+    pub(crate) fn into_packet(self) -> Packet6 {
+        match self {
+            Self::Discovery(_, packet) | Self::Dhcp(packet) => packet,
+        }
+    }
+
     /// Reads a frame that was `received` at that moment; `None` where it carries neither.
     pub(crate) fn parse(frame: &[u8], summing: Summing, received: Instant) -> Option<Self> {
         let ethernet = Ethernet2Slice::from_slice_without_fcs(frame).ok()?;
@@ -77,7 +85,8 @@ impl Frame6 {
             hop_limit: header.hop_limit(),
             is_fragment: fragment_offset.is_some(),
             is_sound: false,
-            content: Vec::new(),
+            frame: Vec::new(),
+            content: 0..0,
         };
         let bytes = carried.payload;
         packet.is_sound = !packet.is_fragment
@@ -88,7 +97,8 @@ impl Frame6 {
                 if !(ROUTER_ADVERTISEMENT..=REDIRECT).contains(&kind) {
                     return None;
                 }
-                packet.content = bytes.to_vec();
+                packet.content = place(frame, bytes)?;
+                packet.frame = frame.to_vec();
                 Some(Self::Discovery(kind, packet))
             }
             IpNumber::UDP => {
@@ -102,12 +112,19 @@ impl Frame6 {
                 } else {
                     usize::from(length)
                 };
-                packet.content = bytes.get(UDP_HEADER..end)?.to_vec();
+                packet.content = place(frame, bytes.get(UDP_HEADER..end)?)?;
+                packet.frame = frame.to_vec();
                 Some(Self::Dhcp(packet))
             }
             _ => None,
         }
     }
+}
+
+/// Where a part of a frame stands in it.
+fn place(frame: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(frame.as_ptr().addr())?;
+    Some(start..start + part.len())
 }
 
 /// Whether the checksum over pseudo-header and payload is right (RFC 8200, 8.1). A UDP datagram must have one.

@@ -8,7 +8,7 @@ pub mod ipv6;
 
 pub use crate::icmp::EchoRequest;
 
-use self::ipv6::{Addressing6, Configured6, DadOutcome, Packet6};
+use self::ipv6::{Addressing6, Configured6, DadOutcome, Packet6, Reachability};
 
 use std::future::Future;
 use std::io;
@@ -53,6 +53,9 @@ pub enum PortEvent {
     /// It is known whether somebody has an address that was set with [`Address6::detects_duplicates`](ipv6::Address6), or
     /// another client of the herd has an address that was to be set.
     Address6(Ipv6Addr, DadOutcome),
+    /// A router through which one of the client's routes leads does not answer any more, or answers again. It is told of one that
+    /// stands as a router among [`Addressing6::neighbours`], and once something was sent there.
+    Router6(Ipv6Addr, Reachability),
     /// Somebody else removed what [`Port::configure6`] had set: what, for a person to read.
     Unconfigured6(String),
     /// The port is of no use any more: why, and the particulars for a person to read.

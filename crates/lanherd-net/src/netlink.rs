@@ -12,7 +12,7 @@ pub mod request;
 pub(crate) mod request6;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::neighbour::NeighbourState;
 use netlink_packet_route::route::RouteProtocol;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
@@ -262,6 +263,16 @@ impl Netlink {
     pub(crate) fn routes6(&mut self, index: u32) -> io::Result<Vec<request6::RouteKey>> {
         self.collect(request6::get_routes(), NLM_F_DUMP, |message| {
             request6::route_of(&message, index)
+        })
+    }
+
+    /// The IPv6 neighbours on a link, and the states of their entries.
+    pub(crate) fn neighbours6(
+        &mut self,
+        index: u32,
+    ) -> io::Result<Vec<(Ipv6Addr, NeighbourState)>> {
+        self.collect(request6::get_neighbours(), NLM_F_DUMP, |message| {
+            request6::neighbour_of(&message, index)
         })
     }
 

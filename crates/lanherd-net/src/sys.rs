@@ -105,6 +105,16 @@ pub(super) fn packet_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(told.tp_drops)
 }
 
+/// Has a netlink socket hear of a group, too (`NETLINK_ADD_MEMBERSHIP`, netlink(7)).
+pub(super) fn join_netlink_group(socket: BorrowedFd<'_>, group: c_int) -> io::Result<()> {
+    set_option(
+        socket.as_raw_fd(),
+        libc::SOL_NETLINK,
+        libc::NETLINK_ADD_MEMBERSHIP,
+        group,
+    )
+}
+
 /// Makes a raw ICMP socket deliver only messages of these types (RFC 792); types above 31 always pass.
 pub(super) fn deliver_only_icmp(socket: RawFd, types: &[u8]) -> io::Result<()> {
     let passed = types

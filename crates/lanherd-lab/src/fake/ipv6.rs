@@ -281,17 +281,13 @@ mod tests {
         let dual = dual.expect("attached");
         let ipv4 = lan.attach(&client(2), inbox(2)).await.expect("attached");
         while told.try_recv().is_ok() {}
-        let packet = Packet6 {
-            received: Instant::now(),
-            link_source: Mac([2, 0, 0, 0, 0, 1]),
-            link_destination: Mac([0x33, 0x33, 0, 0, 0, 1]),
-            source: ONE,
-            destination: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
-            hop_limit: 255,
-            is_fragment: false,
-            is_sound: true,
-            content: vec![134],
-        };
+        let router = Ends6::to_group(
+            Mac([2, 0, 0, 0, 0, 1]),
+            ONE,
+            Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
+        );
+        let advertisement = discovery_frame(&router, &[134, 0, 0, 0, 0, 0, 0, 0]).expect("fits");
+        let packet = Packet6::from_frame(&advertisement, Instant::now()).expect("one");
         lan.discover6(packet.clone());
         let advertised = PortEvent::Icmp6(Arc::new(packet.clone()));
         assert_eq!(told.try_recv().ok(), Some((1, advertised.clone())));

@@ -5,8 +5,10 @@
 //! (RFC 6724).
 
 use std::net::Ipv6Addr;
+use std::ops::Range;
 use std::time::Instant;
 
+use crate::frame6::{Frame6, Summing};
 use lanherd_types::identity::Mac;
 use lanherd_types::words;
 
@@ -119,6 +121,16 @@ pub enum DadOutcome {
     },
 }
 
+words! {
+    /// Whether a router answers when the kernel asks it for its link address (RFC 4861, 7.3).
+    Reachability {
+        /// It does, again.
+        Reachable = "reachable",
+        /// It does not.
+        Unreachable = "unreachable",
+    }
+}
+
 /// An IPv6 packet that came over the link: a message of neighbour discovery (ICMPv6 types 134 to 137), or a datagram for a DHCPv6
 /// client. It is hostile; nothing but what stands here has been looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +151,20 @@ pub struct Packet6 {
     pub is_fragment: bool,
     /// Whether the checksum of what it carries is right; of a fragment that is not known, and so it is not.
     pub is_sound: bool,
+    /// The whole frame, from its Ethernet header on; what stands behind its packet is padding.
+    pub frame: Vec<u8>,
+    /// Where [`Packet6::content`] stands in it.
+    pub(crate) content: Range<usize>,
+}
+
+impl Packet6 {
+    /// Reads a frame that came at that moment; `None` where it carries no such packet.
+    pub fn from_frame(frame: &[u8], received: Instant) -> Option<Self> {
+        Frame6::parse(frame, Summing::Done, received).map(Frame6::into_packet)
+    }
+
     /// The ICMPv6 message from its type on, or what the UDP datagram carries.
-    pub content: Vec<u8>,
+    pub fn content(&self) -> &[u8] {
+        self.frame.get(self.content.clone()).unwrap_or_default()
+    }
 }

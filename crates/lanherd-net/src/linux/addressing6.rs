@@ -89,6 +89,11 @@ impl Standing6 {
             .any(|route| route.key.gateway == Some(gateway))
     }
 
+    /// The routers through which its routes lead.
+    pub fn routers(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.routes.iter().filter_map(|route| route.key.gateway)
+    }
+
     /// The kernel has removed the neighbours, as it does when a link loses its carrier.
     pub fn neighbours_were_flushed(&mut self) {
         self.neighbours.clear();

@@ -1,11 +1,14 @@
 //! What a client's link has of IPv6: setting it, and learning what the kernel has made of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use netlink_packet_route::neighbour::NeighbourState;
 
 use super::addressing6::{Examined6, Standing6};
 use super::endpoint::{Endpoint, EndpointTable};
@@ -16,7 +19,7 @@ use super::watch::socket_lost;
 use super::{LINK_INDEX, Shared, refused};
 use crate::frame6;
 use crate::lan::PortEvent;
-use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome};
+use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome, Reachability};
 use crate::netlink::Netlink;
 use lanherd_types::identity::{Identity, Mac};
 use lanherd_types::phase::{Cause, Failure, Stage};
@@ -154,6 +157,11 @@ pub(super) fn examine6(
         tracing::debug!(%failure, "an address that somebody else has was not removed");
     }
     keep_claims(endpoints, endpoint);
+    for (router, reachability) in routers(netlink, endpoint)? {
+        if endpoint.note_router(router, reachability) {
+            endpoint.tell(PortEvent::Router6(router, reachability));
+        }
+    }
     for address in unique {
         endpoint.tell(PortEvent::Address6(address, DadOutcome::Unique));
     }
@@ -168,6 +176,29 @@ pub(super) fn examine6(
         endpoint.tell(PortEvent::Unconfigured6(words));
     }
     Ok(())
+}
+
+/// What the kernel knows of the routers of the client's routes; it knows nothing while it is asking.
+fn routers(
+    netlink: &mut Netlink,
+    endpoint: &Endpoint,
+) -> io::Result<BTreeMap<Ipv6Addr, Reachability>> {
+    let standing = endpoint.standing6();
+    let mut known = BTreeMap::new();
+    if standing.routers().next().is_none() {
+        return Ok(known);
+    }
+    for (address, state) in netlink.neighbours6(LINK_INDEX)? {
+        if standing.leads_through(address) {
+            let reachability = match state {
+                NeighbourState::Reachable => Some(Reachability::Reachable),
+                NeighbourState::Failed => Some(Reachability::Unreachable),
+                _ => None,
+            };
+            known.extend(reachability.map(|reachability| (address, reachability)));
+        }
+    }
+    Ok(known)
 }
 
 /// How often, and how long apart, it is looked who has an address, where the kernel knows already that somebody does.

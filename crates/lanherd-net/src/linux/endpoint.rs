@@ -1,6 +1,6 @@
 //! The clients' endpoints on the LAN: one for each client that is attached, found by its MAC.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::raw_socket::RawSocket;
 use super::sockets::Sockets;
 use super::speakers6::Speakers6;
 use crate::frame::DhcpDatagram;
+use crate::lan::ipv6::Reachability;
 use crate::lan::{Inbox, PortEvent};
 use lanherd_types::family::{Families, Family};
 use lanherd_types::identity::{Identity, Mac};
@@ -39,6 +40,8 @@ struct EndpointState {
     standing6: Standing6,
     /// Who says that it has an address of the client's.
     claims6: HashMap<Ipv6Addr, Mac>,
+    /// The routers of which the client was told that they do not answer.
+    unreachable6: HashSet<Ipv6Addr>,
     /// The link's MTU, in bytes.
     mtu: u32,
     /// Whether the client takes the parent to have a carrier.
@@ -62,6 +65,7 @@ impl Endpoint {
             addressing: None,
             standing6: Standing6::default(),
             claims6: HashMap::new(),
+            unreachable6: HashSet::new(),
             mtu,
             carrier: true,
             client_id: None,
@@ -154,12 +158,24 @@ impl Endpoint {
         let mut state = self.state();
         let is_there = |address: &Ipv6Addr| standing.addresses().any(|there| there == *address);
         state.claims6.retain(|address, _| is_there(address));
+        state
+            .unreachable6
+            .retain(|router| standing.leads_through(*router));
         state.standing6 = standing;
     }
 
     /// Notes that somebody says that it has an address of the client's.
     pub fn note_claim(&self, address: Ipv6Addr, by: Mac) {
         self.state().claims6.insert(address, by);
+    }
+
+    /// Notes whether a router answers; returns whether that is news to the client.
+    pub fn note_router(&self, router: Ipv6Addr, reachability: Reachability) -> bool {
+        let mut state = self.state();
+        match reachability {
+            Reachability::Unreachable => state.unreachable6.insert(router),
+            Reachability::Reachable => state.unreachable6.remove(&router),
+        }
     }
 
     /// Who says that it has an address of the client's.

@@ -109,7 +109,8 @@ fn ipv6() -> [Op; 28] {
 }
 
 /// Passes what `NETLINK_ROUTE` tells of things that were taken away: links, addresses and routes removed, links that are
-/// down; and of the link's IPv6 addresses those for which the kernel has found out whether somebody has them (RFC 4862, 5.4).
+/// down; of the link's IPv6 addresses those for which the kernel has found out whether somebody has them (RFC 4862, 5.4), and of
+/// its routers those that answer or do not (RFC 4861, 7.3).
 /// Offsets count from the header of the message, whose numbers are in the host's byte order (netlink(7)).
 pub(super) fn for_losses() -> Vec<SockFilter> {
     /// Where the lowest byte of a number stands that has this many bytes.
@@ -128,6 +129,10 @@ pub(super) fn for_losses() -> Vec<SockFilter> {
     const IPV6: u32 = libc::AF_INET6.cast_unsigned();
     const DAD_FAILED: u32 = 0x08;
     const TENTATIVE_OR_WITHOUT_DAD: u32 = 0x40 | 0x02;
+    const NEIGHBOUR_STATE: u32 = 24 + lowest(2);
+    const NEIGHBOUR_FLAGS: u32 = 26;
+    const REACHABLE_OR_FAILED: u32 = 0x02 | 0x20;
+    const ROUTER: u32 = 0x80;
     let program = [
         // All these types, and the link's number, are below 256.
         load(BPF_B, TYPE),
@@ -141,7 +146,7 @@ pub(super) fn for_losses() -> Vec<SockFilter> {
         is(IPV6, 9, PASS),
         load(BPF_B, ADDRESS_LINK),
         is(LINK_INDEX, PASS, DROP),
-        is(u32::from(libc::RTM_NEWADDR), 12, DROP),
+        is(u32::from(libc::RTM_NEWADDR), 12, 19),
         load(BPF_B, ADDRESS_FAMILY),
         is(IPV6, 14, DROP),
         load(BPF_B, ADDRESS_LINK),
@@ -149,6 +154,15 @@ pub(super) fn for_losses() -> Vec<SockFilter> {
         load(BPF_B, ADDRESS_FLAGS),
         has(DAD_FAILED, PASS, 18),
         has(TENTATIVE_OR_WITHOUT_DAD, DROP, PASS),
+        is(u32::from(libc::RTM_NEWNEIGH), 20, DROP),
+        load(BPF_B, ADDRESS_FAMILY),
+        is(IPV6, 22, DROP),
+        load(BPF_B, ADDRESS_LINK),
+        is(LINK_INDEX, 24, DROP),
+        load(BPF_B, NEIGHBOUR_STATE),
+        has(REACHABLE_OR_FAILED, 26, DROP),
+        load(BPF_B, NEIGHBOUR_FLAGS),
+        has(ROUTER, PASS, DROP),
     ];
     assembled(&program)
 }

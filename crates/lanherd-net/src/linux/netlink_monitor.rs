@@ -8,7 +8,7 @@
 mod shared;
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -23,11 +23,14 @@ use socket2::SockRef;
 use self::shared::{Changed, SharedMonitor, Subscription};
 use super::filter;
 use super::sockets::Sockets;
+use crate::sys;
 use lanherd_types::identity::Mac;
 
 /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV4_ROUTE` and `RTMGRP_IPV6_IFADDR` of `linux/rtnetlink.h`. Of IPv6's routes
 /// nothing is heard: a namespace that ends takes many with it.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100;
+/// `RTNLGRP_NEIGH`: only where IPv6 is spoken, as ARP changes much.
+const NEIGHBOURS: i32 = 3;
 /// How many messages are thrown away at one time; a later message notifies again.
 const MOST_AT_ONCE: usize = 256;
 
@@ -43,6 +46,11 @@ fn subscribe(in_all: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Has a socket hear of neighbours, too; again does nothing.
+fn join(socket: &Socket) -> io::Result<()> {
+    sys::join_netlink_group(socket.as_fd(), NEIGHBOURS)
+}
+
 /// The subscription to what is removed in one client's namespace.
 pub(super) enum NetlinkMonitor {
     /// A netlink socket inside the namespace.
@@ -55,6 +63,14 @@ impl NetlinkMonitor {
     /// Opens a socket of its own in the calling thread's namespace.
     pub fn open() -> io::Result<Self> {
         subscribe(false).map(Self::Own)
+    }
+
+    /// Has it hear of neighbours, too, from now on; again does nothing.
+    pub fn hear_neighbours(&self) -> io::Result<()> {
+        match self {
+            Self::Own(socket) => join(socket),
+            Self::Shared(subscription) => join(subscription.socket()),
+        }
     }
 
     /// Drains the socket. Overruns (`ENOBUFS`) are fine: any notification leads to a full check of the namespace.

@@ -49,6 +49,10 @@ impl LinuxPort {
         let sockets = Arc::new(sockets);
         let endpoint = &registration.endpoint;
         endpoint.plug_in(&sockets);
+        if endpoint.speaks_ipv6() {
+            let heard = sockets.monitor.hear_neighbours();
+            heard.map_err(|error| refused(Stage::Socket, "listening to the neighbours", &error))?;
+        }
         shared
             .monitors
             .add(endpoint.identity.mac, &sockets)

@@ -103,7 +103,7 @@ impl EndpointTable {
             endpoints.retain(|endpoint| endpoint.speaks_ipv6());
             endpoints
         };
-        let target = frame6::target(&packet.content);
+        let target = frame6::target(packet.content());
         match (kind, target) {
             // Who solicits from the unspecified address asks whether the target is free (RFC 4862, 5.4.3).
             (NEIGHBOUR_SOLICITATION, Some(target)) if packet.source.is_unspecified() => {

@@ -272,6 +272,34 @@ pub(crate) fn add_neighbour(index: u32, neighbour: &Neighbour6) -> Request {
     )
 }
 
+/// Asks for the IPv6 neighbours of all links.
+pub(super) fn get_neighbours() -> RouteNetlinkMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Inet6;
+    RouteNetlinkMessage::GetNeighbour(message)
+}
+
+/// The neighbour that an answer tells of and the state of its entry, if it is on the link with that number.
+pub(super) fn neighbour_of(
+    message: &RouteNetlinkMessage,
+    index: u32,
+) -> Option<(Ipv6Addr, NeighbourState)> {
+    let RouteNetlinkMessage::NewNeighbour(message) = message else {
+        return None;
+    };
+    if message.header.ifindex != index {
+        return None;
+    }
+    let address = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => Some(*address),
+            _ => None,
+        })?;
+    Some((address, message.header.state))
+}
+
 /// Removes a neighbour from the table.
 pub(crate) fn delete_neighbour(index: u32, address: Ipv6Addr) -> Request {
     Request::new(

@@ -157,6 +157,11 @@ pub(in crate::linux) struct Subscription {
 }
 
 impl Subscription {
+    /// The socket, which is everybody's.
+    pub fn socket(&self) -> &Socket {
+        &self.monitor.socket
+    }
+
     /// Passes notifications on from now on; returns whether one has come already.
     pub fn activate(&self) -> bool {
         let mut clients = self.monitor.clients.lock();

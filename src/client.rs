@@ -42,6 +42,7 @@ pub use self::release_pace::ReleasePace;
 use self::timer::Timer;
 use self::useless_replies::{ExtensionAttempt, UselessReplies};
 use crate::activity::{Activity, Siblings};
+use crate::clock::now;
 use crate::dhcp::{self, Event, Lease, MessageType, Output, Transmit};
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
@@ -407,9 +408,4 @@ fn gives_address_back(transmit: &Transmit) -> bool {
         transmit.message.options.message_type(),
         Some(MessageType::Release | MessageType::Decline)
     )
-}
-
-/// The clock: tokio's, so that it stands still where a test pauses it.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

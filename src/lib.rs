@@ -72,6 +72,7 @@ pub mod blame;
 pub mod bounded;
 pub mod chaos;
 pub mod client;
+mod clock;
 pub mod control;
 pub mod doctor;
 pub mod http;

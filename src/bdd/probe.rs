@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout_at};
 
+use crate::clock::now;
 use crate::dhcp::{self, Client, ClientId, Message, MessageType, Output, code};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{CleanupError, Lan, Port, PortEvent};
@@ -101,7 +102,6 @@ async fn converse<P: Port>(
     let begun = tokio::time::Instant::now();
     let wait = Wait::new(patience, Signal::Dhcp);
     let mut end = begun + patience;
-    let now = || tokio::time::Instant::now().into_std();
     machine.start(now());
     let (mut asked, mut transaction) = (0, None);
     loop {

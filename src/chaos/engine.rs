@@ -1,11 +1,10 @@
 //! Does to a pool and its lab what a schedule says.
 
-use std::time::Instant;
-
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 
 use super::{ChaosSchedule, Injection};
+use crate::clock::now;
 use crate::fault::Aim;
 use crate::lab::LabHandle;
 use crate::phase::Phase;
@@ -135,8 +134,4 @@ pub async fn inject_once(
             Ok(pool.fault_injected(fault, lasts).await?)
         }
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

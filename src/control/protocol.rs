@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::ClientSelector;
 use crate::client::Order;
+use crate::clock::now;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::Phase;
@@ -145,11 +146,6 @@ impl From<&ClientStatus> for Row {
             client: Client::from(status),
         }
     }
-}
-
-/// Tokio's clock, on which leases are counted.
-fn now() -> std::time::Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 /// What came of letting clients go.

@@ -32,6 +32,7 @@ use super::status::Census;
 use super::{PoolConfig, Selection};
 use crate::activity::Activity;
 use crate::client::{AddressBook, Aggregator, ClientMsg, Order, ReleasePace};
+use crate::clock::now;
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::Metrics;
@@ -294,8 +295,4 @@ impl<L: Lan> PoolState<L> {
             drop(myself.cast(message));
         })
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -23,8 +23,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::judge::{Judgement, Value};
 use crate::activity::Kind;
 use crate::activity::kind::CountObjective;
@@ -44,8 +42,7 @@ words! {
 }
 
 /// A figure of a herd, and its bound.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
     figure: Figure,
     should: Should,
@@ -152,6 +149,8 @@ impl Objective {
     }
 }
 
+lanherd_types::serde_as_text!(Objective);
+
 /// Reads when a run is to fail: `packet loss > 0.1 %`, `p95 dns > 50 ms`.
 impl FromStr for Objective {
     type Err = ObjectiveError;
@@ -167,20 +166,6 @@ impl FromStr for Objective {
             text,
         }
         .sensible()
-    }
-}
-
-impl TryFrom<String> for Objective {
-    type Error = ObjectiveError;
-
-    fn try_from(text: String) -> Result<Self, ObjectiveError> {
-        text.parse()
-    }
-}
-
-impl From<Objective> for String {
-    fn from(objective: Objective) -> Self {
-        objective.text
     }
 }
 

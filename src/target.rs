@@ -4,14 +4,11 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use crate::host_name::HostName;
 use crate::identity::ClientNumber;
 
 /// A ping target. Ordered and compared by meaning, printed as the user names it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// The client's own router, from its lease.
     Router,
@@ -41,6 +38,8 @@ impl Target {
         }
     }
 }
+
+lanherd_types::serde_as_text!(Target);
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,20 +108,6 @@ pub(crate) const fn is_nobody_else(address: Ipv4Addr) -> bool {
         || address.is_loopback()
         || address.is_broadcast()
         || address.is_multicast()
-}
-
-impl TryFrom<String> for Target {
-    type Error = TargetError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Target> for String {
-    fn from(target: Target) -> Self {
-        target.to_string()
-    }
 }
 
 #[cfg(test)]

@@ -5,15 +5,12 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use hyper::Uri;
-use serde::{Deserialize, Serialize};
-
 use crate::host_name::HostName;
 use crate::target::is_nobody_else;
+use hyper::Uri;
 
 /// A URL of the scheme `http` (RFC 9110, 4.2.1), with a host name or an IPv4 address. Clones share it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Url(Arc<Parts>);
 
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +67,8 @@ impl fmt::Display for Host {
         }
     }
 }
+
+lanherd_types::serde_as_text!(Url);
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,20 +134,6 @@ impl FromStr for Url {
             format!("/{path}")
         };
         Ok(Self(Arc::new(Parts { host, port, path })))
-    }
-}
-
-impl TryFrom<String> for Url {
-    type Error = UrlError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Url> for String {
-    fn from(url: Url) -> Self {
-        url.to_string()
     }
 }
 

@@ -11,8 +11,7 @@ use crate::fault::{Fault, FaultError};
 use crate::units::{self, DurationError};
 
 /// A fault that may be drawn, and how likely it is beside the others; written `crash`, or `crash*3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultChoice {
     /// The fault.
     pub fault: Fault,
@@ -55,6 +54,8 @@ pub enum FaultChoiceError {
     Weight(String),
 }
 
+lanherd_types::serde_as_text!(FaultChoice, DurationRange);
+
 impl FromStr for FaultChoice {
     type Err = FaultChoiceError;
 
@@ -82,23 +83,8 @@ impl fmt::Display for FaultChoice {
     }
 }
 
-impl TryFrom<String> for FaultChoice {
-    type Error = FaultChoiceError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<FaultChoice> for String {
-    fn from(choice: FaultChoice) -> Self {
-        choice.to_string()
-    }
-}
-
 /// How long something lasts: a time, or one at random between two, both included; written `5s`, or `2s-10s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurationRange {
     /// The shortest.
     pub least: Duration,
@@ -162,20 +148,6 @@ impl fmt::Display for DurationRange {
             write!(f, "-{}", humantime::format_duration(self.most))?;
         }
         Ok(())
-    }
-}
-
-impl TryFrom<String> for DurationRange {
-    type Error = DurationRangeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<DurationRange> for String {
-    fn from(span: DurationRange) -> Self {
-        span.to_string()
     }
 }
 

@@ -5,15 +5,12 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use crate::identity::ClientNumber;
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, GroupName, HerdStatus, Selection};
 
 /// Which clients a request is about; not yet whether they exist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientSelector {
     /// All that have not left.
     All,
@@ -63,6 +60,8 @@ pub enum NotThere {
     Nobody,
 }
 
+lanherd_types::serde_as_text!(ClientSelector);
+
 impl FromStr for ClientSelector {
     type Err = ClientSelectorError;
 
@@ -92,20 +91,6 @@ fn range(text: &str) -> Option<RangeInclusive<u32>> {
 fn number(text: &str) -> Option<u32> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_number && *number > 0)
-}
-
-impl TryFrom<String> for ClientSelector {
-    type Error = ClientSelectorError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ClientSelector> for String {
-    fn from(clients: ClientSelector) -> Self {
-        clients.to_string()
-    }
 }
 
 impl fmt::Display for ClientSelector {

@@ -4,16 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::{DhcpSettings, RestartPolicy};
 use crate::activity::Activity;
 use crate::identity::PoolName;
 use crate::metrics::Metrics;
 
 /// The name of a group: the label `group` in metrics. Letters, digits, `-` and `_`; 1 to 32 of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupName(String);
 
 impl GroupName {
@@ -31,6 +28,8 @@ impl GroupName {
 #[error("{0:?} is no group name: use 1 to 32 letters, digits, - or _")]
 pub struct GroupNameError(String);
 
+lanherd_types::serde_as_text!(GroupName);
+
 impl FromStr for GroupName {
     type Err = GroupNameError;
 
@@ -44,20 +43,6 @@ impl FromStr for GroupName {
         } else {
             Err(GroupNameError(text.to_owned()))
         }
-    }
-}
-
-impl TryFrom<String> for GroupName {
-    type Error = GroupNameError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<GroupName> for String {
-    fn from(name: GroupName) -> Self {
-        name.0
     }
 }
 

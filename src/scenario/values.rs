@@ -96,29 +96,16 @@ pub(super) fn metrics_address_in_file<'de, D: Deserializer<'de>>(
 }
 
 /// A duration as people write it: `500ms`, `30s`, `1h 30m` ([`units::duration`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timespan(pub Duration);
+
+lanherd_types::serde_as_text!(Timespan);
 
 impl FromStr for Timespan {
     type Err = DurationError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         units::duration(text).map(Self)
-    }
-}
-
-impl TryFrom<String> for Timespan {
-    type Error = DurationError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Timespan> for String {
-    fn from(span: Timespan) -> Self {
-        span.to_string()
     }
 }
 

@@ -5,8 +5,6 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::dhcp::ServerConfig;
 use super::range::{AddressRange, Subnet};
 use super::{LabError, LabFaultError};
@@ -156,8 +154,7 @@ impl LabConfig {
 }
 
 /// How long a lease lasts (RFC 2131, 3.3); written `90s`, `1h` or `infinite`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseTime {
     /// Until it is released.
     Infinite,
@@ -194,6 +191,8 @@ impl Default for LeaseTime {
 #[error("{0:?} is no lease time: write 90s, 1h or infinite; one second at least")]
 pub struct LeaseTimeError(String);
 
+lanherd_types::serde_as_text!(LeaseTime);
+
 impl FromStr for LeaseTime {
     type Err = LeaseTimeError;
 
@@ -217,20 +216,6 @@ impl fmt::Display for LeaseTime {
             Self::Infinite => f.write_str("infinite"),
             Self::Finite(lease) => humantime::format_duration(*lease).fmt(f),
         }
-    }
-}
-
-impl TryFrom<String> for LeaseTime {
-    type Error = LeaseTimeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<LeaseTime> for String {
-    fn from(lease: LeaseTime) -> Self {
-        lease.to_string()
     }
 }
 

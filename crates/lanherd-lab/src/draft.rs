@@ -135,7 +135,7 @@ impl TryFrom<String> for Domain {
             return Ok(Self(None));
         }
         let name: HostName = text.parse()?;
-        Ok(Self(Some(name.into())))
+        Ok(Self(Some(name.to_string())))
     }
 }
 

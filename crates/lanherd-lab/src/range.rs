@@ -4,14 +4,11 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 /// A range of IPv4 addresses, both ends included: `10.77.0.10-10.77.255.250`.
 ///
 /// All are addresses that a host can have, the first is not above the last, and a subnet of 8 to 30 bits holds them all
 /// with room for a router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressRange {
     first: u32,
     last: u32,
@@ -121,6 +118,8 @@ impl Default for AddressRange {
     }
 }
 
+lanherd_types::serde_as_text!(AddressRange);
+
 impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.first(), self.last())
@@ -135,20 +134,6 @@ impl FromStr for AddressRange {
         let (first, last) = text.split_once('-').ok_or_else(malformed)?;
         let parse = |end: &str| end.trim().parse::<Ipv4Addr>().map_err(|_| malformed());
         Self::new(parse(first)?, parse(last)?)
-    }
-}
-
-impl TryFrom<String> for AddressRange {
-    type Error = AddressRangeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<AddressRange> for String {
-    fn from(range: AddressRange) -> Self {
-        range.to_string()
     }
 }
 

@@ -4,12 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 /// A host's name (RFC 1123, 2.1), in lower case and without a dot at its end. Asked for as it stands: no search list is
 /// applied. Clones share it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(Arc<str>);
 
 impl HostName {
@@ -28,6 +25,8 @@ impl HostName {
         self.0.contains('.')
     }
 }
+
+crate::serde_as_text!(HostName);
 
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,20 +66,6 @@ fn is_label(label: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
-}
-
-impl TryFrom<String> for HostName {
-    type Error = HostNameError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<HostName> for String {
-    fn from(name: HostName) -> Self {
-        name.as_str().to_owned()
-    }
 }
 
 #[cfg(test)]

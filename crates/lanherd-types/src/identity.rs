@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Lower-case ASCII letters, digits, `-` and `_`; begins with a letter and does not end in a digit, so that no
 /// client of one pool can bear the name of another pool's (`ns1` + `1` would be `ns` + `11`); at most 12 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolName(String);
 
 impl PoolName {
@@ -50,6 +49,8 @@ impl Default for PoolName {
 )]
 pub struct PoolNameError(String);
 
+crate::serde_as_text!(PoolName, Mac);
+
 impl FromStr for PoolName {
     type Err = PoolNameError;
 
@@ -65,20 +66,6 @@ impl FromStr for PoolName {
         } else {
             Err(PoolNameError(text.to_owned()))
         }
-    }
-}
-
-impl TryFrom<String> for PoolName {
-    type Error = PoolNameError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<PoolName> for String {
-    fn from(name: PoolName) -> Self {
-        name.0
     }
 }
 
@@ -183,20 +170,6 @@ impl FromStr for Mac {
             return Err(refuse());
         }
         Ok(Self(octets))
-    }
-}
-
-impl Serialize for Mac {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Mac {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod as_text;
 pub mod blame;
 #[cfg(any(feature = "fault", feature = "toml"))]
 mod closest;

@@ -4,11 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// How often something may happen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
     per_second: f64,
 }
@@ -26,6 +23,8 @@ impl Rate {
     "{0:?} is no rate: write a number above 0 per second or per minute, with the unit, as 50/s or 10/m"
 )]
 pub struct RateError(String);
+
+crate::serde_as_text!(Rate);
 
 impl FromStr for Rate {
     type Err = RateError;
@@ -45,20 +44,6 @@ impl FromStr for Rate {
         } else {
             Err(refuse())
         }
-    }
-}
-
-impl TryFrom<String> for Rate {
-    type Error = RateError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Rate> for String {
-    fn from(rate: Rate) -> Self {
-        rate.to_string()
     }
 }
 

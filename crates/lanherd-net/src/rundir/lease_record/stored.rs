@@ -1,5 +1,6 @@
 //! A client's lease as its file says it.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -199,21 +200,14 @@ impl Content for StoredLease {
 }
 
 /// An address with the length of its prefix, in bits: `10.0.0.7/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rundir) struct Prefix(pub Ipv4Addr, pub u8);
 
-impl From<Prefix> for String {
-    fn from(Prefix(address, length): Prefix) -> Self {
-        format!("{address}/{length}")
-    }
-}
+lanherd_types::serde_as_text!(Prefix);
 
-impl TryFrom<String> for Prefix {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0, self.1)
     }
 }
 

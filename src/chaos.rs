@@ -65,7 +65,7 @@ pub struct TimedFault {
     /// When, from the beginning of the schedule.
     #[serde(with = "serde_duration")]
     pub time: Duration,
-    /// What.
+    /// The fault to inject.
     #[serde(deserialize_with = "crate::fault::as_written")]
     pub fault: Fault,
     /// How long it lasts; `None`: as the plan says.
@@ -122,7 +122,7 @@ pub enum PlanError {
         humantime::format_duration(*.jitter), humantime::format_duration(*.every)
     )]
     Jitter {
-        /// The jitter.
+        /// The jitter, which is not below the interval.
         jitter: Duration,
         /// The time between two faults.
         every: Duration,
@@ -269,7 +269,7 @@ impl Iterator for ChaosSchedule {
 pub struct Injection {
     /// When, from the beginning of the schedule.
     pub at: Duration,
-    /// What.
+    /// The fault to inject.
     pub fault: Fault,
     /// How long it lasts; zero where it is over at once ([`Aim::Client`]).
     pub lasts: Duration,

@@ -67,7 +67,7 @@ impl CheckResult {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What.
+    /// What is checked.
     pub subject: &'static str,
     /// What was found.
     pub finding: CheckResult,

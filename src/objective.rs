@@ -32,7 +32,7 @@ use lanherd_types::words;
 words! {
     /// What became of an objective.
     Verdict {
-        /// It holds.
+        /// The objective holds.
         Passed = "passed",
         /// It does not, and that is not the tester's doing.
         Failed = "failed",
@@ -84,11 +84,11 @@ struct Quantile {
 pub enum Should {
     /// Less than it.
     BeBelow,
-    /// No more.
+    /// The figure should be the bound, or less.
     BeAtMost,
-    /// No less.
+    /// The figure should be the bound, or more.
     BeAtLeast,
-    /// More.
+    /// The figure should be more than the bound.
     BeAbove,
 }
 

@@ -144,7 +144,7 @@ impl Testbed {
         report
     }
 
-    /// The pool.
+    /// The pool of the herd.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }

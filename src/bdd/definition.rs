@@ -28,7 +28,7 @@ pub struct Definition {
 pub enum Keyword {
     /// What is so, or made so, before.
     Given,
-    /// What happens.
+    /// What happens, or is done.
     When,
     /// What must be so then.
     Then,

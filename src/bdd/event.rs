@@ -7,14 +7,14 @@ use super::results::{FeatureResult, ScenarioResult};
 /// Is told of what happens, as it happens.
 pub type SuiteObserver = Box<dyn FnMut(&SuiteEvent<'_>)>;
 
-/// Something happened.
+/// What happens while feature files are run.
 #[derive(Debug)]
 pub enum SuiteEvent<'a> {
     /// A scenario has begun.
     Began {
         /// Its feature, as far as that has come.
         feature: &'a FeatureResult,
-        /// It.
+        /// The scenario itself.
         scenario: &'a ScenarioResult,
     },
     /// A scenario is still under way.
@@ -32,7 +32,7 @@ pub enum SuiteEvent<'a> {
     Ended {
         /// Its feature, as far as that has come.
         feature: &'a FeatureResult,
-        /// It.
+        /// The scenario itself.
         scenario: &'a ScenarioResult,
     },
 }

@@ -229,7 +229,7 @@ impl FromStr for ClientsWord {
     }
 }
 
-/// A duration.
+/// A duration, as a step says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurationWord(pub Duration);
 
@@ -250,7 +250,7 @@ impl fmt::Display for DurationWord {
     }
 }
 
-/// How often.
+/// How often something is done in a time, as a step says it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateWord(pub Rate);
 
@@ -346,6 +346,6 @@ impl FromStr for FaultWord {
     }
 }
 
-/// A fault.
+/// A fault, as a step says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultWord(pub Fault);

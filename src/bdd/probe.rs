@@ -28,7 +28,7 @@ pub enum ProbeAnswer {
         /// What it offers.
         address: Ipv4Addr,
     },
-    /// Nobody answered.
+    /// No server has answered.
     Silence {
         /// How often it was asked.
         asked: u32,

@@ -38,7 +38,7 @@ words! {
 /// With what a run was made: what whoever reads its results has to know of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SuiteInfo {
-    /// Of lanherd.
+    /// The version of lanherd.
     pub version: String,
     /// On what its clients stood: `lab`, the name of the parent, or nothing where each scenario names its own.
     pub place: String,
@@ -77,7 +77,7 @@ impl SuiteInfo {
     }
 }
 
-/// A run.
+/// What came of a run of feature files.
 #[derive(Debug, Clone, Serialize)]
 pub struct Results {
     /// The name and version of this format: [`SCHEMA`].
@@ -105,7 +105,7 @@ pub struct LeftOutResult {
     pub path: String,
     /// The name of its feature.
     pub feature: String,
-    /// Its name.
+    /// The name of this one.
     pub name: String,
     /// The row of examples that it is made of: `count=5, fault=crash`.
     pub example: Option<String>,
@@ -140,7 +140,7 @@ impl LeftOutResult {
 pub struct ScenarioFinding {
     /// What, in one word, as a property is called: `capacity`.
     pub name: &'static str,
-    /// How many.
+    /// How many there were of it.
     pub value: u64,
     /// The same as a sentence.
     pub text: String,
@@ -155,7 +155,7 @@ pub struct Lateness {
     /// What 99 of 100 do not exceed.
     #[serde(serialize_with = "milliseconds", rename = "p99_ms")]
     pub p99: Duration,
-    /// The latest.
+    /// The latest waking of all.
     #[serde(serialize_with = "milliseconds", rename = "max_ms")]
     pub max: Duration,
 }
@@ -192,7 +192,7 @@ fn by_kind<S: Serializer>(all: &ByKind<(Timing, u64)>, to: S) -> Result<S::Ok, S
 /// How often something happened, and how long it took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Timing {
-    /// How often.
+    /// How often it happened.
     pub count: u64,
     /// The median, where there is one.
     #[serde(serialize_with = "some_milliseconds", rename = "p50_ms")]
@@ -203,7 +203,7 @@ pub struct Timing {
     /// What 99 of 100 do not exceed.
     #[serde(serialize_with = "some_milliseconds", rename = "p99_ms")]
     pub p99: Option<Duration>,
-    /// The longest.
+    /// The longest time of all.
     #[serde(serialize_with = "some_milliseconds", rename = "max_ms")]
     pub max: Option<Duration>,
 }
@@ -250,12 +250,12 @@ pub struct Notes {
     pub sums: Option<ScenarioSums>,
 }
 
-/// One feature.
+/// What came of one feature.
 #[derive(Debug, Clone, Serialize)]
 pub struct FeatureResult {
-    /// Its file.
+    /// The path of its file.
     pub path: String,
-    /// Its name.
+    /// The name of this one.
     pub name: String,
     /// What is written below its name.
     pub description: String,
@@ -263,10 +263,10 @@ pub struct FeatureResult {
     pub scenarios: Vec<ScenarioResult>,
 }
 
-/// One scenario.
+/// What came of one scenario.
 #[derive(Debug, Clone, Serialize)]
 pub struct ScenarioResult {
-    /// Its name.
+    /// The name of this one.
     pub name: String,
     /// The name of its rule.
     pub rule: Option<String>,
@@ -295,16 +295,16 @@ pub struct ScenarioResult {
     pub sums: Option<ScenarioSums>,
 }
 
-/// One step.
+/// What came of one step.
 #[derive(Debug, Clone, Serialize)]
 pub struct StepResult {
     /// `Given`, `And`, …
     pub keyword: String,
-    /// What follows.
+    /// What follows the keyword.
     pub text: String,
     /// The line on which it stands.
     pub line: usize,
-    /// Its table.
+    /// The table below the step.
     pub table: Vec<Vec<String>>,
     /// Its text in quotes of three.
     pub docstring: Option<String>,
@@ -320,17 +320,17 @@ pub struct StepResult {
 /// How many scenarios or steps came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct OutcomeCounts {
-    /// Passed.
+    /// Those that passed.
     pub passed: usize,
-    /// Failed.
+    /// Those that failed.
     pub failed: usize,
-    /// Inconclusive.
+    /// Those that were inconclusive.
     pub inconclusive: usize,
-    /// Undefined.
+    /// Those that nobody knew.
     pub undefined: usize,
-    /// Skipped.
+    /// Those that were skipped.
     pub skipped: usize,
-    /// Interrupted.
+    /// Those that were interrupted.
     pub interrupted: usize,
 }
 

@@ -21,7 +21,7 @@ pub use self::tags::{TagError, TagExpression};
 use super::testbeds::SuiteUplink;
 use super::vocabulary;
 
-/// Feature files.
+/// All feature files of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Suite {
     /// Outlines are expanded: one scenario for each row of examples.
@@ -38,9 +38,9 @@ pub enum SuiteError {
     /// It is not there, or not readable.
     #[error("{} cannot be read: {error}", .path.display())]
     Read {
-        /// Which.
+        /// The path that was named.
         path: PathBuf,
-        /// Why.
+        /// Why it cannot be read.
         #[source]
         error: io::Error,
     },
@@ -50,7 +50,7 @@ pub enum SuiteError {
     /// A line was named that the file does not have.
     #[error("{} has no line {line}, but {lines}", .path.display())]
     NoLine {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The line that was named.
         line: usize,
@@ -271,7 +271,7 @@ impl Suite {
 /// A step that no definition matches.
 #[derive(Debug, Clone)]
 pub struct UnknownStep {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
     /// The line on which it stands.
     pub line: usize,

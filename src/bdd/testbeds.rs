@@ -24,7 +24,7 @@ use crate::tester;
 /// Where the scenarios of a run stand, and what is the same for all of them.
 #[derive(Debug, Clone, Default)]
 pub struct SuiteSettings {
-    /// Where.
+    /// Where the scenarios stand.
     pub uplink: SuiteUplink,
     /// From what MACs and random choices are derived, where a scenario does not say.
     pub seed: Seed,
@@ -100,7 +100,7 @@ impl std::fmt::Debug for Testbeds {
 #[derive(Debug, Clone)]
 pub struct ScenarioTestbed {
     number: usize,
-    /// Its clients.
+    /// The pool of its clients.
     pub pool: Pool,
     /// How long one of them may take to get a lease.
     pub lease_timeout: Duration,

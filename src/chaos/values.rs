@@ -13,7 +13,7 @@ use crate::units::{self, DurationError};
 /// A fault that may be drawn, and how likely it is beside the others; written `crash`, or `crash*3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultChoice {
-    /// The fault.
+    /// The fault that may be drawn.
     pub fault: Fault,
     /// How many times as likely as one of weight 1.
     pub weight: NonZeroU32,
@@ -86,7 +86,7 @@ impl fmt::Display for FaultChoice {
 /// How long something lasts: a time, or one at random between two, both included; written `5s`, or `2s-10s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurationRange {
-    /// The shortest.
+    /// The shortest time of the range.
     pub least: Duration,
     /// The longest; not below `least`.
     pub most: Duration,
@@ -102,7 +102,7 @@ impl DurationRange {
 }
 
 impl Default for DurationRange {
-    /// Five seconds.
+    /// Faults last for five seconds where nothing is said.
     fn default() -> Self {
         let five = Duration::from_secs(5);
         Self {
@@ -173,7 +173,7 @@ impl Victims {
 }
 
 impl Default for Victims {
-    /// One.
+    /// One client, where nothing is said.
     fn default() -> Self {
         Self::Count(NonZeroU32::MIN)
     }

@@ -132,7 +132,7 @@ pub struct ClientsArgs {
     which: Which,
 }
 
-/// `lanherd restart`.
+/// Runs `lanherd restart`.
 pub fn restart(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
     let clients = args.clients;
     match args.which.ask(&Request::Restart { clients })? {
@@ -173,7 +173,7 @@ fn clients_text(count: u32) -> String {
     }
 }
 
-/// `lanherd add`.
+/// What `lanherd add` can be told.
 #[derive(Debug, clap::Args)]
 pub struct AddArgs {
     /// How many
@@ -208,7 +208,7 @@ fn added(numbers: &[ClientNumber]) -> String {
     }
 }
 
-/// `lanherd remove`.
+/// Runs `lanherd remove`.
 pub fn remove(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
     let clients = args.clients;
     let Removed {
@@ -239,7 +239,7 @@ pub fn remove(args: ClientsArgs, screen: &Screen) -> anyhow::Result<Exit> {
     })
 }
 
-/// `lanherd chaos`.
+/// What `lanherd chaos` can be told.
 #[derive(Debug, clap::Args)]
 pub struct ChaosArgs {
     /// What to break: crash, kill-sockets, remove-address, delete-link, delete-namespace, vanish, flap-parent; in the
@@ -301,7 +301,7 @@ pub fn chaos(args: ChaosArgs, screen: &Screen) -> anyhow::Result<Exit> {
     })
 }
 
-/// `lanherd stop`.
+/// Runs `lanherd stop`.
 pub fn stop(which: &Which, screen: &Screen) -> anyhow::Result<Exit> {
     let mut caller = which.call()?;
     match ask(&mut caller, &Request::Stop {}, PATIENCE)? {

@@ -11,7 +11,7 @@ use lanherd::run::Outcome;
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// All well.
+    /// All went well.
     Well,
     /// Clients or objectives failed.
     Failed,
@@ -31,7 +31,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number.
+    /// The exit code as a number.
     pub const fn code(self) -> u8 {
         match self {
             Self::Well => 0,

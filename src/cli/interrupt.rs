@@ -129,7 +129,7 @@ fn all() -> Vec<(Meaning, SignalKind)> {
         .collect()
 }
 
-/// `SIGUSR1`.
+/// The name of a signal: `SIGUSR1`.
 fn name(kind: SignalKind) -> String {
     let number = kind.as_raw_value();
     Signal::try_from(number).map_or_else(

@@ -29,9 +29,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Where something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputStream {
-    /// Standard output.
+    /// It goes to standard output.
     Out,
-    /// Standard error.
+    /// It goes to standard error.
     Err,
 }
 

@@ -71,7 +71,7 @@ impl Presentation {
     }
 }
 
-/// One run.
+/// A run that is shown on the terminal.
 pub struct PresentedRun {
     scenario: Scenario,
     mode: RunMode,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lanherd::pool::Event;
 
-/// `72:00:05`.
+/// A duration as a clock shows it: `72:00:05`.
 pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!(

@@ -57,7 +57,7 @@ pub struct Files {
 /// A folder that lanherd writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderFacts {
-    /// Its path.
+    /// The path of the folder.
     pub path: PathBuf,
     /// Whether it can be written to or, where it does not exist, made.
     pub writable: Result<(), String>,

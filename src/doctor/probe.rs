@@ -12,7 +12,7 @@ use crate::lan::netns::NetNs;
 /// What became of trying something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrialResult {
-    /// It works.
+    /// The kernel did it.
     Works,
     /// The kernel refused, for this reason.
     Refused(String),

@@ -14,7 +14,7 @@ use crate::units::percent;
 pub struct Judgement {
     /// The objective as it was written.
     pub text: String,
-    /// The bound.
+    /// The bound of the objective.
     pub bound: Value,
     /// What the figure came to; `None` where there was nothing to judge by.
     pub value: Option<Value>,
@@ -29,11 +29,11 @@ pub struct Judgement {
 /// A figure, or a bound of one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
-    /// A time.
+    /// The figure is a time.
     Time(Duration),
     /// A share, 0 to 1.
     Share(f64),
-    /// A number.
+    /// The figure is a number.
     Number(u64),
 }
 

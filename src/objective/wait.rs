@@ -22,7 +22,7 @@ impl Wait {
         Self { bound, signal }
     }
 
-    /// The bound.
+    /// The time in which it should come.
     pub const fn bound(self) -> Duration {
         self.bound
     }

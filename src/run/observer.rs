@@ -57,7 +57,7 @@ impl Observer for NoObserver {
 pub enum RunEvent<'a> {
     /// What a killed run of the same pool had left was removed, or taken over.
     Cleared {
-        /// The pool.
+        /// The pool's name.
         pool: &'a PoolName,
         /// Whether taking over was wanted.
         adopt: bool,
@@ -86,19 +86,19 @@ pub enum RunEvent<'a> {
     },
     /// So many clients were told to leave at once.
     StormBegan {
-        /// How many.
+        /// How many clients.
         clients: u32,
     },
     /// Clients that were to leave and be replaced were not.
     NotReplaced {
-        /// Why.
+        /// Why it could not be done.
         why: String,
     },
     /// Every client has failed for good: the run ends early.
     EveryClientFailed,
     /// The report that is renewed during a soak could not be renewed. Told once until it can be again.
     ReportNotRenewed {
-        /// Why.
+        /// Why it could not be done.
         why: String,
     },
     /// The report is renewed again.

@@ -135,7 +135,7 @@ pub enum Reason {
     },
     /// Attempts failed, of which each should have succeeded ([`RunMode::PingOnce`]).
     AttemptsFailed {
-        /// How many.
+        /// How many attempts failed.
         attempts: u64,
     },
     /// A figure of a soak became worse than chance explains, which was to fail the run.
@@ -144,7 +144,7 @@ pub enum Reason {
     DriftInconclusive,
     /// An objective does not hold, or cannot be judged.
     Objective {
-        /// The objective.
+        /// The objective in words.
         text: String,
         /// What is so, and what should be.
         words: String,

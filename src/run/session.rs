@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// The pool.
+    /// The pool of the open testbed.
     pub(super) fn pool(&self) -> &Pool {
         self.testbed.pool()
     }

@@ -41,7 +41,7 @@ pub struct GroupDraft {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GroupPlan {
-    /// Its name.
+    /// The name of the group.
     pub name: GroupName,
     /// How many clients.
     pub clients: ClientCount,

@@ -15,7 +15,7 @@ use crate::pool::GroupName;
 /// Why a scenario makes no sense although each of its values does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mistake {
-    /// Nobody.
+    /// The scenario has no clients.
     #[error("there are no clients: say how many as clients, or in a group")]
     NoClients,
     /// Too many, in all groups.
@@ -24,7 +24,7 @@ pub enum Mistake {
     /// Two groups of one name; the pool's own group bears the pool's.
     #[error("there are two groups called {name}: give one of them another name")]
     GroupTwice {
-        /// Their name.
+        /// The name that two groups have.
         name: GroupName,
         /// The place of the second, counted from 0.
         index: usize,
@@ -32,7 +32,7 @@ pub enum Mistake {
     /// Something about a group.
     #[error("group {name}: {mistake}")]
     Group {
-        /// The group.
+        /// The name of the group.
         name: GroupName,
         /// Its place, counted from 0.
         index: usize,
@@ -65,7 +65,7 @@ pub enum Mistake {
         "there is no place for the clients: name the interface that they stand on as parent, or choose the lab"
     )]
     NoPlace,
-    /// Two places.
+    /// Both a parent and the lab are named.
     #[error("parent and lab exclude each other: leave one of them out")]
     TwoPlaces,
     /// The key is the lab's, and the lab is not asked for.
@@ -101,9 +101,9 @@ pub enum Mistake {
     NoSuchClient {
         /// To whom something is to be done.
         number: ClientNumber,
-        /// What.
+        /// What the clients are to do.
         kind: Kind,
-        /// The herd.
+        /// How many clients the herd has.
         clients: ClientCount,
     },
     /// Not every client could have an address.
@@ -112,9 +112,9 @@ pub enum Mistake {
          lab-range", .range.len()
     )]
     MoreThanAddresses {
-        /// The clients.
+        /// How many clients there are.
         clients: ClientCount,
-        /// The range.
+        /// The addresses that the lab gives out.
         range: AddressRange,
     },
     /// A passthru macvlan has its parent to itself.
@@ -147,7 +147,7 @@ pub enum Mistake {
     StormTooLarge {
         /// The storm's clients.
         storm: NonZeroU32,
-        /// The herd.
+        /// How many clients the herd has.
         clients: ClientCount,
     },
 }

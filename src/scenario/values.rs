@@ -16,7 +16,7 @@ use crate::units::{self, DurationError};
 pub struct ClientCount(u32);
 
 impl ClientCount {
-    /// One client.
+    /// A herd of one client.
     pub const ONE: Self = Self(1);
 
     /// As a number.

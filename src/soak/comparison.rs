@@ -96,15 +96,15 @@ impl fmt::Display for ComparedFigure {
 /// What a figure is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Milliseconds.
+    /// The figure is a time in milliseconds.
     Milliseconds,
     /// A share, 0 to 1.
     Share,
     /// So many an hour.
     AnHour,
-    /// Bytes.
+    /// The figure is a size in bytes.
     Bytes,
-    /// So many.
+    /// The figure is a number of things.
     Count,
 }
 
@@ -190,7 +190,7 @@ pub struct Comparison {
 /// One figure in both windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonRow {
-    /// Which.
+    /// The figure that is compared.
     pub figure: ComparedFigure,
     /// Of an activity, what it was done to.
     pub target: Option<String>,
@@ -252,7 +252,7 @@ pub struct Side {
     pub samples: u64,
     /// Their mean; `None` of no samples, as the rest.
     pub mean: Option<f64>,
-    /// Their median.
+    /// The median of the samples.
     pub p50: Option<f64>,
     /// What 95 of 100 do not exceed.
     pub p95: Option<f64>,
@@ -302,7 +302,7 @@ impl Comparison {
             .filter(|row| row.verdict == Verdict::Inconclusive)
     }
 
-    /// What drifted.
+    /// The rows whose figures drifted.
     pub fn drifts(&self) -> impl Iterator<Item = &ComparisonRow> {
         self.rows
             .iter()

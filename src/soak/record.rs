@@ -20,7 +20,7 @@ pub struct Turnover {
     pub came: u64,
     /// Clients that fell silent.
     pub vanished: u64,
-    /// Storms.
+    /// How many storms there were.
     pub storms: u64,
     /// Clients that were to leave and could not: nobody was there, or the pool refused.
     pub skipped: u64,

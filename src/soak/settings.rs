@@ -29,7 +29,7 @@ pub struct SoakSettings {
 /// Many clients that leave at once, and as many that come together when those have gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Storm {
-    /// How many.
+    /// How many clients join at once.
     #[serde(rename = "storm")]
     pub clients: NonZeroU32,
     /// From one storm to the next.

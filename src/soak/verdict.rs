@@ -12,7 +12,7 @@ words! {
     Verdict {
         /// As it was, or too close to tell.
         Steady = "steady",
-        /// Worse.
+        /// It is worse at the end than at the beginning.
         Drifted = "drifted",
         /// Better. What changes for the better has changed, too: perhaps something was measured that ended.
         Improved = "improved",

@@ -65,7 +65,7 @@ impl Route {
 /// All of it is checked: addresses are those of hosts, names have only a domain name's characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The address.
+    /// The address that is leased.
     pub address: Ipv4Addr,
     /// The length of its network's prefix: option 1, or where there is none the natural one of its class (RFC 791, 3.2),
     /// as other clients have it.
@@ -94,7 +94,7 @@ pub struct Lease {
 /// A lease, and what is to be said of the options that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The lease.
+    /// The lease that the message grants.
     pub lease: Lease,
     /// The options that were not used as they stand: for each and each reason one.
     pub remarks: Vec<Remark>,

@@ -10,7 +10,7 @@ use lanherd_types::words;
 pub mod code {
     /// Padding; framing, not content.
     pub const PAD: u8 = 0;
-    /// Subnet mask.
+    /// Subnet mask (RFC 2132, 3.3).
     pub const SUBNET_MASK: u8 = 1;
     /// Seconds from UTC.
     pub const TIME_OFFSET: u8 = 2;
@@ -20,33 +20,33 @@ pub mod code {
     pub const TIME_SERVERS: u8 = 4;
     /// Domain name servers, in order of preference.
     pub const DNS_SERVERS: u8 = 6;
-    /// Log servers.
+    /// Log servers (RFC 2132, 3.9).
     pub const LOG_SERVERS: u8 = 7;
-    /// Host name.
+    /// Host name (RFC 2132, 3.14).
     pub const HOST_NAME: u8 = 12;
-    /// Domain name.
+    /// Domain name (RFC 2132, 3.17).
     pub const DOMAIN_NAME: u8 = 15;
-    /// Interface MTU.
+    /// Interface MTU (RFC 2132, 5.1).
     pub const MTU: u8 = 26;
-    /// Broadcast address.
+    /// Broadcast address (RFC 2132, 5.3).
     pub const BROADCAST_ADDRESS: u8 = 28;
     /// Static routes; not used here, as 121 is asked for (RFC 3442).
     pub const STATIC_ROUTES: u8 = 33;
-    /// NTP servers.
+    /// NTP servers (RFC 2132, 8.3).
     pub const NTP_SERVERS: u8 = 42;
     /// `NetBIOS` name servers.
     pub const NETBIOS_NAME_SERVERS: u8 = 44;
     /// `NetBIOS` node type.
     pub const NETBIOS_NODE_TYPE: u8 = 46;
-    /// Requested address.
+    /// Requested IP address (RFC 2132, 9.1).
     pub const REQUESTED_ADDRESS: u8 = 50;
     /// Lease time in seconds.
     pub const LEASE_TIME: u8 = 51;
     /// The fields `file` and `sname` hold options; framing, not content.
     pub const OVERLOAD: u8 = 52;
-    /// Message type.
+    /// DHCP message type (RFC 2132, 9.6).
     pub const MESSAGE_TYPE: u8 = 53;
-    /// Server identifier.
+    /// Server identifier (RFC 2132, 9.7).
     pub const SERVER_ID: u8 = 54;
     /// Parameter request list.
     pub const PARAMETER_REQUESTS: u8 = 55;
@@ -58,9 +58,9 @@ pub mod code {
     pub const RENEWAL_TIME: u8 = 58;
     /// T2, the time until rebinding, in seconds.
     pub const REBINDING_TIME: u8 = 59;
-    /// Vendor class.
+    /// Vendor class identifier (RFC 2132, 9.13).
     pub const VENDOR_CLASS: u8 = 60;
-    /// Client identifier.
+    /// Client identifier (RFC 2132, 9.14).
     pub const CLIENT_ID: u8 = 61;
     /// User class (RFC 3004).
     pub const USER_CLASS: u8 = 77;
@@ -132,7 +132,7 @@ pub const MAX_MESSAGE_CHARS: usize = 128;
 pub struct Options(Vec<(u8, Vec<u8>)>);
 
 impl Options {
-    /// No options.
+    /// A list without options.
     pub const fn new() -> Self {
         Self(Vec::new())
     }

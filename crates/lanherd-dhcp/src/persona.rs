@@ -103,7 +103,7 @@ pub struct VendorData {
 pub enum OptionValue {
     /// Text, as UTF-8.
     Text(String),
-    /// Bytes.
+    /// The bytes of the option's value.
     Bytes(HexBytes),
 }
 

@@ -50,7 +50,7 @@ pub struct Remark {
     pub offset: Option<usize>,
     /// The length of its value in bytes; where an option is split, of all parts.
     pub length: usize,
-    /// Why.
+    /// Why the option was of no use.
     pub reason: RemarkReason,
 }
 

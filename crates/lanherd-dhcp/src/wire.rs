@@ -37,7 +37,7 @@ pub enum Op {
 /// `sname` (option 52) are, after those of the options field; option 52 itself is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Who speaks.
+    /// Which side sends the message (`op`).
     pub op: Op,
     /// The transaction; replies carry the request's.
     pub xid: u32,
@@ -55,7 +55,7 @@ pub struct Message {
     pub giaddr: Ipv4Addr,
     /// The client's hardware address.
     pub chaddr: Mac,
-    /// The options.
+    /// The options of the message.
     pub options: Options,
     /// What was noted when it was read; empty for one that was not.
     pub notes: Notes,
@@ -94,7 +94,7 @@ impl Message {
         reply
     }
 
-    /// Option 53.
+    /// The type of the message (option 53).
     pub fn message_type(&self) -> Option<MessageType> {
         self.options.message_type()
     }

@@ -15,7 +15,7 @@ impl HostName {
     /// The longest part between two dots (RFC 1035, 2.3.4).
     const MAX_LABEL_LEN: usize = 63;
 
-    /// The name.
+    /// The host name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -109,7 +109,7 @@ impl fmt::Display for Seed {
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {
-    /// `ff:ff:ff:ff:ff:ff`.
+    /// The address of all stations, `ff:ff:ff:ff:ff:ff`.
     pub const BROADCAST: Self = Self([0xff; 6]);
 
     /// The MAC of client `number`: locally administered, unicast (IEEE 802-2014, 8.2.2).

@@ -38,7 +38,7 @@ words! {
 words! {
     /// What phases have in common for whoever looks at a whole herd: a colour each.
     Condition {
-        /// Not begun.
+        /// The client has not begun to join.
         Queued = "queued",
         /// On the way to be online.
         Joining = "joining",
@@ -48,9 +48,9 @@ words! {
         Resting = "resting",
         /// In trouble that may pass.
         Trouble = "trouble",
-        /// Given up.
+        /// The client has been given up.
         Failed = "failed",
-        /// Left.
+        /// The client has left.
         Gone = "gone",
     }
 }

@@ -94,7 +94,7 @@ enum Type {
     Text,
     /// `xs:token` of at least one character.
     Token,
-    /// `xs:int`.
+    /// A whole number, `xs:int`.
     Int,
     /// `xs:decimal`, and `SUREFIRE_TIME`.
     Seconds,

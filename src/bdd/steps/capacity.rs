@@ -148,7 +148,7 @@ fn found(world: &mut World, clients: u32, text: String) {
     });
 }
 
-/// `41st`.
+/// An ordinal number in figures: `41st`.
 fn ordinal(number: u32) -> String {
     let ending = match (number % 10, number % 100) {
         (_, 11..=13) => "th",

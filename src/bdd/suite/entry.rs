@@ -8,7 +8,7 @@ use cucumber::gherkin::{self, Feature, Rule, Scenario, StepType};
 /// A file, or a scenario of one, that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
     /// The first line that is wrong.
     pub line: usize,
@@ -25,11 +25,11 @@ impl fmt::Display for Broken {
 /// One scenario of a suite, with where it stands.
 #[derive(Debug, Clone, Copy)]
 pub struct ScenarioEntry<'a> {
-    /// Its feature.
+    /// The feature that it belongs to.
     pub feature: &'a Feature,
     /// Its rule, if it is below one.
     pub rule: Option<&'a Rule>,
-    /// It.
+    /// The scenario itself.
     pub scenario: &'a Scenario,
 }
 
@@ -46,7 +46,7 @@ impl<'a> ScenarioEntry<'a> {
         all.map(String::as_str)
     }
 
-    /// `features/joins.feature:7`.
+    /// Where it stands: `features/joins.feature:7`.
     pub fn place(&self) -> String {
         let path = self.feature.path.as_deref().unwrap_or(Path::new("?"));
         format!("{}:{}", path.display(), self.scenario.position.line)

@@ -116,7 +116,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, SuiteError> {
     })
 }
 
-/// One file.
+/// What was read of one file.
 struct Read {
     feature: Feature,
     broken: Vec<Broken>,

@@ -76,13 +76,13 @@ pub(super) fn without_media_types(text: &str) -> Cow<'_, str> {
 /// What a line may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Within {
-    /// Nothing yet.
+    /// Within no feature yet.
     File,
     /// The name of a feature or a rule, or what is written below it.
     Heading,
     /// The name of a scenario or a background, or what is written below it.
     Block,
-    /// A step.
+    /// Within the steps of a scenario.
     Steps,
     /// The word 'Examples', or what is written below it.
     Examples,

@@ -37,7 +37,7 @@ pub fn verdict(suite: &Suite) -> Exit {
     }
 }
 
-/// `--check`.
+/// Does what `--check` asks for.
 pub fn check(suite: &Suite, screen: &Screen) -> Exit {
     complain(suite, screen);
     let scenarios = suite.scenarios().count();
@@ -57,7 +57,7 @@ const fn s(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// `--list`.
+/// Does what `--list` asks for.
 pub fn list(suite: &Suite, reasons: &[String], screen: &Screen) {
     let lines: Vec<_> = suite
         .scenarios()

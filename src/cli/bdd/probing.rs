@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::SuiteRun;
 use crate::cli::screen::Screen;
 
-/// Asks once.
+/// Asks for an address once.
 async fn ask(
     plan: &SuiteRun,
     lan: &LinuxLan,

@@ -20,12 +20,12 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Standard output.
+    /// Writes to standard output.
     pub fn stdout() -> io::Result<Self> {
         Self::of(io::stdout().as_fd())
     }
 
-    /// Standard error.
+    /// Writes to standard error.
     pub fn stderr() -> io::Result<Self> {
         Self::of(io::stderr().as_fd())
     }

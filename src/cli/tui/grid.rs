@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use super::model::Model;
 
-/// One row.
+/// One row of the grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GridRow {
     /// The name of a group, by its index.
     Group(usize),
-    /// These cells.
+    /// The cells of these clients.
     Cells(Range<usize>),
 }
 
-/// All rows.
+/// All rows of the grid, and how wide their parts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GridPlan {
     pub rows: Vec<GridRow>,

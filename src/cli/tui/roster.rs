@@ -24,7 +24,7 @@ impl Roster {
         self.is_stale = false;
     }
 
-    /// Something happened.
+    /// Takes in what happened.
     pub fn apply(&mut self, event: &Event) {
         // What the pool was asked after is in what it said.
         if event.sequence <= self.sequence {

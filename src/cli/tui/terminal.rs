@@ -63,7 +63,7 @@ pub struct TuiTerminal {
 }
 
 impl TuiTerminal {
-    /// Takes it.
+    /// Takes the terminal, and draws on nothing else until it is given back.
     pub fn take() -> io::Result<Self> {
         let backend = SixteenColours(BufWriter::new(io::stderr()));
         let size = size();

@@ -32,7 +32,7 @@ pub struct Config {
     pub v6_only: bool,
     /// How it calls itself in option 61, the same in all messages.
     pub client_id: ClientId,
-    /// Option 12.
+    /// The host name to send (option 12).
     pub hostname: Option<String>,
     /// Option 55, the same in all messages that have it (RFC 2131, 4.4.1); empty: none. 121 stands before 3, as RFC 3442
     /// asks.
@@ -111,7 +111,7 @@ impl Config {
 /// Which offer a client takes (RFC 2131, 4.4.1 leaves it to the client).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfferPolicy {
-    /// The first.
+    /// The first offer is taken.
     First,
     /// The best of those that come within this time after the first: the address asked for, if it is among them, then
     /// the longest lease, then the one that came first.

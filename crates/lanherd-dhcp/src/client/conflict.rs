@@ -114,7 +114,7 @@ impl Conflicts {
         last_at: None,
     };
 
-    /// One more.
+    /// Notes one more conflict.
     pub(super) fn note(&mut self, now: Instant) {
         let is_of_this_row = self
             .last_at

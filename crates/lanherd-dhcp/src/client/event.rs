@@ -11,7 +11,7 @@ use lanherd_types::words;
 /// A message to send, from port 68 to port 67.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
-    /// The message.
+    /// The message to send.
     pub message: Message,
     /// 0.0.0.0 before an address is bound.
     pub source: Ipv4Addr,
@@ -22,11 +22,11 @@ pub struct Transmit {
 /// What the caller is to do or to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Send this.
+    /// The caller is to send this.
     Transmit(Transmit),
     /// Send this to everybody on the link (RFC 5227): a probe or an announcement.
     Arp(Arp),
-    /// This happened.
+    /// The caller is told what happened.
     Event(Event),
 }
 
@@ -67,7 +67,7 @@ words! {
         Requesting = "requesting",
         /// The REQUEST for a remembered address, or for one that was kept while the link was away.
         Rebooting = "rebooting",
-        /// The INFORM.
+        /// The server answers a DHCPINFORM.
         Informing = "informing",
     }
 }
@@ -79,7 +79,7 @@ pub struct Heard {
     pub kind: Option<MessageType>,
     /// Its option 54, whatever it says.
     pub server_id: Option<Ipv4Addr>,
-    /// Its `yiaddr`.
+    /// The address that the message gives or offers (`yiaddr`).
     pub address: Ipv4Addr,
 }
 
@@ -93,12 +93,12 @@ impl Heard {
     }
 }
 
-/// What happened.
+/// What happened to the client, for whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A lease was granted.
     Bound {
-        /// The lease.
+        /// The lease that the client holds now.
         lease: Lease,
         /// Whether by INIT-REBOOT.
         reboot: bool,
@@ -107,7 +107,7 @@ pub enum Event {
     Renewed {
         /// The lease as it is now.
         lease: Lease,
-        /// How.
+        /// How the lease was extended.
         by: Extension,
     },
     /// The lease is no longer ours: stop using the address now. Unless it was released, the machine goes to INIT by
@@ -115,7 +115,7 @@ pub enum Event {
     Lost(LossReason),
     /// A message was passed over.
     Ignored {
-        /// Why.
+        /// Why the message was of no use.
         reason: Ignored,
         /// The message; `None` where none has just come: a lease ran out while its address was probed.
         message: Option<Heard>,
@@ -124,7 +124,7 @@ pub enum Event {
     Remarked {
         /// Which, and why.
         remark: Remark,
-        /// The message.
+        /// The message, as far as it could be read.
         message: Option<Heard>,
     },
     /// A NAK was obeyed; the machine goes to INIT by itself. Where a lease was held, [`Event::Lost`] follows.
@@ -140,21 +140,21 @@ pub enum Event {
     /// Somebody else has the address: it was declined, and the machine goes to INIT by itself, 10 s later at the
     /// earliest. Where the address was in use, [`Event::Lost`] follows.
     Conflict {
-        /// The address.
+        /// The address in question.
         address: Ipv4Addr,
         /// Who has it.
         holder: Mac,
     },
     /// Somebody else used the address of the lease, and was told once that it is ours (RFC 5227, 2.4(b)).
     Defended {
-        /// The address.
+        /// The address in question.
         address: Ipv4Addr,
         /// Who used it.
         against: Mac,
     },
     /// A server answered the INFORM.
     Informed {
-        /// Which.
+        /// The server's identifier (option 54).
         server_id: Ipv4Addr,
         /// All that it said.
         options: Options,

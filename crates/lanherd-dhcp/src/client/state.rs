@@ -206,7 +206,7 @@ impl Sent {
     }
 }
 
-/// See [`State::Init`].
+/// What the client knows in [`State::Init`].
 #[derive(Debug, Clone)]
 pub struct Init {
     pub(super) acquisition: Acquisition,
@@ -214,7 +214,7 @@ pub struct Init {
     pub(super) at: Instant,
 }
 
-/// See [`State::Selecting`].
+/// What the client knows in [`State::Selecting`].
 #[derive(Debug, Clone)]
 pub struct Selecting {
     pub(super) acquisition: Acquisition,
@@ -225,7 +225,7 @@ pub struct Selecting {
     pub(super) choose_at: Instant,
 }
 
-/// See [`State::Requesting`].
+/// What the client knows in [`State::Requesting`].
 #[derive(Debug, Clone)]
 pub struct Requesting {
     pub(super) acquisition: Acquisition,
@@ -243,7 +243,7 @@ impl Requesting {
     }
 }
 
-/// See [`State::InitReboot`].
+/// What the client knows in [`State::InitReboot`].
 #[derive(Debug, Clone)]
 pub struct InitReboot {
     pub(super) address: Ipv4Addr,
@@ -251,7 +251,7 @@ pub struct InitReboot {
     pub(super) at: Instant,
 }
 
-/// See [`State::Rebooting`].
+/// What the client knows in [`State::Rebooting`].
 #[derive(Debug, Clone)]
 pub struct Rebooting {
     pub(super) address: Ipv4Addr,
@@ -272,7 +272,7 @@ impl Rebooting {
     }
 }
 
-/// See [`State::Probing`].
+/// What the client knows in [`State::Probing`].
 #[derive(Debug, Clone)]
 pub struct Probing {
     /// Granted, and not to be used yet.
@@ -285,14 +285,14 @@ pub struct Probing {
     pub(super) at: Instant,
 }
 
-/// See [`State::Confirming`].
+/// What the client knows in [`State::Confirming`].
 #[derive(Debug, Clone)]
 pub struct Confirming {
     pub(super) held: Held,
     pub(super) sent: Sent,
 }
 
-/// See [`State::V6Only`].
+/// What the client knows in [`State::V6Only`].
 #[derive(Debug, Clone)]
 pub struct V6Only {
     pub(super) until: Instant,

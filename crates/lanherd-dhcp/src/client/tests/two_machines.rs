@@ -12,7 +12,7 @@ const ADDRESSES: u8 = 64;
 /// How long the server sets a declined address aside.
 const DECLINE_SECONDS: u64 = 600;
 
-/// What travels.
+/// A packet on its way between the two machines.
 enum Packet {
     /// To the client with that index, or to the server.
     Dhcp(Option<usize>, Vec<u8>),

@@ -22,7 +22,7 @@ use self::connect::Endpoint;
 pub use self::context::{ClientContext, LeasedConfig, Sequence, Siblings};
 pub use self::driver::run;
 use self::kind::{About, ActivityKind, KindDetail};
-pub use self::outcome::{Ending, Outcome, SkipReason};
+pub use self::outcome::{AttemptOutcome, Ending, SkipReason};
 use self::registry::kinds;
 pub use self::spec::{Activity, Pace, Spec};
 use crate::host_name::HostName;

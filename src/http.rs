@@ -81,7 +81,7 @@ fn remedy(error: &io::Error, address: SocketAddr) -> String {
 /// It stays in the network namespace in which it was made. So it is made before the program enters its sandbox, and
 /// serves the host from inside.
 #[derive(Debug)]
-pub struct Bound {
+pub struct BoundServer {
     listener: TcpListener,
     address: SocketAddr,
     guard: Guard,
@@ -91,7 +91,7 @@ pub struct Bound {
 ///
 /// # Errors
 /// [`HttpError::Unguarded`] for an address beyond the loopback where everybody is admitted, and not even TLS is asked for.
-pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
+pub fn bind(address: SocketAddr, guard: Guard) -> Result<BoundServer, HttpError> {
     if !address.ip().is_loopback() && guard.is_open() && guard.tls().is_none() {
         return Err(HttpError::Unguarded(address));
     }
@@ -113,7 +113,7 @@ pub fn bind(address: SocketAddr, guard: Guard) -> Result<Bound, HttpError> {
             );
         }
     }
-    Ok(Bound {
+    Ok(BoundServer {
         listener,
         address,
         guard,
@@ -140,7 +140,7 @@ impl Handshake<TcpStream> for OverTls {
     }
 }
 
-impl Bound {
+impl BoundServer {
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -210,7 +210,7 @@ fn start<R: Readiness>(
     connections::Server::start(listener, Arc::new(http), MOST_CONNECTIONS)
 }
 
-/// Listens on `address`, of this machine only, and answers at once: [`bind`], then [`Bound::serve`].
+/// Listens on `address`, of this machine only, and answers at once: [`bind`], then [`BoundServer::serve`].
 pub fn serve<R: Readiness>(
     address: SocketAddr,
     metrics: Metrics,

@@ -28,7 +28,7 @@ use self::per_client::PerClient;
 use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use self::time::UptimeMetrics;
-use crate::activity::{Activity, Outcome};
+use crate::activity::{Activity, AttemptOutcome};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
 use crate::fault::Fault;
@@ -358,7 +358,7 @@ impl Metrics {
     }
 
     /// An attempt of an activity came to its end.
-    pub fn did(&self, activity: &Activity, outcome: &Outcome) {
+    pub fn did(&self, activity: &Activity, outcome: &AttemptOutcome) {
         self.activities.did(&activity.subject, outcome);
     }
 

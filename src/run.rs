@@ -46,7 +46,7 @@ pub use self::error::RunError;
 use self::info::RunInfo;
 pub use self::limits::raise_open_files;
 pub(crate) use self::observer::Announcer;
-pub use self::observer::{NoObserver, Observer, Opened, RunEvent};
+pub use self::observer::{NoObserver, Observer, OpenedRun, RunEvent};
 pub use self::outcome::{NotPassed, Outcome, Reason};
 use self::run_loop::{Ran, RunLoop};
 use self::session::{ControlPlace, Endpoints, Session};
@@ -54,7 +54,7 @@ use self::session::{ControlPlace, Endpoints, Session};
 pub(crate) use self::soak_loop::{Rest, SoakLoop, SoakPlan, Soaked};
 pub(crate) use self::wait::Signals;
 use crate::activity::ping::PingSpec;
-use crate::http::{self, Bound, Guard};
+use crate::http::{self, BoundServer, Guard};
 use crate::identity::Seed;
 use crate::lan;
 use crate::lan::control_socket::ControlSocket;
@@ -252,7 +252,7 @@ impl PreparedRun {
             stop: CancellationToken::new(),
         };
         let session = Session::open(&scenario, endpoints, &signals, &announcer).await?;
-        announcer.tell(&RunEvent::Opened(Opened {
+        announcer.tell(&RunEvent::Opened(OpenedRun {
             started,
             pool: session.pool(),
             name: &scenario.pool,
@@ -373,7 +373,7 @@ async fn write(mut outcome: Outcome, scenario: &Scenario) -> Outcome {
 }
 
 /// Where metrics are to be served, and for whom.
-fn bind_metrics(scenario: &Scenario) -> Result<Option<Bound>, RunError> {
+fn bind_metrics(scenario: &Scenario) -> Result<Option<BoundServer>, RunError> {
     let Some(address) = scenario.metrics else {
         return Ok(None);
     };

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lanherd::activity::dns::{DnsCause, DnsSpec};
 use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
-use lanherd::activity::{self, Activity, ClientContext, Ending, LeasedConfig, Outcome, Sequence};
+use lanherd::activity::{self, Activity, ClientContext, Ending, LeasedConfig, AttemptOutcome, Sequence};
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
@@ -85,7 +85,7 @@ fn answer_queries(asked: UdpSocket, answering: UdpSocket) {
 }
 
 /// Does it once, and returns what came of it.
-async fn once(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> Outcome {
+async fn once(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> AttemptOutcome {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let report = move |outcome| tell.send(outcome).expect("heard");
     activity::run(Arc::new(activity), Arc::clone(here), Duration::ZERO, report).await;
@@ -96,7 +96,7 @@ async fn once(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> Outco
 const BUSY: Duration = Duration::from_millis(200);
 
 /// The same, while the only thread that could read does something else for [`BUSY`] over and over.
-async fn once_busy(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> Outcome {
+async fn once_busy(here: &Arc<ClientContext<LinuxPort>>, activity: Activity) -> AttemptOutcome {
     let something_else = async {
         loop {
             thread::sleep(BUSY);

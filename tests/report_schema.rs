@@ -17,7 +17,7 @@ use lanherd::activity::connect::{ConnectCause, ConnectDetail};
 use lanherd::activity::dns::{DnsAnswer, DnsCause, Lookup, Rcode, Unanswered};
 use lanherd::activity::http::{Fetch, HttpCause, HttpPhase};
 use lanherd::activity::ping::{self, PingDetail};
-use lanherd::activity::{Detail, Kind, Outcome};
+use lanherd::activity::{AttemptOutcome, Detail, Kind};
 use lanherd::dhcp::{Flaw, Ignored, Lease, Lifetime, RemarkReason, Route};
 use lanherd::fault::Fault;
 use lanherd::host_name::HostName;
@@ -179,7 +179,11 @@ fn others() -> [ActivityStats; 4] {
     };
     for cause in ConnectCause::ALL {
         let detail = Detail::Connect(detail.clone());
-        connections.record(&Outcome::failed(cause.as_str(), "seen".to_owned(), detail));
+        connections.record(&AttemptOutcome::failed(
+            cause.as_str(),
+            "seen".to_owned(),
+            detail,
+        ));
     }
     [dns, http, commands, connections]
 }

@@ -10,7 +10,7 @@ use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
-use super::{ClientContext, Detail, Ending, Outcome, Spec};
+use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec};
 use crate::blame::Blame;
 use crate::lan::{CommandEnd, CommandRequest, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
@@ -174,7 +174,7 @@ impl ActivityKind for CommandLine {
     }
 
     /// Runs it once.
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
         execute(self, timeout, client).await.outcome(self)
     }
 }
@@ -215,7 +215,7 @@ impl Executed {
     }
 
     /// As what became of an attempt of any kind.
-    pub fn outcome(self, line: &CommandLine) -> Outcome {
+    pub fn outcome(self, line: &CommandLine) -> AttemptOutcome {
         let is_success = self.is_success();
         let why = (!is_success).then(|| self.particulars(line));
         let (ending, took) = match self.result {
@@ -228,7 +228,7 @@ impl Executed {
             }
             Err((cause, _)) => (Ending::Failed(cause.as_str()), None),
         };
-        Outcome {
+        AttemptOutcome {
             ending,
             took,
             phases: Vec::new(),

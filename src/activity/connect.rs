@@ -12,7 +12,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{ClientContext, Detail, Ending, Outcome, Spec, dns, ping};
+use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec, dns, ping};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{Connected, Port};
@@ -236,10 +236,10 @@ impl ActivityKind for Endpoint {
         self.target.client()
     }
 
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
         let mut detail = ConnectDetail::default();
         match self.connect(timeout, client, &mut detail).await {
-            Ok(took) => Outcome {
+            Ok(took) => AttemptOutcome {
                 ending: Ending::Answered {
                     answer: None,
                     is_success: true,
@@ -256,7 +256,7 @@ impl ActivityKind for Endpoint {
                     }
                     _ => format!("{self}: {cause}: {why}"),
                 };
-                Outcome::failed(cause.as_str(), why, Detail::Connect(detail))
+                AttemptOutcome::failed(cause.as_str(), why, Detail::Connect(detail))
             }
         }
     }

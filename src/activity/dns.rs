@@ -23,7 +23,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{ClientContext, Detail, Outcome, Spec};
+use super::{ClientContext, Detail, AttemptOutcome, Spec};
 use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::Port;
@@ -157,7 +157,7 @@ impl ActivityKind for HostName {
     }
 
     /// Asks the first resolver of the lease.
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
         let lookup = match client.leased.resolvers.first() {
             Some(server) => ask(client, *server, self, timeout).await,
             None => no_resolver(),

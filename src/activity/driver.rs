@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Activity, ClientContext, Outcome, SkipReason};
+use super::{Activity, AttemptOutcome, ClientContext, SkipReason};
 use crate::lan::Port;
 
 /// Carries `activity` out `here`, beginning after `delay`, and tells every outcome to `report`.
@@ -16,7 +16,7 @@ pub async fn run<P: Port>(
     activity: Arc<Activity>,
     here: Arc<ClientContext<P>>,
     delay: Duration,
-    report: impl Fn(Outcome),
+    report: impl Fn(AttemptOutcome),
 ) {
     let pace = activity.pace();
     let mut remaining = pace.count;

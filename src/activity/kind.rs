@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
-use super::{ClientContext, Detail, Outcome, Subject};
+use super::{AttemptOutcome, ClientContext, Detail, Subject};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::Port;
@@ -34,7 +34,7 @@ pub trait ActivityKind: Debug + Display + Clone + Eq + Ord + Send + Sync + 'stat
         &self,
         timeout: Duration,
         client: &ClientContext<P>,
-    ) -> impl Future<Output = Outcome> + Send;
+    ) -> impl Future<Output = AttemptOutcome> + Send;
 
     /// The longest that one attempt can last, all its parts together.
     fn patience(&self, timeout: Duration) -> Duration {

@@ -8,7 +8,7 @@ use super::{Detail, Subject};
 
 /// What became of one attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct AttemptOutcome {
     /// How it ended.
     pub ending: Ending,
     /// How long it took, where it came to an answer.
@@ -54,7 +54,7 @@ impl SkipReason {
     }
 }
 
-impl Outcome {
+impl AttemptOutcome {
     /// Of an attempt that came to no answer.
     pub fn failed(cause: &'static str, why: String, detail: Detail) -> Self {
         Self {

@@ -9,7 +9,7 @@ use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
     Families, Histogram, KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
-use super::{ClientContext, Detail, Ending, Outcome, Spec, dns};
+use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec, dns};
 use crate::blame::Blame;
 use crate::identity::ClientNumber;
 use crate::lan::{PingCause, PingOutcome, Port};
@@ -190,7 +190,7 @@ impl ActivityKind for Target {
     }
 
     /// Sends one request, and waits for the answer.
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> Outcome {
+    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
         let address = match address_at(self, timeout, client).await {
             Ok(address) => address,
             Err(why) => {
@@ -217,17 +217,17 @@ impl ActivityKind for Target {
     }
 }
 
-fn lost(cause: PingCause, why: String, mut detail: PingDetail) -> Outcome {
+fn lost(cause: PingCause, why: String, mut detail: PingDetail) -> AttemptOutcome {
     detail.sent = u64::from(cause.was_sent());
-    Outcome::failed(cause.as_str(), why, Detail::Ping(detail))
+    AttemptOutcome::failed(cause.as_str(), why, Detail::Ping(detail))
 }
 
 /// What a port says of one echo request, with what is known of it besides, as an outcome.
-pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) -> Outcome {
+pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) -> AttemptOutcome {
     match of_port {
         PingOutcome::Reply(rtt) => {
             detail.sent = 1;
-            Outcome {
+            AttemptOutcome {
                 ending: Ending::Answered {
                     answer: None,
                     is_success: true,

@@ -78,7 +78,7 @@ macro_rules! kinds {
                 &self,
                 timeout: ::std::time::Duration,
                 client: &ClientContext<P>,
-            ) -> Outcome {
+            ) -> AttemptOutcome {
                 match self { $(Self::$kind(subject) => subject.attempt(timeout, client).await,)+ }
             }
         }

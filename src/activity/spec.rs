@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::kind::ActivityKind;
-use super::{ClientContext, Outcome, SkipReason, Subject};
+use super::{AttemptOutcome, ClientContext, SkipReason, Subject};
 use crate::lan::Port;
 
 /// Something that a client does once, or over and over: of one kind, by the type of what it is done to.
@@ -106,12 +106,12 @@ impl Activity {
     }
 
     /// Does it once.
-    pub(super) async fn attempt<P: Port>(&self, client: &ClientContext<P>) -> Outcome {
+    pub(super) async fn attempt<P: Port>(&self, client: &ClientContext<P>) -> AttemptOutcome {
         self.subject.attempt(self.timeout, client).await
     }
 
     /// What is told of an attempt that could not be made.
-    pub fn skipped(&self, reason: SkipReason) -> Outcome {
-        Outcome::skipped(&self.subject, reason)
+    pub fn skipped(&self, reason: SkipReason) -> AttemptOutcome {
+        AttemptOutcome::skipped(&self.subject, reason)
     }
 }

@@ -206,9 +206,9 @@ fn numbers_durations_and_rates_are_read_with_and_without_quotes() {
 }
 
 /// Feature files in a folder of their own, which goes with it.
-struct Folder(PathBuf);
+struct FeatureFolder(PathBuf);
 
-impl Folder {
+impl FeatureFolder {
     fn with(files: &[(&str, &str)]) -> Self {
         let path = std::env::temp_dir().join(format!("lanherd-suite-{:016x}", fastrand::u64(..)));
         for (name, text) in files {
@@ -228,7 +228,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for FeatureFolder {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }
@@ -266,7 +266,7 @@ fn reasons(left: &[(ScenarioEntry<'_>, LeftOut)]) -> Vec<(String, LeftOut)> {
 
 #[test]
 fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reason() {
-    let folder = Folder::with(&[("a/b.feature", TAGGED), ("a/notes.txt", "no feature")]);
+    let folder = FeatureFolder::with(&[("a/b.feature", TAGGED), ("a/notes.txt", "no feature")]);
     let whole = folder.read().expect("a suite");
     assert_eq!(whole.scenarios().count(), 5, "each row is a scenario");
     let lab = SuiteUplink::default();
@@ -304,7 +304,7 @@ fn scenarios_are_chosen_by_ground_tags_and_name_and_what_is_left_out_has_a_reaso
 fn what_takes_days_or_reboots_the_router_runs_only_where_its_own_tag_or_line_asks_for_it() {
     let text = "Feature: f\n  @soak\n  Scenario: days\n    Then 1s pass\n  @destructive @soak\n  Scenario: both\n    \
                 Then 1s pass\n  Scenario: plain\n    Then 1s pass\n";
-    let folder = Folder::with(&[("f.feature", text)]);
+    let folder = FeatureFolder::with(&[("f.feature", text)]);
     let whole = folder.read().expect("a suite");
     let lab = SuiteUplink::default();
     for (tags, name, run) in [
@@ -364,7 +364,7 @@ Feature: f
 
 #[test]
 fn a_line_of_a_file_names_the_scenario_that_it_belongs_to() {
-    let folder = Folder::with(&[("f.feature", LINES)]);
+    let folder = FeatureFolder::with(&[("f.feature", LINES)]);
     let whole = folder.read().expect("a suite");
     let places: Vec<_> = whole
         .scenarios()
@@ -410,7 +410,7 @@ fn a_line_of_a_file_names_the_scenario_that_it_belongs_to() {
 #[test]
 fn what_failed_is_written_as_a_list_that_is_read_again() {
     let broken = "Feature: f\n  Scenario: s\n    Foo\n";
-    let folder = Folder::with(&[("f.feature", LINES), ("g.feature", broken)]);
+    let folder = FeatureFolder::with(&[("f.feature", LINES), ("g.feature", broken)]);
     let suite = folder.read().expect("a suite");
     let mut results = Results::begin(SystemTime::UNIX_EPOCH);
     results.add_broken(&suite.broken);
@@ -452,7 +452,7 @@ fn what_failed_is_written_as_a_list_that_is_read_again() {
 
 #[test]
 fn a_file_that_is_no_gherkin_is_named_with_the_line_and_the_others_are_read() {
-    let folder = Folder::with(&[
+    let folder = FeatureFolder::with(&[
         (
             "bad.feature",
             "Feature: f\n  Scenario: s\n    When 1s pass\n    Foo bar\n",
@@ -486,7 +486,7 @@ fn a_file_that_is_no_gherkin_is_named_with_the_line_and_the_others_are_read() {
         );
     }
     assert_eq!(broken.len(), 4);
-    let empty = Folder::with(&[("notes.txt", "")]);
+    let empty = FeatureFolder::with(&[("notes.txt", "")]);
     let error = empty.read().expect_err("refused").to_string();
     assert!(error.contains("--init"), "{error}");
 }
@@ -495,7 +495,7 @@ fn a_file_that_is_no_gherkin_is_named_with_the_line_and_the_others_are_read() {
 fn a_docstrings_media_type_is_no_part_of_it() {
     let text = "Feature: f\n  Scenario: s\n    Given the lab configuration:\n      ```toml\n      lease = \"1m\"\n      ```\n    \
                 Then 1s pass\n";
-    let folder = Folder::with(&[("f.feature", text)]);
+    let folder = FeatureFolder::with(&[("f.feature", text)]);
     let suite = folder.read().expect("a suite");
     let step = &suite.features[0].scenarios[0].steps[0];
     assert_eq!(
@@ -523,7 +523,7 @@ fn a_large_file_is_read_in_time_and_a_larger_one_refused_with_the_remedy() {
         "|1|\n".repeat(1_000)
     );
     let rows = rows.replace("Scenario:", "Scenario Outline:");
-    let folder = Folder::with(&[
+    let folder = FeatureFolder::with(&[
         ("a.feature", good.as_str()),
         ("b.feature", bad.as_str()),
         ("c.feature", large.as_str()),
@@ -563,7 +563,7 @@ fn outlines_that_would_become_more_than_memory_holds_are_refused_before_they_do(
     );
     let many = outline("<a> pass", &"    |1s|\n".repeat(1_001));
     let fine = outline("<a> pass", &"    |1s|\n".repeat(1_000));
-    let folder = Folder::with(&[
+    let folder = FeatureFolder::with(&[
         ("a.feature", long.as_str()),
         ("b.feature", filled.as_str()),
         ("c.feature", many.as_str()),
@@ -593,7 +593,7 @@ fn outlines_that_would_become_more_than_memory_holds_are_refused_before_they_do(
 fn a_scenario_that_cannot_fail_and_a_feature_without_one_are_told() {
     let text = "Feature: f\n  Background:\n    Given the random seed is 1\n  Scenario: waits\n    When 1s pass\n  \
                 Scenario: asks\n    Then nothing should have drifted\n";
-    let folder = Folder::with(&[
+    let folder = FeatureFolder::with(&[
         ("f.feature", text),
         (
             "g.feature",
@@ -616,7 +616,7 @@ fn a_scenario_that_cannot_fail_and_a_feature_without_one_are_told() {
 fn unknown_steps_are_found_before_anything_runs_those_of_the_background_once() {
     let text = "Feature: f\n  Background:\n    Given nonsense\n  Scenario: a\n    When 1s pass\n  Scenario: b\n    \
                 When all clients try to ping Google DNS\n";
-    let folder = Folder::with(&[("f.feature", text)]);
+    let folder = FeatureFolder::with(&[("f.feature", text)]);
     let unknown = folder.read().expect("a suite").unknown_steps();
     let places: Vec<_> = unknown.iter().map(|step| step.text.as_str()).collect();
     assert_eq!(
@@ -635,7 +635,7 @@ fn a_step_that_is_known_under_another_keyword_is_told_so_and_so_is_one_in_anothe
     let but = "Feature: f\n  Scenario: s\n    When 1s pass\n    But the same clients should recover within 1s\n    \
                Then 1s pass\n    * nothing should have drifted\n";
     let german = "# language: de\nFunktion: f\n  Szenario: s\n    Wenn alle Clients anpingen\n";
-    let folder = Folder::with(&[("a.feature", but), ("b.feature", german)]);
+    let folder = FeatureFolder::with(&[("a.feature", but), ("b.feature", german)]);
     let suite = folder.read().expect("a suite");
     assert_eq!(suite.broken, []);
     let unknown: Vec<_> = suite

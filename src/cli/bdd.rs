@@ -18,7 +18,7 @@ use lanherd::bdd::results::{LeftOutResult, Results, SuiteInfo};
 use lanherd::bdd::suite::{LeftOut, ScenarioEntry, Suite, SuiteFilter, TagExpression};
 use lanherd::bdd::{self, Options, SuiteSettings, SuiteUplink};
 use lanherd::fault::{Aim, Fault};
-use lanherd::http::{self, Bound, Guard, HttpError, Readiness, Ready};
+use lanherd::http::{self, BoundServer, Guard, HttpError, Readiness, Ready};
 use lanherd::identity::{PoolName, Seed};
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::metrics::{Metrics, RunLabel, RunLabels};
@@ -300,7 +300,7 @@ impl Readiness for SuiteReadiness {
 
 impl SuiteRun {
     /// Where metrics are to be served, and for whom.
-    fn bind_metrics(&self) -> anyhow::Result<Option<Bound>> {
+    fn bind_metrics(&self) -> anyhow::Result<Option<BoundServer>> {
         let Some(address) = self.args.metrics else {
             return Ok(None);
         };
@@ -342,7 +342,7 @@ impl SuiteRun {
         results
     }
 
-    async fn live(self, bound: Option<Bound>, screen: &Screen) -> anyhow::Result<Exit> {
+    async fn live(self, bound: Option<BoundServer>, screen: &Screen) -> anyhow::Result<Exit> {
         let interrupt = interrupt::listen(screen)?;
         let counted = Metrics::of_run(&self.args.pool, self.seed, &self.labels)
             .map_err(|error| anyhow!("the metrics are not valid: {error}"))?;

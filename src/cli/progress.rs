@@ -204,12 +204,12 @@ struct HerdFigures {
     joining: u32,
     failed: u32,
     /// What a census does not know.
-    history: Option<HerdHistory>,
+    history: Option<HerdSums>,
 }
 
 /// Since the pool began, of all clients that it ever had.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct HerdHistory {
+struct HerdSums {
     availability: Option<f64>,
     restarts: u64,
     activities: ByKind<Attempts>,
@@ -233,7 +233,7 @@ impl HerdFigures {
     fn of_herd(census: &Census, done: &pool::Figures) -> Self {
         let gone = census.of(Phase::Gone) + census.of(Phase::Leaving);
         let figures = Self::of_census(census);
-        let history = HerdHistory {
+        let history = HerdSums {
             availability: done.availability(),
             restarts: done.restarts,
             activities: ByKind::new(|kind| done.of(kind).sum()),
@@ -328,15 +328,15 @@ mod tests {
             line(after, &figures),
             "   12.3 s: 7 of 10 online, 2 joining, 1 failed"
         );
-        figures.history = Some(HerdHistory {
+        figures.history = Some(HerdSums {
             restarts: 3,
-            ..HerdHistory::default()
+            ..HerdSums::default()
         });
         assert_eq!(
             line(after, &figures),
             "   12.3 s: 7 of 10 online, 2 joining, 1 failed, 3 restarts"
         );
-        figures.history = Some(HerdHistory {
+        figures.history = Some(HerdSums {
             availability: Some(0.932),
             restarts: 3,
             activities: ByKind::new(|kind| match kind {

@@ -136,7 +136,7 @@ impl Acquisition {
 mod tests {
     use super::*;
     use crate::dhcp::wire::DecodeError;
-    use crate::dhcp::{Heard, Ignored};
+    use crate::dhcp::{Ignored, ServerMessage};
 
     const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const DEADLINE: Duration = Duration::from_secs(120);
@@ -176,7 +176,7 @@ mod tests {
     fn answers_that_are_of_no_use_are_the_cause_rather_than_that_there_was_none() {
         let now = Instant::now();
         let heard = |kind| {
-            Some(Heard {
+            Some(ServerMessage {
                 kind: Some(kind),
                 server_id: Some(SERVER),
                 address: SERVER,

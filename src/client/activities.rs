@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::{Aggregator, ClientEvent, ClientRun, EventSink};
 use crate::activity::{
-    self, Activity, ClientContext, LeasedConfig, Outcome, Sequence, Siblings, SkipReason,
+    self, Activity, ClientContext, LeasedConfig, AttemptOutcome, Sequence, Siblings, SkipReason,
 };
 use crate::dhcp::Lease;
 use crate::identity::Identity;
@@ -45,7 +45,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    fn record(&self, run: Option<&ClientRun>, activity: &Activity, outcome: &Outcome) {
+    fn record(&self, run: Option<&ClientRun>, activity: &Activity, outcome: &AttemptOutcome) {
         self.aggregator.record(&self.stats, run, activity, outcome);
     }
 }

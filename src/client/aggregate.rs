@@ -10,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
-use crate::activity::{Activity, Outcome, SkipReason, Subject};
+use crate::activity::{Activity, AttemptOutcome, SkipReason, Subject};
 use crate::dhcp::Flaw;
 use crate::metrics::Metrics;
 use crate::stats::{ActivityStats, ClientStats};
@@ -74,7 +74,7 @@ impl Aggregator {
         client: &ClientStats,
         run: Option<&ClientRun>,
         activity: &Activity,
-        outcome: &Outcome,
+        outcome: &AttemptOutcome,
     ) {
         let subject = &activity.subject;
         let doubt = AttemptDoubt::of(activity, outcome, &self.tester);
@@ -152,7 +152,7 @@ impl ClientRun {
         }
     }
 
-    fn record(&self, outcome: &Outcome, is_testers: bool) {
+    fn record(&self, outcome: &AttemptOutcome, is_testers: bool) {
         let mut results = self.lock();
         results.stats.record(outcome);
         results.testers += u64::from(is_testers);

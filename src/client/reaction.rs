@@ -5,7 +5,9 @@ use tracing::{debug, info, warn};
 use super::flaw_log::FlawNews;
 use super::useless_replies::ExtensionAttempt;
 use super::{ClientEvent, ClientState, now};
-use crate::dhcp::{Event, Extension, Flaw, Heard, Lease, LossReason, MessageType, Unanswered};
+use crate::dhcp::{
+    Event, Extension, Flaw, Lease, LossReason, MessageType, ServerMessage, Unanswered,
+};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::{Acquired, RenewKind};
@@ -250,7 +252,7 @@ impl<L: Lan> ClientState<L> {
 }
 
 /// Which message it was, after what is said of it: " (ack from 10.0.0.1)".
-fn in_short(message: &Heard) -> String {
+fn in_short(message: &ServerMessage) -> String {
     let kind = message.kind.map_or("message", MessageType::as_str);
     match message.server_id {
         Some(server_id) => format!(" ({kind} from {server_id} for {})", message.address),

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use crate::dhcp::options::MessageType;
 use crate::dhcp::wire::DecodeError;
-use crate::dhcp::{Heard, Ignored, Remark};
+use crate::dhcp::{Ignored, Remark, ServerMessage};
 
 /// How many options of messages that were of no use are named.
 const MAX_REMARKS: usize = 4;
@@ -26,7 +26,7 @@ pub(super) struct UselessReplies {
 }
 
 impl UselessReplies {
-    pub(super) fn ignored(&mut self, reason: Ignored, message: Option<Heard>) {
+    pub(super) fn ignored(&mut self, reason: Ignored, message: Option<ServerMessage>) {
         let kind = message.and_then(|message| message.kind);
         *self.ignored.entry((kind, reason)).or_default() += 1;
         if let Some(message) = message.filter(|_| reason.is_bad_address()) {
@@ -175,8 +175,8 @@ mod tests {
 
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
-    fn heard(kind: MessageType) -> Heard {
-        Heard {
+    fn heard(kind: MessageType) -> ServerMessage {
+        ServerMessage {
             kind: Some(kind),
             server_id: Some(SERVER),
             address: SERVER,

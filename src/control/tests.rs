@@ -144,23 +144,23 @@ impl RunControl for Stoppable {
 }
 
 /// A pool of `clients` on the in-memory LAN, all settled, and its server.
-struct House {
+struct ServedPool {
     pool: Pool,
     server: Server,
     run: Stoppable,
-    folder: Folder,
+    folder: SocketFolder,
 }
 
 /// A folder for the socket; gone when the test is, however that ends.
-struct Folder(std::path::PathBuf);
+struct SocketFolder(std::path::PathBuf);
 
-impl Drop for Folder {
+impl Drop for SocketFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-impl House {
+impl ServedPool {
     async fn with(clients: u32) -> Self {
         let config = PoolConfig::new(PoolName::default());
         let lan = FakeLan::new(&LabConfig::default());
@@ -173,7 +173,7 @@ impl House {
             pool.settled(Duration::from_secs(60)).await.expect("a herd");
         }
         let name = format!("lanherd-control-{:016x}", fastrand::u64(..));
-        let folder = Folder(std::env::temp_dir().join(name));
+        let folder = SocketFolder(std::env::temp_dir().join(name));
         std::fs::create_dir(&folder.0).expect("a folder");
         let listener = StdListener::bind(folder.0.join("control")).expect("a socket");
         listener.set_nonblocking(true).expect("a socket");
@@ -226,8 +226,8 @@ fn clients(text: &str) -> ClientSelector {
 
 #[tokio::test]
 async fn what_is_asked_is_done_to_the_pool() {
-    let house = House::with(5).await;
-    let Answer::Herd(herd) = house.ask(&Request::Ps {}).await else {
+    let served = ServedPool::with(5).await;
+    let Answer::Herd(herd) = served.ask(&Request::Ps {}).await else {
         panic!("no herd")
     };
     assert_eq!(herd.clients.len(), 5);
@@ -240,14 +240,14 @@ async fn what_is_asked_is_done_to_the_pool() {
         order: Order::Renew,
         clients: clients("2-4"),
     };
-    assert_eq!(house.ask(&renew).await, Answer::Told(3));
+    assert_eq!(served.ask(&renew).await, Answer::Told(3));
     let add = Request::Add {
         count: 2,
         group: None,
     };
     let added = vec![ClientNumber(6), ClientNumber(7)];
-    assert_eq!(house.ask(&add).await, Answer::Added(added));
-    house
+    assert_eq!(served.ask(&add).await, Answer::Added(added));
+    served
         .pool
         .settled(Duration::from_secs(60))
         .await
@@ -255,7 +255,7 @@ async fn what_is_asked_is_done_to_the_pool() {
     let remove = Request::Remove {
         clients: clients("1,6-9"),
     };
-    let Answer::Removed(removed) = house.ask(&remove).await else {
+    let Answer::Removed(removed) = served.ask(&remove).await else {
         panic!("nothing removed")
     };
     assert_eq!((removed.clients, removed.released), (3, 3));
@@ -285,26 +285,26 @@ async fn what_is_asked_is_done_to_the_pool() {
             "client 0",
         ),
     ] {
-        match house.ask(&request).await {
+        match served.ask(&request).await {
             Answer::Error(why) => assert!(why.contains(words), "{why}"),
             other => panic!("{request:?}: {other:?}"),
         }
     }
-    let place = house
+    let place = served
         .ask(&Request::Place {
             client: ClientNumber(3),
         })
         .await;
     assert!(matches!(place, Answer::Place { namespace, .. } if namespace == "ns3"));
-    assert_eq!(house.ask(&Request::Stop {}).await, Answer::Stopping {});
-    assert!(house.run.0.load(Ordering::Relaxed));
-    house.end().await;
+    assert_eq!(served.ask(&Request::Stop {}).await, Answer::Stopping {});
+    assert!(served.run.0.load(Ordering::Relaxed));
+    served.end().await;
 }
 
 #[tokio::test]
 async fn faults_go_to_whom_they_aim_at_and_are_told_as_events() {
-    let house = House::with(2).await;
-    let mut follower = house.connect().await;
+    let served = ServedPool::with(2).await;
+    let mut follower = served.connect().await;
     let line = write(&Request::Events {}).expect("json");
     follower.write_all(line.as_bytes()).await.expect("written");
     assert_eq!(next(&mut follower).await, Answer::Following {});
@@ -313,7 +313,7 @@ async fn faults_go_to_whom_they_aim_at_and_are_told_as_events() {
         clients: who.map(clients),
         lasts,
     };
-    let Answer::Faults(made) = house.ask(&chaos(Fault::DhcpMute, None, None)).await else {
+    let Answer::Faults(made) = served.ask(&chaos(Fault::DhcpMute, None, None)).await else {
         panic!("not made")
     };
     assert_eq!(
@@ -334,13 +334,13 @@ async fn faults_go_to_whom_they_aim_at_and_are_told_as_events() {
         chaos(Fault::Crash, Some("1"), second),
         chaos(Fault::FlapParent, None, long),
     ] {
-        let answer = house.ask(&request).await;
+        let answer = served.ask(&request).await;
         assert!(
             matches!(answer, Answer::Error(_)),
             "{request:?}: {answer:?}"
         );
     }
-    house.end().await;
+    served.end().await;
     // The stream ends with the pool.
     let mut rest = Vec::new();
     let ended = timeout(Duration::from_secs(5), follower.read_to_end(&mut rest)).await;
@@ -349,27 +349,27 @@ async fn faults_go_to_whom_they_aim_at_and_are_told_as_events() {
 
 #[tokio::test]
 async fn an_empty_herd_has_nobody_to_tell() {
-    let house = House::with(0).await;
+    let served = ServedPool::with(0).await;
     let all = Request::Restart {
         clients: ClientSelector::All,
     };
-    let Answer::Error(why) = house.ask(&all).await else {
+    let Answer::Error(why) = served.ask(&all).await else {
         panic!("somebody was told")
     };
     assert!(why.contains("lanherd add"), "{why}");
-    house.end().await;
+    served.end().await;
 }
 
 #[tokio::test]
 async fn whoever_does_not_read_is_dropped_and_nobody_waits_for_him() {
-    let house = House::with(50).await;
-    let mut deaf = house.connect().await;
+    let served = ServedPool::with(50).await;
+    let mut deaf = served.connect().await;
     // Answers of some ten thousand bytes each: the socket is full long before the last.
     let line = write(&Request::Ps {}).expect("json");
     deaf.write_all(line.repeat(300).as_bytes())
         .await
         .expect("written");
-    let prompt = timeout(Duration::from_secs(2), house.ask(&Request::Ps {})).await;
+    let prompt = timeout(Duration::from_secs(2), served.ask(&Request::Ps {})).await;
     assert!(matches!(prompt, Ok(Answer::Herd(_))), "{prompt:?}");
     // After its ten seconds the server hangs up: what it had said can be read, and then comes the end.
     tokio::time::sleep(Duration::from_secs(11)).await;
@@ -381,5 +381,5 @@ async fn whoever_does_not_read_is_dropped_and_nobody_waits_for_him() {
         answers < 300,
         "{answers} answers were kept for somebody who does not read"
     );
-    house.end().await;
+    served.end().await;
 }

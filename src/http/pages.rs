@@ -59,7 +59,7 @@ pub(super) struct Pages<R> {
 
 /// Whole, or event by event.
 pub(super) type Body = Either<Full<Bytes>, Events>;
-type Reply = Response<Body>;
+type PageReply = Response<Body>;
 
 /// What can be asked for.
 enum Resource {
@@ -127,7 +127,7 @@ fn client_number(text: &str) -> Option<ClientNumber> {
 impl<R: Readiness> Site for Pages<R> {
     type Content = Body;
 
-    async fn answer(&self, request: &Request<Incoming>) -> Reply {
+    async fn answer(&self, request: &Request<Incoming>) -> PageReply {
         let mut answer = self.page(request).await;
         for (name, value) in self.guard.headers() {
             answer.headers_mut().insert(name, value.clone());
@@ -137,7 +137,7 @@ impl<R: Readiness> Site for Pages<R> {
 }
 
 impl<R: Readiness> Pages<R> {
-    async fn page(&self, request: &Request<Incoming>) -> Reply {
+    async fn page(&self, request: &Request<Incoming>) -> PageReply {
         let Some(page) = Resource::at(request.uri().path()) else {
             return text(StatusCode::NOT_FOUND, Resource::CHOICE);
         };
@@ -202,7 +202,7 @@ impl<R: Readiness> Pages<R> {
     }
 
     /// Off the reactor: the process' own figures are read from files, and its descriptors are counted one by one.
-    async fn metrics(&self) -> Reply {
+    async fn metrics(&self) -> PageReply {
         let metrics = self.metrics.clone();
         match tokio::task::spawn_blocking(move || metrics.render()).await {
             Ok(text) => answer(StatusCode::OK, prometheus::TEXT_FORMAT, text),
@@ -214,7 +214,7 @@ impl<R: Readiness> Pages<R> {
     }
 
     /// What the live page shows, but for its cells and events. Off the reactor: charts take milliseconds.
-    async fn panels(&self, streams: Arc<Streams>, whole: bool) -> Reply {
+    async fn panels(&self, streams: Arc<Streams>, whole: bool) -> PageReply {
         let herd = match streams.live().herd().await {
             Ok(herd) => herd,
             Err(error) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
@@ -230,7 +230,7 @@ impl<R: Readiness> Pages<R> {
         }
     }
 
-    async fn readiness(&self) -> Reply {
+    async fn readiness(&self) -> PageReply {
         match timeout(READY_TIMEOUT, self.readiness.readiness()).await {
             Ok(Ready::Yes(line)) => text(StatusCode::OK, line + "\n"),
             Ok(Ready::No(line)) => text(StatusCode::SERVICE_UNAVAILABLE, line + "\n"),
@@ -243,7 +243,7 @@ impl<R: Readiness> Pages<R> {
 }
 
 /// The live page. Its script and style are named by a number that nobody else knows, so that a browser runs no other.
-fn live_page() -> Reply {
+fn live_page() -> PageReply {
     let nonce = format!("{:032x}", fastrand::u128(..));
     let mut page = html(panels::shell(&nonce));
     let policy = format!(
@@ -257,7 +257,7 @@ fn live_page() -> Reply {
 }
 
 /// Events from where the reader was cut off, which its browser says in `Last-Event-ID`, or from where it wants to begin.
-async fn events(streams: &Streams, request: &Request<Incoming>) -> Reply {
+async fn events(streams: &Streams, request: &Request<Incoming>) -> PageReply {
     let cut_off = request.headers().get("last-event-id");
     let wanted = request
         .uri()
@@ -277,18 +277,18 @@ async fn events(streams: &Streams, request: &Request<Incoming>) -> Reply {
     }
 }
 
-fn document<T: Serialize>(made: Result<T, PoolError>) -> Reply {
+fn document<T: Serialize>(made: Result<T, PoolError>) -> PageReply {
     match made {
         Ok(document) => json(StatusCode::OK, &document),
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }
 }
 
-fn refuse(status: StatusCode, error: String) -> Reply {
+fn refuse(status: StatusCode, error: String) -> PageReply {
     json(status, &ErrorDocument { error })
 }
 
-fn json(status: StatusCode, document: &impl Serialize) -> Reply {
+fn json(status: StatusCode, document: &impl Serialize) -> PageReply {
     match serde_json::to_string(document) {
         Ok(json) => answer(status, "application/json", json + "\n"),
         Err(error) => text(
@@ -299,7 +299,7 @@ fn json(status: StatusCode, document: &impl Serialize) -> Reply {
 }
 
 /// To whoever has not said who he is, or something wrong.
-fn unknown(guard: &Guard) -> Reply {
+fn unknown(guard: &Guard) -> PageReply {
     let why = "this needs a password, or a token\n";
     let mut answer = text(StatusCode::UNAUTHORIZED, why);
     for scheme in guard.schemes() {
@@ -309,20 +309,20 @@ fn unknown(guard: &Guard) -> Reply {
     answer
 }
 
-fn html(written: String) -> Reply {
+fn html(written: String) -> PageReply {
     answer(StatusCode::OK, "text/html; charset=utf-8", written)
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+fn text(status: StatusCode, text: impl Into<Bytes>) -> PageReply {
     answer(status, "text/plain; charset=utf-8", text)
 }
 
-fn answer(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Reply {
+fn answer(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> PageReply {
     dress(status, content_type, Either::Left(Full::new(text.into())))
 }
 
 /// With the headers that all answers have: nothing is kept, guessed at, framed, or may load anything.
-fn dress(status: StatusCode, content_type: &'static str, body: Body) -> Reply {
+fn dress(status: StatusCode, content_type: &'static str, body: Body) -> PageReply {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

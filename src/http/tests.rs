@@ -28,13 +28,13 @@ use crate::report;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A herd, and the server that tells of it.
-struct House {
+struct ServedRun {
     pool: Pool,
     server: Server,
     _watch: Watch,
 }
 
-impl House {
+impl ServedRun {
     async fn with(clients: u32) -> Self {
         Self::behind(Guard::open(), clients).await
     }
@@ -189,15 +189,15 @@ impl Schema {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
-    let (house, mut schema) = (House::with(12).await, Schema::new());
-    house.crash(7).await;
-    let mut follower = house.follow("?after=0", "").await;
+    let (served, mut schema) = (ServedRun::with(12).await, Schema::new());
+    served.crash(7).await;
+    let mut follower = served.follow("?after=0", "").await;
     follower.hear("\"event\":\"failed\"").await;
-    house.pool.settled(PATIENCE).await.expect("settled");
+    served.pool.settled(PATIENCE).await.expect("settled");
     // From one look at the herd to the next, so that there were pings between.
     tokio::time::sleep(Duration::from_millis(2_200)).await;
 
-    let herd = house.document("/api/v1/herd").await;
+    let herd = served.document("/api/v1/herd").await;
     schema.accept("herd", &herd);
     assert_eq!(herd["phases"]["online"], 12, "{herd}");
     assert_eq!(herd["sums"]["failures"]["crashed"], 1, "{herd}");
@@ -218,7 +218,7 @@ async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
         "{pings}"
     );
 
-    let history = house.document("/api/v1/history").await;
+    let history = served.document("/api/v1/history").await;
     schema.accept("history", &history);
     let kinds = history["kinds"].as_array().expect("kinds");
     assert_eq!(kinds.len(), crate::activity::Kind::ALL.len());
@@ -230,12 +230,12 @@ async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
     let joins: u64 = points.iter().filter_map(|p| p["joins"].as_u64()).sum();
     assert!(points.len() >= 2 && joins == 12, "{history}");
 
-    let clients = house.document("/api/v1/clients").await;
+    let clients = served.document("/api/v1/clients").await;
     schema.accept("clients", &clients);
     assert_eq!(clients["clients"].as_array().map(Vec::len), Some(12));
     assert_eq!(clients["clients"][6]["last_cause"], "crashed");
 
-    let client = house.document("/api/v1/clients/7").await;
+    let client = served.document("/api/v1/clients/7").await;
     schema.accept("client", &client);
     assert_eq!(client["client"]["restarts"], 1);
     assert!(client["lease_remaining_seconds"].as_u64() > Some(0));
@@ -243,13 +243,13 @@ async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
     let events = client["events"].as_array().expect("events");
     assert!(events.iter().any(|event| event["event"] == "failed"));
     assert!(events.iter().all(|event| event["client"] == 7));
-    house.end().await;
+    served.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_said_in_the_form_of_the_schema() {
-    let (house, mut schema) = (House::with(1).await, Schema::new());
-    let (head, body) = house.ask("GET", "/api/v1/clients/2").await;
+    let (served, mut schema) = (ServedRun::with(1).await, Schema::new());
+    let (head, body) = served.ask("GET", "/api/v1/clients/2").await;
     assert!(head.starts_with("http/1.1 404"), "{head}");
     schema.accept("refusal", &serde_json::from_str(&body).expect("json"));
     for path in [
@@ -260,37 +260,37 @@ async fn what_is_not_there_is_said_in_the_form_of_the_schema() {
         "/api/v2/herd",
     ] {
         assert!(
-            house.ask("GET", path).await.0.starts_with("http/1.1 404"),
+            served.ask("GET", path).await.0.starts_with("http/1.1 404"),
             "{path}"
         );
     }
     for path in ["/", "/api/v1/herd", "/api/v1/events"] {
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-            let (head, _) = house.ask(method, path).await;
+            let (head, _) = served.ask(method, path).await;
             assert!(head.starts_with("http/1.1 405"), "{method} {path}: {head}");
         }
         assert!(
-            house.ask("HEAD", path).await.0.starts_with("http/1.1 200"),
+            served.ask("HEAD", path).await.0.starts_with("http/1.1 200"),
             "{path}"
         );
     }
-    let (head, _) = house.ask("GET", "/api/v1/events?after=-1").await;
+    let (head, _) = served.ask("GET", "/api/v1/events?after=-1").await;
     assert!(head.starts_with("http/1.1 400"), "{head}");
-    house.end().await;
+    served.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_may_load_nothing_and_the_page_runs_only_its_own_script() {
-    let house = House::with(1).await;
+    let served = ServedRun::with(1).await;
     for path in ["/metrics", "/api/v1/herd", "/nowhere"] {
-        let (head, _) = house.ask("GET", path).await;
+        let (head, _) = served.ask("GET", path).await;
         assert!(
             head.contains("content-security-policy: default-src 'none'"),
             "{head}"
         );
         assert!(head.contains("x-content-type-options: nosniff"), "{head}");
     }
-    let (head, page) = house.ask("GET", "/").await;
+    let (head, page) = served.ask("GET", "/").await;
     let nonce = head.split("script-src 'nonce-").nth(1).expect("a policy");
     let nonce = nonce.split('\'').next().expect("a nonce");
     assert!(
@@ -298,9 +298,9 @@ async fn answers_may_load_nothing_and_the_page_runs_only_its_own_script() {
         "{head}"
     );
     assert!(!head.contains("unsafe-inline"), "{head}");
-    let (again, _) = house.ask("GET", "/").await;
+    let (again, _) = served.ask("GET", "/").await;
     assert!(!again.contains(nonce), "the same number twice");
-    house.end().await;
+    served.end().await;
 }
 
 #[test]
@@ -337,13 +337,13 @@ fn the_page_shows_phases_in_the_colours_that_all_others_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_panels_show_the_herd_whatever_it_does_and_escape_what_was_told() {
-    let house = House::with(12).await;
-    house.crash(7).await;
+    let served = ServedRun::with(12).await;
+    served.crash(7).await;
     // From one look at the herd to the next, so that there were pings between.
     tokio::time::sleep(Duration::from_millis(2_200)).await;
-    house.pool.settled(PATIENCE).await.expect("settled");
+    served.pool.settled(PATIENCE).await.expect("settled");
     for path in ["/panels", "/panels?whole"] {
-        let (head, panels) = house.ask("GET", path).await;
+        let (head, panels) = served.ask("GET", path).await;
         assert!(head.contains("content-type: text/html"), "{head}");
         for told in [
             "id=\"summary\"",
@@ -360,13 +360,13 @@ async fn the_panels_show_the_herd_whatever_it_does_and_escape_what_was_told() {
         // Of what was never done nothing is said.
         assert!(!panels.contains("Lookups"), "{panels}");
     }
-    let (_, client) = house.ask("GET", "/panels/clients/7").await;
+    let (_, client) = served.ask("GET", "/panels/clients/7").await;
     for told in ["<dt>restarts</dt><dd>1</dd>", "ping the router", "crashed"] {
         assert!(client.contains(told), "{told} in {client}");
     }
-    let (head, _) = house.ask("GET", "/panels/clients/99").await;
+    let (head, _) = served.ask("GET", "/panels/clients/99").await;
     assert!(head.starts_with("http/1.1 404"), "{head}");
-    house.end().await;
+    served.end().await;
 }
 
 #[test]
@@ -455,9 +455,9 @@ fn every_kind_of_event_is_as_the_schema_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_from_elsewhere_whose_name_was_made_ours_gets_nothing() {
-    let house = House::with(1).await;
+    let served = ServedRun::with(1).await;
     for path in ["/", "/api/v1/clients"] {
-        let mut stream = TcpStream::connect(house.server.address())
+        let mut stream = TcpStream::connect(served.server.address())
             .await
             .expect("connected");
         let request =
@@ -467,13 +467,13 @@ async fn a_page_from_elsewhere_whose_name_was_made_ours_gets_nothing() {
         stream.read_to_string(&mut answer).await.expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
     }
-    house.end().await;
+    served.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_somebody_must_say_who_he_is_only_health_and_readiness_are_open() {
     let (guard, token) = guard::tests::with_token();
-    let house = House::behind(guard, 1).await;
+    let served = ServedRun::behind(guard, 1).await;
     for path in [
         "/",
         "/panels",
@@ -483,20 +483,20 @@ async fn where_somebody_must_say_who_he_is_only_health_and_readiness_are_open() 
         "/api/v1/clients/1",
         "/api/v1/events",
     ] {
-        let (head, body) = house.ask("GET", path).await;
+        let (head, body) = served.ask("GET", path).await;
         assert!(head.starts_with("http/1.1 401"), "{path}: {head}");
         assert!(head.contains("www-authenticate: bearer"), "{head}");
         assert!(!body.contains("online"), "{body}");
         let header = format!("Authorization: Bearer {token}\r\nConnection: close\r\n");
         let mut admitted = Follower {
-            stream: house.send("GET", path, &header).await,
+            stream: served.send("GET", path, &header).await,
             heard: String::new(),
         };
         admitted.hear("HTTP/1.1 200").await;
     }
     for path in ["/healthz", "/readyz"] {
-        let (head, _) = house.ask("GET", path).await;
+        let (head, _) = served.ask("GET", path).await;
         assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
     }
-    house.end().await;
+    served.end().await;
 }

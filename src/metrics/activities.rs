@@ -5,7 +5,7 @@ use prometheus::{HistogramVec, IntCounterVec, Registry};
 use super::registering::{counter, histogram};
 use super::{LEASE_BUCKETS, RTT_BUCKETS};
 use crate::activity::kind::{About, Buckets, Observed};
-use crate::activity::{Ending, Kind, Outcome, Subject};
+use crate::activity::{AttemptOutcome, Ending, Kind, Subject};
 
 /// The families of every kind, in the order of the kinds.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl ActivityFamilies {
     }
 
     /// An attempt came to its end.
-    pub(super) fn did(&self, subject: &Subject, outcome: &Outcome) {
+    pub(super) fn did(&self, subject: &Subject, outcome: &AttemptOutcome) {
         if let Some(families) = self.of(subject) {
             families.did(subject, outcome);
         }
@@ -109,7 +109,7 @@ impl KindFamilies {
         }
     }
 
-    fn did(&self, subject: &Subject, outcome: &Outcome) {
+    fn did(&self, subject: &Subject, outcome: &AttemptOutcome) {
         let (about, families) = (self.about, &self.about.metrics);
         let values = (families.values)(subject);
         let observe = |values: &[&str], took: std::time::Duration| {

@@ -312,9 +312,9 @@ fn a_report_reads_back_as_it_was_written() {
 }
 
 /// A folder that goes with the test.
-struct Folder(PathBuf);
+struct ReportFolder(PathBuf);
 
-impl Folder {
+impl ReportFolder {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("lanherd-report-{:016x}", fastrand::u64(..)));
         fs::create_dir(&path).expect("a folder");
@@ -329,7 +329,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for ReportFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -337,7 +337,7 @@ impl Drop for Folder {
 
 #[test]
 fn checking_leaves_nothing_and_writing_leaves_the_report_alone() {
-    let folder = Folder::new();
+    let folder = ReportFolder::new();
     let path = folder.0.join("report.json");
     check_writable(&path).expect("writable");
     assert_eq!(folder.entries(), Vec::<PathBuf>::new());
@@ -354,7 +354,7 @@ fn checking_leaves_nothing_and_writing_leaves_the_report_alone() {
 
 #[test]
 fn a_link_stays_a_link_and_what_is_no_file_is_written_into() {
-    let folder = Folder::new();
+    let folder = ReportFolder::new();
     let (file, link) = (folder.0.join("file"), folder.0.join("link"));
     fs::write(&file, "").expect("a file");
     std::os::unix::fs::symlink(&file, &link).expect("a link");
@@ -370,7 +370,7 @@ fn a_link_stays_a_link_and_what_is_no_file_is_written_into() {
 
 #[test]
 fn a_place_that_cannot_be_written_to_is_named_with_the_remedy() {
-    let folder = Folder::new();
+    let folder = ReportFolder::new();
     let refusal = |path: PathBuf| {
         let checked = check_writable(&path).expect_err("refused").to_string();
         let written = write(&path, &report(vec![])).expect_err("refused");

@@ -31,7 +31,7 @@ pub trait Observer: Send {
         None
     }
 
-    /// Whether the observer follows every single client; if so, [`Opened::live`] is there.
+    /// Whether the observer follows every single client; if so, [`OpenedRun::live`] is there.
     fn wants_live(&self) -> bool {
         false
     }
@@ -65,7 +65,7 @@ pub enum RunEvent<'a> {
         cleared: &'a Cleared,
     },
     /// The testbed and its servers are open; clients begin to join.
-    Opened(Opened<'a>),
+    Opened(OpenedRun<'a>),
     /// Some clients are still on their way. Told ten times a second.
     Joining(&'a Census),
     /// Every client has come online or failed.
@@ -114,7 +114,7 @@ pub enum RunEvent<'a> {
 
 /// A run whose testbed is open.
 #[derive(Debug)]
-pub struct Opened<'a> {
+pub struct OpenedRun<'a> {
     /// When the run began.
     pub started: Instant,
     /// The pool, for whoever wants more of it than the run does.
@@ -144,7 +144,7 @@ impl fmt::Display for RunEvent<'_> {
                 cleared.removed.len(),
                 cleared.adopted
             ),
-            Self::Opened(Opened {
+            Self::Opened(OpenedRun {
                 name,
                 clients,
                 parent,

@@ -10,7 +10,7 @@ use super::remote::Remote;
 use super::wait::Signals;
 use crate::Pool;
 use crate::chaos::{ChaosSchedule, Engine};
-use crate::http::{Bound, Server};
+use crate::http::{BoundServer, Server};
 use crate::lab::{Lab, LabHandle};
 use crate::lan::control_socket::ControlSocket;
 use crate::lan::linux::LanConfig;
@@ -29,7 +29,7 @@ pub(super) struct Session {
 /// Where a run is reached from outside: made before the sandbox was entered, so that the host reaches it.
 pub(super) struct Endpoints {
     /// Where metrics and the live page are served.
-    pub(super) metrics: Option<Bound>,
+    pub(super) metrics: Option<BoundServer>,
     /// Where the run is controlled.
     pub(super) control: ControlPlace,
 }

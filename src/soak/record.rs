@@ -162,7 +162,7 @@ mod tests {
     use crate::activity::dns::{DnsAnswer, Lookup, Rcode};
     use crate::activity::http::{Fetch, HttpPhase};
     use crate::activity::ping::{self, PingDetail};
-    use crate::activity::{Kind, Outcome, Subject};
+    use crate::activity::{AttemptOutcome, Kind, Subject};
     use crate::host_name::HostName;
     use crate::identity::{Identity, PoolName, Seed};
     use crate::lan::{PingCause, PingOutcome};
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    fn did(figures: &mut Figures, subject: &Subject, outcome: &Outcome) {
+    fn did(figures: &mut Figures, subject: &Subject, outcome: &AttemptOutcome) {
         let new = || ActivityStats::new(subject.clone());
         let stats = figures.activities.entry(subject.clone());
         stats.or_insert_with(new).record(outcome);

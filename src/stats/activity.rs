@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Distribution, Precision, add_counts};
-use crate::activity::{Detail, Ending, Kind, Outcome, Subject};
+use crate::activity::{AttemptOutcome, Detail, Ending, Kind, Subject};
 
 /// What became of one client's attempts of one activity, or of those of many clients.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl ActivityStats {
     }
 
     /// Counts one outcome.
-    pub fn record(&mut self, outcome: &Outcome) {
+    pub fn record(&mut self, outcome: &AttemptOutcome) {
         self.attempts += 1;
         self.successes += u64::from(outcome.is_success());
         match &outcome.ending {

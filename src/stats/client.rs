@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{ActivityStats, Distribution, Precision};
-use crate::activity::{Kind, Outcome, Subject};
+use crate::activity::{AttemptOutcome, Kind, Subject};
 
 /// What became of all attempts of one client, over all its lives.
 ///
@@ -19,7 +19,7 @@ pub struct ClientStats(Mutex<Vec<Arc<ActivityStats>>>);
 
 impl ClientStats {
     /// Counts what became of an attempt.
-    pub fn record(&self, subject: &Subject, outcome: &Outcome) {
+    pub fn record(&self, subject: &Subject, outcome: &AttemptOutcome) {
         let mut all = self.lock();
         let at = all.iter().position(|stats| stats.subject == *subject);
         let at = at.unwrap_or_else(|| {

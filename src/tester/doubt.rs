@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{BOUND, TesterFigures};
-use crate::activity::{Activity, Ending, Outcome};
+use crate::activity::{Activity, AttemptOutcome, Ending};
 use crate::blame::Blame;
 use crate::phase::Cause;
 use crate::stats::{Distribution, Signal};
@@ -102,7 +102,7 @@ pub struct AttemptDoubt {
 
 impl AttemptDoubt {
     /// Looks at an attempt that has just come to its end beside how late the tester was meanwhile.
-    pub fn of(activity: &Activity, outcome: &Outcome, tester: &TesterFigures) -> Self {
+    pub fn of(activity: &Activity, outcome: &AttemptOutcome, tester: &TesterFigures) -> Self {
         let kind = activity.subject.kind();
         let signal = Signal::Activity(kind);
         let is_testers = match outcome.ending {

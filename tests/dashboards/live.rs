@@ -11,7 +11,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::file;
-use super::house::{Folder, Program, Prometheus, free_ports};
+use super::programs::{Folder, Program, Prometheus, free_ports};
 use super::shown::{DASHBOARDS, Query, filled, queries, read};
 
 /// How often Prometheus scrapes and looks at rules.

@@ -8,11 +8,11 @@
     reason = "this is how a test fails"
 )]
 
-mod house;
+mod appearance;
 mod lint;
 mod live;
-mod looks;
 mod over_tls;
+mod programs;
 mod promtool;
 mod shown;
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::house::{Folder, Program, Prometheus, free_ports};
 use super::live::has_data;
+use super::programs::{Folder, Program, Prometheus, free_ports};
 use lanherd_testkit::pki::{OURS, Pki};
 
 const PATIENCE: Duration = Duration::from_secs(40);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::house::Folder;
+use super::programs::Folder;
 use super::shown::{DASHBOARDS, EXAMPLE, filled, queries, read};
 use super::{file, succeeds};
 

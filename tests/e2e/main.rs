@@ -10,16 +10,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod activities;
 mod audit;
 mod availability;
 mod bad_servers;
-mod chores;
 mod control;
+mod evidence;
 mod examples;
 mod features;
 mod folders;
 mod herd;
-mod house;
 mod interrupted;
 mod interrupted_at_random;
 mod ipv4_only;

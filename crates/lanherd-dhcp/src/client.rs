@@ -26,7 +26,7 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 
 pub use config::{ClientId, Config, OfferPolicy, VendorOptions};
-pub use event::{Event, Extension, Heard, LossReason, Output, Transmit, Unanswered};
+pub use event::{Event, Extension, LossReason, Output, ServerMessage, Transmit, Unanswered};
 pub use state::State;
 
 use self::accept::Accepted;
@@ -46,7 +46,7 @@ pub struct Client {
     naks: u32,
     conflicts: Conflicts,
     /// The message that is being handled.
-    hearing: Option<Heard>,
+    hearing: Option<ServerMessage>,
     outputs: VecDeque<Output>,
 }
 
@@ -77,7 +77,7 @@ impl Client {
     /// A message came.
     pub fn handle_message(&mut self, message: &Message, now: Instant) {
         self.expire(now);
-        self.hearing = Some(Heard::of(message));
+        self.hearing = Some(ServerMessage::of(message));
         match accept::accept(message, &self.config, &self.state) {
             Ok(accepted) => {
                 self.remark(message.notes.malformed());

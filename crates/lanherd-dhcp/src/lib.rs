@@ -14,8 +14,8 @@ pub mod wire;
 
 pub use arp::{Arp, ArpOp};
 pub use client::{
-    Client, ClientId, Config, Event, Extension, Heard, LossReason, OfferPolicy, Output, State,
-    Transmit, Unanswered, VendorOptions,
+    Client, ClientId, Config, Event, Extension, LossReason, OfferPolicy, Output, ServerMessage,
+    State, Transmit, Unanswered, VendorOptions,
 };
 pub use flaw::Flaw;
 pub use ignored::Ignored;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{DnsCause, DnsDetail, Rcode};
 use crate::activity::socket_error::SocketError;
-use crate::activity::{Detail, Ending, Outcome};
+use crate::activity::{Detail, Ending, AttemptOutcome};
 use crate::host_name::HostName;
 
 /// What became of one lookup.
@@ -62,7 +62,7 @@ impl Lookup {
     }
 
     /// As what became of an attempt of any kind.
-    pub fn outcome(self, name: &HostName) -> Outcome {
+    pub fn outcome(self, name: &HostName) -> AttemptOutcome {
         let is_success = self.is_success();
         let why = (!is_success).then(|| self.particulars(name));
         let mut detail = DnsDetail {
@@ -83,7 +83,7 @@ impl Lookup {
             }
             Err(unanswered) => (Ending::Failed(unanswered.cause.as_str()), None),
         };
-        Outcome {
+        AttemptOutcome {
             ending,
             took,
             phases: Vec::new(),

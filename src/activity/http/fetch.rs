@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::{HttpCause, HttpDetail, HttpPhase};
-use crate::activity::{Detail, Ending, Outcome};
+use crate::activity::{Detail, Ending, AttemptOutcome};
 use crate::url::Url;
 
 /// What became of one fetch.
@@ -44,7 +44,7 @@ impl Fetch {
     }
 
     /// As what became of an attempt of any kind.
-    pub fn outcome(self, url: &Url) -> Outcome {
+    pub fn outcome(self, url: &Url) -> AttemptOutcome {
         let is_success = self.is_success();
         let why = (!is_success).then(|| self.particulars(url));
         let (ending, took) = match (&self.failure, self.status) {
@@ -60,7 +60,7 @@ impl Fetch {
             (None, None) => (Ending::Failed(HttpCause::Malformed.as_str()), None),
         };
         let phases = self.phases.iter();
-        Outcome {
+        AttemptOutcome {
             ending,
             took,
             phases: phases

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lanherd::lan::leftovers::{BroughtUp, Cleared, Removed};
-use lanherd::run::{Observer, Opened, RunEvent, RunMode};
+use lanherd::run::{Observer, OpenedRun, RunEvent, RunMode};
 use lanherd::scenario::Scenario;
 #[cfg(feature = "tui")]
 use lanherd::scenario::ScenarioUplink;
@@ -62,8 +62,8 @@ impl Presenter {
         }
     }
 
-    fn opened(&mut self, opened: &Opened<'_>) {
-        let Opened {
+    fn opened(&mut self, opened: &OpenedRun<'_>) {
+        let OpenedRun {
             started,
             name,
             clients,
@@ -88,7 +88,7 @@ impl Presenter {
 
     /// Shows the herd on the terminal, if that is wanted; a herd that stands does not fail for want of it.
     #[cfg(feature = "tui")]
-    fn start_tui(&self, opened: &Opened<'_>) -> Option<Tui> {
+    fn start_tui(&self, opened: &OpenedRun<'_>) -> Option<Tui> {
         let live = opened.live.clone().filter(|_| self.wants_tui)?;
         let (about, tester) = (self.about.clone(), opened.tester.clone());
         match Tui::start(&self.screen, opened.started, about, live, tester) {

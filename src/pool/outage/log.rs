@@ -45,10 +45,10 @@ pub(super) struct Loss {
 
 /// The latest outages, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct OutageLog(VecDeque<OutageEntry>);
+pub(super) struct OutageLog(VecDeque<LoggedOutage>);
 
 #[derive(Debug)]
-struct OutageEntry {
+struct LoggedOutage {
     began: Instant,
     lasted: Option<Duration>,
     of: usize,
@@ -64,7 +64,7 @@ impl OutageLog {
         if self.0.len() == Outage::KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(OutageEntry {
+        self.0.push_back(LoggedOutage {
             began,
             lasted: None,
             of,
@@ -116,7 +116,7 @@ impl OutageLog {
     }
 }
 
-impl OutageEntry {
+impl LoggedOutage {
     fn told(&self, origin: Instant) -> Outage {
         let began = self.began.saturating_duration_since(origin);
         let fault = most(&self.faults).filter(|(_, count)| count * 2 > self.clients);

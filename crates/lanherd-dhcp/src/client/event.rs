@@ -74,7 +74,7 @@ words! {
 
 /// A message from a server in short, for who tells people of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct ServerMessage {
     /// Its type; `None`: it has none that RFC 2131 knows.
     pub kind: Option<MessageType>,
     /// Its option 54, whatever it says.
@@ -83,7 +83,7 @@ pub struct Heard {
     pub address: Ipv4Addr,
 }
 
-impl Heard {
+impl ServerMessage {
     pub(super) fn of(message: &Message) -> Self {
         Self {
             kind: message.message_type(),
@@ -118,14 +118,14 @@ pub enum Event {
         /// Why the message was of no use.
         reason: Ignored,
         /// The message; `None` where none has just come: a lease ran out while its address was probed.
-        message: Option<Heard>,
+        message: Option<ServerMessage>,
     },
     /// An option of a message that was meant for this client was not used as it stands.
     Remarked {
         /// Which, and why.
         remark: Remark,
         /// The message, as far as it could be read.
-        message: Option<Heard>,
+        message: Option<ServerMessage>,
     },
     /// A NAK was obeyed; the machine goes to INIT by itself. Where a lease was held, [`Event::Lost`] follows.
     Refused {

@@ -38,12 +38,12 @@ fn holding(kind: MessageType, client: u8, address: Ipv4Addr) -> Message {
 }
 
 /// A router and a clock.
-struct Lan {
+struct StateLan {
     state: State,
     now: Instant,
 }
 
-impl Lan {
+impl StateLan {
     fn new() -> Self {
         Self {
             state: State::new(&LabConfig::default(), Instant::now()).expect("a router"),
@@ -130,7 +130,7 @@ const NAK: Option<(MessageType, Ipv4Addr)> = Some((MessageType::Nak, Ipv4Addr::U
 
 #[test]
 fn a_mute_server_neither_answers_nor_hears_until_it_is_well_again() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.inject(Fault::DhcpMute, 10);
     assert_eq!(lan.ask(&discover(2)), None);
@@ -146,7 +146,7 @@ fn a_mute_server_neither_answers_nor_hears_until_it_is_well_again() {
 
 #[test]
 fn a_slow_servers_replies_come_three_seconds_late_and_in_their_order() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpSlow, 60);
     for client in 1..=3 {
         assert_eq!(lan.ask(&discover(client)), None);
@@ -166,7 +166,7 @@ fn a_slow_servers_replies_come_three_seconds_late_and_in_their_order() {
 
 #[test]
 fn what_a_slow_server_owes_is_sent_at_once_when_it_is_well_again_before_anything_new() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpSlow, 2);
     lan.ask(&discover(1));
     lan.wait(2_000);
@@ -181,7 +181,7 @@ fn what_a_slow_server_owes_is_sent_at_once_when_it_is_well_again_before_anything
 
 #[test]
 fn a_refusing_server_refuses_every_request_and_only_requests() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.inject(Fault::DhcpNak, 10);
     assert_eq!(lan.renew(1, FIRST), NAK);
@@ -208,7 +208,7 @@ fn a_refusing_server_refuses_every_request_and_only_requests() {
 
 #[test]
 fn a_refusing_server_does_not_commit_at_once_either() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     let config = LabConfig {
         rapid_commit: true,
         ..LabConfig::default()
@@ -224,7 +224,7 @@ fn a_refusing_server_does_not_commit_at_once_either() {
 
 #[test]
 fn an_exhausted_server_turns_away_whoever_is_new_and_serves_whoever_has_an_address() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.join(2);
     lan.send(&holding(MessageType::Release, 2, SECOND));
@@ -249,7 +249,7 @@ fn an_exhausted_server_turns_away_whoever_is_new_and_serves_whoever_has_an_addre
 
 #[test]
 fn an_address_that_is_given_twice_is_either_clients_to_renew_until_the_server_is_well_again() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.inject(Fault::DhcpDuplicates, 10_000);
     assert_eq!(lan.join(2), FIRST);
@@ -290,7 +290,7 @@ fn an_address_that_is_given_twice_is_either_clients_to_renew_until_the_server_is
 
 #[test]
 fn when_a_server_is_well_again_only_the_rightful_client_keeps_what_was_given_twice() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.inject(Fault::DhcpDuplicates, 10);
     lan.join(2);
@@ -309,7 +309,7 @@ fn when_a_server_is_well_again_only_the_rightful_client_keeps_what_was_given_twi
 #[test]
 fn a_client_that_declines_or_releases_anothers_address_takes_it_from_nobody() {
     for kind in [MessageType::Decline, MessageType::Release] {
-        let mut lan = Lan::new();
+        let mut lan = StateLan::new();
         lan.join(1);
         lan.inject(Fault::DhcpDuplicates, 10);
         lan.join(2);
@@ -331,7 +331,7 @@ fn a_client_that_declines_or_releases_anothers_address_takes_it_from_nobody() {
 
 #[test]
 fn a_server_that_gives_addresses_twice_serves_the_first_client_and_old_ones_as_usual() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpDuplicates, 10);
     assert_eq!(lan.join(1), FIRST);
     assert_eq!(
@@ -345,7 +345,7 @@ fn a_server_that_gives_addresses_twice_serves_the_first_client_and_old_ones_as_u
 
 #[test]
 fn leases_that_end_early_are_refused_and_given_to_others() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     assert_eq!((lan.join(1), lan.join(2)), (FIRST, SECOND));
     lan.inject(Fault::DhcpExpireEarly, 9);
     lan.wait(0);
@@ -374,7 +374,7 @@ fn leases_that_end_early_are_refused_and_given_to_others() {
 
 #[test]
 fn a_router_that_is_down_answers_nothing_and_comes_back_with_its_leases() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.inject(Fault::DhcpSlow, 60);
     lan.renew(1, FIRST);
@@ -391,7 +391,7 @@ fn a_router_that_is_down_answers_nothing_and_comes_back_with_its_leases() {
 
 #[test]
 fn a_short_pool_has_addresses_for_five_clients_at_a_time() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpShortPool, 100_000);
     for client in 1..=5 {
         lan.join(client);
@@ -418,7 +418,7 @@ fn a_short_pool_has_addresses_for_five_clients_at_a_time() {
 
 #[test]
 fn a_pool_that_becomes_short_takes_no_lease_away() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     let addresses: Vec<_> = (1..=8).map(|client| lan.join(client)).collect();
     lan.inject(Fault::DhcpShortPool, 10);
     for (client, address) in (1..).zip(addresses) {
@@ -429,7 +429,7 @@ fn a_pool_that_becomes_short_takes_no_lease_away() {
 
 #[test]
 fn acknowledgements_are_lost_although_the_leases_stand() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpLostAcks, 10);
     assert_eq!(lan.ask(&discover(1)), Some((MessageType::Offer, FIRST)));
     assert_eq!(lan.select(1, FIRST), None);
@@ -450,7 +450,7 @@ fn the_router_and_the_dns_server_that_are_named_are_nobody() {
         (Fault::DhcpWrongRouter, code::ROUTERS),
         (Fault::DhcpWrongDns, code::DNS_SERVERS),
     ];
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     for (fault, wrong) in faults {
         lan.inject(fault, 10);
         let messages = [
@@ -483,7 +483,7 @@ fn the_router_and_the_dns_server_that_are_named_are_nobody() {
 
 #[test]
 fn whoever_says_that_it_has_a_lease_is_refused_and_may_have_it_anew() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.inject(Fault::DhcpNakKnown, 10);
     assert_eq!(lan.reboot(1, FIRST), NAK);
@@ -499,7 +499,7 @@ fn whoever_says_that_it_has_a_lease_is_refused_and_may_have_it_anew() {
 
 #[test]
 fn a_router_that_was_reset_knows_nobody_and_says_so() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.join(1);
     lan.join(2);
     lan.inject(Fault::RouterReset, 5);
@@ -522,7 +522,7 @@ fn a_router_that_was_reset_knows_nobody_and_says_so() {
 
 #[test]
 fn exactly_one_option_is_malformed_and_it_is_one_that_clients_can_do_without() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpMalformedOption, 60);
     let mut asks = discover(1);
     asks.options
@@ -547,7 +547,7 @@ fn exactly_one_option_is_malformed_and_it_is_one_that_clients_can_do_without() {
 
 #[test]
 fn the_server_gives_its_own_address_to_whoever_asks_and_nothing_is_wrong_with_the_books() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpOwnAddress, 60);
     assert_eq!(lan.ask(&discover(1)), Some((MessageType::Offer, ROUTER)));
     assert_eq!(lan.effects(Fault::DhcpOwnAddress), 1);
@@ -557,7 +557,7 @@ fn the_server_gives_its_own_address_to_whoever_asks_and_nothing_is_wrong_with_th
 
 #[test]
 fn garbage_is_sent_in_every_shape_and_nothing_is_wrong_with_the_books() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DhcpGarbage, 60);
     let mut sent = Vec::new();
     for _ in 0..100 {
@@ -579,7 +579,7 @@ fn garbage_is_sent_in_every_shape_and_nothing_is_wrong_with_the_books() {
 
 #[test]
 fn a_lab_that_has_ended_takes_no_fault() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.state.end();
     let made = lan.state.inject(Fault::DhcpMute, None, lan.now);
     assert_eq!(made, Err(LabFaultError::Ended));
@@ -594,7 +594,7 @@ fn after_any_mixture_of_faults_it_is_a_correct_router_again() {
         .filter(|fault| fault.aim() == lanherd_types::fault::Aim::Router)
         .collect();
     let mut rng = fastrand::Rng::with_seed(3);
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     for round in 0..100 {
         // Of all at once most would be hidden by others.
         let mixture = rng.choose_multiple(faults.iter().copied(), 4);

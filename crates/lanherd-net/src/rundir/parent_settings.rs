@@ -118,7 +118,7 @@ impl ParentSettings {
         let (routes_lost, others): (Vec<_>, Vec<_>) = self.lost.iter().partition(is_route);
         let mut refused = send(netlink, others)?;
         // The kernel, or whoever configures this host, may have been quicker.
-        let standing: HashSet<RouteKey> = routes(netlink)?
+        let standing: HashSet<SavedRouteKey> = routes(netlink)?
             .iter()
             .filter_map(|message| match message {
                 RouteNetlinkMessage::NewRoute(route) => Some(key(route)),
@@ -372,7 +372,7 @@ fn has_gateway(route: &RouteMessage) -> bool {
 
 /// The key by which the kernel distinguishes routes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct RouteKey {
+struct SavedRouteKey {
     is_inet6: bool,
     table: u32,
     destination: Option<IpAddr>,
@@ -381,9 +381,9 @@ struct RouteKey {
     priority: u32,
 }
 
-fn key(route: &RouteMessage) -> RouteKey {
+fn key(route: &RouteMessage) -> SavedRouteKey {
     let header = &route.header;
-    let mut key = RouteKey {
+    let mut key = SavedRouteKey {
         is_inet6: header.address_family == AddressFamily::Inet6,
         table: header.table.into(),
         destination: None,
@@ -410,7 +410,7 @@ fn key(route: &RouteMessage) -> RouteKey {
 fn words(message: &RouteNetlinkMessage) -> String {
     match message {
         RouteNetlinkMessage::NewRoute(route) => {
-            let RouteKey {
+            let SavedRouteKey {
                 destination,
                 prefix_len,
                 ..

@@ -26,7 +26,7 @@ pub(super) fn ping() -> Vec<u8> {
     packet
 }
 
-impl Lan {
+impl StateLan {
     /// What a service answers at once.
     pub(super) fn say(&mut self, service: Service, bytes: &[u8]) -> Vec<Datagram> {
         let from = SocketAddr::from(([10, 77, 0, 10], 4711));
@@ -54,7 +54,7 @@ fn codes(said: &[Datagram]) -> Vec<RCODE> {
 
 #[test]
 fn an_answer_goes_back_by_the_socket_that_was_asked() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     for (service, bytes) in [(Service::Dns, query("dns.google")), (Service::Echo, ping())] {
         let said = lan.say(service, &bytes);
         assert_eq!(said.len(), 1);
@@ -65,7 +65,7 @@ fn an_answer_goes_back_by_the_socket_that_was_asked() {
 
 #[test]
 fn a_mute_resolver_is_silent_and_a_failing_one_says_so() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DnsMute, 10);
     lan.inject(Fault::DnsServfail, 20);
     assert_eq!(lan.resolve(), []);
@@ -81,7 +81,7 @@ fn a_mute_resolver_is_silent_and_a_failing_one_says_so() {
 
 #[test]
 fn a_limited_resolver_answers_a_hundred_and_fifty_questions_at_once_and_refuses_the_rest() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DnsLimit, 60);
     for _ in 0..DNS_UNDER_WAY {
         assert_eq!(lan.resolve(), []);
@@ -113,7 +113,7 @@ fn of_a_hundred_pings_about_thirty_are_lost_and_the_same_for_the_same_seed() {
             seed: lanherd_types::identity::Seed(seed),
             ..LabConfig::default()
         };
-        let mut lan = Lan::new();
+        let mut lan = StateLan::new();
         lan.state = State::new(&config, lan.now).expect("a router");
         lan.inject(Fault::PingLoss, 60);
         let answered = (0..2_000).map(|_| lan.say(Service::Echo, &ping()).len());
@@ -133,7 +133,7 @@ fn of_a_hundred_pings_about_thirty_are_lost_and_the_same_for_the_same_seed() {
 
 #[test]
 fn the_kernel_answers_pings_but_under_faults_of_theirs() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     assert!(!lan.state.answers_pings(lan.now));
     for fault in [Fault::PingLoss, Fault::PingDuplicates, Fault::RouterLeak] {
         lan.inject(fault, 10);
@@ -149,7 +149,7 @@ fn the_kernel_answers_pings_but_under_faults_of_theirs() {
 
 #[test]
 fn every_ping_is_answered_twice_and_a_lost_one_not_at_all() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::PingDuplicates, 60);
     assert_eq!(lan.say(Service::Echo, &ping()).len(), 2);
     assert_eq!(lan.effects(Fault::PingDuplicates), 1);
@@ -164,7 +164,7 @@ fn every_ping_is_answered_twice_and_a_lost_one_not_at_all() {
 
 #[test]
 fn a_leak_makes_every_answer_later_than_the_one_before_whatever_it_is_to() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::RouterLeak, 60);
     for (number, service) in (1..).zip([Service::Dns, Service::Echo, Service::Dns]) {
         let bytes = match service {
@@ -200,7 +200,7 @@ fn a_leak_makes_every_answer_later_than_the_one_before_whatever_it_is_to() {
 
 #[test]
 fn what_is_late_for_two_faults_waits_for_the_one_that_is_left() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::RouterLeak, 60);
     lan.inject(Fault::DhcpSlow, 1);
     lan.inject(Fault::DnsLimit, 60);
@@ -222,7 +222,7 @@ fn what_is_late_for_two_faults_waits_for_the_one_that_is_left() {
 
 #[test]
 fn a_router_that_is_down_says_nothing_and_forgets_what_it_would_have_said() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::DnsLimit, 60);
     lan.resolve();
     lan.inject(Fault::RouterReboot, 5);
@@ -234,7 +234,7 @@ fn a_router_that_is_down_says_nothing_and_forgets_what_it_would_have_said() {
 
 #[test]
 fn a_web_server_is_unavailable_for_so_long() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     lan.inject(Fault::HttpUnavailable, 10);
     assert!(lan.state.hear_request(lan.now).is_unavailable);
     lan.wait(10_000);
@@ -244,7 +244,7 @@ fn a_web_server_is_unavailable_for_so_long() {
 
 #[test]
 fn what_is_broken_from_the_beginning_is_so_before_the_first_message_and_until_it_is_ended() {
-    let mut lan = Lan::new();
+    let mut lan = StateLan::new();
     let config = LabConfig {
         faults: vec![Fault::DhcpExhausted, Fault::DnsMute],
         ..LabConfig::default()
@@ -253,7 +253,7 @@ fn what_is_broken_from_the_beginning_is_so_before_the_first_message_and_until_it
     assert_eq!(lan.ask(&discover(1)), None);
     lan.wait(1_000_000_000);
     assert_eq!(lan.resolve(), []);
-    let on = |lan: &Lan| lan.state.faults(lan.now);
+    let on = |lan: &StateLan| lan.state.faults(lan.now);
     assert_eq!(
         on(&lan),
         [(Fault::DhcpExhausted, None), (Fault::DnsMute, None)]

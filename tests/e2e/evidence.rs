@@ -1,4 +1,4 @@
-//! The house itself: what it claims to see, it sees; so a test that finds nothing has looked.
+//! The tests' own captures and scripted servers: what they claim to see, they see; so a test that finds nothing has looked.
 
 use std::net::Ipv4Addr;
 

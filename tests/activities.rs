@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use lanherd::activity::dns::{DnsCause, DnsSpec};
 use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
-use lanherd::activity::{self, Activity, ClientContext, Ending, LeasedConfig, AttemptOutcome, Sequence};
+use lanherd::activity::{
+    self, Activity, AttemptOutcome, ClientContext, Ending, LeasedConfig, Sequence,
+};
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;

@@ -234,7 +234,7 @@ words! {
     HttpPhase {
         /// Looking the name up; left out where the URL has an address.
         Dns = "dns",
-        /// Connecting.
+        /// The time to connect.
         Connect = "connect",
         /// From the request to the first byte of the response.
         FirstByte = "first_byte",

@@ -15,7 +15,7 @@ words! {
         Permanent = "permanent",
         /// Only a failure.
         Transient = "transient",
-        /// None.
+        /// No failure is answered by a restart.
         Temporary = "temporary",
     }
 }

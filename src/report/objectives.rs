@@ -10,7 +10,7 @@ use lanherd_types::words;
 words! {
     /// What a figure is counted in.
     Unit {
-        /// Milliseconds.
+        /// The figure is a time in milliseconds.
         Milliseconds = "ms",
         /// A share, 0 to 1.
         Share = "share",

@@ -50,7 +50,7 @@ pub struct Sums {
     pub outages: u64,
     /// Faults that were made on purpose, by kind.
     pub faults: BTreeMap<Fault, FaultSum>,
-    /// Distributions.
+    /// The distributions of what took time.
     pub percentiles: AllPercentiles,
     /// What clients did: a list for each kind, with an entry for each thing that it was done to.
     #[serde(flatten, with = "super::activities::lists")]

@@ -13,6 +13,7 @@ mod layers;
 mod links;
 mod names;
 mod package;
+mod sentences;
 
 use std::env;
 use std::fs;

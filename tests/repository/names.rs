@@ -17,17 +17,6 @@ const ALLOWED: [(&str, &str, &str); 1] = [(
     "the arguments of one subcommand, clap's word, always named with its module: `up::Args`",
 )];
 
-/// Names that still stand for more than one thing in a part. This list only shrinks: whoever gives one of the types a name of
-/// its own strikes the line.
-const STILL_DOUBLE: [(&str, &str); 6] = [
-    ("lanherd", "Bound"),
-    ("lanherd", "Opened"),
-    ("lanherd", "Outcome"),
-    ("the tests of lanherd", "Folder"),
-    ("the tests of lanherd", "House"),
-    ("the tests of lanherd-lab", "Lan"),
-];
-
 /// What is compiled as one, for people: `lanherd`, `the tests of lanherd`, `tests/e2e`.
 fn part(path: &Path, is_test: bool) -> String {
     let below = path.strip_prefix(root()).unwrap_or(path);
@@ -120,19 +109,10 @@ fn the_name_of_a_type_stands_for_one_thing_in_a_crate() {
     let mut wrong = Vec::new();
     for ((part, name), files) in all.iter().filter(|(_, files)| files.len() > 1) {
         let key = (part.as_str(), name.as_str());
-        if !STILL_DOUBLE.contains(&key)
-            && !ALLOWED.iter().any(|(part, name, _)| (*part, *name) == key)
-        {
+        if !ALLOWED.iter().any(|(part, name, _)| (*part, *name) == key) {
             wrong.push(format!(
                 "{name} stands for more than one type of {part}; rename all but one: {}",
                 files.join(", ")
-            ));
-        }
-    }
-    for (part, name) in STILL_DOUBLE {
-        if !is_double((part, name)) {
-            wrong.push(format!(
-                "{name} is no longer double in {part}: strike it from STILL_DOUBLE"
             ));
         }
     }

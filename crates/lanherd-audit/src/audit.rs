@@ -53,7 +53,7 @@ pub struct Audit {
     /// By link-local address and MAC: two routers may have chosen the same address.
     routers: BTreeMap<(Ipv6Addr, Mac), RouterLog>,
     servers: dhcp::Servers,
-    servers6: dhcp6::Servers,
+    servers6: dhcp6::Dhcp6Servers,
     breaches: Breaches,
     frames: u64,
     untold_routers: u64,
@@ -69,7 +69,7 @@ impl Audit {
             solicitations: 0,
             routers: BTreeMap::new(),
             servers: dhcp::Servers::default(),
-            servers6: dhcp6::Servers::default(),
+            servers6: dhcp6::Dhcp6Servers::default(),
             breaches: Breaches::default(),
             frames: 0,
             untold_routers: 0,
@@ -275,7 +275,7 @@ impl Audit {
 /// Whether flags and service agree (RFC 7084, L-8 and L-9).
 fn flags(
     routers: &BTreeMap<(Ipv6Addr, Mac), RouterLog>,
-    servers: &dhcp6::Servers,
+    servers: &dhcp6::Dhcp6Servers,
     solicited: Option<Duration>,
     now: Duration,
     breaches: &mut Breaches,

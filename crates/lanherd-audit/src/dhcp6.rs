@@ -59,7 +59,7 @@ impl<'a> Datagram<'a> {
 
 /// One server: all messages with one server identifier.
 #[derive(Debug)]
-pub(crate) struct ServerLog {
+pub(crate) struct Dhcp6ServerLog {
     pub(crate) name: String,
     pub(crate) duid: Option<Duid>,
     /// How many messages of each type.
@@ -75,11 +75,11 @@ pub(crate) struct ServerLog {
 
 /// All servers.
 #[derive(Debug, Default)]
-pub(crate) struct Servers {
-    pub(crate) seen: BTreeMap<(Option<Vec<u8>>, Mac), ServerLog>,
+pub(crate) struct Dhcp6Servers {
+    pub(crate) seen: BTreeMap<(Option<Vec<u8>>, Mac), Dhcp6ServerLog>,
 }
 
-impl Servers {
+impl Dhcp6Servers {
     /// Takes a message to a client.
     pub(crate) fn hear(
         &mut self,
@@ -108,7 +108,7 @@ impl Servers {
         if self.seen.len() >= MAX_SERVERS && !self.seen.contains_key(&key) {
             return;
         }
-        let server = self.seen.entry(key).or_insert_with(|| ServerLog {
+        let server = self.seen.entry(key).or_insert_with(|| Dhcp6ServerLog {
             name: sender,
             duid,
             messages: BTreeMap::new(),
@@ -118,7 +118,7 @@ impl Servers {
             status: None,
         });
         *server.messages.entry(message.message_type).or_default() += 1;
-        let check = Check {
+        let check = Dhcp6Check {
             at,
             name: &server.name,
             message: &message,
@@ -158,13 +158,13 @@ impl Servers {
 }
 
 /// One message of a server, as it is looked at.
-struct Check<'a> {
+struct Dhcp6Check<'a> {
     at: Duration,
     name: &'a str,
     message: &'a Message,
 }
 
-impl Check<'_> {
+impl Dhcp6Check<'_> {
     fn breach(
         &self,
         breaches: &mut Breaches,

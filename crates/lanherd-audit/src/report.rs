@@ -74,7 +74,7 @@ pub struct RouterFound {
     pub prefixes: Vec<PrefixFound>,
     /// Routes through it.
     pub routes: Vec<String>,
-    /// Resolvers.
+    /// The resolvers that it names.
     pub resolvers: Vec<Ipv6Addr>,
     /// Names that are searched.
     pub search: Vec<String>,
@@ -160,7 +160,7 @@ impl Report {
         messages: u64,
         routers: impl Iterator<Item = &'a RouterLog>,
         servers: impl Iterator<Item = &'a dhcp::ServerLog>,
-        servers6: impl Iterator<Item = &'a dhcp6::ServerLog>,
+        servers6: impl Iterator<Item = &'a dhcp6::Dhcp6ServerLog>,
         breaches: Vec<Breach>,
         withheld: Withheld,
     ) -> Self {
@@ -274,7 +274,7 @@ impl ServerFound {
 }
 
 impl ServerFound6 {
-    fn of(server: &dhcp6::ServerLog) -> Self {
+    fn of(server: &dhcp6::Dhcp6ServerLog) -> Self {
         let mut leases = Vec::new();
         for ia in &server.associations {
             leases.extend(ia.addresses().map(|held| held.address.to_string()));

@@ -25,11 +25,11 @@ pub mod code {
     pub const ELAPSED_TIME: u16 = 8;
     /// A relayed message.
     pub const RELAY_MESSAGE: u16 = 9;
-    /// Authentication.
+    /// Authentication (RFC 8415, 21.11).
     pub const AUTHENTICATION: u16 = 11;
     /// A server that wants unicast; RFC 9915 has done away with it.
     pub const SERVER_UNICAST: u16 = 12;
-    /// Status.
+    /// Status code (RFC 8415, 21.13).
     pub const STATUS: u16 = 13;
     /// Rapid commit.
     pub const RAPID_COMMIT: u16 = 14;

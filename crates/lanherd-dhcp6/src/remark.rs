@@ -64,7 +64,7 @@ pub struct Remark {
     pub offset: Option<usize>,
     /// The length of its value in bytes, as it says itself.
     pub length: usize,
-    /// Why.
+    /// Why the option was of no use.
     pub reason: RemarkReason,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "u16", into = "u16")]
 pub enum StatusCode {
-    /// 0.
+    /// The request succeeded (code 0).
     Success,
     /// 1: it failed, and the server does not say why.
     UnspecFail,

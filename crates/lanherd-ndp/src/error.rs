@@ -141,7 +141,7 @@ pub struct Sender {
 /// A packet that was refused: why, because of which byte, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Refused {
-    /// Why.
+    /// What is wrong with it.
     pub reason: Reason,
     /// Where it says so, counted from the first byte of the IPv6 header.
     pub offset: usize,

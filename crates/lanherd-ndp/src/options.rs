@@ -257,7 +257,7 @@ pub enum NdOption {
     Nonce(Vec<u8>),
     /// A route through the sender.
     Route(RouteInformation),
-    /// Resolvers.
+    /// The resolvers of a router (RDNSS).
     Resolvers(Resolvers),
     /// Names that are searched.
     SearchList(SearchList),

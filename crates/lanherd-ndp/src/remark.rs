@@ -48,7 +48,7 @@ pub struct Remark {
     pub offset: usize,
     /// The length of the whole option in bytes; of a field, of the field.
     pub length: usize,
-    /// Why.
+    /// Why the option was of no use.
     pub reason: RemarkReason,
 }
 

@@ -33,7 +33,7 @@ words! {
         Ipv4 = "ipv4",
         /// Only IPv6.
         Ipv6 = "ipv6",
-        /// Both.
+        /// Both IPv4 and IPv6.
         Dual = "dual",
     }
 }

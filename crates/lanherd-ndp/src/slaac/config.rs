@@ -150,7 +150,7 @@ words! {
 words! {
     /// What a host should ask `DHCPv6` for.
     DhcpWanted {
-        /// Nothing.
+        /// The host need not ask for anything.
         Nothing = "nothing",
         /// Parameters only.
         Stateless = "stateless",

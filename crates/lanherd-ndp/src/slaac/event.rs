@@ -60,7 +60,7 @@ words! {
     AddressKind {
         /// For this link only.
         LinkLocal = "link_local",
-        /// Lasting.
+        /// The address lasts as long as its prefix.
         Stable = "stable",
         /// For a day or two (RFC 8981).
         Temporary = "temporary",
@@ -162,7 +162,7 @@ pub enum Event {
     AddressLost {
         /// The address.
         address: Ipv6Addr,
-        /// Why.
+        /// Why the address is gone.
         why: AddressLoss,
     },
     /// Somebody else has the address: it is not used.
@@ -192,9 +192,9 @@ pub enum Event {
     },
     /// A router is no default router any more.
     RouterLost {
-        /// Which.
+        /// The router's link-local address.
         router: Ipv6Addr,
-        /// Why.
+        /// Why the router is gone.
         why: RouterLoss,
     },
     /// A router does not answer: others are used first.
@@ -257,7 +257,7 @@ pub enum Event {
     DelegationPreferred(Prefix),
     /// A message, or an option of one, was of no use. Told once for as long as the same router says the same.
     Ignored {
-        /// Why.
+        /// Why the message was of no use.
         reason: Ignored,
         /// Of whom.
         router: Ipv6Addr,

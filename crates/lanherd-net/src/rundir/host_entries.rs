@@ -54,7 +54,7 @@ enum Claim {
 /// What is bound, or lies, under a namespace's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Binding {
-    /// Nothing.
+    /// Nothing has the name.
     Absent,
     /// The empty file on which a namespace is to be bound.
     Placeholder,

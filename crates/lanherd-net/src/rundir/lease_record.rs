@@ -26,7 +26,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Now.
+    /// The present moment.
     pub fn now() -> Self {
         Self {
             instant: Instant::now(),

@@ -330,7 +330,7 @@ fn undo_take(state: &Folder, pool: &PoolName) {
 pub(crate) enum Owner {
     /// A living process, whose number the lock tells if it could be read.
     Alive(Option<u32>),
-    /// Nobody.
+    /// Nobody holds the lock.
     Nobody,
 }
 

@@ -174,7 +174,11 @@ impl ActivityKind for CommandLine {
     }
 
     /// Runs it once.
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
+    async fn attempt<P: Port>(
+        &self,
+        timeout: Duration,
+        client: &ClientContext<P>,
+    ) -> AttemptOutcome {
         execute(self, timeout, client).await.outcome(self)
     }
 }

@@ -236,7 +236,11 @@ impl ActivityKind for Endpoint {
         self.target.client()
     }
 
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
+    async fn attempt<P: Port>(
+        &self,
+        timeout: Duration,
+        client: &ClientContext<P>,
+    ) -> AttemptOutcome {
         let mut detail = ConnectDetail::default();
         match self.connect(timeout, client, &mut detail).await {
             Ok(took) => AttemptOutcome {

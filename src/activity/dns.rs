@@ -23,7 +23,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{ClientContext, Detail, AttemptOutcome, Spec};
+use super::{AttemptOutcome, ClientContext, Detail, Spec};
 use crate::blame::Blame;
 use crate::host_name::HostName;
 use crate::lan::Port;
@@ -157,7 +157,11 @@ impl ActivityKind for HostName {
     }
 
     /// Asks the first resolver of the lease.
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
+    async fn attempt<P: Port>(
+        &self,
+        timeout: Duration,
+        client: &ClientContext<P>,
+    ) -> AttemptOutcome {
         let lookup = match client.leased.resolvers.first() {
             Some(server) => ask(client, *server, self, timeout).await,
             None => no_resolver(),

@@ -16,7 +16,7 @@ use super::kind::{
     KindDetail, Layout, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{ClientContext, Detail, AttemptOutcome, Spec, dns};
+use super::{AttemptOutcome, ClientContext, Detail, Spec, dns};
 use crate::blame::Blame;
 use crate::lan::Port;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
@@ -160,7 +160,11 @@ impl ActivityKind for Url {
         timeout.saturating_mul(1 + dns::RESOLVERS)
     }
 
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
+    async fn attempt<P: Port>(
+        &self,
+        timeout: Duration,
+        client: &ClientContext<P>,
+    ) -> AttemptOutcome {
         fetch(self, timeout, client).await.outcome(self)
     }
 }

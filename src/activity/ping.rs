@@ -190,7 +190,11 @@ impl ActivityKind for Target {
     }
 
     /// Sends one request, and waits for the answer.
-    async fn attempt<P: Port>(&self, timeout: Duration, client: &ClientContext<P>) -> AttemptOutcome {
+    async fn attempt<P: Port>(
+        &self,
+        timeout: Duration,
+        client: &ClientContext<P>,
+    ) -> AttemptOutcome {
         let address = match address_at(self, timeout, client).await {
             Ok(address) => address,
             Err(why) => {

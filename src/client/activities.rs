@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::{Aggregator, ClientEvent, ClientRun, EventSink};
 use crate::activity::{
-    self, Activity, ClientContext, LeasedConfig, AttemptOutcome, Sequence, Siblings, SkipReason,
+    self, Activity, AttemptOutcome, ClientContext, LeasedConfig, Sequence, Siblings, SkipReason,
 };
 use crate::dhcp::Lease;
 use crate::identity::Identity;

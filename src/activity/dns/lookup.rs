@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{DnsCause, DnsDetail, Rcode};
 use crate::activity::socket_error::SocketError;
-use crate::activity::{Detail, Ending, AttemptOutcome};
+use crate::activity::{AttemptOutcome, Detail, Ending};
 use crate::host_name::HostName;
 
 /// What became of one lookup.

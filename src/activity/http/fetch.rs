@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::{HttpCause, HttpDetail, HttpPhase};
-use crate::activity::{Detail, Ending, AttemptOutcome};
+use crate::activity::{AttemptOutcome, Detail, Ending};
 use crate::url::Url;
 
 /// What became of one fetch.

@@ -164,6 +164,14 @@ impl Grant {
         let Some(shortest) = self.leases(ia, now) else {
             return false;
         };
+        // One message may give an address and take it away.
+        if self
+            .lease
+            .ia(ia.kind, ia.iaid)
+            .is_none_or(LeasedIa::is_empty)
+        {
+            return false;
+        }
         self.served += 1;
         let (t1, t2) = times(ia.t1, ia.t2, shortest);
         let at = |after: Option<Duration>| after.and_then(|after| now.checked_add(after));

@@ -163,6 +163,9 @@ impl Client {
 
     /// The first message after the link was away waits a moment, as those of all the others do.
     pub(super) fn wait_to_confirm(&mut self, held: Held, now: Instant) -> State {
+        if held.lease.is_empty() {
+            return self.solicit_afresh(None, now);
+        }
         let at = self.after_start_delay(now);
         let next = Next::Confirm(held);
         State::Delaying(Delaying { next, at })

@@ -84,13 +84,13 @@ impl Client {
         now: Instant,
     ) -> State {
         self.event(Event::Conflict { address, holder });
-        self.decline_addresses(held, &[address], Means::Confirm, LossReason::Conflict, now)
+        self.decline_addresses(held, &[address], None, LossReason::Conflict, now)
     }
 
     /// All addresses are to be declined.
     pub(super) fn decline_all(&mut self, held: Held, now: Instant) -> State {
         let addresses: Vec<Ipv6Addr> = held.lease.addresses().map(|it| it.address).collect();
-        self.decline_addresses(held, &addresses, Means::Confirm, LossReason::Declined, now)
+        self.decline_addresses(held, &addresses, None, LossReason::Declined, now)
     }
 
     // RFC 9915, 18.2.8: what nobody else has is kept when addresses are declined, and they are asked for anew.
@@ -98,7 +98,7 @@ impl Client {
         &mut self,
         mut held: Held,
         declined: &[Ipv6Addr],
-        by: Means,
+        by: Option<Means>,
         reason: LossReason,
         now: Instant,
     ) -> State {
@@ -161,10 +161,24 @@ impl Client {
 
     /// After a DECLINE: with what is kept, or from the beginning.
     fn go_on(&mut self, declining: Declining, now: Instant) -> State {
-        match declining.held {
-            Some(held) if held.is_in_use => State::Bound(held),
-            Some(held) => self.use_lease(held, declining.by),
-            None => self.begin_anew(None, now),
+        match (declining.held, declining.by) {
+            (Some(held), Some(by)) => self.use_lease(held, by),
+            (Some(held), None) if held.is_in_use => State::Bound(held),
+            // An address that was never used was declined by the caller, with prefixes beside it.
+            (Some(held), None) => self.use_lease(held, Means::Request),
+            (None, _) => self.begin_anew(None, now),
         }
+    }
+
+    /// The link was away: what is kept is confirmed, and what is new in it has been probed.
+    pub(super) fn confirm_what_is_kept(&mut self, declining: Declining, now: Instant) -> State {
+        let Some(held) = declining.held else {
+            return self.solicit_afresh(None, now);
+        };
+        if let (true, Some(by)) = (held.is_in_use, declining.by) {
+            let lease = held.lease.clone();
+            self.event(Event::Renewed { lease, by });
+        }
+        self.wait_to_confirm(held, now)
     }
 }

@@ -10,7 +10,7 @@ use super::offers::{self, Offer};
 use super::state::{Delaying, Held, Next, Probing, Requesting, Soliciting, State};
 use super::{Client, has_come};
 use crate::grant::{Grant, Refusal};
-use crate::lease::Lease;
+use crate::lease::{Lease, Leased};
 use crate::options::code;
 use crate::{Duid, Ignored, Message, StatusCode};
 
@@ -333,6 +333,52 @@ impl Client {
         if duplicates.is_empty() {
             return self.use_lease(held, by);
         }
-        self.decline_addresses(held, &duplicates, by, LossReason::Conflict, now)
+        self.decline_addresses(held, &duplicates, Some(by), LossReason::Conflict, now)
+    }
+
+    /// The link was away while addresses were probed: of a lease in use, those of which nothing is known are as if they had not come.
+    pub(super) fn break_off(&mut self, probing: Probing) -> Held {
+        let Probing {
+            mut held,
+            by,
+            waiting,
+            duplicates,
+            ..
+        } = probing;
+        let is_one_of = |addresses: &[Ipv6Addr], leased| match leased {
+            Leased::Address(address) => addresses.contains(&address),
+            Leased::Prefix(_) => false,
+        };
+        let what = held
+            .lease
+            .take(|_, _, leased, _| is_one_of(&duplicates, leased));
+        if !held.is_in_use {
+            return held;
+        }
+        let all = held.lease.clone();
+        held.lease
+            .take(|_, _, leased, _| is_one_of(&waiting, leased));
+        if held.lease.is_empty() {
+            // Nothing of what was in use is left.
+            self.event(Event::Lost(LossReason::Withdrawn));
+            return Held::unused(all);
+        }
+        if !what.is_empty() {
+            let reason = LossReason::Conflict;
+            self.event(Event::Gone { what, reason });
+        }
+        let lease = held.lease.clone();
+        self.event(Event::Renewed { lease, by });
+        held
+    }
+
+    /// All addresses are declined while they are probed.
+    pub(super) fn decline_probed(&mut self, probing: Probing, now: Instant) -> State {
+        let Probing { held, by, .. } = probing;
+        if held.is_in_use {
+            let lease = held.lease.clone();
+            self.event(Event::Renewed { lease, by });
+        }
+        self.decline_all(held, now)
     }
 }

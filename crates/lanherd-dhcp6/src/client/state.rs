@@ -346,8 +346,8 @@ pub struct Declining {
     pub(super) addresses: Vec<(u32, Ipv6Addr)>,
     /// What is kept.
     pub(super) held: Option<Held>,
-    /// How what is kept was got, if it is not in use yet.
-    pub(super) by: Means,
+    /// How what is kept was got, if that is not told yet.
+    pub(super) by: Option<Means>,
 }
 
 /// See [`State::Releasing`].

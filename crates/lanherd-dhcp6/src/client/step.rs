@@ -127,9 +127,6 @@ impl Client {
                 | State::Renewing(Extending { held, .. })
                 | State::Rebinding(Extending { held, .. })
                 | State::Confirming(Confirming { held, .. })
-                | State::Declining(Declining {
-                    held: Some(held), ..
-                })
                 | State::Requesting(Requesting {
                     held: Some(held), ..
                 })
@@ -139,8 +136,10 @@ impl Client {
                 }),
                 Input::Reconnect,
             ) => self.wait_to_confirm(held, now),
-            // Addresses that were granted on this link or another, and not used yet.
-            (State::Probing(probing), Input::Reconnect) => self.wait_to_confirm(probing.held, now),
+            (State::Probing(probing), Input::Reconnect) => {
+                let held = self.break_off(probing);
+                self.wait_to_confirm(held, now)
+            }
             (
                 State::Delaying(Delaying {
                     next: Next::Solicit(hint),
@@ -154,7 +153,9 @@ impl Client {
             (State::Requesting(requesting), Input::Reconnect) => {
                 self.solicit_afresh(requesting.wish, now)
             }
-            (State::Declining(_), Input::Reconnect) => self.solicit_afresh(None, now),
+            (State::Declining(declining), Input::Reconnect) => {
+                self.confirm_what_is_kept(declining, now)
+            }
             (
                 State::Informing(Informing { known, .. })
                 | State::Delaying(Delaying {
@@ -207,7 +208,7 @@ impl Client {
                 }),
                 Input::Decline,
             ) if held.lease.addresses().next().is_some() => self.decline_all(held, now),
-            (State::Probing(probing), Input::Decline) => self.decline_all(probing.held, now),
+            (State::Probing(probing), Input::Decline) => self.decline_probed(probing, now),
             (State::Declining(declining), Input::Timeout) => self.decline_again(declining, now),
             (State::Declining(declining), Input::Reply(..)) => self.declined(declining, now),
 

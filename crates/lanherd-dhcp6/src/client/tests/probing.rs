@@ -189,3 +189,47 @@ fn a_server_that_leases_what_others_have_is_asked_ever_less_often() {
     let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0];
     assert_waits(&solicits, &expected, 0.26);
 }
+
+// RFC 9915, 18.2.10.1: an address is used when nobody else on the link is found to have it.
+#[test]
+fn what_is_still_being_probed_when_the_link_comes_back_is_as_if_it_had_not_come() {
+    let mut harness = Harness::probing();
+    harness.verdict(ADDRESS, Verdict::Unique);
+    harness.verdict(OTHER_ADDRESS, Verdict::Unique);
+    harness.until(1800.0);
+    let third = "2001:db8:77::52";
+    harness.reply(1, &[leased(&[ADDRESS, third], HOUR)]);
+    harness.forget();
+    harness.tell(Client::reconnect);
+    let happened = harness.happened();
+    let [Event::Renewed { lease, .. }] = &happened[..] else {
+        panic!("{happened:?}");
+    };
+    let told: Vec<Ipv6Addr> = lease.addresses().map(|it| it.address).collect();
+    assert_eq!(told, [address(ADDRESS), address(OTHER_ADDRESS)]);
+    harness.until(1800.0);
+    assert_eq!(
+        harness.lines(),
+        ["confirm na[2001:db8:77::50 2001:db8:77::51]"]
+    );
+    harness.reply(1, &[]);
+    assert_eq!(harness.used(), told);
+
+    // With nothing else left, nothing is used until it is confirmed and probed again.
+    let mut harness = Harness::requesting_with(careful());
+    harness.reply(1, &[leased(&[ADDRESS], HOUR)]);
+    harness.verdict(ADDRESS, Verdict::Unique);
+    harness.until(1800.0);
+    let mut ia = leased(&[third], HOUR);
+    ia.options
+        .push_address(&IaAddress::new(address(ADDRESS), 0, 0));
+    harness.reply(1, &[ia]);
+    harness.forget();
+    harness.tell(Client::reconnect);
+    assert_eq!(harness.happened(), [Event::Lost(LossReason::Withdrawn)]);
+    harness.until(1800.0);
+    harness.reply(1, &[]);
+    assert_eq!((harness.state(), harness.used()), ("probing", vec![]));
+    harness.verdict(third, Verdict::Unique);
+    assert_eq!(harness.used(), [address(third)]);
+}

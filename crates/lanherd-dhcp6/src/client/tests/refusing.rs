@@ -250,3 +250,20 @@ fn a_client_that_is_told_to_hurry_is_slowed_down() {
             .any(|(_, event)| matches!(event, Event::RateLimited { .. }))
     );
 }
+
+// RFC 9915, 18.2.10.1: a valid lifetime of 0 takes an address or prefix away at once.
+#[test]
+fn a_message_that_gives_an_address_and_takes_it_away_gives_nothing() {
+    let mut ia = leased(&[ADDRESS], HOUR);
+    ia.options
+        .push_address(&IaAddress::new(address(ADDRESS), 0, 0));
+    let mut harness = Harness::soliciting();
+    let offer = harness.answer(MessageType::Advertise, 1, std::slice::from_ref(&ia));
+    harness.receive(&offer);
+    assert_eq!(harness.ignored(), [Ignored::NothingOffered]);
+    let mut harness = Harness::requesting();
+    harness.reply(1, &[ia]);
+    assert!(harness.happened().is_empty());
+    harness.until(0.0);
+    assert_eq!(line(harness.last()), "solicit na[]");
+}

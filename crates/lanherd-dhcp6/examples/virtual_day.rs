@@ -7,8 +7,8 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use lanherd_dhcp6::{
-    Arrival, Client, Config, Duid, Event, IaAddress, IaKind, IaPrefix, Mac, Message, MessageType,
-    Output, Verdict, code,
+    Arrival, Client, Config, DadOutcome, Duid, Event, IaAddress, IaKind, IaPrefix, Mac, Message,
+    MessageType, Output, code,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 // Nobody else is there.
                 Output::Event(Event::Probe { addresses, .. }) => {
                     for address in addresses {
-                        client.handle_verdict(address, Verdict::Unique, now);
+                        client.handle_dad(address, DadOutcome::Unique, now);
                     }
                 }
                 Output::Event(Event::Bound { lease, .. }) => {

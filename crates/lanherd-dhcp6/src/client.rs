@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 
 pub use config::{Config, RateLimit, VendorClass, WantedIa};
 pub use event::{
-    ALL_SERVERS, Arrival, Event, Heard, Information, LossReason, Means, Output, ReconfigureKind,
-    Unanswered, Verdict,
+    ALL_SERVERS, Arrival, DadOutcome, Event, Heard, Information, LossReason, Means, Output,
+    ReconfigureKind, Unanswered,
 };
 pub use state::State;
 
@@ -113,8 +113,8 @@ impl Client {
     }
 
     /// What came of looking for others with an address that [`Event::Probe`] named; also later, of an address in use.
-    pub fn handle_verdict(&mut self, address: Ipv6Addr, verdict: Verdict, now: Instant) {
-        self.step(Input::Verdict(address, verdict), now);
+    pub fn handle_dad(&mut self, address: Ipv6Addr, outcome: DadOutcome, now: Instant) {
+        self.step(Input::DadOutcome(address, outcome), now);
     }
 
     /// Time has passed. Does nothing before [`Client::poll_timeout`].

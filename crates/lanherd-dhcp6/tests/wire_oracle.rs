@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use dhcproto::v6::{self, DhcpOption};
 use dhcproto::{Decodable, Decoder, Encodable, Encoder};
 use lanherd_dhcp6::{
-    Arrival, Client, Config, Duid, Event, Ia, IaAddress, IaKind, IaPrefix, Mac, Message,
-    MessageType, Options, Output, Status, StatusCode, Verdict, code,
+    Arrival, Client, Config, DadOutcome, Duid, Event, Ia, IaAddress, IaKind, IaPrefix, Mac,
+    Message, MessageType, Options, Output, Status, StatusCode, code,
 };
 use proptest::prelude::*;
 
@@ -186,7 +186,7 @@ fn life(orders: &[fn(&mut Client, Instant)]) -> Vec<Message> {
                     }
                     Output::Event(Event::Probe { addresses, .. }) => {
                         for address in addresses {
-                            client.handle_verdict(address, Verdict::Unique, now);
+                            client.handle_dad(address, DadOutcome::Unique, now);
                         }
                     }
                     Output::Event(_) => {}

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use lanherd_dhcp6::{
     ALL_SERVERS, Arrival, Client, Config, Duid, Event, IaKind, Ignored, Lease, Mac, Means, Message,
-    MessageType, Output, ReconfigureKind, StatusCode, Verdict,
+    MessageType, Output, ReconfigureKind, StatusCode,
 };
 use lanherd_net::frame6::{Ends6, dhcp6_frame};
 use lanherd_net::lan::ipv6::{Address6, Addressing6, DadOutcome};
@@ -325,12 +325,13 @@ impl Driven {
                 self.heard.push(message);
             }
             PortEvent::Address6(address, outcome) => {
-                let verdict = match outcome {
-                    DadOutcome::Unique => Verdict::Unique,
-                    DadOutcome::Duplicate { holder } => Verdict::Duplicate { holder },
+                let outcome = match outcome {
+                    DadOutcome::Unique => lanherd_dhcp6::DadOutcome::Unique,
+                    DadOutcome::Duplicate { holder } => {
+                        lanherd_dhcp6::DadOutcome::Duplicate { holder }
+                    }
                 };
-                self.machine
-                    .handle_verdict(address, verdict, Instant::now());
+                self.machine.handle_dad(address, outcome, Instant::now());
             }
             _ => {}
         }

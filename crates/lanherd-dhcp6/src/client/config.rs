@@ -30,7 +30,7 @@ pub struct Config {
     /// each, and none of its RECONFIGUREs counts then.
     pub detects_replay: bool,
     /// Whether its addresses are probed before they are used: [`Event::Probe`](super::Event::Probe) names them, and
-    /// [`Client::handle_verdict`](super::Client::handle_verdict) says what came of it (RFC 9915, 18.2.10.1: MUST).
+    /// [`Client::handle_dad`](super::Client::handle_dad) says what came of it (RFC 9915, 18.2.10.1: MUST).
     pub duplicate_detection: bool,
     /// Whether INFORMATION-REQUESTs do without its DUID (RFC 7844, 4.3.1).
     pub is_anonymous: bool,

@@ -113,7 +113,7 @@ impl ReconfigureKind {
 
 /// What came of looking for others with an address (RFC 4862, 5.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum DadOutcome {
     /// Nobody has it.
     Unique,
     /// Somebody has it.
@@ -166,7 +166,7 @@ pub struct Information {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A server leased these addresses, and they are to be probed before they are used (RFC 4862, 5.4): set them so that the kernel
-    /// does, and tell what comes of it by [`Client::handle_verdict`](super::Client::handle_verdict).
+    /// does, and tell what comes of it by [`Client::handle_dad`](super::Client::handle_dad).
     Probe {
         /// All that is leased, also what is in use already.
         lease: Lease,

@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use super::event::{Event, LossReason, Means, Unanswered, Verdict};
+use super::event::{DadOutcome, Event, LossReason, Means, Unanswered};
 use super::exchange::{Exchange, Retransmission, SeenWaits};
 use super::offers::{self, Offer};
 use super::state::{Delaying, Held, Next, Probing, Requesting, Soliciting, State};
@@ -289,21 +289,21 @@ impl Client {
         &mut self,
         mut probing: Probing,
         address: Ipv6Addr,
-        verdict: Verdict,
+        outcome: DadOutcome,
         now: Instant,
     ) -> State {
         if !probing.waiting.contains(&address) {
-            return match verdict {
-                Verdict::Duplicate { holder } if probing.held.has(address) => {
+            return match outcome {
+                DadOutcome::Duplicate { holder } if probing.held.has(address) => {
                     self.event(Event::Conflict { address, holder });
                     probing.duplicates.push(address);
                     State::Probing(probing)
                 }
-                Verdict::Unique | Verdict::Duplicate { .. } => State::Probing(probing),
+                DadOutcome::Unique | DadOutcome::Duplicate { .. } => State::Probing(probing),
             };
         }
         probing.waiting.retain(|waiting| *waiting != address);
-        if let Verdict::Duplicate { holder } = verdict {
+        if let DadOutcome::Duplicate { holder } = outcome {
             self.event(Event::Conflict { address, holder });
             probing.duplicates.push(address);
         }

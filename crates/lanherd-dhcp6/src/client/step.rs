@@ -4,7 +4,7 @@ use std::mem;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use super::event::{ReconfigureKind, Verdict};
+use super::event::{DadOutcome, ReconfigureKind};
 use super::state::{
     Confirming, Declining, Delaying, Extending, Informing, Next, Requesting, State,
 };
@@ -25,7 +25,7 @@ pub(super) enum Input<'a> {
     Inform,
     Reconnect,
     /// What came of looking for others with an address.
-    Verdict(Ipv6Addr, Verdict),
+    DadOutcome(Ipv6Addr, DadOutcome),
     /// A server's answers to the exchange under way.
     Advertise(&'a Message, Duid),
     Reply(&'a Message, Duid),
@@ -78,8 +78,8 @@ impl Client {
             }
 
             (State::Probing(probing), Input::Timeout) => self.probed_in_vain(probing, now),
-            (State::Probing(probing), Input::Verdict(address, verdict)) => {
-                self.probed(probing, address, verdict, now)
+            (State::Probing(probing), Input::DadOutcome(address, outcome)) => {
+                self.probed(probing, address, outcome, now)
             }
 
             // T2 has come, perhaps with T1, when nobody was there to handle that: straight to any server.
@@ -195,7 +195,7 @@ impl Client {
                     next: Next::Confirm(held),
                     ..
                 }),
-                Input::Verdict(address, Verdict::Duplicate { holder }),
+                Input::DadOutcome(address, DadOutcome::Duplicate { holder }),
             ) if held.has(address) => self.conflict(held, address, holder, now),
             (
                 State::Bound(held)
@@ -356,7 +356,7 @@ impl Client {
                 | State::Informed(_)
                 | State::Declining(_)
                 | State::Releasing(_)),
-                Input::Verdict(..),
+                Input::DadOutcome(..),
             )
             | (state @ State::Stopped, Input::Timeout | Input::Reconnect)
             | (state @ State::Releasing(_), Input::Release | Input::Reconnect) => state,

@@ -5,9 +5,9 @@ use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use lanherd_dhcp6::{
-    Arrival, Authentication, Client, Config, Duid, Event, Ia, IaAddress, IaKind, IaPrefix, Lease,
-    MAX_LEASES, Mac, Message, MessageType, Output, Parameters, Prefix, ReconfigureKey, Verdict,
-    WantedIa, code,
+    Arrival, Authentication, Client, Config, DadOutcome, Duid, Event, Ia, IaAddress, IaKind,
+    IaPrefix, Lease, MAX_LEASES, Mac, Message, MessageType, Output, Parameters, Prefix,
+    ReconfigureKey, WantedIa, code,
 };
 
 const MAC: Mac = Mac([2, 0, 0x5e, 0x10, 0, 1]);
@@ -90,12 +90,12 @@ pub fn client(bytes: &[u8]) -> BTreeSet<&'static str> {
             13 => rig.command(Client::reconnect),
             14 | 15 => {
                 let address = HOSTS[script.index(3)];
-                let verdict = if script.byte() < 64 {
-                    Verdict::Duplicate { holder: None }
+                let outcome = if script.byte() < 64 {
+                    DadOutcome::Duplicate { holder: None }
                 } else {
-                    Verdict::Unique
+                    DadOutcome::Unique
                 };
-                rig.command(|client, now| client.handle_verdict(address, verdict, now));
+                rig.command(|client, now| client.handle_dad(address, outcome, now));
             }
             16 => {
                 let message = Rig::reconfigure(&mut script);

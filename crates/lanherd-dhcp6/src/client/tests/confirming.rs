@@ -177,7 +177,7 @@ fn a_lease_of_before_is_confirmed_before_it_is_used() {
     let now = harness.now;
     harness
         .client
-        .handle_verdict(address(ADDRESS), Verdict::Unique, now);
+        .handle_dad(address(ADDRESS), DadOutcome::Unique, now);
     assert_eq!(harness.used(), [address(ADDRESS)]);
 }
 

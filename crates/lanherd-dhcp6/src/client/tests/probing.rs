@@ -9,13 +9,13 @@ fn careful() -> Config {
     }
 }
 
-const DUPLICATE: Verdict = Verdict::Duplicate {
+const DUPLICATE: DadOutcome = DadOutcome::Duplicate {
     holder: Some(RIVAL),
 };
 
 impl Harness {
-    fn verdict(&mut self, text: &str, verdict: Verdict) {
-        self.tell(|client, now| client.handle_verdict(address(text), verdict, now));
+    fn outcome(&mut self, text: &str, outcome: DadOutcome) {
+        self.tell(|client, now| client.handle_dad(address(text), outcome, now));
     }
 
     /// A client that was leased two addresses and waits for what is said of them.
@@ -37,10 +37,10 @@ fn addresses_are_used_when_all_of_them_are_found_unique() {
     assert_eq!(addresses, &[address(ADDRESS), address(OTHER_ADDRESS)]);
     assert_eq!(lease.addresses().count(), 2);
     assert_eq!((harness.state(), harness.client.lease()), ("probing", None));
-    harness.verdict(ADDRESS, Verdict::Unique);
-    harness.verdict(ADDRESS, Verdict::Unique);
+    harness.outcome(ADDRESS, DadOutcome::Unique);
+    harness.outcome(ADDRESS, DadOutcome::Unique);
     assert_eq!(harness.state(), "probing");
-    harness.verdict(OTHER_ADDRESS, Verdict::Unique);
+    harness.outcome(OTHER_ADDRESS, DadOutcome::Unique);
     assert!(matches!(harness.happened()[..], [Event::Bound { .. }]));
     assert_eq!(harness.used().len(), 2);
     // A renewed lease of the same addresses is not probed again; a new address is, and the others go on meanwhile.
@@ -57,7 +57,7 @@ fn addresses_are_used_when_all_of_them_are_found_unique() {
     };
     assert_eq!(addresses, [address(third)]);
     assert!(harness.client.lease().is_some());
-    harness.verdict(third, Verdict::Unique);
+    harness.outcome(third, DadOutcome::Unique);
     assert!(matches!(harness.happened()[..], [Event::Renewed { .. }]));
 }
 
@@ -68,9 +68,9 @@ fn addresses_are_used_when_all_of_them_are_found_unique() {
 fn an_address_that_somebody_else_has_is_declined_and_the_others_are_used() {
     let mut harness = Harness::probing();
     harness.forget();
-    harness.verdict(ADDRESS, DUPLICATE);
+    harness.outcome(ADDRESS, DUPLICATE);
     assert!(harness.sent.is_empty(), "the other is still being probed");
-    harness.verdict(OTHER_ADDRESS, Verdict::Unique);
+    harness.outcome(OTHER_ADDRESS, DadOutcome::Unique);
     assert_eq!(
         harness.happened(),
         [Event::Conflict {
@@ -90,7 +90,7 @@ fn an_address_that_somebody_else_has_is_declined_and_the_others_are_used() {
     // Alone it is asked for anew, and later each time.
     let mut harness = Harness::requesting_with(careful());
     harness.reply(1, &[leased(&[ADDRESS], HOUR)]);
-    harness.verdict(ADDRESS, DUPLICATE);
+    harness.outcome(ADDRESS, DUPLICATE);
     harness.reply_status(1, StatusCode::Success, &[]);
     assert!(
         harness
@@ -108,7 +108,7 @@ fn an_address_that_somebody_else_has_is_declined_and_the_others_are_used() {
 fn an_address_in_use_is_declined_when_somebody_else_has_it_or_when_told() {
     let ias = [leased(&[ADDRESS], HOUR), delegated(&[PREFIX], HOUR)];
     let decline = |harness: &mut Harness| harness.tell(Client::decline);
-    let conflict = |harness: &mut Harness| harness.verdict(ADDRESS, DUPLICATE);
+    let conflict = |harness: &mut Harness| harness.outcome(ADDRESS, DUPLICATE);
     for (how, reason) in [
         (&decline as &dyn Fn(&mut Harness), LossReason::Declined),
         (&conflict, LossReason::Conflict),
@@ -139,8 +139,8 @@ fn an_address_in_use_is_declined_when_somebody_else_has_it_or_when_told() {
     }
     // Of an address that it does not have, and of prefixes alone, there is nothing to decline.
     let mut harness = Harness::bound();
-    harness.verdict(OTHER_ADDRESS, DUPLICATE);
-    harness.verdict(ADDRESS, Verdict::Unique);
+    harness.outcome(OTHER_ADDRESS, DUPLICATE);
+    harness.outcome(ADDRESS, DadOutcome::Unique);
     let mut routed = Harness::holding(config().with_prefix(MAC, None), &ias[1..]);
     routed.tell(Client::decline);
     assert!(harness.sent.is_empty() && routed.sent.is_empty());
@@ -148,7 +148,7 @@ fn an_address_in_use_is_declined_when_somebody_else_has_it_or_when_told() {
 }
 
 #[test]
-fn a_verdict_that_does_not_come_is_not_waited_for_for_ever() {
+fn an_outcome_that_does_not_come_is_not_waited_for_for_ever() {
     let mut harness = Harness::probing();
     harness.forget();
     harness.until(20.0);
@@ -175,7 +175,7 @@ fn a_server_that_leases_what_others_have_is_asked_ever_less_often() {
     let mut solicits = Vec::new();
     for _ in 0..10 {
         harness.reply(1, &[leased(&[ADDRESS], HOUR)]);
-        harness.verdict(ADDRESS, DUPLICATE);
+        harness.outcome(ADDRESS, DUPLICATE);
         harness.reply_status(1, StatusCode::Success, &[]);
         while harness.state() != "soliciting" {
             let due = harness.client.poll_timeout().expect("a timer");
@@ -194,8 +194,8 @@ fn a_server_that_leases_what_others_have_is_asked_ever_less_often() {
 #[test]
 fn what_is_still_being_probed_when_the_link_comes_back_is_as_if_it_had_not_come() {
     let mut harness = Harness::probing();
-    harness.verdict(ADDRESS, Verdict::Unique);
-    harness.verdict(OTHER_ADDRESS, Verdict::Unique);
+    harness.outcome(ADDRESS, DadOutcome::Unique);
+    harness.outcome(OTHER_ADDRESS, DadOutcome::Unique);
     harness.until(1800.0);
     let third = "2001:db8:77::52";
     harness.reply(1, &[leased(&[ADDRESS, third], HOUR)]);
@@ -218,7 +218,7 @@ fn what_is_still_being_probed_when_the_link_comes_back_is_as_if_it_had_not_come(
     // With nothing else left, nothing is used until it is confirmed and probed again.
     let mut harness = Harness::requesting_with(careful());
     harness.reply(1, &[leased(&[ADDRESS], HOUR)]);
-    harness.verdict(ADDRESS, Verdict::Unique);
+    harness.outcome(ADDRESS, DadOutcome::Unique);
     harness.until(1800.0);
     let mut ia = leased(&[third], HOUR);
     ia.options
@@ -230,6 +230,6 @@ fn what_is_still_being_probed_when_the_link_comes_back_is_as_if_it_had_not_come(
     harness.until(1800.0);
     harness.reply(1, &[]);
     assert_eq!((harness.state(), harness.used()), ("probing", vec![]));
-    harness.verdict(third, Verdict::Unique);
+    harness.outcome(third, DadOutcome::Unique);
     assert_eq!(harness.used(), [address(third)]);
 }

@@ -136,7 +136,7 @@ struct World {
     /// What travels: when it arrives, to which client, or to the server.
     wire: Vec<(Instant, Option<usize>, Vec<u8>, usize)>,
     /// What is found out about addresses, when, by which client.
-    verdicts: Vec<(Instant, usize, Ipv6Addr)>,
+    outcomes: Vec<(Instant, usize, Ipv6Addr)>,
     squatted: Ipv6Addr,
     loss: f64,
     sent: Vec<Vec<f64>>,
@@ -163,7 +163,7 @@ impl World {
             clients: clients.collect(),
             used: vec![BTreeMap::new(); usize::from(CLIENTS)],
             wire: Vec::new(),
-            verdicts: Vec::new(),
+            outcomes: Vec::new(),
             squatted: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 3),
             loss,
             sent: vec![Vec::new(); usize::from(CLIENTS)],
@@ -198,7 +198,7 @@ impl World {
             Event::Probe { addresses, .. } => {
                 for address in addresses {
                     let delay = Duration::from_millis(self.rng.u64(1..1500));
-                    self.verdicts.push((self.now + delay, number, address));
+                    self.outcomes.push((self.now + delay, number, address));
                 }
             }
             Event::Bound { lease, .. } | Event::Renewed { lease, .. } => {
@@ -233,12 +233,12 @@ impl World {
             let timers = timers.filter_map(|(number, it)| Some((it.poll_timeout()?, number)));
             let timer = timers.min();
             let packet = self.wire.iter().map(|packet| packet.0).min();
-            let verdict = self.verdicts.iter().map(|verdict| verdict.0).min();
+            let outcome = self.outcomes.iter().map(|outcome| outcome.0).min();
             let next = timer
                 .map(|timer| timer.0)
                 .into_iter()
                 .chain(packet)
-                .chain(verdict)
+                .chain(outcome)
                 .min();
             let Some(next) = next.filter(|next| *next <= end) else {
                 self.now = end;
@@ -253,19 +253,19 @@ impl World {
                 let at = self.wire.iter().position(|it| it.0 <= now).expect("one");
                 let (_, to, bytes, from) = self.wire.swap_remove(at);
                 self.deliver(to, &bytes, from);
-            } else if verdict.is_some_and(|at| at <= now) {
+            } else if outcome.is_some_and(|at| at <= now) {
                 let at = self
-                    .verdicts
+                    .outcomes
                     .iter()
                     .position(|it| it.0 <= now)
                     .expect("one");
-                let (_, number, address) = self.verdicts.swap_remove(at);
-                let verdict = if address == self.squatted {
-                    Verdict::Duplicate { holder: None }
+                let (_, number, address) = self.outcomes.swap_remove(at);
+                let outcome = if address == self.squatted {
+                    DadOutcome::Duplicate { holder: None }
                 } else {
-                    Verdict::Unique
+                    DadOutcome::Unique
                 };
-                self.clients[number].handle_verdict(address, verdict, now);
+                self.clients[number].handle_dad(address, outcome, now);
                 self.drain(number);
             } else if let Some((_, number)) = timer {
                 self.clients[number].handle_timeout(now);

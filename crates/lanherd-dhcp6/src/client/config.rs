@@ -127,7 +127,7 @@ pub struct WantedIa {
 }
 
 impl WantedIa {
-    /// Addresses.
+    /// An IA of addresses (`IA_NA`).
     pub const fn addresses(iaid: u32) -> Self {
         Self {
             kind: IaKind::Addresses,

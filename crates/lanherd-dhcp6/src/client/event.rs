@@ -90,11 +90,11 @@ words! {
 words! {
     /// What a RECONFIGURE asks for (RFC 9915, 21.19).
     ReconfigureKind {
-        /// 5.
+        /// To renew the leases (message type 5).
         Renew = "renew",
-        /// 6.
+        /// To ask any server to extend the leases (message type 6).
         Rebind = "rebind",
-        /// 11.
+        /// To ask for parameters again (message type 11).
         InformationRequest = "information_request",
     }
 }
@@ -152,7 +152,7 @@ impl Heard {
 /// What a server told a client that has no lease (RFC 9915, 18.2.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Information {
-    /// Which.
+    /// The server that told it.
     pub server: Duid,
     /// Resolvers and the like.
     pub parameters: Parameters,
@@ -184,21 +184,21 @@ pub enum Event {
     Renewed {
         /// The lease as it is now.
         lease: Lease,
-        /// How.
+        /// How the lease was extended.
         by: Means,
     },
     /// A part of the lease is no longer ours: stop using it now. The rest goes on.
     Gone {
         /// Which part.
         what: Gone,
-        /// Why.
+        /// Why that part is gone.
         reason: LossReason,
     },
     /// The lease is no longer ours: stop using it now. Unless it was released, the machine looks for another by itself.
     Lost(LossReason),
     /// A message was passed over.
     Ignored {
-        /// Why.
+        /// Why the message was of no use.
         reason: Ignored,
         /// The message.
         message: Option<Heard>,
@@ -235,7 +235,7 @@ pub enum Event {
     Informed(Information),
     /// A server asked to be asked again, and is.
     Reconfigured {
-        /// How.
+        /// What the client is to ask for.
         kind: ReconfigureKind,
         /// The server.
         server: Duid,

@@ -179,9 +179,9 @@ impl Exchange {
 /// The longest times between messages, which servers can set (RFC 9915, 21.24, 21.25).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LongestWaits {
-    /// `SOL_MAX_RT`.
+    /// The longest time between SOLICITs (`SOL_MAX_RT`).
     pub(super) solicit: Duration,
-    /// `INF_MAX_RT`.
+    /// The longest time between INFORMATION-REQUESTs (`INF_MAX_RT`).
     pub(super) inform: Duration,
 }
 

@@ -96,7 +96,7 @@ fn unheard(host: &Host) -> u64 {
     let rows = sockets
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let listening = rows.filter(|columns| columns.get(3) == Some(&"00000051"));
+    let listening = rows.filter(|columns| columns.get(3) == Some(&"00000151"));
     let drops: Vec<u64> = listening
         .map(|columns| columns[8].parse().expect("a number"))
         .collect();

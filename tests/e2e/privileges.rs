@@ -63,7 +63,7 @@ fn whoever_may_not_hear_all_namespaces_at_once_hears_each_by_itself() {
         let running = host.start("lanherd", &command);
         host.wait_configured(2, seconds(30));
         let inside = ["ip", "netns", "exec", "ns1", "cat", "/proc/net/netlink"];
-        let listening = host.must(&inside).matches(" 00000051 ").count();
+        let listening = host.must(&inside).matches(" 00000151 ").count();
         assert_eq!(listening, groups, "{bounds}");
         host.must(&["ip", "-n", "ns1", "link", "del", "lan0"]);
         wait_for("the client is missed", seconds(20), || {

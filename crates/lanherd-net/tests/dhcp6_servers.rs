@@ -314,7 +314,7 @@ impl Driven {
         match event {
             PortEvent::Dhcp6(packet) => {
                 assert!(packet.is_sound, "a checksum is wrong: {packet:?}");
-                let message = Message::decode(&packet.content).expect("a server's message");
+                let message = Message::decode(packet.content()).expect("a server's message");
                 assert_eq!(message.notes.malformed(), [], "{message:?}");
                 let arrival = Arrival {
                     source: packet.source,

@@ -127,7 +127,7 @@ async fn create(
     } else {
         None
     };
-    if (mode.is_some() || parent.is_some()) && world.open_testbed().is_ok() {
+    if world.open_testbed().is_ok() {
         // The interface of a scenario is one, and so is the mode.
         if let (SuiteUplink::Parent(_), Some(parent)) = (&world.testbeds.settings.uplink, &parent) {
             let stands_on = world.draft.as_ref().and_then(|draft| draft.parent.clone());

@@ -94,7 +94,7 @@ fn no_module_knows_one_that_stands_below_it_in_the_picture() {
             let is_allowed = |(from, to, _): &(&str, [&str; 2], &str)| {
                 name.starts_with(from) && to.contains(&other.as_str())
             };
-            if ALLOWED.iter().any(|one| is_allowed(one)) {
+            if ALLOWED.iter().any(is_allowed) {
                 used += 1;
             } else if other_floor > own_floor {
                 upward.push(format!("{name} knows {other}"));

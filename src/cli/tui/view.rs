@@ -157,7 +157,7 @@ impl View {
         self.over = Over::Client(line);
         match command {
             Some(KeyCommand::Open | KeyCommand::Back | KeyCommand::Quit) => {
-                self.over = Over::Nothing
+                self.over = Over::Nothing;
             }
             Some(KeyCommand::Help) => self.over = Over::Help(0),
             Some(KeyCommand::GoTo) => self.over = go_to(),

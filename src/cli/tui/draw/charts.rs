@@ -26,11 +26,13 @@ struct ChartSpec {
     least: f64,
 }
 
+/// The value of a line at a point; `None`: there was nothing to measure.
+type ValueAt = Box<dyn Fn(&Point) -> Option<f64>>;
+
 /// One line of a chart.
 struct ChartLine {
     name: &'static str,
-    /// `None`: there was nothing to measure.
-    value: Box<dyn Fn(&Point) -> Option<f64>>,
+    value: ValueAt,
 }
 
 impl ChartLine {

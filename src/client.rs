@@ -51,6 +51,7 @@ use crate::phase::{Failure, Phase, Stage};
 use crate::stats::ClientStats;
 
 /// What is logged of what servers send has this target, or one below it.
+#[cfg(feature = "bdd")]
 pub(crate) const LOGS_AS: &str = module_path!();
 
 /// What a client is made of.

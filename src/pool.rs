@@ -38,6 +38,7 @@ use self::mailbox::Mailbox;
 pub use self::outage::{Outage, Share};
 pub use self::recovery::InjectedFault;
 pub use self::restart::{Restart, RestartPolicy};
+#[cfg(feature = "bdd")]
 pub(crate) use self::state::LOGS_AS;
 pub use self::status::{
     Census, ClientStatus, HerdStatus, InjectionResult, RunReport, TearDownReport,

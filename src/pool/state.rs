@@ -40,6 +40,7 @@ use crate::phase::Phase;
 use crate::stats::Uptime;
 
 /// What is logged of clients that fail has this target, or one below it.
+#[cfg(feature = "bdd")]
 pub(crate) const LOGS_AS: &str = module_path!();
 
 /// Whether the pool takes new clients.

@@ -1,7 +1,7 @@
 //! Live control: a running pool is asked and told things over a Unix socket.
 //!
 //! One JSON object per line each way; `docs/control.md` describes them. Who owns what: one task owns the listener and
-//! the tasks of all connections; [`Server`] owns that task. Nobody can disturb the pool over it: a bad request gets an
+//! the tasks of all connections; the server owns that task. Nobody can disturb the pool over it: a bad request gets an
 //! error line, a request must arrive within half a minute, and whoever does not read what he is told is dropped.
 
 mod act;

@@ -3,8 +3,8 @@
 //! Its fields are an interface, described by the JSON schema [`SCHEMA`]; a change that breaks a reader gets a new
 //! [`ReportVersion`]. Durations are in milliseconds, exact to the microsecond; but of more than 32 round trips the percentiles
 //! are as exact as the distribution they come from, at most too long, and never longer than the longest: 1 % in a soak's
-//! sums ([`Room::Ample`](crate::stats::Room)), 7 % on a LAN and 25 % at worst in those of a client
-//! ([`Room::Fixed`](crate::stats::Room)).
+//! sums ([`Precision::Ample`](crate::stats::Precision)), 7 % on a LAN and 25 % at worst in those of a client
+//! ([`Precision::Fixed`](crate::stats::Precision)).
 
 mod activities;
 mod availability;

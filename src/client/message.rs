@@ -67,8 +67,8 @@ pub enum ClientEvent {
     Unanswered(Unanswered, Option<String>),
     /// A server's message is not as it should be.
     ///
-    /// Told of the first [`MOST_FLAWS`] kinds that this life of the client meets, and once of each: there may be thousands of
-    /// messages a second. All are counted in the [`Aggregate`].
+    /// Told of the first 16 kinds that this life of the client meets, and once of each: there may be thousands of
+    /// messages a second. All are counted in the herd's sums.
     Flawed {
         /// In which way.
         flaw: Flaw,

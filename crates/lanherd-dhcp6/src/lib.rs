@@ -32,7 +32,7 @@ pub use lease::{
     UnixTime,
 };
 pub use options::{DhcpOption, Options, code};
-pub use parameters::{NtpServer, Parameters};
+pub use parameters::{MAX_SEARCH_NAMES, MAX_SERVERS, NtpServer, Parameters};
 pub use remark::{Notes, Remark, RemarkReason};
 pub use status::{Status, StatusCode};
 pub use wire::{DecodeError, EncodeError, Message, MessageType};

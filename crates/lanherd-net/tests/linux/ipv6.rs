@@ -716,6 +716,8 @@ fn a_router_that_does_not_answer_any_more_is_told_and_so_is_its_return() {
             let _ = port
                 .ping(echo_request(BEYOND, sequence), Duration::from_millis(300))
                 .await;
+            // One that the kernel refuses is refused at once.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(reached(&told), [(ROUTER6, Reachability::Unreachable)]);
         router.ip(&format!("addr add {ROUTER6}/64 dev far0 nodad"));
@@ -729,6 +731,8 @@ fn a_router_that_does_not_answer_any_more_is_told_and_so_is_its_return() {
             let _ = port
                 .ping(echo_request(BEYOND, sequence), Duration::from_millis(300))
                 .await;
+            // One that the kernel refuses is refused at once.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(reached(&told)[1], (ROUTER6, Reachability::Reachable));
         assert_eq!(reached(&others), [], "it has sent nothing");

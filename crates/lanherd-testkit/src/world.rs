@@ -1,5 +1,6 @@
 //! A small world for one test: a thread in network and mount namespaces of its own, with an empty `/run` and `/etc`, a
-//! parent `up0`, and a router at the other end of its cable. It vanishes with the thread.
+//! parent `up0`, and a router at the other end of its cable. It vanishes with the thread, however that ends: a test that
+//! panics leaves nothing behind either.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -14,7 +15,7 @@ use lanherd_net::lan::{EchoRequest, Inbox, Lan, PortEvent};
 use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort};
 use lanherd_net::netns::NetNs;
 use lanherd_types::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
-use lanherd_types::phase::Cause;
+use lanherd_types::phase::{Cause, Failure};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -47,6 +48,70 @@ pub fn in_a_world<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'sta
     if let Err(panic) = ended {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Runs a test on a LAN in a world of its own, and [ends](end) the LAN.
+pub fn on_a_lan(test: impl AsyncFnOnce(&LinuxLan) + Send + 'static) {
+    in_a_world(|| async {
+        let lan = open().await;
+        test(&lan).await;
+        end(&lan).await;
+    });
+}
+
+/// The same with a router at the other end of the cable.
+pub fn behind_a_router(test: impl AsyncFnOnce(&LinuxLan, &Router) + Send + 'static) {
+    behind(Router::start, config(), test);
+}
+
+/// The same with this router, and a LAN like that.
+pub fn behind(
+    router: impl FnOnce() -> Router + Send + 'static,
+    config: LanConfig,
+    test: impl AsyncFnOnce(&LinuxLan, &Router) + Send + 'static,
+) {
+    in_a_world(|| async {
+        let router = router();
+        let (lan, _) = LinuxLan::open(config).await.expect("opened");
+        test(&lan, &router).await;
+        end(&lan).await;
+    });
+}
+
+/// Detaches the clients that have a record, whose ports were dropped before, and closes the LAN: nothing may be left of any.
+pub async fn end(lan: &LinuxLan) {
+    for number in recorded() {
+        assert_eq!(lan.detach(&client(number)).await, [], "client {number}");
+    }
+    assert_eq!(lan.close().await, []);
+    nothing_is_left();
+}
+
+/// The numbers of the clients that have a record.
+fn recorded() -> Vec<u32> {
+    let folder = "/run/lanherd/ns";
+    if !exists(folder) {
+        return Vec::new();
+    }
+    let names = fs::read_dir(folder).expect("a folder").map(|entry| {
+        let name = entry.expect("an entry").file_name();
+        name.to_string_lossy().into_owned()
+    });
+    names
+        .filter_map(|name| name.strip_prefix("ns")?.parse().ok())
+        .collect()
+}
+
+/// Sees that nothing is left of lanherd on the host.
+pub fn nothing_is_left() {
+    assert_eq!(of_lanherd(), [""; 0], "these are still there");
+}
+
+/// Which of the folders that lanherd makes are there.
+pub fn of_lanherd() -> Vec<&'static str> {
+    let mut folders = vec!["/run/netns", "/etc/netns", "/run/lanherd"];
+    folders.retain(|folder| exists(folder));
+    folders
 }
 
 /// An echo request of a client's.
@@ -249,6 +314,19 @@ pub async fn attach(lan: &LinuxLan, number: u32) -> LinuxPort {
     lan.attach(&client(number), Told::default().inbox())
         .await
         .expect("attached")
+}
+
+/// Attaches a client, with what it is told.
+pub async fn attach_told(lan: &LinuxLan, number: u32) -> (LinuxPort, Told) {
+    let told = Told::default();
+    let port = lan.attach(&client(number), told.inbox()).await;
+    (port.expect("attached"), told)
+}
+
+/// Sees a client refused, and returns why.
+pub async fn refused_attach(lan: &LinuxLan, number: u32) -> Failure {
+    let port = lan.attach(&client(number), Told::default().inbox()).await;
+    port.map(drop).expect_err("refused")
 }
 
 /// Waits until a condition holds.

@@ -13,8 +13,8 @@ use lanherd_types::identity::Seed;
 use lanherd_types::phase::Cause;
 
 use lanherd_testkit::world::{
-    PARENT, ROUTER, Resident, Router, Told, attach, client, config, echo_request, exists,
-    in_a_world, ip, lease, open, soon, until,
+    PARENT, ROUTER, Resident, Router, attach, attach_told, client, config, echo_request, end,
+    exists, in_a_world, ip, lease, nothing_is_left, open, soon, until,
 };
 
 /// As [`config`], taking over clients 1 to `most`.
@@ -62,13 +62,6 @@ async fn answers(port: &LinuxPort) {
         .ping(echo_request(ROUTER, 1), Duration::from_secs(5))
         .await;
     assert!(matches!(outcome, PingOutcome::Reply(_)), "{outcome:?}");
-}
-
-async fn end(lan: &LinuxLan) {
-    assert_eq!(lan.close().await, []);
-    for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
-        assert!(!exists(path), "{path} is still there");
-    }
 }
 
 #[test]
@@ -144,19 +137,8 @@ fn another_lease_than_the_remembered_one_replaces_it_altogether() {
         port.deconfigure().await.expect("deconfigured");
         assert_eq!(addresses("ns1"), [""; 0]);
         drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
-}
-
-/// Client 1, plugged in, and what it is told.
-async fn plugged_in(lan: &LinuxLan) -> (LinuxPort, Told) {
-    let told = Told::default();
-    let port = lan
-        .attach(&client(1), told.inbox())
-        .await
-        .expect("attached");
-    (port, told)
 }
 
 /// Sees the whole of a lease restored after somebody has taken something away.
@@ -175,7 +157,7 @@ fn what_befalls_a_client_that_was_taken_over_is_told_as_to_any_other() {
         let router = Router::start();
         killed_with_leases([(1, lease(7))]).await;
         let (lan, _) = adopt(1).await;
-        let (port, told) = plugged_in(&lan).await;
+        let (port, told) = attach_told(&lan, 1).await;
         let mut expected = vec![PortEvent::NamespaceReady];
         for (command, thing) in [
             (
@@ -207,7 +189,6 @@ fn what_befalls_a_client_that_was_taken_over_is_told_as_to_any_other() {
         soon("it is told", || told.gone().len() == 1).await;
         assert_eq!(told.gone()[0].0, Cause::NamespaceGone);
         drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
 }
@@ -225,7 +206,7 @@ fn what_was_taken_away_while_nobody_watched_is_no_news_and_is_set_again() {
         ip("-n ns1 route del 10.9.0.0/24");
         for life in 1..=2 {
             let (lan, _) = adopt(1).await;
-            let (port, told) = plugged_in(&lan).await;
+            let (port, told) = attach_told(&lan, 1).await;
             // Whatever the kernel notifies of, the check finds what is known already.
             ip("-n ns1 route add 10.7.0.0/16 dev lan0");
             ip("-n ns1 route del 10.7.0.0/16");
@@ -244,7 +225,6 @@ fn what_was_taken_away_while_nobody_watched_is_no_news_and_is_set_again() {
         }
         let (lan, _) = adopt(1).await;
         drop(attach(&lan, 1).await);
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
 }
@@ -260,11 +240,10 @@ fn who_has_ended_for_good_is_forgotten_with_its_lease_and_who_was_never_asked_fo
                 .release_of(&held, &mut fastrand::Rng::with_seed(7))
         };
         for number in 1..=2 {
-            let told = Told::default();
-            let identity = client(number);
-            let port = lan.attach(&identity, told.inbox()).await.expect("attached");
-            let message = Message::request(MessageType::Ack, identity.mac, 1);
-            router.send_to(identity.mac, &message.encode());
+            let mac = client(number).mac;
+            let (port, told) = attach_told(&lan, number).await;
+            let message = Message::request(MessageType::Ack, mac, 1);
+            router.send_to(mac, &message.encode());
             until("the server is heard", || told.messages().len() == 1).await;
             let held = lease(10 + u8::try_from(number).expect("small"));
             port.configure(&held).await.expect("configured");
@@ -312,7 +291,6 @@ fn a_lease_that_was_written_down_and_not_yet_set_is_remembered_and_what_stood_is
         port.configure(&lease(8)).await.expect("configured");
         assert_eq!(addresses("ns1"), ["10.9.0.8/24"]);
         drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
 }
@@ -339,7 +317,6 @@ fn a_lease_that_has_expired_meanwhile_is_not_used_and_the_namespace_lives_on() {
         assert_eq!(addresses("ns1"), [""; 0]);
         assert!(exists(&format!("/proc/{}", resident.pid())));
         drop((port, resident));
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
 }
@@ -424,11 +401,10 @@ fn clients_beyond_the_wanted_number_are_removed_and_released_on_the_parent_where
         let router = Router::start();
         let lan = open().await;
         for number in 1..=3 {
-            let told = Told::default();
-            let identity = client(number);
-            let port = lan.attach(&identity, told.inbox()).await.expect("attached");
-            let message = Message::request(MessageType::Ack, identity.mac, 1);
-            router.send_to(identity.mac, &message.encode());
+            let mac = client(number).mac;
+            let (port, told) = attach_told(&lan, number).await;
+            let message = Message::request(MessageType::Ack, mac, 1);
+            router.send_to(mac, &message.encode());
             until("the server is heard", || told.messages().len() == 1).await;
             let held = lease(10 + u8::try_from(number).expect("small"));
             port.configure(&held).await.expect("configured");
@@ -450,7 +426,8 @@ fn clients_beyond_the_wanted_number_are_removed_and_released_on_the_parent_where
             (client(1).mac, Ipv4Addr::new(10, 9, 0, 11))
         );
         assert_eq!(lan.detach(&client(1)).await, []);
-        end(&lan).await;
+        assert_eq!(lan.close().await, []);
+        nothing_is_left();
         assert_eq!(
             release_heard(&router),
             (client(2).mac, Ipv4Addr::new(10, 9, 0, 12))
@@ -493,7 +470,6 @@ fn a_living_pool_is_not_taken_over() {
         }
         assert_eq!(addresses("ns1"), ["10.9.0.7/24"]);
         drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
 }
@@ -511,7 +487,6 @@ fn with_nothing_left_there_is_nothing_to_take_over_and_an_unfit_parent_leaves_al
         let (lan, cleared) = adopt(1).await;
         assert_eq!(cleared.adopted, 1);
         drop(attach(&lan, 1).await);
-        assert_eq!(lan.detach(&client(1)).await, []);
         end(&lan).await;
     });
 }

@@ -6,20 +6,15 @@ use std::time::Duration;
 
 use lanherd_dhcp::{Arp, ArpOp};
 use lanherd_net::lan::{Lan, Port};
-use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode};
+use lanherd_net::linux::{LanConfig, LinuxLan, MacvlanMode};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use lanherd_testkit::world::{
-    ROUTER, Router, Told, client, config, in_a_world, ip, lease, open, run, soon,
+    ROUTER, Router, attach_told, behind_a_router, client, config, end, in_a_world, ip, lease,
+    on_a_lan, run, soon,
 };
 
 const SQUATTED: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 50);
-
-async fn attach(lan: &LinuxLan, number: u32) -> (LinuxPort, Told) {
-    let told = Told::default();
-    let port = lan.attach(&client(number), told.inbox()).await;
-    (port.expect("attached"), told)
-}
 
 /// All ARP packets that come to the router's end of the cable.
 fn capture(router: &Router) -> Socket {
@@ -41,12 +36,10 @@ fn next(socket: &Socket) -> Vec<u8> {
 // RFC 2131, 4.4.4: a conflict makes the client DECLINE, to everybody, with 50 and 54 and ciaddr 0.
 #[test]
 fn a_squatters_answer_to_a_probe_comes_to_the_client_that_listens() {
-    in_a_world(|| async {
-        let router = Router::start();
+    behind_a_router(async |lan, router| {
         router.ip(&format!("addr add {SQUATTED}/24 dev far0"));
-        let lan = open().await;
-        let (port, told) = attach(&lan, 1).await;
-        let (bystander, others) = attach(&lan, 2).await;
+        let (port, told) = attach_told(lan, 1).await;
+        let (bystander, others) = attach_told(lan, 2).await;
         let probe = Arp::probe(client(1).mac, SQUATTED);
         port.transmit_arp(&probe).expect("sent");
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -67,22 +60,15 @@ fn a_squatters_answer_to_a_probe_comes_to_the_client_that_listens() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(told.arps().len(), 1, "it does not listen any more");
         assert_eq!(others.arps(), []);
-        drop((port, bystander));
-        for number in 1..=2 {
-            lan.detach(&client(number)).await;
-        }
-        assert_eq!(lan.close().await, []);
     });
 }
 
 // RFC 5227, 1.1: a probe says no sender's address, and an announcement the own one twice.
 #[test]
 fn probe_and_announcement_stand_on_the_wire_as_rfc_5227_has_them() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let wire = capture(&router);
-        let lan = open().await;
-        let (port, _) = attach(&lan, 1).await;
+    behind_a_router(async |lan, router| {
+        let wire = capture(router);
+        let (port, _) = attach_told(lan, 1).await;
         let mac = client(1).mac.octets();
         let header = [&[0xff; 6][..], &mac, &[8, 6]].concat();
         let packet = |sender: [u8; 4]| {
@@ -102,17 +88,13 @@ fn probe_and_announcement_stand_on_the_wire_as_rfc_5227_has_them() {
         port.transmit_arp(&Arp::announcement(client(1).mac, SQUATTED))
             .expect("sent");
         assert_eq!(next(&wire), packet(SQUATTED.octets()), "the announcement");
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn somebody_elses_probes_and_claims_are_heard_of_ones_own_address_only() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let (port, told) = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let (port, told) = attach_told(lan, 1).await;
         port.configure(&lease(10)).await.expect("configured");
         let own = lease(10).address;
         port.listen_arp(Some(own));
@@ -123,7 +105,7 @@ fn somebody_elses_probes_and_claims_are_heard_of_ones_own_address_only() {
             ..config()
         };
         let (far, _) = LinuxLan::open(config).await.expect("opened");
-        let (stranger, _) = attach(&far, 9).await;
+        let (stranger, _) = attach_told(&far, 9).await;
         let mac = client(9).mac;
         let claim = Arp::announcement(mac, own);
         let said = [
@@ -151,9 +133,6 @@ fn somebody_elses_probes_and_claims_are_heard_of_ones_own_address_only() {
         drop(stranger);
         assert_eq!(far.detach(&client(9)).await, []);
         assert_eq!(far.close().await, []);
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -170,8 +149,8 @@ fn two_clients_with_one_address_hear_of_each_other_in_every_mode() {
             }
             let config = LanConfig { mode, ..config() };
             let (lan, _) = LinuxLan::open(config).await.expect("opened");
-            let (first, told_first) = attach(&lan, 1).await;
-            let (second, told_second) = attach(&lan, 2).await;
+            let (first, told_first) = attach_told(&lan, 1).await;
+            let (second, told_second) = attach_told(&lan, 2).await;
             first.listen_arp(Some(SQUATTED));
             second.listen_arp(Some(SQUATTED));
             let probe = Arp::probe(client(2).mac, SQUATTED);
@@ -187,26 +166,22 @@ fn two_clients_with_one_address_hear_of_each_other_in_every_mode() {
             first.transmit_arp(&defence).expect("sent");
             assert_eq!(told_second.arps(), [defence], "it is gone");
             drop(first);
-            for number in 1..=2 {
-                lan.detach(&client(number)).await;
-            }
-            assert_eq!(lan.close().await, []);
+            end(&lan).await;
         }
     });
 }
 
 #[test]
 fn the_kernel_hands_arp_packets_over_only_while_somebody_listens() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         let filter = || {
             let text = run("ss --packet --bpf --numeric");
             assert!(text.contains("bpf filter"), "{text}");
             text
         };
         let usual = filter();
-        let (first, _) = attach(&lan, 1).await;
-        let (second, _) = attach(&lan, 2).await;
+        let (first, _) = attach_told(lan, 1).await;
+        let (second, _) = attach_told(lan, 2).await;
         assert_eq!(filter(), usual);
         first.listen_arp(Some(ROUTER));
         let open = filter();
@@ -217,10 +192,5 @@ fn the_kernel_hands_arp_packets_over_only_while_somebody_listens() {
         assert_eq!(filter(), open, "one listens still");
         drop(second);
         assert_eq!(filter(), usual);
-        drop(first);
-        for number in 1..=2 {
-            lan.detach(&client(number)).await;
-        }
-        assert_eq!(lan.close().await, []);
     });
 }

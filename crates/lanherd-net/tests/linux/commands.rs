@@ -33,10 +33,8 @@ fn processes(word: &str) -> usize {
 
 #[test]
 fn a_command_has_the_clients_network_resolver_and_variables_and_no_input() {
-    in_a_world(|| async {
-        let _router = Router::start();
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    behind_a_router(async |lan, _| {
+        let port = attach(lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
         let ran = run(
             &port,
@@ -50,17 +48,13 @@ fn a_command_has_the_clients_network_resolver_and_variables_and_no_input() {
         assert!(!ran.output.contains("up0"), "{ran:?}");
         let host = fs::read_to_string("/etc/resolv.conf").expect("a file");
         assert_eq!(host, "# the host's own\n");
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_signal_is_told_as_a_shell_does_and_much_output_is_cut_to_its_end() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let port = attach(lan, 1).await;
         assert_eq!(run(&port, "kill -TERM $$").await.end, CommandEnd::Exit(143));
         assert_eq!(
             run(&port, "no-such-program").await.end,
@@ -72,17 +66,13 @@ fn a_signal_is_told_as_a_shell_does_and_much_output_is_cut_to_its_end() {
             ran.output.len() == 2_048 && ran.output.ends_with("\n100000\n"),
             "{ran:?}"
         );
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn what_a_command_leaves_in_the_background_ends_with_it_and_keeps_nobody_waiting() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let port = attach(lan, 1).await;
         let began = Instant::now();
         let ran = run(&port, "setsid sleep 86411 & sleep 86411 & echo started").await;
         assert_eq!(
@@ -91,17 +81,13 @@ fn what_a_command_leaves_in_the_background_ends_with_it_and_keeps_nobody_waiting
         );
         assert!(began.elapsed() < Duration::from_secs(10));
         assert_eq!(processes("86411"), 0);
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_command_that_takes_too_long_is_killed_with_all_that_it_has_started() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let port = attach(lan, 1).await;
         let slow = CommandRequest {
             timeout: Duration::from_millis(300),
             ..request("echo begun; sleep 86412 & trap '' TERM; sleep 86412")
@@ -113,17 +99,13 @@ fn a_command_that_takes_too_long_is_killed_with_all_that_it_has_started() {
         );
         assert!(ran.took >= Duration::from_millis(300) && ran.took < Duration::from_secs(5));
         assert_eq!(processes("86412"), 0);
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_client_that_is_detached_takes_its_commands_with_it_whether_or_not_somebody_waits_for_them() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = std::sync::Arc::new(attach(&lan, 1).await);
+    on_a_lan(async |lan| {
+        let port = std::sync::Arc::new(attach(lan, 1).await);
         let waited_for = tokio::spawn({
             let port = std::sync::Arc::clone(&port);
             async move { port.command(request("sleep 86413; true")).await.end }
@@ -142,8 +124,6 @@ fn a_client_that_is_detached_takes_its_commands_with_it_whether_or_not_somebody_
         assert_eq!(waited_for.await.expect("no panic"), CommandEnd::ClientLeft);
         let late = run(&port, "echo too late").await;
         assert_eq!(late.end, CommandEnd::ClientLeft);
-        drop(port);
-        // A namespace that a process keeps would be named here.
-        assert_eq!(lan.close().await, []);
+        // A namespace that a process keeps would be named when the LAN is closed.
     });
 }

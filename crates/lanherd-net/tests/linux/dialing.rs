@@ -22,12 +22,10 @@ async fn refusal(port: &LinuxPort, to: SocketAddr, timeout: Duration) -> ErrorKi
 
 #[test]
 fn a_connection_and_a_datagram_come_from_the_clients_address() {
-    in_a_world(|| async {
-        let router = Router::start();
+    behind_a_router(async |lan, router| {
         let listener = router.run(|| TcpListener::bind("0.0.0.0:80").expect("port 80"));
         let echo = router.run(|| UdpSocket::bind("0.0.0.0:53").expect("port 53"));
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+        let port = attach(lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
 
         let server = thread::spawn(move || {
@@ -62,22 +60,16 @@ fn a_connection_and_a_datagram_come_from_the_clients_address() {
         assert!(!came.took.is_zero() && came.took < PATIENCE);
         let own = Ipv4Addr::new(10, 9, 0, 7);
         assert_eq!(server.join().expect("served"), (own.into(), own.into()));
-
-        drop((port, connected, udp));
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn what_stands_in_the_way_of_a_connection_is_told_apart() {
-    in_a_world(|| async {
-        let router = Router::start();
+    behind_a_router(async |lan, router| {
         router.ip("route add unreachable 192.0.2.1");
         router.ip("route add blackhole 192.0.2.2");
         router.forward();
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+        let port = attach(lan, 1).await;
         let at = |address: [u8; 4]| SocketAddr::new(address.into(), 81);
         let brief = Duration::from_millis(300);
         assert_eq!(
@@ -120,9 +112,6 @@ fn what_stands_in_the_way_of_a_connection_is_told_apart() {
         let udp = port.udp(at([192, 0, 2, 9])).await.expect("open");
         let sent = udp.send(b"anybody?").await.map_err(|error| error.kind());
         assert_eq!(sent, Err(ErrorKind::PermissionDenied));
-        drop((port, udp));
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 

@@ -9,8 +9,8 @@ use lanherd_types::phase::{Cause, Stage};
 use nix::mount::{MntFlags, umount2};
 
 use lanherd_testkit::world::{
-    ROUTER, Told, attach, client, echo_request, exists, in_a_world, ip, lease, open, run, soon,
-    until,
+    ROUTER, Told, attach, attach_told, client, echo_request, exists, ip, lease, on_a_lan, run,
+    soon, until,
 };
 
 /// A client with a lease.
@@ -25,18 +25,10 @@ async fn configured(lan: &LinuxLan, number: u32) -> (LinuxPort, Told) {
     (port, told)
 }
 
-/// Detaches and closes; nothing may be left.
-async fn end(lan: LinuxLan, number: u32) {
-    assert_eq!(lan.detach(&client(number)).await, []);
-    assert_eq!(lan.close().await, []);
-    assert!(!exists("/run/netns") && !exists("/run/lanherd"));
-}
-
 /// Does something to a client with a lease, and sees it told within a second that its port is of no use any more, once.
 fn a_loss_is_told(cause: Cause, words: &'static str, break_it: fn()) {
-    in_a_world(move || async move {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
+    on_a_lan(async move |lan| {
+        let (_port, told) = configured(lan, 1).await;
         break_it();
         soon("it is told", || told.gone().len() == 1).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -44,8 +36,6 @@ fn a_loss_is_told(cause: Cause, words: &'static str, break_it: fn()) {
         assert_eq!(gone.len(), 1, "{gone:?}");
         assert_eq!(gone[0].0, cause, "{gone:?}");
         assert!(gone[0].1.contains(words), "{gone:?}");
-        drop(port);
-        end(lan, 1).await;
     });
 }
 
@@ -100,9 +90,8 @@ fn a_socket_that_somebody_destroys_is_missed() {
 
 #[test]
 fn what_somebody_removes_of_a_lease_is_named_and_the_next_configuration_restores_it() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let (port, told) = configured(lan, 1).await;
         let address = "address 10.9.0.10/24";
         let default = "route to 0.0.0.0/0 through 10.9.0.1";
         let prefix = "route to 10.9.0.0/24 on the link";
@@ -128,16 +117,13 @@ fn what_somebody_removes_of_a_lease_is_named_and_the_next_configuration_restores
             assert!(ip("-n ns1 route").contains("default via 10.9.0.1"));
         }
         assert_eq!(told.gone(), []);
-        drop(port);
-        end(lan, 1).await;
     });
 }
 
 #[test]
 fn fifty_leases_set_renewed_and_removed_are_no_news() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let (port, told) = configured(lan, 1).await;
         for round in 0..50 {
             let mut granted = lease(10 + round % 3);
             granted.mtu = (round % 4 == 0).then_some(1400);
@@ -152,8 +138,6 @@ fn fifty_leases_set_renewed_and_removed_are_no_news() {
         // It was not deaf meanwhile.
         ip("-n ns1 link del lan0");
         soon("it is told", || told.gone().len() == 1).await;
-        drop(port);
-        end(lan, 1).await;
     });
 }
 
@@ -165,10 +149,9 @@ fn monitoring_sockets(prefix: &str) -> usize {
 
 #[test]
 fn one_socket_hears_all_namespaces_and_a_loss_is_told_to_whom_it_concerns() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
-        let (bystander, others) = configured(&lan, 2).await;
+    on_a_lan(async |lan| {
+        let (_port, told) = configured(lan, 1).await;
+        let (_bystander, others) = configured(lan, 2).await;
         assert_eq!(monitoring_sockets(""), 1);
         for number in 1..=2 {
             assert_eq!(monitoring_sockets(&format!("ip netns exec ns{number} ")), 0);
@@ -177,24 +160,16 @@ fn one_socket_hears_all_namespaces_and_a_loss_is_told_to_whom_it_concerns() {
         soon("it is told", || told.gone().len() == 1).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(others.events(), [PortEvent::NamespaceReady]);
-        drop((port, bystander));
-        assert_eq!(lan.detach(&client(2)).await, []);
-        end(lan, 1).await;
     });
 }
 
 #[test]
 fn fifty_clients_that_are_torn_down_hear_nothing_in_whatever_order() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         let mut ports = Vec::new();
         let mut tolds = Vec::new();
         for number in 1..=50 {
-            let told = Told::default();
-            let port = lan
-                .attach(&client(number), told.inbox())
-                .await
-                .expect("attached");
+            let (port, told) = attach_told(lan, number).await;
             let address = u8::try_from(100 + number).expect("fits");
             port.configure(&lease(address)).await.expect("configured");
             ports.push(port);
@@ -219,25 +194,17 @@ fn fifty_clients_that_are_torn_down_hear_nothing_in_whatever_order() {
 
 /// Commits a fault on a client with a lease, and sees what it is told.
 fn a_fault_is_told(fault: Fault, cause: Cause) {
-    in_a_world(move || async move {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
-        let (bystander, others) = {
-            let told = Told::default();
-            let port = lan.attach(&client(2), told.inbox()).await;
-            (port.expect("attached"), told)
-        };
+    on_a_lan(async move |lan| {
+        let (port, told) = configured(lan, 1).await;
+        let (_bystander, others) = attach_told(lan, 2).await;
         lan.inject_fault(&client(1), fault).await.expect("done");
         soon("it is told", || told.gone().len() == 1).await;
         assert_eq!(told.gone()[0].0, cause, "{:?}", told.gone());
         drop(port);
         assert_eq!(lan.detach(&client(1)).await, []);
-        let port = attach(&lan, 1).await;
+        let port = attach(lan, 1).await;
         port.configure(&lease(10)).await.expect("as good as new");
-        drop((port, bystander));
         assert_eq!(others.events(), [PortEvent::NamespaceReady]);
-        assert_eq!(lan.detach(&client(2)).await, []);
-        end(lan, 1).await;
     });
 }
 
@@ -258,9 +225,8 @@ fn killed_sockets_are_found_out_and_the_client_can_be_made_anew() {
 
 #[test]
 fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let (port, told) = configured(lan, 1).await;
         assert!(sockets_in("ns1").contains(":68"), "{}", sockets_in("ns1"));
         lan.inject_fault(&client(1), Fault::KillSockets)
             .await
@@ -293,8 +259,6 @@ fn a_client_whose_sockets_are_killed_refuses_everything_and_holds_none() {
         let again = lan.inject_fault(&client(1), Fault::KillSockets).await;
         again.expect_err("they are gone");
         assert_eq!(told.gone().len(), 1);
-        drop(port);
-        end(lan, 1).await;
     });
 }
 
@@ -304,9 +268,8 @@ fn sockets_in(namespace: &str) -> String {
 
 #[test]
 fn a_removed_address_is_found_out_and_another_configuration_heals_it() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let (port, told) = configured(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let (port, told) = configured(lan, 1).await;
         lan.inject_fault(&client(1), Fault::RemoveAddress)
             .await
             .expect("done");
@@ -317,19 +280,16 @@ fn a_removed_address_is_found_out_and_another_configuration_heals_it() {
         let error = lan.inject_fault(&client(1), Fault::RemoveAddress).await;
         let error = error.expect_err("no address").to_string();
         assert_eq!(error, "client 1: it has no address");
-        drop(port);
-        end(lan, 1).await;
     });
 }
 
 #[test]
 fn a_fault_that_cannot_be_made_says_why() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         let error = lan.inject_fault(&client(7), Fault::DeleteLink).await;
         let error = error.expect_err("nobody there").to_string();
         assert_eq!(error, "client 7: it is not plugged in");
-        let port = attach(&lan, 1).await;
+        let port = attach(lan, 1).await;
         for fault in [
             Fault::Crash,
             Fault::Vanish,
@@ -348,6 +308,5 @@ fn a_fault_that_cannot_be_made_says_why() {
         error.expect_err("it is gone already");
         drop(port);
         until("the client is gone", || !exists("/run/netns/ns1")).await;
-        end(lan, 1).await;
     });
 }

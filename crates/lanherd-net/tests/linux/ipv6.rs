@@ -17,7 +17,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use lanherd_testkit::world::{
-    ROUTER, Router, Told, client, config, echo_request, in_a_world, ip, lease, open, soon, until,
+    ROUTER, Router, Told, behind, client, config, echo_request, end, in_a_world, ip, lease, open,
+    soon, until,
 };
 
 /// The router's addresses.
@@ -48,6 +49,11 @@ fn router6() -> Router {
         std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").expect("written");
     });
     router
+}
+
+/// Runs a test [behind] such a router, on a LAN in this mode.
+fn behind_router6(mode: MacvlanMode, test: impl AsyncFnOnce(&LinuxLan, &Router) + Send + 'static) {
+    behind(router6, LanConfig { mode, ..config() }, test);
 }
 
 /// A raw ICMPv6 socket of the router's: the kernel sums what it sends.
@@ -88,14 +94,6 @@ async fn attach(lan: &LinuxLan, families: Families, number: u32) -> (LinuxPort, 
         .attach_speaking(families, &client(number), told.inbox())
         .await;
     (port.expect("attached"), told)
-}
-
-async fn open_private() -> LinuxLan {
-    let config = LanConfig {
-        mode: MacvlanMode::Private,
-        ..config()
-    };
-    LinuxLan::open(config).await.expect("opened").0
 }
 
 fn packets(told: &Told) -> Vec<Arc<Packet6>> {
@@ -179,22 +177,13 @@ async fn answered(port: &LinuxPort, target: Ipv6Addr, sequence: u16) {
     }
 }
 
-async fn end(lan: &LinuxLan, numbers: impl IntoIterator<Item = u32>) {
-    for number in numbers {
-        assert_eq!(lan.detach(&client(number)).await, []);
-    }
-    assert_eq!(lan.close().await, []);
-}
-
 #[test]
 fn an_advertisement_is_taken_once_for_all_who_speak_ipv6_and_the_kernel_makes_nothing_of_it() {
-    in_a_world(|| async {
-        let router = router6();
-        let lan = open_private().await;
-        let (one, first) = attach(&lan, Families::Dual, 1).await;
-        let (other, second) = attach(&lan, Families::Ipv6, 2).await;
-        let (ipv4, third) = attach(&lan, Families::Ipv4, 3).await;
-        send(&router, ALL_NODES, &advertisement());
+    behind_router6(MacvlanMode::Private, async |lan, router| {
+        let (_one, first) = attach(lan, Families::Dual, 1).await;
+        let (_other, second) = attach(lan, Families::Ipv6, 2).await;
+        let (ipv4, third) = attach(lan, Families::Ipv4, 3).await;
+        send(router, ALL_NODES, &advertisement());
         until("both hear it", || {
             packets(&first).len() == 1 && packets(&second).len() == 1
         })
@@ -219,18 +208,14 @@ fn an_advertisement_is_taken_once_for_all_who_speak_ipv6_and_the_kernel_makes_no
             ipv4.ping(echo_request(ROUTER6, 1), PATIENCE).await,
             PingOutcome::Lost(PingCause::NoRoute)
         );
-        drop((one, other, ipv4));
-        end(&lan, 1..=3).await;
     });
 }
 
 #[test]
 fn what_is_set_stands_in_the_kernel_and_pings_are_answered_or_lost_for_the_right_reason() {
-    in_a_world(|| async {
-        let router = router6();
+    behind_router6(MacvlanMode::Bridge, async |lan, router| {
         router.ip(&format!("route add unreachable {}/128", beyond(2)));
-        let lan = open().await;
-        let (port, told) = attach(&lan, Families::Ipv6, 1).await;
+        let (port, told) = attach(lan, Families::Ipv6, 1).await;
         assert_eq!(
             port.ping(echo_request(BEYOND, 1), PATIENCE).await,
             PingOutcome::Lost(PingCause::NoRoute)
@@ -286,8 +271,6 @@ fn what_is_set_stands_in_the_kernel_and_pings_are_answered_or_lost_for_the_right
             (String::new(), Vec::new())
         );
         assert!(!routes(1).contains("default"), "{}", routes(1));
-        drop(port);
-        end(&lan, [1]).await;
     });
 }
 
@@ -297,13 +280,11 @@ const fn beyond(last: u16) -> Ipv6Addr {
 
 #[test]
 fn connections_and_datagrams_go_over_ipv6_and_errors_say_what_was_seen() {
-    in_a_world(|| async {
-        let router = router6();
+    behind_router6(MacvlanMode::Bridge, async |lan, router| {
         router.ip(&format!("route add unreachable {}/128", beyond(2)));
         let listener = router.run(|| TcpListener::bind("[::]:80").expect("port 80"));
         let echo = router.run(|| UdpSocket::bind("[::]:53").expect("port 53"));
-        let lan = open().await;
-        let (port, _) = attach(&lan, Families::Ipv6, 1).await;
+        let (port, _) = attach(lan, Families::Ipv6, 1).await;
         port.configure6(addressing(7)).await.expect("set");
         let server = thread::spawn(move || {
             let (mut stream, from) = listener.accept().expect("a connection");
@@ -345,18 +326,13 @@ fn connections_and_datagrams_go_over_ipv6_and_errors_say_what_was_seen() {
         let lost = udp.recv(&mut [0; 64]).await.map(drop);
         let lost = lost.expect_err("unreachable");
         assert_eq!(lost.kind(), ErrorKind::HostUnreachable, "{lost}");
-        drop((connected, udp));
-        drop(port);
-        end(&lan, [1]).await;
     });
 }
 
 #[test]
 fn an_address_is_asked_for_and_told_unique_or_whose_it_is() {
-    in_a_world(|| async {
-        let router = router6();
-        let lan = open_private().await;
-        let (port, told) = attach(&lan, Families::Dual, 1).await;
+    behind_router6(MacvlanMode::Private, async |lan, router| {
+        let (port, told) = attach(lan, Families::Dual, 1).await;
         let mut wanted = Addressing6 {
             addresses: vec![
                 Address6::link_local(link_local(7), true),
@@ -400,18 +376,14 @@ fn an_address_is_asked_for_and_told_unique_or_whose_it_is() {
         wanted.addresses.remove(1);
         port.configure6(wanted).await.expect("set");
         assert_eq!((addresses(1), outcomes(&told).len()), (left, 4));
-        drop(port);
-        end(&lan, [1]).await;
     });
 }
 
 #[test]
 fn two_clients_never_have_the_same_address_whatever_the_kernel_would_allow() {
-    in_a_world(|| async {
-        let _router = router6();
-        let lan = open_private().await;
-        let (one, _) = attach(&lan, Families::Dual, 1).await;
-        let (other, told) = attach(&lan, Families::Dual, 2).await;
+    behind_router6(MacvlanMode::Private, async |lan, _| {
+        let (one, _) = attach(lan, Families::Dual, 1).await;
+        let (other, told) = attach(lan, Families::Dual, 2).await;
         one.configure6(addressing(7)).await.expect("set");
         let mut wanted = addressing(7);
         wanted.addresses.push(address(8, false));
@@ -431,17 +403,13 @@ fn two_clients_never_have_the_same_address_whatever_the_kernel_would_allow() {
         other.configure6(wanted).await.expect("set");
         assert_eq!(outcomes(&told).len(), 2);
         assert!(addresses(2).contains("fe80::7/64"), "{}", addresses(2));
-        drop(other);
-        end(&lan, [2]).await;
     });
 }
 
 #[test]
 fn what_somebody_removes_is_told_and_set_again_and_what_ends_is_no_news() {
-    in_a_world(|| async {
-        let _router = router6();
-        let lan = open().await;
-        let (port, told) = attach(&lan, Families::Dual, 1).await;
+    behind_router6(MacvlanMode::Bridge, async |lan, _| {
+        let (port, told) = attach(lan, Families::Dual, 1).await;
         port.configure(&lease(7)).await.expect("configured");
         let mut wanted = addressing(7);
         wanted.addresses.push(Address6 {
@@ -468,17 +436,13 @@ fn what_somebody_removes_is_told_and_set_again_and_what_ends_is_no_news() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(unconfigured(&told).len(), 1, "{:?}", told.events());
         assert_eq!(told.unconfigured(), [""; 0], "IPv4 is as it was");
-        drop(port);
-        end(&lan, [1]).await;
     });
 }
 
 #[test]
 fn a_carrier_that_is_lost_takes_the_neighbours_and_the_next_addressing_brings_them_back() {
-    in_a_world(|| async {
-        let router = router6();
-        let lan = open().await;
-        let (port, told) = attach(&lan, Families::Dual, 1).await;
+    behind_router6(MacvlanMode::Bridge, async |lan, router| {
+        let (port, told) = attach(lan, Families::Dual, 1).await;
         let mut wanted = addressing(7);
         wanted.neighbours[0].mac = Some(router.mac());
         port.configure6(wanted.clone()).await.expect("set");
@@ -501,16 +465,13 @@ fn a_carrier_that_is_lost_takes_the_neighbours_and_the_next_addressing_brings_th
         port.configure6(wanted).await.expect("set");
         assert!(learned());
         assert_eq!(unconfigured(&told), [""; 0]);
-        drop(port);
-        end(&lan, [1]).await;
     });
 }
 
 #[test]
 fn frames_of_a_client_are_heard_and_a_dhcpv6_server_is_not_told_that_nobody_listens() {
-    in_a_world(|| async {
-        let router = router6();
-        let number = far0(&router);
+    behind_router6(MacvlanMode::Bridge, async |lan, router| {
+        let number = far0(router);
         let server = router.run(|| {
             let server = UdpSocket::bind("[::]:547").expect("port 547");
             server
@@ -519,8 +480,7 @@ fn frames_of_a_client_are_heard_and_a_dhcpv6_server_is_not_told_that_nobody_list
             server.set_read_timeout(Some(PATIENCE)).expect("a timeout");
             server
         });
-        let lan = open().await;
-        let (port, told) = attach(&lan, Families::Dual, 1).await;
+        let (port, told) = attach(lan, Families::Dual, 1).await;
         port.configure6(addressing(7)).await.expect("set");
         let mac = client(1).mac;
         let solicit = Ends6::to_group(mac, link_local(7), ALL_DHCP_SERVERS);
@@ -581,20 +541,17 @@ fn frames_of_a_client_are_heard_and_a_dhcpv6_server_is_not_told_that_nobody_list
         assert_eq!(&message[..length], b"solicit");
         lan.transmit6_for(&client(2), &solicit)
             .expect_err("another's MAC");
-        end(&lan, [1]).await;
     });
 }
 
 #[test]
 fn a_solicitation_goes_out_and_fragments_and_other_chatter_do_not_pass_for_answers() {
-    in_a_world(|| async {
-        let router = router6();
-        let solicited = icmp6(&router);
+    behind_router6(MacvlanMode::Bridge, async |lan, router| {
+        let solicited = icmp6(router);
         solicited
-            .join_multicast_v6(&ALL_ROUTERS, far0(&router))
+            .join_multicast_v6(&ALL_ROUTERS, far0(router))
             .expect("joined");
-        let lan = open().await;
-        let (port, told) = attach(&lan, Families::Dual, 1).await;
+        let (port, told) = attach(lan, Families::Dual, 1).await;
         let ends = Ends6::to_group(client(1).mac, Ipv6Addr::UNSPECIFIED, ALL_ROUTERS);
         let solicitation = discovery_frame(&ends, &[133, 0, 0, 0, 0, 0, 0, 0]).expect("fits");
         port.transmit6(&solicitation).expect("sent");
@@ -607,7 +564,7 @@ fn a_solicitation_goes_out_and_fragments_and_other_chatter_do_not_pass_for_answe
             }
         }
         // An echo request for everybody, and a datagram for another port.
-        send(&router, ALL_NODES, &[128, 0, 0, 0, 0, 1, 0, 1]);
+        send(router, ALL_NODES, &[128, 0, 0, 0, 0, 1, 0, 1]);
         let whole = router.run(|| Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::from(255))));
         let whole = whole.expect("a raw socket");
         let sends = |offset: u16, more: u16| {
@@ -629,7 +586,7 @@ fn a_solicitation_goes_out_and_fragments_and_other_chatter_do_not_pass_for_answe
                 &fragment,
             ]
             .concat();
-            let to = SocketAddrV6::new(ALL_NODES, 0, 0, far0(&router));
+            let to = SocketAddrV6::new(ALL_NODES, 0, 0, far0(router));
             whole
                 .send_to(&packet, &SocketAddr::from(to).into())
                 .expect("sent");
@@ -637,7 +594,7 @@ fn a_solicitation_goes_out_and_fragments_and_other_chatter_do_not_pass_for_answe
         sends(5, 0);
         sends(0, 1);
         sends(0, 0);
-        send(&router, ALL_NODES, &advertisement());
+        send(router, ALL_NODES, &advertisement());
         until("the last is heard", || {
             packets(&told).iter().any(|packet| !packet.is_fragment)
         })
@@ -650,26 +607,22 @@ fn a_solicitation_goes_out_and_fragments_and_other_chatter_do_not_pass_for_answe
             heard,
             [(134, true, false), (134, true, false), (134, false, true)]
         );
-        drop(port);
-        end(&lan, [1]).await;
     });
 }
 
 #[test]
 fn who_says_that_it_is_no_router_any_more_is_heard_by_those_whose_router_it_is() {
-    in_a_world(|| async {
-        let router = router6();
-        let lan = open_private().await;
-        let (one, told) = attach(&lan, Families::Dual, 1).await;
-        let (other, others) = attach(&lan, Families::Dual, 2).await;
+    behind_router6(MacvlanMode::Private, async |lan, router| {
+        let (one, told) = attach(lan, Families::Dual, 1).await;
+        let (other, others) = attach(lan, Families::Dual, 2).await;
         one.configure6(addressing(7)).await.expect("set");
         let mut without = addressing(8);
         without.routes.clear();
         other.configure6(without).await.expect("set");
         let advertisement =
             |target: Ipv6Addr| [&[136, 0, 0, 0, 0x20, 0, 0, 0][..], &target.octets()].concat();
-        send(&router, ALL_NODES, &advertisement(global(0x55)));
-        send(&router, ALL_NODES, &advertisement(ROUTER6));
+        send(router, ALL_NODES, &advertisement(global(0x55)));
+        send(router, ALL_NODES, &advertisement(ROUTER6));
         let about_router = |told: &Told| {
             let mut packets = packets(told);
             packets.retain(|packet| packet.destination == ALL_NODES);
@@ -677,18 +630,14 @@ fn who_says_that_it_is_no_router_any_more_is_heard_by_those_whose_router_it_is()
         };
         until("it is heard", || about_router(&told) == 1).await;
         assert_eq!(about_router(&others), 0);
-        drop((one, other));
-        end(&lan, 1..=2).await;
     });
 }
 
 #[test]
 fn a_router_that_does_not_answer_any_more_is_told_and_so_is_its_return() {
-    in_a_world(|| async {
-        let router = router6();
-        let lan = open_private().await;
-        let (port, told) = attach(&lan, Families::Dual, 1).await;
-        let (other, others) = attach(&lan, Families::Dual, 2).await;
+    behind_router6(MacvlanMode::Private, async |lan, router| {
+        let (port, told) = attach(lan, Families::Dual, 1).await;
+        let (other, others) = attach(lan, Families::Dual, 2).await;
         for (port, last) in [(&port, 7), (&other, 8)] {
             let mut wanted = addressing(last);
             wanted.neighbours[0].mac = Some(router.mac());
@@ -737,8 +686,6 @@ fn a_router_that_does_not_answer_any_more_is_told_and_so_is_its_return() {
         assert_eq!(reached(&told)[1], (ROUTER6, Reachability::Reachable));
         assert_eq!(reached(&others), [], "it has sent nothing");
         assert_eq!(unconfigured(&told), [""; 0]);
-        drop((port, other));
-        end(&lan, 1..=2).await;
     });
 }
 
@@ -810,6 +757,6 @@ fn a_herd_that_is_taken_over_keeps_its_ipv6_or_loses_all_of_it_where_it_is_to_sp
         assert!(matches!(ipv4, PingOutcome::Reply(_)), "{ipv4:?}");
         assert_eq!((addresses(1), packets(&told)), (String::new(), Vec::new()));
         drop(one);
-        end(&lan, 1..=2).await;
+        end(&lan).await;
     });
 }

@@ -3,13 +3,14 @@
 use std::fs;
 
 use lanherd_net::config::Paths;
-use lanherd_net::lan::Lan;
 use lanherd_net::linux::LinuxLan;
 use lanherd_net::rundir::LockError;
 use lanherd_net::rundir::leftovers::{PoolState, Removed, find, remove};
 use lanherd_types::identity::PoolName;
 
-use lanherd_testkit::world::{attach, client, config, exists, in_a_world, ip, open};
+use lanherd_testkit::world::{
+    attach, config, end, exists, in_a_world, ip, nothing_is_left, of_lanherd, on_a_lan, open,
+};
 
 fn pool() -> PoolName {
     PoolName::default()
@@ -67,9 +68,7 @@ fn after_a_kill_everything_is_found_and_removed_and_the_host_is_as_it_was() {
             removed.iter().all(|removed| removed.outcome.is_ok()),
             "{removed:?}"
         );
-        for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
-            assert!(!exists(path), "{path} is still there");
-        }
+        nothing_is_left();
         assert_eq!(left(), [""; 0]);
         assert_eq!(crate::leftovers::removed(), []);
     });
@@ -88,8 +87,7 @@ fn the_next_run_of_the_pool_removes_what_was_left_and_says_so() {
             "{cleared:?}"
         );
         drop(attach(&lan, 4).await);
-        assert_eq!(lan.detach(&client(4)).await, []);
-        assert_eq!(lan.close().await, []);
+        end(&lan).await;
     });
 }
 
@@ -123,13 +121,7 @@ fn a_kill_between_any_two_steps_leaves_nothing_that_is_not_found() {
                 "{}: {removed:?}",
                 steps[killed_at].0
             );
-            for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
-                assert!(
-                    !exists(path),
-                    "{}: {path} is still there",
-                    steps[killed_at].0
-                );
-            }
+            assert_eq!(of_lanherd(), [""; 0], "{}", steps[killed_at].0);
         }
     });
 }
@@ -206,9 +198,8 @@ fn a_file_that_somebody_put_into_a_resolver_folder_is_kept_and_reported() {
 
 #[test]
 fn a_living_pool_is_reported_with_its_process_and_left_alone() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let _port = attach(lan, 1).await;
         let found = find(&Paths::default(), None).expect("found");
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -222,9 +213,6 @@ fn a_living_pool_is_reported_with_its_process_and_left_alone() {
             Err(LockError::Alive { pid: Some(pid), .. }) if pid == std::process::id()
         ));
         ip("-n ns1 link show lan0");
-        drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -265,8 +253,7 @@ fn a_leftover_that_a_descriptor_keeps_is_reported_and_its_link_is_gone() {
         assert!(failure.why.contains("its link is deleted"), "{failure}");
         let lan = open().await;
         drop(attach(&lan, 1).await);
-        assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
+        end(&lan).await;
         drop(kept);
     });
 }

@@ -29,18 +29,14 @@ use lanherd_net::rundir::LockError;
 use lanherd_types::phase::{Cause, Stage};
 
 use lanherd_testkit::world::{
-    Told, attach, client, config, exists, in_a_world, ip, open, try_ip, until,
+    Told, attach, attach_told, client, config, end, exists, in_a_world, ip, on_a_lan, open,
+    refused_attach, try_ip, until,
 };
 
 #[test]
 fn a_client_is_an_ordinary_named_namespace_with_its_macvlan() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(3), told.inbox())
-            .await
-            .expect("attached");
+    on_a_lan(async |lan| {
+        let (_port, told) = attach_told(lan, 3).await;
         assert_eq!(told.events(), [PortEvent::NamespaceReady]);
         assert!(ip("netns list").contains("ns3"));
         let link = ip("-n ns3 -d link show lan0");
@@ -53,9 +49,6 @@ fn a_client_is_an_ordinary_named_namespace_with_its_macvlan() {
         assert!(
             ip("netns exec ns3 cat /etc/resolv.conf").starts_with("# lanherd: ns3: no lease yet")
         );
-        drop(port);
-        assert_eq!(lan.detach(&client(3)).await, []);
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -95,10 +88,7 @@ fn after_detach_and_close_the_host_is_as_it_was() {
             assert!(!exists(&format!("/run/netns/ns{number}")));
             assert!(!exists(&format!("/etc/netns/ns{number}")));
         }
-        assert_eq!(lan.close().await, []);
-        for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
-            assert!(!exists(path), "{path} is still there");
-        }
+        end(&lan).await;
         assert_eq!(named(), before, "mounts");
     });
 }
@@ -120,36 +110,29 @@ fn folders_that_were_there_before_stay_and_so_does_what_is_in_them() {
 
 #[test]
 fn detaching_twice_or_what_never_was_does_nothing() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         assert_eq!(lan.detach(&client(9)).await, []);
-        drop(attach(&lan, 1).await);
+        drop(attach(lan, 1).await);
         assert_eq!(lan.detach(&client(1)).await, []);
         assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_mac_can_be_used_again_right_after_detach() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         for _ in 0..10 {
-            drop(attach(&lan, 1).await);
+            drop(attach(lan, 1).await);
             assert_eq!(lan.detach(&client(1)).await, []);
         }
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_client_whose_last_life_was_not_detached_is_attached_anew() {
-    in_a_world(|| async {
-        let lan = open().await;
-        drop(attach(&lan, 1).await);
-        drop(attach(&lan, 1).await);
-        assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
+    on_a_lan(async |lan| {
+        drop(attach(lan, 1).await);
+        drop(attach(lan, 1).await);
     });
 }
 
@@ -162,11 +145,7 @@ fn a_foreign_namespace_of_the_name_is_refused_and_untouched() {
         let foreign = lan.foreign(&[client(1), client(2)]);
         assert_eq!(foreign.len(), 1);
         assert_eq!(foreign[0].path.to_str(), Some("/run/netns/ns1"));
-        let failure = lan
-            .attach(&client(1), Told::default().inbox())
-            .await
-            .err()
-            .expect("refused");
+        let failure = refused_attach(&lan, 1).await;
         assert_eq!(
             (failure.stage, failure.cause),
             (Stage::Namespace, Cause::NameTaken),
@@ -186,11 +165,7 @@ fn a_foreign_resolver_folder_of_the_name_is_refused_and_untouched() {
     in_a_world(|| async {
         fs::create_dir_all("/etc/netns/ns1").expect("made");
         let lan = open().await;
-        let failure = lan
-            .attach(&client(1), Told::default().inbox())
-            .await
-            .err()
-            .expect("refused");
+        let failure = refused_attach(&lan, 1).await;
         assert_eq!(failure.cause, Cause::NameTaken, "{failure}");
         assert!(failure.detail.contains("/etc/netns/ns1"), "{failure}");
         assert_eq!(lan.detach(&client(1)).await, []);
@@ -216,17 +191,12 @@ fn every_mode_reaches_the_kernel_and_passthru_carries_one_client_only() {
             assert!(link.contains(&format!("macvlan mode {mode}")), "{link}");
             assert!(link.contains(&client(1).mac.to_string()), "{link}");
             if *mode == MacvlanMode::Passthru {
-                let failure = lan
-                    .attach(&client(2), Told::default().inbox())
-                    .await
-                    .err()
-                    .expect("refused");
+                let failure = refused_attach(&lan, 2).await;
                 assert_eq!(failure.stage, Stage::Link, "{failure}");
                 assert_eq!(lan.detach(&client(2)).await, []);
             }
             drop(port);
-            assert_eq!(lan.detach(&client(1)).await, []);
-            assert_eq!(lan.close().await, []);
+            end(&lan).await;
             until("the parent is as it was", || {
                 ip("-o link show up0") == before
             })
@@ -251,10 +221,7 @@ fn a_pinned_namespace_is_reported_with_the_process_and_its_mac_is_free_again() {
             panic!("{leak:?}")
         };
         assert!(why.contains(&resident.pid().to_string()), "{why}");
-        let lan = open().await;
-        drop(attach(&lan, 1).await);
-        assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
+        its_mac_is_free().await;
     });
 }
 
@@ -289,8 +256,7 @@ const KEEPERS: [(&str, Keep); 3] = [
 async fn its_mac_is_free() {
     let lan = open().await;
     drop(attach(&lan, 1).await);
-    assert_eq!(lan.detach(&client(1)).await, []);
-    assert_eq!(lan.close().await, []);
+    end(&lan).await;
 }
 
 #[test]
@@ -410,11 +376,7 @@ fn a_mac_that_somebody_else_has_on_the_parent_is_a_failure_after_a_while() {
         ));
         ip("link set foreign up");
         let lan = open().await;
-        let failure = lan
-            .attach(&client(1), Told::default().inbox())
-            .await
-            .err()
-            .expect("refused");
+        let failure = refused_attach(&lan, 1).await;
         assert_eq!(
             (failure.stage, failure.cause),
             (Stage::Link, Cause::MacInUse),
@@ -428,8 +390,7 @@ fn a_mac_that_somebody_else_has_on_the_parent_is_a_failure_after_a_while() {
 
 #[test]
 fn the_parent_deleted_is_told_to_every_client() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         let told = [Told::default(), Told::default()];
         let mut ports = Vec::new();
         for (number, told) in (1..).zip(&told) {
@@ -445,17 +406,8 @@ fn the_parent_deleted_is_told_to_every_client() {
             told.iter().all(|told| told.events().contains(&lost))
         })
         .await;
-        let failure = lan
-            .attach(&client(3), Told::default().inbox())
-            .await
-            .err()
-            .expect("refused");
+        let failure = refused_attach(lan, 3).await;
         assert_eq!(failure.cause, Cause::ParentGone, "{failure}");
-        drop(ports);
-        for number in 1..=3 {
-            assert_eq!(lan.detach(&client(number)).await, []);
-        }
-        assert_eq!(lan.close().await, []);
     });
 }
 

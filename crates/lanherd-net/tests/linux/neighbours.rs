@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use lanherd_dhcp::Lease;
-use lanherd_net::lan::{Lan, PingOutcome, Port, PortEvent};
+use lanherd_net::lan::{PingOutcome, Port, PortEvent};
 
 use lanherd_testkit::world::{
-    ROUTER, Router, Told, client, echo_request, in_a_world, ip, lease, open, until,
+    ROUTER, attach_told, behind_a_router, echo_request, ip, lease, until,
 };
 
 /// What the kernel says of the client's neighbour of that address.
@@ -18,15 +18,9 @@ fn neighbour(address: &str) -> String {
 
 #[test]
 fn the_routers_place_is_not_counted_and_nobody_is_asked_before_somebody_is_spoken_to() {
-    in_a_world(|| async {
-        let router = Router::start();
+    behind_a_router(async |lan, router| {
         router.ip("addr add 10.9.0.53/24 dev far0");
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+        let (port, told) = attach_told(lan, 1).await;
         let leased = Lease {
             dns: vec![[10, 9, 0, 53].into()],
             ..lease(7)
@@ -66,8 +60,5 @@ fn the_routers_place_is_not_counted_and_nobody_is_asked_before_somebody_is_spoke
         assert!(neighbour("10.9.0.1").contains("extern_learn"));
         port.deconfigure().await.expect("deconfigured");
         assert_eq!(neighbour("10.9.0.1"), "");
-        drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
     });
 }

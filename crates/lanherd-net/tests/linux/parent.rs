@@ -12,7 +12,8 @@ use lanherd_types::identity::PoolName;
 use lanherd_types::phase::{Cause, Stage};
 
 use lanherd_testkit::world::{
-    Router, Told, attach, client, config, in_a_world, ip, lease, open, soon, until,
+    Router, Told, attach, attach_told, behind_a_router, client, config, end, in_a_world, ip, lease,
+    on_a_lan, open, refused_attach, soon, until,
 };
 
 fn discover(number: u32) -> Transmit {
@@ -36,14 +37,8 @@ async fn talks(port: &LinuxPort, told: &Told, number: u32, router: &Router) {
 
 #[test]
 fn a_carrier_that_goes_and_comes_back_is_told_once_each() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+    behind_a_router(async |lan, router| {
+        let (port, told) = attach_told(lan, 1).await;
         port.configure(&lease(10)).await.expect("configured");
         let mut expected = vec![PortEvent::NamespaceReady];
         let far = |state: &str| drop(router.ip(&format!("link set far0 {state}")));
@@ -59,33 +54,21 @@ fn a_carrier_that_goes_and_comes_back_is_told_once_each() {
             assert_eq!(told.events(), expected);
         }
         assert!(ip("-n ns1 route").contains("default via 10.9.0.1"));
-        talks(&port, &told, 1, &router).await;
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
+        talks(&port, &told, 1, router).await;
     });
 }
 
 #[test]
 fn who_is_plugged_in_without_a_carrier_is_told_so_and_hears_when_it_is_there() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let first = Told::default();
-        let port = lan
-            .attach(&client(1), first.inbox())
-            .await
-            .expect("attached");
+    on_a_lan(async |lan| {
+        let (_port, first) = attach_told(lan, 1).await;
         for (number, interface) in [(2, "far0"), (3, "up0")] {
             ip(&format!("link set {interface} down"));
             soon("it is lost", || {
                 first.events().last() == Some(&PortEvent::CarrierLost)
             })
             .await;
-            let told = Told::default();
-            let port = lan
-                .attach(&client(number), told.inbox())
-                .await
-                .expect("attached");
+            let (port, told) = attach_told(lan, number).await;
             let mut expected = vec![PortEvent::NamespaceReady, PortEvent::CarrierLost];
             assert_eq!(told.events(), expected);
             ip(&format!("link set {interface} up"));
@@ -98,9 +81,6 @@ fn who_is_plugged_in_without_a_carrier_is_told_so_and_hears_when_it_is_there() {
             drop(port);
             assert_eq!(lan.detach(&client(number)).await, []);
         }
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -109,11 +89,7 @@ fn a_new_mtu_is_told_and_followed_in_both_directions() {
     in_a_world(|| async {
         ip("link set far0 mtu 9000");
         let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+        let (port, told) = attach_told(&lan, 1).await;
         port.configure(&lease(10)).await.expect("configured");
         let mut expected = vec![PortEvent::NamespaceReady];
         for mtu in [1400, 1500, 1300, 9000] {
@@ -142,24 +118,17 @@ fn a_new_mtu_is_told_and_followed_in_both_directions() {
         port.deconfigure().await.expect("deconfigured");
         assert!(ip("-n ns1 link show lan0").contains("mtu 9000 "));
         drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
+        end(&lan).await;
     });
 }
 
 #[test]
 fn a_parent_that_is_deleted_and_made_anew_carries_clients_again() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
+    behind_a_router(async |lan, router| {
         for round in 0..3 {
-            let told = Told::default();
-            let port = lan
-                .attach(&client(1), told.inbox())
-                .await
-                .expect("attached");
+            let (port, told) = attach_told(lan, 1).await;
             port.configure(&lease(10)).await.expect("configured");
-            talks(&port, &told, 1, &router).await;
+            talks(&port, &told, 1, router).await;
             ip("link del up0");
             soon("it is told", || told.gone().len() == 1).await;
             assert_eq!(
@@ -168,11 +137,7 @@ fn a_parent_that_is_deleted_and_made_anew_carries_clients_again() {
             );
             drop(port);
             assert_eq!(lan.detach(&client(1)).await, []);
-            let failure = lan
-                .attach(&client(1), Told::default().inbox())
-                .await
-                .err()
-                .expect("refused");
+            let failure = refused_attach(lan, 1).await;
             assert_eq!(
                 (failure.stage, failure.cause),
                 (Stage::Link, Cause::ParentGone),
@@ -207,18 +172,16 @@ fn a_parent_that_is_deleted_and_made_anew_carries_clients_again() {
                 early.events().last() == Some(&PortEvent::CarrierBack)
             })
             .await;
-            talks(&port, &early, 2, &router).await;
+            talks(&port, &early, 2, router).await;
             drop(port);
             assert_eq!(lan.detach(&client(2)).await, []);
         }
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_thing_of_the_parents_name_that_cannot_carry_a_herd_is_passed_over() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         ip("link del up0");
         ip("link add other0 type veth peer name other1");
         ip("link set other1 up");
@@ -226,11 +189,7 @@ fn a_thing_of_the_parents_name_that_cannot_carry_a_herd_is_passed_over() {
         ip("link add link other0 name up0 type macvlan");
         ip("link set up0 up");
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let failure = lan
-            .attach(&client(1), Told::default().inbox())
-            .await
-            .err()
-            .expect("refused");
+        let failure = refused_attach(lan, 1).await;
         assert_eq!(failure.cause, Cause::ParentGone, "{failure}");
         assert_eq!(lan.detach(&client(1)).await, []);
         ip("link del up0");
@@ -249,20 +208,13 @@ fn a_thing_of_the_parents_name_that_cannot_carry_a_herd_is_passed_over() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(attached, "the fit one was not taken");
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_parent_that_is_renamed_stays_the_parent() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+    behind_a_router(async |lan, router| {
+        let (port, told) = attach_told(lan, 1).await;
         ip("link set up0 down");
         ip("link set up0 name wan7");
         ip("link set wan7 up");
@@ -270,15 +222,12 @@ fn a_parent_that_is_renamed_stays_the_parent() {
             told.events().last() == Some(&PortEvent::CarrierBack)
         })
         .await;
-        talks(&port, &told, 1, &router).await;
-        drop(attach(&lan, 2).await);
+        talks(&port, &told, 1, router).await;
+        drop(attach(lan, 2).await);
         assert_eq!(lan.detach(&client(2)).await, []);
         ip("link del wan7");
         soon("it is told", || told.gone().len() == 1).await;
         assert_eq!(told.gone()[0].0, Cause::ParentGone);
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -290,11 +239,7 @@ fn is_up() -> bool {
 fn a_flap_takes_the_parent_down_and_brings_it_up_whatever_happens_meanwhile() {
     in_a_world(|| async {
         let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+        let (port, told) = attach_told(&lan, 1).await;
         let started = std::time::Instant::now();
         lan.flap(Duration::from_millis(200)).await.expect("flapped");
         assert!(started.elapsed() >= Duration::from_millis(200));
@@ -339,8 +284,7 @@ fn a_flap_takes_the_parent_down_and_brings_it_up_whatever_happens_meanwhile() {
 
 #[test]
 fn a_flap_that_the_runtime_drops_brings_the_parent_up() {
-    in_a_world(|| async {
-        let lan = open().await;
+    on_a_lan(async |lan| {
         let clone = lan.clone();
         let (down, is_down) = std::sync::mpsc::channel();
         let elsewhere = std::thread::spawn(move || {
@@ -358,7 +302,6 @@ fn a_flap_that_the_runtime_drops_brings_the_parent_up() {
         assert!(is_down.recv().expect("told"), "it was not down");
         elsewhere.join().expect("no panic");
         assert!(is_up());
-        assert_eq!(lan.close().await, []);
     });
 }
 

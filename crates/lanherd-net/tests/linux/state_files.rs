@@ -15,7 +15,8 @@ use lanherd_types::identity::PoolName;
 use serde_json::Value;
 
 use lanherd_testkit::world::{
-    Router, Told, client, config, exists, in_a_world, ip, lease, open, until,
+    Router, attach, attach_told, client, config, end, exists, in_a_world, ip, lease,
+    nothing_is_left, open, until,
 };
 
 const RECORD: &str = "/run/lanherd/ns/ns1";
@@ -112,11 +113,10 @@ fn age() {
 /// A LAN whose process dies while client 1 holds a lease, of which it has heard the server.
 async fn killed(router: &Router) {
     let lan = open().await;
-    let told = Told::default();
-    let identity = client(1);
-    let port = lan.attach(&identity, told.inbox()).await.expect("attached");
-    let message = Message::request(MessageType::Ack, identity.mac, 1);
-    router.send_to(identity.mac, &message.encode());
+    let mac = client(1).mac;
+    let (port, told) = attach_told(&lan, 1).await;
+    let message = Message::request(MessageType::Ack, mac, 1);
+    router.send_to(mac, &message.encode());
     until("the server is heard", || told.messages().len() == 1).await;
     port.configure(&lease(7)).await.expect("configured");
     drop((port, lan));
@@ -135,12 +135,6 @@ fn state() -> PoolState {
 
 /// What becomes of the text of a file.
 type Alter<'a> = &'a dyn Fn(&str) -> String;
-
-fn is_clean() {
-    for path in ["/run/netns", "/etc/netns", "/run/lanherd"] {
-        assert!(!exists(path), "{path} is still there");
-    }
-}
 
 #[test]
 fn what_was_left_with_files_in_the_text_format_is_cleaned_up_and_its_lease_is_released() {
@@ -173,7 +167,7 @@ fn what_was_left_with_files_in_the_text_format_is_cleaned_up_and_its_lease_is_re
                 (release.message_type(), release.chaddr, release.ciaddr),
                 (Some(MessageType::Release), client(1).mac, lease(7).address)
             );
-            is_clean();
+            nothing_is_left();
         }
     });
 }
@@ -192,14 +186,10 @@ fn what_was_left_with_files_in_the_text_format_is_taken_over_and_written_as_json
         let (lan, cleared) = LinuxLan::open(config).await.expect("opened");
         assert_eq!((cleared.adopted, cleared.misfit), (1, None));
         assert_eq!(cleared.removed, []);
-        let told = Told::default();
         let remembered = lan.remembered(&client(1)).expect("remembered");
         assert_eq!(remembered.address, lease(7).address);
         assert_eq!(remembered.routes, lease(7).routes);
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+        let port = attach(&lan, 1).await;
         assert!(ip("-n ns1 -4 address show dev lan0").contains("10.9.0.7/24"));
         let taken_over = fs::metadata("/run/netns/ns1").expect("bound");
         assert_eq!(
@@ -213,9 +203,7 @@ fn what_was_left_with_files_in_the_text_format_is_taken_over_and_written_as_json
             assert_eq!(mode & 0o777, 0o600, "{path}");
         }
         drop(port);
-        assert_eq!(lan.detach(&client(1)).await, []);
-        assert_eq!(lan.close().await, []);
-        is_clean();
+        end(&lan).await;
     });
 }
 
@@ -280,6 +268,6 @@ fn a_pool_with_a_file_that_cannot_be_used_is_told_and_left_as_it_is_until_that_i
         }
         let cleared = remove(&Paths::default(), &pool()).expect("removed");
         assert_eq!(cleared.released(), 1, "{cleared:?}");
-        is_clean();
+        nothing_is_left();
     });
 }

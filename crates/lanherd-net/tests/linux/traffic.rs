@@ -11,7 +11,8 @@ use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort};
 use lanherd_types::identity::Mac;
 
 use lanherd_testkit::world::{
-    ROUTER, Router, Told, attach, client, config, echo_request, in_a_world, ip, lease, open, until,
+    ROUTER, Router, Told, attach, attach_told, behind_a_router, client, config, echo_request, end,
+    in_a_world, ip, lease, on_a_lan, open, until,
 };
 
 fn message(message_type: MessageType, mac: Mac) -> Message {
@@ -20,9 +21,7 @@ fn message(message_type: MessageType, mac: Mac) -> Message {
 
 #[test]
 fn replies_come_only_to_the_client_they_are_for() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
+    behind_a_router(async |lan, router| {
         let told = [Told::default(), Told::default()];
         let mut ports = Vec::new();
         for (number, told) in (1..).zip(&told) {
@@ -45,24 +44,13 @@ fn replies_come_only_to_the_client_they_are_for() {
         .await;
         assert_eq!(told[0].messages(), std::slice::from_ref(&to_first));
         assert_eq!(told[1].messages(), [to_second, to_first]);
-        drop(ports);
-        for number in 1..=2 {
-            lan.detach(&client(number)).await;
-        }
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn what_clients_send_is_not_heard_as_a_reply() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+    behind_a_router(async |lan, router| {
+        let (port, told) = attach_told(lan, 1).await;
         port.transmit(&broadcast(MessageType::Discover))
             .expect("sent");
         let mut buffer = [0; 1500];
@@ -73,9 +61,6 @@ fn what_clients_send_is_not_heard_as_a_reply() {
         );
         assert_eq!(from.to_string(), "0.0.0.0:68");
         assert_eq!(told.messages(), Vec::<Vec<u8>>::new());
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -97,14 +82,8 @@ fn unicast(message_type: MessageType) -> Transmit {
 
 #[test]
 fn a_renewal_goes_through_the_clients_own_stack_and_a_reply_to_it_is_not_answered_with_an_error() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+    behind_a_router(async |lan, router| {
+        let (port, told) = attach_told(lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
         port.transmit(&unicast(MessageType::Request)).expect("sent");
         let mut buffer = [0; 1500];
@@ -119,22 +98,13 @@ fn a_renewal_goes_through_the_clients_own_stack_and_a_reply_to_it_is_not_answere
         })
         .await;
         router.server.send(&reply).expect("no error came back");
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_release_needs_no_arp_and_can_be_sent_for_a_client_that_is_gone() {
-    in_a_world(|| async {
-        let router = Router::start();
-        let lan = open().await;
-        let told = Told::default();
-        let port = lan
-            .attach(&client(1), told.inbox())
-            .await
-            .expect("attached");
+    behind_a_router(async |lan, router| {
+        let (port, told) = attach_told(lan, 1).await;
         let unknown = lan.transmit_for(&client(1), &unicast(MessageType::Release));
         assert_eq!(
             unknown.expect_err("nobody was heard").kind(),
@@ -163,16 +133,13 @@ fn a_release_needs_no_arp_and_can_be_sent_for_a_client_that_is_gone() {
                 Some(MessageType::Release)
             );
         }
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_lease_sets_address_route_resolver_and_mtu_and_its_loss_removes_them() {
-    in_a_world(|| async {
-        let _router = Router::start();
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    behind_a_router(async |lan, _| {
+        let port = attach(lan, 1).await;
         let with_mtu = Lease {
             mtu: Some(1400),
             ..lease(7)
@@ -208,18 +175,13 @@ fn a_lease_sets_address_route_resolver_and_mtu_and_its_loss_removes_them() {
             ip("netns exec ns1 cat /etc/resolv.conf"),
             "# lanherd: ns1: no lease\n"
         );
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_new_lease_replaces_the_old_one_and_a_running_process_sees_the_new_resolver() {
-    in_a_world(|| async {
-        let _router = Router::start();
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    behind_a_router(async |lan, _| {
+        let port = attach(lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
         let resident = lanherd_testkit::world::Resident::of("ns1");
         let other_dns = Lease {
@@ -241,17 +203,13 @@ fn a_new_lease_replaces_the_old_one_and_a_running_process_sees_the_new_resolver(
             seen.contains("nameserver 10.9.0.53") && !seen.contains("10.9.0.1\n"),
             "{seen}"
         );
-        drop((resident, port));
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_gateway_outside_the_prefix_is_reached_on_the_link() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let port = attach(lan, 1).await;
         let host = Lease {
             prefix_len: 32,
             ..lease(7)
@@ -262,17 +220,13 @@ fn a_gateway_outside_the_prefix_is_reached_on_the_link() {
             routes.contains("default via 10.9.0.1 dev lan0 proto dhcp src 10.9.0.7 onlink"),
             "{routes}"
         );
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn a_lease_that_the_kernel_refuses_is_a_failure_that_names_the_route() {
-    in_a_world(|| async {
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    on_a_lan(async |lan| {
+        let port = attach(lan, 1).await;
         let broadcast = Route {
             destination: Ipv4Addr::UNSPECIFIED,
             prefix_len: 0,
@@ -301,9 +255,6 @@ fn a_lease_that_the_kernel_refuses_is_a_failure_that_names_the_route() {
             .await
             .expect("a sound lease can follow");
         assert!(ip("-n ns1 route").contains("default via 10.9.0.1"));
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -324,7 +275,7 @@ fn a_lease_for_a_namespace_that_somebody_removed_is_a_failure_that_says_so() {
             "it was set in a stranger"
         );
         drop(port);
-        lan.detach(&client(1)).await;
+        assert_eq!(lan.detach(&client(1)).await, []);
         assert!(ip("netns list").contains("ns1"), "the stranger was removed");
         assert_eq!(lan.close().await, []);
     });
@@ -351,20 +302,17 @@ fn the_fixed_neighbour_is_known_for_good() {
         port.deconfigure().await.expect("deconfigured");
         assert_eq!(ip("-n ns1 neigh show nud permanent"), "");
         drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
+        end(&lan).await;
     });
 }
 
 #[test]
 fn pings_are_answered_or_lost_for_the_right_reason() {
-    in_a_world(|| async {
-        let router = Router::start();
+    behind_a_router(async |lan, router| {
         router.ip("addr add 8.8.8.8/32 dev lo");
         router.ip("route add unreachable 192.0.2.1");
         router.ip("route add blackhole 192.0.2.2");
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+        let port = attach(lan, 1).await;
         let patience = Duration::from_millis(300);
         let google = Ipv4Addr::new(8, 8, 8, 8);
         assert_eq!(
@@ -401,18 +349,13 @@ fn pings_are_answered_or_lost_for_the_right_reason() {
                 .await,
             PingOutcome::Lost(PingCause::HostDown)
         );
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
 #[test]
 fn what_answers_somebody_else_in_the_namespace_answers_no_ping_of_ours() {
-    in_a_world(|| async {
-        let _router = Router::start();
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+    behind_a_router(async |lan, _| {
+        let port = attach(lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
         // The neighbour is known from here on.
         let first = port
@@ -464,9 +407,6 @@ fn what_answers_somebody_else_in_the_namespace_answers_no_ping_of_ours() {
             .await;
         assert!(matches!(last, PingOutcome::Reply(_)), "{last:?}");
         assert_eq!(port.duplicates(ROUTER.into()), 0);
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }
 
@@ -481,11 +421,9 @@ async fn ping_of_a_busy_tester(port: &LinuxPort, timeout: Duration, busy: Durati
 
 #[test]
 fn a_round_trip_is_the_networks_and_not_that_of_a_busy_tester() {
-    in_a_world(|| async {
-        let router = Router::start();
+    behind_a_router(async |lan, router| {
         router.ip("addr add 8.8.8.8/32 dev lo");
-        let lan = open().await;
-        let port = attach(&lan, 1).await;
+        let port = attach(lan, 1).await;
         port.configure(&lease(7)).await.expect("configured");
         let google = Ipv4Addr::new(8, 8, 8, 8);
         // So that the neighbour is known, and the socket ready.
@@ -503,8 +441,5 @@ fn a_round_trip_is_the_networks_and_not_that_of_a_busy_tester() {
         // It came in time, and is read after its time.
         let outcome = ping_of_a_busy_tester(&port, busy / 2, busy).await;
         assert!(matches!(outcome, PingOutcome::Reply(_)), "{outcome:?}");
-        drop(port);
-        lan.detach(&client(1)).await;
-        assert_eq!(lan.close().await, []);
     });
 }

@@ -10,6 +10,7 @@ mod arp;
 mod commands;
 mod dialing;
 mod events;
+mod failing;
 mod ipv6;
 mod leftovers;
 mod limits;

@@ -423,7 +423,7 @@ fn prefix_of(
             format!("{}: {prefix}", place())
         });
     }
-    if autonomous && prefix.len() != 64 {
+    if autonomous && prefix.length() != 64 {
         breaches.add(at, &req::RA_AUTONOMOUS, name, &kind, || {
             format!("{}: {prefix} has the A flag", place())
         });

@@ -1,13 +1,12 @@
 //! Identity associations: the addresses and prefixes that a server leases to a client (RFC 9915, 12 and 21.4 to 21.22; RFC 6603).
 
-use std::fmt;
 use std::net::Ipv6Addr;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::options::code;
 use super::{DhcpOption, Options, Status};
+use lanherd_types::ipv6::Prefix;
 use lanherd_types::words;
 
 words! {
@@ -236,8 +235,8 @@ impl IaPrefix {
     pub fn to_option(&self) -> DhcpOption {
         let mut value = self.preferred.to_be_bytes().to_vec();
         value.extend(self.valid.to_be_bytes());
-        value.push(self.prefix.length);
-        value.extend(self.prefix.address.octets());
+        value.push(self.prefix.length());
+        value.extend(self.prefix.address().octets());
         DhcpOption::container(code::IA_PREFIX, value, self.options.clone())
     }
 
@@ -255,102 +254,6 @@ impl IaPrefix {
     }
 }
 
-/// A prefix: the bits beyond its length are 0.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Prefix {
-    address: Ipv6Addr,
-    length: u8,
-}
-
-impl Prefix {
-    /// Of `address` the first `length` bits; `None` where these are more than 128.
-    pub fn new(address: Ipv6Addr, length: u8) -> Option<Self> {
-        (length <= 128).then(|| Self {
-            address: Ipv6Addr::from_bits(address.to_bits() & mask(length)),
-            length,
-        })
-    }
-
-    /// The address of the prefix: its bits, and zeros.
-    pub const fn address(self) -> Ipv6Addr {
-        self.address
-    }
-
-    /// How many bits count, 0 to 128.
-    pub const fn length(self) -> u8 {
-        self.length
-    }
-
-    /// Whether `address` is in it.
-    pub fn contains(self, address: Ipv6Addr) -> bool {
-        address.to_bits() & mask(self.length) == self.address.to_bits()
-    }
-
-    /// The `number`th part of it with `length` bits, counted from 0; `None` where it has no such part.
-    pub fn part(self, length: u8, number: u128) -> Option<Self> {
-        let bits = length.checked_sub(self.length)?;
-        let room = 1_u128.checked_shl(bits.into());
-        if length > 128 || room.is_some_and(|room| number >= room) {
-            return None;
-        }
-        let shift = u32::from(128 - length);
-        let offset = number.checked_shl(shift).unwrap_or(0);
-        Self::new(Ipv6Addr::from_bits(self.address.to_bits() | offset), length)
-    }
-}
-
-fn mask(length: u8) -> u128 {
-    u128::MAX
-        .checked_shl(128_u32.saturating_sub(length.into()))
-        .unwrap_or(0)
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.length)
-    }
-}
-
-impl fmt::Debug for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Why a text is no prefix.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no prefix: write it as 2001:db8:77::/48, with zeros beyond its length")]
-pub struct PrefixError(String);
-
-impl FromStr for Prefix {
-    type Err = PrefixError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let read = || {
-            let (address, length) = text.split_once('/')?;
-            let address = address.parse().ok()?;
-            let prefix = Self::new(address, length.parse().ok()?)?;
-            (prefix.address == address).then_some(prefix)
-        };
-        read().ok_or_else(|| PrefixError(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for Prefix {
-    type Error = PrefixError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Prefix> for String {
-    fn from(prefix: Prefix) -> Self {
-        prefix.to_string()
-    }
-}
-
 /// The part of a delegated prefix that the server uses on its link to the client (RFC 6603).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -363,7 +266,7 @@ impl ExcludedPrefix {
     pub fn parse(delegated: Prefix, value: &[u8]) -> Option<Self> {
         let (&length, subnet) = value.split_first()?;
         let bits = length
-            .checked_sub(delegated.length)
+            .checked_sub(delegated.length())
             .filter(|bits| *bits > 0)?;
         if length > 128 || subnet.len() != usize::from(bits.div_ceil(8)) {
             return None;
@@ -371,9 +274,9 @@ impl ExcludedPrefix {
         let mut left = [0; 16];
         left[..subnet.len()].copy_from_slice(subnet);
         // The bits stand at the left of their bytes, and go behind those of the delegated prefix.
-        let bits = u128::from_be_bytes(left) >> delegated.length;
+        let bits = u128::from_be_bytes(left) >> delegated.length();
         Prefix::new(
-            Ipv6Addr::from_bits(delegated.address.to_bits() | bits),
+            Ipv6Addr::from_bits(delegated.address().to_bits() | bits),
             length,
         )
         .map(Self)
@@ -382,12 +285,12 @@ impl ExcludedPrefix {
     /// The value of option 67 within the prefix `delegated`; empty where it is no part of that.
     pub fn to_bytes(self, delegated: Prefix) -> Vec<u8> {
         let Self(prefix) = self;
-        let bits = prefix.length.saturating_sub(delegated.length);
-        if bits == 0 || !delegated.contains(prefix.address) {
+        let bits = prefix.length().saturating_sub(delegated.length());
+        if bits == 0 || !delegated.contains(prefix.address()) {
             return Vec::new();
         }
-        let left = (prefix.address.to_bits() << delegated.length).to_be_bytes();
-        let mut value = vec![prefix.length];
+        let left = (prefix.address().to_bits() << delegated.length()).to_be_bytes();
+        let mut value = vec![prefix.length()];
         value.extend(&left[..usize::from(bits.div_ceil(8))]);
         value
     }

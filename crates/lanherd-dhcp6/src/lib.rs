@@ -24,9 +24,10 @@ pub use client::{
 pub use duid::{Duid, DuidError, DuidKind};
 pub use flaw::Flaw;
 pub use grant::{MAX_LEASES, Refusal};
-pub use ia::{ExcludedPrefix, Ia, IaAddress, IaKind, IaPrefix, Prefix};
+pub use ia::{ExcludedPrefix, Ia, IaAddress, IaKind, IaPrefix};
 pub use ignored::Ignored;
 pub use lanherd_types::identity::{self, Mac};
+pub use lanherd_types::ipv6::Prefix;
 pub use lease::{
     Clock, Gone, Lease, LeasedAddress, LeasedIa, LeasedPrefix, Lifetimes, ServerKey, StoredLease,
     UnixTime,

@@ -3,10 +3,10 @@
 mod decode;
 mod encode;
 
-use std::fmt;
 use std::net::Ipv6Addr;
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 use lanherd_types::words;
 
 use crate::Lifetime;
@@ -45,84 +45,6 @@ pub mod code {
     pub const PREF64: u8 = 38;
     /// Encrypted DNS (RFC 9463, 6).
     pub const ENCRYPTED_DNS: u8 = 144;
-}
-
-/// An IPv6 prefix. The bits beyond its length are 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Prefix {
-    address: Ipv6Addr,
-    length: u8,
-}
-
-impl Prefix {
-    /// Everything: `::/0`.
-    pub const DEFAULT: Self = Self {
-        address: Ipv6Addr::UNSPECIFIED,
-        length: 0,
-    };
-    /// `fe80::/10` (RFC 4291, 2.5.6).
-    pub const LINK_LOCAL: Self = Self {
-        address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0),
-        length: 10,
-    };
-
-    /// `fe80::/64`, of which link-local addresses are (RFC 4291, 2.5.6).
-    pub const LINK_LOCAL_64: Self = Self {
-        length: 64,
-        ..Self::LINK_LOCAL
-    };
-
-    /// The prefix of that length, in bits, that `address` is in; `None`: the length is above 128.
-    // RFC 4861, 4.6.2: bits of a prefix beyond its length are ignored.
-    pub const fn new(address: Ipv6Addr, length: u8) -> Option<Self> {
-        if length > 128 {
-            return None;
-        }
-        let mask = match length {
-            0 => 0,
-            length => u128::MAX << (128 - length),
-        };
-        Some(Self {
-            address: Ipv6Addr::from_bits(address.to_bits() & mask),
-            length,
-        })
-    }
-
-    /// Its first address.
-    pub const fn address(self) -> Ipv6Addr {
-        self.address
-    }
-
-    /// Its length in bits.
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "the length of a prefix, in bits"
-    )]
-    pub const fn len(self) -> u8 {
-        self.length
-    }
-
-    /// Whether `address` is in it.
-    pub fn contains(self, address: Ipv6Addr) -> bool {
-        Self::new(address, self.length) == Some(self)
-    }
-
-    /// Whether all of it is link-local (RFC 4291, 2.5.6).
-    pub fn is_link_local(self) -> bool {
-        self.length >= Self::LINK_LOCAL.length && Self::LINK_LOCAL.contains(self.address)
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.length)
-    }
-}
-
-impl serde::Serialize for Prefix {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 words! {

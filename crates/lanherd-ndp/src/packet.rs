@@ -9,11 +9,12 @@ mod headers;
 use std::net::Ipv6Addr;
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 
 use self::headers::Layout;
 use crate::error::{Reason, Refused, Sender, Wrong};
 use crate::message::{Body, Message, NeighbourAdvertisement, RouterAdvertisement};
-use crate::options::{NdOption, Prefix, code};
+use crate::options::{NdOption, code};
 
 /// All nodes of the link (RFC 4291, 2.7.1).
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);

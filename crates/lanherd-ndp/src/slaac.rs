@@ -28,6 +28,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 
 pub use config::{Config, DhcpPolicy, DhcpWanted, HostType, Solicitations, TemporaryPolicy};
 pub use event::{
@@ -45,7 +46,7 @@ use self::router::Routers;
 use self::standing::Standing;
 use self::step::Input;
 use crate::message::Body;
-use crate::options::{EncryptedDns, Prefix};
+use crate::options::EncryptedDns;
 use crate::packet::Packet;
 
 /// The smallest MTU of a link in bytes (RFC 8200, 5).

@@ -11,6 +11,7 @@ pub mod family;
 pub mod fault;
 pub mod host_name;
 pub mod identity;
+pub mod ipv6;
 pub mod phase;
 #[cfg(feature = "toml")]
 pub mod text_error;

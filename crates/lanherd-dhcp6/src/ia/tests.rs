@@ -6,39 +6,6 @@ fn prefix(text: &str) -> Prefix {
     text.parse().expect("a prefix")
 }
 
-#[test]
-fn a_prefix_has_zeros_beyond_its_length() {
-    let long: Ipv6Addr = "2001:db8:ffff:ffff::1".parse().expect("an address");
-    let of = |length| Prefix::new(long, length).map(|prefix| prefix.to_string());
-    assert_eq!(of(0), Some("::/0".to_owned()));
-    assert_eq!(of(33), Some("2001:db8:8000::/33".to_owned()));
-    assert_eq!(of(128), Some("2001:db8:ffff:ffff::1/128".to_owned()));
-    assert_eq!(of(129), None);
-    for text in ["2001:db8::", "2001:db8::1/64", "2001:db8::/129", "/64"] {
-        assert_eq!(text.parse::<Prefix>(), Err(PrefixError(text.to_owned())));
-    }
-    assert!(prefix("2001:db8::/32").contains(long));
-    assert!(!prefix("2001:db9::/32").contains(long));
-    assert!(prefix("::/0").contains(long));
-}
-
-#[test]
-fn a_prefix_is_cut_into_parts() {
-    let delegated = prefix("2001:db8:77::/48");
-    let part = |length, number| delegated.part(length, number).map(|part| part.to_string());
-    assert_eq!(part(64, 0), Some("2001:db8:77::/64".to_owned()));
-    assert_eq!(part(64, 0xffff), Some("2001:db8:77:ffff::/64".to_owned()));
-    assert_eq!(part(64, 0x1_0000), None);
-    assert_eq!(part(48, 0), Some("2001:db8:77::/48".to_owned()));
-    assert_eq!(part(48, 1), None);
-    assert_eq!(part(47, 0), None);
-    assert_eq!(part(129, 0), None);
-    assert_eq!(
-        prefix("::/0").part(128, u128::MAX).map(Prefix::address),
-        Some(Ipv6Addr::from_bits(u128::MAX))
-    );
-}
-
 // RFC 6603, 4.2: an excluded prefix is longer than the delegated one, and only the bits between stand in the option.
 #[test]
 fn an_excluded_prefix_stands_in_the_bits_between() {

@@ -4,10 +4,11 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 
 use super::{
-    EncryptedDns, MAX_OPTIONS, MAX_URI_LEN, NdOption, Pref64, Preference, Prefix,
-    PrefixInformation, Resolvers, RouteInformation, SearchList, code,
+    EncryptedDns, MAX_OPTIONS, MAX_URI_LEN, NdOption, Pref64, Preference, PrefixInformation,
+    Resolvers, RouteInformation, SearchList, code,
 };
 use crate::Lifetime;
 use crate::error::{Reason, Wrong};

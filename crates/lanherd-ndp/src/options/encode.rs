@@ -77,7 +77,7 @@ fn write_prefix(bytes: &mut Vec<u8>, information: &PrefixInformation) {
         .filter(|(set, _)| *set)
         .map(|(_, bit)| bit)
         .sum();
-    bytes.extend([information.prefix.len(), flags]);
+    bytes.extend([information.prefix.length(), flags]);
     bytes.extend(information.valid.as_secs().to_be_bytes());
     bytes.extend(information.preferred.as_secs().to_be_bytes());
     bytes.extend([0; 4]);
@@ -86,12 +86,12 @@ fn write_prefix(bytes: &mut Vec<u8>, information: &PrefixInformation) {
 
 /// As short as the prefix allows (RFC 4191, 2.3).
 fn write_route(bytes: &mut Vec<u8>, route: &RouteInformation) {
-    let room = match route.prefix.len() {
+    let room = match route.prefix.length() {
         0 => 0,
         1..=64 => 8,
         _ => 16,
     };
-    bytes.extend([route.prefix.len(), route.preference.bits() << 3]);
+    bytes.extend([route.prefix.length(), route.preference.bits() << 3]);
     bytes.extend(route.lifetime.as_secs().to_be_bytes());
     bytes.extend(&route.prefix.address().octets()[..room]);
 }
@@ -99,7 +99,7 @@ fn write_route(bytes: &mut Vec<u8>, route: &RouteInformation) {
 fn write_pref64(bytes: &mut Vec<u8>, pref64: &Pref64) -> bool {
     let code = Pref64::LENGTHS
         .iter()
-        .position(|length| *length == pref64.prefix.len());
+        .position(|length| *length == pref64.prefix.length());
     let Some(code) = code.and_then(|code| u16::try_from(code).ok()) else {
         return false;
     };

@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 
 use super::config::TemporaryPolicy;
 use super::event::{AddressKind, AddressLoss, Event, InterfaceAddress};
@@ -11,7 +12,6 @@ use super::identifier;
 use super::step::Input;
 use super::until::Until;
 use super::{Host, Verification};
-use crate::options::Prefix;
 use crate::packet::Packet;
 
 /// How many others are tried in the place of an address that somebody else has (RFC 7217, 7: `IDGEN_RETRIES`; RFC 8981, 3.8:

@@ -4,12 +4,13 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 use lanherd_types::words;
 
 use super::config::DhcpWanted;
 use super::ignored::Ignored;
 use super::until::Until;
-use crate::options::{EncryptedDns, Preference, Prefix};
+use crate::options::{EncryptedDns, Preference};
 use crate::packet::Packet;
 use crate::remark::Remark;
 

@@ -4,9 +4,8 @@ use std::hash::Hasher;
 use std::net::Ipv6Addr;
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 use siphasher::sip::SipHasher24;
-
-use crate::options::Prefix;
 
 /// What identifiers are made from that nobody else knows; the same in every run of one seed.
 #[derive(Clone, Copy, PartialEq, Eq)]

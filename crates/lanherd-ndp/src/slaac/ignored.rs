@@ -68,7 +68,7 @@ impl PrefixInformation {
         }
         let first = self.prefix.address();
         let is_nobodys =
-            first.is_multicast() || self.prefix.len() >= 64 && first.to_bits() >> 64 == 0;
+            first.is_multicast() || self.prefix.length() >= 64 && first.to_bits() >> 64 == 0;
         is_nobodys.then_some(Ignored::UnusablePrefix)
     }
 
@@ -79,6 +79,6 @@ impl PrefixInformation {
             return Some(Ignored::PreferredBeyondValid);
         }
         // RFC 4862, 5.5.3: a prefix and an identifier of 64 bits have 128 together, or form no address.
-        (self.prefix.len() != 64).then_some(Ignored::PrefixLength)
+        (self.prefix.length() != 64).then_some(Ignored::PrefixLength)
     }
 }

@@ -6,12 +6,14 @@ mod routers;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
+use lanherd_types::ipv6::Prefix;
+
 use super::event::{AddressLoss, Event, RouterLoss};
 use super::ignored::Ignored;
 use super::router::Complaint;
 use super::{Host, MIN_MTU};
 use crate::message::RouterAdvertisement;
-use crate::options::{NdOption, Prefix};
+use crate::options::NdOption;
 use crate::packet::Packet;
 
 /// What is found to tell of one advertisement, before it is known what of it was told already.

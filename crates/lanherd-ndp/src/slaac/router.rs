@@ -4,13 +4,14 @@ use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 
 use super::config::HostType;
 use super::event::Route;
 use super::ignored::Ignored;
 use super::until::Until;
 use crate::RemarkReason;
-use crate::options::{Preference, Prefix};
+use crate::options::Preference;
 
 /// How many routers are known at most. A host keeps two at least (RFC 4861, 6.3.4).
 pub(super) const MAX_ROUTERS: usize = 16;

@@ -5,6 +5,8 @@ use std::mem;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
+use lanherd_types::ipv6::Prefix;
+
 use super::addresses::AutoPrefix;
 use super::event::{AddressKind, AddressLoss, Event, RouterLoss};
 use super::ignored::Ignored;
@@ -12,7 +14,6 @@ use super::state::{Sent, State};
 use super::until::Until;
 use super::{Host, LinkParameters};
 use crate::message::RouterAdvertisement;
-use crate::options::Prefix;
 use crate::packet::Packet;
 
 /// What a host is told, or meets, that may change its state.

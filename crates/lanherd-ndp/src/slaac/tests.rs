@@ -225,7 +225,7 @@ impl Harness {
     /// The routes through routers that are to stand: where to, through whom, in the order in which they are used.
     fn routes(&self) -> Vec<(Prefix, Ipv6Addr)> {
         let mut routes: Vec<_> = self.host.routes().collect();
-        routes.sort_by_key(|route| (std::cmp::Reverse(route.prefix.len()), route.metric));
+        routes.sort_by_key(|route| (std::cmp::Reverse(route.prefix.length()), route.metric));
         let through = |route: &&Route| Some((route.prefix, route.gateway?));
         routes.iter().filter_map(through).collect()
     }

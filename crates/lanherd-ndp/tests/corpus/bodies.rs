@@ -85,14 +85,14 @@ fn read(data: &[u8], outcome: Result<Packet, Refused>, header: usize) {
 
 fn check_option(option: &NdOption) {
     let is_prefix = |prefix: Prefix| {
-        assert_eq!(Prefix::new(prefix.address(), prefix.len()), Some(prefix));
+        assert_eq!(Prefix::new(prefix.address(), prefix.length()), Some(prefix));
     };
     match option {
         NdOption::Prefix(information) => is_prefix(information.prefix),
         NdOption::Route(route) => is_prefix(route.prefix),
         NdOption::Pref64(pref64) => {
             is_prefix(pref64.prefix);
-            assert!(Pref64::LENGTHS.contains(&pref64.prefix.len()));
+            assert!(Pref64::LENGTHS.contains(&pref64.prefix.length()));
             assert!(pref64.lifetime.as_secs() <= Pref64::MAX_LIFETIME);
         }
         NdOption::Resolvers(resolvers) => {

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use lanherd_types::ipv6::Prefix;
+
 use super::Heard;
-use crate::options::{Prefix, PrefixInformation};
+use crate::options::PrefixInformation;
 use crate::slaac::Host;
 use crate::slaac::addresses::AutoPrefix;
 use crate::slaac::event::{AddressKind, AddressLoss, Event};

@@ -3,9 +3,11 @@
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
+use lanherd_types::ipv6::Prefix;
+
 use super::Heard;
 use crate::message::{NeighbourAdvertisement, RouterAdvertisement};
-use crate::options::{Prefix, RouteInformation};
+use crate::options::RouteInformation;
 use crate::packet::Packet;
 use crate::slaac::Host;
 use crate::slaac::config::HostType;

@@ -6,7 +6,6 @@ mod flaw;
 mod kind;
 mod lifetime;
 pub mod message;
-mod names;
 pub mod options;
 pub mod packet;
 mod remark;

@@ -45,8 +45,9 @@ impl NameList {
     /// Reads names that stand one after the other without compression (RFC 1035, 3.1), as RFC 9915 (10) and RFC 8106 (5.2) have
     /// them, and keeps at most `limit`. With `padded`, zeros may follow the last name (RFC 8106, 5.2).
     ///
-    /// A name with characters that no domain has is passed over; where the structure itself is broken, or a name is
-    /// compressed, so is all that follows, for nobody can tell where the next name begins.
+    /// A name with characters, or a length, that no domain has is passed over; where the structure itself is broken, or a name
+    /// is compressed, so is all that follows, for nobody can tell where the next name begins.
+    // RFC 8106, 5.2: names of a search list are not compressed, and are padded with zeros.
     pub fn read_uncompressed(value: &[u8], padded: bool, limit: usize) -> Self {
         let mut list = Self::default();
         let mut rest = value;
@@ -65,7 +66,7 @@ impl NameList {
     }
 }
 
-/// The labels of the name at the beginning, and what follows it.
+/// The labels of the name at the beginning, and what follows it; `None`: it has no end, or is compressed.
 fn read_labels(value: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
     let mut labels = Vec::new();
     let mut rest = value;
@@ -80,9 +81,6 @@ fn read_labels(value: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
             }
             // A pointer, or a kind of label that does not exist (RFC 1035, 4.1.4).
             64.. => return None,
-        }
-        if value.len() - rest.len() > MAX_LEN + 1 {
-            return None;
         }
     }
 }
@@ -154,11 +152,39 @@ mod tests {
         }
     }
 
+    // RFC 8106, 5.2: names of a search list are not compressed, and are padded with zeros.
     #[test]
-    fn long_lists_and_long_names_are_cut() {
+    fn padded_names_are_read_up_to_the_padding() {
+        let padded = |value: &[u8]| {
+            let list = NameList::read_uncompressed(value, true, 3);
+            (list.names, list.dropped)
+        };
+        let both = vec!["lan.test".to_owned(), "a".to_owned()];
+        assert_eq!(padded(b"\x03lan\x04test\0\x01a\0\0\0\0"), (both, 0));
+        assert_eq!(padded(b"\0\0\0\0\0\0\0\0"), (vec![], 0));
+        let home = vec!["home".to_owned()];
+        for broken in [
+            b"\x04home\0\xc0\0".as_slice(),
+            b"\x04home\0\x05ab",
+            b"\x04home\0\x40\0",
+        ] {
+            assert_eq!(padded(broken), (home.clone(), 1), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_could_break_out_of_resolv_conf_is_passed_over_alone() {
+        let value = b"\x03a b\0\x01a\0\x01\n\0\x01.\0\x01b\0";
+        assert_eq!(read(value), (vec!["a".to_owned(), "b".to_owned()], 3, 0));
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_a_long_name_is_passed_over_alone() {
         assert_eq!(read(&b"\x01a\0".repeat(1000)).2, 997);
-        let long = b"\x3f".iter().chain(&[b'a'; 63]).copied();
-        let long: Vec<u8> = long.collect::<Vec<u8>>().repeat(1000);
-        assert_eq!(read(&long), (Vec::new(), 1, 0));
+        let label = [b"\x3f".as_slice(), &[b'a'; 63]].concat();
+        let long = [label.repeat(4).as_slice(), b"\0\x01b\0"].concat();
+        assert_eq!(read(&long), (vec!["b".to_owned()], 1, 0));
+        let endless = label.repeat(1000);
+        assert_eq!(read(&endless), (Vec::new(), 1, 0));
     }
 }

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
+use lanherd_types::domain_name::NameList;
 use lanherd_types::identity::Mac;
 use lanherd_types::ipv6::Prefix;
 
@@ -13,13 +14,13 @@ use super::{
 use crate::Lifetime;
 use crate::error::{Reason, Wrong};
 use crate::kind::MessageKind;
-use crate::names::{read_name, read_names};
 use crate::remark::{Notes, Remark, RemarkReason};
 
 /// Options are counted in eights of bytes (RFC 4861, 4.6).
 const UNIT: usize = 8;
-/// How many resolvers of one option are kept.
+/// How many resolvers, and how many names, of one option are kept.
 const MAX_SERVERS: usize = 32;
+const MAX_NAMES: usize = 32;
 
 /// Why an option is passed over as a whole.
 type Flawed = RemarkReason;
@@ -268,8 +269,8 @@ fn search_list(value: &[u8]) -> Result<(NdOption, Option<Flawed>), Flawed> {
     if bytes.is_empty() {
         return Err(RemarkReason::Length);
     }
-    let found = read_names(bytes);
-    if found.kept.is_empty() {
+    let found = NameList::read_uncompressed(bytes, true, MAX_NAMES);
+    if found.names.is_empty() {
         return Err(RemarkReason::Value);
     }
     let partly = if found.dropped > 0 {
@@ -279,7 +280,7 @@ fn search_list(value: &[u8]) -> Result<(NdOption, Option<Flawed>), Flawed> {
     };
     let list = SearchList {
         lifetime: Lifetime::from_secs(lifetime),
-        names: found.kept,
+        names: found.names,
     };
     Ok((NdOption::SearchList(list), partly))
 }
@@ -324,8 +325,9 @@ fn encrypted_dns(value: &[u8]) -> Result<(NdOption, Option<Flawed>), Flawed> {
     };
     let rest = &value[8..];
     let name = rest.get(..name_length).ok_or(RemarkReason::Length)?;
-    let name = match read_name(name) {
-        Some((Some(text), length)) if length == name.len() => text,
+    let mut found = NameList::read_uncompressed(name, false, 1);
+    let name = match found.names.pop() {
+        Some(name) if found.dropped == 0 && found.beyond == 0 => name,
         _ => return Err(RemarkReason::Value),
     };
     let rest = &rest[name_length..];

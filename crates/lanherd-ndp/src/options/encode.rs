@@ -1,10 +1,10 @@
 //! Options onto the wire.
 
+use lanherd_types::domain_name::write_uncompressed;
 use lanherd_types::identity::Mac;
 
 use super::{EncryptedDns, NdOption, Pref64, PrefixInformation, RouteInformation};
 use crate::Lifetime;
-use crate::names::{is_name, write_name};
 
 /// The longest option in bytes: 255 units of 8 (RFC 4861, 4.6).
 const MAX_LEN: usize = 255 * 8;
@@ -49,8 +49,8 @@ fn write_value(bytes: &mut Vec<u8>, option: &NdOption) -> bool {
         }
         NdOption::SearchList(list) => {
             write_reserved_and_lifetime(bytes, list.lifetime);
-            for name in list.names.iter().filter(|name| is_name(name)) {
-                write_name(bytes, name);
+            for name in &list.names {
+                write_uncompressed(bytes, name);
             }
         }
         NdOption::CaptivePortal(uri) => bytes.extend(uri.as_bytes()),
@@ -112,11 +112,10 @@ fn write_pref64(bytes: &mut Vec<u8>, pref64: &Pref64) -> bool {
 }
 
 fn write_encrypted_dns(bytes: &mut Vec<u8>, encrypted: &EncryptedDns) -> bool {
-    if !is_name(&encrypted.name) {
+    let mut name = Vec::new();
+    if !write_uncompressed(&mut name, &encrypted.name) {
         return false;
     }
-    let mut name = Vec::new();
-    write_name(&mut name, &encrypted.name);
     bytes.extend(encrypted.priority.to_be_bytes());
     bytes.extend(encrypted.lifetime.as_secs().to_be_bytes());
     let mut part = |length: usize, value: &[u8]| {

@@ -8,11 +8,11 @@ use super::lease::{
     Gone, Lease, Leased, LeasedAddress, LeasedIa, LeasedPrefix, Lifetimes, ServerKey,
 };
 use super::options::code;
-use super::parameters::is_hosts;
 use super::{
     Duid, Ia, IaAddress, IaKind, IaPrefix, Message, Parameters, Prefix, Remark, RemarkReason,
     Status, StatusCode,
 };
+use lanherd_types::ipv6::is_host;
 
 /// The value of a time that never comes (RFC 9915, 7.7).
 const INFINITY: u32 = u32::MAX;
@@ -199,7 +199,7 @@ impl Grant {
         {
             let leased = Leased::Address(address);
             let at = (code::IA_ADDRESS, offset);
-            let is_usable = is_hosts(address) && !address.is_unicast_link_local();
+            let is_usable = is_host(address) && !address.is_unicast_link_local();
             let lifetimes = (preferred, valid);
             if self.takes(name, leased, lifetimes, &options.status(), is_usable, at) {
                 let lifetimes = until(now, preferred, valid);

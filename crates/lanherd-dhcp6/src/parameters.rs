@@ -8,6 +8,7 @@ use super::options::code;
 use super::walk::suboptions;
 use super::{Options, Remark, RemarkReason};
 use lanherd_types::domain_name::NameList;
+use lanherd_types::ipv6::is_host;
 
 /// How many name servers, and how many time servers, are kept: more than any host asks in turn (glibc asks three).
 pub const MAX_SERVERS: usize = 8;
@@ -72,14 +73,6 @@ impl Parameters {
     }
 }
 
-/// Whether a host can have this address, link-local or not.
-pub(crate) fn is_hosts(address: Ipv6Addr) -> bool {
-    !(address.is_unspecified()
-        || address.is_loopback()
-        || address.is_multicast()
-        || address.to_ipv4_mapped().is_some())
-}
-
 struct Reader<'a> {
     options: &'a Options,
     remarks: Vec<Remark>,
@@ -103,7 +96,7 @@ impl Reader<'_> {
     fn hosts(&mut self, code: u16) -> Vec<Ipv6Addr> {
         let mut hosts = Vec::new();
         for address in self.options.addresses(code) {
-            if !is_hosts(address) {
+            if !is_host(address) {
                 self.remark(code, RemarkReason::Value);
             } else if hosts.len() == MAX_SERVERS {
                 self.remark(code, RemarkReason::OverLimit);
@@ -134,7 +127,7 @@ impl Reader<'_> {
             let address = || <[u8; 16]>::try_from(value).ok().map(Ipv6Addr::from);
             let server = match kind {
                 NTP_ADDRESS => address()
-                    .filter(|address| is_hosts(*address))
+                    .filter(|address| is_host(*address))
                     .map(NtpServer::Address),
                 NTP_MULTICAST => address()
                     .filter(Ipv6Addr::is_multicast)

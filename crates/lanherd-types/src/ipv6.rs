@@ -4,6 +4,15 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+/// Whether a host can have this address, link-local or not: it is unicast, and no IPv4 address in other words (RFC 4291, 2.5.5.2),
+/// which stands on no wire.
+pub fn is_host(address: Ipv6Addr) -> bool {
+    !(address.is_unspecified()
+        || address.is_loopback()
+        || address.is_multicast()
+        || address.to_ipv4_mapped().is_some())
+}
+
 /// An IPv6 prefix. The bits beyond its length are 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prefix {
@@ -117,6 +126,17 @@ mod tests {
 
     fn prefix(text: &str) -> Prefix {
         text.parse().expect("a prefix")
+    }
+
+    #[test]
+    fn a_host_has_a_unicast_address_of_its_own_family() {
+        let is_host = |text: &str| is_host(text.parse().expect("an address"));
+        for host in ["fe80::1", "2001:db8::53", "fd00::1", "64:ff9b::192.0.2.1"] {
+            assert!(is_host(host), "{host}");
+        }
+        for nobody in ["::", "::1", "ff02::1", "::ffff:192.0.2.1"] {
+            assert!(!is_host(nobody), "{nobody}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use lanherd_types::domain_name::NameList;
 use lanherd_types::identity::Mac;
-use lanherd_types::ipv6::Prefix;
+use lanherd_types::ipv6::{Prefix, is_host};
 
 use super::{
     EncryptedDns, MAX_OPTIONS, MAX_URI_LEN, NdOption, Pref64, Preference, PrefixInformation,
@@ -255,10 +255,6 @@ fn resolvers(value: &[u8]) -> Result<(NdOption, Option<Flawed>), Flawed> {
 fn addresses(bytes: &[u8]) -> Vec<Ipv6Addr> {
     let address = |octets: &[u8]| <[u8; 16]>::try_from(octets).ok().map(Ipv6Addr::from);
     bytes.chunks(16).filter_map(address).collect()
-}
-
-fn is_host(address: Ipv6Addr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && !address.is_loopback()
 }
 
 // RFC 8106, 5.3.1: a search list has room for a name, or it is discarded.

@@ -527,7 +527,7 @@ fn resolvers_are_hosts() {
         read(&partly),
         (vec![resolvers(&["2001:db8::1"])], vec![remark])
     );
-    for nobody in ["::", "::1", "ff02::fb"] {
+    for nobody in ["::", "::1", "ff02::fb", "::ffff:192.0.2.1"] {
         assert_eq!(read(&of(&[nobody])), (vec![], vec![remark]));
     }
 }

@@ -4,10 +4,10 @@ use std::mem;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use super::Client;
 use super::event::{Event, LossReason, Means, Unanswered};
 use super::exchange::{Exchange, Retransmission, SeenWaits};
 use super::state::{Confirming, Declining, Delaying, Extending, Held, Next, Requesting, State};
+use super::{Client, has_come};
 use crate::grant::{Grant, Refusal};
 use crate::lease::{Gone, Lease, Leased};
 use crate::{Duid, Message, StatusCode};
@@ -152,11 +152,7 @@ impl Client {
         // Where the server leases something else in its place the lease goes on.
         let is_all = held.lease.is_empty() && grant.lease.is_empty();
         if held.is_in_use {
-            self.event(if is_all {
-                Event::Lost(reason)
-            } else {
-                Event::Gone { what, reason }
-            });
+            self.tell_gone(is_all, what, reason);
         }
         if is_all { Err(reason) } else { Ok(held) }
     }
@@ -294,22 +290,18 @@ impl Client {
 
     /// Ends what has run out, and asks for it again where all has.
     pub(super) fn expire(&mut self, now: Instant) {
+        // Before every message, order and timeout: as long as nothing ends nothing is copied.
         let Some(held) = self.state.held_mut() else {
             return;
         };
-        let before = held.lease.clone();
-        let what = held.lease.take_ended(now);
-        if what.is_empty() {
+        if !has_come(held.lease.next_end(), now) {
             return;
         }
+        let before = held.lease.clone();
+        let what = held.lease.take_ended(now);
         let (is_all, is_in_use) = (held.lease.is_empty(), held.is_in_use);
         if is_in_use {
-            let reason = LossReason::Expired;
-            self.event(if is_all {
-                Event::Lost(reason)
-            } else {
-                Event::Gone { what, reason }
-            });
+            self.tell_gone(is_all, what, LossReason::Expired);
         }
         self.state = match mem::take(&mut self.state) {
             State::Probing(mut probing) if !is_all => {

@@ -112,7 +112,9 @@ impl Client {
             Leased::Address(address) => declined.contains(&address),
             Leased::Prefix(_) => false,
         });
-        self.tell_gone(&held, what, reason);
+        if held.is_in_use {
+            self.tell_gone(held.lease.is_empty(), what, reason);
+        }
         let exchange = Exchange::new(self.xid(), Retransmission::DECLINE, now);
         self.send_decline(
             Declining {
@@ -126,12 +128,9 @@ impl Client {
         )
     }
 
-    /// Of a lease in use.
-    fn tell_gone(&mut self, held: &Held, what: Gone, reason: LossReason) {
-        if !held.is_in_use {
-            return;
-        }
-        self.event(if held.lease.is_empty() {
+    /// Of a lease in use, `what` is gone, which may be all of it.
+    pub(super) fn tell_gone(&mut self, is_all: bool, what: Gone, reason: LossReason) {
+        self.event(if is_all {
             Event::Lost(reason)
         } else {
             Event::Gone { what, reason }

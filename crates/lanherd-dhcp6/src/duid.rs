@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use lanherd_types::identity::Mac;
 use lanherd_types::words;
 
@@ -143,19 +141,7 @@ impl FromStr for Duid {
     }
 }
 
-impl Serialize for Duid {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Duid {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
+lanherd_types::serde_as_text!(Duid);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,6 @@
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use super::auth::Authentication;
 use super::lease::{
     Gone, Lease, Leased, LeasedAddress, LeasedIa, LeasedPrefix, Lifetimes, ServerKey,
 };
@@ -68,12 +67,15 @@ pub(crate) fn grant(
     now: Instant,
 ) -> Grant {
     let (parameters, remarks) = Parameters::read(&message.options);
+    let known_key = held
+        .filter(|held| held.server == *server)
+        .and_then(|held| held.reconfigure);
     let mut grant = Grant {
         lease: Lease {
             server: server.clone(),
             ias: held.map_or_else(Vec::new, |held| held.ias.clone()),
             parameters,
-            reconfigure: key(held, message, server),
+            reconfigure: ServerKey::read(&message.options, known_key),
         },
         withdrawn: Gone::default(),
         refusals: Vec::new(),
@@ -104,21 +106,6 @@ pub(crate) fn grant(
         .any(|ia| !ia.is_empty() && !answered.contains(&(ia.kind, ia.iaid)));
     grant.lease.ias.retain(|ia| !ia.is_empty());
     grant
-}
-
-/// The key of the server's RECONFIGUREs: the one in the message, if it is newer than the one held, and else that.
-fn key(held: Option<&Lease>, message: &Message, server: &Duid) -> Option<ServerKey> {
-    let known = held
-        .filter(|held| held.server == *server)
-        .and_then(|held| held.reconfigure);
-    match Authentication::read(&message.options) {
-        Some(Authentication::Key { key, replay })
-            if known.is_none_or(|known| replay > known.replay) =>
-        {
-            Some(ServerKey { key, replay })
-        }
-        _ => known,
-    }
 }
 
 impl Grant {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::auth::ReconfigureKey;
-use super::{Duid, ExcludedPrefix, IaKind, Parameters, Prefix};
+use super::auth::{Authentication, ReconfigureKey};
+use super::{Duid, ExcludedPrefix, IaKind, Options, Parameters, Prefix};
 
 /// A lease: all that one server leased to one client.
 ///
@@ -105,6 +105,20 @@ pub struct ServerKey {
     pub key: ReconfigureKey,
     /// The number.
     pub replay: u64,
+}
+
+impl ServerKey {
+    /// The key after a message of its server: the one in the message, if that is newer than the one `known`, and else that.
+    pub(crate) fn read(options: &Options, known: Option<Self>) -> Option<Self> {
+        match Authentication::read(options) {
+            Some(Authentication::Key { key, replay })
+                if known.is_none_or(|known| replay > known.replay) =>
+            {
+                Some(Self { key, replay })
+            }
+            _ => known,
+        }
+    }
 }
 
 /// A point in time for a file: milliseconds since 1970, UTC.

@@ -7,7 +7,6 @@ use super::event::{Event, Information};
 use super::exchange::{Exchange, Retransmission, SeenWaits};
 use super::state::{Beside, Delaying, Informing, Next, State};
 use super::{Client, has_come};
-use crate::auth::Authentication;
 use crate::grant::Refusal;
 use crate::lease::ServerKey;
 use crate::options::code;
@@ -86,22 +85,14 @@ impl Client {
         // RFC 9915, 18.2.10.5: what a server does not tell any more is used no more.
         let (parameters, remarks) = Parameters::read(&message.options);
         self.remark(&remarks);
-        let known = known
+        let known_key = known
             .filter(|known| known.server == server)
             .and_then(|known| known.reconfigure);
-        let reconfigure = match Authentication::read(&message.options) {
-            Some(Authentication::Key { key, replay })
-                if known.is_none_or(|known| replay > known.replay) =>
-            {
-                Some(ServerKey { key, replay })
-            }
-            _ => known,
-        };
         Some(Information {
             server,
             parameters,
             refresh_at: refresh_after(message).and_then(|after| now.checked_add(after)),
-            reconfigure,
+            reconfigure: ServerKey::read(&message.options, known_key),
         })
     }
 

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 
 pub use config::{Config, RateLimit, VendorClass, WantedIa};
 pub use event::{
-    ALL_SERVERS, Arrival, DadOutcome, Event, Heard, Information, LossReason, Means, Output,
-    ReconfigureKind, Unanswered,
+    ALL_SERVERS, Arrival, DadOutcome, Event, Information, LossReason, Means, Output,
+    ReconfigureKind, ServerMessage, Unanswered,
 };
 pub use state::State;
 
@@ -53,7 +53,7 @@ pub struct Client {
     /// `SOL_MAX_RT` and `INF_MAX_RT`, as servers have set them.
     waits: LongestWaits,
     /// The message that is being handled.
-    hearing: Option<Heard>,
+    hearing: Option<ServerMessage>,
     outputs: VecDeque<Output>,
 }
 
@@ -88,13 +88,17 @@ impl Client {
     /// A message came.
     pub fn handle_message(&mut self, message: &Message, arrival: Arrival, now: Instant) {
         self.expire(now);
-        self.hearing = Some(Heard::of(message, arrival));
+        self.hearing = Some(ServerMessage::of(message, arrival));
         match accept::accept(message, arrival, &self.config, &mut self.state) {
             Ok(accepted) => {
                 self.remark(message.notes.malformed());
-                if self.hearing.as_ref().is_some_and(Heard::is_from_afar) {
-                    let heard = self.hearing.clone();
-                    self.event(Event::FromAfar { message: heard });
+                if self
+                    .hearing
+                    .as_ref()
+                    .is_some_and(ServerMessage::is_from_afar)
+                {
+                    let message = self.hearing.clone();
+                    self.event(Event::FromAfar { message });
                 }
                 match accepted {
                     Accepted::Advertise(server) => {

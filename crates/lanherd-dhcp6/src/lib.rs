@@ -18,8 +18,8 @@ pub mod wire;
 
 pub use auth::{Authentication, ReconfigureKey};
 pub use client::{
-    ALL_SERVERS, Arrival, Client, Config, DadOutcome, Event, Heard, Information, LossReason, Means,
-    Output, RateLimit, ReconfigureKind, State, Unanswered, VendorClass, WantedIa,
+    ALL_SERVERS, Arrival, Client, Config, DadOutcome, Event, Information, LossReason, Means,
+    Output, RateLimit, ReconfigureKind, ServerMessage, State, Unanswered, VendorClass, WantedIa,
 };
 pub use duid::{Duid, DuidError, DuidKind};
 pub use flaw::Flaw;

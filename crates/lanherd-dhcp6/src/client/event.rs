@@ -125,7 +125,7 @@ pub enum DadOutcome {
 
 /// A message from a server in short, for who tells people of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
+pub struct ServerMessage {
     /// Its type.
     pub message_type: MessageType,
     /// The server's DUID, whatever it says.
@@ -134,7 +134,7 @@ pub struct Heard {
     pub source: Ipv6Addr,
 }
 
-impl Heard {
+impl ServerMessage {
     pub(super) fn of(message: &Message, arrival: Arrival) -> Self {
         Self {
             message_type: message.message_type,
@@ -201,19 +201,19 @@ pub enum Event {
         /// Why the message was of no use.
         reason: Ignored,
         /// The message.
-        message: Option<Heard>,
+        message: Option<ServerMessage>,
     },
     /// An option of a message that was meant for this client was not used as it stands.
     Remarked {
         /// Which, and why.
         remark: Remark,
         /// The message.
-        message: Option<Heard>,
+        message: Option<ServerMessage>,
     },
     /// A message that was meant for this client came from an address that is not link-local. No RFC forbids it, and few servers do so.
     FromAfar {
         /// The message.
-        message: Option<Heard>,
+        message: Option<ServerMessage>,
     },
     /// A server refused something.
     Refused {

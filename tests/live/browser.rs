@@ -1,21 +1,36 @@
 //! Chromium without a screen, driven by the messages of its `DevTools` protocol over a pipe: JSON, each ended by a NUL.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use lanherd_testkit::folder::{self, TestFolder};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 /// How long it may take to answer: to start, on a busy machine, most of all.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Chromium ends when its pipe is closed, and some of its processes later than the first: they write to its folder until then. So
+/// all are of a process namespace, which is only over when the last of them is, and then the folder goes. The shell is in a process
+/// group of its own: it does its work, too, when the test is killed. Chromium hears on descriptor 3 and answers on 4.
+const SCRIPT: &str = r#"
+folder=$1
+shift
+[ "$(id -u)" -eq 0 ] || user='--user --map-root-user'
+TMPDIR=$folder unshare ${user-} --pid --fork --kill-child --mount-proc \
+    sh -c 'chromium "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1; exit' sh "$@"
+rm -rf "$folder"
+"#;
+
 /// It ends when this is dropped.
 pub struct Browser {
     process: Child,
-    profile: PathBuf,
-    orders: ChildStdin,
+    folder: TestFolder,
     heard: Receiver<Value>,
     session: Option<String>,
     latest: u64,
@@ -25,11 +40,11 @@ pub struct Browser {
 
 impl Browser {
     pub fn start() -> Self {
-        let profile = std::env::temp_dir().join(format!("lanherd-browser-{}", std::process::id()));
-        // It hears on descriptor 3 and answers on 4.
-        let script = r#"exec chromium "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+        let folder = TestFolder::new("browser");
+        let profile = folder.file("profile");
         let mut process = Command::new("sh")
-            .args(["-c", script, "sh"])
+            .args(["-c", SCRIPT, "sh"])
+            .arg(folder.path())
             .args([
                 "--headless",
                 "--no-sandbox",
@@ -47,9 +62,9 @@ impl Browser {
             .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn()
             .expect("sh");
-        let orders = process.stdin.take().expect("a pipe");
         let mut answers = BufReader::new(process.stdout.take().expect("a pipe"));
         let (tell, heard) = channel();
         std::thread::spawn(move || {
@@ -67,8 +82,7 @@ impl Browser {
         });
         let mut browser = Self {
             process,
-            profile,
-            orders,
+            folder,
             heard,
             session: None,
             latest: 0,
@@ -85,6 +99,11 @@ impl Browser {
             browser.order(&format!("{domain}.enable"), &json!({}));
         }
         browser
+    }
+
+    /// Where it keeps its profile and its temporary files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn open(&mut self, url: &str) {
@@ -168,9 +187,10 @@ impl Browser {
         if let Some(session) = &self.session {
             order["sessionId"] = json!(session);
         }
-        self.orders
+        let orders = self.process.stdin.as_mut().expect("a pipe");
+        orders
             .write_all(format!("{order}\0").as_bytes())
-            .expect("chromium runs (Debian's package chromium)");
+            .expect("chromium runs: run ./scripts/test packages");
         loop {
             let mut message = self
                 .heard
@@ -206,8 +226,17 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.profile);
+        drop(self.process.stdin.take());
+        let began = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if began.elapsed() > PATIENCE {
+                if let Ok(group) = i32::try_from(self.process.id()) {
+                    let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+                }
+                let _ = self.process.wait();
+                folder::fail("chromium did not end when its pipe was closed");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -11,8 +11,11 @@ mod browser;
 mod lab;
 mod over_tls;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::panic::catch_unwind;
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -92,6 +95,32 @@ fn a_herd_of_a_thousand_is_seen_in_a_browser_as_it_joins_and_as_a_client_crashes
         .collect();
     assert_eq!(strange, Vec::<&String>::new(), "requests to elsewhere");
     assert!(browser.requests().len() >= 4, "{:?}", browser.requests());
+}
+
+#[test]
+fn of_a_browser_nothing_is_left_when_its_test_fails() {
+    let (tell, told) = channel();
+    let failed = catch_unwind(move || {
+        let browser = Browser::start();
+        tell.send(browser.folder().to_owned()).expect("heard");
+        // Its socket is below the folder for temporary files that it was told.
+        let socket = fs::read_link(browser.folder().join("profile/SingletonSocket"));
+        let socket = socket.expect("a link to its socket");
+        assert!(socket.starts_with(browser.folder()), "{socket:?}");
+        panic!("as a test that fails");
+    });
+    let failed = failed.expect_err("it panics");
+    assert_eq!(failed.downcast_ref(), Some(&"as a test that fails"));
+    let folder = told.recv().expect("a folder");
+    assert!(!folder.exists(), "{folder:?} stays");
+    let needle = folder.display().to_string();
+    let alive = fs::read_dir("/proc").expect("processes").flatten();
+    let alive = alive.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    let alive: Vec<_> = alive
+        .map(|arguments| String::from_utf8_lossy(&arguments).into_owned())
+        .filter(|arguments| arguments.contains(&needle))
+        .collect();
+    assert_eq!(alive, Vec::<String>::new());
 }
 
 /// Stuck in one of the ways that there are.

@@ -12,6 +12,7 @@ mod address_book;
 pub mod aggregate;
 mod backlog;
 mod flaw_log;
+pub mod ipv6;
 mod link;
 mod message;
 mod packets;

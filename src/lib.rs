@@ -92,7 +92,9 @@ pub mod tester;
 pub mod url;
 
 pub use lanherd_dhcp as dhcp;
+pub use lanherd_dhcp6 as dhcp6;
 pub use lanherd_lab as lab;
+pub use lanherd_ndp as ndp;
 pub use lanherd_net::sandbox;
 use lanherd_types::text_error;
 pub use lanherd_types::{fault, host_name, identity, phase, units};

@@ -1,0 +1,133 @@
+//! All that a client has of IPv6, for whoever looks at it.
+
+use std::net::Ipv6Addr;
+use std::time::Instant;
+
+use crate::dhcp6;
+use crate::ndp::Preference;
+use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
+use lanherd_types::words;
+
+/// What a client has of IPv6 at one moment. Lifetimes are as they were told to the kernel: those that only became longer are not
+/// told anew each time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ipv6State {
+    /// Whether it can be used: the link-local address is its own, and it has a default router and a preferred address beyond the link.
+    pub is_usable: bool,
+    /// Its addresses, the link-local one among them.
+    pub addresses: Vec<HeldAddress>,
+    /// The default routers, in the order in which they are used.
+    pub routers: Vec<HeldRouter>,
+    /// The resolvers, those of DHCPv6 first (RFC 8106, 5.3.1). Link-local ones are meant on its link.
+    pub resolvers: Vec<Ipv6Addr>,
+    /// The names that are searched, those of DHCPv6 first.
+    pub search: Vec<String>,
+    /// The prefixes whose hosts are on the link.
+    pub on_link: Vec<Prefix>,
+    /// The prefixes of the NAT64 (RFC 8781).
+    pub pref64: Vec<Prefix>,
+    /// Whether a router says that addresses are leased by DHCPv6 (the M flag).
+    pub managed: bool,
+    /// Whether a router says that other configuration is told by DHCPv6 (the O flag).
+    pub other: bool,
+    /// The MTU in bytes that a router has advertised.
+    pub mtu: Option<u32>,
+    /// The DHCPv6 lease in use, with the prefixes that were delegated.
+    pub lease: Option<dhcp6::Lease>,
+}
+
+/// An address of a client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldAddress {
+    /// The address.
+    pub address: Ipv6Addr,
+    /// Where it is from.
+    pub origin: AddressOrigin,
+    /// Whether it can be used.
+    pub state: AddressState,
+    /// Until when it is chosen for what is new; `None`: for ever.
+    pub preferred_until: Option<Instant>,
+    /// Until when it can be used; `None`: for ever.
+    pub valid_until: Option<Instant>,
+}
+
+words! {
+    /// Where an IPv6 address is from.
+    AddressOrigin {
+        /// Of the link itself, from no router (RFC 4862, 5.3).
+        LinkLocal = "link_local",
+        /// Formed with an advertised prefix, as long as that lasts (RFC 4862, 5.5).
+        Stable = "stable",
+        /// Formed with an advertised prefix, for a day or two (RFC 8981).
+        Temporary = "temporary",
+        /// Leased by a DHCPv6 server.
+        Dhcp6 = "dhcp6",
+    }
+}
+
+words! {
+    /// Whether an IPv6 address can be used (RFC 4862, 2).
+    AddressState {
+        /// Whether somebody else has it is being found out.
+        Tentative = "tentative",
+        /// It can be used.
+        Preferred = "preferred",
+        /// It can be used for what goes on already, and not for anything new.
+        Deprecated = "deprecated",
+    }
+}
+
+/// A default router of a client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldRouter {
+    /// Its link-local address.
+    pub address: Ipv6Addr,
+    /// Its hardware address, where it was heard.
+    pub mac: Option<Mac>,
+    /// How much it is preferred to others, as it says itself (RFC 4191, 2.1).
+    pub preference: Preference,
+    /// Whether it answers, as far as is known.
+    pub is_reachable: bool,
+    /// Until when it is one; `None`: for ever.
+    pub valid_until: Option<Instant>,
+}
+
+impl Ipv6State {
+    /// The link-local address, where it can be used.
+    pub fn link_local(&self) -> Option<Ipv6Addr> {
+        let mut own = self.addresses.iter();
+        let own = own.find(|it| it.is(AddressOrigin::LinkLocal) && it.is_assigned())?;
+        Some(own.address)
+    }
+
+    /// The addresses beyond the link that can be used, those that are preferred first.
+    pub fn global(&self) -> impl Iterator<Item = &HeldAddress> {
+        let of = |state| {
+            let all = self.addresses.iter();
+            all.filter(move |it| !it.is(AddressOrigin::LinkLocal) && it.state == state)
+        };
+        of(AddressState::Preferred).chain(of(AddressState::Deprecated))
+    }
+
+    /// The default router that is used.
+    pub fn router(&self) -> Option<Ipv6Addr> {
+        self.routers.first().map(|router| router.address)
+    }
+
+    /// The prefixes that are delegated to it.
+    pub fn delegated(&self) -> impl Iterator<Item = &dhcp6::LeasedPrefix> {
+        self.lease.iter().flat_map(dhcp6::Lease::prefixes)
+    }
+}
+
+impl HeldAddress {
+    fn is(&self, origin: AddressOrigin) -> bool {
+        self.origin == origin
+    }
+
+    /// Whether it can be used at all.
+    pub const fn is_assigned(&self) -> bool {
+        !matches!(self.state, AddressState::Tentative)
+    }
+}

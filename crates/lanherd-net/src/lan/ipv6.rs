@@ -163,6 +163,15 @@ impl Packet6 {
         Frame6::parse(frame, Summing::Done, received).map(Frame6::into_packet)
     }
 
+    /// Reads a frame of a DHCPv6 server that came at that moment; `None` where it carries anything else, or no more than a fragment.
+    /// The checksum is not looked at: a sender on the same machine leaves it to hardware that does not exist.
+    pub fn of_dhcp6(frame: &[u8], received: Instant) -> Option<Self> {
+        match Frame6::parse(frame, Summing::Pending, received)? {
+            Frame6::Dhcp(packet) if !packet.is_fragment => Some(packet),
+            Frame6::Dhcp(_) | Frame6::Discovery(..) => None,
+        }
+    }
+
     /// The ICMPv6 message from its type on, or what the UDP datagram carries.
     pub fn content(&self) -> &[u8] {
         self.frame.get(self.content.clone()).unwrap_or_default()

@@ -1,5 +1,7 @@
 //! `lanherd audit`: who advertises and who leases on a LAN, and which requirement each message breaks.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use lanherd::lan::listener::Listener;
 use lanherd::scenario::Timespan;
@@ -9,16 +11,19 @@ use super::exit::Exit;
 use super::screen::Screen;
 use super::{interrupt, runtime};
 
+/// How often it is looked whether somebody is to be asked again.
+const LOOK: Duration = Duration::from_secs(1);
+
 const AFTER_HELP: &str = "\
 Examples:
-  lanherd audit --parent eth0                  ask once, listen for a minute
+  lanherd audit --parent eth0                  ask, and listen for a minute
   lanherd audit --parent eth0 --for 30m        long enough for lifetimes and gaps
   lanherd audit --parent eth0 --passive        send nothing at all
   lanherd audit --parent eth0 --json | jq .breaches
 
 Hears router advertisements (RFC 4861 and those after it), DHCP and DHCPv6 servers on the LAN of an interface, and holds each message \
-against the RFCs; docs/audit.md lists what is looked at. Asks once for each protocol, from a MAC that is made up: a router solicitation, \
-a DHCPDISCOVER, a SOLICIT. No lease is taken, and nothing is configured on this machine. Needs CAP_NET_RAW (root).
+against the RFCs; docs/audit.md lists what is looked at. Asks for each protocol, from a MAC that is made up: a router solicitation, \
+a DHCPDISCOVER, a SOLICIT; again only where somebody did not answer who should. No lease is taken, and nothing is configured on this machine. Needs CAP_NET_RAW (root).
 
 Exit codes: 0 no message broke a MUST (with --strict: nor a SHOULD), 1 one did, 3 the interface cannot be listened to, \
 125 nothing was broken but this machine lost frames, 130 interrupted (what was found until then is told).";
@@ -63,6 +68,8 @@ async fn listen(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
             .send(&question)
             .with_context(|| format!("nothing can be sent on {}", args.parent))?;
     }
+    let mut looks = tokio::time::interval(LOOK);
+    let mut unsent = 0;
     let how_long = args.how_long;
     screen.say(&format!(
         "listening on {} for {how_long}; Ctrl-C ends it early, and tells what was found until then",
@@ -75,15 +82,18 @@ async fn listen(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         tokio::select! {
             () = &mut end => break None,
             () = interrupted.cancelled() => break None,
+            _ = looks.tick() => {
+                for question in audit.questions(listener.elapsed()) {
+                    unsent += u64::from(!send(&listener, &question));
+                }
+            }
             frame = listener.next() => {
                 let frame = match frame {
                     Ok(frame) => frame,
                     Err(error) => break Some(error),
                 };
-                if let Some(answer) = audit.hear(frame.at, &frame.bytes)
-                    && let Err(error) = listener.send(&answer)
-                {
-                    tracing::warn!(%error, "an answer could not be sent");
+                if let Some(answer) = audit.hear(frame.at, &frame.bytes) {
+                    unsent += u64::from(!send(&listener, &answer));
                 }
             }
         }
@@ -91,7 +101,8 @@ async fn listen(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     let lost = listener
         .lost()
         .context("the kernel does not tell what it dropped")?;
-    let report = audit.report(listener.elapsed(), lost);
+    // What was not asked is not answered: a frame that could not be sent was lost here as well.
+    let report = audit.report(listener.elapsed(), lost + unsent);
     if args.json {
         screen.data(&serde_json::to_string_pretty(&report)?);
     } else {
@@ -108,6 +119,15 @@ async fn listen(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     } else {
         exit(&report, args.strict)
     })
+}
+
+/// Whether the frame was sent.
+fn send(listener: &Listener, frame: &[u8]) -> bool {
+    let sent = listener.send(frame);
+    if let Err(error) = &sent {
+        tracing::warn!(%error, "a frame could not be sent");
+    }
+    sent.is_ok()
 }
 
 fn exit(report: &Report, strict: bool) -> Exit {

@@ -32,6 +32,10 @@ fn names(report: &Value, level: &str) -> Vec<String> {
 
 /// dnsmasq that leases over both families and advertises itself, on a router with addresses of both.
 fn dual_dnsmasq(host: &Host) -> Router {
+    dnsmasq_with(host, "--dhcp-range=fd00:77::1000,fd00:77::1fff,64,10m")
+}
+
+fn dnsmasq_with(host: &Host, range6: &str) -> Router {
     // Before its link-local address is through duplicate detection, dnsmasq advertises from another, which hosts must drop.
     let script = "ip -6 address add fd00:77::1/64 dev lan nodad
         tries=0
@@ -43,7 +47,7 @@ fn dual_dnsmasq(host: &Host) -> Router {
     let more = [
         "--enable-ra",
         "--ra-param=lan,4,1800",
-        "--dhcp-range=fd00:77::1000,fd00:77::1fff,64,10m",
+        range6,
         "--dhcp-option=option6:dns-server,[fd00:77::1]",
     ];
     Router::dnsmasq(host, "10.66.1.0,10.66.1.250", "1h", &more)
@@ -100,6 +104,20 @@ fn beside_dnsmasq_its_router_and_both_its_servers_are_told_and_the_machine_is_as
     assert!(text.contains("DHCP server 10.66.0.1 ("), "{text}");
     assert!(text.contains("1 OFFER"), "{text}");
     assert!(!text.contains("ACK"), "{text}");
+}
+
+#[test]
+fn a_server_that_has_no_addresses_is_told_so_and_keeps_what_the_o_flag_promises() {
+    let host = Host::new();
+    let _router = dnsmasq_with(&host, "--dhcp-range=fd00:77::,ra-stateless,64,10m");
+    let found = report(&audit(&host, "8s", &["--json"]));
+    assert_eq!(found["routers"][0]["managed"], false, "{found:#}");
+    assert_eq!(found["routers"][0]["other"], true, "{found:#}");
+    let server = &found["dhcp6_servers"][0];
+    assert_eq!(server["leases"], Value::Array(Vec::new()), "{found:#}");
+    let status = server["status"].as_str().unwrap_or_default();
+    assert!(status.starts_with("NoAddrsAvail"), "{found:#}");
+    assert_eq!(names(&found, "should"), [""; 0], "{found:#}");
 }
 
 #[test]

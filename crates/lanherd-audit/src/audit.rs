@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lanherd_ndp::{MessageKind, Packet, Refused};
 use lanherd_net::frame::DhcpDatagram;
+use lanherd_net::lan::ipv6::Packet6;
 use lanherd_types::identity::Mac;
 
+use crate::asking::{ANSWER_LIMIT, Asking, BEFORE_SILENCE};
 use crate::breach::{Breach, Breaches};
 use crate::dhcp;
-use crate::dhcp6::{self, Datagram};
+use crate::dhcp6;
 use crate::report::{Report, Withheld};
 use crate::requirement as req;
 use crate::router::{RouterLog, advertisement};
@@ -18,11 +20,6 @@ use crate::solicitor::Solicitor;
 
 /// How many routers are kept apart: a hostile host can make up any number.
 pub const MAX_ROUTERS: usize = 32;
-/// How long a router may take to answer a solicitation: the delay of an answer to all nodes, the least time since the one before
-/// (RFC 4861, 6.2.6 and 10), and a second for what lies between.
-pub const ANSWER_LIMIT: Duration = Duration::from_millis(500 + 3_000 + 1_000);
-/// How many router solicitations are sent at most (RFC 4861, 10: `MAX_RTR_SOLICITATIONS`).
-const MAX_SOLICITATIONS: u8 = 3;
 /// For how long it must have been listened before a rate an hour is told.
 const RATE_WINDOW: Duration = Duration::from_secs(600);
 /// More than so many an hour are told (RFC 7772, 4).
@@ -45,11 +42,11 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Audit {
     settings: Settings,
-    /// When the first questions were sent.
-    solicited: Option<Duration>,
-    /// When the latest router solicitation was sent, and how many were.
-    latest_solicitation: Option<Duration>,
-    solicitations: u8,
+    /// When the first questions were sent; `None`: none was.
+    began: Option<Duration>,
+    routers_asked: Asking,
+    /// Of servers of `DHCPv6`, since a router has told that there are some.
+    servers6_asked: Asking,
     /// By link-local address and MAC: two routers may have chosen the same address.
     routers: BTreeMap<(Ipv6Addr, Mac), RouterLog>,
     servers: dhcp::Servers,
@@ -64,9 +61,9 @@ impl Audit {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            solicited: None,
-            latest_solicitation: None,
-            solicitations: 0,
+            began: None,
+            routers_asked: Asking::default(),
+            servers6_asked: Asking::default(),
             routers: BTreeMap::new(),
             servers: dhcp::Servers::default(),
             servers6: dhcp6::Dhcp6Servers::default(),
@@ -76,15 +73,58 @@ impl Audit {
         }
     }
 
-    /// The frames that are to be sent first, at `now`; none for an audit that only listens.
+    /// The frames that are to be sent `now`; none for an audit that only listens. To be asked at the beginning, and every second or so.
     pub fn questions(&mut self, now: Duration) -> Vec<Vec<u8>> {
         if !self.settings.solicits {
             return Vec::new();
         }
-        self.solicited = Some(now);
-        self.latest_solicitation = Some(now);
-        self.solicitations = 1;
-        self.settings.solicitor.questions()
+        let solicitor = &self.settings.solicitor;
+        let Some(began) = self.began else {
+            self.began = Some(now);
+            self.routers_asked.ask(now);
+            let frames = [
+                solicitor.router_solicitation(),
+                solicitor.discover(),
+                solicitor.solicit(Duration::ZERO),
+            ];
+            return frames.into_iter().flatten().collect();
+        };
+        let mut frames = Vec::new();
+        let mut mute: Vec<_> = self
+            .routers
+            .values_mut()
+            .filter(|router| !router.has_answered)
+            .collect();
+        if !mute.is_empty() && self.routers_asked.is_due(now) {
+            self.routers_asked.ask(now);
+            for router in &mut mute {
+                router.asked += 1;
+            }
+            frames.extend(solicitor.router_solicitation());
+        }
+        if self.servers6.seen.is_empty()
+            && let Some(promise) = self.promise()
+            && now >= began + ANSWER_LIMIT
+            && self.servers6_asked.is_due(now)
+        {
+            self.servers6_asked.ask(now);
+            let elapsed = now.saturating_sub(began);
+            frames.extend(match promise {
+                Promise::Addresses => solicitor.solicit(elapsed),
+                Promise::Others => solicitor.request_information(elapsed),
+            });
+        }
+        frames
+    }
+
+    /// What a router's flags promise of `DHCPv6`.
+    fn promise(&self) -> Option<Promise> {
+        let says = |is_set: fn(&RouterLog) -> bool| self.routers.values().any(is_set);
+        if says(|router| router.latest.managed) {
+            Some(Promise::Addresses)
+        } else {
+            says(|router| router.latest.other).then_some(Promise::Others)
+        }
     }
 
     /// Takes a frame that the kernel had `at` this moment, and says what is to be sent because of it.
@@ -96,20 +136,23 @@ impl Audit {
                 .hear(at, &datagram, solicitor, &mut self.breaches);
             return None;
         }
-        if let Some(datagram) = Datagram::parse(frame) {
+        if let Some(packet) = Packet6::of_dhcp6(frame, Instant::now()) {
             self.frames += 1;
             self.servers6
-                .hear(at, &datagram, solicitor, &mut self.breaches);
+                .hear(at, &packet, solicitor, &mut self.breaches);
             return None;
         }
         match Packet::from_frame(frame) {
             Ok(packet) => {
                 if advertisement(&packet).is_some() {
                     self.frames += 1;
-                    return self.advertised(at, &packet);
+                    self.advertised(at, &packet);
                 }
-                let is_asked = self.settings.solicits;
-                is_asked.then(|| self.settings.solicitor.answer(&packet))?
+                if self.settings.solicits {
+                    self.settings.solicitor.answer(&packet)
+                } else {
+                    None
+                }
             }
             Err(refused) => {
                 self.refused(at, &refused);
@@ -118,47 +161,21 @@ impl Audit {
         }
     }
 
-    /// Takes an advertisement. A router that is heard for the first time without having been asked is asked, so that it is known
-    /// whether it answers.
-    fn advertised(&mut self, at: Duration, packet: &Packet) -> Option<Vec<u8>> {
-        let (body, mac) = (advertisement(packet)?, packet.source_mac?);
+    fn advertised(&mut self, at: Duration, packet: &Packet) {
+        let (Some(body), Some(mac)) = (advertisement(packet), packet.source_mac) else {
+            return;
+        };
         let key = (packet.source, mac);
         if self.routers.len() >= MAX_ROUTERS && !self.routers.contains_key(&key) {
             self.untold_routers += 1;
-            return None;
+            return;
         }
-        let is_new = !self.routers.contains_key(&key);
         let router = self
             .routers
             .entry(key)
             .or_insert_with(|| RouterLog::new(format!("{} ({mac})", packet.source), at));
-        router.hear(
-            at,
-            packet,
-            body,
-            self.settings.link_mtu,
-            ANSWER_LIMIT,
-            &mut self.breaches,
-        );
-        let latest = self.latest_solicitation?;
-        if !is_new {
-            return None;
-        }
-        if at <= latest + ANSWER_LIMIT {
-            // It may be the answer; whether it is one matters only of a router that was known when it was asked.
-            router.ask(latest);
-            router.hear_answer();
-            return None;
-        }
-        if self.solicitations == MAX_SOLICITATIONS {
-            return None;
-        }
-        self.solicitations += 1;
-        self.latest_solicitation = Some(at);
-        for router in self.routers.values_mut() {
-            router.ask(at);
-        }
-        self.settings.solicitor.router_solicitation()
+        router.has_answered |= self.routers_asked.may_be_answered(at);
+        router.hear(at, packet, body, self.settings.link_mtu, &mut self.breaches);
     }
 
     /// A malformed router advertisement; what else is malformed is no router's or server's.
@@ -190,7 +207,7 @@ impl Audit {
         Report::new(
             &self.settings,
             now,
-            self.solicited.is_some(),
+            self.began.is_some(),
             self.frames,
             self.routers.values(),
             self.servers.seen.values(),
@@ -207,10 +224,11 @@ impl Audit {
 
     /// What can be said at the end only.
     fn conclude(&mut self, now: Duration) {
+        self.flags(now);
+        let had_time = self.routers_asked.is_over(now);
         let Self {
             routers,
             breaches,
-            solicited,
             servers,
             servers6,
             ..
@@ -223,9 +241,13 @@ impl Audit {
                     format!("{:.0} an hour", router.an_hour(now))
                 });
             }
-            if router.is_mute(now, ANSWER_LIMIT) {
+            if !router.has_answered && router.asked >= BEFORE_SILENCE && had_time {
                 breaches.add(now, &req::RA_SOLICITED, &router.name, "", || {
-                    format!("none came within {:.1} s", ANSWER_LIMIT.as_secs_f64())
+                    format!(
+                        "asked {} times after it was heard, and none came within {:.1} s",
+                        router.asked,
+                        ANSWER_LIMIT.as_secs_f64()
+                    )
                 });
             }
         }
@@ -268,41 +290,51 @@ impl Audit {
                 names(answering)
             });
         }
-        flags(routers, servers6, *solicited, now, breaches);
+    }
+
+    /// Whether flags and service agree (RFC 7084, L-8 and L-9).
+    fn flags(&mut self, now: Duration) {
+        let promise = self.promise();
+        let mut routers = self.routers.values();
+        let promises = |router: &&RouterLog| router.latest.managed || router.latest.other;
+        let was_asked = self.servers6_asked.times() >= BEFORE_SILENCE;
+        let servers = &self.servers6.seen;
+        if let Some(router) = routers.find(promises)
+            && servers.is_empty()
+            && was_asked
+            && self.servers6_asked.is_over(now)
+        {
+            let (flag, question) = match promise {
+                Some(Promise::Addresses) => ("M", "SOLICIT"),
+                _ => ("O", "INFORMATION-REQUEST"),
+            };
+            let times = self.servers6_asked.times();
+            self.breaches
+                .add(now, &req::DHCP6_FLAGS, &router.name, "", || {
+                    format!("the {flag} flag is set, and no DHCPv6 server answered {times} times {question}")
+                });
+        }
+        let is_managed = promise == Some(Promise::Addresses);
+        if let Some(server) = servers.values().find(|server| server.leases)
+            && !is_managed
+            && !self.routers.is_empty()
+        {
+            self.breaches
+                .add(now, &req::DHCP6_FLAGS, &server.name, "", || {
+                    "it leases addresses, and no router sets the M flag: hosts do not ask"
+                        .to_owned()
+                });
+        }
     }
 }
 
-/// Whether flags and service agree (RFC 7084, L-8 and L-9).
-fn flags(
-    routers: &BTreeMap<(Ipv6Addr, Mac), RouterLog>,
-    servers: &dhcp6::Dhcp6Servers,
-    solicited: Option<Duration>,
-    now: Duration,
-    breaches: &mut Breaches,
-) {
-    let managed = routers.values().find(|router| router.latest.managed);
-    let promised = routers
-        .values()
-        .find(|router| router.latest.managed || router.latest.other);
-    let was_asked = solicited.is_some_and(|asked| now >= asked + ANSWER_LIMIT);
-    if let Some(router) = promised
-        && was_asked
-        && servers.seen.is_empty()
-    {
-        breaches.add(now, &req::DHCP6_FLAGS, &router.name, "", || {
-            let flag = if router.latest.managed { "M" } else { "O" };
-            format!("the {flag} flag is set, and no DHCPv6 server answered a SOLICIT")
-        });
-    }
-    let leasing = servers.seen.values().find(|server| server.leases);
-    if let Some(server) = leasing
-        && managed.is_none()
-        && !routers.is_empty()
-    {
-        breaches.add(now, &req::DHCP6_FLAGS, &server.name, "", || {
-            "it leases addresses, and no router sets the M flag: hosts do not ask".to_owned()
-        });
-    }
+/// What is to be had by `DHCPv6`, as a router says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promise {
+    /// Addresses, and all else: the M flag.
+    Addresses,
+    /// No addresses: the O flag alone.
+    Others,
 }
 
 /// Whether a breach is that something did not come, which a lost frame may have been.

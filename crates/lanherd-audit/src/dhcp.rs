@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use lanherd_dhcp::{Ignored, Lease, Message, MessageType, code};
+use lanherd_dhcp::{Ignored, Lease, Message, MessageType, Op, code};
 use lanherd_net::frame::DhcpDatagram;
 use lanherd_types::identity::Mac;
 
@@ -63,6 +63,9 @@ impl Servers {
                 return;
             }
         };
+        if message.op != Op::Reply {
+            return;
+        }
         let address = message.options.address(code::SERVER_ID);
         let key = (address, mac);
         if self.seen.len() >= MAX_SERVERS && !self.seen.contains_key(&key) {

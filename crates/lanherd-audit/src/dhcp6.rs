@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use etherparse::{EtherType, Ethernet2Slice, IpNumber, Ipv6Slice, UdpSlice};
 use lanherd_dhcp6::{
     Duid, Ia, Message, MessageType, Parameters, RemarkReason, Status, StatusCode, code,
 };
-use lanherd_net::frame6::{DHCP6_CLIENT_PORT, Ends6, dhcp6_frame};
+use lanherd_net::frame6::{Ends6, dhcp6_frame};
+use lanherd_net::lan::ipv6::Packet6;
 use lanherd_types::identity::Mac;
 
 use crate::breach::Breaches;
@@ -22,39 +22,6 @@ const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// The frame that carries `message` from a client to all servers of the link; `None`: it is too long for one.
 pub(crate) fn to_servers((mac, source): (Mac, Ipv6Addr), message: &[u8]) -> Option<Vec<u8>> {
     dhcp6_frame(&Ends6::to_group(mac, source, SERVERS), message)
-}
-
-/// A datagram for a `DHCPv6` client, as it stood in a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Datagram<'a> {
-    /// Who put the frame on this link.
-    pub(crate) mac: Mac,
-    /// Whose the packet is.
-    pub(crate) source: Ipv6Addr,
-    /// The message, not yet decoded.
-    pub(crate) payload: &'a [u8],
-}
-
-impl<'a> Datagram<'a> {
-    /// Reads a frame; `None` where it carries no whole datagram for port 546. The UDP checksum is not looked at: a sender on the same
-    /// host leaves it to hardware that does not exist.
-    pub(crate) fn parse(frame: &'a [u8]) -> Option<Self> {
-        let ethernet = Ethernet2Slice::from_slice_without_fcs(frame).ok()?;
-        if ethernet.ether_type() != EtherType::IPV6 {
-            return None;
-        }
-        let ip = Ipv6Slice::from_slice(ethernet.payload_slice()).ok()?;
-        let packet = ip.payload();
-        if packet.fragmented || packet.ip_number != IpNumber::UDP {
-            return None;
-        }
-        let udp = UdpSlice::from_slice(packet.payload).ok()?;
-        (udp.destination_port() == DHCP6_CLIENT_PORT).then(|| Self {
-            mac: Mac(ethernet.source()),
-            source: ip.header().source_addr(),
-            payload: udp.payload(),
-        })
-    }
 }
 
 /// One server: all messages with one server identifier.
@@ -84,17 +51,13 @@ impl Dhcp6Servers {
     pub(crate) fn hear(
         &mut self,
         at: Duration,
-        datagram: &Datagram<'_>,
+        packet: &Packet6,
         solicitor: &Solicitor,
         breaches: &mut Breaches,
     ) {
-        let Datagram {
-            mac,
-            source,
-            payload,
-        } = *datagram;
+        let (mac, source) = (packet.link_source, packet.source);
         let sender = format!("{source} ({mac})");
-        let message = match Message::decode(payload) {
+        let message = match Message::decode(packet.content()) {
             Ok(message) => message,
             Err(error) => {
                 breaches.add(at, &req::DHCP6_READABLE, &sender, error.as_str(), || {

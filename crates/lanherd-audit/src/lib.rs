@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod asking;
 mod audit;
 mod breach;
 mod dhcp;
@@ -10,7 +11,8 @@ pub mod requirement;
 mod router;
 mod solicitor;
 
-pub use audit::{ANSWER_LIMIT, Audit, MAX_ROUTERS, Settings};
+pub use asking::ANSWER_LIMIT;
+pub use audit::{Audit, MAX_ROUTERS, Settings};
 pub use breach::{Breach, MAX_BREACHES};
 pub use report::{PrefixFound, Report, RouterFound, SCHEMA, ServerFound, ServerFound6, Withheld};
 pub use requirement::{Level, Requirement};

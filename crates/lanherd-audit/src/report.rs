@@ -1,5 +1,6 @@
 //! What an audit found, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -91,8 +92,8 @@ pub struct RouterFound {
 pub struct ServerFound {
     /// Server identifier and MAC.
     pub name: String,
-    /// Its messages by type.
-    pub messages: Vec<(&'static str, u64)>,
+    /// How many messages of each type.
+    pub messages: BTreeMap<&'static str, u64>,
     /// The network that it leases addresses of.
     pub network: Option<String>,
     /// The routers.
@@ -114,8 +115,8 @@ pub struct ServerFound6 {
     pub name: String,
     /// The server identifier.
     pub duid: Option<String>,
-    /// Its messages by type.
-    pub messages: Vec<(&'static str, u64)>,
+    /// How many messages of each type.
+    pub messages: BTreeMap<&'static str, u64>,
     /// Addresses and prefixes that it last offered or granted.
     pub leases: Vec<String>,
     /// The resolvers.
@@ -310,7 +311,7 @@ fn seconds(seconds: Option<impl fmt::Display>) -> String {
     seconds.map_or_else(|| "for ever".to_owned(), |seconds| format!("{seconds} s"))
 }
 
-fn messages(messages: &[(&'static str, u64)]) -> String {
+fn messages(messages: &BTreeMap<&'static str, u64>) -> String {
     let messages: Vec<String> = messages
         .iter()
         .map(|(word, count)| format!("{count} {}", word.to_uppercase()))
@@ -478,7 +479,7 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} must, {} should, {} worth knowing",
+            "broken: {} must, {} should; worth knowing: {}",
             self.count(Level::Must),
             self.count(Level::Should),
             self.count(Level::Remark)

@@ -54,8 +54,8 @@ requirements! {
         "The preferred lifetime of a prefix is not longer than its valid lifetime";
     RA_ROUTER_LIFETIME: Must "ra-router-lifetime", "RFC 4861, 6.2.1 (AdvDefaultLifetime)",
         "The router lifetime is 0, or not shorter than the time between two advertisements";
-    RA_MTU: Must "ra-mtu", "RFC 8200, 5; RFC 4861, 6.2.1 (AdvLinkMTU)",
-        "An advertised MTU is at least 1,280 bytes and not above that of the link";
+    RA_MTU: Must "ra-mtu", "RFC 8200, 5; RFC 2464, 2",
+        "An advertised MTU is at least 1,280 bytes, and not above the 1,500 of Ethernet unless this interface has more";
     RA_RATE: Must "ra-rate", "RFC 4861, 6.2.6 (MIN_DELAY_BETWEEN_RAS)",
         "Advertisements to all nodes are at least 3 s apart";
     RA_SOLICITED: Must "ra-solicited", "RFC 4861, 6.2.6",

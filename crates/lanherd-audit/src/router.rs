@@ -28,6 +28,11 @@ const VALID_LIMIT: u32 = 5_400;
 /// The least MTU of an IPv6 link in bytes (RFC 8200, 5).
 const MIN_MTU: u32 = 1_280;
 
+/// The MTU of Ethernet in bytes; more counts only where an interface is set to it (RFC 2464, 2).
+const ETHERNET_MTU: u32 = 1_500;
+/// How much the ends of lifetimes may differ that two routers count down.
+const COUNTDOWN: Duration = Duration::from_secs(10);
+
 /// A prefix of a router, as it was last advertised.
 #[derive(Debug, Clone)]
 struct FollowedPrefix {
@@ -67,9 +72,11 @@ pub(crate) struct RouterLog {
     pub(crate) longest_gap: Option<Duration>,
     pub(crate) latest: RouterAdvertisement,
     pub(crate) options: Vec<NdOption>,
-    /// When it was last asked, after it had been heard.
-    asked: Option<Duration>,
-    has_answered: bool,
+    /// How often it was asked after it had been heard.
+    pub(crate) asked: u8,
+    /// Whether an advertisement of its own came soon after a question.
+    pub(crate) has_answered: bool,
+    latest_at: Duration,
     withdrawn: Option<Duration>,
     router: Option<Advertised>,
     resolvers: Option<Advertised>,
@@ -89,8 +96,9 @@ impl RouterLog {
             longest_gap: None,
             latest: RouterAdvertisement::default(),
             options: Vec::new(),
-            asked: None,
+            asked: 0,
             has_answered: false,
+            latest_at: at,
             withdrawn: None,
             router: None,
             resolvers: None,
@@ -99,35 +107,17 @@ impl RouterLog {
         }
     }
 
-    /// A router solicitation was sent, while this router was known.
-    pub(crate) const fn ask(&mut self, at: Duration) {
-        self.asked = Some(at);
-        self.has_answered = false;
-    }
-
-    /// An answer to that came.
-    pub(crate) const fn hear_answer(&mut self) {
-        self.has_answered = true;
-    }
-
-    /// Whether it was asked, had its time, and said nothing.
-    pub(crate) fn is_mute(&self, now: Duration, limit: Duration) -> bool {
-        let had_time = self.asked.is_some_and(|asked| now >= asked + limit);
-        had_time && !self.has_answered
-    }
-
-    /// Takes an advertisement of this router's; an answer is one that comes within `limit`.
+    /// Takes an advertisement of this router's.
     pub(crate) fn hear(
         &mut self,
         at: Duration,
         packet: &Packet,
         body: RouterAdvertisement,
         link_mtu: u32,
-        limit: Duration,
         breaches: &mut Breaches,
     ) {
         let message = &packet.message;
-        self.has_answered |= self.asked.is_some_and(|asked| at <= asked + limit);
+        self.latest_at = at;
         if packet.destination.is_multicast() {
             self.heard_by_all(at, message, body, breaches);
         } else {
@@ -312,9 +302,9 @@ impl RouterLog {
                 None => format!("option {}", option.code()),
             };
             match option {
-                NdOption::Mtu(mtu) if *mtu < MIN_MTU || *mtu > link_mtu => {
+                NdOption::Mtu(mtu) if *mtu < MIN_MTU || *mtu > link_mtu.max(ETHERNET_MTU) => {
                     breaches.add(at, &req::RA_MTU, name, mtu.to_string(), || {
-                        format!("{} says {mtu} bytes; the link has {link_mtu}", place())
+                        format!("{} says {mtu} bytes", place())
                     });
                 }
                 NdOption::Prefix(prefix) => prefix_of(at, name, prefix, place, breaches),
@@ -324,7 +314,7 @@ impl RouterLog {
     }
 
     /// The part of its word that routers of one link are to agree on (RFC 4861, 6.2.7).
-    fn common(&self) -> Vec<(String, String)> {
+    fn common(&self) -> Vec<(&'static str, String)> {
         let RouterAdvertisement {
             hop_limit,
             managed,
@@ -334,53 +324,80 @@ impl RouterLog {
             ..
         } = self.latest;
         let mut said = vec![
-            ("the M flag".to_owned(), u8::from(managed).to_string()),
-            ("the O flag".to_owned(), u8::from(other).to_string()),
+            ("the M flag", u8::from(managed).to_string()),
+            ("the O flag", u8::from(other).to_string()),
         ];
         // What is unspecified agrees with everything.
         if let Some(hop_limit) = hop_limit {
-            said.push(("the hop limit".to_owned(), hop_limit.to_string()));
+            said.push(("the hop limit", hop_limit.to_string()));
         }
         for (name, time) in [
             ("the reachable time", reachable),
             ("the retransmission timer", retransmit),
         ] {
             if let Some(time) = time {
-                said.push((name.to_owned(), format!("{} ms", time.as_millis())));
+                said.push((name, format!("{} ms", time.as_millis())));
             }
         }
         for option in &self.options {
-            match option {
-                NdOption::Mtu(mtu) => said.push(("the MTU".to_owned(), format!("{mtu} bytes"))),
-                NdOption::Prefix(PrefixInformation {
-                    prefix,
-                    valid,
-                    preferred,
-                    ..
-                }) => said.push((
-                    format!("the lifetimes of {prefix}"),
-                    format!("{preferred} preferred, {valid} valid"),
-                )),
-                _ => (),
+            if let NdOption::Mtu(mtu) = option {
+                said.push(("the MTU", format!("{mtu} bytes")));
             }
         }
         said
     }
 
+    /// The prefixes that it advertises.
+    fn advertised_prefixes(&self) -> impl Iterator<Item = &PrefixInformation> {
+        self.options.iter().filter_map(|option| match option {
+            NdOption::Prefix(information) => Some(information),
+            _ => None,
+        })
+    }
+
+    /// Whether a lifetime that this router told last is that which `other` told last: the same number, or one that ends at the same
+    /// moment, since routers may count lifetimes down (RFC 4861, 6.2.7).
+    fn agrees(&self, other: &Self, own: Lifetime, others: Lifetime) -> bool {
+        let ends =
+            |router: &Self, lifetime: Lifetime| Some(router.latest_at + lifetime.duration()?);
+        own == others
+            || ends(self, own)
+                .zip(ends(other, others))
+                .is_some_and(|(own, others)| own.abs_diff(others) <= COUNTDOWN)
+    }
+
     /// Enters where this router and `other` say different things.
     pub(crate) fn compare(&self, other: &Self, at: Duration, breaches: &mut Breaches) {
-        let others = other.common();
-        for (subject, value) in self.common() {
-            let Some((_, differs)) = others
-                .iter()
-                .find(|(name, against)| *name == subject && *against != value)
-            else {
-                continue;
-            };
+        let mut differ = |subject: &str, own: &str, others: &str| {
             let kind = format!("{} {subject}", other.name);
             breaches.add(at, &req::RA_CONSISTENT, &self.name, kind, || {
-                format!("{subject}: {value}; {} says {differs}", other.name)
+                format!("{subject}: {own}; {} says {others}", other.name)
             });
+        };
+        let others = other.common();
+        for (subject, own) in self.common() {
+            for (_, said) in others
+                .iter()
+                .filter(|(name, said)| *name == subject && *said != own)
+            {
+                differ(subject, &own, said);
+            }
+        }
+        for own in self.advertised_prefixes() {
+            let same = other
+                .advertised_prefixes()
+                .filter(|others| others.prefix == own.prefix);
+            for others in same {
+                if !self.agrees(other, own.preferred, others.preferred)
+                    || !self.agrees(other, own.valid, others.valid)
+                {
+                    let say = |said: &PrefixInformation| {
+                        format!("{} preferred, {} valid", said.preferred, said.valid)
+                    };
+                    let subject = format!("the lifetimes of {}", own.prefix);
+                    differ(&subject, &say(own), &say(others));
+                }
+            }
         }
     }
 

@@ -1,10 +1,11 @@
-//! What an audit sends, when it may: one question for each protocol, from a host that does not exist otherwise.
+//! What an audit sends, when it may: a question for each protocol, from a host that does not exist otherwise.
 //!
 //! Its MAC is made up (locally administered), and with it its link-local address; nothing of it stands in the kernel. Servers that
 //! have an answer for it ask for its hardware address first (RFC 4861, 7.2.2), so these questions are answered here. It takes no
 //! lease: a DHCPDISCOVER and a SOLICIT without rapid commit bind nothing (RFC 2131, 3.1; RFC 9915, 18.3.1).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use lanherd_dhcp::{Message, MessageType, code};
 use lanherd_dhcp6::{self as dhcp6, Duid, Ia, IaKind};
@@ -14,10 +15,17 @@ use lanherd_types::identity::Mac;
 
 /// What is asked for: mask, routers, name servers, domain, MTU, lease time, T1, T2, search list, routes, IPv6-only.
 const DHCP_REQUESTS: [u8; 11] = [1, 3, 6, 15, 26, 51, 58, 59, 108, 119, 121];
-/// What is asked for over IPv6: name servers, search list, `SOL_MAX_RT`.
-const DHCP6_REQUESTS: [u16; 3] = [23, 24, 82];
+/// What is asked for of servers of addresses: name servers, search list, `SOL_MAX_RT`; and of others: when to ask again,
+/// `INF_MAX_RT` (RFC 9915, 21.7).
+const SOLICIT_REQUESTS: [u16; 3] = [23, 24, 82];
+const INFORMATION_REQUESTS: [u16; 4] = [23, 24, 32, 83];
 /// The `IAID`; there is one association of each kind.
 const IAID: u32 = 1;
+
+/// The part of a number that a `DHCPv6` transaction has: 24 bits (RFC 9915, 8).
+const fn transaction(number: u32) -> u32 {
+    number & 0x00ff_ffff
+}
 
 /// The host that asks.
 #[derive(Debug, Clone)]
@@ -70,16 +78,8 @@ impl Solicitor {
 
     /// Whether a server's `DHCPv6` message answers this host.
     pub fn has_asked6(&self, answer: &dhcp6::Message) -> bool {
-        // A DHCPv6 transaction has 24 bits (RFC 9915, 8).
-        answer.xid == self.xid & 0x00ff_ffff
-    }
-
-    /// The questions, as frames.
-    pub fn questions(&self) -> Vec<Vec<u8>> {
-        [self.router_solicitation(), self.discover(), self.solicit()]
-            .into_iter()
-            .flatten()
-            .collect()
+        let asked = [self.xid, self.xid.wrapping_add(1)];
+        asked.map(transaction).contains(&answer.xid)
     }
 
     /// The question for routers, as a frame.
@@ -87,7 +87,8 @@ impl Solicitor {
         Packet::router_solicitation(self.mac, self.link_local()).to_frame()
     }
 
-    fn discover(&self) -> Option<Vec<u8>> {
+    /// The question for DHCP servers, as a frame.
+    pub(crate) fn discover(&self) -> Option<Vec<u8>> {
         let mut message = Message::request(MessageType::Discover, self.mac, self.xid);
         // Heard by everybody, so that whoever else listens sees the same.
         message.broadcast = true;
@@ -102,15 +103,37 @@ impl Solicitor {
         )
     }
 
-    fn solicit(&self) -> Option<Vec<u8>> {
-        let mut message = dhcp6::Message::new(dhcp6::MessageType::Solicit, self.xid);
-        let duid = Duid::link_layer(self.mac);
+    /// The question for servers of addresses, as a frame, so long after the first of its kind.
+    pub(crate) fn solicit(&self, elapsed: Duration) -> Option<Vec<u8>> {
+        let mut message = dhcp6::Message::new(dhcp6::MessageType::Solicit, transaction(self.xid));
+        message.options.push_ia(&Ia::new(IaKind::Addresses, IAID));
+        self.to_dhcp6_servers(message, &SOLICIT_REQUESTS, elapsed)
+    }
+
+    /// The question for servers of anything else, likewise: where the O flag alone is advertised, a server may answer nothing but this
+    /// (RFC 9915, 18.3.6).
+    pub(crate) fn request_information(&self, elapsed: Duration) -> Option<Vec<u8>> {
+        let kind = dhcp6::MessageType::InformationRequest;
+        let message = dhcp6::Message::new(kind, transaction(self.xid.wrapping_add(1)));
+        self.to_dhcp6_servers(message, &INFORMATION_REQUESTS, elapsed)
+    }
+
+    fn to_dhcp6_servers(
+        &self,
+        mut message: dhcp6::Message,
+        requests: &[u16],
+        elapsed: Duration,
+    ) -> Option<Vec<u8>> {
+        // In hundredths of a second (RFC 9915, 21.9).
+        let elapsed = u16::try_from(elapsed.as_millis() / 10).unwrap_or(u16::MAX);
         message
             .options
-            .push(dhcp6::code::CLIENT_ID, duid.as_bytes())
-            .push_ia(&Ia::new(IaKind::Addresses, IAID))
-            .push(dhcp6::code::ELAPSED_TIME, [0, 0])
-            .push_requests(&DHCP6_REQUESTS);
+            .push(
+                dhcp6::code::CLIENT_ID,
+                Duid::link_layer(self.mac).as_bytes(),
+            )
+            .push(dhcp6::code::ELAPSED_TIME, elapsed.to_be_bytes())
+            .push_requests(requests);
         crate::dhcp6::to_servers((self.mac, self.link_local()), &message.encode().ok()?)
     }
 
@@ -159,8 +182,15 @@ mod tests {
     #[test]
     fn the_questions_are_whole_frames_of_one_host_that_is_locally_administered() {
         let solicitor = solicitor();
-        let questions = solicitor.questions();
-        assert_eq!(questions.len(), 3);
+        let questions: Vec<Vec<u8>> = [
+            solicitor.router_solicitation(),
+            solicitor.discover(),
+            solicitor.solicit(Duration::ZERO),
+            solicitor.request_information(Duration::ZERO),
+        ]
+        .into_iter()
+        .map(|frame| frame.expect("a frame"))
+        .collect();
         assert_eq!(solicitor.mac().octets()[0] & 0b11, 0b10);
         for frame in &questions {
             assert_eq!(frame[6..12], solicitor.mac().octets());

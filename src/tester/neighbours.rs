@@ -57,8 +57,8 @@ impl NeighbourOverflows {
 /// The looks at the tables: when the last was, and when one was last found to have overflowed.
 #[derive(Debug, Default)]
 pub(super) struct NeighbourWatch {
-    /// How often each was full when the tester began.
-    first: Option<[Option<u64>; 2]>,
+    /// How often each table was full when the tester began, as far as it could be read.
+    first: [Option<u64>; 2],
     overflows: NeighbourOverflows,
     looked: Option<Instant>,
     overflowed: Option<Instant>,
@@ -108,14 +108,17 @@ impl NeighbourWatch {
             return false;
         }
         self.looked = Some(now);
-        let counts = [Family::Ipv4, Family::Ipv6].map(|family| read(family).ok());
-        let first = *self.first.get_or_insert(counts);
-        let since = |table: usize| Some(counts[table]?.saturating_sub(first[table]?));
         let before = self.overflows.sum();
-        self.overflows = NeighbourOverflows {
-            ipv4: since(0),
-            ipv6: since(1),
-        };
+        let [first4, first6] = &mut self.first;
+        for (family, first, overflows) in [
+            (Family::Ipv4, first4, &mut self.overflows.ipv4),
+            (Family::Ipv6, first6, &mut self.overflows.ipv6),
+        ] {
+            // What cannot be read now, as there are no files left to be opened, stays as it was last known.
+            if let Ok(count) = read(family) {
+                *overflows = Some(count.saturating_sub(*first.get_or_insert(count)));
+            }
+        }
         if self.overflows.sum() <= before {
             return false;
         }
@@ -163,6 +166,20 @@ mod tests {
                 "this host's ARP table was full 3 times, this host's neighbour table of IPv6 was full 2 times"
             )
         );
+    }
+
+    #[test]
+    fn a_look_that_fails_is_not_taken_for_tables_that_were_never_full() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut watch = NeighbourWatch::default();
+        let failing = |_| Err(nix::errno::Errno::EMFILE.into());
+        assert!(!watch.look_after(LOOK, at(0), |_| Ok(7)));
+        assert!(watch.look_after(LOOK, at(1), |_| Ok(9)));
+        assert!(!watch.look_after(LOOK, at(2), failing));
+        assert_eq!(watch.overflows().ipv4, Some(2));
+        assert!(!watch.look_after(LOOK, at(9), |_| Ok(9)), "nothing is new");
+        assert!(!watch.is_recent(Duration::from_secs(2), at(9)));
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::{Objective, Should, Value, Verdict};
-use crate::activity::Kind;
 use crate::activity::dns::{DnsAnswer, DnsCause, Lookup, Rcode, Unanswered};
 use crate::activity::ping::{self, PingDetail};
+use crate::activity::{Activity, Kind};
 use crate::lan::{PingCause, PingOutcome};
 use crate::pool::Figures;
 use crate::stats::{ActivityStats, Signal};
 use crate::target::Target;
+use crate::tester::{AttemptDoubt, TesterFigures};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -277,13 +278,17 @@ fn lookups_that_the_tester_slept_through_are_not_the_routers_by_number_and_by_sh
         }),
     };
     let timeout = timeout.outcome(&"a.test".parse().expect("a name"));
+    let activity = Activity {
+        timeout: ms(2_000),
+        ..Activity::new(Kind::Dns.read("a.test").expect("a name"))
+    };
     for stats in figures.activities.values_mut() {
         (0..2).for_each(|_| stats.record(&timeout));
     }
     assert_eq!(verdict("failed lookups > 0", &figures), Verdict::Failed);
-    figures
-        .doubt
-        .ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(1_500));
+    let tester = TesterFigures::late_by(ms(1_500));
+    let doubt = AttemptDoubt::of(&activity, &timeout, &tester);
+    figures.doubt.attempted(&doubt);
     assert_eq!(
         verdict("failed lookups > 1", &figures),
         Verdict::Inconclusive

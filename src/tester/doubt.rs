@@ -63,22 +63,8 @@ impl Doubt {
             self.took(attempt.signal, took, worst);
         }
         if attempt.is_testers {
-            self.excuse(attempt.signal);
+            *self.failures.entry(attempt.signal).or_default() += 1;
         }
-    }
-
-    /// Notes an attempt that had so much time, which was over before there was an answer: the tester's doing, if it may have
-    /// stood still for a half of that. Returns whether it is.
-    pub fn ran_out(&mut self, signal: Signal, timeout: Duration, worst: Duration) -> bool {
-        let is_testers = signal.may_be_slept_through(timeout, worst);
-        if is_testers {
-            self.excuse(signal);
-        }
-        is_testers
-    }
-
-    fn excuse(&mut self, signal: Signal) {
-        *self.failures.entry(signal).or_default() += 1;
     }
 
     /// Notes a restart after a failure for this cause.
@@ -166,27 +152,33 @@ mod tests {
         assert_eq!(doubt.times[&Signal::Join].rest.max(), Some(ms(900 - 24)));
     }
 
+    /// A ping that was lost for this cause, beside such a tester.
+    fn lost(cause: PingCause, tester: &TesterFigures) -> AttemptDoubt {
+        let subject = Kind::Ping.read("9.9.9.9").expect("a target");
+        let activity = Activity {
+            timeout: ms(2_000),
+            ..Activity::new(subject)
+        };
+        let outcome = PingOutcome::Lost(cause);
+        let lost = ping::outcome(&Target::GoogleDns, outcome, PingDetail::default());
+        AttemptDoubt::of(&activity, &lost, tester)
+    }
+
     #[test]
     fn a_timeout_is_the_testers_only_where_it_may_have_slept_through_half_of_it() {
         let mut doubt = Doubt::default();
-        doubt.ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(100));
-        assert_eq!(doubt.failures.get(&Signal::Activity(Kind::Dns)), None);
-        doubt.ran_out(Signal::Activity(Kind::Dns), ms(2_000), ms(1_000));
-        assert_eq!(doubt.failures.get(&Signal::Activity(Kind::Dns)), Some(&1));
+        let mut timeout = |late| {
+            let tester = TesterFigures::late_by(late);
+            doubt.attempted(&lost(PingCause::Timeout, &tester));
+            doubt.failures.get(&Signal::Activity(Kind::Ping)).copied()
+        };
+        assert_eq!(timeout(ms(100)), None);
+        assert_eq!(timeout(ms(1_000)), Some(1));
     }
 
     #[test]
     fn time_that_ran_out_while_a_table_of_neighbours_was_full_says_nothing_of_the_router() {
-        let subject = Kind::Ping.read("9.9.9.9").expect("a target");
-        let activity = Activity::new(subject);
-        let of = |cause: PingCause, tester: &TesterFigures| {
-            let lost = ping::outcome(
-                &Target::GoogleDns,
-                PingOutcome::Lost(cause),
-                PingDetail::default(),
-            );
-            AttemptDoubt::of(&activity, &lost, tester).is_testers
-        };
+        let of = |cause, tester: &TesterFigures| lost(cause, tester).is_testers;
         let (full, idle) = (TesterFigures::with_full_table(), TesterFigures::default());
         assert!(of(PingCause::Timeout, &full));
         assert!(!of(PingCause::Timeout, &idle));

@@ -40,8 +40,10 @@ impl ClientStats {
 
     /// Of the times of all its attempts of a kind; `None` where none came to an answer.
     pub fn median(&self, kind: Kind) -> Option<Duration> {
+        // Who counts an attempt holds the figures of the whole herd meanwhile, so nothing is added up under the lock.
+        let all = self.lock().clone();
         let mut times = Distribution::new(Precision::Fixed);
-        for stats in self.lock().iter().filter(|stats| stats.kind() == kind) {
+        for stats in all.iter().filter(|stats| stats.kind() == kind) {
             times.add(&stats.time);
         }
         times.quantile(0.5)

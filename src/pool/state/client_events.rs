@@ -94,9 +94,7 @@ impl<L: Lan> PoolState<L> {
         }
         self.figures.dhcp.record(took);
         let worst = self.config.tester.worst_of(took);
-        let mut sums = self.aggregator.lock();
-        sums.doubt.took(Signal::Dhcp, took, worst);
-        drop(sums);
+        self.aggregator.lock().doubt.took(Signal::Dhcp, took, worst);
         let bound = EventKind::Bound {
             address,
             server,

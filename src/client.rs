@@ -58,7 +58,7 @@ pub(crate) const LOGS_AS: &str = module_path!();
 /// What a client is made of.
 pub struct ClientArgs<L> {
     /// Who the client is.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Where it is plugged in.
     pub lan: Arc<L>,
     /// How it behaves towards servers.
@@ -76,7 +76,7 @@ pub struct ClientArgs<L> {
     /// When it may send a RELEASE.
     pub releases: Arc<ReleasePace>,
     /// Where it counts what becomes of leases.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Where all clients count what they do.
     pub aggregator: Arc<Aggregator>,
     /// Where it counts what it does itself, over all its lives.
@@ -116,7 +116,7 @@ impl<L: Lan> Actor for ClientActor<L> {
                 },
                 standing: args.activities,
                 rng: args.rng,
-                identity: Arc::new(args.identity.clone()),
+                identity: Arc::clone(&args.identity),
                 siblings: siblings(&args.addresses),
             }),
             identity: args.identity,
@@ -159,14 +159,14 @@ impl<L: Lan> Actor for ClientActor<L> {
 /// The state of a client.
 pub struct ClientState<L: Lan> {
     myself: ActorRef<ClientMsg>,
-    identity: Identity,
+    identity: Arc<Identity>,
     lan: Arc<L>,
     machine: dhcp::Client,
     remembered: Option<Ipv4Addr>,
     lease_deadline: Duration,
     addresses: Arc<AddressBook>,
     releases: Arc<ReleasePace>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     aggregator: Arc<Aggregator>,
     events: EventSink,
     /// What the pool was told last.

@@ -79,7 +79,8 @@ pub(super) struct RunningGroup {
     pub(super) restart: RestartPolicy,
     pub(super) dhcp: DhcpSettings,
     pub(super) activities: Arc<[Arc<Activity>]>,
-    pub(super) metrics: Metrics,
+    /// Shared by all clients of the group: a clone of its own takes each most of a kibibyte.
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl RunningGroup {
@@ -93,7 +94,7 @@ impl RunningGroup {
             restart: group.restart.clone(),
             dhcp: group.dhcp.clone(),
             activities: group.activities.iter().cloned().map(Arc::new).collect(),
-            metrics,
+            metrics: Arc::new(metrics),
         }
     }
 

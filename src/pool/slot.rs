@@ -22,7 +22,7 @@ pub(super) struct Incarnation(pub(super) u32);
 /// A client as its supervisor knows it.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) identity: Identity,
+    pub(super) identity: Arc<Identity>,
     pub(super) group: Arc<RunningGroup>,
     pub(super) child: ChildState,
     pub(super) incarnation: Incarnation,
@@ -153,7 +153,7 @@ impl LeaseRecord {
 impl Slot {
     pub(super) fn new(identity: Identity, group: Arc<RunningGroup>, rng: fastrand::Rng) -> Self {
         Self {
-            identity,
+            identity: Arc::new(identity),
             group,
             child: ChildState::Queued,
             incarnation: Incarnation::default(),
@@ -207,7 +207,7 @@ impl Slot {
         (wanted, usable): (Duration, Duration),
     ) -> ClientStatus {
         ClientStatus {
-            identity: self.identity.clone(),
+            identity: Identity::clone(&self.identity),
             group: self.group.name.clone(),
             phase: self.phase,
             failure: self.failure.clone(),

@@ -150,11 +150,11 @@ impl<L: Lan> PoolState<L> {
             activities: slot.group.activities_with(&self.extra_activities),
             addresses: Arc::clone(&self.addresses),
             releases: Arc::clone(&self.releases),
-            metrics: slot.group.metrics.clone(),
+            metrics: Arc::clone(&slot.group.metrics),
             aggregator: Arc::clone(&self.aggregator),
             stats: Arc::clone(&slot.stats),
             events,
-            identity: slot.identity.clone(),
+            identity: Arc::clone(&slot.identity),
         };
         let supervisor = self.myself.actor.get_cell();
         match ClientActor::spawn_linked(None, ClientActor::default(), args, supervisor).await {

@@ -13,7 +13,9 @@ use crate::lan::running_pools::RunningPool;
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// Nobody listens.
-    #[error("pool {0} cannot be asked: it is just coming, or going, or a demo")]
+    #[error(
+        "pool {0} cannot be asked: it is just coming or going (try again in some seconds), or a demo"
+    )]
     Deaf(PoolName),
     /// The pool has refused, and done nothing.
     #[error("{0}")]

@@ -195,7 +195,7 @@ fn an_interface_that_cannot_be_listened_to_is_told_with_the_reason() {
     assert!(refused("eth9").contains("interface eth9 does not exist"));
     assert!(refused("lo").contains("is no Ethernet interface"));
     host.must(&["ip", "link", "set", PARENT, "down"]);
-    assert!(refused(PARENT).contains("is down"));
+    assert!(refused(PARENT).contains("is down; bring it up: ip link set lan0 up"));
 }
 
 #[test]

@@ -420,8 +420,13 @@ impl fmt::Display for Report {
         };
         writeln!(
             f,
-            "{}: listened for {:.0} s, {asked}, heard {} messages of routers and servers",
-            self.interface, self.seconds, self.messages
+            "{}: listened for {:.0} s, {asked}, heard {} of routers and servers",
+            self.interface,
+            self.seconds,
+            match self.messages {
+                1 => "1 message".to_owned(),
+                more => format!("{more} messages"),
+            }
         )?;
         for router in &self.routers {
             write!(f, "\n{router}")?;

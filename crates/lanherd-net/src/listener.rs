@@ -55,10 +55,14 @@ impl Listener {
             .link(parent)?
             .ok_or_else(|| no_use("does not exist; `ip link` lists those that do"))?;
         if link.header.link_layer_type != LinkLayerType::Ether {
-            return Err(no_use("is no Ethernet interface"));
+            return Err(no_use(
+                "is no Ethernet interface; `ip link` shows which are (link/ether)",
+            ));
         }
         if !link.header.flags.contains(LinkFlags::Up) {
-            return Err(no_use("is down; bring it up: ip link set dev INTERFACE up"));
+            return Err(no_use(&format!(
+                "is down; bring it up: ip link set {parent} up"
+            )));
         }
         if !link.header.flags.contains(LinkFlags::LowerUp) {
             return Err(no_use(

@@ -399,7 +399,7 @@ impl HostEntries {
         match state_file::read(&pool, &self.namespace) {
             Ok(Some(record)) => Ok(Claim::Made(record)),
             Ok(None) => Ok(Claim::None),
-            Err(error) if Unusable::of(&error) == Some(&Unusable::CutShort) => {
+            Err(error) if matches!(Unusable::of(&error), Some(Unusable::CutShort { .. })) => {
                 Ok(Claim::Unfinished)
             }
             Err(error) => Err(error),

@@ -221,6 +221,8 @@ impl TryFrom<StoredSettings> for ParentSettings {
 
 impl Content for ParentSettings {
     const KIND: &'static str = "record of a parent's settings";
+    const REMEDY: &'static str =
+        "remove it, and see whether the parent is up and configured as it should be";
     const FIRST_KEY: &'static str = "interface ";
 
     fn parse_text_format(text: &str) -> Option<Self> {

@@ -66,6 +66,8 @@ impl PoolManifest {
 
 impl Content for PoolManifest {
     const KIND: &'static str = "manifest of a pool";
+    const REMEDY: &'static str =
+        "remove it; the server keeps the leases of the pool until they expire";
     const FIRST_KEY: &'static str = "lanherd ";
 
     fn parse_text_format(text: &str) -> Option<Self> {

@@ -53,6 +53,7 @@ impl Record {
 
 impl Content for Record {
     const KIND: &'static str = "record of a namespace";
+    const REMEDY: &'static str = "remove it, and with `ip netns delete` the namespace of its name, which `lanherd clean` does not find without it";
     const FIRST_KEY: &'static str = "inode ";
 
     fn parse_text_format(text: &str) -> Option<Self> {

@@ -20,6 +20,9 @@ pub(crate) trait Content: Serialize + DeserializeOwned {
     /// What such a file is, for messages: `record of a lease`.
     const KIND: &'static str;
 
+    /// What to do about one that cannot be read, with what that costs, for messages.
+    const REMEDY: &'static str;
+
     /// The first key of such a file in the text format that was written before JSON.
     const FIRST_KEY: &'static str;
 
@@ -31,15 +34,20 @@ pub(crate) trait Content: Serialize + DeserializeOwned {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
     /// It ends before its content does, or is empty.
-    #[error("is cut short: remove it")]
-    CutShort,
+    #[error("is cut short: {remedy}")]
+    CutShort {
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// It says what no lanherd has written.
-    #[error("is no {kind} that lanherd wrote ({why}): remove it")]
+    #[error("is no {kind} that lanherd wrote ({why}): {remedy}")]
     Damaged {
         /// What it should be.
         kind: &'static str,
         /// What is wrong with it.
         why: String,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// Its format is a later one.
     #[error(
@@ -111,7 +119,7 @@ pub(crate) fn parse<C: Content>(text: &str) -> Result<C, Unusable> {
 fn from_json<C: Content, T: DeserializeOwned>(text: &str) -> Result<T, Unusable> {
     serde_json::from_str(text).map_err(|error| {
         if error.is_eof() {
-            Unusable::CutShort
+            cut_short::<C>()
         } else {
             damaged::<C>(error.to_string())
         }
@@ -121,15 +129,23 @@ fn from_json<C: Content, T: DeserializeOwned>(text: &str) -> Result<T, Unusable>
 fn parse_text_format<C: Content>(text: &str) -> Result<C, Unusable> {
     C::parse_text_format(text).ok_or_else(|| {
         if text.starts_with(C::FIRST_KEY) || C::FIRST_KEY.starts_with(text) {
-            Unusable::CutShort
+            cut_short::<C>()
         } else {
             damaged::<C>("it is no JSON object".to_owned())
         }
     })
 }
 
+fn cut_short<C: Content>() -> Unusable {
+    Unusable::CutShort { remedy: C::REMEDY }
+}
+
 fn damaged<C: Content>(why: String) -> Unusable {
-    Unusable::Damaged { kind: C::KIND, why }
+    Unusable::Damaged {
+        kind: C::KIND,
+        why,
+        remedy: C::REMEDY,
+    }
 }
 
 /// Reads a file; `None` where there is none, and an error that names the file where it cannot be used.

@@ -192,6 +192,7 @@ fn millis(span: Duration) -> u64 {
 
 impl Content for StoredLease {
     const KIND: &'static str = "record of a lease";
+    const REMEDY: &'static str = "remove it; the server keeps the lease until it expires";
     const FIRST_KEY: &'static str = "mac ";
 
     fn parse_text_format(text: &str) -> Option<Self> {

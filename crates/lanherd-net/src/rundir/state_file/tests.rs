@@ -41,7 +41,7 @@ fn check<C: Content + PartialEq + Debug>(old: &str, new: &str) -> C {
         for length in 0..text.trim_end().len() {
             assert_eq!(
                 parse::<C>(&text[..length]),
-                Err(Unusable::CutShort),
+                Err(cut_short::<C>()),
                 "{length} of\n{text}"
             );
         }
@@ -270,13 +270,13 @@ fn the_words_name_the_file_what_is_wrong_with_it_and_the_remedy() {
     let words = "was written by a newer lanherd, in version 7 of its format, and this one knows versions up to 1: use the newer one";
     assert_eq!(why.to_string(), words);
     assert_eq!(
-        parse::<Record>("").expect_err("empty").to_string(),
-        "is cut short: remove it"
+        parse::<StoredLease>("").expect_err("empty").to_string(),
+        "is cut short: remove it; the server keeps the lease until it expires"
     );
     let why = parse::<Record>("{\"version\":1,\"inode\":true}").expect_err("altered");
     assert_eq!(
         why.to_string(),
         "is no record of a namespace that lanherd wrote (invalid type: boolean `true`, expected u64 at line 1 column 25): \
-         remove it"
+         remove it, and with `ip netns delete` the namespace of its name, which `lanherd clean` does not find without it"
     );
 }

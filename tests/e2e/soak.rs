@@ -132,10 +132,11 @@ fn clients_come_and_go_in_order_and_in_the_end_all_are_there_and_nothing_is_left
     assert_eq!(number(turnover, "came"), left + vanished);
     assert_eq!(number(turnover, "storms"), 3);
     assert!(left >= 15 + 4 && vanished >= 1, "{turnover}");
-    // On a busy machine somebody may be chosen to leave who has not joined yet.
+    // On a busy machine one of a storm may be chosen to leave who has not joined yet.
     let (joins, all) = (number(&soak["sums"], "joins"), 10 + left + vanished);
+    let storms = number(turnover, "storms");
     assert!(
-        joins <= all && joins >= all - all / 4,
+        (all - storms..=all).contains(&joins),
         "{joins} joins of {all}"
     );
     // Those that are there are the latest.

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
@@ -301,6 +302,10 @@ const TWIN: &[Row] = &[
     row(ON_REQUEST[1].0, ON_REQUEST[1].1, "dhcp_lost_acks", "no_ack"),
 ];
 
+/// The faults that a tester who is late may not see: round trips that grow by less than it is late, questions that no longer come at
+/// once, leases that end between two looks.
+const PACED: [&str; 3] = ["dhcp_expire_early", "dns_limit", "router_leak"];
+
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -339,8 +344,10 @@ fn bdd(arguments: &[&str]) -> Output {
 
 /// What the scenarios of a file of results came to: by name, whether it passed, and what its steps say. None where nothing ran.
 fn scenarios(results: &Path) -> BTreeMap<String, (bool, String)> {
-    let Ok(text) = fs::read(results) else {
-        return BTreeMap::new();
+    let text = match fs::read(results) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return BTreeMap::new(),
+        Err(error) => panic!("{}: {error}", results.display()),
     };
     let features: Value = serde_json::from_slice(&text).expect("json");
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
@@ -449,12 +456,14 @@ fn every_scenario_fails_for_the_stated_cause_where_the_lab_is_broken() {
             ])
         };
         let mut output = run();
-        // Where the machine was too busy to tell, or to see a difference, that is no verdict.
+        // Where the machine was too busy to tell, or to bring about what the fault needs, that is no verdict.
         for _ in 0..4 {
-            let is_saturated =
-                || String::from_utf8_lossy(&output.stderr).contains("the tester is saturated");
+            let is_too_slow = || {
+                PACED.contains(&row.fault)
+                    && String::from_utf8_lossy(&output.stderr).contains("the tester is saturated")
+            };
             let is_verdict = match scenarios(&results).get(row.scenario) {
-                Some((true, _)) => !is_saturated(),
+                Some((true, _)) => !is_too_slow(),
                 Some((false, said)) => !said.starts_with("inconclusive: "),
                 None => true,
             };

@@ -8,29 +8,27 @@
 )]
 
 mod ipv6;
+mod port;
+mod server;
 mod services;
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::pending;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::io::DuplexStream;
 
 use self::ipv6::Ipv6State;
-use self::services::{FakeUdp, Services};
+pub use self::port::FakePort;
+pub use self::server::Behaviour;
+use self::services::Services;
 use crate::dhcp::Server;
 use crate::{LabConfig, Zone};
-use lanherd_dhcp::options::{MessageType, code};
-use lanherd_dhcp::{Arp, ArpOp, Lease, Message, Transmit};
-use lanherd_net::lan::ipv6::{Addressing6, Configured6};
-use lanherd_net::lan::{
-    CleanupError, CommandRan, CommandRequest, Connected, EchoRequest, Inbox, InjectError, Lan,
-    PingCause, PingOutcome, Port, PortEvent,
-};
+use lanherd_dhcp::options::MessageType;
+use lanherd_dhcp::{Lease, Message, Transmit};
+use lanherd_net::lan::{CleanupError, Inbox, InjectError, Lan, PortEvent};
 use lanherd_types::family::Families;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::{ClientNumber, Identity, Mac};
@@ -46,24 +44,6 @@ pub const RTT: Duration = Duration::from_micros(80);
 pub const SILENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// Every ping to this address is answered twice.
 pub const DOUBLE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-
-/// How the server behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Behaviour {
-    /// As it should.
-    #[default]
-    Answers,
-    /// It does not answer.
-    Mute,
-    /// It offers, and refuses every request.
-    NaksEveryRequest,
-    /// What it sends is cut short.
-    SendsGarbage,
-    /// It answers to another client's MAC.
-    AnswersToTheSibling,
-    /// It gives this address to everybody who asks.
-    Gives(Ipv4Addr),
-}
 
 /// What goes wrong with one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,57 +234,6 @@ impl FakeLan {
         // A client's panic is part of the tests, and never happens while the lock is held.
         self.inner.lock()
     }
-
-    /// What the client gets back for a message, and which client.
-    fn answer(&self, message: &Message) -> Option<(Mac, Vec<u8>)> {
-        let behaviour = self.inner().behaviour;
-        let now = tokio::time::Instant::now().into_std();
-        let mut server = self.server.lock();
-        let mac = message.chaddr;
-        match behaviour {
-            Behaviour::Mute => None,
-            Behaviour::Answers => Some((mac, server.handle(message, now)?.message.encode())),
-            Behaviour::SendsGarbage => {
-                let mut bytes = server.handle(message, now)?.message.encode();
-                // In the middle of option 53.
-                bytes.truncate(242);
-                Some((mac, bytes))
-            }
-            Behaviour::NaksEveryRequest => {
-                let mut reply = server.handle(message, now)?.message;
-                if message.options.message_type() == Some(MessageType::Request) {
-                    let server_id = reply.options.address(code::SERVER_ID)?;
-                    reply = Message::reply_to(message, MessageType::Nak);
-                    reply.options.push(code::SERVER_ID, server_id.octets());
-                }
-                Some((mac, reply.encode()))
-            }
-            Behaviour::Gives(address) => Some((mac, give(message, address)?.encode())),
-            Behaviour::AnswersToTheSibling => {
-                let mut reply = server.handle(message, now)?.message;
-                reply.chaddr = Mac([2, 0, 0, 0, 0, 1]);
-                Some((mac, reply.encode()))
-            }
-        }
-    }
-}
-
-/// What a server says that gives `address` to everybody.
-fn give(message: &Message, address: Ipv4Addr) -> Option<Message> {
-    let kind = match message.options.message_type()? {
-        MessageType::Discover => MessageType::Offer,
-        MessageType::Request => MessageType::Ack,
-        _ => return None,
-    };
-    let mut reply = Message::reply_to(message, kind);
-    reply.yiaddr = address;
-    reply
-        .options
-        .push_addresses(code::SERVER_ID, &[Ipv4Addr::new(10, 77, 0, 1)]);
-    reply
-        .options
-        .push(code::LEASE_TIME, 3_600_u32.to_be_bytes());
-    Some(reply)
 }
 
 impl Lan for FakeLan {
@@ -433,131 +362,5 @@ impl Lan for FakeLan {
         tokio::time::sleep(pause).await;
         self.restore();
         Ok(())
-    }
-}
-
-/// One client's place on the fake LAN.
-pub struct FakePort {
-    lan: FakeLan,
-    identity: Identity,
-}
-
-impl Port for FakePort {
-    type Stream = DuplexStream;
-    type Udp = FakeUdp;
-
-    fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
-        self.lan.transmit_for(&self.identity, transmit)
-    }
-
-    async fn configure(&self, lease: &Lease) -> Result<(), Failure> {
-        let trouble = self
-            .lan
-            .inner()
-            .troubles
-            .get(&self.identity.number)
-            .copied();
-        match trouble {
-            Some(Trouble::PanicsOnce) => {
-                self.lan.inner().troubles.remove(&self.identity.number);
-                panic!("scripted");
-            }
-            Some(Trouble::HangsWhenConfigured) => pending().await,
-            Some(Trouble::NameTaken | Trouble::CannotBeRemoved) | None => {}
-        }
-        let mut inner = self.lan.inner();
-        let is_held = inner.namespaces.iter().any(|(name, address)| {
-            *address == Some(lease.address) && *name != self.identity.namespace
-        });
-        if is_held {
-            let words = format!("{} is used twice", lease.address);
-            inner.violations.push(words);
-        }
-        inner
-            .namespaces
-            .insert(self.identity.namespace.clone(), Some(lease.address));
-        Ok(())
-    }
-
-    async fn deconfigure(&self) -> Result<(), Failure> {
-        self.lan
-            .inner()
-            .namespaces
-            .insert(self.identity.namespace.clone(), None);
-        Ok(())
-    }
-
-    fn transmit_arp(&self, arp: &Arp) -> io::Result<()> {
-        let inner = self.lan.inner();
-        if inner.parent != Parent::Up {
-            return Err(io::ErrorKind::NetworkDown.into());
-        }
-        let Some(holder) = inner.squatters.get(&arp.target).copied() else {
-            return Ok(());
-        };
-        let answer = Arp {
-            op: ArpOp::Reply,
-            target_mac: arp.sender_mac,
-            ..Arp::announcement(holder, arp.target)
-        };
-        let inbox = inner
-            .listeners
-            .get(&self.identity.mac)
-            .filter(|address| **address == arp.target)
-            .and_then(|_| inner.inboxes.get(&self.identity.mac).cloned());
-        drop(inner);
-        if let Some(inbox) = inbox {
-            inbox(PortEvent::Arp(answer));
-        }
-        Ok(())
-    }
-
-    fn listen_arp(&self, address: Option<Ipv4Addr>) {
-        let mut inner = self.lan.inner();
-        match address {
-            Some(address) => inner.listeners.insert(self.identity.mac, address),
-            None => inner.listeners.remove(&self.identity.mac),
-        };
-    }
-
-    fn transmit6(&self, frame: &[u8]) -> io::Result<()> {
-        self.lan.send6(self.identity.mac, frame)
-    }
-
-    async fn configure6(&self, addressing: Addressing6) -> Result<Configured6, Failure> {
-        self.lan.configure6(&self.identity, addressing)
-    }
-
-    async fn hear_dhcp6(&self) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn connect(
-        &self,
-        to: SocketAddr,
-        timeout: Duration,
-    ) -> io::Result<Connected<DuplexStream>> {
-        services::connect(&self.lan, to, timeout).await
-    }
-
-    async fn command(&self, request: CommandRequest) -> CommandRan {
-        services::command(&request).await
-    }
-
-    async fn udp(&self, to: SocketAddr) -> io::Result<FakeUdp> {
-        Ok(FakeUdp::new(&self.lan, to))
-    }
-
-    async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
-        if request.target == SILENT {
-            tokio::time::sleep(timeout).await;
-            return PingOutcome::Lost(PingCause::Timeout);
-        }
-        tokio::time::sleep(RTT).await;
-        PingOutcome::Reply(RTT)
-    }
-
-    fn duplicates(&self, target: IpAddr) -> u64 {
-        u64::from(target == DOUBLE)
     }
 }

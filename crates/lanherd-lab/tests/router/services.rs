@@ -1,18 +1,19 @@
 //! Pings, names and web pages, as they should be and in trouble.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lanherd_lab::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_STEP, Lab, LabConfig, LabError};
+use lanherd_lab::{LEAK_STEP, Lab, LabConfig, LabError};
 use lanherd_types::fault::Fault;
-use simple_dns::{CLASS, Name, Packet, Question, RCODE, TYPE};
+use simple_dns::{RCODE, TYPE};
 
-use crate::{LONG, ask, effects, enter, eventually, in_router, lease_is_had, plug_in, start};
+use super::names::{ask, ask_at_once};
+use crate::{LONG, effects, enter, eventually, in_router, lease_is_had, plug_in, start};
 use lanherd_testkit::isolated::{sh, text};
 
-const ROUTER: &str = "10.77.0.1";
+pub const ROUTER: &str = "10.77.0.1";
 const ALIASES: [&str; 3] = ["8.8.8.8", "1.1.1.1", "203.0.113.80"];
 
 /// The test itself takes a place on the LAN.
@@ -158,64 +159,6 @@ pub fn a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over() {
     assert!(took(&names) < late && took(&pages) < late);
 }
 
-/// Asks so many questions at once; what came back, and when the last did.
-fn ask_at_once(count: usize) -> (Vec<RCODE>, Duration) {
-    let mut query = Packet::new_query(7);
-    let name = Name::new("dns.google").expect("a name");
-    let question = Question::new(name, TYPE::A.into(), CLASS::IN.into(), false);
-    query.questions.push(question);
-    let query = query.build_bytes_vec().expect("bytes");
-    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
-    socket
-        .set_read_timeout(Some(Duration::from_millis(800)))
-        .expect("a timeout");
-    let began = Instant::now();
-    for _ in 0..count {
-        socket.send_to(&query, (ROUTER, 53)).expect("sent");
-    }
-    let (mut codes, mut last) = (Vec::new(), Duration::ZERO);
-    let mut buffer = [0; 1500];
-    while codes.len() < count
-        && let Ok((length, _)) = socket.recv_from(&mut buffer)
-    {
-        let reply = Packet::parse(&buffer[..length]).expect("a message");
-        codes.push(reply.rcode());
-        last = began.elapsed();
-    }
-    (codes, last)
-}
-
-pub fn a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once() {
-    enter();
-    let lab = start(LabConfig::default());
-    join_the_lan();
-    assert_eq!(ask_at_once(1).0, [RCODE::NoError]);
-    lab.inject(Fault::DnsMute, LONG).expect("begun");
-    assert_eq!(ask_at_once(1).0, []);
-    lab.heal();
-    lab.inject(Fault::DnsServfail, LONG).expect("begun");
-    assert_eq!(ask_at_once(2).0, [RCODE::ServerFailure; 2]);
-    lab.heal();
-    lab.inject(Fault::DnsLimit, LONG).expect("begun");
-    let (codes, took) = ask_at_once(DNS_UNDER_WAY);
-    assert_eq!(codes, [RCODE::NoError; DNS_UNDER_WAY]);
-    assert!(took >= DNS_UPSTREAM, "{took:?}");
-    let (codes, took) = ask_at_once(DNS_UNDER_WAY + 50);
-    println!("150 answers and 50 refusals in {took:.2?}");
-    let refused = codes.iter().filter(|code| **code == RCODE::Refused);
-    assert_eq!((codes.len(), refused.count()), (DNS_UNDER_WAY + 50, 50));
-    lab.heal();
-    let (codes, _) = ask_at_once(DNS_UNDER_WAY + 50);
-    assert_eq!(codes, [RCODE::NoError; DNS_UNDER_WAY + 50]);
-    for (fault, times) in [
-        (Fault::DnsMute, 1),
-        (Fault::DnsServfail, 2),
-        (Fault::DnsLimit, 350),
-    ] {
-        assert_eq!(effects(&lab, fault), times, "{fault}");
-    }
-}
-
 /// Status, head and body of what is there.
 pub fn get(server: &str, path: &str) -> (u16, String, Vec<u8>) {
     let server = SocketAddr::from((server.parse::<IpAddr>().expect("an address"), 80));
@@ -318,4 +261,27 @@ pub fn what_is_broken_from_the_beginning_is_so_until_it_is_ended() {
         Err(error @ LabError::Fault(_)) => assert!(error.to_string().contains("crash")),
         other => panic!("{other:?}"),
     }
+}
+
+pub fn an_address_that_nobody_has_is_unreachable_at_once() {
+    enter();
+    let lab = start(LabConfig::default());
+    plug_in(&lab, "ns1");
+    sh("ip -n ns1 address add 10.77.0.9/16 dev eth0; ip -n ns1 route add default via 10.77.0.1");
+    // More than the kernel's default limits on such answers would let through.
+    let ping = "ip netns exec ns1 ping -c 20 -i 0.002 -W 2 203.0.113.1";
+    let output = Command::new("sh")
+        .args(["-c", ping])
+        .output()
+        .expect("ping");
+    let said = text(&output);
+    assert!(
+        said.contains("From 10.77.0.1") && said.contains("Destination Net Unreachable"),
+        "{said}"
+    );
+    assert!(said.contains("100% packet loss"), "{said}");
+    assert!(
+        said.matches("Unreachable").count() >= 5 && !output.status.success(),
+        "{said}"
+    );
 }

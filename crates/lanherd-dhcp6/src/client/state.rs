@@ -9,6 +9,21 @@ use super::{Information, Means};
 use crate::Duid;
 use crate::lease::Lease;
 
+/// The states that hold a lease of which no address is being probed, requested or declined, as a pattern.
+macro_rules! keeping {
+    ($held:ident) => {
+        State::Bound($held)
+            | State::Renewing(Extending { held: $held, .. })
+            | State::Rebinding(Extending { held: $held, .. })
+            | State::Confirming(Confirming { held: $held, .. })
+            | State::Delaying(Delaying {
+                next: Next::Confirm($held),
+                ..
+            })
+    };
+}
+pub(super) use keeping;
+
 /// Where a client stands.
 #[derive(Debug, Clone, Default)]
 pub enum State {
@@ -97,15 +112,8 @@ impl State {
 
     pub(super) const fn held(&self) -> Option<&Held> {
         match self {
-            Self::Bound(held)
-            | Self::Probing(Probing { held, .. })
-            | Self::Renewing(Extending { held, .. })
-            | Self::Rebinding(Extending { held, .. })
-            | Self::Confirming(Confirming { held, .. })
-            | Self::Delaying(Delaying {
-                next: Next::Confirm(held),
-                ..
-            }) => Some(held),
+            keeping!(held) => Some(held),
+            Self::Probing(probing) => Some(&probing.held),
             Self::Requesting(Requesting { held, .. }) | Self::Declining(Declining { held, .. }) => {
                 held.as_ref()
             }
@@ -120,15 +128,8 @@ impl State {
 
     pub(super) const fn held_mut(&mut self) -> Option<&mut Held> {
         match self {
-            Self::Bound(held)
-            | Self::Probing(Probing { held, .. })
-            | Self::Renewing(Extending { held, .. })
-            | Self::Rebinding(Extending { held, .. })
-            | Self::Confirming(Confirming { held, .. })
-            | Self::Delaying(Delaying {
-                next: Next::Confirm(held),
-                ..
-            }) => Some(held),
+            keeping!(held) => Some(held),
+            Self::Probing(probing) => Some(&mut probing.held),
             Self::Requesting(Requesting { held, .. }) | Self::Declining(Declining { held, .. }) => {
                 held.as_mut()
             }

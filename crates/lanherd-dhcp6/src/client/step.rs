@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::event::{DadOutcome, ReconfigureKind};
 use super::state::{
-    Confirming, Declining, Delaying, Extending, Informing, Next, Requesting, State,
+    Confirming, Declining, Delaying, Extending, Informing, Next, Requesting, State, keeping,
 };
 use super::{Client, has_come};
 use crate::lease::Lease;
@@ -123,16 +123,9 @@ impl Client {
                 Input::Confirm,
             )
             | (
-                State::Bound(held)
-                | State::Renewing(Extending { held, .. })
-                | State::Rebinding(Extending { held, .. })
-                | State::Confirming(Confirming { held, .. })
+                keeping!(held)
                 | State::Requesting(Requesting {
                     held: Some(held), ..
-                })
-                | State::Delaying(Delaying {
-                    next: Next::Confirm(held),
-                    ..
                 }),
                 Input::Reconnect,
             ) => self.wait_to_confirm(held, now),
@@ -186,43 +179,22 @@ impl Client {
                 Input::Inform,
             ) => self.inform_beside(state, None, now),
 
-            (
-                State::Bound(held)
-                | State::Renewing(Extending { held, .. })
-                | State::Rebinding(Extending { held, .. })
-                | State::Confirming(Confirming { held, .. })
-                | State::Delaying(Delaying {
-                    next: Next::Confirm(held),
-                    ..
-                }),
-                Input::DadOutcome(address, DadOutcome::Duplicate { holder }),
-            ) if held.has(address) => self.conflict(held, address, holder, now),
-            (
-                State::Bound(held)
-                | State::Renewing(Extending { held, .. })
-                | State::Rebinding(Extending { held, .. })
-                | State::Confirming(Confirming { held, .. })
-                | State::Delaying(Delaying {
-                    next: Next::Confirm(held),
-                    ..
-                }),
-                Input::Decline,
-            ) if held.lease.addresses().next().is_some() => self.decline_all(held, now),
+            (keeping!(held), Input::DadOutcome(address, DadOutcome::Duplicate { holder }))
+                if held.has(address) =>
+            {
+                self.conflict(held, address, holder, now)
+            }
+            (keeping!(held), Input::Decline) if held.lease.addresses().next().is_some() => {
+                self.decline_all(held, now)
+            }
             (State::Probing(probing), Input::Decline) => self.decline_probed(probing, now),
             (State::Declining(declining), Input::Timeout) => self.decline_again(declining, now),
             (State::Declining(declining), Input::Reply(..)) => self.declined(declining, now),
 
             (
-                State::Bound(held)
-                | State::Renewing(Extending { held, .. })
-                | State::Rebinding(Extending { held, .. })
-                | State::Confirming(Confirming { held, .. })
+                keeping!(held)
                 | State::Declining(Declining {
                     held: Some(held), ..
-                })
-                | State::Delaying(Delaying {
-                    next: Next::Confirm(held),
-                    ..
                 }),
                 Input::Release,
             ) => self.give_back(held, now),
@@ -334,7 +306,7 @@ impl Client {
                 | State::Informed(_)
                 | State::Declining(_)
                 | State::Releasing(_)),
-                Input::Decline,
+                Input::Decline | Input::DadOutcome(..),
             )
             | (
                 state @ (State::Delaying(_)
@@ -342,21 +314,6 @@ impl Client {
                 | State::Informing(_)
                 | State::Releasing(_)),
                 Input::Inform,
-            )
-            | (
-                state @ (State::Stopped
-                | State::Delaying(_)
-                | State::Soliciting(_)
-                | State::Requesting(_)
-                | State::Bound(_)
-                | State::Renewing(_)
-                | State::Rebinding(_)
-                | State::Confirming(_)
-                | State::Informing(_)
-                | State::Informed(_)
-                | State::Declining(_)
-                | State::Releasing(_)),
-                Input::DadOutcome(..),
             )
             | (state @ State::Stopped, Input::Timeout | Input::Reconnect)
             | (state @ State::Releasing(_), Input::Release | Input::Reconnect) => state,

@@ -9,84 +9,28 @@
 #[path = "corpus/bodies.rs"]
 mod bodies;
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-
+use lanherd_testkit::corpus::Corpus;
 use proptest::prelude::*;
 
-fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/seeds")
-        .join(target);
-    let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.expect("a readable folder").path())
-        .collect();
-    paths.sort();
-    assert!(paths.len() >= 5, "{} has lost its seeds", folder.display());
-    paths
-        .into_iter()
-        .map(|path| (path.clone(), fs::read(path).expect("a seed")))
-        .collect()
-}
-
-/// Runs `body` over every seed, and over every seed with bytes changed, removed and doubled, the same ones in every run.
-fn replay(target: &str, body: impl Fn(&[u8])) {
-    let mut rng = fastrand::Rng::with_seed(1);
-    for (path, seed) in seeds(target) {
-        body(&seed);
-        for _ in 0..1000 {
-            let mut mutant = seed.clone();
-            for _ in 0..rng.usize(1..8) {
-                mutate(&mut mutant, &mut rng);
-            }
-            let outcome = catch_unwind(AssertUnwindSafe(|| body(&mutant)));
-            assert!(
-                outcome.is_ok(),
-                "a mutant of {}: {mutant:?}",
-                path.display()
-            );
-        }
-    }
-}
-
-fn mutate(bytes: &mut Vec<u8>, rng: &mut fastrand::Rng) {
-    if bytes.is_empty() {
-        return bytes.push(rng.u8(..));
-    }
-    let place = rng.usize(..bytes.len());
-    match rng.u8(..5) {
-        0 => bytes[place] = rng.u8(..),
-        1 => bytes[place] ^= 1 << rng.u8(..8),
-        2 => bytes.truncate(place),
-        3 => bytes.insert(place, rng.u8(..)),
-        _ => {
-            let tail = bytes[place..].to_vec();
-            bytes.extend(tail.into_iter().take(64));
-        }
-    }
-}
+const CORPUS: Corpus = Corpus {
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/seeds"),
+    mutants: 1000,
+};
 
 // Field practice: no bytes make the decoder panic, and an error names option and offset.
 #[test]
 fn wire_seeds_and_their_mutants_are_messages_or_errors() {
-    replay("wire", bodies::wire);
+    CORPUS.replay("wire", bodies::wire);
 }
 
 #[test]
 fn client_scripts_and_their_mutants_keep_the_clients_promises() {
-    replay("client", |bytes| _ = bodies::client(bytes));
+    CORPUS.replay("client", |bytes| _ = bodies::client(bytes));
 }
 
 #[test]
 fn the_client_scripts_lead_to_every_state_and_every_event() {
-    let seen: BTreeSet<&str> = seeds("client")
-        .iter()
-        .flat_map(|(_, seed)| bodies::client(seed))
-        .collect();
-    for wanted in [
+    let wanted = [
         "stopped",
         "init",
         "selecting",
@@ -120,12 +64,8 @@ fn the_client_scripts_lead_to_every_state_and_every_event() {
         "length",
         "no_lease_time",
         "servers_address",
-    ] {
-        assert!(
-            seen.contains(wanted),
-            "no script leads to {wanted:?}: {seen:?}"
-        );
-    }
+    ];
+    CORPUS.assert_leads_to("client", bodies::client, &wanted);
 }
 
 proptest! {

@@ -1,14 +1,17 @@
 //! What the tests of lanherd's crates share; never published.
 //!
+//! - [`corpus`]: the seeds of fuzz targets as ordinary tests.
+//! - [`folder`]: a folder of a test's own, which goes with it.
+//!
+//! With the feature `linux`:
+//!
 //! - [`isolated`]: a harness whose every test has a process of its own, which has one thread until the test starts more.
 //! - [`world`]: a small world for one test on the real kernel: a parent, a router at the other end of its cable, a client's port.
-//! - [`folder`]: a folder of a test's own, which goes with it.
 //! - [`pki`]: authorities, certificates and keys, made by openssl.
 //!
 //! ```
-//! use lanherd_testkit::isolated::sh;
-//!
-//! assert_eq!(sh("echo from a shell"), "from a shell");
+//! # #[cfg(feature = "linux")]
+//! assert_eq!(lanherd_testkit::isolated::sh("echo from a shell"), "from a shell");
 //! ```
 
 #![allow(
@@ -23,7 +26,11 @@
     reason = "it is a part of tests: a name says what it does, and a panic is how a test fails"
 )]
 
+pub mod corpus;
 pub mod folder;
+#[cfg(feature = "linux")]
 pub mod isolated;
+#[cfg(feature = "linux")]
 pub mod pki;
+#[cfg(feature = "linux")]
 pub mod world;

@@ -30,7 +30,8 @@ BUDGET = [("green", None), ("orange", 0.5), ("red", 0.8)]
 GOOD, ILL, BAD, WAITING, JOINING, RESTING = "#4caf6a", "#e8b040", "#ef5b50", "#b9bfc4", "#4a90d9", "#9a8ddb"
 TWO_RUNS = {"baseline": "#4a90d9", "candidate": "#e8862e"}
 PHASES = {
-    "queued": WAITING, "namespace": "#2f6fb3", "link": "#3a80c7", "dhcp": JOINING, "configure": "#7fb3e6", "online": GOOD,
+    "queued": WAITING, "namespace": "#2f6fb3", "link": "#3a80c7", "dhcp": JOINING, "configure": "#7fb3e6", "router": "#2b7fb8", "dhcp6": "#5a9fe0",
+    "dad": "#9cc6ee", "online": GOOD, "partial": "#d8a83a",
     "released": RESTING, "v6_only": "#b9b0e6", "leaving": "#7a6cc0", "no_carrier": ILL, "backoff": "#c98f1d", "failed": BAD,
     "gone": "#5c666d",
 }

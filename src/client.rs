@@ -50,6 +50,7 @@ use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Metrics};
 use crate::phase::{Failure, Phase, Stage};
 use crate::stats::ClientStats;
+use lanherd_types::family::Families;
 
 /// What is logged of what servers send has this target, or one below it.
 #[cfg(feature = "bdd")]
@@ -61,6 +62,8 @@ pub struct ClientArgs<L> {
     pub identity: Arc<Identity>,
     /// Where it is plugged in.
     pub lan: Arc<L>,
+    /// Which families it is to have addresses of.
+    pub families: Families,
     /// How it behaves towards servers.
     pub dhcp: dhcp::Config,
     /// Its source of random numbers.

@@ -97,7 +97,7 @@ pub use lanherd_lab as lab;
 pub use lanherd_ndp as ndp;
 pub use lanherd_net::sandbox;
 use lanherd_types::text_error;
-pub use lanherd_types::{fault, host_name, identity, phase, units};
+pub use lanherd_types::{family, fault, host_name, identity, phase, units};
 pub use pool::{Pool, PoolConfig};
 pub use run::Run;
 

@@ -48,6 +48,7 @@ pub use crate::client::FlawSum;
 use crate::client::Order;
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
+use crate::family::Families;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lan::{InjectError, Lan};
@@ -76,6 +77,8 @@ pub struct PoolConfig {
     pub lease_deadline: Duration,
     /// How a client that is told to leave may take until it is killed.
     pub leave_deadline: Duration,
+    /// Which families clients are to have addresses of.
+    pub families: Families,
     /// How clients behave towards servers.
     pub dhcp: DhcpSettings,
     /// What every client does whenever it is online.
@@ -119,6 +122,7 @@ impl PoolConfig {
             restart: RestartPolicy::default(),
             lease_deadline: Self::LEASE_DEADLINE,
             leave_deadline: Duration::from_secs(10),
+            families: Families::default(),
             dhcp: DhcpSettings::default(),
             activities: Vec::new(),
             labels: RunLabels::default(),

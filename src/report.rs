@@ -383,6 +383,10 @@ const fn is_short_of_online(phase: Phase) -> bool {
         | Phase::Link
         | Phase::Dhcp
         | Phase::Configure
+        | Phase::Router
+        | Phase::Dhcp6
+        | Phase::Dad
+        | Phase::Partial
         | Phase::NoCarrier
         | Phase::Backoff
         | Phase::Failed => true,

@@ -70,6 +70,8 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         phase,
         failure: None,
         lease: None,
+        families: lanherd::family::Families::Ipv4,
+        ipv6: None,
         join: None,
         dhcp: None,
         restarts: 0,

@@ -56,9 +56,9 @@ impl JoinStep {
         let done: u8 = match phase {
             Phase::Queued | Phase::Namespace | Phase::Backoff | Phase::Failed | Phase::Gone => 0,
             Phase::Link | Phase::NoCarrier => 1,
-            Phase::Dhcp => 2,
-            Phase::Configure => 3,
-            Phase::Online | Phase::Released | Phase::V6Only | Phase::Leaving => 4,
+            Phase::Dhcp | Phase::Router | Phase::Dhcp6 => 2,
+            Phase::Configure | Phase::Dad => 3,
+            Phase::Online | Phase::Partial | Phase::Released | Phase::V6Only | Phase::Leaving => 4,
         };
         let needed = match self {
             Self::Namespace => 1,

@@ -69,6 +69,7 @@ mod tests {
             what: EventKind::Failed {
                 stage: Stage::Dhcp,
                 cause: Cause::Nak,
+                family: None,
                 detail: "no \u{e9}".repeat(10_000),
             },
         };

@@ -4,11 +4,13 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::ipv6::{Ipv6Event, Ipv6State};
 use super::{ClientRun, RunId};
 use crate::activity::Activity;
 use crate::dhcp::{Flaw, Lease, LossReason, Options, Unanswered};
 use crate::lan::PortEvent;
 use crate::phase::{Failure, Phase};
+use lanherd_types::family::Family;
 use lanherd_types::words;
 
 /// What a client is told.
@@ -81,6 +83,14 @@ pub enum ClientEvent {
     Informed(Ipv4Addr, Options),
     /// Something befell it that it mends by itself.
     Troubled(Failure),
+    /// It is usable in this family, so long after the first message of that.
+    FamilyUp(Family, Duration),
+    /// It is not usable any more, or not in time, in the family of this failure. It goes on trying.
+    FamilyDown(Failure),
+    /// All that it has of IPv6, as something of it has changed.
+    Ipv6State(Arc<Ipv6State>),
+    /// Something happened in IPv6.
+    Ipv6Event(Ipv6Event),
     /// Its part of this run has ended; what came of it stands in the [`ClientRun`].
     RunEnded(RunId),
 }

@@ -173,7 +173,11 @@ impl<R: RunControl> Dispatcher<R> {
             Phase::Link
             | Phase::Dhcp
             | Phase::Configure
+            | Phase::Router
+            | Phase::Dhcp6
+            | Phase::Dad
             | Phase::Online
+            | Phase::Partial
             | Phase::Released
             | Phase::V6Only
             | Phase::NoCarrier => Ok(Answer::Place {

@@ -134,10 +134,7 @@ pub struct Row {
 
 impl From<&ClientStatus> for Row {
     fn from(status: &ClientStatus) -> Self {
-        let holds = matches!(
-            status.phase,
-            Phase::Configure | Phase::Online | Phase::NoCarrier
-        );
+        let holds = status.phase.has_address() && status.phase != Phase::Leaving;
         let end = status.lease.as_ref().filter(|_| holds);
         Self {
             lease_remaining_seconds: end

@@ -396,11 +396,13 @@ fn every_kind_of_event_is_as_the_schema_says() {
         EventKind::Failed {
             stage,
             cause,
+            family: None,
             detail: detail.clone(),
         },
         EventKind::Troubled {
             stage,
             cause,
+            family: None,
             detail,
         },
         EventKind::Restarting {

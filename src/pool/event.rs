@@ -1,5 +1,6 @@
 //! What happens in a herd, as it happens: for whoever follows it.
 
+mod ipv6;
 mod words;
 
 use std::fmt::Write as _;
@@ -10,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::outage::Share;
 use super::restart::GiveUp;
+use crate::client::ipv6::Ipv6EventKind;
 use crate::dhcp::{LossReason, Unanswered};
+use crate::family::Family;
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::phase::{Cause, Phase, Stage};
@@ -107,11 +110,36 @@ pub enum EventKind {
         stage: Stage,
         /// Why, as a word of the closed list.
         cause: Cause,
+        /// The family that it is of; absent where of none in particular.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        family: Option<Family>,
         /// The particulars, for a person to read.
         detail: String,
     },
     /// Something befell the client that it mends by itself.
     Troubled {
+        /// How far the client had come.
+        stage: Stage,
+        /// Why, as a word of the closed list.
+        cause: Cause,
+        /// The family that it is of; absent where of none in particular.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        family: Option<Family>,
+        /// The particulars, for a person to read.
+        detail: String,
+    },
+    /// A client that is to have IPv6 is usable in a family.
+    FamilyUp {
+        /// The family.
+        family: Family,
+        /// From the first message of that family, in seconds.
+        #[serde(with = "seconds")]
+        took: Duration,
+    },
+    /// A client is not usable any more in a family, or not in time; it goes on trying.
+    FamilyDown {
+        /// The family.
+        family: Family,
         /// How far the client had come.
         stage: Stage,
         /// Why, as a word of the closed list.
@@ -185,6 +213,13 @@ pub enum EventKind {
         )]
         took: Option<Duration>,
     },
+    /// Something happened to a client's IPv6.
+    Ipv6 {
+        /// What, as a word of the closed list.
+        kind: Ipv6EventKind,
+        /// The particulars, for a person to read.
+        detail: String,
+    },
 }
 
 /// Cuts a text at [`MOST_DETAIL`] characters, and says how many it had more.
@@ -211,8 +246,11 @@ impl EventKind {
             }
             Self::FlawedMessage { detail, .. }
             | Self::Failed { detail, .. }
-            | Self::Troubled { detail, .. } => shorten(detail),
-            Self::Phase { .. }
+            | Self::Troubled { detail, .. }
+            | Self::FamilyDown { detail, .. }
+            | Self::Ipv6 { detail, .. } => shorten(detail),
+            Self::FamilyUp { .. }
+            | Self::Phase { .. }
             | Self::Bound { .. }
             | Self::Renewed { .. }
             | Self::FlawedMessagesNotTold { .. }
@@ -232,26 +270,32 @@ impl EventKind {
 
     /// Whether it is a step that clients take all the time, and of which a herd takes too many to be read.
     pub const fn is_step(&self) -> bool {
-        matches!(
-            self,
-            Self::Phase { .. } | Self::Bound { .. } | Self::Renewed { .. }
-        )
+        match self {
+            Self::Phase { .. }
+            | Self::Bound { .. }
+            | Self::Renewed { .. }
+            | Self::FamilyUp { .. } => true,
+            Self::Ipv6 { kind, .. } => kind.is_step(),
+            _ => false,
+        }
     }
 
     /// Whether something is wrong.
     pub const fn is_bad(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Failed { .. }
-                | Self::Troubled { .. }
-                | Self::Lost { .. }
-                | Self::Unanswered { .. }
-                | Self::FlawedMessage { .. }
-                | Self::FlawedMessagesNotTold { .. }
-                | Self::PacketsDropped { .. }
-                | Self::GivenUp { .. }
-                | Self::OutageBegan { .. }
-        )
+            | Self::Troubled { .. }
+            | Self::FamilyDown { .. }
+            | Self::Lost { .. }
+            | Self::Unanswered { .. }
+            | Self::FlawedMessage { .. }
+            | Self::FlawedMessagesNotTold { .. }
+            | Self::PacketsDropped { .. }
+            | Self::GivenUp { .. }
+            | Self::OutageBegan { .. } => true,
+            Self::Ipv6 { kind, .. } => kind.is_bad(),
+            _ => false,
+        }
     }
 }
 
@@ -327,6 +371,26 @@ mod tests {
             EventKind::TesterStoodStill {
                 lasted: Duration::from_secs(60),
             },
+            EventKind::Troubled {
+                stage: Stage::Router,
+                cause: Cause::NoRouter,
+                family: Some(Family::Ipv6),
+                detail: "nobody advertised".to_owned(),
+            },
+            EventKind::FamilyUp {
+                family: Family::Ipv6,
+                took: Duration::from_millis(1_250),
+            },
+            EventKind::FamilyDown {
+                family: Family::Ipv6,
+                stage: Stage::Online,
+                cause: Cause::RouterLost,
+                detail: "withdrawn".to_owned(),
+            },
+            EventKind::Ipv6 {
+                kind: Ipv6EventKind::Renumbered,
+                detail: "another prefix".to_owned(),
+            },
             EventKind::FaultRecovered {
                 fault: Fault::DhcpMute,
                 took: None,
@@ -371,6 +435,7 @@ mod tests {
         let failed = |detail: &str| EventKind::Failed {
             stage: Stage::Dhcp,
             cause: Cause::Nak,
+            family: None,
             detail: detail.to_owned(),
         };
         let whole = failed(&"\u{e9}".repeat(MOST_DETAIL));

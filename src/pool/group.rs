@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{DhcpSettings, RestartPolicy};
 use crate::activity::Activity;
+use crate::family::Families;
 use crate::identity::PoolName;
 use crate::metrics::Metrics;
 
@@ -66,6 +67,8 @@ pub struct Group {
     pub name: GroupName,
     /// How failures of its clients are answered.
     pub restart: RestartPolicy,
+    /// Which families they are to have addresses of.
+    pub families: Families,
     /// How they behave towards servers.
     pub dhcp: DhcpSettings,
     /// What each does whenever it is online.
@@ -77,6 +80,7 @@ pub struct Group {
 pub(super) struct RunningGroup {
     pub(super) name: GroupName,
     pub(super) restart: RestartPolicy,
+    pub(super) families: Families,
     pub(super) dhcp: DhcpSettings,
     pub(super) activities: Arc<[Arc<Activity>]>,
     /// Shared by all clients of the group: a clone of its own takes each most of a kibibyte.
@@ -92,6 +96,7 @@ impl RunningGroup {
         Self {
             name: group.name.clone(),
             restart: group.restart.clone(),
+            families: group.families,
             dhcp: group.dhcp.clone(),
             activities: group.activities.iter().cloned().map(Arc::new).collect(),
             metrics: Arc::new(metrics),

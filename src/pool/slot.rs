@@ -10,6 +10,7 @@ use super::group::RunningGroup;
 use super::restart::RestartHistory;
 use super::status::ClientStatus;
 use crate::client::ClientMsg;
+use crate::client::ipv6::Ipv6State;
 use crate::dhcp::Lease;
 use crate::identity::Identity;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -29,6 +30,8 @@ pub(super) struct Slot {
     /// Changed only through the herd, which keeps the census.
     pub(super) phase: Phase,
     pub(super) lease: LeaseRecord,
+    /// All that it told last of what it has of IPv6.
+    pub(super) ipv6: Option<Arc<Ipv6State>>,
     pub(super) failure: Option<Failure>,
     pub(super) history: RestartHistory,
     pub(super) restarts: u32,
@@ -159,6 +162,7 @@ impl Slot {
             incarnation: Incarnation::default(),
             phase: Phase::Queued,
             lease: LeaseRecord::Never,
+            ipv6: None,
             failure: None,
             history: RestartHistory::default(),
             restarts: 0,
@@ -190,7 +194,11 @@ impl Slot {
             Phase::Link => Stage::Link,
             Phase::Dhcp => Stage::Dhcp,
             Phase::Configure => Stage::Configure,
+            Phase::Router => Stage::Router,
+            Phase::Dhcp6 => Stage::Dhcp6,
+            Phase::Dad => Stage::Configure,
             Phase::Online
+            | Phase::Partial
             | Phase::Released
             | Phase::V6Only
             | Phase::NoCarrier
@@ -212,6 +220,8 @@ impl Slot {
             phase: self.phase,
             failure: self.failure.clone(),
             lease: self.lease.lease().cloned(),
+            families: self.group.families,
+            ipv6: self.ipv6.clone(),
             join: self.join,
             dhcp: self.dhcp,
             restarts: self.restarts,

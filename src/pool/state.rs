@@ -108,6 +108,7 @@ impl<L: Lan> PoolState<L> {
         let own = Group {
             name: GroupName::from(&config.name),
             restart: config.restart.clone(),
+            families: config.families,
             dhcp: config.dhcp.clone(),
             activities: config.activities.clone(),
         };

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::group::GroupName;
 use crate::activity::{Kind, Subject};
 use crate::client::FlawSum;
+use crate::client::ipv6::Ipv6State;
 use crate::dhcp::{Flaw, Lease};
+use crate::family::Families;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, InjectError};
 use crate::phase::{Failure, Phase};
@@ -87,6 +89,10 @@ pub struct ClientStatus {
     pub failure: Option<Failure>,
     /// The lease it holds, or held last.
     pub lease: Option<Lease>,
+    /// Which families it is to have addresses of.
+    pub families: Families,
+    /// What it has, or had last, of IPv6.
+    pub ipv6: Option<Arc<Ipv6State>>,
     /// From its first admission to its first time online.
     pub join: Option<Duration>,
     /// From the first DHCP message of its latest acquisition to the acknowledgement.

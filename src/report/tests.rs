@@ -33,6 +33,8 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         phase,
         failure: None,
         lease: None,
+        families: crate::family::Families::Ipv4,
+        ipv6: None,
         join: None,
         dhcp: None,
         restarts: 0,

@@ -258,6 +258,7 @@ impl RunLoop {
 fn has_shown_itself(client: &ClientStatus) -> bool {
     match client.phase {
         Phase::Online
+        | Phase::Partial
         | Phase::Released
         | Phase::V6Only
         | Phase::NoCarrier
@@ -265,8 +266,13 @@ fn has_shown_itself(client: &ClientStatus) -> bool {
         | Phase::Backoff
         | Phase::Failed
         | Phase::Gone => true,
-        Phase::Queued | Phase::Namespace | Phase::Link | Phase::Dhcp | Phase::Configure => {
-            client.join.is_some() || client.failure.is_some()
-        }
+        Phase::Queued
+        | Phase::Namespace
+        | Phase::Link
+        | Phase::Dhcp
+        | Phase::Configure
+        | Phase::Router
+        | Phase::Dhcp6
+        | Phase::Dad => client.join.is_some() || client.failure.is_some(),
     }
 }

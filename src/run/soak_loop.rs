@@ -414,6 +414,10 @@ fn is_at_rest(client: &ClientStatus, activities: usize) -> bool {
         | Phase::Link
         | Phase::Dhcp
         | Phase::Configure
+        | Phase::Router
+        | Phase::Dhcp6
+        | Phase::Dad
+        | Phase::Partial
         | Phase::NoCarrier
         | Phase::Leaving
         | Phase::Backoff

@@ -6,6 +6,7 @@ use super::activities::{self, WantedActivities};
 use super::shared::{DeviceProfile, Whole, WorkloadDraft};
 use super::{ClientCount, Mistake, Timespan, Workload};
 use crate::dhcp::{Device, Persona};
+use crate::family::Families;
 use crate::pool::{DhcpSettings, Group, GroupName, Restart, RestartPolicy};
 
 /// One table `[[group]]` of a scenario file. What is left out is as it is for the whole herd.
@@ -139,6 +140,7 @@ impl GroupPlan {
         Group {
             name: self.name.clone(),
             restart: self.restart.clone(),
+            families: Families::default(),
             dhcp: DhcpSettings {
                 conflict_detection: self.profile.conflict_detection,
                 personas: self.profile.personas(),

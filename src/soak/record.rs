@@ -187,6 +187,8 @@ mod tests {
                 phase: if joins { Phase::Dhcp } else { Phase::Online },
                 failure: None,
                 lease: None,
+                families: crate::family::Families::Ipv4,
+                ipv6: None,
                 join: (!joins).then_some(Duration::from_millis(9)),
                 dhcp: None,
                 restarts: 0,

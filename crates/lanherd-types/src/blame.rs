@@ -30,7 +30,16 @@ impl Cause {
             | Self::Nak
             | Self::Malformed
             | Self::BadLease
-            | Self::LeaseExpired => Blame::Router,
+            | Self::LeaseExpired
+            | Self::NoRouter
+            | Self::NoPrefix
+            | Self::NoAdvertise
+            | Self::NoReply
+            | Self::NoAddresses
+            | Self::NoBinding
+            | Self::NotOnLink
+            | Self::RouterLost
+            | Self::AddressExpired => Blame::Router,
             Self::AddressConflict => Blame::Network,
             Self::ParentGone | Self::NoCarrier => Blame::Link,
             Self::NameTaken

@@ -1,5 +1,6 @@
 //! What a client is doing and why it failed, as outsiders see it: the same words in metrics, reports, logs and Gherkin.
 
+use crate::family::Family;
 #[doc(hidden)]
 use crate::words;
 
@@ -16,8 +17,16 @@ words! {
         Dhcp = "dhcp",
         /// The lease is there; address, routes and resolver are being set.
         Configure = "configure",
-        /// Usable: the lease is held and configured.
+        /// The link is up; a router advertisement that is of use is waited for.
+        Router = "router",
+        /// A router has said so: a DHCPv6 lease is being asked for.
+        Dhcp6 = "dhcp6",
+        /// There are IPv6 addresses; it is being verified that nobody else has them (RFC 4862, 5.4).
+        Dad = "dad",
+        /// Usable in every family that the client is to have.
         Online = "online",
+        /// Usable in one of its two families; the other has gone, or did not come in time.
+        Partial = "partial",
         /// Told to give its lease back; has link but no address until told to renew.
         Released = "released",
         /// Told by a server to do without IPv4 for a while (RFC 8925); asks again by itself.
@@ -60,10 +69,16 @@ impl Phase {
     pub const fn condition(self) -> Condition {
         match self {
             Self::Queued => Condition::Queued,
-            Self::Namespace | Self::Link | Self::Dhcp | Self::Configure => Condition::Joining,
+            Self::Namespace
+            | Self::Link
+            | Self::Dhcp
+            | Self::Configure
+            | Self::Router
+            | Self::Dhcp6
+            | Self::Dad => Condition::Joining,
             Self::Online => Condition::Online,
             Self::Released | Self::V6Only | Self::Leaving => Condition::Resting,
-            Self::NoCarrier | Self::Backoff => Condition::Trouble,
+            Self::Partial | Self::NoCarrier | Self::Backoff => Condition::Trouble,
             Self::Failed => Condition::Failed,
             Self::Gone => Condition::Gone,
         }
@@ -71,18 +86,20 @@ impl Phase {
 
     /// Whether the client is on its way to [`Phase::Online`] and takes one of the pool's outstanding places.
     pub const fn is_joining(self) -> bool {
-        matches!(
-            self,
-            Self::Namespace | Self::Link | Self::Dhcp | Self::Configure
-        )
+        matches!(self.condition(), Condition::Joining)
     }
 
-    /// Whether the client has the address that its lease gave it, or is just setting it; in all others what is known of its
-    /// address is what it had.
+    /// Whether the client has the addresses that are known of it, or is just setting them; in all others they are those that it
+    /// had.
     pub const fn has_address(self) -> bool {
         matches!(
             self,
-            Self::Configure | Self::Online | Self::NoCarrier | Self::Leaving
+            Self::Configure
+                | Self::Dad
+                | Self::Online
+                | Self::Partial
+                | Self::NoCarrier
+                | Self::Leaving
         )
     }
 
@@ -105,7 +122,11 @@ words! {
         Dhcp = "dhcp",
         /// Setting address, routes and resolver.
         Configure = "configure",
-        /// Holding the lease.
+        /// Waiting for a router advertisement that is of use.
+        Router = "router",
+        /// Asking for a DHCPv6 lease.
+        Dhcp6 = "dhcp6",
+        /// Holding what it was given.
         Online = "online",
     }
 }
@@ -148,6 +169,24 @@ words! {
         AddressConflict = "address_conflict",
         /// The lease ran out and could not be extended.
         LeaseExpired = "lease_expired",
+        /// No router advertised itself before the deadline.
+        NoRouter = "no_router",
+        /// Routers advertised themselves, and nothing that they said gives the client an address.
+        NoPrefix = "no_prefix",
+        /// No DHCPv6 server answered a SOLICIT before the deadline.
+        NoAdvertise = "no_advertise",
+        /// A DHCPv6 server advertised, then did not reply before the deadline.
+        NoReply = "no_reply",
+        /// DHCPv6 servers said until the deadline that they have no address left (`NoAddrsAvail`).
+        NoAddresses = "no_addresses",
+        /// A DHCPv6 server said of a lease in use that it knows of none (`NoBinding`).
+        NoBinding = "no_binding",
+        /// A DHCPv6 server said of a lease in use that it is wrong on this link (`NotOnLink`).
+        NotOnLink = "not_on_link",
+        /// The last default router took its promise back, or did not renew it.
+        RouterLost = "router_lost",
+        /// The last address in use came to the end of its valid lifetime.
+        AddressExpired = "address_expired",
         /// The actor panicked or was killed.
         Crashed = "crashed",
         /// The client did not answer the pool within its deadline.
@@ -165,7 +204,15 @@ impl Cause {
     pub const fn is_a_timeout(self) -> bool {
         matches!(
             self,
-            Self::NoOffer | Self::NoAck | Self::LeaseExpired | Self::Unresponsive
+            Self::NoOffer
+                | Self::NoAck
+                | Self::LeaseExpired
+                | Self::NoRouter
+                | Self::NoAdvertise
+                | Self::NoReply
+                | Self::RouterLost
+                | Self::AddressExpired
+                | Self::Unresponsive
         )
     }
 
@@ -180,7 +227,16 @@ impl Cause {
             | Self::Nak
             | Self::Malformed
             | Self::BadLease
-            | Self::LeaseExpired => true,
+            | Self::LeaseExpired
+            | Self::NoRouter
+            | Self::NoPrefix
+            | Self::NoAdvertise
+            | Self::NoReply
+            | Self::NoAddresses
+            | Self::NoBinding
+            | Self::NotOnLink
+            | Self::RouterLost
+            | Self::AddressExpired => true,
             Self::NameTaken
             | Self::Kernel
             | Self::LinkLost
@@ -222,17 +278,27 @@ pub struct Failure {
     pub stage: Stage,
     /// The reason, from the closed list.
     pub cause: Cause,
+    /// The family that it is of; `None`: of none in particular.
+    pub family: Option<Family>,
     /// What exactly was seen, and what to do where there is something to do.
     pub detail: String,
 }
 
 impl Failure {
-    /// A failure with its particulars.
+    /// A failure with its particulars, of no family.
     pub fn new(stage: Stage, cause: Cause, detail: impl Into<String>) -> Self {
         Self {
             stage,
             cause,
+            family: None,
             detail: detail.into(),
         }
+    }
+
+    /// The same, of that family.
+    #[must_use]
+    pub const fn of(mut self, family: Family) -> Self {
+        self.family = Some(family);
+        self
     }
 }

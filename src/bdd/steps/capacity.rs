@@ -191,6 +191,8 @@ mod tests {
             Cause::Nak,
             Cause::AddressConflict,
             Cause::LeaseExpired,
+            Cause::NoRouter,
+            Cause::NoAddresses,
         ];
         for cause in of_router {
             assert!(!cause.is_of_the_tester(), "{cause}");

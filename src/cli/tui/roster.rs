@@ -99,6 +99,7 @@ mod tests {
         let failed = EventKind::Failed {
             stage: Stage::Online,
             cause: Cause::Crashed,
+            family: None,
             detail: String::new(),
         };
         roster.apply(&event(12, 2, failed));

@@ -153,6 +153,7 @@ pub fn mixed(count: u32) -> Model {
     let failed = EventKind::Failed {
         stage: lanherd::phase::Stage::Online,
         cause: Cause::Crashed,
+        family: None,
         detail: "the actor panicked".to_owned(),
     };
     let back = EventKind::Phase {

@@ -40,14 +40,26 @@ impl fmt::Display for EventKind {
                 stage,
                 cause,
                 detail,
+                ..
             } => write!(f, "failed: {stage}: {cause}: {detail}"),
             Self::Troubled {
                 stage,
                 cause,
                 detail,
+                ..
             } => {
                 write!(f, "in trouble: {stage}: {cause}: {detail}")
             }
+            Self::FamilyUp { family, took } => {
+                write!(f, "usable over {family} after {took:.1?}")
+            }
+            Self::FamilyDown {
+                family,
+                stage,
+                cause,
+                detail,
+            } => write!(f, "not usable over {family}: {stage}: {cause}: {detail}"),
+            Self::Ipv6 { detail, .. } => f.write_str(detail),
             Self::Restarting {
                 cause: Some(cause),
                 wait,

@@ -7,6 +7,7 @@ use tracing::{debug, warn};
 use super::{PoolState, now};
 use crate::client::ClientEvent;
 use crate::dhcp::{Lease, LossReason};
+use crate::family::Family;
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -56,6 +57,20 @@ impl<L: Lan> PoolState<L> {
             }
             ClientEvent::Troubled(failure) => self.troubled(number, failure),
             ClientEvent::RunEnded(run) => self.runs.ended(run, number),
+            ClientEvent::FamilyUp(family, took) => self.family_up(number, family, took),
+            ClientEvent::FamilyDown(failure) => self.family_down(number, failure),
+            ClientEvent::Ipv6State(state) => {
+                if let Some(slot) = self.slots.get_mut(&number) {
+                    slot.ipv6 = Some(state);
+                }
+            }
+            ClientEvent::Ipv6Event(event) => {
+                let told = EventKind::Ipv6 {
+                    kind: event.kind(),
+                    detail: event.to_string(),
+                };
+                self.emit(Some(number), told);
+            }
         }
     }
 
@@ -187,9 +202,46 @@ impl<L: Lan> PoolState<L> {
         let troubled = EventKind::Troubled {
             stage: failure.stage,
             cause: failure.cause,
+            family: failure.family,
             detail: failure.detail,
         };
         self.emit(Some(number), troubled);
+    }
+
+    /// A client is usable in a family. Of one that is to have only IPv4, that it is bound has said so.
+    fn family_up(&mut self, number: ClientNumber, family: Family, took: Duration) {
+        let Some(slot) = self.slots.get(&number) else {
+            return;
+        };
+        if slot.group.families.include(Family::Ipv6) {
+            self.emit(Some(number), EventKind::FamilyUp { family, took });
+        }
+    }
+
+    /// A client is not usable any more, or not in time, in the family of that failure.
+    fn family_down(&mut self, number: ClientNumber, failure: Failure) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
+        let client = &slot.identity.namespace;
+        if self.outages.is_on() {
+            debug!(%client, %failure, "down in a family");
+        } else {
+            warn!(%client, %failure, "down in a family");
+        }
+        slot.group.metrics.failed(&failure);
+        slot.failure = Some(failure.clone());
+        self.figures.failed(failure.cause);
+        self.is_down(number, failure.cause);
+        if let Some(family) = failure.family {
+            let down = EventKind::FamilyDown {
+                family,
+                stage: failure.stage,
+                cause: failure.cause,
+                detail: failure.detail,
+            };
+            self.emit(Some(number), down);
+        }
     }
 
     /// Changes a client's phase, and with it the census, the metrics and what the herd's watches know.
@@ -210,10 +262,18 @@ impl<L: Lan> PoolState<L> {
             .metrics
             .client_is_up(client, phase == Phase::Online);
         match phase {
-            Phase::Queued | Phase::Namespace | Phase::Link | Phase::Dhcp | Phase::Configure => {}
+            Phase::Queued
+            | Phase::Namespace
+            | Phase::Link
+            | Phase::Dhcp
+            | Phase::Configure
+            | Phase::Router
+            | Phase::Dhcp6
+            | Phase::Dad => {}
             // Not even waiting for its turn: that has to come again.
             Phase::NoCarrier => self.admission.withdraw(number),
             Phase::Online
+            | Phase::Partial
             | Phase::Released
             | Phase::V6Only
             | Phase::Leaving

@@ -131,6 +131,7 @@ impl<L: Lan> PoolState<L> {
         let failed = EventKind::Failed {
             stage: failure.stage,
             cause: failure.cause,
+            family: failure.family,
             detail: failure.detail,
         };
         self.emit(Some(number), failed);

@@ -143,6 +143,7 @@ impl<L: Lan> PoolState<L> {
         };
         let args = ClientArgs {
             lan: Arc::clone(&self.lan),
+            families: slot.group.families,
             dhcp: slot.group.dhcp.config(&slot.identity),
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),

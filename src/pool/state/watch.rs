@@ -46,7 +46,7 @@ impl<L: Lan> PoolState<L> {
                 self.recoveries.remove(number);
                 self.outages.remove(number, now())
             }
-            Phase::Dhcp if matches!(from, Phase::Released | Phase::V6Only) => {
+            Phase::Dhcp | Phase::Router if matches!(from, Phase::Released | Phase::V6Only) => {
                 self.outages.add(number);
                 Vec::new()
             }
@@ -55,6 +55,10 @@ impl<L: Lan> PoolState<L> {
             | Phase::Link
             | Phase::Dhcp
             | Phase::Configure
+            | Phase::Router
+            | Phase::Dhcp6
+            | Phase::Dad
+            | Phase::Partial
             | Phase::NoCarrier
             | Phase::Backoff => Vec::new(),
         };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::dhcp::options::{MessageType, code};
+use crate::family::Families;
 use crate::fault::Fault;
 use crate::lan::fake::Behaviour;
 use crate::phase::Cause;
@@ -265,6 +266,7 @@ async fn groups_have_policies_and_labels_of_their_own() {
         config.groups = vec![Group {
             name: phones.clone(),
             restart: RestartPolicy::default(),
+            families: Families::default(),
             dhcp: DhcpSettings::default(),
             activities: Vec::new(),
         }];

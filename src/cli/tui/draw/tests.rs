@@ -78,6 +78,7 @@ fn one_in(phase: Phase, detail: &str) -> Update {
         what: EventKind::Failed {
             stage: lanherd::phase::Stage::Online,
             cause: lanherd::phase::Cause::Crashed,
+            family: None,
             detail: detail.to_owned(),
         },
     };
@@ -385,6 +386,7 @@ proptest! {
         let failed = EventKind::Failed {
             stage: lanherd::phase::Stage::Dhcp,
             cause: lanherd::phase::Cause::NoOffer,
+            family: None,
             detail,
         };
         model.apply(Update::Events(vec![Event {

@@ -112,6 +112,7 @@ fn what_happens_is_kept_within_bounds_and_steps_can_be_left_out() {
     model.apply(event(EventKind::Failed {
         stage: Stage::Dhcp,
         cause: Cause::NoOffer,
+        family: None,
         detail: "nobody\u{1b}[2J answered".to_owned(),
     }));
     model.say(

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::dhcp::ServerConfig;
+use super::ipv6::Ipv6Config;
 use super::range::{AddressRange, Subnet};
 use super::{LabError, LabFaultError};
 use lanherd_dhcp::Options;
@@ -39,6 +40,8 @@ pub struct LabConfig {
     pub mtu: Option<u16>,
     /// Addresses on the router's far side that answer pings, DNS and HTTP.
     pub aliases: Vec<Ipv4Addr>,
+    /// What of IPv6 it speaks; `None`: nothing.
+    pub ipv6: Option<Ipv6Config>,
     /// Options to send in every OFFER and ACK, asked for or not, in this order; one that the lab would send by itself is
     /// replaced.
     pub options: Vec<(u8, Vec<u8>)>,
@@ -66,6 +69,7 @@ impl Default for LabConfig {
                 Ipv4Addr::new(1, 1, 1, 1),
                 Self::WEB,
             ],
+            ipv6: None,
             options: Vec::new(),
             faults: Vec::new(),
             seed: Seed::default(),
@@ -144,6 +148,9 @@ impl LabConfig {
         }
         if let Some(mtu) = self.mtu.filter(|mtu| *mtu < 576) {
             return Err(LabError::Mtu(mtu));
+        }
+        if let Some(ipv6) = &self.ipv6 {
+            ipv6.check(self.mtu)?;
         }
         let mut faults = self.faults.iter();
         if let Some(fault) = faults.find(|fault| fault.aim() != Aim::Router) {

@@ -3,22 +3,35 @@
 //! It knows the well-known names of the aliases, the router's, the web server's, and every client's by its host name. To the rest of the
 //! world it says that there is no such name: nothing is ever asked of another server.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use simple_dns::rdata::{A, PTR, RData};
+use simple_dns::rdata::{A, AAAA, PTR, RData};
 use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord};
 
 use super::LabConfig;
 use super::dhcp::Server;
+use super::ipv6::{Ipv6Config, Ipv6Router};
 
 /// Names that the well-known resolvers have on the real internet, and those of web sites (RFC 2606, 3).
-const WELL_KNOWN: [(&str, Ipv4Addr); 6] = [
-    ("dns.google", Ipv4Addr::new(8, 8, 8, 8)),
-    ("dns.google", Ipv4Addr::new(8, 8, 4, 4)),
-    ("one.one.one.one", Ipv4Addr::new(1, 1, 1, 1)),
-    ("one.one.one.one", Ipv4Addr::new(1, 0, 0, 1)),
-    ("www.example.com", LabConfig::WEB),
-    ("www.example.org", LabConfig::WEB),
+const WELL_KNOWN: [(&str, IpAddr); 12] = [
+    ("dns.google", IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8))),
+    ("dns.google", IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4))),
+    ("dns.google", IpAddr::V6(Ipv6Config::GOOGLE)),
+    (
+        "dns.google",
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8844)),
+    ),
+    ("one.one.one.one", IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1))),
+    ("one.one.one.one", IpAddr::V4(Ipv4Addr::new(1, 0, 0, 1))),
+    ("one.one.one.one", IpAddr::V6(Ipv6Config::CLOUDFLARE)),
+    (
+        "one.one.one.one",
+        IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1001)),
+    ),
+    ("www.example.com", IpAddr::V4(LabConfig::WEB)),
+    ("www.example.com", IpAddr::V6(Ipv6Config::WEB)),
+    ("www.example.org", IpAddr::V4(LabConfig::WEB)),
+    ("www.example.org", IpAddr::V6(Ipv6Config::WEB)),
 ];
 /// How long answers may be remembered, in seconds: not for long, as clients come and go.
 const TTL: u32 = 10;
@@ -28,7 +41,9 @@ const HEADER_LEN: usize = 12;
 /// The names that do not come from leases.
 #[derive(Debug, Clone)]
 pub struct Zone {
-    fixed: Vec<(String, Ipv4Addr)>,
+    fixed: Vec<(String, IpAddr)>,
+    /// The router's name: of its IPv6 addresses it has those of now.
+    router: String,
     domain: Option<String>,
 }
 
@@ -45,20 +60,42 @@ impl Zone {
         };
         // Of several names, an address has the first.
         let own = [
-            (here("router"), config.subnet().router()),
-            (here("www"), LabConfig::WEB),
+            (here("router"), IpAddr::V4(config.subnet().router())),
+            (here("www"), IpAddr::V4(LabConfig::WEB)),
+            (here("www"), IpAddr::V6(Ipv6Config::WEB)),
         ];
         let known = WELL_KNOWN.map(|(name, address)| (name.to_owned(), address));
-        let is_there = |(_, address): &(String, Ipv4Addr)| {
-            *address == config.subnet().router() || config.aliases.contains(address)
+        let is_there = |(_, address): &(String, IpAddr)| match address {
+            IpAddr::V4(address) => {
+                *address == config.subnet().router() || config.aliases.contains(address)
+            }
+            IpAddr::V6(address) => {
+                let ipv6 = config.ipv6.as_ref();
+                ipv6.is_some_and(|ipv6| ipv6.aliases.contains(address))
+            }
         };
+        let router = here("router");
         let fixed = own.into_iter().chain(known).filter(is_there).collect();
-        Self { fixed, domain }
+        Self {
+            fixed,
+            router,
+            domain,
+        }
     }
 
     /// The answer to `query`; `None` where there is to be none: it is no query at all.
     pub fn answer(&self, query: &[u8], server: &Server) -> Option<Vec<u8>> {
-        respond(query, |question| self.resolve(question, server))
+        self.answer_with(query, server, None)
+    }
+
+    /// The same, with the IPv6 addresses of the router and of clients.
+    pub(super) fn answer_with(
+        &self,
+        query: &[u8],
+        server: &Server,
+        ipv6: Option<&Ipv6Router>,
+    ) -> Option<Vec<u8>> {
+        respond(query, |question| self.resolve(question, (server, ipv6)))
     }
 
     /// The answer of a resolver that does not look for one; `None` as in [`Self::answer`].
@@ -71,7 +108,7 @@ impl Zone {
         })
     }
 
-    fn resolve<'q>(&self, query: Packet<'q>, server: &Server) -> Packet<'q> {
+    fn resolve<'q>(&self, query: Packet<'q>, hosts: Hosts<'_>) -> Packet<'q> {
         let mut reply = reply_to(&query);
         reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
         let Some(question) = query.questions.into_iter().next() else {
@@ -84,7 +121,7 @@ impl Zone {
             return reply;
         }
         let name = question.qname.to_string().to_ascii_lowercase();
-        let known = self.look_up(&name, server);
+        let known = self.look_up(&name, hosts);
         if known.is_empty() {
             *reply.rcode_mut() = RCODE::NameError;
         }
@@ -102,10 +139,10 @@ impl Zone {
     }
 
     /// All records of `name`, which is in lower case.
-    fn look_up(&self, name: &str, server: &Server) -> Vec<RData<'static>> {
+    fn look_up(&self, name: &str, hosts: Hosts<'_>) -> Vec<RData<'static>> {
         if let Some(address) = reverse(name) {
             let pointer = self
-                .name_of(address, server)
+                .name_of(address, hosts)
                 .map(|name| Name::new(&name).map(Name::into_owned));
             return pointer
                 .and_then(Result::ok)
@@ -124,23 +161,59 @@ impl Zone {
                 .and_then(|rest| rest.strip_suffix('.')),
             None => Some(name),
         };
-        let leased = host.and_then(|host| server.with_host_name(host));
+        let router = (name == self.router).then(|| routers(hosts));
+        let hosts = host.map(|host| hosts_called(host, hosts));
+        let beside = router
+            .into_iter()
+            .flatten()
+            .chain(hosts.into_iter().flatten());
         fixed
-            .chain(leased)
-            .map(|address| RData::A(A::from(address)))
+            .chain(beside)
+            .map(|address| match address {
+                IpAddr::V4(address) => RData::A(A::from(address)),
+                IpAddr::V6(address) => RData::AAAA(AAAA::from(address)),
+            })
             .collect()
     }
 
-    fn name_of(&self, address: Ipv4Addr, server: &Server) -> Option<String> {
+    fn name_of(&self, address: IpAddr, hosts: Hosts<'_>) -> Option<String> {
         if let Some((name, _)) = self.fixed.iter().find(|(_, known)| *known == address) {
             return Some(name.clone());
         }
-        let host = server.host_name(address)?;
+        if routers(hosts).contains(&address) {
+            return Some(self.router.clone());
+        }
+        let (server, ipv6) = hosts;
+        let host = match address {
+            IpAddr::V4(address) => server.host_name(address)?.to_owned(),
+            IpAddr::V6(address) => {
+                let mac = ipv6?.holder(address)?;
+                server.leases().find(|lease| lease.mac == mac)?.host_name?
+            }
+        };
         Some(match &self.domain {
             Some(domain) => format!("{host}.{domain}"),
-            None => host.to_owned(),
+            None => host,
         })
     }
+}
+
+/// What is known of the LAN's hosts: by the DHCP server, and by IPv6.
+type Hosts<'a> = (&'a Server, Option<&'a Ipv6Router>);
+
+/// The router's own IPv6 addresses.
+fn routers((_, ipv6): Hosts<'_>) -> Vec<IpAddr> {
+    let addresses = ipv6.map(Ipv6Router::global_addresses);
+    addresses.into_iter().flatten().map(IpAddr::from).collect()
+}
+
+/// The addresses of the client that gave this host name.
+fn hosts_called(host: &str, (server, ipv6): Hosts<'_>) -> Vec<IpAddr> {
+    let leased = server.with_host_name(host);
+    let mac = leased.and_then(|address| server.holder(address));
+    let heard = ipv6.zip(mac).map(|(ipv6, mac)| ipv6.addresses_of(mac));
+    let heard = heard.into_iter().flatten().map(IpAddr::from);
+    leased.map(IpAddr::from).into_iter().chain(heard).collect()
 }
 
 /// Lets `resolve` answer what is a question; what is none is answered as such, or not at all.
@@ -177,11 +250,22 @@ fn reply_to<'q>(query: &Packet<'q>) -> Packet<'q> {
     reply
 }
 
-/// The address in `4.3.2.1.in-addr.arpa` (RFC 1035, 3.5).
-fn reverse(name: &str) -> Option<Ipv4Addr> {
-    let address: Ipv4Addr = name.strip_suffix(".in-addr.arpa")?.parse().ok()?;
-    let [a, b, c, d] = address.octets();
-    Some(Ipv4Addr::new(d, c, b, a))
+/// The address in `4.3.2.1.in-addr.arpa` (RFC 1035, 3.5), or in the 32 digits before `ip6.arpa` (RFC 3596, 2.5).
+fn reverse(name: &str) -> Option<IpAddr> {
+    if let Some(address) = name.strip_suffix(".in-addr.arpa") {
+        let [a, b, c, d] = address.parse::<Ipv4Addr>().ok()?.octets();
+        return Some(Ipv4Addr::new(d, c, b, a).into());
+    }
+    let digits = name.strip_suffix(".ip6.arpa")?.split('.');
+    let digit = |text: &str| match text.as_bytes() {
+        [digit] => char::from(*digit).to_digit(16),
+        _ => None,
+    };
+    let digits: Vec<u32> = digits.rev().map(digit).collect::<Option<_>>()?;
+    let bits = digits
+        .iter()
+        .fold(0_u128, |bits, digit| bits << 4 | u128::from(*digit));
+    (digits.len() == 32).then(|| Ipv6Addr::from_bits(bits).into())
 }
 
 /// An answer that is nothing but a refusal.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::ipv6::Ipv6Draft;
 use super::{AddressRange, LabConfig, LabError, LeaseTime};
 use lanherd_dhcp::options::code;
 use lanherd_dhcp::persona::parse_hex;
@@ -32,10 +33,12 @@ struct Draft {
     #[serde(deserialize_with = "fault::all_as_written")]
     faults: Vec<Fault>,
     options: Vec<ByHand>,
+    ipv6: Option<Ipv6Draft>,
 }
 
 impl LabConfig {
-    /// Reads a lab's text: the fields of this type but uplink, aliases and seed, in kebab case. Unknown keys are errors.
+    /// Reads a lab's text: the fields of this type but uplink, aliases and seed, in kebab case; the table `[ipv6]` switches IPv6
+    /// on, and has the fields of [`Ipv6Config`](crate::Ipv6Config), with `dns` for the resolvers. Unknown keys are errors.
     ///
     /// ```
     /// use lanherd_lab::LabConfig;
@@ -70,6 +73,7 @@ impl LabConfig {
             mtu: draft.mtu,
             faults: draft.faults,
             options: draft.options.into_iter().map(|option| option.0).collect(),
+            ipv6: draft.ipv6.map(Ipv6Draft::meant),
             uplink: usual.uplink,
             aliases: usual.aliases,
             seed: usual.seed,
@@ -87,6 +91,7 @@ fn key(error: &LabError) -> &'static str {
         LabError::AliasInside { .. } => "range",
         LabError::Mtu(_) => "mtu",
         LabError::Fault(_) => "faults",
+        LabError::Ipv6(error) => error.key(),
         // None of these is found by looking at what is written.
         LabError::UplinkName(_)
         | LabError::UplinkTaken(_)
@@ -100,10 +105,10 @@ fn key(error: &LabError) -> &'static str {
 /// A time as options have them: `90s`, `1h`.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-struct WholeSeconds(Duration);
+pub(super) struct WholeSeconds(pub(super) Duration);
 
 #[derive(Debug, thiserror::Error)]
-enum WholeSecondsError {
+pub(super) enum WholeSecondsError {
     #[error(transparent)]
     Duration(#[from] DurationError),
     #[error("{0:?} is no time that an option can have: write whole seconds, one at least, as 90s")]

@@ -19,6 +19,23 @@ pub(super) fn reply(packet: &[u8]) -> Option<Vec<u8>> {
     Some([&reply.to_bytes(), payload].concat())
 }
 
+/// The types of an echo request and its reply over IPv6 (RFC 4443, 4).
+const ECHO_REQUEST: u8 = 128;
+const ECHO_REPLY: u8 = 129;
+/// What stands before the payload: type, code, checksum, identifier, number.
+const HEADER: usize = 8;
+
+/// The reply to an echo request over IPv6, which comes from a raw socket, and so without an IP header and with a sound checksum; the
+/// kernel fills in that of the reply (RFC 3542, 3.1). `None`: it is no such request.
+pub(super) fn reply6(message: &[u8]) -> Option<Vec<u8>> {
+    let is_request = message.len() >= HEADER && message.starts_with(&[ECHO_REQUEST, 0]);
+    is_request.then(|| {
+        let mut reply = message.to_vec();
+        reply[..4].copy_from_slice(&[ECHO_REPLY, 0, 0, 0]);
+        reply
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use etherparse::{IcmpEchoHeader, PacketBuilder};
@@ -44,6 +61,17 @@ mod tests {
             assert_eq!(read.payload(), payload);
             let header = read.header().icmp_type;
             assert_eq!(read.checksum(), header.calc_checksum(payload));
+        }
+    }
+
+    #[test]
+    fn over_ipv6_the_reply_has_what_the_request_had() {
+        let request = [128, 0, 9, 9, 0, 7, 0, 9, b'x'];
+        let reply = reply6(&request).expect("a reply");
+        assert_eq!(reply, [129, 0, 0, 0, 0, 7, 0, 9, b'x']);
+        assert_eq!(reply6(&reply), None, "an answer to an answer");
+        for length in 0..8 {
+            assert_eq!(reply6(&request[..length]), None, "{length} bytes");
         }
     }
 

@@ -15,7 +15,7 @@ mod services;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -29,7 +29,7 @@ use crate::{LabConfig, Zone};
 use lanherd_dhcp::options::MessageType;
 use lanherd_dhcp::{Lease, Message, Transmit};
 use lanherd_net::lan::{CleanupError, Inbox, InjectError, Lan, PortEvent};
-use lanherd_types::family::Families;
+use lanherd_types::family::{Families, Family};
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::{ClientNumber, Identity, Mac};
 use lanherd_types::phase::{Cause, Failure, Stage};
@@ -108,7 +108,10 @@ impl FakeLan {
     /// One whose server and resolver are those of a lab with this configuration.
     pub fn new(config: &LabConfig) -> Self {
         Self {
-            inner: Arc::default(),
+            inner: Arc::new(Mutex::new(Inner {
+                ipv6: Ipv6State::new(config),
+                ..Inner::default()
+            })),
             zone: Arc::new(Zone::new(config)),
             server: Arc::new(Mutex::new(Server::new(config.server()))),
         }
@@ -230,9 +233,34 @@ impl FakeLan {
         }
     }
 
+    fn downgrade(&self) -> WeakLan {
+        WeakLan {
+            inner: Arc::downgrade(&self.inner),
+            server: Arc::clone(&self.server),
+            zone: Arc::clone(&self.zone),
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A client's panic is part of the tests, and never happens while the lock is held.
         self.inner.lock()
+    }
+}
+
+/// A LAN that may be gone.
+struct WeakLan {
+    inner: Weak<Mutex<Inner>>,
+    server: Arc<Mutex<Server>>,
+    zone: Arc<Zone>,
+}
+
+impl WeakLan {
+    fn upgrade(&self) -> Option<FakeLan> {
+        Some(FakeLan {
+            inner: self.inner.upgrade()?,
+            server: Arc::clone(&self.server),
+            zone: Arc::clone(&self.zone),
+        })
     }
 }
 
@@ -278,6 +306,10 @@ impl Lan for FakeLan {
         }
         inner.inboxes.insert(identity.mac, Arc::new(inbox));
         inner.ipv6.attach(identity.mac, families);
+        drop(inner);
+        if families.include(Family::Ipv6) {
+            self.run_router();
+        }
         Ok(FakePort {
             lan: self.clone(),
             identity: identity.clone(),

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use super::Shared;
 use super::router::sleep_until;
 use lanherd_connections::{self as connections, CancellationToken, Http, Plain, Site};
+use lanherd_types::family::Family;
 
 const PORT: u16 = 80;
 /// As many connections as a herd that fetches may keep open.
@@ -38,30 +39,43 @@ static BLOCK: [u8; 1 << 16] = [b'.'; 1 << 16];
 const TEXT: &str = "text/plain; charset=utf-8";
 const PAGES: &str = "choose /, /bytes/N, /status/N or /delay/MS\n";
 
-/// Listens on every address of the calling thread's namespace.
-pub(super) fn listen() -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+/// Listens on every address of that family of the calling thread's namespace.
+pub(super) fn listen(family: Family) -> io::Result<TcpListener> {
+    let address: SocketAddr = match family {
+        Family::Ipv4 => (Ipv4Addr::UNSPECIFIED, PORT).into(),
+        Family::Ipv6 => (Ipv6Addr::UNSPECIFIED, PORT).into(),
+    };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(SocketAddrV4::new(
-        Ipv4Addr::UNSPECIFIED,
-        PORT,
-    )))?;
+    if family == Family::Ipv6 {
+        // IPv4 has a socket of its own.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
-/// Answers for ever.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let http = Arc::new(Http {
+/// What is served, with how.
+pub(super) fn site(shared: &Arc<Shared>) -> Arc<LabHttp> {
+    Arc::new(Http {
         handshake: Plain,
-        site: Web { shared },
+        site: Web {
+            shared: Arc::clone(shared),
+        },
         lifetime: LIFETIME,
-    });
+    })
+}
+
+/// Answers for ever.
+pub(super) async fn serve(listener: TcpListener, http: Arc<LabHttp>) {
     let never = CancellationToken::new();
     connections::serve(listener, http, MOST_CONNECTIONS, never).await;
 }
 
-struct Web {
+type LabHttp = Http<Plain, Web>;
+
+pub(super) struct Web {
     shared: Arc<Shared>,
 }
 
@@ -180,7 +194,7 @@ fn response(status: StatusCode, kind: &'static str, content: Content) -> Respons
 }
 
 /// So many bytes: a block, over and over.
-struct Content {
+pub(super) struct Content {
     block: Bytes,
     left: u64,
 }

@@ -10,6 +10,7 @@ mod echo;
 pub mod fake;
 mod faults;
 mod http;
+mod ipv6;
 mod neighbours;
 mod pings;
 mod queue;
@@ -21,7 +22,7 @@ mod topology;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -36,9 +37,12 @@ pub use config::{LabConfig, LeaseTime, LeaseTimeError};
 pub use dns::Zone;
 pub use faults::overload::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_CEILING, LEAK_STEP};
 pub use faults::{EARLY, LabFaultError, PING_LOSS_PERCENT, SHORT_POOL, SLOW};
+pub use ipv6::{Ipv6Config, Ipv6ConfigError};
 pub use range::{AddressRange, AddressRangeError, Subnet};
 
 use dhcp::{Counters, Leased};
+use ipv6::Ipv6Router;
+use lanherd_ndp::Prefix;
 use lanherd_net::netlink::RTNL_LIMIT;
 use lanherd_net::netns::NetNs;
 use lanherd_types::fault::Fault;
@@ -71,6 +75,9 @@ pub enum LabError {
     /// The MTU is below what a host must accept (RFC 791, 3.1).
     #[error("an mtu of {0} is too small: use 576 to 65535")]
     Mtu(u16),
+    /// Its IPv6 cannot be so.
+    #[error(transparent)]
+    Ipv6(#[from] Ipv6ConfigError),
     /// It cannot be broken in that way from the beginning.
     #[error(transparent)]
     Fault(#[from] LabFaultError),
@@ -157,6 +164,18 @@ impl LabHandle {
     pub fn begin(&self, fault: Fault) -> Result<(), LabFaultError> {
         self.shared
             .change(|state, now| state.inject(fault, None, now))
+    }
+
+    /// Gives the LAN another IPv6 prefix from now on, as a provider does, in place of all that are not unique local; the former one is
+    /// withdrawn in each advertisement for as long as hosts may have addresses of it (RFC 9096, 3.5). Without IPv6 nothing happens.
+    pub fn renumber(&self) {
+        self.shared.change(State::renumber);
+    }
+
+    /// The IPv6 prefixes that the LAN has now.
+    pub fn prefixes(&self) -> Vec<Prefix> {
+        let state = self.shared.state();
+        state.ipv6().map_or_else(Vec::new, Ipv6Router::prefixes)
     }
 
     /// Ends that fault now, if there is one.
@@ -260,6 +279,11 @@ impl Lab {
     /// The router's hardware address on the LAN.
     pub fn router_mac(&self) -> Mac {
         topology::ROUTER_MAC
+    }
+
+    /// The router's link-local address on the LAN; `None`: it has no IPv6.
+    pub fn router6(&self) -> Option<Ipv6Addr> {
+        self.config.ipv6.as_ref().map(Ipv6Config::router)
     }
 
     /// What is leased now, in no order.

@@ -1,5 +1,7 @@
 //! The router at work: its sockets, and the loops that serve them, on the lab's own thread inside the router's namespace.
 
+mod ipv6;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -10,14 +12,16 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::ipv6::Ipv6Service;
 use super::dhcp::ReplyTo;
 use super::neighbours::Neighbours;
 use super::pings::Pings;
 use super::sockets::{Sockets, enlarge_receive_buffer};
 use super::state::{Outgoing, Service};
-use super::topology::{LAN, LanSide};
+use super::topology::{Ipv6Side, LAN, LanSide};
 use super::{LabConfig, LabError, Shared, http};
 use lanherd_dhcp::Message;
+use lanherd_types::family::Family;
 use lanherd_types::identity::Mac;
 
 /// The UDP ports of server and client (RFC 2131, 4.1).
@@ -35,8 +39,15 @@ pub(super) struct Router {
     dhcp: DhcpService,
     dns: Sockets,
     pings: Pings,
-    web: TcpListener,
+    web: WebSockets,
+    ipv6: Option<Ipv6Service>,
     shared: Arc<Shared>,
+}
+
+/// The web server's sockets.
+struct WebSockets {
+    ipv4: TcpListener,
+    ipv6: Option<TcpListener>,
 }
 
 impl Router {
@@ -52,13 +63,24 @@ impl Router {
         };
         let neighbours = Neighbours::open(side.index()).map_err(step("open a netlink socket"))?;
         let socket = dhcp_socket().map_err(step("open the dhcp server's socket"))?;
-        let addresses = [&[subnet.router()], &config.aliases[..]].concat();
-        let dns = Sockets::open(Service::Dns, &addresses)
+        let has_ipv6 = config.ipv6.is_some();
+        let mut ipv6 = None;
+        if has_ipv6 {
+            let side = Ipv6Side::open().map_err(step("have the router speak IPv6"))?;
+            let opened = Ipv6Service::open(side, Arc::clone(&shared)).await;
+            ipv6 = Some(opened.map_err(step("set the router's IPv6 addresses"))?);
+        }
+        let served = shared.state().served();
+        let dns = Sockets::open(Service::Dns, &served, side.index())
             .map_err(step("open the dns responder's sockets"))?;
-        let pings = Pings::open(addresses, &shared).map_err(step(
+        let pings = Pings::open(side.index(), &shared).map_err(step(
             "answer pings in the kernel's place, for which /proc/sys must be writable",
         ))?;
-        let web = http::listen().map_err(step("open the web server's socket"))?;
+        let listen = |family| http::listen(family).map_err(step("open the web server's socket"));
+        let web = WebSockets {
+            ipv4: listen(Family::Ipv4)?,
+            ipv6: has_ipv6.then(|| listen(Family::Ipv6)).transpose()?,
+        };
         let dhcp = DhcpService {
             socket,
             shared: Arc::clone(&shared),
@@ -72,6 +94,7 @@ impl Router {
             dns,
             pings,
             web,
+            ipv6,
             shared,
         })
     }
@@ -83,16 +106,31 @@ impl Router {
             mut dns,
             pings,
             web,
+            mut ipv6,
             shared,
         } = self;
         let mut changes = shared.changes();
+        let http = http::site(&shared);
         tokio::select! {
             () = stop.cancelled() => {}
             () = dhcp.serve() => {}
             () = dns.serve_while(&shared, &mut changes, |_, _| true) => {}
             () = pings.serve(Arc::clone(&shared), shared.changes()) => {}
-            () = http::serve(web, Arc::clone(&shared)) => {}
+            () = http::serve(web.ipv4, Arc::clone(&http)) => {}
+            () = serve_if(web.ipv6, |web| http::serve(web, http)) => {}
+            () = serve_if(ipv6.as_mut(), Ipv6Service::serve) => {}
         }
+        if let Some(ipv6) = &ipv6 {
+            ipv6.take_leave();
+        }
+    }
+}
+
+/// Serves what there is; nothing, for ever.
+async fn serve_if<T, F: Future<Output = ()>>(service: Option<T>, serve: impl FnOnce(T) -> F) {
+    match service {
+        Some(service) => serve(service).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -192,6 +230,7 @@ impl DhcpService {
         self.is_up = !is_down;
         self.neighbours.were_flushed();
         if self.is_up {
+            self.shared.change(|state, _| state.was_plugged());
             let leases: Vec<_> = self.shared.state().dhcp().leases().collect();
             for lease in leases {
                 if let Err(error) = self.neighbours.pin(lease.address, lease.mac) {

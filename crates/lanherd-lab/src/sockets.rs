@@ -1,7 +1,7 @@
 //! A service that has a socket for each of the router's addresses, so that its answers come from where they were asked for.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::ipv6::LINK_LOCAL;
 use super::router::sleep_until;
 use super::state::{Datagram, Service, State};
 
@@ -29,23 +30,36 @@ pub(super) struct Sockets {
     service: Service,
     /// Raw ones are no UDP sockets, but are used in the same way.
     each: Vec<UdpSocket>,
+    /// The address of each.
+    addresses: Vec<IpAddr>,
+    /// The index of the LAN interface, which the link-local address belongs to.
+    lan: u32,
     buffer: Vec<u8>,
 }
 
 impl Sockets {
     /// Opens one for each address; an address that is named again has one already.
-    pub(super) fn open(service: Service, addresses: &[Ipv4Addr]) -> io::Result<Self> {
-        let mut sockets = Vec::new();
-        for (index, address) in addresses.iter().enumerate() {
-            if !addresses[..index].contains(address) {
-                sockets.push(open(service, *address)?);
+    pub(super) fn open(service: Service, addresses: &[IpAddr], lan: u32) -> io::Result<Self> {
+        let mut sockets = Self {
+            service,
+            each: Vec::new(),
+            addresses: Vec::new(),
+            lan,
+            buffer: vec![0; LONGEST],
+        };
+        sockets.open_missing(addresses)?;
+        Ok(sockets)
+    }
+
+    /// Opens those that are not there yet. None is closed: answers that wait know their sockets by number.
+    fn open_missing(&mut self, addresses: &[IpAddr]) -> io::Result<()> {
+        for address in addresses {
+            if !self.addresses.contains(address) {
+                self.each.push(open(self.service, *address, self.lan)?);
+                self.addresses.push(*address);
             }
         }
-        Ok(Self {
-            service,
-            each: sockets,
-            buffer: vec![0; LONGEST],
-        })
+        Ok(())
     }
 
     /// Serves as long as the state is such.
@@ -55,15 +69,22 @@ impl Sockets {
         changes: &mut watch::Receiver<()>,
         is_wanted: impl Fn(&State, Instant) -> bool,
     ) {
+        let mut known = None;
         loop {
-            let deadline = {
+            let (deadline, served) = {
                 let (mut state, now) = (shared.state(), Instant::now());
                 state.tick(now);
                 if !is_wanted(&state, now) {
                     return;
                 }
-                state.service_deadline(self.service)
+                let numbered = state.numbered();
+                let is_new = known.replace(numbered) != Some(numbered);
+                let served = is_new.then(|| state.served());
+                (state.service_deadline(self.service), served)
             };
+            if let Some(Err(error)) = served.map(|served| self.open_missing(&served)) {
+                tracing::warn!(%error, service = ?self.service, "an address of the router's is not served");
+            }
             tokio::select! {
                 () = self.readable() => self.receive(shared),
                 () = sleep_until(deadline) => {}
@@ -131,15 +152,24 @@ impl Sockets {
     }
 }
 
-fn open(service: Service, address: Ipv4Addr) -> io::Result<UdpSocket> {
-    let (kind, protocol, port) = match service {
-        Service::Dns => (Type::DGRAM, Protocol::UDP, DNS_PORT),
-        Service::Echo => (Type::RAW, Protocol::ICMPV4, 0),
+fn open(service: Service, address: IpAddr, lan: u32) -> io::Result<UdpSocket> {
+    let (kind, protocol, port) = match (service, address) {
+        (Service::Dns, _) => (Type::DGRAM, Protocol::UDP, DNS_PORT),
+        (Service::Echo, IpAddr::V4(_)) => (Type::RAW, Protocol::ICMPV4, 0),
+        (Service::Echo, IpAddr::V6(_)) => (Type::RAW, Protocol::ICMPV6, 0),
     };
-    let socket = Socket::new(Domain::IPV4, kind, Some(protocol))?;
+    let address = match address {
+        IpAddr::V6(LINK_LOCAL) => SocketAddrV6::new(LINK_LOCAL, port, 0, lan).into(),
+        address => SocketAddr::new(address, port),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     socket.set_nonblocking(true)?;
     enlarge_receive_buffer(&socket)?;
-    socket.bind(&SockAddr::from(SocketAddrV4::new(address, port)))?;
+    if address.is_ipv6() {
+        // The router's addresses come and go with its link and its number.
+        socket.set_freebind_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
     UdpSocket::from_std(socket.into())
 }
 

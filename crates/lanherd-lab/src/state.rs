@@ -1,9 +1,11 @@
 //! What the router knows and has to say, without a socket or a clock: its DHCP server, its names, its faults, and the
 //! messages that wait to be sent. The thread that has the sockets asks it at each point what is to be done now.
 
+mod ipv6;
 mod services;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::LabConfig;
@@ -12,6 +14,7 @@ use super::dns::Zone;
 use super::faults::garbage::Shape;
 use super::faults::overload::{DNS_UPSTREAM, Leak, Upstream};
 use super::faults::{EARLY, Faults, LabFaultError, SHORT_POOL, SLOW};
+use super::ipv6::Ipv6Router;
 use super::queue::Queue;
 use lanherd_dhcp::Message;
 use lanherd_dhcp::options::{MessageType, code};
@@ -38,12 +41,17 @@ pub(super) struct State {
     waiting: Queue<Outgoing>,
     dns_waiting: Queue<Datagram>,
     echo_waiting: Queue<Datagram>,
+    /// The router's IPv4 addresses.
+    addresses: Vec<Ipv4Addr>,
     /// Since [`Fault::RouterLeak`] began.
     leak: Leak,
     /// Only under [`Fault::DnsLimit`].
     upstream: Upstream,
     /// When leases are next forgotten; only under [`Fault::DhcpExpireEarly`].
     forget_at: Option<Instant>,
+    ipv6: Option<Ipv6Router>,
+    /// How often the link has been plugged in again.
+    plugged: u64,
     rng: fastrand::Rng,
     has_ended: bool,
 }
@@ -59,9 +67,15 @@ impl State {
             waiting: Queue::default(),
             dns_waiting: Queue::default(),
             echo_waiting: Queue::default(),
+            addresses: [&[config.subnet().router()], &config.aliases[..]].concat(),
             leak: Leak::default(),
             upstream: Upstream::default(),
             forget_at: None,
+            ipv6: Ipv6Router::new(
+                config,
+                config.seed.rng(number, stream ^ u64::from(u32::MAX)),
+            ),
+            plugged: 0,
             rng: config.seed.rng(number, stream),
             has_ended: false,
         };
@@ -114,6 +128,9 @@ impl State {
                 self.waiting.clear();
                 self.dns_waiting.clear();
                 self.echo_waiting.clear();
+                if let Some(ipv6) = &mut self.ipv6 {
+                    ipv6.link_is_down();
+                }
             }
             Fault::DhcpExpireEarly if is_new => self.forget_at = Some(now),
             _ => {}
@@ -168,6 +185,10 @@ impl State {
         }
         if !ended.is_empty() {
             self.hasten(now);
+        }
+        let is_down = self.is_down(now);
+        if let Some(ipv6) = self.ipv6.as_mut().filter(|_| !is_down) {
+            ipv6.tick(&mut self.faults, now);
         }
         if self.forget_at.is_some_and(|at| at <= now) {
             let forgotten = self.dhcp.forget_leases();

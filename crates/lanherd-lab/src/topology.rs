@@ -1,6 +1,8 @@
 //! The lab's links and addresses: a veth pair whose near end stays in the caller's namespace, and whose far end is the
 //! router's, made in one message.
 
+mod ipv6;
+
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,6 +22,8 @@ use super::{LabConfig, LabError};
 use lanherd_net::netlink;
 use lanherd_net::netns::NetNs;
 use lanherd_types::identity::Mac;
+
+pub(super) use ipv6::Ipv6Side;
 
 /// The router's end of the pair, in the router's namespace.
 pub(super) const LAN: &str = "lan";
@@ -118,7 +122,7 @@ impl Uplink {
             name: name.to_owned(),
             index,
         };
-        match uplink.raise().await {
+        match uplink.raise(config).await {
             Ok(()) => Ok(uplink),
             Err(error) => {
                 // What is reported is why it failed; the pair goes with the router's namespace in any case.
@@ -128,8 +132,11 @@ impl Uplink {
         }
     }
 
-    async fn raise(&self) -> io::Result<()> {
+    async fn raise(&self, config: &LabConfig) -> io::Result<()> {
         self.home.silence_ipv6(&self.name).await?;
+        if config.ipv6.is_some() {
+            ipv6::ignore_advertisements(&self.name)?;
+        }
         self.home
             .set(LinkUnspec::new_with_index(self.index).up())
             .await

@@ -20,10 +20,13 @@ pub const DHCP6_CLIENT_PORT: u16 = 546;
 pub const DHCP6_SERVER_PORT: u16 = 547;
 
 /// The ICMPv6 types of neighbour discovery that are of interest (RFC 4861, 4.2 to 4.5).
+pub(crate) const ROUTER_SOLICITATION: u8 = 133;
 pub(crate) const ROUTER_ADVERTISEMENT: u8 = 134;
 pub(crate) const NEIGHBOUR_SOLICITATION: u8 = 135;
 pub(crate) const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 pub(crate) const REDIRECT: u8 = 137;
+/// The type of a report of multicast listeners (RFC 3810, 5.2).
+pub(crate) const LISTENER_REPORT: u8 = 143;
 
 /// The length of a UDP header, in bytes.
 const UDP_HEADER: usize = 8;

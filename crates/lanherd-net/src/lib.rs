@@ -12,6 +12,7 @@ pub mod neighbour_tables;
 pub mod netlink;
 pub mod netns;
 mod raw;
+pub mod router_socket;
 pub mod rundir;
 pub mod sandbox;
 mod sys;

@@ -9,7 +9,7 @@
 //! fit, a drop is an error that leaves the socket empty, and no answer is waited for longer than five seconds.
 
 pub mod request;
-pub(crate) mod request6;
+pub mod request6;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -4,18 +4,27 @@ use std::collections::HashMap;
 use std::io;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::{FakeLan, LATENCY, Parent};
+use crate::faults::Faults;
+use crate::ipv6::Ipv6Router;
+use crate::{LabConfig, LabFaultError};
 use lanherd_net::frame6;
 use lanherd_net::lan::PortEvent;
 use lanherd_net::lan::ipv6::{Addressing6, Configured6, DadOutcome, Packet6};
 use lanherd_types::family::{Families, Family};
-use lanherd_types::identity::{Identity, Mac};
+use lanherd_types::fault::Fault;
+use lanherd_types::identity::{ClientNumber, Identity, Mac};
 use lanherd_types::phase::{Cause, Failure, Stage};
 
 /// How long the kernel asks whether somebody has an address (RFC 4861, 10: `RETRANS_TIMER`).
 pub const DETECTION: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the LAN is still there.
+const LOOKED_AFTER: Duration = Duration::from_secs(3600);
 
 /// What comes back for a frame of a client's.
 type Answers6 = Arc<dyn Fn(Mac, &[u8]) -> Vec<PortEvent> + Send + Sync>;
@@ -30,9 +39,42 @@ pub(super) struct Ipv6State {
     /// Hosts that are not of the herd.
     squatters: HashMap<Ipv6Addr, Mac>,
     answers: Option<Answers6>,
+    /// The lab's router, where the lab has IPv6.
+    router: Option<Ipv6Router>,
+    faults: Faults,
+    /// Whether the router runs.
+    is_running: bool,
+    /// The router may have something to say sooner.
+    changed: Arc<Notify>,
 }
 
 impl Ipv6State {
+    pub(super) fn new(config: &LabConfig) -> Self {
+        Self {
+            router: Ipv6Router::new(config, config.seed.rng(ClientNumber(0), 0)),
+            ..Self::default()
+        }
+    }
+
+    /// What the router has to send now.
+    fn frames(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let Some(router) = &mut self.router else {
+            return Vec::new();
+        };
+        router.tick(&mut self.faults, now);
+        std::iter::from_fn(|| router.next_frame(now)).collect()
+    }
+
+    /// Who hears a frame to that MAC: the client whose it is, or all that speak IPv6.
+    fn hearers(&self, to: Mac) -> Vec<Mac> {
+        let is_group = to.0[0] & 1 == 1;
+        let meant = self.standing.keys().filter(|mac| is_group || **mac == to);
+        let mut meant: Vec<_> = meant.copied().collect();
+        // In an order of their own, as a storm must be the same for the same seed.
+        meant.sort();
+        meant
+    }
+
     pub(super) fn attach(&mut self, mac: Mac, families: Families) {
         if families.include(Family::Ipv6) {
             self.standing.insert(mac, Addressing6::default());
@@ -56,6 +98,11 @@ impl Ipv6State {
                 .retain(|standing| standing.address != address);
         }
     }
+}
+
+/// The paused clock's time.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn has(standing: &Addressing6, address: Ipv6Addr) -> bool {
@@ -85,24 +132,101 @@ impl FakeLan {
 
     /// A message of neighbour discovery comes in: to the client that its frame is for, or to all that speak IPv6.
     pub fn discover6(&self, packet: Packet6) {
-        let to = packet.link_destination;
-        let is_group = to.0[0] & 1 == 1;
-        let mut inboxes: Vec<_> = {
-            let inner = self.inner();
-            let meant = inner
-                .ipv6
-                .standing
-                .keys()
-                .filter(|mac| is_group || **mac == to);
-            meant
-                .filter_map(|mac| Some((*mac, inner.inboxes.get(mac).cloned()?)))
-                .collect()
-        };
-        // In an order of their own, as a storm must be the same for the same seed.
-        inboxes.sort_by_key(|(mac, _)| *mac);
+        let hearers = self.inner().ipv6.hearers(packet.link_destination);
         let packet = Arc::new(packet);
-        for (_, inbox) in inboxes {
-            inbox(PortEvent::Icmp6(Arc::clone(&packet)));
+        for mac in hearers {
+            self.tell(mac, PortEvent::Icmp6(Arc::clone(&packet)));
+        }
+    }
+
+    /// The provider gives the LAN another number; the router withdraws the former one.
+    pub fn renumber6(&self) {
+        let mut inner = self.inner();
+        if let Some(router) = &mut inner.ipv6.router {
+            router.renumber(now());
+        }
+        inner.ipv6.changed.notify_one();
+    }
+
+    /// Breaks the router's IPv6 in that way from now on, for so long.
+    pub fn inject6(&self, fault: Fault, lasts: Duration) -> Result<(), LabFaultError> {
+        let mut inner = self.inner();
+        let injected = inner.ipv6.faults.inject(fault, Some(lasts), now());
+        inner.ipv6.changed.notify_one();
+        injected
+    }
+
+    /// Has the router advertise, from when the first client speaks IPv6.
+    pub(super) fn run_router(&self) {
+        {
+            let mut inner = self.inner();
+            let ipv6 = &mut inner.ipv6;
+            let Some(router) = ipv6.router.as_mut().filter(|_| !ipv6.is_running) else {
+                return;
+            };
+            router.link_is_up(now());
+            ipv6.is_running = true;
+        }
+        // The task ends with the LAN.
+        let (lan, changed) = (self.downgrade(), Arc::clone(&self.inner().ipv6.changed));
+        tokio::spawn(async move {
+            loop {
+                let deadline = {
+                    let Some(lan) = lan.upgrade() else { return };
+                    lan.say_what_is_due();
+                    let inner = lan.inner();
+                    inner
+                        .ipv6
+                        .router
+                        .as_ref()
+                        .and_then(Ipv6Router::next_deadline)
+                };
+                tokio::select! {
+                    () = crate::router::sleep_until(deadline) => {}
+                    () = changed.notified() => {}
+                    () = tokio::time::sleep(LOOKED_AFTER) => {}
+                }
+            }
+        });
+    }
+
+    /// Hands on what the router says now, after the time that it takes.
+    fn say_what_is_due(&self) {
+        let frames = self.inner().ipv6.frames(now());
+        if frames.is_empty() {
+            return;
+        }
+        let lan = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LATENCY).await;
+            for frame in frames {
+                lan.hand_on(&frame);
+            }
+        });
+    }
+
+    /// A frame of the router's comes to whom it is for.
+    fn hand_on(&self, frame: &[u8]) {
+        if self.inner().parent != Parent::Up {
+            return;
+        }
+        let Some(packet) = Packet6::from_frame(frame, now()) else {
+            return;
+        };
+        let hearers = self.inner().ipv6.hearers(packet.link_destination);
+        // The next header (RFC 8200, 3).
+        let is_datagram = frame.get(20) == Some(&17);
+        let packet = Arc::new(packet);
+        for mac in hearers {
+            let packet = Arc::clone(&packet);
+            self.tell(
+                mac,
+                if is_datagram {
+                    PortEvent::Dhcp6(packet)
+                } else {
+                    PortEvent::Icmp6(packet)
+                },
+            );
         }
     }
 
@@ -118,8 +242,13 @@ impl FakeLan {
             if inner.parent != Parent::Up {
                 return Err(io::ErrorKind::NetworkDown.into());
             }
-            inner.ipv6.sent.push((mac, frame.to_vec()));
-            inner.ipv6.answers.clone()
+            let ipv6 = &mut inner.ipv6;
+            ipv6.sent.push((mac, frame.to_vec()));
+            if let Some(router) = &mut ipv6.router {
+                router.hear(frame, &mut ipv6.faults, now());
+            }
+            ipv6.changed.notify_one();
+            ipv6.answers.clone()
         };
         let events = answers.map_or_else(Vec::new, |answers| answers(mac, frame));
         if !events.is_empty() {
@@ -210,14 +339,17 @@ impl FakeLan {
 #[cfg(test)]
 mod tests {
     use parking_lot::Mutex;
-    use std::time::Instant;
 
     use super::*;
-    use crate::LabConfig;
+    use crate::Ipv6Config;
+    use lanherd_ndp::slaac::{
+        AddressKind, Change, Config, Event as SlaacEvent, Output, Secret, Verification,
+    };
+    use lanherd_ndp::{Host, Packet as NdPacket};
     use lanherd_net::frame6::{Ends6, discovery_frame};
     use lanherd_net::lan::ipv6::Address6;
     use lanherd_net::lan::{Lan, Port};
-    use lanherd_types::identity::{ClientNumber, PoolName, Seed};
+    use lanherd_types::identity::{PoolName, Seed};
 
     const ONE: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
     const OTHER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
@@ -305,5 +437,65 @@ mod tests {
         ipv4.transmit6(&solicitation).expect_err("another's");
         ipv4.configure6(with(&[ONE])).await.expect_err("IPv4 only");
         assert_eq!(told.try_recv().ok(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_labs_router_answers_solicitations_advertises_and_renumbers() {
+        let lan = FakeLan::new(&LabConfig {
+            ipv6: Some(Ipv6Config::default()),
+            ..LabConfig::default()
+        });
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let identity = client(1);
+        let inbox = Box::new(move |event| drop(tell.send(event)));
+        let attached = lan.attach_speaking(Families::Dual, &identity, inbox);
+        let port = attached.await.expect("attached");
+        let mut host = Host::new(
+            Config::new(client(1).mac, Secret([7; 16])),
+            fastrand::Rng::with_seed(1),
+        );
+        host.start(now());
+        let mut prefixes = Vec::new();
+        let began = tokio::time::Instant::now();
+        let mut is_renumbered = false;
+        while prefixes.len() < 3 {
+            assert!(began.elapsed() < Duration::from_secs(3600), "{prefixes:?}");
+            host.handle_timeout(now());
+            while let Some(output) = host.poll_output() {
+                match output {
+                    Output::Transmit(packet) => {
+                        port.transmit6(&packet.to_frame().expect("a frame"))
+                            .expect("sent");
+                    }
+                    Output::Configure(Change::SetAddress(it)) if it.is_tentative => {
+                        host.handle_verification(it.address, Verification::Unique, now());
+                    }
+                    Output::Event(SlaacEvent::AddressFormed {
+                        address,
+                        kind: AddressKind::Stable,
+                    }) => {
+                        prefixes.push(address.segments()[2]);
+                    }
+                    Output::Configure(_) | Output::Event(_) => {}
+                }
+            }
+            if prefixes.len() == 2 && !is_renumbered {
+                is_renumbered = true;
+                lan.renumber6();
+            }
+            let until = host
+                .poll_timeout()
+                .unwrap_or(now() + Duration::from_secs(1));
+            if let Ok(Some(PortEvent::Icmp6(packet))) =
+                tokio::time::timeout_at(until.into(), told.recv()).await
+            {
+                host.handle_packet(&NdPacket::from_frame(&packet.frame).expect("valid"), now());
+            }
+        }
+        assert_eq!(
+            prefixes,
+            [0x77, 0, 0x78],
+            "the provider's, the site's, and the new one"
+        );
     }
 }

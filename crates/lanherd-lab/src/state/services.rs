@@ -53,7 +53,7 @@ impl State {
         }
         let answer = match service {
             Service::Dns => self.resolve(bytes, now),
-            Service::Echo => self.echo(bytes, now).map(|reply| (reply, now)),
+            Service::Echo => self.echo(from, bytes, now).map(|reply| (reply, now)),
         };
         let Some((bytes, due)) = answer else {
             return;
@@ -127,7 +127,8 @@ impl State {
         let answer = if fails {
             Zone::fail(query, RCODE::ServerFailure)?
         } else {
-            self.zone.answer(query, self.dhcp.server())?
+            self.zone
+                .answer_with(query, self.dhcp.server(), self.ipv6.as_ref())?
         };
         let mut due = now;
         if self.faults.is_on(Fault::DnsLimit, now) {
@@ -142,8 +143,11 @@ impl State {
     }
 
     /// The answer to a ping.
-    fn echo(&mut self, packet: &[u8], now: Instant) -> Option<Vec<u8>> {
-        let reply = echo::reply(packet)?;
+    fn echo(&mut self, from: SocketAddr, packet: &[u8], now: Instant) -> Option<Vec<u8>> {
+        let reply = match from {
+            SocketAddr::V4(_) => echo::reply(packet)?,
+            SocketAddr::V6(_) => echo::reply6(packet)?,
+        };
         if self.faults.is_on(Fault::PingLoss, now) && self.rng.u8(..100) < PING_LOSS_PERCENT {
             self.faults.count(Fault::PingLoss, 1);
             return None;

@@ -12,7 +12,10 @@ use socket2::SockFilter;
 
 use crate::config::LINK_INDEX;
 use crate::frame::{CLIENT_PORT, SERVER_PORT};
-use crate::frame6::{DHCP6_CLIENT_PORT, REDIRECT, ROUTER_ADVERTISEMENT};
+use crate::frame6::{
+    DHCP6_CLIENT_PORT, DHCP6_SERVER_PORT, LISTENER_REPORT, NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION, REDIRECT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
+};
 
 /// Passes nothing.
 pub(super) fn nothing() -> [SockFilter; 1] {
@@ -106,6 +109,34 @@ fn ipv6() -> [Op; 28] {
         Op::If(BPF_JGE, u32::from(ROUTER_ADVERTISEMENT), 40, DROP),
         Op::If(BPF_JGT, u32::from(REDIRECT), DROP, PASS),
     ]
+}
+
+/// Passes what hosts say to routers: `ICMPv6` of types 133, 135 and 136 (RFC 4861), reports of multicast listeners (type 143 behind
+/// the router alert of RFC 3810, 5), and UDP for port 547. For a socket that receives IPv6 only; offsets count from the Ethernet
+/// header.
+pub(crate) fn for_routers() -> Vec<SockFilter> {
+    const HOP_BY_HOP: u32 = libc::IPPROTO_HOPOPTS.cast_unsigned();
+    const ICMP: u32 = libc::IPPROTO_ICMPV6.cast_unsigned();
+    const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();
+    let program = [
+        // The next header.
+        load(BPF_B, 20),
+        is(ICMP, 4, 2),
+        is(UDP, 8, 3),
+        is(HOP_BY_HOP, 10, DROP),
+        load(BPF_B, 54),
+        is(u32::from(ROUTER_SOLICITATION), PASS, 6),
+        is(u32::from(NEIGHBOUR_SOLICITATION), PASS, 7),
+        is(u32::from(NEIGHBOUR_ADVERTISEMENT), PASS, DROP),
+        load(BPF_H, 56),
+        is(u32::from(DHCP6_SERVER_PORT), PASS, DROP),
+        // The router alert takes eight bytes with its header.
+        load(BPF_B, 54),
+        is(ICMP, 12, DROP),
+        load(BPF_B, 62),
+        is(u32::from(LISTENER_REPORT), PASS, DROP),
+    ];
+    assembled(&program)
 }
 
 /// Passes what `NETLINK_ROUTE` tells of things that were taken away: links, addresses and routes removed, links that are

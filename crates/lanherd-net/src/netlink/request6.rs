@@ -251,7 +251,7 @@ pub(super) fn route_of(message: &RouteNetlinkMessage, index: u32) -> Option<Rout
 
 /// Writes a neighbour into the table so that it is not counted there (`NTF_EXT_LEARNED`), and is looked after as any other. One
 /// whose link address is not known is asked for it at once.
-pub(crate) fn add_neighbour(index: u32, neighbour: &Neighbour6) -> Request {
+pub fn add_neighbour(index: u32, neighbour: &Neighbour6) -> Request {
     let mut message = neighbour_message(index, neighbour.address);
     message.header.flags = NeighbourFlags::ExtLearned;
     if neighbour.is_router {
@@ -301,7 +301,7 @@ pub(super) fn neighbour_of(
 }
 
 /// Removes a neighbour from the table.
-pub(crate) fn delete_neighbour(index: u32, address: Ipv6Addr) -> Request {
+pub fn delete_neighbour(index: u32, address: Ipv6Addr) -> Request {
     Request::new(
         RouteNetlinkMessage::DelNeighbour(neighbour_message(index, address)),
         0,

@@ -1,0 +1,255 @@
+//! The router's IPv6 without a socket or a clock: frames in, frames out, and what its kernel is to have.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use lanherd_ndp::packet::is_link_local;
+use lanherd_ndp::{Body, Packet, Prefix};
+use lanherd_types::identity::Mac;
+
+use super::advertisement::Advertisement;
+use super::config::{Ipv6Config, LINK_LOCAL};
+use super::neighbours::{HeardNeighbours, NeighbourChange};
+use super::numbering::{Numbering, router_in};
+use super::schedule::Schedule;
+use crate::LabConfig;
+use crate::faults::Faults;
+use crate::queue::Queue;
+use crate::topology::ROUTER_MAC;
+
+/// What the router's kernel is to have of IPv6.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Addressing {
+    /// Addresses on the LAN, each with the length of its prefix.
+    pub(crate) lan: Vec<(Ipv6Addr, u8)>,
+    /// Addresses of the router's own, on no link.
+    pub(crate) own: Vec<Ipv6Addr>,
+    /// Prefixes on the LAN in which the router has no address.
+    pub(crate) on_link: Vec<Prefix>,
+    /// Prefixes that are behind hosts of the LAN, and the hosts' link-local addresses.
+    pub(crate) delegated: Vec<(Prefix, Ipv6Addr)>,
+    /// Where what is sent vanishes.
+    pub(crate) black_holes: Vec<Prefix>,
+}
+
+/// The router.
+#[derive(Debug)]
+pub(crate) struct Ipv6Router {
+    config: Ipv6Config,
+    mtu: Option<u16>,
+    domain: Option<String>,
+    /// IPv4 addresses that are reached through the NAT64.
+    translated: Vec<Ipv4Addr>,
+    numbering: Numbering,
+    schedule: Schedule,
+    heard: HeardNeighbours,
+    waiting: Queue<Vec<u8>>,
+    rng: fastrand::Rng,
+}
+
+impl Ipv6Router {
+    /// One that does not advertise yet; `None`: the lab has no IPv6.
+    pub(crate) fn new(config: &LabConfig, rng: fastrand::Rng) -> Option<Self> {
+        let ipv6 = config.ipv6.clone()?;
+        let router = config.subnet().router();
+        Some(Self {
+            mtu: config.mtu,
+            domain: config.domain.clone(),
+            translated: [&[router], &config.aliases[..]].concat(),
+            numbering: Numbering::new(ipv6.prefixes.clone()),
+            schedule: Schedule::default(),
+            heard: HeardNeighbours::default(),
+            waiting: Queue::default(),
+            rng,
+            config: ipv6,
+        })
+    }
+
+    /// The link is up, so the router begins to advertise.
+    pub(crate) fn link_is_up(&mut self, now: Instant) {
+        self.schedule.start(now);
+        self.heard.were_flushed();
+    }
+
+    /// The router is gone without a word.
+    pub(crate) fn link_is_down(&mut self) {
+        self.schedule.stop();
+        self.waiting.clear();
+    }
+
+    /// Takes in a frame; what is to be said then waits for [`Self::next_frame`].
+    pub(crate) fn hear(&mut self, frame: &[u8], faults: &mut Faults, now: Instant) {
+        if !self.schedule.is_running() {
+            return;
+        }
+        match Packet::from_frame(frame) {
+            Ok(packet) => self.hear_discovery(&packet, faults, now),
+            Err(refused) => tracing::trace!(?refused, "a frame that is no neighbour discovery"),
+        }
+    }
+
+    fn hear_discovery(&mut self, packet: &Packet, faults: &mut Faults, now: Instant) {
+        self.note(packet, now);
+        if packet.message.body == Body::RouterSolicitation {
+            self.answer_solicitation(packet, faults, now);
+        }
+    }
+
+    /// Keeps in mind who says that it is where.
+    fn note(&mut self, packet: &Packet, now: Instant) {
+        let Some(mac) = packet.source_mac else {
+            return;
+        };
+        match packet.message.body {
+            Body::NeighbourAdvertisement(said) => {
+                let mac = packet.message.target_link_layer().unwrap_or(mac);
+                self.heard.hear(said.target, mac, now);
+            }
+            Body::RouterSolicitation | Body::NeighbourSolicitation { .. } => {
+                if let Some(mac) = packet.message.source_link_layer() {
+                    self.heard.hear(packet.source, mac, now);
+                }
+            }
+            Body::RouterAdvertisement(_) | Body::Redirect { .. } => {}
+        }
+    }
+
+    // RFC 4861, 6.2.6: a solicitation is answered by unicast, or to all where it comes from nobody. It need not be late here: hosts
+    // of a herd do not ask together.
+    fn answer_solicitation(&mut self, packet: &Packet, faults: &mut Faults, now: Instant) {
+        if packet.source.is_unspecified() {
+            self.schedule.hasten(now);
+            return;
+        }
+        let answer = Packet {
+            destination_mac: packet.source_mac,
+            destination: packet.source,
+            ..self.advertisement(faults, now)
+        };
+        self.send(&answer, now);
+    }
+
+    /// Advertises to all, where that is due.
+    pub(crate) fn tick(&mut self, faults: &mut Faults, now: Instant) {
+        self.heard.expire(now);
+        if self.schedule.due().is_some_and(|due| due <= now) {
+            let advertisement = self.advertisement(faults, now);
+            self.send(&advertisement, now);
+            self.schedule.sent(self.config.interval, now, &mut self.rng);
+        }
+    }
+
+    /// The provider gives the LAN another number; the former one is withdrawn (RFC 9096, 3.5).
+    pub(crate) fn renumber(&mut self, now: Instant) {
+        self.numbering.change(self.config.valid, now);
+        self.schedule.hasten(now);
+    }
+
+    /// An advertisement to all, as it is now.
+    fn advertisement(&self, _faults: &mut Faults, now: Instant) -> Packet {
+        let (body, options) = self.said(now).written();
+        Packet::router_advertisement(ROUTER_MAC, LINK_LOCAL, body, options)
+    }
+
+    fn said(&self, now: Instant) -> Advertisement {
+        let link = (ROUTER_MAC, self.mtu);
+        let domain = self.domain.as_deref();
+        Advertisement::of(&self.config, &self.numbering, link, domain, now)
+    }
+
+    /// The frame by which a router takes leave: it is none any more.
+    // RFC 4861, 6.2.5: a router that ceases says so, with a lifetime of 0.
+    pub(crate) fn farewell(&mut self, now: Instant) -> Option<Vec<u8>> {
+        if !self.schedule.is_running() {
+            return None;
+        }
+        self.schedule.stop();
+        let mut last = self.said(now);
+        last.router_lifetime = Duration::ZERO;
+        let (body, options) = last.written();
+        Packet::router_advertisement(ROUTER_MAC, LINK_LOCAL, body, options).to_frame()
+    }
+
+    fn send(&mut self, packet: &Packet, now: Instant) {
+        if let Some(frame) = packet.to_frame() {
+            self.waiting.push(now, frame.len(), frame);
+        }
+    }
+
+    /// The next frame to put on the link now.
+    pub(crate) fn next_frame(&mut self, now: Instant) -> Option<Vec<u8>> {
+        self.waiting.pop(now)
+    }
+
+    /// When [`Self::tick`] or [`Self::next_frame`] next has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [
+            self.schedule.due(),
+            self.waiting.due(),
+            self.heard.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What the kernel's neighbour table is to be told since the last call.
+    pub(crate) fn take_neighbours(&mut self) -> Vec<NeighbourChange> {
+        self.heard.take_changes()
+    }
+
+    /// What the kernel is to have now.
+    pub(crate) fn addressing(&self) -> Addressing {
+        let lan = self
+            .numbering
+            .current()
+            .map(|prefix| (router_in(prefix), 64));
+        let translated = self.translated.iter();
+        let translated = translated.filter_map(|address| self.config.translated(*address));
+        Addressing {
+            lan: std::iter::once((LINK_LOCAL, 64)).chain(lan).collect(),
+            own: self
+                .config
+                .aliases
+                .iter()
+                .copied()
+                .chain(translated)
+                .collect(),
+            ..Addressing::default()
+        }
+    }
+
+    /// How often its addresses have changed.
+    pub(crate) const fn numbered(&self) -> u16 {
+        self.numbering.changes()
+    }
+
+    /// The router's addresses, under which it serves.
+    pub(crate) fn served(&self) -> Vec<Ipv6Addr> {
+        let Addressing { lan, own, .. } = self.addressing();
+        lan.into_iter()
+            .map(|(address, _)| address)
+            .chain(own)
+            .collect()
+    }
+
+    /// The prefixes that the LAN has.
+    pub(crate) fn prefixes(&self) -> Vec<Prefix> {
+        self.numbering.current().collect()
+    }
+
+    /// The router's addresses on the LAN beyond that link.
+    pub(crate) fn global_addresses(&self) -> Vec<Ipv6Addr> {
+        self.numbering.current().map(router_in).collect()
+    }
+
+    /// The addresses beyond its link of the host with that MAC, as it says itself.
+    pub(crate) fn addresses_of(&self, mac: Mac) -> impl Iterator<Item = Ipv6Addr> {
+        self.heard
+            .of(mac)
+            .filter(|address| !is_link_local(*address))
+    }
+
+    /// Who has the address.
+    pub(crate) fn holder(&self, address: Ipv6Addr) -> Option<Mac> {
+        self.heard.holder(address)
+    }
+}

@@ -1,7 +1,7 @@
 //! `lanherd lab`: only the virtual router, for anybody's clients.
 
 use lanherd::fault::Fault;
-use lanherd::lab::{AddressRange, Lab, LabConfig, LabError, LeaseTime};
+use lanherd::lab::{AddressRange, Ipv6Config, Lab, LabConfig, LabError, LeaseTime};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
@@ -13,6 +13,7 @@ Examples:
   lanherd up --parent lab0 --clients 10                    in another
   lanherd lab --uplink lan9 --lease 2m --range 10.9.0.10-10.9.0.250
   lanherd lab --fault ping-loss --fault dhcp-short-pool    a bad one
+  lanherd lab --ipv6                                       one that advertises IPv6, too
 
 The uplink is an ordinary interface of this host (one end of a veth pair, whose other end is the router), so any DHCP \
 client can be tried on it, or on a macvlan of it. It is gone when this ends.";
@@ -30,6 +31,9 @@ pub struct Args {
     /// The addresses to give out
     #[arg(long, value_name = "FIRST-LAST", default_value_t)]
     range: AddressRange,
+    /// Speak IPv6, too: advertise, and answer over both
+    #[arg(long)]
+    ipv6: bool,
     /// Break the router from the beginning, for its whole life, as ping-loss; may be given again
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
@@ -41,6 +45,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         lease: args.lease,
         range: args.range,
         faults: args.fault,
+        ipv6: args.ipv6.then(Ipv6Config::default),
         ..LabConfig::default()
     };
     runtime()?.block_on(serve(config, screen))
@@ -85,6 +90,7 @@ pub fn refusal(error: LabError) -> anyhow::Error {
     match error {
         LabError::UplinkName(_)
         | LabError::AliasInside { .. }
+        | LabError::Ipv6(_)
         | LabError::Mtu(_)
         | LabError::Fault(_) => UsageError::because(error),
         LabError::UplinkTaken(_)
@@ -104,13 +110,29 @@ fn offer(lab: &Lab, config: &LabConfig) -> String {
     format!(
         "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8, \
          1.1.1.1 and www.lab.test (203.0.113.80) answer pings, DNS and HTTP\n\
-         {faults}\
+         {ipv6}{faults}\
          use it:  lanherd up --parent {uplink} --clients 10 --ping \"Google DNS\"\n\
          end it:  Ctrl-C",
         uplink = lab.uplink(),
+        ipv6 = config.ipv6.as_ref().map_or_else(String::new, advertised),
         range = config.range,
         router = lab.router(),
         prefix = lab.subnet().prefix_len(),
         lease = config.lease,
+    )
+}
+
+/// What is advertised, in a line.
+fn advertised(ipv6: &Ipv6Config) -> String {
+    let list = |texts: Vec<String>| texts.join(" and ");
+    let prefixes = list(ipv6.prefixes.iter().map(ToString::to_string).collect());
+    let aliases = list(ipv6.aliases.iter().map(ToString::to_string).collect());
+    let pref64 = ipv6
+        .pref64
+        .map_or_else(String::new, |prefix| format!("; NAT64 under {prefix}"));
+    format!(
+        "IPv6: {router} advertises {prefixes} each {interval}; {aliases} answer pings, DNS and HTTP{pref64}\n",
+        router = ipv6.router(),
+        interval = humantime::format_duration(ipv6.interval),
     )
 }

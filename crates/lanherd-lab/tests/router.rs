@@ -13,6 +13,8 @@
 mod clients;
 #[path = "router/faults.rs"]
 mod faults;
+#[path = "router/ipv6.rs"]
+mod ipv6;
 #[path = "router/lifetime.rs"]
 mod lifetime;
 #[path = "router/names.rs"]
@@ -42,6 +44,14 @@ use faults::{
     a_server_that_refuses_whoever_has_a_lease_gives_it_anew,
     a_short_pool_serves_five_clients_and_no_sixth, a_slow_server_gives_a_lease_late,
     an_address_that_is_given_twice_is_renewed_for_both,
+};
+use ipv6::{
+    a_router_that_reboots_has_its_addresses_again_and_advertises,
+    a_thousand_addresses_fit_the_neighbour_table_on_the_routers_side,
+    another_number_takes_the_place_of_the_first_which_is_withdrawn,
+    hosts_configure_themselves_reach_everything_and_hear_the_router_leave,
+    names_pages_and_pings_are_served_over_ipv6_on_each_address,
+    rdisc6_is_answered_by_unicast_with_all_that_is_configured,
 };
 use lanherd_dhcp::Message;
 use lanherd_dhcp::options::{MessageType, code};
@@ -105,6 +115,12 @@ lanherd_testkit::isolated_tests! {
     Caller: a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
     Caller: the_lab_has_web_pages_on_each_of_its_addresses,
     Caller: what_is_broken_from_the_beginning_is_so_until_it_is_ended,
+    Caller: hosts_configure_themselves_reach_everything_and_hear_the_router_leave,
+    Caller: rdisc6_is_answered_by_unicast_with_all_that_is_configured,
+    Caller: names_pages_and_pings_are_served_over_ipv6_on_each_address,
+    Caller: another_number_takes_the_place_of_the_first_which_is_withdrawn,
+    Caller: a_router_that_reboots_has_its_addresses_again_and_advertises,
+    Caller: a_thousand_addresses_fit_the_neighbour_table_on_the_routers_side,
     ;
     run_a_lab_until_killed,
     start_a_lab_where_it_is_forbidden,

@@ -11,7 +11,7 @@ pub(crate) const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 
 /// The longest time that lifetimes on the wire can say, in seconds; one more is for ever.
 const MOST_SECONDS: u64 = u32::MAX as u64 - 1;
 
-/// What of IPv6 a lab speaks. `Default`: hosts form addresses of 2001:db8:77::/64 and fd00:77::/64, with the lifetimes of RFC 9096; the
+/// What of IPv6 a lab speaks. `Default`: hosts form addresses of `2001:db8:77::/64` and `fd00:77::/64`, with the lifetimes of RFC 9096; the
 /// router advertises each ten minutes, names itself as resolver and `64:ff9b::/96` as NAT64, and has the IPv6 addresses of Google's and
 /// Cloudflare's resolvers and [`Ipv6Config::WEB`] within reach.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Who is at which address of the LAN, as hosts themselves say it: entries of the router's neighbour table that are not counted there
 //! (one table for all namespaces, with room for a thousand), and names for addresses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub(crate) enum NeighbourChange {
 #[derive(Debug, Default)]
 pub(super) struct HeardNeighbours {
     known: HashMap<Ipv6Addr, (Mac, Instant)>,
-    by_mac: BTreeMap<(Mac, Ipv6Addr), ()>,
+    by_mac: BTreeSet<(Mac, Ipv6Addr)>,
     changes: Vec<NeighbourChange>,
     /// When those that are old are next looked for.
     sweep: Option<Instant>,
@@ -48,7 +48,7 @@ impl HeardNeighbours {
         if let Some((before, _)) = self.known.insert(address, (mac, now)) {
             self.by_mac.remove(&(before, address));
         }
-        self.by_mac.insert((mac, address), ());
+        self.by_mac.insert((mac, address));
         self.changes.push(NeighbourChange::At(address, mac));
         self.sweep.get_or_insert(now + KEPT);
     }
@@ -101,7 +101,7 @@ impl HeardNeighbours {
     /// The addresses of the host with that MAC.
     pub(super) fn of(&self, mac: Mac) -> impl Iterator<Item = Ipv6Addr> {
         let all = (mac, Ipv6Addr::UNSPECIFIED)..=(mac, Ipv6Addr::from_bits(u128::MAX));
-        self.by_mac.range(all).map(|((_, address), ())| *address)
+        self.by_mac.range(all).map(|(_, address)| *address)
     }
 
     /// Who has the address.

@@ -42,10 +42,9 @@ impl Numbering {
         if is_unique_local(prefix) {
             return prefix;
         }
-        let [a, b, c, rest @ ..] = prefix.address().segments();
-        let [d, e, f, g, h] = rest;
-        let address = Ipv6Addr::new(a, b, c.wrapping_add(self.changes), d, e, f, g, h);
-        Prefix::new(address, prefix.length()).unwrap_or(prefix)
+        let mut groups = prefix.address().segments();
+        groups[2] = groups[2].wrapping_add(self.changes);
+        Prefix::new(groups.into(), prefix.length()).unwrap_or(prefix)
     }
 
     /// How often the number has changed.

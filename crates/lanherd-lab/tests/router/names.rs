@@ -1,6 +1,6 @@
 //! What the lab resolves, and its resolver in trouble.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs as _, UdpSocket};
 use std::time::{Duration, Instant};
 
 use lanherd_lab::{DNS_UNDER_WAY, DNS_UPSTREAM, LabConfig};
@@ -79,19 +79,27 @@ pub fn ask(server: &str, name: &str, kind: TYPE) -> (RCODE, Vec<String>) {
         CLASS::IN.into(),
         false,
     ));
-    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let server = (server, 53).to_socket_addrs().expect("an address").next();
+    let server = server.expect("an address");
+    let any = if server.is_ipv4() {
+        "0.0.0.0:0"
+    } else {
+        "[::]:0"
+    };
+    let socket = UdpSocket::bind(any).expect("a socket");
     socket
         .set_read_timeout(Some(Duration::from_secs(5)))
         .expect("a timeout");
     socket
-        .send_to(&query.build_bytes_vec().expect("bytes"), (server, 53))
+        .send_to(&query.build_bytes_vec().expect("bytes"), server)
         .expect("sent");
     let mut buffer = [0; 1500];
     let (length, from) = socket.recv_from(&mut buffer).expect("an answer");
-    assert_eq!(from.ip().to_string(), server);
+    assert_eq!(from, server);
     let reply = Packet::parse(&buffer[..length]).expect("a message");
     let answers = reply.answers.iter().map(|record| match &record.rdata {
         RData::A(a) => Ipv4Addr::from(a.address).to_string(),
+        RData::AAAA(a) => Ipv6Addr::from(a.address).to_string(),
         RData::PTR(name) => name.0.to_string(),
         other => format!("{other:?}"),
     });

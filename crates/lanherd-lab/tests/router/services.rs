@@ -1,7 +1,7 @@
 //! Pings, names and web pages, as they should be and in trouble.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub fn join_the_lan() {
 }
 
 /// What `ping` says of so many requests, a few milliseconds apart.
-fn pings(count: u32, target: &str, more: &str) -> String {
+pub fn pings(count: u32, target: &str, more: &str) -> String {
     let ping = format!("ping -n -c {count} -i 0.003 -W 2 {more} {target}");
     let output = Command::new("sh")
         .args(["-c", &ping])
@@ -32,7 +32,7 @@ fn pings(count: u32, target: &str, more: &str) -> String {
 }
 
 /// How many were answered.
-fn received(said: &str) -> u32 {
+pub fn received(said: &str) -> u32 {
     let words: Vec<&str> = said.split_whitespace().collect();
     let at = words.iter().position(|word| word.starts_with("received"));
     let at = at.unwrap_or_else(|| panic!("{said}"));
@@ -161,7 +161,8 @@ pub fn a_leak_slows_everything_down_and_is_gone_when_the_fault_is_over() {
 
 /// Status, head and body of what is there.
 pub fn get(server: &str, path: &str) -> (u16, String, Vec<u8>) {
-    let server = SocketAddr::from((server.parse::<IpAddr>().expect("an address"), 80));
+    let server = (server, 80).to_socket_addrs().expect("an address").next();
+    let server = server.expect("an address");
     let mut stream =
         TcpStream::connect_timeout(&server, Duration::from_secs(5)).expect("connected");
     stream

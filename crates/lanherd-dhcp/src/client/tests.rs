@@ -1,6 +1,7 @@
 //! Timelines on a virtual clock: what is sent, at which second.
 
 mod acquiring;
+mod choosing;
 mod conflict;
 mod duid;
 mod flaws;
@@ -8,6 +9,8 @@ mod holding;
 mod orders;
 mod rapid;
 mod refusing;
+mod remembered;
+mod strangers;
 mod two_machines;
 mod v6only;
 

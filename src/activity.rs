@@ -7,6 +7,7 @@ pub mod connect;
 mod context;
 pub mod dns;
 mod driver;
+mod family_choice;
 pub mod http;
 pub mod kind;
 mod outcome;
@@ -19,8 +20,11 @@ pub use self::by_kind::ByKind;
 pub(crate) use self::by_kind::fields;
 use self::command::CommandLine;
 use self::connect::Endpoint;
-pub use self::context::{ClientContext, LeasedConfig, Sequence, Siblings};
+pub use self::context::{
+    ClientContext, Connectivity, Ipv6Config, LeasedConfig, Sequence, Siblings,
+};
 pub use self::driver::run;
+pub use self::family_choice::FamilyChoice;
 use self::kind::{About, ActivityKind, KindDetail};
 pub use self::outcome::{AttemptOutcome, Ending, SkipReason};
 use self::registry::kinds;

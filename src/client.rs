@@ -22,7 +22,7 @@ mod timer;
 mod useless_replies;
 
 use std::marker::PhantomData;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,7 @@ use self::useless_replies::{ExtensionAttempt, UselessReplies};
 use crate::activity::{Activity, Siblings};
 use crate::clock::now;
 use crate::dhcp::{self, Event, Lease, MessageType, Output, Transmit};
+use crate::family::Family;
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Metrics};
@@ -120,6 +121,7 @@ impl<L: Lan> Actor for ClientActor<L> {
                 standing: args.activities,
                 rng: args.rng,
                 identity: Arc::clone(&args.identity),
+                families: args.families,
                 siblings: siblings(&args.addresses),
             }),
             identity: args.identity,
@@ -404,7 +406,10 @@ impl<L: Lan> ClientState<L> {
 /// Tells activities who of the herd holds which address.
 fn siblings(addresses: &Arc<AddressBook>) -> Siblings {
     let addresses = Arc::clone(addresses);
-    Arc::new(move |number| addresses.address_of(number, now()))
+    Arc::new(move |number, family| match family {
+        Family::Ipv4 => addresses.address_of(number, now()).map(IpAddr::from),
+        Family::Ipv6 => None,
+    })
 }
 
 /// Whether the server may give the address to somebody else as soon as it has read this.

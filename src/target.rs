@@ -1,7 +1,7 @@
 //! What a client is told to ping: an address, its own router, an alias, a name, or another client.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use crate::host_name::HostName;
@@ -17,7 +17,7 @@ pub enum Target {
     /// `Cloudflare DNS`, 1.1.1.1.
     CloudflareDns,
     /// Any other address.
-    Address(Ipv4Addr),
+    Address(IpAddr),
     /// A name, which the client's own resolver is asked for whenever it is used.
     Name(HostName),
     /// The address that this client of the herd holds at that moment.
@@ -29,11 +29,11 @@ impl Target {
     pub const ALIASES: [Self; 2] = [Self::GoogleDns, Self::CloudflareDns];
 
     /// The address where it is the same for every client at all times.
-    pub const fn address(&self) -> Option<Ipv4Addr> {
+    pub const fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Router | Self::Name(_) | Self::Client(_) => None,
-            Self::GoogleDns => Some(Ipv4Addr::new(8, 8, 8, 8)),
-            Self::CloudflareDns => Some(Ipv4Addr::new(1, 1, 1, 1)),
+            Self::GoogleDns => Some(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8))),
+            Self::CloudflareDns => Some(IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1))),
             Self::Address(address) => Some(*address),
         }
     }
@@ -88,6 +88,7 @@ impl FromStr for Target {
             return Ok(Self::Client(ClientNumber(number)));
         }
         if let Ok(address) = word.trim().parse::<Ipv4Addr>() {
+            let address = address.into();
             return if is_nobody_else(address) {
                 Err(refuse())
             } else {
@@ -103,11 +104,13 @@ impl FromStr for Target {
 }
 
 /// Whether what is sent to an address reaches no other host, or many: nothing that came of it would say anything of the router.
-pub(crate) const fn is_nobody_else(address: Ipv4Addr) -> bool {
-    address.is_unspecified()
-        || address.is_loopback()
-        || address.is_broadcast()
-        || address.is_multicast()
+pub(crate) fn is_nobody_else(address: IpAddr) -> bool {
+    let is_every = match address {
+        IpAddr::V4(address) => address.is_broadcast(),
+        // An address of IPv4 in the clothes of one of IPv6 goes over IPv4, if anywhere (RFC 4291, 2.5.5.2).
+        IpAddr::V6(address) => address.to_ipv4_mapped().is_some(),
+    };
+    is_every || address.is_unspecified() || address.is_loopback() || address.is_multicast()
 }
 
 #[cfg(test)]
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_target_reads_back_as_it_is_printed() {
-        let address = Target::Address(Ipv4Addr::new(192, 0, 2, 1));
+        let address = Target::Address([192, 0, 2, 1].into());
         for target in [
             Target::Router,
             Target::GoogleDns,

@@ -1,7 +1,7 @@
 //! What is fetched over HTTP.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub enum Host {
     /// A name, which has to be looked up.
     Name(HostName),
     /// An address.
-    Address(Ipv4Addr),
+    Address(IpAddr),
 }
 
 impl Url {
@@ -113,7 +113,7 @@ impl FromStr for Url {
         if authority.as_str().contains('@') {
             return Err(refuse());
         }
-        let host = match authority.host().parse() {
+        let host = match authority.host().parse::<Ipv4Addr>().map(IpAddr::from) {
             Ok(address) if is_nobody_else(address) => {
                 return Err(UrlError::NoHost(text.to_owned()));
             }

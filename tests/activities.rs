@@ -16,14 +16,16 @@ use std::time::Duration;
 use lanherd::activity::dns::{DnsCause, DnsSpec};
 use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
 use lanherd::activity::{
-    self, Activity, AttemptOutcome, ClientContext, Ending, LeasedConfig, Sequence,
+    self, Activity, AttemptOutcome, ClientContext, Connectivity, Ending, LeasedConfig, Sequence,
 };
+use lanherd::family::Families;
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
 use lanherd::url::Url;
 use lanherd_testkit::world::{ROUTER, Router, attach, client, in_a_world, lease, open};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -205,11 +207,16 @@ fn a_resolver_that_answers_from_another_address_is_told_as_that() {
 
 /// The client with the lease that ends in 7.
 fn place(port: LinuxPort) -> ClientContext<LinuxPort> {
+    let connectivity = Connectivity {
+        ipv4: Some(Arc::new(LeasedConfig::from(&lease(7)))),
+        ipv6: None,
+    };
     ClientContext {
         port: Arc::new(port),
         identity: Arc::new(client(1)),
-        leased: LeasedConfig::from(&lease(7)),
-        siblings: Arc::new(|_| None),
+        families: Families::Ipv4,
+        connectivity: watch::Sender::new(connectivity).subscribe(),
+        siblings: Arc::new(|_, _| None),
         sequence: Sequence::new(7),
         rng: Mutex::new(fastrand::Rng::with_seed(7)),
     }

@@ -7,7 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -120,7 +120,7 @@ fn pinged(target: &Target) -> ActivityStats {
 /// All that can come of lookups, fetches and commands.
 fn others() -> [ActivityStats; 4] {
     let took = Duration::from_micros(730);
-    let server = Ipv4Addr::new(10, 0, 0, 1);
+    let server = IpAddr::from([10, 0, 0, 1]);
     let name: HostName = "www.lab.test".parse().expect("a name");
     let mut dns = ActivityStats::new(name.clone().into());
     let answers = Rcode::ALL.iter().map(|rcode| {
@@ -147,7 +147,7 @@ fn others() -> [ActivityStats; 4] {
     let url: Url = "http://www.lab.test/".parse().expect("a URL");
     let mut http = ActivityStats::new(url.clone().into());
     let fetch = Fetch {
-        server: Some(SocketAddrV4::new(server, 80)),
+        server: Some(SocketAddr::new(server, 80)),
         phases: HttpPhase::ALL.iter().map(|phase| (*phase, took)).collect(),
         status: Some(200),
         bytes: 1_000,
@@ -177,7 +177,7 @@ fn others() -> [ActivityStats; 4] {
     let endpoint = Kind::Connect.read("router:80").expect("an endpoint");
     let mut connections = ActivityStats::new(endpoint.clone());
     let detail = ConnectDetail {
-        server: Some(SocketAddrV4::new(server, 80)),
+        server: Some(SocketAddr::new(server, 80)),
     };
     for cause in ConnectCause::ALL {
         let detail = Detail::Connect(detail.clone());

@@ -56,7 +56,7 @@ async fn join(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<(Arc<L
         .settled(Duration::from_secs(120))
         .await
         .map_err(io::Error::other)?;
-    let spec = PingSpec::once(Target::Address(target));
+    let spec = PingSpec::once(Target::Address(target.into()));
     let report = pool
         .ping(Selection::All, spec)
         .await

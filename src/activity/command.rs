@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::kind::{
-    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Observed, Time, TimeLayout, causes,
+    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Histogram, KindDetail,
+    Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
-use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec};
+use super::{AttemptOutcome, ClientContext, Connectivity, Detail, Ending, FamilyChoice, Spec};
 use crate::blame::Blame;
+use crate::family::Families;
 use crate::lan::{CommandEnd, CommandRequest, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
@@ -122,7 +123,7 @@ impl ActivityKind for CommandLine {
         causes: causes!(CommandCause, late: Timeout),
         bad_answers: &[],
         counts: &[],
-        metrics: Families {
+        metrics: MetricFamilies {
             labels: &[],
             values: |_| Vec::new(),
             time: Histogram {
@@ -167,6 +168,10 @@ impl ActivityKind for CommandLine {
             );
         }
         Ok(text.into())
+    }
+
+    fn family_choice(&self, families: Families) -> FamilyChoice {
+        FamilyChoice::open(families)
     }
 
     fn quoted(&self) -> String {
@@ -295,14 +300,16 @@ async fn execute<P: Port>(
     timeout: Duration,
     client: &ClientContext<P>,
 ) -> Executed {
-    let leased = &client.leased;
-    let router = leased.router.map(|router| router.to_string());
+    let Connectivity { ipv4, .. } = client.connectivity();
+    let address = ipv4.as_ref().map(|ipv4| ipv4.address.to_string());
+    let router = ipv4.as_ref().and_then(|ipv4| ipv4.router);
+    let router = router.map(|router| router.to_string());
     let request = CommandRequest {
         line: line.0.clone(),
         environment: vec![
             ("LANHERD_CLIENT", client.identity.number.to_string()),
             ("LANHERD_NAMESPACE", client.identity.namespace.clone()),
-            ("LANHERD_ADDRESS", leased.address.to_string()),
+            ("LANHERD_ADDRESS", address.unwrap_or_default()),
             ("LANHERD_ROUTER", router.unwrap_or_default()),
         ],
         timeout,

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::kind::{
-    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Observed, Time, TimeLayout, causes,
+    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Histogram, KindDetail,
+    Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
 use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec, dns, ping};
@@ -105,7 +105,7 @@ const fn blame(cause: ConnectCause) -> Blame {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ConnectDetail {
     /// The address and port that were connected to last, where there was an address.
-    pub server: Option<SocketAddrV4>,
+    pub server: Option<SocketAddr>,
 }
 
 impl ConnectDetail {
@@ -177,7 +177,7 @@ impl ActivityKind for Endpoint {
         causes: causes!(ConnectCause, late: Timeout, NoName),
         bad_answers: &[],
         counts: &[],
-        metrics: Families {
+        metrics: MetricFamilies {
             labels: &[],
             values: |_| Vec::new(),
             time: Histogram {
@@ -290,7 +290,7 @@ impl Endpoint {
                 .await
                 .map_err(|why| (ConnectCause::NoTarget, why))?,
         };
-        let server = SocketAddrV4::new(address, self.port);
+        let server = SocketAddr::new(address, self.port);
         detail.server = Some(server);
         // A client that connects to itself by its number was told to. By any other name it is another that was meant.
         let is_meant = self.target == Target::Client(client.identity.number);
@@ -298,7 +298,7 @@ impl Endpoint {
             let why = format!("{address} is the client itself, which would answer");
             return Err((ConnectCause::OwnAddress, why));
         }
-        match client.port.connect(server.into(), timeout).await {
+        match client.port.connect(server, timeout).await {
             Ok(Connected { took, .. }) => Ok(took),
             Err(error) => Err((SocketError::from(&error).into(), error.to_string())),
         }

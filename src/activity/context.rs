@@ -1,12 +1,17 @@
-//! Where an activity is carried out: one client, with what its lease says.
+//! Where an activity is carried out: one client, with what it has of each family.
 
-use std::net::Ipv4Addr;
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use lanherd_types::ipv6::Prefix;
 
 use crate::dhcp::Lease;
+use crate::family::{Families, Family};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::EchoRequest;
 
@@ -31,8 +36,83 @@ impl From<&Lease> for LeasedConfig {
     }
 }
 
-/// Tells which address a client of the herd holds at this moment.
-pub type Siblings = Arc<dyn Fn(ClientNumber) -> Option<Ipv4Addr> + Send + Sync>;
+/// What routers and `DHCPv6` servers have given a client that an activity depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ipv6Config {
+    /// The client's own addresses that it can use, in the order in which it uses them: the first is the one that what it sends
+    /// beyond the link comes from, and the link-local one is the last.
+    pub addresses: Vec<Ipv6Addr>,
+    /// The default router that it uses, by the address by which routers advertise themselves: a link-local one, on the client's
+    /// link.
+    pub router: Option<Ipv6Addr>,
+    /// Its resolvers, in the order in which they are to be asked; a link-local one is on the client's link.
+    pub resolvers: Vec<Ipv6Addr>,
+    /// The prefixes that were delegated to it.
+    pub delegated: Vec<Prefix>,
+}
+
+/// What a client has of each family: `None` where it cannot use that family.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Connectivity {
+    /// Of IPv4.
+    pub ipv4: Option<Arc<LeasedConfig>>,
+    /// Of IPv6.
+    pub ipv6: Option<Arc<Ipv6Config>>,
+}
+
+impl Connectivity {
+    /// Whether the client can use that family.
+    pub const fn has(&self, family: Family) -> bool {
+        match family {
+            Family::Ipv4 => self.ipv4.is_some(),
+            Family::Ipv6 => self.ipv6.is_some(),
+        }
+    }
+
+    /// Whether it can use any.
+    pub const fn is_online(&self) -> bool {
+        self.ipv4.is_some() || self.ipv6.is_some()
+    }
+
+    /// Whether it has the same of that family as `other`.
+    pub fn agrees(&self, other: &Self, family: Family) -> bool {
+        match family {
+            Family::Ipv4 => self.ipv4 == other.ipv4,
+            Family::Ipv6 => self.ipv6 == other.ipv6,
+        }
+    }
+
+    /// The router that it uses of that family.
+    pub fn router(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::Ipv4 => self.ipv4.as_ref()?.router.map(IpAddr::from),
+            Family::Ipv6 => self.ipv6.as_ref()?.router.map(IpAddr::from),
+        }
+    }
+
+    /// The resolvers, in the order in which they are asked: those of the lease before those of IPv6.
+    pub fn resolvers(&self) -> impl Iterator<Item = IpAddr> {
+        let leased = self.ipv4.iter().flat_map(|ipv4| &ipv4.resolvers);
+        let of_ipv6 = self.ipv6.iter().flat_map(|ipv6| &ipv6.resolvers);
+        let of_ipv6 = of_ipv6.copied().map(IpAddr::from);
+        leased.copied().map(IpAddr::from).chain(of_ipv6)
+    }
+
+    /// Whether what is sent to `address` never leaves the client.
+    fn is_own(&self, address: IpAddr) -> bool {
+        let is_set = match address {
+            IpAddr::V4(address) => self.ipv4.as_ref().is_some_and(|own| own.address == address),
+            IpAddr::V6(address) => {
+                let own = self.ipv6.as_ref();
+                own.is_some_and(|own| own.addresses.contains(&address))
+            }
+        };
+        is_set || address.is_loopback() || address.is_unspecified()
+    }
+}
+
+/// Tells which address of a family a client of the herd holds at this moment; of several the one that others reach it by.
+pub type Siblings = Arc<dyn Fn(ClientNumber, Family) -> Option<IpAddr> + Send + Sync>;
 
 /// Where an activity is carried out.
 pub struct ClientContext<P> {
@@ -40,8 +120,10 @@ pub struct ClientContext<P> {
     pub port: Arc<P>,
     /// Who the client is.
     pub identity: Arc<Identity>,
-    /// What its lease says.
-    pub leased: LeasedConfig,
+    /// The families that it is to have.
+    pub families: Families,
+    /// What it has of each at this moment.
+    pub connectivity: watch::Receiver<Connectivity>,
     /// The other clients.
     pub siblings: Siblings,
     /// Numbers its echo requests.
@@ -51,11 +133,16 @@ pub struct ClientContext<P> {
 }
 
 impl<P> ClientContext<P> {
+    /// What the client has of each family now.
+    pub fn connectivity(&self) -> Connectivity {
+        self.connectivity.borrow().clone()
+    }
+
     /// The next echo request to `target`.
-    pub fn echo_request(&self, target: Ipv4Addr) -> EchoRequest {
+    pub fn echo_request(&self, target: IpAddr) -> EchoRequest {
         let nonce = self.rng.lock().u64(..);
         EchoRequest {
-            target: target.into(),
+            target,
             id: self.sequence.id,
             sequence: self.sequence.next.fetch_add(1, Ordering::Relaxed),
             nonce,
@@ -63,8 +150,31 @@ impl<P> ClientContext<P> {
     }
 
     /// Whether what is sent to `address` never leaves the client: then whoever answers is not the router.
-    pub fn is_own(&self, address: Ipv4Addr) -> bool {
-        address == self.leased.address || address.is_loopback() || address.is_unspecified()
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        self.connectivity.borrow().is_own(address)
+    }
+
+    /// Does `work`, which goes over that family; `None` where the client has that family no more, or other things of it, before
+    /// the work is done.
+    pub async fn while_unchanged<T>(
+        &self,
+        family: Family,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut connectivity = self.connectivity.clone();
+        let before = connectivity.borrow_and_update().clone();
+        let changed = async {
+            let other = |now: &Connectivity| !now.agrees(&before, family);
+            // The client has ended, and the work is about to be dropped.
+            if connectivity.wait_for(other).await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = changed => None,
+        }
     }
 
     /// A number that nobody can know beforehand who does not know the seed.

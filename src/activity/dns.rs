@@ -8,7 +8,7 @@ mod resolving;
 mod tests;
 
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,8 +19,8 @@ pub use self::lookup::{DnsAnswer, Lookup, Unanswered};
 pub use self::message::Rcode;
 pub(super) use self::resolving::{RESOLVERS, address_of};
 use super::kind::{
-    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Observed, Time, TimeLayout, causes,
+    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Histogram, KindDetail,
+    Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
 use super::{AttemptOutcome, ClientContext, Detail, Spec};
@@ -41,9 +41,9 @@ pub type DnsSpec = Spec<HostName>;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DnsDetail {
     /// The resolver that was asked last.
-    pub server: Option<Ipv4Addr>,
+    pub server: Option<IpAddr>,
     /// The addresses of the latest lookup that found some.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// Queries that were handed to the kernel.
     pub asked: u64,
 }
@@ -112,7 +112,7 @@ impl ActivityKind for HostName {
         causes: causes!(DnsCause, late: Timeout),
         bad_answers: BAD_ANSWERS,
         counts: &[],
-        metrics: Families {
+        metrics: MetricFamilies {
             labels: &[],
             values: |_| Vec::new(),
             time: Histogram {
@@ -162,8 +162,9 @@ impl ActivityKind for HostName {
         timeout: Duration,
         client: &ClientContext<P>,
     ) -> AttemptOutcome {
-        let lookup = match client.leased.resolvers.first() {
-            Some(server) => ask(client, *server, self, timeout).await,
+        let first = client.connectivity().resolvers().next();
+        let lookup = match first {
+            Some(server) => ask(client, server, self, timeout).await,
             None => no_resolver(),
         };
         lookup.outcome(self)

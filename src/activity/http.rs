@@ -4,7 +4,7 @@ mod exchange;
 mod fetch;
 
 use std::borrow::Cow;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,8 +12,8 @@ use serde::Serialize;
 use self::exchange::fetch;
 pub use self::fetch::Fetch;
 use super::kind::{
-    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Families, Histogram,
-    KindDetail, Layout, Observed, Time, TimeLayout, causes,
+    About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Histogram, KindDetail,
+    Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
 use super::{AttemptOutcome, ClientContext, Detail, Spec, dns};
@@ -35,7 +35,7 @@ pub type HttpSpec = Spec<Url>;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct HttpDetail {
     /// The server that was asked last, with its port.
-    pub server: Option<SocketAddrV4>,
+    pub server: Option<SocketAddr>,
     /// Bytes of bodies that came.
     pub bytes: u64,
 }
@@ -112,7 +112,7 @@ impl ActivityKind for Url {
         causes: causes!(HttpCause, late: Timeout, NoName),
         bad_answers: &[],
         counts: &[],
-        metrics: Families {
+        metrics: MetricFamilies {
             labels: &[],
             values: |_| Vec::new(),
             time: Histogram {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
-use super::{AttemptOutcome, ClientContext, Detail, Subject};
+use super::{AttemptOutcome, ClientContext, Detail, FamilyChoice, Subject};
 use crate::blame::Blame;
+use crate::family::Families;
 use crate::identity::ClientNumber;
 use crate::lan::Port;
 
@@ -35,6 +36,11 @@ pub trait ActivityKind: Debug + Display + Clone + Eq + Ord + Send + Sync + 'stat
         timeout: Duration,
         client: &ClientContext<P>,
     ) -> impl Future<Output = AttemptOutcome> + Send;
+
+    /// Over which family it is done by a client that is to have these.
+    fn family_choice(&self, families: Families) -> FamilyChoice {
+        FamilyChoice::usual(families)
+    }
 
     /// The longest that one attempt can last, all its parts together.
     fn patience(&self, timeout: Duration) -> Duration {
@@ -106,7 +112,7 @@ pub struct About {
     /// What is counted beside attempts and successes.
     pub counts: &'static [Count],
     /// The families of metrics.
-    pub metrics: Families,
+    pub metrics: MetricFamilies,
     /// How an entry of a report is laid out.
     pub layout: Layout,
     /// What a command has printed, where that is what it is about.
@@ -199,7 +205,7 @@ pub struct CountObjective {
 
 /// The families of metrics of a kind, without the prefix. Their series appear before the first attempt.
 #[derive(Debug)]
-pub struct Families {
+pub struct MetricFamilies {
     /// Labels of each of them, with the values that they have of a subject: bounded, and never a client.
     pub labels: &'static [&'static str],
     /// The values of these labels.

@@ -1,16 +1,17 @@
 //! ICMP echo: one client, one target, at an interval.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
-    Families, Histogram, KindDetail, Layout, Observed, Time, TimeLayout, causes,
+    Histogram, KindDetail, Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec, dns};
 use crate::blame::Blame;
+use crate::family::Family;
 use crate::identity::ClientNumber;
 use crate::lan::{PingCause, PingOutcome, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
@@ -24,7 +25,7 @@ pub type PingSpec = Spec<Target>;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PingDetail {
     /// The latest address of the target, where there was one to send to.
-    pub address: Option<Ipv4Addr>,
+    pub address: Option<IpAddr>,
     /// Requests that were handed to the kernel.
     pub sent: u64,
     /// Answers of that address to requests that it had answered already, as far as they came before the next was over.
@@ -119,7 +120,7 @@ impl ActivityKind for Target {
                 of: |detail| PingDetail::of(detail).map_or(0, |detail| detail.duplicates),
             },
         ],
-        metrics: Families {
+        metrics: MetricFamilies {
             labels: &["target", "family"],
             values: |subject| {
                 // No series names a client.
@@ -216,7 +217,7 @@ impl ActivityKind for Target {
         }
         let request = client.echo_request(address);
         let outcome = client.port.ping(request, timeout).await;
-        detail.duplicates = client.port.duplicates(address.into());
+        detail.duplicates = client.port.duplicates(address);
         self::outcome(self, outcome, detail)
     }
 }
@@ -259,18 +260,18 @@ pub(super) async fn address_at<P: Port>(
     target: &Target,
     timeout: Duration,
     client: &ClientContext<P>,
-) -> Result<Ipv4Addr, String> {
+) -> Result<IpAddr, String> {
+    let family = Family::Ipv4;
     match target {
         Target::Router => client
-            .leased
-            .router
+            .connectivity()
+            .router(family)
             .ok_or_else(|| "the lease names no router".to_owned()),
         Target::GoogleDns | Target::CloudflareDns | Target::Address(_) => target
             .address()
             .ok_or_else(|| format!("{target} has no address")),
-        Target::Client(number) => {
-            (client.siblings)(*number).ok_or_else(|| format!("client {number} holds no address"))
-        }
+        Target::Client(number) => (client.siblings)(*number, family)
+            .ok_or_else(|| format!("client {number} holds no address")),
         Target::Name(name) => dns::address_of(client, name, timeout)
             .await
             .map(|resolved| resolved.address)
@@ -336,7 +337,7 @@ mod tests {
         let mut stats = stats();
         assert_eq!(stats.last_failure(), None);
         let detail = PingDetail {
-            address: Some(Ipv4Addr::new(10, 77, 0, 1)),
+            address: Some(IpAddr::from([10, 77, 0, 1])),
             duplicates: 2,
             ..PingDetail::default()
         };

@@ -70,6 +70,11 @@ macro_rules! kinds {
                 match self { $(Self::$kind(subject) => Detail::$kind(subject.detail()),)+ }
             }
 
+            /// Over which family it is done by a client that is to have these.
+            pub fn family_choice(&self, families: $crate::family::Families) -> FamilyChoice {
+                match self { $(Self::$kind(subject) => subject.family_choice(families),)+ }
+            }
+
             fn patience(&self, timeout: ::std::time::Duration) -> ::std::time::Duration {
                 match self { $(Self::$kind(subject) => subject.patience(timeout),)+ }
             }

@@ -10,22 +10,13 @@ use tokio::task::JoinHandle;
 
 use super::{Aggregator, ClientEvent, ClientRun, EventSink};
 use crate::activity::{
-    self, Activity, AttemptOutcome, ClientContext, LeasedConfig, Sequence, Siblings, SkipReason,
+    self, Activity, AttemptOutcome, ClientContext, Connectivity, FamilyChoice, Ipv6Config,
+    LeasedConfig, Sequence, Siblings, SkipReason,
 };
-use crate::dhcp::Lease;
+use crate::family::Families;
 use crate::identity::Identity;
 use crate::lan::Port;
 use crate::stats::ClientStats;
-
-/// Whether there is an address to work from.
-enum Connectivity<P> {
-    /// The client has no port yet.
-    Unplugged,
-    /// The client has a port, but no lease.
-    Offline(Arc<P>),
-    /// The client has a lease, and what it says.
-    Online(Arc<ClientContext<P>>),
-}
 
 /// What activities need of the client that carries them out.
 pub(super) struct RunnerContext {
@@ -34,6 +25,8 @@ pub(super) struct RunnerContext {
     pub(super) standing: Arc<[Arc<Activity>]>,
     pub(super) rng: fastrand::Rng,
     pub(super) identity: Arc<Identity>,
+    /// The families that the client is to have.
+    pub(super) families: Families,
     pub(super) siblings: Siblings,
 }
 
@@ -54,9 +47,11 @@ impl Counts {
 pub(super) struct ActivityRunner<P> {
     with: RunnerContext,
     sequence: Sequence,
-    reach: Connectivity<P>,
-    /// What the tasks below are told: nothing while the client is offline. Those of runs end then, and all of them with the client.
-    online: watch::Sender<Option<Arc<ClientContext<P>>>>,
+    /// What the client has of each family. The tasks below are told when it changes: those of runs end where it is not enough
+    /// for them, and all of them with the client.
+    connectivity: watch::Sender<Connectivity>,
+    /// Where they work: once the client has a port.
+    client: Option<Arc<ClientContext<P>>>,
     /// They live as long as the client, and wait while it is offline: a herd whose router fails would otherwise end and
     /// begin them all at once.
     standing_tasks: Vec<ActivityTask>,
@@ -70,77 +65,113 @@ impl<P: Port> ActivityRunner<P> {
         Self {
             with,
             sequence,
-            reach: Connectivity::Unplugged,
-            online: watch::Sender::new(None),
+            connectivity: watch::Sender::new(Connectivity::default()),
+            client: None,
             standing_tasks: Vec::new(),
             runs: Vec::new(),
         }
     }
 
     pub(super) fn plug_in(&mut self, port: Arc<P>) {
-        self.reach = Connectivity::Offline(port);
-    }
-
-    /// The lease is there: starts the standing activities, unless they run already with all that they need of it the same.
-    pub(super) fn go_online(&mut self, lease: &Lease) {
-        let leased = LeasedConfig::from(lease);
-        let port = match &self.reach {
-            Connectivity::Unplugged => return,
-            Connectivity::Online(client) if client.leased == leased => return,
-            Connectivity::Offline(port) => Arc::clone(port),
-            Connectivity::Online(client) => Arc::clone(&client.port),
-        };
-        let client = Arc::new(ClientContext {
+        self.client = Some(Arc::new(ClientContext {
             port,
             identity: Arc::clone(&self.with.identity),
-            leased,
+            families: self.with.families,
+            connectivity: self.connectivity.subscribe(),
             siblings: Arc::clone(&self.with.siblings),
             sequence: self.sequence.clone(),
             rng: Mutex::new(self.with.rng.fork()),
+        }));
+    }
+
+    /// What the client has of IPv4 from now on; `None`: it cannot be used. What goes on over IPv6 is left alone.
+    pub(super) fn set_ipv4(&mut self, leased: Option<LeasedConfig>) {
+        let ipv6 = self.connectivity.borrow().ipv6.clone();
+        let ipv4 = leased.map(Arc::new);
+        self.set(&Connectivity { ipv4, ipv6 });
+    }
+
+    /// What the client has of IPv6 from now on; `None`: it cannot be used. What goes on over IPv4 is left alone.
+    #[allow(dead_code, reason = "no client speaks IPv6 yet")]
+    pub(super) fn set_ipv6(&mut self, config: Option<Ipv6Config>) {
+        let ipv4 = self.connectivity.borrow().ipv4.clone();
+        let ipv6 = config.map(Arc::new);
+        self.set(&Connectivity { ipv4, ipv6 });
+    }
+
+    /// The client has nothing that it could use.
+    pub(super) fn go_offline(&mut self) {
+        self.set(&Connectivity::default());
+    }
+
+    /// Starts the standing activities when there is something to use for the first time, has those begin anew that work with what
+    /// is new, and tells of each run that has not enough any more that it cannot go on.
+    fn set(&mut self, now: &Connectivity) {
+        let is_new = self.connectivity.send_if_modified(|before| {
+            let is_new = before != now;
+            before.clone_from(now);
+            is_new
         });
-        self.reach = Connectivity::Online(Arc::clone(&client));
-        self.online.send_replace(Some(client));
-        if self.standing_tasks.is_empty() {
-            let standing = Arc::clone(&self.with.standing);
-            self.standing_tasks = standing
-                .iter()
-                .map(|activity| self.stand(activity))
-                .collect();
+        if !is_new {
+            return;
+        }
+        let families = self.with.families;
+        self.runs.retain(|run| {
+            let Some(run) = run.upgrade() else {
+                return false;
+            };
+            let is_served = choice_of(&run.activity, families).is_served(now);
+            if !is_served {
+                refuse(&self.with, &run);
+            }
+            is_served
+        });
+        if now.is_online() && self.standing_tasks.is_empty() {
+            self.standing_tasks = self.stand_all(Vec::new());
         }
     }
 
     /// Replaces the standing activities. Those that stay go on as they are.
     pub(super) fn set_standing(&mut self, standing: Arc<[Arc<Activity>]>) {
-        let mut earlier = std::mem::take(&mut self.standing_tasks);
+        let earlier = std::mem::take(&mut self.standing_tasks);
         self.with.standing = standing;
         // Of a client that has not been online yet they begin when it is.
-        if earlier.is_empty() && !matches!(self.reach, Connectivity::Online(_)) {
+        if earlier.is_empty() && !self.connectivity.borrow().is_online() {
             return;
         }
+        self.standing_tasks = self.stand_all(earlier);
+    }
+
+    /// A task for each standing activity: the one that it has, or a new one.
+    fn stand_all(&mut self, mut earlier: Vec<ActivityTask>) -> Vec<ActivityTask> {
+        let Some(client) = self.client.clone() else {
+            return earlier;
+        };
         let standing = Arc::clone(&self.with.standing);
-        self.standing_tasks = standing
+        standing
             .iter()
             .map(|activity| {
                 let same = |task: &ActivityTask| Arc::ptr_eq(&task.activity, activity);
                 match earlier.iter().position(same) {
                     Some(index) => earlier.swap_remove(index),
-                    None => self.stand(activity),
+                    None => self.stand(activity, &client),
                 }
             })
-            .collect();
+            .collect()
     }
 
     /// Begins a standing activity.
-    fn stand(&mut self, activity: &Arc<Activity>) -> ActivityTask {
+    fn stand(&mut self, activity: &Arc<Activity>, client: &Arc<ClientContext<P>>) -> ActivityTask {
         let (counts, mut rng) = (self.with.counts.clone(), self.with.rng.fork());
-        let mut online = self.online.subscribe();
+        let choice = choice_of(activity, self.with.families);
+        let mut connectivity = self.connectivity.subscribe();
         let handle = tokio::spawn({
-            let activity = Arc::clone(activity);
+            let (activity, client) = (Arc::clone(activity), Arc::clone(client));
             async move {
                 loop {
-                    let here = online.borrow_and_update().clone();
+                    let now = connectivity.borrow_and_update().clone();
                     let working = async {
-                        if let Some(here) = here {
+                        if choice.is_served(&now) {
                             // A share of the interval at random, so that the herd does not act in one burst; none for
                             // counted ones.
                             let cadence = activity.pace();
@@ -149,15 +180,18 @@ impl<P: Port> ActivityRunner<P> {
                                 None => cadence.interval.mul_f64(rng.f64()),
                             };
                             let report = |outcome| counts.record(None, &activity, &outcome);
-                            activity::run(Arc::clone(&activity), here, delay, report).await;
+                            let (activity, client) = (Arc::clone(&activity), Arc::clone(&client));
+                            activity::run(activity, client, delay, report).await;
                         }
                         pending::<()>().await;
                     };
                     tokio::select! {
                         biased;
-                        changed = online.changed() => if changed.is_err() {
-                            return;
-                        },
+                        changed = connectivity.wait_for(|new| choice.begins_anew(&now, new)) => {
+                            if changed.is_err() {
+                                return;
+                            }
+                        }
                         () = working => {}
                     }
                 }
@@ -169,37 +203,25 @@ impl<P: Port> ActivityRunner<P> {
         }
     }
 
-    /// The lease is gone: has the tasks stop, and tells of each run that it cannot go on.
-    pub(super) fn go_offline(&mut self) {
-        self.online.send_replace(None);
-        if let Connectivity::Online(client) = &self.reach {
-            self.reach = Connectivity::Offline(Arc::clone(&client.port));
-        }
-        for run in std::mem::take(&mut self.runs) {
-            if let Some(run) = run.upgrade() {
-                refuse(&self.with, &run);
-            }
-        }
-    }
-
-    /// Begins this client's part of a run, or refuses it where the client is not online.
+    /// Begins this client's part of a run, or refuses it where the client has not enough for it.
     pub(super) fn start_run(&mut self, run: Arc<ClientRun>) {
         self.runs
             .retain(|run| run.upgrade().is_some_and(|run| !run.has_ended()));
-        let Connectivity::Online(client) = &self.reach else {
+        let choice = choice_of(&run.activity, self.with.families);
+        let is_served = choice.is_served(&self.connectivity.borrow());
+        let Some(client) = self.client.clone().filter(|_| is_served) else {
             return refuse(&self.with, &run);
         };
         self.runs.push(Arc::downgrade(&run));
-        let client = Arc::clone(client);
         let (events, counts) = (Arc::clone(&self.with.events), self.with.counts.clone());
-        let mut online = self.online.subscribe();
+        let mut connectivity = self.connectivity.subscribe();
         tokio::spawn(async move {
             let report = |outcome| counts.record(Some(&run), &run.activity, &outcome);
             let working = activity::run(Arc::clone(&run.activity), client, Duration::ZERO, report);
             tokio::select! {
                 biased;
-                // Offline, which ends it elsewhere; or the client is no more, which the pool sees.
-                _ = online.wait_for(Option::is_none) => {}
+                // It cannot go on, which ends it elsewhere; or the client is no more, which the pool sees.
+                _ = connectivity.wait_for(|now| !choice.is_served(now)) => {}
                 () = working => if run.end() {
                     events(ClientEvent::RunEnded(run.id));
                 },
@@ -208,7 +230,15 @@ impl<P: Port> ActivityRunner<P> {
     }
 }
 
-/// Counts an attempt that could not be made, as the client is not online, and tells that nothing more comes of the run; does
+/// Over which family a client that is to have these does it. What goes over none of them never waits: each attempt tells that.
+fn choice_of(activity: &Activity, families: Families) -> FamilyChoice {
+    match activity.subject.family_choice(families) {
+        FamilyChoice::Only(family) if !families.include(family) => FamilyChoice::usual(families),
+        choice => choice,
+    }
+}
+
+/// Counts an attempt that could not be made, as the client has not what it goes over, and tells that nothing more comes of the run; does
 /// nothing where that was told.
 fn refuse(with: &RunnerContext, run: &ClientRun) {
     if run.end() {

@@ -5,6 +5,7 @@ use tracing::{debug, info, warn};
 use super::flaw_log::FlawNews;
 use super::useless_replies::ExtensionAttempt;
 use super::{ClientEvent, ClientState, now};
+use crate::activity::LeasedConfig;
 use crate::dhcp::{
     Event, Extension, Flaw, Lease, LossReason, MessageType, ServerMessage, Unanswered,
 };
@@ -137,7 +138,7 @@ impl<L: Lan> ClientState<L> {
         self.tell(ClientEvent::Renewed(lease.clone()));
         if self.phase == Phase::Online {
             self.configure(&lease).await?;
-            self.activities.go_online(&lease);
+            self.activities.set_ipv4(Some(LeasedConfig::from(&lease)));
             return Ok(());
         }
         self.put_to_use(&lease).await
@@ -175,7 +176,7 @@ impl<L: Lan> ClientState<L> {
     /// Takes the address out of use; does nothing where none is.
     // RFC 2131, 4.4.5: a lease that ends is used no more, and all begins anew.
     pub(super) async fn stop_using_address(&mut self) -> Result<(), Failure> {
-        self.activities.go_offline();
+        self.activities.set_ipv4(None);
         if self.configured.is_some() {
             self.deconfigure().await?;
         }
@@ -197,7 +198,7 @@ impl<L: Lan> ClientState<L> {
         self.configure(lease).await?;
         self.enter_unless_cut_off(Phase::Online);
         if self.phase == Phase::Online {
-            self.activities.go_online(lease);
+            self.activities.set_ipv4(Some(LeasedConfig::from(lease)));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! One query, the wait for its answer, and what else came meanwhile.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +24,7 @@ const MOST_LATE: usize = 64;
 /// Asks one server once.
 pub(super) async fn ask<P: Port>(
     client: &ClientContext<P>,
-    server: Ipv4Addr,
+    server: IpAddr,
     name: &HostName,
     timeout: Duration,
 ) -> Lookup {

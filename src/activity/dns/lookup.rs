@@ -1,7 +1,7 @@
 //! What became of one lookup.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{DnsCause, DnsDetail, Rcode};
@@ -13,7 +13,7 @@ use crate::host_name::HostName;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     /// Who was asked.
-    pub server: Option<Ipv4Addr>,
+    pub server: Option<IpAddr>,
     /// Whether the query was handed to the kernel.
     pub was_sent: bool,
     /// What came of it.
@@ -26,7 +26,7 @@ pub struct DnsAnswer {
     /// The response code.
     pub rcode: Rcode,
     /// The addresses; none, where the code is not [`Rcode::NoError`].
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// From just before the query was sent until the kernel had the answer.
     pub took: Duration,
 }

@@ -1,6 +1,6 @@
 //! Queries and answers on the wire (RFC 1035, 4). Pure; answers are hostile until they are read.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
@@ -61,7 +61,7 @@ pub struct Reply {
     /// What the server said.
     pub rcode: Rcode,
     /// The addresses of the name, aliases followed; the first 16.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// Whether it did not fit (TC): to be asked for over TCP.
     pub is_truncated: bool,
 }
@@ -161,16 +161,16 @@ pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
 }
 
 /// The addresses of `name` or of what it is an alias of (RFC 1034, 3.6.2).
-fn addresses(packet: &Packet<'_>, name: &HostName) -> Vec<Ipv4Addr> {
+fn addresses(packet: &Packet<'_>, name: &HostName) -> Vec<IpAddr> {
     let mut owner = name.as_str().to_owned();
     for _ in 0..MAX_ALIASES {
         let own = || {
             let of_class = packet.answers.iter().filter(|r| r.class == CLASS::IN);
             of_class.filter(|record| is_same(&record.name, &owner))
         };
-        let found: Vec<Ipv4Addr> = own()
+        let found: Vec<IpAddr> = own()
             .filter_map(|record| match &record.rdata {
-                RData::A(a) => Some(Ipv4Addr::from(a.address)),
+                RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
                 _ => None,
             })
             .take(MAX_ADDRESSES)
@@ -245,7 +245,7 @@ mod tests {
         let reply = read(&bytes, 7, &name("www.lab.test")).expect("a reply");
         assert_eq!(
             (reply.rcode, reply.addresses),
-            (Rcode::NoError, vec![ADDRESS])
+            (Rcode::NoError, vec![ADDRESS.into()])
         );
     }
 

@@ -1,6 +1,6 @@
 //! The address of a name that is needed for something else than to be looked up.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use super::{DnsCause, Rcode};
 use crate::activity::ClientContext;
 use crate::host_name::HostName;
 use crate::lan::Port;
+use crate::target::is_nobody_else;
 
 /// How many of the lease's resolvers are asked for a name that is needed for something else; as many as resolv.conf(5).
 pub(in crate::activity) const RESOLVERS: u32 = 3;
@@ -26,7 +27,7 @@ pub(in crate::activity) struct Unresolved {
 /// A name that is needed for something else.
 pub(in crate::activity) struct Resolved {
     /// The first address of the name that can be another host's.
-    pub(in crate::activity) address: Ipv4Addr,
+    pub(in crate::activity) address: IpAddr,
     /// How long the answers took, those of resolvers that did not know included.
     pub(in crate::activity) took: Duration,
 }
@@ -39,16 +40,17 @@ pub(in crate::activity) async fn address_of<P: Port>(
 ) -> Result<Resolved, Unresolved> {
     let mut latest = no_resolver();
     let mut took = Duration::ZERO;
-    for server in client.leased.resolvers.iter().take(RESOLVERS as usize) {
+    let connectivity = client.connectivity();
+    for server in connectivity.resolvers().take(RESOLVERS as usize) {
         let began = Instant::now();
-        latest = ask(client, *server, name, timeout).await;
+        latest = ask(client, server, name, timeout).await;
         took += match &latest.result {
             Ok(answer) => answer.took,
             Err(_) => began.elapsed(),
         };
         match &latest.result {
             Ok(answer) if answer.rcode == Rcode::NoError => {
-                let address = first_of_a_host(name, *server, &answer.addresses)?;
+                let address = first_of_a_host(name, server, &answer.addresses)?;
                 return Ok(Resolved { address, took });
             }
             // The others would say the same: these are answers, not failures to answer.
@@ -67,16 +69,10 @@ pub(in crate::activity) async fn address_of<P: Port>(
 /// would be the client itself, and would answer.
 fn first_of_a_host(
     name: &HostName,
-    server: Ipv4Addr,
-    addresses: &[Ipv4Addr],
-) -> Result<Ipv4Addr, Unresolved> {
-    let is_nobodys = |address: &Ipv4Addr| {
-        address.is_unspecified()
-            || address.is_loopback()
-            || address.is_broadcast()
-            || address.is_multicast()
-    };
-    let first = addresses.iter().find(|address| !is_nobodys(address));
+    server: IpAddr,
+    addresses: &[IpAddr],
+) -> Result<IpAddr, Unresolved> {
+    let first = addresses.iter().find(|address| !is_nobody_else(**address));
     first.copied().ok_or_else(|| {
         let said: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         Unresolved {

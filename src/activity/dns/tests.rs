@@ -2,13 +2,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::exchange::PORT;
 use super::*;
-use crate::activity::{LeasedConfig, Sequence};
+use crate::activity::{Connectivity, LeasedConfig, Sequence};
+use crate::family::Families;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lab::LabConfig;
 use crate::lan::Lan;
@@ -21,21 +23,27 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 async fn client(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort> {
     let identity = Identity::derive(&PoolName::default(), ClientNumber(1), Seed(7));
     let port = lan.attach(&identity, Box::new(|_| {})).await;
+    let leased = LeasedConfig {
+        address: Ipv4Addr::new(10, 77, 0, 7),
+        router: Some(ROUTER),
+        resolvers: resolvers.to_vec(),
+    };
+    let connectivity = Connectivity {
+        ipv4: Some(Arc::new(leased)),
+        ipv6: None,
+    };
     ClientContext {
         port: Arc::new(port.expect("attached")),
         identity: Arc::new(identity),
-        leased: LeasedConfig {
-            address: Ipv4Addr::new(10, 77, 0, 7),
-            router: Some(ROUTER),
-            resolvers: resolvers.to_vec(),
-        },
-        siblings: Arc::new(|_| None),
+        families: Families::Ipv4,
+        connectivity: watch::Sender::new(connectivity).subscribe(),
+        siblings: Arc::new(|_, _| None),
         sequence: Sequence::new(7),
         rng: Mutex::new(fastrand::Rng::with_seed(7)),
     }
 }
 
-async fn look_up(lan: &FakeLan, resolvers: &[Ipv4Addr], name: &str) -> Result<Ipv4Addr, String> {
+async fn look_up(lan: &FakeLan, resolvers: &[Ipv4Addr], name: &str) -> Result<IpAddr, String> {
     let client = client(lan, resolvers).await;
     let name = name.parse().expect("a name");
     let found = address_of(&client, &name, TIMEOUT).await;
@@ -49,7 +57,7 @@ async fn resolvers_are_asked_in_turn_until_one_knows_and_three_at_most() {
     let lan = FakeLan::new(&LabConfig::default());
     let began = Instant::now();
     let found = look_up(&lan, &[SILENT, ROUTER], "router.lab.test").await;
-    assert_eq!(found, Ok(ROUTER));
+    assert_eq!(found, Ok(ROUTER.into()));
     assert_eq!(began.elapsed().as_secs(), 2, "one was waited for in vain");
 
     let began = Instant::now();

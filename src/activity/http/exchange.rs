@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::pending;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -73,14 +73,14 @@ pub(super) async fn fetch<P: Port>(
             return fetch;
         }
     };
-    let server = SocketAddrV4::new(address, url.port());
+    let server = SocketAddr::new(address, url.port());
     fetch.server = Some(server);
     if client.is_own(address) {
         let why = format!("{address} is the client itself, which would answer");
         fetch.failure = Some((HttpCause::OwnAddress, why));
         return fetch;
     }
-    match client.port.connect(server.into(), timeout).await {
+    match client.port.connect(server, timeout).await {
         Ok(Connected {
             stream,
             took,
@@ -146,7 +146,7 @@ async fn address_of<P: Port>(
     timeout: Duration,
     client: &ClientContext<P>,
     fetch: &mut Fetch,
-) -> Result<Ipv4Addr, Failure> {
+) -> Result<IpAddr, Failure> {
     let name = match url.host() {
         Host::Address(address) => return Ok(*address),
         Host::Name(name) => name,

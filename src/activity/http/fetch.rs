@@ -1,6 +1,6 @@
 //! What became of one fetch.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{HttpCause, HttpDetail, HttpPhase};
@@ -11,7 +11,7 @@ use crate::url::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
     /// The server, where there was an address to connect to.
-    pub server: Option<SocketAddrV4>,
+    pub server: Option<SocketAddr>,
     /// How long the phases took that came to their end, in their order.
     pub phases: Vec<(HttpPhase, Duration)>,
     /// The status, once there was one.

@@ -127,7 +127,7 @@ pub(super) async fn reach(
     router: Ipv4Addr,
     clients: &[ClientNumber],
 ) -> Result<(), Complaint> {
-    let spec = PingSpec::once(Target::Address(router));
+    let spec = PingSpec::once(Target::Address(router.into()));
     let which = Selection::Numbers(clients.to_vec());
     let (begun, tester) = (Instant::now(), world.open_testbed()?.tester.clone());
     let report = world.pool()?.ping(which, spec).await?;

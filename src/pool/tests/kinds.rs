@@ -1,6 +1,6 @@
 //! Lookups, fetches and commands under the pool.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -15,8 +15,8 @@ use crate::host_name::HostName;
 use crate::stats::ActivityStats;
 use crate::target::Target;
 
-const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-const RESOLVER: SocketAddrV4 = SocketAddrV4::new(ROUTER, 53);
+const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
+const RESOLVER: SocketAddr = SocketAddr::new(ROUTER, 53);
 
 fn name(text: &str) -> HostName {
     text.parse().expect(text)
@@ -38,7 +38,7 @@ fn command_detail(stats: &ActivityStats) -> &CommandDetail {
     CommandDetail::of(&stats.detail).expect("of commands")
 }
 
-const WEB: SocketAddrV4 = SocketAddrV4::new(ROUTER, 80);
+const WEB: SocketAddr = SocketAddr::new(ROUTER, 80);
 
 /// A herd of that many clients, all online.
 async fn online(count: u32) -> Herd {
@@ -168,7 +168,7 @@ async fn an_answer_that_came_when_time_was_over_is_none_though_it_is_there_to_be
 #[tokio::test(start_paused = true)]
 async fn an_answer_from_elsewhere_is_none_and_is_the_finding() {
     let herd = online(1).await;
-    let elsewhere = "10.77.0.2:53".parse::<SocketAddrV4>().expect("an address");
+    let elsewhere = "10.77.0.2:53".parse::<SocketAddr>().expect("an address");
     herd.lan.serve_udp_from(RESOLVER, elsewhere, |query| {
         let mut answer = query.to_vec();
         answer[2] |= 0x80;
@@ -539,7 +539,7 @@ async fn nothing_that_a_server_sends_is_the_testers_fault() {
 async fn what_the_client_itself_would_answer_is_no_success() {
     let herd = online(2).await;
     let ping = |target| herd.pool.ping(Selection::All, PingSpec::once(target));
-    let own = Target::Address(Ipv4Addr::LOCALHOST);
+    let own = Target::Address(Ipv4Addr::LOCALHOST.into());
     let report = ping(own).await.expect("a report");
     for stats in report.clients.values() {
         assert_eq!(stats.main_cause(), Some("own_address"));
@@ -556,7 +556,9 @@ async fn what_the_client_itself_would_answer_is_no_success() {
     assert_eq!((received(1), received(2)), (1, 1));
     // The other has the address of the first as its target: one of both would answer itself.
     let address = herd.client(1).await.lease.expect("a lease").address;
-    let report = ping(Target::Address(address)).await.expect("a report");
+    let report = ping(Target::Address(address.into()))
+        .await
+        .expect("a report");
     let cause = |number| report.clients[&ClientNumber(number)].main_cause();
     assert_eq!((cause(1), cause(2)), (Some("own_address"), None));
     let stats = fetch(&herd, &format!("http://{address}/")).await;

@@ -101,7 +101,7 @@ async fn no_attempt_is_lost_with_a_client_that_is_killed_restarted_vanishes_or_l
         config.restart.intensity = 1_000;
         config.activities = vec![
             PingSpec::every(Target::Router, every).into(),
-            PingSpec::every(Target::Address(SILENT), every).into(),
+            PingSpec::every(Target::Address(SILENT.into()), every).into(),
         ];
     })
     .await;

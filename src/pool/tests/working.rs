@@ -1,4 +1,7 @@
 use super::*;
+
+use std::net::IpAddr;
+
 use crate::activity::ping::PingDetail;
 use crate::dhcp::options::MessageType;
 use crate::lan::fake::{Behaviour, DOUBLE, RTT, SILENT, Trouble};
@@ -81,7 +84,7 @@ async fn an_answer_that_comes_twice_is_counted_as_such_and_as_one_answer() {
     let herd = Herd::with(|_| {}).await;
     herd.create(2).await;
     herd.settle().await;
-    let spec = PingSpec::times(Target::Address(DOUBLE), 3);
+    let spec = PingSpec::times(Target::Address(DOUBLE.into()), 3);
     let report = herd.pool.ping(Selection::All, spec).await.expect("one");
     for stats in report.clients.values() {
         assert_eq!((stats.successes(), ping_detail(stats).duplicates), (3, 3));
@@ -111,7 +114,7 @@ async fn the_router_is_each_clients_own() {
         report
             .clients
             .values()
-            .all(|stats| ping_detail(stats).address == router),
+            .all(|stats| ping_detail(stats).address == router.map(IpAddr::from)),
         "{report:?}"
     );
     herd.end().await;
@@ -130,7 +133,10 @@ async fn a_client_of_the_herd_is_pinged_at_the_address_that_it_holds_at_that_mom
     };
     let report = ping().await.expect("a report");
     assert!(report.is_success() && address.is_some());
-    assert_eq!(ping_detail(&report.clients[&first]).address, address);
+    assert_eq!(
+        ping_detail(&report.clients[&first]).address,
+        address.map(IpAddr::from)
+    );
 
     let released = herd.pool.release(Selection::Numbers(vec![second])).await;
     assert_eq!(released, Ok(1));
@@ -150,7 +156,7 @@ async fn an_unreachable_target_is_a_result_with_a_cause() {
     let herd = Herd::with(|_| {}).await;
     herd.create(2).await;
     herd.settle().await;
-    let spec = PingSpec::once(Target::Address(SILENT));
+    let spec = PingSpec::once(Target::Address(SILENT.into()));
     let report = herd
         .pool
         .ping(Selection::All, spec)

@@ -1,0 +1,48 @@
+//! Over which family a client does something.
+
+use super::Connectivity;
+use crate::family::{Families, Family};
+
+/// Over which family something is done by a client that is to have these or those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FamilyChoice {
+    /// Over this one: while the client does not have it, it waits.
+    Only(Family),
+    /// Over whichever each attempt finds.
+    Either,
+}
+
+impl FamilyChoice {
+    /// That of something which has a place in each family, as a client's router: IPv4 where the client is to have it, so that a
+    /// second family changes nothing for what is done over the first.
+    pub const fn usual(families: Families) -> Self {
+        match families {
+            Families::Ipv4 | Families::Dual => Self::Only(Family::Ipv4),
+            Families::Ipv6 => Self::Only(Family::Ipv6),
+        }
+    }
+
+    /// That of something which finds its family only when it is done, as a command.
+    pub const fn open(families: Families) -> Self {
+        match families {
+            Families::Dual => Self::Either,
+            Families::Ipv4 | Families::Ipv6 => Self::usual(families),
+        }
+    }
+
+    /// Whether it can be done by a client that has so much.
+    pub const fn is_served(self, connectivity: &Connectivity) -> bool {
+        match self {
+            Self::Only(family) => connectivity.has(family),
+            Self::Either => connectivity.is_online(),
+        }
+    }
+
+    /// Whether what goes on begins anew where the client has had `before` and has `now`.
+    pub fn begins_anew(self, before: &Connectivity, now: &Connectivity) -> bool {
+        match self {
+            Self::Only(family) => !before.agrees(now, family),
+            Self::Either => before.is_online() != now.is_online(),
+        }
+    }
+}

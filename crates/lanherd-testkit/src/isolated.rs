@@ -1,12 +1,23 @@
 //! A test harness whose every test runs in a process of its own, which has one thread until the test starts more: what the
-//! sandbox needs, and what keeps a test's namespaces from leaking into another, so that they run side by side.
+//! sandbox needs, and what keeps a test's namespaces from leaking into another, so that they run side by side. Each has so much time and no more, and may leave no process behind.
+
+mod watched;
 
 use std::process::{Command, ExitCode, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
+
+use self::watched::{Watched, watch};
 
 /// Names the test that a process is to run.
 const CASE: &str = "LANHERD_TEST_CASE";
+/// Says whose test it is: the process that has started it.
+const RUNNER: &str = "LANHERD_TEST_RUNNER";
+/// How long a test may take: less than cargo-nextest allows, so that what hangs is told and ended here.
+const LIMIT: Duration = Duration::from_secs(900);
+/// How long what a test has started may take to end after it, on a machine that is busy.
+const GRACE: Duration = Duration::from_secs(10);
 /// Names a part of a test that is to be run in a further process.
 const PART: &str = "LANHERD_TEST_PART";
 
@@ -172,23 +183,23 @@ fn run_side_by_side(cases: &[&Case], at_once: usize) -> usize {
 
 fn run_apart(case: &Case) -> bool {
     let mut command = Command::new("/proc/self/exe");
-    command.env(CASE, case.name);
     if case.user == User::Nobody {
         use std::os::unix::process::CommandExt;
         command.uid(NOBODY).gid(NOBODY).current_dir("/");
     }
-    match command.output() {
-        Ok(output) if output.status.success() => {
+    let runner = std::process::id().to_string();
+    let marks = [(CASE, case.name), (RUNNER, runner.as_str())];
+    match watch(&mut command, &marks, LIMIT, GRACE) {
+        Ok(Watched {
+            output,
+            trouble: None,
+        }) if output.status.success() => {
             println!("test {} ... ok{}", case.name, remarks(&output));
             true
         }
-        Ok(output) => {
-            println!(
-                "test {} ... FAILED ({})\n{}",
-                case.name,
-                output.status,
-                text(&output)
-            );
+        Ok(Watched { output, trouble }) => {
+            let why = trouble.unwrap_or_else(|| output.status.to_string());
+            println!("test {} ... FAILED ({why})\n{}", case.name, text(&output));
             false
         }
         Err(error) => {

@@ -1,7 +1,452 @@
 //! A client's IPv6: what its link is to have and what is sent, from what routers advertise and servers lease.
+//!
+//! [`Stack6`] joins two machines, stateless configuration ([`slaac::Host`]) and the DHCPv6 client ([`dhcp6::Client`]), in one of
+//! the same kind: pure, with time and chance as parameters. Whether DHCPv6 is asked follows the routers' flags. Its caller sets
+//! what it says on the link, sends its frames, and tells it what comes.
 
+mod addressing;
+mod asking;
+mod config;
 mod event;
+mod hearing;
+mod reach;
+mod seen;
 mod state;
 
+use std::collections::VecDeque;
+use std::mem;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use config::Config;
 pub use event::{Ipv6Event, Ipv6EventKind};
 pub use state::{AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6State};
+
+use self::addressing::{Machines, dhcp6_frame};
+use self::reach::{Input, News, Reach, Verdict};
+use self::seen::{Missing, Seen};
+use crate::dhcp6;
+use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome, Packet6, Reachability};
+use crate::ndp::slaac::{self, DhcpWanted};
+use crate::phase::{Failure, Phase};
+use lanherd_types::identity::Mac;
+
+/// What the caller is to do or to know, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output6 {
+    /// It cannot be used any more, and why; it is still sought.
+    Lost(Failure),
+    /// It was not usable in time, or will not be, and why.
+    Overdue(Failure),
+    /// Make the link so, and tell what came of it by [`Stack6::configured`].
+    Configure(Addressing6),
+    /// Have the kernel be silent on the port of DHCPv6 clients.
+    HearDhcp6,
+    /// Send this frame.
+    Transmit(Sent6, Vec<u8>),
+    /// This happened.
+    Event(Ipv6Event),
+    /// It has this now.
+    State(Arc<Ipv6State>),
+    /// It can be used, this long after the first message.
+    Up(Duration),
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent6 {
+    /// A router solicitation.
+    RouterSolicitation,
+    /// Another message of neighbour discovery.
+    NeighbourDiscovery,
+    /// A DHCPv6 message.
+    Dhcp6(dhcp6::MessageType),
+}
+
+/// What a client was told to do about its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// To have one, where routers say so.
+    Lease,
+    /// To give it back, and to stay without.
+    NoLease,
+    /// To give it back, and to end.
+    Nothing,
+}
+
+/// The IPv6 of one client.
+#[derive(Debug)]
+pub struct Stack6 {
+    mac: Mac,
+    limit: Duration,
+    host: slaac::Host,
+    dhcp: dhcp6::Client,
+    reach: Reach,
+    seen: Seen,
+    /// What DHCPv6 is asked for.
+    asked: DhcpWanted,
+    /// The lease of an earlier life, to be confirmed.
+    remembered: Option<dhcp6::Lease>,
+    /// The lease whose addresses are being probed.
+    probing: Option<dhcp6::Lease>,
+    wish: Wish,
+    /// Whether the kernel is silent on the port of DHCPv6 clients.
+    is_heard: bool,
+    /// What the link was to have last, and when that is to be set again.
+    set: Addressing6,
+    set_again_by: Option<Instant>,
+    /// Whether something may have changed of which no machine says anything.
+    is_dirty: bool,
+    told: Arc<Ipv6State>,
+    outputs: VecDeque<Output6>,
+}
+
+impl Stack6 {
+    /// One that has not started. All its chance comes from `rng`.
+    pub fn new(config: Config, rng: &mut fastrand::Rng) -> Self {
+        Self {
+            mac: config.host.mac,
+            limit: config.deadline,
+            host: slaac::Host::new(config.host, rng.fork()),
+            dhcp: dhcp6::Client::new(config.dhcp6, rng.fork()),
+            reach: Reach::Resting,
+            seen: Seen::default(),
+            asked: DhcpWanted::Nothing,
+            remembered: None,
+            probing: None,
+            wish: Wish::Lease,
+            is_heard: false,
+            set: Addressing6::default(),
+            set_again_by: None,
+            is_dirty: false,
+            told: Arc::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Begins; with a lease of before, which is confirmed as soon as there is an address to ask from.
+    pub fn start(&mut self, remembered: Option<dhcp6::Lease>, now: Instant) {
+        self.remembered = remembered;
+        self.seek(now);
+        self.host.start(now);
+        self.settle(now);
+    }
+
+    /// What came of making the link so.
+    pub const fn configured(&mut self, configured: Configured6) {
+        self.set_again_by = configured.again_by;
+    }
+
+    /// Somebody else removed what was set: it is set again.
+    pub fn unconfigured(&mut self, now: Instant) {
+        self.set_anew();
+        self.settle(now);
+    }
+
+    /// It is known whether somebody has an address.
+    pub fn handle_dad(&mut self, address: Ipv6Addr, outcome: DadOutcome, now: Instant) {
+        let (verification, dad) = match outcome {
+            DadOutcome::Unique => (slaac::Verification::Unique, dhcp6::DadOutcome::Unique),
+            DadOutcome::Duplicate { holder } => (
+                slaac::Verification::Duplicate(holder),
+                dhcp6::DadOutcome::Duplicate { holder },
+            ),
+        };
+        self.host.handle_verification(address, verification, now);
+        self.dhcp.handle_dad(address, dad, now);
+        self.settle(now);
+    }
+
+    /// A router answers no more, or again.
+    pub fn handle_router(&mut self, router: Ipv6Addr, reachability: Reachability, now: Instant) {
+        match reachability {
+            Reachability::Reachable => self.host.handle_reachable(router, now),
+            Reachability::Unreachable => self.host.handle_unreachable(router, now),
+        }
+        self.settle(now);
+    }
+
+    /// The link carries nothing any more.
+    pub fn carrier_lost(&mut self, now: Instant) {
+        self.advance(Input::CutOff, now);
+        self.settle(now);
+    }
+
+    /// The link is back, and may be another: routers are asked at once, and what is leased is confirmed.
+    pub fn reconnect(&mut self, now: Instant) {
+        self.seek(now);
+        self.host.reconnect(now);
+        self.dhcp.reconnect(now);
+        self.settle(now);
+    }
+
+    /// The router is there again: it is asked at once, where IPv6 cannot be used.
+    pub fn ask_again(&mut self, now: Instant) {
+        if self.reach != Reach::Usable {
+            self.host.solicit(now);
+            if self.dhcp.lease().is_none() {
+                self.dhcp.reconnect(now);
+            }
+            self.settle(now);
+        }
+    }
+
+    /// Time has passed. Does nothing before [`Stack6::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.set_again_by.is_some_and(|by| by <= now) {
+            self.set_anew();
+        }
+        self.host.handle_timeout(now);
+        self.dhcp.handle_timeout(now);
+        self.settle(now);
+    }
+
+    /// What is to be done next, oldest first.
+    pub fn poll_output(&mut self) -> Option<Output6> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Stack6::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let all = [
+            self.host.poll_timeout(),
+            self.dhcp.poll_timeout(),
+            self.reach.deadline(),
+            self.set_again_by,
+            self.told_until(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    /// What it has, as it was told last.
+    pub const fn state(&self) -> &Arc<Ipv6State> {
+        &self.told
+    }
+
+    /// Whether it can be used.
+    pub fn is_usable(&self) -> bool {
+        self.reach == Reach::Usable
+    }
+
+    /// Whether it is sought, or used: neither given back nor cut off.
+    pub const fn is_wanted(&self) -> bool {
+        !matches!(self.reach, Reach::Resting)
+    }
+
+    /// The phase of a client that waits for it.
+    pub fn phase(&self) -> Phase {
+        if self.is_usable() {
+            return Phase::Online;
+        }
+        let is_tentative = |it: &HeldAddress| it.state == AddressState::Tentative;
+        let is_global = |it: &&HeldAddress| it.origin != AddressOrigin::LinkLocal;
+        let mut all = self.told.addresses.iter();
+        match self.missing() {
+            Some(Missing::LinkLocal) => Phase::Dad,
+            Some(Missing::Address) if all.any(|it| is_global(&it) && is_tentative(it)) => {
+                Phase::Dad
+            }
+            Some(Missing::Address) if self.asks_for_addresses() => Phase::Dhcp6,
+            Some(Missing::Address | Missing::Router | Missing::Disabled) | None => Phase::Router,
+        }
+    }
+
+    /// It is to be usable within its time.
+    fn seek(&mut self, now: Instant) {
+        self.seen.forget();
+        self.advance(Input::Seek(self.limit), now);
+    }
+
+    fn advance(&mut self, input: Input, now: Instant) -> News {
+        let (reach, news) = self.reach.step(input, now);
+        self.is_dirty |= reach != self.reach;
+        self.reach = reach;
+        news
+    }
+
+    fn set_anew(&mut self) {
+        self.set = Addressing6::default();
+        self.set_again_by = None;
+        self.is_dirty = true;
+    }
+
+    fn machines(&self) -> Machines<'_> {
+        Machines {
+            host: &self.host,
+            dhcp: &self.dhcp,
+            probing: self.probing.as_ref(),
+        }
+    }
+
+    /// Whether what was told may be something else, though no machine says so.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut ends = [self.reach.deadline(), self.told_until()].into_iter();
+        let has_ended = ends.any(|end| end.is_some_and(|end| end <= now));
+        let is_same = |router: &HeldRouter| self.host.mac_of(router.address) == router.mac;
+        has_ended || !self.told.routers.iter().all(is_same)
+    }
+
+    /// When something that was told ends by its time, and no machine says so.
+    fn told_until(&self) -> Option<Instant> {
+        let leased = self.told.addresses.iter();
+        let leased = leased
+            .filter(|it| it.origin == AddressOrigin::Dhcp6 && it.state == AddressState::Preferred);
+        leased.filter_map(|it| it.preferred_until).min()
+    }
+
+    /// What is missing; `None`: nothing.
+    fn missing(&self) -> Option<Missing> {
+        if *self.host.state() == slaac::State::Disabled {
+            Some(Missing::Disabled)
+        } else if self.host.link_local().is_none() {
+            Some(Missing::LinkLocal)
+        } else if self.host.default_router().is_none() || !self.host.is_attached() {
+            Some(Missing::Router)
+        } else if self.told.global().next().map(|it| it.state) != Some(AddressState::Preferred) {
+            Some(Missing::Address)
+        } else {
+            None
+        }
+    }
+
+    /// After whatever has happened: takes what the machines say, and says what follows.
+    fn settle(&mut self, now: Instant) {
+        let (mut frames, mut events) = (Vec::new(), Vec::new());
+        loop {
+            self.drain(&mut frames, &mut events, now);
+            if !self.follow_flags(now) {
+                break;
+            }
+        }
+        // What an advertisement says is mostly what the one before said.
+        let is_dirty = mem::take(&mut self.is_dirty);
+        if !is_dirty && events.is_empty() && frames.is_empty() && !self.is_due(now) {
+            return;
+        }
+        if !matches!(self.dhcp.state(), dhcp6::State::Probing(_)) {
+            self.probing = None;
+        }
+        let before = Arc::clone(&self.told);
+        let mut state = self.machines().state(now);
+        state.is_usable = before.is_usable;
+        if state != *before {
+            self.told = Arc::new(state);
+        }
+        let up = self.judge(now);
+        if self.told.is_usable != self.is_usable() {
+            let is_usable = self.is_usable();
+            Arc::make_mut(&mut self.told).is_usable = is_usable;
+        }
+        let addressing = self.machines().addressing();
+        if addressing != self.set {
+            self.set = addressing.clone();
+            self.set_again_by = None;
+            self.outputs.push_back(Output6::Configure(addressing));
+        }
+        self.outputs.extend(frames);
+        self.outputs.extend(events.into_iter().map(Output6::Event));
+        if !Arc::ptr_eq(&before, &self.told) {
+            let state = Arc::clone(&self.told);
+            self.outputs.push_back(Output6::State(state));
+        }
+        self.outputs.extend(up.map(Output6::Up));
+    }
+
+    /// Says whether it can be used, where that has changed; gives how long it took, where it can.
+    fn judge(&mut self, now: Instant) -> Option<Duration> {
+        let missing = self.missing();
+        let verdict = match missing {
+            None => Verdict::Usable,
+            // RFC 4862, 5.4.5: nothing more is done on the link.
+            Some(Missing::Disabled) => Verdict::Hopeless,
+            Some(Missing::LinkLocal | Missing::Router | Missing::Address) => Verdict::Missing,
+        };
+        if missing == Some(Missing::Address) && self.wish == Wish::NoLease {
+            self.advance(Input::Rest, now);
+        } else if missing.is_none() && self.reach == Reach::Resting && self.wish != Wish::Nothing {
+            // It was given back, and something else has come that can be used.
+            self.advance(Input::Seek(self.limit), now);
+        }
+        let mut news = self.advance(Input::Judged(verdict, self.limit), now);
+        let missing = missing.unwrap_or(Missing::Address);
+        if news == News::Lost {
+            let lost = self.seen.lost(missing);
+            self.outputs.push_back(Output6::Lost(lost));
+            self.seen.forget();
+            // What is hopeless is known at once.
+            news = self.advance(Input::Judged(verdict, self.limit), now);
+        }
+        if news == News::Overdue {
+            let asks = self.asks_for_addresses();
+            let overdue = self.seen.overdue(missing, &self.told, asks, self.limit);
+            self.outputs.push_back(Output6::Overdue(overdue));
+        }
+        match news {
+            News::Up(took) => Some(took),
+            News::None | News::Lost | News::Overdue => None,
+        }
+    }
+
+    /// Takes what the machines have to say.
+    fn drain(&mut self, frames: &mut Vec<Output6>, events: &mut Vec<Ipv6Event>, now: Instant) {
+        while let Some(output) = self.host.poll_output() {
+            match output {
+                slaac::Output::Transmit(packet) => {
+                    let is_solicitation =
+                        matches!(packet.message.body, crate::ndp::Body::RouterSolicitation);
+                    let sent = if is_solicitation {
+                        Sent6::RouterSolicitation
+                    } else {
+                        Sent6::NeighbourDiscovery
+                    };
+                    self.sent(sent, now);
+                    let frame = packet.to_frame();
+                    frames.extend(frame.map(|frame| Output6::Transmit(sent, frame)));
+                }
+                // All that stands is looked at together.
+                slaac::Output::Configure(_) => self.is_dirty = true,
+                slaac::Output::Event(event) => self.happened(Ipv6Event::Host(event), events),
+            }
+        }
+        while let Some(output) = self.dhcp.poll_output() {
+            match output {
+                dhcp6::Output::Transmit(message) => self.send(&message, frames, now),
+                dhcp6::Output::Event(event) => {
+                    if let dhcp6::Event::Probe { lease, .. } = &event {
+                        self.probing = Some(lease.clone());
+                    }
+                    self.happened(Ipv6Event::Dhcp6(event), events);
+                }
+            }
+        }
+    }
+
+    /// A message without an address to send it from is lost; it is sent again.
+    fn send(&mut self, message: &dhcp6::Message, frames: &mut Vec<Output6>, now: Instant) {
+        let sent = Sent6::Dhcp6(message.message_type);
+        self.sent(sent, now);
+        let link_local = self.machines().link_local();
+        let frame = link_local.and_then(|from| dhcp6_frame(self.mac, from, message));
+        let Some(frame) = frame else {
+            return;
+        };
+        if !mem::replace(&mut self.is_heard, true) {
+            frames.push(Output6::HearDhcp6);
+        }
+        frames.push(Output6::Transmit(sent, frame));
+    }
+
+    fn sent(&mut self, sent: Sent6, now: Instant) {
+        self.seen.sent(sent);
+        self.advance(Input::Sent, now);
+    }
+
+    fn happened(&mut self, event: Ipv6Event, events: &mut Vec<Ipv6Event>) {
+        self.seen.happened(&event);
+        events.push(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ mod standing;
 mod state;
 mod step;
 mod until;
+mod view;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
@@ -39,6 +40,7 @@ pub use identifier::{Identifiers, Secret};
 pub use ignored::Ignored;
 pub use state::{Sent, State};
 pub use until::Until;
+pub use view::DefaultRouter;
 
 use self::addresses::AutoPrefix;
 use self::lists::Expiring;

@@ -110,6 +110,11 @@ impl State {
         }
     }
 
+    /// Whether a lease is held: in use, or about to be when it has been probed or confirmed.
+    pub const fn holds_lease(&self) -> bool {
+        self.held().is_some()
+    }
+
     pub(super) const fn held(&self) -> Option<&Held> {
         match self {
             keeping!(held) => Some(held),

@@ -1,0 +1,237 @@
+//! What a client's link is to have of IPv6, and what the client has of it, from what its machines say.
+
+use std::net::Ipv6Addr;
+use std::time::Instant;
+
+use super::state::{AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6State};
+use crate::dhcp6::{self, LeasedAddress};
+use crate::lan::ipv6::{Address6, Addressing6, Neighbour6, Route6, RouterPreference};
+use crate::ndp::Preference;
+use crate::ndp::slaac::{AddressKind, Host, InterfaceAddress};
+
+/// The length of a formed address' prefix (RFC 4862, 5.5.3 d: prefix and identifier have 128 bits, and identifiers 64).
+const FORMED_LEN: u8 = 64;
+
+/// What the machines have come to.
+pub(super) struct Machines<'a> {
+    pub(super) host: &'a Host,
+    pub(super) dhcp: &'a dhcp6::Client,
+    /// The lease whose addresses are being probed.
+    pub(super) probing: Option<&'a dhcp6::Lease>,
+}
+
+impl Machines<'_> {
+    /// What is leased: what is being probed, with all that is in use already, or what is in use.
+    fn leased(&self) -> impl Iterator<Item = &LeasedAddress> {
+        let lease = self.probing.or_else(|| self.dhcp.lease());
+        lease.into_iter().flat_map(dhcp6::Lease::addresses)
+    }
+
+    /// What the link is to have.
+    pub(super) fn addressing(&self) -> Addressing6 {
+        let mut addressing = Addressing6::default();
+        let formed = self.host.addresses().map(|it| self.formed(it));
+        addressing.addresses.extend(formed);
+        for leased in self.leased() {
+            let is_known = |it: &Address6| it.address == leased.address;
+            if !addressing.addresses.iter().any(is_known) {
+                addressing.addresses.push(self.leased_address(leased));
+            }
+        }
+        self.routes(&mut addressing);
+        addressing
+    }
+
+    fn formed(&self, own: &InterfaceAddress) -> Address6 {
+        let verifies = self.host.config().verifies;
+        match own.kind {
+            AddressKind::LinkLocal => Address6::link_local(own.address, verifies),
+            // What is on the link is a route of its own, where a router said so.
+            AddressKind::Stable | AddressKind::Temporary => Address6 {
+                address: own.address,
+                prefix_len: FORMED_LEN,
+                is_on_link: false,
+                preferred_until: own.preferred.moment(),
+                valid_until: own.valid.moment(),
+                detects_duplicates: verifies,
+            },
+        }
+    }
+
+    fn leased_address(&self, leased: &LeasedAddress) -> Address6 {
+        Address6 {
+            address: leased.address,
+            prefix_len: LeasedAddress::<Instant>::PREFIX_LEN,
+            is_on_link: false,
+            preferred_until: leased.lifetimes.preferred_until,
+            valid_until: leased.lifetimes.valid_until,
+            detects_duplicates: self.dhcp.config().duplicate_detection,
+        }
+    }
+
+    fn routes(&self, addressing: &mut Addressing6) {
+        let link = self.host.link();
+        let mut routes: Vec<_> = self.host.routes().collect();
+        routes.sort_by_key(|route| route.metric);
+        for route in routes {
+            addressing.routes.push(Route6 {
+                destination: route.prefix.address(),
+                prefix_len: route.prefix.length(),
+                gateway: route.gateway,
+                preference: preference(route.preference),
+                until: route.valid.moment(),
+                mtu: link.mtu,
+                hop_limit: link.hop_limit,
+            });
+            let Some(address) = route.gateway else {
+                continue;
+            };
+            // A router is asked often, and its entry is not to count in the kernel's one neighbour table.
+            let is_known = |it: &Neighbour6| it.address == address;
+            if !addressing.neighbours.iter().any(is_known) {
+                addressing.neighbours.push(Neighbour6 {
+                    address,
+                    mac: self.host.mac_of(address),
+                    is_router: true,
+                });
+            }
+        }
+    }
+
+    /// What the client has, but for whether that can be used.
+    pub(super) fn state(&self, now: Instant) -> Ipv6State {
+        let (managed, other) = self.host.flags();
+        let of_routers = self.host.routes().filter(|route| route.gateway.is_none());
+        let mut state = Ipv6State {
+            addresses: self.held_addresses(now),
+            routers: self.held_routers(),
+            on_link: of_routers.map(|route| route.prefix).collect(),
+            pref64: self.host.pref64(),
+            managed,
+            other,
+            mtu: self.host.link().mtu,
+            lease: self.dhcp.lease().cloned(),
+            ..Ipv6State::default()
+        };
+        let parameters = match (self.dhcp.lease(), self.dhcp.state().information()) {
+            (Some(lease), _) => Some(&lease.parameters),
+            (None, information) => information.map(|information| &information.parameters),
+        };
+        // RFC 8106, 5.3.1: resolvers of DHCP come before those of routers.
+        let of_dhcp = parameters.map_or(&[][..], |parameters| &parameters.dns);
+        state.resolvers = merged(of_dhcp, self.host.resolvers());
+        let of_dhcp = parameters.map_or(&[][..], |parameters| &parameters.search);
+        state.search = merged(of_dhcp, self.host.search());
+        state
+    }
+
+    fn held_addresses(&self, now: Instant) -> Vec<HeldAddress> {
+        let formed = self.host.addresses().map(|own| HeldAddress {
+            address: own.address,
+            origin: match own.kind {
+                AddressKind::LinkLocal => AddressOrigin::LinkLocal,
+                AddressKind::Stable => AddressOrigin::Stable,
+                AddressKind::Temporary => AddressOrigin::Temporary,
+            },
+            state: address_state(
+                self.host.is_usable(own.address),
+                own.preferred.moment(),
+                now,
+            ),
+            preferred_until: own.preferred.moment(),
+            valid_until: own.valid.moment(),
+        });
+        let in_use = |address| {
+            let lease = self.dhcp.lease().into_iter();
+            lease
+                .flat_map(dhcp6::Lease::addresses)
+                .any(|it| it.address == address)
+        };
+        let leased = self.leased().map(|leased| HeldAddress {
+            address: leased.address,
+            origin: AddressOrigin::Dhcp6,
+            state: address_state(
+                in_use(leased.address),
+                leased.lifetimes.preferred_until,
+                now,
+            ),
+            preferred_until: leased.lifetimes.preferred_until,
+            valid_until: leased.lifetimes.valid_until,
+        });
+        let mut held: Vec<HeldAddress> = formed.collect();
+        for leased in leased {
+            if !held.iter().any(|it| it.address == leased.address) {
+                held.push(leased);
+            }
+        }
+        held
+    }
+
+    fn held_routers(&self) -> Vec<HeldRouter> {
+        let routers = self.host.default_routers().into_iter();
+        let routers = routers.map(|router| HeldRouter {
+            address: router.address,
+            mac: router.mac,
+            preference: router.preference,
+            is_reachable: router.is_reachable,
+            valid_until: router.until.moment(),
+        });
+        routers.collect()
+    }
+
+    /// The address that messages are sent from.
+    pub(super) fn link_local(&self) -> Option<Ipv6Addr> {
+        self.host.link_local()
+    }
+}
+
+/// Of an address that may be used, or not yet, by the end of its preferred lifetime.
+// RFC 4862, 5.5.4: an address whose preferred lifetime has ended is deprecated.
+fn address_state(is_usable: bool, preferred_until: Option<Instant>, now: Instant) -> AddressState {
+    if !is_usable {
+        AddressState::Tentative
+    } else if preferred_until.is_some_and(|end| end <= now) {
+        AddressState::Deprecated
+    } else {
+        AddressState::Preferred
+    }
+}
+
+fn merged<T: Clone + PartialEq>(first: &[T], then: &[T]) -> Vec<T> {
+    let mut merged: Vec<T> = Vec::new();
+    for one in first.iter().chain(then) {
+        if !merged.contains(one) {
+            merged.push(one.clone());
+        }
+    }
+    merged
+}
+
+const fn preference(preference: Preference) -> RouterPreference {
+    match preference {
+        Preference::Low => RouterPreference::Low,
+        Preference::Medium => RouterPreference::Medium,
+        Preference::High => RouterPreference::High,
+    }
+}
+
+/// The frame of a DHCPv6 client's message.
+pub(super) fn dhcp6_frame(
+    mac: lanherd_types::identity::Mac,
+    link_local: Ipv6Addr,
+    message: &dhcp6::Message,
+) -> Option<Vec<u8>> {
+    let ends = crate::lan::frame6::Ends6::to_group(mac, link_local, dhcp6::ALL_SERVERS);
+    crate::lan::frame6::dhcp6_frame(&ends, &message.encode().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merged_list_has_each_once_and_those_of_dhcp_first() {
+        assert_eq!(merged(&[1, 2], &[3, 1]), [1, 2, 3]);
+        assert!(merged::<u8>(&[], &[]).is_empty());
+    }
+}

@@ -6,10 +6,15 @@ import os
 import select
 import subprocess
 
-# It hears on descriptor 3 and answers on 4.
-CHROMIUM = """exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run \\
+# Some of its processes end later than the first and write to the profile until then: all are of a process namespace, which is only over when
+# the last of them is. It hears on descriptor 3 and answers on 4.
+CHROMIUM = """
+[ "$(id -u)" -eq 0 ] || user='--user --map-root-user'
+exec unshare ${user-} --pid --fork --kill-child --mount-proc sh -c '
+chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run \\
     --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \\
-    --window-size="$2" --remote-debugging-pipe --user-data-dir="$1" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1"""
+    --window-size="$2" --remote-debugging-pipe --user-data-dir="$1" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1; exit' sh "$1" "$2"
+"""
 # How long it may be silent, in seconds.
 PATIENCE = 60
 
@@ -67,5 +72,6 @@ class Browser:
         return base64.b64decode(self.order("Page.captureScreenshot", format="png", **more)["data"])
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        """Ends it; the profile can be removed then."""
+        self.process.stdin.close()
+        self.process.wait(PATIENCE)

@@ -7,8 +7,11 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use lanherd_testkit::folder::TestFolder;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::process::{Outcome, Running, child_of};
 use super::seconds;
@@ -28,12 +31,9 @@ pub struct Host {
     init: u32,
     /// A process in the router's network namespace.
     router: u32,
-    folder: PathBuf,
+    folder: TestFolder,
     logs: Mutex<Vec<PathBuf>>,
 }
-
-/// Machines made by this process, for their folders' names.
-static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// What the first process does. `/etc` becomes a copy, for lanherd makes `/etc/netns`, and the real one is not ours.
 const SET_UP: &str = r#"
@@ -73,15 +73,13 @@ impl Host {
             nix::unistd::geteuid().is_root(),
             "this test makes namespaces and needs root: run ./scripts/test, which asks sudo for these tests only"
         );
-        let folder = std::env::temp_dir().join(format!(
-            "lanherd-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        ));
-        fs::create_dir_all(&folder).expect("a folder for the test");
+        let folder = TestFolder::new("test");
         // Tests that run lanherd without root let it write its report here.
-        fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777))
-            .expect("the folder is ours");
+        fs::set_permissions(
+            folder.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o777),
+        )
+        .expect("the folder is ours");
         let mut keeper = Command::new("setpriv")
             .args([
                 "--pdeathsig",
@@ -108,7 +106,7 @@ impl Host {
             )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(folder.join("set-up.log")).expect("a log file"))
+            .stderr(File::create(folder.file("set-up.log")).expect("a log file"))
             .spawn()
             .expect("setpriv and unshare (Debian package util-linux) are installed");
         let mut line = String::new();
@@ -116,7 +114,7 @@ impl Host {
             .read_line(&mut line)
             .expect("a pipe can be read");
         if line != "ready\n" {
-            let log = fs::read_to_string(folder.join("set-up.log")).unwrap_or_default();
+            let log = fs::read_to_string(folder.file("set-up.log")).unwrap_or_default();
             panic!("the pretend machine could not be set up: {log}");
         }
         let init = child_of(keeper.id()).expect("unshare has forked");
@@ -144,7 +142,7 @@ impl Host {
 
     /// A folder for the test's files, visible under the same path inside.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// What stands on the machine now, to be compared with later.
@@ -191,7 +189,7 @@ impl Host {
 
     fn nsenter(&self, network: u32, name: &str, command: &[&str]) -> (Command, PathBuf) {
         let mut logs = self.logs.lock().expect("no test thread panicked here");
-        let log = self.folder.join(format!("{}-{name}", logs.len()));
+        let log = self.folder.file(&format!("{}-{name}", logs.len()));
         let mut nsenter = Command::new("nsenter");
         nsenter
             .arg(format!("--net=/proc/{network}/ns/net"))
@@ -249,6 +247,7 @@ impl Host {
 
     fn report_path(&self) -> String {
         self.folder
+            .path()
             .join("report.json")
             .to_string_lossy()
             .into_owned()
@@ -321,9 +320,11 @@ impl Drop for Host {
             }
             eprintln!("{all}");
         }
-        // The process namespace ends with its keeper, and everything in it at once.
-        let _ = self.keeper.kill();
+        // The process namespace ends with its first process, whose parent, the keeper, hears of that when all in it has ended: nothing
+        // writes to the folder any more, which goes then.
+        if let (Ok(None), Ok(init)) = (self.keeper.try_wait(), i32::try_from(self.init)) {
+            let _ = kill(Pid::from_raw(init), Signal::SIGKILL);
+        }
         let _ = self.keeper.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -164,17 +164,24 @@ fn assert_undisturbed<T>(
     scrape: impl Fn(&Lab) -> String,
 ) {
     join(&lab, 50);
-    let alone = join(&lab, 150);
-    let before = lab.descriptors();
-    let crowd: Vec<_> = (0..200).map(|way| stuck(&lab, way)).collect();
-    std::thread::sleep(Duration::from_millis(500));
-    let taken = lab.descriptors().saturating_sub(before);
-    assert!(taken <= 70, "{taken} descriptors");
-    let crowded = join(&lab, 150);
-    assert!(
-        crowded < alone * 2 + Duration::from_secs(1),
-        "{crowded:?} in a crowd, {alone:?} alone"
-    );
+    // Other programs' work comes and goes between two measurements; what a crowd takes from the herd, it takes each time.
+    let mut tries = 0;
+    let crowd = loop {
+        let alone = join(&lab, 150);
+        let before = lab.descriptors();
+        let crowd: Vec<_> = (0..200).map(|way| stuck(&lab, way)).collect();
+        std::thread::sleep(Duration::from_millis(500));
+        let taken = lab.descriptors().saturating_sub(before);
+        assert!(taken <= 70, "{taken} descriptors");
+        let crowded = join(&lab, 150);
+        if crowded < alone * 2 + Duration::from_secs(1) {
+            break crowd;
+        }
+        let slow = format!("{crowded:?} in a crowd, {alone:?} alone");
+        tries += 1;
+        assert!(tries < 4, "{slow}");
+        eprintln!("{slow}");
+    };
     let scraped = Instant::now();
     let metrics = scrape(&lab);
     assert!(metrics.contains("lanherd_clients{"), "{metrics}");

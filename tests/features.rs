@@ -10,10 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
+use lanherd_testkit::folder::TestFolder;
 use serde_json::Value;
 
 /// One row of the table: a scenario of a file, a fault of the lab under which it must fail, and what the failure must say.
@@ -310,28 +311,6 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder of the test's own, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path =
-            std::env::temp_dir().join(format!("lanherd-features-{:016x}", fastrand::u64(..)));
-        fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
-
 fn bdd(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lanherd"))
         .current_dir(project())
@@ -397,7 +376,7 @@ fn side_by_side<T: Sync>(jobs: &[T], work: impl Fn(&T) -> Result<(), String> + S
 
 #[test]
 fn all_that_the_lab_can_carry_passes_and_is_in_the_table() {
-    let folder = Folder::new();
+    let folder = TestFolder::new("features");
     let results = folder.file("results.json");
     let output = bdd(&[
         "features",
@@ -420,7 +399,7 @@ fn all_that_the_lab_can_carry_passes_and_is_in_the_table() {
 
 #[test]
 fn every_scenario_fails_for_the_stated_cause_where_the_lab_is_broken() {
-    let folder = Folder::new();
+    let folder = TestFolder::new("features");
     let number = Mutex::new(0..);
     side_by_side(TWIN, |row| {
         let number = number

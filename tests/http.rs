@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use lanherd::http::{self, Guard, Readiness, Ready, Server};
 use lanherd::identity::{PoolName, Seed};
 use lanherd::metrics::Metrics;
+use lanherd_testkit::folder::TestFolder;
 
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -38,12 +39,11 @@ impl Readiness for Mute {
 
 /// For whoever has a token.
 fn a_guard() -> Guard {
-    let path = std::env::temp_dir().join(format!("lanherd-token-{}", std::process::id()));
+    let folder = TestFolder::new("token");
+    let path = folder.file("token");
     std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").expect("written");
     std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
-    let guard = Guard::new(Some(&path), None);
-    std::fs::remove_file(&path).expect("removed");
-    guard.expect("a guard")
+    Guard::new(Some(&path), None).expect("a guard")
 }
 
 fn metrics() -> Metrics {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::gherkin::{Feature, GherkinEnv, Step};
+use lanherd_testkit::folder::TestFolder;
 
 use super::parameters::{
     BackendWord, ClientsWord, CountWord, DurationWord, PARAMETERS, PercentWord, RateWord,
@@ -206,31 +207,25 @@ fn numbers_durations_and_rates_are_read_with_and_without_quotes() {
 }
 
 /// Feature files in a folder of their own, which goes with it.
-struct FeatureFolder(PathBuf);
+struct FeatureFolder(TestFolder);
 
 impl FeatureFolder {
     fn with(files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!("lanherd-suite-{:016x}", fastrand::u64(..)));
+        let folder = TestFolder::new("suite");
         for (name, text) in files {
-            let file = path.join(name);
+            let file = folder.file(name);
             fs::create_dir_all(file.parent().expect("a folder")).expect("made");
             fs::write(file, text).expect("written");
         }
-        Self(path)
+        Self(folder)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.file(name)
     }
 
     fn read(&self) -> Result<Suite, SuiteError> {
-        Suite::read(std::slice::from_ref(&self.0))
-    }
-}
-
-impl Drop for FeatureFolder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
+        Suite::read(&[self.0.path().to_owned()])
     }
 }
 
@@ -403,7 +398,7 @@ fn a_line_of_a_file_names_the_scenario_that_it_belongs_to() {
     let (one, two) = (folder.path("f.feature:6"), folder.path("f.feature:22"));
     let suite = Suite::read(&[one.clone(), two, one.clone()]).expect("a suite");
     assert_eq!(names(&suite), ["one", "ruled, too"]);
-    let suite = Suite::read(&[one, folder.0.clone()]).expect("a suite");
+    let suite = Suite::read(&[one, folder.0.path().to_owned()]).expect("a suite");
     assert_eq!(names(&suite), all);
 }
 

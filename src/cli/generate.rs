@@ -198,6 +198,7 @@ fn examples_section(examples: &str) -> String {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use lanherd_testkit::folder::TestFolder;
 
     use super::*;
     use crate::cli::Cli;
@@ -275,18 +276,16 @@ mod tests {
 
     #[test]
     fn every_subcommand_has_a_page_of_its_own() {
-        let dir = std::env::temp_dir().join(format!("lanherd-man-{:016x}", fastrand::u64(..)));
-        fs::create_dir(&dir).expect("a folder");
+        let dir = TestFolder::new("man");
         let args = ManArgs {
-            dir: Some(dir.clone()),
+            dir: Some(dir.path().to_owned()),
         };
         let written = man(&args, Cli::command(), &Screen::new(true, Format::Text));
         let missing: Vec<String> = Cli::command()
             .get_subcommands()
             .map(|subcommand| format!("lanherd-{}.1", subcommand.get_name()))
-            .filter(|page| !dir.join(page).is_file())
+            .filter(|page| !dir.file(page).is_file())
             .collect();
-        fs::remove_dir_all(&dir).expect("removed");
         assert!(matches!(written, Ok(Exit::Well)), "{written:?}");
         assert_eq!(missing, Vec::<String>::new());
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use lanherd_testkit::folder::TestFolder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -148,16 +149,7 @@ struct ServedPool {
     pool: Pool,
     server: Server,
     run: Stoppable,
-    folder: SocketFolder,
-}
-
-/// A folder for the socket; gone when the test is, however that ends.
-struct SocketFolder(std::path::PathBuf);
-
-impl Drop for SocketFolder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    folder: TestFolder,
 }
 
 impl ServedPool {
@@ -172,10 +164,8 @@ impl ServedPool {
             pool.create(clients).await.expect("clients");
             pool.settled(Duration::from_secs(60)).await.expect("a herd");
         }
-        let name = format!("lanherd-control-{:016x}", fastrand::u64(..));
-        let folder = SocketFolder(std::env::temp_dir().join(name));
-        std::fs::create_dir(&folder.0).expect("a folder");
-        let listener = StdListener::bind(folder.0.join("control")).expect("a socket");
+        let folder = TestFolder::new("control");
+        let listener = StdListener::bind(folder.file("control")).expect("a socket");
         listener.set_nonblocking(true).expect("a socket");
         let run = Stoppable::default();
         let server =
@@ -190,7 +180,7 @@ impl ServedPool {
 
     async fn connect(&self) -> BufReader<UnixStream> {
         BufReader::new(
-            UnixStream::connect(self.folder.0.join("control"))
+            UnixStream::connect(self.folder.file("control"))
                 .await
                 .expect("a connection"),
         )

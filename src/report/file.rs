@@ -373,38 +373,23 @@ fn clear(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use lanherd_testkit::folder::TestFolder;
+
     use super::*;
 
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("lanherd-{name}-{:08x}", fastrand::u32(..)));
-            fs::create_dir(&path).expect("a folder");
-            Self(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).expect("a folder").flatten();
-            let mut names: Vec<_> = entries
-                .map(|entry| entry.file_name().to_string_lossy().into_owned())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn names(folder: &TestFolder) -> Vec<String> {
+        let entries = fs::read_dir(folder.path()).expect("a folder").flatten();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
     }
 
     #[test]
     fn a_file_that_is_replaced_keeps_its_mode() {
-        let folder = Folder::new("mode");
-        let path = folder.0.join("r.json");
+        let folder = TestFolder::new("mode");
+        let path = folder.file("r.json");
         for mode in [0o600, 0o640, 0o604] {
             fs::write(&path, "old").expect("written");
             fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changed");
@@ -417,10 +402,10 @@ mod tests {
 
     #[test]
     fn drafts_of_killed_runs_are_removed_and_those_that_are_being_written_stay() {
-        let folder = Folder::new("drafts");
-        let path = folder.0.join("r.json");
-        fs::write(folder.0.join(".lanherd-report-0badf00d"), "half").expect("written");
-        fs::write(folder.0.join(".lanherd-report-of-mine"), "mine").expect("written");
+        let folder = TestFolder::new("drafts");
+        let path = folder.file("r.json");
+        fs::write(folder.file(".lanherd-report-0badf00d"), "half").expect("written");
+        fs::write(folder.file(".lanherd-report-of-mine"), "mine").expect("written");
         let (draft, file) = DraftFile::create(&path).expect("a draft");
         check_writable(&path).expect("it can be written");
         let written = draft
@@ -431,26 +416,26 @@ mod tests {
             .into_owned();
         let mut expected = vec![".lanherd-report-of-mine".to_owned(), written];
         expected.sort();
-        assert_eq!(folder.names(), expected);
+        assert_eq!(names(&folder), expected);
         drop(file);
         write_bytes(&path, b"whole").expect("written");
-        assert_eq!(folder.names(), [".lanherd-report-of-mine", "r.json"]);
+        assert_eq!(names(&folder), [".lanherd-report-of-mine", "r.json"]);
     }
 
     #[test]
     fn runs_that_write_into_one_folder_at_one_time_lose_no_report() {
-        let folder = Folder::new("crowd");
+        let folder = TestFolder::new("crowd");
         let is_over = std::sync::atomic::AtomicBool::new(false);
         thread::scope(|scope| {
             // Whoever begins to write looks for what killed runs have left; here that never ends.
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
-                    clear(&folder.0);
+                    clear(folder.path());
                 }
             });
             let writers: Vec<_> = (0..4)
                 .map(|writer| {
-                    let path = folder.0.join(format!("{writer}.json"));
+                    let path = folder.file(&format!("{writer}.json"));
                     scope.spawn(move || (0..300).try_for_each(|_| write_bytes(&path, b"whole")))
                 })
                 .collect();
@@ -463,17 +448,17 @@ mod tests {
                 outcome.expect("no panic").expect("written");
             }
         });
-        assert_eq!(folder.names().len(), 4);
+        assert_eq!(names(&folder).len(), 4);
     }
 
     #[test]
     fn one_file_under_two_spellings_is_found() {
-        let folder = Folder::new("twice");
-        let (one, other) = (folder.0.join("x"), folder.0.join("y"));
+        let folder = TestFolder::new("twice");
+        let (one, other) = (folder.file("x"), folder.file("y"));
         let spelt = folder
-            .0
+            .path()
             .join("..")
-            .join(folder.0.file_name().expect("a name"))
+            .join(folder.path().file_name().expect("a name"))
             .join("x");
         let both = |a: &Path, b: &Path| check_apart(&[("--report", a), ("--html", b)]).is_ok();
         assert!(both(&one, &other));
@@ -488,15 +473,15 @@ mod tests {
 
     #[test]
     fn a_pipe_that_nobody_reads_is_given_up() {
-        let folder = Folder::new("pipe");
-        let path = folder.0.join("pipe");
+        let folder = TestFolder::new("pipe");
+        let path = folder.file("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
         check_writable(&path).expect("it could be written");
         assert!(!is_replaced(&path));
         let error = write_bytes(&path, b"text").expect_err("nobody reads");
         assert!(matches!(error, ReportFileError::NoReader(_)), "{error}");
         // One that is read takes more than a pipe holds. Another one: whoever was given up still waits at the first.
-        let path = folder.0.join("read");
+        let path = folder.file("read");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
         let reader = path.clone();
         let reading = thread::spawn(move || fs::read(reader).expect("read"));

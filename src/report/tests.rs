@@ -2,6 +2,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use lanherd_testkit::folder::TestFolder;
+
 use super::*;
 use crate::activity::ping::{self, PingDetail};
 use crate::dhcp::{Lease, Route};
@@ -313,51 +315,34 @@ fn a_report_reads_back_as_it_was_written() {
     }
 }
 
-/// A folder that goes with the test.
-struct ReportFolder(PathBuf);
-
-impl ReportFolder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("lanherd-report-{:016x}", fastrand::u64(..)));
-        fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn entries(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.0).expect("the folder");
-        entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect()
-    }
-}
-
-impl Drop for ReportFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn entries(folder: &TestFolder) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.path()).expect("the folder");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
 }
 
 #[test]
 fn checking_leaves_nothing_and_writing_leaves_the_report_alone() {
-    let folder = ReportFolder::new();
-    let path = folder.0.join("report.json");
+    let folder = TestFolder::new("report");
+    let path = folder.file("report.json");
     check_writable(&path).expect("writable");
-    assert_eq!(folder.entries(), Vec::<PathBuf>::new());
+    assert_eq!(entries(&folder), Vec::<PathBuf>::new());
 
     fs::write(&path, "of the last run").expect("a file");
     check_writable(&path).expect("writable");
     assert_eq!(fs::read_to_string(&path).expect("text"), "of the last run");
 
     write(&path, &report(vec![])).expect("written");
-    assert_eq!(folder.entries(), std::slice::from_ref(&path));
+    assert_eq!(entries(&folder), std::slice::from_ref(&path));
     let text = fs::read_to_string(&path).expect("text");
     assert!(serde_json::from_str::<Report>(&text).is_ok(), "{text}");
 }
 
 #[test]
 fn a_link_stays_a_link_and_what_is_no_file_is_written_into() {
-    let folder = ReportFolder::new();
-    let (file, link) = (folder.0.join("file"), folder.0.join("link"));
+    let folder = TestFolder::new("report");
+    let (file, link) = (folder.file("file"), folder.file("link"));
     fs::write(&file, "").expect("a file");
     std::os::unix::fs::symlink(&file, &link).expect("a link");
     write(&link, &report(vec![])).expect("written");
@@ -372,17 +357,17 @@ fn a_link_stays_a_link_and_what_is_no_file_is_written_into() {
 
 #[test]
 fn a_place_that_cannot_be_written_to_is_named_with_the_remedy() {
-    let folder = ReportFolder::new();
+    let folder = TestFolder::new("report");
     let refusal = |path: PathBuf| {
         let checked = check_writable(&path).expect_err("refused").to_string();
         let written = write(&path, &report(vec![])).expect_err("refused");
         assert_eq!(checked, written.to_string());
         checked
     };
-    let missing = folder.0.join("none").join("report.json");
+    let missing = folder.file("none").join("report.json");
     assert!(refusal(missing).contains("there is no folder"));
-    assert!(refusal(folder.0.clone()).contains("is a folder"));
-    let file = folder.0.join("file");
+    assert!(refusal(folder.path().to_owned()).contains("is a folder"));
+    let file = folder.file("file");
     fs::write(&file, "").expect("a file");
     refusal(file.join("report.json"));
 }

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use lanherd_testkit::folder::TestFolder;
 use nix::sys::signal::Signal;
 use regex::Regex;
 use serde_json::{Value, json};
 
 use super::file;
-use super::programs::{Folder, Program, Prometheus, free_ports};
+use super::programs::{Program, Prometheus, free_ports};
 use super::shown::{DASHBOARDS, Query, filled, queries, read};
 
 /// How often Prometheus scrapes and looks at rules.
@@ -28,7 +29,7 @@ const CHAOS: &str = "every 3s: crash, kill-sockets, delete-link; at 5s, lasts 2s
                      at 34s, lasts 6s: dhcp-own-address";
 
 /// A run of the binary in a lab of its own.
-fn run(folder: &Folder, pool: &str, firmware: &str, metrics: SocketAddr) -> Program {
+fn run(folder: &TestFolder, pool: &str, firmware: &str, metrics: SocketAddr) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lanherd"));
     command
         .args(["up", "--lab", "--lab-lease", "10s", "--clients", "10"])
@@ -109,7 +110,7 @@ fn families_in_rules() -> (BTreeSet<String>, BTreeSet<String>) {
 
 #[test]
 fn every_panel_annotation_and_rule_has_data_of_a_real_run_with_faults() {
-    let folder = Folder::new();
+    let folder = TestFolder::new("dashboards");
     let [first, second, own] = free_ports();
     let pools = ["a", "b"].map(|word| format!("d{}{word}", std::process::id()));
     let rules = ["lanherd.rules.yml", "lanherd.alerts.yml"].map(file);

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use lanherd_testkit::folder::TestFolder;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::live::has_data;
-use super::programs::{Folder, Program, Prometheus, free_ports};
+use super::programs::{Program, Prometheus, free_ports};
 use lanherd_testkit::pki::{OURS, Pki};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A run of the binary in a lab of its own, served as the `web.config` of its name asks for.
-fn run(folder: &Folder, pki: &Pki, config: &str, metrics: SocketAddr) -> Program {
+fn run(folder: &TestFolder, pki: &Pki, config: &str, metrics: SocketAddr) -> Program {
     let pool = format!("{}{}", &config[..1], std::process::id()) + "x";
     let mut command = Command::new(env!("CARGO_BIN_EXE_lanherd"));
     command
@@ -26,7 +27,7 @@ fn run(folder: &Folder, pki: &Pki, config: &str, metrics: SocketAddr) -> Program
 
 #[test]
 fn a_prometheus_scrapes_over_tls_with_a_certificate_and_with_a_password() {
-    let (folder, pki) = (Folder::new(), Pki::new());
+    let (folder, pki) = (TestFolder::new("dashboards"), Pki::new());
     pki.certificate("server", "ca", OURS, 30);
     let names = "subjectAltName=DNS:prometheus.test";
     pki.certificate("prometheus", "ca", names, 30);

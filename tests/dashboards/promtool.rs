@@ -5,9 +5,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::programs::Folder;
 use super::shown::{DASHBOARDS, EXAMPLE, filled, queries, read};
 use super::{file, succeeds};
+use lanherd_testkit::folder::TestFolder;
 
 #[test]
 fn the_rules_are_rules() {
@@ -39,7 +39,7 @@ fn the_rules_record_and_raise_what_they_should() {
 /// The linter's target-promql-rule.
 #[test]
 fn every_expression_of_a_dashboard_is_promql() {
-    let folder = Folder::new();
+    let folder = TestFolder::new("dashboards");
     for name in DASHBOARDS {
         let rules: Vec<_> = queries(&read(name))
             .iter()
@@ -67,7 +67,7 @@ fn every_expression_of_a_dashboard_is_promql() {
 /// Two runs, one after the other at one address, are the hardest case: they share all series.
 #[test]
 fn a_run_is_compared_by_what_happened_in_it_alone() {
-    let folder = Folder::new();
+    let folder = TestFolder::new("dashboards");
     let values = [
         ("__rate_interval", "4m"),
         ("__interval_ms", "60000"),

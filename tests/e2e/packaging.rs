@@ -5,13 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A folder for one test.
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("lanherd-{name}-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
+use lanherd_testkit::folder::TestFolder;
 
 fn shipped(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,12 +15,12 @@ fn shipped(path: &str) -> PathBuf {
 
 #[test]
 fn systemd_has_nothing_to_say_against_the_unit() {
-    let folder = scratch("unit");
+    let folder = TestFolder::new("unit");
     let unit = fs::read_to_string(shipped("systemd/lanherd@.service")).expect("it is shipped");
     let installed = "/usr/local/bin/lanherd";
     assert!(unit.contains(installed));
     let unit = unit.replace(installed, env!("CARGO_BIN_EXE_lanherd"));
-    let path = folder.join("lanherd@weekend.service");
+    let path = folder.file("lanherd@weekend.service");
     fs::write(&path, unit).expect("written");
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--recursive-errors=no"])
@@ -38,7 +32,6 @@ fn systemd_has_nothing_to_say_against_the_unit() {
         verified.status.success() && !words.contains("lanherd@"),
         "{words}"
     );
-    fs::remove_dir_all(&folder).expect("ours");
 }
 
 /// What a setting of the unit names, as words.
@@ -62,13 +55,13 @@ fn an_end_that_is_a_result_is_followed_by_no_other_start() {
 
 #[test]
 fn the_shared_folders_are_made_so_that_users_and_root_can_work_side_by_side() {
-    let root = scratch("tmpfiles");
-    fs::create_dir(root.join("etc")).expect("a folder");
-    fs::create_dir(root.join("run")).expect("a folder");
-    fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").expect("written");
-    fs::write(root.join("etc/group"), "root:x:0:\nlanherd:x:4711:\n").expect("written");
+    let root = TestFolder::new("tmpfiles");
+    fs::create_dir(root.file("etc")).expect("a folder");
+    fs::create_dir(root.file("run")).expect("a folder");
+    fs::write(root.file("etc/passwd"), "root:x:0:0::/:/bin/sh\n").expect("written");
+    fs::write(root.file("etc/group"), "root:x:0:\nlanherd:x:4711:\n").expect("written");
     let made = Command::new("systemd-tmpfiles")
-        .arg(format!("--root={}", root.display()))
+        .arg(format!("--root={}", root.path().display()))
         .arg("--create")
         .arg(shipped("tmpfiles.d/lanherd.conf"))
         .output()
@@ -76,9 +69,8 @@ fn the_shared_folders_are_made_so_that_users_and_root_can_work_side_by_side() {
     let words = String::from_utf8_lossy(&made.stderr);
     assert!(made.status.success(), "{words}");
     for folder in ["run/netns", "run/lanherd", "etc/netns"] {
-        let found = fs::metadata(root.join(folder)).expect("it is made");
+        let found = fs::metadata(root.file(folder)).expect("it is made");
         let seen = (found.mode() & 0o7777, found.uid(), found.gid());
         assert_eq!(seen, (0o1775, 0, 4711), "{folder}");
     }
-    fs::remove_dir_all(&root).expect("ours");
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use dhcproto::v4::MessageType;
+use lanherd_testkit::folder::TestFolder;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -363,11 +364,11 @@ fn the_page_is_renewed_with_the_report_and_can_be_made_of_it_afterwards() {
 #[test]
 fn two_minutes_in_the_lab_with_all_faults_end_with_what_was_there_after_the_first() {
     let id = std::process::id();
-    let folder = std::env::temp_dir().join(format!("lanherd-soak-{id}"));
+    let folder = TestFolder::new("soak");
     let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/soak"))
         .arg("2")
         .env("LANHERD", env!("CARGO_BIN_EXE_lanherd"))
-        .env("FOLDER", &folder)
+        .env("FOLDER", folder.path())
         .env("POOL", format!("s{id}x"))
         .stdin(Stdio::null())
         .output()
@@ -377,5 +378,4 @@ fn two_minutes_in_the_lab_with_all_faults_end_with_what_was_there_after_the_firs
     let complaints = String::from_utf8_lossy(&complaints);
     assert!(output.status.success(), "{results}\n{complaints}");
     println!("{results}");
-    std::fs::remove_dir_all(&folder).expect("the script has made it");
 }

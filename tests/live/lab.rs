@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use lanherd_testkit::folder::TestFolder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -16,7 +16,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_lanherd");
 pub struct Lab {
     pool: String,
     process: Child,
-    said: PathBuf,
+    folder: TestFolder,
     scheme: String,
     address: SocketAddr,
 }
@@ -36,8 +36,8 @@ pub fn refused(options: &[&str]) -> String {
 impl Lab {
     /// Begins; the clients join by and by.
     pub fn start(pool: &str, clients: u32, more: &[&str]) -> Self {
-        let said = std::env::temp_dir().join(format!("lanherd-live-{pool}-{}", std::process::id()));
-        let file = || File::create(&said).expect("a file");
+        let folder = TestFolder::new("live");
+        let said = folder.file("said");
         let process = Command::new(PROGRAM)
             .args([
                 "up",
@@ -51,19 +51,19 @@ impl Lab {
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(file())
+            .stderr(File::create(&said).expect("a file"))
             .spawn()
             .expect("lanherd");
         let mut lab = Self {
             pool: pool.to_owned(),
             process,
-            said,
+            folder,
             scheme: String::new(),
             address: SocketAddr::from(([0; 4], 0)),
         };
         let began = Instant::now();
         (lab.scheme, lab.address) = loop {
-            let said = fs::read_to_string(&lab.said).expect("what it said");
+            let said = fs::read_to_string(&said).expect("what it said");
             let url = said.split("the herd is at ").nth(1);
             let url = url.and_then(|rest| rest.split_once("/,")?.0.split_once("://"));
             if let Some((scheme, address)) = url {
@@ -134,7 +134,8 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", fs::read_to_string(&self.said).unwrap_or_default());
+            let said = fs::read_to_string(self.folder.file("said"));
+            eprintln!("{}", said.unwrap_or_default());
         }
         if matches!(self.process.try_wait(), Ok(None)) {
             if let Ok(pid) = i32::try_from(self.process.id()) {
@@ -142,6 +143,5 @@ impl Drop for Lab {
             }
             self.wait();
         }
-        let _ = fs::remove_file(&self.said);
     }
 }

@@ -5,17 +5,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::folder::TestFolder;
+
 /// What stands in the way of all certificates for this machine.
 pub const OURS: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
 
-pub struct Pki(PathBuf);
+pub struct Pki(TestFolder);
 
 /// A client's side of TLS, which believes the authority in this file.
 pub fn believer(authority: &Path) -> ClientConfig {
@@ -32,24 +33,17 @@ pub fn believer(authority: &Path) -> ClientConfig {
 impl Pki {
     /// With an authority, `ca`.
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let path = std::env::temp_dir().join(format!(
-            "lanherd-pki-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        ));
-        fs::create_dir(&path).expect("a folder for the test");
-        let pki = Self(path);
+        let pki = Self(TestFolder::new("pki"));
         pki.authority("ca");
         pki
     }
 
     pub fn folder(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.file(name)
     }
 
     /// The path as a text.
@@ -155,17 +149,11 @@ impl Pki {
             stderr,
         } = Command::new("openssl")
             .args(arguments)
-            .current_dir(&self.0)
+            .current_dir(self.0.path())
             .output()
             .expect("openssl runs: run ./scripts/test packages");
         let said = String::from_utf8_lossy(&stderr);
         assert!(status.success(), "openssl {arguments:?}: {said}");
         String::from_utf8_lossy(&stdout).into_owned()
-    }
-}
-
-impl Drop for Pki {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

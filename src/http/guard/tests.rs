@@ -21,7 +21,8 @@ impl Scrap {
 
 impl Drop for Scrap {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let removed = std::fs::remove_file(&self.0);
+        assert!(removed.is_ok() || std::thread::panicking(), "{removed:?}");
     }
 }
 

@@ -108,20 +108,19 @@ impl Barrier {
 
 #[cfg(test)]
 mod tests {
+    use lanherd_testkit::folder::TestFolder;
+
     use super::*;
 
     /// A stand-in for `/proc/sys` with these knobs.
-    fn knobs(name: &str, values: &[(&str, &str)]) -> Option<Barrier> {
-        let root =
-            std::env::temp_dir().join(format!("lanherd-knobs-{}-{name}", std::process::id()));
+    fn knobs(values: &[(&str, &str)]) -> Option<Barrier> {
+        let root = TestFolder::new("knobs");
         for (knob, value) in values {
-            let path = root.join(knob.replace('.', "/"));
+            let path = root.file(&knob.replace('.', "/"));
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, format!("{value}\n")).expect("a knob");
         }
-        let found = Barrier::read_knobs(&root);
-        fs::remove_dir_all(&root).expect("removed");
-        found
+        Barrier::read_knobs(root.path())
     }
 
     #[test]
@@ -153,7 +152,7 @@ mod tests {
             ),
         ];
         for (knob, value, barrier) in cases {
-            assert_eq!(knobs(knob, &[(knob, value)]), Some(barrier.clone()));
+            assert_eq!(knobs(&[(knob, value)]), Some(barrier.clone()));
             assert!(
                 barrier.to_string().contains(&format!("sysctl {knob}")),
                 "{barrier}"
@@ -168,7 +167,7 @@ mod tests {
             ("user.max_user_namespaces", "96365"),
             ("kernel.apparmor_restrict_unprivileged_userns", "0"),
         ];
-        assert_eq!(knobs("open", &open), None);
+        assert_eq!(knobs(&open), None);
     }
 
     #[test]

@@ -2,33 +2,27 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+use lanherd_testkit::folder::TestFolder;
+
 use super::*;
 
 /// A folder for one test; it goes with this.
-struct Scratch(PathBuf);
+struct Scratch(TestFolder);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("lanherd-folder-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("in")).expect("a folder");
-        fs::set_permissions(path.join("in"), Permissions::from_mode(0o700)).expect("ours");
-        Self(path)
+        let folder = TestFolder::new(name);
+        fs::create_dir(folder.file("in")).expect("a folder");
+        fs::set_permissions(folder.file("in"), Permissions::from_mode(0o700)).expect("ours");
+        Self(folder)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.file(name)
     }
 
     fn open(&self) -> Folder {
         Folder::open(&self.path("in"), Trust::Own).expect("opened")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -43,7 +37,7 @@ fn a_link_is_followed_neither_to_a_folder_nor_to_a_file() {
     for name in ["file", "file.new"] {
         symlink(&victim, scratch.path("in").join(name)).expect("linked");
     }
-    symlink(&scratch.0, scratch.path("in/folder")).expect("linked");
+    symlink(scratch.0.path(), scratch.path("in/folder")).expect("linked");
     assert!(folder.child("folder", Trust::Anybody).is_err());
     assert!(folder.read("file").is_err());
     assert!(folder.open_in_place("file").is_err());
@@ -148,7 +142,7 @@ fn who_may_work_where() {
 #[test]
 fn a_kept_folder_is_opened_again_only_when_its_path_leads_elsewhere_or_others_may_change_it() {
     let scratch = Scratch::new("kept");
-    let path = scratch.0.join("folder");
+    let path = scratch.path("folder");
     let mode = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
     let kept = KeptFolder::new(path.clone(), Trust::Own);
     let get = || kept.get(|| Folder::open(&path, Trust::Own));
@@ -164,7 +158,7 @@ fn a_kept_folder_is_opened_again_only_when_its_path_leads_elsewhere_or_others_ma
     mode(0o700);
     let again = get().expect("the folder");
 
-    fs::rename(&path, scratch.0.join("elsewhere")).expect("renamed");
+    fs::rename(&path, scratch.path("elsewhere")).expect("renamed");
     assert_eq!(get().expect_err("gone").kind(), ErrorKind::NotFound);
     fs::create_dir(&path).expect("another folder");
     let other = get().expect("the other folder");
@@ -173,6 +167,6 @@ fn a_kept_folder_is_opened_again_only_when_its_path_leads_elsewhere_or_others_ma
     assert!(path.join("file").exists());
 
     fs::remove_dir_all(&path).expect("removed");
-    symlink(scratch.0.join("elsewhere"), &path).expect("a link");
+    symlink(scratch.path("elsewhere"), &path).expect("a link");
     get().expect_err("a link is not followed");
 }

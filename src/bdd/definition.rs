@@ -100,9 +100,7 @@ impl StepArguments {
 
     /// The next of what varies in the pattern, in its order.
     pub fn next<T: FromStr<Err = Complaint>>(&mut self) -> Result<T, Complaint> {
-        let word = self.words.next();
-        word.ok_or_else(|| Complaint::new("too few words: this is a bug in lanherd"))?
-            .parse()
+        self.text()?.parse()
     }
 
     /// The next one as it is.
@@ -112,8 +110,8 @@ impl StepArguments {
     }
 
     /// All that varies in the pattern, as it is.
-    pub fn texts<const COUNT: usize>(mut self) -> Result<[String; COUNT], Complaint> {
-        let words: Vec<_> = self.words.by_ref().collect();
+    pub fn texts<const COUNT: usize>(self) -> Result<[String; COUNT], Complaint> {
+        let words: Vec<_> = self.words.collect();
         <[String; COUNT]>::try_from(words)
             .map_err(|_| Complaint::new("not so many words: this is a bug in lanherd"))
     }

@@ -1,6 +1,7 @@
 //! A run of feature files from its first scenario to its last.
 
 use std::cell::RefCell;
+use std::panic;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -96,6 +97,8 @@ pub async fn run(
                 ..runner::basic::Cli::default()
             },
         );
+    let hook: Arc<PanicHook> = panic::take_hook().into();
+    hear_panics(&hook);
     let mut interrupted = std::pin::pin!(interrupted);
     let mut goes = tokio::time::interval(interval);
     goes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -111,7 +114,7 @@ pub async fn run(
                 recording.borrow_mut().interrupt();
                 unbegun = "not come to: the run was interrupted";
                 // Cucumber silences panics while it runs, and cannot end that once it is given up.
-                drop(std::panic::take_hook());
+                hear_panics(&hook);
                 break;
             }
             _ = goes.tick() => {
@@ -136,6 +139,15 @@ pub async fn run(
     (results.about, results.left_out) = (about, left_out);
     results.add_broken(&broken);
     results
+}
+
+/// What is done when something panics.
+type PanicHook = dyn Fn(&panic::PanicHookInfo<'_>) + Sync + Send;
+
+/// Lets that be done from now on.
+fn hear_panics(hook: &Arc<PanicHook>) {
+    let hook = Arc::clone(hook);
+    panic::set_hook(Box::new(move |panic| hook(panic)));
 }
 
 /// Whether nothing of a scenario was left.

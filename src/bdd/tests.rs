@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::gherkin::{Feature, GherkinEnv, Step};
@@ -18,7 +19,7 @@ use super::results::{
 use super::suite::{LeftOut, MOST_BYTES, ScenarioEntry, Suite, SuiteError, SuiteFilter, rerun};
 use super::testbeds::SuiteUplink;
 use super::vocabulary::{self, Keyword, definitions};
-use super::{Complaint, steps};
+use super::{Complaint, Options, steps};
 use crate::identity::ClientNumber;
 use crate::lan::linux::MacvlanMode;
 
@@ -741,4 +742,25 @@ fn a_target_is_written_in_upper_or_lower_case_as_on_the_command_line() {
         let plain = target.replace('"', "");
         assert!(plain.parse::<crate::target::Target>().is_ok(), "{plain}");
     }
+}
+
+#[tokio::test]
+async fn whoever_heard_of_panics_before_a_run_hears_of_them_after_one_that_was_interrupted() {
+    static HEARD: AtomicBool = AtomicBool::new(false);
+    let text = "Feature: f\n  Scenario: s\n    When 30s pass\n";
+    let folder = FeatureFolder::with(&[("f.feature", text)]);
+    // The hook is that of the whole process, and tests beside this one may run cucumber, too.
+    for _ in 0..5 {
+        std::panic::set_hook(Box::new(|_| HEARD.store(true, Ordering::Relaxed)));
+        let suite = folder.read().expect("a suite");
+        let interrupted = tokio::time::sleep(Duration::from_millis(50));
+        let results = super::run(suite, Options::default(), Box::new(|_| {}), interrupted).await;
+        assert_eq!(results.counts().interrupted, 1);
+        drop(std::panic::catch_unwind(|| panic!("it is heard of")));
+        drop(std::panic::take_hook());
+        if HEARD.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+    panic!("nobody heard of it");
 }

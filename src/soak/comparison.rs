@@ -291,7 +291,9 @@ impl Comparison {
 
     /// How long each window is, in whole seconds.
     pub fn window(&self) -> humantime::FormattedDuration {
-        let seconds = Duration::from_secs_f64(self.window_ms / 1_000.0).as_secs();
+        // A report that was edited may say what is no time.
+        let window = Duration::try_from_secs_f64(self.window_ms / 1_000.0).unwrap_or_default();
+        let seconds = window.as_secs();
         humantime::format_duration(Duration::from_secs(seconds))
     }
 

@@ -14,9 +14,9 @@ pub(super) fn over_time(page: &mut Page, report: &Report, soak: &Soak) {
     let timeline = &soak.timeline;
     let at: Vec<f64> = timeline.iter().map(|line| line.at_ms / 1_000.0).collect();
     // The times of a soak are counted from the moment at which its herd had joined.
-    let joined = Duration::from_secs_f64(soak.joined_ms.max(0.0) / 1_000.0);
+    let joined = Duration::try_from_secs_f64(soak.joined_ms / 1_000.0).ok();
     let began = humantime::parse_rfc3339(&report.started).ok();
-    let began = began.map(|began| began + joined);
+    let began = began.and_then(|began| began.checked_add(joined?));
     let last = at.last().copied().unwrap_or_default();
     let bands = began.map_or_else(Vec::new, |began| bands(report, began, last));
     let axis = TimeAxis {

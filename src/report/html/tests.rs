@@ -116,3 +116,18 @@ fn without_faults_nothing_is_said_of_them() {
     assert!(page.contains("<h2>Over time</h2>"), "{page}");
     assert!(!page.contains("on purpose"), "{page}");
 }
+
+#[test]
+fn a_report_with_times_that_are_none_is_shown_all_the_same() {
+    for ms in [1e300, -1e300] {
+        let mut report = soak(&Figures::default());
+        report.duration_ms = ms;
+        report.availability.usable_ms = ms;
+        let of_soak = report.soak.as_mut().expect("a soak");
+        of_soak.joined_ms = ms;
+        let comparison = of_soak.comparison.as_mut().expect("a comparison");
+        comparison.window_ms = ms;
+        let page = report.page(PageVerdict::Well);
+        assert!(page.contains("<h2>Over time</h2>"), "{page}");
+    }
+}

@@ -334,6 +334,13 @@ impl Serialize for ClientStatus {
     }
 }
 
+impl Client {
+    /// The address that it has; of one that has given it back, or lost it, none.
+    pub fn held_address(&self) -> Option<&String> {
+        self.address.as_ref().filter(|_| self.phase.has_address())
+    }
+}
+
 impl From<&ClientStatus> for Client {
     fn from(client: &ClientStatus) -> Self {
         let lease = client.lease.as_ref();

@@ -8,7 +8,7 @@ use lanherd::phase::Phase;
 use super::control::{Which, strange};
 use super::exit::Exit;
 use super::screen::Screen;
-use super::table::{address, grid, millis, or_dash};
+use super::table::{grid, millis, or_dash};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -74,7 +74,7 @@ fn render(herd: &HerdListing, all: bool) -> String {
             .map(|failure| format!("{}: {}", failure.stage, failure.cause));
         cells.extend([
             client.phase.to_string(),
-            or_dash(address(client)),
+            or_dash(client.held_address()),
             lease(row),
             client.restarts.to_string(),
             or_dash(client.join_ms.map(millis)),

@@ -176,7 +176,11 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
         .collect();
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     // What is the same for all is said once.
-    let leased = || clients.clone().filter(|client| address(client).is_some());
+    let leased = || {
+        clients
+            .clone()
+            .filter(|client| client.held_address().is_some())
+    };
     let shared_router = shared(leased().map(|client| or_dash(client.router)));
     let shared_dns = shared(leased().map(dns));
     let mut header: Vec<String> = ["client", "MAC", "address"].map(str::to_owned).into();
@@ -196,7 +200,7 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
         let mut row = vec![
             client.namespace.clone(),
             client.mac.to_string(),
-            or_dash(address(client)),
+            or_dash(client.held_address()),
         ];
         if shared_router.is_none() {
             row.push(or_dash(client.router));
@@ -244,12 +248,6 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
 fn shared(mut all: impl Iterator<Item = String>) -> Option<String> {
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
-}
-
-/// The address that a client has; of one that has given it back, or lost it, none.
-pub fn address(client: &Client) -> Option<&String> {
-    let has_address = client.phase.has_address();
-    client.address.as_ref().filter(|_| has_address)
 }
 
 /// A table that looks like all of ours, as wide as the terminal; where there is none, 100 columns at most.

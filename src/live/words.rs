@@ -135,7 +135,6 @@ impl One {
     /// All that is known of the client but its events: names and values.
     pub fn rows(&self) -> Vec<(String, String)> {
         let client = &self.client;
-        let address = client.address.as_ref();
         let dns: Vec<_> = client.dns.iter().map(ToString::to_string).collect();
         let last_failure = client.last_failure.as_ref().map(|failure| {
             let (stage, cause, detail) = (failure.stage, failure.cause, &failure.detail);
@@ -146,11 +145,7 @@ impl One {
             ("group", client.group.to_string()),
             ("namespace", client.namespace.clone()),
             ("MAC", client.mac.to_string()),
-            // In other phases it is the one that the client had.
-            (
-                "address",
-                or_nothing(address.filter(|_| client.phase.has_address())),
-            ),
+            ("address", or_nothing(client.held_address())),
             ("router", or_nothing(client.router)),
             (
                 "DNS",

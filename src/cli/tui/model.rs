@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use lanherd::identity::{ClientNumber, PoolName};
-use lanherd::live::{Cell, Herd, One, Point, Ready};
+use lanherd::live::{Cell, EventLevel, Herd, One, Point, Ready};
 use lanherd::phase::{Condition, Phase};
 use lanherd::pool::{Census, Event, EventKind, GroupName};
 use lanherd::report::TesterEntry;
@@ -262,10 +262,10 @@ impl Model {
             EventKind::OutageEnded { .. } => self.is_outage = false,
             _ => {}
         }
-        let kind = match &event.what {
-            what if what.is_bad() => LogKind::Bad,
-            what if what.is_step() => LogKind::Step,
-            _ => LogKind::News,
+        let kind = match EventLevel::of(&event.what) {
+            EventLevel::Step => LogKind::Step,
+            EventLevel::Planned | EventLevel::News => LogKind::News,
+            EventLevel::Bad => LogKind::Bad,
         };
         self.enter(kind, plain(&event_line(event)));
     }

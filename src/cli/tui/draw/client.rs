@@ -1,6 +1,6 @@
 //! All about one client.
 
-use lanherd::live::One;
+use lanherd::live::{EventLevel, One};
 use lanherd::pool::Event;
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
@@ -73,7 +73,7 @@ fn lines(one: &One, columns: usize, theme: Theme) -> Vec<Line<'static>> {
 }
 
 fn style(event: &Event, theme: Theme) -> Style {
-    if event.what.is_bad() {
+    if EventLevel::of(&event.what) == EventLevel::Bad {
         of_kind(LogKind::Bad, theme)
     } else {
         Style::new()

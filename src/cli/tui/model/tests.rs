@@ -1,5 +1,6 @@
 //! What is told, and what is shown of it.
 
+use lanherd::dhcp::LossReason;
 use lanherd::phase::{Cause, Stage};
 
 use super::super::sample;
@@ -135,4 +136,18 @@ fn what_happens_is_kept_within_bounds_and_steps_can_be_left_out() {
             (LogKind::Said, "2.000 s  again"),
         ]
     );
+}
+
+#[test]
+fn a_lease_that_was_given_back_is_no_trouble_and_one_that_was_lost_is() {
+    for (reason, kind) in [
+        (LossReason::Released, LogKind::News),
+        (LossReason::Expired, LogKind::Bad),
+    ] {
+        let mut model = sample::model(0);
+        let detail = None;
+        model.apply(event(EventKind::Lost { reason, detail }));
+        let kinds: Vec<_> = model.entries(true).map(|entry| entry.kind).collect();
+        assert_eq!(kinds, [kind], "{reason}");
+    }
 }

@@ -215,12 +215,14 @@ impl<R: Readiness> Pages<R> {
 
     /// What the live page shows, but for its cells and events. Off the reactor: charts take milliseconds.
     async fn panels(&self, streams: Arc<Streams>, whole: bool) -> PageReply {
+        // The number first: what is kept under it is never older than it says.
+        let look = streams.live().position().looks;
         let herd = match streams.live().herd().await {
             Ok(herd) => herd,
             Err(error) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
         };
         let panels = Arc::clone(&self.panels);
-        let made = move || panels.of(streams.live(), &herd, whole);
+        let made = move || panels.of(streams.live(), (look, &herd), whole);
         match tokio::task::spawn_blocking(made).await {
             Ok(made) => html(made),
             Err(error) => text(

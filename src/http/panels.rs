@@ -25,13 +25,13 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// All parts, with charts of the latest ten minutes or of the whole run. It takes milliseconds: not on the reactor.
-    pub fn of(&self, live: &Live, herd: &Herd, whole: bool) -> String {
+    /// All parts, with charts of the latest ten minutes or of the whole run. It takes milliseconds: not on the reactor. `herd` is of
+    /// the look of that number, or of a later one.
+    pub fn of(&self, live: &Live, (look, herd): (u64, &Herd), whole: bool) -> String {
         let known = if whole { &self.whole } else { &self.latest };
         let mut known = known.lock();
-        let look = live.position().looks;
         match &*known {
-            Some((of, made)) if *of == look => made.clone(),
+            Some((of, made)) if *of >= look => made.clone(),
             _ => {
                 let (points, marks) = live.course(whole);
                 let made = String::from(panels(herd, &points, &marks));
@@ -54,7 +54,8 @@ pub(super) fn shell(nonce: &str) -> String {
     page::live("lanherd", nonce, include_str!("live/body.html"), &script)
 }
 
-fn panels(herd: &Herd, points: &[Point], marks: &[Mark]) -> Markup {
+/// All parts of the page, of a herd that was so at these points.
+pub(super) fn panels(herd: &Herd, points: &[Point], marks: &[Mark]) -> Markup {
     let mut all = Markup::default();
     let began = humantime::parse_rfc3339(&herd.began).ok();
     let lately = &herd.lately;

@@ -62,7 +62,7 @@ async fn open_streams_end_in_order_and_at_once_when_the_server_does() {
         reader.hear("event: herd").await;
         readers.push(reader);
     }
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     served.server.shut_down().await;
     assert!(
         began.elapsed() < Duration::from_secs(1),
@@ -122,7 +122,7 @@ async fn streams_over_tls_end_in_order_and_at_once_whoever_else_is_stuck() {
     }
     // All of them have been accepted when a later one is answered.
     over_tls(&served, &certificate).await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     served.server.shut_down().await;
     assert!(
         began.elapsed() < Duration::from_secs(1),

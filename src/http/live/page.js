@@ -12,6 +12,8 @@ const CONDITION = {{conditions}};
 // So that a cell does not say by colour alone what is wrong.
 const MARK = { trouble: 'slash', failed: 'cross', resting: 'dot' };
 const KEPT_EVENTS = 200;
+// An answer is waited for so many milliseconds: a request that is lost on the way does not keep the page from asking again.
+const PATIENCE = 10000;
 // Like events within so many seconds of each other stand in one line.
 const TOGETHER = 2;
 const clients = new Map();
@@ -26,8 +28,9 @@ const local = at => {
 const time = after => began === null ? Math.round(after) + ' s' : local(new Date(began + after * 1000));
 
 // ---- what the server has drawn
+const get = path => fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
 const drawn = async path => {
-  const answer = await fetch(path, { cache: 'no-store' }), text = await answer.text();
+  const answer = await get(path), text = await answer.text();
   if (!answer.ok) throw new Error(text);
   const { body } = new DOMParser().parseFromString(text, 'text/html');
   for (const each of body.querySelectorAll('time[datetime]')) each.textContent = local(new Date(each.dateTime));
@@ -173,7 +176,7 @@ function draw() {
 
 // ---- the server
 async function ask(path) {
-  const answer = await fetch('/api/v1/' + path, { cache: 'no-store' }), body = await answer.json();
+  const answer = await get('/api/v1/' + path), body = await answer.json();
   if (!answer.ok) throw new Error(body.error);
   return body;
 }

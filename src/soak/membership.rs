@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_struck_out_twice_and_never_more_than_there_are() {
+    fn nobody_is_drawn_twice_and_never_more_than_there_are() {
         let mut members = Membership::default();
         members.add((1..=10).map(ClientNumber));
         let mut rng = fastrand::Rng::with_seed(7);

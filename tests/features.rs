@@ -417,6 +417,15 @@ fn every_scenario_fails_for_the_stated_cause_where_the_lab_is_broken() {
             "not @nothing"
         };
         let run = || {
+            // What the run before came to is not this one's.
+            if let Err(error) = fs::remove_file(&results) {
+                assert_eq!(
+                    error.kind(),
+                    io::ErrorKind::NotFound,
+                    "{}",
+                    results.display()
+                );
+            }
             bdd(&[
                 &file,
                 "--lab",

@@ -22,7 +22,7 @@ const TYPE_DIGEST: u8 = 2;
 pub enum Authentication {
     /// The key of RECONFIGUREs to come.
     Key {
-        /// The key.
+        /// The key with which the client is to verify them: 16 bytes.
         key: ReconfigureKey,
         /// A number that only grows.
         replay: u64,

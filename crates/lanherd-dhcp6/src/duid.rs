@@ -63,7 +63,7 @@ impl Duid {
             .flatten()
     }
 
-    /// Type 4.
+    /// A DUID of type 4, which is made from a UUID (RFC 6355).
     pub fn uuid(uuid: [u8; 16]) -> Self {
         Self([[0, 4].as_slice(), &uuid].concat())
     }
@@ -75,7 +75,7 @@ impl Duid {
             .then(|| Self(bytes.to_vec()))
     }
 
-    /// Its bytes.
+    /// All its bytes, the two of its type first.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -12,11 +12,11 @@ use lanherd_types::words;
 words! {
     /// What an identity association is for.
     IaKind {
-        /// Non-temporary addresses.
+        /// Addresses that are leased for as long as they are extended (option 3).
         Addresses = "na",
         /// Temporary addresses; RFC 9915 has done away with it, and no client of ours asks for it.
         TemporaryAddresses = "ta",
-        /// Delegated prefixes.
+        /// Prefixes that are delegated to the client (option 25).
         Prefixes = "pd",
     }
 }
@@ -105,7 +105,7 @@ impl Ia {
         self.options.iter().filter_map(IaPrefix::read)
     }
 
-    /// Its status.
+    /// What the server says of all of it; success where it says nothing.
     pub fn status(&self) -> Status {
         self.options.status()
     }
@@ -136,7 +136,7 @@ impl Options {
 /// An address in an identity association (RFC 9915, 21.6). Its prefix is all of its 128 bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IaAddress {
-    /// The address.
+    /// The address that is leased, or asked for.
     pub address: Ipv6Addr,
     /// Seconds for which it is preferred; `0xffffffff`: for ever.
     pub preferred: u32,

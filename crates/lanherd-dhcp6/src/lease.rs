@@ -13,7 +13,7 @@ use super::{Duid, ExcludedPrefix, IaKind, Options, Parameters, Prefix};
 /// `T` is a point in time: an [`Instant`] in a running client, a [`UnixTime`] in a file ([`Lease::store`], [`Lease::restore`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease<T = Instant> {
-    /// The server.
+    /// The DUID of the server that leased it.
     pub server: Duid,
     /// What it leased, by identity association; one that has nothing is not here.
     pub ias: Vec<LeasedIa<T>>,
@@ -30,16 +30,16 @@ pub struct Lease<T = Instant> {
 pub struct LeasedIa<T = Instant> {
     /// What it is for.
     pub kind: IaKind,
-    /// Its number.
+    /// The number that the client gave it: the IAID.
     pub iaid: u32,
     /// T1: when its server is asked for more; `None`: never.
     pub renew_at: Option<T>,
     /// T2: when any server is asked for more; `None`: never.
     pub rebind_at: Option<T>,
-    /// Its addresses.
+    /// The addresses leased in it; one of prefixes has none.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<LeasedAddress<T>>,
-    /// Its prefixes.
+    /// The prefixes delegated in it; one of addresses has none.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<LeasedPrefix<T>>,
 }
@@ -47,7 +47,7 @@ pub struct LeasedIa<T = Instant> {
 /// A leased address. Nothing is said of who else is on the link: its prefix has 128 bits (RFC 9915, 18.2.10.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeasedAddress<T = Instant> {
-    /// The address.
+    /// The address that the client may use.
     pub address: Ipv6Addr,
     /// For how long.
     #[serde(flatten)]
@@ -63,7 +63,7 @@ impl<T> LeasedAddress<T> {
 /// A delegated prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeasedPrefix<T = Instant> {
-    /// The prefix.
+    /// The prefix that the client may give out parts of.
     pub prefix: Prefix,
     /// The part of it that is not the client's (RFC 6603).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,9 +101,9 @@ pub struct Lifetimes<T = Instant> {
 /// The key of a server's RECONFIGUREs, and the newest number that it was used with (RFC 9915, 20.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerKey {
-    /// The key.
+    /// The key that the server sent.
     pub key: ReconfigureKey,
-    /// The number.
+    /// The newest number: a RECONFIGURE with one that is not above it is a replay.
     pub replay: u64,
 }
 
@@ -320,9 +320,9 @@ pub(crate) enum Leased {
 /// Addresses and prefixes that are the client's no more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gone {
-    /// The addresses.
+    /// The addresses that must not be used any more.
     pub addresses: Vec<Ipv6Addr>,
-    /// The prefixes.
+    /// The prefixes that must not be used any more.
     pub prefixes: Vec<Prefix>,
 }
 

@@ -31,13 +31,13 @@ pub mod code {
     pub const SERVER_UNICAST: u16 = 12;
     /// Status code (RFC 8415, 21.13).
     pub const STATUS: u16 = 13;
-    /// Rapid commit.
+    /// Rapid commit: two messages in the place of four (RFC 8415, 21.14).
     pub const RAPID_COMMIT: u16 = 14;
-    /// User classes.
+    /// The classes that the client's user put it in (RFC 8415, 21.15).
     pub const USER_CLASS: u16 = 15;
-    /// Vendor class.
+    /// What the client's vendor says of it (RFC 8415, 21.16).
     pub const VENDOR_CLASS: u16 = 16;
-    /// Vendor-specific information.
+    /// Options that a vendor has defined (RFC 8415, 21.17).
     pub const VENDOR_OPTIONS: u16 = 17;
     /// The interface of a relay.
     pub const INTERFACE_ID: u16 = 18;
@@ -74,7 +74,7 @@ pub mod code {
 /// One option: its number, its value, and for those that have options within them, these.
 #[derive(Debug, Clone)]
 pub struct DhcpOption {
-    /// Its number.
+    /// The number of its kind; those with a name are in [`code`].
     pub code: u16,
     /// Its value; of one that has options within it, what stands before them.
     pub value: Vec<u8>,
@@ -119,7 +119,7 @@ impl Eq for DhcpOption {}
 pub struct Options(pub(super) Vec<DhcpOption>);
 
 impl Options {
-    /// No options.
+    /// A list without any options.
     pub const fn new() -> Self {
         Self(Vec::new())
     }

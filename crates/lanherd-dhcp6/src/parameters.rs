@@ -26,11 +26,11 @@ const NTP_NAME: u16 = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NtpServer {
-    /// Its address.
+    /// The address of one server.
     Address(Ipv6Addr),
     /// The group to which it sends.
     Multicast(Ipv6Addr),
-    /// Its name.
+    /// A name, which has to be looked up.
     Name(String),
 }
 

@@ -17,9 +17,9 @@ enum Level {
     Message,
     /// An identity association.
     Ia(IaKind),
-    /// An address.
+    /// An address in an association.
     Address,
-    /// A prefix.
+    /// A prefix in an association.
     Prefix,
 }
 

@@ -92,7 +92,7 @@ pub struct Message {
     pub message_type: MessageType,
     /// The transaction, of which 24 bits count; answers carry the question's. A RECONFIGURE has 0.
     pub xid: u32,
-    /// The options.
+    /// Its options, in their order on the wire.
     pub options: Options,
     /// What was noted when it was read; empty for one that was not.
     pub notes: Notes,

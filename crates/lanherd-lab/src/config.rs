@@ -187,7 +187,7 @@ pub(super) fn seconds(time: Duration) -> u32 {
 }
 
 impl Default for LeaseTime {
-    /// An hour.
+    /// A lease of one hour.
     fn default() -> Self {
         Self::Finite(Duration::from_secs(3600))
     }

@@ -27,21 +27,21 @@ const RELAY_AGENT_INFORMATION: u8 = 82;
 /// What a server has seen and done since it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// DHCPDISCOVERs received.
+    /// How many DHCPDISCOVERs were received.
     pub discovers: u64,
-    /// DHCPREQUESTs received.
+    /// How many DHCPREQUESTs were received.
     pub requests: u64,
-    /// DHCPDECLINEs received.
+    /// How many DHCPDECLINEs were received.
     pub declines: u64,
-    /// DHCPRELEASEs received.
+    /// How many DHCPRELEASEs were received.
     pub releases: u64,
-    /// DHCPINFORMs received.
+    /// How many DHCPINFORMs were received.
     pub informs: u64,
-    /// DHCPOFFERs sent.
+    /// How many DHCPOFFERs were sent.
     pub offers: u64,
-    /// DHCPACKs sent.
+    /// How many DHCPACKs were sent.
     pub acks: u64,
-    /// DHCPNAKs sent.
+    /// How many DHCPNAKs were sent.
     pub naks: u64,
     /// DHCPDISCOVERs left unanswered because no address was free.
     pub exhausted: u64,
@@ -52,7 +52,7 @@ pub struct Counters {
 /// An address that is leased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leased {
-    /// The address.
+    /// The address, which is one of the server's range.
     pub address: Ipv4Addr,
     /// The client's hardware address.
     pub mac: Mac,
@@ -62,7 +62,7 @@ pub struct Leased {
     pub expires_at: Option<Instant>,
 }
 
-/// The server.
+/// A DHCPv4 server (RFC 2131, 4.3): what it has leased to whom, and what it has counted.
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,

@@ -67,9 +67,9 @@ pub enum LabError {
         "the alias {alias} lies in the subnet of the lab's range {range}: choose another range"
     )]
     AliasInside {
-        /// The alias.
+        /// The alias that was asked for.
         alias: Ipv4Addr,
-        /// The range.
+        /// The range whose subnet it lies in.
         range: AddressRange,
     },
     /// The MTU is below what a host must accept (RFC 791, 3.1).
@@ -266,7 +266,7 @@ impl Lab {
         &self.config.uplink
     }
 
-    /// The subnet.
+    /// The subnet of the LAN, in which the range lies.
     pub fn subnet(&self) -> Subnet {
         self.config.subnet()
     }

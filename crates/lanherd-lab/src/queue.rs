@@ -57,7 +57,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Drops all.
+    /// Drops all that still waits.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
         self.bytes = 0;

@@ -27,7 +27,7 @@ pub enum Reason {
     Checksum {
         /// What stands there.
         found: u16,
-        /// What should.
+        /// What should stand there.
         right: u16,
     },
     /// Its code is not 0.
@@ -71,7 +71,7 @@ pub enum Reason {
     Redirection {
         /// The destination that is redirected.
         destination: Ipv6Addr,
-        /// Where to.
+        /// The node to which packets for it should go.
         target: Ipv6Addr,
     },
 }

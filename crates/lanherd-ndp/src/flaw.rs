@@ -96,7 +96,7 @@ impl fmt::Display for Flaw {
 }
 
 impl serde::Serialize for Flaw {
-    /// Its word.
+    /// Writes the text that it is shown as.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

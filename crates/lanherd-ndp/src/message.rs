@@ -32,7 +32,7 @@ pub enum Body {
     RouterAdvertisement(RouterAdvertisement),
     /// Somebody asks for the holder of an address.
     NeighbourSolicitation {
-        /// The address.
+        /// The address whose holder is asked for.
         target: Ipv6Addr,
     },
     /// The holder of an address says so.

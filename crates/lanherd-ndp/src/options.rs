@@ -52,9 +52,9 @@ words! {
     Preference {
         /// Only where there is no other.
         Low = "low",
-        /// As usual.
+        /// The usual one, and what is meant where none is said.
         Medium = "medium",
-        /// Before others.
+        /// Before all others that are not high.
         High = "high",
     }
 }
@@ -84,7 +84,7 @@ impl Preference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(clippy::struct_excessive_bools, reason = "the flags of the option")]
 pub struct PrefixInformation {
-    /// The prefix.
+    /// The prefix that hosts of the link may have addresses of.
     pub prefix: Prefix,
     /// The L flag: hosts of this prefix are on this link.
     pub on_link: bool,
@@ -106,7 +106,7 @@ pub struct PrefixInformation {
 pub struct RouteInformation {
     /// Where it leads.
     pub prefix: Prefix,
-    /// Its preference.
+    /// How much the route is preferred to others with the same prefix.
     pub preference: Preference,
     /// How long it is good; 0: it is withdrawn.
     pub lifetime: Lifetime,
@@ -162,7 +162,7 @@ pub struct EncryptedDns {
     pub parameters: Vec<u8>,
 }
 
-/// An option.
+/// An option of a message (RFC 4861, 4.6).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NdOption {
     /// The sender's hardware address.
@@ -191,7 +191,7 @@ pub enum NdOption {
     EncryptedDns(EncryptedDns),
     /// An option that is not known here, as it stands.
     Other {
-        /// Its type.
+        /// The number of its type.
         code: u8,
         /// What follows type and length: 8 bytes less 2, or more by eights.
         value: Vec<u8>,
@@ -199,7 +199,7 @@ pub enum NdOption {
 }
 
 impl NdOption {
-    /// Its type.
+    /// The number of its type; those with a name are in [`code`].
     pub const fn code(&self) -> u8 {
         match self {
             Self::SourceLinkLayer(_) => code::SOURCE_LINK_LAYER,

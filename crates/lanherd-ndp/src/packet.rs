@@ -56,7 +56,7 @@ pub struct Packet {
     pub source: Ipv6Addr,
     /// Whom it is for.
     pub destination: Ipv6Addr,
-    /// The message.
+    /// What it carries behind its IPv6 header.
     pub message: Message,
 }
 

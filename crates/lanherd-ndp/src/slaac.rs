@@ -70,7 +70,7 @@ pub enum Verification {
     Duplicate(Option<Mac>),
 }
 
-/// One host.
+/// One host on one link: its addresses, routers and whatever else routers advertise to it.
 #[derive(Debug, Clone)]
 pub struct Host {
     config: Config,

@@ -40,7 +40,7 @@ pub enum ExecError {
     Io {
         /// What was being done.
         doing: String,
-        /// The reason.
+        /// What went wrong with it.
         #[source]
         error: io::Error,
     },

@@ -38,7 +38,7 @@ const HOP_LIMIT: u8 = 64;
 /// Whether a checksum has been put into a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Summing {
-    /// It has.
+    /// The checksum is there.
     Done,
     /// Not yet: the frame comes from this machine, which leaves summing to the hardware.
     Pending,

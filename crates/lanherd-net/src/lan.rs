@@ -71,7 +71,7 @@ pub type Inbox = Box<dyn Fn(PortEvent) + Send + Sync>;
 pub struct CleanupError {
     /// The thing, as a person would name it: `namespace ns3`, `/etc/netns/ns3`.
     pub what: String,
-    /// The reason.
+    /// Why it is still there.
     pub why: String,
 }
 

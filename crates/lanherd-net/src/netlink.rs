@@ -59,7 +59,7 @@ pub enum NetlinkError {
     /// The kernel's error, with its own words where it had some.
     #[error("{error}{}", explained(.words))]
     Refused {
-        /// The errno.
+        /// The error number that the kernel answered with.
         error: io::Error,
         /// The extended acknowledgement's text; empty where there is none.
         words: String,

@@ -15,7 +15,7 @@ use crate::sys;
 
 /// Room for what a whole herd asks at once, in bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// `ETH_P_IPV6`.
+/// The Ethernet type of IPv6: `ETH_P_IPV6`.
 const IPV6: u16 = 0x86dd;
 /// The largest frame that can come, in bytes.
 const LARGEST_FRAME: usize = 65_535 + 40 + 14;

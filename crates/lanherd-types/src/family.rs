@@ -7,9 +7,9 @@ use crate::words;
 words! {
     /// The version of IP that an address, or what goes to it, is of.
     Family {
-        /// RFC 791.
+        /// The Internet Protocol of RFC 791.
         Ipv4 = "ipv4",
-        /// RFC 8200.
+        /// The Internet Protocol, version 6, of RFC 8200.
         Ipv6 = "ipv6",
     }
 }
@@ -31,7 +31,7 @@ words! {
         /// Only IPv4: of IPv6 nothing is sent, and nothing taken.
         #[default]
         Ipv4 = "ipv4",
-        /// Only IPv6.
+        /// Only IPv6: no address of IPv4 is asked for.
         Ipv6 = "ipv6",
         /// Both IPv4 and IPv6.
         Dual = "dual",

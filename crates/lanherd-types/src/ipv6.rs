@@ -21,7 +21,7 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// Everything: `::/0`.
+    /// The prefix that every address is in: `::/0`.
     pub const DEFAULT: Self = Self {
         address: Ipv6Addr::UNSPECIFIED,
         length: 0,

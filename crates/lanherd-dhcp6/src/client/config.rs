@@ -40,7 +40,7 @@ pub struct Config {
     pub requests: Vec<u16>,
     /// Option 15: each with its length before it; of each the first 65,535 bytes. Empty: none.
     pub user_class: Vec<Vec<u8>>,
-    /// Option 16.
+    /// Option 16: the vendor that made the device, and what it says of it; `None`: it is not sent.
     pub vendor_class: Option<VendorClass>,
     /// More options for every message that asks for something, in this order; one that the client would send by itself is
     /// replaced. Those that are the state machine's are passed over: [`Config::OWN_OPTIONS`].

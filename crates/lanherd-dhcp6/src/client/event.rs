@@ -29,7 +29,7 @@ pub enum Output {
     /// Send this: from the client's link-local address and port 546 to [`ALL_SERVERS`], port 547 (RFC 9915, 7.1,
     /// 7.2, 14).
     Transmit(Message),
-    /// This happened.
+    /// Something happened that whoever runs the client may want to know.
     Event(Event),
 }
 
@@ -78,9 +78,9 @@ words! {
         Requesting = "requesting",
         /// Whether what is held is right on this link.
         Confirming = "confirming",
-        /// The RELEASE.
+        /// The RELEASE of what was held.
         Releasing = "releasing",
-        /// The DECLINE.
+        /// The DECLINE of addresses that somebody else has.
         Declining = "declining",
         /// Not a message: whether somebody else has an address. The host's own kernel did not say in time, and the address is used.
         Probing = "probing",
@@ -126,7 +126,7 @@ pub enum DadOutcome {
 /// A message from a server in short, for who tells people of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerMessage {
-    /// Its type.
+    /// What kind of message it is.
     pub message_type: MessageType,
     /// The server's DUID, whatever it says.
     pub server: Option<Duid>,
@@ -162,7 +162,7 @@ pub struct Information {
     pub reconfigure: Option<ServerKey>,
 }
 
-/// What happened.
+/// What happened to a client, for whoever runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A server leased these addresses, and they are to be probed before they are used (RFC 4862, 5.4): set them so that the kernel
@@ -175,7 +175,7 @@ pub enum Event {
     },
     /// A lease is there, and may be used.
     Bound {
-        /// The lease.
+        /// All that is held now.
         lease: Lease,
         /// How it was got.
         by: Means,
@@ -189,7 +189,7 @@ pub enum Event {
     },
     /// A part of the lease is no longer ours: stop using it now. The rest goes on.
     Gone {
-        /// Which part.
+        /// The addresses and prefixes that are gone.
         what: Gone,
         /// Why that part is gone.
         reason: LossReason,
@@ -200,33 +200,33 @@ pub enum Event {
     Ignored {
         /// Why the message was of no use.
         reason: Ignored,
-        /// The message.
+        /// The message that was passed over.
         message: Option<ServerMessage>,
     },
     /// An option of a message that was meant for this client was not used as it stands.
     Remarked {
         /// Which, and why.
         remark: Remark,
-        /// The message.
+        /// The message that the option stood in.
         message: Option<ServerMessage>,
     },
     /// A message that was meant for this client came from an address that is not link-local. No RFC forbids it, and few servers do so.
     FromAfar {
-        /// The message.
+        /// The message, with its source.
         message: Option<ServerMessage>,
     },
     /// A server refused something.
     Refused {
         /// What, and what it said.
         refusal: Refusal,
-        /// The server.
+        /// The DUID of the server that refused.
         server: Duid,
     },
     /// A message was never answered.
     Unanswered(Unanswered),
     /// Somebody else has an address that was leased to this client: it is declined, and another is asked for.
     Conflict {
-        /// The address.
+        /// The address that is declined.
         address: Ipv6Addr,
         /// Who has it, where that is known.
         holder: Option<Mac>,
@@ -237,14 +237,14 @@ pub enum Event {
     Reconfigured {
         /// What the client is to ask for.
         kind: ReconfigureKind,
-        /// The server.
+        /// The DUID of the server that asked.
         server: Duid,
     },
     /// A RELEASE or a DECLINE was answered; a server's status counts for nothing (RFC 9915, 18.2.10.2).
     Answered(MessageType),
     /// A message waits, for more have been sent than should be (RFC 9915, 14.1).
     RateLimited {
-        /// Until then.
+        /// When the message may be sent.
         until: Instant,
     },
 }

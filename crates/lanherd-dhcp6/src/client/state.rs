@@ -260,7 +260,7 @@ pub(super) struct Beside {
     pub(super) server: Option<Duid>,
 }
 
-/// See [`State::Delaying`].
+/// The data of a client in [`State::Delaying`].
 #[derive(Debug, Clone)]
 pub struct Delaying {
     pub(super) next: Next,
@@ -278,7 +278,7 @@ pub(super) enum Next {
     Inform(Option<Information>),
 }
 
-/// See [`State::Soliciting`].
+/// The data of a client in [`State::Soliciting`].
 #[derive(Debug, Clone)]
 pub struct Soliciting {
     pub(super) exchange: Exchange,
@@ -289,7 +289,7 @@ pub struct Soliciting {
     pub(super) seen_waits: SeenWaits,
 }
 
-/// See [`State::Requesting`].
+/// The data of a client in [`State::Requesting`].
 #[derive(Debug, Clone)]
 pub struct Requesting {
     pub(super) exchange: Exchange,
@@ -302,7 +302,7 @@ pub struct Requesting {
     pub(super) held: Option<Held>,
 }
 
-/// See [`State::Probing`].
+/// The data of a client in [`State::Probing`].
 #[derive(Debug, Clone)]
 pub struct Probing {
     pub(super) held: Held,
@@ -322,7 +322,7 @@ pub struct Extending {
     pub(super) exchange: Exchange,
 }
 
-/// See [`State::Confirming`].
+/// The data of a client in [`State::Confirming`].
 #[derive(Debug, Clone)]
 pub struct Confirming {
     pub(super) held: Held,
@@ -333,7 +333,7 @@ pub struct Confirming {
     pub(super) is_off_link: bool,
 }
 
-/// See [`State::Informing`].
+/// The data of a client in [`State::Informing`].
 #[derive(Debug, Clone)]
 pub struct Informing {
     pub(super) exchange: Exchange,
@@ -343,7 +343,7 @@ pub struct Informing {
     pub(super) server: Option<Duid>,
 }
 
-/// See [`State::Declining`].
+/// The data of a client in [`State::Declining`].
 #[derive(Debug, Clone)]
 pub struct Declining {
     pub(super) exchange: Exchange,
@@ -356,7 +356,7 @@ pub struct Declining {
     pub(super) by: Option<Means>,
 }
 
-/// See [`State::Releasing`].
+/// The data of a client in [`State::Releasing`].
 #[derive(Debug, Clone)]
 pub struct Releasing {
     pub(super) exchange: Exchange,

@@ -9,7 +9,7 @@ use lanherd_dhcp::options::Options;
 /// What a server gives out. [`LabConfig::server`](crate::LabConfig::server) makes one that is whole.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The addresses.
+    /// The addresses that it leases.
     pub range: AddressRange,
     /// Their subnet. Its router's address is the server identifier (option 54).
     pub subnet: Subnet,

@@ -8,9 +8,9 @@ use lanherd_types::identity::Mac;
 /// An answer, and the way it must go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The answer.
+    /// What is answered: a DHCPOFFER, a DHCPACK or a DHCPNAK.
     pub message: Message,
-    /// The way.
+    /// To whom it must be sent.
     pub to: ReplyTo,
 }
 

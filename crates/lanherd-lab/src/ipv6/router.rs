@@ -32,7 +32,7 @@ pub(crate) struct Addressing {
     pub(crate) black_holes: Vec<Prefix>,
 }
 
-/// The router.
+/// The lab's router of IPv6: what it advertises, when, and whom it answers.
 #[derive(Debug)]
 pub(crate) struct Ipv6Router {
     config: Ipv6Config,

@@ -152,7 +152,7 @@ words! {
     DhcpWanted {
         /// The host need not ask for anything.
         Nothing = "nothing",
-        /// Parameters only.
+        /// Parameters, but no addresses (the O flag).
         Stateless = "stateless",
         /// Addresses, and parameters.
         Stateful = "stateful",

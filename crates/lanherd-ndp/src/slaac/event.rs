@@ -21,7 +21,7 @@ pub enum Output {
     Transmit(Packet),
     /// Make the interface so.
     Configure(Change),
-    /// This happened.
+    /// Something happened that whoever runs the host may want to know.
     Event(Event),
 }
 
@@ -44,7 +44,7 @@ pub enum Change {
 /// said so (RFC 5942, 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InterfaceAddress {
-    /// The address.
+    /// The address on the interface.
     pub address: Ipv6Addr,
     /// What it is for.
     pub kind: AddressKind,
@@ -133,26 +133,26 @@ words! {
     }
 }
 
-/// What happened.
+/// What happened to a host, for whoever runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// An address was formed. It can be used when [`Event::AddressUsable`] says so.
     AddressFormed {
-        /// The address.
+        /// The address that was formed.
         address: Ipv6Addr,
         /// What it is for.
         kind: AddressKind,
     },
     /// An address can be used: nobody else has it, or nobody was asked.
     AddressUsable {
-        /// The address.
+        /// The address that can be used.
         address: Ipv6Addr,
         /// What it is for.
         kind: AddressKind,
     },
     /// An address is not to be used for anything new (RFC 4862, 5.5.4).
     AddressDeprecated {
-        /// The address.
+        /// The address that is deprecated.
         address: Ipv6Addr,
         /// Whether a router said so, with a preferred lifetime of 0; else the lifetime ended by itself.
         announced: bool,
@@ -161,14 +161,14 @@ pub enum Event {
     AddressPreferred(Ipv6Addr),
     /// An address is no longer there.
     AddressLost {
-        /// The address.
+        /// The address that is gone.
         address: Ipv6Addr,
         /// Why the address is gone.
         why: AddressLoss,
     },
     /// Somebody else has the address: it is not used.
     AddressDuplicate {
-        /// The address.
+        /// The address that is given up.
         address: Ipv6Addr,
         /// Who has it, where that was heard.
         holder: Option<Mac>,
@@ -186,7 +186,7 @@ pub enum Event {
         router: Ipv6Addr,
         /// Its hardware address, where it was heard.
         mac: Option<Mac>,
-        /// Until when.
+        /// When its lifetime ends, if it does not advertise again.
         until: Until,
         /// How much it is preferred.
         preference: Preference,
@@ -204,7 +204,7 @@ pub enum Event {
     RouterReachable(Ipv6Addr),
     /// The first advertisement came after the host had asked.
     Answered {
-        /// From whom.
+        /// The link-local address of the router that answered.
         router: Ipv6Addr,
         /// How long after the first solicitation.
         after: Duration,
@@ -223,7 +223,7 @@ pub enum Event {
     },
     /// A router advertises another prefix than before.
     PrefixRenumbered {
-        /// The router.
+        /// The link-local address of the router.
         router: Ipv6Addr,
         /// The prefix that it does not advertise any more.
         old: Prefix,
@@ -260,7 +260,7 @@ pub enum Event {
     Ignored {
         /// Why the message was of no use.
         reason: Ignored,
-        /// Of whom.
+        /// The address that the message came from.
         router: Ipv6Addr,
         /// The option's type and its offset, counted from the IPv6 header; `None`: all of the message.
         option: Option<(u8, usize)>,
@@ -269,7 +269,7 @@ pub enum Event {
     Remarked {
         /// Which, and why.
         remark: Remark,
-        /// Of whom.
+        /// The address that the message came from.
         router: Ipv6Addr,
     },
 }

@@ -88,7 +88,7 @@ impl<T: Clone + PartialEq> Expiring<T> {
         self.is_changed |= self.entries.len() < before;
     }
 
-    /// Drops everything.
+    /// Drops all entries, and notes whether that is a change.
     pub(super) fn clear(&mut self) {
         self.is_changed |= !self.entries.is_empty();
         self.entries.clear();

@@ -12,7 +12,7 @@ pub enum State {
     Stopped,
     /// Waiting for a random time before it does anything.
     Delaying {
-        /// Until when.
+        /// When the wait is over.
         at: Instant,
     },
     /// Its link-local address is being verified.

@@ -25,10 +25,10 @@ pub struct Addressing6 {
     pub neighbours: Vec<Neighbour6>,
 }
 
-/// An address.
+/// An address that a client's interface is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address6 {
-    /// The address.
+    /// The address itself, without its prefix.
     pub address: Ipv6Addr,
     /// The length of its prefix, in bits.
     pub prefix_len: u8,
@@ -82,7 +82,7 @@ words! {
     RouterPreference {
         /// Less than others.
         Low = "low",
-        /// As others.
+        /// As much as others: the usual preference.
         #[default]
         Medium = "medium",
         /// More than others.
@@ -93,7 +93,7 @@ words! {
 /// A neighbour on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Neighbour6 {
-    /// Its address.
+    /// The neighbour's IPv6 address.
     pub address: Ipv6Addr,
     /// Its link address, where it is known; else the kernel asks for it.
     pub mac: Option<Mac>,

@@ -75,7 +75,7 @@ impl Standing6 {
         self.addresses.is_empty() && self.routes.is_empty() && self.neighbours.is_empty()
     }
 
-    /// The addresses.
+    /// The addresses that stand on the interface.
     pub fn addresses(&self) -> impl Iterator<Item = Ipv6Addr> {
         self.addresses
             .iter()

@@ -37,7 +37,7 @@ pub enum OpenError {
     Kernel {
         /// What was being done.
         doing: &'static str,
-        /// The reason.
+        /// Why the kernel refused it.
         error: io::Error,
     },
 }
@@ -55,7 +55,7 @@ pub(super) fn refusing(doing: &'static str) -> impl FnOnce(io::Error) -> OpenErr
 pub struct Foreign {
     /// The client whose name it bears.
     pub number: ClientNumber,
-    /// The thing.
+    /// The path of what bears that name.
     pub path: PathBuf,
 }
 

@@ -17,7 +17,7 @@ use crate::frame6::{
     NEIGHBOUR_SOLICITATION, REDIRECT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
 };
 
-/// Passes nothing.
+/// A filter that passes nothing.
 pub(super) fn nothing() -> [SockFilter; 1] {
     [op(BPF_RET | BPF_K, 0, 0, 0)]
 }
@@ -25,7 +25,7 @@ pub(super) fn nothing() -> [SockFilter; 1] {
 /// What the raw socket on the parent is handed beside DHCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Passed {
-    /// ARP packets.
+    /// Whether ARP packets are.
     pub arp: bool,
     /// Neighbour discovery and DHCPv6.
     pub ipv6: bool,

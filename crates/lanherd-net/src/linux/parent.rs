@@ -22,7 +22,7 @@ pub enum ParentError {
     /// The interface does not exist.
     #[error("no interface is called {name}; {}", choice(.candidates))]
     Missing {
-        /// The name.
+        /// The name that was given.
         name: String,
         /// Those that could be parents.
         candidates: Vec<String>,
@@ -33,7 +33,7 @@ pub enum ParentError {
         choice(.candidates)
     )]
     NameTooLong {
-        /// The name.
+        /// The name that was given.
         name: String,
         /// Those that could be parents.
         candidates: Vec<String>,
@@ -41,19 +41,19 @@ pub enum ParentError {
     /// The interface is down.
     #[error("interface {name} is down; bring it up: ip link set {name} up")]
     Down {
-        /// The name.
+        /// The name of the interface.
         name: String,
     },
     /// The interface has no carrier.
     #[error("interface {name} has no carrier; plug its cable in, or bring its far end up")]
     NoCarrier {
-        /// The name.
+        /// The name of the interface.
         name: String,
     },
     /// The interface is the loopback.
     #[error("interface {name} is the loopback, which has no LAN behind it; {}", choice(.candidates))]
     Loopback {
-        /// The name.
+        /// The name of the interface.
         name: String,
         /// Those that could be parents.
         candidates: Vec<String>,
@@ -61,7 +61,7 @@ pub enum ParentError {
     /// The interface is no Ethernet.
     #[error("interface {name} is no Ethernet, and macvlans need one; {}", choice(.candidates))]
     NotEthernet {
-        /// The name.
+        /// The name of the interface.
         name: String,
         /// Those that could be parents.
         candidates: Vec<String>,
@@ -72,19 +72,19 @@ pub enum ParentError {
          (IEEE 802.11, client mode), so it cannot carry macvlans; use a wired interface"
     )]
     Wireless {
-        /// The name.
+        /// The name of the interface.
         name: String,
     },
     /// The interface is itself a macvlan.
     #[error("interface {name} is a macvlan itself; use the interface that it stands on")]
     Macvlan {
-        /// The name.
+        /// The name of the interface.
         name: String,
     },
     /// The interface belongs to a bridge or a bond.
     #[error("interface {name} is a port of {of}; use {of} as the parent")]
     Port {
-        /// The name.
+        /// The name of the interface.
         name: String,
         /// The bridge or bond.
         of: String,

@@ -136,7 +136,7 @@ enum Late<S> {
     #[default]
     Unopened,
     Open(S),
-    /// For good.
+    /// It is never opened again.
     Closed,
 }
 

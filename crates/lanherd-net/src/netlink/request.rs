@@ -56,7 +56,7 @@ pub struct Macvlan<'a> {
     pub parent: u32,
     /// How macvlans of one parent see each other.
     pub mode: MacVlanMode,
-    /// Its address.
+    /// Its hardware address, which no other in the LAN may have.
     pub mac: Mac,
     /// The namespace that it is made in: a descriptor.
     pub namespace: RawFd,

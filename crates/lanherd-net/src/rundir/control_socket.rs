@@ -45,7 +45,7 @@ pub enum ControlSocketError {
     Io {
         /// The pool's folder.
         folder: PathBuf,
-        /// The reason.
+        /// What went wrong with it.
         #[source]
         error: io::Error,
     },
@@ -179,7 +179,7 @@ struct Outside {
     state: Folder,
     /// What the state folder lies in.
     above: File,
-    /// The lock.
+    /// The pool's folder, whose lock this process holds.
     taken: PoolDir,
 }
 

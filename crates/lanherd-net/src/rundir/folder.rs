@@ -49,9 +49,9 @@ pub enum Untrusted {
          folder among users as packaging/tmpfiles.d/lanherd.conf does: chown root:GROUP and chmod 1775", .path.display()
     )]
     Shared {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// Its owner.
+        /// The user id of its owner.
         user: u32,
     },
     /// Everybody may remove what others have made in a folder that all pools share.
@@ -59,7 +59,7 @@ pub enum Untrusted {
         "in {} users may exchange what others have made; give it the sticky bit: chmod +t {}", .path.display(), .path.display()
     )]
     NotSticky {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
     /// A folder that should be this user's alone is not.
@@ -67,15 +67,15 @@ pub enum Untrusted {
         "{} is user {user}'s; run lanherd as that user, or choose another --pool name", .path.display()
     )]
     Foreign {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// Its owner.
+        /// The user id of its owner.
         user: u32,
     },
     /// Others may change what is in a folder that should be this user's alone.
     #[error("others may write to {}; chmod go-w {}", .path.display(), .path.display())]
     Writable {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
 }

@@ -60,7 +60,7 @@ enum Binding {
     Placeholder,
     /// The namespace of the record.
     Ours,
-    /// Something else.
+    /// Something else than the namespace of the record.
     Foreign,
 }
 

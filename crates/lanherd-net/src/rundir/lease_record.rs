@@ -155,7 +155,7 @@ impl LeaseFile {
         }
     }
 
-    /// For messages.
+    /// Its path, for messages to people.
     pub fn path(&self) -> PathBuf {
         self.pool.path().join(&self.name)
     }

@@ -32,7 +32,7 @@ pub const RELEASE_PAUSE: Duration = Duration::from_millis(2);
 /// A pool that has, or had, something on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolFound {
-    /// The pool.
+    /// The name of the pool.
     pub pool: PoolName,
     /// The state of the pool.
     pub state: PoolState,
@@ -81,7 +81,7 @@ pub struct Removed {
 pub struct Released {
     /// The client's namespace.
     pub client: String,
-    /// The address.
+    /// The address that the client had leased.
     pub address: Ipv4Addr,
     /// The server to which the RELEASE is addressed.
     pub server: Ipv4Addr,
@@ -93,7 +93,7 @@ pub struct Released {
 /// An interface that a dead pool had taken down on purpose, and that was to be brought up again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BroughtUp {
-    /// Its name.
+    /// The name of the interface.
     pub interface: String,
     /// Why it is not as it was, if it is not.
     pub outcome: Result<(), String>,

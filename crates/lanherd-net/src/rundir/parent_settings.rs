@@ -41,7 +41,7 @@ pub(crate) const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct ParentSettings {
     /// Its name, for a person to read.
     pub name: String,
-    /// Its number.
+    /// Its interface index, which a change of its name leaves as it is.
     pub index: u32,
     /// The settings that are to be restored, in this order.
     lost: Vec<RouteNetlinkMessage>,

@@ -66,7 +66,7 @@ pub enum LockError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The reason.
+        /// What went wrong with it.
         error: io::Error,
     },
 }
@@ -126,7 +126,7 @@ impl PoolPath {
         }))
     }
 
-    /// For messages.
+    /// Its path, for messages to people.
     pub fn path(&self) -> &Path {
         self.0.kept.path()
     }

@@ -22,7 +22,7 @@ use lanherd_types::identity::PoolName;
 /// A pool that a process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningPool {
-    /// Its name.
+    /// The name of the pool.
     pub pool: PoolName,
     /// The process, where its lock says so.
     pub pid: Option<u32>,

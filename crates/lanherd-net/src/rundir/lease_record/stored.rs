@@ -36,7 +36,7 @@ pub(in crate::rundir) struct StoredDhcp4 {
     pub dns: Vec<Ipv4Addr>,
     pub domain: Option<String>,
     pub search: Vec<String>,
-    /// In bytes.
+    /// The MTU of the link, in bytes.
     pub mtu: Option<u16>,
     /// When it was requested, in milliseconds since 1970 UTC.
     pub requested_at_ms: u64,

@@ -23,6 +23,11 @@ pub struct Addressing6 {
     /// Neighbours that are known, or will be spoken to: routers above all. They are not counted by the limit of the kernel's
     /// neighbour table, which is one for all namespaces; their reachability is looked after as that of any other.
     pub neighbours: Vec<Neighbour6>,
+    /// The resolvers that are asked over IPv6, in their order; a link-local one is on the client's link. They stand in the
+    /// client's `resolv.conf` behind those of its lease.
+    pub resolvers: Vec<Ipv6Addr>,
+    /// The names that are searched, in their order.
+    pub search: Vec<String>,
 }
 
 /// An address that a client's interface is to have.

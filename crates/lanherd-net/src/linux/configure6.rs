@@ -12,8 +12,9 @@ use netlink_packet_route::neighbour::NeighbourState;
 
 use super::addressing6::{Examined6, Standing6};
 use super::endpoint::{Endpoint, EndpointTable};
-use super::port::carry_out;
+use super::port::{carry_out, write_resolver};
 use super::raw_socket::RawSocket;
+use super::resolver::{NameServers, ResolverFile};
 use super::sockets::Sockets;
 use super::watch::socket_lost;
 use super::{LINK_INDEX, Shared, refused};
@@ -85,6 +86,20 @@ pub(super) fn configure6(
             }
         });
     keep_claims(&shared.endpoints, endpoint);
+    let resolver = ResolverFile {
+        // Of what is taken back nothing is left.
+        ipv6: match &configured {
+            Ok(_) => NameServers::from(&wanted),
+            Err(_) => NameServers::default(),
+        },
+        ..endpoint.resolver()
+    };
+    // An advertisement that says the same again is no reason to write it once more.
+    let written = if resolver == endpoint.resolver() {
+        Ok(())
+    } else {
+        write_resolver(shared, endpoint, resolver)
+    };
     for (address, holder) in duplicates {
         let holder = Some(holder);
         endpoint.tell(PortEvent::Address6(
@@ -92,7 +107,7 @@ pub(super) fn configure6(
             DadOutcome::Duplicate { holder },
         ));
     }
-    configured
+    configured.and_then(|configured| written.map(|()| configured))
 }
 
 fn replace(

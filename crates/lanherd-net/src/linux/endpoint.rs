@@ -11,6 +11,7 @@ use super::addressing::Addressing;
 use super::addressing6::Standing6;
 use super::arp::Listeners;
 use super::raw_socket::RawSocket;
+use super::resolver::ResolverFile;
 use super::sockets::Sockets;
 use super::speakers6::Speakers6;
 use crate::frame::DhcpDatagram;
@@ -38,6 +39,8 @@ struct EndpointState {
     addressing: Option<Addressing>,
     /// The same of IPv6.
     standing6: Standing6,
+    /// What stands in its resolver file.
+    resolver: ResolverFile,
     /// Who says that it has an address of the client's.
     claims6: HashMap<Ipv6Addr, Mac>,
     /// The routers of which the client was told that they do not answer.
@@ -64,6 +67,7 @@ impl Endpoint {
         let state = EndpointState {
             addressing: None,
             standing6: Standing6::default(),
+            resolver: ResolverFile::default(),
             claims6: HashMap::new(),
             unreachable6: HashSet::new(),
             mtu,
@@ -132,6 +136,15 @@ impl Endpoint {
 
     pub fn set_addressing(&self, addressing: Option<Addressing>) {
         self.state().addressing = addressing;
+    }
+
+    /// What the client's resolver file says, once it has been written.
+    pub fn resolver(&self) -> ResolverFile {
+        self.state().resolver.clone()
+    }
+
+    pub fn set_resolver(&self, resolver: ResolverFile) {
+        self.state().resolver = resolver;
     }
 
     /// Whether the client speaks IPv6.

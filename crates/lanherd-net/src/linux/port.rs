@@ -15,7 +15,7 @@ use super::configure6::configure6;
 use super::dialing::{ClientStream, ClientUdp, open_own};
 use super::endpoint::{Endpoint, Registration};
 use super::pinger::{PingSocket, Pinger};
-use super::resolver::resolver_lines;
+use super::resolver::{NameServers, ResolverFile};
 use super::sockets::{Sockets, is_lost};
 use super::sysctl::Sysctls;
 use super::watch::{examine_name, socket_lost};
@@ -169,36 +169,48 @@ impl LinuxPort {
     }
 }
 
+/// Sets address, routes and resolvers of a lease in place of what stands; `None`: removes them.
 fn set_addressing(
     shared: &Shared,
     endpoint: &Endpoint,
     sockets: &Sockets,
-    new: Option<Addressing>,
-    comment: &str,
-    resolver: &str,
+    new: Option<(Addressing, NameServers)>,
 ) -> Result<(), Failure> {
-    let entries = shared.host_entries(&endpoint.identity);
-    let broken = |doing: &str, error: &io::Error| refused(Stage::Configure, doing, error);
+    let (new, leased) = new.unzip();
     shared.check_binding(&endpoint.identity, sockets)?;
     sockets
         .with_netlink(|netlink| replace(netlink, endpoint, new, shared.parent.mtu()))
-        .unwrap_or_else(|error| Err(broken("setting the address", &error)))
+        .unwrap_or_else(|error| Err(refused(Stage::Configure, "setting the address", &error)))
         .inspect_err(|failure| {
             if failure.cause == Cause::SocketLost {
                 socket_lost(endpoint, sockets, &failure.detail);
             }
         })?;
-    let written = match entries.write_resolver(comment, resolver) {
+    let ResolverFile { ipv6, .. } = endpoint.resolver();
+    write_resolver(shared, endpoint, ResolverFile { leased, ipv6 })
+}
+
+/// Writes the client's resolver file.
+pub(super) fn write_resolver(
+    shared: &Shared,
+    endpoint: &Endpoint,
+    file: ResolverFile,
+) -> Result<(), Failure> {
+    let entries = shared.host_entries(&endpoint.identity);
+    let (comment, lines) = (file.comment(), file.lines());
+    let written = match entries.write_resolver(comment, &lines) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             shared.tell_loss(&error);
             entries
                 .make_folder()
                 .map_err(io::Error::other)
-                .and_then(|()| entries.write_resolver(comment, resolver))
+                .and_then(|()| entries.write_resolver(comment, &lines))
         }
         written => written,
     };
-    written.map_err(|error| broken("writing the resolver file", &error))
+    written.map_err(|error| refused(Stage::Configure, "writing the resolver file", &error))?;
+    endpoint.set_resolver(file);
+    Ok(())
 }
 
 /// Sets `new` in place of what stands, and notes it; the link has `usual_mtu`, in bytes, where no lease says otherwise.
@@ -305,30 +317,18 @@ impl Port for LinuxPort {
                 neighbour: shared.config.neighbour,
             };
             let addressing = Addressing::of(&lease, &surroundings);
-            let resolver = resolver_lines(&lease);
-            let comment = if lease.dns.is_empty() {
-                "the lease names no DNS server"
-            } else {
-                "from the lease"
-            };
+            let servers = NameServers::from(&lease);
             shared
                 .remember(endpoint, lease)
                 .map_err(|error| refused(Stage::Configure, "writing the lease down", &error))?;
-            set_addressing(
-                shared,
-                endpoint,
-                sockets,
-                Some(addressing),
-                comment,
-                &resolver,
-            )
+            set_addressing(shared, endpoint, sockets, Some((addressing, servers)))
         })
         .await
     }
 
     async fn deconfigure(&self) -> Result<(), Failure> {
         self.on_thread(|shared, endpoint, sockets| {
-            let removed = set_addressing(shared, endpoint, sockets, None, "no lease", "");
+            let removed = set_addressing(shared, endpoint, sockets, None);
             let forgotten = shared
                 .forget(&endpoint.identity)
                 .map_err(|error| refused(Stage::Configure, "forgetting the lease", &error));

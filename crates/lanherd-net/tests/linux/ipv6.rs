@@ -10,7 +10,9 @@ use lanherd_net::frame6::{Ends6, dhcp6_frame, discovery_frame};
 use lanherd_net::lan::ipv6::{
     Address6, Addressing6, DadOutcome, Neighbour6, Packet6, Reachability, Route6, RouterPreference,
 };
-use lanherd_net::lan::{Datagrams, Lan, PingCause, PingOutcome, Port, PortEvent};
+use lanherd_net::lan::{
+    CommandEnd, CommandRequest, Datagrams, Lan, PingCause, PingOutcome, Port, PortEvent,
+};
 use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode};
 use lanherd_types::family::Families;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -159,6 +161,7 @@ fn addressing(last: u16) -> Addressing6 {
             mac: None,
             is_router: true,
         }],
+        ..Addressing6::default()
     }
 }
 
@@ -326,6 +329,77 @@ fn connections_and_datagrams_go_over_ipv6_and_errors_say_what_was_seen() {
         let lost = udp.recv(&mut [0; 64]).await.map(drop);
         let lost = lost.expect_err("unreachable");
         assert_eq!(lost.kind(), ErrorKind::HostUnreachable, "{lost}");
+    });
+}
+
+/// The client's resolver file, without its heading.
+fn resolver(number: u32) -> String {
+    let file = std::fs::read_to_string(format!("/etc/netns/ns{number}/resolv.conf"));
+    let file = file.expect("a resolver file");
+    file.lines().skip(1).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_resolver_file_has_both_families_and_a_link_local_resolver_is_asked() {
+    behind_router6(MacvlanMode::Private, async |lan, router| {
+        let dns = router.run(|| UdpSocket::bind("[::]:53").expect("port 53"));
+        dns.set_read_timeout(Some(4 * PATIENCE)).expect("a limit");
+        let served = thread::spawn(move || {
+            let mut query = [0; 512];
+            while let Ok((length, from)) = dns.recv_from(&mut query) {
+                let mut answer = query[..length].to_vec();
+                answer[2] |= 0x80;
+                let is_aaaa = answer.ends_with(&[0, 28, 0, 1]);
+                if is_aaaa {
+                    answer[7] = 1;
+                    answer.extend([0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 9, 0, 16]);
+                    answer.extend(BEYOND.octets());
+                }
+                dns.send_to(&answer, from).expect("sent");
+                if is_aaaa {
+                    return Some(from.ip());
+                }
+            }
+            None
+        });
+        let (port, _) = attach(lan, Families::Dual, 1).await;
+        let wanted = Addressing6 {
+            resolvers: vec![ROUTER6, ROUTERS_GLOBAL],
+            search: vec!["six.example".into()],
+            ..addressing(7)
+        };
+        port.configure6(wanted.clone()).await.expect("set");
+        let of_ipv6 = "nameserver fe80::1%lan0\nnameserver 2001:db8:9::1";
+        assert_eq!(resolver(1), format!("search six.example\n{of_ipv6}"));
+        let request = CommandRequest {
+            line: "getent ahostsv6 www.test.example".to_owned(),
+            environment: Vec::new(),
+            timeout: 4 * PATIENCE,
+        };
+        let ran = port.command(request).await;
+        assert_eq!(ran.end, CommandEnd::Exit(0), "{}", ran.output);
+        assert!(ran.output.contains(&BEYOND.to_string()), "{}", ran.output);
+        assert_eq!(
+            served.join().expect("a server"),
+            Some(link_local(7).into()),
+            "the first was asked, over the link"
+        );
+        // The lease's stand before them, and either goes with its family.
+        port.configure(&lease(7)).await.expect("configured");
+        assert_eq!(
+            resolver(1),
+            format!("search lan.example six.example\nnameserver {ROUTER}\n{of_ipv6}")
+        );
+        port.configure6(addressing(7)).await.expect("set");
+        assert_eq!(
+            resolver(1),
+            format!("search lan.example\nnameserver {ROUTER}")
+        );
+        port.configure6(wanted).await.expect("set");
+        port.deconfigure().await.expect("deconfigured");
+        assert_eq!(resolver(1), format!("search six.example\n{of_ipv6}"));
+        port.configure6(Addressing6::default()).await.expect("set");
+        assert_eq!(resolver(1), "");
     });
 }
 

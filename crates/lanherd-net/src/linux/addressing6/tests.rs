@@ -42,6 +42,7 @@ fn advertised(at: Instant) -> Addressing6 {
             mac: None,
             is_router: true,
         }],
+        ..Addressing6::default()
     }
 }
 

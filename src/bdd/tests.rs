@@ -8,7 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::gherkin::{Feature, GherkinEnv, Step};
 use lanherd_testkit::folder::TestFolder;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
+use super::event::SuiteEvent;
 use super::parameters::{
     BackendWord, ClientsWord, CountWord, DurationWord, PARAMETERS, PercentWord, RateWord,
 };
@@ -753,8 +756,16 @@ async fn whoever_heard_of_panics_before_a_run_hears_of_them_after_one_that_was_i
     for _ in 0..5 {
         std::panic::set_hook(Box::new(|_| HEARD.store(true, Ordering::Relaxed)));
         let suite = folder.read().expect("a suite");
-        let interrupted = tokio::time::sleep(Duration::from_millis(50));
-        let results = super::run(suite, Options::default(), Box::new(|_| {}), interrupted).await;
+        let (begun, interrupted) = watch::channel(());
+        let observer = Box::new(move |_: &SuiteEvent<'_>| {
+            begun.send_replace(());
+        });
+        let interrupted = async move {
+            let mut interrupted = interrupted;
+            let begun = timeout(Duration::from_secs(60), interrupted.changed()).await;
+            assert!(matches!(begun, Ok(Ok(()))), "the scenario has not begun");
+        };
+        let results = super::run(suite, Options::default(), observer, interrupted).await;
         assert_eq!(results.counts().interrupted, 1);
         drop(std::panic::catch_unwind(|| panic!("it is heard of")));
         drop(std::panic::take_hook());

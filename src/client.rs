@@ -11,6 +11,7 @@ mod activities;
 mod address_book;
 pub mod aggregate;
 mod backlog;
+mod families;
 mod flaw_log;
 pub mod ipv6;
 mod link;
@@ -34,8 +35,10 @@ pub use self::address_book::AddressBook;
 pub use self::aggregate::{Aggregate, Aggregator, ClientRun, ClientRunResults, FlawSum, RunId};
 use self::backlog::Backlog;
 pub use self::backlog::MOST_WAITING;
+use self::families::FamilyPhase;
 use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
+use self::ipv6::Stack6;
 use self::link::Carrier;
 pub use self::message::{ClientEvent, ClientMsg, EventSink, Order};
 use self::packets::is_release;
@@ -45,6 +48,7 @@ use self::useless_replies::{ExtensionAttempt, UselessReplies};
 use crate::activity::{Activity, Siblings};
 use crate::clock::now;
 use crate::dhcp::{self, Event, Lease, MessageType, Output, Transmit};
+use crate::dhcp6;
 use crate::family::Family;
 use crate::identity::Identity;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
@@ -67,6 +71,10 @@ pub struct ClientArgs<L> {
     pub families: Families,
     /// How it behaves towards servers.
     pub dhcp: dhcp::Config,
+    /// How its IPv6 behaves, where it is to have that.
+    pub ipv6: Option<ipv6::Config>,
+    /// The DHCPv6 lease that it held in an earlier life, to be confirmed.
+    pub remembered6: Option<dhcp6::Lease>,
     /// Its source of random numbers.
     pub rng: fastrand::Rng,
     /// The address it held in an earlier life, to be asked for again (INIT-REBOOT).
@@ -110,6 +118,10 @@ impl<L: Lan> Actor for ClientActor<L> {
     ) -> Result<ClientState<L>, ActorProcessingErr> {
         // Only state: a failure here would be no supervision event.
         myself.cast(ClientMsg::Begin)?;
+        // Of a clone, so that IPv4 goes as it does without IPv6.
+        let stack6 = args
+            .ipv6
+            .map(|config| Box::new(Stack6::new(config, &mut args.rng.clone())));
         Ok(ClientState {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
             activities: ActivityRunner::new(RunnerContext {
@@ -126,6 +138,11 @@ impl<L: Lan> Actor for ClientActor<L> {
             }),
             identity: args.identity,
             lan: args.lan,
+            families: args.families,
+            ipv4: FamilyPhase::first(args.families, Family::Ipv4),
+            stack6,
+            remembered6: args.remembered6,
+            timer6: None,
             remembered: args.remembered,
             lease_deadline: args.lease_deadline,
             addresses: args.addresses,
@@ -166,7 +183,14 @@ pub struct ClientState<L: Lan> {
     myself: ActorRef<ClientMsg>,
     identity: Arc<Identity>,
     lan: Arc<L>,
+    families: Families,
+    /// Where it stands in IPv4.
+    ipv4: FamilyPhase,
     machine: dhcp::Client,
+    /// Its IPv6, where it is to have that.
+    stack6: Option<Box<Stack6>>,
+    remembered6: Option<dhcp6::Lease>,
+    timer6: Option<Timer>,
     remembered: Option<Ipv4Addr>,
     lease_deadline: Duration,
     addresses: Arc<AddressBook>,
@@ -214,9 +238,15 @@ impl<L: Lan> ClientState<L> {
                     self.machine.handle_timeout(now());
                 }
             }
+            ClientMsg::Timer6(at) => {
+                if self.timer6.take_if(|timer| timer.at == at).is_some() {
+                    self.with_stack6(Stack6::handle_timeout);
+                }
+            }
             ClientMsg::LeaseDeadline => {
                 if self.deadline.take().is_some() {
-                    return Err(self.lease_deadline_passed());
+                    let failure = self.lease_deadline_passed();
+                    self.ipv4_is_overdue(failure)?;
                 }
             }
             ClientMsg::Run(run) => self.activities.start_run(run),
@@ -226,6 +256,7 @@ impl<L: Lan> ClientState<L> {
                 if self.machine.lease().is_none() {
                     self.machine.reconnect(now());
                 }
+                self.with_stack6(Stack6::ask_again);
             }
             ClientMsg::Resume => self.resume(),
             ClientMsg::Port(PortEvent::CarrierLost) => self.carrier_lost(),
@@ -233,28 +264,31 @@ impl<L: Lan> ClientState<L> {
             ClientMsg::Port(PortEvent::MtuChanged) => self.fit_to_link().await?,
             ClientMsg::Port(PortEvent::Unconfigured(what)) => self.configure_again(what).await?,
             // Of its namespace the inbox tells the pool at once; here that would only be late.
-            // No client of the pool's speaks IPv6 yet.
+            ClientMsg::Port(PortEvent::NamespaceReady) => {}
             ClientMsg::Port(
-                PortEvent::NamespaceReady
-                | PortEvent::Icmp6(_)
+                event @ (PortEvent::Icmp6(_)
                 | PortEvent::Dhcp6(_)
                 | PortEvent::Address6(..)
                 | PortEvent::Router6(..)
-                | PortEvent::Unconfigured6(_),
-            ) => {}
+                | PortEvent::Unconfigured6(_)),
+            ) => self.heard6(&event),
             ClientMsg::Port(PortEvent::Arp(arp)) => {
                 self.backlog.taken();
                 self.machine.handle_arp(&arp, now());
             }
             ClientMsg::Leave => self.shut_down().await,
         }
-        self.drive().await
+        self.drive().await?;
+        self.drive6().await
     }
 
     fn obey(&mut self, order: Order) {
         match (order, self.machine.lease().is_some()) {
             (Order::Renew, true) => self.machine.renew(now()),
-            (Order::Renew, false) if matches!(self.machine.state(), dhcp::State::Stopped) => {
+            (Order::Renew, false)
+                if matches!(self.machine.state(), dhcp::State::Stopped)
+                    && self.ipv4 != FamilyPhase::Unwanted =>
+            {
                 self.acquire();
             }
             (Order::Rebind, true) => self.machine.rebind(now()),
@@ -262,9 +296,19 @@ impl<L: Lan> ClientState<L> {
             (Order::Decline, true) => self.machine.decline(now()),
             (Order::Inform, true) => self.machine.inform(now()),
             // It is asking already, and a lease that is being asked for is wanted; or there is nothing to be done about.
-            (Order::Renew | Order::Rebind | Order::Release | Order::Decline | Order::Inform, _) => {
-            }
+            // Of the last two IPv4 knows nothing.
+            (
+                Order::Renew
+                | Order::Rebind
+                | Order::Release
+                | Order::Decline
+                | Order::Inform
+                | Order::Confirm
+                | Order::Solicit,
+                _,
+            ) => {}
         }
+        self.obey6(order);
     }
 
     /// Releases the lease and ends. Address and routes go with the namespace, so nothing is deconfigured.
@@ -286,6 +330,7 @@ impl<L: Lan> ClientState<L> {
                 Output::Arp(_) | Output::Event(_) => {}
             }
         }
+        self.leave6().await;
         self.myself.stop(None);
     }
 
@@ -296,11 +341,17 @@ impl<L: Lan> ClientState<L> {
     async fn begin(&mut self) -> Result<(), Failure> {
         self.enter(Phase::Namespace);
         let inbox = self.inbox();
-        let port = self.lan.attach(&self.identity, inbox).await?;
+        let attached = self
+            .lan
+            .attach_speaking(self.families, &self.identity, inbox);
+        let port = attached.await?;
         let port = Arc::new(port);
         self.activities.plug_in(Arc::clone(&port));
         self.port = Some(port);
-        self.acquire();
+        if self.ipv4 != FamilyPhase::Unwanted {
+            self.acquire();
+        }
+        self.start_ipv6();
         Ok(())
     }
 
@@ -309,7 +360,9 @@ impl<L: Lan> ClientState<L> {
         let (backlog, aggregator) = (self.backlog.clone(), Arc::clone(&self.aggregator));
         Box::new(move |event| match event {
             PortEvent::NamespaceReady => events(ClientEvent::Entered(Phase::Link)),
-            PortEvent::Dhcp(_) | PortEvent::Arp(_) if !backlog.admit() => {
+            PortEvent::Dhcp(_) | PortEvent::Arp(_) | PortEvent::Icmp6(_) | PortEvent::Dhcp6(_)
+                if !backlog.admit() =>
+            {
                 aggregator.packet_dropped();
             }
             // An actor that has ended needs no mail.
@@ -319,7 +372,8 @@ impl<L: Lan> ClientState<L> {
 
     /// Begins to ask for a lease: for the remembered address first, if there is one.
     fn acquire(&mut self) {
-        self.enter(Phase::Dhcp);
+        self.ipv4 = FamilyPhase::Joining(Phase::Dhcp);
+        self.show_at_once();
         self.expect_lease();
         match self.remembered.take() {
             Some(address) => self.machine.reboot(address, now()),
@@ -350,9 +404,7 @@ impl<L: Lan> ClientState<L> {
         }
         self.listen();
         let wanted = self.machine.poll_timeout();
-        if self.timer.as_ref().map(|timer| timer.at) != wanted {
-            self.timer = wanted.map(|at| Timer::set(&self.myself, at, ClientMsg::Timer(at)));
-        }
+        Timer::rearm(&mut self.timer, wanted, &self.myself, ClientMsg::Timer);
         Ok(())
     }
 
@@ -385,10 +437,13 @@ impl<L: Lan> ClientState<L> {
     }
 
     fn stage(&self) -> Stage {
+        let has_ipv6 = self.stack6.as_ref().is_some_and(|stack| stack.is_usable());
         match (&self.port, self.machine.lease()) {
             (None, _) => Stage::Link,
-            (Some(_), None) => Stage::Dhcp,
             (Some(_), Some(_)) => Stage::Online,
+            (Some(_), None) if has_ipv6 => Stage::Online,
+            (Some(_), None) if self.ipv4 == FamilyPhase::Unwanted => Stage::Router,
+            (Some(_), None) => Stage::Dhcp,
         }
     }
 
@@ -408,7 +463,7 @@ fn siblings(addresses: &Arc<AddressBook>) -> Siblings {
     let addresses = Arc::clone(addresses);
     Arc::new(move |number, family| match family {
         Family::Ipv4 => addresses.address_of(number, now()).map(IpAddr::from),
-        Family::Ipv6 => None,
+        Family::Ipv6 => addresses.address6_of(number, now()).map(IpAddr::from),
     })
 }
 

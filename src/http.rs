@@ -48,9 +48,9 @@ pub enum HttpError {
     /// The address cannot be listened on.
     #[error("metrics cannot be served on {address}: {error}; {}", remedy(.error, *.address))]
     Bind {
-        /// The address and port that were asked for.
+        /// The address.
         address: SocketAddr,
-        /// Why the kernel refused it.
+        /// The reason.
         #[source]
         error: io::Error,
     },

@@ -149,6 +149,9 @@ pub struct DhcpSettings {
     /// takes 4 to 7 s for each lease, so it is off by default; that no two clients of the herd have one address is
     /// always made sure.
     pub conflict_detection: bool,
+    /// Whether IPv6 addresses are verified before they are used, formed ones and leased ones (RFC 4862, 5.4). That takes a second
+    /// for the link-local address and a second for the others; on by default, as in every host.
+    pub verifies_ipv6: bool,
     /// What clients say of themselves, applied in this order.
     pub personas: Vec<Persona>,
 }
@@ -161,6 +164,7 @@ impl Default for DhcpSettings {
             offers: OfferPolicy::First,
             client_id: ClientId::Mac,
             conflict_detection: false,
+            verifies_ipv6: true,
             personas: Vec::new(),
         }
     }

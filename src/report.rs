@@ -211,7 +211,7 @@ impl TesterEntry {
     }
 }
 
-/// One client, as it stood when the report was made.
+/// One client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     /// Its number in the pool.
@@ -261,7 +261,7 @@ pub struct Client {
 pub struct LastFailure {
     /// The stage it happened in.
     pub stage: Stage,
-    /// The reason, in one of the words that metrics have for it.
+    /// The reason.
     pub cause: Cause,
     /// What exactly was seen.
     pub detail: String,

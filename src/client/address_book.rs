@@ -1,5 +1,7 @@
 //! Which client of a herd holds which address: no two may hold one at one time, whatever servers say.
 
+mod ipv6;
+
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -20,6 +22,7 @@ struct Held {
     by_address: HashMap<Ipv4Addr, Holding>,
     /// Of each client the address that it entered last.
     by_client: HashMap<ClientNumber, Ipv4Addr>,
+    ipv6: ipv6::Held6,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,12 @@ struct Holding {
     client: ClientNumber,
     /// `None`: for ever.
     until: Option<Instant>,
+}
+
+impl Holding {
+    fn holds(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 impl AddressBook {
@@ -41,9 +50,10 @@ impl AddressBook {
         now: Instant,
     ) -> Result<(), ClientNumber> {
         let mut held = self.held();
-        let other = held.by_address.get(&address).filter(|holding| {
-            holding.client != client && holding.until.is_none_or(|until| until > now)
-        });
+        let other = held
+            .by_address
+            .get(&address)
+            .filter(|holding| holding.client != client && holding.holds(now));
         if let Some(other) = other {
             return Err(other.client);
         }
@@ -72,18 +82,19 @@ impl AddressBook {
         let held = self.held();
         let address = held.by_client.get(&client)?;
         let holding = held.by_address.get(address)?;
-        let holds = holding.client == client && holding.until.is_none_or(|until| until > now);
+        let holds = holding.client == client && holding.holds(now);
         holds.then_some(*address)
     }
 
     /// How many addresses are entered.
     pub fn len(&self) -> usize {
-        self.held().by_address.len()
+        let held = self.held();
+        held.by_address.len() + held.ipv6.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.held().by_address.is_empty()
+        self.len() == 0
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

@@ -7,8 +7,10 @@
 mod addressing;
 mod asking;
 mod config;
+mod driving;
 mod event;
 mod hearing;
+mod noted;
 mod reach;
 mod seen;
 mod state;
@@ -24,6 +26,7 @@ pub use event::{Ipv6Event, Ipv6EventKind};
 pub use state::{AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6State};
 
 use self::addressing::{Machines, dhcp6_frame};
+use self::noted::Noted;
 use self::reach::{Input, News, Reach, Verdict};
 use self::seen::{Missing, Seen};
 use crate::dhcp6;
@@ -45,7 +48,7 @@ pub enum Output6 {
     HearDhcp6,
     /// Send this frame.
     Transmit(Sent6, Vec<u8>),
-    /// Something happened that is told of the client.
+    /// This happened.
     Event(Ipv6Event),
     /// It has this now.
     State(Arc<Ipv6State>),
@@ -99,6 +102,8 @@ pub struct Stack6 {
     /// Whether something may have changed of which no machine says anything.
     is_dirty: bool,
     told: Arc<Ipv6State>,
+    /// What the caller has told of messages that are not as they should be.
+    noted: Noted,
     outputs: VecDeque<Output6>,
 }
 
@@ -121,6 +126,7 @@ impl Stack6 {
             set_again_by: None,
             is_dirty: false,
             told: Arc::default(),
+            noted: Noted::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -227,6 +233,15 @@ impl Stack6 {
     /// Whether it can be used.
     pub fn is_usable(&self) -> bool {
         self.reach == Reach::Usable
+    }
+
+    /// Whether it was usable before, since it was started or the link came back.
+    pub const fn was_usable(&self) -> bool {
+        match self.reach {
+            Reach::Usable => true,
+            Reach::Seeking { is_again, .. } | Reach::Overdue { is_again, .. } => is_again,
+            Reach::Resting | Reach::CutOff => false,
+        }
     }
 
     /// Whether it is sought, or used: neither given back nor cut off.

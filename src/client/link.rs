@@ -1,6 +1,6 @@
 //! What the client does about what befalls its link and what is set on it.
 
-use super::{ClientState, now};
+use super::{ClientState, FamilyPhase, Stack6, now};
 use crate::dhcp::State as DhcpState;
 use crate::lan::Lan;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -25,6 +25,7 @@ impl<L: Lan> ClientState<L> {
         self.deadline = None;
         self.activities.go_offline();
         self.trouble(self.stage(), Cause::NoCarrier, "the parent has no carrier");
+        self.with_stack6(Stack6::carrier_lost);
         self.enter(Phase::NoCarrier);
     }
 
@@ -41,19 +42,23 @@ impl<L: Lan> ClientState<L> {
             return;
         }
         self.carrier = Carrier::Present;
-        if matches!(self.machine.state(), DhcpState::Stopped) {
-            self.enter(Phase::Released);
-            return;
+        self.with_stack6(Stack6::reconnect);
+        match (self.ipv4, self.machine.state()) {
+            (FamilyPhase::Unwanted, _) => {}
+            (_, DhcpState::Stopped) => self.ipv4 = FamilyPhase::Resting(Phase::Released),
+            _ => {
+                self.ipv4 = FamilyPhase::Joining(Phase::Dhcp);
+                self.expect_lease();
+                self.machine.reconnect(now());
+            }
         }
-        self.enter(Phase::Dhcp);
-        self.expect_lease();
-        self.machine.reconnect(now());
+        self.show_at_once();
     }
 
     /// Sets what the lease says once more, as the link can carry more, or less, than before.
     pub(super) async fn fit_to_link(&mut self) -> Result<(), Failure> {
-        match (self.phase, self.machine.lease().cloned()) {
-            (Phase::Online, Some(lease)) => self.configure(&lease).await,
+        match self.machine.lease().cloned() {
+            Some(lease) if self.uses_ipv4() => self.configure(&lease).await,
             _ => Ok(()),
         }
     }

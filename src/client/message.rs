@@ -22,6 +22,8 @@ pub enum ClientMsg {
     Port(PortEvent),
     /// The timer armed for this instant fired.
     Timer(Instant),
+    /// The timer that IPv6 armed for this instant fired.
+    Timer6(Instant),
     /// The lease should be there by now.
     LeaseDeadline,
     /// Do your part of a run, record each outcome in it, and tell its end.
@@ -49,8 +51,12 @@ words! {
         Release = "release",
         /// Refuse its address as if it were in use, and ask for another one (RFC 2131, 4.4.4).
         Decline = "decline",
-        /// Ask for parameters only (RFC 2131, 4.4.3).
+        /// Ask for parameters only (RFC 2131, 4.4.3; RFC 9915, 18.2.6).
         Inform = "inform",
+        /// Ask any DHCPv6 server whether the lease is right on this link (RFC 9915, 18.2.3).
+        Confirm = "confirm",
+        /// Ask for routers (RFC 4861, 6.3.7).
+        Solicit = "solicit",
     }
 }
 

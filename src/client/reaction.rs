@@ -4,7 +4,7 @@ use tracing::{debug, info, warn};
 
 use super::flaw_log::FlawNews;
 use super::useless_replies::ExtensionAttempt;
-use super::{ClientEvent, ClientState, now};
+use super::{Carrier, ClientEvent, ClientState, FamilyPhase, now};
 use crate::activity::LeasedConfig;
 use crate::dhcp::{
     Event, Extension, Flaw, Lease, LossReason, MessageType, ServerMessage, Unanswered,
@@ -47,7 +47,8 @@ impl<L: Lan> ClientState<L> {
             Event::V6Only { wait } => {
                 debug!(client = %self.identity.namespace, ?wait, "does without IPv4");
                 self.deadline = None;
-                self.enter_unless_cut_off(Phase::V6Only);
+                self.ipv4 = FamilyPhase::Resting(Phase::V6Only);
+                self.show();
             }
             Event::Ignored { reason, message } => {
                 debug!(client = %self.identity.namespace, %reason, ?message, "ignored a DHCP message");
@@ -136,7 +137,7 @@ impl<L: Lan> ClientState<L> {
             self.metrics.dhcp_renewed(kind, now() - began);
         }
         self.tell(ClientEvent::Renewed(lease.clone()));
-        if self.phase == Phase::Online {
+        if self.uses_ipv4() {
             self.configure(&lease).await?;
             self.activities.set_ipv4(Some(LeasedConfig::from(&lease)));
             return Ok(());
@@ -146,8 +147,12 @@ impl<L: Lan> ClientState<L> {
 
     /// Who only wanted a lease confirmed, and heard nothing, goes on using it (RFC 2131, 3.2(2)).
     async fn unconfirmed(&mut self) -> Result<(), Failure> {
-        match (self.phase, self.machine.lease().cloned()) {
-            (Phase::Dhcp, Some(lease)) => {
+        let is_asking = match self.ipv4 {
+            FamilyPhase::Joining(phase) | FamilyPhase::Gone(phase) => phase == Phase::Dhcp,
+            _ => false,
+        };
+        match self.machine.lease().cloned() {
+            Some(lease) if is_asking && self.carrier == Carrier::Present => {
                 self.deadline = None;
                 self.put_to_use(&lease).await
             }
@@ -159,9 +164,26 @@ impl<L: Lan> ClientState<L> {
         self.extension_began = None;
         let how = std::mem::take(&mut self.extending);
         self.stop_using_address().await?;
-        self.tell(ClientEvent::Lost(reason, how.told()));
+        let how = how.told();
+        let cause = match reason {
+            LossReason::Released | LossReason::V6Only => None,
+            LossReason::Expired => Some(Cause::LeaseExpired),
+            LossReason::Nak => Some(Cause::Nak),
+            LossReason::Conflict | LossReason::Declined => Some(Cause::AddressConflict),
+        };
+        if let Some(cause) = cause {
+            let detail = format!(
+                "lease lost: {reason}; {}",
+                how.as_deref().unwrap_or("nobody was asked to extend it")
+            );
+            self.ipv4_is_down(Failure::new(Stage::Online, cause, detail));
+        }
+        self.tell(ClientEvent::Lost(reason, how));
         match reason {
-            LossReason::Released => self.enter(Phase::Released),
+            LossReason::Released => {
+                self.ipv4 = FamilyPhase::Resting(Phase::Released);
+                self.show_at_once();
+            }
             // Told by an event of its own.
             LossReason::V6Only => {}
             LossReason::Expired => {
@@ -194,10 +216,10 @@ impl<L: Lan> ClientState<L> {
     /// From a lease to an address in use. While there is no carrier, it waits for that.
     pub(super) async fn put_to_use(&mut self, lease: &Lease) -> Result<(), Failure> {
         self.configured = Some(lease.address);
-        self.enter_unless_cut_off(Phase::Configure);
+        self.seek_ipv4(Phase::Configure);
         self.configure(lease).await?;
-        self.enter_unless_cut_off(Phase::Online);
-        if self.phase == Phase::Online {
+        self.ipv4_is_usable();
+        if self.uses_ipv4() {
             self.activities.set_ipv4(Some(LeasedConfig::from(lease)));
         }
         Ok(())
@@ -205,15 +227,16 @@ impl<L: Lan> ClientState<L> {
 
     /// The machine asks for a lease by itself: gives that its deadline, unless it has one already.
     fn ask_anew(&mut self) {
-        self.enter_unless_cut_off(Phase::Dhcp);
-        if self.phase == Phase::Dhcp && self.deadline.is_none() {
+        self.seek_ipv4(Phase::Dhcp);
+        if self.carrier == Carrier::Present && self.deadline.is_none() {
             self.expect_lease();
         }
     }
 
     /// The time without IPv4 is over: the machine asks by itself.
     pub(super) fn asks_after_v6_only(&mut self) {
-        if self.phase == Phase::V6Only {
+        let is_without = self.ipv4 == FamilyPhase::Resting(Phase::V6Only);
+        if is_without && self.carrier == Carrier::Present {
             self.ask_anew();
         }
     }

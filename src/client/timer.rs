@@ -23,6 +23,18 @@ impl Timer {
         });
         Self { at, task }
     }
+
+    /// Sets the timer for `wanted`, unless it is set for that already.
+    pub(super) fn rearm(
+        timer: &mut Option<Self>,
+        wanted: Option<Instant>,
+        myself: &ActorRef<ClientMsg>,
+        message: fn(Instant) -> ClientMsg,
+    ) {
+        if timer.as_ref().map(|timer| timer.at) != wanted {
+            *timer = wanted.map(|at| Self::set(myself, at, message(at)));
+        }
+    }
 }
 
 impl Drop for Timer {

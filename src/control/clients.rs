@@ -31,7 +31,7 @@ pub enum NotThere {
     /// No client has, or had, this number.
     #[error("client {number} does not exist; {there}")]
     Never {
-        /// The number that was given.
+        /// The number.
         number: u32,
         /// Which there are.
         there: String,
@@ -42,7 +42,7 @@ pub enum NotThere {
     /// None of a range is there.
     #[error("none of the clients {range} exists; {there}")]
     None {
-        /// The range that was given.
+        /// The range.
         range: String,
         /// Which there are.
         there: String,
@@ -50,7 +50,7 @@ pub enum NotThere {
     /// None is of that group.
     #[error("no client is of a group {wanted}; there are clients of {there}")]
     NoneOf {
-        /// The group that was given.
+        /// The group.
         wanted: GroupName,
         /// The groups that have clients.
         there: String,

@@ -51,7 +51,7 @@ pub(super) enum Blame {
 /// How a client stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClientStanding {
-    /// It is not wanted to be usable.
+    /// Not wanted.
     Resting,
     /// Nothing has failed; it is not yet wanted.
     OnItsWay,
@@ -59,7 +59,7 @@ enum ClientStanding {
     Down(Cause, Blame),
 }
 
-/// One client, how it stands, and since when.
+/// One client.
 #[derive(Debug)]
 struct Member {
     group: GroupName,

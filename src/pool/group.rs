@@ -3,12 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{DhcpSettings, RestartPolicy};
+use super::{DhcpSettings, PoolConfig, RestartPolicy};
 use crate::activity::Activity;
-use crate::family::Families;
-use crate::identity::PoolName;
+use crate::client::ipv6;
+use crate::family::{Families, Family};
+use crate::identity::{Identity, PoolName};
 use crate::metrics::Metrics;
+use crate::ndp::slaac::Secret;
+
+/// The random stream of what a client's IPv6 identifiers are made from; its lives use their incarnation's number.
+const IPV6_SECRET: u64 = u64::MAX - 1;
 
 /// The name of a group: the label `group` in metrics. Letters, digits, `-` and `_`; 1 to 32 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +107,26 @@ impl RunningGroup {
             activities: group.activities.iter().cloned().map(Arc::new).collect(),
             metrics: Arc::new(metrics),
         }
+    }
+
+    /// How the IPv6 of the client of that identity behaves, where the group has it. Its identifiers are the same in all its lives,
+    /// and in all runs with one seed.
+    pub(super) fn ipv6_config(
+        &self,
+        identity: &Identity,
+        pool: &PoolConfig,
+    ) -> Option<ipv6::Config> {
+        if !self.families.include(Family::Ipv6) {
+            return None;
+        }
+        let mut rng = pool.seed.rng(identity.number, IPV6_SECRET);
+        let secret = Secret(rng.u128(..).to_be_bytes());
+        let mut config = ipv6::Config::new(identity.mac, secret, pool.lease_deadline);
+        let longest = self.dhcp.start_delay;
+        config.host.start_delay = Duration::ZERO..=longest;
+        config.dhcp6.start_delay = Duration::ZERO..=longest;
+        config.set_verifies(self.dhcp.verifies_ipv6);
+        Some(config)
     }
 
     /// What a client of the group does whenever it is online, together with what every client of the pool does.

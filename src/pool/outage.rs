@@ -30,9 +30,9 @@ words! {
     Share {
         /// Half of the clients.
         Half = "0.5",
-        /// 95 % of the clients.
+        /// 95 %.
         Most = "0.95",
-        /// Every client that was taken.
+        /// Every client.
         All = "1",
     }
 }

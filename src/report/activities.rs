@@ -14,13 +14,13 @@ use crate::stats::{ActivityStats, Attempts, Distribution, milliseconds};
 /// How long things took, in milliseconds; `None` of nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct TimeSummary {
-    /// The shortest of them.
+    /// The shortest.
     pub min: Option<f64>,
-    /// What half of them do not exceed.
+    /// The median.
     pub median: Option<f64>,
     /// What 99 of 100 do not exceed.
     pub p99: Option<f64>,
-    /// The longest of them.
+    /// The longest.
     pub max: Option<f64>,
 }
 

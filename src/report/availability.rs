@@ -54,7 +54,7 @@ pub struct Outages {
     pub latest: Vec<OutageReport>,
 }
 
-/// One outage: when it was, and how many clients it took.
+/// One outage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutageReport {
     /// When it began (RFC 3339, UTC).

@@ -31,10 +31,10 @@ pub struct FaultSum {
     pub recovery_ms: Option<Percentiles>,
 }
 
-/// One fault that was made on purpose.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultReport {
-    /// What was broken.
+    /// The fault.
     pub fault: Fault,
     /// When it began (RFC 3339, UTC).
     pub began: String,

@@ -31,9 +31,9 @@ pub enum ReportFileError {
     /// The file would be in a folder that does not exist.
     #[error("the report cannot be written to {path}: there is no folder {folder}; make it first")]
     NoFolder {
-        /// The path that was given.
+        /// The file.
         path: PathBuf,
-        /// The folder that is missing.
+        /// The folder.
         folder: PathBuf,
     },
     /// Two files would be one.
@@ -41,9 +41,9 @@ pub enum ReportFileError {
     Twice {
         /// What is to be written there, or read.
         one: &'static str,
-        /// What else is to be written there, or read.
+        /// What else.
         other: &'static str,
-        /// The path that both have.
+        /// The file.
         path: PathBuf,
     },
     /// Nobody reads what is no regular file.
@@ -57,9 +57,9 @@ pub enum ReportFileError {
         "the report cannot be written to {path}: {error}; choose a place that you may write to"
     )]
     Refused {
-        /// The path that was given.
+        /// The file.
         path: PathBuf,
-        /// Why it was refused.
+        /// The reason.
         error: io::Error,
     },
 }

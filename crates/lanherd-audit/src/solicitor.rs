@@ -47,7 +47,7 @@ impl Solicitor {
         }
     }
 
-    /// The MAC that it asks with.
+    /// Its MAC.
     pub const fn mac(&self) -> Mac {
         self.mac
     }

@@ -3,9 +3,7 @@
 
 mod advertisement;
 mod config;
-mod dhcp;
 mod draft;
-mod frames;
 mod neighbours;
 mod numbering;
 mod router;

@@ -39,7 +39,24 @@ impl Machines<'_> {
             }
         }
         self.routes(&mut addressing);
+        (addressing.resolvers, addressing.search) = self.resolvers();
         addressing
+    }
+
+    /// Resolvers and search list, those of DHCPv6 first.
+    // RFC 8106, 5.3.1: resolvers of DHCP come before those of routers.
+    fn resolvers(&self) -> (Vec<Ipv6Addr>, Vec<String>) {
+        let parameters = match (self.dhcp.lease(), self.dhcp.state().information()) {
+            (Some(lease), _) => Some(&lease.parameters),
+            (None, information) => information.map(|information| &information.parameters),
+        };
+        let (servers, names) = parameters.map_or((&[][..], &[][..]), |parameters| {
+            (&parameters.dns, &parameters.search)
+        });
+        (
+            merged(servers, self.host.resolvers()),
+            merged(names, self.host.search()),
+        )
     }
 
     fn formed(&self, own: &InterfaceAddress) -> Address6 {
@@ -113,15 +130,7 @@ impl Machines<'_> {
             lease: self.dhcp.lease().cloned(),
             ..Ipv6State::default()
         };
-        let parameters = match (self.dhcp.lease(), self.dhcp.state().information()) {
-            (Some(lease), _) => Some(&lease.parameters),
-            (None, information) => information.map(|information| &information.parameters),
-        };
-        // RFC 8106, 5.3.1: resolvers of DHCP come before those of routers.
-        let of_dhcp = parameters.map_or(&[][..], |parameters| &parameters.dns);
-        state.resolvers = merged(of_dhcp, self.host.resolvers());
-        let of_dhcp = parameters.map_or(&[][..], |parameters| &parameters.search);
-        state.search = merged(of_dhcp, self.host.search());
+        (state.resolvers, state.search) = self.resolvers();
         state
     }
 

@@ -15,6 +15,8 @@ pub(super) enum Reach {
         began: Option<Instant>,
         /// Until when it should be usable.
         until: Instant,
+        /// Whether it was usable before, since it was started or the link came back.
+        is_again: bool,
     },
     /// It can be used.
     Usable,
@@ -22,6 +24,8 @@ pub(super) enum Reach {
     Overdue {
         /// When the first message was sent; `None`: none was.
         began: Option<Instant>,
+        /// Whether it was usable before, since it was started or the link came back.
+        is_again: bool,
     },
 }
 
@@ -51,10 +55,10 @@ pub(super) enum Verdict {
     Hopeless,
 }
 
-/// What a verdict changes of what was known.
+/// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// It changes nothing.
+    /// Nothing.
     None,
     /// It can be used, this long after the first message.
     Up(Duration),
@@ -79,36 +83,61 @@ impl Reach {
             began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
         };
         match (self, input) {
-            (_, Input::Seek(limit)) => (Self::seeking(now, limit), News::None),
+            (_, Input::Seek(limit)) => (Self::seeking(now, limit, false), News::None),
             (_, Input::Rest) | (Self::Resting, Input::CutOff) => (Self::Resting, News::None),
             (
                 Self::CutOff | Self::Seeking { .. } | Self::Usable | Self::Overdue { .. },
                 Input::CutOff,
             ) => (Self::CutOff, News::None),
 
-            (Self::Seeking { began: None, until }, Input::Sent) => {
+            (
+                Self::Seeking {
+                    began: None,
+                    until,
+                    is_again,
+                },
+                Input::Sent,
+            ) => {
                 let began = Some(now);
-                (Self::Seeking { began, until }, News::None)
+                let seeking = Self::Seeking {
+                    began,
+                    until,
+                    is_again,
+                };
+                (seeking, News::None)
             }
-            (Self::Overdue { began: None }, Input::Sent) => {
-                (Self::Overdue { began: Some(now) }, News::None)
+            (
+                Self::Overdue {
+                    began: None,
+                    is_again,
+                },
+                Input::Sent,
+            ) => {
+                let began = Some(now);
+                (Self::Overdue { began, is_again }, News::None)
             }
 
             (
-                Self::Seeking { began, .. } | Self::Overdue { began },
+                Self::Seeking { began, .. } | Self::Overdue { began, .. },
                 Input::Judged(Verdict::Usable, _),
             ) => (Self::Usable, News::Up(took(began))),
-            (Self::Seeking { began, .. }, Input::Judged(Verdict::Hopeless, _)) => {
-                (Self::Overdue { began }, News::Overdue)
-            }
-            (Self::Seeking { began, until }, Input::Judged(Verdict::Missing, _))
-                if until <= now =>
-            {
-                (Self::Overdue { began }, News::Overdue)
-            }
+            (
+                Self::Seeking {
+                    began, is_again, ..
+                },
+                Input::Judged(Verdict::Hopeless, _),
+            ) => (Self::Overdue { began, is_again }, News::Overdue),
+            (
+                Self::Seeking {
+                    began,
+                    until,
+                    is_again,
+                },
+                Input::Judged(Verdict::Missing, _),
+            ) if until <= now => (Self::Overdue { began, is_again }, News::Overdue),
             // It is lost first, and what is hopeless is said with the next verdict.
             (Self::Usable, Input::Judged(Verdict::Missing | Verdict::Hopeless, limit)) => {
-                (Self::seeking(now, limit), News::Lost)
+                (Self::seeking(now, limit, true), News::Lost)
             }
 
             // Nothing to do: not sought at all, or sought and not yet there.
@@ -122,9 +151,12 @@ impl Reach {
         }
     }
 
-    fn seeking(now: Instant, limit: Duration) -> Self {
-        let until = now + limit;
-        Self::Seeking { began: None, until }
+    fn seeking(now: Instant, limit: Duration, is_again: bool) -> Self {
+        Self::Seeking {
+            began: None,
+            until: now + limit,
+            is_again,
+        }
     }
 }
 

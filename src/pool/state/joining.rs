@@ -145,6 +145,8 @@ impl<L: Lan> PoolState<L> {
             lan: Arc::clone(&self.lan),
             families: slot.group.families,
             dhcp: slot.group.dhcp.config(&slot.identity),
+            ipv6: slot.group.ipv6_config(&slot.identity, &self.config),
+            remembered6: None,
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,

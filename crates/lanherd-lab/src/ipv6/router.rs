@@ -3,20 +3,16 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use lanherd_dhcp6::ReconfigureKind;
 use lanherd_ndp::packet::is_link_local;
 use lanherd_ndp::{Body, Packet, Prefix};
 use lanherd_types::identity::Mac;
 
 use super::advertisement::Advertisement;
 use super::config::{Ipv6Config, LINK_LOCAL};
-use super::dhcp::HostNames;
-use super::frames::DhcpDatagram;
 use super::neighbours::{HeardNeighbours, NeighbourChange};
 use super::numbering::{Numbering, router_in};
 use super::schedule::Schedule;
 use crate::LabConfig;
-use crate::dhcp6::Dhcp6Server;
 use crate::faults::Faults;
 use crate::queue::Queue;
 use crate::topology::ROUTER_MAC;
@@ -39,19 +35,16 @@ pub(crate) struct Addressing {
 /// The lab's router of IPv6: what it advertises, when, and whom it answers.
 #[derive(Debug)]
 pub(crate) struct Ipv6Router {
-    pub(super) config: Ipv6Config,
+    config: Ipv6Config,
     mtu: Option<u16>,
     domain: Option<String>,
     /// IPv4 addresses that are reached through the NAT64.
     translated: Vec<Ipv4Addr>,
-    pub(super) numbering: Numbering,
+    numbering: Numbering,
     schedule: Schedule,
-    pub(super) heard: HeardNeighbours,
-    pub(super) dhcp: Dhcp6Server,
-    /// What clients of DHCPv6 call themselves.
-    pub(super) names: HostNames,
+    heard: HeardNeighbours,
     waiting: Queue<Vec<u8>>,
-    pub(super) rng: fastrand::Rng,
+    rng: fastrand::Rng,
 }
 
 impl Ipv6Router {
@@ -66,13 +59,6 @@ impl Ipv6Router {
             numbering: Numbering::new(ipv6.prefixes.clone()),
             schedule: Schedule::default(),
             heard: HeardNeighbours::default(),
-            dhcp: Dhcp6Server::new(
-                ipv6.dhcp.clone(),
-                ROUTER_MAC,
-                (ipv6.preferred, ipv6.valid),
-                config.domain.clone(),
-            ),
-            names: HostNames::default(),
             waiting: Queue::default(),
             rng,
             config: ipv6,
@@ -94,10 +80,6 @@ impl Ipv6Router {
     /// Takes in a frame; what is to be said then waits for [`Self::next_frame`].
     pub(crate) fn hear(&mut self, frame: &[u8], faults: &mut Faults, now: Instant) {
         if !self.schedule.is_running() {
-            return;
-        }
-        if let Some(datagram) = DhcpDatagram::parse(frame) {
-            self.hear_dhcp(&datagram, faults, now);
             return;
         }
         match Packet::from_frame(frame) {
@@ -150,7 +132,6 @@ impl Ipv6Router {
     /// Advertises to all, where that is due.
     pub(crate) fn tick(&mut self, faults: &mut Faults, now: Instant) {
         self.heard.expire(now);
-        self.dhcp.expire(now);
         if self.schedule.due().is_some_and(|due| due <= now) {
             let advertisement = self.advertisement(faults, now);
             self.send(&advertisement, now);
@@ -162,9 +143,6 @@ impl Ipv6Router {
     pub(crate) fn renumber(&mut self, now: Instant) {
         self.numbering.change(self.config.valid, now);
         self.schedule.hasten(now);
-        if self.config.dhcp.reconfigure {
-            self.reconfigure(ReconfigureKind::Renew, now);
-        }
     }
 
     /// An advertisement to all, as it is now.
@@ -194,12 +172,8 @@ impl Ipv6Router {
 
     fn send(&mut self, packet: &Packet, now: Instant) {
         if let Some(frame) = packet.to_frame() {
-            self.send_frame(frame, now);
+            self.waiting.push(now, frame.len(), frame);
         }
-    }
-
-    pub(super) fn send_frame(&mut self, frame: Vec<u8>, due: Instant) {
-        self.waiting.push(due, frame.len(), frame);
     }
 
     /// The next frame to put on the link now.
@@ -213,7 +187,6 @@ impl Ipv6Router {
             self.schedule.due(),
             self.waiting.due(),
             self.heard.deadline(),
-            self.dhcp.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -240,7 +213,6 @@ impl Ipv6Router {
                 .copied()
                 .chain(translated)
                 .collect(),
-            delegated: self.dhcp.delegations(&self.numbers()),
             ..Addressing::default()
         }
     }

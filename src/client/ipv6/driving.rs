@@ -1,0 +1,271 @@
+//! The client actor's half of IPv6: does what the machine says, and tells it what comes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{debug, trace};
+
+use super::{Ipv6Event, Ipv6EventKind, Ipv6State, Output6, Sent6, Stack6};
+use crate::activity::Ipv6Config;
+use crate::client::families::FamilyPhase;
+use crate::client::{ClientEvent, ClientMsg, ClientState, Order, Timer, now};
+use crate::dhcp6::{self, MessageType};
+use crate::family::Family;
+use crate::lan::ipv6::{Addressing6, DadOutcome, Packet6};
+use crate::lan::{Lan, Port, PortEvent};
+use crate::ndp::slaac;
+use crate::phase::{Cause, Failure, Stage};
+
+impl<L: Lan> ClientState<L> {
+    /// Begins with IPv6, where the client is to have it.
+    pub(in crate::client) fn start_ipv6(&mut self) {
+        let remembered = self.remembered6.take();
+        self.with_stack6(|stack, now| stack.start(remembered, now));
+    }
+
+    /// Tells the machine something, where there is one.
+    pub(in crate::client) fn with_stack6(&mut self, tell: impl FnOnce(&mut Stack6, Instant)) {
+        if let Some(stack) = &mut self.stack6 {
+            tell(stack, now());
+        }
+    }
+
+    /// Something of IPv6 came from the port.
+    pub(in crate::client) fn heard6(&mut self, event: &PortEvent) {
+        match event {
+            PortEvent::Icmp6(packet) => {
+                self.backlog.taken();
+                self.with_packet6(packet, Stack6::handle_discovery);
+            }
+            PortEvent::Dhcp6(packet) => {
+                self.backlog.taken();
+                self.with_packet6(packet, Stack6::handle_dhcp6);
+            }
+            PortEvent::Address6(address, outcome) => {
+                self.with_stack6(|stack, now| stack.handle_dad(*address, *outcome, now));
+            }
+            PortEvent::Router6(router, reachability) => {
+                self.with_stack6(|stack, now| stack.handle_router(*router, *reachability, now));
+            }
+            PortEvent::Unconfigured6(what) => {
+                self.trouble6(Stage::Online, Cause::AddressLost, what.clone());
+                self.with_stack6(Stack6::unconfigured);
+            }
+            PortEvent::NamespaceReady
+            | PortEvent::Dhcp(_)
+            | PortEvent::Arp(_)
+            | PortEvent::CarrierLost
+            | PortEvent::CarrierBack
+            | PortEvent::MtuChanged
+            | PortEvent::Unconfigured(_)
+            | PortEvent::Gone(..) => {}
+        }
+    }
+
+    fn with_packet6(
+        &mut self,
+        packet: &Arc<Packet6>,
+        handle: impl FnOnce(&mut Stack6, &Packet6, Instant),
+    ) {
+        if let Some(stack) = &mut self.stack6 {
+            handle(stack, packet, now());
+        }
+    }
+
+    /// Does something about IPv6 at once.
+    pub(in crate::client) fn obey6(&mut self, order: Order) {
+        let act: fn(&mut Stack6, Instant) = match order {
+            Order::Renew => Stack6::renew,
+            Order::Rebind => Stack6::rebind,
+            Order::Confirm => Stack6::confirm,
+            Order::Release => Stack6::release,
+            Order::Decline => Stack6::decline,
+            Order::Inform => Stack6::inform,
+            Order::Solicit => Stack6::solicit,
+        };
+        self.with_stack6(act);
+    }
+
+    /// Does what the machine wants done, and arms its timer.
+    pub(in crate::client) async fn drive6(&mut self) -> Result<(), Failure> {
+        if self.stack6.is_none() {
+            return Ok(());
+        }
+        while let Some(output) = self.poll_output6() {
+            self.act6(output).await?;
+        }
+        let wanted = self.stack6.as_ref().and_then(|stack| stack.poll_timeout());
+        Timer::rearm(&mut self.timer6, wanted, &self.myself, ClientMsg::Timer6);
+        self.show();
+        Ok(())
+    }
+
+    fn poll_output6(&mut self) -> Option<Output6> {
+        self.stack6.as_mut()?.poll_output()
+    }
+
+    async fn act6(&mut self, output: Output6) -> Result<(), Failure> {
+        match output {
+            Output6::Lost(failure) => {
+                self.activities.set_ipv6(None);
+                self.tell(ClientEvent::FamilyDown(failure));
+            }
+            Output6::Overdue(failure) => {
+                let gone = self.stack6.as_ref().map(|stack| stack.was_usable());
+                self.ipv6_is_overdue(failure, gone.unwrap_or_default())?;
+            }
+            Output6::Configure(addressing) => self.configure6(addressing).await?,
+            Output6::HearDhcp6 => {
+                if let Some(port) = &self.port {
+                    let heard = port.hear_dhcp6().await;
+                    heard.map_err(|failure| failure.of(Family::Ipv6))?;
+                }
+            }
+            Output6::Transmit(sent, frame) => self.transmit6(sent, &frame),
+            Output6::Event(event) => self.happened6(event),
+            Output6::State(state) => self.has6(&state),
+            Output6::Up(took) => self.tell(ClientEvent::FamilyUp(Family::Ipv6, took)),
+        }
+        Ok(())
+    }
+
+    /// Sets what the link is to have, but for addresses that a sibling has.
+    // Field practice: no two clients of one herd use one address, link-local ones included.
+    async fn configure6(&mut self, mut addressing: Addressing6) -> Result<(), Failure> {
+        let Some(port) = self.port.clone() else {
+            return Ok(());
+        };
+        let (book, number) = (Arc::clone(&self.addresses), self.identity.number);
+        let mut held = Vec::new();
+        addressing.addresses.retain(|wanted| {
+            let claim = book.claim6(wanted.address, number, wanted.valid_until, now());
+            held.extend(claim.is_err().then_some(wanted.address));
+            claim.is_ok()
+        });
+        book.keep6(number, |address| {
+            let mut kept = addressing.addresses.iter();
+            kept.any(|it| it.address == address)
+        });
+        let configured = port.configure6(addressing).await;
+        let configured = configured.map_err(|failure| failure.of(Family::Ipv6))?;
+        self.with_stack6(|stack, now| {
+            stack.configured(configured);
+            for address in held {
+                let nobody_of_the_link = DadOutcome::Duplicate { holder: None };
+                stack.handle_dad(address, nobody_of_the_link, now);
+            }
+        });
+        Ok(())
+    }
+
+    fn transmit6(&self, sent: Sent6, frame: &[u8]) {
+        let Some(port) = &self.port else { return };
+        trace!(client = %self.identity.namespace, ?sent, "sending");
+        // The machine sends again by the RFC's schedule.
+        if let Err(error) = port.transmit6(frame) {
+            debug!(client = %self.identity.namespace, ?sent, %error, "could not send");
+        }
+    }
+
+    fn happened6(&mut self, event: Ipv6Event) {
+        debug!(client = %self.identity.namespace, kind = %event.kind(), "{event}");
+        match &event {
+            Ipv6Event::Host(slaac::Event::AddressDuplicate { address, .. })
+            | Ipv6Event::Dhcp6(dhcp6::Event::Conflict { address, .. }) => {
+                let own = self.identity.number;
+                let holder = self.addresses.holder6(*address, now());
+                let detail = match holder.filter(|holder| *holder != own) {
+                    Some(holder) => format!(
+                        "{address} is held by {}, and {} was to have it",
+                        self.identity.sibling(holder),
+                        self.identity.namespace
+                    ),
+                    None => event.to_string(),
+                };
+                self.trouble6(Stage::Configure, Cause::AddressConflict, detail);
+            }
+            _ => {}
+        }
+        if self.is_news6(&event) {
+            self.tell(ClientEvent::Ipv6Event(event));
+        }
+    }
+
+    /// Whether it is to be told: of what is wrong with messages each kind once, and not too many, as there may be thousands of
+    /// messages a second.
+    fn is_news6(&mut self, event: &Ipv6Event) -> bool {
+        match event.kind() {
+            Ipv6EventKind::Malformed
+            | Ipv6EventKind::Ignored
+            | Ipv6EventKind::Remarked
+            | Ipv6EventKind::FromAfar
+            | Ipv6EventKind::RateLimited => {
+                let stack = self.stack6.as_mut();
+                stack.is_some_and(|stack| stack.noted.note(event))
+            }
+            _ => true,
+        }
+    }
+
+    fn has6(&mut self, state: &Arc<Ipv6State>) {
+        self.activities.set_ipv6(config_of(state));
+        self.tell(ClientEvent::Ipv6State(Arc::clone(state)));
+    }
+
+    fn trouble6(&self, stage: Stage, cause: Cause, detail: String) {
+        let failure = Failure::new(stage, cause, detail).of(Family::Ipv6);
+        self.tell(ClientEvent::Troubled(failure));
+    }
+
+    /// Gives the DHCPv6 lease back, at its turn.
+    pub(in crate::client) async fn leave6(&mut self) {
+        self.addresses.keep6(self.identity.number, |_| false);
+        self.with_stack6(Stack6::leave);
+        while let Some(output) = self.poll_output6() {
+            match output {
+                Output6::Transmit(sent, frame) => {
+                    if sent == Sent6::Dhcp6(MessageType::Release) {
+                        self.releases.turn().await;
+                    }
+                    self.transmit6(sent, &frame);
+                }
+                Output6::Event(event) => self.happened6(event),
+                Output6::State(state) => self.tell(ClientEvent::Ipv6State(state)),
+                // The kernel forgets it with the namespace, milliseconds from now.
+                Output6::Configure(_)
+                | Output6::HearDhcp6
+                | Output6::Lost(_)
+                | Output6::Overdue(_)
+                | Output6::Up(_) => {}
+            }
+        }
+    }
+}
+
+/// What activities need of it; `None`: it cannot be used.
+fn config_of(state: &Ipv6State) -> Option<Ipv6Config> {
+    if !state.is_usable {
+        return None;
+    }
+    let global = state.global().map(|it| it.address);
+    Some(Ipv6Config {
+        addresses: global.chain(state.link_local()).collect(),
+        router: state.router(),
+        resolvers: state.resolvers.clone(),
+        delegated: state.delegated().map(|it| it.prefix).collect(),
+    })
+}
+
+impl Stack6 {
+    /// Where the client stands in IPv6.
+    pub(in crate::client) fn family_phase(&self) -> FamilyPhase {
+        use super::reach::Reach;
+        match self.reach {
+            Reach::Usable => FamilyPhase::Usable,
+            Reach::Seeking { is_again, .. } if is_again => FamilyPhase::Gone(self.phase()),
+            Reach::Seeking { .. } | Reach::CutOff => FamilyPhase::Joining(self.phase()),
+            Reach::Overdue { .. } => FamilyPhase::Overdue,
+            Reach::Resting => FamilyPhase::Resting(crate::phase::Phase::Released),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod activities;
 mod dhcp;
+mod families;
 pub mod labels;
 mod mailbox;
 mod per_client;
@@ -22,6 +23,8 @@ use prometheus::{
 use self::activities::ActivityFamilies;
 use self::dhcp::Dhcp;
 pub use self::dhcp::{Acquired, Direction, RenewKind};
+use self::families::FamilyMetrics;
+pub use self::families::Ipv6Census;
 pub use self::labels::{LabelError, RunLabel, RunLabels};
 pub use self::mailbox::MailboxMetrics;
 use self::per_client::PerClient;
@@ -29,8 +32,10 @@ use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use self::time::UptimeMetrics;
 use crate::activity::{Activity, AttemptOutcome};
+use crate::client::ipv6::Ipv6EventKind;
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
+use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lan::CleanupError;
@@ -63,6 +68,7 @@ pub struct Metrics {
     times: UptimeMetrics,
     join: HistogramVec,
     dhcp: Dhcp,
+    families: FamilyMetrics,
     activities: ActivityFamilies,
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
@@ -145,6 +151,7 @@ impl Metrics {
                 &["group"],
             )?,
             dhcp: Dhcp::new(r)?,
+            families: FamilyMetrics::new(r)?,
             activities: ActivityFamilies::new(r)?,
             restarts: counter(
                 r,
@@ -408,6 +415,50 @@ impl Metrics {
     pub fn scheduler_lagged(&self, late: Duration, is_saturated: bool) {
         self.scheduler_lag.observe(late.as_secs_f64());
         self.tester_saturated.set(i64::from(is_saturated));
+    }
+
+    /// Clients of this group are to have these families. Of a herd that is to have only IPv4 nothing is told by family.
+    pub fn expect_families(&self, families: Families) {
+        if families.include(Family::Ipv6) {
+            for family in families.each() {
+                self.families.start_at_zero(&self.group, family);
+            }
+        }
+    }
+
+    /// A client is usable in a family, or was not before the deadline, so long after its first message of it.
+    pub fn family_acquired(&self, family: Family, is_usable: bool, took: Duration) {
+        self.families.acquired(family, is_usable, took);
+    }
+
+    /// For how long clients of this group were wanted, and usable, in a family, since this was told last.
+    pub fn family_uptime(&self, family: Family, more: &Uptime) {
+        self.families.uptime(&self.group, family, more);
+    }
+
+    /// So many clients of this group are usable in a family.
+    pub fn family_usable(&self, family: Family, clients: usize) {
+        self.families.usable(&self.group, family, clients);
+    }
+
+    /// Something of this kind happened to a client's IPv6.
+    pub fn ipv6_event(&self, kind: Ipv6EventKind) {
+        self.families.event(kind);
+    }
+
+    /// What all clients have of addresses now.
+    pub fn ipv6_census(&self, census: &Ipv6Census) {
+        self.families.census(census);
+    }
+
+    /// Most of the herd went down in a family.
+    pub fn family_outage(&self, family: Family) {
+        self.families.outage(family);
+    }
+
+    /// For how long clients preferred addresses of stale prefixes, since this was told last.
+    pub fn stale_prefix(&self, more: Duration) {
+        self.families.stale(more);
     }
 
     /// A client was given up.

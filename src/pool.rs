@@ -18,6 +18,7 @@ mod recovery;
 pub mod restart;
 mod run;
 mod slot;
+mod stale;
 mod stall;
 mod state;
 pub mod status;
@@ -38,10 +39,11 @@ use self::mailbox::Mailbox;
 pub use self::outage::{Outage, Share};
 pub use self::recovery::InjectedFault;
 pub use self::restart::{Restart, RestartPolicy};
+pub use self::stale::StaleTime;
 #[cfg(feature = "bdd")]
 pub(crate) use self::state::LOGS_AS;
 pub use self::status::{
-    Census, ClientStatus, HerdStatus, InjectionResult, RunReport, TearDownReport,
+    Census, ClientStatus, FamilyStatus, HerdStatus, InjectionResult, RunReport, TearDownReport,
 };
 use crate::activity::Activity;
 pub use crate::client::FlawSum;

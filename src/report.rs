@@ -11,28 +11,34 @@ mod availability;
 mod faults;
 mod file;
 mod html;
+mod ipv6;
 mod objectives;
 mod percentiles;
 mod soak;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::activities::{ActivityEntry, TimeSummary, Total};
-pub use self::availability::{AvailabilityEntry, Ended, Lost, OutageReport, Outages};
+pub use self::availability::{
+    AvailabilityEntry, Ended, FamilyAvailability, Lost, OutageReport, Outages,
+};
 pub use self::faults::{FaultReport, FaultSum, Faults};
 pub use self::file::{
     ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
     write, write_bytes,
 };
+pub use self::ipv6::{AddressEntry, FamilyEntry, Ipv6Entry, Ipv6Summary, RouterEntry};
 pub use self::objectives::{ObjectiveEntry, Unit};
 pub use self::percentiles::{AllPercentiles, Percentiles};
 pub(crate) use self::percentiles::{OrEmpty, empty_object};
 pub use self::soak::{Soak, Sums};
 use crate::activity::{ByKind, Kind};
 use crate::dhcp::{Flaw, Lifetime};
+use crate::family::{Families, Family};
 use crate::identity::{ClientNumber, Mac, Seed};
 use crate::objective::Judgement;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -112,6 +118,9 @@ pub struct Report {
     /// What was wrong with servers' messages, by kind.
     #[serde(default)]
     pub flaws: Vec<Flaws>,
+    /// What there is to say of IPv6; only where clients are to have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Summary>,
     /// Every client that there was at the end, by number; of those that had left, the latest twenty, and of a soak none.
     pub clients: Vec<Client>,
     /// What more there is to say of a soak; `None` for other runs.
@@ -245,6 +254,15 @@ pub struct Client {
     /// For how long of that it was.
     #[serde(default)]
     pub usable_ms: f64,
+    /// Which families it is to have addresses of; left out where that is only IPv4.
+    #[serde(default, skip_serializing_if = "ipv6::is_ipv4")]
+    pub families: Families,
+    /// How it stands in each of them; left out likewise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_family: BTreeMap<Family, FamilyEntry>,
+    /// What it has, or had last, of IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Entry>,
     /// What it was doing at the end.
     pub phase: Phase,
     /// Why it was not online, where it should have been.
@@ -263,6 +281,9 @@ pub struct LastFailure {
     pub stage: Stage,
     /// The reason.
     pub cause: Cause,
+    /// The family that it is of; left out where of none in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
     /// What exactly was seen.
     pub detail: String,
 }
@@ -281,7 +302,7 @@ impl Report {
             seed: run.seed,
             parameters: run.parameters,
             totals: Totals::of(herd, figures, run.leaked_objects),
-            availability: AvailabilityEntry::from(&figures.uptime),
+            availability: AvailabilityEntry::from(figures),
             outages: Outages::from(figures),
             faults: Faults::from(figures),
             percentiles: AllPercentiles::of(herd),
@@ -297,6 +318,7 @@ impl Report {
                 .iter()
                 .map(|(flaw, sum)| Flaws::of(flaw, sum))
                 .collect(),
+            ipv6: Ipv6Summary::of(figures),
             clients: herd.clients.iter().map(Client::from).collect(),
             soak: run.soak,
         }
@@ -360,6 +382,9 @@ impl From<&ClientStatus> for Client {
             availability: client.availability(),
             wanted_ms: milliseconds(client.wanted),
             usable_ms: milliseconds(client.usable),
+            families: client.families,
+            by_family: ipv6::by_family(client),
+            ipv6: Ipv6Entry::of(client),
             phase: client.phase,
             cause: cause.filter(|_| is_short_of_online(client.phase)),
             last_failure: client.failure.as_ref().map(LastFailure::from),
@@ -377,6 +402,7 @@ impl From<&Failure> for LastFailure {
         Self {
             stage: failure.stage,
             cause: failure.cause,
+            family: failure.family,
             detail: failure.detail.clone(),
         }
     }

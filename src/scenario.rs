@@ -35,6 +35,8 @@ use serde::Serialize;
 
 pub use self::activities::WantedActivities;
 pub use self::draft::Draft;
+#[cfg(feature = "cli")]
+pub use self::draft::families;
 pub use self::group::{GroupDraft, GroupPlan};
 pub use self::mistake::Mistake;
 pub use self::shared::DeviceProfile;
@@ -44,6 +46,7 @@ pub use self::values::{
 };
 use crate::activity::Activity;
 use crate::chaos::{ChaosPlan, UplinkKind};
+use crate::family::Families;
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabConfig, LeaseTime};
@@ -68,6 +71,9 @@ pub struct Scenario {
     pub clients: ClientCount,
     /// Their pool's name.
     pub pool: PoolName,
+    /// Which families they are to have addresses of.
+    #[serde(rename = "family", skip_serializing_if = "is_default")]
+    pub families: Families,
     /// How they see each other.
     pub mode: MacvlanMode,
     /// How many may begin to join in a time; `None`: as many as `outstanding` lets in.
@@ -122,6 +128,11 @@ pub struct Scenario {
     /// Clients that differ from the others.
     #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupPlan>,
+}
+
+/// Whether nothing need be said of it.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Where clients stand.
@@ -225,6 +236,7 @@ impl Scenario {
             outstanding: self.outstanding,
             restart: self.restart.clone(),
             lease_deadline: self.lease_timeout.0,
+            families: self.families,
             groups: groups.collect(),
             dhcp,
             activities: self.workload.activities(),

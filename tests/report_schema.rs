@@ -71,7 +71,9 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         failure: None,
         lease: None,
         families: lanherd::family::Families::Ipv4,
+        by_family: lanherd::family::ByFamily::default(),
         ipv6: None,
+        stale_prefix: Duration::ZERO,
         join: None,
         dhcp: None,
         restarts: 0,
@@ -195,6 +197,7 @@ fn others() -> [ActivityStats; 4] {
 fn figures() -> Figures {
     let (began, second) = (Duration::from_secs(9), Duration::from_secs(1));
     let over = Outage {
+        family: Some(lanherd::family::Family::Ipv6),
         began,
         ended: Some(began + 5 * second),
         clients: 3,
@@ -207,6 +210,7 @@ fn figures() -> Figures {
             .collect(),
     };
     let on = Outage {
+        family: None,
         ended: None,
         fault: Some(Fault::DhcpMute),
         back: BTreeMap::new(),

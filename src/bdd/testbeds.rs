@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::Complaint;
 use crate::dhcp::LossReason;
+use crate::family::Families;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName, Seed};
 use crate::lab::{Lab, LabConfig, LabHandle};
@@ -30,6 +31,8 @@ pub struct SuiteSettings {
     pub seed: Seed,
     /// How long a client may take to get a lease, where a scenario does not say.
     pub lease_timeout: Option<Timespan>,
+    /// Which families clients are to have addresses of, where a scenario does not say.
+    pub families: Option<Families>,
     /// How clients see each other, where a scenario does not say.
     pub mode: Option<MacvlanMode>,
     /// What reboots the router, where it is not the lab's: a line for `sh`.

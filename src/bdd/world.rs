@@ -184,6 +184,7 @@ impl World {
         let mut draft = Draft::in_lab(ClientCount::ONE);
         draft.seed = Some(settings.seed);
         draft.lease_timeout = settings.lease_timeout;
+        draft.families = settings.families;
         draft.mode = settings.mode;
         if let SuiteUplink::Parent(parent) = &settings.uplink {
             draft.lab = false;

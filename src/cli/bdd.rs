@@ -17,6 +17,7 @@ use clap::ArgGroup;
 use lanherd::bdd::results::{LeftOutResult, Results, SuiteInfo};
 use lanherd::bdd::suite::{LeftOut, ScenarioEntry, Suite, SuiteFilter, TagExpression};
 use lanherd::bdd::{self, Options, SuiteSettings, SuiteUplink};
+use lanherd::family::Families;
 use lanherd::fault::{Aim, Fault};
 use lanherd::http::{self, BoundServer, Guard, HttpError, Readiness, Ready};
 use lanherd::identity::{PoolName, Seed};
@@ -141,6 +142,9 @@ pub struct Args {
     /// From what MACs and random choices are derived, where a scenario does not say [default: this machine's own]
     #[arg(long, value_name = "N", value_parser = |text: &str| text.parse().map(Seed))]
     seed: Option<Seed>,
+    /// Which families clients are to have addresses of, where a scenario does not say: ipv4, ipv6 or dual [default: ipv4]
+    #[arg(long = "family", value_name = "FAMILY", value_parser = lanherd::scenario::families)]
+    families: Option<Families>,
     /// How clients see each other, where a scenario does not say: bridge, private, vepa or passthru [default: bridge]
     #[arg(long, value_name = "MODE")]
     mode: Option<MacvlanMode>,
@@ -386,6 +390,7 @@ impl SuiteRun {
                 uplink: self.uplink.clone(),
                 seed: self.seed,
                 lease_timeout: args.lease_timeout,
+                families: args.families,
                 mode: args.mode,
                 reboot: args.reboot.clone(),
                 pool: args.pool.clone(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lanherd::activity::ping::PingSpec;
+use lanherd::family::Families;
 use lanherd::identity::Seed;
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::pool::Restart;
@@ -29,6 +30,9 @@ pub struct Args {
     /// How many clients
     #[arg(long, value_name = "N", default_value = "10")]
     clients: ClientCount,
+    /// Which families clients are to have addresses of: ipv4, ipv6 or dual [default: ipv4]
+    #[arg(long = "family", value_name = "FAMILY", value_parser = lanherd::scenario::families)]
+    families: Option<Families>,
     /// How clients see each other: bridge, private, vepa or passthru [default: bridge]
     #[arg(long, value_name = "MODE")]
     mode: Option<MacvlanMode>,
@@ -47,6 +51,7 @@ pub struct Args {
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let draft = Draft {
+        families: args.families,
         mode: args.mode,
         seed: args.seed,
         lease_timeout: Some(args.lease_timeout),

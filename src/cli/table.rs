@@ -353,6 +353,7 @@ fn complaints_of(client: &Client) -> Vec<String> {
             stage,
             cause,
             detail,
+            ..
         } = failure;
         complaints.push(format!("{}: {stage}: {cause}: {detail}", client.phase));
     }

@@ -450,12 +450,20 @@ fn every_kind_of_event_is_as_the_schema_says() {
             wait: took,
         },
         EventKind::GivenUp { why: GiveUp::Final },
-        EventKind::OutageBegan { clients: 6, of: 10 },
+        EventKind::OutageBegan {
+            clients: 6,
+            of: 10,
+            family: None,
+        },
         EventKind::OutageBack {
             share: Share::Most,
             took,
         },
-        EventKind::OutageEnded { clients: 6, took },
+        EventKind::OutageEnded {
+            clients: 6,
+            took,
+            family: None,
+        },
         EventKind::TesterStoodStill { lasted: took },
         EventKind::FaultBegan {
             fault: Fault::Crash,

@@ -281,7 +281,7 @@ impl Herd {
             began: began.to_owned(),
             sequence,
             phases: Phase::ALL.iter().map(of).collect(),
-            availability: AvailabilityEntry::from(&figures.uptime),
+            availability: AvailabilityEntry::from(figures),
             outages: Outages::from(figures),
             sums: Sums::from(figures),
             activities: figures.activities.values().map(ActivitySum::from).collect(),

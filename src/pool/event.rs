@@ -167,6 +167,18 @@ pub enum EventKind {
         clients: usize,
         /// Out of how many clients that an outage can take.
         of: usize,
+        /// The family that it is of, where the herd has two and the other is well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        family: Option<Family>,
+    },
+    /// Most of the herd is down in the other family as well: it is the same outage.
+    OutageSpread {
+        /// The family.
+        family: Family,
+        /// How many clients were down in it when that was recognised.
+        clients: usize,
+        /// Out of how many.
+        of: usize,
     },
     /// So much of what the outage took is back.
     OutageBack {
@@ -180,6 +192,9 @@ pub enum EventKind {
     OutageEnded {
         /// How many clients it took in all.
         clients: usize,
+        /// The only family that it was of, where the herd has two.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        family: Option<Family>,
         /// How long after its beginning, in seconds.
         #[serde(with = "seconds")]
         took: Duration,
@@ -259,6 +274,7 @@ impl EventKind {
             | Self::Restarting { .. }
             | Self::GivenUp { .. }
             | Self::OutageBegan { .. }
+            | Self::OutageSpread { .. }
             | Self::OutageBack { .. }
             | Self::OutageEnded { .. }
             | Self::TesterStoodStill { .. }
@@ -292,7 +308,8 @@ impl EventKind {
             | Self::FlawedMessagesNotTold { .. }
             | Self::PacketsDropped { .. }
             | Self::GivenUp { .. }
-            | Self::OutageBegan { .. } => true,
+            | Self::OutageBegan { .. }
+            | Self::OutageSpread { .. } => true,
             Self::Ipv6 { kind, .. } => kind.is_bad(),
             _ => false,
         }
@@ -364,6 +381,16 @@ mod tests {
             },
             EventKind::FlawedMessagesNotTold { messages: 7 },
             EventKind::PacketsDropped { packets: 7 },
+            EventKind::OutageBegan {
+                clients: 6,
+                of: 10,
+                family: Some(Family::Ipv6),
+            },
+            EventKind::OutageSpread {
+                family: Family::Ipv4,
+                clients: 6,
+                of: 10,
+            },
             EventKind::OutageBack {
                 share: Share::Most,
                 took: Duration::from_secs(3),
@@ -421,7 +448,11 @@ mod tests {
             sequence: 1,
             after: Duration::ZERO,
             client: None,
-            what: EventKind::OutageBegan { clients: 6, of: 10 },
+            what: EventKind::OutageBegan {
+                clients: 6,
+                of: 10,
+                family: None,
+            },
         };
         let json = serde_json::to_string(&event).expect("json");
         assert_eq!(

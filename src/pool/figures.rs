@@ -5,9 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use super::outage::{Outage, Share};
 use super::recovery::InjectedFault;
+use super::stale::StaleTime;
 use crate::activity::{Kind, Subject};
 use crate::client::FlawSum;
+use crate::client::ipv6::Ipv6EventKind;
 use crate::dhcp::Flaw;
+use crate::family::Family;
 use crate::fault::Fault;
 use crate::phase::Cause;
 use crate::stats::{ActivityStats, Distribution, Uptime};
@@ -48,6 +51,14 @@ pub struct Figures {
     pub latest_outages: Vec<Outage>,
     /// Until so much of what outages took was back.
     pub outage_recovery: BTreeMap<Share, Distribution>,
+    /// The time of each family that clients are to have; only where some are to have IPv6.
+    pub uptime_by_family: BTreeMap<Family, Uptime>,
+    /// How many outages there were in each family; one of both counts in each. Only where some clients are to have IPv6.
+    pub outages_by_family: BTreeMap<Family, u64>,
+    /// What happened in IPv6, by kind.
+    pub ipv6_events: BTreeMap<Ipv6EventKind, u64>,
+    /// For how long clients used prefixes that their router had replaced.
+    pub stale_prefix: StaleTime,
     /// What of all this may be the tester's own doing.
     pub doubt: Doubt,
     /// Faults that were made on purpose, by kind.

@@ -96,6 +96,7 @@ pub(super) struct RunningGroup {
 impl RunningGroup {
     pub(super) fn new(group: &Group, metrics: &Metrics) -> Self {
         let metrics = metrics.of_group(group.name.as_str());
+        metrics.expect_families(group.families);
         for activity in &group.activities {
             metrics.expect(activity);
         }

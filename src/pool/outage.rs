@@ -5,6 +5,9 @@
 //! [`LEAST`] of them. Clients that were never online do not count, or a pool of addresses that is too small for the herd
 //! would be taken for an outage; only while nobody has ever been online do those that failed count instead.
 //!
+//! Each family is looked at by itself: an IPv6 outage while IPv4 is well is one, of IPv6. An outage that is on takes whoever else
+//! goes down, so that of a router that is down there is one, and not one of each family.
+//!
 //! It is over when 95 % of those that it took are back. So a few that stay away for reasons of their own do not make it
 //! last for ever, and spend budgets of their own from then on.
 //!
@@ -17,6 +20,7 @@ use std::time::{Duration, Instant};
 
 pub use self::log::Outage;
 use self::log::{Loss, OutageLog};
+use crate::family::{ByFamily, Families, Family};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::phase::Cause;
@@ -68,20 +72,33 @@ pub(super) enum Notice {
     Began {
         taken: Vec<(ClientNumber, Instant)>,
         of: usize,
+        /// The family that it is of, where the herd has two and the other is well.
+        family: Option<Family>,
     },
-    /// The first client is online again: the router is there.
-    FirstBack,
+    /// Most of the herd is down in another family as well.
+    Spread {
+        family: Family,
+        clients: usize,
+        of: usize,
+    },
+    /// The first client is usable again in that family: the router is there.
+    FirstBack(Family),
     /// So much is back, this long after the beginning.
     Back { share: Share, took: Duration },
     /// It is over, this long after the beginning; it took so many clients.
-    Ended { took: Duration, clients: usize },
+    Ended {
+        took: Duration,
+        clients: usize,
+        /// The only family that it was of, where the herd has two.
+        family: Option<Family>,
+    },
 }
 
-/// All clients and, if there is one, the outage.
+/// All clients in each family and, if there is one, the outage.
 #[derive(Debug, Default)]
 pub(super) struct OutageWatch {
-    clients: BTreeMap<ClientNumber, OutageStanding>,
-    tally: OutageTally,
+    clients: BTreeMap<(ClientNumber, Family), OutageStanding>,
+    tallies: ByFamily<OutageTally>,
     current: Option<CurrentOutage>,
     log: OutageLog,
 }
@@ -104,13 +121,28 @@ impl OutageTally {
         }
     }
 
+    const fn all(&self) -> usize {
+        self.waiting + self.failing + self.up + self.down
+    }
+
+    /// Whether nobody has ever been usable.
+    const fn is_new(&self) -> bool {
+        self.up + self.down == 0
+    }
+
     /// How many are down, of how many that count.
     const fn down_of(&self) -> (usize, usize) {
-        if self.up + self.down > 0 {
-            (self.down, self.up + self.down)
-        } else {
+        if self.is_new() {
             (self.failing, self.waiting + self.failing)
+        } else {
+            (self.down, self.up + self.down)
         }
+    }
+
+    /// Whether most are down.
+    const fn is_out(&self) -> bool {
+        let (down, of) = self.down_of();
+        down >= LEAST && down * 2 > of
     }
 }
 
@@ -118,104 +150,234 @@ impl OutageTally {
 #[derive(Debug)]
 struct CurrentOutage {
     began: Instant,
-    /// Whom it took, and whether they are back.
-    taken: BTreeMap<ClientNumber, bool>,
+    /// In which families most of the herd was down.
+    families: ByFamily<bool>,
+    /// Whom it took.
+    taken: BTreeMap<ClientNumber, TakenClient>,
     back: usize,
-    somebody_was_back: bool,
+    somebody_was_back: ByFamily<bool>,
     /// What share is waited for; all before it were told.
     awaited: Share,
     is_over: bool,
 }
 
-impl OutageWatch {
-    /// A client that should come online.
-    pub(super) fn add(&mut self, number: ClientNumber) {
-        self.set(number, OutageStanding::Waiting);
+/// In which families an outage took a client, and whether it is back in them.
+#[derive(Debug, Clone, Copy, Default)]
+struct TakenClient(ByFamily<Option<bool>>);
+
+impl TakenClient {
+    fn is_back(&self) -> bool {
+        self.0.iter().all(|(_, is_back)| *is_back != Some(false))
+    }
+}
+
+impl CurrentOutage {
+    /// It has taken a client in a family; tells whether it had not taken it before.
+    fn take(&mut self, number: ClientNumber, family: Family) -> bool {
+        let is_new = !self.taken.contains_key(&number);
+        let taken = self.taken.entry(number).or_default();
+        if !is_new && taken.is_back() {
+            self.back -= 1;
+        }
+        *taken.0.get_mut(family) = Some(false);
+        is_new
     }
 
-    /// A client that need not be online any more.
-    pub(super) fn remove(&mut self, number: ClientNumber, now: Instant) -> Vec<Notice> {
-        if let Some(standing) = self.clients.remove(&number) {
-            *self.tally.of(standing) -= 1;
+    /// The family that it is of, if it is of one.
+    fn family(&self) -> Option<Family> {
+        match (self.families.ipv4, self.families.ipv6) {
+            (true, false) => Some(Family::Ipv4),
+            (false, true) => Some(Family::Ipv6),
+            _ => None,
+        }
+    }
+}
+
+impl OutageWatch {
+    /// A client that should come online in that family.
+    pub(super) fn add(&mut self, number: ClientNumber, family: Family) {
+        self.set(number, family, OutageStanding::Waiting);
+    }
+
+    /// A client that need not be online any more in those families.
+    pub(super) fn remove(
+        &mut self,
+        number: ClientNumber,
+        families: Families,
+        now: Instant,
+    ) -> Vec<Notice> {
+        for family in families.each() {
+            if let Some(standing) = self.clients.remove(&(number, family)) {
+                *self.tallies.get_mut(family).of(standing) -= 1;
+            }
         }
         let Some(current) = &mut self.current else {
             return Vec::new();
         };
-        if current.taken.remove(&number) == Some(true) {
-            current.back -= 1;
+        if let Some(taken) = current.taken.get_mut(&number) {
+            let was_back = taken.is_back();
+            for family in families.each() {
+                *taken.0.get_mut(family) = None;
+            }
+            let is_gone = taken.0.iter().all(|(_, taken)| taken.is_none());
+            let is_back = !is_gone && taken.is_back();
+            if is_gone {
+                current.taken.remove(&number);
+            }
+            current.back = current.back + usize::from(is_back) - usize::from(was_back);
         }
         self.look(now)
     }
 
-    /// A client failed, or lost its lease, for a reason that is the router's.
+    /// A client failed, or lost its lease, in those families, for a reason that is the router's.
     pub(super) fn went_down(
         &mut self,
         number: ClientNumber,
+        families: Families,
         cause: Cause,
         fault: Option<Fault>,
         now: Instant,
     ) -> Vec<Notice> {
         let loss = Loss { cause, fault };
-        match self.clients.get(&number) {
-            None => return Vec::new(),
-            Some(OutageStanding::Waiting) => self.set(number, OutageStanding::Failing(now, loss)),
-            Some(OutageStanding::Up) => self.set(number, OutageStanding::Down(now, loss)),
-            Some(OutageStanding::Failing(..) | OutageStanding::Down(..)) => {}
-        }
-        if let Some(current) = self.current.as_mut().filter(|current| !current.is_over) {
-            match current.taken.insert(number, false) {
-                Some(true) => current.back -= 1,
-                Some(false) => {}
-                None => self.log.took(loss),
-            }
-            self.log.herd(self.tally.down_of().1);
-            return Vec::new();
-        }
-        let (down, of) = self.tally.down_of();
-        if down < LEAST || down * 2 <= of {
-            return Vec::new();
-        }
-        let nobody_was_up = self.tally.up + self.tally.down == 0;
-        let (mut taken, mut losses) = (Vec::new(), Vec::new());
-        for (number, standing) in &self.clients {
-            if let OutageStanding::Down(since, loss) | OutageStanding::Failing(since, loss) =
-                standing
-                && (nobody_was_up || matches!(standing, OutageStanding::Down(..)))
-            {
-                taken.push((*number, *since));
-                losses.push(*loss);
+        let all = families.each();
+        let known: Vec<_> = all
+            .filter(|family| self.clients.contains_key(&(number, *family)))
+            .collect();
+        for family in known.iter().copied() {
+            match self.clients.get(&(number, family)) {
+                Some(OutageStanding::Waiting) => {
+                    self.set(number, family, OutageStanding::Failing(now, loss));
+                }
+                Some(OutageStanding::Up) => {
+                    self.set(number, family, OutageStanding::Down(now, loss));
+                }
+                None | Some(OutageStanding::Failing(..) | OutageStanding::Down(..)) => {}
             }
         }
-        let began = taken.iter().map(|(_, since)| *since).min().unwrap_or(now);
-        self.log.begin(began, of, losses);
-        self.current = Some(CurrentOutage {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| !current.is_over)
+        {
+            return known
+                .into_iter()
+                .filter_map(|family| self.is_taken(number, family, loss))
+                .collect();
+        }
+        let out: Vec<_> = known
+            .into_iter()
+            .filter(|family| self.tallies.get(*family).is_out())
+            .collect();
+        if out.is_empty() {
+            return Vec::new();
+        }
+        let mut taken = BTreeMap::new();
+        for family in out.iter().copied() {
+            for (number, since, loss) in self.down_in(family) {
+                let (earliest, _) = taken.entry(number).or_insert((since, loss));
+                *earliest = since.min(*earliest);
+            }
+        }
+        let sizes = out
+            .iter()
+            .map(|family| self.tallies.get(*family).down_of().1);
+        let of = sizes.max().unwrap_or_default();
+        let began = taken.values().map(|(since, _)| *since).min().unwrap_or(now);
+        let losses = taken.values().map(|(_, loss)| *loss);
+        self.log.begin(began, of, losses.collect());
+        let mut current = CurrentOutage {
             began,
-            taken: taken.iter().map(|(number, _)| (*number, false)).collect(),
+            families: ByFamily::of(|family| out.contains(&family)),
+            taken: BTreeMap::new(),
             back: 0,
-            somebody_was_back: false,
+            somebody_was_back: ByFamily::default(),
             awaited: Share::Half,
             is_over: false,
-        });
-        vec![Notice::Began { taken, of }]
+        };
+        for family in out {
+            for (number, ..) in self.down_in(family) {
+                current.take(number, family);
+            }
+        }
+        self.current = Some(current);
+        let family = self.family();
+        self.log.is_of(family);
+        let taken = taken.into_iter();
+        let taken = taken.map(|(number, (since, _))| (number, since)).collect();
+        vec![Notice::Began { taken, of, family }]
     }
 
-    /// A client is online.
-    pub(super) fn came_up(&mut self, number: ClientNumber, now: Instant) -> Vec<Notice> {
-        if !self.clients.contains_key(&number) {
+    /// The outage that is on takes a client more, and with it perhaps most of a family.
+    fn is_taken(&mut self, number: ClientNumber, family: Family, loss: Loss) -> Option<Notice> {
+        let (clients, of) = self.tallies.get(family).down_of();
+        let has_spread = self.tallies.get(family).is_out();
+        let in_family = self.down_in(family);
+        let current = self.current.as_mut()?;
+        if current.take(number, family) {
+            self.log.took(loss);
+        }
+        self.log.herd(of);
+        if !has_spread || std::mem::replace(current.families.get_mut(family), true) {
+            return None;
+        }
+        for (number, _, loss) in in_family {
+            if current.take(number, family) {
+                self.log.took(loss);
+            }
+        }
+        let told = self.family();
+        self.log.is_of(told);
+        Some(Notice::Spread {
+            family,
+            clients,
+            of,
+        })
+    }
+
+    /// Who is down in a family, since when and why: of those that were up ever, or while nobody was, of those that failed.
+    fn down_in(&self, family: Family) -> Vec<(ClientNumber, Instant, Loss)> {
+        let is_new = self.tallies.get(family).is_new();
+        let all = self.clients.iter().filter(|((_, of), _)| *of == family);
+        all.filter_map(|((number, _), standing)| match standing {
+            OutageStanding::Down(since, loss) => Some((*number, *since, *loss)),
+            OutageStanding::Failing(since, loss) if is_new => Some((*number, *since, *loss)),
+            OutageStanding::Waiting | OutageStanding::Failing(..) | OutageStanding::Up => None,
+        })
+        .collect()
+    }
+
+    /// The family that the outage is of; `None` where it is of both, or the herd has only one.
+    fn family(&self) -> Option<Family> {
+        let has_both = self.tallies.iter().all(|(_, tally)| tally.all() > 0);
+        self.current.as_ref()?.family().filter(|_| has_both)
+    }
+
+    /// A client is usable in a family.
+    pub(super) fn came_up(
+        &mut self,
+        number: ClientNumber,
+        family: Family,
+        now: Instant,
+    ) -> Vec<Notice> {
+        if !self.clients.contains_key(&(number, family)) {
             return Vec::new();
         }
-        self.set(number, OutageStanding::Up);
+        self.set(number, family, OutageStanding::Up);
         let Some(current) = &mut self.current else {
             return Vec::new();
         };
         let mut notices = Vec::new();
-        if !std::mem::replace(&mut current.somebody_was_back, true) {
-            notices.push(Notice::FirstBack);
-        }
-        if let Some(is_back) = current.taken.get_mut(&number)
-            && !std::mem::replace(is_back, true)
+        if *current.families.get(family)
+            && !std::mem::replace(current.somebody_was_back.get_mut(family), true)
         {
-            current.back += 1;
+            notices.push(Notice::FirstBack(family));
+        }
+        if let Some(taken) = current.taken.get_mut(&number) {
+            let was_back = taken.is_back();
+            if let Some(is_back) = taken.0.get_mut(family) {
+                *is_back = true;
+            }
+            current.back += usize::from(taken.is_back() && !was_back);
         }
         notices.extend(self.look(now));
         notices
@@ -228,6 +390,13 @@ impl OutageWatch {
             .is_some_and(|current| !current.is_over)
     }
 
+    /// Whether there is one that what fails in that family may be part of; `None`: in no family in particular.
+    pub(super) fn is_on_in(&self, family: Option<Family>) -> bool {
+        let is_of =
+            |current: &CurrentOutage| family.is_none_or(|family| *current.families.get(family));
+        self.is_on() && self.current.as_ref().is_some_and(is_of)
+    }
+
     /// The latest outages, oldest first; times are told as counted from `origin`.
     pub(super) fn latest(&self, origin: Instant) -> Vec<Outage> {
         self.log.latest(origin)
@@ -236,6 +405,7 @@ impl OutageWatch {
     /// What the outage has come to.
     fn look(&mut self, now: Instant) -> Vec<Notice> {
         let mut notices = Vec::new();
+        let family = self.family();
         let Some(current) = &mut self.current else {
             return notices;
         };
@@ -253,7 +423,11 @@ impl OutageWatch {
             if share == Share::Most {
                 current.is_over = true;
                 self.log.end(took);
-                notices.push(Notice::Ended { took, clients: all });
+                notices.push(Notice::Ended {
+                    took,
+                    clients: all,
+                    family,
+                });
             }
             current.awaited = match share {
                 Share::Half => Share::Most,
@@ -266,11 +440,12 @@ impl OutageWatch {
         }
     }
 
-    fn set(&mut self, number: ClientNumber, standing: OutageStanding) {
-        if let Some(before) = self.clients.insert(number, standing) {
-            *self.tally.of(before) -= 1;
+    fn set(&mut self, number: ClientNumber, family: Family, standing: OutageStanding) {
+        let tally = self.tallies.get_mut(family);
+        if let Some(before) = self.clients.insert((number, family), standing) {
+            *tally.of(before) -= 1;
         }
-        *self.tally.of(standing) += 1;
+        *tally.of(standing) += 1;
     }
 }
 

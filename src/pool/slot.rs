@@ -8,10 +8,11 @@ use tokio::task::JoinHandle;
 
 use super::group::RunningGroup;
 use super::restart::RestartHistory;
-use super::status::ClientStatus;
+use super::status::{ClientStatus, FamilyStatus};
 use crate::client::ClientMsg;
 use crate::client::ipv6::Ipv6State;
 use crate::dhcp::Lease;
+use crate::family::{ByFamily, Family};
 use crate::identity::Identity;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::stats::{ActivityStats, ClientStats};
@@ -30,6 +31,8 @@ pub(super) struct Slot {
     /// Changed only through the herd, which keeps the census.
     pub(super) phase: Phase,
     pub(super) lease: LeaseRecord,
+    /// How it stands in each family that it is to have.
+    pub(super) families: ByFamily<FamilyRecord>,
     /// All that it told last of what it has of IPv6.
     pub(super) ipv6: Option<Arc<Ipv6State>>,
     pub(super) failure: Option<Failure>,
@@ -43,6 +46,28 @@ pub(super) struct Slot {
     pub(super) dhcp: Option<Duration>,
     /// What it did in all its lives. The client's own: the pool only reads it.
     pub(super) stats: Arc<ClientStats>,
+}
+
+/// How a client stands in a family that it is to have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FamilyRecord {
+    pub(super) standing: FamilyStanding,
+    /// From the first message of that family until it was usable, the latest time.
+    pub(super) took: Option<Duration>,
+    /// The latest that failed.
+    pub(super) failure: Option<Failure>,
+}
+
+/// Whether a client is usable in a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum FamilyStanding {
+    /// Not yet, and nothing has failed.
+    #[default]
+    Joining,
+    Up,
+    Down,
+    /// It need not be.
+    Resting,
 }
 
 /// Where in its life a client is, and what the pool holds of it there.
@@ -162,6 +187,7 @@ impl Slot {
             incarnation: Incarnation::default(),
             phase: Phase::Queued,
             lease: LeaseRecord::Never,
+            families: ByFamily::default(),
             ipv6: None,
             failure: None,
             history: RestartHistory::default(),
@@ -208,11 +234,36 @@ impl Slot {
         }
     }
 
-    /// All that is to be told of it, with what it did, and the time that it was wanted and that it was usable.
+    /// Whether it is usable in a family.
+    pub(super) fn is_up_in(&self, family: Family) -> bool {
+        self.families.get(family).standing == FamilyStanding::Up
+    }
+
+    /// How it stands in a family, with the time that it was wanted and usable in it; `None`: it is not to have it.
+    fn family(
+        &self,
+        family: Family,
+        (wanted, usable): (Duration, Duration),
+    ) -> Option<FamilyStatus> {
+        let record = self.families.get(family);
+        let is_wanted = self.group.families.include(family);
+        is_wanted.then(|| FamilyStatus {
+            is_up: self.is_up_in(family),
+            took: record.took.or(self.dhcp.filter(|_| family == Family::Ipv4)),
+            failure: record.failure.clone(),
+            wanted,
+            usable,
+        })
+    }
+
+    /// All that is to be told of it, with what it did, the time that it was wanted and that it was usable, the same by family, and
+    /// the time that it spent on stale prefixes.
     pub(super) fn status(
         &self,
         activities: Vec<Arc<ActivityStats>>,
         (wanted, usable): (Duration, Duration),
+        by_family: &ByFamily<(Duration, Duration)>,
+        stale: Duration,
     ) -> ClientStatus {
         ClientStatus {
             identity: Identity::clone(&self.identity),
@@ -221,7 +272,9 @@ impl Slot {
             failure: self.failure.clone(),
             lease: self.lease.lease().cloned(),
             families: self.group.families,
+            by_family: ByFamily::of(|family| self.family(family, *by_family.get(family))),
             ipv6: self.ipv6.clone(),
+            stale_prefix: stale,
             join: self.join,
             dhcp: self.dhcp,
             restarts: self.restarts,

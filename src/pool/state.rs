@@ -2,6 +2,7 @@
 
 mod client_events;
 mod ending;
+mod families;
 mod joining;
 mod orders;
 mod time;
@@ -27,12 +28,14 @@ use super::outage::OutageWatch;
 use super::recovery::Recoveries;
 use super::run::FanOuts;
 use super::slot::Slot;
+use super::stale::StalePrefixes;
 use super::stall::Stalls;
 use super::status::Census;
 use super::{PoolConfig, Selection};
 use crate::activity::Activity;
 use crate::client::{AddressBook, Aggregator, ClientMsg, Order, ReleasePace};
 use crate::clock::now;
+use crate::family::{ByFamily, Family};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::Metrics;
@@ -86,8 +89,13 @@ pub(super) struct PoolState<L> {
     outages: OutageWatch,
     recoveries: Recoveries,
     availability: AvailabilityTracker,
+    /// The time of clients that are to have both families, in each.
+    availability_by_family: ByFamily<AvailabilityTracker>,
+    stale: StalePrefixes,
     /// What of it the metrics have been told, by group.
     told_uptime: BTreeMap<GroupName, Uptime>,
+    told_by_family: BTreeMap<(GroupName, Family), Uptime>,
+    told_stale: Duration,
     stalls: Stalls,
     /// What every client does beside the activities of its group.
     extra_activities: Vec<Arc<Activity>>,
@@ -137,6 +145,10 @@ impl<L: Lan> PoolState<L> {
             outages: OutageWatch::default(),
             recoveries: Recoveries::default(),
             availability: AvailabilityTracker::default(),
+            availability_by_family: ByFamily::default(),
+            stale: StalePrefixes::default(),
+            told_by_family: BTreeMap::new(),
+            told_stale: Duration::ZERO,
             told_uptime: BTreeMap::new(),
             stalls: Stalls::default(),
             extra_activities: Vec::new(),

@@ -11,7 +11,7 @@ use crate::activity::{Kind, Subject};
 use crate::client::FlawSum;
 use crate::client::ipv6::Ipv6State;
 use crate::dhcp::{Flaw, Lease};
-use crate::family::Families;
+use crate::family::{ByFamily, Families};
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::{CleanupError, InjectError};
 use crate::phase::{Failure, Phase};
@@ -39,7 +39,12 @@ impl Census {
         self.by_phase.keys().all(|phase| {
             matches!(
                 phase,
-                Phase::Online | Phase::Released | Phase::V6Only | Phase::Failed | Phase::Gone
+                Phase::Online
+                    | Phase::Partial
+                    | Phase::Released
+                    | Phase::V6Only
+                    | Phase::Failed
+                    | Phase::Gone
             )
         })
     }
@@ -76,6 +81,21 @@ pub struct HerdStatus {
     pub flaws: BTreeMap<Flaw, FlawSum>,
 }
 
+/// How a client stands in one family that it is to have.
+#[derive(Debug, Clone, Default)]
+pub struct FamilyStatus {
+    /// Whether it is usable in it.
+    pub is_up: bool,
+    /// From the first message of that family until it was usable, the latest time.
+    pub took: Option<Duration>,
+    /// The latest failure in it, also when it has recovered since.
+    pub failure: Option<Failure>,
+    /// For how long it should have been usable in it.
+    pub wanted: Duration,
+    /// For how long of that it was.
+    pub usable: Duration,
+}
+
 /// One client at one moment.
 #[derive(Debug, Clone)]
 pub struct ClientStatus {
@@ -91,8 +111,12 @@ pub struct ClientStatus {
     pub lease: Option<Lease>,
     /// Which families it is to have addresses of.
     pub families: Families,
+    /// How it stands in each of them.
+    pub by_family: ByFamily<Option<FamilyStatus>>,
     /// What it has, or had last, of IPv6.
     pub ipv6: Option<Arc<Ipv6State>>,
+    /// For how long it preferred addresses of a prefix that its router had replaced by another, in all.
+    pub stale_prefix: Duration,
     /// From its first admission to its first time online.
     pub join: Option<Duration>,
     /// From the first DHCP message of its latest acquisition to the acknowledgement.

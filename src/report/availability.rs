@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Sums, Totals};
 use crate::activity::Kind;
+use crate::family::Family;
 use crate::fault::Fault;
 use crate::page::figure::{percent, span};
 use crate::phase::Cause;
@@ -43,6 +44,23 @@ pub struct AvailabilityEntry {
     pub on_purpose_ms: BTreeMap<Fault, f64>,
     /// What is in none of these, as the tester stood still.
     pub tester_ms: f64,
+    /// The same of each family that clients are to have; only where some are to have IPv6. A client with both is usable, in the
+    /// figures above, only while it is in both.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub families: BTreeMap<Family, FamilyAvailability>,
+}
+
+/// For how long clients were usable in a family, of the time that they were wanted in it, all together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FamilyAvailability {
+    /// Usable of wanted, from 0 to 1; `None` where none was wanted.
+    pub share: Option<f64>,
+    /// For how long they should have been usable.
+    pub wanted_ms: f64,
+    /// For how long they were.
+    pub usable_ms: f64,
+    /// For how long they were not, by what had failed.
+    pub unavailable_ms: BTreeMap<Cause, f64>,
 }
 
 /// Outages of most of the herd.
@@ -71,6 +89,9 @@ pub struct OutageReport {
     pub cause: Cause,
     /// The fault that was made on purpose, and took most of them.
     pub fault: Option<Fault>,
+    /// The family that it was of, where the herd has two and the other was well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
     /// How long after its beginning half of them were back.
     pub half_back_ms: Option<f64>,
     /// 95 % of them.
@@ -90,9 +111,34 @@ pub struct Lost {
     pub lost: u64,
 }
 
+impl From<&Uptime> for FamilyAvailability {
+    fn from(uptime: &Uptime) -> Self {
+        Self {
+            share: uptime.availability(),
+            wanted_ms: milliseconds(uptime.wanted()),
+            usable_ms: milliseconds(uptime.usable),
+            unavailable_ms: each(&uptime.unavailable),
+        }
+    }
+}
+
+impl From<&Figures> for AvailabilityEntry {
+    fn from(figures: &Figures) -> Self {
+        Self {
+            families: figures
+                .uptime_by_family
+                .iter()
+                .map(|(family, uptime)| (*family, uptime.into()))
+                .collect(),
+            ..Self::from(&figures.uptime)
+        }
+    }
+}
+
 impl From<&Uptime> for AvailabilityEntry {
     fn from(uptime: &Uptime) -> Self {
         Self {
+            families: BTreeMap::new(),
             share: uptime.availability(),
             wanted_ms: milliseconds(uptime.wanted()),
             usable_ms: milliseconds(uptime.usable),
@@ -121,6 +167,7 @@ impl From<&Figures> for Outages {
                 of: outage.of as u64,
                 cause: outage.cause,
                 fault: outage.fault,
+                family: outage.family,
                 half_back_ms: back(Share::Half),
                 most_back_ms: back(Share::Most),
                 all_back_ms: back(Share::All),
@@ -150,9 +197,13 @@ impl OutageReport {
             .fault
             .map(|fault| format!(", by the fault {fault} made on purpose"));
         let fault = fault.unwrap_or_default();
+        let share = match self.family {
+            Some(family) => format!("{share} of the herd, in {} alone", family.name()),
+            None => format!("{share} of the herd"),
+        };
         match self.lasted_ms() {
-            Some(lasted) => format!("of {} ({share} of the herd{fault})", span(lasted)),
-            None => format!("that is not over ({share} of the herd{fault})"),
+            Some(lasted) => format!("of {} ({share}{fault})", span(lasted)),
+            None => format!("that is not over ({share}{fault})"),
         }
     }
 }
@@ -249,6 +300,7 @@ mod tests {
             of: 3,
             cause: Cause::NoCarrier,
             fault: None,
+            family: None,
             half_back_ms: None,
             most_back_ms: None,
             all_back_ms: None,

@@ -14,6 +14,7 @@ use super::shared::{DeviceProfile, Whole, WorkloadDraft, at_least_a_tick};
 use super::{ClientCount, Mistake, Scenario, ScenarioUplink, SoakDraft, Timespan};
 use crate::chaos::ChaosPlan;
 use crate::dhcp::{Device, Persona};
+use crate::family::Families;
 use crate::fault::{Aim, Fault};
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
@@ -63,6 +64,12 @@ pub struct Draft {
     /// The pool's name: its clients are the namespaces NAME1, NAME2, ... [default: ns]
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub pool: Option<PoolName>,
+    /// Which families clients are to have addresses of: ipv4, ipv6 or dual [default: ipv4]
+    ///
+    /// dual: both; a client is online when it is usable in both, and in trouble while it is in one.
+    #[cfg_attr(feature = "cli", arg(long = "family", value_name = "FAMILY", value_parser = families))]
+    #[serde(rename = "family", alias = "families")]
+    pub families: Option<Families>,
     /// How clients see each other: bridge, private, vepa or passthru [default: bridge]
     ///
     /// bridge: as on a switch; every broadcast is copied to every client. private: not at all; scales to thousands.
@@ -203,6 +210,17 @@ fn device(text: &str) -> Result<Device, String> {
         .ok_or_else(|| format!("choose one of {}", known.collect::<Vec<_>>().join(", ")))
 }
 
+/// The families of that name.
+///
+/// # Errors
+/// If there are none: says which there are.
+#[cfg(feature = "cli")]
+pub fn families(text: &str) -> Result<Families, String> {
+    let mut all = Families::ALL.iter().copied();
+    all.find(|families| families.as_str() == text)
+        .ok_or_else(|| "choose ipv4, ipv6 or dual (both)".to_owned())
+}
+
 #[cfg(feature = "cli")]
 fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
     text.parse().map(Seed)
@@ -229,6 +247,7 @@ impl Draft {
             lab_fault: Vec::new(),
             clients: Some(clients),
             pool: None,
+            families: None,
             mode: None,
             join_rate: None,
             outstanding: None,
@@ -291,12 +310,19 @@ impl Draft {
             return Err(Mistake::NoMetrics);
         }
         let groups = self.groups()?;
+        let families = self.families.unwrap_or_default();
+        let has_ipv4 = groups.iter().map(|group| group.families);
+        let has_ipv4 = has_ipv4.chain([families]).any(|it| it != Families::Ipv6);
+        if self.broadcast && !has_ipv4 {
+            return Err(Mistake::NoIpv4("broadcast"));
+        }
         let labels = RunLabels::of(self.label.clone()).map_err(Mistake::Label)?;
         Ok(Scenario {
             uplink,
             clients,
             restart: self.restart_policy(),
             pool: self.pool.unwrap_or_default(),
+            families,
             mode,
             join_rate: self.join_rate,
             outstanding: self.outstanding.unwrap_or(Scenario::OUTSTANDING),
@@ -385,6 +411,7 @@ impl Draft {
         }
         let whole = Whole {
             restart: self.restart_policy(),
+            families: self.families.unwrap_or_default(),
             conflict_detection: self.conflict_detection,
             work: self.work(),
         };

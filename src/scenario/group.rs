@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::activities::{self, WantedActivities};
 use super::shared::{DeviceProfile, Whole, WorkloadDraft};
-use super::{ClientCount, Mistake, Timespan, Workload};
+use super::{ClientCount, Mistake, Timespan, Workload, is_default};
 use crate::dhcp::{Device, Persona};
 use crate::family::Families;
 use crate::pool::{DhcpSettings, Group, GroupName, Restart, RestartPolicy};
@@ -17,6 +17,9 @@ pub struct GroupDraft {
     pub name: GroupName,
     /// How many clients.
     pub clients: ClientCount,
+    /// Which families they are to have addresses of.
+    #[serde(rename = "family", alias = "families")]
+    pub families: Option<Families>,
     /// The well-known device that they look like.
     pub device: Option<Device>,
     /// What they say of themselves, beside or in place of what the device says.
@@ -46,6 +49,9 @@ pub struct GroupPlan {
     pub name: GroupName,
     /// How many clients.
     pub clients: ClientCount,
+    /// Which families they are to have addresses of.
+    #[serde(rename = "family", skip_serializing_if = "is_default")]
+    pub families: Families,
     /// What they look like.
     #[serde(flatten)]
     pub profile: DeviceProfile,
@@ -73,6 +79,7 @@ impl GroupDraft {
         Self {
             name,
             clients,
+            families: None,
             device: None,
             persona: None,
             conflict_detection: None,
@@ -122,6 +129,7 @@ impl GroupDraft {
         Ok(GroupPlan {
             name: self.name.clone(),
             clients: self.clients,
+            families: self.families.unwrap_or(whole.families),
             profile,
             workload: work.check()?,
             restart: RestartPolicy {
@@ -140,7 +148,7 @@ impl GroupPlan {
         Group {
             name: self.name.clone(),
             restart: self.restart.clone(),
-            families: Families::default(),
+            families: self.families,
             dhcp: DhcpSettings {
                 conflict_detection: self.profile.conflict_detection,
                 personas: self.profile.personas(),

@@ -117,6 +117,11 @@ pub enum Mistake {
         /// The addresses that the lab gives out.
         range: AddressRange,
     },
+    /// The key is of DHCP over IPv4, and nobody is to have that.
+    #[error(
+        "{0} is for DHCP over IPv4, and no client is to have IPv4: leave it out, or choose ipv4 or dual as family"
+    )]
+    NoIpv4(&'static str),
     /// A passthru macvlan has its parent to itself.
     #[error(
         "{0} clients cannot share a parent in mode passthru: ask for 1 client, or choose bridge, private or vepa"
@@ -178,7 +183,10 @@ impl Mistake {
             Self::MetricsPerClient(_) | Self::NoMetrics => "metrics-per-client",
             Self::LabFault(_) => "lab-fault",
             Self::Adopt => "adopt",
-            Self::LabOnly(key) | Self::NothingToDo(key) | Self::TooShort(key, _) => key,
+            Self::LabOnly(key)
+            | Self::NoIpv4(key)
+            | Self::NothingToDo(key)
+            | Self::TooShort(key, _) => key,
             Self::NoClients
             | Self::Clients(_)
             | Self::MoreThanAddresses { .. }

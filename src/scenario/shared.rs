@@ -8,6 +8,7 @@ use super::activities::WantedActivities;
 use super::{Mistake, Timespan, Workload};
 use crate::activity::Pace;
 use crate::dhcp::{Device, Persona};
+use crate::family::Families;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::pool::{MAX_CLIENTS, RestartPolicy};
 
@@ -17,6 +18,7 @@ const TICK: Timespan = Timespan(Duration::from_millis(1));
 /// What holds for a group where the group itself says nothing else.
 pub(super) struct Whole {
     pub(super) restart: RestartPolicy,
+    pub(super) families: Families,
     pub(super) conflict_detection: bool,
     pub(super) work: WorkloadDraft,
 }

@@ -28,6 +28,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--parent=eth0",
         "--clients=7",
         "--pool=phones",
+        "--family=dual",
         "--mode=private",
         "--join-rate=50/s",
         "--outstanding=32",
@@ -64,6 +65,7 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         parent = "eth0"
         clients = 7
         pool = "phones"
+        family = "dual"
         mode = "private"
         join-rate = "50/s"
         outstanding = 32
@@ -431,6 +433,7 @@ fn groups_differ_from_the_herd_in_what_they_say_and_in_nothing_else() {
         [[group]]
         name = "quiet"
         clients = 2
+        families = "ipv6"
         ping = []
         conflict-detection = true
         "#,
@@ -452,6 +455,11 @@ fn groups_differ_from_the_herd_in_what_they_say_and_in_nothing_else() {
         (config.restart, 0)
     );
     assert!(quiet.dhcp.conflict_detection && !config.dhcp.conflict_detection);
+    assert_eq!(quiet.families, Families::Ipv6);
+    assert_eq!(
+        (phones.families, config.families),
+        (Families::Ipv4, Families::Ipv4)
+    );
 }
 
 #[test]

@@ -15,6 +15,14 @@ words! {
 }
 
 impl Family {
+    /// How people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        }
+    }
+
     /// The family of `address`.
     pub const fn of(address: IpAddr) -> Self {
         match address {
@@ -47,6 +55,52 @@ impl Families {
             Self::Dual => true,
         }
     }
+
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = Family> {
+        let all = Family::ALL.iter().copied();
+        all.filter(move |family| self.include(*family))
+    }
+}
+
+/// Something of each family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ByFamily<T> {
+    /// That of IPv4.
+    pub ipv4: T,
+    /// That of IPv6.
+    pub ipv6: T,
+}
+
+impl<T> ByFamily<T> {
+    /// What `make` makes of each.
+    pub fn of(mut make: impl FnMut(Family) -> T) -> Self {
+        Self {
+            ipv4: make(Family::Ipv4),
+            ipv6: make(Family::Ipv6),
+        }
+    }
+
+    /// That of `family`.
+    pub const fn get(&self, family: Family) -> &T {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn get_mut(&mut self, family: Family) -> &mut T {
+        match family {
+            Family::Ipv4 => &mut self.ipv4,
+            Family::Ipv6 => &mut self.ipv6,
+        }
+    }
+
+    /// Both, IPv4 first.
+    pub fn iter(&self) -> impl Iterator<Item = (Family, &T)> {
+        [(Family::Ipv4, &self.ipv4), (Family::Ipv6, &self.ipv6)].into_iter()
+    }
 }
 
 #[cfg(test)]
@@ -71,5 +125,22 @@ mod tests {
         assert_eq!(included(Families::Ipv6), [false, true]);
         assert_eq!(included(Families::Dual), [true, true]);
         assert_eq!(Families::default(), Families::Ipv4);
+        assert!(Families::Ipv6.each().eq([Family::Ipv6]));
+        assert!(Families::Dual.each().eq([Family::Ipv4, Family::Ipv6]));
+    }
+
+    #[test]
+    fn what_is_kept_by_family_is_found_by_family() {
+        let mut lengths = ByFamily::of(|family| family.as_str().len());
+        *lengths.get_mut(Family::Ipv6) = 128;
+        assert_eq!(
+            (*lengths.get(Family::Ipv4), *lengths.get(Family::Ipv6)),
+            (4, 128)
+        );
+        assert!(
+            lengths
+                .iter()
+                .eq([(Family::Ipv4, &4), (Family::Ipv6, &128)])
+        );
     }
 }

@@ -295,6 +295,19 @@ impl Failure {
         }
     }
 
+    /// The family that it is of, also where only its stage says so.
+    pub const fn of_family(&self) -> Option<Family> {
+        match (self.family, self.stage) {
+            (Some(family), _) => Some(family),
+            (None, Stage::Dhcp) => Some(Family::Ipv4),
+            (None, Stage::Router | Stage::Dhcp6) => Some(Family::Ipv6),
+            (
+                None,
+                Stage::Namespace | Stage::Link | Stage::Socket | Stage::Configure | Stage::Online,
+            ) => None,
+        }
+    }
+
     /// The same, of that family.
     #[must_use]
     pub const fn of(mut self, family: Family) -> Self {

@@ -68,7 +68,7 @@ impl Areas {
         let phases = match size.height {
             ..PHASES => 0,
             PHASES..KEYS => 1,
-            KEYS.. => (inner.height / 4).clamp(1, 3),
+            KEYS.. => (inner.height / 4).clamp(1, 4),
         };
         (areas.cells, areas.phases) = top(inner, inner.height.saturating_sub(phases));
         Some(areas)

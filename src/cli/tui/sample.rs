@@ -139,7 +139,7 @@ pub fn grouped(count: u32) -> Model {
 pub fn mixed(count: u32) -> Model {
     let mut all = clients(1, count).clients;
     let phases = Phase::ALL.iter().copied().cycle();
-    for (cell, phase) in all.iter_mut().step_by(7).zip(phases) {
+    for (cell, phase) in all.iter_mut().step_by(6).zip(phases) {
         cell.phase = phase;
         cell.last_cause = (phase == Phase::Backoff).then_some(Cause::Crashed);
     }

@@ -51,14 +51,18 @@ impl fmt::Display for EventKind {
                 write!(f, "in trouble: {stage}: {cause}: {detail}")
             }
             Self::FamilyUp { family, took } => {
-                write!(f, "usable over {family} after {took:.1?}")
+                write!(f, "usable over {} after {took:.1?}", family.name())
             }
             Self::FamilyDown {
                 family,
                 stage,
                 cause,
                 detail,
-            } => write!(f, "not usable over {family}: {stage}: {cause}: {detail}"),
+            } => write!(
+                f,
+                "not usable over {}: {stage}: {cause}: {detail}",
+                family.name()
+            ),
             Self::Ipv6 { detail, .. } => f.write_str(detail),
             Self::Restarting {
                 cause: Some(cause),
@@ -71,6 +75,7 @@ impl fmt::Display for EventKind {
             Self::FlawedMessagesNotTold { .. }
             | Self::PacketsDropped { .. }
             | Self::OutageBegan { .. }
+            | Self::OutageSpread { .. }
             | Self::OutageBack { .. }
             | Self::OutageEnded { .. }
             | Self::TesterStoodStill { .. }
@@ -107,14 +112,48 @@ impl EventKind {
                     "servers' messages: {messages} more were flawed, and are only counted"
                 )
             }
-            Self::OutageBegan { clients, of } => {
+            Self::OutageBegan {
+                clients,
+                of,
+                family: None,
+            } => {
                 write!(f, "outage: {clients} of {of} clients are down at once")
+            }
+            Self::OutageBegan {
+                clients,
+                of,
+                family: Some(family),
+            } => {
+                let family = family.name();
+                write!(
+                    f,
+                    "outage of {family}: {clients} of {of} clients are down at once"
+                )
+            }
+            Self::OutageSpread {
+                family,
+                clients,
+                of,
+            } => {
+                let family = family.name();
+                write!(
+                    f,
+                    "outage: {clients} of {of} clients are down in {family} as well"
+                )
             }
             Self::OutageBack { share, took } => {
                 write!(f, "outage: a share of {share} is back after {took:.1?}")
             }
-            Self::OutageEnded { clients, took } => {
-                write!(f, "outage over after {took:.1?}: it took {clients} clients")
+            Self::OutageEnded {
+                clients,
+                took,
+                family,
+            } => {
+                f.write_str("outage ")?;
+                if let Some(family) = family {
+                    write!(f, "of {} ", family.name())?;
+                }
+                write!(f, "over after {took:.1?}: it took {clients} clients")
             }
             Self::TesterStoodStill { lasted } => {
                 write!(f, "the tester stood still for {lasted:.1?}")

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Share;
+use crate::family::Family;
 use crate::fault::Fault;
 use crate::phase::Cause;
 
@@ -22,6 +23,8 @@ pub struct Outage {
     pub cause: Cause,
     /// The fault that was made on purpose, and took most of them.
     pub fault: Option<Fault>,
+    /// The family that it was of, where the herd has two and the other was well.
+    pub family: Option<Family>,
     /// How long after its beginning so much of what it took was back.
     pub back: BTreeMap<Share, Duration>,
 }
@@ -55,6 +58,7 @@ struct LoggedOutage {
     clients: usize,
     causes: BTreeMap<Cause, usize>,
     faults: BTreeMap<Fault, usize>,
+    family: Option<Family>,
     back: BTreeMap<Share, Duration>,
 }
 
@@ -71,6 +75,7 @@ impl OutageLog {
             clients: 0,
             causes: BTreeMap::new(),
             faults: BTreeMap::new(),
+            family: None,
             back: BTreeMap::new(),
         });
         for loss in losses {
@@ -87,6 +92,13 @@ impl OutageLog {
             if let Some(fault) = loss.fault {
                 *entry.faults.entry(fault).or_default() += 1;
             }
+        }
+    }
+
+    /// The latest is of that family alone; `None`: of all that the herd has.
+    pub(super) fn is_of(&mut self, family: Option<Family>) {
+        if let Some(entry) = self.0.back_mut() {
+            entry.family = family;
         }
     }
 
@@ -128,6 +140,7 @@ impl LoggedOutage {
             // One that took nobody was never begun.
             cause: most(&self.causes).map_or(Cause::NoCarrier, |(cause, _)| cause),
             fault: fault.map(|(fault, _)| fault),
+            family: self.family,
             back: self.back.clone(),
         }
     }

@@ -59,18 +59,8 @@ impl<L: Lan> PoolState<L> {
             ClientEvent::RunEnded(run) => self.runs.ended(run, number),
             ClientEvent::FamilyUp(family, took) => self.family_up(number, family, took),
             ClientEvent::FamilyDown(failure) => self.family_down(number, failure),
-            ClientEvent::Ipv6State(state) => {
-                if let Some(slot) = self.slots.get_mut(&number) {
-                    slot.ipv6 = Some(state);
-                }
-            }
-            ClientEvent::Ipv6Event(event) => {
-                let told = EventKind::Ipv6 {
-                    kind: event.kind(),
-                    detail: event.to_string(),
-                };
-                self.emit(Some(number), told);
-            }
+            ClientEvent::Ipv6State(state) => self.ipv6_state(number, state),
+            ClientEvent::Ipv6Event(event) => self.ipv6_event(number, &event),
         }
     }
 
@@ -140,7 +130,7 @@ impl<L: Lan> PoolState<L> {
                     _ => Cause::LeaseExpired,
                 };
                 let is_told_already = cause.is_of_the_router() && self.outages.is_on();
-                if self.is_down(number, cause) {
+                if self.is_down(number, cause, Some(Family::Ipv4)) {
                     debug!(%client, %reason, detail, "lease lost, as the tester stood still");
                     self.figures.leases_lost_by_tester += 1;
                 } else {
@@ -197,7 +187,7 @@ impl<L: Lan> PoolState<L> {
         let interrupts = slot.phase != Phase::Online || interrupts(failure.cause);
         self.figures.failed(failure.cause);
         if interrupts {
-            self.is_down(number, failure.cause);
+            self.is_down(number, failure.cause, failure.of_family());
         }
         let troubled = EventKind::Troubled {
             stage: failure.stage,
@@ -206,42 +196,6 @@ impl<L: Lan> PoolState<L> {
             detail: failure.detail,
         };
         self.emit(Some(number), troubled);
-    }
-
-    /// A client is usable in a family. Of one that is to have only IPv4, that it is bound has said so.
-    fn family_up(&mut self, number: ClientNumber, family: Family, took: Duration) {
-        let Some(slot) = self.slots.get(&number) else {
-            return;
-        };
-        if slot.group.families.include(Family::Ipv6) {
-            self.emit(Some(number), EventKind::FamilyUp { family, took });
-        }
-    }
-
-    /// A client is not usable any more, or not in time, in the family of that failure.
-    fn family_down(&mut self, number: ClientNumber, failure: Failure) {
-        let Some(slot) = self.slots.get_mut(&number) else {
-            return;
-        };
-        let client = &slot.identity.namespace;
-        if self.outages.is_on() {
-            debug!(%client, %failure, "down in a family");
-        } else {
-            warn!(%client, %failure, "down in a family");
-        }
-        slot.group.metrics.failed(&failure);
-        slot.failure = Some(failure.clone());
-        self.figures.failed(failure.cause);
-        self.is_down(number, failure.cause);
-        if let Some(family) = failure.family {
-            let down = EventKind::FamilyDown {
-                family,
-                stage: failure.stage,
-                cause: failure.cause,
-                detail: failure.detail,
-            };
-            self.emit(Some(number), down);
-        }
     }
 
     /// Changes a client's phase, and with it the census, the metrics and what the herd's watches know.

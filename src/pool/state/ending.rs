@@ -114,7 +114,8 @@ impl<L: Lan> PoolState<L> {
     }
 
     fn failed(&mut self, number: ClientNumber, failure: Failure) {
-        self.is_down(number, failure.cause);
+        // Its life is over, in whichever family it failed.
+        self.is_down(number, failure.cause, None);
         let is_outage = self.outages.is_on();
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
@@ -127,6 +128,9 @@ impl<L: Lan> PoolState<L> {
         }
         slot.group.metrics.failed(&failure);
         slot.failure = Some(failure.clone());
+        if let Some(family) = failure.of_family() {
+            slot.families.get_mut(family).failure = Some(failure.clone());
+        }
         self.figures.failed(failure.cause);
         let failed = EventKind::Failed {
             stage: failure.stage,
@@ -149,6 +153,7 @@ impl<L: Lan> PoolState<L> {
             return;
         };
         slot.child = ChildState::Cleaning(after);
+        self.stale.ended(number, now());
         let release = match after {
             // It will ask for the same address again.
             AfterCleanup::Restart(..) => None,
@@ -268,7 +273,7 @@ impl<L: Lan> PoolState<L> {
                 .metrics
                 .client_forgotten(&slot.identity.namespace);
             self.census.leave(Phase::Gone);
-            self.availability.forget(oldest);
+            self.forget_time_of(oldest);
         }
         self.count_wanted();
     }

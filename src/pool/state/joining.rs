@@ -98,11 +98,12 @@ impl<L: Lan> PoolState<L> {
                 slot.lease = LeaseRecord::Held(lease);
             }
         }
-        self.availability
-            .add(number, slot.group.name.clone(), now());
+        self.watch_time_of(number, &slot);
+        for family in slot.group.families.each() {
+            self.outages.add(number, family);
+        }
         self.slots.insert(number, slot);
         self.census.enter(Phase::Queued);
-        self.outages.add(number);
         self.admission.enqueue(number);
     }
 

@@ -123,7 +123,9 @@ impl<L: Lan> PoolState<L> {
                 slot.history = RestartHistory::default();
                 slot.child = ChildState::Backoff(RestartReason::Ordered);
                 let incarnation = slot.incarnation;
-                self.outages.add(number);
+                for family in slot.group.families.each() {
+                    self.outages.add(number, family);
+                }
                 self.backoff_over(number, incarnation);
             }
             // It is about to begin a life, or has left.

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{PoolState, now};
 use crate::client::{Aggregate, MOST_WAITING};
+use crate::family::{Families, Family};
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::phase::Cause;
@@ -29,6 +30,10 @@ impl<L: Lan> PoolState<L> {
             self.figures.stalls += 1;
             self.figures.stalled += lasted;
             self.availability.stood_still(stall.from, stall.to);
+            for family in Families::Dual.each() {
+                let tracker = self.availability_by_family.get_mut(family);
+                tracker.stood_still(stall.from, stall.to);
+            }
             self.emit(None, EventKind::TesterStoodStill { lasted });
         }
     }
@@ -38,8 +43,14 @@ impl<L: Lan> PoolState<L> {
             for (number, cause) in self.availability.excused_no_longer(now()) {
                 info!(client = number.0, %cause, "not back since the tester stood still");
                 if cause.is_of_the_router() {
-                    self.router_failed(number, cause);
+                    let families = self.families_of(number, None);
+                    self.router_failed(number, families, cause);
                 }
+            }
+            for family in Families::Dual.each() {
+                let tracker = self.availability_by_family.get_mut(family);
+                // Whoever that is has been told for the client as a whole.
+                let _ = tracker.excused_no_longer(now());
             }
         }
         self.tell_left_out();
@@ -75,6 +86,10 @@ impl<L: Lan> PoolState<L> {
                 told.clone_from(uptime);
             }
         }
+        self.tell_families();
+        let stale = self.stale.all(now()).total;
+        let more = stale.saturating_sub(std::mem::replace(&mut self.told_stale, stale));
+        self.metrics.stale_prefix(more);
     }
 
     pub(super) fn remind_of_time(&self) {
@@ -87,8 +102,14 @@ impl<L: Lan> PoolState<L> {
         });
     }
 
-    /// Something took a client down, or keeps it from coming online. Returns whether the tester did.
-    pub(super) fn is_down(&mut self, number: ClientNumber, cause: Cause) -> bool {
+    /// Something took a client down, or keeps it from coming online, in that family or, where none is said, in all that it is to
+    /// have. Returns whether the tester did.
+    pub(super) fn is_down(
+        &mut self,
+        number: ClientNumber,
+        cause: Cause,
+        family: Option<Family>,
+    ) -> bool {
         let blame = if self.stalls.excuse(now()) {
             Blame::Tester
         } else {
@@ -97,17 +118,24 @@ impl<L: Lan> PoolState<L> {
                 .map_or(Blame::Itself, Blame::Fault)
         };
         self.availability.failed(number, cause, blame, now());
+        let families = self.families_of(number, family);
+        for family in families.each() {
+            self.note_family_down(number, family);
+            let tracker = self.availability_by_family.get_mut(family);
+            tracker.failed(number, cause, blame, now());
+        }
         if blame == Blame::Tester {
             return true;
         }
         if cause.is_of_the_router() {
-            self.router_failed(number, cause);
+            self.router_failed(number, families, cause);
         }
         false
     }
 
     pub(super) fn status(&mut self) -> HerdStatus {
         self.availability.settle(now());
+        self.settle_families();
         let (activities, flaws): (Vec<_>, _) = {
             // All of them at one moment.
             let sums = self.aggregator.lock();
@@ -116,7 +144,10 @@ impl<L: Lan> PoolState<L> {
         };
         let clients = self.slots.iter().zip(activities);
         let clients = clients.map(|((number, slot), activities)| {
-            slot.status(activities, self.availability.of(*number))
+            let time = self.availability.of(*number);
+            let by_family = self.time_by_family(*number);
+            let stale = self.stale.of(*number, now());
+            slot.status(activities, time, &by_family, stale)
         });
         HerdStatus {
             clients: clients.collect(),
@@ -127,6 +158,7 @@ impl<L: Lan> PoolState<L> {
     /// What was counted, with what is added up only when it is asked for.
     pub(super) fn told_figures(&mut self) -> Figures {
         self.availability.settle(now());
+        self.settle_families();
         let Aggregate {
             activities,
             flaws,
@@ -139,6 +171,8 @@ impl<L: Lan> PoolState<L> {
             flaws,
             doubt,
             uptime: self.availability.all(),
+            uptime_by_family: self.uptime_by_family(),
+            stale_prefix: self.stale.all(now()),
             latest_outages: self.outages.latest(self.began),
             latest_faults: self.recoveries.latest(self.began),
             ..self.figures.clone()

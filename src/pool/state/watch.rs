@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{PoolState, now};
 use crate::client::ClientMsg;
+use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
@@ -14,7 +15,7 @@ use crate::phase::{Cause, Phase};
 use crate::pool::actor::PoolMsg;
 use crate::pool::event::{Event, EventKind};
 use crate::pool::outage::{Notice, Share};
-use crate::pool::slot::{ChildState, RestartReason};
+use crate::pool::slot::{ChildState, RestartReason, Slot};
 
 /// The label of outages among the faults of `recovery_duration_seconds`.
 const OUTAGE: &str = "outage";
@@ -37,18 +38,10 @@ impl<L: Lan> PoolState<L> {
         if from == Phase::Online {
             self.recoveries.went_down(number);
         }
-        let notices = match to {
-            Phase::Online => {
-                self.recoveries.came_up(number, now());
-                self.outages.came_up(number, now())
-            }
+        match to {
+            Phase::Online => self.recoveries.came_up(number, now()),
             Phase::Released | Phase::V6Only | Phase::Leaving | Phase::Failed | Phase::Gone => {
                 self.recoveries.remove(number);
-                self.outages.remove(number, now())
-            }
-            Phase::Dhcp | Phase::Router if matches!(from, Phase::Released | Phase::V6Only) => {
-                self.outages.add(number);
-                Vec::new()
             }
             Phase::Queued
             | Phase::Namespace
@@ -60,25 +53,35 @@ impl<L: Lan> PoolState<L> {
             | Phase::Dad
             | Phase::Partial
             | Phase::NoCarrier
-            | Phase::Backoff => Vec::new(),
-        };
+            | Phase::Backoff => {}
+        }
+        let notices = self.families_by_phase(number, from, to);
         self.take_notice(notices);
         self.look_at_recoveries();
     }
 
-    /// A client is down, and it is the router's doing.
-    pub(super) fn router_failed(&mut self, number: ClientNumber, cause: Cause) {
+    /// A client is down in those families, and it is the router's doing.
+    pub(super) fn router_failed(&mut self, number: ClientNumber, families: Families, cause: Cause) {
         let fault = self.recoveries.fault_of(number);
-        let notices = self.outages.went_down(number, cause, fault, now());
+        let outages = &mut self.outages;
+        let notices = outages.went_down(number, families, cause, fault, now());
         self.take_notice(notices);
     }
 
-    fn take_notice(&mut self, notices: Vec<Notice>) {
+    pub(super) fn take_notice(&mut self, notices: Vec<Notice>) {
         for notice in notices {
             match notice {
-                Notice::Began { taken, of } => {
+                Notice::Began { taken, of, family } => {
                     let clients = taken.len();
-                    warn!(clients, of, "outage: most of the herd is down at once");
+                    match family {
+                        None => warn!(clients, of, "outage: most of the herd is down at once"),
+                        Some(family) => {
+                            warn!(clients, of, %family, "outage of one family: most of the herd is down in it at once");
+                        }
+                    }
+                    for family in self.families_out() {
+                        self.note_family_outage(family);
+                    }
                     self.metrics.outage();
                     for share in Share::ALL {
                         self.metrics.expect_recovery(OUTAGE, share.as_str());
@@ -90,31 +93,80 @@ impl<L: Lan> PoolState<L> {
                         }
                     }
                     self.count_budgets();
-                    self.emit(None, EventKind::OutageBegan { clients, of });
+                    let began = EventKind::OutageBegan {
+                        clients,
+                        of,
+                        family,
+                    };
+                    self.emit(None, began);
                 }
-                Notice::FirstBack => self.wake_up(),
+                Notice::Spread {
+                    family,
+                    clients,
+                    of,
+                } => {
+                    warn!(clients, of, %family, "outage: most of the herd is down in this family as well");
+                    self.note_family_outage(family);
+                    let spread = EventKind::OutageSpread {
+                        family,
+                        clients,
+                        of,
+                    };
+                    self.emit(None, spread);
+                }
+                Notice::FirstBack(family) => self.wake_up(family),
                 Notice::Back { share, took } => {
                     self.metrics.recovered(OUTAGE, share.as_str(), took);
                     self.figures.back(share, took);
                     self.emit(None, EventKind::OutageBack { share, took });
                 }
-                Notice::Ended { took, clients } => {
+                Notice::Ended {
+                    took,
+                    clients,
+                    family,
+                } => {
                     info!(clients, ?took, "outage over");
-                    self.emit(None, EventKind::OutageEnded { clients, took });
+                    let ended = EventKind::OutageEnded {
+                        clients,
+                        took,
+                        family,
+                    };
+                    self.emit(None, ended);
                 }
             }
         }
     }
 
+    /// In which families most of the herd is down.
+    fn families_out(&self) -> Vec<Family> {
+        let mut families = Families::Dual.each().collect::<Vec<_>>();
+        families.retain(|family| self.outages.is_on_in(Some(*family)));
+        families
+    }
+
+    /// Counts an outage by family, where there is more than IPv4.
+    fn note_family_outage(&mut self, family: Family) {
+        if self.has_ipv6() {
+            self.metrics.family_outage(family);
+            let count = self.figures.outages_by_family.entry(family);
+            *count.or_default() += 1;
+        }
+    }
+
     /// The router is back: nobody waits any longer than their turn. Who has a place asks at once, rather than at the end
     /// of a backoff of up to 64 s; that are no more than may be outstanding.
-    fn wake_up(&mut self) {
-        for number in self.admission.joining().collect::<Vec<_>>() {
+    fn wake_up(&mut self, family: Family) {
+        let asks = |slot: &Slot| match (slot.phase, family) {
+            (Phase::Dhcp, Family::Ipv4) | (Phase::Router | Phase::Dhcp6, Family::Ipv6) => true,
+            (Phase::Partial, family) => !slot.is_up_in(family),
+            _ => false,
+        };
+        let all = self.slots.iter();
+        let partial = all.filter(|(_, slot)| slot.phase == Phase::Partial);
+        let partial = partial.map(|(number, _)| *number);
+        for number in self.admission.joining().chain(partial).collect::<Vec<_>>() {
             let slot = self.slots.get(&number);
-            if let Some(actor) = slot
-                .filter(|slot| slot.phase == Phase::Dhcp)
-                .and_then(|slot| slot.actor())
-            {
+            if let Some(actor) = slot.filter(|slot| asks(slot)).and_then(|slot| slot.actor()) {
                 // One that has just ended is about to be reported.
                 drop(actor.cast(ClientMsg::AskAgain));
             }

@@ -65,6 +65,7 @@ fn faults_and_outages_are_marked_where_they_lie_and_like_faults_stand_in_one_lin
     let reboot = fault(Fault::RouterReboot, 3_000, 12, 50);
     let faults: Vec<_> = crashes.chain([reboot]).collect();
     let outage = Outage {
+        family: None,
         began: seconds(3_002),
         ended: Some(seconds(3_020)),
         clients: 50,

@@ -117,9 +117,9 @@ fn a_thousand_clients_are_all_in_sight_on_120_by_40() {
     }
     for words in [
         "lanherd ns on the lab  00:01:23  00:09:00 of 00:10:00 left",
-        "not well: 868 of 978 clients online",
-        "Clients 989",
-        "✗ failed 11",
+        "not well: 843 of 981 clients online",
+        "Clients 991",
+        "✗ failed 9",
         "Online and joins a second",
         "Round trips of pings",
         "2.50 ms│",

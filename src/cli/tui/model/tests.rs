@@ -87,7 +87,11 @@ fn the_verdict_says_how_the_herd_is() {
     ] {
         assert_eq!(verdict(stage, phases, None), (words.to_owned(), condition));
     }
-    let began = event(EventKind::OutageBegan { clients: 6, of: 10 });
+    let began = event(EventKind::OutageBegan {
+        clients: 6,
+        of: 10,
+        family: None,
+    });
     let (words, condition) = verdict(holding, short, Some(began));
     assert!(
         words.starts_with("outage of the router: 9 of 10"),
@@ -95,6 +99,7 @@ fn the_verdict_says_how_the_herd_is() {
     );
     assert_eq!(condition, Condition::Failed);
     let ended = event(EventKind::OutageEnded {
+        family: None,
         clients: 6,
         took: Duration::ZERO,
     });

@@ -59,10 +59,10 @@ fn a_client_is_found_by_its_number_and_one_that_is_not_there_is_refused() {
 #[test]
 fn the_next_client_that_is_down_is_found_and_after_the_last_the_first() {
     let f = Key::Char('f');
-    // Every seventh is in the next phase: 1 queued, 8 namespace, 15 link, 22 dhcp, 29 configure, 36 online, ...
-    assert_eq!(chosen(&[f]), Some(8));
-    assert_eq!(chosen(&[f, f, f, f]), Some(29));
-    assert_eq!(chosen(&[f, f, f, f, f]), Some(43));
+    // Every sixth is in the next phase: 1 queued, 7 namespace, 13 link, 19 dhcp, 25 configure, ... 43 dad, 49 online, 55 partial, ...
+    assert_eq!(chosen(&[f]), Some(7));
+    assert_eq!(chosen(&[f, f, f, f]), Some(25));
+    assert_eq!(chosen(&[f; 8]), Some(55));
     assert_eq!(chosen(&[Key::End, f]), Some(1));
     let (mut view, model) = (View::default(), sample::model(5));
     press(&mut view, &model, &[f]);

@@ -26,6 +26,7 @@ use std::time::Duration;
 pub use self::judge::{Judgement, Value};
 use crate::activity::Kind;
 use crate::activity::kind::CountObjective;
+use crate::family::Family;
 use crate::stats::Signal;
 use lanherd_types::words;
 
@@ -61,6 +62,10 @@ enum Figure {
     Time(Quantile, Signal),
     /// The share of the time that clients should have been usable in which they were.
     Availability,
+    /// The same of one family.
+    FamilyAvailability(Family),
+    /// The longest time that a client used a prefix that its router had replaced.
+    StalePrefix,
     /// Attempts of a kind without success, by share, or where it says so by number.
     Failed(Kind),
     /// What a kind counts beside.
@@ -191,6 +196,9 @@ impl fmt::Display for Figure {
         match self {
             Self::Time(quantile, signal) => write!(f, "{} {signal}", quantile.name),
             Self::Availability => f.write_str("availability"),
+            Self::FamilyAvailability(Family::Ipv4) => f.write_str("ipv4 availability"),
+            Self::FamilyAvailability(Family::Ipv6) => f.write_str("ipv6 availability"),
+            Self::StalePrefix => f.write_str("stale prefix time"),
             Self::Failed(kind) => f.write_str(kind.about().failures.objective),
             Self::Counted(_, count) => f.write_str(count.name),
             Self::Restarts => f.write_str("restarts"),

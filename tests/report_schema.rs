@@ -18,7 +18,11 @@ use lanherd::activity::dns::{DnsAnswer, DnsCause, Lookup, Rcode, Unanswered};
 use lanherd::activity::http::{Fetch, HttpCause, HttpPhase};
 use lanherd::activity::ping::{self, PingDetail};
 use lanherd::activity::{AttemptOutcome, Detail, Kind};
+use lanherd::client::ipv6::{
+    AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6EventKind, Ipv6State,
+};
 use lanherd::dhcp::{Flaw, Ignored, Lease, Lifetime, RemarkReason, Route};
+use lanherd::family::{ByFamily, Families, Family};
 use lanherd::fault::Fault;
 use lanherd::host_name::HostName;
 use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
@@ -26,7 +30,8 @@ use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
 use lanherd::pool::{
-    ClientStatus, Figures, FlawSum, HerdStatus, InjectedFault, Outage, Share, Uptime,
+    ClientStatus, FamilyStatus, Figures, FlawSum, HerdStatus, InjectedFault, Outage, Share,
+    StaleTime, Uptime,
 };
 use lanherd::report::{Ended, Report, RunSummary, SCHEMA, Soak};
 use lanherd::soak::{ComparedFigure, Footprint, SoakRecorder, Verdict};
@@ -70,8 +75,8 @@ fn client(number: u32, phase: Phase) -> ClientStatus {
         phase,
         failure: None,
         lease: None,
-        families: lanherd::family::Families::Ipv4,
-        by_family: lanherd::family::ByFamily::default(),
+        families: Families::Ipv4,
+        by_family: ByFamily::default(),
         ipv6: None,
         stale_prefix: Duration::ZERO,
         join: None,
@@ -197,7 +202,7 @@ fn others() -> [ActivityStats; 4] {
 fn figures() -> Figures {
     let (began, second) = (Duration::from_secs(9), Duration::from_secs(1));
     let over = Outage {
-        family: Some(lanherd::family::Family::Ipv6),
+        family: None,
         began,
         ended: Some(began + 5 * second),
         clients: 3,
@@ -295,9 +300,9 @@ fn soak() -> Soak {
     Soak::new(&recorder.record(), Duration::from_secs(60), took)
 }
 
-fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
-    let run = RunSummary {
-        parameters: json!({"clients": clients.len()}),
+fn summary(clients: usize, soak: Option<Soak>) -> RunSummary {
+    RunSummary {
+        parameters: json!({ "clients": clients }),
         seed: Seed(u64::MAX),
         started: SystemTime::now(),
         duration: Duration::from_millis(2_500),
@@ -307,7 +312,11 @@ fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
         lag: late(),
         objectives: objectives(),
         soak,
-    };
+    }
+}
+
+fn report_of(clients: Vec<ClientStatus>, soak: Option<Soak>) -> Value {
+    let run = summary(clients.len(), soak);
     let flaw = |count| FlawSum {
         count,
         last: "option 6 at byte 270 is 5 bytes long".to_owned(),
@@ -561,4 +570,154 @@ fn a_report_with_a_field_more_or_less_is_refused_at_every_level() {
         *sound.pointer_mut(place).expect(place) = object.into();
     }
     assert_eq!(schema.refusal(&sound), None);
+}
+
+/// A client that is to have both families, and lacks IPv6 again.
+fn dual() -> ClientStatus {
+    let second = Duration::from_secs(1);
+    let later = Some(Instant::now() + 90 * second);
+    let held = |address: &str, origin| HeldAddress {
+        address: address.parse().expect("an address"),
+        origin,
+        state: AddressState::Preferred,
+        preferred_until: later,
+        valid_until: None,
+    };
+    let state = Ipv6State {
+        addresses: vec![
+            held("fe80::5", AddressOrigin::LinkLocal),
+            held("2001:db8::5", AddressOrigin::Stable),
+        ],
+        routers: vec![HeldRouter {
+            address: "fe80::1".parse().expect("an address"),
+            mac: None,
+            preference: lanherd::ndp::Preference::High,
+            is_reachable: true,
+            valid_until: later,
+        }],
+        resolvers: vec!["2001:db8::1".parse().expect("an address")],
+        search: vec!["lab.test".to_owned()],
+        on_link: vec!["2001:db8::/64".parse().expect("a prefix")],
+        pref64: vec!["64:ff9b::/96".parse().expect("a prefix")],
+        other: true,
+        mtu: Some(1_480),
+        ..Ipv6State::default()
+    };
+    let lost = Failure::new(Stage::Online, Cause::RouterLost, "withdrawn").of(Family::Ipv6);
+    let status = |failure: Option<Failure>| FamilyStatus {
+        is_up: failure.is_none(),
+        took: Some(second),
+        failure,
+        wanted: 10 * second,
+        usable: 9 * second,
+    };
+    ClientStatus {
+        phase: Phase::Partial,
+        failure: Some(lost.clone()),
+        families: Families::Dual,
+        by_family: ByFamily {
+            ipv4: Some(status(None)),
+            ipv6: Some(status(Some(lost))),
+        },
+        ipv6: Some(Arc::new(state)),
+        stale_prefix: 30 * second,
+        ..online(1)
+    }
+}
+
+#[test]
+fn what_is_said_of_families_is_as_the_schema_says_and_is_left_out_where_there_is_only_ipv4() {
+    let schema = Schema::new();
+    let plain = report(vec![online(1)]);
+    for place in [
+        "/ipv6",
+        "/clients/0/families",
+        "/clients/0/ipv6",
+        "/clients/0/by_family",
+    ] {
+        assert!(plain.pointer(place).is_none(), "{place}");
+    }
+    let second = Duration::from_secs(1);
+    let uptime = Uptime {
+        usable: 9 * second,
+        unavailable: BTreeMap::from([(Cause::RouterLost, second)]),
+        ..Uptime::default()
+    };
+    let outage = Outage {
+        began: second,
+        ended: Some(2 * second),
+        clients: 6,
+        of: 10,
+        cause: Cause::RouterLost,
+        fault: None,
+        family: Some(Family::Ipv6),
+        back: BTreeMap::new(),
+    };
+    let figures = Figures {
+        outages: 1,
+        latest_outages: vec![outage],
+        uptime_by_family: BTreeMap::from([(Family::Ipv6, uptime)]),
+        outages_by_family: BTreeMap::from([(Family::Ipv6, 1)]),
+        ipv6_events: Ipv6EventKind::ALL.iter().map(|kind| (*kind, 1)).collect(),
+        stale_prefix: StaleTime {
+            count: 1,
+            total: 30 * second,
+            longest: 30 * second,
+        },
+        ..Figures::default()
+    };
+    let herd = HerdStatus {
+        clients: vec![dual()],
+        ..HerdStatus::default()
+    };
+    let made = Report::new(&herd, &figures, summary(1, None));
+    let mut report = serde_json::to_value(&made).expect("json");
+    assert_eq!(schema.refusal(&report), None);
+    let back: Report = serde_json::from_value(report.clone()).expect("a report");
+    assert_eq!(back, made);
+    assert_eq!(report["clients"][0]["cause"], "router_lost");
+    assert_eq!(report["clients"][0]["by_family"]["ipv6"]["up"], false);
+    assert_eq!(report["outages"]["latest"][0]["family"], "ipv6");
+    for place in [
+        "/ipv6",
+        "/availability/families/ipv6",
+        "/clients/0/by_family/ipv6",
+        "/clients/0/ipv6",
+        "/clients/0/ipv6/addresses/1",
+        "/clients/0/ipv6/routers/0",
+    ] {
+        let object = report.pointer(place).and_then(Value::as_object);
+        let object = object.expect(place).clone();
+        for key in object.keys() {
+            let mut less = object.clone();
+            less.remove(key);
+            *report.pointer_mut(place).expect(place) = less.into();
+            assert!(
+                schema.refusal(&report).is_some(),
+                "{place} did without {key}"
+            );
+        }
+        let mut more = object.clone();
+        more.insert("surprise".to_owned(), json!(1));
+        *report.pointer_mut(place).expect(place) = more.into();
+        assert!(schema.refusal(&report).is_some(), "{place} took more");
+        *report.pointer_mut(place).expect(place) = object.into();
+    }
+    let source: Value = serde_json::from_str(SCHEMA).expect("JSON");
+    let words = |place: &str| source.pointer(place).expect(place).clone();
+    let entry = "/$defs/ipv6_entry/properties/addresses/items/properties";
+    let all: Vec<_> = Ipv6EventKind::ALL
+        .iter()
+        .map(|word| word.as_str())
+        .collect();
+    assert_eq!(words("/$defs/ipv6_event/enum"), json!(all));
+    let all: Vec<_> = AddressOrigin::ALL
+        .iter()
+        .map(|word| word.as_str())
+        .collect();
+    assert_eq!(words(&format!("{entry}/origin/enum")), json!(all));
+    let all: Vec<_> = AddressState::ALL.iter().map(|word| word.as_str()).collect();
+    assert_eq!(words(&format!("{entry}/state/enum")), json!(all));
+    let all: Vec<_> = Families::ALL.iter().map(|word| word.as_str()).collect();
+    assert_eq!(words("/$defs/families/enum"), json!(all));
 }

@@ -49,18 +49,20 @@ fn render(herd: &HerdListing, all: bool) -> String {
     let with_groups = rows
         .iter()
         .any(|row| row.client.group != rows[0].client.group);
+    let with_families = rows.iter().any(|row| !row.client.by_family.is_empty());
     let mut header = vec!["client"];
     if with_groups {
         header.push("group");
     }
-    header.extend([
-        "phase",
-        "address",
-        "lease ends in",
-        "restarts",
-        "time to join",
-        "last failure",
-    ]);
+    header.push("phase");
+    if with_families {
+        header.push("families");
+    }
+    header.push("address");
+    if with_families {
+        header.push("IPv6 address");
+    }
+    header.extend(["lease ends in", "restarts", "time to join", "last failure"]);
     let mut table = grid(header.into_iter().map(str::to_owned).collect());
     for row in &rows {
         let client = &row.client;
@@ -72,9 +74,15 @@ fn render(herd: &HerdListing, all: bool) -> String {
             .last_failure
             .as_ref()
             .map(|failure| format!("{}: {}", failure.stage, failure.cause));
+        cells.push(client.phase.to_string());
+        if with_families {
+            cells.push(client.families_told().unwrap_or_else(|| "IPv4".to_owned()));
+        }
+        cells.push(or_dash(client.held_address()));
+        if with_families {
+            cells.push(or_dash(client.address6()));
+        }
         cells.extend([
-            client.phase.to_string(),
-            or_dash(client.held_address()),
             lease(row),
             client.restarts.to_string(),
             or_dash(client.join_ms.map(millis)),
@@ -142,6 +150,37 @@ mod tests {
         }
         assert!(
             text.ends_with("pool ns (process 7): 1 of 1 clients online, 0 have left"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn of_a_dual_client_both_families_are_shown_and_of_an_ipv4_herd_neither_is_named() {
+        let family = |up: bool| serde_json::json!({"up": up, "acquire_ms": 3.0, "wanted_ms": 1.0, "usable_ms": 1.0, "last_failure": null});
+        let mut dual = row(1, "partial");
+        dual["families"] = "dual".into();
+        dual["by_family"] = serde_json::json!({"ipv4": family(true), "ipv6": family(false)});
+        dual["ipv6"] = serde_json::json!({
+            "addresses": [
+                {"address": "fe80::5", "origin": "link_local", "state": "preferred", "preferred_seconds": null, "valid_seconds": null},
+                {"address": "2001:db8::6", "origin": "stable", "state": "deprecated", "preferred_seconds": 0, "valid_seconds": 90},
+                {"address": "2001:db8::5", "origin": "stable", "state": "preferred", "preferred_seconds": 60, "valid_seconds": 90},
+            ],
+            "routers": [], "dns": [], "search": [], "on_link": [], "delegated": [], "pref64": [], "managed": false, "other": false,
+            "mtu": null, "lease_server": null, "stale_prefix_ms": 0.0,
+        });
+        let text = render(&herd(&[dual, row(2, "online")]), false);
+        for words in [
+            "IPv4 up, IPv6 down",
+            "2001:db8::5",
+            "IPv6 address",
+            "partial",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in {text}");
+        }
+        let text = render(&herd(&[row(2, "online")]), false);
+        assert!(
+            !text.contains("IPv") && !text.contains("families"),
             "{text}"
         );
     }

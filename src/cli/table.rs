@@ -115,7 +115,8 @@ fn summary(report: &Report, paint: Paint) -> String {
     let online = format!("{} of {} clients online", totals.online, totals.wanted);
     let mut told = vec![paint.flaw_if(totals.online < totals.wanted, &online)];
     if let Some(share) = report.availability.share {
-        let text = format!("availability {}", percent(share));
+        let by_family = report.availability.by_family();
+        let text = format!("availability {}{by_family}", percent(share));
         told.push(paint.flaw_if(share < 1.0, &text));
     }
     told.extend(report.outages.told().map(|outages| paint.flaw(&outages)));
@@ -183,7 +184,11 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
     };
     let shared_router = shared(leased().map(|client| or_dash(client.router)));
     let shared_dns = shared(leased().map(dns));
+    let with_ipv6 = clients.clone().any(|client| !client.by_family.is_empty());
     let mut header: Vec<String> = ["client", "MAC", "address"].map(str::to_owned).into();
+    if with_ipv6 {
+        header.push("IPv6 address".to_owned());
+    }
     if shared_router.is_none() {
         header.push("router".to_owned());
     }
@@ -202,6 +207,9 @@ fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
             client.mac.to_string(),
             or_dash(client.held_address()),
         ];
+        if with_ipv6 {
+            row.push(or_dash(client.address6()));
+        }
         if shared_router.is_none() {
             row.push(or_dash(client.router));
         }

@@ -14,7 +14,9 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::activity::ping::PingSpec;
+use crate::client::ipv6::Ipv6EventKind;
 use crate::dhcp::LossReason;
+use crate::family::Family;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName};
 use crate::lab::LabConfig;
@@ -438,7 +440,21 @@ fn every_kind_of_event_is_as_the_schema_says() {
         EventKind::Troubled {
             stage,
             cause,
-            family: None,
+            family: Some(Family::Ipv6),
+            detail: detail.clone(),
+        },
+        EventKind::FamilyUp {
+            family: Family::Ipv6,
+            took,
+        },
+        EventKind::FamilyDown {
+            family: Family::Ipv6,
+            stage,
+            cause,
+            detail: detail.clone(),
+        },
+        EventKind::Ipv6 {
+            kind: Ipv6EventKind::Renumbered,
             detail,
         },
         EventKind::Restarting {
@@ -454,6 +470,16 @@ fn every_kind_of_event_is_as_the_schema_says() {
             clients: 6,
             of: 10,
             family: None,
+        },
+        EventKind::OutageBegan {
+            clients: 6,
+            of: 10,
+            family: Some(Family::Ipv6),
+        },
+        EventKind::OutageSpread {
+            clients: 6,
+            of: 10,
+            family: Family::Ipv4,
         },
         EventKind::OutageBack {
             share: Share::Most,

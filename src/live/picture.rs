@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{ByKind, Kind};
 use crate::control::Row;
+use crate::family::{Families, Family};
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::{Cause, Phase};
 use crate::pool::{Census, ClientStatus, Event, Figures, GroupName, HerdStatus, Share};
@@ -211,6 +212,9 @@ pub struct Cell {
     pub last_cause: Option<Cause>,
     /// How often it was restarted.
     pub restarts: u32,
+    /// Whether it is usable in each family; left out where it is to have only IPv4.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub up: BTreeMap<Family, bool>,
 }
 
 /// All about one client.
@@ -411,6 +415,14 @@ impl From<&ClientStatus> for Cell {
             phase: client.phase,
             last_cause: client.failure.as_ref().map(|failure| failure.cause),
             restarts: client.restarts,
+            up: match client.families {
+                Families::Ipv4 => BTreeMap::new(),
+                Families::Ipv6 | Families::Dual => {
+                    let all = client.by_family.iter();
+                    let wanted = all.filter_map(|(family, is)| Some((family, is.as_ref()?.is_up)));
+                    wanted.collect()
+                }
+            },
         }
     }
 }

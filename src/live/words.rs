@@ -8,7 +8,7 @@ use crate::dhcp::LossReason;
 use crate::page::figure::{milliseconds, number, percent, span};
 use crate::phase::Phase;
 use crate::pool::{EventKind, Share};
-use crate::report::{ActivityEntry, Client, Percentiles};
+use crate::report::{ActivityEntry, Client, LastFailure, Percentiles};
 use lanherd_types::words;
 
 /// What stands for a value that there is not.
@@ -61,10 +61,16 @@ impl Herd {
     /// `379 of 400 clients online, 8 down, availability 99.92 %`.
     pub fn summary(&self) -> String {
         let (online, wanted) = (self.lately.online, self.lately.wanted);
-        let down = [Phase::Failed, Phase::Backoff, Phase::NoCarrier];
+        let down = [
+            Phase::Failed,
+            Phase::Backoff,
+            Phase::NoCarrier,
+            Phase::Partial,
+        ];
         let down: u32 = down.iter().filter_map(|phase| self.phases.get(phase)).sum();
         let share = self.availability.share;
-        let usable = share.map(|share| format!(", availability {}", percent(share)));
+        let by_family = self.availability.by_family();
+        let usable = share.map(|share| format!(", availability {}{by_family}", percent(share)));
         let usable = usable.unwrap_or_default();
         format!("{online} of {wanted} clients online, {down} down{usable}")
     }
@@ -161,9 +167,77 @@ impl One {
             ("last failure", or_nothing(last_failure)),
         ];
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
+        let families = self.families();
         let activities = client.activities.iter();
         let activities = activities.map(|activity| (activity.what(), outcomes(activity)));
-        rows.into_iter().chain(activities).collect()
+        rows.into_iter().chain(families).chain(activities).collect()
+    }
+
+    /// How it stands in each family, and what it has of IPv6, where it is to have that.
+    fn families(&self) -> Vec<(String, String)> {
+        let client = &self.client;
+        let mut rows = Vec::new();
+        if let Some(told) = client.families_told() {
+            rows.push(("families".to_owned(), told));
+        }
+        for (family, entry) in &client.by_family {
+            let name = family.name();
+            let took = or_nothing(entry.acquire_ms.map(milliseconds));
+            rows.push((format!("{name} acquired in"), took));
+            if let Some(LastFailure { cause, detail, .. }) = &entry.last_failure {
+                rows.push((format!("{name} failed last"), format!("{cause}: {detail}")));
+            }
+        }
+        let Some(ipv6) = &client.ipv6 else {
+            return rows;
+        };
+        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+        for held in &ipv6.addresses {
+            let left = held
+                .valid_seconds
+                .map_or_else(|| "for ever".to_owned(), |left| format!("{left} s left"));
+            let words = format!("{} ({}, {}, {left})", held.address, held.origin, held.state);
+            row("IPv6 address", words);
+        }
+        for router in &ipv6.routers {
+            let left = router
+                .lifetime_seconds
+                .map_or_else(|| "for ever".to_owned(), |left| format!("{left} s left"));
+            let answers = if router.reachable {
+                ""
+            } else {
+                ", does not answer"
+            };
+            row(
+                "IPv6 router",
+                format!("{} ({left}{answers})", router.address),
+            );
+        }
+        let list =
+            |all: Vec<String>| or_nothing(Some(all.join(", ")).filter(|all| !all.is_empty()));
+        row(
+            "IPv6 DNS",
+            list(ipv6.dns.iter().map(ToString::to_string).collect()),
+        );
+        for (name, prefixes) in [
+            ("on the link", &ipv6.on_link),
+            ("delegated", &ipv6.delegated),
+            ("NAT64", &ipv6.pref64),
+        ] {
+            if !prefixes.is_empty() {
+                row(
+                    name,
+                    list(prefixes.iter().map(ToString::to_string).collect()),
+                );
+            }
+        }
+        if let Some(server) = &ipv6.lease_server {
+            row("DHCPv6 server", server.clone());
+        }
+        if ipv6.stale_prefix_ms > 0.0 {
+            row("time on a stale prefix", span(ipv6.stale_prefix_ms));
+        }
+        rows
     }
 
     fn lease(&self) -> String {

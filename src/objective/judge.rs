@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::words;
 use super::{Bound, Figure, Objective, Quantile, Should, Verdict};
 use crate::activity::Kind;
-use crate::pool::Figures;
+use crate::family::Family;
+use crate::pool::{Figures, Uptime};
 use crate::stats::{ActivityStats, Attempts, Distribution, Signal};
 use crate::units::percent;
 
@@ -138,6 +139,10 @@ impl Objective {
             Figure::Time(_, Signal::Join) => "nobody came online",
             Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
             Figure::Availability => "nobody came online, and nobody failed",
+            Figure::FamilyAvailability(_) => {
+                "no client is to have it (--family), or nobody came online and nobody failed"
+            }
+            Figure::StalePrefix => "no client is to have IPv6 (--family)",
             Figure::Restarts | Figure::Outages => "there were no clients",
             Figure::MalformedMessages => "no server granted anything",
         };
@@ -148,30 +153,28 @@ impl Objective {
     fn find(&self, figures: &Figures) -> Option<Evaluation> {
         match self.figure {
             Figure::Time(quantile, signal) => self.find_time(figures, quantile, signal),
-            Figure::Availability => {
-                let uptime = &figures.uptime;
-                let value = uptime.availability()?;
-                // The time in which the tester stood still is in it neither way; what it failed to do otherwise is.
-                let testers = uptime.unavailable.iter();
-                let testers = testers
-                    .filter(|(cause, _)| cause.is_of_the_tester())
-                    .map(|(_, lasted)| *lasted)
-                    .sum::<Duration>();
-                let without = uptime.availability_without_tester().unwrap_or(1.0);
-                let by = uptime.unavailable.iter();
-                let details = by.map(|(cause, lasted)| {
-                    format!("{cause}: {} of all clients together", words::time(*lasted))
-                });
-                Some(Evaluation {
-                    value: Value::Share(value),
-                    without_tester: Value::Share(without),
-                    said: format!("the availability is {}", percent(value)),
-                    tester: format!(
-                        "{} of what clients were not usable was the tester's own doing",
-                        words::time(testers)
+            Figure::Availability => availability(&figures.uptime, "the availability"),
+            Figure::FamilyAvailability(family) => {
+                let uptime = match (figures.uptime_by_family.get(&family), family) {
+                    // Of a herd that is to have only IPv4 nothing is told by family.
+                    (None, Family::Ipv4) if figures.uptime_by_family.is_empty() => &figures.uptime,
+                    (uptime, _) => uptime?,
+                };
+                availability(uptime, &format!("the availability of {}", family.name()))
+            }
+            Figure::StalePrefix => {
+                if figures.uptime_by_family.is_empty() {
+                    return None;
+                }
+                let stale = figures.stale_prefix;
+                let longest = words::time(stale.longest);
+                let said = match stale.count {
+                    0 => "no client used a prefix that its router had replaced".to_owned(),
+                    count => format!(
+                        "a client used a prefix that its router had replaced for {longest}, the longest of {count}"
                     ),
-                    details: details.collect(),
-                })
+                };
+                Some(Evaluation::plain(Value::Time(stale.longest), said))
             }
             Figure::Failed(kind) => {
                 let all: Attempts = figures.of(kind).sum();
@@ -289,6 +292,32 @@ impl Evaluation {
             details: Vec::new(),
         }
     }
+}
+
+/// The share of time in which clients were usable, without what the tester failed to do, and by cause.
+fn availability(uptime: &Uptime, what: &str) -> Option<Evaluation> {
+    let value = uptime.availability()?;
+    // The time in which the tester stood still is in it neither way; what it failed to do otherwise is.
+    let testers = uptime.unavailable.iter();
+    let testers = testers
+        .filter(|(cause, _)| cause.is_of_the_tester())
+        .map(|(_, lasted)| *lasted)
+        .sum::<Duration>();
+    let without = uptime.availability_without_tester().unwrap_or(1.0);
+    let by = uptime.unavailable.iter();
+    let details = by.map(|(cause, lasted)| {
+        format!("{cause}: {} of all clients together", words::time(*lasted))
+    });
+    Some(Evaluation {
+        value: Value::Share(value),
+        without_tester: Value::Share(without),
+        said: format!("{what} is {}", percent(value)),
+        tester: format!(
+            "{} of what clients were not usable was the tester's own doing",
+            words::time(testers)
+        ),
+        details: details.collect(),
+    })
 }
 
 /// How many of the attempts that failed are the tester's doing, and that in words.

@@ -310,6 +310,8 @@ fn where_there_is_nothing_to_judge_by_nothing_has_passed() {
         "duplicate pings > 0",
         "malformed messages > 0",
         "availability < 99.9 %",
+        "ipv6 availability < 99 %",
+        "stale prefix time > 30s",
         "maximum join time > 1s",
     ] {
         let judgement = fails_if(text).judge(&Figures::default());
@@ -365,4 +367,48 @@ fn availability_is_judged_and_what_the_tester_failed_to_do_is_not_the_routers() 
     ] {
         assert!(judgement.words.contains(word), "{}", judgement.words);
     }
+}
+
+#[test]
+fn a_family_is_judged_by_itself_and_time_on_a_stale_prefix_by_the_longest() {
+    use crate::phase::Cause;
+    use crate::pool::{StaleTime, Uptime};
+    let seconds = Duration::from_secs;
+    let uptime = |lost: u64| Uptime {
+        usable: seconds(100 - lost),
+        unavailable: [(Cause::RouterLost, seconds(lost))].into(),
+        ..Uptime::default()
+    };
+    let figures = Figures {
+        uptime: uptime(10),
+        uptime_by_family: [(Family::Ipv4, uptime(0)), (Family::Ipv6, uptime(10))].into(),
+        stale_prefix: StaleTime {
+            count: 3,
+            total: seconds(60),
+            longest: seconds(31),
+        },
+        ..Figures::default()
+    };
+    for (text, expected) in [
+        ("ipv4 availability < 100 %", Verdict::Passed),
+        ("IPv6 availability < 95 %", Verdict::Failed),
+        ("ipv6 availability < 90 %", Verdict::Passed),
+        ("stale prefix time > 30s", Verdict::Failed),
+        ("stale prefix time > 31s", Verdict::Passed),
+    ] {
+        assert_eq!(verdict(text, &figures), expected, "{text}");
+    }
+    let words = fails_if("IPv6 availability < 95 %").judge(&figures).words;
+    assert!(
+        words.contains("the availability of IPv6 is 90 %"),
+        "{words}"
+    );
+    let only_ipv4 = Figures {
+        uptime: uptime(10),
+        ..Figures::default()
+    };
+    assert_eq!(
+        verdict("ipv4 availability < 95 %", &only_ipv4),
+        Verdict::Failed
+    );
 }

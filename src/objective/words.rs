@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Bound, Figure, ObjectiveError, Quantile, Should};
 use crate::activity::Kind;
+use crate::family::Family;
 use crate::stats::Signal;
 use crate::units;
 
@@ -53,13 +54,24 @@ fn figures() -> impl Iterator<Item = (&'static str, Figure)> {
     });
     shares_first
         .map(failed)
-        .chain([("availability", Figure::Availability)])
+        .chain([
+            ("availability", Figure::Availability),
+            (
+                "ipv4 availability",
+                Figure::FamilyAvailability(Family::Ipv4),
+            ),
+            (
+                "ipv6 availability",
+                Figure::FamilyAvailability(Family::Ipv6),
+            ),
+        ])
         .chain(counted.map(failed))
         .chain([("restarts", Figure::Restarts)])
         .chain(counts)
         .chain([
             ("malformed messages", Figure::MalformedMessages),
             ("outages", Figure::Outages),
+            ("stale prefix time", Figure::StalePrefix),
         ])
 }
 
@@ -165,10 +177,10 @@ fn remedy(plain: &str) -> String {
 pub(super) fn bound(figure: Figure, text: &str) -> Result<Bound, ObjectiveError> {
     let refuse = |how: &str| ObjectiveError(format!("{text:?} is no bound of {figure}: {how}"));
     match figure {
-        Figure::Time(..) => span(text)
+        Figure::Time(..) | Figure::StalePrefix => span(text)
             .map(Bound::Time)
             .ok_or_else(|| refuse("write a time with its unit, as 50 ms or 2s")),
-        Figure::Availability => percent(text)
+        Figure::Availability | Figure::FamilyAvailability(_) => percent(text)
             .map(Bound::Share)
             .ok_or_else(|| refuse("write a share of 0 % to 100 %, as 99.9 %")),
         Figure::Failed(kind) if !kind.about().failures.are_counted => percent(text)

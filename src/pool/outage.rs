@@ -166,7 +166,7 @@ struct CurrentOutage {
 struct TakenClient(ByFamily<Option<bool>>);
 
 impl TakenClient {
-    fn is_back(&self) -> bool {
+    fn is_back(self) -> bool {
         self.0.iter().all(|(_, is_back)| *is_back != Some(false))
     }
 }

@@ -219,10 +219,9 @@ impl Slot {
             Phase::Queued | Phase::Namespace | Phase::Backoff => Stage::Namespace,
             Phase::Link => Stage::Link,
             Phase::Dhcp => Stage::Dhcp,
-            Phase::Configure => Stage::Configure,
+            Phase::Configure | Phase::Dad => Stage::Configure,
             Phase::Router => Stage::Router,
             Phase::Dhcp6 => Stage::Dhcp6,
-            Phase::Dad => Stage::Configure,
             Phase::Online
             | Phase::Partial
             | Phase::Released

@@ -111,6 +111,20 @@ pub struct Lost {
     pub lost: u64,
 }
 
+impl AvailabilityEntry {
+    /// What stands behind the availability where some clients are to have IPv6: ` (IPv4 100 %, IPv6 98 %)`; else nothing.
+    pub fn by_family(&self) -> String {
+        let told = self.families.iter().filter_map(|(family, time)| {
+            let share = time.share?;
+            Some(format!("{} {}", family.name(), percent(share)))
+        });
+        match told.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => none,
+            told => format!(" ({told})"),
+        }
+    }
+}
+
 impl From<&Uptime> for FamilyAvailability {
     fn from(uptime: &Uptime) -> Self {
         Self {

@@ -4,6 +4,7 @@ mod about;
 mod clients;
 mod comparison;
 mod faults;
+mod ipv6;
 mod marks;
 mod over_time;
 mod totals;
@@ -29,7 +30,8 @@ impl Report {
         let totals = &self.totals;
         let mut words = format!("{} of {} clients online", totals.online, totals.wanted);
         if let Some(share) = self.availability.share {
-            words = format!("{words}, availability {}", percent(share));
+            let by_family = self.availability.by_family();
+            words = format!("{words}, availability {}{by_family}", percent(share));
         }
         let below = format!(
             "begun {} UTC, lasted {}; {}",
@@ -76,6 +78,7 @@ impl Report {
         self.objectives(&mut page);
         self.outages(&mut page);
         self.faults(&mut page);
+        self.families(&mut page);
         page.heading("Totals, since the pool began, of all clients it ever had")
             .pairs(&self.sums());
         let percentiles = self

@@ -7,7 +7,7 @@ use std::time::Instant;
 use lanherd_types::ipv6::Prefix;
 use serde::{Deserialize, Serialize};
 
-use super::LastFailure;
+use super::{Client, LastFailure};
 use crate::client::ipv6::{
     AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6EventKind, Ipv6State,
 };
@@ -121,7 +121,28 @@ impl Ipv6Summary {
     }
 }
 
+impl Client {
+    /// In which families it is usable, where it is to have IPv6: `IPv4 up, IPv6 down`.
+    pub fn families_told(&self) -> Option<String> {
+        let told = self.by_family.iter().map(|(family, entry)| {
+            let is = if entry.up { "up" } else { "down" };
+            format!("{} {is}", family.name())
+        });
+        (!self.by_family.is_empty()).then(|| told.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The IPv6 address that it has and sends from beyond the link.
+    pub fn address6(&self) -> Option<Ipv6Addr> {
+        let ipv6 = self.ipv6.as_ref().filter(|_| self.phase.has_address());
+        ipv6?.address()
+    }
+}
+
 /// Of a client that is to have only IPv4 nothing is said by family: the rest says it.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape that serde calls"
+)]
 pub(super) const fn is_ipv4(families: &Families) -> bool {
     matches!(families, Families::Ipv4)
 }

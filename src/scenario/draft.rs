@@ -183,7 +183,7 @@ pub struct Draft {
     /// Fail if this is so in the end, as 'packet loss > 0.1 %', 'restarts > 3', 'p95 dns > 50 ms'; may be given again
     ///
     /// A figure, < or >, and a bound: availability, packet loss, failures of a kind as failed lookups, restarts, duplicate
-    /// pings, malformed messages, outages; median, p90, p95, p99, maximum or minimum of join, dhcp and what clients do, as ping or
+    /// pings, malformed messages, outages, ipv4 or ipv6 availability, stale prefix time; median, p90, p95, p99, maximum or minimum of join, dhcp and what clients do, as ping or
     /// dns. What may be the tester's own lateness is inconclusive: exit code 125, if nothing else failed.
     #[cfg_attr(feature = "cli", arg(long, value_name = "CONDITION"))]
     #[serde(default)]

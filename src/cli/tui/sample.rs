@@ -33,6 +33,7 @@ pub fn clients(sequence: u64, count: u32) -> ClientList {
         phase: Phase::Online,
         last_cause: None,
         restarts: 0,
+        up: BTreeMap::new(),
     };
     ClientList {
         schema: ApiVersion::One,

@@ -87,7 +87,15 @@ function drawCells() {
     const condition = CONDITION[clients.get(number).phase];
     const x = at % shape.columns * shape.size, y = Math.floor(at / shape.columns) * shape.size;
     context.fillStyle = palette[condition];
-    context.fillRect(x, y, side, side);
+    const up = clients.get(number).up;
+    if (up && 'ipv4' in up && 'ipv6' in up) {
+      // Two marks: IPv4 on the left, IPv6 on the right.
+      const half = (side - 1) / 2, of = is => is ? palette.online : palette[condition === 'online' ? 'trouble' : condition];
+      context.fillStyle = of(up.ipv4);
+      context.fillRect(x, y, half, side);
+      context.fillStyle = of(up.ipv6);
+      context.fillRect(x + half + 1, y, half, side);
+    } else context.fillRect(x, y, side, side);
     const mark = MARK[condition];
     if (mark) {
       context.strokeStyle = context.fillStyle = palette.card;
@@ -149,13 +157,24 @@ function apply(event) {
   if (pending.length > 4 * KEPT_EVENTS) pending = pending.filter(one => one.level !== 'step').slice(-2 * KEPT_EVENTS);
   const client = clients.get(event.client);
   if (event.event === 'phase') {
-    if (client) client.phase = event.to;
+    if (client) { client.phase = event.to; standing(client); }
     else if (!ofHerd(event)) { clients.set(event.client, { number: event.client, phase: event.to, last_cause: null }); sort(); }
     if (event.to === 'gone') forget();
   } else if (client && event.event === 'failed') client.last_cause = event.cause;
+  else if (client && client.up && event.event === 'family_up') client.up[event.family] = true;
+  else if (client && client.up && event.event === 'family_down') { client.up[event.family] = false; client.last_cause = event.cause; }
   if (event.client === opened) openSoon();
   draw();
 }
+// What a phase says of families: online is up in each, and without a link, or a life, there is none.
+const DOWN = new Set(['queued', 'namespace', 'link', 'no_carrier', 'backoff', 'failed', 'leaving', 'released', 'gone']);
+function standing(client) {
+  for (const family in client.up || {}) {
+    if (client.phase === 'online') client.up[family] = true;
+    else if (DOWN.has(client.phase)) client.up[family] = false;
+  }
+}
+const families = client => client.up ? ' (' + Object.entries(client.up).map(([family, is]) => `${family.replace('ip', 'IP')} ${is ? 'up' : 'down'}`).join(', ') + ')' : '';
 // Of those that have left as many are shown as the pool remembers.
 function forget() {
   const gone = order.filter(number => clients.get(number).phase === 'gone');
@@ -243,7 +262,7 @@ function choose(at) {
   if (!order.length) return;
   chosen = Math.max(0, Math.min(order.length - 1, at));
   const client = clients.get(order[chosen]);
-  find('chosen').textContent = `Client ${client.number}: ${client.phase}` + (client.last_cause ? `; failed last: ${client.last_cause}` : '') + '. Enter opens it.';
+  find('chosen').textContent = `Client ${client.number}: ${client.phase}${families(client)}` + (client.last_cause ? `; failed last: ${client.last_cause}` : '') + '. Enter opens it.';
   drawCells();
 }
 const cells = find('cells');
@@ -264,7 +283,7 @@ const cellAt = event => {
   return column >= 0 && column < columns && at < order.length ? at : null;
 };
 cells.addEventListener('click', event => { const at = cellAt(event); if (at !== null) { choose(at); open(order[at]); } });
-cells.addEventListener('mousemove', event => { const at = cellAt(event); cells.title = at === null ? '' : `client ${order[at]}: ${clients.get(order[at]).phase}`; });
+cells.addEventListener('mousemove', event => { const at = cellAt(event); cells.title = at === null ? '' : `client ${order[at]}: ${clients.get(order[at]).phase}${families(clients.get(order[at]))}`; });
 cells.addEventListener('focus', () => choose(chosen));
 cells.addEventListener('blur', draw);
 find('all').addEventListener('change', draw);

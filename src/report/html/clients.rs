@@ -6,7 +6,7 @@ use crate::activity::Kind;
 use crate::page::Page;
 use crate::page::figure::number;
 use crate::phase::Phase;
-use crate::report::{Client, Report};
+use crate::report::{Client, Ipv6Entry, Report};
 
 /// So many clients are listed one by one; of more, those that were in trouble.
 const LISTED: usize = 200;
@@ -72,6 +72,10 @@ impl Report {
         let is_told =
             |client: &&Client| all || client.phase != Phase::Online || client.restarts > 0;
         let kinds = kinds(&self.clients);
+        let with_ipv6 = self
+            .clients
+            .iter()
+            .any(|client| !client.by_family.is_empty());
         let row = |client: &Client| {
             let text = |value: Option<f64>| value.map(number).unwrap_or_default();
             let mut row = vec![
@@ -79,10 +83,17 @@ impl Report {
                 client.group.to_string(),
                 client.phase.to_string(),
                 client.address.clone().unwrap_or_default(),
+            ];
+            if with_ipv6 {
+                let ipv6 = client.ipv6.as_ref().and_then(Ipv6Entry::address);
+                row.push(ipv6.map(|address| address.to_string()).unwrap_or_default());
+                row.push(client.families_told().unwrap_or_default());
+            }
+            row.extend([
                 client.mac.to_string(),
                 text(client.join_ms),
                 text(client.dhcp_ms),
-            ];
+            ]);
             row.extend(kinds.iter().map(|kind| text(median_time(client, *kind))));
             row.push(client.restarts.to_string());
             row
@@ -101,9 +112,11 @@ impl Report {
         };
         let times = kinds.iter().map(|kind| format!("{} ms", kind.about().one));
         let times: Vec<_> = times.collect();
-        let mut header = vec![
-            "client", "group", "phase", "address", "MAC", "join ms", "lease ms",
-        ];
+        let mut header = vec!["client", "group", "phase", "address"];
+        if with_ipv6 {
+            header.extend(["IPv6 address", "families"]);
+        }
+        header.extend(["MAC", "join ms", "lease ms"]);
         header.extend(times.iter().map(String::as_str));
         header.push("restarts");
         page.heading(title).table(&header, &rows);

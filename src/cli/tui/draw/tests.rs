@@ -144,7 +144,7 @@ fn on_80_by_24_every_phase_is_seen_and_the_rest_of_the_herd_is_scrolled_to() {
     assert!(!first.contains("Round trips"), "{first}");
     view.chosen = Some(ClientNumber(1_000));
     let last = picture(&model, &mut view, 80, 24);
-    assert!(last.contains("\n│ 961 ■"), "{last}");
+    assert!(last.contains("\n│ 961 ▇"), "{last}");
     assert!(last.contains("1000: online"), "{last}");
 }
 

@@ -371,6 +371,7 @@ fn availability_is_judged_and_what_the_tester_failed_to_do_is_not_the_routers() 
 
 #[test]
 fn a_family_is_judged_by_itself_and_time_on_a_stale_prefix_by_the_longest() {
+    use crate::family::Family;
     use crate::phase::Cause;
     use crate::pool::{StaleTime, Uptime};
     let seconds = Duration::from_secs;

@@ -173,11 +173,11 @@ pub enum EventKind {
     },
     /// Most of the herd is down in the other family as well: it is the same outage.
     OutageSpread {
-        /// The family.
+        /// The family that it is of.
         family: Family,
         /// How many clients were down in it when that was recognised.
         clients: usize,
-        /// Out of how many.
+        /// Out of how many clients.
         of: usize,
     },
     /// So much of what the outage took is back.

@@ -764,6 +764,32 @@ fn a_router_that_does_not_answer_any_more_is_told_and_so_is_its_return() {
 }
 
 #[test]
+fn an_advertisement_makes_a_counted_neighbour_which_the_clients_own_entry_takes_out_of_the_count() {
+    behind_router6(MacvlanMode::Bridge, async |lan, router| {
+        let (port, _) = attach(lan, Families::Ipv6, 1).await;
+        let known = || ip("-n ns1 -6 neigh show dev lan0 nud all");
+        assert_eq!(known(), "");
+        send(router, ALL_NODES, &advertisement());
+        until("the kernel knows the router", || {
+            known().contains("fe80::1")
+        })
+        .await;
+        assert!(!known().contains("extern_learn"), "{}", known());
+        port.configure6(addressing(7)).await.expect("set");
+        let is_its_own = || known().contains("extern_learn");
+        assert!(is_its_own(), "{}", known());
+        assert!(!known().contains("router"), "{}", known());
+        // The next one is noted in the entry, and leaves it the client's.
+        send(router, ALL_NODES, &advertisement());
+        until("the kernel notes that it is a router", || {
+            known().contains("router")
+        })
+        .await;
+        assert!(is_its_own(), "{}", known());
+    });
+}
+
+#[test]
 fn a_herd_that_is_taken_over_keeps_its_ipv6_or_loses_all_of_it_where_it_is_to_speak_ipv4_only() {
     in_a_world(|| async {
         let router = router6();

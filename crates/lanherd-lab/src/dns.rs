@@ -187,8 +187,12 @@ impl Zone {
         let host = match address {
             IpAddr::V4(address) => server.host_name(address)?.to_owned(),
             IpAddr::V6(address) => {
-                let mac = ipv6?.holder(address)?;
-                server.leases().find(|lease| lease.mac == mac)?.host_name?
+                let ipv6 = ipv6?;
+                let mac = ipv6.holder(address)?;
+                let leased = server.leases().find(|lease| lease.mac == mac);
+                let leased = leased.and_then(|lease| lease.host_name);
+                let own = || ipv6.name_of(address).map(str::to_owned);
+                leased.or_else(own)?
             }
         };
         Some(match &self.domain {
@@ -210,10 +214,15 @@ fn routers((_, ipv6): Hosts<'_>) -> Vec<IpAddr> {
 /// The addresses of the client that gave this host name.
 fn hosts_called(host: &str, (server, ipv6): Hosts<'_>) -> Vec<IpAddr> {
     let leased = server.with_host_name(host);
-    let mac = leased.and_then(|address| server.holder(address));
-    let heard = ipv6.zip(mac).map(|(ipv6, mac)| ipv6.addresses_of(mac));
-    let heard = heard.into_iter().flatten().map(IpAddr::from);
-    leased.map(IpAddr::from).into_iter().chain(heard).collect()
+    let by_lease = leased.and_then(|address| server.holder(address));
+    let by_name = ipv6.and_then(|ipv6| ipv6.called(host));
+    let by_name = by_name.filter(|mac| by_lease != Some(*mac));
+    let mut addresses: Vec<_> = leased.map(IpAddr::from).into_iter().collect();
+    for mac in by_lease.into_iter().chain(by_name) {
+        let heard = ipv6.map(|ipv6| ipv6.addresses_of(mac));
+        addresses.extend(heard.into_iter().flatten().map(IpAddr::from));
+    }
+    addresses
 }
 
 /// Lets `resolve` answer what is a question; what is none is answered as such, or not at all.

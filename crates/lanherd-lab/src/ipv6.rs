@@ -3,7 +3,9 @@
 
 mod advertisement;
 mod config;
+mod dhcp;
 mod draft;
+mod frames;
 mod neighbours;
 mod numbering;
 mod router;

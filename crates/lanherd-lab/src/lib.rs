@@ -3,6 +3,7 @@
 
 mod config;
 pub mod dhcp;
+mod dhcp6;
 mod dns;
 mod draft;
 mod echo;
@@ -34,6 +35,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use config::{LabConfig, LeaseTime, LeaseTimeError};
+pub use dhcp6::{Dhcp6Config, Dhcp6Counters, Dhcp6Leased, HostRange, HostRangeError};
 pub use dns::Zone;
 pub use faults::overload::{DNS_UNDER_WAY, DNS_UPSTREAM, LEAK_CEILING, LEAK_STEP};
 pub use faults::{EARLY, LabFaultError, PING_LOSS_PERCENT, SHORT_POOL, SLOW};
@@ -42,6 +44,7 @@ pub use range::{AddressRange, AddressRangeError, Subnet};
 
 use dhcp::{Counters, Leased};
 use ipv6::Ipv6Router;
+use lanherd_dhcp6::ReconfigureKind;
 use lanherd_ndp::Prefix;
 use lanherd_net::netlink::RTNL_LIMIT;
 use lanherd_net::netns::NetNs;
@@ -172,6 +175,12 @@ impl LabHandle {
         self.shared.change(State::renumber);
     }
 
+    /// Tells every `DHCPv6` client that accepts it (RECONFIGURE) to send a message of that kind.
+    pub fn reconfigure(&self, kind: ReconfigureKind) {
+        self.shared
+            .change(|state, now| state.reconfigure(kind, now));
+    }
+
     /// The IPv6 prefixes that the LAN has now.
     pub fn prefixes(&self) -> Vec<Prefix> {
         let state = self.shared.state();
@@ -299,6 +308,20 @@ impl Lab {
     /// What its DHCP server has seen and done.
     pub fn counters(&self) -> Counters {
         self.handle.shared.state().server().counters()
+    }
+
+    /// What is leased by `DHCPv6` now, in no order.
+    pub fn leases6(&self) -> Vec<Dhcp6Leased> {
+        let state = self.handle.shared.state();
+        state.ipv6().map_or_else(Vec::new, Ipv6Router::leases)
+    }
+
+    /// What its `DHCPv6` server has seen and done; without IPv6, nothing.
+    pub fn counters6(&self) -> Dhcp6Counters {
+        let state = self.handle.shared.state();
+        state
+            .ipv6()
+            .map_or_else(Dhcp6Counters::default, Ipv6Router::counters)
     }
 
     /// A way to its faults that can be given away.

@@ -120,6 +120,9 @@ impl State {
             Fault::RouterReboot | Fault::RouterReset => {
                 if fault == Fault::RouterReset && is_new {
                     self.dhcp.forget_everything();
+                    if let Some(ipv6) = &mut self.ipv6 {
+                        ipv6.forget_leases();
+                    }
                 }
                 // A reset of a router that is down already changes its leases all the same.
                 if !was_down || (fault == Fault::RouterReset && is_new) {

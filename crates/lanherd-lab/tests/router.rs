@@ -49,6 +49,8 @@ use ipv6::{
     a_router_that_reboots_has_its_addresses_again_and_advertises,
     a_thousand_addresses_fit_the_neighbour_table_on_the_routers_side,
     another_number_takes_the_place_of_the_first_which_is_withdrawn,
+    dhclient_leases_an_address_and_a_prefix_and_gives_them_back,
+    dhcpcd_takes_an_address_by_rapid_commit_and_reaches_google_dns,
     hosts_configure_themselves_reach_everything_and_hear_the_router_leave,
     names_pages_and_pings_are_served_over_ipv6_on_each_address,
     rdisc6_is_answered_by_unicast_with_all_that_is_configured,
@@ -120,6 +122,8 @@ lanherd_testkit::isolated_tests! {
     Caller: names_pages_and_pings_are_served_over_ipv6_on_each_address,
     Caller: another_number_takes_the_place_of_the_first_which_is_withdrawn,
     Caller: a_router_that_reboots_has_its_addresses_again_and_advertises,
+    Caller: dhclient_leases_an_address_and_a_prefix_and_gives_them_back,
+    Caller: dhcpcd_takes_an_address_by_rapid_commit_and_reaches_google_dns,
     Caller: a_thousand_addresses_fit_the_neighbour_table_on_the_routers_side,
     ;
     run_a_lab_until_killed,

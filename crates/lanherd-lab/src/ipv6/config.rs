@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use lanherd_ndp::{Preference, Prefix};
 
+use crate::dhcp6::Dhcp6Config;
+
 /// The router's link-local address.
 pub(crate) const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
@@ -51,6 +53,8 @@ pub struct Ipv6Config {
     pub dns64: bool,
     /// Addresses on the router's far side that answer pings, DNS and HTTP.
     pub aliases: Vec<Ipv6Addr>,
+    /// What is leased by `DHCPv6`, to whoever asks.
+    pub dhcp: Dhcp6Config,
 }
 
 impl Default for Ipv6Config {
@@ -74,6 +78,7 @@ impl Default for Ipv6Config {
             pref64: Some(Self::PREF64),
             dns64: false,
             aliases: vec![Self::GOOGLE, Self::CLOUDFLARE, Self::WEB],
+            dhcp: Dhcp6Config::default(),
         }
     }
 }
@@ -110,6 +115,11 @@ pub enum Ipv6ConfigError {
     /// An alias lies in one of the LAN's own prefixes, or no host can have it.
     #[error("the alias {0} lies on the LAN, or is no host's: choose another")]
     Alias(Ipv6Addr),
+    /// No part of that length can be delegated.
+    #[error(
+        "parts of {1} bits of {0} cannot be delegated: use a prefix of 64 bits or less, and a length from its own to 64"
+    )]
+    Delegated(Prefix, u8),
     /// IPv6 needs more (RFC 8200, 5).
     #[error("an mtu of {0} is too small for ipv6: use 1280 to 65535")]
     Mtu(u16),
@@ -125,6 +135,7 @@ impl Ipv6ConfigError {
             Self::Lifetimes(..) => "ipv6.preferred",
             Self::Pref64(_) => "ipv6.pref64",
             Self::Alias(_) => "ipv6.aliases",
+            Self::Delegated(..) => "ipv6.dhcp.delegated-length",
             Self::Mtu(_) => "mtu",
         }
     }
@@ -180,6 +191,9 @@ impl Ipv6Config {
         let is_bad = |alias: &&Ipv6Addr| !is_ordinary(**alias) || is_here(**alias);
         if let Some(alias) = self.aliases.iter().find(is_bad) {
             return Err(Ipv6ConfigError::Alias(*alias));
+        }
+        if let Some(all) = self.dhcp.delegated.filter(|_| !self.dhcp.is_delegable()) {
+            return Err(Ipv6ConfigError::Delegated(all, self.dhcp.delegated_length));
         }
         match mtu.filter(|mtu| *mtu < 1280) {
             Some(mtu) => Err(Ipv6ConfigError::Mtu(mtu)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Ipv6Config;
+use crate::dhcp6::{Dhcp6Config, HostRange};
 use crate::draft::{WholeSeconds, WholeSecondsError};
 use lanherd_ndp::{Preference, Prefix};
 use lanherd_types::ipv6::PrefixError;
@@ -26,9 +27,48 @@ pub(crate) struct Ipv6Draft {
     other: Option<bool>,
     dns: Option<Vec<Ipv6Addr>>,
     routes: Option<Vec<Prefix>>,
-    pref64: Option<Pref64Draft>,
+    pref64: Option<PrefixOrNone>,
     dns64: Option<bool>,
     aliases: Option<Vec<Ipv6Addr>>,
+    dhcp: Dhcp6Draft,
+}
+
+/// What is left out is as in [`Dhcp6Config::default`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Dhcp6Draft {
+    range: Option<HostRange>,
+    delegated: Option<PrefixOrNone>,
+    delegated_length: Option<u8>,
+    t1: Option<WholeSeconds>,
+    t2: Option<WholeSeconds>,
+    rapid_commit: Option<bool>,
+    reconfigure: Option<bool>,
+    preference: Option<u8>,
+    sol_max_rt: Option<WholeSeconds>,
+    inf_max_rt: Option<WholeSeconds>,
+    refresh: Option<WholeSeconds>,
+}
+
+impl Dhcp6Draft {
+    fn meant(self) -> Dhcp6Config {
+        let usual = Dhcp6Config::default();
+        let time = |time: Option<WholeSeconds>| time.map(|time| time.0);
+        Dhcp6Config {
+            range: self.range.unwrap_or(usual.range),
+            delegated: self.delegated.map_or(usual.delegated, |prefix| prefix.0),
+            delegated_length: self.delegated_length.unwrap_or(usual.delegated_length),
+            t1: time(self.t1),
+            t2: time(self.t2),
+            rapid_commit: self.rapid_commit.unwrap_or(usual.rapid_commit),
+            reconfigure: self.reconfigure.unwrap_or(usual.reconfigure),
+            preference: self.preference.unwrap_or(usual.preference),
+            sol_max_rt: time(self.sol_max_rt),
+            inf_max_rt: time(self.inf_max_rt),
+            refresh: time(self.refresh),
+            ..usual
+        }
+    }
 }
 
 impl Ipv6Draft {
@@ -53,6 +93,7 @@ impl Ipv6Draft {
             pref64: self.pref64.map_or(usual.pref64, |prefix| prefix.0),
             dns64: self.dns64.unwrap_or(usual.dns64),
             aliases: self.aliases.unwrap_or(usual.aliases),
+            dhcp: self.dhcp.meant(),
         }
     }
 }
@@ -73,12 +114,12 @@ impl TryFrom<String> for SecondsOrNone {
     }
 }
 
-/// The prefix of the NAT64; an empty text: none.
+/// A prefix; an empty text: none.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-struct Pref64Draft(Option<Prefix>);
+struct PrefixOrNone(Option<Prefix>);
 
-impl TryFrom<String> for Pref64Draft {
+impl TryFrom<String> for PrefixOrNone {
     type Error = PrefixError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {

@@ -3,16 +3,20 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use lanherd_dhcp6::ReconfigureKind;
 use lanherd_ndp::packet::is_link_local;
 use lanherd_ndp::{Body, Packet, Prefix};
 use lanherd_types::identity::Mac;
 
 use super::advertisement::Advertisement;
 use super::config::{Ipv6Config, LINK_LOCAL};
+use super::dhcp::HostNames;
+use super::frames::DhcpDatagram;
 use super::neighbours::{HeardNeighbours, NeighbourChange};
 use super::numbering::{Numbering, router_in};
 use super::schedule::Schedule;
 use crate::LabConfig;
+use crate::dhcp6::Dhcp6Server;
 use crate::faults::Faults;
 use crate::queue::Queue;
 use crate::topology::ROUTER_MAC;
@@ -35,16 +39,19 @@ pub(crate) struct Addressing {
 /// The lab's router of IPv6: what it advertises, when, and whom it answers.
 #[derive(Debug)]
 pub(crate) struct Ipv6Router {
-    config: Ipv6Config,
+    pub(super) config: Ipv6Config,
     mtu: Option<u16>,
     domain: Option<String>,
     /// IPv4 addresses that are reached through the NAT64.
     translated: Vec<Ipv4Addr>,
-    numbering: Numbering,
+    pub(super) numbering: Numbering,
     schedule: Schedule,
-    heard: HeardNeighbours,
+    pub(super) heard: HeardNeighbours,
+    pub(super) dhcp: Dhcp6Server,
+    /// What clients of DHCPv6 call themselves.
+    pub(super) names: HostNames,
     waiting: Queue<Vec<u8>>,
-    rng: fastrand::Rng,
+    pub(super) rng: fastrand::Rng,
 }
 
 impl Ipv6Router {
@@ -59,6 +66,13 @@ impl Ipv6Router {
             numbering: Numbering::new(ipv6.prefixes.clone()),
             schedule: Schedule::default(),
             heard: HeardNeighbours::default(),
+            dhcp: Dhcp6Server::new(
+                ipv6.dhcp.clone(),
+                ROUTER_MAC,
+                (ipv6.preferred, ipv6.valid),
+                config.domain.clone(),
+            ),
+            names: HostNames::default(),
             waiting: Queue::default(),
             rng,
             config: ipv6,
@@ -80,6 +94,10 @@ impl Ipv6Router {
     /// Takes in a frame; what is to be said then waits for [`Self::next_frame`].
     pub(crate) fn hear(&mut self, frame: &[u8], faults: &mut Faults, now: Instant) {
         if !self.schedule.is_running() {
+            return;
+        }
+        if let Some(datagram) = DhcpDatagram::parse(frame) {
+            self.hear_dhcp(&datagram, faults, now);
             return;
         }
         match Packet::from_frame(frame) {
@@ -132,6 +150,7 @@ impl Ipv6Router {
     /// Advertises to all, where that is due.
     pub(crate) fn tick(&mut self, faults: &mut Faults, now: Instant) {
         self.heard.expire(now);
+        self.dhcp.expire(now);
         if self.schedule.due().is_some_and(|due| due <= now) {
             let advertisement = self.advertisement(faults, now);
             self.send(&advertisement, now);
@@ -143,6 +162,9 @@ impl Ipv6Router {
     pub(crate) fn renumber(&mut self, now: Instant) {
         self.numbering.change(self.config.valid, now);
         self.schedule.hasten(now);
+        if self.config.dhcp.reconfigure {
+            self.reconfigure(ReconfigureKind::Renew, now);
+        }
     }
 
     /// An advertisement to all, as it is now.
@@ -172,8 +194,12 @@ impl Ipv6Router {
 
     fn send(&mut self, packet: &Packet, now: Instant) {
         if let Some(frame) = packet.to_frame() {
-            self.waiting.push(now, frame.len(), frame);
+            self.send_frame(frame, now);
         }
+    }
+
+    pub(super) fn send_frame(&mut self, frame: Vec<u8>, due: Instant) {
+        self.waiting.push(due, frame.len(), frame);
     }
 
     /// The next frame to put on the link now.
@@ -187,6 +213,7 @@ impl Ipv6Router {
             self.schedule.due(),
             self.waiting.due(),
             self.heard.deadline(),
+            self.dhcp.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -213,6 +240,7 @@ impl Ipv6Router {
                 .copied()
                 .chain(translated)
                 .collect(),
+            delegated: self.dhcp.delegations(&self.numbers()),
             ..Addressing::default()
         }
     }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::State;
+use lanherd_dhcp6::ReconfigureKind;
+
 use crate::ipv6::{Addressing, Ipv6Router, NeighbourChange};
 
 impl State {
@@ -47,6 +49,13 @@ impl State {
     pub(crate) fn renumber(&mut self, now: Instant) {
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.renumber(now);
+        }
+    }
+
+    /// Clients of DHCPv6 are to ask again.
+    pub(crate) fn reconfigure(&mut self, kind: ReconfigureKind, now: Instant) {
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.reconfigure(kind, now);
         }
     }
 

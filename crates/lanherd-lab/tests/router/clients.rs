@@ -8,7 +8,7 @@ use crate::{BareClients, Daemon, enter, eventually, in_router, plug_in, start, w
 use lanherd_testkit::isolated::sh;
 
 /// Puts a program into a process namespace of its own, all of which ends when the program does.
-const APART: [&str; 5] = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+pub const APART: [&str; 5] = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 pub fn dhclient_gets_a_lease_and_reaches_google_dns() {
     enter();

@@ -8,9 +8,10 @@ use lanherd_net::listener::Listener;
 use lanherd_types::fault::Fault;
 use simple_dns::{RCODE, TYPE};
 
+use super::clients::APART;
 use super::names::ask;
 use super::services::{get, pings, received};
-use crate::{LONG, effects, enter, eventually, in_router, plug_in, start};
+use crate::{Daemon, LONG, effects, enter, eventually, in_router, plug_in, start};
 use lanherd_testkit::isolated::sh;
 
 /// The router's addresses on the LAN, and others behind it.
@@ -229,4 +230,93 @@ pub fn a_thousand_addresses_fit_the_neighbour_table_on_the_routers_side() {
         known.matches("extern_learn").count() >= usize::from(HOSTS)
     });
     drop(lab);
+}
+
+pub fn dhclient_leases_an_address_and_a_prefix_and_gives_them_back() {
+    enter();
+    let lab = start(with_ipv6(|ipv6| ipv6.managed = true));
+    plug_in_kernel_host(&lab, "ns1");
+    let file = "/run/lanherd/leases6";
+    sh(&format!("mkdir -p /run/lanherd; touch {file}"));
+    // A pid file would be read by a dhclient of another process namespace, and somebody else's process killed.
+    let dhclient = [
+        "dhclient",
+        "-6",
+        "--no-pid",
+        "-lf",
+        file,
+        "-sf",
+        "/bin/true",
+    ];
+    let daemon = Daemon::start(
+        "ns1",
+        &[&APART[..], &dhclient[..], &["-d", "-N", "-P", "eth0"]].concat(),
+    );
+    eventually("it has both", || lab.leases6().len() == 2);
+    let leases = lab.leases6();
+    let file_has = |text: &str| sh(&format!("cat {file}")).contains(text);
+    for lease in &leases {
+        let written = match lease.leased.length() {
+            128 => format!("iaaddr {} ", lease.leased.address()),
+            _ => format!("iaprefix {} ", lease.leased),
+        };
+        eventually("the client has written it down", || file_has(&written));
+        let mac = sh("ip netns exec ns1 cat /sys/class/net/eth0/address");
+        assert_eq!(lease.mac.to_string(), mac);
+    }
+    let prefix = leases.iter().find(|lease| lease.leased.length() < 128);
+    let prefix = prefix.expect("a prefix");
+    eventually("the router has a route to what it delegated", || {
+        let routes = in_router("ip -6 route show dev lan");
+        routes.contains(&format!("{} via {}", prefix.leased, prefix.link_local))
+    });
+    drop(daemon);
+    let once = format!("timeout 30 ip netns exec ns1 {}", dhclient.join(" "));
+    sh(&format!("{once} -r -N -P eth0 2>&1"));
+    assert_eq!(lab.leases6(), []);
+    eventually("the route is gone", || {
+        !in_router("ip -6 route show dev lan").contains(&prefix.leased.to_string())
+    });
+    let asks = [&APART[..], &dhclient[..], &["-d", "-S", "eth0"]].concat();
+    let _daemon = Daemon::start("ns1", &asks);
+    eventually("it has asked for parameters", || {
+        lab.counters6().information_requests == 1
+    });
+    assert!(file_has("dhcp6.name-servers fd00:77::1"));
+    let counters = lab.counters6();
+    assert_eq!(
+        (counters.releases, counters.ignored),
+        (1, 0),
+        "{counters:?}"
+    );
+}
+
+pub fn dhcpcd_takes_an_address_by_rapid_commit_and_reaches_google_dns() {
+    enter();
+    let lab = start(with_ipv6(|ipv6| {
+        ipv6.managed = true;
+        ipv6.autonomous = false;
+    }));
+    plug_in(&lab, "ns1");
+    // Its state would be the host's, and outlive the test, and its helper processes would, too.
+    let config = "/run/lanherd/dhcpcd.conf";
+    sh(&format!(
+        "mount -t tmpfs lanherd /var/lib/dhcpcd; mkdir -p /run/lanherd
+         printf 'duid ll\\nscript /bin/true\\nnoipv4\\nia_na 1\\noption rapid_commit\\n' >{config}"
+    ));
+    let program = ["dhcpcd", "-6", "-B", "-f", config, "eth0"];
+    let _daemon = Daemon::start("ns1", &[&APART[..], &program].concat());
+    eventually("dhcpcd has its address", || {
+        let addresses = sh("ip -n ns1 -6 -o address show dev eth0 scope global");
+        addresses.contains("2001:db8:77::1:") && !addresses.contains("tentative")
+    });
+    sh("ip netns exec ns1 ping -n -c 1 -W 5 2001:4860:4860::8888");
+    let leases = lab.leases6();
+    assert_eq!(leases.len(), 1, "{leases:?}");
+    let counters = lab.counters6();
+    assert_eq!(
+        (counters.requests, counters.replies),
+        (0, 1),
+        "{counters:?}"
+    );
 }

@@ -1,0 +1,166 @@
+//! The router's DHCPv6 on the LAN: datagrams in and out.
+
+use std::collections::HashMap;
+use std::net::Ipv6Addr;
+use std::time::Instant;
+
+use lanherd_dhcp6::{Message, MessageType, ReconfigureKind, code};
+use lanherd_types::domain_name::NameList;
+use lanherd_types::identity::Mac;
+
+use super::advertisement::resolvers;
+use super::config::LINK_LOCAL;
+use super::frames::{DhcpDatagram, to_client};
+use super::router::Ipv6Router;
+use crate::dhcp6::{Dhcp6Counters, Dhcp6Leased, LinkNumbers, Origin};
+use crate::faults::Faults;
+use crate::topology::ROUTER_MAC;
+
+/// As many as a herd has clients.
+const MOST_NAMES: usize = 1 << 16;
+
+/// Host names that clients of DHCPv6 give (RFC 4704), in lower case.
+#[derive(Debug, Default)]
+pub(super) struct HostNames {
+    by_name: HashMap<String, Mac>,
+    by_mac: HashMap<Mac, String>,
+}
+
+impl HostNames {
+    /// Keeps the first label of the name in option 39; its first byte is flags.
+    fn hear(&mut self, message: &Message, mac: Mac) {
+        let value = message.options.get(code::CLIENT_FQDN).unwrap_or_default();
+        // RFC 4704, 4.2: a name that is not whole has no zero at its end.
+        let written = [value.get(1..).unwrap_or_default(), &[0]].concat();
+        let names = NameList::read_uncompressed(&written, true, 1).names;
+        let Some(name) = names.first().and_then(|name| name.split('.').next()) else {
+            return;
+        };
+        let name = name.to_ascii_lowercase();
+        if self.by_mac.get(&mac) == Some(&name) || self.by_mac.len() >= MOST_NAMES {
+            return;
+        }
+        if let Some(before) = self.by_mac.insert(mac, name.clone()) {
+            self.by_name.remove(&before);
+        }
+        self.by_name.insert(name, mac);
+    }
+}
+
+impl Ipv6Router {
+    /// A client of DHCPv6 says something.
+    pub(super) fn hear_dhcp(
+        &mut self,
+        datagram: &DhcpDatagram,
+        _faults: &mut Faults,
+        now: Instant,
+    ) {
+        let message = match Message::decode(datagram.message) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!(%error, "a dhcpv6 message that cannot be read");
+                return;
+            }
+        };
+        self.heard.hear(datagram.source, datagram.mac, now);
+        self.names.hear(&message, datagram.mac);
+        let origin = Origin {
+            mac: datagram.mac,
+            source: datagram.source,
+            is_to_all: datagram.destination.is_multicast(),
+        };
+        let numbers = self.numbers();
+        let answer = self
+            .dhcp
+            .handle(&message, origin, &numbers, &mut self.rng, now);
+        if message.message_type == MessageType::Decline {
+            for declined in message
+                .options
+                .ias()
+                .flat_map(|ia| ia.addresses().collect::<Vec<_>>())
+            {
+                self.heard.forget(declined.address);
+            }
+        }
+        if let Some(answer) = answer {
+            self.note_leased(&answer, datagram.mac, now);
+            self.send_answer(datagram, &answer, now);
+        }
+    }
+
+    /// What is leased is where its client is, before the client has said so.
+    fn note_leased(&mut self, answer: &Message, mac: Mac, now: Instant) {
+        if answer.message_type != MessageType::Reply {
+            return;
+        }
+        for ia in answer.options.ias() {
+            for leased in ia.addresses().filter(|leased| leased.valid > 0) {
+                self.heard.hear(leased.address, mac, now);
+            }
+        }
+    }
+
+    fn send_answer(&mut self, datagram: &DhcpDatagram, answer: &Message, due: Instant) {
+        let bytes = answer.encode().ok();
+        let frame = bytes.and_then(|bytes| datagram.answer(ROUTER_MAC, LINK_LOCAL, &bytes));
+        if let Some(frame) = frame {
+            self.send_frame(frame, due);
+        } else {
+            tracing::debug!("a dhcpv6 answer that is too long");
+        }
+    }
+
+    /// Has every client that accepts it ask again.
+    pub(crate) fn reconfigure(&mut self, kind: ReconfigureKind, now: Instant) {
+        let kind = match kind {
+            ReconfigureKind::Renew => MessageType::Renew,
+            ReconfigureKind::Rebind => MessageType::Rebind,
+            ReconfigureKind::InformationRequest => MessageType::InformationRequest,
+        };
+        for outgoing in self.dhcp.reconfigure(kind) {
+            let Ok(bytes) = outgoing.message.encode() else {
+                continue;
+            };
+            let (server, client) = ((ROUTER_MAC, LINK_LOCAL), (outgoing.mac, outgoing.to));
+            if let Some(frame) = to_client(server, client, &bytes) {
+                self.send_frame(frame, now);
+            }
+        }
+    }
+
+    /// Of what leases are made now.
+    pub(super) fn numbers(&self) -> LinkNumbers {
+        let delegated = self.config.dhcp.delegated;
+        LinkNumbers {
+            prefixes: self.numbering.current().collect(),
+            delegated: delegated.map(|prefix| self.numbering.now(prefix)),
+            resolvers: resolvers(&self.config, &self.numbering),
+        }
+    }
+
+    /// The server forgets every lease and every key.
+    pub(crate) fn forget_leases(&mut self) {
+        self.dhcp.forget_everything();
+    }
+
+    /// What is leased.
+    pub(crate) fn leases(&self) -> Vec<Dhcp6Leased> {
+        self.dhcp.leased(&self.numbers()).collect()
+    }
+
+    /// What the server has seen and done.
+    pub(crate) const fn counters(&self) -> Dhcp6Counters {
+        self.dhcp.counters()
+    }
+
+    /// The hardware address of the client that calls itself so, in lower case.
+    pub(crate) fn called(&self, name: &str) -> Option<Mac> {
+        self.names.by_name.get(name).copied()
+    }
+
+    /// What the client with that address calls itself.
+    pub(crate) fn name_of(&self, address: Ipv6Addr) -> Option<&str> {
+        let mac = self.heard.holder(address)?;
+        self.names.by_mac.get(&mac).map(String::as_str)
+    }
+}

@@ -48,9 +48,9 @@ pub enum HttpError {
     /// The address cannot be listened on.
     #[error("metrics cannot be served on {address}: {error}; {}", remedy(.error, *.address))]
     Bind {
-        /// The address.
+        /// The address and port that were asked for.
         address: SocketAddr,
-        /// The reason.
+        /// Why the kernel refused it.
         #[source]
         error: io::Error,
     },

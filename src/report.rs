@@ -220,7 +220,7 @@ impl TesterEntry {
     }
 }
 
-/// One client.
+/// One client, as it stood when the report was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     /// Its number in the pool.
@@ -279,7 +279,7 @@ pub struct Client {
 pub struct LastFailure {
     /// The stage it happened in.
     pub stage: Stage,
-    /// The reason.
+    /// The reason, in one of the words that metrics have for it.
     pub cause: Cause,
     /// The family that it is of; left out where of none in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,7 +25,7 @@ struct Parts {
 pub enum Host {
     /// A name, which has to be looked up.
     Name(HostName),
-    /// An address.
+    /// An IPv4 address, which needs no resolver.
     Address(IpAddr),
 }
 

@@ -54,9 +54,9 @@ pub struct Ipv6Config {
 /// What a client has of each family: `None` where it cannot use that family.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Connectivity {
-    /// Of IPv4.
+    /// What it has of IPv4.
     pub ipv4: Option<Arc<LeasedConfig>>,
-    /// Of IPv6.
+    /// What it has of IPv6.
     pub ipv6: Option<Arc<Ipv6Config>>,
 }
 

@@ -50,7 +50,7 @@ macro_rules! kinds {
         pub enum Subject { $($(#[$doc])* $kind($subject),)+ }
 
         impl Subject {
-            /// The kind.
+            /// Which kind of activity it is of.
             pub const fn kind(&self) -> Kind {
                 match self { $(Self::$kind(_) => Kind::$kind,)+ }
             }

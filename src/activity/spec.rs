@@ -42,7 +42,7 @@ impl<S: ActivityKind> Spec<S> {
     /// How long an attempt may take where nothing else is said.
     pub const DEFAULT_TIMEOUT: Duration = S::TIMEOUT;
 
-    /// One attempt.
+    /// What makes one attempt, and no more.
     pub fn once(subject: S) -> Self {
         Self::times(subject, 1)
     }

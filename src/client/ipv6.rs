@@ -48,7 +48,7 @@ pub enum Output6 {
     HearDhcp6,
     /// Send this frame.
     Transmit(Sent6, Vec<u8>),
-    /// This happened.
+    /// Something happened that is told of the client.
     Event(Ipv6Event),
     /// It has this now.
     State(Arc<Ipv6State>),

@@ -12,7 +12,7 @@ use crate::lan::running_pools::RunningPool;
 /// Why there is no answer to go by.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Nobody listens.
+    /// Nobody listens on the pool's socket.
     #[error(
         "pool {0} cannot be asked: it is just coming or going (try again in some seconds), or a demo"
     )]
@@ -31,7 +31,7 @@ pub enum CallError {
         "pool {pool} answered what this program does not understand: {error}; use the lanherd that started it"
     )]
     Strange {
-        /// The pool.
+        /// The pool that was asked.
         pool: PoolName,
         /// What is wrong with it.
         error: serde_json::Error,
@@ -39,9 +39,9 @@ pub enum CallError {
     /// The socket broke.
     #[error("pool {pool} cannot be asked: {error}")]
     Io {
-        /// The pool.
+        /// The pool that was asked.
         pool: PoolName,
-        /// The reason.
+        /// What went wrong with the socket.
         #[source]
         error: io::Error,
     },

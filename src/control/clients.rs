@@ -31,7 +31,7 @@ pub enum NotThere {
     /// No client has, or had, this number.
     #[error("client {number} does not exist; {there}")]
     Never {
-        /// The number.
+        /// The number that was given.
         number: u32,
         /// Which there are.
         there: String,
@@ -42,7 +42,7 @@ pub enum NotThere {
     /// None of a range is there.
     #[error("none of the clients {range} exists; {there}")]
     None {
-        /// The range.
+        /// The range that was given.
         range: String,
         /// Which there are.
         there: String,
@@ -50,7 +50,7 @@ pub enum NotThere {
     /// None is of that group.
     #[error("no client is of a group {wanted}; there are clients of {there}")]
     NoneOf {
-        /// The group.
+        /// The group that was given.
         wanted: GroupName,
         /// The groups that have clients.
         there: String,

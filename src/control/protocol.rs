@@ -38,7 +38,7 @@ pub enum Request {
         /// The clients that are told.
         clients: ClientSelector,
     },
-    /// More clients.
+    /// Add clients to the herd.
     Add {
         /// How many clients.
         count: u32,
@@ -53,7 +53,7 @@ pub enum Request {
     },
     /// Break something on purpose.
     Chaos {
-        /// The fault.
+        /// What is to break.
         fault: Fault,
         /// The clients that it befalls; all of them where absent. For faults that aim at clients.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ pub enum Request {
     },
     /// Where a client lives, for a program that is to run there.
     Place {
-        /// The client.
+        /// The number of the client.
         client: ClientNumber,
     },
     /// All that happens from now on; nothing else can be asked on this connection any more.
@@ -82,7 +82,7 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Every client.
+    /// The pool with every client of it.
     Herd(HerdListing),
     /// So many clients were told, or restarted.
     Told(u32),
@@ -114,7 +114,7 @@ pub enum Answer {
 /// A pool and its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HerdListing {
-    /// The pool.
+    /// The name of the pool.
     pub pool: PoolName,
     /// The process that runs it, as it sees itself.
     pub pid: u32,
@@ -122,7 +122,7 @@ pub struct HerdListing {
     pub clients: Vec<Row>,
 }
 
-/// One client.
+/// One client of the listing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Until its lease ends if nobody extends it, in seconds; `None` without a lease, or for one without an end.

@@ -31,16 +31,16 @@ pub enum GuardError {
     /// The file cannot be read.
     #[error("{path} cannot be read: {error}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The reason.
+        /// Why it cannot be read.
         #[source]
         error: io::Error,
     },
     /// What is in the file will not do.
     #[error("{path}: {why}")]
     Unfit {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The reason, and what to do.
         why: String,

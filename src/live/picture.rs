@@ -29,7 +29,7 @@ pub enum ApiVersion {
 pub struct Herd {
     /// Which format this is.
     pub schema: ApiVersion,
-    /// The pool.
+    /// The name of the pool.
     pub pool: PoolName,
     /// When the run began, by the tester's clock (RFC 3339, UTC): the moment that seconds are counted from.
     #[serde(default)]
@@ -191,7 +191,7 @@ pub struct LiveHistory {
 pub struct ClientList {
     /// Which format this is.
     pub schema: ApiVersion,
-    /// The pool.
+    /// The name of the pool.
     pub pool: PoolName,
     /// All events up to this one are in it; later ones may be.
     pub sequence: u64,

@@ -8,7 +8,7 @@ use crate::pool::Census;
 /// Whether the herd is as it should be, with a line to say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ready {
-    /// It is.
+    /// It is as it should be.
     Yes(String),
     /// It is not.
     No(String),

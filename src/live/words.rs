@@ -21,7 +21,7 @@ pub struct Occurrence {
     pub kind: &'static str,
     /// Which of its kind; may be empty.
     pub what: String,
-    /// How often.
+    /// How often it happened.
     pub count: u64,
     /// What more is to be said; may be empty.
     pub more: String,

@@ -30,9 +30,9 @@ impl Direction {
 /// How a lease was confirmed after it was first acquired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewKind {
-    /// RENEWING, unicast.
+    /// By unicast to the server that leased it: RENEWING.
     Renew,
-    /// REBINDING, broadcast.
+    /// By broadcast to any server: REBINDING.
     Rebind,
     /// INIT-REBOOT, after a restart.
     Reboot,

@@ -50,7 +50,7 @@ impl Markup {
         })
     }
 
-    /// Adds text.
+    /// Adds text, with what means something in HTML escaped.
     pub fn text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
             match c {

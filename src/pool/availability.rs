@@ -51,7 +51,7 @@ pub(super) enum Blame {
 /// How a client stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClientStanding {
-    /// Not wanted.
+    /// It is not wanted to be usable.
     Resting,
     /// Nothing has failed; it is not yet wanted.
     OnItsWay,
@@ -59,7 +59,7 @@ enum ClientStanding {
     Down(Cause, Blame),
 }
 
-/// One client.
+/// One client, how it stands, and since when.
 #[derive(Debug)]
 struct Member {
     group: GroupName,

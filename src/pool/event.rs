@@ -130,7 +130,7 @@ pub enum EventKind {
     },
     /// A client that is to have IPv6 is usable in a family.
     FamilyUp {
-        /// The family.
+        /// The family that it is usable in.
         family: Family,
         /// From the first message of that family, in seconds.
         #[serde(with = "seconds")]
@@ -138,7 +138,7 @@ pub enum EventKind {
     },
     /// A client is not usable any more in a family, or not in time; it goes on trying.
     FamilyDown {
-        /// The family.
+        /// The family that it is not usable in.
         family: Family,
         /// How far the client had come.
         stage: Stage,

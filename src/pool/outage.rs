@@ -34,9 +34,9 @@ words! {
     Share {
         /// Half of the clients.
         Half = "0.5",
-        /// 95 %.
+        /// 95 % of the clients.
         Most = "0.95",
-        /// Every client.
+        /// Every client that was taken.
         All = "1",
     }
 }

@@ -11,7 +11,7 @@ use lanherd_types::words;
 words! {
     /// Which ends lead to a restart (OTP's restart types).
     Restart {
-        /// Every end.
+        /// Every end, whatever its reason.
         Permanent = "permanent",
         /// Only a failure.
         Transient = "transient",

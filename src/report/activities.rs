@@ -14,13 +14,13 @@ use crate::stats::{ActivityStats, Attempts, Distribution, milliseconds};
 /// How long things took, in milliseconds; `None` of nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct TimeSummary {
-    /// The shortest.
+    /// The shortest of them.
     pub min: Option<f64>,
-    /// The median.
+    /// What half of them do not exceed.
     pub median: Option<f64>,
     /// What 99 of 100 do not exceed.
     pub p99: Option<f64>,
-    /// The longest.
+    /// The longest of them.
     pub max: Option<f64>,
 }
 

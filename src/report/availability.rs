@@ -72,7 +72,7 @@ pub struct Outages {
     pub latest: Vec<OutageReport>,
 }
 
-/// One outage.
+/// One outage: when it was, and how many clients it took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutageReport {
     /// When it began (RFC 3339, UTC).

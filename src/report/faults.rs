@@ -31,10 +31,10 @@ pub struct FaultSum {
     pub recovery_ms: Option<Percentiles>,
 }
 
-/// One fault.
+/// One fault that was made on purpose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultReport {
-    /// The fault.
+    /// What was broken.
     pub fault: Fault,
     /// When it began (RFC 3339, UTC).
     pub began: String,

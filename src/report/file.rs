@@ -31,9 +31,9 @@ pub enum ReportFileError {
     /// The file would be in a folder that does not exist.
     #[error("the report cannot be written to {path}: there is no folder {folder}; make it first")]
     NoFolder {
-        /// The file.
+        /// The path that was given.
         path: PathBuf,
-        /// The folder.
+        /// The folder that is missing.
         folder: PathBuf,
     },
     /// Two files would be one.
@@ -41,9 +41,9 @@ pub enum ReportFileError {
     Twice {
         /// What is to be written there, or read.
         one: &'static str,
-        /// What else.
+        /// What else is to be written there, or read.
         other: &'static str,
-        /// The file.
+        /// The path that both have.
         path: PathBuf,
     },
     /// Nobody reads what is no regular file.
@@ -57,9 +57,9 @@ pub enum ReportFileError {
         "the report cannot be written to {path}: {error}; choose a place that you may write to"
     )]
     Refused {
-        /// The file.
+        /// The path that was given.
         path: PathBuf,
-        /// The reason.
+        /// Why it was refused.
         error: io::Error,
     },
 }

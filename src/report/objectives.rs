@@ -14,7 +14,7 @@ words! {
         Milliseconds = "ms",
         /// A share, 0 to 1.
         Share = "share",
-        /// A number.
+        /// A number without a unit.
         Number = "number",
     }
 }

@@ -38,7 +38,7 @@ pub struct Settings {
     pub solicits: bool,
 }
 
-/// One audit.
+/// One audit: what was heard of routers and servers so far, and what is to be asked.
 #[derive(Debug)]
 pub struct Audit {
     settings: Settings,

@@ -24,7 +24,7 @@ pub struct Breach {
     pub sender: String,
     /// What was seen the first time, with values and the byte.
     pub what: String,
-    /// How often.
+    /// How often it was seen.
     pub times: u64,
     /// When it was first seen, in seconds since the beginning.
     pub first_seconds: f64,

@@ -34,7 +34,7 @@ pub(crate) struct ServerLog {
     pub(crate) lease: Option<Lease>,
 }
 
-/// All servers.
+/// All DHCPv4 servers that were heard.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     pub(crate) seen: BTreeMap<(Option<Ipv4Addr>, Mac), ServerLog>,

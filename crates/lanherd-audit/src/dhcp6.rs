@@ -40,7 +40,7 @@ pub(crate) struct Dhcp6ServerLog {
     pub(crate) status: Option<Status>,
 }
 
-/// All servers.
+/// All DHCPv6 servers that were heard.
 #[derive(Debug, Default)]
 pub(crate) struct Dhcp6Servers {
     pub(crate) seen: BTreeMap<(Option<Vec<u8>>, Mac), Dhcp6ServerLog>,

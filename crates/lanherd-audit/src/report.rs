@@ -34,7 +34,7 @@ pub struct Withheld {
 /// A prefix of the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PrefixFound {
-    /// The prefix.
+    /// The prefix with its length: `2001:db8::/64`.
     pub prefix: String,
     /// The L flag.
     pub on_link: bool,
@@ -61,7 +61,7 @@ pub struct RouterFound {
     pub longest_gap_seconds: Option<f64>,
     /// The router lifetime in seconds; 0: it is no default router.
     pub lifetime_seconds: u16,
-    /// Its preference.
+    /// How much it is preferred to others: `low`, `medium`, `high`.
     pub preference: &'static str,
     /// The M flag.
     pub managed: bool,
@@ -71,7 +71,7 @@ pub struct RouterFound {
     pub hop_limit: Option<u8>,
     /// The MTU in bytes.
     pub mtu: Option<u32>,
-    /// The prefixes.
+    /// The prefixes that it advertises.
     pub prefixes: Vec<PrefixFound>,
     /// Routes through it.
     pub routes: Vec<String>,
@@ -79,7 +79,7 @@ pub struct RouterFound {
     pub resolvers: Vec<Ipv6Addr>,
     /// Names that are searched.
     pub search: Vec<String>,
-    /// NAT64 prefixes.
+    /// The NAT64 prefixes that it names.
     pub pref64: Vec<String>,
     /// The captive portal's URI.
     pub captive_portal: Option<String>,
@@ -96,11 +96,11 @@ pub struct ServerFound {
     pub messages: BTreeMap<&'static str, u64>,
     /// The network that it leases addresses of.
     pub network: Option<String>,
-    /// The routers.
+    /// The routers that it names.
     pub routers: Vec<Ipv4Addr>,
-    /// The resolvers.
+    /// The resolvers that it names.
     pub resolvers: Vec<Ipv4Addr>,
-    /// The domain.
+    /// The domain that it names.
     pub domain: Option<String>,
     /// The lease time in seconds; `null`: for ever, or not told.
     pub lease_seconds: Option<u32>,
@@ -119,7 +119,7 @@ pub struct ServerFound6 {
     pub messages: BTreeMap<&'static str, u64>,
     /// Addresses and prefixes that it last offered or granted.
     pub leases: Vec<String>,
-    /// The resolvers.
+    /// The resolvers that it names.
     pub resolvers: Vec<Ipv6Addr>,
     /// Names that are searched.
     pub search: Vec<String>,
@@ -132,7 +132,7 @@ pub struct ServerFound6 {
 pub struct Report {
     /// The version of this form.
     pub schema: u32,
-    /// The interface.
+    /// The interface that was listened on.
     pub interface: String,
     /// For how long it was listened, in seconds.
     pub seconds: f64,
@@ -140,7 +140,7 @@ pub struct Report {
     pub solicited: bool,
     /// Messages of routers and servers that were heard.
     pub messages: u64,
-    /// The routers.
+    /// The routers that were heard.
     pub routers: Vec<RouterFound>,
     /// The DHCP servers.
     pub dhcp_servers: Vec<ServerFound>,

@@ -47,7 +47,7 @@ impl Solicitor {
         }
     }
 
-    /// Its MAC.
+    /// The MAC that it asks with.
     pub const fn mac(&self) -> Mac {
         self.mac
     }

@@ -35,16 +35,16 @@ pub enum WebConfigError {
     /// The file cannot be read.
     #[error("{path} cannot be read: {error}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The reason.
+        /// Why it cannot be read.
         #[source]
         error: io::Error,
     },
     /// What is in the file will not do.
     #[error("{path}: {why}")]
     Unfit {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The reason, with the key that is to blame, and what to do.
         why: String,

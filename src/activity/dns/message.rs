@@ -36,7 +36,7 @@ words! {
         NotImp = "notimp",
         /// It does not answer this client, or not about this name.
         Refused = "refused",
-        /// Any other.
+        /// Any other code, none of which is a success.
         Other = "other",
     }
 }

@@ -55,10 +55,10 @@ pub(super) enum Verdict {
     Hopeless,
 }
 
-/// What follows.
+/// What a verdict changes of what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// Nothing.
+    /// It changes nothing.
     None,
     /// It can be used, this long after the first message.
     Up(Duration),

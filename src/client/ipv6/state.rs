@@ -40,7 +40,7 @@ pub struct Ipv6State {
 /// An address of a client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldAddress {
-    /// The address.
+    /// The address on its interface.
     pub address: Ipv6Addr,
     /// Where it is from.
     pub origin: AddressOrigin,

@@ -14,9 +14,9 @@ use crate::words;
 words! {
     /// A version of TLS.
     Version {
-        /// RFC 5246.
+        /// TLS 1.2 (RFC 5246).
         Tls12 = "TLS12",
-        /// RFC 8446.
+        /// TLS 1.3 (RFC 8446).
         Tls13 = "TLS13",
     }
 }

@@ -26,7 +26,7 @@ use crate::words;
 words! {
     /// What is asked of clients: the words of Go's `crypto/tls`.
     ClientAuth {
-        /// No certificate.
+        /// No certificate is asked for.
         NoClientCert = "NoClientCert",
         /// A certificate, which need not be sent, and may be anybody's.
         RequestClientCert = "RequestClientCert",

@@ -41,27 +41,27 @@ pub(crate) struct Origin {
 /// What a server has seen and done since it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dhcp6Counters {
-    /// SOLICITs received.
+    /// How many SOLICITs were received.
     pub solicits: u64,
-    /// REQUESTs received.
+    /// How many REQUESTs were received.
     pub requests: u64,
-    /// CONFIRMs received.
+    /// How many CONFIRMs were received.
     pub confirms: u64,
-    /// RENEWs received.
+    /// How many RENEWs were received.
     pub renews: u64,
-    /// REBINDs received.
+    /// How many REBINDs were received.
     pub rebinds: u64,
-    /// RELEASEs received.
+    /// How many RELEASEs were received.
     pub releases: u64,
-    /// DECLINEs received.
+    /// How many DECLINEs were received.
     pub declines: u64,
-    /// INFORMATION-REQUESTs received.
+    /// How many INFORMATION-REQUESTs were received.
     pub information_requests: u64,
-    /// ADVERTISEs made.
+    /// How many ADVERTISEs were made.
     pub advertises: u64,
-    /// REPLYs made.
+    /// How many REPLYs were made.
     pub replies: u64,
-    /// RECONFIGUREs made.
+    /// How many RECONFIGUREs were made.
     pub reconfigures: u64,
     /// Identity associations that got nothing because nothing was free.
     pub exhausted: u64,
@@ -86,7 +86,7 @@ pub struct Dhcp6Leased {
     pub expires_at: Instant,
 }
 
-/// The server.
+/// The lab's DHCPv6 server: what it has leased to whom, and what it has counted.
 #[derive(Debug)]
 pub(crate) struct Dhcp6Server {
     config: Dhcp6Config,

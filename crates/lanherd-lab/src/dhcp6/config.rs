@@ -100,7 +100,7 @@ pub struct HostRange {
 pub struct HostRangeError(String);
 
 impl HostRange {
-    /// The lowest.
+    /// The lowest of them.
     pub(super) const fn first(self) -> u64 {
         self.first
     }
@@ -112,7 +112,7 @@ impl HostRange {
 }
 
 impl Default for HostRange {
-    /// 65,536 hosts.
+    /// The numbers of 65,536 hosts.
     fn default() -> Self {
         Self {
             first: 0x1_0000,

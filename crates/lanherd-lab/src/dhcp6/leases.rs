@@ -209,7 +209,7 @@ impl Leases {
         all.filter(|(_, held)| held.firmness == Firmness::Bound)
     }
 
-    /// Forgets everybody.
+    /// Forgets everybody and all that was leased.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.len);
     }

@@ -41,7 +41,7 @@ use self::feed::FeedMessage;
 use self::keys::{Decoder, Key};
 pub use self::model::HerdInfo;
 use self::model::Model;
-use self::terminal::{Input, TuiTerminal};
+use self::terminal::{TerminalInput, TuiTerminal};
 use self::theme::Theme;
 use self::view::{Order, View};
 use super::exit::UsageError;
@@ -247,10 +247,10 @@ impl ScreenLoop {
         }
         let is_waiting = self.decoder.is_waiting();
         match terminal::input(if is_waiting { REST } else { PATIENCE }) {
-            Input::Bytes(bytes) => Ok(self.decoder.take(&bytes)),
-            Input::Nothing if is_waiting => Ok(self.decoder.give_up()),
-            Input::Nothing => Ok(Vec::new()),
-            Input::Gone => Err(io::Error::other("the terminal has gone")),
+            TerminalInput::Bytes(bytes) => Ok(self.decoder.take(&bytes)),
+            TerminalInput::Nothing if is_waiting => Ok(self.decoder.give_up()),
+            TerminalInput::Nothing => Ok(Vec::new()),
+            TerminalInput::Gone => Err(io::Error::other("the terminal has gone")),
         }
     }
 

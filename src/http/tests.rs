@@ -373,8 +373,8 @@ async fn the_panels_show_the_herd_whatever_it_does_and_escape_what_was_told() {
     for told in ["<dt>restarts</dt><dd>1</dd>", "ping the router", "crashed"] {
         assert!(client.contains(told), "{told} in {client}");
     }
-    let (head, _) = served.ask("GET", "/panels/clients/99").await;
-    assert!(head.starts_with("http/1.1 404"), "{head}");
+    let (status, _) = served.ask("GET", "/panels/clients/99").await;
+    assert!(status.starts_with("http/1.1 404"), "{status}");
 
     let herd = served.document("/api/v1/herd").await;
     let mut herd: api::Herd = serde_json::from_value(herd).expect("a herd");

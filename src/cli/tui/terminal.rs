@@ -142,7 +142,7 @@ const fn whole(size: Size) -> Rect {
 
 /// What came from the keyboard.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum TerminalInput {
     Bytes(Vec<u8>),
     /// Nothing, within the time.
     Nothing,
@@ -151,20 +151,20 @@ pub enum Input {
 }
 
 /// Waits so many milliseconds for keys.
-pub fn input(milliseconds: u8) -> Input {
+pub fn input(milliseconds: u8) -> TerminalInput {
     let stdin = io::stdin();
     let mut polled = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
     match poll(&mut polled, PollTimeout::from(milliseconds)) {
-        Ok(0) | Err(nix::errno::Errno::EINTR) => return Input::Nothing,
+        Ok(0) | Err(nix::errno::Errno::EINTR) => return TerminalInput::Nothing,
         Ok(_) => {}
-        Err(_) => return Input::Gone,
+        Err(_) => return TerminalInput::Gone,
     }
     let mut buffer = [0; 256];
     match nix::unistd::read(stdin.as_fd(), &mut buffer) {
-        Ok(0) => Input::Gone,
-        Ok(count) => Input::Bytes(buffer.get(..count).unwrap_or_default().to_vec()),
-        Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => Input::Nothing,
-        Err(_) => Input::Gone,
+        Ok(0) => TerminalInput::Gone,
+        Ok(count) => TerminalInput::Bytes(buffer.get(..count).unwrap_or_default().to_vec()),
+        Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => TerminalInput::Nothing,
+        Err(_) => TerminalInput::Gone,
     }
 }
 

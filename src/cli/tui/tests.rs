@@ -23,7 +23,7 @@ fn die() {
             frame.buffer_mut().set_string(0, 0, "drawn", Theme::STRONG);
         })?;
         // Until it was seen.
-        while terminal::input(PATIENCE) == Input::Nothing {}
+        while terminal::input(PATIENCE) == TerminalInput::Nothing {}
         panic!("on purpose")
     });
     screen.say("the run goes on");

@@ -12,7 +12,7 @@ pub(super) enum FamilyPhase {
     Unwanted,
     /// On its way to be usable: in this phase, were it the only one.
     Joining(Phase),
-    /// Usable.
+    /// It is usable.
     Usable,
     /// It was usable, and is not any more; it is on its way again.
     Gone(Phase),

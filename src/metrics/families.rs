@@ -15,7 +15,7 @@ use lanherd_types::ipv6::Prefix;
 /// What all clients have of addresses at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Ipv6Census {
-    /// IPv4 addresses.
+    /// How many IPv4 addresses are leased.
     pub leases: usize,
     /// IPv6 addresses, by state.
     pub addresses: BTreeMap<AddressState, usize>,

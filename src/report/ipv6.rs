@@ -64,7 +64,7 @@ pub struct Ipv6Entry {
 /// An IPv6 address of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressEntry {
-    /// The address.
+    /// The address on its interface.
     pub address: Ipv6Addr,
     /// Where it is from.
     pub origin: AddressOrigin,

@@ -130,7 +130,7 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Sets what the link is to have, but for addresses that a sibling has.
-    // Field practice: no two clients of one herd use one address, link-local ones included.
+    // No two clients of one herd use one address, link-local ones included.
     async fn configure6(&mut self, mut addressing: Addressing6) -> Result<(), Failure> {
         let Some(port) = self.port.clone() else {
             return Ok(());

@@ -46,10 +46,10 @@ pub use self::values::{
 };
 use crate::activity::Activity;
 use crate::chaos::{ChaosPlan, UplinkKind};
-use crate::family::Families;
+use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
-use crate::lab::{AddressRange, LabConfig, LeaseTime};
+use crate::lab::{AddressRange, Ipv6Config, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::metrics::RunLabels;
 use crate::objective::Objective;
@@ -246,6 +246,13 @@ impl Scenario {
         }
     }
 
+    /// Whether some clients are to have IPv6.
+    pub fn has_ipv6(&self) -> bool {
+        let groups = self.groups.iter().map(|group| group.families);
+        let mut all = groups.chain([self.families]);
+        all.any(|families| families.include(Family::Ipv6))
+    }
+
     /// How many clients are in no group but the pool's own.
     pub fn ungrouped(&self) -> u32 {
         let grouped = self.groups.iter().map(|group| group.clients.get());
@@ -265,6 +272,7 @@ impl Scenario {
                 lease: *lease,
                 faults: faults.clone(),
                 seed: self.seed.unwrap_or_default(),
+                ipv6: self.has_ipv6().then(Ipv6Config::default),
                 ..LabConfig::default()
             }),
         }

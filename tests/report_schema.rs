@@ -606,6 +606,7 @@ fn dual() -> ClientStatus {
     let lost = Failure::new(Stage::Online, Cause::RouterLost, "withdrawn").of(Family::Ipv6);
     let status = |failure: Option<Failure>| FamilyStatus {
         is_up: failure.is_none(),
+        rests: false,
         took: Some(second),
         failure,
         wanted: 10 * second,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::Complaint;
 use crate::activity::Kind;
+use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::linux::MacvlanMode;
@@ -130,7 +131,11 @@ const FIXED: &[Parameter] = &[
         "macvlan(?: in [a-z]+ mode)?",
         "macvlan; macvlan in private mode (or bridge, vepa, passthru)",
     ),
-    Parameter::new("family", "IPv[46]|dual-stack", "IPv4"),
+    Parameter::new(
+        "family",
+        "IPv[46]|dual-stack",
+        "IPv4, IPv6; where clients are made or groups are listed also dual-stack (both)",
+    ),
     Parameter::new(
         "stat",
         r"median|p\d+|95th percentile|99th percentile|maximum|minimum",
@@ -317,19 +322,37 @@ impl FromStr for BackendWord {
     }
 }
 
-/// The address family. Clients have IPv4 only, so far.
+/// The families of clients, as a step says them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FamilyWord;
+pub struct FamiliesWord(pub Families);
+
+impl FromStr for FamiliesWord {
+    type Err = Complaint;
+
+    fn from_str(text: &str) -> Result<Self, Complaint> {
+        match text {
+            "IPv4" | "ipv4" => Ok(Self(Families::Ipv4)),
+            "IPv6" | "ipv6" => Ok(Self(Families::Ipv6)),
+            "dual-stack" | "dual" => Ok(Self(Families::Dual)),
+            _ => Err(Complaint::of_word(text, "write IPv4, IPv6 or dual-stack")),
+        }
+    }
+}
+
+/// One family, as a step says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FamilyWord(pub Family);
 
 impl FromStr for FamilyWord {
     type Err = Complaint;
 
     fn from_str(text: &str) -> Result<Self, Complaint> {
-        match text {
-            "IPv4" => Ok(Self),
-            _ => Err(Complaint::of_word(
+        match FamiliesWord::from_str(text)?.0 {
+            Families::Ipv4 => Ok(Self(Family::Ipv4)),
+            Families::Ipv6 => Ok(Self(Family::Ipv6)),
+            Families::Dual => Err(Complaint::of_word(
                 text,
-                "clients have IPv4 only, so far: write IPv4",
+                "write IPv4 or IPv6: this is of one family",
             )),
         }
     }

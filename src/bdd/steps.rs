@@ -6,6 +6,7 @@ mod configuration;
 mod disturbances;
 mod figures;
 mod herd;
+mod ipv6;
 mod leases;
 mod soak;
 mod traffic;
@@ -18,6 +19,7 @@ pub(super) const ALL: &[&[Definition]] = &[
     capacity::STEPS,
     leases::STEPS,
     configuration::STEPS,
+    ipv6::STEPS,
     traffic::STEPS,
     disturbances::STEPS,
     soak::STEPS,

@@ -248,8 +248,10 @@ impl Testbeds {
             0 => LabConfig::UPLINK.to_owned(),
             _ => format!("{}-{number}", LabConfig::UPLINK),
         };
-        let seed = usual.seed;
+        let (seed, ipv6) = (usual.seed, usual.ipv6.clone());
         let mut config = wanted.unwrap_or(usual);
+        // Clients that are to have IPv6 stand on a router that has it, unless it is said what its IPv6 is like.
+        config.ipv6 = config.ipv6.or(ipv6);
         if let SuiteUplink::Lab(faults) = &self.settings.uplink {
             config.faults.extend(faults);
         }

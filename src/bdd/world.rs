@@ -14,6 +14,7 @@ use super::results::{Lateness, Notes, ScenarioFinding, ScenarioSums};
 use super::testbeds::{ScenarioTestbed, SuiteUplink};
 use super::waiting::Waiting;
 use super::{Complaint, Testbeds};
+use crate::family::Families;
 use crate::identity::ClientNumber;
 use crate::lab::LabConfig;
 use crate::objective::wait::Wait;
@@ -422,6 +423,18 @@ pub(super) fn standing(client: &ClientStatus) -> String {
         (phase, Some(lease)) => format!("not online but in phase {phase}, its last lease {lease}"),
         (phase, None) => format!("not online but in phase {phase}"),
     };
+    if client.families != Families::Ipv4 {
+        for (family, status) in client.by_family.iter() {
+            let is = match status {
+                Some(status) if status.is_up => "up",
+                Some(status) if status.rests => "not wanted",
+                Some(_) => "down",
+                None => continue,
+            };
+            // Writing to a string cannot fail.
+            let _ = write!(text, ", {} {is}", family.name());
+        }
+    }
     if let Some(failure) = &client.failure {
         // Writing to a string cannot fail.
         let _ = write!(text, "; last failure: {failure}");

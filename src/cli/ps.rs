@@ -56,7 +56,7 @@ fn render(herd: &HerdListing, all: bool) -> String {
     }
     header.push("phase");
     if with_families {
-        header.push("families");
+        header.push("usable over");
     }
     header.push("address");
     if with_families {
@@ -76,7 +76,12 @@ fn render(herd: &HerdListing, all: bool) -> String {
             .map(|failure| format!("{}: {}", failure.stage, failure.cause));
         cells.push(client.phase.to_string());
         if with_families {
-            cells.push(client.families_told().unwrap_or_else(|| "IPv4".to_owned()));
+            let ipv4 = if client.phase == Phase::Online {
+                "IPv4"
+            } else {
+                "none"
+            };
+            cells.push(client.usable_over().unwrap_or(ipv4).to_owned());
         }
         cells.push(or_dash(client.held_address()));
         if with_families {
@@ -170,17 +175,12 @@ mod tests {
             "mtu": null, "lease_server": null, "stale_prefix_ms": 0.0,
         });
         let text = render(&herd(&[dual, row(2, "online")]), false);
-        for words in [
-            "IPv4 up, IPv6 down",
-            "2001:db8::5",
-            "IPv6 address",
-            "partial",
-        ] {
+        for words in ["  IPv4  ", "2001:db8::5", "IPv6 address", "partial"] {
             assert!(text.contains(words), "{words:?} is not in {text}");
         }
         let text = render(&herd(&[row(2, "online")]), false);
         assert!(
-            !text.contains("IPv") && !text.contains("families"),
+            !text.contains("IPv") && !text.contains("usable over"),
             "{text}"
         );
     }

@@ -93,6 +93,8 @@ pub enum ClientEvent {
     FamilyUp(Family, Duration),
     /// It is not usable any more, or not in time, in the family of this failure. It goes on trying.
     FamilyDown(Failure),
+    /// It does without this family, as a server told it to (RFC 8925), and has the other.
+    FamilyRests(Family),
     /// All that it has of IPv6, as something of it has changed.
     Ipv6State(Arc<Ipv6State>),
     /// Something happened in IPv6.

@@ -9,6 +9,7 @@ use crate::activity::LeasedConfig;
 use crate::dhcp::{
     Event, Extension, Flaw, Lease, LossReason, MessageType, ServerMessage, Unanswered,
 };
+use crate::family::Family;
 use crate::identity::ClientNumber;
 use crate::lan::Lan;
 use crate::metrics::{Acquired, RenewKind};
@@ -48,6 +49,9 @@ impl<L: Lan> ClientState<L> {
                 debug!(client = %self.identity.namespace, ?wait, "does without IPv4");
                 self.deadline = None;
                 self.ipv4 = FamilyPhase::Resting(Phase::V6Only);
+                if self.stack6.is_some() {
+                    self.tell(ClientEvent::FamilyRests(Family::Ipv4));
+                }
                 self.show();
             }
             Event::Ignored { reason, message } => {

@@ -57,6 +57,8 @@ pub struct Figures {
     pub outages_by_family: BTreeMap<Family, u64>,
     /// What happened in IPv6, by kind.
     pub ipv6_events: BTreeMap<Ipv6EventKind, u64>,
+    /// What broke the protocol in router advertisements, by reason.
+    pub advertisement_flaws: BTreeMap<&'static str, FlawSum>,
     /// For how long clients used prefixes that their router had replaced.
     pub stale_prefix: StaleTime,
     /// What of all this may be the tester's own doing.

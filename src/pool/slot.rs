@@ -248,6 +248,7 @@ impl Slot {
         let is_wanted = self.group.families.include(family);
         is_wanted.then(|| FamilyStatus {
             is_up: self.is_up_in(family),
+            rests: record.standing == FamilyStanding::Resting,
             took: record.took.or(self.dhcp.filter(|_| family == Family::Ipv4)),
             failure: record.failure.clone(),
             wanted,

@@ -86,6 +86,8 @@ pub struct HerdStatus {
 pub struct FamilyStatus {
     /// Whether it is usable in it.
     pub is_up: bool,
+    /// Whether it was told to do without it, so that it need not be.
+    pub rests: bool,
     /// From the first message of that family until it was usable, the latest time.
     pub took: Option<Duration>,
     /// The latest failure in it, also when it has recovered since.

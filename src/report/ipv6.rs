@@ -131,6 +131,18 @@ impl Client {
         (!self.by_family.is_empty()).then(|| told.collect::<Vec<_>>().join(", "))
     }
 
+    /// The same in a word: both, none, IPv4 or IPv6.
+    pub fn usable_over(&self) -> Option<&'static str> {
+        let is_up = |family| self.by_family.get(&family).is_some_and(|entry| entry.up);
+        let told = match (is_up(Family::Ipv4), is_up(Family::Ipv6)) {
+            (true, true) => "both",
+            (true, false) => Family::Ipv4.name(),
+            (false, true) => Family::Ipv6.name(),
+            (false, false) => "none",
+        };
+        (!self.by_family.is_empty()).then_some(told)
+    }
+
     /// The IPv6 address that it has and sends from beyond the link.
     pub fn address6(&self) -> Option<Ipv6Addr> {
         let ipv6 = self.ipv6.as_ref().filter(|_| self.phase.has_address());

@@ -2,12 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use super::leases::holds;
+use super::ipv6;
+use super::leases::{holds, holds_in};
 use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
 use crate::bdd::parameters::ClientsWord;
 use crate::bdd::world::{by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::dhcp::{Lease, Lifetime};
+use crate::family::Family;
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -21,8 +23,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::Then,
         pattern: "{clients} should be configured with:",
         example: "all clients should be configured with:",
-        meaning: "What their leases say, in a table of option and value: router, dns, domain, prefix, mtu, lease, server. Several \
-                  addresses are written with commas; 'none': it is not there.",
+        meaning: "What their leases and routers say, in a table of option and value: router, dns, domain, prefix, mtu, lease, server; \
+                  of IPv6 prefix6, router6, dns6, search, mtu6, pref64, delegated, flags (managed, other). Several are written with commas; 'none': it is not there.",
         act: act!(|world, said| configured(world, said).await),
     },
 ];
@@ -85,15 +87,30 @@ async fn configured(world: &mut World, mut said: StepArguments) -> Result<(), Co
     let herd = world.herd().await?;
     let by_number = by_number(&herd);
     for (option, value) in wanted {
-        if !OPTIONS.contains(&option.as_str()) {
-            let why = format!("there is no such option here: use {}", OPTIONS.join(", "));
+        let is_ipv6 = ipv6::OPTIONS.contains(&option.as_str());
+        if !is_ipv6 && !OPTIONS.contains(&option.as_str()) {
+            let all = [&OPTIONS[..], &ipv6::OPTIONS[..]].concat();
+            let why = format!("there is no such option here: use {}", all.join(", "));
             return Err(Complaint::of_word(&option, why));
         }
         chosen.judge(&format!("had another {option} than {value}"), |number| {
             let client = by_number
                 .get(&number)
                 .ok_or_else(|| "it has left".to_owned())?;
-            let lease = client.lease.as_ref().filter(|_| holds(client));
+            if is_ipv6 {
+                let state = client.ipv6.as_deref();
+                let state = state.filter(|_| holds_in(client, Family::Ipv6));
+                let is = state.and_then(|state| ipv6::says(state, &option));
+                return match is {
+                    Some(is) if is_same(&is, &value) => Ok(()),
+                    Some(is) => Err(format!("of IPv6 it has {option} {is}")),
+                    None => Err(standing(client)),
+                };
+            }
+            let lease = client
+                .lease
+                .as_ref()
+                .filter(|_| holds_in(client, Family::Ipv4));
             let lease = lease.ok_or_else(|| standing(client))?;
             let is = says(lease, &option);
             if is_same(&is, &value) {

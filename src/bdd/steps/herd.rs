@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::bdd::complaint::ClientComplaint;
 use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
-use crate::bdd::parameters::{BackendWord, ClientsWord, CountWord, DurationWord, RateWord};
+use crate::bdd::parameters::{
+    BackendWord, ClientsWord, CountWord, DurationWord, FamiliesWord, RateWord,
+};
 use crate::bdd::testbeds::{ScenarioTestbed, SuiteUplink};
 use crate::bdd::world::{Chosen, ClientResult, ClientResults, standing};
 use crate::bdd::{Complaint, World};
@@ -35,10 +37,24 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Given,
+        pattern: "I create {count} {family} virtual client(s) using {backend}",
+        example: "I create 10 dual-stack virtual clients using macvlan",
+        meaning: "Makes clients that are to have IPv4, IPv6 or both (dual-stack), and waits until each is usable in all of that.",
+        act: act!(|world, said| create_of_family(world, said, false).await),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "I create {count} {family} virtual client(s) using {backend} on interface {string}",
+        example: "I create 10 IPv6 virtual clients using macvlan on interface \"eth0\"",
+        meaning: "The same on this interface, whatever --parent says; on the lab, with --lab.",
+        act: act!(|world, said| create_of_family(world, said, true).await),
+    },
+    Definition {
+        keyword: Keyword::Given,
         pattern: "I create the following client groups:",
         example: "I create the following client groups:",
-        meaning: "Makes groups of clients, and waits until each holds a lease. Columns: group, count, and where wanted device \
-                  (android, ios, macos, windows, printer, …) and restart (permanent, transient, temporary).",
+        meaning: "Makes groups of clients, and waits until each holds a lease. Columns: group, count, and where wanted families (IPv4, IPv6, \
+                  dual-stack), device (android, ios, macos, windows, printer, …) and restart (permanent, transient, temporary).",
         act: act!(|world, said| create_groups(world, said).await),
     },
     Definition {
@@ -115,12 +131,43 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
 /// What the machinery may add to the time that a lease takes.
 const SLACK: Duration = Duration::from_secs(10);
 
+async fn create_of_family(
+    world: &mut World,
+    mut said: StepArguments,
+    on_interface: bool,
+) -> Result<(), Complaint> {
+    let count: CountWord = said.next()?;
+    let FamiliesWord(families) = said.next()?;
+    let is_open = world.open_testbed().is_ok();
+    // Clients of one pool's own group have the same families.
+    match world.draft.as_mut() {
+        Some(draft) if is_open => {
+            if draft.families.unwrap_or_default() != families {
+                return Err(Complaint::new(
+                    "the scenario's clients have other families already: make groups, each with its families",
+                ));
+            }
+        }
+        _ => world.draft()?.families = Some(families),
+    }
+    create_so_many(world, said, count, on_interface).await
+}
+
 async fn create(
     world: &mut World,
     mut said: StepArguments,
     on_interface: bool,
 ) -> Result<(), Complaint> {
     let count: CountWord = said.next()?;
+    create_so_many(world, said, count, on_interface).await
+}
+
+async fn create_so_many(
+    world: &mut World,
+    mut said: StepArguments,
+    count: CountWord,
+    on_interface: bool,
+) -> Result<(), Complaint> {
     let BackendWord(mode) = said.next()?;
     let parent = if on_interface {
         Some(said.text()?)
@@ -152,7 +199,7 @@ async fn create(
 async fn create_groups(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     let rows = said.rows()?;
     let mut groups: Vec<GroupDraft> = Vec::new();
-    for row in rows.by_column(&["group", "count"], &["device", "restart"])? {
+    for row in rows.by_column(&["group", "count"], &["families", "device", "restart"])? {
         let cell = |name: &str| row.get(name).copied().unwrap_or_default();
         let name: GroupName = cell("group")
             .parse()
@@ -162,6 +209,8 @@ async fn create_groups(world: &mut World, said: StepArguments) -> Result<(), Com
             .parse()
             .map_err(|error| Complaint::of_word(cell("count"), error))?;
         let mut group = GroupDraft::new(name, clients);
+        let families = row.get("families").map(|word| word.parse::<FamiliesWord>());
+        group.families = families.transpose()?.map(|word| word.0);
         group.device = row.get("device").map(|word| device(word)).transpose()?;
         let restart = row.get("restart").map(|word| {
             word.parse()
@@ -268,7 +317,12 @@ pub(super) async fn join(
         .watch(&waiting, |herd, _| {
             let theirs =
                 |client: &&ClientStatus| numbers.binary_search(&client.identity.number).is_ok();
-            let is_final = |phase| matches!(phase, Phase::Online | Phase::Failed | Phase::V6Only);
+            let is_final = |phase| {
+                matches!(
+                    phase,
+                    Phase::Online | Phase::Partial | Phase::Failed | Phase::V6Only
+                )
+            };
             herd.iter()
                 .filter(theirs)
                 .all(|client| is_final(client.phase))

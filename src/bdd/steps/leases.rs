@@ -1,7 +1,7 @@
 //! Leases: what clients hold, and what is done about it.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use crate::activity::ping::PingSpec;
@@ -13,6 +13,7 @@ use crate::bdd::world::{Chosen, ClientResult, ClientResults, by_number, standing
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
 use crate::dhcp::Lease;
+use crate::family::Family;
 use crate::identity::ClientNumber;
 use crate::objective::wait::Wait;
 use crate::phase::{Cause, Phase};
@@ -32,11 +33,12 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::Given,
         pattern: "{clients} hold(s) a valid {family} address",
         example: "all clients hold a valid IPv4 address",
-        meaning: "They are online with a lease that has not run out.",
+        meaning: "They are usable in this family: in IPv4 with a lease that has not run out, in IPv6 with a router and a preferred \
+                  address beyond the link.",
         act: act!(|world, mut said| {
             let clients = said.next()?;
-            let FamilyWord = said.next()?;
-            hold(world, &clients, None).await
+            let FamilyWord(family) = said.next()?;
+            hold_now(world, &clients, family).await
         }),
     },
     Definition {
@@ -75,7 +77,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         act: act!(|world, mut said| {
             let clients = said.next()?;
             let within: DurationWord = said.next()?;
-            hold(world, &clients, Some(within)).await
+            hold(world, &clients, within).await
         }),
     },
     Definition {
@@ -103,7 +105,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::Then,
         pattern: "no two clients should have the same IP address",
         example: "no two clients should have the same IP address",
-        meaning: "No two hold one address now, nobody was given another client's address, and none met an address conflict.",
+        meaning: "No two hold one address now, of whichever family, nobody was given another client's address, and none met an address conflict.",
         act: act!(|world, _| unique(world).await),
     },
 ];
@@ -155,19 +157,50 @@ pub(super) async fn reach(
 /// again after a minute (RFC 2131, 4.4.5).
 const ANSWERS: Duration = Duration::from_secs(10);
 
+/// Whether it is online, with what it is to have in each family.
 pub(super) fn holds(client: &ClientStatus) -> bool {
+    let rests = |family: Family| {
+        let status = client.by_family.get(family).as_ref();
+        status.is_some_and(|status| status.rests)
+    };
+    let mut wanted = client.families.each();
+    client.phase == Phase::Online && wanted.all(|family| rests(family) || holds_in(client, family))
+}
+
+/// Whether it is usable in a family.
+pub(super) fn holds_in(client: &ClientStatus, family: Family) -> bool {
     let is_valid = |lease: &Lease| lease.expires_at().is_none_or(|end| end > Instant::now());
-    client.phase == Phase::Online && client.lease.as_ref().is_some_and(is_valid)
+    let is_up = matches!(client.by_family.get(family), Some(status) if status.is_up);
+    match family {
+        Family::Ipv4 => is_up && client.lease.as_ref().is_some_and(is_valid),
+        Family::Ipv6 => is_up && client.ipv6.as_ref().is_some_and(|state| state.is_usable),
+    }
+}
+
+async fn hold_now(
+    world: &mut World,
+    clients: &ClientsWord,
+    family: Family,
+) -> Result<(), Complaint> {
+    let chosen = world.choose(clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    let what = format!("did not hold a valid {} address", family.name());
+    chosen.judge(&what, |number| match by_number.get(&number) {
+        Some(client) if holds_in(client, family) => Ok(()),
+        Some(client) => Err(standing(client)),
+        None => Err("it has left".to_owned()),
+    })
 }
 
 async fn hold(
     world: &mut World,
     clients: &ClientsWord,
-    within: Option<DurationWord>,
+    within: DurationWord,
 ) -> Result<(), Complaint> {
     let begun = Instant::now();
     let chosen = world.choose(clients).await?;
-    let what = |within: &str| format!("did not hold a valid lease{within}");
+    let what = format!("did not hold a valid lease within {within}");
     let judge = |herd: &[ClientStatus], what: &str| {
         let by_number = by_number(herd);
         chosen.judge(what, |number| match by_number.get(&number) {
@@ -175,9 +208,6 @@ async fn hold(
             Some(client) => Err(standing(client)),
             None => Err("it has left".to_owned()),
         })
-    };
-    let Some(within) = within else {
-        return judge(&world.herd().await?, &what(""));
     };
     let waiting = world.waiting(begun, Wait::new(within.0, Signal::Join))?;
     let (herd, at) = world
@@ -188,7 +218,7 @@ async fn hold(
             theirs.all(holds) || is_over && judge(herd, "").is_ok()
         })
         .await?;
-    match judge(&herd, &what(&format!(" within {within}"))) {
+    match judge(&herd, &what) {
         Ok(()) => waiting.came(at, "clients came to hold valid leases"),
         Err(complaint) => Err(waiting.missed(complaint)),
     }
@@ -254,13 +284,18 @@ async fn none_lost(world: &mut World) -> Result<(), Complaint> {
 
 async fn unique(world: &mut World) -> Result<(), Complaint> {
     let herd = world.herd().await?;
-    let mut holders: BTreeMap<Ipv4Addr, Vec<ClientNumber>> = BTreeMap::new();
-    for client in herd.iter().filter(|client| holds(client)) {
-        if let Some(lease) = &client.lease {
-            holders
-                .entry(lease.address)
-                .or_default()
-                .push(client.identity.number);
+    let mut holders: BTreeMap<IpAddr, Vec<ClientNumber>> = BTreeMap::new();
+    for client in &herd {
+        let ipv4 = client.lease.as_ref().map(|lease| lease.address.into());
+        let ipv4 = ipv4.filter(|_| holds_in(client, Family::Ipv4));
+        // Link-local ones included: the herd's clients stand on one link.
+        let ipv6 = client.ipv6.iter().filter(|_| client.phase.has_address());
+        let ipv6 = ipv6.flat_map(|state| state.addresses.iter());
+        let ipv6 = ipv6.filter(|held| held.is_assigned());
+        let all = ipv4.into_iter().chain(ipv6.map(|held| held.address.into()));
+        for address in all {
+            let numbers = holders.entry(address).or_default();
+            numbers.push(client.identity.number);
         }
     }
     if holders.is_empty() {
@@ -350,6 +385,9 @@ fn came_to(order: Order, what: &EventKind) -> Option<ClientResult> {
         causes: vec![cause],
         output: None,
     };
+    if let Some(result) = super::ipv6::came_to(order, what) {
+        return Some(result);
+    }
     match (order, what) {
         (Order::Renew | Order::Rebind, EventKind::Renewed { .. } | EventKind::Bound { .. })
         | (Order::Decline, EventKind::Bound { .. }) => Some(ClientResult::well()),

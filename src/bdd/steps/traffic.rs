@@ -27,8 +27,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
         keyword: Keyword::When,
         pattern: "{clients} attempt(s) to ping {target} over {family}",
-        example: "all clients attempt to ping the router over IPv4",
-        meaning: "The same, with the address family named.",
+        example: "all clients attempt to ping the router over IPv6",
+        meaning: "The same, over this family: of a router, a public resolver, another client or a name the address of that family.",
         act: act!(|world, said| ping(world, said, true).await),
     },
     Definition {
@@ -48,6 +48,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::When,
+        pattern: "{clients} resolve(s) {string} over {family}",
+        example: "all clients resolve \"dns.google\" over IPv6",
+        meaning: "The same, asked of a resolver that is reached over this family; that the name has an IPv6 address is asked for by AAAA behind it: \"dns.google AAAA\".",
+        act: act!(|world, said| once_over(world, said, Kind::Dns).await),
+    },
+    Definition {
+        keyword: Keyword::When,
         pattern: "{clients} resolve(s) {string} at {rate} for {duration}",
         example: "all clients resolve \"dns.google\" at 100 queries/s for 10s",
         meaning: "So many queries in a time by all of them together, spread evenly.",
@@ -60,6 +67,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "One GET each, all at the same time, of a page over http://, to its last byte; it may take 10 s. A success is a \
                   status below 400. For https, run curl as a command.",
         act: act!(|world, said| fetch(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} fetch(es) {string} over {family}",
+        example: "all clients fetch \"http://www.example.org/\" over IPv6",
+        meaning: "The same, over this family alone.",
+        act: act!(|world, said| once_over(world, said, Kind::Http).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -83,6 +97,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "One TCP connection each, all at the same time, to a target and port, which is closed as soon as it stands; it may \
                   take 5 s. A success is a connection.",
         act: act!(|world, said| connect(world, said, false).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} connect(s) to {string} over {family}",
+        example: "all clients connect to \"www.lab.test:80\" over IPv6",
+        meaning: "The same, over this family alone.",
+        act: act!(|world, said| once_over(world, said, Kind::Connect).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -125,6 +146,11 @@ async fn once(
     carry_out(world, &chosen, activity.into()).await
 }
 
+/// What something is done to, over one family alone.
+fn over(of: &str, FamilyWord(family): FamilyWord) -> String {
+    format!("{} over {family}", of.trim_matches('"'))
+}
+
 /// What an activity of a kind is done to, as a step or a table says it.
 fn read(kind: Kind, text: &str) -> Result<Activity, Complaint> {
     let plain = text.trim_matches('"').replace('"', "");
@@ -136,11 +162,23 @@ async fn ping(
     mut said: StepArguments,
     in_family: bool,
 ) -> Result<(), Complaint> {
-    let (clients, ping) = (said.next()?, read(Kind::Ping, &said.text()?)?);
+    let (clients, mut of): (ClientsWord, String) = (said.next()?, said.text()?);
     if in_family {
-        let FamilyWord = said.next()?;
+        of = over(&of, said.next()?);
     }
+    let ping = read(Kind::Ping, &of)?;
     once(world, &clients, ping).await
+}
+
+/// Once each, over one family alone.
+async fn once_over(
+    world: &mut World,
+    mut said: StepArguments,
+    kind: Kind,
+) -> Result<(), Complaint> {
+    let (clients, of): (ClientsWord, String) = (said.next()?, said.text()?);
+    let activity = read(kind, &over(&of, said.next()?))?;
+    once(world, &clients, activity).await
 }
 
 async fn ping_often(world: &mut World, said: StepArguments) -> Result<(), Complaint> {

@@ -40,7 +40,7 @@ pub(super) fn grid_of_width(header: Vec<String>, width: u16) -> Table {
 
 /// Whether what stands in the column is copied, and so not broken.
 fn is_whole(name: &str) -> bool {
-    ["client", "MAC", "address", "router"].contains(&name)
+    ["client", "MAC", "address", "IPv6 address", "router"].contains(&name)
 }
 
 /// The columns of the terminal that a table takes at least, with no word of its header broken, and nothing that is copied.

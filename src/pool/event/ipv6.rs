@@ -1,6 +1,30 @@
 //! How much of what happens in IPv6 is to be shown.
 
-use crate::client::ipv6::Ipv6EventKind;
+use crate::client::ipv6::{AddressOrigin, Ipv6Event, Ipv6EventKind};
+use crate::ndp::slaac;
+
+impl Ipv6Event {
+    /// Why a router advertisement breaks the protocol, in one word, if it is that.
+    pub fn advertisement_flaw(&self) -> Option<&'static str> {
+        match self {
+            Self::Host(slaac::Event::Ignored { reason, .. }) if reason.is_malformed() => {
+                Some(reason.as_str())
+            }
+            Self::Host(slaac::Event::Remarked { remark, .. }) if remark.reason.is_malformed() => {
+                Some(remark.reason.as_str())
+            }
+            Self::Refused(refused) => Some(refused.reason.as_str()),
+            _ => None,
+        }
+    }
+}
+
+impl AddressOrigin {
+    /// Whether the address was formed from an advertised prefix.
+    pub const fn is_formed(self) -> bool {
+        matches!(self, Self::Stable | Self::Temporary)
+    }
+}
 
 impl Ipv6EventKind {
     /// Whether it is a step that clients take all the time, and of which a herd takes too many to be read.

@@ -58,6 +58,7 @@ impl<L: Lan> PoolState<L> {
             ClientEvent::Troubled(failure) => self.troubled(number, failure),
             ClientEvent::RunEnded(run) => self.runs.ended(run, number),
             ClientEvent::FamilyUp(family, took) => self.family_up(number, family, took),
+            ClientEvent::FamilyRests(family) => self.family_rests(number, family),
             ClientEvent::FamilyDown(failure) => self.family_down(number, failure),
             ClientEvent::Ipv6State(state) => self.ipv6_state(number, state),
             ClientEvent::Ipv6Event(event) => self.ipv6_event(number, &event),
@@ -114,6 +115,8 @@ impl<L: Lan> PoolState<L> {
         };
         let client = &slot.identity.namespace;
         slot.lease.end();
+        // A client that is to have IPv6 has told of its failure in IPv4 before.
+        let is_told = slot.group.families.include(Family::Ipv6);
         match reason {
             LossReason::Released => {
                 debug!(%client, "lease given back");
@@ -141,7 +144,7 @@ impl<L: Lan> PoolState<L> {
                         warn!(%client, %reason, detail, "lease lost");
                     }
                     // A conflict has been told as trouble.
-                    if cause != Cause::AddressConflict {
+                    if cause != Cause::AddressConflict && !is_told {
                         self.lost_to_the_router(number, cause, reason, detail.as_deref());
                     }
                 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{PoolState, now};
 use crate::client::ipv6::{AddressState, Ipv6Event, Ipv6State};
@@ -64,12 +64,22 @@ impl<L: Lan> PoolState<L> {
             return Vec::new();
         };
         let record = slot.families.get_mut(family);
-        if std::mem::replace(&mut record.standing, FamilyStanding::Up) == FamilyStanding::Up {
-            return Vec::new();
+        match std::mem::replace(&mut record.standing, FamilyStanding::Up) {
+            FamilyStanding::Up => return Vec::new(),
+            FamilyStanding::Resting => self.outages.add(number, family),
+            FamilyStanding::Joining | FamilyStanding::Down => {}
         }
         let tracker = self.availability_by_family.get_mut(family);
         tracker.entered(number, Phase::Online, now());
         self.outages.came_up(number, family, now())
+    }
+
+    /// A client does without a family, as it was told to: nobody waits for it there.
+    pub(super) fn family_rests(&mut self, number: ClientNumber, family: Family) {
+        let rests = self.families_of(number, Some(family));
+        self.stand(number, rests, FamilyStanding::Resting, Phase::V6Only);
+        let notices = self.outages.remove(number, rests, now());
+        self.take_notice(notices);
     }
 
     /// A client is not usable any more, or not in time, in the family of that failure.
@@ -83,7 +93,7 @@ impl<L: Lan> PoolState<L> {
         } else {
             warn!(%client, %failure, "not usable in a family");
         }
-        // That it lost its lease has been told, and counted, as that.
+        // One that was down already has been counted: it goes on failing.
         let is_new = slot.families.get(family).standing != FamilyStanding::Down;
         if is_new {
             slot.group.metrics.failed(&failure);
@@ -134,8 +144,15 @@ impl<L: Lan> PoolState<L> {
         };
         let wanted = slot.group.families;
         match to {
+            // One that does without IPv4, as it was told to, is online by IPv6.
             Phase::Online => wanted
                 .each()
+                .filter(|family| {
+                    wanted != Families::Dual
+                        || self.standing_in(number, *family) != FamilyStanding::Resting
+                })
+                .collect::<Vec<_>>()
+                .into_iter()
                 .flat_map(|family| self.is_up_in(number, family))
                 .collect(),
             Phase::Released | Phase::Leaving | Phase::Gone | Phase::Failed => {
@@ -224,10 +241,10 @@ impl<L: Lan> PoolState<L> {
             self.stale.renumbered(number, *old, *new, state, now());
         }
         let detail = event.to_string();
-        if kind.is_bad() && !self.outages.is_on_in(Some(Family::Ipv6)) {
-            info!(client = %slot.identity.namespace, %kind, "{detail}");
-        } else {
-            debug!(client = %slot.identity.namespace, %kind, "{detail}");
+        if let Some(reason) = event.advertisement_flaw() {
+            let flaw = self.figures.advertisement_flaws.entry(reason).or_default();
+            flaw.count += 1;
+            flaw.last.clone_from(&detail);
         }
         self.emit(Some(number), EventKind::Ipv6 { kind, detail });
     }

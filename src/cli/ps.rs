@@ -76,12 +76,7 @@ fn render(herd: &HerdListing, all: bool) -> String {
             .map(|failure| format!("{}: {}", failure.stage, failure.cause));
         cells.push(client.phase.to_string());
         if with_families {
-            let ipv4 = if client.phase == Phase::Online {
-                "IPv4"
-            } else {
-                "none"
-            };
-            cells.push(client.usable_over().unwrap_or(ipv4).to_owned());
+            cells.push(client.usable_over().to_owned());
         }
         cells.push(or_dash(client.held_address()));
         if with_families {

@@ -2,6 +2,7 @@
 
 mod day;
 mod failing;
+mod families;
 mod faults;
 mod joining;
 mod kinds;

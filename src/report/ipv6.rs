@@ -14,6 +14,7 @@ use crate::client::ipv6::{
 use crate::clock::now;
 use crate::family::{Families, Family};
 use crate::identity::Mac;
+use crate::phase::Phase;
 use crate::pool::{ClientStatus, FamilyStatus, Figures};
 use crate::stats::milliseconds;
 
@@ -132,15 +133,25 @@ impl Client {
     }
 
     /// The same in a word: both, none, IPv4 or IPv6.
-    pub fn usable_over(&self) -> Option<&'static str> {
-        let is_up = |family| self.by_family.get(&family).is_some_and(|entry| entry.up);
-        let told = match (is_up(Family::Ipv4), is_up(Family::Ipv6)) {
+    pub fn usable_over(&self) -> &'static str {
+        let [ipv4, ipv6] = [Family::Ipv4, Family::Ipv6].map(|family| self.is_usable_over(family));
+        match (ipv4, ipv6) {
             (true, true) => "both",
             (true, false) => Family::Ipv4.name(),
             (false, true) => Family::Ipv6.name(),
             (false, false) => "none",
-        };
-        (!self.by_family.is_empty()).then_some(told)
+        }
+    }
+
+    /// Whether it is usable in a family; of one that is to have only IPv4 its phase says it.
+    pub fn is_usable_over(&self, family: Family) -> bool {
+        match self.by_family.get(&family) {
+            Some(entry) => entry.up,
+            None if is_ipv4(&self.families) => {
+                family == Family::Ipv4 && self.phase == Phase::Online
+            }
+            None => false,
+        }
     }
 
     /// The IPv6 address that it has and sends from beyond the link.

@@ -87,7 +87,7 @@ impl Report {
             if with_ipv6 {
                 let ipv6 = client.ipv6.as_ref().and_then(Ipv6Entry::address);
                 row.push(ipv6.map(|address| address.to_string()).unwrap_or_default());
-                row.push(client.families_told().unwrap_or_default());
+                row.push(client.usable_over().to_owned());
             }
             row.extend([
                 client.mac.to_string(),
@@ -114,7 +114,7 @@ impl Report {
         let times: Vec<_> = times.collect();
         let mut header = vec!["client", "group", "phase", "address"];
         if with_ipv6 {
-            header.extend(["IPv6 address", "families"]);
+            header.extend(["IPv6 address", "usable over"]);
         }
         header.extend(["MAC", "join ms", "lease ms"]);
         header.extend(times.iter().map(String::as_str));

@@ -16,10 +16,8 @@ impl Report {
         let rows: Vec<_> = families
             .iter()
             .map(|(family, time)| {
-                let up = self.clients.iter().filter(|client| {
-                    let entry = client.by_family.get(family);
-                    entry.is_some_and(|entry| entry.up)
-                });
+                let up = self.clients.iter();
+                let up = up.filter(|client| client.is_usable_over(*family));
                 let wanted = self.clients.iter();
                 let wanted = wanted
                     .filter(|client| client.phase.is_wanted() && client.families.include(*family));

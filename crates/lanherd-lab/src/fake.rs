@@ -28,6 +28,7 @@ use crate::dhcp::Server;
 use crate::{LabConfig, Zone};
 use lanherd_dhcp::options::MessageType;
 use lanherd_dhcp::{Lease, Message, Transmit};
+use lanherd_net::lan::ipv6::Held6;
 use lanherd_net::lan::{CleanupError, Inbox, InjectError, Lan, PortEvent};
 use lanherd_types::family::{Families, Family};
 use lanherd_types::fault::Fault;
@@ -78,6 +79,8 @@ struct Inner {
     squatters: HashMap<Ipv4Addr, Mac>,
     /// What a process that was killed left of clients.
     remembered: HashMap<ClientNumber, Lease>,
+    /// The DHCPv6 leases that are written down.
+    remembered6: HashMap<ClientNumber, Held6>,
     /// Who ended for good, in order.
     forgotten: Vec<ClientNumber>,
     /// Who answers on which port.
@@ -205,6 +208,15 @@ impl FakeLan {
     /// A process that was killed left this lease of a client.
     pub fn remember(&self, number: u32, lease: Lease) {
         self.inner().remembered.insert(ClientNumber(number), lease);
+    }
+
+    /// Writes a DHCPv6 lease down, as a process does that may be killed; `None`: forgets it.
+    pub fn remember6(&self, number: ClientNumber, held: Option<Held6>) {
+        let remembered = &mut self.inner().remembered6;
+        match held {
+            Some(held) => remembered.insert(number, held),
+            None => remembered.remove(&number),
+        };
     }
 
     /// Loses all leases, as a router without a memory does when it is switched off.
@@ -360,6 +372,10 @@ impl Lan for FakeLan {
 
     fn transmit6_for(&self, identity: &Identity, frame: &[u8]) -> io::Result<()> {
         self.send6(identity.mac, frame)
+    }
+
+    fn remembered6(&self, identity: &Identity) -> Option<Held6> {
+        self.inner().remembered6.get(&identity.number).cloned()
     }
 
     fn forget(&self, identity: &Identity) {

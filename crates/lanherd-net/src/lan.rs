@@ -8,7 +8,7 @@ pub mod ipv6;
 
 pub use crate::icmp::EchoRequest;
 
-use self::ipv6::{Addressing6, Configured6, DadOutcome, Packet6, Reachability};
+use self::ipv6::{Addressing6, Configured6, DadOutcome, Held6, Packet6, Reachability};
 
 use std::future::Future;
 use std::io;
@@ -130,6 +130,9 @@ pub trait Lan: Send + Sync + 'static {
     /// not block. Fails where the frame's source is not the client's MAC.
     fn transmit6_for(&self, identity: &Identity, frame: &[u8]) -> io::Result<()>;
 
+    /// The DHCPv6 lease of a client that was taken over from a process that was killed; the client has it confirmed.
+    fn remembered6(&self, identity: &Identity) -> Option<Held6>;
+
     /// The client has ended for good: forgets what was kept for another life of it, or for its lease. Does not block.
     fn forget(&self, identity: &Identity);
 
@@ -186,6 +189,10 @@ pub trait Port: Send + Sync + 'static {
         &self,
         addressing: Addressing6,
     ) -> impl Future<Output = Result<Configured6, Failure>> + Send;
+
+    /// Writes the client's DHCPv6 lease down in place of an earlier one, so that it can be given back whatever happens; `None`: it
+    /// was given back, or has ended. To be called before the lease is made use of.
+    fn remember6(&self, held: Option<Held6>) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Keeps the client's stack from answering what DHCPv6 servers send with "port unreachable", from now on. To be called before
     /// the first message is sent; again does nothing.

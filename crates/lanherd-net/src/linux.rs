@@ -57,9 +57,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LINK_INDEX;
+use crate::lan::ipv6::Held6;
 use crate::lan::{CleanupError, Inbox, InjectError, Lan};
 use crate::rundir::host_entries::{HostEntries, PoolFolders};
 use crate::rundir::lease_record::{Clock, LeaseRecord};
+use crate::rundir::lease6_record::Lease6Record;
 use crate::rundir::pool_dir::PoolDir;
 use lanherd_dhcp::{Lease, Transmit};
 use lanherd_types::family::Families;
@@ -111,6 +113,8 @@ struct Shared {
     has_told_loss: AtomicBool,
     /// The leases that are written down, by the client's namespace, so that they can be written down again.
     written: Mutex<BTreeMap<String, LeaseRecord>>,
+    /// The DHCPv6 leases that are written down, likewise.
+    written6: Mutex<BTreeMap<String, Lease6Record>>,
     commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,
@@ -256,7 +260,12 @@ impl Lan for LinuxLan {
     }
 
     fn transmit6_for(&self, identity: &Identity, frame: &[u8]) -> io::Result<()> {
-        self.shared.send_frame6(identity, frame)
+        self.shared.give_back6(identity, frame)
+    }
+
+    fn remembered6(&self, identity: &Identity) -> Option<Held6> {
+        let adopted = self.shared.adopted.lock();
+        adopted.leases6.get(&identity.mac)?.held(Clock::now())
     }
 
     fn forget(&self, identity: &Identity) {
@@ -264,13 +273,14 @@ impl Lan for LinuxLan {
         // After all that the client's thread has to do still.
         self.shared.workers.post(identity.number, move |_| {
             // What was taken over and never asked for is given back when the LAN is closed.
-            if shared.adopted.lock().leases.contains_key(&identity.mac)
+            if shared.adopted.lock().has_lease_of(identity.mac)
                 || shared.unreleased.lock().contains(&identity.namespace)
             {
                 return;
             }
             shared.endpoints.forget_server(identity.mac);
             shared.forget_or_warn(&identity);
+            shared.forget6_or_warn(&identity);
         });
     }
 

@@ -55,8 +55,12 @@ impl RawSender {
     /// Puts a DHCP message of the client with MAC `source` on the wire, to MAC `destination`; waits for room, a second
     /// at most.
     pub fn send(&self, source: Mac, destination: Mac, transmit: &Transmit) -> io::Result<()> {
-        let frame = dhcp_frame(source, destination, transmit)?;
-        match send(self.0.as_raw_fd(), &frame, MsgFlags::empty()) {
+        self.send_frame(&dhcp_frame(source, destination, transmit)?)
+    }
+
+    /// Puts a whole frame on the wire, likewise.
+    pub fn send_frame(&self, frame: &[u8]) -> io::Result<()> {
+        match send(self.0.as_raw_fd(), frame, MsgFlags::empty()) {
             Ok(_) => Ok(()),
             Err(Errno::EAGAIN) => Err(io::Error::new(
                 io::ErrorKind::TimedOut,

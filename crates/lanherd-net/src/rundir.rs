@@ -7,6 +7,7 @@
 pub mod control_socket;
 pub(crate) mod folder;
 pub(crate) mod host_entries;
+pub(crate) mod lease6_record;
 pub(crate) mod lease_record;
 pub mod leftovers;
 pub(crate) mod netns_holder;

@@ -10,7 +10,7 @@ use tokio::io::DuplexStream;
 use super::services::{self, FakeUdp};
 use super::{DOUBLE, FakeLan, Parent, RTT, SILENT, Trouble};
 use lanherd_dhcp::{Arp, ArpOp, Lease, Transmit};
-use lanherd_net::lan::ipv6::{Addressing6, Configured6};
+use lanherd_net::lan::ipv6::{Addressing6, Configured6, Held6};
 use lanherd_net::lan::{
     CommandRan, CommandRequest, Connected, EchoRequest, Lan, PingCause, PingOutcome, Port,
     PortEvent,
@@ -108,6 +108,11 @@ impl Port for FakePort {
 
     async fn configure6(&self, addressing: Addressing6) -> Result<Configured6, Failure> {
         self.lan.configure6(&self.identity, addressing)
+    }
+
+    async fn remember6(&self, held: Option<Held6>) -> Result<(), Failure> {
+        self.lan.remember6(self.identity.number, held);
+        Ok(())
     }
 
     async fn hear_dhcp6(&self) -> Result<(), Failure> {

@@ -49,6 +49,12 @@ impl Host {
         known.collect()
     }
 
+    /// Everybody whose advertisements were taken, also who is no default router: address and hardware address, where that was
+    /// heard.
+    pub fn advertisers(&self) -> impl Iterator<Item = (Ipv6Addr, Option<Mac>)> {
+        self.routers.all.iter().map(|it| (it.address, it.mac))
+    }
+
     /// The hardware address of a router, where it was heard.
     pub fn mac_of(&self, router: Ipv6Addr) -> Option<Mac> {
         self.routers.find(router)?.mac

@@ -1,6 +1,6 @@
 //! What a client's link is to have of IPv6, and what its port tells of IPv6: packets in, addressing out.
 //!
-//! Nothing here knows a protocol. Who advertises, what a prefix or a lease says and what follows from it is decided by whoever
+//! Nothing here speaks a protocol. Who advertises, what a prefix or a lease says and what follows from it is decided by whoever
 //! holds the port; the kernel behind it resolves neighbours, detects duplicates (RFC 4862, 5.4) and chooses source addresses
 //! (RFC 6724).
 
@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crate::frame6::{Frame6, Summing};
+use lanherd_dhcp6::{Duid, Lease};
 use lanherd_types::identity::Mac;
 use lanherd_types::words;
 
@@ -28,6 +29,9 @@ pub struct Addressing6 {
     pub resolvers: Vec<Ipv6Addr>,
     /// The names that are searched, in their order.
     pub search: Vec<String>,
+    /// Whether addresses and routes that an earlier process has left in the namespace stay as well: until it is known what of them
+    /// is still right.
+    pub keeps_found: bool,
 }
 
 /// An address that a client's interface is to have.
@@ -112,6 +116,19 @@ pub struct Configured6 {
     /// The kernel is told of a longer lifetime only now and then, since an advertisement prolongs those of a whole herd at once.
     /// At this moment the same addressing is to be set again, or something ends before it should; `None`: never.
     pub again_by: Option<Instant>,
+    /// Whether something stays only because [`Addressing6::keeps_found`] says so.
+    pub keeps_found: bool,
+}
+
+/// A DHCPv6 lease that a client holds, and what else its RELEASE needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held6 {
+    /// The address that the client speaks to servers from.
+    pub link_local: Ipv6Addr,
+    /// How the client calls itself.
+    pub duid: Duid,
+    /// What it holds.
+    pub lease: Lease,
 }
 
 /// What came of asking whether somebody has an address (RFC 4862, 5.4).

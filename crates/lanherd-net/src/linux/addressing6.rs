@@ -33,6 +33,8 @@ struct StandingAddress {
     wanted: Address6,
     /// Whether the kernel still asks if somebody has it.
     is_tentative: bool,
+    /// Whether an earlier process has set it, and this one has not wanted it yet.
+    is_found: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,8 @@ struct StandingRoute {
     mtu: Option<u32>,
     hop_limit: Option<u8>,
     until: Option<Instant>,
+    /// Whether an earlier process has set it, and this one has not wanted it yet.
+    is_found: bool,
 }
 
 /// What leads from what stands to what is to stand.
@@ -52,6 +56,10 @@ pub(super) struct Plan6 {
     pub standing: Standing6,
     /// When the kernel is to be told anew, at the latest.
     pub again_by: Option<Instant>,
+    /// The addresses that an earlier process has set and the kernel has asked about: nobody else has them.
+    pub unique: Vec<Ipv6Addr>,
+    /// Whether something stays that is not wanted.
+    pub keeps_found: bool,
 }
 
 /// What the kernel has made of what stood.
@@ -119,6 +127,7 @@ impl Standing6 {
                     detects_duplicates: !found.flags.contains(AddressFlags::Nodad),
                 },
                 is_tentative: found.flags.contains(AddressFlags::Tentative),
+                is_found: true,
             })
             .collect();
         let routes = routes
@@ -129,6 +138,7 @@ impl Standing6 {
                 mtu: None,
                 hop_limit: None,
                 until: Some(now),
+                is_found: true,
             })
             .collect();
         Self {
@@ -140,7 +150,7 @@ impl Standing6 {
 
     /// What leads from here to `wanted`. What is over already is not wanted.
     pub fn plan(&self, wanted: &Addressing6, now: Instant) -> Plan6 {
-        let mut planning = Planning::new(self, now);
+        let mut planning = Planning::new(self, wanted.keeps_found, now);
         planning.addresses(&wanted.addresses);
         planning.neighbours(&wanted.neighbours);
         planning.routes(&wanted.routes);

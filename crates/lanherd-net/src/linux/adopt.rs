@@ -18,7 +18,8 @@ use super::worker::WorkerContext;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
 use crate::netlink::{Netlink, request};
 use crate::netns::NetNs;
-use crate::rundir::lease_record::{Clock, LeaseRecord};
+use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
+use crate::rundir::lease6_record::Lease6Record;
 use crate::rundir::leftovers::{self, Cleared};
 use crate::rundir::pool_dir::PoolDir;
 use crate::rundir::pool_manifest::PoolManifest;
@@ -31,6 +32,8 @@ pub(super) struct Adopted {
     pub namespaces: HashSet<String>,
     /// The leases, by MAC.
     pub leases: HashMap<Mac, LeaseRecord>,
+    /// The DHCPv6 leases, by MAC.
+    pub leases6: HashMap<Mac, Lease6Record>,
 }
 
 /// Clears away what an earlier run of the pool left, except what is to be taken over.
@@ -64,7 +67,18 @@ impl Adopted {
                 None => file.remove()?,
             }
         }
+        for file in folder.leases6()? {
+            match file.read6()? {
+                Some(held) => drop(adopted.leases6.insert(held.mac, held)),
+                None => file.remove()?,
+            }
+        }
         Ok(adopted)
+    }
+
+    /// Whether there is a lease of the client with that MAC which it has not asked for yet.
+    pub fn has_lease_of(&self, mac: Mac) -> bool {
+        self.leases.contains_key(&mac) || self.leases6.contains_key(&mac)
     }
 
     /// Releases the leases that were never asked for again, and forgets those that are left of this run: their clients
@@ -73,11 +87,19 @@ impl Adopted {
     /// Those of the clients in `kept` stay written down.
     pub fn end_leases(&self, folder: &PoolDir, kept: &BTreeSet<String>) -> Vec<Leak> {
         let is_unused = |held: &LeaseRecord| self.leases.contains_key(&held.mac);
-        let ended = folder.leases().and_then(|mut files| {
-            files.retain(|file| !kept.contains(&file.namespace));
-            leftovers::end_leases(folder, &files, is_unused)
-        });
-        let (leases, errors) = match ended {
+        let is_unused6 = |held: &Lease6Record| self.leases6.contains_key(&held.mac);
+        let is_ended = |file: &LeaseFile| !kept.contains(&file.namespace);
+        let end = || {
+            let (mut files, mut files6) = (folder.leases()?, folder.leases6()?);
+            files.retain(is_ended);
+            files6.retain(is_ended);
+            let (mut leases, mut errors) = leftovers::end_leases(folder, &files, is_unused)?;
+            let (more, more_errors) = leftovers::end_leases6(folder, &files6, is_unused6)?;
+            leases.extend(more);
+            errors.extend(more_errors);
+            io::Result::Ok((leases, errors))
+        };
+        let (leases, errors) = match end() {
             Ok(ended) => ended,
             Err(error) => {
                 return vec![Leak {

@@ -29,6 +29,10 @@ impl Shared {
     /// Puts a whole frame of a client's on the wire, past its own stack; does not block.
     pub(super) fn send_frame6(&self, identity: &Identity, frame: &[u8]) -> io::Result<()> {
         frame6::check_frame(identity.mac, frame)?;
+        if self.parent.is_cut_off() {
+            let words = format!("the parent {} has no carrier", self.parent.name);
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, words));
+        }
         self.raw_socket.send_frame(frame)
     }
 
@@ -127,8 +131,12 @@ fn replace(
         return Err(failure);
     }
     endpoint.set_standing6(plan.standing);
+    for address in plan.unique {
+        endpoint.tell(PortEvent::Address6(address, DadOutcome::Unique));
+    }
     Ok(Configured6 {
         again_by: plan.again_by,
+        keeps_found: plan.keeps_found,
     })
 }
 

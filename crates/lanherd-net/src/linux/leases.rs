@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::endpoint::Endpoint;
+use crate::lan::ipv6::Held6;
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
+use crate::rundir::lease6_record::Lease6Record;
 use crate::rundir::pool_dir;
 use lanherd_dhcp::{Lease, Message, MessageType, Transmit};
 use lanherd_types::identity::Identity;
@@ -71,6 +73,71 @@ impl Shared {
         self.adopted.lock().leases.remove(&identity.mac);
         self.written.lock().remove(&identity.namespace);
         self.lease_file(identity).remove()
+    }
+
+    fn lease_file6(&self, identity: &Identity) -> LeaseFile {
+        LeaseFile::of_ipv6(&self.folders.pool, &identity.namespace)
+    }
+
+    /// Writes a DHCPv6 lease down before it is made use of; `None`: forgets it, as it was given back or has ended.
+    pub(super) fn remember6(&self, endpoint: &Endpoint, held: Option<&Held6>) -> io::Result<()> {
+        let identity = &endpoint.identity;
+        let Some(held) = held else {
+            return self.forget6(identity);
+        };
+        self.adopted.lock().leases6.remove(&identity.mac);
+        let record = Lease6Record::of(identity.mac, held, Clock::now());
+        let file = self.lease_file6(identity);
+        self.written6
+            .lock()
+            .insert(identity.namespace.clone(), record.clone());
+        let written = match file.write6(&record) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.tell_loss(&error);
+                self.restore_records().and_then(|()| file.write6(&record))
+            }
+            written => written,
+        };
+        written.map_err(|error| {
+            let remedy = pool_dir::remedy(&error);
+            io::Error::new(
+                error.kind(),
+                format!("{}: {error}{remedy}", file.path().display()),
+            )
+        })
+    }
+
+    fn forget6(&self, identity: &Identity) -> io::Result<()> {
+        self.adopted.lock().leases6.remove(&identity.mac);
+        // Of a client that never had one nothing is looked for.
+        match self.written6.lock().remove(&identity.namespace) {
+            Some(_) => self.lease_file6(identity).remove(),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn forget6_or_warn(&self, identity: &Identity) {
+        if let Err(error) = self.forget6(identity) {
+            tracing::warn!(client = %identity.namespace, %error, "a DHCPv6 lease that has ended is still written down");
+        }
+    }
+
+    /// Sends the RELEASE of a DHCPv6 lease, and takes note of whether that was possible.
+    pub(super) fn give_back6(
+        self: &Arc<Self>,
+        identity: &Identity,
+        frame: &[u8],
+    ) -> io::Result<()> {
+        let sent = self.send_frame6(identity, frame);
+        if sent.is_ok() {
+            let (shared, identity) = (Arc::clone(self), identity.clone());
+            self.workers
+                .post(identity.number, move |_| shared.forget6_or_warn(&identity));
+        } else {
+            // It is kept for the next start, and for `lanherd clean`.
+            self.unreleased.lock().insert(identity.namespace.clone());
+        }
+        sent
     }
 
     /// Sends a message, and takes note of whether it has given a lease back.

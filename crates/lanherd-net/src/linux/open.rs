@@ -73,6 +73,7 @@ impl LinuxLan {
             ledger: Ledger::default(),
             has_told_loss: AtomicBool::new(false),
             written: Mutex::default(),
+            written6: Mutex::default(),
             commands: Commands::default(),
             adopted: Mutex::new(adopted),
             folder: Mutex::new(Some(folder)),

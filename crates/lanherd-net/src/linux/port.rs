@@ -21,7 +21,7 @@ use super::sysctl::Sysctls;
 use super::watch::{examine_name, socket_lost};
 use super::worker::{WorkerContext, WorkerError};
 use super::{MacvlanMode, Shared, commands, dialing, no_result, refused, refused_request};
-use crate::lan::ipv6::{Addressing6, Configured6};
+use crate::lan::ipv6::{Addressing6, Configured6, Held6};
 use crate::lan::{
     CommandRan, CommandRequest, Connected, EchoRequest, PingCause, PingOutcome, Port,
 };
@@ -362,6 +362,15 @@ impl Port for LinuxPort {
     async fn configure6(&self, addressing: Addressing6) -> Result<Configured6, Failure> {
         self.on_thread(move |shared, endpoint, sockets| {
             configure6(shared, endpoint, sockets, addressing)
+        })
+        .await
+    }
+
+    async fn remember6(&self, held: Option<Held6>) -> Result<(), Failure> {
+        self.on_thread(move |shared, endpoint, _| {
+            let written = shared.remember6(endpoint, held.as_ref());
+            written
+                .map_err(|error| refused(Stage::Configure, "writing down the DHCPv6 lease", &error))
         })
         .await
     }

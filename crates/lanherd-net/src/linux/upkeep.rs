@@ -75,6 +75,14 @@ impl Shared {
                 tracing::warn!(%error, "a lease cannot be written down again");
             }
         }
+        for (namespace, record) in self.written6.lock().iter() {
+            let file = LeaseFile::of_ipv6(&self.folders.pool, namespace);
+            if file.read6().ok().flatten().is_none()
+                && let Err(error) = file.write6(record)
+            {
+                tracing::warn!(%error, "a DHCPv6 lease cannot be written down again");
+            }
+        }
         Ok(())
     }
 

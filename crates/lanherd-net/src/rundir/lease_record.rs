@@ -10,8 +10,10 @@ pub(super) mod stored;
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use super::folder::Folder;
 use super::pool_dir::PoolPath;
 use super::state_file::{self, Unusable};
 use lanherd_dhcp::{Config, Lease, Lifetime, Message, Transmit, code};
@@ -111,13 +113,37 @@ impl LeaseFile {
     /// The end of the file's name; no namespace is called so, since theirs end in a digit.
     pub const EXTENSION: &'static str = ".lease";
 
+    /// The end of the name of the file with a DHCPv6 lease.
+    pub const EXTENSION6: &'static str = ".lease6";
+
     /// In the folder of its pool.
     pub fn new(pool: &PoolPath, namespace: &str) -> Self {
+        Self::with(pool, namespace, Self::EXTENSION)
+    }
+
+    /// That of the DHCPv6 lease.
+    pub fn of_ipv6(pool: &PoolPath, namespace: &str) -> Self {
+        Self::with(pool, namespace, Self::EXTENSION6)
+    }
+
+    fn with(pool: &PoolPath, namespace: &str, extension: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             pool: pool.clone(),
-            name: format!("{namespace}{}", Self::EXTENSION),
+            name: format!("{namespace}{extension}"),
         }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn folder(&self) -> io::Result<Option<Arc<Folder>>> {
+        self.pool.find()
+    }
+
+    pub(super) fn open_folder(&self) -> io::Result<Arc<Folder>> {
+        self.pool.open()
     }
 
     /// The lease, if there is a file; an error where that cannot be used.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ use nix::unistd::geteuid;
 use super::folder::{Folder, Trust};
 use super::host_entries::{HostEntries, cleanup};
 use super::lease_record::{Clock, LeaseFile, LeaseRecord};
+use super::lease6_record::Lease6Record;
 use super::netns_holder::{self, AbandonedNamespace, ENDING};
 use super::pool_dir::{
-    LockError, Owner, PoolDir, PoolPath, check_files, leases, owner, pools, records, taken_down,
+    LockError, Owner, PoolDir, PoolPath, check_files, leases, leases6, owner, pools, records,
+    taken_down,
 };
 use super::record::Record;
 use crate::config::Paths;
@@ -81,12 +83,12 @@ pub struct Removed {
 pub struct Released {
     /// The client's namespace.
     pub client: String,
-    /// The address that the client had leased.
-    pub address: Ipv4Addr,
-    /// The server to which the RELEASE is addressed.
-    pub server: Ipv4Addr,
+    /// The address that the client had leased; of a DHCPv6 lease the first.
+    pub address: IpAddr,
+    /// The server to which the RELEASE is addressed: its address, or its DUID.
+    pub server: String,
     /// Why no RELEASE was sent, if none was: the server keeps the lease until that expires. That one was sent does not say that it
-    /// was heard: no server acknowledges one (RFC 2131, 4.4.6).
+    /// was heard: nobody waits for an answer (RFC 2131, 4.4.6: there is none).
     pub outcome: Result<(), String>,
 }
 
@@ -161,6 +163,11 @@ fn look_at(paths: &Paths, pool: &PoolName) -> io::Result<PoolState> {
         leases: held(&leases(paths, pool)?, Clock::now())?
             .iter()
             .map(|(file, held)| format!("{} of {}", held.lease.address, file.namespace))
+            .chain(
+                held6(&leases6(paths, pool)?, Clock::now())?
+                    .iter()
+                    .map(|(file, held)| format!("{} of {}", held.address(), file.namespace)),
+            )
             .collect(),
         taken_down: taken_down(paths, pool)?.map(|settings| settings.name),
     })
@@ -196,6 +203,17 @@ fn held(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, LeaseR
         if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
             leases.push((file, held));
         }
+    }
+    Ok(leases)
+}
+
+/// The DHCPv6 leases that have not expired.
+fn held6(files: &[LeaseFile], clock: Clock) -> io::Result<Vec<(&LeaseFile, Lease6Record)>> {
+    let mut leases = Vec::new();
+    for file in files {
+        let record = file.read6()?;
+        let record = record.filter(|record| record.held(clock).is_some());
+        leases.extend(record.map(|record| (file, record)));
     }
     Ok(leases)
 }
@@ -263,6 +281,11 @@ pub(crate) fn clear(folder: &PoolDir, keep: impl Fn(&str) -> bool) -> io::Result
     let (leases, errors) = end_leases(folder, &files, |_| true)?;
     cleared.leases = leases;
     cleared.removed.extend(errors.into_iter().map(failure));
+    let mut files = folder.leases6()?;
+    files.retain(|file| !keep(&file.namespace));
+    let (leases, errors) = end_leases6(folder, &files, |_| true)?;
+    cleared.leases.extend(leases);
+    cleared.removed.extend(errors.into_iter().map(failure));
     Ok(cleared)
 }
 
@@ -294,32 +317,65 @@ pub(crate) fn end_leases(
     due.retain(|(_, held)| is_due(held));
     let mut released = Vec::with_capacity(due.len());
     if !due.is_empty() {
-        let sender = match folder.manifest()? {
-            Some(manifest) => RawSender::open(&manifest.parent, manifest.parent_index),
-            None => Err(io::Error::other(
-                "the interface that it stood on is not known",
-            )),
-        };
+        let sender = sender(folder)?;
         for (place, (file, held)) in due.iter().enumerate() {
             if place > 0 && sender.is_ok() {
                 thread::sleep(RELEASE_PAUSE);
             }
             released.push(Released {
                 client: file.namespace.clone(),
-                address: held.lease.address,
-                server: held.lease.server_id,
+                address: held.lease.address.into(),
+                server: held.lease.server_id.to_string(),
                 outcome: release(&sender, held),
             });
         }
     }
-    let errors = files
-        .iter()
-        .filter_map(|file| {
-            let removed = file.remove();
-            removed.map_err(cleanup(file.path().display())).err()
-        })
-        .collect();
-    Ok((released, errors))
+    Ok((released, remove_all(files)))
+}
+
+/// The same of DHCPv6 leases.
+pub(crate) fn end_leases6(
+    folder: &PoolDir,
+    files: &[LeaseFile],
+    is_due: impl Fn(&Lease6Record) -> bool,
+) -> io::Result<(Vec<Released>, Vec<CleanupError>)> {
+    let clock = Clock::now();
+    let mut due = held6(files, clock)?;
+    due.retain(|(_, held)| is_due(held));
+    let mut released = Vec::with_capacity(due.len());
+    if !due.is_empty() {
+        let sender = sender(folder)?;
+        for (place, (file, held)) in due.iter().enumerate() {
+            if place > 0 && sender.is_ok() {
+                thread::sleep(RELEASE_PAUSE);
+            }
+            released.push(Released {
+                client: file.namespace.clone(),
+                address: held.address(),
+                server: held.dhcp6.server.to_string(),
+                outcome: release6(&sender, held, clock),
+            });
+        }
+    }
+    Ok((released, remove_all(files)))
+}
+
+/// What sends on the interface that the pool stood on; or why nothing can.
+fn sender(folder: &PoolDir) -> io::Result<io::Result<RawSender>> {
+    Ok(match folder.manifest()? {
+        Some(manifest) => RawSender::open(&manifest.parent, manifest.parent_index),
+        None => Err(io::Error::other(
+            "the interface that it stood on is not known",
+        )),
+    })
+}
+
+fn remove_all(files: &[LeaseFile]) -> Vec<CleanupError> {
+    let remove = |file: &LeaseFile| {
+        let removed = file.remove();
+        removed.map_err(cleanup(file.path().display())).err()
+    };
+    files.iter().filter_map(remove).collect()
 }
 
 /// Tries once more to release the leases of these clients, and forgets those for which that was possible; the others stay
@@ -328,20 +384,46 @@ pub(crate) fn release_again(folder: &PoolDir, clients: &mut BTreeSet<String>) ->
     let manifest = folder.manifest()?.ok_or(io::ErrorKind::NotFound)?;
     let sender = RawSender::open(&manifest.parent, manifest.parent_index);
     let clock = Clock::now();
+    let mut staying = BTreeSet::new();
     for file in folder.leases()? {
         if !clients.contains(&file.namespace) {
             continue;
         }
         if let Some(held) = file.read(clock)?.filter(|held| !held.is_expired(clock)) {
             if release(&sender, &held).is_err() {
+                staying.insert(file.namespace.clone());
                 continue;
             }
             thread::sleep(RELEASE_PAUSE);
         }
         file.remove()?;
-        clients.remove(&file.namespace);
     }
+    for file in folder.leases6()? {
+        if !clients.contains(&file.namespace) {
+            continue;
+        }
+        if let Some(held) = file.read6()?.filter(|held| held.held(clock).is_some()) {
+            if release6(&sender, &held, clock).is_err() {
+                staying.insert(file.namespace.clone());
+                continue;
+            }
+            thread::sleep(RELEASE_PAUSE);
+        }
+        file.remove()?;
+    }
+    clients.retain(|client| staying.contains(client));
     Ok(())
+}
+
+fn release6(
+    sender: &io::Result<RawSender>,
+    held: &Lease6Record,
+    clock: Clock,
+) -> Result<(), String> {
+    let sender = sender.as_ref().map_err(ToString::to_string)?;
+    let frame = held.release(clock, &mut fastrand::Rng::new());
+    let frame = frame.ok_or("it does not fit into a packet")?;
+    sender.send_frame(&frame).map_err(|error| error.to_string())
 }
 
 fn release(sender: &io::Result<RawSender>, held: &LeaseRecord) -> Result<(), String> {

@@ -232,6 +232,11 @@ impl PoolDir {
         leases(&self.paths, &self.pool)
     }
 
+    /// The clients' DHCPv6 leases that are written down.
+    pub fn leases6(&self) -> io::Result<Vec<LeaseFile>> {
+        leases6(&self.paths, &self.pool)
+    }
+
     /// Reads the pool's manifest, if there is one; an error where that cannot be used.
     pub fn manifest(&self) -> io::Result<Option<PoolManifest>> {
         manifest(&self.paths, &self.pool)
@@ -391,6 +396,9 @@ pub(crate) fn check_files(paths: &Paths, pool: &PoolName) -> io::Result<()> {
     for lease in leases(paths, pool)? {
         lease.read(clock)?;
     }
+    for lease in leases6(paths, pool)? {
+        lease.read6()?;
+    }
     Ok(())
 }
 
@@ -413,20 +421,38 @@ pub(crate) fn records(paths: &Paths, pool: &PoolName) -> io::Result<Vec<HostEntr
 
 /// The leases of a pool's clients that are written down; a draft alone counts as well, since it is to be removed.
 pub(crate) fn leases(paths: &Paths, pool: &PoolName) -> io::Result<Vec<LeaseFile>> {
+    lease_files(paths, pool, LeaseFile::EXTENSION, LeaseFile::new)
+}
+
+/// The same of their DHCPv6 leases.
+pub(crate) fn leases6(paths: &Paths, pool: &PoolName) -> io::Result<Vec<LeaseFile>> {
+    lease_files(paths, pool, LeaseFile::EXTENSION6, LeaseFile::of_ipv6)
+}
+
+fn lease_files(
+    paths: &Paths,
+    pool: &PoolName,
+    extension: &str,
+    file: impl Fn(&PoolPath, &str) -> LeaseFile,
+) -> io::Result<Vec<LeaseFile>> {
     let path = PoolPath::new(paths, pool);
     let mut files: Vec<LeaseFile> = client_files(paths, pool)?
         .iter()
-        .filter_map(|name| Some(LeaseFile::new(&path, lease_of(name)?)))
+        .filter_map(|name| Some(file(&path, without_draft(name).strip_suffix(extension)?)))
         .collect();
     files.dedup_by(|one, other| one.namespace == other.namespace);
     Ok(files)
 }
 
-/// The namespace whose lease, or its draft, is in the file of this name.
+/// The namespace whose lease of either family, or its draft, is in the file of this name.
 fn lease_of(name: &str) -> Option<&str> {
-    name.strip_suffix(state_file::DRAFT)
-        .unwrap_or(name)
-        .strip_suffix(LeaseFile::EXTENSION)
+    let name = without_draft(name);
+    name.strip_suffix(LeaseFile::EXTENSION)
+        .or_else(|| name.strip_suffix(LeaseFile::EXTENSION6))
+}
+
+fn without_draft(name: &str) -> &str {
+    name.strip_suffix(state_file::DRAFT).unwrap_or(name)
 }
 
 /// The files of a pool's folder that are about a client, in the order of the clients' numbers.

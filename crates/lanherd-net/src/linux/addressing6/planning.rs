@@ -19,15 +19,18 @@ const FIRST_METRIC: u32 = 1024;
 /// A plan in the making.
 pub(super) struct Planning<'a> {
     old: &'a Standing6,
+    /// Whether what an earlier process has set stays.
+    keeps_found: bool,
     now: Instant,
     removals: Vec<Step>,
     plan: Plan6,
 }
 
 impl<'a> Planning<'a> {
-    pub(super) fn new(old: &'a Standing6, now: Instant) -> Self {
+    pub(super) fn new(old: &'a Standing6, keeps_found: bool, now: Instant) -> Self {
         Self {
             old,
+            keeps_found,
             now,
             removals: Vec::new(),
             plan: Plan6::default(),
@@ -56,7 +59,13 @@ impl<'a> Planning<'a> {
         for old in &self.old.addresses {
             let (address, prefix_len) = (old.wanted.address, old.wanted.prefix_len);
             let is_kept = |new: &Address6| (new.address, new.prefix_len) == (address, prefix_len);
-            if !wanted.iter().any(is_kept) {
+            if wanted.iter().any(is_kept) {
+                continue;
+            }
+            if old.is_found && self.keeps_found {
+                self.plan.standing.addresses.push(*old);
+                self.plan.keeps_found = true;
+            } else {
                 self.removals.push(remove(
                     address_words(address, prefix_len),
                     request6::delete_address(LINK_INDEX, address, prefix_len),
@@ -74,11 +83,20 @@ impl<'a> Planning<'a> {
             let kept = self.old.addresses.iter().find(|old| {
                 (old.wanted.address, old.wanted.prefix_len) == (new.address, new.prefix_len)
             });
+            // It is not asked once more.
+            if kept.is_some_and(|kept| kept.is_found && !kept.is_tentative)
+                && new.detects_duplicates
+            {
+                self.plan.unique.push(new.address);
+            }
             let standing = match kept {
                 Some(kept) if !self.is_changed(&kept.wanted, &new) => {
                     self.note_end(kept.wanted.preferred_until, new.preferred_until);
                     self.note_end(kept.wanted.valid_until, new.valid_until);
-                    *kept
+                    StandingAddress {
+                        is_found: false,
+                        ..*kept
+                    }
                 }
                 kept => {
                     let (preferred, valid) =
@@ -99,6 +117,7 @@ impl<'a> Planning<'a> {
                         wanted: new,
                         // The kernel asks once, when it is new.
                         is_tentative: kept.map_or(new.detects_duplicates, |kept| kept.is_tentative),
+                        is_found: false,
                     }
                 }
             };
@@ -158,6 +177,7 @@ impl<'a> Planning<'a> {
                 mtu: new.mtu,
                 hop_limit: new.hop_limit,
                 until: new.until,
+                is_found: false,
             });
         }
         // Gateways may be reached only through routes to the link itself.
@@ -170,7 +190,10 @@ impl<'a> Planning<'a> {
             let kept = self.old.routes.iter().find(|old| old.key == new.key);
             if let Some(kept) = kept.filter(|kept| !self.is_route_changed(kept, new)) {
                 self.note_end(kept.until, new.until);
-                *new = *kept;
+                *new = StandingRoute {
+                    is_found: false,
+                    ..*kept
+                };
                 continue;
             }
             let request = RouteRequest {
@@ -186,14 +209,22 @@ impl<'a> Planning<'a> {
             ));
         }
         // After what takes their place, so that there is always a way.
+        let mut kept = Vec::new();
         for old in &self.old.routes {
-            if !standing.iter().any(|new| replaces(new, &old.key)) {
+            if standing.iter().any(|new| replaces(new, &old.key)) {
+                continue;
+            }
+            if old.is_found && self.keeps_found {
+                kept.push(*old);
+                self.plan.keeps_found = true;
+            } else {
                 self.plan.steps.push(remove(
                     route_words(&old.key),
                     request6::delete_route(LINK_INDEX, &old.key),
                 ));
             }
         }
+        standing.append(&mut kept);
         self.plan.standing.routes = standing;
     }
 

@@ -301,3 +301,52 @@ fn what_is_found_is_what_the_next_addressing_starts_from_and_never_somebody_else
         ]
     );
 }
+
+#[test]
+fn what_is_found_stays_until_it_is_known_what_of_it_is_right_and_nobody_is_asked_about_it_again() {
+    let now = Instant::now();
+    let none = AddressFlags::empty();
+    let key = RouteKey {
+        destination: Ipv6Addr::UNSPECIFIED,
+        prefix_len: 0,
+        metric: 1024,
+        gateway: Some(ROUTER),
+    };
+    let all = [found(LINK_LOCAL, none), found(GLOBAL, none)];
+    let standing = Standing6::found(&all, &[key], now);
+    let mut first = Addressing6 {
+        addresses: vec![Address6::link_local(LINK_LOCAL, true)],
+        keeps_found: true,
+        ..Addressing6::default()
+    };
+    let plan = standing.plan(&first, now);
+    assert_eq!(
+        plan.unique,
+        [LINK_LOCAL],
+        "the kernel does not say so again"
+    );
+    assert!(plan.keeps_found);
+    assert!(
+        words(&plan).iter().all(|step| step.starts_with('+')),
+        "{:?}",
+        words(&plan)
+    );
+    assert_eq!(plan.standing.addresses().count(), 2);
+    assert!(plan.standing.leads_through(ROUTER));
+
+    let again = plan.standing.plan(&first, now);
+    assert_eq!(
+        (again.unique, again.keeps_found),
+        (Vec::new(), true),
+        "once"
+    );
+    let wanted = plan.standing.plan(&advertised(now), now);
+    assert_eq!(wanted.unique, [GLOBAL]);
+    assert!(!wanted.keeps_found && words(&wanted).iter().all(|step| step.starts_with('+')));
+
+    first.keeps_found = false;
+    let plan = plan.standing.plan(&first, now);
+    assert!(!plan.keeps_found);
+    assert_eq!(plan.standing.addresses().collect::<Vec<_>>(), [LINK_LOCAL]);
+    assert!(!plan.standing.leads_through(ROUTER));
+}

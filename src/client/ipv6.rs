@@ -13,10 +13,10 @@ mod hearing;
 mod noted;
 mod reach;
 mod seen;
+mod settling;
 mod state;
 
 use std::collections::VecDeque;
-use std::mem;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,12 +25,12 @@ pub use config::Config;
 pub use event::{Ipv6Event, Ipv6EventKind};
 pub use state::{AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6State};
 
-use self::addressing::{Machines, dhcp6_frame};
+use self::addressing::Machines;
 use self::noted::Noted;
-use self::reach::{Input, News, Reach, Verdict};
+use self::reach::{Input, Reach, Said};
 use self::seen::{Missing, Seen};
 use crate::dhcp6;
-use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome, Packet6, Reachability};
+use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome, Held6, Packet6, Reachability};
 use crate::ndp::slaac::{self, DhcpWanted};
 use crate::phase::{Failure, Phase};
 use lanherd_types::identity::Mac;
@@ -42,6 +42,8 @@ pub enum Output6 {
     Lost(Failure),
     /// It was not usable in time, or will not be, and why.
     Overdue(Failure),
+    /// Write this lease down before it is made use of; `None`: it is given back, or has ended.
+    Remember(Option<dhcp6::Lease>),
     /// Make the link so, and tell what came of it by [`Stack6::configured`].
     Configure(Addressing6),
     /// Have the kernel be silent on the port of DHCPv6 clients.
@@ -78,6 +80,18 @@ enum Wish {
     Nothing,
 }
 
+/// What becomes of what an earlier process has set on the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// It is left alone, until IPv6 can be used, or was not in time.
+    Kept {
+        /// Whether there is any.
+        is_any: bool,
+    },
+    /// What of it is not wanted goes.
+    Dropped,
+}
+
 /// The IPv6 of one client.
 #[derive(Debug)]
 pub struct Stack6 {
@@ -93,12 +107,15 @@ pub struct Stack6 {
     remembered: Option<dhcp6::Lease>,
     /// The lease whose addresses are being probed.
     probing: Option<dhcp6::Lease>,
+    /// The lease that is written down.
+    written: Option<dhcp6::Lease>,
     wish: Wish,
     /// Whether the kernel is silent on the port of DHCPv6 clients.
     is_heard: bool,
     /// What the link was to have last, and when that is to be set again.
     set: Addressing6,
     set_again_by: Option<Instant>,
+    found: Found,
     /// Whether something may have changed of which no machine says anything.
     is_dirty: bool,
     told: Arc<Ipv6State>,
@@ -120,10 +137,15 @@ impl Stack6 {
             asked: DhcpWanted::Nothing,
             remembered: None,
             probing: None,
+            written: None,
             wish: Wish::Lease,
             is_heard: false,
-            set: Addressing6::default(),
+            set: Addressing6 {
+                keeps_found: true,
+                ..Addressing6::default()
+            },
             set_again_by: None,
+            found: Found::Kept { is_any: false },
             is_dirty: false,
             told: Arc::default(),
             noted: Noted::default(),
@@ -142,6 +164,9 @@ impl Stack6 {
     /// What came of making the link so.
     pub const fn configured(&mut self, configured: Configured6) {
         self.set_again_by = configured.again_by;
+        if let Found::Kept { is_any } = &mut self.found {
+            *is_any = configured.keeps_found;
+        }
     }
 
     /// Somebody else removed what was set: it is set again.
@@ -225,6 +250,15 @@ impl Stack6 {
         all.into_iter().flatten().min()
     }
 
+    /// The lease with what its RELEASE needs beside it.
+    pub fn held(&self, lease: dhcp6::Lease) -> Option<Held6> {
+        Some(Held6 {
+            link_local: self.host.link_local()?,
+            duid: self.dhcp.config().duid.clone(),
+            lease,
+        })
+    }
+
     /// What it has, as it was told last.
     pub const fn state(&self) -> &Arc<Ipv6State> {
         &self.told
@@ -273,7 +307,7 @@ impl Stack6 {
         self.advance(Input::Seek(self.limit), now);
     }
 
-    fn advance(&mut self, input: Input, now: Instant) -> News {
+    fn advance(&mut self, input: Input, now: Instant) -> Said {
         let (reach, news) = self.reach.step(input, now);
         self.is_dirty |= reach != self.reach;
         self.reach = reach;
@@ -298,8 +332,7 @@ impl Stack6 {
     fn is_due(&self, now: Instant) -> bool {
         let mut ends = [self.reach.deadline(), self.told_until()].into_iter();
         let has_ended = ends.any(|end| end.is_some_and(|end| end <= now));
-        let is_same = |router: &HeldRouter| self.host.mac_of(router.address) == router.mac;
-        has_ended || !self.told.routers.iter().all(is_same)
+        has_ended || !self.machines().knows_neighbours(&self.set)
     }
 
     /// When something that was told ends by its time, and no machine says so.
@@ -323,143 +356,6 @@ impl Stack6 {
         } else {
             None
         }
-    }
-
-    /// After whatever has happened: takes what the machines say, and says what follows.
-    fn settle(&mut self, now: Instant) {
-        let (mut frames, mut events) = (Vec::new(), Vec::new());
-        loop {
-            self.drain(&mut frames, &mut events, now);
-            if !self.follow_flags(now) {
-                break;
-            }
-        }
-        // What an advertisement says is mostly what the one before said.
-        let is_dirty = mem::take(&mut self.is_dirty);
-        if !is_dirty && events.is_empty() && frames.is_empty() && !self.is_due(now) {
-            return;
-        }
-        if !matches!(self.dhcp.state(), dhcp6::State::Probing(_)) {
-            self.probing = None;
-        }
-        let before = Arc::clone(&self.told);
-        let mut state = self.machines().state(now);
-        state.is_usable = before.is_usable;
-        if state != *before {
-            self.told = Arc::new(state);
-        }
-        let up = self.judge(now);
-        if self.told.is_usable != self.is_usable() {
-            let is_usable = self.is_usable();
-            Arc::make_mut(&mut self.told).is_usable = is_usable;
-        }
-        let addressing = self.machines().addressing();
-        if addressing != self.set {
-            self.set = addressing.clone();
-            self.set_again_by = None;
-            self.outputs.push_back(Output6::Configure(addressing));
-        }
-        self.outputs.extend(frames);
-        self.outputs.extend(events.into_iter().map(Output6::Event));
-        if !Arc::ptr_eq(&before, &self.told) {
-            let state = Arc::clone(&self.told);
-            self.outputs.push_back(Output6::State(state));
-        }
-        self.outputs.extend(up.map(Output6::Up));
-    }
-
-    /// Says whether it can be used, where that has changed; gives how long it took, where it can.
-    fn judge(&mut self, now: Instant) -> Option<Duration> {
-        let missing = self.missing();
-        let verdict = match missing {
-            None => Verdict::Usable,
-            // RFC 4862, 5.4.5: nothing more is done on the link.
-            Some(Missing::Disabled) => Verdict::Hopeless,
-            Some(Missing::LinkLocal | Missing::Router | Missing::Address) => Verdict::Missing,
-        };
-        if missing == Some(Missing::Address) && self.wish == Wish::NoLease {
-            self.advance(Input::Rest, now);
-        } else if missing.is_none() && self.reach == Reach::Resting && self.wish != Wish::Nothing {
-            // It was given back, and something else has come that can be used.
-            self.advance(Input::Seek(self.limit), now);
-        }
-        let mut news = self.advance(Input::Judged(verdict, self.limit), now);
-        let missing = missing.unwrap_or(Missing::Address);
-        if news == News::Lost {
-            let lost = self.seen.lost(missing);
-            self.outputs.push_back(Output6::Lost(lost));
-            self.seen.forget();
-            // What is hopeless is known at once.
-            news = self.advance(Input::Judged(verdict, self.limit), now);
-        }
-        if news == News::Overdue {
-            let asks = self.asks_for_addresses();
-            let overdue = self.seen.overdue(missing, &self.told, asks, self.limit);
-            self.outputs.push_back(Output6::Overdue(overdue));
-        }
-        match news {
-            News::Up(took) => Some(took),
-            News::None | News::Lost | News::Overdue => None,
-        }
-    }
-
-    /// Takes what the machines have to say.
-    fn drain(&mut self, frames: &mut Vec<Output6>, events: &mut Vec<Ipv6Event>, now: Instant) {
-        while let Some(output) = self.host.poll_output() {
-            match output {
-                slaac::Output::Transmit(packet) => {
-                    let is_solicitation =
-                        matches!(packet.message.body, crate::ndp::Body::RouterSolicitation);
-                    let sent = if is_solicitation {
-                        Sent6::RouterSolicitation
-                    } else {
-                        Sent6::NeighbourDiscovery
-                    };
-                    self.sent(sent, now);
-                    let frame = packet.to_frame();
-                    frames.extend(frame.map(|frame| Output6::Transmit(sent, frame)));
-                }
-                // All that stands is looked at together.
-                slaac::Output::Configure(_) => self.is_dirty = true,
-                slaac::Output::Event(event) => self.happened(Ipv6Event::Host(event), events),
-            }
-        }
-        while let Some(output) = self.dhcp.poll_output() {
-            match output {
-                dhcp6::Output::Transmit(message) => self.send(&message, frames, now),
-                dhcp6::Output::Event(event) => {
-                    if let dhcp6::Event::Probe { lease, .. } = &event {
-                        self.probing = Some(lease.clone());
-                    }
-                    self.happened(Ipv6Event::Dhcp6(event), events);
-                }
-            }
-        }
-    }
-
-    /// A message without an address to send it from is lost; it is sent again.
-    fn send(&mut self, message: &dhcp6::Message, frames: &mut Vec<Output6>, now: Instant) {
-        let sent = Sent6::Dhcp6(message.message_type);
-        self.sent(sent, now);
-        let link_local = self.machines().link_local();
-        let frame = link_local.and_then(|from| dhcp6_frame(self.mac, from, message));
-        let Some(frame) = frame else {
-            return;
-        };
-        if !mem::replace(&mut self.is_heard, true) {
-            frames.push(Output6::HearDhcp6);
-        }
-        frames.push(Output6::Transmit(sent, frame));
-    }
-
-    fn sent(&mut self, sent: Sent6, now: Instant) {
-        self.seen.sent(sent);
-        self.advance(Input::Sent, now);
-    }
-
-    fn happened(&mut self, event: Ipv6Event, events: &mut Vec<Ipv6Event>) {
-        self.seen.happened(&event);
-        events.push(event);
     }
 }
 

@@ -12,8 +12,10 @@ use super::status::{ClientStatus, FamilyStatus};
 use crate::client::ClientMsg;
 use crate::client::ipv6::Ipv6State;
 use crate::dhcp::Lease;
+use crate::dhcp6;
 use crate::family::{ByFamily, Family};
 use crate::identity::Identity;
+use crate::lan::ipv6::Held6;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::stats::{ActivityStats, ClientStats};
 
@@ -35,6 +37,8 @@ pub(super) struct Slot {
     pub(super) families: ByFamily<FamilyRecord>,
     /// All that it told last of what it has of IPv6.
     pub(super) ipv6: Option<Arc<Ipv6State>>,
+    /// The DHCPv6 lease of a client that was taken over, until it has said what it has itself.
+    pub(super) remembered6: Option<Held6>,
     pub(super) failure: Option<Failure>,
     pub(super) history: RestartHistory,
     pub(super) restarts: u32,
@@ -189,6 +193,7 @@ impl Slot {
             lease: LeaseRecord::Never,
             families: ByFamily::default(),
             ipv6: None,
+            remembered6: None,
             failure: None,
             history: RestartHistory::default(),
             restarts: 0,
@@ -198,6 +203,31 @@ impl Slot {
             join: None,
             dhcp: None,
             stats: Arc::default(),
+        }
+    }
+
+    /// The DHCPv6 lease that the server thinks the client has, also between two lives.
+    pub(super) fn lease6(&self, now: Instant) -> Option<Held6> {
+        let own = || {
+            let state = self.ipv6.as_ref()?;
+            Some(Held6 {
+                link_local: state.link_local()?,
+                duid: dhcp6::Config::new(self.identity.mac).duid,
+                lease: state.lease.clone()?,
+            })
+        };
+        let held = self.remembered6.clone().or_else(own)?;
+        let ends = held.lease.expires_at();
+        ends.is_none_or(|end| end > now).then_some(held)
+    }
+
+    /// The server has, or may give away, what was leased.
+    pub(super) fn end_lease6(&mut self) {
+        self.remembered6 = None;
+        if let Some(state) = &mut self.ipv6
+            && state.lease.is_some()
+        {
+            Arc::make_mut(state).lease = None;
         }
     }
 

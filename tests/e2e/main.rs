@@ -23,6 +23,7 @@ mod herd;
 mod interrupted;
 mod interrupted_at_random;
 mod ipv4_only;
+mod ipv6_killed;
 mod killed;
 mod leases;
 mod metrics;

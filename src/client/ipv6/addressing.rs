@@ -8,6 +8,7 @@ use crate::dhcp6::{self, LeasedAddress};
 use crate::lan::ipv6::{Address6, Addressing6, Neighbour6, Route6, RouterPreference};
 use crate::ndp::Preference;
 use crate::ndp::slaac::{AddressKind, Host, InterfaceAddress};
+use lanherd_types::identity::Mac;
 
 /// The length of a formed address' prefix (RFC 4862, 5.5.3 d: prefix and identifier have 128 bits, and identifiers 64).
 const FORMED_LEN: u8 = 64;
@@ -100,19 +101,18 @@ impl Machines<'_> {
                 mtu: link.mtu,
                 hop_limit: link.hop_limit,
             });
-            let Some(address) = route.gateway else {
-                continue;
-            };
-            // A router is asked often, and its entry is not to count in the kernel's one neighbour table.
-            let is_known = |it: &Neighbour6| it.address == address;
-            if !addressing.neighbours.iter().any(is_known) {
-                addressing.neighbours.push(Neighbour6 {
-                    address,
-                    mac: self.host.mac_of(address),
-                    is_router: true,
-                });
-            }
         }
+        // The kernel makes an entry of whoever advertises: one that is set is not counted in its one neighbour table.
+        let advertisers = self.host.advertisers();
+        addressing.neighbours = advertisers.map(neighbour).collect();
+    }
+
+    /// Whether the neighbours that were set are those that there should be.
+    pub(super) fn knows_neighbours(&self, set: &Addressing6) -> bool {
+        self.host
+            .advertisers()
+            .map(neighbour)
+            .eq(set.neighbours.iter().copied())
     }
 
     /// What the client has, but for whether that can be used.
@@ -206,6 +206,14 @@ fn address_state(is_usable: bool, preferred_until: Option<Instant>, now: Instant
     }
 }
 
+const fn neighbour((address, mac): (Ipv6Addr, Option<Mac>)) -> Neighbour6 {
+    Neighbour6 {
+        address,
+        mac,
+        is_router: true,
+    }
+}
+
 fn merged<T: Clone + PartialEq>(first: &[T], then: &[T]) -> Vec<T> {
     let mut merged: Vec<T> = Vec::new();
     for one in first.iter().chain(then) {
@@ -226,7 +234,7 @@ const fn preference(preference: Preference) -> RouterPreference {
 
 /// The frame of a DHCPv6 client's message.
 pub(super) fn dhcp6_frame(
-    mac: lanherd_types::identity::Mac,
+    mac: Mac,
     link_local: Ipv6Addr,
     message: &dhcp6::Message,
 ) -> Option<Vec<u8>> {

@@ -115,13 +115,16 @@ impl<L: Lan> ClientState<L> {
                 self.ipv6_is_overdue(failure, gone.unwrap_or_default())?;
             }
             Output6::Configure(addressing) => self.configure6(addressing).await?,
+            Output6::Remember(lease) => self.remember6(lease).await?,
             Output6::HearDhcp6 => {
                 if let Some(port) = &self.port {
                     let heard = port.hear_dhcp6().await;
                     heard.map_err(|failure| failure.of(Family::Ipv6))?;
                 }
             }
-            Output6::Transmit(sent, frame) => self.transmit6(sent, &frame),
+            Output6::Transmit(sent, frame) => {
+                self.transmit6(sent, &frame);
+            }
             Output6::Event(event) => self.happened6(event),
             Output6::State(state) => self.has6(&state),
             Output6::Up(took) => self.tell(ClientEvent::FamilyUp(Family::Ipv6, took)),
@@ -158,13 +161,26 @@ impl<L: Lan> ClientState<L> {
         Ok(())
     }
 
-    fn transmit6(&self, sent: Sent6, frame: &[u8]) {
-        let Some(port) = &self.port else { return };
+    /// Writes the lease down, or forgets it.
+    async fn remember6(&self, lease: Option<dhcp6::Lease>) -> Result<(), Failure> {
+        let (Some(port), Some(stack)) = (&self.port, &self.stack6) else {
+            return Ok(());
+        };
+        let held = lease.and_then(|lease| stack.held(lease));
+        let written = port.remember6(held).await;
+        written.map_err(|failure| failure.of(Family::Ipv6))
+    }
+
+    /// Whether that was possible.
+    fn transmit6(&self, sent: Sent6, frame: &[u8]) -> bool {
+        let Some(port) = &self.port else { return false };
         trace!(client = %self.identity.namespace, ?sent, "sending");
         // The machine sends again by the RFC's schedule.
-        if let Err(error) = port.transmit6(frame) {
+        let outcome = port.transmit6(frame);
+        if let Err(error) = &outcome {
             debug!(client = %self.identity.namespace, ?sent, %error, "could not send");
         }
+        outcome.is_ok()
     }
 
     fn happened6(&mut self, event: Ipv6Event) {
@@ -221,18 +237,29 @@ impl<L: Lan> ClientState<L> {
     pub(in crate::client) async fn leave6(&mut self) {
         self.addresses.keep6(self.identity.number, |_| false);
         self.with_stack6(Stack6::leave);
+        // Of what could not be given back the pool has to know, and tries it once more in the client's name.
+        let mut is_given_back = true;
         while let Some(output) = self.poll_output6() {
             match output {
                 Output6::Transmit(sent, frame) => {
                     if sent == Sent6::Dhcp6(MessageType::Release) {
                         self.releases.turn().await;
                     }
-                    self.transmit6(sent, &frame);
+                    is_given_back &= self.transmit6(sent, &frame);
                 }
                 Output6::Event(event) => self.happened6(event),
-                Output6::State(state) => self.tell(ClientEvent::Ipv6State(state)),
+                Output6::State(state) if is_given_back => {
+                    self.tell(ClientEvent::Ipv6State(state));
+                }
+                Output6::Remember(lease) if is_given_back => {
+                    if let Err(failure) = self.remember6(lease).await {
+                        debug!(client = %self.identity.namespace, %failure, "still written down");
+                    }
+                }
                 // The kernel forgets it with the namespace, milliseconds from now.
-                Output6::Configure(_)
+                Output6::State(_)
+                | Output6::Remember(_)
+                | Output6::Configure(_)
                 | Output6::HearDhcp6
                 | Output6::Lost(_)
                 | Output6::Overdue(_)

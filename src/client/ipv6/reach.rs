@@ -57,7 +57,7 @@ pub(super) enum Verdict {
 
 /// What a verdict changes of what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Said {
     /// It changes nothing.
     None,
     /// It can be used, this long after the first message.
@@ -78,17 +78,17 @@ impl Reach {
     }
 
     /// Where the state changes: every pair of state and input stands here.
-    pub(super) fn step(self, input: Input, now: Instant) -> (Self, News) {
+    pub(super) fn step(self, input: Input, now: Instant) -> (Self, Said) {
         let took = |began: Option<Instant>| {
             began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
         };
         match (self, input) {
-            (_, Input::Seek(limit)) => (Self::seeking(now, limit, false), News::None),
-            (_, Input::Rest) | (Self::Resting, Input::CutOff) => (Self::Resting, News::None),
+            (_, Input::Seek(limit)) => (Self::seeking(now, limit, false), Said::None),
+            (_, Input::Rest) | (Self::Resting, Input::CutOff) => (Self::Resting, Said::None),
             (
                 Self::CutOff | Self::Seeking { .. } | Self::Usable | Self::Overdue { .. },
                 Input::CutOff,
-            ) => (Self::CutOff, News::None),
+            ) => (Self::CutOff, Said::None),
 
             (
                 Self::Seeking {
@@ -104,7 +104,7 @@ impl Reach {
                     until,
                     is_again,
                 };
-                (seeking, News::None)
+                (seeking, Said::None)
             }
             (
                 Self::Overdue {
@@ -114,19 +114,19 @@ impl Reach {
                 Input::Sent,
             ) => {
                 let began = Some(now);
-                (Self::Overdue { began, is_again }, News::None)
+                (Self::Overdue { began, is_again }, Said::None)
             }
 
             (
                 Self::Seeking { began, .. } | Self::Overdue { began, .. },
                 Input::Judged(Verdict::Usable, _),
-            ) => (Self::Usable, News::Up(took(began))),
+            ) => (Self::Usable, Said::Up(took(began))),
             (
                 Self::Seeking {
                     began, is_again, ..
                 },
                 Input::Judged(Verdict::Hopeless, _),
-            ) => (Self::Overdue { began, is_again }, News::Overdue),
+            ) => (Self::Overdue { began, is_again }, Said::Overdue),
             (
                 Self::Seeking {
                     began,
@@ -134,10 +134,10 @@ impl Reach {
                     is_again,
                 },
                 Input::Judged(Verdict::Missing, _),
-            ) if until <= now => (Self::Overdue { began, is_again }, News::Overdue),
+            ) if until <= now => (Self::Overdue { began, is_again }, Said::Overdue),
             // It is lost first, and what is hopeless is said with the next verdict.
             (Self::Usable, Input::Judged(Verdict::Missing | Verdict::Hopeless, limit)) => {
-                (Self::seeking(now, limit, true), News::Lost)
+                (Self::seeking(now, limit, true), Said::Lost)
             }
 
             // Nothing to do: not sought at all, or sought and not yet there.
@@ -147,7 +147,7 @@ impl Reach {
             | (
                 state @ Self::Overdue { .. },
                 Input::Sent | Input::Judged(Verdict::Missing | Verdict::Hopeless, _),
-            ) => (state, News::None),
+            ) => (state, Said::None),
         }
     }
 
@@ -178,12 +178,12 @@ mod tests {
         let second = now + Duration::from_secs(1);
         let (reach, _) = reach.step(Input::Sent, second);
         let (reach, _) = reach.step(Input::Sent, second + Duration::from_secs(4));
-        let (reach, news) = reach.step(judged(Verdict::Missing), second);
-        assert_eq!(news, News::None);
-        let (reach, news) = reach.step(judged(Verdict::Usable), second + Duration::from_secs(6));
+        let (reach, said) = reach.step(judged(Verdict::Missing), second);
+        assert_eq!(said, Said::None);
+        let (reach, said) = reach.step(judged(Verdict::Usable), second + Duration::from_secs(6));
         assert_eq!(
-            (reach, news),
-            (Reach::Usable, News::Up(Duration::from_secs(6)))
+            (reach, said),
+            (Reach::Usable, Said::Up(Duration::from_secs(6)))
         );
         assert_eq!(reach.deadline(), None);
     }
@@ -192,16 +192,16 @@ mod tests {
     fn it_is_overdue_once_and_may_come_yet() {
         let now = Instant::now();
         let (reach, _) = Reach::Resting.step(Input::Seek(LIMIT), now);
-        let (reach, news) = reach.step(judged(Verdict::Missing), now + LIMIT);
-        assert_eq!(news, News::Overdue);
-        let (reach, news) = reach.step(judged(Verdict::Missing), now + 2 * LIMIT);
-        assert_eq!(news, News::None);
-        let (reach, news) = reach.step(judged(Verdict::Usable), now + 3 * LIMIT);
-        assert_eq!(news, News::Up(Duration::ZERO));
-        let (reach, news) = reach.step(judged(Verdict::Hopeless), now + 3 * LIMIT);
-        assert_eq!(news, News::Lost);
-        let (_, news) = reach.step(judged(Verdict::Hopeless), now + 3 * LIMIT);
-        assert_eq!(news, News::Overdue, "at once: nothing more will come");
+        let (reach, said) = reach.step(judged(Verdict::Missing), now + LIMIT);
+        assert_eq!(said, Said::Overdue);
+        let (reach, said) = reach.step(judged(Verdict::Missing), now + 2 * LIMIT);
+        assert_eq!(said, Said::None);
+        let (reach, said) = reach.step(judged(Verdict::Usable), now + 3 * LIMIT);
+        assert_eq!(said, Said::Up(Duration::ZERO));
+        let (reach, said) = reach.step(judged(Verdict::Hopeless), now + 3 * LIMIT);
+        assert_eq!(said, Said::Lost);
+        let (_, said) = reach.step(judged(Verdict::Hopeless), now + 3 * LIMIT);
+        assert_eq!(said, Said::Overdue, "at once: nothing more will come");
     }
 
     #[test]
@@ -209,8 +209,8 @@ mod tests {
         let now = Instant::now();
         for input in [Input::CutOff, Input::Rest] {
             let (reach, _) = Reach::Usable.step(input, now);
-            let (reach, news) = reach.step(judged(Verdict::Missing), now + 9 * LIMIT);
-            assert_eq!((news, reach.deadline()), (News::None, None), "{input:?}");
+            let (reach, said) = reach.step(judged(Verdict::Missing), now + 9 * LIMIT);
+            assert_eq!((said, reach.deadline()), (Said::None, None), "{input:?}");
             let (reach, _) = reach.step(Input::Seek(LIMIT), now);
             assert_eq!(reach.deadline(), Some(now + LIMIT));
         }

@@ -89,6 +89,10 @@ struct Timeline {
     said: Vec<(f64, Output6)>,
     sent: Vec<(f64, Sent6)>,
     settings: usize,
+    /// The lease that is written down.
+    written: Option<dhcp6::Lease>,
+    /// Whether an earlier process has left something on the link.
+    has_found: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -117,6 +121,8 @@ impl Timeline {
             said: Vec::new(),
             sent: Vec::new(),
             settings: 0,
+            written: None,
+            has_found: false,
         }
     }
 
@@ -192,6 +198,7 @@ impl Timeline {
                     self.answer(sent, &frame);
                 }
                 Output6::State(state) => assert_eq!(state, *self.stack.state()),
+                Output6::Remember(lease) => self.written = lease,
                 other => self.said.push((second, other)),
             }
         }
@@ -211,7 +218,10 @@ impl Timeline {
         }
         self.settings += 1;
         self.set = addressing;
-        self.stack.configured(Configured6::default());
+        self.stack.configured(Configured6 {
+            keeps_found: self.has_found && self.set.keeps_found,
+            ..Configured6::default()
+        });
     }
 
     fn answer(&mut self, sent: Sent6, frame: &[u8]) {

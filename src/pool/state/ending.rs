@@ -154,6 +154,14 @@ impl<L: Lan> PoolState<L> {
         };
         slot.child = ChildState::Cleaning(after);
         self.stale.ended(number, now());
+        let back6 = match after {
+            AfterCleanup::Restart(..) => None,
+            AfterCleanup::GiveUp | AfterCleanup::Gone => {
+                let held = slot.lease6(now());
+                held.and_then(|held| held.release(slot.identity.mac, &mut slot.rng))
+            }
+        };
+        let is_over = !matches!(after, AfterCleanup::Restart(..));
         let release = match after {
             // It will ask for the same address again.
             AfterCleanup::Restart(..) => None,
@@ -185,6 +193,17 @@ impl<L: Lan> PoolState<L> {
                     warn!(client = %identity.namespace, %error, "its RELEASE could not be sent");
                 }
                 was_sent = Some(sent.is_ok());
+            }
+            if is_over {
+                addresses.keep6(identity.number, |_| false);
+            }
+            if let Some(frame) = back6 {
+                releases.turn().await;
+                let sent = lan.transmit6_for(&identity, &frame);
+                if let Err(error) = &sent {
+                    warn!(client = %identity.namespace, %error, "its DHCPv6 RELEASE could not be sent");
+                }
+                was_sent = Some(was_sent.unwrap_or(true) && sent.is_ok());
             }
             // A pool that has ended has detached it itself.
             drop(pool.cast(PoolMsg::Cleaned(number, errors, was_sent)));

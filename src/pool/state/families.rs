@@ -224,6 +224,9 @@ impl<L: Lan> PoolState<L> {
     pub(super) fn ipv6_state(&mut self, number: ClientNumber, state: Arc<Ipv6State>) {
         self.stale.told(number, &state, now());
         if let Some(slot) = self.slots.get_mut(&number) {
+            if state.lease.is_some() {
+                slot.remembered6 = None;
+            }
             slot.ipv6 = Some(state);
         }
     }

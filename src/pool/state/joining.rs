@@ -6,6 +6,7 @@ use ractor::Actor;
 
 use super::{Intake, PoolState, now};
 use crate::client::{ClientActor, ClientArgs, ClientMsg};
+use crate::family::Family;
 use crate::identity::{ClientNumber, Identity};
 use crate::lan::Lan;
 use crate::phase::{Cause, Failure, Phase, Stage};
@@ -85,6 +86,9 @@ impl<L: Lan> PoolState<L> {
         group.metrics.entered(Phase::Queued);
         group.metrics.client_is_up(&identity.namespace, false);
         let mut slot = Slot::new(identity, group, rng);
+        if slot.group.families.include(Family::Ipv6) {
+            slot.remembered6 = self.lan.remembered6(&slot.identity);
+        }
         let metrics = &slot.group.metrics;
         metrics.client_stats(&slot.identity.namespace, &slot.stats);
         if let Some(lease) = remembered {
@@ -135,6 +139,8 @@ impl<L: Lan> PoolState<L> {
             return;
         };
         slot.incarnation.0 += 1;
+        // What it says first of IPv6 has no lease yet.
+        slot.remembered6 = slot.lease6(now());
         slot.admitted.get_or_insert_with(now);
         let incarnation = slot.incarnation;
         let events = {
@@ -147,7 +153,7 @@ impl<L: Lan> PoolState<L> {
             families: slot.group.families,
             dhcp: slot.group.dhcp.config(&slot.identity),
             ipv6: slot.group.ipv6_config(&slot.identity, &self.config),
-            remembered6: None,
+            remembered6: slot.remembered6.as_ref().map(|held| held.lease.clone()),
             rng: self.config.seed.rng(number, u64::from(incarnation.0)),
             remembered: slot.lease.held().map(|lease| lease.address),
             lease_deadline: self.config.lease_deadline,

@@ -260,5 +260,7 @@ impl<L: Lan> PoolState<L> {
             self.addresses.give_up(lease.address, number);
         }
         slot.lease.end();
+        slot.end_lease6();
+        self.addresses.keep6(number, |_| false);
     }
 }

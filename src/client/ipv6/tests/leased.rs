@@ -20,9 +20,11 @@ fn the_m_flag_has_an_address_leased_and_looked_for() {
     assert_eq!(timeline.stack.phase(), Phase::Dad);
     assert_eq!(timeline.global(), [LEASED]);
     assert!(timeline.stack.state().lease.is_none());
+    assert!(timeline.written.is_some(), "before it is made use of");
     timeline.run(5.0);
     assert_eq!(timeline.ups().len(), 1);
     let state = timeline.stack.state();
+    assert_eq!(timeline.written, state.lease);
     let global: Vec<_> = state
         .global()
         .map(|it| (it.address, it.origin, it.state))
@@ -114,6 +116,7 @@ fn a_lease_that_is_given_back_is_asked_for_again_when_told_so() {
     timeline.tell(Stack6::release);
     assert_eq!(timeline.global(), [] as [Ipv6Addr; 0]);
     assert_eq!(timeline.sent(dhcp6(MessageType::Release)).len(), 1);
+    assert_eq!(timeline.written, None);
     assert!(!timeline.stack.is_wanted());
     timeline.run(100.0);
     assert_eq!(timeline.failures(), [], "it was told to");

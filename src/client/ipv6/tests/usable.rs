@@ -122,7 +122,10 @@ fn what_the_kernel_wants_to_be_told_again_is_told_again() {
     timeline.run(5.0);
     let before = timeline.settings;
     let again_by = Some(timeline.now + Duration::from_secs(60));
-    timeline.stack.configured(Configured6 { again_by });
+    timeline.stack.configured(Configured6 {
+        again_by,
+        keeps_found: false,
+    });
     timeline.run(59.0);
     assert_eq!(timeline.settings, before);
     timeline.run(2.0);
@@ -175,4 +178,28 @@ fn another_link_is_asked_about_when_the_carrier_is_back() {
     timeline.run(3.0);
     assert!(timeline.stack.is_usable());
     assert!(timeline.kinds().contains(&Ipv6EventKind::Renumbered));
+}
+
+#[test]
+fn what_an_earlier_process_has_left_stays_until_it_is_usable_or_was_not_in_time() {
+    let router = advertised(false, false, &[prefix(PREFIX, 1800, 3600)]);
+    for has_found in [false, true] {
+        let mut timeline = Timeline::new(|_| {});
+        timeline.has_found = has_found;
+        timeline.router = Some(router.clone());
+        timeline.start();
+        timeline.run(1.5);
+        assert!(timeline.set.keeps_found);
+        timeline.run(5.0);
+        assert!(timeline.stack.is_usable());
+        // Of one that found nothing nothing is set only to say so.
+        let wanted = if has_found { (3, false) } else { (2, true) };
+        assert_eq!((timeline.settings, timeline.set.keeps_found), wanted);
+    }
+    let mut timeline = Timeline::new(|_| {});
+    timeline.has_found = true;
+    timeline.start();
+    timeline.run(40.0);
+    assert_eq!(timeline.failure().1, "overdue");
+    assert!(!timeline.set.keeps_found);
 }

@@ -1,0 +1,190 @@
+//! After SIGKILL, of herds that have both families: nothing is left on the machine, nor at the DHCPv6 server.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::Ipv6Addr;
+
+use nix::sys::signal::Signal;
+
+use super::common::host::Host;
+use super::common::process::Running;
+use super::common::{seconds, wait_for};
+
+/// A DHCPv6 server beside the one of IPv4, which advertises that addresses are leased.
+struct Server {
+    running: Running,
+    leases: std::path::PathBuf,
+}
+
+impl Server {
+    fn start(host: &Host) -> Self {
+        let leases = host.folder().join("leases6");
+        let file = leases.to_string_lossy().into_owned();
+        let script = "ip -6 address add fd00:77::1/64 dev lan nodad
+            echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+            exec dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --port=0 \
+                --interface=lan --bind-interfaces --log-dhcp --log-facility=- --dhcp-authoritative \
+                --enable-ra --ra-param=lan,3,600 --dhcp-range=fd00:77::1000,fd00:77::1fff,64,10m \
+                --dhcp-leasefile=\"$1\"";
+        let running = host.start_on_router("dnsmasq6", &["sh", "-ec", script, "dnsmasq6", &file]);
+        let server = Self { running, leases };
+        wait_for("the DHCPv6 server advertises", seconds(30), || {
+            server.log().contains("RTR-ADVERT").then_some(())
+        });
+        server
+    }
+
+    fn log(&self) -> String {
+        self.running.stdout() + &self.running.stderr()
+    }
+
+    /// The addresses that it has leased.
+    fn leased(&self) -> BTreeSet<Ipv6Addr> {
+        let text = fs::read_to_string(&self.leases).unwrap_or_default();
+        let third = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(2));
+        third.filter_map(|word| word.parse().ok()).collect()
+    }
+}
+
+/// The address beyond the link that a client can use, as the kernel has it.
+fn global(host: &Host, number: u32) -> Option<Ipv6Addr> {
+    let namespace = format!("ns{number}");
+    let shown = host.run(&[
+        "ip",
+        "-n",
+        &namespace,
+        "-6",
+        "-o",
+        "address",
+        "show",
+        "scope",
+        "global",
+        "-tentative",
+    ]);
+    let words = shown.stdout.split_whitespace();
+    words
+        .filter_map(|word| word.split_once('/')?.0.parse().ok())
+        .next()
+}
+
+fn all(host: &Host, clients: u32) -> BTreeSet<Ipv6Addr> {
+    (1..=clients)
+        .filter_map(|number| global(host, number))
+        .collect()
+}
+
+fn online(host: &Host, herd: &Running, clients: u32) -> BTreeSet<Ipv6Addr> {
+    let words = format!("{clients} of {clients} online");
+    wait_for(&words, seconds(90), || {
+        herd.stderr().contains(&words).then_some(())
+    });
+    let held = all(host, clients);
+    assert_eq!(held.len(), clients as usize, "{held:?}");
+    held
+}
+
+fn killed(herd: Running) {
+    herd.signal(Signal::SIGKILL);
+    herd.finish(seconds(10));
+}
+
+#[test]
+fn clean_gives_the_dhcp6_leases_of_a_killed_herd_back_in_its_clients_names() {
+    let (host, _router) = Host::with_dnsmasq();
+    let server = Server::start(&host);
+    let before = host.snapshot();
+    let herd = host.up(3, &["--family", "dual"]);
+    let held = online(&host, &herd, 3);
+    assert_eq!(server.leased(), held);
+    killed(herd);
+
+    let dry = host.lanherd(&["clean", "--dry-run"]).finish(seconds(30));
+    let clean = host.lanherd(&["clean"]).finish(seconds(30));
+    assert_eq!(clean.code, Some(0), "{}", clean.stderr);
+    for address in &held {
+        let would = format!("would send RELEASE for {address} of ns");
+        assert!(dry.stdout.contains(&would), "{}", dry.stdout);
+        let line = format!("sent RELEASE for {address} of ns");
+        assert!(clean.stdout.contains(&line), "{}", clean.stdout);
+    }
+    wait_for("the server has taken them back", seconds(30), || {
+        server.leased().is_empty().then_some(())
+    });
+    assert_eq!(host.snapshot(), before);
+    let again = host.lanherd(&["clean"]).finish(seconds(30));
+    assert_eq!(again.stdout, "nothing is left of killed runs\n");
+}
+
+#[test]
+fn a_killed_herd_is_taken_over_with_its_dhcp6_leases_which_are_confirmed() {
+    let (host, _router) = Host::with_dnsmasq();
+    let server = Server::start(&host);
+    let before = host.snapshot();
+    let herd = host.up(3, &["--family", "dual"]);
+    let held = online(&host, &herd, 3);
+    killed(herd);
+    let ping = host.start(
+        "ping6",
+        &[
+            "ip",
+            "netns",
+            "exec",
+            "ns2",
+            "ping",
+            "-6",
+            "-n",
+            "-i",
+            "0.05",
+            "fd00:77::1",
+        ],
+    );
+    let solicits = server.log().matches("DHCPSOLICIT").count();
+    for life in 1..=2 {
+        let herd = host.up(3, &["--family", "dual", "--adopt"]);
+        assert_eq!(online(&host, &herd, 3), held, "life {life}");
+        let confirms = server.log().matches("DHCPCONFIRM").count();
+        assert!(confirms >= 3 * life, "{}", server.log());
+        killed(herd);
+    }
+    assert_eq!(server.log().matches("DHCPSOLICIT").count(), solicits);
+    // All the while the address answers, also when nobody runs the herd.
+    ping.signal(Signal::SIGINT);
+    let pinged = ping.finish(seconds(10)).stdout;
+    assert!(pinged.contains(" 0% packet loss"), "{pinged}");
+
+    let herd = host.up(2, &["--family", "dual", "--adopt"]);
+    online(&host, &herd, 2);
+    wait_for("the third's lease is given back", seconds(30), || {
+        (server.leased().len() == 2).then_some(())
+    });
+    herd.signal(Signal::SIGINT);
+    let outcome = herd.finish(seconds(30));
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    wait_for("the others' are given back", seconds(30), || {
+        server.leased().is_empty().then_some(())
+    });
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn a_client_that_is_restarted_has_its_dhcp6_lease_confirmed_and_all_are_given_back_in_the_end() {
+    let (host, _router) = Host::with_dnsmasq();
+    let server = Server::start(&host);
+    let herd = host.up(3, &["--family", "dual"]);
+    let held = online(&host, &herd, 3);
+    let confirms = server.log().matches("DHCPCONFIRM").count();
+    // Its next life has the same lease, and asks whether it is right.
+    let told = host.lanherd(&["restart", "2"]).finish(seconds(30));
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    wait_for("it has its address confirmed", seconds(60), || {
+        (server.log().matches("DHCPCONFIRM").count() > confirms && all(&host, 3) == held)
+            .then_some(())
+    });
+    herd.signal(Signal::SIGINT);
+    herd.finish(seconds(30));
+    wait_for("all are given back", seconds(30), || {
+        server.leased().is_empty().then_some(())
+    });
+}

@@ -34,7 +34,7 @@ use std::io;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use measure::{PARENT, TARGET};
+use measure::{Family, PARENT, TARGET};
 
 /// Compares lanherd with the bare kernel calls and with the shell.
 #[derive(Parser)]
@@ -52,6 +52,9 @@ struct Arguments {
         default_value = "bare,lanherd,dhclient,udhcpc"
     )]
     ways: Vec<Way>,
+    /// Which families the clients have; the shell ways have IPv4 only.
+    #[arg(long, default_value = "ipv4")]
+    family: Family,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -63,7 +66,12 @@ struct Arguments {
 enum Role {
     /// A process of one run.
     #[command(hide = true)]
-    Child { part: Part, way: Way, clients: u32 },
+    Child {
+        part: Part,
+        way: Way,
+        clients: u32,
+        family: Family,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -127,17 +135,22 @@ fn main() -> io::Result<()> {
             part: Part::House,
             way,
             clients,
+            family,
         }) => {
-            println!("{}", serde_json::to_string(&measure::house(way, clients)?)?);
+            println!(
+                "{}",
+                serde_json::to_string(&measure::house(way, clients, family)?)?
+            );
             Ok(())
         }
         Some(Role::Child {
             part: Part::Subject,
             way,
             clients,
+            family,
         }) => match way {
-            Way::Bare => measure::subject(clients, || bare::bring_up(PARENT, clients, TARGET)),
-            Way::Lanherd => measure::subject(clients, || pool::bring_up(PARENT, clients, TARGET)),
+            Way::Bare => measure::subject(clients, || bare::bring_up(PARENT, clients, family)),
+            Way::Lanherd => measure::subject(clients, || pool::bring_up(PARENT, clients, family)),
             Way::Dhclient | Way::Udhcpc => {
                 measure::subject(clients, || shell::bring_up(way, PARENT, clients, TARGET))
             }
@@ -158,11 +171,18 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
             installed
         })
         .collect();
+    let ways: Vec<Way> = match arguments.family {
+        Family::Ipv4 => ways,
+        Family::Dual => ways
+            .into_iter()
+            .filter(|way| matches!(way, Way::Bare | Way::Lanherd))
+            .collect(),
+    };
     let mut table = table::Table::default();
     for &clients in &arguments.clients {
         for run in 1..=arguments.runs {
             for &way in ways.iter().filter(|way| clients <= way.limit()) {
-                let sample = measure::run(way, clients)?;
+                let sample = measure::run(way, clients, arguments.family)?;
                 measure::note(&format!(
                     "{clients} clients, run {run} of {}: {} {:.1} ms",
                     arguments.runs,

@@ -5,9 +5,9 @@
 //! for a slow floor would flatter whoever stands on it: a namespace's sockets are opened while the thread is in it, so
 //! nobody ever enters twice; a macvlan is one message; address, routes and loopback are one send.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use nix::sched::{CloneFlags, unshare};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rtnetlink::LinkMacVlan;
 use rtnetlink::packet_route::link::MacVlanMode;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::measure::{self, Herd};
-use super::wire::{self, Grant};
-use super::{kernel, kernel::Route};
+use super::measure::{self, Family, Herd, TARGET, TARGET6};
+use super::wire::{self, Advertised, Grant};
+use super::{kernel, kernel::Route, kernel::Route6};
 
 /// Exchanges in flight: more overrun a server's socket.
 const OUTSTANDING: usize = 64;
@@ -41,17 +41,23 @@ pub struct Bare {
 struct Sockets {
     _netlink: kernel::Netlink,
     _icmp: Socket,
+    _icmp6: Option<Socket>,
 }
 
-/// Brings `clients` clients up on `parent` until each had its first ping of `target` answered.
-pub fn bring_up(parent: &str, clients: u32, target: Ipv4Addr) -> io::Result<Bare> {
+/// Brings `clients` clients up on `parent` until each had its first ping over each family answered.
+pub fn bring_up(parent: &str, clients: u32, family: Family) -> io::Result<Bare> {
+    let identities: Vec<_> = (1..=clients)
+        .map(|n| Identity::derive(&PoolName::default(), ClientNumber(n), Seed(1)))
+        .collect();
+    let by_mac = identities.iter().enumerate();
     let shared = Arc::new(Shared {
         parent: kernel::index_of(parent)?,
         wire: wire::open(parent)?,
-        target,
-        identities: (1..=clients)
-            .map(|n| Identity::derive(&PoolName::default(), ClientNumber(n), Seed(1)))
+        family,
+        by_mac: by_mac
+            .map(|(index, identity)| (identity.mac, index))
             .collect(),
+        identities,
         work: Mutex::default(),
         changed: Condvar::new(),
     });
@@ -78,11 +84,14 @@ impl Herd for Bare {
     }
 }
 
-/// A client between its DISCOVER and its ACK.
+/// A client between its DISCOVER and its ACK, and between its solicitation and an advertisement.
 struct Asking {
     netlink: kernel::Netlink,
     icmp: Socket,
+    icmp6: Option<Socket>,
     grant: Option<Grant>,
+    acknowledged: Option<Grant>,
+    advertised: Option<Advertised>,
     sent: Instant,
 }
 
@@ -106,8 +115,9 @@ enum Job {
 struct Shared {
     parent: u32,
     wire: Socket,
-    target: Ipv4Addr,
+    family: Family,
     identities: Vec<Identity>,
+    by_mac: HashMap<Mac, usize>,
     work: Mutex<Work>,
     changed: Condvar,
 }
@@ -139,8 +149,11 @@ impl Shared {
                     }
                     work.asking[index] = Some(asking);
                     drop(work);
-                    self.wire
-                        .send(&wire::discover(self.identities[index].mac, index))?;
+                    let mac = self.identities[index].mac;
+                    self.wire.send(&wire::discover(mac, index))?;
+                    if self.family == Family::Dual {
+                        self.wire.send(&wire::solicitation(mac))?;
+                    }
                 }
                 Job::Finish(index, asking, grant) => self.finish(index, *asking, &grant)?,
                 Job::Over => return Ok(()),
@@ -173,6 +186,15 @@ impl Shared {
         let netlink = kernel::Netlink::open()?;
         let icmp = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
         icmp.set_read_timeout(Some(RETRANSMIT))?;
+        let icmp6 = match self.family {
+            Family::Ipv4 => None,
+            Family::Dual => {
+                kernel::keep_ipv6_still()?;
+                let icmp6 = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
+                icmp6.set_read_timeout(Some(RETRANSMIT))?;
+                Some(icmp6)
+            }
+        };
         let link = LinkMacVlan::new("lan0", self.parent, MacVlanMode::Private)
             .address(self.identities[index].mac.octets().to_vec())
             .setns_by_fd(namespace.as_raw_fd())
@@ -183,35 +205,50 @@ impl Shared {
         Ok(Asking {
             netlink,
             icmp,
+            icmp6,
             grant: None,
+            acknowledged: None,
+            advertised: None,
             sent: Instant::now(),
         })
     }
 
-    /// Address, routes and loopback in one send, then the first ping.
+    /// Addresses, routes and loopback in one send, then the first pings.
     fn finish(&self, index: usize, asking: Asking, grant: &Grant) -> io::Result<()> {
-        asking.netlink.configure(&Route {
+        let mac = self.identities[index].mac;
+        let route = Route {
             address: grant.address,
             prefix_len: grant.prefix_len,
             router: grant.router,
             router_mac: grant.server_mac,
-        })?;
-        let target = SocketAddrV4::new(self.target, 0).into();
-        let mut answer = [0; 128];
-        let mut tries = 5;
-        loop {
-            asking.icmp.send_to(&wire::echo_request(index), &target)?;
-            match (&asking.icmp).read(&mut answer) {
-                Ok(length) if wire::is_echo_reply(&answer[..length]) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries > 0 => tries -= 1,
-                Err(error) => return Err(error),
-            }
+        };
+        let route6 = asking.advertised.as_ref().map(|advertised| Route6 {
+            addresses: [wire::link_local(mac), wire::formed(advertised.prefix, mac)],
+            router: advertised.router,
+            router_mac: advertised.router_mac,
+        });
+        asking.netlink.configure(&route, route6.as_ref())?;
+        let target = SocketAddrV4::new(TARGET, 0).into();
+        ping(
+            &asking.icmp,
+            &wire::echo_request(index),
+            &target,
+            wire::is_echo_reply,
+        )?;
+        if let Some(icmp6) = &asking.icmp6 {
+            let target = SocketAddrV6::new(TARGET6, 0, 0, 0).into();
+            ping(
+                icmp6,
+                &wire::echo6_request(index),
+                &target,
+                wire::is_echo6_reply,
+            )?;
         }
         let mut work = self.lock();
         work.standing.push(Sockets {
             _netlink: asking.netlink,
             _icmp: asking.icmp,
+            _icmp6: asking.icmp6,
         });
         work.done += 1;
         if work.done == self.identities.len() {
@@ -248,8 +285,20 @@ impl Shared {
         Ok(())
     }
 
-    /// Takes one frame; whether it granted a lease.
+    /// Takes one frame; whether it was the last that its client waited for.
     fn hear(&self, frame: &[u8]) -> io::Result<bool> {
+        if let Some((mac, advertised)) = wire::read_advertisement(frame) {
+            // One that is for everybody answers nobody's solicitation.
+            let Some(index) = self.by_mac.get(&mac).copied() else {
+                return Ok(false);
+            };
+            let mut work = self.lock();
+            let Some(asking) = work.asking.get_mut(index).and_then(Option::as_mut) else {
+                return Ok(false);
+            };
+            asking.advertised = Some(advertised);
+            return Ok(self.take_if_complete(work, index));
+        }
         let Some((index, reply)) = wire::read(frame) else {
             return Ok(false);
         };
@@ -270,16 +319,33 @@ impl Shared {
                 Ok(false)
             }
             wire::Reply::Ack(grant) => {
-                let Some(asking) = work.asking[index].take() else {
-                    return Ok(false);
-                };
-                work.outstanding -= 1;
-                work.granted.push_back((index, asking, grant));
-                drop(work);
-                self.changed.notify_one();
-                Ok(true)
+                asking.acknowledged = Some(grant);
+                Ok(self.take_if_complete(work, index))
             }
         }
+    }
+
+    /// Hands a client that has all it asked for on to the workers.
+    fn take_if_complete(&self, mut work: MutexGuard<'_, Work>, index: usize) -> bool {
+        let slot = &mut work.asking[index];
+        let is_complete = slot.as_ref().is_some_and(|asking| {
+            asking.acknowledged.is_some()
+                && (self.family == Family::Ipv4 || asking.advertised.is_some())
+        });
+        if !is_complete {
+            return false;
+        }
+        let Some(mut asking) = slot.take() else {
+            return false;
+        };
+        let Some(grant) = asking.acknowledged.take() else {
+            return false;
+        };
+        work.outstanding -= 1;
+        work.granted.push_back((index, asking, grant));
+        drop(work);
+        self.changed.notify_one();
+        true
     }
 
     fn retransmit(&self) -> io::Result<()> {
@@ -289,13 +355,41 @@ impl Shared {
             };
             measure::note("retransmitted");
             let mac: Mac = self.identities[index].mac;
-            let message = match &asking.grant {
-                Some(grant) => wire::request(mac, index, grant),
-                None => wire::discover(mac, index),
-            };
             asking.sent = Instant::now();
-            self.wire.send(&message)?;
+            if asking.acknowledged.is_none() {
+                let message = match &asking.grant {
+                    Some(grant) => wire::request(mac, index, grant),
+                    None => wire::discover(mac, index),
+                };
+                self.wire.send(&message)?;
+            }
+            if self.family == Family::Dual && asking.advertised.is_none() {
+                self.wire.send(&wire::solicitation(mac))?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Sends an echo request until it is answered, five times more at most.
+fn ping(
+    socket: &Socket,
+    request: &[u8],
+    target: &SockAddr,
+    is_reply: fn(&[u8]) -> bool,
+) -> io::Result<()> {
+    let mut answer = [0; 128];
+    let mut tries = 5;
+    socket.send_to(request, target)?;
+    loop {
+        match (&*socket).read(&mut answer) {
+            Ok(length) if is_reply(&answer[..length]) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries > 0 => {
+                tries -= 1;
+                socket.send_to(request, target)?;
+            }
+            Err(error) => return Err(error),
+        }
     }
 }

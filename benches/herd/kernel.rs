@@ -1,7 +1,7 @@
 //! The few netlink messages that the floor needs, over a synchronous socket.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lanherd::identity::Mac;
 use rtnetlink::packet_core::{
@@ -10,6 +10,7 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage as Rt;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -36,6 +37,13 @@ pub struct Route {
     pub router_mac: Mac,
 }
 
+/// What a client sets of IPv6 when a router has advertised.
+pub struct Route6 {
+    pub addresses: [Ipv6Addr; 2],
+    pub router: Ipv6Addr,
+    pub router_mac: Mac,
+}
+
 /// A socket that speaks to the kernel about the namespace it was opened in.
 pub struct Netlink(Socket);
 
@@ -50,30 +58,44 @@ impl Netlink {
         self.change(vec![(Rt::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)])
     }
 
-    pub fn configure(&self, route: &Route) -> io::Result<()> {
+    /// Loopback, address, neighbour and default route of each family, all in one send.
+    pub fn configure(&self, route: &Route, route6: Option<&Route6>) -> io::Result<()> {
         let loopback = LinkUnspec::new_with_index(LOOPBACK).up().build();
         let address = AddressMessageBuilder::<Ipv4Addr>::new()
             .index(CLIENT_LINK)
             .address(route.address, route.prefix_len)
             .build();
-        let mut neighbour = NeighbourMessage::default();
-        neighbour.header.family = AddressFamily::Inet;
-        neighbour.header.ifindex = CLIENT_LINK;
-        neighbour.header.state = NeighbourState::Permanent;
-        neighbour.header.kind = RouteType::Unicast;
-        neighbour.attributes = vec![
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(route.router)),
-            NeighbourAttribute::LinkLayerAddress(route.router_mac.octets().to_vec()),
-        ];
         let default = RouteMessageBuilder::<Ipv4Addr>::new()
             .gateway(route.router)
             .build();
-        self.change(vec![
+        let created = NLM_F_CREATE | NLM_F_EXCL;
+        let mut messages = vec![
             (Rt::SetLink(loopback), 0),
-            (Rt::NewAddress(address), NLM_F_CREATE | NLM_F_EXCL),
-            (Rt::NewNeighbour(neighbour), NLM_F_CREATE | NLM_F_EXCL),
-            (Rt::NewRoute(default), NLM_F_CREATE | NLM_F_EXCL),
-        ])
+            (Rt::NewAddress(address), created),
+            (neighbour(route.router.into(), route.router_mac), created),
+            (Rt::NewRoute(default), created),
+        ];
+        if let Some(route) = route6 {
+            for address in route.addresses {
+                let mut address = AddressMessageBuilder::<Ipv6Addr>::new()
+                    .index(CLIENT_LINK)
+                    .address(address, 64)
+                    .build();
+                // Nobody is asked whether somebody has it.
+                let flags = AddressAttribute::Flags(AddressFlags::Nodad);
+                address.attributes.push(flags);
+                messages.push((Rt::NewAddress(address), created));
+            }
+            let default = RouteMessageBuilder::<Ipv6Addr>::new()
+                .gateway(route.router)
+                .output_interface(CLIENT_LINK)
+                .build();
+            messages.extend([
+                (neighbour(route.router.into(), route.router_mac), created),
+                (Rt::NewRoute(default), created),
+            ]);
+        }
+        self.change(messages)
     }
 
     /// How many unicast addresses besides its own the link listens to: one for each macvlan that is up on it.
@@ -152,6 +174,32 @@ impl Netlink {
         }
         Ok(messages)
     }
+}
+
+/// The message that makes a router a permanent neighbour, which the limit of the kernel's table does not count.
+fn neighbour(router: IpAddr, mac: Mac) -> Rt {
+    let (family, destination) = match router {
+        IpAddr::V4(router) => (AddressFamily::Inet, NeighbourAddress::Inet(router)),
+        IpAddr::V6(router) => (AddressFamily::Inet6, NeighbourAddress::Inet6(router)),
+    };
+    let mut neighbour = NeighbourMessage::default();
+    neighbour.header.family = family;
+    neighbour.header.ifindex = CLIENT_LINK;
+    neighbour.header.state = NeighbourState::Permanent;
+    neighbour.header.kind = RouteType::Unicast;
+    neighbour.attributes = vec![
+        NeighbourAttribute::Destination(destination),
+        NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec()),
+    ];
+    Rt::NewNeighbour(neighbour)
+}
+
+/// Has IPv6 of the links that are made from now on in this thread's namespace do nothing by itself.
+pub fn keep_ipv6_still() -> io::Result<()> {
+    for (key, value) in [("addr_gen_mode", "1"), ("accept_ra", "0")] {
+        std::fs::write(format!("/proc/sys/net/ipv6/conf/default/{key}"), value)?;
+    }
+    Ok(())
 }
 
 /// The index of the link called `name` in the main thread's namespace.

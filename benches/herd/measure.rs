@@ -5,10 +5,11 @@
 //! kernel objects or neighbour entries, and the router's memory is not counted as the herd's.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{Way, kernel, router};
@@ -18,6 +19,27 @@ pub const PARENT: &str = "lab0";
 
 /// The address that every client pings first.
 pub const TARGET: Ipv4Addr = Ipv4Addr::new(8, 8, 8, 8);
+
+/// The IPv6 address that every client with IPv6 pings, too.
+pub const TARGET6: Ipv6Addr = Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888);
+
+/// Which families the clients have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Family {
+    /// Only IPv4.
+    Ipv4,
+    /// Both: of IPv6 a link-local address and one by the prefix that the router advertises, nobody asked whether they are taken.
+    Dual,
+}
+
+impl Family {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Dual => "dual",
+        }
+    }
+}
 
 /// A way that has not brought its herd up, or down, by then has failed.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -49,7 +71,7 @@ struct Standing {
 }
 
 /// Runs `way` once in a sandbox of its own.
-pub fn run(way: Way, clients: u32) -> io::Result<Sample> {
+pub fn run(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
     let flags: &[&str] = if nix::unistd::geteuid().is_root() {
         &["-nm"]
     } else {
@@ -61,7 +83,13 @@ pub fn run(way: Way, clients: u32) -> io::Result<Sample> {
         .args(["--propagation", "private", "--kill-child"])
         .arg("--fork")
         .arg(std::env::current_exe()?)
-        .args(["child", "house", way.as_str(), &clients.to_string()])
+        .args([
+            "child",
+            "house",
+            way.as_str(),
+            &clients.to_string(),
+            family.as_str(),
+        ])
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
@@ -74,12 +102,12 @@ pub fn run(way: Way, clients: u32) -> io::Result<Sample> {
 }
 
 /// The house: the router, then the subject twice, once to be ended and once to be killed.
-pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
+pub fn house(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
     // A private place for what is bound to names, so that nothing reaches the machine's own.
     for folder in ["/run", "/etc"] {
         cover(folder)?;
     }
-    let lab = router::start(PARENT)?;
+    let lab = router::start(PARENT, family)?;
     let router = router::describe(&lab);
     let netlink = kernel::Netlink::open()?;
     let parent = kernel::index_of(PARENT)?;
@@ -94,7 +122,7 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
         Ok(())
     };
 
-    let mut subject = Subject::start(way, clients, &router)?;
+    let mut subject = Subject::start(way, clients, family, &router)?;
     let standing: Standing = serde_json::from_str(&subject.line()?)?;
     let start = Instant::now();
     subject
@@ -111,7 +139,7 @@ pub fn house(way: Way, clients: u32) -> io::Result<Sample> {
     let killed = if way.survives_sigkill() {
         Duration::ZERO
     } else {
-        let mut subject = Subject::start(way, clients, &router)?;
+        let mut subject = Subject::start(way, clients, family, &router)?;
         subject.line()?;
         let start = Instant::now();
         subject.child.kill()?;
@@ -175,9 +203,15 @@ struct Subject {
 }
 
 impl Subject {
-    fn start(way: Way, clients: u32, router: &str) -> io::Result<Self> {
+    fn start(way: Way, clients: u32, family: Family, router: &str) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["child", "subject", way.as_str(), &clients.to_string()])
+            .args([
+                "child",
+                "subject",
+                way.as_str(),
+                &clients.to_string(),
+                family.as_str(),
+            ])
             .env(router::ENVIRONMENT, router)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -4,15 +4,18 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use lanherd::identity::Mac;
-use lanherd::lab::{Lab, LabConfig};
+use lanherd::lab::{Ipv6Config, Lab, LabConfig};
+
+use super::measure::Family;
 
 /// How the subject learns the router's address: as `address mac`, in its environment.
 pub const ENVIRONMENT: &str = "HERD_ROUTER";
 
 /// Starts it behind `uplink`.
-pub fn start(uplink: &str) -> io::Result<Lab> {
+pub fn start(uplink: &str, family: Family) -> io::Result<Lab> {
     Lab::start(LabConfig {
         uplink: uplink.to_owned(),
+        ipv6: (family == Family::Dual).then(Ipv6Config::default),
         ..LabConfig::default()
     })
     .map_err(io::Error::other)

@@ -1,7 +1,7 @@
-//! The floor's DHCP: just enough bytes to be served, read with just enough care to be safe.
+//! The floor's DHCP and router discovery: just enough bytes to be served, read with just enough care to be safe.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 
 use lanherd::identity::Mac;
@@ -27,10 +27,23 @@ const IP: usize = 20;
 const UDP: usize = 8;
 const OPTIONS: usize = ETHERNET + IP + UDP + 240;
 
+/// The type of a router advertisement (RFC 4861, 4.2), and where its options begin behind the IPv6 header.
+const ADVERTISEMENT: u8 = 134;
+const ADVERTISED: usize = 16;
+const IP6: usize = 40;
+
 /// The lowest transaction number; a client's index is added, so that a reply names its client.
 const XID: u32 = 0x6265_0000;
 
-/// The herd's only raw socket on `parent`: deaf until its filter, IPv4 UDP to port 68, is in place.
+/// What a router advertised.
+pub struct Advertised {
+    /// The first half of the client's address.
+    pub prefix: [u8; 8],
+    pub router: Ipv6Addr,
+    pub router_mac: Mac,
+}
+
+/// The herd's only raw socket on `parent`: deaf until its filter, IPv4 UDP to port 68 and router advertisements, is in place.
 #[allow(unsafe_code, reason = "AF_PACKET has no safe address type")]
 pub fn open(parent: &str) -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
@@ -38,12 +51,17 @@ pub fn open(parent: &str) -> io::Result<Socket> {
     let unless = |value, skip| SockFilter::new(0x15, 0, skip, value);
     socket.attach_filter(&[
         load(0x08, 12), // ethertype, half word
-        unless(0x0800, 6),
+        unless(0x0800, 5),
         load(0x10, 23), // protocol, byte
-        unless(17, 4),
+        unless(17, 9),
         SockFilter::new(0xb1, 0, 0, 14), // x = length of the IP header
         SockFilter::new(0x48, 0, 0, 16), // half word at x + 16: the UDP destination
-        unless(68, 1),
+        SockFilter::new(0x15, 5, 6, 68),
+        unless(0x86dd, 5),
+        load(0x10, 20), // next header, byte
+        unless(58, 3),
+        load(0x10, 54), // ICMPv6 type, byte
+        unless(ADVERTISEMENT.into(), 1),
         SockFilter::new(0x06, 0, 0, 0x4_0000), // keep
         SockFilter::new(0x06, 0, 0, 0),        // drop
     ])?;
@@ -159,6 +177,64 @@ pub fn read(frame: &[u8]) -> Option<(usize, Reply)> {
     }
 }
 
+/// A router solicitation as a whole frame, from the client's link-local address (RFC 4861, 4.1).
+pub fn solicitation(mac: Mac) -> Vec<u8> {
+    let body = [133, 0, 0, 0, 0, 0, 0, 0, 1, 1];
+    let mut frame = vec![0x33, 0x33, 0, 0, 0, 2];
+    frame.extend(mac.octets());
+    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 16, 58, 255]);
+    frame.extend(link_local(mac).octets());
+    frame.extend(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2).octets());
+    frame.extend(body);
+    frame.extend(mac.octets());
+    // The pseudo header (RFC 8200, 8.1) has length and next header in other places, and the same sum.
+    let mut summed = frame[ETHERNET + 8..].to_vec();
+    summed.extend([0, 16, 0, 58]);
+    let sum = checksum(&summed);
+    frame[ETHERNET + IP6 + 2..][..2].copy_from_slice(&sum.to_be_bytes());
+    frame
+}
+
+/// Whom an advertisement is for, and what it says, where `frame` is one that gives a prefix.
+pub fn read_advertisement(frame: &[u8]) -> Option<(Mac, Advertised)> {
+    if frame.get(12..14)? != [0x86, 0xdd] || *frame.get(ETHERNET + IP6)? != ADVERTISEMENT {
+        return None;
+    }
+    let router: [u8; 16] = frame.get(ETHERNET + 8..ETHERNET + 24)?.try_into().ok()?;
+    let mut options = frame.get(ETHERNET + IP6 + ADVERTISED..)?;
+    loop {
+        let length = usize::from(*options.get(1)?) * 8;
+        let option = options.get(..length).filter(|option| !option.is_empty())?;
+        // Prefix information, with its A flag (RFC 4861, 4.6.2).
+        if option[0] == 3 && length == 32 && option[3] & 0x40 != 0 {
+            let advertised = Advertised {
+                prefix: option[16..24].try_into().ok()?,
+                router: router.into(),
+                router_mac: Mac(frame[6..12].try_into().ok()?),
+            };
+            return Some((Mac(frame[..6].try_into().ok()?), advertised));
+        }
+        options = &options[length..];
+    }
+}
+
+/// The client's link-local address, by its MAC (RFC 4291, appendix A).
+pub fn link_local(mac: Mac) -> Ipv6Addr {
+    formed([0xfe, 0x80, 0, 0, 0, 0, 0, 0], mac)
+}
+
+/// The client's address below a prefix, by its MAC.
+pub fn formed(prefix: [u8; 8], mac: Mac) -> Ipv6Addr {
+    let mac = mac.octets();
+    let mut octets = [0; 16];
+    octets[..8].copy_from_slice(&prefix);
+    octets[8..11].copy_from_slice(&mac[..3]);
+    octets[8] ^= 2;
+    octets[11..13].copy_from_slice(&[0xff, 0xfe]);
+    octets[13..].copy_from_slice(&mac[3..]);
+    octets.into()
+}
+
 fn address(bytes: &[u8]) -> Option<Ipv4Addr> {
     let octets: [u8; 4] = bytes.get(..4)?.try_into().ok()?;
     Some(octets.into())
@@ -179,6 +255,19 @@ pub fn is_echo_reply(packet: &[u8]) -> bool {
     packet
         .first()
         .is_some_and(|first| packet.get(usize::from(first & 15) * 4) == Some(&0))
+}
+
+/// An ICMPv6 echo request (RFC 4443, 4.1); the kernel adds its checksum.
+pub fn echo6_request(index: usize) -> [u8; 64] {
+    let mut packet = [0; 64];
+    packet[0] = 128;
+    packet[4..6].copy_from_slice(&(index as u16).to_be_bytes());
+    packet
+}
+
+/// Whether an ICMPv6 message is an echo reply.
+pub fn is_echo6_reply(message: &[u8]) -> bool {
+    message.first() == Some(&129)
 }
 
 /// The Internet checksum (RFC 1071).

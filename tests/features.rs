@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
-use lanherd_testkit::folder::TestFolder;
+use lanherd_types::test_folder::TestFolder;
 use serde_json::Value;
 
 /// One row of the table: a scenario of a file, a fault of the lab under which it must fail, and what the failure must say.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use lanherd::http::{self, Guard, Readiness, Ready, Server};
 use lanherd::identity::{PoolName, Seed};
 use lanherd::metrics::Metrics;
-use lanherd_testkit::folder::TestFolder;
+use lanherd_types::test_folder::TestFolder;
 
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

@@ -198,7 +198,7 @@ fn examples_section(examples: &str) -> String {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
-    use lanherd_testkit::folder::TestFolder;
+    use lanherd_types::test_folder::TestFolder;
 
     use super::*;
     use crate::cli::Cli;

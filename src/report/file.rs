@@ -373,7 +373,7 @@ fn clear(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use lanherd_testkit::folder::TestFolder;
+    use lanherd_types::test_folder::TestFolder;
 
     use super::*;
 

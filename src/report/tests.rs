@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use lanherd_testkit::folder::TestFolder;
+use lanherd_types::test_folder::TestFolder;
 
 use super::*;
 use crate::activity::ping::{self, PingDetail};

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use lanherd_testkit::folder::TestFolder;
+use lanherd_types::test_folder::TestFolder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

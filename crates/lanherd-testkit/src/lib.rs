@@ -27,7 +27,7 @@
 )]
 
 pub mod corpus;
-pub mod folder;
+pub use lanherd_types::test_folder as folder;
 #[cfg(feature = "linux")]
 pub mod isolated;
 #[cfg(feature = "linux")]

@@ -13,6 +13,8 @@ pub mod host_name;
 pub mod identity;
 pub mod ipv6;
 pub mod phase;
+#[doc(hidden)]
+pub mod test_folder;
 #[cfg(feature = "toml")]
 pub mod text_error;
 pub mod units;

@@ -108,7 +108,7 @@ impl Barrier {
 
 #[cfg(test)]
 mod tests {
-    use lanherd_testkit::folder::TestFolder;
+    use lanherd_types::test_folder::TestFolder;
 
     use super::*;
 

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use lanherd_testkit::folder::TestFolder;
+use lanherd_types::test_folder::TestFolder;
 
 use super::*;
 

@@ -1,4 +1,10 @@
-//! A folder of a test's own.
+//! A folder of a test's own, here as the tests of every crate know this one: also those that are published, without the test kit.
+#![allow(
+    clippy::must_use_candidate,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "it is a part of tests, and a panic is how a test fails"
+)]
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,7 +17,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct TestFolder(PathBuf);
 
 impl TestFolder {
-    /// Its name says whose it is: `lanherd-NAME-PID-COUNT`.
+    /// Makes it; its name says whose it is: `lanherd-NAME-PID-COUNT`.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
     pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let path = std::env::temp_dir().join(format!(
@@ -24,6 +33,7 @@ impl TestFolder {
         Self(path)
     }
 
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -46,6 +56,9 @@ impl Drop for TestFolder {
 }
 
 /// Fails the test from within a `drop`; of one that fails already it is only told.
+///
+/// # Panics
+/// Where the test has not failed yet.
 pub fn fail(why: &str) {
     assert!(std::thread::panicking(), "{why}");
     eprintln!("{why}");

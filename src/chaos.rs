@@ -30,6 +30,7 @@ pub use self::text::PlanTextError;
 pub use self::values::{
     DurationRange, DurationRangeError, FaultChoice, FaultChoiceError, Victims, VictimsError,
 };
+use crate::family::Family;
 use crate::fault::{Aim, Fault};
 use crate::identity::{ClientNumber, Seed};
 use crate::units::{serde_duration, serde_optional_duration};
@@ -79,8 +80,10 @@ pub struct TimedFault {
 /// What the herd stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UplinkKind {
-    /// The lab, all of which is ours to break.
+    /// The lab, all of which is ours to break, and which speaks IPv4 only.
     Lab,
+    /// The lab, which speaks IPv6, too.
+    Ipv6Lab,
     /// A real parent interface, and somebody else's router behind it.
     Parent,
 }
@@ -89,16 +92,18 @@ impl UplinkKind {
     /// Whether a fault can be done there at all: those of the router need the lab.
     pub const fn fits(self, fault: Fault) -> bool {
         match (self, fault.aim()) {
-            (Self::Lab, _) | (Self::Parent, Aim::Client | Aim::Parent) => true,
+            (Self::Lab | Self::Ipv6Lab, _) | (Self::Parent, Aim::Client | Aim::Parent) => true,
             (Self::Parent, Aim::Router) => false,
         }
     }
 
-    /// The faults that are done where none are named. A real parent is only flapped if that is named: others may need it.
+    /// The faults that are done where none are named. A real parent is only flapped if that is named: others may need it. A lab
+    /// without IPv6 has none of IPv6.
     pub fn faults(self) -> impl Iterator<Item = Fault> {
         let is_meant = move |fault: &Fault| match (self, fault.aim()) {
             (Self::Parent, Aim::Parent) => false,
-            (Self::Parent | Self::Lab, _) => self.fits(*fault),
+            (Self::Lab, _) => fault.family() != Some(Family::Ipv6),
+            (Self::Parent | Self::Ipv6Lab, _) => self.fits(*fault),
         };
         Fault::ALL.iter().copied().filter(is_meant)
     }

@@ -7,6 +7,7 @@ mod answer;
 mod config;
 mod leases;
 mod reconfigure;
+mod trouble;
 
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ use super::dhcp::Server;
 use super::ipv6::{Ipv6Config, Ipv6Router};
 
 /// Names that the well-known resolvers have on the real internet, and those of web sites (RFC 2606, 3).
-const WELL_KNOWN: [(&str, IpAddr); 12] = [
+const WELL_KNOWN: [(&str, IpAddr); 14] = [
     ("dns.google", IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8))),
     ("dns.google", IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4))),
     ("dns.google", IpAddr::V6(Ipv6Config::GOOGLE)),
@@ -32,7 +32,14 @@ const WELL_KNOWN: [(&str, IpAddr); 12] = [
     ("www.example.com", IpAddr::V6(Ipv6Config::WEB)),
     ("www.example.org", IpAddr::V4(LabConfig::WEB)),
     ("www.example.org", IpAddr::V6(Ipv6Config::WEB)),
+    ("ipv4.example.com", IpAddr::V4(LabConfig::WEB)),
+    ("ipv6.example.com", IpAddr::V6(Ipv6Config::WEB)),
 ];
+/// The name by which hosts find the prefix of a NAT64, and its addresses (RFC 7050, 8).
+const IPV4_ONLY: (&str, [Ipv4Addr; 2]) = (
+    "ipv4only.arpa",
+    [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)],
+);
 /// How long answers may be remembered, in seconds: not for long, as clients come and go.
 const TTL: u32 = 10;
 /// The fixed fields of a message (RFC 1035, 4.1.1), in bytes.
@@ -75,7 +82,15 @@ impl Zone {
             }
         };
         let router = here("router");
-        let fixed = own.into_iter().chain(known).filter(is_there).collect();
+        let has_nat64 = config
+            .ipv6
+            .as_ref()
+            .is_some_and(|ipv6| ipv6.pref64.is_some());
+        let (name, addresses) = IPV4_ONLY;
+        let only = addresses.map(|address| (name.to_owned(), IpAddr::V4(address)));
+        let only = only.into_iter().filter(|_| has_nat64);
+        let fixed = own.into_iter().chain(known).filter(is_there);
+        let fixed = fixed.chain(only).collect();
         Self {
             fixed,
             router,
@@ -85,17 +100,12 @@ impl Zone {
 
     /// The answer to `query`; `None` where there is to be none: it is no query at all.
     pub fn answer(&self, query: &[u8], server: &Server) -> Option<Vec<u8>> {
-        self.answer_with(query, server, None)
+        self.answer_with(query, Hosts::of(server))
     }
 
     /// The same, with the IPv6 addresses of the router and of clients.
-    pub(super) fn answer_with(
-        &self,
-        query: &[u8],
-        server: &Server,
-        ipv6: Option<&Ipv6Router>,
-    ) -> Option<Vec<u8>> {
-        respond(query, |question| self.resolve(question, (server, ipv6)))
+    pub(super) fn answer_with(&self, query: &[u8], hosts: Hosts<'_>) -> Option<Vec<u8>> {
+        respond(query, |question| self.resolve(question, hosts))
     }
 
     /// The answer of a resolver that does not look for one; `None` as in [`Self::answer`].
@@ -121,7 +131,12 @@ impl Zone {
             return reply;
         }
         let name = question.qname.to_string().to_ascii_lowercase();
-        let known = self.look_up(&name, hosts);
+        let mut known = self.look_up(&name, hosts);
+        if hosts.knows_no_ipv6 {
+            known.retain(|data| !matches!(data, RData::AAAA(_)));
+        } else {
+            translate(&mut known, hosts);
+        }
         if known.is_empty() {
             *reply.rcode_mut() = RCODE::NameError;
         }
@@ -183,7 +198,7 @@ impl Zone {
         if routers(hosts).contains(&address) {
             return Some(self.router.clone());
         }
-        let (server, ipv6) = hosts;
+        let Hosts { server, ipv6, .. } = hosts;
         let host = match address {
             IpAddr::V4(address) => server.host_name(address)?.to_owned(),
             IpAddr::V6(address) => {
@@ -203,16 +218,50 @@ impl Zone {
 }
 
 /// What is known of the LAN's hosts: by the DHCP server, and by IPv6.
-type Hosts<'a> = (&'a Server, Option<&'a Ipv6Router>);
+#[derive(Clone, Copy)]
+pub(super) struct Hosts<'a> {
+    pub(super) server: &'a Server,
+    pub(super) ipv6: Option<&'a Ipv6Router>,
+    /// Whether no IPv6 address is told.
+    pub(super) knows_no_ipv6: bool,
+}
+
+impl<'a> Hosts<'a> {
+    /// Those of IPv4 alone.
+    const fn of(server: &'a Server) -> Self {
+        Self {
+            server,
+            ipv6: None,
+            knows_no_ipv6: false,
+        }
+    }
+}
+
+/// Makes up AAAA records for a name that has none, where the lab is to.
+// RFC 6147, 5.1: AAAA records are made of A records where there are no others.
+fn translate(known: &mut Vec<RData<'static>>, hosts: Hosts<'_>) {
+    if known.iter().any(|data| matches!(data, RData::AAAA(_))) {
+        return;
+    }
+    let made_up: Vec<_> = known
+        .iter()
+        .filter_map(|data| match data {
+            RData::A(a) => hosts.ipv6?.made_up(Ipv4Addr::from(a.address)),
+            _ => None,
+        })
+        .collect();
+    known.extend(made_up.into_iter().map(|it| RData::AAAA(AAAA::from(it))));
+}
 
 /// The router's own IPv6 addresses.
-fn routers((_, ipv6): Hosts<'_>) -> Vec<IpAddr> {
-    let addresses = ipv6.map(Ipv6Router::global_addresses);
+fn routers(hosts: Hosts<'_>) -> Vec<IpAddr> {
+    let addresses = hosts.ipv6.map(Ipv6Router::global_addresses);
     addresses.into_iter().flatten().map(IpAddr::from).collect()
 }
 
 /// The addresses of the client that gave this host name.
-fn hosts_called(host: &str, (server, ipv6): Hosts<'_>) -> Vec<IpAddr> {
+fn hosts_called(host: &str, hosts: Hosts<'_>) -> Vec<IpAddr> {
+    let Hosts { server, ipv6, .. } = hosts;
     let leased = server.with_host_name(host);
     let by_lease = leased.and_then(|address| server.holder(address));
     let by_name = ipv6.and_then(|ipv6| ipv6.called(host));

@@ -30,6 +30,11 @@ pub enum LabFaultError {
     /// It would be over before it began, or never.
     #[error("{} lasts {}: write a time above 0, and below a century", .0, humantime::format_duration(*.1))]
     Lasts(Fault, Duration),
+    /// The lab does not speak IPv6.
+    #[error(
+        "{0} is of ipv6, and the lab does not speak it: switch it on with the table [ipv6] of its configuration, or --ipv6"
+    )]
+    NoIpv6(Fault),
     /// The lab has ended.
     #[error("the lab has ended: start it again")]
     Ended,

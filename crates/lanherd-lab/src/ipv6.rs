@@ -10,6 +10,7 @@ mod neighbours;
 mod numbering;
 mod router;
 mod schedule;
+mod trouble;
 
 pub use config::{Ipv6Config, Ipv6ConfigError};
 
@@ -17,3 +18,6 @@ pub(crate) use config::LINK_LOCAL;
 pub(crate) use draft::Ipv6Draft;
 pub(crate) use neighbours::NeighbourChange;
 pub(crate) use router::{Addressing, Ipv6Router};
+
+#[cfg(test)]
+mod tests;

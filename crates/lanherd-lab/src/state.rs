@@ -18,6 +18,7 @@ use super::ipv6::Ipv6Router;
 use super::queue::Queue;
 use lanherd_dhcp::Message;
 use lanherd_dhcp::options::{MessageType, code};
+use lanherd_types::family::Family;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::ClientNumber;
 pub(super) use services::{Datagram, Service};
@@ -112,6 +113,9 @@ impl State {
         if self.has_ended {
             return Err(LabFaultError::Ended);
         }
+        if fault.family() == Some(Family::Ipv6) && self.ipv6.is_none() {
+            return Err(LabFaultError::NoIpv6(fault));
+        }
         self.tick(now);
         let was_down = self.is_down(now);
         let is_new = !self.faults.is_on(fault, now);
@@ -137,6 +141,9 @@ impl State {
             }
             Fault::DhcpExpireEarly if is_new => self.forget_at = Some(now),
             _ => {}
+        }
+        if let Some(ipv6) = self.ipv6.as_mut().filter(|_| is_new) {
+            ipv6.fault_began(fault, &mut self.faults, now);
         }
         Ok(())
     }
@@ -184,6 +191,9 @@ impl State {
                 Fault::RouterLeak => self.leak = Leak::default(),
                 Fault::DnsLimit => self.upstream = Upstream::default(),
                 _ => {}
+            }
+            if let Some(ipv6) = &mut self.ipv6 {
+                ipv6.fault_ended(*fault, now);
             }
         }
         if !ended.is_empty() {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::family::Family;
 use crate::{closest, words};
 
 words! {
@@ -67,6 +68,74 @@ words! {
         RouterLeak = "router_leak",
         /// The lab's web server is unavailable.
         HttpUnavailable = "http_unavailable",
+        /// The lab's router sends no advertisement.
+        RaMute = "ra_mute",
+        /// The lab's router answers solicitations seconds late.
+        RaSlow = "ra_slow",
+        /// The lab's router advertises only when it is asked.
+        RaSilent = "ra_silent",
+        /// The lab's router advertises to all far too often, and whenever it is asked.
+        RaFlood = "ra_flood",
+        /// The lab's router says that it is no default router.
+        RaZeroLifetime = "ra_zero_lifetime",
+        /// The lab's router says in turn that it is a default router and that it is none.
+        RaFlap = "ra_flap",
+        /// What is advertised on the lab's LAN comes from a router that is not there.
+        RaWrongRouter = "ra_wrong_router",
+        /// A second router on the lab's LAN is preferred, and leads nowhere.
+        RaRogue = "ra_rogue",
+        /// The lab's LAN gets another prefix, and the former one is not withdrawn.
+        RaStalePrefix = "ra_stale_prefix",
+        /// The lab's LAN gets another prefix whenever its router reboots, and the former one is not withdrawn.
+        RaForgetsPrefix = "ra_forgets_prefix",
+        /// The lab's LAN gets another prefix, and the former one is withdrawn as it should be.
+        RaRenumber = "ra_renumber",
+        /// The lab's router does not let hosts form addresses of its prefixes.
+        RaNoAutonomous = "ra_no_autonomous",
+        /// The lab's router advertises no resolver.
+        RaNoDns = "ra_no_dns",
+        /// The lab's router advertises a resolver that is not there.
+        RaWrongDns = "ra_wrong_dns",
+        /// The lab's router advertises its resolver for less than the time to the next advertisement.
+        RaShortDns = "ra_short_dns",
+        /// The lab's router advertises lifetimes of weeks.
+        RaLongLifetimes = "ra_long_lifetimes",
+        /// The lab's router sends advertisements that have to be ignored.
+        RaGarbage = "ra_garbage",
+        /// The lab's router does not answer whoever asks for its link-layer address.
+        NdMute = "nd_mute",
+        /// The lab's router says that it has every address that somebody asks for.
+        NdAnswersAll = "nd_answers_all",
+        /// Somebody on the lab's LAN has the first address that each host would like.
+        DadSquatter = "dad_squatter",
+        /// A switch keeps from the lab's router what hosts say to groups that they have not reported lately.
+        MldSnooping = "mld_snooping",
+        /// The lab's `DHCPv6` server does not answer.
+        Dhcp6Mute = "dhcp6_mute",
+        /// The lab's `DHCPv6` server answers seconds late.
+        Dhcp6Slow = "dhcp6_slow",
+        /// The lab's `DHCPv6` server has nothing for anybody new.
+        Dhcp6Exhausted = "dhcp6_exhausted",
+        /// The lab's `DHCPv6` server does not know those who would like more time.
+        Dhcp6NoBinding = "dhcp6_no_binding",
+        /// The lab's `DHCPv6` server takes every address for another link's.
+        Dhcp6NotOnLink = "dhcp6_not_on_link",
+        /// The lab's `DHCPv6` server leases addresses that others hold.
+        Dhcp6Duplicates = "dhcp6_duplicates",
+        /// The lab's `DHCPv6` server leases, and what it says of it is lost on the way.
+        Dhcp6LostReplies = "dhcp6_lost_replies",
+        /// The lab's `DHCPv6` server sends messages that cannot be read.
+        Dhcp6Garbage = "dhcp6_garbage",
+        /// The lab's LAN gets another prefix, and its `DHCPv6` server goes on leasing addresses of the former one.
+        Dhcp6KeepsStale = "dhcp6_keeps_stale",
+        /// The lab's `DHCPv6` server forgets its leases over and over.
+        Dhcp6Forgets = "dhcp6_forgets",
+        /// The lab's resolver knows no IPv6 address.
+        DnsNoAaaa = "dns_no_aaaa",
+        /// What is sent over IPv6 beyond the lab's LAN is lost.
+        V6Blackhole = "v6_blackhole",
+        /// What is sent to the lab's NAT64 is lost.
+        Pref64Dead = "pref64_dead",
     }
 }
 
@@ -114,8 +183,50 @@ impl Fault {
             | Self::PingLoss
             | Self::PingDuplicates
             | Self::RouterLeak
-            | Self::HttpUnavailable => Aim::Router,
+            | Self::HttpUnavailable
+            | Self::RaMute
+            | Self::RaSlow
+            | Self::RaSilent
+            | Self::RaFlood
+            | Self::RaZeroLifetime
+            | Self::RaFlap
+            | Self::RaWrongRouter
+            | Self::RaRogue
+            | Self::RaStalePrefix
+            | Self::RaForgetsPrefix
+            | Self::RaRenumber
+            | Self::RaNoAutonomous
+            | Self::RaNoDns
+            | Self::RaWrongDns
+            | Self::RaShortDns
+            | Self::RaLongLifetimes
+            | Self::RaGarbage
+            | Self::NdMute
+            | Self::NdAnswersAll
+            | Self::DadSquatter
+            | Self::MldSnooping
+            | Self::Dhcp6Mute
+            | Self::Dhcp6Slow
+            | Self::Dhcp6Exhausted
+            | Self::Dhcp6NoBinding
+            | Self::Dhcp6NotOnLink
+            | Self::Dhcp6Duplicates
+            | Self::Dhcp6LostReplies
+            | Self::Dhcp6Garbage
+            | Self::Dhcp6KeepsStale
+            | Self::Dhcp6Forgets
+            | Self::DnsNoAaaa
+            | Self::V6Blackhole
+            | Self::Pref64Dead => Aim::Router,
         }
+    }
+}
+
+impl Fault {
+    /// The family that it is of alone; `None`: it is of both, or of IPv4.
+    pub fn family(self) -> Option<Family> {
+        let is_ipv6 = (Self::RaMute..=Self::Pref64Dead).contains(&self);
+        is_ipv6.then_some(Family::Ipv6)
     }
 }
 

@@ -61,6 +61,9 @@ impl Ipv6State {
         let Some(router) = &mut self.router else {
             return Vec::new();
         };
+        for ended in self.faults.take_ended(now) {
+            router.fault_ended(ended, now);
+        }
         router.tick(&mut self.faults, now);
         std::iter::from_fn(|| router.next_frame(now)).collect()
     }
@@ -151,9 +154,17 @@ impl FakeLan {
     /// Breaks the router's IPv6 in that way from now on, for so long.
     pub fn inject6(&self, fault: Fault, lasts: Duration) -> Result<(), LabFaultError> {
         let mut inner = self.inner();
-        let injected = inner.ipv6.faults.inject(fault, Some(lasts), now());
-        inner.ipv6.changed.notify_one();
-        injected
+        let ipv6 = &mut inner.ipv6;
+        let Some(router) = ipv6.router.as_mut() else {
+            return Err(LabFaultError::NoIpv6(fault));
+        };
+        let is_new = !ipv6.faults.is_on(fault, now());
+        ipv6.faults.inject(fault, Some(lasts), now())?;
+        if is_new {
+            router.fault_began(fault, &mut ipv6.faults, now());
+        }
+        ipv6.changed.notify_one();
+        Ok(())
     }
 
     /// Has the router advertise, from when the first client speaks IPv6.
@@ -164,7 +175,7 @@ impl FakeLan {
             let Some(router) = ipv6.router.as_mut().filter(|_| !ipv6.is_running) else {
                 return;
             };
-            router.link_is_up(now());
+            router.link_is_up(&mut ipv6.faults, now());
             ipv6.is_running = true;
         }
         // The task ends with the LAN.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use lanherd_dhcp6::{Message, MessageType, ReconfigureKind, code};
+use lanherd_dhcp6::{Message, MessageType, ReconfigureKind, StatusCode, code};
 use lanherd_types::domain_name::NameList;
+use lanherd_types::fault::Fault;
 use lanherd_types::identity::Mac;
 
 use super::advertisement::resolvers;
@@ -13,7 +14,8 @@ use super::config::LINK_LOCAL;
 use super::frames::{DhcpDatagram, to_client};
 use super::router::Ipv6Router;
 use crate::dhcp6::{Dhcp6Counters, Dhcp6Leased, LinkNumbers, Origin};
-use crate::faults::Faults;
+use crate::faults::garbage::Dhcp6Shape;
+use crate::faults::{Faults, SLOW};
 use crate::topology::ROUTER_MAC;
 
 /// As many as a herd has clients.
@@ -49,12 +51,11 @@ impl HostNames {
 
 impl Ipv6Router {
     /// A client of DHCPv6 says something.
-    pub(super) fn hear_dhcp(
-        &mut self,
-        datagram: &DhcpDatagram,
-        _faults: &mut Faults,
-        now: Instant,
-    ) {
+    pub(super) fn hear_dhcp(&mut self, datagram: &DhcpDatagram, faults: &mut Faults, now: Instant) {
+        if faults.is_on(Fault::Dhcp6Mute, now) {
+            faults.count(Fault::Dhcp6Mute, 1);
+            return;
+        }
         let message = match Message::decode(datagram.message) {
             Ok(message) => message,
             Err(error) => {
@@ -69,10 +70,7 @@ impl Ipv6Router {
             source: datagram.source,
             is_to_all: datagram.destination.is_multicast(),
         };
-        let numbers = self.numbers();
-        let answer = self
-            .dhcp
-            .handle(&message, origin, &numbers, &mut self.rng, now);
+        let answer = self.answer_dhcp(&message, origin, faults, now);
         if message.message_type == MessageType::Decline {
             for declined in message
                 .options
@@ -84,8 +82,48 @@ impl Ipv6Router {
         }
         if let Some(answer) = answer {
             self.note_leased(&answer, datagram.mac, now);
-            self.send_answer(datagram, &answer, now);
+            self.send_answer(datagram, answer, faults, now);
         }
+    }
+
+    /// The server's answer, or what a fault puts in its place.
+    fn answer_dhcp(
+        &mut self,
+        message: &Message,
+        origin: Origin,
+        faults: &mut Faults,
+        now: Instant,
+    ) -> Option<Message> {
+        use MessageType::{Confirm, Rebind, Renew, Request, Solicit};
+        let kind = message.message_type;
+        let mut refused = |fault, refusal: Option<Message>| {
+            let refusal = refusal.filter(|_| faults.is_on(fault, now))?;
+            faults.count(fault, 1);
+            Some(refusal)
+        };
+        let is_extension = matches!(kind, Renew | Rebind);
+        let no_binding = is_extension.then(|| self.dhcp.refuse(message, StatusCode::NoBinding));
+        let not_on_link = matches!(kind, Request | Confirm)
+            .then(|| self.dhcp.refuse(message, StatusCode::NotOnLink));
+        let is_new = matches!(kind, Solicit | Request) && !self.dhcp.knows(message);
+        let exhausted = is_new.then(|| self.dhcp.refuse(message, StatusCode::NoAddrsAvail));
+        let refusal = refused(Fault::Dhcp6NoBinding, no_binding)
+            .or_else(|| refused(Fault::Dhcp6NotOnLink, not_on_link))
+            .or_else(|| refused(Fault::Dhcp6Exhausted, exhausted));
+        if refusal.is_some() {
+            return refusal;
+        }
+        let stale = self.trouble.stale.clone();
+        let numbers = stale.clone().unwrap_or_else(|| self.numbers());
+        let server = &mut self.dhcp;
+        let mut answer = server.handle(message, origin, &numbers, &mut self.rng, now)?;
+        if stale.is_some() && answer.options.ias().next().is_some() {
+            faults.count(Fault::Dhcp6KeepsStale, 1);
+        }
+        if faults.is_on(Fault::Dhcp6Duplicates, now) && server.double(&mut answer, &numbers) {
+            faults.count(Fault::Dhcp6Duplicates, 1);
+        }
+        Some(answer)
     }
 
     /// What is leased is where its client is, before the client has said so.
@@ -100,8 +138,30 @@ impl Ipv6Router {
         }
     }
 
-    fn send_answer(&mut self, datagram: &DhcpDatagram, answer: &Message, due: Instant) {
-        let bytes = answer.encode().ok();
+    /// Puts an answer into the queue. Between the server, which is right, and the wire.
+    fn send_answer(
+        &mut self,
+        datagram: &DhcpDatagram,
+        answer: Message,
+        faults: &mut Faults,
+        now: Instant,
+    ) {
+        let is_reply = answer.message_type == MessageType::Reply;
+        if is_reply && faults.is_on(Fault::Dhcp6LostReplies, now) {
+            faults.count(Fault::Dhcp6LostReplies, 1);
+            return;
+        }
+        let mut due = now;
+        if faults.is_on(Fault::Dhcp6Slow, now) {
+            faults.count(Fault::Dhcp6Slow, 1);
+            due += SLOW;
+        }
+        let mut bytes = answer.encode().ok();
+        if faults.is_on(Fault::Dhcp6Garbage, now) {
+            faults.count(Fault::Dhcp6Garbage, 1);
+            let shape = Dhcp6Shape::ALL[self.rng.usize(..Dhcp6Shape::ALL.len())];
+            bytes = bytes.map(|bytes| shape.spoil(bytes, &mut self.rng));
+        }
         let frame = bytes.and_then(|bytes| datagram.answer(ROUTER_MAC, LINK_LOCAL, &bytes));
         if let Some(frame) = frame {
             self.send_frame(frame, due);

@@ -53,7 +53,7 @@ impl Numbering {
     }
 
     /// The prefixes that the LAN has.
-    pub(super) fn current(&self) -> impl Iterator<Item = Prefix> {
+    pub(super) fn current(&self) -> impl Iterator<Item = Prefix> + Clone {
         self.configured.iter().map(|prefix| self.now(*prefix))
     }
 

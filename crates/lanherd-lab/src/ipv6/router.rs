@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use lanherd_dhcp6::ReconfigureKind;
 use lanherd_ndp::packet::is_link_local;
 use lanherd_ndp::{Body, Packet, Prefix};
+use lanherd_types::fault::Fault;
 use lanherd_types::identity::Mac;
 
 use super::advertisement::Advertisement;
@@ -15,6 +16,7 @@ use super::frames::DhcpDatagram;
 use super::neighbours::{HeardNeighbours, NeighbourChange};
 use super::numbering::{Numbering, router_in};
 use super::schedule::Schedule;
+use super::trouble::{FLAP, FLOOD, TroubleState};
 use crate::LabConfig;
 use crate::dhcp6::Dhcp6Server;
 use crate::faults::Faults;
@@ -45,13 +47,32 @@ pub(crate) struct Ipv6Router {
     /// IPv4 addresses that are reached through the NAT64.
     translated: Vec<Ipv4Addr>,
     pub(super) numbering: Numbering,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     pub(super) heard: HeardNeighbours,
     pub(super) dhcp: Dhcp6Server,
     /// What clients of DHCPv6 call themselves.
     pub(super) names: HostNames,
-    waiting: Queue<Vec<u8>>,
+    pub(super) waiting: Queue<Vec<u8>>,
+    pub(super) trouble: TroubleState,
+    /// Whether it is not for the first time that the link comes up.
+    has_been_up: bool,
     pub(super) rng: fastrand::Rng,
+}
+
+/// From where the kernel asks for hosts while the router's own addresses are silent.
+const ASKING: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xa5c);
+
+/// When the next advertisement is due under faults of their times.
+fn next_in_trouble(faults: &Faults, now: Instant) -> Option<Instant> {
+    let is_on = |fault| faults.is_on(fault, now);
+    let wait = if is_on(Fault::RaFlood) {
+        FLOOD
+    } else if is_on(Fault::RaFlap) {
+        FLAP
+    } else {
+        return None;
+    };
+    Some(now + wait)
 }
 
 impl Ipv6Router {
@@ -74,13 +95,19 @@ impl Ipv6Router {
             ),
             names: HostNames::default(),
             waiting: Queue::default(),
+            trouble: TroubleState::default(),
+            has_been_up: false,
             rng,
             config: ipv6,
         })
     }
 
     /// The link is up, so the router begins to advertise.
-    pub(crate) fn link_is_up(&mut self, now: Instant) {
+    pub(crate) fn link_is_up(&mut self, faults: &mut Faults, now: Instant) {
+        if self.has_been_up && faults.is_on(Fault::RaForgetsPrefix, now) {
+            self.renumber_unreported(now);
+        }
+        self.has_been_up = true;
         self.schedule.start(now);
         self.heard.were_flushed();
     }
@@ -94,6 +121,9 @@ impl Ipv6Router {
     /// Takes in a frame; what is to be said then waits for [`Self::next_frame`].
     pub(crate) fn hear(&mut self, frame: &[u8], faults: &mut Faults, now: Instant) {
         if !self.schedule.is_running() {
+            return;
+        }
+        if self.is_snooped(frame, faults, now) {
             return;
         }
         if let Some(datagram) = DhcpDatagram::parse(frame) {
@@ -111,6 +141,7 @@ impl Ipv6Router {
         if packet.message.body == Body::RouterSolicitation {
             self.answer_solicitation(packet, faults, now);
         }
+        self.answer_for_others(packet, faults, now);
     }
 
     /// Keeps in mind who says that it is where.
@@ -135,16 +166,13 @@ impl Ipv6Router {
     // RFC 4861, 6.2.6: a solicitation is answered by unicast, or to all where it comes from nobody. It need not be late here: hosts
     // of a herd do not ask together.
     fn answer_solicitation(&mut self, packet: &Packet, faults: &mut Faults, now: Instant) {
-        if packet.source.is_unspecified() {
-            self.schedule.hasten(now);
-            return;
+        match packet
+            .source_mac
+            .filter(|_| !packet.source.is_unspecified())
+        {
+            Some(mac) => self.advertise(Some((mac, packet.source)), faults, now),
+            None => self.schedule.hasten(now),
         }
-        let answer = Packet {
-            destination_mac: packet.source_mac,
-            destination: packet.source,
-            ..self.advertisement(faults, now)
-        };
-        self.send(&answer, now);
     }
 
     /// Advertises to all, where that is due.
@@ -152,28 +180,25 @@ impl Ipv6Router {
         self.heard.expire(now);
         self.dhcp.expire(now);
         if self.schedule.due().is_some_and(|due| due <= now) {
-            let advertisement = self.advertisement(faults, now);
-            self.send(&advertisement, now);
+            self.advertise(None, faults, now);
             self.schedule.sent(self.config.interval, now, &mut self.rng);
+            if let Some(next) = next_in_trouble(faults, now) {
+                self.schedule.set(next);
+            }
         }
+        self.tick_trouble(faults, now);
     }
 
     /// The provider gives the LAN another number; the former one is withdrawn (RFC 9096, 3.5).
     pub(crate) fn renumber(&mut self, now: Instant) {
-        self.numbering.change(self.config.valid, now);
-        self.schedule.hasten(now);
+        self.renumber_unreported(now);
         if self.config.dhcp.reconfigure {
             self.reconfigure(ReconfigureKind::Renew, now);
         }
     }
 
-    /// An advertisement to all, as it is now.
-    fn advertisement(&self, _faults: &mut Faults, now: Instant) -> Packet {
-        let (body, options) = self.said(now).written();
-        Packet::router_advertisement(ROUTER_MAC, LINK_LOCAL, body, options)
-    }
-
-    fn said(&self, now: Instant) -> Advertisement {
+    /// What it would say now if it were right.
+    pub(super) fn said(&self, now: Instant) -> Advertisement {
         let link = (ROUTER_MAC, self.mtu);
         let domain = self.domain.as_deref();
         Advertisement::of(&self.config, &self.numbering, link, domain, now)
@@ -192,12 +217,6 @@ impl Ipv6Router {
         Packet::router_advertisement(ROUTER_MAC, LINK_LOCAL, body, options).to_frame()
     }
 
-    fn send(&mut self, packet: &Packet, now: Instant) {
-        if let Some(frame) = packet.to_frame() {
-            self.send_frame(frame, now);
-        }
-    }
-
     pub(super) fn send_frame(&mut self, frame: Vec<u8>, due: Instant) {
         self.waiting.push(due, frame.len(), frame);
     }
@@ -214,6 +233,7 @@ impl Ipv6Router {
             self.waiting.due(),
             self.heard.deadline(),
             self.dhcp.next_deadline(),
+            self.trouble_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -224,25 +244,48 @@ impl Ipv6Router {
     }
 
     /// What the kernel is to have now.
-    pub(crate) fn addressing(&self) -> Addressing {
-        let lan = self
-            .numbering
-            .current()
-            .map(|prefix| (router_in(prefix), 64));
-        let translated = self.translated.iter();
-        let translated = translated.filter_map(|address| self.config.translated(*address));
-        Addressing {
-            lan: std::iter::once((LINK_LOCAL, 64)).chain(lan).collect(),
-            own: self
-                .config
-                .aliases
-                .iter()
-                .copied()
-                .chain(translated)
-                .collect(),
+    pub(crate) fn addressing(&self, faults: &Faults, now: Instant) -> Addressing {
+        let mut has = Addressing {
+            lan: vec![(LINK_LOCAL, 64)],
             delegated: self.dhcp.delegations(&self.numbers()),
             ..Addressing::default()
+        };
+        let prefixes = self.numbering.current();
+        if faults.is_on(Fault::NdMute, now) {
+            // Who has no address on a link answers nobody there, and asks from another.
+            has.lan = vec![(ASKING, 64)];
+            has.own.extend(prefixes.clone().map(router_in));
+            has.on_link.extend(prefixes);
+        } else {
+            has.lan
+                .extend(prefixes.map(|prefix| (router_in(prefix), 64)));
         }
+        let is_lost = faults.is_on(Fault::V6Blackhole, now);
+        if is_lost {
+            has.black_holes.push(Prefix::DEFAULT);
+        } else {
+            has.own.extend(&self.config.aliases);
+        }
+        if faults.is_on(Fault::Pref64Dead, now) {
+            has.black_holes.extend(self.config.pref64);
+        } else if !is_lost {
+            has.own.extend(self.translated());
+        }
+        has
+    }
+
+    /// The address that the resolver makes up for a name that has only that of IPv4; `None`: it makes up none, or the address is not
+    /// everybody's (RFC 6052, 3.1).
+    pub(crate) fn made_up(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        let is_public = !address.is_private() && !address.is_link_local();
+        let is_wanted = self.config.dns64 && is_public;
+        is_wanted.then(|| self.config.translated(address)).flatten()
+    }
+
+    /// The IPv4 addresses that are reached through the NAT64, as it has them.
+    fn translated(&self) -> impl Iterator<Item = Ipv6Addr> {
+        let all = self.translated.iter();
+        all.filter_map(|address| self.config.translated(*address))
     }
 
     /// How often its addresses have changed.
@@ -252,11 +295,10 @@ impl Ipv6Router {
 
     /// The router's addresses, under which it serves.
     pub(crate) fn served(&self) -> Vec<Ipv6Addr> {
-        let Addressing { lan, own, .. } = self.addressing();
-        lan.into_iter()
-            .map(|(address, _)| address)
-            .chain(own)
-            .collect()
+        let lan = self.numbering.current().map(router_in);
+        let lan = std::iter::once(LINK_LOCAL).chain(lan);
+        let beyond = self.config.aliases.iter().copied().chain(self.translated());
+        lan.chain(beyond).collect()
     }
 
     /// The prefixes that the LAN has.

@@ -51,6 +51,11 @@ impl Schedule {
         self.next = self.next.map(|next| next.min(soonest));
     }
 
+    /// The next is due then, whatever the rules are.
+    pub(super) fn set(&mut self, due: Instant) {
+        self.next = self.next.map(|_| due);
+    }
+
     /// One is sent now; the next comes within the interval, and in a third of it at least.
     // RFC 4861, 6.2.4: the time between advertisements is random, so that routers do not speak together.
     pub(super) fn sent(&mut self, interval: Duration, now: Instant, rng: &mut fastrand::Rng) {

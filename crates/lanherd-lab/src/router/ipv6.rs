@@ -36,7 +36,7 @@ impl Ipv6Service {
     pub(super) async fn open(mut side: Ipv6Side, shared: Arc<Shared>) -> io::Result<Self> {
         let (wanted, plugged) = {
             let state = shared.state();
-            (state.addressing(), state.plugged())
+            (state.addressing(Instant::now()), state.plugged())
         };
         side.set(&wanted).await?;
         Ok(Self {
@@ -57,7 +57,7 @@ impl Ipv6Service {
         loop {
             self.send_what_is_due();
             let retry = (!is_set).then(|| Instant::now() + RETRY);
-            let deadline = self.shared.state().ipv6_deadline();
+            let deadline = self.shared.state().ipv6_deadline(Instant::now());
             let deadline = deadline.into_iter().chain(retry).min();
             tokio::select! {
                 ready = self.socket.readable() => {
@@ -118,7 +118,7 @@ impl Ipv6Service {
     async fn set(&mut self) -> bool {
         let (wanted, plugged, is_down) = {
             let (state, now) = (self.shared.state(), Instant::now());
-            (state.addressing(), state.plugged(), state.is_down(now))
+            (state.addressing(now), state.plugged(), state.is_down(now))
         };
         if is_down {
             return true;

@@ -41,7 +41,7 @@ impl State {
     pub(crate) fn begin_ipv6(&mut self, now: Instant) {
         let is_down = self.is_down(now);
         if let Some(ipv6) = self.ipv6.as_mut().filter(|_| !is_down) {
-            ipv6.link_is_up(now);
+            ipv6.link_is_up(&mut self.faults, now);
         }
     }
 
@@ -76,8 +76,10 @@ impl State {
     }
 
     /// When the router next has something to do for IPv6; `None`: never, as things are.
-    pub(crate) fn ipv6_deadline(&self) -> Option<Instant> {
-        let own = self.ipv6.as_ref().and_then(Ipv6Router::next_deadline);
+    pub(crate) fn ipv6_deadline(&self, now: Instant) -> Option<Instant> {
+        // While the router is down, nothing that is due is done.
+        let ipv6 = self.ipv6.as_ref().filter(|_| !self.is_down(now));
+        let own = ipv6.and_then(Ipv6Router::next_deadline);
         own.into_iter().chain(self.next_end()).min()
     }
 
@@ -90,10 +92,11 @@ impl State {
     }
 
     /// What the kernel is to have of IPv6 now.
-    pub(crate) fn addressing(&self) -> Addressing {
-        self.ipv6
-            .as_ref()
-            .map_or_else(Addressing::default, Ipv6Router::addressing)
+    pub(crate) fn addressing(&self, now: Instant) -> Addressing {
+        let ipv6 = self.ipv6.as_ref();
+        ipv6.map_or_else(Addressing::default, |ipv6| {
+            ipv6.addressing(&self.faults, now)
+        })
     }
 
     /// What the kernel's IPv6 neighbour table is to be told since the last call.

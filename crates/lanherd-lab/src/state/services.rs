@@ -7,7 +7,7 @@ use std::time::Instant;
 use simple_dns::RCODE;
 
 use super::State;
-use crate::dns::Zone;
+use crate::dns::{Hosts, Zone};
 use crate::echo;
 use crate::faults::PING_LOSS_PERCENT;
 use crate::queue::Queue;
@@ -127,8 +127,7 @@ impl State {
         let answer = if fails {
             Zone::fail(query, RCODE::ServerFailure)?
         } else {
-            self.zone
-                .answer_with(query, self.dhcp.server(), self.ipv6.as_ref())?
+            self.look_up(query, now)?
         };
         let mut due = now;
         if self.faults.is_on(Fault::DnsLimit, now) {
@@ -140,6 +139,24 @@ impl State {
         }
         self.faults.count(Fault::DnsServfail, usize::from(fails));
         Some((answer, due))
+    }
+
+    /// The answer that the zone has.
+    fn look_up(&mut self, query: &[u8], now: Instant) -> Option<Vec<u8>> {
+        let mut hosts = Hosts {
+            server: self.dhcp.server(),
+            ipv6: self.ipv6.as_ref(),
+            knows_no_ipv6: false,
+        };
+        let answer = self.zone.answer_with(query, hosts)?;
+        if !self.faults.is_on(Fault::DnsNoAaaa, now) {
+            return Some(answer);
+        }
+        hosts.knows_no_ipv6 = true;
+        let lacking = self.zone.answer_with(query, hosts)?;
+        let has_lost = usize::from(lacking != answer);
+        self.faults.count(Fault::DnsNoAaaa, has_lost);
+        Some(lacking)
     }
 
     /// The answer to a ping.

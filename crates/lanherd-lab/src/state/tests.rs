@@ -146,6 +146,8 @@ fn after_any_mixture_of_faults_it_is_a_correct_router_again() {
         .iter()
         .copied()
         .filter(|fault| fault.aim() == lanherd_types::fault::Aim::Router)
+        // Those of IPv6 have a mixture of their own, and a lab without it refuses them.
+        .filter(|fault| fault.family().is_none())
         .collect();
     let mut rng = fastrand::Rng::with_seed(3);
     let mut lan = StateLan::new();

@@ -58,7 +58,41 @@ pub(super) async fn inject_fault(
         | Fault::PingLoss
         | Fault::PingDuplicates
         | Fault::RouterLeak
-        | Fault::HttpUnavailable => {
+        | Fault::HttpUnavailable
+        | Fault::RaMute
+        | Fault::RaSlow
+        | Fault::RaSilent
+        | Fault::RaFlood
+        | Fault::RaZeroLifetime
+        | Fault::RaFlap
+        | Fault::RaWrongRouter
+        | Fault::RaRogue
+        | Fault::RaStalePrefix
+        | Fault::RaForgetsPrefix
+        | Fault::RaRenumber
+        | Fault::RaNoAutonomous
+        | Fault::RaNoDns
+        | Fault::RaWrongDns
+        | Fault::RaShortDns
+        | Fault::RaLongLifetimes
+        | Fault::RaGarbage
+        | Fault::NdMute
+        | Fault::NdAnswersAll
+        | Fault::DadSquatter
+        | Fault::MldSnooping
+        | Fault::Dhcp6Mute
+        | Fault::Dhcp6Slow
+        | Fault::Dhcp6Exhausted
+        | Fault::Dhcp6NoBinding
+        | Fault::Dhcp6NotOnLink
+        | Fault::Dhcp6Duplicates
+        | Fault::Dhcp6LostReplies
+        | Fault::Dhcp6Garbage
+        | Fault::Dhcp6KeepsStale
+        | Fault::Dhcp6Forgets
+        | Fault::DnsNoAaaa
+        | Fault::V6Blackhole
+        | Fault::Pref64Dead => {
             let why = format!("{fault} is not done to sockets, address, link or namespace");
             return Err(refused(&why));
         }

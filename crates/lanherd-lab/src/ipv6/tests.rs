@@ -1,0 +1,763 @@
+//! The router's IPv6 on a virtual clock: as it should be, and under each fault.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use lanherd_dhcp6::{
+    Client, Config, DadOutcome, Duid, Event, Ia, IaAddress, IaKind, Message as DhcpMessage,
+    MessageType, Output, StatusCode, code,
+};
+use lanherd_ndp::{Body, MessageKind, NdOption, Packet, RouterAdvertisement};
+use lanherd_net::frame6::{Ends6, dhcp6_frame};
+use lanherd_net::lan::ipv6::Packet6;
+use lanherd_types::fault::Fault;
+use lanherd_types::identity::Mac;
+
+use super::config::LINK_LOCAL;
+use super::{Addressing, Ipv6Config};
+use crate::LabConfig;
+use crate::state::{Service, State};
+
+const HOST: Mac = Mac([2, 0, 0, 0, 0, 9]);
+const HOSTS: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9);
+const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Ipv6Lan {
+    state: State,
+    now: Instant,
+}
+
+impl Ipv6Lan {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Ipv6Config)) -> Self {
+        let mut ipv6 = Ipv6Config::default();
+        change(&mut ipv6);
+        let config = LabConfig {
+            ipv6: Some(ipv6),
+            ..LabConfig::default()
+        };
+        let now = Instant::now();
+        let mut state = State::new(&config, now).expect("a router");
+        state.begin_ipv6(now);
+        Self { state, now }
+    }
+
+    fn inject(&mut self, fault: Fault) {
+        let lasts = Some(Duration::from_secs(100_000));
+        self.state.inject(fault, lasts, self.now).expect("begun");
+    }
+
+    fn heal(&mut self) {
+        self.state.end_faults(self.now, |_, _| true);
+    }
+
+    fn effects(&self, fault: Fault) -> u64 {
+        self.state.effects().get(&fault).copied().unwrap_or(0)
+    }
+
+    /// What is sent in that time, with when.
+    fn run(&mut self, lasts: Duration) -> Vec<(Duration, Vec<u8>)> {
+        let (began, end) = (self.now, self.now + lasts);
+        let (mut frames, mut rounds) = (Vec::new(), 0);
+        loop {
+            self.state.tick(self.now);
+            while let Some(frame) = self.state.next_frame(self.now) {
+                frames.push((self.now - began, frame));
+            }
+            rounds += 1;
+            assert!(rounds < 100_000, "something is due for ever");
+            let due = self.state.ipv6_deadline(self.now);
+            match due.filter(|due| *due <= end) {
+                Some(due) => self.now = due.max(self.now),
+                None => break,
+            }
+        }
+        self.now = end;
+        frames
+    }
+
+    fn hear(&mut self, frame: &[u8]) {
+        self.state.hear_frame(frame, self.now);
+    }
+
+    /// The advertisements in that time that a host may heed.
+    fn advertisements(&mut self, lasts: Duration) -> Vec<(Duration, Packet)> {
+        let frames = self.run(lasts).into_iter();
+        let read = frames.filter_map(|(at, frame)| Some((at, Packet::from_frame(&frame).ok()?)));
+        read.filter(|(_, packet)| packet.message.kind() == MessageKind::RouterAdvertisement)
+            .collect()
+    }
+
+    fn solicit(&mut self) {
+        let solicitation = Packet::router_solicitation(HOST, HOSTS);
+        self.hear(&solicitation.to_frame().expect("a frame"));
+    }
+
+    /// The first advertisement that comes when it is asked for.
+    fn solicited(&mut self) -> (Duration, Packet) {
+        self.run(4 * SECOND);
+        self.solicit();
+        let all = self.advertisements(4 * SECOND);
+        all.into_iter().next().expect("an answer")
+    }
+
+    fn addressing(&self) -> Addressing {
+        self.state.addressing(self.now)
+    }
+
+    /// Asks for the holder of an address; who says that it is, if anybody does.
+    fn probe(&mut self, mac: Mac, target: Ipv6Addr) -> Option<Mac> {
+        self.run(SECOND);
+        let probe = Packet::duplicate_address_detection(mac, target);
+        self.hear(&probe.to_frame().expect("a frame"));
+        let answers = self.run(SECOND).into_iter();
+        let mut answers = answers.filter_map(|(_, frame)| Packet::from_frame(&frame).ok());
+        answers.find_map(|packet| match packet.message.body {
+            Body::NeighbourAdvertisement(said) if said.target == target => {
+                packet.message.target_link_layer()
+            }
+            _ => None,
+        })
+    }
+}
+
+fn address(text: &str) -> Ipv6Addr {
+    text.parse().expect("an address")
+}
+
+fn body(packet: &Packet) -> RouterAdvertisement {
+    match packet.message.body {
+        Body::RouterAdvertisement(body) => body,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Its prefixes, with lifetimes.
+fn prefixes(packet: &Packet) -> Vec<String> {
+    let options = packet.message.options.iter();
+    let prefixes = options.filter_map(|option| match option {
+        NdOption::Prefix(it) => {
+            let (preferred, valid) = (it.preferred.as_secs(), it.valid.as_secs());
+            Some(format!("{} {preferred}/{valid}", it.prefix))
+        }
+        _ => None,
+    });
+    prefixes.collect()
+}
+
+fn resolvers(packet: &Packet) -> Vec<(Ipv6Addr, u32)> {
+    let options = packet.message.options.iter();
+    let resolvers = options.filter_map(|option| match option {
+        NdOption::Resolvers(it) => Some((*it.servers.first()?, it.lifetime.as_secs())),
+        _ => None,
+    });
+    resolvers.collect()
+}
+
+const USUAL: [&str; 2] = ["2001:db8:77::/64 2700/5400", "fd00:77::/64 2700/5400"];
+
+#[test]
+fn a_host_that_asks_is_answered_alone_and_at_once_and_one_without_an_address_with_all() {
+    let mut lan = Ipv6Lan::new();
+    let all = lan.advertisements(40 * SECOND);
+    assert!(
+        all.iter()
+            .all(|(_, packet)| packet.destination.is_multicast()),
+        "{all:?}"
+    );
+    let at: Vec<_> = all.iter().map(|(at, _)| at.as_secs()).collect();
+    assert_eq!(at, [0, 16, 32]);
+    let (at, answer) = lan.solicited();
+    assert_eq!(
+        (at, answer.destination, answer.destination_mac),
+        (Duration::ZERO, HOSTS, Some(HOST))
+    );
+    assert_eq!(prefixes(&answer), USUAL);
+    let nobody = Packet::router_solicitation(HOST, Ipv6Addr::UNSPECIFIED);
+    let nobody = nobody.to_frame().expect("a frame");
+    lan.hear(&nobody);
+    lan.hear(&nobody);
+    let all = lan.advertisements(2 * SECOND);
+    assert_eq!(all.len(), 1);
+    assert!(all[0].1.destination.is_multicast());
+}
+
+#[test]
+fn a_router_that_ceases_says_so_and_one_that_is_switched_off_does_not() {
+    let mut lan = Ipv6Lan::new();
+    lan.run(SECOND);
+    let farewell = lan.state.farewell(lan.now).expect("a frame");
+    let farewell = Packet::from_frame(&farewell).expect("a packet");
+    assert_eq!(body(&farewell).lifetime, 0);
+    assert_eq!(prefixes(&farewell), USUAL);
+    assert_eq!(lan.state.farewell(lan.now), None, "it says so once");
+    let mut lan = Ipv6Lan::new();
+    lan.run(SECOND);
+    lan.inject(Fault::RouterReboot);
+    lan.solicit();
+    assert_eq!(lan.run(100 * SECOND), []);
+    assert_eq!(lan.state.farewell(lan.now), None);
+    lan.heal();
+    assert_eq!(lan.run(SECOND), [], "its link has no address yet");
+    lan.state.begin_ipv6(lan.now);
+    assert_eq!(lan.advertisements(SECOND).len(), 1);
+}
+
+#[test]
+fn faults_of_when_it_advertises() {
+    let mut lan = Ipv6Lan::new();
+    lan.run(SECOND);
+    lan.inject(Fault::RaMute);
+    lan.solicit();
+    assert_eq!(lan.advertisements(60 * SECOND).len(), 0);
+    assert!(lan.effects(Fault::RaMute) >= 3);
+    lan.heal();
+    assert_eq!(
+        lan.advertisements(4 * SECOND).len(),
+        1,
+        "it is right again, and says so"
+    );
+
+    lan.inject(Fault::RaSilent);
+    assert_eq!(lan.advertisements(2000 * SECOND).len(), 0);
+    lan.solicit();
+    assert_eq!(lan.advertisements(SECOND).len(), 1);
+    lan.heal();
+
+    lan.inject(Fault::RaSlow);
+    let (at, _) = lan.solicited();
+    assert_eq!((at, lan.effects(Fault::RaSlow)), (3 * SECOND, 1));
+    lan.heal();
+
+    lan.inject(Fault::RaFlood);
+    lan.run(SECOND);
+    let all = lan.advertisements(10 * SECOND);
+    assert_eq!(all.len(), 20);
+    lan.solicit();
+    let all = lan.advertisements(Duration::from_millis(100));
+    assert!(
+        all.iter()
+            .any(|(_, packet)| packet.destination.is_multicast())
+    );
+    lan.heal();
+    lan.run(4 * SECOND);
+    assert!(lan.advertisements(60 * SECOND).len() <= 3);
+}
+
+#[test]
+fn faults_of_what_a_router_says_of_itself() {
+    let mut lan = Ipv6Lan::new();
+    lan.inject(Fault::RaZeroLifetime);
+    assert_eq!(body(&lan.solicited().1).lifetime, 0);
+    lan.heal();
+    assert_eq!(body(&lan.solicited().1).lifetime, 2700);
+
+    lan.inject(Fault::RaFlap);
+    lan.run(SECOND);
+    let all = lan.advertisements(12 * SECOND);
+    let lifetimes: Vec<_> = all
+        .iter()
+        .map(|(_, packet)| body(packet).lifetime)
+        .collect();
+    assert_eq!(lifetimes.len(), 4);
+    assert!(
+        lifetimes.windows(2).all(|pair| pair[0] != pair[1]),
+        "{lifetimes:?}"
+    );
+    lan.heal();
+
+    lan.inject(Fault::RaLongLifetimes);
+    let (_, said) = lan.solicited();
+    assert_eq!(body(&said).lifetime, 9000);
+    assert_eq!(prefixes(&said)[0], "2001:db8:77::/64 604800/2592000");
+    lan.heal();
+
+    lan.run(4 * SECOND);
+    lan.inject(Fault::RaWrongRouter);
+    let all = lan.advertisements(4 * SECOND);
+    assert_eq!(
+        (all[0].1.source, body(&all[0].1).lifetime),
+        (LINK_LOCAL, 0),
+        "the right one is gone"
+    );
+    assert!(
+        all[1..]
+            .iter()
+            .all(|(_, packet)| packet.source != LINK_LOCAL)
+    );
+    let absent = all[1].1.source;
+    lan.heal();
+    let all = lan.advertisements(4 * SECOND);
+    assert_eq!(
+        (all[0].1.source, body(&all[0].1).lifetime),
+        (absent, 0),
+        "the wrong one goes"
+    );
+    assert_eq!(all[1].1.source, LINK_LOCAL);
+
+    lan.inject(Fault::RaRogue);
+    let all = lan.advertisements(4 * SECOND);
+    let sources: Vec<_> = all.iter().map(|(_, packet)| packet.source).collect();
+    assert_eq!((sources.len(), sources[0]), (2, LINK_LOCAL));
+    assert_eq!(body(&all[1].1).preference, lanherd_ndp::Preference::High);
+    assert_eq!(prefixes(&all[1].1), ["2001:db8:bad::/64 1800/1800"]);
+    lan.heal();
+    let all = lan.advertisements(4 * SECOND);
+    assert_eq!(prefixes(&all[0].1), ["2001:db8:bad::/64 0/0"]);
+
+    lan.inject(Fault::RaGarbage);
+    lan.run(4 * SECOND);
+    lan.solicit();
+    assert!(!lan.run(SECOND).is_empty());
+    for _ in 0..50 {
+        lan.solicit();
+    }
+    assert_eq!(lan.advertisements(SECOND).len(), 0);
+    assert!(lan.effects(Fault::RaGarbage) > 50);
+}
+
+#[test]
+fn faults_of_what_a_router_says_of_prefixes_and_resolvers() {
+    let mut lan = Ipv6Lan::new();
+    lan.inject(Fault::RaNoAutonomous);
+    let (_, said) = lan.solicited();
+    let is_autonomous = |option: &NdOption| matches!(option, NdOption::Prefix(it) if it.autonomous);
+    assert!(!said.message.options.iter().any(is_autonomous));
+    lan.heal();
+    assert!(lan.solicited().1.message.options.iter().any(is_autonomous));
+
+    let right = (address("fd00:77::1"), 2700);
+    assert_eq!(resolvers(&lan.solicited().1), [right]);
+    for (fault, expected) in [
+        (Fault::RaNoDns, vec![]),
+        (
+            Fault::RaWrongDns,
+            vec![(address("2001:db8:77::dead"), 2700)],
+        ),
+        (Fault::RaShortDns, vec![(right.0, 60)]),
+    ] {
+        lan.inject(fault);
+        assert_eq!(resolvers(&lan.solicited().1), expected, "{fault}");
+        assert!(lan.effects(fault) > 0, "{fault}");
+        lan.heal();
+    }
+
+    lan.inject(Fault::RaRenumber);
+    let withdrawn = |said: &Packet, prefix: &str| {
+        let starts = format!("{prefix} 0/");
+        prefixes(said).iter().any(|it| it.starts_with(&starts))
+    };
+    let (_, said) = lan.solicited();
+    assert!(prefixes(&said)[0].starts_with("2001:db8:78::/64 2700"));
+    assert!(withdrawn(&said, "2001:db8:77::/64"));
+    lan.heal();
+
+    lan.inject(Fault::RaStalePrefix);
+    let (_, said) = lan.solicited();
+    assert_eq!(prefixes(&said), ["2001:db8:79::/64 2700/5400", USUAL[1]]);
+    let on_lan = lan.addressing().lan;
+    assert!(
+        on_lan.contains(&(address("2001:db8:79::1"), 64)) && on_lan.len() == 3,
+        "{on_lan:?}"
+    );
+    lan.heal();
+    let (_, said) = lan.solicited();
+    assert!(withdrawn(&said, "2001:db8:78::/64"), "it is told at last");
+
+    lan.inject(Fault::RaForgetsPrefix);
+    assert!(prefixes(&lan.solicited().1)[0].starts_with("2001:db8:79::/64"));
+    let reboot = Some(SECOND);
+    lan.state
+        .inject(Fault::RouterReboot, reboot, lan.now)
+        .expect("begun");
+    lan.run(2 * SECOND);
+    lan.state.begin_ipv6(lan.now);
+    assert_eq!(
+        prefixes(&lan.solicited().1),
+        ["2001:db8:7a::/64 2700/5400", USUAL[1]]
+    );
+    assert!(lan.effects(Fault::RaForgetsPrefix) > 0);
+}
+
+#[test]
+fn faults_of_neighbour_discovery() {
+    let mut lan = Ipv6Lan::new();
+    let usual = lan.addressing();
+    assert!(usual.lan.contains(&(LINK_LOCAL, 64)) && usual.black_holes.is_empty());
+    lan.inject(Fault::NdMute);
+    let mute = lan.addressing();
+    assert!(
+        !mute
+            .lan
+            .iter()
+            .any(|(address, _)| usual.lan.iter().any(|(usual, _)| usual == address))
+    );
+    assert!(mute.own.contains(&address("2001:db8:77::1")));
+    assert_eq!(mute.on_link.len(), 2, "it still reaches hosts");
+    lan.probe(HOST, LINK_LOCAL);
+    assert_eq!(lan.effects(Fault::NdMute), 1);
+    lan.heal();
+    assert_eq!(lan.addressing(), usual);
+
+    let wanted = address("2001:db8:77::9:9");
+    assert_eq!(lan.probe(HOST, wanted), None);
+    lan.inject(Fault::NdAnswersAll);
+    assert_eq!(lan.probe(HOST, wanted), Some(crate::topology::ROUTER_MAC));
+    lan.heal();
+    lan.inject(Fault::DadSquatter);
+    assert_eq!(
+        lan.probe(HOST, HOSTS),
+        None,
+        "it leaves link-local addresses alone"
+    );
+    let squatter = lan.probe(HOST, wanted);
+    assert!(squatter.is_some_and(|mac| mac != HOST));
+    assert_eq!(lan.probe(HOST, wanted), squatter);
+    assert_eq!(
+        lan.probe(HOST, address("2001:db8:77::9:a")),
+        None,
+        "the second is free"
+    );
+    assert_eq!(
+        lan.probe(Mac([2, 0, 0, 0, 0, 8]), address("2001:db8:77::8")),
+        squatter
+    );
+    assert_eq!(lan.effects(Fault::DadSquatter), 3);
+    lan.heal();
+    assert_eq!(lan.probe(HOST, wanted), None);
+}
+
+#[test]
+fn a_snooping_switch_forgets_who_listens_after_a_while() {
+    let mut lan = Ipv6Lan::new();
+    lan.run(40 * SECOND);
+    lan.inject(Fault::MldSnooping);
+    let answers = |lan: &mut Ipv6Lan| {
+        lan.solicit();
+        lan.run(Duration::from_millis(10)).len()
+    };
+    assert_eq!(answers(&mut lan), 0, "nothing was ever reported");
+    let group = Mac([0x33, 0x33, 0, 0, 0, 0x16]);
+    let mut report = [group.octets(), HOST.octets()].concat();
+    report.extend([0x86, 0xdd]);
+    report.resize(90, 0);
+    (report[20], report[54], report[62]) = (0, 58, 143);
+    lan.hear(&report);
+    assert_eq!(answers(&mut lan), 1);
+    lan.run(259 * SECOND);
+    assert_eq!(answers(&mut lan), 1);
+    lan.run(2 * SECOND);
+    assert_eq!(answers(&mut lan), 0);
+    assert_eq!(lan.effects(Fault::MldSnooping), 2);
+    lan.heal();
+    assert_eq!(answers(&mut lan), 1);
+}
+
+#[test]
+fn faults_beyond_the_lan_take_the_addresses_away_and_let_what_is_sent_there_vanish() {
+    let mut lan = Ipv6Lan::new();
+    let usual = lan.addressing();
+    let google = Ipv6Config::GOOGLE;
+    let translated = address("64:ff9b::808:808");
+    assert!(usual.own.contains(&google) && usual.own.contains(&translated));
+    lan.inject(Fault::Pref64Dead);
+    let dead = lan.addressing();
+    assert!(dead.own.contains(&google) && !dead.own.contains(&translated));
+    assert_eq!(dead.black_holes, [Ipv6Config::PREF64]);
+    lan.heal();
+    lan.inject(Fault::V6Blackhole);
+    let lost = lan.addressing();
+    assert_eq!((lost.own.len(), lost.lan), (0, usual.lan.clone()));
+    assert_eq!(lost.black_holes, [lanherd_ndp::Prefix::DEFAULT]);
+    lan.heal();
+    assert_eq!(lan.addressing(), usual);
+    // The same addresses are served throughout.
+    let served = lan.state.served();
+    assert!(served.contains(&IpAddr::V6(google)) && served.contains(&IpAddr::V6(translated)));
+}
+
+#[test]
+fn a_fault_of_ipv6_is_refused_where_the_lab_does_not_speak_it() {
+    let mut state = State::new(&LabConfig::default(), Instant::now()).expect("a router");
+    let error = state.inject(Fault::RaMute, Some(SECOND), Instant::now());
+    let error = error.expect_err("refused").to_string();
+    assert!(
+        error.contains("ra_mute is of ipv6") && error.contains("[ipv6]"),
+        "{error}"
+    );
+}
+
+/// A client of DHCPv6 on that LAN.
+struct Dhcp6Host {
+    mac: Mac,
+    client: Client,
+    events: Vec<Event>,
+}
+
+impl Dhcp6Host {
+    fn start(lan: &Ipv6Lan, last: u8) -> Self {
+        let mac = Mac([2, 0, 0, 0, 0, last]);
+        let mut config = Config::new(mac);
+        config.start_delay = Duration::ZERO..=Duration::ZERO;
+        let mut client = Client::new(config, fastrand::Rng::with_seed(last.into()));
+        client.start(lan.now);
+        Self {
+            mac,
+            client,
+            events: Vec::new(),
+        }
+    }
+
+    fn link_local(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, self.mac.0[5].into())
+    }
+
+    /// Lets both run for so long.
+    fn run(&mut self, lan: &mut Ipv6Lan, lasts: Duration) {
+        let end = lan.now + lasts;
+        while lan.now < end {
+            self.client.handle_timeout(lan.now);
+            while let Some(output) = self.client.poll_output() {
+                match output {
+                    Output::Transmit(message) => {
+                        let ends = Ends6::to_group(self.mac, self.link_local(), SERVERS);
+                        let bytes = message.encode().expect("short");
+                        lan.hear(&dhcp6_frame(&ends, &bytes).expect("short"));
+                    }
+                    Output::Event(Event::Probe { addresses, .. }) => {
+                        for address in addresses {
+                            self.client.handle_dad(address, DadOutcome::Unique, lan.now);
+                        }
+                    }
+                    Output::Event(event) => self.events.push(event),
+                }
+            }
+            let due = self.client.poll_timeout().unwrap_or(end);
+            let step = due.min(end).saturating_duration_since(lan.now);
+            for (_, frame) in lan.run(step.clamp(Duration::from_millis(1), SECOND / 10)) {
+                let Some(packet) = Packet6::from_frame(&frame, lan.now) else {
+                    continue;
+                };
+                if packet.link_destination != self.mac {
+                    continue;
+                }
+                if let Ok(message) = DhcpMessage::decode(packet.content()) {
+                    let arrival = lanherd_dhcp6::Arrival {
+                        source: packet.source,
+                        destination: packet.destination,
+                    };
+                    self.client.handle_message(&message, arrival, lan.now);
+                }
+            }
+        }
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        let lease = self.client.lease();
+        let leased = lease.into_iter().flat_map(|lease| lease.addresses());
+        leased.map(|it| it.address.to_string()).collect()
+    }
+
+    /// The statuses that it was refused with.
+    fn refusals(&self) -> Vec<StatusCode> {
+        let refused = self.events.iter().filter_map(|event| match event {
+            Event::Refused { refusal, .. } => Some(refusal.status.code),
+            _ => None,
+        });
+        refused.collect()
+    }
+}
+
+#[test]
+fn faults_by_which_no_lease_is_had_and_one_is_had_when_they_are_over() {
+    for (fault, code) in [
+        (Fault::Dhcp6Mute, None),
+        (Fault::Dhcp6LostReplies, None),
+        (Fault::Dhcp6Garbage, None),
+        (Fault::Dhcp6Exhausted, Some(StatusCode::NoAddrsAvail)),
+        (Fault::Dhcp6NotOnLink, Some(StatusCode::NotOnLink)),
+    ] {
+        let mut lan = Ipv6Lan::with(|ipv6| ipv6.dhcp.rapid_commit = false);
+        lan.inject(fault);
+        let mut host = Dhcp6Host::start(&lan, 5);
+        host.run(&mut lan, 20 * SECOND);
+        assert_eq!(host.addresses(), Vec::<String>::new(), "{fault}");
+        assert!(lan.effects(fault) > 0, "{fault}");
+        assert!(
+            code.is_none_or(|code| host.refusals().contains(&code)),
+            "{fault}: {:?}",
+            host.events
+        );
+        lan.heal();
+        host.run(&mut lan, 120 * SECOND);
+        assert_eq!(host.addresses().len(), 1, "{fault}");
+    }
+}
+
+#[test]
+fn faults_by_which_a_lease_is_late_lost_or_not_its_own() {
+    let mut lan = Ipv6Lan::with(|ipv6| {
+        ipv6.dhcp.t1 = Some(10 * SECOND);
+        ipv6.dhcp.t2 = Some(20 * SECOND);
+    });
+    lan.inject(Fault::Dhcp6Slow);
+    let mut host = Dhcp6Host::start(&lan, 5);
+    host.run(&mut lan, 2 * SECOND);
+    assert_eq!(host.addresses().len(), 0);
+    host.run(&mut lan, 10 * SECOND);
+    assert_eq!(host.addresses().len(), 1);
+    lan.heal();
+
+    let own = host.addresses();
+    for fault in [Fault::Dhcp6NoBinding, Fault::Dhcp6Forgets] {
+        lan.inject(fault);
+        host.events.clear();
+        host.run(&mut lan, 30 * SECOND);
+        assert!(lan.effects(fault) > 0, "{fault}");
+        assert!(!host.events.is_empty(), "{fault}");
+        lan.heal();
+        host.run(&mut lan, 60 * SECOND);
+        assert_eq!(host.addresses().len(), 1, "{fault}");
+    }
+
+    lan.inject(Fault::Dhcp6Duplicates);
+    let mut other = Dhcp6Host::start(&lan, 6);
+    other.run(&mut lan, 5 * SECOND);
+    assert_eq!(other.addresses(), host.addresses());
+    assert!(lan.effects(Fault::Dhcp6Duplicates) > 0);
+    drop(own);
+    lan.heal();
+
+    lan.inject(Fault::Dhcp6KeepsStale);
+    host.run(&mut lan, 40 * SECOND);
+    assert!(
+        host.addresses()[0].starts_with("2001:db8:77:"),
+        "{:?}",
+        host.addresses()
+    );
+    assert!(lan.effects(Fault::Dhcp6KeepsStale) > 0);
+    let said = lan.solicited().1;
+    assert!(prefixes(&said)[0].starts_with("2001:db8:78:"));
+    lan.heal();
+    host.run(&mut lan, 40 * SECOND);
+    let after = host.addresses();
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert!(after[0].starts_with("2001:db8:78:"), "{after:?}");
+}
+
+/// What a client of DHCPv6 says, whatever that is.
+fn said_by(client: u8, kind: MessageType, address: Option<Ipv6Addr>) -> Vec<u8> {
+    let mac = Mac([2, 0, 0, 0, 0, client]);
+    let mut message = DhcpMessage::new(kind, 7);
+    let duid = Duid::link_layer(mac);
+    message.options.push(code::CLIENT_ID, duid.as_bytes());
+    if matches!(
+        kind,
+        MessageType::Request | MessageType::Renew | MessageType::Release
+    ) {
+        let server = Duid::link_layer(crate::topology::ROUTER_MAC);
+        message.options.push(code::SERVER_ID, server.as_bytes());
+    }
+    let mut ia = Ia::new(IaKind::Addresses, 1);
+    if let Some(address) = address {
+        ia.options.push_address(&IaAddress::new(address, 0, 0));
+    }
+    message.options.push_ia(&ia);
+    let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, client.into());
+    let ends = Ends6::to_group(mac, link_local, SERVERS);
+    dhcp6_frame(&ends, &message.encode().expect("short")).expect("short")
+}
+
+/// Whatever hosts say while whatever is broken: afterwards each is told what is right, and no address is anybody's twice.
+#[test]
+fn after_any_mixture_of_faults_of_ipv6_it_is_a_correct_router_again() {
+    let faults: Vec<Fault> = Fault::ALL
+        .iter()
+        .copied()
+        .filter(|fault| fault.family().is_some() || *fault == Fault::RouterReboot)
+        .collect();
+    let mut rng = fastrand::Rng::with_seed(3);
+    let mut lan = Ipv6Lan::with(|ipv6| ipv6.dhcp.range = "::1:0-::1:2f".parse().expect("a range"));
+    for round in 0..150 {
+        let mixture = rng.choose_multiple(faults.iter().copied(), 4);
+        for _ in 0..200 {
+            let client = rng.u8(1..30);
+            let mac = Mac([2, 0, 0, 0, 0, client]);
+            let leases = lan.state.ipv6().expect("IPv6").leases();
+            let own = leases.iter().find(|lease| lease.mac == mac);
+            let any = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 1, rng.u16(..64));
+            let address = own.map_or(any, |lease| lease.leased.address());
+            match rng.u8(0..10) {
+                0 => {
+                    let (fault, lasts) = (mixture[rng.usize(..4)], rng.u32(1..20) * SECOND);
+                    let begun = lan.state.inject(fault, Some(lasts), lan.now);
+                    begun.expect("begun");
+                }
+                1 => {
+                    let was_down = lan.state.is_down(lan.now);
+                    lan.run(Duration::from_millis(rng.u64(0..3_000)));
+                    if was_down && !lan.state.is_down(lan.now) {
+                        lan.state.begin_ipv6(lan.now);
+                    }
+                }
+                2 => lan.solicit(),
+                3 => drop(lan.probe(mac, if rng.bool() { address } else { LINK_LOCAL })),
+                4 => lan.hear(&said_by(client, MessageType::Solicit, None)),
+                5 => lan.hear(&said_by(client, MessageType::Request, None)),
+                6 => lan.hear(&said_by(client, MessageType::Renew, Some(address))),
+                7 => lan.hear(&said_by(client, MessageType::Confirm, Some(any))),
+                8 => lan.hear(&said_by(client, MessageType::Release, Some(address))),
+                _ => {
+                    let query = aaaa("dns.google");
+                    let from = "[fd00:77::9]:5353".parse().expect("an address");
+                    lan.state
+                        .hear_datagram(Service::Dns, 0, from, &query, lan.now);
+                    while lan.state.next_datagram(Service::Dns, lan.now).is_some() {}
+                }
+            }
+        }
+        lan.heal();
+        lan.state.begin_ipv6(lan.now);
+        let said = lan.solicited().1;
+        let current = lan.state.ipv6().expect("IPv6").prefixes();
+        assert_eq!(body(&said).lifetime, 2700, "round {round}");
+        assert_eq!(said.source, LINK_LOCAL, "round {round}");
+        let first = format!("{} 2700/5400", current[0]);
+        assert_eq!(
+            prefixes(&said)[..2],
+            [first.as_str(), USUAL[1]],
+            "round {round}"
+        );
+        for client in 1..30 {
+            lan.hear(&said_by(client, MessageType::Request, None));
+        }
+        lan.run(SECOND);
+        let leases = lan.state.ipv6().expect("IPv6").leases();
+        let mut addresses: Vec<_> = leases.iter().map(|lease| lease.leased).collect();
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!((addresses.len(), leases.len()), (29, 29), "round {round}");
+        assert!(addresses.iter().all(|it| current[0].contains(it.address())));
+        for client in (1..30).filter(|_| rng.bool()) {
+            let own = leases.iter().find(|lease| lease.mac.0[5] == client);
+            let own = own.map(|lease| lease.leased.address());
+            lan.hear(&said_by(client, MessageType::Release, own));
+        }
+    }
+    for fault in faults {
+        assert!(lan.effects(fault) > 0, "{fault} changed nothing");
+    }
+}
+
+fn aaaa(name: &str) -> Vec<u8> {
+    let mut query = simple_dns::Packet::new_query(7);
+    let name = simple_dns::Name::new_unchecked(name);
+    let kind = simple_dns::TYPE::AAAA.into();
+    let question = simple_dns::Question::new(name, kind, simple_dns::CLASS::IN.into(), false);
+    query.questions.push(question);
+    query.build_bytes_vec().expect("bytes")
+}

@@ -244,7 +244,7 @@ impl PreparedRun {
         let parameters = serde_json::to_value(&scenario).map_err(RunError::Parameters)?;
         let seed = scenario.seed.unwrap_or_default();
         let schedule = match &scenario.chaos {
-            Some(plan) => Some(plan.schedule(scenario.uplink.kind(), seed)?),
+            Some(plan) => Some(plan.schedule(scenario.uplink_kind(), seed)?),
             None => None,
         };
         let signals = Signals {

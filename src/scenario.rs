@@ -259,6 +259,14 @@ impl Scenario {
         self.clients.get() - grouped.sum::<u32>()
     }
 
+    /// Which kind of uplink it is, for chaos: a lab speaks IPv6 where any client does.
+    pub fn uplink_kind(&self) -> UplinkKind {
+        match self.uplink.kind() {
+            UplinkKind::Lab if self.has_ipv6() => UplinkKind::Ipv6Lab,
+            kind => kind,
+        }
+    }
+
     /// What the lab is to be like, where the clients stand on one.
     pub fn lab_config(&self) -> Option<LabConfig> {
         match &self.uplink {

@@ -94,7 +94,8 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
         join_the_lan();
         works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
         for fault in Fault::ALL.iter().copied() {
-            if fault.aim() != Aim::Router {
+            // This herd, and its lab, speak IPv4 only.
+            if fault.aim() != Aim::Router || fault.family().is_some() {
                 continue;
             }
             let is_of_leases = ["dhcp_", "router_re"]

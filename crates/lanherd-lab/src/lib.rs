@@ -181,6 +181,11 @@ impl LabHandle {
             .change(|state, now| state.reconfigure(kind, now));
     }
 
+    /// Whether the router speaks IPv6.
+    pub fn speaks_ipv6(&self) -> bool {
+        self.shared.state().ipv6().is_some()
+    }
+
     /// The IPv6 prefixes that the LAN has now.
     pub fn prefixes(&self) -> Vec<Prefix> {
         let state = self.shared.state();

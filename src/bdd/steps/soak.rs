@@ -208,7 +208,8 @@ fn settings(draft: &SoakDraft, clients: usize, lasts: Duration) -> Result<SoakSe
 
 /// What makes the faults of a plan.
 fn engine(testbed: &ScenarioTestbed, plan: &ChaosPlan) -> Result<Engine, Complaint> {
-    let uplink = match testbed.lab {
+    let uplink = match &testbed.lab {
+        Some(lab) if lab.speaks_ipv6() => UplinkKind::Ipv6Lab,
         Some(_) => UplinkKind::Lab,
         None => UplinkKind::Parent,
     };

@@ -82,7 +82,7 @@ impl Ipv6Router {
         }
         if let Some(answer) = answer {
             self.note_leased(&answer, datagram.mac, now);
-            self.send_answer(datagram, answer, faults, now);
+            self.send_answer(datagram, &answer, faults, now);
         }
     }
 
@@ -142,7 +142,7 @@ impl Ipv6Router {
     fn send_answer(
         &mut self,
         datagram: &DhcpDatagram,
-        answer: Message,
+        answer: &Message,
         faults: &mut Faults,
         now: Instant,
     ) {

@@ -558,7 +558,7 @@ impl Dhcp6Host {
 
     fn addresses(&self) -> Vec<String> {
         let lease = self.client.lease();
-        let leased = lease.into_iter().flat_map(|lease| lease.addresses());
+        let leased = lease.into_iter().flat_map(lanherd_dhcp6::Lease::addresses);
         leased.map(|it| it.address.to_string()).collect()
     }
 

@@ -264,7 +264,7 @@ fn no_figure_of_failures_faults_and_outages_is_cut() {
     let shares = Share::ALL.iter().zip([310_000.0, 425_000.0, 512_000.0]);
     herd.outage_recovery_ms = shares.map(|(share, ms)| (*share, took(ms))).collect();
     for width in 100..=170 {
-        let all = picture(&model, &mut View::default(), width, 160);
+        let all = picture(&model, &mut View::default(), width, 240);
         let back = all.matches("back in 931 ms").count();
         assert_eq!(back, lanherd::fault::Fault::ALL.len(), "{width}\n{all}");
         let outages = "50/95/100 % back in 310/425/512 s";

@@ -1,20 +1,25 @@
 //! What clients do once they are online: activities. Each kind is a file, which says all of it: how it reads, how it is
 //! attempted, what may come of it, and what is measured. Here they are registered; all else knows activities, and no kind.
 
+mod address_order;
 mod by_kind;
 pub mod command;
 pub mod connect;
 mod context;
+mod dialing;
 pub mod dns;
 mod driver;
 mod family_choice;
 pub mod http;
 pub mod kind;
 mod outcome;
+mod over_family;
 pub mod ping;
 mod registry;
 mod socket_error;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 pub use self::by_kind::ByKind;
 pub(crate) use self::by_kind::fields;
@@ -23,10 +28,12 @@ use self::connect::Endpoint;
 pub use self::context::{
     ClientContext, Connectivity, Ipv6Config, LeasedConfig, Sequence, Siblings,
 };
+use self::dns::Question;
 pub use self::driver::run;
 pub use self::family_choice::FamilyChoice;
 use self::kind::{About, ActivityKind, KindDetail};
 pub use self::outcome::{AttemptOutcome, Ending, SkipReason};
+pub use self::over_family::{HasFamilies, InFamilies, OverFamily};
 use self::registry::kinds;
 pub use self::spec::{Activity, Pace, Spec};
 use crate::host_name::HostName;
@@ -35,13 +42,31 @@ use crate::url::Url;
 
 kinds! {
     /// Echo requests to a target.
-    Ping(Target),
+    Ping(OverFamily<Target>),
     /// Lookups of a name.
-    Dns(HostName),
+    Dns(Question),
     /// Fetches of a URL.
-    Http(Url),
+    Http(OverFamily<Url>),
     /// Runs of a command line.
     Command(CommandLine),
     /// TCP connections to a port.
-    Connect(Endpoint),
+    Connect(OverFamily<Endpoint>),
+}
+
+/// What is done to something of which no family is said.
+macro_rules! over_no_family {
+    ($($subject:ty => $kind:ident,)+) => {$(
+        impl From<$subject> for Subject {
+            fn from(subject: $subject) -> Self {
+                Self::$kind(subject.into())
+            }
+        }
+    )+};
+}
+
+over_no_family! {
+    Target => Ping,
+    HostName => Dns,
+    Url => Http,
+    Endpoint => Connect,
 }

@@ -369,9 +369,9 @@ impl Metrics {
         self.activities.did(&activity.subject, outcome);
     }
 
-    /// There will be outcomes of this activity.
-    pub fn expect(&self, activity: &Activity) {
-        self.activities.expect(&activity.subject);
+    /// There will be outcomes of this activity, of clients that are to have these families.
+    pub fn expect(&self, activity: &Activity, families: Families) {
+        self.activities.expect(&activity.subject, families);
     }
 
     /// A client is restarted: after a failure with that cause, or for another reason.

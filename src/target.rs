@@ -1,20 +1,22 @@
 //! What a client is told to ping: an address, its own router, an alias, a name, or another client.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::family::Family;
 use crate::host_name::HostName;
 use crate::identity::ClientNumber;
+use lanherd_types::ipv6::is_host;
 
 /// A ping target. Ordered and compared by meaning, printed as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
-    /// The client's own router, from its lease.
+    /// The client's own router: from its lease, or the default router of IPv6, by its link-local address.
     Router,
-    /// `Google DNS`, 8.8.8.8.
+    /// `Google DNS`: `8.8.8.8`, or `2001:4860:4860::8888`.
     GoogleDns,
-    /// `Cloudflare DNS`, 1.1.1.1.
+    /// `Cloudflare DNS`: `1.1.1.1`, or `2606:4700:4700::1111`.
     CloudflareDns,
     /// Any other address.
     Address(IpAddr),
@@ -28,13 +30,28 @@ impl Target {
     /// The aliases, which the lab answers for.
     pub const ALIASES: [Self; 2] = [Self::GoogleDns, Self::CloudflareDns];
 
-    /// The address where it is the same for every client at all times.
-    pub const fn address(&self) -> Option<IpAddr> {
+    /// The address over that family, where it is the same for every client at all times; of an address itself, whatever the
+    /// family.
+    pub const fn address(&self, family: Family) -> Option<IpAddr> {
+        Some(match (self, family) {
+            (Self::Router | Self::Name(_) | Self::Client(_), _) => return None,
+            (Self::GoogleDns, Family::Ipv4) => IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),
+            (Self::GoogleDns, Family::Ipv6) => {
+                IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888))
+            }
+            (Self::CloudflareDns, Family::Ipv4) => IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)),
+            (Self::CloudflareDns, Family::Ipv6) => {
+                IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111))
+            }
+            (Self::Address(address), _) => *address,
+        })
+    }
+
+    /// The client of the herd that it is, where it is one.
+    pub const fn client(&self) -> Option<ClientNumber> {
         match self {
-            Self::Router | Self::Name(_) | Self::Client(_) => None,
-            Self::GoogleDns => Some(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8))),
-            Self::CloudflareDns => Some(IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1))),
-            Self::Address(address) => Some(*address),
+            Self::Client(number) => Some(*number),
+            _ => None,
         }
     }
 }
@@ -57,7 +74,7 @@ impl fmt::Display for Target {
 /// Why a text is no ping target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no ping target: use an IPv4 unicast address of another host, \"router\", \"Google DNS\", \"Cloudflare DNS\", a host name \
+    "{0:?} is no ping target: use a unicast address of another host, \"router\", \"Google DNS\", \"Cloudflare DNS\", a host name \
      with a dot in it, or \"client 3\" for a client of the herd"
 )]
 pub struct TargetError(String);
@@ -87,8 +104,7 @@ impl FromStr for Target {
         if let Some(Ok(number @ 1..)) = number.map(|number| number.trim().parse()) {
             return Ok(Self::Client(ClientNumber(number)));
         }
-        if let Ok(address) = word.trim().parse::<Ipv4Addr>() {
-            let address = address.into();
+        if let Ok(address) = word.trim().parse::<IpAddr>() {
             return if is_nobody_else(address) {
                 Err(refuse())
             } else {
@@ -107,8 +123,7 @@ impl FromStr for Target {
 pub(crate) fn is_nobody_else(address: IpAddr) -> bool {
     let is_every = match address {
         IpAddr::V4(address) => address.is_broadcast(),
-        // An address of IPv4 in the clothes of one of IPv6 goes over IPv4, if anywhere (RFC 4291, 2.5.5.2).
-        IpAddr::V6(address) => address.to_ipv4_mapped().is_some(),
+        IpAddr::V6(address) => !is_host(address),
     };
     is_every || address.is_unspecified() || address.is_loopback() || address.is_multicast()
 }
@@ -125,6 +140,7 @@ mod tests {
             Target::GoogleDns,
             Target::CloudflareDns,
             address,
+            Target::Address([0xfe80, 0, 0, 0, 0, 0, 0, 1].into()),
             Target::Name("google-dns.example".parse().expect("a name")),
             Target::Name("client-3.example".parse().expect("a name")),
             Target::Client(ClientNumber(3)),
@@ -147,6 +163,10 @@ mod tests {
             "127.8.8.8",
             "1.2.3",
             "::1",
+            "::",
+            "ff02::1",
+            "::ffff:192.0.2.1",
+            "fe80::1%lan0",
             "client",
             "client 0",
             "client x",

@@ -1,7 +1,7 @@
 //! What is fetched over HTTP.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::host_name::HostName;
 use crate::target::is_nobody_else;
 use hyper::Uri;
 
-/// A URL of the scheme `http` (RFC 9110, 4.2.1), with a host name or an IPv4 address. Clones share it.
+/// A URL of the scheme `http` (RFC 9110, 4.2.1), with a host name or an address. Clones share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Url(Arc<Parts>);
 
@@ -63,7 +63,9 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => name.fmt(f),
-            Self::Address(address) => address.fmt(f),
+            Self::Address(IpAddr::V4(address)) => address.fmt(f),
+            // In a URL an address of IPv6 stands in brackets (RFC 3986, 3.2.2).
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
 }
@@ -86,11 +88,11 @@ pub enum UrlError {
     Tls(String),
     /// It is none.
     #[error(
-        "{0:?} is no URL to fetch: use http://, a host name or IPv4 address, and a path, as http://www.example.org/"
+        "{0:?} is no URL to fetch: use http://, a host name or address, and a path, as http://www.example.org/"
     )]
     Malformed(String),
     /// The client itself would answer, or nobody.
-    #[error("{0:?} names no other host: use its name, or its IPv4 address on the network")]
+    #[error("{0:?} names no other host: use its name, or its address on the network")]
     NoHost(String),
 }
 
@@ -113,7 +115,13 @@ impl FromStr for Url {
         if authority.as_str().contains('@') {
             return Err(refuse());
         }
-        let host = match authority.host().parse::<Ipv4Addr>().map(IpAddr::from) {
+        let in_brackets = authority.host().strip_prefix('[');
+        let literal = match in_brackets.and_then(|rest| rest.strip_suffix(']')) {
+            Some(inside) => inside.parse::<Ipv6Addr>().map(IpAddr::from),
+            // Without brackets an address of IPv6 could not be told from a port.
+            None => authority.host().parse::<Ipv4Addr>().map(IpAddr::from),
+        };
+        let host = match literal {
             Ok(address) if is_nobody_else(address) => {
                 return Err(UrlError::NoHost(text.to_owned()));
             }
@@ -124,7 +132,8 @@ impl FromStr for Url {
             Some(port) => Some(port.as_u16())
                 .filter(|port| *port > 0)
                 .ok_or_else(refuse)?,
-            None if authority.as_str().contains(':') => return Err(refuse()),
+            // What stands behind the host is a port, and this is none.
+            None if authority.as_str() != authority.host() => return Err(refuse()),
             None => Self::PORT,
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -149,6 +158,8 @@ mod tests {
             ("http://10.77.0.1:8080/a?b=c", "http://10.77.0.1:8080/a?b=c"),
             ("http://nas:80/x", "http://nas/x"),
             ("http://nas?q", "http://nas/?q"),
+            ("http://[2001:DB8::1]:80/x", "http://[2001:db8::1]/x"),
+            ("http://[fe80::1]:8080", "http://[fe80::1]:8080/"),
         ] {
             let url: Url = text.parse().expect(text);
             assert_eq!(url.to_string(), printed);
@@ -172,6 +183,13 @@ mod tests {
             "http:///x",
             "http://a_b/",
             "http://[::1]/",
+            "http://[::]/",
+            "http://[ff02::1]/",
+            "http://[::ffff:192.0.2.1]/",
+            "http://[fe80::1%25lan0]/",
+            "http://[192.0.2.1]/",
+            "http://[2001:db8::1]:/",
+            "http://2001:db8::1/",
             "http://user:word@a.test/",
             "http://a.test:0/",
             "http://a.test:/",

@@ -19,6 +19,7 @@ use lanherd::activity::{
     self, Activity, AttemptOutcome, ClientContext, Connectivity, Ending, LeasedConfig, Sequence,
 };
 use lanherd::family::Families;
+use lanherd::host_name::HostName;
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
@@ -134,12 +135,12 @@ fn times_are_the_networks_and_what_came_in_time_is_no_timeout_however_late_it_is
         port.configure(&lease(7)).await.expect("configured");
         let here = Arc::new(place(port));
         let timeout = BUSY * 3 / 4;
-        let name = "www.test.example".parse().expect("a name");
+        let name: HostName = "www.test.example".parse().expect("a name");
         let lookup = DnsSpec {
             timeout,
             ..DnsSpec::once(name)
         };
-        let url = format!("http://{ROUTER}/").parse().expect("a URL");
+        let url: Url = format!("http://{ROUTER}/").parse().expect("a URL");
         let fetch = HttpSpec {
             timeout,
             ..HttpSpec::once(url)
@@ -189,7 +190,7 @@ fn a_resolver_that_answers_from_another_address_is_told_as_that() {
         let here = Arc::new(place(port));
         let lookup = DnsSpec {
             timeout: Duration::from_secs(2),
-            ..DnsSpec::once("www.test.example".parse().expect("a name"))
+            ..DnsSpec::once("www.test.example".parse::<HostName>().expect("a name"))
         };
         let lookup = once(&here, lookup.into()).await;
         assert_eq!(

@@ -12,17 +12,19 @@ use super::kind::{
 };
 use super::{AttemptOutcome, ClientContext, Connectivity, Detail, Ending, FamilyChoice, Spec};
 use crate::blame::Blame;
-use crate::family::Families;
+use crate::family::{Families, Family};
 use crate::lan::{CommandEnd, CommandRequest, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
+use lanherd_net::config::LINK;
 use lanherd_types::words;
 
 /// What to run, how often, and how long it may take until it is killed.
 ///
 /// One run is `/bin/sh -c LINE` in the client's network namespace, with its resolver, without input. The variables
 /// `LANHERD_CLIENT`, `LANHERD_NAMESPACE`, `LANHERD_ADDRESS` and `LANHERD_ROUTER` (empty where there is none) say whose it
-/// is. When it ends, or is ended, everything that it has started is ended with it.
+/// is; one that is to have IPv6 has `LANHERD_ADDRESS6` and `LANHERD_ROUTER6` beside them, the latter with its link
+/// (`fe80::1%lan0`). When it ends, or is ended, everything that it has started is ended with it.
 pub type CommandSpec = Spec<CommandLine>;
 
 /// A line for a shell.
@@ -88,7 +90,7 @@ impl ActivityKind for CommandLine {
             help: "Run this shell command whenever online, as the client; may be given again",
             more: Some(
                 "It has the client's network and resolver, `LANHERD_CLIENT`, `LANHERD_NAMESPACE`, `LANHERD_ADDRESS` and \
-                 `LANHERD_ROUTER` in its environment, and no input. It is killed, with all that it has started, after --timeout \
+                 `LANHERD_ROUTER` in its environment (with IPv6 `LANHERD_ADDRESS6` and `LANHERD_ROUTER6`, too), and no input. It is killed, with all that it has started, after --timeout \
                  or when the client leaves.",
             ),
         },
@@ -125,7 +127,7 @@ impl ActivityKind for CommandLine {
         counts: &[],
         metrics: MetricFamilies {
             labels: &[],
-            values: |_| Vec::new(),
+            values: |_, _| Vec::new(),
             time: Histogram {
                 name: "command_duration_seconds",
                 help: "From the start of a command to its end, where it ended by itself.",
@@ -241,6 +243,7 @@ impl Executed {
             ending,
             took,
             phases: Vec::new(),
+            family: None,
             detail: Detail::Command(CommandDetail {
                 output: self.output,
             }),
@@ -300,18 +303,36 @@ async fn execute<P: Port>(
     timeout: Duration,
     client: &ClientContext<P>,
 ) -> Executed {
-    let Connectivity { ipv4, .. } = client.connectivity();
+    let Connectivity { ipv4, ipv6 } = client.connectivity();
     let address = ipv4.as_ref().map(|ipv4| ipv4.address.to_string());
     let router = ipv4.as_ref().and_then(|ipv4| ipv4.router);
     let router = router.map(|router| router.to_string());
+    let mut environment = vec![
+        ("LANHERD_CLIENT", client.identity.number.to_string()),
+        ("LANHERD_NAMESPACE", client.identity.namespace.clone()),
+        ("LANHERD_ADDRESS", address.unwrap_or_default()),
+        ("LANHERD_ROUTER", router.unwrap_or_default()),
+    ];
+    if client.families.include(Family::Ipv6) {
+        let own = ipv6.as_ref().and_then(|own| own.addresses.first());
+        let router = ipv6.as_ref().and_then(|own| own.router);
+        environment.extend([
+            (
+                "LANHERD_ADDRESS6",
+                own.map(ToString::to_string).unwrap_or_default(),
+            ),
+            // A link-local address means nothing without its link.
+            (
+                "LANHERD_ROUTER6",
+                router
+                    .map(|router| format!("{router}%{LINK}"))
+                    .unwrap_or_default(),
+            ),
+        ]);
+    }
     let request = CommandRequest {
         line: line.0.clone(),
-        environment: vec![
-            ("LANHERD_CLIENT", client.identity.number.to_string()),
-            ("LANHERD_NAMESPACE", client.identity.namespace.clone()),
-            ("LANHERD_ADDRESS", address.unwrap_or_default()),
-            ("LANHERD_ROUTER", router.unwrap_or_default()),
-        ],
+        environment,
         timeout,
     };
     let ran = client.port.command(request).await;

@@ -2,18 +2,23 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::dialing::{Undialed, dial};
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Histogram, KindDetail,
     Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec, dns, ping};
+use super::{
+    AttemptOutcome, ClientContext, Detail, Ending, FamilyChoice, HasFamilies, InFamilies,
+    OverFamily, Spec, dns, ping,
+};
 use crate::blame::Blame;
+use crate::family::{Families, Family};
 use crate::identity::ClientNumber;
 use crate::lan::{Connected, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
@@ -26,7 +31,7 @@ use lanherd_types::words;
 ///
 /// One attempt is one TCP handshake, of which the kernel repeats what is lost (RFC 9293, 3.8.1). Nothing is sent over the
 /// connection, which is closed at once.
-pub type ConnectSpec = Spec<Endpoint>;
+pub type ConnectSpec = Spec<OverFamily<Endpoint>>;
 
 /// A port of a target: `router:80`, `8.8.8.8:53`, `www.lab.test:80`, `client 3:22`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +47,7 @@ impl fmt::Display for Endpoint {
         match &self.target {
             // As it is written: "the router" is for sentences, and here a port follows.
             Target::Router => f.pad(&format!("router:{}", self.port)),
+            Target::Address(IpAddr::V6(address)) => f.pad(&format!("[{address}]:{}", self.port)),
             target => f.pad(&format!("{target}:{}", self.port)),
         }
     }
@@ -124,6 +130,10 @@ impl KindDetail for ConnectDetail {
     }
 
     fn add(&mut self, _others: &Self) {}
+
+    fn family(&self) -> Option<Family> {
+        self.server.map(|server| Family::of(server.ip()))
+    }
 }
 
 /// What comes of all attempts is in one family.
@@ -136,7 +146,13 @@ const ENDS: Counter = Counter {
     )
 };
 
-impl ActivityKind for Endpoint {
+impl HasFamilies for Endpoint {
+    fn standing(&self) -> InFamilies {
+        self.target.standing()
+    }
+}
+
+impl ActivityKind for OverFamily<Endpoint> {
     const ABOUT: About = About {
         word: "connect",
         option: CommandLineOption {
@@ -179,7 +195,7 @@ impl ActivityKind for Endpoint {
         counts: &[],
         metrics: MetricFamilies {
             labels: &[],
-            values: |_| Vec::new(),
+            values: |_, _| Vec::new(),
             time: Histogram {
                 name: "connect_duration_seconds",
                 help: "From the first segment of a TCP connection to the answer of the other side.",
@@ -210,22 +226,15 @@ impl ActivityKind for Endpoint {
     type Detail = ConnectDetail;
 
     fn read(text: &str) -> Result<Self, String> {
-        let refuse = || {
-            format!(
-                "{text:?} is nothing to connect to: write a target and a port, as router:80, 8.8.8.8:53 or www.lab.test:80"
-            )
-        };
-        let (target, port) = text.trim().rsplit_once(':').ok_or_else(refuse)?;
-        let port: u16 = port.parse().map_err(|_| refuse())?;
-        if port == 0 {
-            return Err(refuse());
-        }
-        let target: Target = target.parse().map_err(|_| refuse())?;
-        Ok(Self { target, port })
+        Self::read(text, Endpoint::read)
+    }
+
+    fn family_choice(&self, families: Families) -> FamilyChoice {
+        self.choice(families)
     }
 
     fn patience(&self, timeout: Duration) -> Duration {
-        match self.target {
+        match self.to.target {
             // Each resolver has as long as the connection itself.
             Target::Name(_) => timeout.saturating_mul(1 + dns::RESOLVERS),
             _ => timeout,
@@ -233,7 +242,7 @@ impl ActivityKind for Endpoint {
     }
 
     fn client(&self) -> Option<ClientNumber> {
-        self.target.client()
+        self.to.target.client()
     }
 
     async fn attempt<P: Port>(
@@ -250,6 +259,7 @@ impl ActivityKind for Endpoint {
                 },
                 took: Some(took),
                 phases: Vec::new(),
+                family: None,
                 detail: Detail::Connect(detail),
                 why: None,
             },
@@ -267,6 +277,34 @@ impl ActivityKind for Endpoint {
 }
 
 impl Endpoint {
+    fn read(text: &str) -> Result<Self, String> {
+        let refuse = || {
+            format!(
+                "{text:?} is nothing to connect to: write a target and a port, as router:80, 8.8.8.8:53, [2001:db8::1]:53 or \
+                 www.lab.test:80"
+            )
+        };
+        let (target, port) = text.trim().rsplit_once(':').ok_or_else(refuse)?;
+        let port: u16 = port.parse().map_err(|_| refuse())?;
+        if port == 0 {
+            return Err(refuse());
+        }
+        let in_brackets = target.strip_prefix('[');
+        let in_brackets = in_brackets.and_then(|rest| rest.strip_suffix(']'));
+        let target: Target = in_brackets
+            .unwrap_or(target)
+            .parse()
+            .map_err(|_| refuse())?;
+        let is_ipv6 = matches!(target, Target::Address(IpAddr::V6(_)));
+        // Without brackets nobody could tell where an address of IPv6 ends.
+        if is_ipv6 != in_brackets.is_some() {
+            return Err(refuse());
+        }
+        Ok(Self { target, port })
+    }
+}
+
+impl OverFamily<Endpoint> {
     /// Connects once; how long that took, or why it did not come about, with the particulars.
     async fn connect<P: Port>(
         &self,
@@ -274,10 +312,11 @@ impl Endpoint {
         client: &ClientContext<P>,
         detail: &mut ConnectDetail,
     ) -> Result<Duration, (ConnectCause, String)> {
-        let address = match &self.target {
-            Target::Name(name) => dns::address_of(client, name, timeout)
+        let choice = self.choice(client.families);
+        let (address, other) = match &self.to.target {
+            Target::Name(name) => dns::addresses_of(client, name, choice, timeout)
                 .await
-                .map(|resolved| resolved.address)
+                .map(|resolved| (resolved.address, resolved.other))
                 .map_err(|unresolved| {
                     let cause = if unresolved.is_the_testers {
                         ConnectCause::Tester
@@ -286,21 +325,30 @@ impl Endpoint {
                     };
                     (cause, unresolved.why)
                 })?,
-            target => ping::address_at(target, timeout, client)
+            target => ping::address_at(target, choice, timeout, client)
                 .await
+                .map(|address| (address, None))
                 .map_err(|why| (ConnectCause::NoTarget, why))?,
         };
-        let server = SocketAddr::new(address, self.port);
+        let server = SocketAddr::new(address, self.to.port);
         detail.server = Some(server);
         // A client that connects to itself by its number was told to. By any other name it is another that was meant.
-        let is_meant = self.target == Target::Client(client.identity.number);
+        let is_meant = self.to.target == Target::Client(client.identity.number);
         if client.is_own(address) && !is_meant {
             let why = format!("{address} is the client itself, which would answer");
             return Err((ConnectCause::OwnAddress, why));
         }
-        match client.port.connect(server, timeout).await {
+        let other = other.filter(|other| !client.is_own(*other));
+        let other = other.map(|other| SocketAddr::new(other, self.to.port));
+        let dialed = dial(client, server, other, timeout).await;
+        detail.server = Some(dialed.server);
+        match dialed.result {
             Ok(Connected { took, .. }) => Ok(took),
-            Err(error) => Err((SocketError::from(&error).into(), error.to_string())),
+            Err(Undialed::Failed(error, why)) => Err((error.into(), why)),
+            Err(Undialed::Lost(family)) => {
+                let why = format!("the client lost {}", family.name());
+                Err((ConnectCause::Offline, why))
+            }
         }
     }
 }
@@ -321,14 +369,18 @@ impl Pool {
 
 impl RunBuilder {
     /// Each client opens a TCP connection to this whenever it is online; may be said again.
-    pub fn connect(self, endpoint: Endpoint) -> Self {
-        self.activity(endpoint)
+    pub fn connect(self, endpoint: impl Into<OverFamily<Endpoint>>) -> Self {
+        self.activity(endpoint.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(text: &str) -> Result<OverFamily<Endpoint>, String> {
+        <OverFamily<Endpoint> as ActivityKind>::read(text)
+    }
 
     #[test]
     fn an_endpoint_is_a_target_and_a_port_and_is_told_as_such() {
@@ -338,13 +390,15 @@ mod tests {
             ("Google DNS:53", "Google DNS:53"),
             ("www.lab.test:8080", "www.lab.test:8080"),
             ("client 3:22", "client 3:22"),
+            ("[2001:DB8::1]:53", "[2001:db8::1]:53"),
+            ("router:80 over ipv6", "router:80 over IPv6"),
         ] {
-            let endpoint = Endpoint::read(text).expect(text);
+            let endpoint = read(text).expect(text);
             assert_eq!(endpoint.to_string(), told);
-            assert_eq!(Endpoint::read(told), Ok(endpoint), "it reads what it tells");
+            assert_eq!(read(told), Ok(endpoint), "it reads what it tells");
         }
         assert_eq!(
-            Endpoint::read("client 3:22").expect("one").client(),
+            read("client 3:22").expect("one").client(),
             Some(ClientNumber(3))
         );
     }
@@ -360,9 +414,12 @@ mod tests {
             "router:http",
             "nobody:80",
             "0.0.0.0:80",
+            "2001:db8::1:80",
+            "[192.0.2.1]:80",
+            "[::1]:80",
             "",
         ] {
-            let why = Endpoint::read(text).expect_err(text);
+            let why = read(text).expect_err(text);
             assert!(why.contains("as router:80"), "{why}");
         }
     }

@@ -154,13 +154,16 @@ impl<P> ClientContext<P> {
         self.connectivity.borrow().is_own(address)
     }
 
-    /// Does `work`, which goes over that family; `None` where the client has that family no more, or other things of it, before
-    /// the work is done.
+    /// Does `work`, which goes over that family; `None` where a client that is to have both has that family no more, or other
+    /// things of it, before the work is done. What a client of one family does ends with that family anyway.
     pub async fn while_unchanged<T>(
         &self,
         family: Family,
         work: impl Future<Output = T>,
     ) -> Option<T> {
+        if self.families != Families::Dual {
+            return Some(work.await);
+        }
         let mut connectivity = self.connectivity.clone();
         let before = connectivity.borrow_and_update().clone();
         let changed = async {

@@ -3,6 +3,7 @@
 mod exchange;
 mod lookup;
 pub mod message;
+mod question;
 mod resolving;
 #[cfg(test)]
 mod tests;
@@ -17,15 +18,16 @@ use self::exchange::ask;
 use self::lookup::no_resolver;
 pub use self::lookup::{DnsAnswer, Lookup, Unanswered};
 pub use self::message::Rcode;
-pub(super) use self::resolving::{RESOLVERS, address_of};
+pub use self::question::{Question, RecordType};
+pub(super) use self::resolving::{RESOLVERS, addresses_of};
 use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Counter, Failures, Histogram, KindDetail,
     Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{AttemptOutcome, ClientContext, Detail, Spec};
+use super::{AttemptOutcome, ClientContext, Detail, FamilyChoice, Spec};
 use crate::blame::Blame;
-use crate::host_name::HostName;
+use crate::family::{Families, Family};
 use crate::lan::Port;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
@@ -33,9 +35,9 @@ use lanherd_types::words;
 
 /// What to look up, how often, and how long the answer may take.
 ///
-/// One lookup is one query (A, recursion desired) by UDP to the first resolver of the lease, and is not repeated; only an
-/// answer that does not fit is asked for again, over TCP (RFC 7766, 5).
-pub type DnsSpec = Spec<HostName>;
+/// One lookup is one query (A or AAAA, recursion desired) by UDP to the first resolver of the client, or to the first one of a
+/// family, and is not repeated; only an answer that does not fit is asked for again, over TCP (RFC 7766, 5).
+pub type DnsSpec = Spec<Question>;
 
 /// What is known of lookups beside what all activities have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -70,16 +72,23 @@ impl KindDetail for DnsDetail {
     fn add(&mut self, others: &Self) {
         self.asked += others.asked;
     }
+
+    fn family(&self) -> Option<Family> {
+        self.server.map(Family::of)
+    }
 }
 
-impl ActivityKind for HostName {
+impl ActivityKind for Question {
     const ABOUT: About = About {
         word: "dns",
         option: CommandLineOption {
             name: "resolve",
             value: "NAME",
             help: "Look this name up whenever online, with the resolver that the lease names; may be given again",
-            more: None,
+            more: Some(
+                "Behind the name may stand which records are asked for and over which family: \"www.lab.test AAAA\", \"www.lab.test over \
+                 ipv6\". Where that is not said: A, unless the client has only IPv6, of the client's first resolver.",
+            ),
         },
         verb: "resolve",
         one: "lookup",
@@ -114,7 +123,7 @@ impl ActivityKind for HostName {
         counts: &[],
         metrics: MetricFamilies {
             labels: &[],
-            values: |_| Vec::new(),
+            values: |_, _| Vec::new(),
             time: Histogram {
                 name: "dns_query_duration_seconds",
                 help: "From a DNS query to its answer.",
@@ -152,20 +161,29 @@ impl ActivityKind for HostName {
     type Detail = DnsDetail;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|error: crate::host_name::HostNameError| error.to_string())
+        Self::read(text)
     }
 
-    /// Asks the first resolver of the lease.
+    fn family_choice(&self, families: Families) -> FamilyChoice {
+        self.choice(families)
+    }
+
+    /// Asks the first resolver that will do.
     async fn attempt<P: Port>(
         &self,
         timeout: Duration,
         client: &ClientContext<P>,
     ) -> AttemptOutcome {
-        let first = client.connectivity().resolvers().next();
+        let connectivity = client.connectivity();
+        let is_meant = |server: &IpAddr| {
+            let family = Family::of(*server);
+            self.family.is_none_or(|said| said == family)
+        };
+        let first = connectivity.resolvers().find(is_meant);
+        let record = self.record(client.families);
         let lookup = match first {
-            Some(server) => ask(client, server, self, timeout).await,
-            None => no_resolver(),
+            Some(server) => ask(client, server, &self.name, record, timeout).await,
+            None => no_resolver(self.family),
         };
         lookup.outcome(self)
     }
@@ -195,7 +213,7 @@ words! {
         Truncated = "truncated",
         /// The resolver's address is the client's own, so that the client itself would answer.
         OwnAddress = "own_address",
-        /// The lease names no resolver.
+        /// The client has no resolver, or none of the family that was to be asked.
         NoResolver = "no_resolver",
         /// The client was not online.
         Offline = "offline",
@@ -259,7 +277,7 @@ impl Pool {
 
 impl RunBuilder {
     /// Each client looks this name up whenever it is online; may be said again.
-    pub fn resolve(self, name: HostName) -> Self {
-        self.activity(name)
+    pub fn resolve(self, what: impl Into<Question>) -> Self {
+        self.activity(what.into())
     }
 }

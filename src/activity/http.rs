@@ -16,12 +16,16 @@ use super::kind::{
     Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
 use super::socket_error::SocketError;
-use super::{AttemptOutcome, ClientContext, Detail, Spec, dns};
+use super::{
+    AttemptOutcome, ClientContext, Detail, FamilyChoice, HasFamilies, InFamilies, OverFamily, Spec,
+    dns,
+};
 use crate::blame::Blame;
+use crate::family::{Families, Family};
 use crate::lan::Port;
 use crate::pool::{Pool, PoolError, RunReport, Selection};
 use crate::run::RunBuilder;
-use crate::url::Url;
+use crate::url::{Host, Url};
 use lanherd_types::words;
 
 /// What to fetch, how often, and how long all of it may take from the beginning of the connection to the last byte; looking the
@@ -29,7 +33,7 @@ use lanherd_types::words;
 ///
 /// One fetch is one GET over a connection of its own, which is closed afterwards. The body is counted and thrown away. A
 /// redirect is not followed.
-pub type HttpSpec = Spec<Url>;
+pub type HttpSpec = Spec<OverFamily<Url>>;
 
 /// What is known of fetches beside what all activities have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -59,6 +63,10 @@ impl KindDetail for HttpDetail {
     fn add(&mut self, others: &Self) {
         self.bytes = self.bytes.saturating_add(others.bytes);
     }
+
+    fn family(&self) -> Option<Family> {
+        self.server.map(|server| Family::of(server.ip()))
+    }
 }
 
 /// Classes of status codes (RFC 9110, 15).
@@ -71,7 +79,16 @@ fn class(status: &str) -> Cow<'_, str> {
     Cow::Borrowed(class.copied().unwrap_or("other"))
 }
 
-impl ActivityKind for Url {
+impl HasFamilies for Url {
+    fn standing(&self) -> InFamilies {
+        match self.host() {
+            Host::Address(address) => InFamilies::Only(Family::of(*address)),
+            Host::Name(_) => InFamilies::Named,
+        }
+    }
+}
+
+impl ActivityKind for OverFamily<Url> {
     const ABOUT: About = About {
         word: "http",
         option: CommandLineOption {
@@ -114,7 +131,7 @@ impl ActivityKind for Url {
         counts: &[],
         metrics: MetricFamilies {
             labels: &[],
-            values: |_| Vec::new(),
+            values: |_, _| Vec::new(),
             time: Histogram {
                 name: "http_phase_duration_seconds",
                 help: "How long each phase of an HTTP fetch took, where it came to its end.",
@@ -151,8 +168,14 @@ impl ActivityKind for Url {
     type Detail = HttpDetail;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|error: crate::url::UrlError| error.to_string())
+        Self::read(text, |text| {
+            text.parse()
+                .map_err(|error: crate::url::UrlError| error.to_string())
+        })
+    }
+
+    fn family_choice(&self, families: Families) -> FamilyChoice {
+        self.choice(families)
     }
 
     fn patience(&self, timeout: Duration) -> Duration {
@@ -165,7 +188,8 @@ impl ActivityKind for Url {
         timeout: Duration,
         client: &ClientContext<P>,
     ) -> AttemptOutcome {
-        fetch(self, timeout, client).await.outcome(self)
+        let choice = self.choice(client.families);
+        fetch(&self.to, choice, timeout, client).await.outcome(self)
     }
 }
 
@@ -259,7 +283,7 @@ impl Pool {
 
 impl RunBuilder {
     /// Each client fetches this whenever it is online; may be said again.
-    pub fn fetch(self, url: Url) -> Self {
-        self.activity(url)
+    pub fn fetch(self, url: impl Into<OverFamily<Url>>) -> Self {
+        self.activity(url.into())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{AttemptOutcome, ClientContext, Detail, FamilyChoice, Subject};
 use crate::blame::Blame;
-use crate::family::Families;
+use crate::family::{Families, Family};
 use crate::identity::ClientNumber;
 use crate::lan::Port;
 
@@ -70,6 +70,11 @@ pub trait KindDetail: Debug + Clone + Default + PartialEq + serde::Serialize {
 
     /// Takes in what is known of other attempts, of any client.
     fn add(&mut self, others: &Self);
+
+    /// The family that the attempt went over, where it says so.
+    fn family(&self) -> Option<Family> {
+        None
+    }
 }
 
 /// How a kind reads, what may come of it, and what is measured of it.
@@ -206,10 +211,10 @@ pub struct CountObjective {
 /// The families of metrics of a kind, without the prefix. Their series appear before the first attempt.
 #[derive(Debug)]
 pub struct MetricFamilies {
-    /// Labels of each of them, with the values that they have of a subject: bounded, and never a client.
+    /// Labels of each of them, with the values that they have of a subject over a family: bounded, and never a client.
     pub labels: &'static [&'static str],
     /// The values of these labels.
-    pub values: fn(&Subject) -> Vec<String>,
+    pub values: fn(&Subject, Family) -> Vec<String>,
     /// How long attempts took that came to an answer.
     pub time: Histogram,
     /// Attempts that came to an answer; `None`: the histogram counts them.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::kind::Cause;
 use super::{Detail, Subject};
+use crate::family::Family;
 
 /// What became of one attempt.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,8 @@ pub struct AttemptOutcome {
     pub took: Option<Duration>,
     /// How long each phase took that came to its end, in their order; none where the kind has no phases.
     pub phases: Vec<(&'static str, Duration)>,
+    /// The family that it went over, where that is known.
+    pub family: Option<Family>,
     /// What only its kind knows.
     pub detail: Detail,
     /// The particulars, for a person to read, where it did not succeed.
@@ -61,6 +64,7 @@ impl AttemptOutcome {
             ending: Ending::Failed(cause),
             took: None,
             phases: Vec::new(),
+            family: None,
             detail,
             why: Some(why),
         }
@@ -70,6 +74,17 @@ impl AttemptOutcome {
     pub fn skipped(subject: &Subject, reason: SkipReason) -> Self {
         let cause = reason.cause();
         let why = format!("{}: {cause}", subject.quoted());
+        Self::failed(cause, why, subject.detail())
+    }
+
+    /// Of one that goes over a family which the client is not to have.
+    pub(super) fn not_spoken(subject: &Subject, family: Family) -> Self {
+        let cause = SkipReason::Offline.cause();
+        let why = format!(
+            "{}: {cause}: the client is not to have {}",
+            subject.quoted(),
+            family.name()
+        );
         Self::failed(cause, why, subject.detail())
     }
 

@@ -1,5 +1,6 @@
 //! ICMP echo: one client, one target, at an interval.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use super::kind::{
     About, ActivityKind, Buckets, CommandLineOption, Count, CountObjective, Counter, Failures,
     Histogram, KindDetail, Layout, MetricFamilies, Observed, Time, TimeLayout, causes,
 };
-use super::{AttemptOutcome, ClientContext, Detail, Ending, Spec, dns};
+use super::{
+    AttemptOutcome, ClientContext, Detail, Ending, FamilyChoice, HasFamilies, InFamilies,
+    OverFamily, Spec, Subject, dns,
+};
 use crate::blame::Blame;
-use crate::family::Family;
+use crate::family::{Families, Family};
 use crate::identity::ClientNumber;
 use crate::lan::{PingCause, PingOutcome, Port};
 use crate::pool::{Pool, PoolError, RunReport, Selection};
@@ -19,7 +23,7 @@ use crate::run::RunBuilder;
 use crate::target::Target;
 
 /// Whom to ping, how often, and how long an answer may take.
-pub type PingSpec = Spec<Target>;
+pub type PingSpec = Spec<OverFamily<Target>>;
 
 /// What is known of echo requests beside what all activities have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -54,9 +58,25 @@ impl KindDetail for PingDetail {
         self.sent += others.sent;
         self.duplicates += others.duplicates;
     }
+
+    fn family(&self) -> Option<Family> {
+        self.address.map(Family::of)
+    }
 }
 
-impl ActivityKind for Target {
+impl HasFamilies for Target {
+    fn standing(&self) -> InFamilies {
+        match self {
+            Self::Address(address) => InFamilies::Only(Family::of(*address)),
+            Self::Name(_) => InFamilies::Named,
+            Self::Router | Self::GoogleDns | Self::CloudflareDns | Self::Client(_) => {
+                InFamilies::Each
+            }
+        }
+    }
+}
+
+impl ActivityKind for OverFamily<Target> {
     const ABOUT: About = About {
         word: "ping",
         option: CommandLineOption {
@@ -122,13 +142,14 @@ impl ActivityKind for Target {
         ],
         metrics: MetricFamilies {
             labels: &["target", "family"],
-            values: |subject| {
+            values: |subject, family| {
                 // No series names a client.
-                let target = match subject.client() {
-                    Some(_) => "a client".to_owned(),
-                    None => subject.to_string(),
+                let target = match (subject.client(), subject) {
+                    (Some(_), _) => "a client".to_owned(),
+                    (None, Subject::Ping(target)) => target.to.to_string(),
+                    (None, _) => subject.to_string(),
                 };
-                vec![target, "ipv4".to_owned()]
+                vec![target, family.as_str().to_owned()]
             },
             time: Histogram {
                 name: "ping_rtt_seconds",
@@ -164,30 +185,33 @@ impl ActivityKind for Target {
     type Detail = PingDetail;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|error: crate::target::TargetError| error.to_string())
+        Self::read(text, |text| {
+            text.parse()
+                .map_err(|error: crate::target::TargetError| error.to_string())
+        })
+    }
+
+    fn family_choice(&self, families: Families) -> FamilyChoice {
+        self.choice(families)
     }
 
     fn patience(&self, timeout: Duration) -> Duration {
-        match self {
+        match self.to {
             // Each resolver has as long as the target itself.
-            Self::Name(_) => timeout.saturating_mul(1 + dns::RESOLVERS),
+            Target::Name(_) => timeout.saturating_mul(1 + dns::RESOLVERS),
             _ => timeout,
         }
     }
 
     fn detail(&self) -> PingDetail {
         PingDetail {
-            address: self.address(),
+            address: self.to.address(self.family.unwrap_or(Family::Ipv4)),
             ..PingDetail::default()
         }
     }
 
     fn client(&self) -> Option<ClientNumber> {
-        match self {
-            Self::Client(number) => Some(*number),
-            _ => None,
-        }
+        self.to.client()
     }
 
     /// Sends one request, and waits for the answer.
@@ -196,7 +220,8 @@ impl ActivityKind for Target {
         timeout: Duration,
         client: &ClientContext<P>,
     ) -> AttemptOutcome {
-        let address = match address_at(self, timeout, client).await {
+        let choice = self.choice(client.families);
+        let address = match address_at(&self.to, choice, timeout, client).await {
             Ok(address) => address,
             Err(why) => {
                 let why = format!("{self}: {}: {why}", PingCause::NoTarget);
@@ -208,7 +233,7 @@ impl ActivityKind for Target {
             ..PingDetail::default()
         };
         // A client that pings itself by its number was told to. By any other name it is another that was meant.
-        let is_meant = *self == Self::Client(client.identity.number);
+        let is_meant = self.to == Target::Client(client.identity.number);
         if client.is_own(address) && !is_meant {
             let cause = PingCause::OwnAddress;
             let why =
@@ -216,7 +241,13 @@ impl ActivityKind for Target {
             return lost(cause, why, detail);
         }
         let request = client.echo_request(address);
-        let outcome = client.port.ping(request, timeout).await;
+        let pinging = client.port.ping(request, timeout);
+        let family = Family::of(address);
+        let Some(outcome) = client.while_unchanged(family, pinging).await else {
+            let cause = PingCause::Offline;
+            let why = format!("{self}: {cause}: the client lost {}", family.name());
+            return lost(cause, why, detail);
+        };
         detail.duplicates = client.port.duplicates(address);
         self::outcome(self, outcome, detail)
     }
@@ -228,7 +259,11 @@ fn lost(cause: PingCause, why: String, mut detail: PingDetail) -> AttemptOutcome
 }
 
 /// What a port says of one echo request, with what is known of it besides, as an outcome.
-pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) -> AttemptOutcome {
+pub fn outcome(
+    target: &impl Display,
+    of_port: PingOutcome,
+    mut detail: PingDetail,
+) -> AttemptOutcome {
     match of_port {
         PingOutcome::Reply(rtt) => {
             detail.sent = 1;
@@ -239,6 +274,7 @@ pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) ->
                 },
                 took: Some(rtt),
                 phases: Vec::new(),
+                family: None,
                 detail: Detail::Ping(detail),
                 why: None,
             }
@@ -258,24 +294,36 @@ pub fn outcome(target: &Target, of_port: PingOutcome, mut detail: PingDetail) ->
 /// The address at this moment, or why there is none.
 pub(super) async fn address_at<P: Port>(
     target: &Target,
+    choice: FamilyChoice,
     timeout: Duration,
     client: &ClientContext<P>,
 ) -> Result<IpAddr, String> {
-    let family = Family::Ipv4;
+    let family = match (target, choice) {
+        (Target::Name(name), _) => {
+            let resolved = dns::addresses_of(client, name, choice, timeout).await;
+            return resolved
+                .map(|resolved| resolved.address)
+                .map_err(|unresolved| unresolved.why);
+        }
+        (_, FamilyChoice::Only(family)) => family,
+        // Only a name may have either.
+        (_, FamilyChoice::Either) => Family::Ipv4,
+    };
     match target {
         Target::Router => client
             .connectivity()
             .router(family)
-            .ok_or_else(|| "the lease names no router".to_owned()),
-        Target::GoogleDns | Target::CloudflareDns | Target::Address(_) => target
-            .address()
+            .ok_or_else(|| match family {
+                Family::Ipv4 => "the lease names no router".to_owned(),
+                Family::Ipv6 => "the client has no default router of IPv6".to_owned(),
+            }),
+        Target::GoogleDns | Target::CloudflareDns | Target::Address(_) | Target::Name(_) => target
+            .address(family)
             .ok_or_else(|| format!("{target} has no address")),
-        Target::Client(number) => (client.siblings)(*number, family)
-            .ok_or_else(|| format!("client {number} holds no address")),
-        Target::Name(name) => dns::address_of(client, name, timeout)
-            .await
-            .map(|resolved| resolved.address)
-            .map_err(|unresolved| unresolved.why),
+        Target::Client(number) => (client.siblings)(*number, family).ok_or_else(|| match family {
+            Family::Ipv4 => format!("client {number} holds no address"),
+            Family::Ipv6 => format!("client {number} holds no address of IPv6"),
+        }),
     }
 }
 
@@ -296,15 +344,14 @@ impl Pool {
 
 impl RunBuilder {
     /// Each client pings this whenever it is online; may be said again.
-    pub fn ping(self, target: Target) -> Self {
-        self.activity(target)
+    pub fn ping(self, target: impl Into<OverFamily<Target>>) -> Self {
+        self.activity(target.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::Subject;
     use crate::stats::ActivityStats;
 
     fn detail_of(stats: &ActivityStats) -> &PingDetail {
@@ -312,7 +359,7 @@ mod tests {
     }
 
     fn stats() -> ActivityStats {
-        ActivityStats::new(Subject::Ping(Target::Router))
+        ActivityStats::new(Subject::from(Target::Router))
     }
 
     #[test]

@@ -123,6 +123,11 @@ macro_rules! kinds {
                 }
             }
 
+            /// The family that the attempt went over, where it says so.
+            pub fn family(&self) -> Option<$crate::family::Family> {
+                match self { $(Self::$kind(detail) => detail.family(),)+ }
+            }
+
             /// Takes in what is known of other attempts, of any client.
             pub fn add(&mut self, others: &Self) {
                 match (self, others) {

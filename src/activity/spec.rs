@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::kind::ActivityKind;
-use super::{AttemptOutcome, ClientContext, SkipReason, Subject};
+use super::{AttemptOutcome, ClientContext, FamilyChoice, SkipReason, Subject};
 use crate::lan::Port;
 
 /// Something that a client does once, or over and over: of one kind, by the type of what it is done to.
@@ -43,12 +43,12 @@ impl<S: ActivityKind> Spec<S> {
     pub const DEFAULT_TIMEOUT: Duration = S::TIMEOUT;
 
     /// What makes one attempt, and no more.
-    pub fn once(subject: S) -> Self {
+    pub fn once(subject: impl Into<S>) -> Self {
         Self::times(subject, 1)
     }
 
     /// `count` attempts, one a second.
-    pub fn times(subject: S, count: u32) -> Self {
+    pub fn times(subject: impl Into<S>, count: u32) -> Self {
         Self {
             count: Some(count),
             ..Self::every(subject, Self::DEFAULT_INTERVAL)
@@ -56,9 +56,9 @@ impl<S: ActivityKind> Spec<S> {
     }
 
     /// An attempt every `interval`, until the client goes.
-    pub fn every(subject: S, interval: Duration) -> Self {
+    pub fn every(subject: impl Into<S>, interval: Duration) -> Self {
         Self {
-            subject,
+            subject: subject.into(),
             count: None,
             interval,
             timeout: S::TIMEOUT,
@@ -107,7 +107,18 @@ impl Activity {
 
     /// Does it once.
     pub(super) async fn attempt<P: Port>(&self, client: &ClientContext<P>) -> AttemptOutcome {
-        self.subject.attempt(self.timeout, client).await
+        let choice = self.subject.family_choice(client.families);
+        let mut outcome = match choice {
+            FamilyChoice::Only(family) if !client.families.include(family) => {
+                AttemptOutcome::not_spoken(&self.subject, family)
+            }
+            _ => self.subject.attempt(self.timeout, client).await,
+        };
+        outcome.family = match choice {
+            FamilyChoice::Only(family) => Some(family),
+            FamilyChoice::Either => outcome.detail.family(),
+        };
+        outcome
     }
 
     /// What is told of an attempt that could not be made.

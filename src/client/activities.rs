@@ -242,7 +242,10 @@ fn choice_of(activity: &Activity, families: Families) -> FamilyChoice {
 /// nothing where that was told.
 fn refuse(with: &RunnerContext, run: &ClientRun) {
     if run.end() {
-        let outcome = run.activity.skipped(SkipReason::Offline);
+        let mut outcome = run.activity.skipped(SkipReason::Offline);
+        if let FamilyChoice::Only(family) = choice_of(&run.activity, with.families) {
+            outcome.family = Some(family);
+        }
         with.counts.record(Some(run), &run.activity, &outcome);
         (with.events)(ClientEvent::RunEnded(run.id));
     }

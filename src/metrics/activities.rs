@@ -5,7 +5,8 @@ use prometheus::{HistogramVec, IntCounterVec, Registry};
 use super::registering::{counter, histogram};
 use super::{LEASE_BUCKETS, RTT_BUCKETS};
 use crate::activity::kind::{About, Buckets, Observed};
-use crate::activity::{AttemptOutcome, Ending, Kind, Subject};
+use crate::activity::{AttemptOutcome, Ending, FamilyChoice, Kind, Subject};
+use crate::family::{Families, Family};
 
 /// The families of every kind, in the order of the kinds.
 #[derive(Debug, Clone)]
@@ -34,9 +35,16 @@ impl ActivityFamilies {
     }
 
     /// There will be attempts of this: its series appear now, since `rate()` does not see one that begins with an event.
-    pub(super) fn expect(&self, subject: &Subject) {
-        if let Some(families) = self.of(subject) {
-            families.expect(subject);
+    pub(super) fn expect(&self, subject: &Subject, families: Families) {
+        if let Some(of_kind) = self.of(subject) {
+            match subject.family_choice(families) {
+                FamilyChoice::Only(family) => of_kind.expect(subject, family),
+                FamilyChoice::Either => {
+                    for family in Family::ALL {
+                        of_kind.expect(subject, *family);
+                    }
+                }
+            }
         }
     }
 
@@ -84,9 +92,9 @@ impl KindFamilies {
         })
     }
 
-    fn expect(&self, subject: &Subject) {
+    fn expect(&self, subject: &Subject, family: Family) {
         let (about, families) = (self.about, &self.about.metrics);
-        let values = (families.values)(subject);
+        let values = (families.values)(subject, family);
         match families.time.observed {
             Observed::Whole => drop(self.time.with_label_values(&values)),
             Observed::Under(_, value) => drop(self.time.with_label_values(&and(&values, value))),
@@ -111,7 +119,9 @@ impl KindFamilies {
 
     fn did(&self, subject: &Subject, outcome: &AttemptOutcome) {
         let (about, families) = (self.about, &self.about.metrics);
-        let values = (families.values)(subject);
+        // What came to no address went over none: it counts with what names none.
+        let family = outcome.family.unwrap_or_else(|| usual_family(subject));
+        let values = (families.values)(subject, family);
         let observe = |values: &[&str], took: std::time::Duration| {
             let histogram = self.time.with_label_values(values);
             histogram.observe(took.as_secs_f64());
@@ -147,6 +157,14 @@ impl KindFamilies {
             let counted = (count.of)(&outcome.detail);
             family.with_label_values(&values).inc_by(counted);
         }
+    }
+}
+
+/// The family of what is done to this by a client that has nothing else.
+fn usual_family(subject: &Subject) -> Family {
+    match subject.family_choice(Families::Ipv4) {
+        FamilyChoice::Only(family) => family,
+        FamilyChoice::Either => Family::Ipv4,
     }
 }
 

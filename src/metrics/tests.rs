@@ -4,6 +4,7 @@ use crate::activity::command::{CommandLine, CommandSpec, Executed};
 use crate::activity::dns::{DnsAnswer, DnsSpec, Lookup, Rcode};
 use crate::activity::http::{Fetch, HttpPhase, HttpSpec};
 use crate::activity::ping::{self, PingDetail, PingSpec};
+use crate::family::Families;
 use crate::host_name::HostName;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;
@@ -90,7 +91,7 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
     let http = HttpSpec::once(url.clone()).into();
     let command = CommandSpec::once(line.clone()).into();
     for activity in [&dns, &http, &command] {
-        metrics.expect(activity);
+        metrics.expect(activity, Families::Ipv4);
     }
     let has = |line: &str| {
         let text = metrics.render();
@@ -143,8 +144,8 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
 fn pings_start_at_zero_for_each_target_and_cause() {
     let metrics = metrics();
     let ping = PingSpec::once(Target::Router).into();
-    metrics.expect(&ping);
-    metrics.expect(&ping);
+    metrics.expect(&ping, Families::Ipv4);
+    metrics.expect(&ping, Families::Ipv4);
     let text = metrics.render();
     for line in [
         r#"lanherd_ping_requests_total{family="ipv4",target="the router"} 0"#,

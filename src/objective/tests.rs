@@ -277,7 +277,7 @@ fn lookups_that_the_tester_slept_through_are_not_the_routers_by_number_and_by_sh
             detail: String::new(),
         }),
     };
-    let timeout = timeout.outcome(&"a.test".parse().expect("a name"));
+    let timeout = timeout.outcome(&"a.test");
     let activity = Activity {
         timeout: ms(2_000),
         ..Activity::new(Kind::Dns.read("a.test").expect("a name"))

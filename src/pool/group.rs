@@ -98,7 +98,7 @@ impl RunningGroup {
         let metrics = metrics.of_group(group.name.as_str());
         metrics.expect_families(group.families);
         for activity in &group.activities {
-            metrics.expect(activity);
+            metrics.expect(activity, group.families);
         }
         Self {
             name: group.name.clone(),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::activity::kind::{About, TimeLayout as Layout};
 use crate::activity::{ByKind, Kind};
+use crate::family::Family;
 use crate::stats::{ActivityStats, Attempts, Distribution, milliseconds};
 
 /// How long things took, in milliseconds; `None` of nothing.
@@ -54,6 +55,8 @@ pub struct ActivityEntry {
     pub time_ms: TimeSummary,
     /// How long each phase took, where it came to its end.
     pub phases_ms: BTreeMap<String, TimeSummary>,
+    /// Attempts by the family that they went over, where some went over IPv6.
+    pub families: BTreeMap<Family, FamilyAttempts>,
     /// The particulars of the latest that failed, where the kind tells them here.
     pub last_failure: Option<String>,
     /// What only the kind knows, by its own names.
@@ -80,10 +83,36 @@ impl From<&ActivityStats> for ActivityEntry {
             phases_ms: phases
                 .map(|(phase, times)| ((*phase).to_owned(), times.into()))
                 .collect(),
+            families: by_family(stats),
             last_failure: stats.last_failure().filter(|_| is_told).map(str::to_owned),
             detail,
         }
     }
+}
+
+/// Attempts over one family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FamilyAttempts {
+    /// Attempts that were wanted.
+    pub attempts: u64,
+    /// Attempts that succeeded.
+    pub succeeded: u64,
+}
+
+/// Attempts by family; none where all went over IPv4, as reports have always had it.
+fn by_family(stats: &ActivityStats) -> BTreeMap<Family, FamilyAttempts> {
+    if stats.over(Family::Ipv6).all == 0 {
+        return BTreeMap::new();
+    }
+    let all = Family::ALL.iter().map(|family| {
+        let over = stats.over(*family);
+        let attempts = FamilyAttempts {
+            attempts: over.all,
+            succeeded: over.succeeded,
+        };
+        (*family, attempts)
+    });
+    all.filter(|(_, over)| over.attempts > 0).collect()
 }
 
 fn by_text<T: ToString>(counts: &BTreeMap<T, u64>) -> BTreeMap<String, u64> {
@@ -158,6 +187,7 @@ impl ActivityEntry {
             failed,
             time_ms,
             phases_ms,
+            families: if_there(entry, "families")?,
             last_failure,
             detail: std::mem::take(entry),
         })
@@ -206,6 +236,9 @@ impl Serialize for ActivityEntry {
                 map.serialize_entry("p99_ms", &self.time_ms.p99)?;
                 map.serialize_entry("max_ms", &self.time_ms.max)?;
             }
+        }
+        if !self.families.is_empty() {
+            map.serialize_entry("families", &self.families)?;
         }
         for (key, value) in &self.detail {
             map.serialize_entry(key, value)?;

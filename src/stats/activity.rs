@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Distribution, Precision, add_counts};
 use crate::activity::{AttemptOutcome, Detail, Ending, Kind, Subject};
+use crate::family::Family;
 
 /// What became of one client's attempts of one activity, or of those of many clients.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct ActivityStats {
     precision: Precision,
     attempts: u64,
     successes: u64,
+    /// Those of which the family is known, by family.
+    by_family: [Attempts; Family::ALL.len()],
     last_failure: Option<String>,
 }
 
@@ -49,6 +52,7 @@ impl ActivityStats {
             precision,
             attempts: 0,
             successes: 0,
+            by_family: [Attempts::default(); Family::ALL.len()],
             last_failure: None,
         }
     }
@@ -57,6 +61,11 @@ impl ActivityStats {
     pub fn record(&mut self, outcome: &AttemptOutcome) {
         self.attempts += 1;
         self.successes += u64::from(outcome.is_success());
+        if let Some(family) = outcome.family {
+            let of_family = &mut self.by_family[family as usize];
+            of_family.all += 1;
+            of_family.succeeded += u64::from(outcome.is_success());
+        }
         match &outcome.ending {
             Ending::Answered { answer, .. } => {
                 if let Some(answer) = answer {
@@ -88,6 +97,10 @@ impl ActivityStats {
     pub fn add(&mut self, other: &Self) {
         self.attempts += other.attempts;
         self.successes += other.successes;
+        for (own, other) in self.by_family.iter_mut().zip(other.by_family) {
+            own.all += other.all;
+            own.succeeded += other.succeeded;
+        }
         add_counts(&mut self.answers, &other.answers);
         add_counts(&mut self.failed, &other.failed);
         self.time.add(&other.time);
@@ -113,6 +126,11 @@ impl ActivityStats {
     /// Attempts that succeeded.
     pub const fn successes(&self) -> u64 {
         self.successes
+    }
+
+    /// Attempts that went over that family, or would have.
+    pub const fn over(&self, family: Family) -> Attempts {
+        self.by_family[family as usize]
     }
 
     /// Attempts that did not, those that were never made included.

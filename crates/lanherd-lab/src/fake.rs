@@ -14,7 +14,7 @@ mod services;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ const LATENCY: Duration = Duration::from_millis(1);
 pub const RTT: Duration = Duration::from_micros(80);
 /// Nobody answers a ping to this address.
 pub const SILENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// The same of IPv6.
+pub const SILENT6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
 /// Every ping to this address is answered twice.
 pub const DOUBLE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
@@ -97,6 +99,11 @@ enum Parent {
     Up,
     Down,
     Gone,
+}
+
+/// Whether nobody answers at that address.
+fn is_silent(address: IpAddr) -> bool {
+    address == SILENT || address == SILENT6
 }
 
 /// The LAN. Clones are the same one.

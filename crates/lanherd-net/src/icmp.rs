@@ -17,6 +17,8 @@ use surge_ping::{Icmpv4Packet, Icmpv6Packet, PingIdentifier, PingSequence};
 
 /// The header's length in bytes, of either family.
 pub const HEADER_LEN: usize = 8;
+/// The code of ICMPv6's "destination unreachable" that says that the source failed the policy of a router (RFC 4443, 3.1).
+const SOURCE_REFUSED: u8 = 5;
 /// The length of a nonce in bytes.
 const NONCE_LEN: usize = 8;
 /// As many bytes as `ping(8)` sends.
@@ -51,6 +53,10 @@ pub enum Verdict {
     HostDown,
     /// The time to live (the hop limit) ran out on the way.
     TimeExceeded,
+    /// A router does not forward what comes from this source.
+    SourceRefused,
+    /// A router says that it is larger than the next link can carry.
+    TooBig,
 }
 
 /// Whether a message is about a request.
@@ -176,6 +182,8 @@ pub fn read_v6(message: &[u8], source: Ipv6Addr, own: Ipv6Addr) -> Option<IcmpEv
     let verdict = match (decoded.get_icmpv6_type().0, decoded.get_icmpv6_code().0) {
         (icmpv6::TYPE_ECHO_REPLY, 0) => Verdict::Reply,
         (icmpv6::TYPE_DST_UNREACH, _) if source == own => Verdict::HostDown,
+        (icmpv6::TYPE_DST_UNREACH, SOURCE_REFUSED) => Verdict::SourceRefused,
+        (icmpv6::TYPE_PACKET_TOO_BIG, _) => Verdict::TooBig,
         (icmpv6::TYPE_DST_UNREACH, _) => Verdict::Unreachable,
         (icmpv6::TYPE_TIME_EXCEEDED, _) => Verdict::TimeExceeded,
         _ => return None,
@@ -195,7 +203,11 @@ fn event(
     let (_, content) = message.split_at_checked(HEADER_LEN)?;
     let (quoted_header, payload) = match verdict {
         Verdict::Reply => (&[][..], content),
-        Verdict::Unreachable | Verdict::HostDown | Verdict::TimeExceeded => quoted(content)?,
+        Verdict::Unreachable
+        | Verdict::HostDown
+        | Verdict::TimeExceeded
+        | Verdict::SourceRefused
+        | Verdict::TooBig => quoted(content)?,
     };
     Some(IcmpEvent {
         target,

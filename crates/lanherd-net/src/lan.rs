@@ -347,19 +347,24 @@ words! {
     PingCause {
         /// Nothing came back in time.
         Timeout = "timeout",
-        /// A router or the target answered that it cannot be reached (ICMP type 3).
+        /// A router or the target answered that it cannot be reached (ICMP type 3, ICMPv6 type 1).
         Unreachable = "unreachable",
-        /// The time to live ran out on the way (ICMP type 11).
+        /// The time to live, or hop limit, ran out on the way (ICMP type 11, ICMPv6 type 3).
         TtlExceeded = "ttl_exceeded",
         /// The client has no route to the target.
         NoRoute = "no_route",
-        /// The neighbour did not answer ARP.
+        /// The neighbour did not answer ARP, or neighbour solicitations.
         HostDown = "host_down",
+        /// A router does not forward what comes from the client's address (ICMPv6 type 1, code 5).
+        SourceRefused = "source_refused",
+        /// A router says that the request is larger than its next link can carry, though no link of IPv6 may be so small (ICMPv6
+        /// type 2).
+        TooBig = "too_big",
         /// What came back names the request, but does not carry what was sent.
         Malformed = "malformed",
         /// The target is the client's own address, so that the client itself would answer.
         OwnAddress = "own_address",
-        /// The target is no address: the lease names no router, or the name is unknown.
+        /// The target is no address: the client has no router, or the name is unknown.
         NoTarget = "no_target",
         /// The client was not online.
         Offline = "offline",
@@ -382,9 +387,11 @@ impl PingCause {
     /// Who is to blame.
     pub const fn blame(self) -> Blame {
         match self {
-            Self::Timeout | Self::Unreachable | Self::TtlExceeded => Blame::Network,
+            Self::Timeout | Self::Unreachable | Self::TtlExceeded | Self::TooBig => Blame::Network,
             Self::HostDown | Self::Malformed => Blame::Target,
-            Self::NoRoute | Self::OwnAddress | Self::NoTarget => Blame::Router,
+            Self::NoRoute | Self::OwnAddress | Self::NoTarget | Self::SourceRefused => {
+                Blame::Router
+            }
             Self::Offline => Blame::Client,
             Self::Tester => Blame::Tester,
         }

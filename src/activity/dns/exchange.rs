@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::DnsCause;
 use super::lookup::{DnsAnswer, Lookup, Unanswered};
 use super::message::{self, NoReply, Reply};
+use super::{DnsCause, RecordType};
 use crate::activity::ClientContext;
 use crate::activity::socket_error::SocketError;
 use crate::host_name::HostName;
@@ -26,6 +26,7 @@ pub(super) async fn ask<P: Port>(
     client: &ClientContext<P>,
     server: IpAddr,
     name: &HostName,
+    record: RecordType,
     timeout: Duration,
 ) -> Lookup {
     let mut lookup = Lookup {
@@ -39,7 +40,7 @@ pub(super) async fn ask<P: Port>(
         return lookup;
     }
     let id = client.random_id();
-    let query = match message::query(id, name) {
+    let query = match message::query(id, name, record) {
         Ok(query) => query,
         Err(error) => {
             lookup.result = Err(Unanswered::new(DnsCause::Tester, error.to_string()));
@@ -60,6 +61,7 @@ pub(super) async fn ask<P: Port>(
         query: &query,
         id,
         name,
+        record,
         timeout,
         until: Instant::now() + timeout,
     };
@@ -139,6 +141,7 @@ struct Exchange<'a, P> {
     query: &'a [u8],
     id: u16,
     name: &'a HostName,
+    record: RecordType,
     timeout: Duration,
     until: Instant,
 }
@@ -198,7 +201,7 @@ impl<P: Port> Exchange<'_, P> {
     fn read(&self, datagram: Datagram, buffer: &[u8], passed_over: &mut PassedOver) -> Received {
         let Datagram { length, from, took } = datagram;
         let bytes = buffer.get(..length).unwrap_or(buffer);
-        let reply = message::read(bytes, self.id, self.name);
+        let reply = message::read(bytes, self.id, self.name, self.record);
         if took > self.timeout {
             if reply.is_ok() && from == self.to {
                 passed_over.late = Some(took);
@@ -248,7 +251,7 @@ impl<P: Port> Exchange<'_, P> {
             };
             Unanswered::new(cause, format!("over TCP: {error}"))
         })?;
-        match message::read(&bytes, self.id, self.name) {
+        match message::read(&bytes, self.id, self.name, self.record) {
             Ok(reply) if reply.is_truncated => {
                 Err(Unanswered::new(DnsCause::Truncated, "over TCP, too"))
             }

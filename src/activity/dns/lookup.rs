@@ -1,5 +1,6 @@
 //! What became of one lookup.
 
+use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::{DnsCause, DnsDetail, Rcode};
 use crate::activity::socket_error::SocketError;
 use crate::activity::{AttemptOutcome, Detail, Ending};
-use crate::host_name::HostName;
+use crate::family::Family;
 
 /// What became of one lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +63,9 @@ impl Lookup {
     }
 
     /// As what became of an attempt of any kind.
-    pub fn outcome(self, name: &HostName) -> AttemptOutcome {
+    pub fn outcome(self, what: &impl Display) -> AttemptOutcome {
         let is_success = self.is_success();
-        let why = (!is_success).then(|| self.particulars(name));
+        let why = (!is_success).then(|| self.particulars(what));
         let mut detail = DnsDetail {
             server: self.server,
             addresses: Vec::new(),
@@ -87,32 +88,34 @@ impl Lookup {
             ending,
             took,
             phases: Vec::new(),
+            family: None,
             detail: Detail::Dns(detail),
             why,
         }
     }
 
     /// What came of it, for a person to read.
-    pub fn particulars(&self, name: &HostName) -> String {
+    pub fn particulars(&self, what: &impl Display) -> String {
         let server = match self.server {
             Some(server) => format!(" from {server}"),
             None => String::new(),
         };
         match &self.result {
-            Ok(answer) => format!("{name}{server}: {}", answer.rcode),
+            Ok(answer) => format!("{what}{server}: {}", answer.rcode),
             Err(Unanswered { cause, detail }) if detail.is_empty() => {
-                format!("{name}{server}: {cause}")
+                format!("{what}{server}: {cause}")
             }
-            Err(Unanswered { cause, detail }) => format!("{name}{server}: {cause}: {detail}"),
+            Err(Unanswered { cause, detail }) => format!("{what}{server}: {cause}: {detail}"),
         }
     }
 }
 
-/// That of a client whose lease names no resolver.
-pub(super) fn no_resolver() -> Lookup {
+/// That of a client that has no resolver; of that family, if one was wanted.
+pub(super) fn no_resolver(family: Option<Family>) -> Lookup {
+    let why = family.map_or_else(String::new, |family| format!("none of {}", family.name()));
     Lookup {
         server: None,
         was_sent: false,
-        result: Err(Unanswered::new(DnsCause::NoResolver, "")),
+        result: Err(Unanswered::new(DnsCause::NoResolver, why)),
     }
 }

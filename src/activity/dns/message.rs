@@ -1,10 +1,11 @@
 //! Queries and answers on the wire (RFC 1035, 4). Pure; answers are hostile until they are read.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
+use super::RecordType;
 use crate::host_name::HostName;
 use lanherd_types::words;
 
@@ -80,13 +81,17 @@ pub enum NoReply {
     WrongQuestion(String),
 }
 
-/// The query for the addresses of `name`, recursion desired.
-pub fn query(id: u16, name: &HostName) -> Result<Vec<u8>, simple_dns::SimpleDnsError> {
+/// The query for the addresses of `name` of this type, recursion desired.
+pub fn query(
+    id: u16,
+    name: &HostName,
+    record: RecordType,
+) -> Result<Vec<u8>, simple_dns::SimpleDnsError> {
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
     let question = Question::new(
         Name::new(name.as_str())?,
-        QTYPE::TYPE(TYPE::A),
+        qtype(record),
         QCLASS::CLASS(CLASS::IN),
         false,
     );
@@ -94,8 +99,8 @@ pub fn query(id: u16, name: &HostName) -> Result<Vec<u8>, simple_dns::SimpleDnsE
     packet.build_bytes_vec()
 }
 
-/// Reads the answer to the query for `name` with this id.
-pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
+/// Reads the answer to the query for `name` and this type with this id.
+pub fn read(bytes: &[u8], id: u16, name: &HostName, record: RecordType) -> Result<Reply, NoReply> {
     let malformed = |why: &str| NoReply::Malformed(why.to_owned());
     let header = bytes
         .get(..HEADER_LEN)
@@ -136,7 +141,7 @@ pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
         [] => return Err(NoReply::WrongQuestion("none".to_owned())),
         [question] => {
             let is_mine =
-                question.qtype == QTYPE::TYPE(TYPE::A) && is_same(&question.qname, name.as_str());
+                question.qtype == qtype(record) && is_same(&question.qname, name.as_str());
             if !is_mine {
                 // Names off the wire may have any bytes in them.
                 let name = question.qname.to_string();
@@ -149,7 +154,7 @@ pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
             return Err(NoReply::WrongQuestion(count));
         }
     }
-    let addresses = addresses(&packet, name);
+    let addresses = addresses(&packet, name, record);
     Ok(Reply {
         rcode: match rcode {
             Rcode::NoError if addresses.is_empty() => Rcode::NoData,
@@ -160,8 +165,15 @@ pub fn read(bytes: &[u8], id: u16, name: &HostName) -> Result<Reply, NoReply> {
     })
 }
 
+fn qtype(record: RecordType) -> QTYPE {
+    QTYPE::TYPE(match record {
+        RecordType::A => TYPE::A,
+        RecordType::Aaaa => TYPE::AAAA,
+    })
+}
+
 /// The addresses of `name` or of what it is an alias of (RFC 1034, 3.6.2).
-fn addresses(packet: &Packet<'_>, name: &HostName) -> Vec<IpAddr> {
+fn addresses(packet: &Packet<'_>, name: &HostName, record: RecordType) -> Vec<IpAddr> {
     let mut owner = name.as_str().to_owned();
     for _ in 0..MAX_ALIASES {
         let own = || {
@@ -169,8 +181,9 @@ fn addresses(packet: &Packet<'_>, name: &HostName) -> Vec<IpAddr> {
             of_class.filter(|record| is_same(&record.name, &owner))
         };
         let found: Vec<IpAddr> = own()
-            .filter_map(|record| match &record.rdata {
-                RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
+            .filter_map(|found| match (&found.rdata, record) {
+                (RData::A(a), RecordType::A) => Some(Ipv4Addr::from(a.address).into()),
+                (RData::AAAA(aaaa), RecordType::Aaaa) => Some(Ipv6Addr::from(aaaa.address).into()),
                 _ => None,
             })
             .take(MAX_ADDRESSES)
@@ -198,10 +211,11 @@ fn is_same(name: &Name<'_>, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use simple_dns::ResourceRecord;
-    use simple_dns::rdata::{A, CNAME};
+    use simple_dns::rdata::{A, AAAA, CNAME};
 
     use super::*;
 
+    const A_RECORDS: RecordType = RecordType::A;
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 
     fn name(text: &str) -> HostName {
@@ -213,7 +227,7 @@ mod tests {
         records: &[(&str, RData<'static>)],
         change: impl FnOnce(&mut Packet<'_>),
     ) -> Vec<u8> {
-        let bytes = query(id, &name("www.lab.test")).expect("a query");
+        let bytes = query(id, &name("www.lab.test"), A_RECORDS).expect("a query");
         let question = Packet::parse(&bytes).expect("a packet").questions.remove(0);
         let mut packet = Packet::new_reply(id);
         packet.questions.push(question);
@@ -242,11 +256,42 @@ mod tests {
             &[("cdn.test", a()), ("WWW.lab.test", alias("cdn.TEST"))],
             |_| {},
         );
-        let reply = read(&bytes, 7, &name("www.lab.test")).expect("a reply");
+        let reply = read(&bytes, 7, &name("www.lab.test"), A_RECORDS).expect("a reply");
         assert_eq!(
             (reply.rcode, reply.addresses),
             (Rcode::NoError, vec![ADDRESS.into()])
         );
+    }
+
+    #[test]
+    fn of_both_types_only_what_was_asked_for_is_an_answer() {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
+        let asked = name("www.lab.test");
+        let mut bytes = answer(
+            7,
+            &[
+                ("www.lab.test", alias("cdn.test")),
+                ("cdn.test", a()),
+                ("cdn.test", RData::AAAA(AAAA::from(address))),
+            ],
+            |_| {},
+        );
+        let reply = read(&bytes, 7, &asked, A_RECORDS).expect("a reply");
+        assert_eq!(reply.addresses, [ADDRESS]);
+        let other = read(&bytes, 7, &asked, RecordType::Aaaa);
+        let other = other.expect_err("another question").to_string();
+        assert_eq!(other, "an answer to another question: www.lab.test TYPE(A)");
+        // The question is the same but for its type.
+        let at = HEADER_LEN + "www.lab.test".len() + 2;
+        bytes[at..at + 2].copy_from_slice(&[0, 28]);
+        let reply = read(&bytes, 7, &asked, RecordType::Aaaa).expect("a reply");
+        assert_eq!(
+            (reply.rcode, reply.addresses),
+            (Rcode::NoError, vec![address.into()])
+        );
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length], 7, &asked, RecordType::Aaaa).is_err());
+        }
     }
 
     #[test]
@@ -260,7 +305,7 @@ mod tests {
             ],
         ] {
             let bytes = answer(7, &records, |_| {});
-            let reply = read(&bytes, 7, &name("www.lab.test")).expect("a reply");
+            let reply = read(&bytes, 7, &name("www.lab.test"), A_RECORDS).expect("a reply");
             assert_eq!((reply.rcode, reply.addresses), (Rcode::NoData, vec![]));
         }
     }
@@ -269,17 +314,22 @@ mod tests {
     fn another_id_another_question_and_a_query_are_told_apart() {
         let asked = name("www.lab.test");
         let bytes = answer(7, &[("www.lab.test", a())], |_| {});
-        assert_eq!(read(&bytes, 8, &asked), Err(NoReply::WrongId(7)));
-        let other = read(&bytes, 7, &name("ftp.lab.test"));
+        assert_eq!(read(&bytes, 8, &asked, A_RECORDS), Err(NoReply::WrongId(7)));
+        let other = read(&bytes, 7, &name("ftp.lab.test"), A_RECORDS);
         let other = other.expect_err("another question").to_string();
         assert_eq!(other, "an answer to another question: www.lab.test TYPE(A)");
         let none = answer(7, &[("www.lab.test", a())], |packet| {
             packet.questions.clear();
         });
-        let none = read(&none, 7, &asked).expect_err("no question").to_string();
+        let none = read(&none, 7, &asked, A_RECORDS)
+            .expect_err("no question")
+            .to_string();
         assert_eq!(none, "an answer to another question: none");
-        let own = query(7, &asked).expect("a query");
-        assert!(matches!(read(&own, 7, &asked), Err(NoReply::Malformed(_))));
+        let own = query(7, &asked, A_RECORDS).expect("a query");
+        assert!(matches!(
+            read(&own, 7, &asked, A_RECORDS),
+            Err(NoReply::Malformed(_))
+        ));
     }
 
     #[test]
@@ -291,7 +341,7 @@ mod tests {
             (RCODE::YXDOMAIN, Rcode::Other),
         ] {
             let bytes = answer(7, &[], |packet| *packet.rcode_mut() = code);
-            let reply = read(&bytes, 7, &name("www.lab.test")).expect("a reply");
+            let reply = read(&bytes, 7, &name("www.lab.test"), A_RECORDS).expect("a reply");
             assert_eq!(reply.rcode, rcode);
         }
     }
@@ -304,7 +354,7 @@ mod tests {
         });
         for length in [whole.len(), whole.len() - 3] {
             assert!(
-                read(&whole[..length], 7, &asked)
+                read(&whole[..length], 7, &asked, A_RECORDS)
                     .expect("a reply")
                     .is_truncated
             );
@@ -312,12 +362,15 @@ mod tests {
         let mut lying = answer(7, &[], |_| {});
         lying[6..8].copy_from_slice(&[0xff, 0xff]);
         assert!(matches!(
-            read(&lying, 7, &asked),
+            read(&lying, 7, &asked, A_RECORDS),
             Err(NoReply::Malformed(_))
         ));
         let good = answer(7, &[("www.lab.test", a())], |_| {});
         for length in 0..good.len() {
-            assert!(read(&good[..length], 7, &asked).is_err(), "{length}");
+            assert!(
+                read(&good[..length], 7, &asked, A_RECORDS).is_err(),
+                "{length}"
+            );
         }
     }
 
@@ -333,7 +386,7 @@ mod tests {
             for value in 0..=u8::MAX {
                 let mut bytes = good.clone();
                 bytes[at] = value;
-                if let Ok(reply) = read(&bytes, 7, &asked) {
+                if let Ok(reply) = read(&bytes, 7, &asked, A_RECORDS) {
                     assert!(reply.addresses.len() <= MAX_ADDRESSES);
                 }
             }

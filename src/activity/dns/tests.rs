@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::exchange::PORT;
 use super::*;
 use crate::activity::{Connectivity, LeasedConfig, Sequence};
-use crate::family::Families;
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
 use crate::lab::LabConfig;
 use crate::lan::Lan;
@@ -46,7 +45,8 @@ async fn client(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort
 async fn look_up(lan: &FakeLan, resolvers: &[Ipv4Addr], name: &str) -> Result<IpAddr, String> {
     let client = client(lan, resolvers).await;
     let name = name.parse().expect("a name");
-    let found = address_of(&client, &name, TIMEOUT).await;
+    let choice = FamilyChoice::Only(Family::Ipv4);
+    let found = addresses_of(&client, &name, choice, TIMEOUT).await;
     found
         .map(|resolved| resolved.address)
         .map_err(|unresolved| unresolved.why)

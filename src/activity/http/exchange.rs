@@ -18,8 +18,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::fetch::Fetch;
 use super::{HttpCause, HttpPhase};
+use crate::activity::dialing::{Undialed, dial};
 use crate::activity::socket_error::SocketError;
-use crate::activity::{ClientContext, dns};
+use crate::activity::{ClientContext, FamilyChoice, dns};
+use crate::family::Family;
 use crate::lan::{Arrivals, Connected, Port, StreamTimes};
 use crate::url::{Host, Url};
 
@@ -28,8 +30,9 @@ const MAX_BODY: u64 = 1 << 30;
 /// Why it did not come to its end.
 type Failure = (HttpCause, String);
 
-fn of_io(error: &io::Error) -> Failure {
-    (SocketError::from(error).into(), error.to_string())
+fn lost(family: Family) -> Failure {
+    let why = format!("the client lost {}", family.name());
+    (HttpCause::Offline, why)
 }
 
 /// What became of a connection that stood. Only what the kernel refused, and what is wrong with the request, can be the
@@ -62,12 +65,13 @@ fn of_hyper(error: &hyper::Error) -> Failure {
 /// Fetches a URL once, within so long from the beginning of the connection.
 pub(super) async fn fetch<P: Port>(
     url: &Url,
+    choice: FamilyChoice,
     timeout: Duration,
     client: &ClientContext<P>,
 ) -> Fetch {
     let mut fetch = Fetch::new();
-    let address = match address_of(url, timeout, client, &mut fetch).await {
-        Ok(address) => address,
+    let (address, other) = match addresses_of(url, choice, timeout, client, &mut fetch).await {
+        Ok(addresses) => addresses,
         Err(failure) => {
             fetch.failure = Some(failure);
             return fetch;
@@ -80,7 +84,12 @@ pub(super) async fn fetch<P: Port>(
         fetch.failure = Some((HttpCause::OwnAddress, why));
         return fetch;
     }
-    match client.port.connect(server, timeout).await {
+    let other = other.filter(|other| !client.is_own(*other));
+    let other = other.map(|other| SocketAddr::new(other, url.port()));
+    let dialed = dial(client, server, other, timeout).await;
+    fetch.server = Some(dialed.server);
+    let family = Family::of(dialed.server.ip());
+    match dialed.result {
         Ok(Connected {
             stream,
             took,
@@ -90,11 +99,17 @@ pub(super) async fn fetch<P: Port>(
             let left = timeout.saturating_sub(took);
             let talked = {
                 let until = Instant::now() + left;
-                let mut talking = pin!(talk(url, stream, &times, &mut fetch));
+                let talking = talk(url, stream, &times, &mut fetch);
+                let mut talking = pin!(client.while_unchanged(family, talking));
                 match timeout_at(until, talking.as_mut()).await {
                     Ok(talked) => Some(talked),
                     Err(_) => finish(talking, &times, left).await,
                 }
+            };
+            let talked = match talked {
+                Some(Some(talked)) => Some(talked),
+                Some(None) => Some(Err(lost(family))),
+                None => None,
             };
             let spoken = fetch.spoken();
             fetch.failure = match talked {
@@ -103,10 +118,10 @@ pub(super) async fn fetch<P: Port>(
                 Some(Ok(())) | None => Some((HttpCause::Timeout, where_it_stood(&fetch))),
             };
         }
-        Err(error) => {
-            let (cause, why) = of_io(&error);
-            fetch.failure = Some((cause, format!("connecting: {why}")));
+        Err(Undialed::Failed(error, why)) => {
+            fetch.failure = Some((error.into(), format!("connecting: {why}")));
         }
+        Err(Undialed::Lost(family)) => fetch.failure = Some(lost(family)),
     }
     fetch
 }
@@ -141,17 +156,19 @@ fn where_it_stood(fetch: &Fetch) -> String {
     }
 }
 
-async fn address_of<P: Port>(
+/// The address of the server, and that of the other family, where it may be used and there is one.
+async fn addresses_of<P: Port>(
     url: &Url,
+    choice: FamilyChoice,
     timeout: Duration,
     client: &ClientContext<P>,
     fetch: &mut Fetch,
-) -> Result<IpAddr, Failure> {
+) -> Result<(IpAddr, Option<IpAddr>), Failure> {
     let name = match url.host() {
-        Host::Address(address) => return Ok(*address),
+        Host::Address(address) => return Ok((*address, None)),
         Host::Name(name) => name,
     };
-    let resolved = dns::address_of(client, name, timeout)
+    let resolved = dns::addresses_of(client, name, choice, timeout)
         .await
         .map_err(|unresolved| {
             let cause = if unresolved.is_the_testers {
@@ -162,7 +179,7 @@ async fn address_of<P: Port>(
             (cause, unresolved.why)
         })?;
     fetch.ended(HttpPhase::Dns, resolved.took);
-    Ok(resolved.address)
+    Ok((resolved.address, resolved.other))
 }
 
 /// Sends the request over a connection, and takes the response.

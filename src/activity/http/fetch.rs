@@ -1,11 +1,11 @@
 //! What became of one fetch.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{HttpCause, HttpDetail, HttpPhase};
 use crate::activity::{AttemptOutcome, Detail, Ending};
-use crate::url::Url;
 
 /// What became of one fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Fetch {
     }
 
     /// As what became of an attempt of any kind.
-    pub fn outcome(self, url: &Url) -> AttemptOutcome {
+    pub fn outcome(self, url: &impl Display) -> AttemptOutcome {
         let is_success = self.is_success();
         let why = (!is_success).then(|| self.particulars(url));
         let (ending, took) = match (&self.failure, self.status) {
@@ -66,6 +66,7 @@ impl Fetch {
             phases: phases
                 .map(|(phase, took)| (phase.as_str(), *took))
                 .collect(),
+            family: None,
             detail: Detail::Http(HttpDetail {
                 server: self.server,
                 bytes: self.bytes,
@@ -75,7 +76,7 @@ impl Fetch {
     }
 
     /// What came of it, for a person to read.
-    pub fn particulars(&self, url: &Url) -> String {
+    pub fn particulars(&self, url: &impl Display) -> String {
         let server = match self.server {
             Some(server) => format!(" from {server}"),
             None => String::new(),

@@ -11,7 +11,6 @@ use crate::bdd::parameters::{ClientsWord, CountWord, DurationWord, FamilyWord, R
 use crate::bdd::testbeds::ScenarioTestbed;
 use crate::bdd::world::{Chosen, ClientResult, ClientResults, by_number, standing};
 use crate::bdd::{Complaint, World};
-use crate::family::Family;
 use crate::identity::ClientNumber;
 use crate::pool::RunReport;
 use crate::stats::ActivityStats;
@@ -29,7 +28,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::When,
         pattern: "{clients} attempt(s) to ping {target} over {family}",
         example: "all clients attempt to ping the router over IPv6",
-        meaning: "The same, over this family: of a router, a public resolver, another client or a name the address of that family.",
+        meaning: "The same over this family. Where none is named, the router, an alias and a client of the herd are pinged over IPv4, \
+                  unless the clients have only IPv6; a name over whichever family it has, IPv6 first.",
         act: act!(|world, said| ping(world, said, true).await),
     },
     Definition {
@@ -44,7 +44,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} resolve(s) {string}",
         example: "all clients resolve \"dns.google\"",
         meaning: "One query each, all at the same time, to the first resolver of its lease; an answer may take 5 s. A success is an \
-                  answer with an address.",
+                  answer with an address. Behind the name may stand A or AAAA, and over IPv4 or over IPv6: which records, and \
+                  the resolver of which family.",
         act: act!(|world, said| resolve(world, said).await),
     },
     Definition {
@@ -59,7 +60,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} fetch(es) {string}",
         example: "all clients fetch \"http://www.example.org/\"",
         meaning: "One GET each, all at the same time, of a page over http://, to its last byte; it may take 10 s. A success is a \
-                  status below 400. For https, run curl as a command.",
+                  status below 400. Behind the URL may stand over IPv4 or over IPv6. For https, run curl as a command.",
         act: act!(|world, said| fetch(world, said).await),
     },
     Definition {
@@ -67,7 +68,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} run(s) the command {string}",
         example: "all clients run the command \"curl -sf https://example.org\"",
         meaning: "A line for sh in each client's namespace, with its resolver; $LANHERD_CLIENT, $LANHERD_ADDRESS and $LANHERD_ROUTER \
-                  say whose it is. A success is exit code 0; it is killed after 30 s.",
+                  say whose it is, and $LANHERD_ADDRESS6 and $LANHERD_ROUTER6 where it has IPv6. A success is exit code 0; it is killed \
+                  after 30 s.",
         act: act!(|world, said| command(world, said, false).await),
     },
     Definition {
@@ -82,7 +84,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} connect(s) to {string}",
         example: "all clients connect to \"router:80\"",
         meaning: "One TCP connection each, all at the same time, to a target and port, which is closed as soon as it stands; it may \
-                  take 5 s. A success is a connection.",
+                  take 5 s. A success is a connection. Behind the port may stand over IPv4 or over IPv6.",
         act: act!(|world, said| connect(world, said, false).await),
     },
     Definition {
@@ -144,11 +146,7 @@ async fn ping(
 ) -> Result<(), Complaint> {
     let (clients, mut of): (ClientsWord, String) = (said.next()?, said.text()?);
     if in_family {
-        // What is done over IPv4 needs no word, so far.
-        match said.next()? {
-            FamilyWord(Family::Ipv4) => {}
-            family => of = over(&of, family),
-        }
+        of = over(&of, said.next()?);
     }
     let ping = read(Kind::Ping, &of)?;
     once(world, &clients, ping).await
@@ -217,7 +215,7 @@ async fn command(
     mut said: StepArguments,
     in_time: bool,
 ) -> Result<(), Complaint> {
-    let (clients, mut spec) = (said.next()?, CommandSpec::once(said.text()?.into()));
+    let (clients, mut spec) = (said.next()?, CommandSpec::once(said.text()?));
     if in_time {
         spec.timeout = said.next::<DurationWord>()?.0;
     }

@@ -29,7 +29,9 @@ impl<L: Lan> PoolState<L> {
     ) {
         let id = self.runs.next_id();
         let deadline = run::deadline(activity);
-        self.metrics.expect(activity);
+        for group in &self.groups {
+            self.metrics.expect(activity, group.families);
+        }
         let mut run = run::FanOut::new(reply);
         for (number, slot) in self.select(which) {
             let part = Arc::new(ClientRun::new(id, Arc::clone(activity)));
@@ -50,7 +52,7 @@ impl<L: Lan> PoolState<L> {
         self.extra_activities = activities.into_iter().map(Arc::new).collect();
         for group in &self.groups {
             for activity in &self.extra_activities {
-                group.metrics.expect(activity);
+                group.metrics.expect(activity, group.families);
             }
         }
         for slot in self.slots.values() {

@@ -14,6 +14,7 @@ use crate::activity::{Kind, Subject};
 use crate::host_name::HostName;
 use crate::stats::ActivityStats;
 use crate::target::Target;
+use crate::url::Url;
 
 const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
 const RESOLVER: SocketAddr = SocketAddr::new(ROUTER, 53);
@@ -320,7 +321,7 @@ fn say(herd: &Herd, pieces: &'static [&'static str]) {
 }
 
 async fn fetch(herd: &Herd, url: &str) -> ActivityStats {
-    let spec = HttpSpec::once(url.parse().expect(url));
+    let spec = HttpSpec::once(url.parse::<Url>().expect(url));
     let report = herd.pool.fetch(Selection::All, spec).await;
     let clients = report.expect("a report").clients;
     clients.into_values().next().expect("a client")
@@ -598,7 +599,7 @@ async fn command(herd: &Herd, spec: CommandSpec) -> ActivityStats {
 async fn a_command_knows_whose_it_is_and_its_exit_code_is_told() {
     let herd = online(1).await;
     let address = herd.client(1).await.lease.expect("a lease").address;
-    let stats = command(&herd, CommandSpec::once("env".into())).await;
+    let stats = command(&herd, CommandSpec::once("env")).await;
     assert!(stats.is_success());
     assert_eq!(
         command_detail(&stats).output,
@@ -606,7 +607,7 @@ async fn a_command_knows_whose_it_is_and_its_exit_code_is_told() {
             "LANHERD_CLIENT=1\nLANHERD_NAMESPACE=ns1\nLANHERD_ADDRESS={address}\nLANHERD_ROUTER={ROUTER}\n"
         )
     );
-    let stats = command(&herd, CommandSpec::once("exit 3".into())).await;
+    let stats = command(&herd, CommandSpec::once("exit 3")).await;
     assert_eq!((stats.answers["3"], stats.successes()), (1, 0));
     let said = stats.last_failure().expect("one");
     assert!(
@@ -627,7 +628,7 @@ async fn a_command_knows_whose_it_is_and_its_exit_code_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_command_that_takes_too_long_is_no_exit_and_the_next_is_not_kept_waiting() {
     let herd = online(1).await;
-    let spec = CommandSpec::times("sleep 60".into(), 3);
+    let spec = CommandSpec::times("sleep 60", 3);
     let began = tokio::time::Instant::now();
     let stats = command(&herd, spec).await;
     assert_eq!(stats.failed["timeout"], 3);
@@ -642,7 +643,7 @@ async fn commands_that_are_wanted_faster_than_they_end_are_run_a_few_at_a_time()
     let herd = online(1).await;
     let spec = CommandSpec {
         interval: Duration::from_millis(1),
-        ..CommandSpec::times("sleep 1".into(), 40)
+        ..CommandSpec::times("sleep 1", 40)
     };
     let began = tokio::time::Instant::now();
     let stats = command(&herd, spec).await;

@@ -36,7 +36,10 @@ async fn all_clients_ping_at_the_same_time_and_each_has_its_figures() {
             (ping_detail(stats).sent, stats.successes(), stats.time.max()),
             (3, 3, Some(RTT))
         );
-        assert_eq!(ping_detail(stats).address, Target::GoogleDns.address());
+        assert_eq!(
+            ping_detail(stats).address,
+            Target::GoogleDns.address(crate::family::Family::Ipv4)
+        );
     }
     let client = herd.client(7).await;
     let kept = client.activity(&Target::GoogleDns.into()).expect("figures");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::DuplexStream;
 
 use super::services::{self, FakeUdp};
-use super::{DOUBLE, FakeLan, Parent, RTT, SILENT, Trouble};
+use super::{DOUBLE, FakeLan, Parent, RTT, Trouble, is_silent};
 use lanherd_dhcp::{Arp, ArpOp, Lease, Transmit};
 use lanherd_net::lan::ipv6::{Addressing6, Configured6, Held6};
 use lanherd_net::lan::{
@@ -136,7 +136,7 @@ impl Port for FakePort {
     }
 
     async fn ping(&self, request: EchoRequest, timeout: Duration) -> PingOutcome {
-        if request.target == SILENT {
+        if is_silent(request.target) {
             tokio::time::sleep(timeout).await;
             return PingOutcome::Lost(PingCause::Timeout);
         }

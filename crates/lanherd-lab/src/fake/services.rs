@@ -11,7 +11,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
-use super::{FakeLan, LATENCY, SILENT};
+use super::{FakeLan, LATENCY, is_silent};
 use lanherd_net::lan::{
     CommandEnd, CommandRan, CommandRequest, Connected, Datagram, Datagrams, StreamTimes,
 };
@@ -73,13 +73,13 @@ impl FakeLan {
     }
 }
 
-/// Nobody answers at [`SILENT`], and everywhere else nobody listens whom no test has put there.
+/// Nobody answers at [`SILENT`](super::SILENT), and everywhere else nobody listens whom no test has put there.
 pub(super) async fn connect(
     lan: &FakeLan,
     to: SocketAddr,
     timeout: Duration,
 ) -> io::Result<Connected<DuplexStream>> {
-    if to.ip() == SILENT {
+    if is_silent(to.ip()) {
         tokio::time::sleep(timeout).await;
         return Err(io::ErrorKind::TimedOut.into());
     }
@@ -156,7 +156,7 @@ impl FakeUdp {
 impl Datagrams for FakeUdp {
     async fn send(&self, datagram: &[u8]) -> io::Result<()> {
         *self.sent.lock() = Some(Instant::now());
-        if self.to.ip() == SILENT {
+        if is_silent(self.to.ip()) {
             return Ok(());
         }
         let (from, answers) = self.lan.answer_datagram(self.to, datagram);

@@ -251,10 +251,15 @@ fn what_is_received_in_ipv6_is_told_apart_and_names_its_request() {
     );
     let unreachable = Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Address);
     let late = Icmpv6Type::TimeExceeded(icmpv6::TimeExceededCode::HopLimitExceeded);
+    let refused = icmpv6::DestUnreachableCode::SourceAddressFailedPolicy;
+    let refused = Icmpv6Type::DestinationUnreachable(refused);
+    let too_big = Icmpv6Type::PacketTooBig { mtu: 1_280 };
     for (source, kind, verdict) in [
         (ROUTER_V6, unreachable, Verdict::Unreachable),
         (CLIENT_V6, unreachable, Verdict::HostDown),
         (ROUTER_V6, late, Verdict::TimeExceeded),
+        (ROUTER_V6, refused, Verdict::SourceRefused),
+        (ROUTER_V6, too_big, Verdict::TooBig),
     ] {
         let error = message_v6(source, CLIENT_V6, kind, &request);
         let read = read_v6(&error, source, CLIENT_V6).expect("an error");

@@ -41,9 +41,10 @@ use lanherd_types::family::Family;
 /// The ICMP types that the socket receives.
 const RECEIVED_TYPES: [u8; 3] = [TYPE_ECHO_REPLY, TYPE_DEST_UNREACH, TYPE_TIME_EXCEEDED];
 /// The same of ICMPv6.
-const RECEIVED_TYPES_V6: [u8; 3] = [
+const RECEIVED_TYPES_V6: [u8; 4] = [
     icmpv6::TYPE_ECHO_REPLY,
     icmpv6::TYPE_DST_UNREACH,
+    icmpv6::TYPE_PACKET_TOO_BIG,
     icmpv6::TYPE_TIME_EXCEEDED,
 ];
 /// Longer than any packet on an Ethernet that answers what is sent here.
@@ -75,6 +76,8 @@ impl Answer {
             Verdict::Unreachable => PingOutcome::Lost(PingCause::Unreachable),
             Verdict::HostDown => PingOutcome::Lost(PingCause::HostDown),
             Verdict::TimeExceeded => PingOutcome::Lost(PingCause::TtlExceeded),
+            Verdict::SourceRefused => PingOutcome::Lost(PingCause::SourceRefused),
+            Verdict::TooBig => PingOutcome::Lost(PingCause::TooBig),
         }
     }
 }

@@ -32,7 +32,6 @@ use self::process::Process;
 use self::registering::{alone, counter, float_gauge, gauge, histogram, histogram_alone, info};
 use self::time::UptimeMetrics;
 use crate::activity::{Activity, AttemptOutcome};
-use crate::client::ipv6::Ipv6EventKind;
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
 use crate::family::{Families, Family};
@@ -42,6 +41,7 @@ use crate::lan::CleanupError;
 use crate::phase::{Cause, Failure, Phase, Stage};
 use crate::stats::ClientStats;
 use crate::stats::Uptime;
+use lanherd_types::ipv6::Ipv6EventKind;
 
 /// The address family label; `DHCPv6` will bring the second.
 const FAMILY: &str = "ipv4";

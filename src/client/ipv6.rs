@@ -22,8 +22,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::Config;
-pub use event::{Ipv6Event, Ipv6EventKind};
-pub use state::{AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6State};
+pub use event::Ipv6Event;
+pub use lanherd_types::ipv6::{AddressOrigin, AddressState, Ipv6EventKind};
+pub use state::{HeldAddress, HeldRouter, Ipv6State};
 
 use self::addressing::Machines;
 use self::noted::Noted;

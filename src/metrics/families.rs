@@ -7,10 +7,9 @@ use prometheus::{Counter, CounterVec, Gauge, HistogramVec, IntCounterVec, IntGau
 
 use super::LEASE_BUCKETS;
 use super::registering::{alone, counter, float_counter, gauge, histogram};
-use crate::client::ipv6::{AddressState, Ipv6EventKind};
 use crate::family::Family;
 use crate::stats::Uptime;
-use lanherd_types::ipv6::Prefix;
+use lanherd_types::ipv6::{AddressState, Ipv6EventKind, Prefix};
 
 /// What all clients have of addresses at one moment.
 #[derive(Debug, Clone, Default)]

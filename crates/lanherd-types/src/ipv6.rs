@@ -1,8 +1,12 @@
 //! IPv6 addresses and prefixes, as routers advertise and servers lease them.
 
+mod words;
+
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
+
+pub use self::words::{AddressOrigin, AddressState, Ipv6EventKind};
 
 /// Whether a host can have this address, link-local or not: it is unicast, and no IPv4 address in other words (RFC 4291, 2.5.5.2),
 /// which stands on no wire.

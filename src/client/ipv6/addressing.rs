@@ -3,7 +3,8 @@
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use super::state::{AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6State};
+use super::state::{HeldAddress, HeldRouter, Ipv6State};
+use super::{AddressOrigin, AddressState};
 use crate::dhcp6::{self, LeasedAddress};
 use crate::lan::ipv6::{Address6, Addressing6, Neighbour6, Route6, RouterPreference};
 use crate::ndp::Preference;

@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 
 use crate::dhcp6;
 use crate::ndp::{self, slaac};
-use lanherd_types::words;
+use lanherd_types::ipv6::Ipv6EventKind;
 
 /// Something that happened to a client's IPv6.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,86 +31,6 @@ pub enum Ipv6Event {
         /// Whether it is a fragment.
         is_fragment: bool,
     },
-}
-
-words! {
-    /// What kind of thing happened to a client's IPv6: a closed list.
-    Ipv6EventKind {
-        /// A router is a default router now.
-        RouterFound = "router_found",
-        /// A router is no default router any more.
-        RouterLost = "router_lost",
-        /// A router does not answer.
-        RouterUnreachable = "router_unreachable",
-        /// A router answers again.
-        RouterReachable = "router_reachable",
-        /// The first advertisement came after the client had asked for one.
-        RouterAnswered = "router_answered",
-        /// No router answered.
-        RouterUnanswered = "router_unanswered",
-        /// After the link was away a router has said which link it is.
-        Reattached = "reattached",
-        /// An address was formed.
-        AddressFormed = "address_formed",
-        /// An address can be used.
-        AddressUsable = "address_usable",
-        /// An address is not to be used for anything new.
-        AddressDeprecated = "address_deprecated",
-        /// A deprecated address is preferred again.
-        AddressPreferred = "address_preferred",
-        /// An address is no longer there.
-        AddressLost = "address_lost",
-        /// Somebody else has an address.
-        AddressDuplicate = "address_duplicate",
-        /// The kernel has not said in time whether somebody else has an address.
-        AddressUnverified = "address_unverified",
-        /// Somebody else has the link-local address, and IPv6 has ended on the link.
-        Disabled = "disabled",
-        /// A router advertises another prefix than before.
-        Renumbered = "renumbered",
-        /// Resolvers or search list are others.
-        ResolversChanged = "resolvers_changed",
-        /// The prefixes of the NAT64 are others.
-        Pref64Changed = "pref64_changed",
-        /// What routers say of DHCPv6 is something else.
-        FlagsChanged = "flags_changed",
-        /// The captive portal is another.
-        PortalChanged = "portal_changed",
-        /// The resolvers over encrypted connections are others.
-        EncryptedDnsChanged = "encrypted_dns_changed",
-        /// A router would rather delegate a prefix.
-        DelegationPreferred = "delegation_preferred",
-        /// A DHCPv6 server has leased addresses, and they are being probed.
-        LeaseProbed = "lease_probed",
-        /// A DHCPv6 lease is there.
-        LeaseBound = "lease_bound",
-        /// A DHCPv6 lease was extended or confirmed.
-        LeaseRenewed = "lease_renewed",
-        /// A part of a DHCPv6 lease is gone.
-        LeaseReduced = "lease_reduced",
-        /// A DHCPv6 lease is gone.
-        LeaseLost = "lease_lost",
-        /// A DHCPv6 server refused something.
-        LeaseRefused = "lease_refused",
-        /// No DHCPv6 server answered.
-        LeaseUnanswered = "lease_unanswered",
-        /// A DHCPv6 server has told what needs no lease.
-        Informed = "informed",
-        /// A DHCPv6 server asked to be asked again.
-        Reconfigured = "reconfigured",
-        /// A RELEASE or a DECLINE was answered.
-        Answered = "answered",
-        /// A DHCPv6 message came from an address that is not link-local.
-        FromAfar = "from_afar",
-        /// A DHCPv6 message waits, as more were sent than should be.
-        RateLimited = "rate_limited",
-        /// A message, or an option of one, was of no use.
-        Ignored = "ignored",
-        /// An option of a message was not used as it stands.
-        Remarked = "remarked",
-        /// A message is malformed, and was not used.
-        Malformed = "malformed",
-    }
 }
 
 impl Ipv6Event {

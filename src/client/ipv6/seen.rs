@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use super::state::{AddressOrigin, AddressState, Ipv6State};
+use super::state::Ipv6State;
+use super::{AddressOrigin, AddressState};
 use super::{Ipv6Event, Sent6};
 use crate::dhcp6::{self, Ignored, LossReason, MessageType, StatusCode};
 use crate::ndp::slaac::{self, AddressLoss, RouterLoss};

@@ -6,8 +6,7 @@ use std::time::Instant;
 use crate::dhcp6;
 use crate::ndp::Preference;
 use lanherd_types::identity::Mac;
-use lanherd_types::ipv6::Prefix;
-use lanherd_types::words;
+use lanherd_types::ipv6::{AddressOrigin, AddressState, Prefix};
 
 /// What a client has of IPv6 at one moment. Lifetimes are as they were told to the kernel: those that only became longer are not
 /// told anew each time.
@@ -50,32 +49,6 @@ pub struct HeldAddress {
     pub preferred_until: Option<Instant>,
     /// Until when it can be used; `None`: for ever.
     pub valid_until: Option<Instant>,
-}
-
-words! {
-    /// Where an IPv6 address is from.
-    AddressOrigin {
-        /// Of the link itself, from no router (RFC 4862, 5.3).
-        LinkLocal = "link_local",
-        /// Formed with an advertised prefix, as long as that lasts (RFC 4862, 5.5).
-        Stable = "stable",
-        /// Formed with an advertised prefix, for a day or two (RFC 8981).
-        Temporary = "temporary",
-        /// Leased by a DHCPv6 server.
-        Dhcp6 = "dhcp6",
-    }
-}
-
-words! {
-    /// Whether an IPv6 address can be used (RFC 4862, 2).
-    AddressState {
-        /// Whether somebody else has it is being found out.
-        Tentative = "tentative",
-        /// It can be used.
-        Preferred = "preferred",
-        /// It can be used for what goes on already, and not for anything new.
-        Deprecated = "deprecated",
-    }
 }
 
 /// A default router of a client's.

@@ -122,6 +122,8 @@ pub struct Stack6 {
     told: Arc<Ipv6State>,
     /// What the caller has told of messages that are not as they should be.
     noted: Noted,
+    /// Whether it was told that there is no NAT64 for a client that does without IPv4.
+    is_without_nat64: bool,
     outputs: VecDeque<Output6>,
 }
 
@@ -150,6 +152,7 @@ impl Stack6 {
             is_dirty: false,
             told: Arc::default(),
             noted: Noted::default(),
+            is_without_nat64: false,
             outputs: VecDeque::new(),
         }
     }

@@ -86,7 +86,7 @@ impl Stack6 {
         let missing = self.missing();
         let verdict = match missing {
             None => Verdict::Usable,
-            // RFC 4862, 5.4.5: nothing more is done on the link.
+            // Nothing more is done on the link (RFC 4862, 5.4.5).
             Some(Missing::Disabled) => Verdict::Hopeless,
             Some(Missing::LinkLocal | Missing::Router | Missing::Address) => Verdict::Missing,
         };

@@ -266,6 +266,19 @@ impl Netlink {
         })
     }
 
+    /// Whether the kernel takes what comes for an IPv6 address. Of an address about which nobody is asked that begins some time
+    /// after it has been set.
+    pub(crate) fn receives6(&mut self, address: Ipv6Addr) -> io::Result<bool> {
+        let asked = self.collect(request6::get_route_to(address), NLM_F_ACK, |message| {
+            Some(request6::is_local(&message))
+        });
+        match asked {
+            Ok(told) => Ok(told.contains(&true)),
+            Err(error) if error.raw_os_error() == Some(libc::ENETUNREACH) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The IPv6 neighbours on a link, and the states of their entries.
     pub(crate) fn neighbours6(
         &mut self,

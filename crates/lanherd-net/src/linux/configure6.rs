@@ -52,13 +52,14 @@ impl Shared {
     }
 }
 
-/// Sets what `wanted` says in place of what stands; the client's own job.
+/// Sets what `wanted` says in place of what stands; the client's own job. Gives the new addresses about which nobody is asked, too:
+/// see [`not_received`].
 pub(super) fn configure6(
     shared: &Shared,
     endpoint: &Endpoint,
     sockets: &Sockets,
     mut wanted: Addressing6,
-) -> Result<Configured6, Failure> {
+) -> Result<(Configured6, Vec<Ipv6Addr>), Failure> {
     if !endpoint.speaks_ipv6() {
         let detail = format!(
             "client {} speaks IPv4 only, and is to be given IPv6",
@@ -75,6 +76,11 @@ pub(super) fn configure6(
         duplicates.extend(holder.map(|holder| (wanted.address, holder)));
         holder.is_none()
     });
+    let standing = endpoint.standing6();
+    let stands = |address| standing.addresses().any(|old| old == address);
+    let unasked = wanted.addresses.iter();
+    let unasked = unasked.filter(|new| !new.detects_duplicates && !stands(new.address));
+    let unasked = unasked.map(|new| new.address).collect();
     let configured = sockets
         .with_netlink(|netlink| replace(netlink, endpoint, &wanted))
         .unwrap_or_else(|error| {
@@ -111,7 +117,33 @@ pub(super) fn configure6(
             DadOutcome::Duplicate { holder },
         ));
     }
-    configured.and_then(|configured| written.map(|()| configured))
+    configured.and_then(|configured| written.map(|()| (configured, unasked)))
+}
+
+/// Which of these addresses the kernel does not receive for yet: it gets to that by a queue of its own, behind whatever is being
+/// changed of other namespaces, and drops what comes for them until then.
+pub(super) fn not_received(
+    endpoint: &Endpoint,
+    sockets: &Sockets,
+    mut addresses: Vec<Ipv6Addr>,
+) -> Result<Vec<Ipv6Addr>, Failure> {
+    let what = "asking whether the kernel receives for an IPv6 address";
+    let missing = sockets.with_netlink(|netlink| {
+        let mut missing = Vec::new();
+        for address in addresses.drain(..) {
+            if !netlink.receives6(address)? {
+                missing.push(address);
+            }
+        }
+        Ok::<_, io::Error>(missing)
+    });
+    // Whoever has taken an address away again tells by it, and it is waited for no more.
+    let standing = endpoint.standing6();
+    let mut missing = missing
+        .and_then(|missing| missing)
+        .map_err(|error| refused(Stage::Configure, what, &error))?;
+    missing.retain(|address| standing.addresses().any(|kept| kept == *address));
+    Ok(missing)
 }
 
 fn replace(

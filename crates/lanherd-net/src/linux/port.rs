@@ -5,13 +5,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::addressing::steps::{MtuChange, Step, StepKind, steps};
 use super::addressing::{Addressing, Surroundings};
 use super::attach::dhcp6_socket;
 use super::commands::Gate;
-use super::configure6::configure6;
+use super::configure6::{configure6, not_received};
 use super::dialing::{ClientStream, ClientUdp, open_own};
 use super::endpoint::{Endpoint, Registration};
 use super::pinger::{PingSocket, Pinger};
@@ -30,6 +30,13 @@ use lanherd_dhcp::{Arp, Lease, MessageType, Transmit, code};
 use lanherd_types::family::Family;
 use lanherd_types::phase::{Cause, Failure, Stage};
 use nix::errno::Errno::{EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH};
+
+/// So long after an address was set it is looked whether the kernel receives for it, and then ever later, up to the last.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// After this time a kernel that does not receive for an address that was set will not.
+const RECEIVES_WITHIN: Duration = Duration::from_secs(30);
 
 /// The real [`Port`].
 pub struct LinuxPort {
@@ -360,10 +367,28 @@ impl Port for LinuxPort {
     }
 
     async fn configure6(&self, addressing: Addressing6) -> Result<Configured6, Failure> {
-        self.on_thread(move |shared, endpoint, sockets| {
+        let set = self.on_thread(move |shared, endpoint, sockets| {
             configure6(shared, endpoint, sockets, addressing)
-        })
-        .await
+        });
+        let (configured, mut unasked) = set.await?;
+        let (began, mut pause) = (Instant::now(), FIRST_LOOK);
+        while !unasked.is_empty() {
+            let missing =
+                self.on_thread(|_, endpoint, sockets| not_received(endpoint, sockets, unasked));
+            unasked = missing.await?;
+            if let Some(address) = unasked.first() {
+                if began.elapsed() > RECEIVES_WITHIN {
+                    let detail = format!(
+                        "the kernel has not begun to receive for {address} {} s after it was set",
+                        RECEIVES_WITHIN.as_secs()
+                    );
+                    return Err(Failure::new(Stage::Configure, Cause::Kernel, detail));
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LAST_LOOK);
+            }
+        }
+        Ok(configured)
     }
 
     async fn remember6(&self, held: Option<Held6>) -> Result<(), Failure> {

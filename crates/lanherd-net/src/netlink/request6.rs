@@ -220,6 +220,24 @@ pub(super) fn get_routes() -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetRoute(message)
 }
 
+/// Asks which way the kernel would take to `destination`.
+pub(super) fn get_route_to(destination: Ipv6Addr) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet6;
+    message.header.destination_prefix_length = 128;
+    message
+        .attributes
+        .push(RouteAttribute::Destination(RouteAddress::Inet6(
+            destination,
+        )));
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// Whether an answer tells of a way that ends in the namespace itself.
+pub(super) fn is_local(message: &RouteNetlinkMessage) -> bool {
+    matches!(message, RouteNetlinkMessage::NewRoute(message) if message.header.kind == RouteType::Local)
+}
+
 /// The route that an answer tells of, if it is one of the main table through the link with that number that lanherd may have set.
 pub(super) fn route_of(message: &RouteNetlinkMessage, index: u32) -> Option<RouteKey> {
     let RouteNetlinkMessage::NewRoute(message) = message else {

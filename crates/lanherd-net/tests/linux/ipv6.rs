@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use lanherd_net::lan::{
 };
 use lanherd_net::linux::{LanConfig, LinuxLan, LinuxPort, MacvlanMode};
 use lanherd_types::family::Families;
+use nix::sched::{CloneFlags, unshare};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -858,5 +860,43 @@ fn a_herd_that_is_taken_over_keeps_its_ipv6_or_loses_all_of_it_where_it_is_to_sp
         assert_eq!((addresses(1), packets(&told)), (String::new(), Vec::new()));
         drop(one);
         end(&lan).await;
+    });
+}
+
+#[test]
+fn what_comes_for_an_address_that_nobody_was_asked_about_is_received_as_soon_as_it_is_set() {
+    const CLIENTS: u16 = 60;
+    behind_router6(MacvlanMode::Private, async |lan, _router| {
+        // What keeps the kernel's queue waiting: namespaces come and go meanwhile.
+        let is_over = Arc::new(AtomicBool::new(false));
+        let others = [(); 4].map(|()| {
+            let is_over = Arc::clone(&is_over);
+            thread::spawn(move || {
+                let mut made = 0;
+                while made < 5_000 && !is_over.load(Ordering::Relaxed) {
+                    unshare(CloneFlags::CLONE_NEWNET).expect("a namespace");
+                    made += 1;
+                }
+            })
+        });
+        let (mut answered, mut ports) = (0, Vec::new());
+        for number in 2..CLIENTS + 2 {
+            let (port, _told) = attach(lan, Families::Ipv6, number.into()).await;
+            port.configure6(addressing(number)).await.expect("set");
+            // The client itself answers, if what it sends to its own address comes to it.
+            let request = echo_request(global(number), number);
+            let outcome = port.ping(request, Duration::from_millis(500)).await;
+            answered += u16::from(matches!(outcome, PingOutcome::Reply(_)));
+            ports.push(port);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for other in others {
+            other.join().expect("ended");
+        }
+        assert_eq!(answered, CLIENTS);
+        drop(ports);
+        for number in 2..CLIENTS + 2 {
+            assert_eq!(lan.detach(&client(number.into())).await, []);
+        }
     });
 }

@@ -74,8 +74,6 @@ words! {
         ResolversChanged = "resolvers_changed",
         /// The prefixes of the NAT64 are others.
         Pref64Changed = "pref64_changed",
-        /// The client was told to do without IPv4, and no router advertises a NAT64.
-        NoNat64 = "no_nat64",
         /// What routers say of DHCPv6 is something else.
         FlagsChanged = "flags_changed",
         /// The captive portal is another.
@@ -147,7 +145,6 @@ impl Ipv6EventKind {
             | Self::AddressDuplicate
             | Self::AddressUnverified
             | Self::Disabled
-            | Self::NoNat64
             | Self::Renumbered
             | Self::LeaseReduced
             | Self::LeaseLost
@@ -172,7 +169,6 @@ impl Ipv6EventKind {
             | Self::AddressDuplicate
             | Self::AddressUnverified
             | Self::Disabled
-            | Self::NoNat64
             | Self::LeaseReduced
             | Self::LeaseLost
             | Self::LeaseRefused

@@ -41,7 +41,7 @@ pub struct Bare {
 struct Sockets {
     _netlink: kernel::Netlink,
     _icmp: Socket,
-    _icmp6: Option<Socket>,
+    icmp6: Option<Socket>,
 }
 
 /// Brings `clients` clients up on `parent` until each had its first ping over each family answered.
@@ -74,6 +74,7 @@ pub fn bring_up(parent: &str, clients: u32, family: Family) -> io::Result<Bare> 
             .map_err(|_| io::Error::other("a worker panicked"))??;
     }
     let sockets = std::mem::take(&mut shared.lock().standing);
+    ping_over_ipv6(&sockets)?;
     Ok(Bare { sockets })
 }
 
@@ -131,7 +132,8 @@ impl Shared {
         // Opened before this thread leaves: it goes on speaking for the namespace that the parent is in.
         let home = kernel::Netlink::open()?;
         let result = self.labour_with(&home);
-        if result.is_err() {
+        if let Err(error) = &result {
+            measure::note(&error.to_string());
             self.lock().failed = true;
             self.changed.notify_all();
         }
@@ -235,20 +237,11 @@ impl Shared {
             &target,
             wire::is_echo_reply,
         )?;
-        if let Some(icmp6) = &asking.icmp6 {
-            let target = SocketAddrV6::new(TARGET6, 0, 0, 0).into();
-            ping(
-                icmp6,
-                &wire::echo6_request(index),
-                &target,
-                wire::is_echo6_reply,
-            )?;
-        }
         let mut work = self.lock();
         work.standing.push(Sockets {
             _netlink: asking.netlink,
             _icmp: asking.icmp,
-            _icmp6: asking.icmp6,
+            icmp6: asking.icmp6,
         });
         work.done += 1;
         if work.done == self.identities.len() {
@@ -371,6 +364,25 @@ impl Shared {
     }
 }
 
+/// Pings over IPv6, in all clients at once as lanherd does: not before all are there, for the kernel begins to receive for an address
+/// some time after it was set.
+fn ping_over_ipv6(standing: &[Sockets]) -> io::Result<()> {
+    let target = SocketAddrV6::new(TARGET6, 0, 0, 0).into();
+    let sockets = standing.iter().filter_map(|it| it.icmp6.as_ref());
+    for (index, socket) in sockets.clone().enumerate() {
+        socket.send_to(&wire::echo6_request(index), &target)?;
+    }
+    for (index, socket) in sockets.enumerate() {
+        answered(
+            socket,
+            &wire::echo6_request(index),
+            &target,
+            wire::is_echo6_reply,
+        )?;
+    }
+    Ok(())
+}
+
 /// Sends an echo request until it is answered, five times more at most.
 fn ping(
     socket: &Socket,
@@ -378,9 +390,19 @@ fn ping(
     target: &SockAddr,
     is_reply: fn(&[u8]) -> bool,
 ) -> io::Result<()> {
+    socket.send_to(request, target)?;
+    answered(socket, request, target, is_reply)
+}
+
+/// Waits for the answer to an echo request, and sends it again where none comes.
+fn answered(
+    socket: &Socket,
+    request: &[u8],
+    target: &SockAddr,
+    is_reply: fn(&[u8]) -> bool,
+) -> io::Result<()> {
     let mut answer = [0; 128];
     let mut tries = 5;
-    socket.send_to(request, target)?;
     loop {
         match (&*socket).read(&mut answer) {
             Ok(length) if is_reply(&answer[..length]) => return Ok(()),

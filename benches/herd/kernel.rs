@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lanherd::identity::Mac;
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage as Rt;
@@ -90,8 +90,10 @@ impl Netlink {
                 .gateway(route.router)
                 .output_interface(CLIENT_LINK)
                 .build();
+            // The kernel has an entry of its own as soon as the router has advertised.
+            let replaced = NLM_F_CREATE | NLM_F_REPLACE;
             messages.extend([
-                (neighbour(route.router.into(), route.router_mac), created),
+                (neighbour(route.router.into(), route.router_mac), replaced),
                 (Rt::NewRoute(default), created),
             ]);
         }

@@ -4,7 +4,6 @@ mod day;
 mod failing;
 mod families;
 mod faults;
-mod ipv6_leases;
 mod joining;
 mod kinds;
 mod leaving;

@@ -11,9 +11,7 @@ use serde::de::{
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Mistake;
-use crate::activity::{Activity, FamilyChoice, Kind, Subject};
-use crate::family::Families;
+use crate::activity::{Activity, Kind, Subject};
 
 /// What clients are to do, by kind: nothing is said of the kinds that are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,22 +26,6 @@ impl WantedActivities {
     /// All that there is to do, kind by kind.
     pub fn iter(&self) -> impl Iterator<Item = &Subject> {
         self.0.values().flatten()
-    }
-
-    /// That nothing goes over a family that clients of these are not to have.
-    pub(super) fn check_families(&self, families: Families) -> Result<(), Mistake> {
-        for subject in self.iter() {
-            if let FamilyChoice::Only(over) = subject.family_choice(families)
-                && !families.include(over)
-            {
-                return Err(Mistake::NotOver {
-                    kind: subject.kind(),
-                    subject: subject.to_string(),
-                    over,
-                });
-            }
-        }
-        Ok(())
     }
 
     /// How many things there are to do.

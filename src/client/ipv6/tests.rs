@@ -3,7 +3,6 @@
 mod leased;
 mod lost;
 mod overdue;
-mod storm;
 mod usable;
 
 use std::collections::HashSet;

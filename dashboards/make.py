@@ -402,6 +402,26 @@ def soak():
                 series("Commands: time to end", "Of those that ended by themselves.", "s",
                        quantiles("command_duration_seconds"), width=12),
             ]),
+            ("IPv6", [
+                series("Clients usable, by family", "Of those that are to have IPv6 or both. A client with both is online only while it is "
+                       "usable in both.", "none", [("{{family}}", by("family", sel("clients_usable")))]),
+                series("Availability by family", "Usable of wanted. IPv6 below IPv4 is a router that has trouble with IPv6 alone.",
+                       "percentunit",
+                       [("{{family}}", f"{by('family', rate(sel('client_family_usable_seconds_total')))} / "
+                                       f"{by('family', rate(sel('client_family_wanted_seconds_total')))}")], max=1),
+                series("Time until IPv6 was usable", "From the first message, whether by advertisements or by DHCPv6.", "s",
+                       quantiles("slaac_acquire_duration_seconds")),
+                series("Router advertisements", "On the wire: to all nodes (multicast), or to one client that asked (unicast).", "ops",
+                       [("{{kind}}", some("kind", "router_advertisements_total"))], stack=True, style="bars"),
+                series("Addresses", "Of all clients, by family and state.", "none",
+                       [("{{family}}, {{state}}", f"sum by (family, state) ({sel('addresses')}) > 0")], stack=True),
+                series("Default router, least left", "For how long the default router that ends first is still one, with any client.", "s",
+                       [("{{instance}}", f"min by (instance) ({sel('router_lifetime_seconds')})")]),
+                series("What happened in IPv6", "By kind, of each client.", "ops",
+                       [("{{kind}}", some("kind", "ipv6_events_total"))], width=16, stack=True, style="bars", many=True),
+                series("Stale prefixes", "How many clients used a prefix that their router had replaced by another (RFC 9096).", "none",
+                       [("{{instance}}", by("instance", rate(sel("stale_prefix_seconds_total"))))], steps=ANY_IS_TO_BE_SEEN, soft_max=1),
+            ]),
             ("Phases", [
                 series("Clients by phase", "What clients are doing. A herd in good health is online as a whole.",
                        "none", [("{{phase}}", f"{by('phase', sel('clients'))} > 0")], width=12, stack=True, many=True,

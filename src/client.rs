@@ -9,6 +9,7 @@
 mod acquisition;
 mod activities;
 mod address_book;
+mod advertisements;
 pub mod aggregate;
 mod backlog;
 mod families;

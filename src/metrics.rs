@@ -34,6 +34,7 @@ use self::time::UptimeMetrics;
 use crate::activity::{Activity, AttemptOutcome};
 use crate::dhcp::options::MessageType;
 use crate::dhcp::{Ignored, RemarkReason};
+use crate::dhcp6;
 use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
@@ -444,6 +445,16 @@ impl Metrics {
     /// Something of this kind happened to a client's IPv6.
     pub fn ipv6_event(&self, kind: Ipv6EventKind) {
         self.families.event(kind);
+    }
+
+    /// A router advertised itself, to all nodes or to one client; to all so long after the time before.
+    pub fn router_advertisement(&self, to_all: bool, gap: Option<Duration>) {
+        self.families.advertisement(to_all, gap);
+    }
+
+    /// A `DHCPv6` message was sent or received; `None`: of a type that is not known.
+    pub fn dhcp6_message(&self, direction: Direction, kind: Option<dhcp6::MessageType>) {
+        self.families.dhcp6_message(direction, kind);
     }
 
     /// What all clients have of addresses now.

@@ -5,11 +5,14 @@
 //! for their supervisor, and what was counted once is not lost with an actor that is killed.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
+use super::advertisements::Advertisements;
 use crate::activity::{Activity, AttemptOutcome, SkipReason, Subject};
 use crate::dhcp::Flaw;
 use crate::metrics::Metrics;
@@ -50,6 +53,7 @@ pub struct Aggregator {
     metrics: Metrics,
     tester: tester::TesterFigures,
     aggregate: Mutex<Aggregate>,
+    advertisements: Mutex<Advertisements>,
 }
 
 impl Aggregator {
@@ -59,6 +63,7 @@ impl Aggregator {
             metrics,
             tester,
             aggregate: Mutex::default(),
+            advertisements: Mutex::default(),
         }
     }
 
@@ -109,6 +114,16 @@ impl Aggregator {
     pub fn packet_dropped(&self) {
         self.metrics.packet_dropped();
         self.lock().packets_dropped += 1;
+    }
+
+    /// Counts a router advertisement that has come to a client, unless it has come to another before.
+    pub fn heard_advertisement(&self, router: Ipv6Addr, received: Instant, to_all: bool) {
+        let mut advertisements = self.advertisements.lock();
+        let new = advertisements.heard(router, received, to_all);
+        drop(advertisements);
+        if let Some(new) = new {
+            self.metrics.router_advertisement(to_all, new.gap);
+        }
     }
 
     /// Counts a message with a flaw that is not told.

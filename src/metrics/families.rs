@@ -3,13 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use prometheus::{Counter, CounterVec, Gauge, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{
+    Counter, CounterVec, Gauge, Histogram, HistogramVec, IntCounterVec, IntGaugeVec, Registry,
+};
 
 use super::LEASE_BUCKETS;
-use super::registering::{alone, counter, float_counter, gauge, histogram};
+use super::dhcp::Direction;
+use super::registering::{
+    BucketLayout, alone, counter, float_counter, gauge, histogram, histogram_alone,
+};
+use crate::dhcp6::MessageType;
 use crate::family::Family;
 use crate::stats::Uptime;
 use lanherd_types::ipv6::{AddressState, Ipv6EventKind, Prefix};
+
+/// Gaps between advertisements: 13 buckets, doubling from half a second to 34 minutes; a router may wait for 30 (RFC 4861, 6.2.1).
+const GAP_BUCKETS: BucketLayout = (0.5, 2.0, 13);
 
 /// What all clients have of addresses at one moment.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +45,9 @@ pub(super) struct FamilyMetrics {
     events: IntCounterVec,
     outages: IntCounterVec,
     stale: Counter,
+    advertisements: IntCounterVec,
+    gap: Histogram,
+    dhcp6_messages: IntCounterVec,
 }
 
 impl FamilyMetrics {
@@ -96,6 +108,25 @@ impl FamilyMetrics {
                 "Outages in which most of the herd was down in a family; one of both families counts in each.",
                 &["family"],
             )?,
+            advertisements: counter(
+                r,
+                "router_advertisements_total",
+                "Router advertisements on the wire, to all nodes (multicast) or to one client (unicast); one that comes to all clients \
+                 is one.",
+                &["kind"],
+            )?,
+            gap: histogram_alone(
+                r,
+                "router_advertisement_gap_seconds",
+                "From one advertisement of a router to all nodes to the next.",
+                GAP_BUCKETS,
+            )?,
+            dhcp6_messages: counter(
+                r,
+                "dhcp6_messages_total",
+                "DHCPv6 messages of all clients.",
+                &["direction", "type"],
+            )?,
             stale: alone(
                 r,
                 "stale_prefix_seconds_total",
@@ -114,6 +145,9 @@ impl FamilyMetrics {
         self.outages.with_label_values(&[family.as_str()]);
         for kind in Ipv6EventKind::ALL {
             self.events.with_label_values(&[kind.as_str()]);
+        }
+        for kind in ["multicast", "unicast"] {
+            self.advertisements.with_label_values(&[kind]);
         }
         for outcome in ["usable", "failed"] {
             self.acquire.with_label_values(&[outcome]);
@@ -139,6 +173,20 @@ impl FamilyMetrics {
     pub(super) fn usable(&self, group: &str, family: Family, clients: usize) {
         let gauge = self.usable.with_label_values(&[group, family.as_str()]);
         gauge.set(number(clients));
+    }
+
+    pub(super) fn advertisement(&self, to_all: bool, gap: Option<Duration>) {
+        let kind = if to_all { "multicast" } else { "unicast" };
+        self.advertisements.with_label_values(&[kind]).inc();
+        if let Some(gap) = gap {
+            self.gap.observe(gap.as_secs_f64());
+        }
+    }
+
+    pub(super) fn dhcp6_message(&self, direction: Direction, kind: Option<MessageType>) {
+        let kind = kind.map_or("malformed", MessageType::as_str);
+        let labels = [direction.as_str(), kind];
+        self.dhcp6_messages.with_label_values(&labels).inc();
     }
 
     pub(super) fn event(&self, kind: Ipv6EventKind) {

@@ -33,6 +33,8 @@ fn run(folder: &TestFolder, pool: &str, firmware: &str, metrics: SocketAddr) -> 
     let mut command = Command::new(env!("CARGO_BIN_EXE_lanherd"));
     command
         .args(["up", "--lab", "--lab-lease", "10s", "--clients", "10"])
+        // Both families, so that the row of IPv6 has data.
+        .args(["--family", "dual"])
         .args(["--mode", "private", "--for", "110s", "--intensity", "1000"])
         // So that not all have joined before the first scrape.
         .args(["--join-rate", "2/s"])

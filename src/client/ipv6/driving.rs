@@ -13,8 +13,12 @@ use crate::dhcp6::{self, MessageType};
 use crate::family::Family;
 use crate::lan::ipv6::{Addressing6, DadOutcome, Packet6};
 use crate::lan::{Lan, Port, PortEvent};
+use crate::metrics::Direction;
 use crate::ndp::slaac;
 use crate::phase::{Cause, Failure, Stage};
+
+/// The type of a router advertisement among ICMPv6 messages (RFC 4861, 4.2).
+const ROUTER_ADVERTISEMENT: u8 = 134;
 
 impl<L: Lan> ClientState<L> {
     /// Begins with IPv6, where the client is to have it.
@@ -35,10 +39,14 @@ impl<L: Lan> ClientState<L> {
         match event {
             PortEvent::Icmp6(packet) => {
                 self.backlog.taken();
+                self.count_advertisement(packet);
                 self.with_packet6(packet, Stack6::handle_discovery);
             }
             PortEvent::Dhcp6(packet) => {
                 self.backlog.taken();
+                let kind = packet.content().first().copied();
+                let kind = kind.and_then(MessageType::from_number);
+                self.metrics.dhcp6_message(Direction::Received, kind);
                 self.with_packet6(packet, Stack6::handle_dhcp6);
             }
             PortEvent::Address6(address, outcome) => {
@@ -172,6 +180,15 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Whether that was possible.
+    /// Counts an advertisement, whatever becomes of it: of a herd it is one.
+    fn count_advertisement(&self, packet: &Packet6) {
+        if packet.content().first() == Some(&ROUTER_ADVERTISEMENT) {
+            let to_all = packet.destination.is_multicast();
+            self.aggregator
+                .heard_advertisement(packet.source, packet.received, to_all);
+        }
+    }
+
     fn transmit6(&self, sent: Sent6, frame: &[u8]) -> bool {
         let Some(port) = &self.port else { return false };
         trace!(client = %self.identity.namespace, ?sent, "sending");
@@ -179,6 +196,8 @@ impl<L: Lan> ClientState<L> {
         let outcome = port.transmit6(frame);
         if let Err(error) = &outcome {
             debug!(client = %self.identity.namespace, ?sent, %error, "could not send");
+        } else if let Sent6::Dhcp6(kind) = sent {
+            self.metrics.dhcp6_message(Direction::Sent, Some(kind));
         }
         outcome.is_ok()
     }

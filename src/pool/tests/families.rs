@@ -70,6 +70,8 @@ async fn dual_clients_are_online_in_both_families_and_counted_by_family() {
         r#"lanherd_slaac_acquire_duration_seconds_count{outcome="usable"} 4"#,
         r#"lanherd_ipv6_events_total{kind="router_found"} 4"#,
         r#"lanherd_family_outages_total{family="ipv6"} 0"#,
+        // One each that answered its solicitation.
+        r#"lanherd_router_advertisements_total{kind="unicast"} 4"#,
     ] {
         assert!(
             herd.metric(line),

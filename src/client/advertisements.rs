@@ -1,0 +1,97 @@
+//! Router advertisements as they stand on the wire: one that comes to a thousand clients is one. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv6Addr;
+use std::time::{Duration, Instant};
+
+/// So many routers are told apart: there are rarely more than two, and names off the wire have a bound.
+const MOST_ROUTERS: usize = 64;
+/// Of so many packets it is known that they have been counted: they come to all clients within moments.
+const KNOWN: usize = 64;
+
+/// Which advertisements have been counted.
+#[derive(Debug, Default)]
+pub(super) struct Advertisements {
+    /// When each router advertised to all the last time.
+    latest: BTreeMap<Ipv6Addr, Instant>,
+    known: VecDeque<(Ipv6Addr, Instant)>,
+}
+
+/// An advertisement that had not been counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NewAdvertisement {
+    /// Since the one before of the same router to all nodes, if this is to all.
+    pub(super) gap: Option<Duration>,
+}
+
+impl Advertisements {
+    /// A client has one of this router, read off the wire at that moment; `None`: another client had it before.
+    pub(super) fn heard(
+        &mut self,
+        router: Ipv6Addr,
+        received: Instant,
+        to_all: bool,
+    ) -> Option<NewAdvertisement> {
+        // Nobody else has what is to one client, whoever else is answered at that moment.
+        if !to_all {
+            return Some(NewAdvertisement { gap: None });
+        }
+        let one = (router, received);
+        if self.known.contains(&one) {
+            return None;
+        }
+        if self.known.len() == KNOWN {
+            self.known.pop_front();
+        }
+        self.known.push_back(one);
+        let mut gap = None;
+        if self.latest.len() < MOST_ROUTERS || self.latest.contains_key(&router) {
+            let before = self.latest.insert(router, received);
+            gap = before.map(|before| received.saturating_duration_since(before));
+        }
+        Some(NewAdvertisement { gap })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+    #[test]
+    fn one_that_comes_to_many_clients_is_counted_once_and_the_gap_is_between_those_to_all() {
+        let (mut all, start) = (Advertisements::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(
+            all.heard(ROUTER, start, true),
+            Some(NewAdvertisement { gap: None })
+        );
+        assert_eq!(all.heard(ROUTER, start, true), None);
+        // The answer to one client's solicitation is no part of the schedule.
+        assert_eq!(
+            all.heard(ROUTER, at(3), false),
+            Some(NewAdvertisement { gap: None })
+        );
+        assert!(
+            all.heard(ROUTER, at(3), false).is_some(),
+            "to another client"
+        );
+        let gap = Some(Duration::from_secs(10));
+        assert_eq!(
+            all.heard(ROUTER, at(10), true),
+            Some(NewAdvertisement { gap })
+        );
+        assert_eq!(all.heard(ROUTER, at(10), true), None);
+    }
+
+    #[test]
+    fn whatever_comes_no_more_is_kept_than_the_bounds_say() {
+        let (mut all, start) = (Advertisements::default(), Instant::now());
+        for number in 0..1_000_u16 {
+            let router = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, number);
+            assert!(all.heard(router, start, true).is_some());
+        }
+        assert_eq!((all.latest.len(), all.known.len()), (MOST_ROUTERS, KNOWN));
+    }
+}

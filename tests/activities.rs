@@ -8,7 +8,7 @@
 )]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddrV6, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -16,10 +16,12 @@ use std::time::Duration;
 use lanherd::activity::dns::{DnsCause, DnsSpec};
 use lanherd::activity::http::{HttpDetail, HttpPhase, HttpSpec};
 use lanherd::activity::{
-    self, Activity, AttemptOutcome, ClientContext, Connectivity, Ending, LeasedConfig, Sequence,
+    self, Activity, AttemptOutcome, ClientContext, Connectivity, Ending, Ipv6Config, Kind,
+    LeasedConfig, Sequence,
 };
-use lanherd::family::Families;
+use lanherd::family::{Families, Family};
 use lanherd::host_name::HostName;
+use lanherd::lan::ipv6::{Address6, Addressing6, Route6, RouterPreference};
 use lanherd::lan::linux::LinuxPort;
 use lanherd::lan::{Lan, Port};
 use lanherd::stats::ActivityStats;
@@ -206,19 +208,176 @@ fn a_resolver_that_answers_from_another_address_is_told_as_that() {
     });
 }
 
+/// The router's addresses of IPv6, and one that is behind it.
+const ROUTER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+const BEYOND6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
+/// What is sent there is dropped, and nobody says so.
+const DARK6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0xda);
+const OWN6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 7);
+
+/// What a client has of IPv6 that believes this router.
+fn addressing6() -> Addressing6 {
+    let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7);
+    Addressing6 {
+        addresses: vec![
+            Address6::link_local(link_local, false),
+            Address6 {
+                address: OWN6,
+                ..Address6::link_local(OWN6, false)
+            },
+        ],
+        routes: vec![Route6 {
+            destination: Ipv6Addr::UNSPECIFIED,
+            prefix_len: 0,
+            gateway: Some(ROUTER6),
+            preference: RouterPreference::Medium,
+            until: None,
+            mtu: None,
+            hop_limit: None,
+        }],
+        ..Addressing6::default()
+    }
+}
+
+/// Answers each query with the router's web server: of IPv4, and of IPv6 whatever `ipv6` is.
+fn answer_both(socket: UdpSocket, ipv6: Ipv6Addr) {
+    thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut query) {
+            let mut answer = query[..length].to_vec();
+            answer[2] |= 0x80;
+            answer[7] = 1;
+            let is_aaaa = answer.ends_with(&[0, 28, 0, 1]);
+            let address = if is_aaaa {
+                ipv6.octets().to_vec()
+            } else {
+                ROUTER.octets().to_vec()
+            };
+            let length = u8::try_from(address.len()).expect("short");
+            let kind = if is_aaaa { 28 } else { 1 };
+            answer.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 9, 0, length]);
+            answer.extend(address);
+            if socket.send_to(&answer, from).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_client_of_both_families_works_over_ipv6_and_over_ipv4_where_nothing_comes_back() {
+    in_a_world(|| async {
+        let router = Router::start();
+        for address in [ROUTER6, Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 1)] {
+            router.ip(&format!("addr add {address}/64 dev far0 nodad"));
+        }
+        router.ip(&format!("addr add {BEYOND6}/128 dev lo"));
+        router.ip(&format!("-6 route add blackhole {DARK6}/128"));
+        let light = router.run(|| {
+            let link = nix::net::if_::if_nametoindex("far0").expect("the link");
+            UdpSocket::bind(SocketAddrV6::new(ROUTER6, 53, 0, link)).expect("port 53")
+        });
+        answer_both(light, BEYOND6);
+        let dark = router.run(|| UdpSocket::bind((ROUTER, 53)).expect("port 53"));
+        answer_both(dark, DARK6);
+        let web = router.run(|| TcpListener::bind("[::]:80").expect("port 80"));
+        thread::spawn(move || {
+            for stream in web.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let _ = stream.read(&mut [0; 1_024]);
+                let page = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+                let _ = stream.write_all(page);
+            }
+        });
+        let lan = open().await;
+        let identity = client(1);
+        let attaching = lan.attach_speaking(Families::Dual, &identity, Box::new(|_| {}));
+        let port = attaching.await.expect("attached");
+        port.configure(&lease(7)).await.expect("configured");
+        port.configure6(addressing6()).await.expect("set");
+        let leased = LeasedConfig {
+            resolvers: Vec::new(),
+            ..LeasedConfig::from(&lease(7))
+        };
+        let config = Ipv6Config {
+            addresses: vec![OWN6, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)],
+            router: Some(ROUTER6),
+            resolvers: vec![ROUTER6],
+            delegated: Vec::new(),
+        };
+        let (connectivity, here) = place_with(
+            port,
+            Families::Dual,
+            Connectivity {
+                ipv4: Some(Arc::new(leased)),
+                ipv6: Some(Arc::new(config)),
+            },
+        );
+        let here = Arc::new(here);
+        let attempt = async |kind: Kind, text: &str| {
+            let subject = kind.read(text).expect(text);
+            once(&here, Activity::new(subject)).await
+        };
+        for (kind, text) in [
+            (Kind::Ping, "router over IPv6"),
+            (Kind::Ping, "www.test.example"),
+            (Kind::Ping, "2001:db8:ffff::1"),
+            (Kind::Dns, "www.test.example AAAA"),
+            (Kind::Http, "http://www.test.example/"),
+            (Kind::Http, "http://[2001:db8:ffff::1]/"),
+            (Kind::Connect, "router:80 over IPv6"),
+            (Kind::Connect, "www.test.example:80"),
+        ] {
+            let outcome = attempt(kind, text).await;
+            assert!(outcome.is_success(), "{text}: {outcome:?}");
+            assert_eq!(outcome.family, Some(Family::Ipv6), "{text}: {outcome:?}");
+            let took = outcome.took.expect("a time");
+            assert!(!took.is_zero() && took < PATIENCE, "{text}: {took:?}");
+        }
+        // The resolver of IPv4 knows an address of IPv6 that nothing comes back from.
+        connectivity.send_modify(|now| {
+            now.ipv4 = Some(Arc::new(LeasedConfig::from(&lease(7))));
+        });
+        let outcome = attempt(Kind::Http, "http://www.test.example/").await;
+        assert!(outcome.is_success(), "{outcome:?}");
+        assert_eq!(outcome.family, Some(Family::Ipv4), "{outcome:?}");
+        let (phase, connect) = outcome.phases[1];
+        assert_eq!(phase, HttpPhase::Connect.as_str());
+        assert!(connect >= Duration::from_millis(250), "{connect:?}");
+        let outcome = attempt(Kind::Ping, "www.test.example").await;
+        assert_eq!(outcome.ending, Ending::Failed("timeout"), "{outcome:?}");
+        let outcome = attempt(Kind::Ping, "www.test.example over IPv4").await;
+        assert!(outcome.is_success(), "{outcome:?}");
+        drop(here);
+        lan.detach(&client(1)).await;
+        assert_eq!(lan.close().await, []);
+    });
+}
+
+/// A client that has so much, and what changes that.
+fn place_with(
+    port: LinuxPort,
+    families: Families,
+    connectivity: Connectivity,
+) -> (watch::Sender<Connectivity>, ClientContext<LinuxPort>) {
+    let connectivity = watch::Sender::new(connectivity);
+    let context = ClientContext {
+        port: Arc::new(port),
+        identity: Arc::new(client(1)),
+        families,
+        connectivity: connectivity.subscribe(),
+        siblings: Arc::new(|_, _| None),
+        sequence: Sequence::new(7),
+        rng: Mutex::new(fastrand::Rng::with_seed(7)),
+    };
+    (connectivity, context)
+}
+
 /// The client with the lease that ends in 7.
 fn place(port: LinuxPort) -> ClientContext<LinuxPort> {
     let connectivity = Connectivity {
         ipv4: Some(Arc::new(LeasedConfig::from(&lease(7)))),
         ipv6: None,
     };
-    ClientContext {
-        port: Arc::new(port),
-        identity: Arc::new(client(1)),
-        families: Families::Ipv4,
-        connectivity: watch::Sender::new(connectivity).subscribe(),
-        siblings: Arc::new(|_, _| None),
-        sequence: Sequence::new(7),
-        rng: Mutex::new(fastrand::Rng::with_seed(7)),
-    }
+    place_with(port, Families::Ipv4, connectivity).1
 }

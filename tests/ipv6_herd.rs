@@ -311,8 +311,9 @@ fn the_o_flag_of_dnsmasq_has_resolvers_asked_for() {
     });
 }
 
-/// Clients that lease their addresses, of a server with that log, until nothing is left of them.
-async fn leases(log: impl Fn() -> String + Copy) {
+/// Clients that lease their addresses, of a server with that log, until nothing is left of them. `confirmed`: the word for a CONFIRM
+/// in the log, where it has one.
+async fn leases(confirmed: Option<&str>, log: impl Fn() -> String + Copy) {
     let herd = Herd::start().await;
     herd.until(ONLINE, log).await;
     families_are_kept_apart();
@@ -330,6 +331,23 @@ async fn leases(log: impl Fn() -> String + Copy) {
         pings(number, "fd00:77::1");
     }
     assert_eq!((servers.len(), leased.len()), (1, 4));
+    // After the carrier was away all is asked about again, and goes on as it was.
+    let flapped = herd.pool.flap(Duration::from_millis(500)).await;
+    flapped.expect("told").expect("flapped");
+    let started = Instant::now();
+    while confirmed.is_some_and(|word| log().matches(word).count() < 4) {
+        assert!(started.elapsed() < PATIENCE, "{}", log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    herd.until(ONLINE, log).await;
+    for number in [3, 4, 5, 6] {
+        assert!(
+            global(number)
+                .iter()
+                .all(|address| leased.contains(address))
+        );
+        pings(number, "fd00:77::1");
+    }
     // Given back by order, and had again.
     let told = herd.pool.release(Selection::All).await.expect("told");
     assert_eq!(told, 6);
@@ -349,7 +367,7 @@ fn addresses_are_leased_by_dnsmasq_and_none_is_left_behind() {
             "--ra-param=far0,3,600",
             "--dhcp-range=fd00:77::1000,fd00:77::1fff,64,10m",
         ]);
-        leases(|| dnsmasq.log()).await;
+        leases(Some("DHCPCONFIRM"), || dnsmasq.log()).await;
         let left = || fs::read_to_string("/run/dnsmasq.leases").expect("a file");
         let started = Instant::now();
         // Its own DUID stands there, too.
@@ -389,7 +407,7 @@ fn addresses_are_leased_by_kea_and_none_is_left_behind() {
         let kea = Daemon::start("kea-dhcp6", &["-c", "/run/kea.json"]);
         let _radvd =
             Daemon::radvd("AdvManagedFlag on; prefix fd00:77::/64 { AdvAutonomous off; };");
-        leases(|| kea.log()).await;
+        leases(None, || kea.log()).await;
         // Of each address the last line says: released, with a valid lifetime of 0.
         let left = || {
             let text = fs::read_to_string("/run/kea.leases").expect("a file");

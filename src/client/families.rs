@@ -66,7 +66,7 @@ pub(super) const fn overall(ipv4: FamilyPhase, ipv6: FamilyPhase) -> Phase {
     match (ipv4, ipv6) {
         (one, Unwanted) | (Unwanted, one) => one.alone(),
         (Usable, Usable | Resting(_)) => Phase::Online,
-        // RFC 8925, 3.2: it does without IPv4 where IPv6 is enough.
+        // It does without IPv4 where IPv6 is enough (RFC 8925, 3.2).
         (Resting(Phase::V6Only), other) => other.alone(),
         (Usable, Gone(_) | Overdue) | (Gone(_) | Overdue, Usable) => Phase::Partial,
         // IPv4 is shown first, and then what IPv6 still waits for.
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(overall(Gone(Phase::Dhcp), Gone(Phase::Router)), Phase::Dhcp);
     }
 
-    // RFC 8925, 3.2: a client that is told to do without IPv4 does so where IPv6 is enough.
+    // A client that is told to do without IPv4 does so where IPv6 is enough (RFC 8925, 3.2).
     #[test]
     fn a_client_that_does_without_ipv4_is_online_by_ipv6() {
         let without = Resting(Phase::V6Only);

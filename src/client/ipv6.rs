@@ -83,7 +83,7 @@ enum Wish {
 
 /// What becomes of what an earlier process has set on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum LeftBehind {
     /// It is left alone, until IPv6 can be used, or was not in time.
     Kept {
         /// Whether there is any.
@@ -116,12 +116,14 @@ pub struct Stack6 {
     /// What the link was to have last, and when that is to be set again.
     set: Addressing6,
     set_again_by: Option<Instant>,
-    found: Found,
+    left_behind: LeftBehind,
     /// Whether something may have changed of which no machine says anything.
     is_dirty: bool,
     told: Arc<Ipv6State>,
     /// What the caller has told of messages that are not as they should be.
     noted: Noted,
+    /// Whether it was told that there is no NAT64 for a client that does without IPv4.
+    is_without_nat64: bool,
     outputs: VecDeque<Output6>,
 }
 
@@ -146,10 +148,11 @@ impl Stack6 {
                 ..Addressing6::default()
             },
             set_again_by: None,
-            found: Found::Kept { is_any: false },
+            left_behind: LeftBehind::Kept { is_any: false },
             is_dirty: false,
             told: Arc::default(),
             noted: Noted::default(),
+            is_without_nat64: false,
             outputs: VecDeque::new(),
         }
     }
@@ -165,7 +168,7 @@ impl Stack6 {
     /// What came of making the link so.
     pub const fn configured(&mut self, configured: Configured6) {
         self.set_again_by = configured.again_by;
-        if let Found::Kept { is_any } = &mut self.found {
+        if let LeftBehind::Kept { is_any } = &mut self.left_behind {
             *is_any = configured.keeps_found;
         }
     }

@@ -4,6 +4,7 @@ mod day;
 mod failing;
 mod families;
 mod faults;
+mod ipv6_leases;
 mod joining;
 mod kinds;
 mod leaving;

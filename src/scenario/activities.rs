@@ -11,7 +11,9 @@ use serde::de::{
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::activity::{Activity, Kind, Subject};
+use super::Mistake;
+use crate::activity::{Activity, FamilyChoice, Kind, Subject};
+use crate::family::Families;
 
 /// What clients are to do, by kind: nothing is said of the kinds that are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +28,22 @@ impl WantedActivities {
     /// All that there is to do, kind by kind.
     pub fn iter(&self) -> impl Iterator<Item = &Subject> {
         self.0.values().flatten()
+    }
+
+    /// That nothing goes over a family that clients of these are not to have.
+    pub(super) fn check_families(&self, families: Families) -> Result<(), Mistake> {
+        for subject in self.iter() {
+            if let FamilyChoice::Only(over) = subject.family_choice(families)
+                && !families.include(over)
+            {
+                return Err(Mistake::NotOver {
+                    kind: subject.kind(),
+                    subject: subject.to_string(),
+                    over,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// How many things there are to do.

@@ -289,6 +289,10 @@ impl Draft {
             return Err(Mistake::Passthru(clients));
         }
         let workload = self.work().check()?;
+        if self.clients.is_some() {
+            let families = self.families.unwrap_or_default();
+            self.activities.check_families(families)?;
+        }
         self.check_clients_that_others_need(clients)?;
         let soak = match &self.soak {
             Some(soak) => Some(soak.check(clients)?),

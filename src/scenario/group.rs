@@ -126,10 +126,12 @@ impl GroupDraft {
             work.every = self.every.or(whole.work.every);
             work.timeout = self.timeout.or(whole.work.timeout);
         }
+        let families = self.families.unwrap_or(whole.families);
+        work.activities.check_families(families)?;
         Ok(GroupPlan {
             name: self.name.clone(),
             clients: self.clients,
-            families: self.families.unwrap_or(whole.families),
+            families,
             profile,
             workload: work.check()?,
             restart: RestartPolicy {

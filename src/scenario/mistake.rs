@@ -7,6 +7,7 @@ use super::{ClientCount, ClientCountError, Timespan};
 use crate::activity::Kind;
 use crate::chaos::PlanError;
 use crate::dhcp::PersonaError;
+use crate::family::Family;
 use crate::identity::ClientNumber;
 use crate::lab::{AddressRange, LabFaultError};
 use crate::metrics::{LabelError, Metrics};
@@ -106,6 +107,20 @@ pub enum Mistake {
         /// How many clients the herd has.
         clients: ClientCount,
     },
+    /// Something goes over a family that these clients are not to have.
+    #[error(
+        "{} {subject} goes over {}, which these clients are not to have: say family dual, or leave it out",
+        .kind.about().verb,
+        .over.name()
+    )]
+    NotOver {
+        /// What the clients are to do.
+        kind: Kind,
+        /// What it is done to.
+        subject: String,
+        /// The family that it goes over.
+        over: Family,
+    },
     /// Not every client could have an address.
     #[error(
         "{clients} clients are more than the {} addresses of the lab's range {range}: ask for fewer clients, or widen \
@@ -192,9 +207,9 @@ impl Mistake {
             | Self::MoreThanAddresses { .. }
             | Self::Passthru(_) => "clients",
             Self::NoTimeToWork { .. } => "every",
-            Self::NoSuchClient { kind, .. } | Self::NotToBeDone { kind, .. } => {
-                kind.about().option.name
-            }
+            Self::NoSuchClient { kind, .. }
+            | Self::NotOver { kind, .. }
+            | Self::NotToBeDone { kind, .. } => kind.about().option.name,
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",
         }

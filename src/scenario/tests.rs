@@ -295,6 +295,18 @@ fn values_that_contradict_each_other_are_found_at_the_key_to_blame() {
             1,
             "client 4 cannot be pinged in a herd of 3",
         ),
+        (
+            "lab = true\nclients = 3\nping = ['router', 'router over IPv6']\n",
+            3,
+            1,
+            "ping the router over IPv6 goes over IPv6, which these clients are not to have: say family dual",
+        ),
+        (
+            "lab = true\nclients = 3\nfamily = 'ipv6'\nfetch = ['http://10.77.0.1/']\n",
+            4,
+            1,
+            "goes over IPv4",
+        ),
     ] {
         let error = refused(text);
         assert_eq!((error.line, error.column), (line, column), "{text}{error}");

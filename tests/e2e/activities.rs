@@ -112,6 +112,160 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
     assert_eq!(host.snapshot(), before);
 }
 
+/// What every client that has IPv6 is to be told by its command.
+const WHOSE6: &str = r#"ip -6 -o address show lan0 | grep -q " $LANHERD_ADDRESS6/" && ping -6 -c 1 -W 5 "$LANHERD_ROUTER6" > /dev/null &&
+    grep -qx "nameserver fd00:77::1" /etc/resolv.conf && getent ahostsv6 www.lab.test | head -n 1"#;
+
+#[test]
+fn a_herd_of_both_families_works_over_each_as_it_is_told_and_over_either_as_names_have_it() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let report = host.folder().join("report.json");
+    let command = [
+        &["up", "--lab", "--family", "dual", "--clients", "2"][..],
+        &["--for", "3s", "--every", "500ms", "--report"],
+        &[report.to_str().expect("a path")],
+        &["--ping", "router", "--ping", "router over ipv6"],
+        &[
+            "--ping",
+            "Google DNS over ipv6",
+            "--ping",
+            "client 1 over ipv6",
+        ],
+        &[
+            "--resolve",
+            "www.lab.test",
+            "--resolve",
+            "www.lab.test AAAA over ipv6",
+        ],
+        &["--fetch", "http://www.lab.test/ over ipv6"],
+        &["--fetch", "http://[2001:db8:203::80]/"],
+        &[
+            "--connect",
+            "router:80 over ipv6",
+            "--connect",
+            "www.lab.test:80",
+        ],
+        &["--run-command", WHOSE6],
+    ]
+    .concat();
+    let outcome = host.lanherd(&command).finish(seconds(90));
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    let report = host.report();
+    for client in report.clients() {
+        for (list, subject, key, address, family) in [
+            ("pings", "the router", "address", "10.77.0.1", "ipv4"),
+            (
+                "pings",
+                "the router over IPv6",
+                "address",
+                "fe80::1",
+                "ipv6",
+            ),
+            (
+                "pings",
+                "Google DNS over IPv6",
+                "address",
+                "2001:4860:4860::8888",
+                "ipv6",
+            ),
+            ("lookups", "www.lab.test", "server", "10.77.0.1", "ipv4"),
+            (
+                "lookups",
+                "www.lab.test AAAA over IPv6",
+                "server",
+                "fd00:77::1",
+                "ipv6",
+            ),
+            (
+                "fetches",
+                "http://www.lab.test/ over IPv6",
+                "server",
+                "[2001:db8:203::80]:80",
+                "ipv6",
+            ),
+            (
+                "fetches",
+                "http://[2001:db8:203::80]/",
+                "server",
+                "[2001:db8:203::80]:80",
+                "ipv6",
+            ),
+            (
+                "connections",
+                "router:80 over IPv6",
+                "server",
+                "[fe80::1]:80",
+                "ipv6",
+            ),
+            // Whichever the client has: IPv6 first, once it has both.
+            (
+                "connections",
+                "www.lab.test:80",
+                "server",
+                "[2001:db8:203::80]:80",
+                "either",
+            ),
+        ] {
+            let all = client[list].as_array().expect("a list");
+            let of = |entry: &&serde_json::Value| {
+                let subject_key = ["target", "name", "url"]
+                    .iter()
+                    .find_map(|key| entry[key].as_str());
+                subject_key == Some(subject)
+            };
+            let entry = all
+                .iter()
+                .find(of)
+                .unwrap_or_else(|| panic!("{subject}: {client:#}"));
+            assert_eq!(entry[key], address, "{entry:#}");
+            let ipv6 = &entry["families"]["ipv6"];
+            match family {
+                // As reports have always had it.
+                "ipv4" => assert!(entry.get("families").is_none(), "{entry:#}"),
+                "ipv6" => assert!(entry["families"].get("ipv4").is_none(), "{entry:#}"),
+                _ => {}
+            }
+            if family != "ipv4" {
+                assert!(ipv6["succeeded"].as_u64() >= Some(1), "{entry:#}");
+                assert_eq!(ipv6["succeeded"], ipv6["attempts"], "{entry:#}");
+            }
+        }
+        let lookups = client["lookups"].as_array().expect("a list");
+        let found: Vec<_> = lookups
+            .iter()
+            .map(|lookup| &lookup["addresses"][0])
+            .collect();
+        assert_eq!(found, ["203.0.113.80", "2001:db8:203::80"]);
+        let output = client["commands"][0]["output"].as_str().expect("a text");
+        assert!(output.starts_with("2001:db8:203::80 "), "{output}");
+    }
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn what_goes_over_a_family_that_no_client_is_to_have_is_refused_before_it_begins() {
+    let host = Host::new();
+    let command = [
+        "up",
+        "--lab",
+        "--clients",
+        "1",
+        "--ping",
+        "router over ipv6",
+    ];
+    let outcome = host.lanherd(&command).finish(seconds(30));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    let words = "ping the router over IPv6 goes over IPv6, which these clients are not to have: say family dual";
+    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+}
+
 #[test]
 fn what_never_succeeds_fails_the_run_and_is_told_with_its_particulars() {
     let host = Host::new();

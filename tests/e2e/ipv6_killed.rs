@@ -80,9 +80,9 @@ fn online(host: &Host, herd: &Running, clients: u32) -> BTreeSet<Ipv6Addr> {
     wait_for(&words, seconds(90), || {
         herd.stderr().contains(&words).then_some(())
     });
-    let held = all(host, clients);
-    assert_eq!(held.len(), clients as usize, "{held:?}");
-    held
+    let addresses = all(host, clients);
+    assert_eq!(addresses.len(), clients as usize, "{addresses:?}");
+    addresses
 }
 
 fn killed(herd: Running) {
@@ -96,14 +96,14 @@ fn clean_gives_the_dhcp6_leases_of_a_killed_herd_back_in_its_clients_names() {
     let server = Server::start(&host);
     let before = host.snapshot();
     let herd = host.up(3, &["--family", "dual"]);
-    let held = online(&host, &herd, 3);
-    assert_eq!(server.leased(), held);
+    let addresses = online(&host, &herd, 3);
+    assert_eq!(server.leased(), addresses);
     killed(herd);
 
     let dry = host.lanherd(&["clean", "--dry-run"]).finish(seconds(30));
     let clean = host.lanherd(&["clean"]).finish(seconds(30));
     assert_eq!(clean.code, Some(0), "{}", clean.stderr);
-    for address in &held {
+    for address in &addresses {
         let would = format!("would send RELEASE for {address} of ns");
         assert!(dry.stdout.contains(&would), "{}", dry.stdout);
         let line = format!("sent RELEASE for {address} of ns");
@@ -123,7 +123,7 @@ fn a_killed_herd_is_taken_over_with_its_dhcp6_leases_which_are_confirmed() {
     let server = Server::start(&host);
     let before = host.snapshot();
     let herd = host.up(3, &["--family", "dual"]);
-    let held = online(&host, &herd, 3);
+    let addresses = online(&host, &herd, 3);
     killed(herd);
     let ping = host.start(
         "ping6",
@@ -143,7 +143,7 @@ fn a_killed_herd_is_taken_over_with_its_dhcp6_leases_which_are_confirmed() {
     let solicits = server.log().matches("DHCPSOLICIT").count();
     for life in 1..=2 {
         let herd = host.up(3, &["--family", "dual", "--adopt"]);
-        assert_eq!(online(&host, &herd, 3), held, "life {life}");
+        assert_eq!(online(&host, &herd, 3), addresses, "life {life}");
         let confirms = server.log().matches("DHCPCONFIRM").count();
         assert!(confirms >= 3 * life, "{}", server.log());
         killed(herd);
@@ -173,13 +173,13 @@ fn a_client_that_is_restarted_has_its_dhcp6_lease_confirmed_and_all_are_given_ba
     let (host, _router) = Host::with_dnsmasq();
     let server = Server::start(&host);
     let herd = host.up(3, &["--family", "dual"]);
-    let held = online(&host, &herd, 3);
+    let addresses = online(&host, &herd, 3);
     let confirms = server.log().matches("DHCPCONFIRM").count();
     // Its next life has the same lease, and asks whether it is right.
     let told = host.lanherd(&["restart", "2"]).finish(seconds(30));
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     wait_for("it has its address confirmed", seconds(60), || {
-        (server.log().matches("DHCPCONFIRM").count() > confirms && all(&host, 3) == held)
+        (server.log().matches("DHCPCONFIRM").count() > confirms && all(&host, 3) == addresses)
             .then_some(())
     });
     herd.signal(Signal::SIGINT);

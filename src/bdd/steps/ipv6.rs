@@ -67,6 +67,14 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
+        pattern: "no client should have used a stale prefix for longer than {duration}",
+        example: "no client should have used a stale prefix for longer than 10s",
+        meaning: "In the whole scenario, from the advertisement that named another prefix until no address of the old one was preferred \
+                  (RFC 9096, 3.5).",
+        act: act!(|world, said| not_stale(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::Then,
         pattern: "{clients} should do without IPv4",
         example: "all clients should do without IPv4",
         meaning: "They were told to do without IPv4 (RFC 8925), and are usable over IPv6.",
@@ -163,8 +171,14 @@ pub(super) fn came_to(order: Order, what: &EventKind) -> Option<ClientResult> {
         )
         | (Order::Decline, Ipv6EventKind::LeaseBound) => Some(ClientResult::well()),
         (Order::Solicit, Ipv6EventKind::RouterUnanswered) => Some(failed("no_router")),
-        (Order::Confirm, Ipv6EventKind::LeaseLost) => Some(failed("not_on_link")),
-        (Order::Renew | Order::Rebind, Ipv6EventKind::LeaseLost) => Some(failed("no_binding")),
+        (
+            Order::Confirm,
+            Ipv6EventKind::LeaseLost | Ipv6EventKind::LeaseReduced | Ipv6EventKind::LeaseRefused,
+        ) => Some(failed("not_on_link")),
+        (
+            Order::Renew | Order::Rebind,
+            Ipv6EventKind::LeaseLost | Ipv6EventKind::LeaseReduced | Ipv6EventKind::LeaseRefused,
+        ) => Some(failed("no_binding")),
         _ => None,
     }
 }
@@ -264,6 +278,29 @@ async fn of_prefix(
         }
     })
     .await
+}
+
+async fn not_stale(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let most: DurationWord = said.next()?;
+    let figures = world.pool()?.figures().await?;
+    if figures.uptime_by_family.is_empty() {
+        return Err(no_ipv6());
+    }
+    let longest = figures.stale_prefix.longest;
+    if longest <= most.0 {
+        return Ok(());
+    }
+    let herd = world.herd().await?;
+    let lines: Vec<_> = herd
+        .iter()
+        .filter(|client| client.stale_prefix > most.0)
+        .map(|client| {
+            let seconds = client.stale_prefix.as_secs_f64();
+            (client.identity.number, format!("for {seconds:.1} s in all"))
+        })
+        .collect();
+    let what = format!("used a stale prefix for longer than {most}");
+    Err(Complaint::of_clients(&what, &lines, herd.len(), ""))
 }
 
 async fn without_ipv4(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {

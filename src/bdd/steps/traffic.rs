@@ -50,6 +50,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::When,
+        pattern: "{clients} resolve(s) {string} over {family}",
+        example: "all clients resolve \"dns.google AAAA\" over IPv6",
+        meaning: "The same, asked of a resolver that is reached over this family. AAAA behind the name asks for its IPv6 address.",
+        act: act!(|world, said| once_over(world, said, Kind::Dns).await),
+    },
+    Definition {
+        keyword: Keyword::When,
         pattern: "{clients} resolve(s) {string} at {rate} for {duration}",
         example: "all clients resolve \"dns.google\" at 100 queries/s for 10s",
         meaning: "So many queries in a time by all of them together, spread evenly.",
@@ -62,6 +69,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "One GET each, all at the same time, of a page over http://, to its last byte; it may take 10 s. A success is a \
                   status below 400. Behind the URL may stand over IPv4 or over IPv6. For https, run curl as a command.",
         act: act!(|world, said| fetch(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} fetch(es) {string} over {family}",
+        example: "all clients fetch \"http://www.example.org/\" over IPv6",
+        meaning: "The same, over this family alone.",
+        act: act!(|world, said| once_over(world, said, Kind::Http).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -86,6 +100,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "One TCP connection each, all at the same time, to a target and port, which is closed as soon as it stands; it may \
                   take 5 s. A success is a connection. Behind the port may stand over IPv4 or over IPv6.",
         act: act!(|world, said| connect(world, said, false).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} connect(s) to {string} over {family}",
+        example: "all clients connect to \"www.lab.test:80\" over IPv6",
+        meaning: "The same, over this family alone.",
+        act: act!(|world, said| once_over(world, said, Kind::Connect).await),
     },
     Definition {
         keyword: Keyword::When,
@@ -150,6 +171,17 @@ async fn ping(
     }
     let ping = read(Kind::Ping, &of)?;
     once(world, &clients, ping).await
+}
+
+/// Once each, over one family alone.
+async fn once_over(
+    world: &mut World,
+    mut said: StepArguments,
+    kind: Kind,
+) -> Result<(), Complaint> {
+    let (clients, of): (ClientsWord, String) = (said.next()?, said.text()?);
+    let activity = read(kind, &over(&of, said.next()?))?;
+    once(world, &clients, activity).await
 }
 
 async fn ping_often(world: &mut World, said: StepArguments) -> Result<(), Complaint> {

@@ -196,7 +196,7 @@ impl Machines<'_> {
 }
 
 /// Of an address that may be used, or not yet, by the end of its preferred lifetime.
-// RFC 4862, 5.5.4: an address whose preferred lifetime has ended is deprecated.
+// RFC 4862, 5.5.4: an address whose preferred lifetime has ended is deprecated, and stays.
 fn address_state(is_usable: bool, preferred_until: Option<Instant>, now: Instant) -> AddressState {
     if !is_usable {
         AddressState::Tentative

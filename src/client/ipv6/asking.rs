@@ -10,7 +10,7 @@ impl Stack6 {
     /// Asks for what the routers' flags say that DHCPv6 has; whether that was something else than before.
     ///
     /// A lease that is in use is used to its end, whatever the flags say meanwhile.
-    // RFC 4861, 4.2: the M flag says that addresses are had by DHCPv6, the O flag that other parameters are.
+    // The M flag says that addresses are had by DHCPv6, the O flag that other parameters are (RFC 4861, 4.2).
     pub(super) fn follow_flags(&mut self, now: Instant) -> bool {
         // There is no address to ask from.
         if self.host.link_local().is_none() || self.wish != Wish::Lease {

@@ -15,7 +15,7 @@ use crate::lan::ipv6::{Addressing6, DadOutcome, Packet6};
 use crate::lan::{Lan, Port, PortEvent};
 use crate::metrics::Direction;
 use crate::ndp::slaac;
-use crate::phase::{Cause, Failure, Stage};
+use crate::phase::{Cause, Failure, Phase, Stage};
 
 /// The type of a router advertisement among ICMPv6 messages (RFC 4861, 4.2).
 const ROUTER_ADVERTISEMENT: u8 = 134;
@@ -104,8 +104,23 @@ impl<L: Lan> ClientState<L> {
         }
         let wanted = self.stack6.as_ref().and_then(|stack| stack.poll_timeout());
         Timer::rearm(&mut self.timer6, wanted, &self.myself, ClientMsg::Timer6);
+        self.judge_nat64();
         self.show();
         Ok(())
+    }
+
+    /// Who does without IPv4 reaches hosts that have nothing else by a NAT64 alone: tells once that there is none.
+    fn judge_nat64(&mut self) {
+        let is_without = self.ipv4 == FamilyPhase::Resting(Phase::V6Only);
+        let Some(stack) = &mut self.stack6 else {
+            return;
+        };
+        let has_none = is_without && stack.is_usable() && stack.state().pref64.is_empty();
+        if has_none && !std::mem::replace(&mut stack.is_without_nat64, true) {
+            self.happened6(Ipv6Event::NoNat64);
+        } else if !has_none {
+            stack.is_without_nat64 = false;
+        }
     }
 
     fn poll_output6(&mut self) -> Option<Output6> {
@@ -311,7 +326,7 @@ impl Stack6 {
             Reach::Seeking { is_again, .. } if is_again => FamilyPhase::Gone(self.phase()),
             Reach::Seeking { .. } | Reach::CutOff => FamilyPhase::Joining(self.phase()),
             Reach::Overdue { .. } => FamilyPhase::Overdue,
-            Reach::Resting => FamilyPhase::Resting(crate::phase::Phase::Released),
+            Reach::Resting => FamilyPhase::Resting(Phase::Released),
         }
     }
 }

@@ -15,6 +15,9 @@ pub enum Ipv6Event {
     Host(slaac::Event),
     /// Its DHCPv6 client says so.
     Dhcp6(dhcp6::Event),
+    /// A server has told the client to do without IPv4 (RFC 8925), and no router advertises the prefix of a NAT64 (RFC 8781), by
+    /// which hosts that have only IPv4 could be reached.
+    NoNat64,
     /// A message of neighbour discovery was refused as a whole.
     Refused(ndp::Refused),
     /// A DHCPv6 message could not be read.
@@ -39,6 +42,7 @@ impl Ipv6Event {
         match self {
             Self::Host(event) => kind_of_host(event),
             Self::Dhcp6(event) => kind_of_dhcp6(event),
+            Self::NoNat64 => Ipv6EventKind::NoNat64,
             Self::Refused(_) | Self::Undecodable { .. } | Self::Unsound { .. } => {
                 Ipv6EventKind::Malformed
             }

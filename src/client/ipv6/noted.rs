@@ -22,7 +22,7 @@ impl Noted {
             Ipv6Event::Host(slaac::Event::Remarked { remark, .. }) => remark.reason.as_str(),
             Ipv6Event::Dhcp6(dhcp6::Event::Ignored { reason, .. }) => reason.as_str(),
             Ipv6Event::Dhcp6(dhcp6::Event::Remarked { remark, .. }) => remark.reason.as_str(),
-            Ipv6Event::Host(_) | Ipv6Event::Dhcp6(_) => "",
+            Ipv6Event::NoNat64 | Ipv6Event::Host(_) | Ipv6Event::Dhcp6(_) => "",
         };
         let key = (event.kind().as_str(), word);
         let is_new = self.0.len() < MOST_NOTED && !self.0.contains(&key);

@@ -69,6 +69,7 @@ impl Seen {
             Ipv6Event::Undecodable { .. } | Ipv6Event::Unsound { .. } => {
                 self.malformed_of_server = Some(event.to_string());
             }
+            Ipv6Event::NoNat64 => {}
             Ipv6Event::Host(said) => self.host_said(said, event),
             Ipv6Event::Dhcp6(said) => self.dhcp6_said(said, event),
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::addressing::dhcp6_frame;
 use super::reach::{Input, Reach, Said, Verdict};
 use super::seen::Missing;
-use super::{Found, Ipv6Event, Output6, Sent6, Stack6, Wish};
+use super::{Ipv6Event, LeftBehind, Output6, Sent6, Stack6, Wish};
 use crate::dhcp6;
 use crate::ndp::Body;
 use crate::ndp::slaac;
@@ -42,13 +42,13 @@ impl Stack6 {
             Arc::make_mut(&mut self.told).is_usable = is_usable;
         }
         let is_given_back = self.remember();
-        let was_any = self.found == Found::Kept { is_any: true };
+        let was_any = self.left_behind == LeftBehind::Kept { is_any: true };
         if !matches!(self.reach, Reach::Seeking { .. } | Reach::CutOff) {
-            self.found = Found::Dropped;
+            self.left_behind = LeftBehind::Dropped;
         }
         let mut addressing = self.machines().addressing();
         // Where nothing was found it makes no difference, and nothing is to be set anew.
-        let is_kept = self.found != Found::Dropped;
+        let is_kept = self.left_behind != LeftBehind::Dropped;
         addressing.keeps_found = is_kept || (self.set.keeps_found && !was_any);
         if addressing != self.set {
             self.set = addressing.clone();
@@ -86,7 +86,7 @@ impl Stack6 {
         let missing = self.missing();
         let verdict = match missing {
             None => Verdict::Usable,
-            // RFC 4862, 5.4.5: nothing more is done on the link.
+            // Nothing more is done on the link (RFC 4862, 5.4.5).
             Some(Missing::Disabled) => Verdict::Hopeless,
             Some(Missing::LinkLocal | Missing::Router | Missing::Address) => Verdict::Missing,
         };

@@ -3,6 +3,7 @@
 mod leased;
 mod lost;
 mod overdue;
+mod storm;
 mod usable;
 
 use std::collections::HashSet;

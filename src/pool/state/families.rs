@@ -159,7 +159,7 @@ impl<L: Lan> PoolState<L> {
                 self.stand(number, wanted, FamilyStanding::Resting, to);
                 self.outages.remove(number, wanted, now())
             }
-            // RFC 8925: it does without IPv4, and IPv6 is none of that.
+            // It does without IPv4, and IPv6 is none of that (RFC 8925).
             Phase::V6Only => {
                 self.stand(number, Families::Ipv4, FamilyStanding::Resting, to);
                 self.outages.remove(number, Families::Ipv4, now())

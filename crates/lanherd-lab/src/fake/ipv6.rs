@@ -142,6 +142,13 @@ impl FakeLan {
         }
     }
 
+    /// How many DHCPv6 leases the router has given.
+    pub fn leases6(&self) -> usize {
+        let inner = self.inner();
+        let router = inner.ipv6.router.as_ref();
+        router.map_or(0, |router| router.leases().len())
+    }
+
     /// The provider gives the LAN another number; the router withdraws the former one.
     pub fn renumber6(&self) {
         let mut inner = self.inner();

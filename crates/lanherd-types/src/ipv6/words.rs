@@ -74,6 +74,8 @@ words! {
         ResolversChanged = "resolvers_changed",
         /// The prefixes of the NAT64 are others.
         Pref64Changed = "pref64_changed",
+        /// The client was told to do without IPv4, and no router advertises a NAT64.
+        NoNat64 = "no_nat64",
         /// What routers say of DHCPv6 is something else.
         FlagsChanged = "flags_changed",
         /// The captive portal is another.
@@ -145,6 +147,7 @@ impl Ipv6EventKind {
             | Self::AddressDuplicate
             | Self::AddressUnverified
             | Self::Disabled
+            | Self::NoNat64
             | Self::Renumbered
             | Self::LeaseReduced
             | Self::LeaseLost
@@ -169,6 +172,7 @@ impl Ipv6EventKind {
             | Self::AddressDuplicate
             | Self::AddressUnverified
             | Self::Disabled
+            | Self::NoNat64
             | Self::LeaseReduced
             | Self::LeaseLost
             | Self::LeaseRefused

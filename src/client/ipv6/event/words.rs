@@ -13,6 +13,9 @@ impl fmt::Display for Ipv6Event {
         match self {
             Self::Host(event) => write_host(f, event),
             Self::Dhcp6(event) => write_dhcp6(f, event),
+            Self::NoNat64 => f.write_str(
+                "told to do without IPv4, and no router advertises a NAT64: hosts that have only IPv4 cannot be reached",
+            ),
             Self::Refused(refused) => write!(f, "{refused}"),
             Self::Undecodable { source, error } => {
                 write!(f, "a DHCPv6 message of {source} could not be read: {error}")

@@ -1,0 +1,19 @@
+@ipv6 @lab
+Feature: Clients follow the LAN to another prefix
+
+  Scenario: The old prefix is withdrawn, and nobody uses it any more
+    Given I create 10 dual-stack virtual clients using macvlan
+    When the router advertises another prefix
+    And 5s pass
+    Then no client should have used a stale prefix for longer than 2s
+    And all clients should use no address of "2001:db8:77::/64" within 10s
+    And all clients should hold an address of "2001:db8:78::/64" within 10s
+    And all clients should hold a valid IPv4 address within 10s
+
+  Scenario: A router that reboots has its clients back in both families
+    Given I create 10 dual-stack virtual clients using macvlan
+    When the router reboots
+    Then all clients should recover within 60s
+    And all clients should hold a valid IPv6 address within 30s
+    When 5s pass
+    Then no client should have used a stale prefix for longer than 2s

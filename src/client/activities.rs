@@ -262,3 +262,115 @@ impl Drop for ActivityTask {
         self.handle.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::activity::Kind;
+    use crate::client::RunId;
+    use crate::identity::{ClientNumber, PoolName, Seed};
+    use crate::lab::LabConfig;
+    use crate::lan::Lan;
+    use crate::lan::fake::{FakeLan, FakePort, SILENT, SILENT6};
+    use crate::metrics::Metrics;
+    use crate::tester::TesterFigures;
+
+    fn leased(last: u8) -> Option<LeasedConfig> {
+        Some(LeasedConfig {
+            address: Ipv4Addr::new(10, 77, 0, last),
+            router: Some(Ipv4Addr::new(10, 77, 0, 1)),
+            resolvers: Vec::new(),
+        })
+    }
+
+    fn ipv6(last: u16) -> Option<Ipv6Config> {
+        Some(Ipv6Config {
+            addresses: vec![Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)],
+            ..Ipv6Config::default()
+        })
+    }
+
+    fn ping(text: &str) -> Activity {
+        let subject = Kind::Ping.read(text).expect("a target");
+        Activity {
+            timeout: Duration::from_secs(60),
+            ..Activity::new(subject)
+        }
+    }
+
+    /// A client of both families, which pings these whenever it can.
+    async fn runner(standing: &[Activity]) -> (ActivityRunner<FakePort>, Arc<ClientStats>) {
+        let lan = FakeLan::new(&LabConfig::default());
+        let identity = Identity::derive(&PoolName::default(), ClientNumber(1), Seed(7));
+        let port = lan.attach(&identity, Box::new(|_| {})).await;
+        let metrics = Metrics::new(&PoolName::default(), Seed(7)).expect("families");
+        let stats = Arc::<ClientStats>::default();
+        let mut runner = ActivityRunner::new(RunnerContext {
+            events: Arc::new(|_| {}),
+            counts: Counts {
+                aggregator: Arc::new(Aggregator::new(metrics, TesterFigures::default())),
+                stats: Arc::clone(&stats),
+            },
+            standing: standing.iter().cloned().map(Arc::new).collect(),
+            rng: fastrand::Rng::with_seed(7),
+            identity: Arc::new(identity),
+            families: Families::Dual,
+            siblings: Arc::new(|_, _| None),
+        });
+        runner.plug_in(Arc::new(port.expect("attached")));
+        (runner, stats)
+    }
+
+    fn start(runner: &mut ActivityRunner<FakePort>, activity: Activity) -> Arc<ClientRun> {
+        let run = Arc::new(ClientRun::new(RunId(1), Arc::new(activity)));
+        runner.start_run(Arc::clone(&run));
+        run
+    }
+
+    async fn a_while() {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_over_one_family_ends_with_that_and_not_with_the_other() {
+        let (mut runner, _) = runner(&[]).await;
+        runner.set_ipv4(leased(7));
+        let over_ipv6 = start(&mut runner, ping(&SILENT6.to_string()));
+        assert!(over_ipv6.has_ended(), "there is no IPv6 yet");
+        runner.set_ipv6(ipv6(7));
+        let over_ipv4 = start(&mut runner, ping(&SILENT.to_string()));
+        let over_ipv6 = start(&mut runner, ping(&SILENT6.to_string()));
+        a_while().await;
+        runner.set_ipv6(None);
+        a_while().await;
+        assert!(over_ipv6.has_ended() && !over_ipv4.has_ended());
+        runner.set_ipv6(ipv6(8));
+        runner.set_ipv4(None);
+        a_while().await;
+        assert!(over_ipv4.has_ended());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_again_and_again_begins_anew_with_its_family_alone() {
+        let activities = [SILENT.to_string(), SILENT6.to_string()].map(|text| ping(&text));
+        let (mut runner, stats) = runner(&activities).await;
+        runner.set_ipv4(leased(7));
+        runner.set_ipv6(ipv6(7));
+        // Of IPv6 all begins anew each time, so that no ping of a minute comes to its end.
+        for last in 0..12 {
+            a_while().await;
+            runner.set_ipv6(ipv6(100 + last));
+            // The same again changes nothing.
+            runner.set_ipv6(ipv6(100 + last));
+            runner.set_ipv4(leased(7));
+        }
+        let counted = |activity: &Activity| {
+            let figures = stats.activities();
+            let own = figures.iter().find(|own| own.subject == activity.subject);
+            own.map_or(0, |own| own.attempts())
+        };
+        assert_eq!(activities.each_ref().map(counted), [1, 0]);
+    }
+}

@@ -210,10 +210,12 @@ fn is_same(name: &Name<'_>, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use simple_dns::ResourceRecord;
     use simple_dns::rdata::{A, AAAA, CNAME};
 
     use super::*;
+    use crate::family::Family;
 
     const A_RECORDS: RecordType = RecordType::A;
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
@@ -374,22 +376,59 @@ mod tests {
         }
     }
 
+    /// What is read of these bytes is of the type that was asked for, and no more than is kept.
+    fn is_bounded(bytes: &[u8], asked: &HostName) {
+        for (record, family) in [
+            (RecordType::A, Family::Ipv4),
+            (RecordType::Aaaa, Family::Ipv6),
+        ] {
+            if let Ok(reply) = read(bytes, 7, asked, record) {
+                assert!(reply.addresses.len() <= MAX_ADDRESSES);
+                let is_of_type = |address: &IpAddr| Family::of(*address) == family;
+                assert!(reply.addresses.iter().all(is_of_type), "{bytes:?}");
+            }
+        }
+    }
+
     #[test]
     fn no_change_of_a_byte_makes_it_panic_or_keep_more_than_it_may() {
         let asked = name("www.lab.test");
-        let good = answer(
-            7,
-            &[("www.lab.test", alias("b.test")), ("b.test", a())],
-            |_| {},
-        );
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
+        let of_both = [
+            ("www.lab.test", alias("b.test")),
+            ("b.test", a()),
+            ("b.test", RData::AAAA(AAAA::from(address))),
+        ];
+        let good = answer(7, &of_both, |_| {});
         for at in 2..good.len() {
             for value in 0..=u8::MAX {
                 let mut bytes = good.clone();
                 bytes[at] = value;
-                if let Ok(reply) = read(&bytes, 7, &asked, A_RECORDS) {
-                    assert!(reply.addresses.len() <= MAX_ADDRESSES);
-                }
+                is_bounded(&bytes, &asked);
             }
+        }
+        let many = vec![("www.lab.test", RData::AAAA(AAAA::from(address))); 100];
+        is_bounded(&answer(7, &many, |_| {}), &asked);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_048))]
+
+        #[test]
+        fn no_records_behind_a_right_question_make_it_panic_or_keep_more_than_it_may(
+            records in prop::collection::vec(any::<u8>(), 0..300),
+            counts in prop::array::uniform3(0_u8..40),
+            is_aaaa in any::<bool>(),
+        ) {
+            let asked = name("www.lab.test");
+            let record = if is_aaaa { RecordType::Aaaa } else { RecordType::A };
+            let mut bytes = query(7, &asked, record).expect("a query");
+            bytes[2] |= 0x80;
+            for (at, count) in [7, 9, 11].into_iter().zip(counts) {
+                bytes[at] = count;
+            }
+            bytes.extend(records);
+            is_bounded(&bytes, &asked);
         }
     }
 }

@@ -39,3 +39,35 @@ Feature: Router advertisements make IPv6 work
       | search  | lab.test                       |
       | pref64  | 64:ff9b::/96                   |
       | flags   | none                           |
+
+  # A second each for the random delay, and for asking whether somebody has the addresses (RFC 4861, 6.3.7; RFC 4862, 5.4).
+  Scenario: A router that is asked answers at once
+    Given I create 10 IPv6 virtual clients using macvlan
+    Then the median join time should be below 5s
+
+  # A router that is advertised for nine seconds has to say so again before.
+  @lab
+  Scenario: A router that is there stays there
+    Given the lab configuration:
+      """
+      [ipv6]
+      interval = "3s"
+      router-lifetime = "9s"
+      """
+    And I create 5 IPv6 virtual clients using macvlan
+    When 20s pass
+    Then all clients should hold a valid IPv6 address within 1s
+    And availability should be at least 99%
+
+  # RFC 8106, 5.1: a resolver is good for longer than it takes until it is named again.
+  @lab
+  Scenario: The resolver stays between two advertisements
+    Given the lab configuration:
+      """
+      [ipv6]
+      interval = "60s"
+      """
+    And I create 5 IPv6 virtual clients using macvlan
+    When 10s pass
+    And all clients resolve "dns.google"
+    Then all clients should respond successfully

@@ -35,3 +35,14 @@ Feature: DHCPv6 leases are held, extended and confirmed
     And I create 5 IPv6 virtual clients using macvlan
     When all clients confirm their addresses
     Then all clients should respond successfully
+
+  Scenario: A DHCPv6 lease is there soon
+    Given the lab configuration:
+      """
+      [ipv6]
+      managed = true
+      autonomous = false
+      """
+    And a client may take 30s to get a lease
+    And I create 10 IPv6 virtual clients using macvlan
+    Then the median join time should be below 7s

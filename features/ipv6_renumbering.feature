@@ -17,3 +17,18 @@ Feature: Clients follow the LAN to another prefix
     And all clients should hold a valid IPv6 address within 30s
     When 5s pass
     Then no client should have used a stale prefix for longer than 2s
+
+  # RFC 9096, 3.5: what was leased of the old prefix is ended with lifetimes of 0 when it is to be extended.
+  Scenario: Leased addresses go with the prefix
+    Given the lab configuration:
+      """
+      [ipv6]
+      managed = true
+
+      [ipv6.dhcp]
+      t1 = "5s"
+      t2 = "8s"
+      """
+    And I create 5 IPv6 virtual clients using macvlan
+    When the router advertises another prefix
+    Then all clients should use no address of "2001:db8:77::/64" within 30s

@@ -55,7 +55,7 @@ pub(crate) struct Ipv6Router {
     pub(super) waiting: Queue<Vec<u8>>,
     pub(super) trouble: TroubleState,
     /// Whether it is not for the first time that the link comes up.
-    has_been_up: bool,
+    pub(super) has_been_up: bool,
     pub(super) rng: fastrand::Rng,
 }
 

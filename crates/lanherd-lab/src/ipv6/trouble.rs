@@ -65,6 +65,8 @@ impl Ipv6Router {
     /// A fault begins that was not there.
     pub(crate) fn fault_began(&mut self, fault: Fault, faults: &mut Faults, now: Instant) {
         match fault {
+            // Before anything was advertised there is nothing to change.
+            Fault::RaRenumber | Fault::RaStalePrefix if !self.has_been_up => {}
             Fault::RaRenumber => {
                 self.renumber(now);
                 faults.count(fault, 1);
@@ -72,7 +74,9 @@ impl Ipv6Router {
             Fault::RaStalePrefix => self.renumber_unreported(now),
             Fault::Dhcp6KeepsStale => {
                 self.trouble.stale = Some(self.numbers());
-                self.renumber_unreported(now);
+                if self.has_been_up {
+                    self.renumber_unreported(now);
+                }
             }
             Fault::Dhcp6Forgets => self.trouble.forget_at = Some(now),
             Fault::RaFlood | Fault::RaFlap => self.schedule.set(now),

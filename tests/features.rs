@@ -345,7 +345,7 @@ const TWIN: &[Row] = &[
         "ipv6_leases",
         "A DHCPv6 lease is extended",
         "dhcp6_forgets",
-        "no_binding",
+        "NoBinding",
     ),
     row(
         "ipv6_renumbering",
@@ -449,7 +449,7 @@ const TWIN: &[Row] = &[
         "ipv6_leases",
         "A DHCPv6 lease is extended",
         "dhcp6_no_binding",
-        "no_binding",
+        "NoBinding",
     ),
     row(
         "ipv6_leases",

@@ -8,7 +8,7 @@ use lanherd::phase::Phase;
 use super::control::{Which, strange};
 use super::exit::Exit;
 use super::screen::Screen;
-use super::table::{grid, millis, or_dash};
+use super::table::{addresses, grid, millis, or_dash};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -59,9 +59,6 @@ fn render(herd: &HerdListing, all: bool) -> String {
         header.push("usable over");
     }
     header.push("address");
-    if with_families {
-        header.push("IPv6 address");
-    }
     header.extend(["lease ends in", "restarts", "time to join", "last failure"]);
     let mut table = grid(header.into_iter().map(str::to_owned).collect());
     for row in &rows {
@@ -78,10 +75,7 @@ fn render(herd: &HerdListing, all: bool) -> String {
         if with_families {
             cells.push(client.usable_over().to_owned());
         }
-        cells.push(or_dash(client.held_address()));
-        if with_families {
-            cells.push(or_dash(client.address6()));
-        }
+        cells.push(addresses(client));
         cells.extend([
             lease(row),
             client.restarts.to_string(),
@@ -170,7 +164,7 @@ mod tests {
             "mtu": null, "lease_server": null, "stale_prefix_ms": 0.0,
         });
         let text = render(&herd(&[dual, row(2, "online")]), false);
-        for words in ["  IPv4  ", "2001:db8::5", "IPv6 address", "partial"] {
+        for words in ["  IPv4  ", "2001:db8::5", "10.77.0.10/16", "partial"] {
             assert!(text.contains(words), "{words:?} is not in {text}");
         }
         let text = render(&herd(&[row(2, "online")]), false);

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use lanherd::phase::Phase;
 use lanherd::report::{ActivityEntry, Client, Percentiles, Report};
 
+pub(super) use self::clients::addresses;
 use self::clients::table;
 use self::complaints::complaints;
 pub(super) use self::grid::STYLE;

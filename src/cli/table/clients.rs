@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use lanherd::family::Family;
 use lanherd::phase::Phase;
 use lanherd::report::{ActivityEntry, Client};
 
@@ -24,11 +25,7 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
     };
     let shared_router = shared(leased().map(|client| or_dash(client.router)));
     let shared_dns = shared(leased().map(dns));
-    let with_ipv6 = clients.clone().any(|client| !client.by_family.is_empty());
     let mut header: Vec<String> = ["client", "MAC", "address"].map(str::to_owned).into();
-    if with_ipv6 {
-        header.push("IPv6 address".to_owned());
-    }
     if shared_router.is_none() {
         header.push("router".to_owned());
     }
@@ -45,11 +42,8 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
         let mut row = vec![
             client.namespace.clone(),
             client.mac.to_string(),
-            or_dash(client.held_address()),
+            addresses(client),
         ];
-        if with_ipv6 {
-            row.push(or_dash(client.address6()));
-        }
         if shared_router.is_none() {
             row.push(or_dash(client.router));
         }
@@ -74,7 +68,7 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
             *name = format!("({number})");
         }
     }
-    let mut table = grid_of_width(header, width);
+    let mut table = grid_of_width(header, &rows, width);
     table.add_rows(rows);
     let mut text = table.trim_fmt();
     if is_numbered {
@@ -90,6 +84,22 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
         let _ = write!(text, "\n{} for all", said.join(", "));
     }
     text
+}
+
+/// The addresses of a client, one below the other; a dash for one that it is to have and has not.
+pub(in crate::cli) fn addresses(client: &Client) -> String {
+    let of = |family: Family, address: Option<String>| {
+        let is_wanted = client.by_family.is_empty() || client.by_family.contains_key(&family);
+        (is_wanted || address.is_some()).then(|| or_dash(address))
+    };
+    let ipv4 = of(Family::Ipv4, client.held_address().map(|it| it.to_string()));
+    let ipv6 = if client.by_family.is_empty() {
+        None
+    } else {
+        of(Family::Ipv6, client.address6().map(|it| it.to_string()))
+    };
+    let all: Vec<String> = [ipv4, ipv6].into_iter().flatten().collect();
+    all.join("\n")
 }
 
 /// What all have, if there are any and they have the same.

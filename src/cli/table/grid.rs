@@ -11,18 +11,23 @@ pub(in crate::cli) const STYLE: TableStyle =
 
 /// A table that looks like all of ours, as wide as the terminal; where there is none, 100 columns at most.
 pub fn grid(header: Vec<String>) -> Table {
-    grid_of_width(header, width())
+    grid_of_width(header, &[], width())
 }
 
-pub(super) fn grid_of_width(header: Vec<String>, width: u16) -> Table {
-    // What one copies is not broken in the middle, and no word above a column is.
+/// The same, of a width, for what will stand in it.
+pub(super) fn grid_of_width(header: Vec<String>, rows: &[Vec<String>], width: u16) -> Table {
+    // What one copies is not broken in the middle, and no word is.
     let constraints: Vec<ColumnConstraint> = header
         .iter()
-        .map(|name| {
+        .enumerate()
+        .map(|(at, name)| {
             if is_whole(name) {
                 ColumnConstraint::ContentWidth
             } else {
-                ColumnConstraint::LowerBoundary(Width::Fixed(least_width(name)))
+                let cells = rows.iter().filter_map(|row| row.get(at));
+                let least = cells.map(|cell| least_width(cell)).max();
+                let least = least_width(name).max(least.unwrap_or_default());
+                ColumnConstraint::LowerBoundary(Width::Fixed(least))
             }
         })
         .collect();
@@ -40,16 +45,21 @@ pub(super) fn grid_of_width(header: Vec<String>, width: u16) -> Table {
 
 /// Whether what stands in the column is copied, and so not broken.
 fn is_whole(name: &str) -> bool {
-    ["client", "MAC", "address", "IPv6 address", "router"].contains(&name)
+    ["client", "MAC", "address", "router"].contains(&name)
 }
 
-/// The columns of the terminal that a table takes at least, with no word of its header broken, and nothing that is copied.
+/// The columns of the terminal that a table takes at least, with no word broken, and nothing that is copied.
 pub(super) fn least_width_of_all(header: &[String], rows: &[Vec<String>]) -> usize {
     let least = |(at, name): (usize, &String)| {
         let cells = rows.iter().filter_map(|row| row.get(at));
-        let copied = cells.filter(|_| is_whole(name));
-        let content = copied.map(|cell| cell.chars().count() + 2).max();
-        usize::from(least_width(name)).max(content.unwrap_or_default())
+        let content = cells.map(|cell| {
+            if is_whole(name) {
+                cell.lines().map(|line| line.chars().count() + 2).max()
+            } else {
+                Some(usize::from(least_width(cell)))
+            }
+        });
+        usize::from(least_width(name)).max(content.flatten().max().unwrap_or_default())
     };
     let columns: usize = header.iter().enumerate().map(least).sum();
     // One more stands between two of them.

@@ -44,7 +44,7 @@ pub enum Output6 {
     /// It was not usable in time, or will not be, and why.
     Overdue(Failure),
     /// Write this lease down before it is made use of; `None`: it is given back, or has ended.
-    Remember(Option<dhcp6::Lease>),
+    Remember(Option<Written>),
     /// Make the link so, and tell what came of it by [`Stack6::configured`].
     Configure(Addressing6),
     /// Have the kernel be silent on the port of DHCPv6 clients.
@@ -57,6 +57,15 @@ pub enum Output6 {
     State(Arc<Ipv6State>),
     /// It can be used, this long after the first message.
     Up(Duration),
+}
+
+/// A lease that is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What was leased, or is to be.
+    pub lease: dhcp6::Lease,
+    /// Whether it has been requested only: the server may have granted it.
+    pub is_requested: bool,
 }
 
 /// What is sent.
@@ -109,7 +118,7 @@ pub struct Stack6 {
     /// The lease whose addresses are being probed.
     probing: Option<dhcp6::Lease>,
     /// The lease that is written down.
-    written: Option<dhcp6::Lease>,
+    written: Option<Written>,
     wish: Wish,
     /// Whether the kernel is silent on the port of DHCPv6 clients.
     is_heard: bool,
@@ -255,11 +264,12 @@ impl Stack6 {
     }
 
     /// The lease with what its RELEASE needs beside it.
-    pub fn held(&self, lease: dhcp6::Lease) -> Option<Held6> {
+    pub fn held(&self, written: Written) -> Option<Held6> {
         Some(Held6 {
             link_local: self.host.link_local()?,
             duid: self.dhcp.config().duid.clone(),
-            lease,
+            lease: written.lease,
+            is_requested: written.is_requested,
         })
     }
 

@@ -214,6 +214,7 @@ impl Slot {
                 link_local: state.link_local()?,
                 duid: dhcp6::Config::new(self.identity.mac).duid,
                 lease: state.lease.clone()?,
+                is_requested: false,
             })
         };
         let held = self.remembered6.clone().or_else(own)?;

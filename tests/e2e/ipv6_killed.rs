@@ -63,10 +63,8 @@ fn global(host: &Host, number: u32) -> Option<Ipv6Addr> {
         "global",
         "-tentative",
     ]);
-    let words = shown.stdout.split_whitespace();
-    words
-        .filter_map(|word| word.split_once('/')?.0.parse().ok())
-        .next()
+    let mut words = shown.stdout.split_whitespace();
+    words.find_map(|word| word.split_once('/')?.0.parse().ok())
 }
 
 fn all(host: &Host, clients: u32) -> BTreeSet<Ipv6Addr> {

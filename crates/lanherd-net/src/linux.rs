@@ -265,7 +265,8 @@ impl Lan for LinuxLan {
 
     fn remembered6(&self, identity: &Identity) -> Option<Held6> {
         let adopted = self.shared.adopted.lock();
-        adopted.leases6.get(&identity.mac)?.held(Clock::now())
+        let held = adopted.leases6.get(&identity.mac)?.held(Clock::now())?;
+        (!held.is_requested).then_some(held)
     }
 
     fn forget(&self, identity: &Identity) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tracing::{debug, trace};
 
-use super::{Ipv6Event, Ipv6EventKind, Ipv6State, Output6, Sent6, Stack6};
+use super::{Ipv6Event, Ipv6EventKind, Ipv6State, Output6, Sent6, Stack6, Written};
 use crate::activity::Ipv6Config;
 use crate::client::families::FamilyPhase;
 use crate::client::{ClientEvent, ClientMsg, ClientState, Order, Timer, now};
@@ -185,11 +185,11 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Writes the lease down, or forgets it.
-    async fn remember6(&self, lease: Option<dhcp6::Lease>) -> Result<(), Failure> {
+    async fn remember6(&self, lease: Option<Written>) -> Result<(), Failure> {
         let (Some(port), Some(stack)) = (&self.port, &self.stack6) else {
             return Ok(());
         };
-        let held = lease.and_then(|lease| stack.held(lease));
+        let held = lease.and_then(|written| stack.held(written));
         let written = port.remember6(held).await;
         written.map_err(|failure| failure.of(Family::Ipv6))
     }

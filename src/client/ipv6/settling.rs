@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::addressing::dhcp6_frame;
 use super::reach::{Input, Reach, Said, Verdict};
 use super::seen::Missing;
-use super::{Ipv6Event, LeftBehind, Output6, Sent6, Stack6, Wish};
+use super::{Ipv6Event, LeftBehind, Output6, Sent6, Stack6, Wish, Written};
 use crate::dhcp6;
 use crate::ndp::Body;
 use crate::ndp::slaac;
@@ -69,14 +69,23 @@ impl Stack6 {
 
     /// Has a lease written down that is to be used; whether one that was has gone.
     fn remember(&mut self) -> bool {
-        let lease = self.probing.as_ref().or_else(|| self.dhcp.lease());
-        if lease == self.written.as_ref() {
+        let granted = self.probing.as_ref().or_else(|| self.dhcp.lease());
+        let requested = self.dhcp.state().requested();
+        let lease = granted.or(requested);
+        let is_requested = granted.is_none();
+        let written = self.written.as_ref();
+        if lease == written.map(|it| &it.lease)
+            && written.is_none_or(|it| it.is_requested == is_requested)
+        {
             return false;
         }
-        self.written = lease.cloned();
-        if let Some(lease) = &self.written {
+        self.written = lease.cloned().map(|lease| Written {
+            lease,
+            is_requested,
+        });
+        if let Some(written) = &self.written {
             self.outputs
-                .push_back(Output6::Remember(Some(lease.clone())));
+                .push_back(Output6::Remember(Some(written.clone())));
         }
         self.written.is_none()
     }

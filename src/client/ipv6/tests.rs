@@ -91,7 +91,7 @@ struct Timeline {
     sent: Vec<(f64, Sent6)>,
     settings: usize,
     /// The lease that is written down.
-    written: Option<dhcp6::Lease>,
+    written: Option<Written>,
     /// Whether an earlier process has left something on the link.
     has_found: bool,
 }

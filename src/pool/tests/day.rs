@@ -7,20 +7,20 @@ use crate::lan::fake::Behaviour;
 use crate::target::Target;
 
 const CLIENTS: u32 = 100;
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// What a herd holds when nothing happens.
 #[derive(Debug, PartialEq, Eq)]
-struct Held {
-    online: u32,
+pub(super) struct Held {
+    pub(super) online: u32,
     namespaces: usize,
     addresses: usize,
-    leases: usize,
+    pub(super) leases: usize,
     inboxes: usize,
-    tasks: usize,
+    pub(super) tasks: usize,
 }
 
-async fn held(herd: &Herd) -> Held {
+pub(super) async fn held(herd: &Herd) -> Held {
     let namespaces = herd.lan.namespaces();
     Held {
         online: herd.settle().await.of(Phase::Online),
@@ -35,7 +35,7 @@ async fn held(herd: &Herd) -> Held {
 }
 
 /// Some clients that have not left.
-async fn some(herd: &Herd, rng: &mut fastrand::Rng, count: usize) -> Selection {
+pub(super) async fn some(herd: &Herd, rng: &mut fastrand::Rng, count: usize) -> Selection {
     let status = herd.pool.status().await.expect("a status");
     let mut numbers: Vec<_> = status
         .clients
@@ -48,7 +48,7 @@ async fn some(herd: &Herd, rng: &mut fastrand::Rng, count: usize) -> Selection {
     Selection::Numbers(numbers)
 }
 
-async fn fault(herd: &Herd, lab: &LabConfig, rng: &mut fastrand::Rng) {
+pub(super) async fn fault(herd: &Herd, lab: &LabConfig, rng: &mut fastrand::Rng) {
     match rng.u8(..8) {
         0 => {
             herd.lan.behave(Behaviour::Mute);

@@ -115,6 +115,28 @@ impl State {
         self.held().is_some()
     }
 
+    /// What was asked for by a REQUEST: its server may have granted it, and the REPLY be on its way.
+    pub fn requested(&self) -> Option<&Lease> {
+        match self {
+            Self::Requesting(Requesting {
+                wish: Some(wish), ..
+            }) => (!wish.is_empty()).then_some(wish),
+            Self::Requesting(Requesting { wish: None, .. })
+            | Self::Stopped
+            | Self::Delaying(_)
+            | Self::Soliciting(_)
+            | Self::Probing(_)
+            | Self::Bound(_)
+            | Self::Renewing(_)
+            | Self::Rebinding(_)
+            | Self::Confirming(_)
+            | Self::Informing(_)
+            | Self::Informed(_)
+            | Self::Declining(_)
+            | Self::Releasing(_) => None,
+        }
+    }
+
     pub(super) const fn held(&self) -> Option<&Held> {
         match self {
             keeping!(held) => Some(held),

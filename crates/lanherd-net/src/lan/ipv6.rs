@@ -129,6 +129,8 @@ pub struct Held6 {
     pub duid: Duid,
     /// What it holds.
     pub lease: Lease,
+    /// Whether it has been requested only: the server may have granted it.
+    pub is_requested: bool,
 }
 
 /// What came of asking whether somebody has an address (RFC 4862, 5.4).

@@ -24,6 +24,9 @@ pub(crate) struct Lease6Record {
     pub duid: Duid,
     /// The lease, timed by the clock that outlives a process.
     pub dhcp6: StoredLease,
+    /// Whether it has been requested only: the server may have granted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_requested: bool,
 }
 
 impl Content for Lease6Record {
@@ -44,6 +47,7 @@ impl Lease6Record {
             link_local: held.link_local,
             duid: held.duid.clone(),
             dhcp6: held.lease.store(clock.into()),
+            is_requested: held.is_requested,
         }
     }
 
@@ -53,6 +57,7 @@ impl Lease6Record {
             link_local: self.link_local,
             duid: self.duid.clone(),
             lease: self.dhcp6.restore(clock.into())?,
+            is_requested: self.is_requested,
         })
     }
 
@@ -142,6 +147,7 @@ mod tests {
                 parameters: lanherd_dhcp6::Parameters::default(),
                 reconfigure: None,
             },
+            is_requested: false,
         }
     }
 

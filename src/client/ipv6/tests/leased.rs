@@ -20,11 +20,13 @@ fn the_m_flag_has_an_address_leased_and_looked_for() {
     assert_eq!(timeline.stack.phase(), Phase::Dad);
     assert_eq!(timeline.global(), [LEASED]);
     assert!(timeline.stack.state().lease.is_none());
-    assert!(timeline.written.is_some(), "before it is made use of");
+    let written = timeline.written.as_ref().map(|it| it.is_requested);
+    assert_eq!(written, Some(false), "before it is made use of");
     timeline.run(5.0);
     assert_eq!(timeline.ups().len(), 1);
     let state = timeline.stack.state();
-    assert_eq!(timeline.written, state.lease);
+    let written = timeline.written.as_ref().map(|it| &it.lease);
+    assert_eq!(written, state.lease.as_ref());
     let global: Vec<_> = state
         .global()
         .map(|it| (it.address, it.origin, it.state))
@@ -183,4 +185,29 @@ fn an_address_that_somebody_else_has_is_declined() {
     timeline.squatters.clear();
     timeline.run(200.0);
     assert!(timeline.stack.is_usable());
+}
+
+#[test]
+fn what_is_requested_is_written_down_until_it_is_known_what_came_of_it() {
+    let router = advertised(true, false, &[]);
+    let mut timeline = Timeline::beside(router, Serves::AdvertisesOnly);
+    timeline.run(4.0);
+    assert!(!timeline.sent(dhcp6(MessageType::Request)).is_empty());
+    let written = timeline
+        .written
+        .as_ref()
+        .expect("the server may have granted it");
+    assert!(written.is_requested);
+    assert_eq!(
+        written
+            .lease
+            .addresses()
+            .map(|it| it.address)
+            .collect::<Vec<_>>(),
+        [LEASED]
+    );
+    // Nobody has answered for ten REQUESTs, and another is to be chosen.
+    timeline.server = Serves::Nothing;
+    timeline.run(400.0);
+    assert_eq!(timeline.written, None);
 }

@@ -13,10 +13,10 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) online: u32,
-    namespaces: usize,
-    addresses: usize,
+    pub(super) namespaces: usize,
+    pub(super) addresses: usize,
     pub(super) leases: usize,
-    inboxes: usize,
+    pub(super) inboxes: usize,
     pub(super) tasks: usize,
 }
 

@@ -279,6 +279,65 @@ fn what_is_set_stands_in_the_kernel_and_pings_are_answered_or_lost_for_the_right
     });
 }
 
+/// An error of this type and code that quotes an echo request from the client to the router.
+fn error_about(kind: u8, code: u8, request: &[u8], client: Ipv6Addr) -> Vec<u8> {
+    let length = u16::try_from(request.len()).expect("short").to_be_bytes();
+    let mut error = vec![kind, code, 0, 0, 0, 0, 5, 0];
+    error.extend([0x60, 0, 0, 0, length[0], length[1], 58, 64]);
+    error.extend(client.octets());
+    error.extend(ROUTERS_GLOBAL.octets());
+    error.extend(request);
+    error
+}
+
+#[test]
+fn a_router_that_refuses_the_source_or_the_size_of_a_ping_is_told_as_that() {
+    behind_router6(MacvlanMode::Private, async |lan, router| {
+        router.run(|| {
+            let ignored = "/proc/sys/net/ipv6/icmp/echo_ignore_all";
+            std::fs::write(ignored, "1").expect("written");
+        });
+        let raw = UdpSocket::from(icmp6(router));
+        raw.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let (port, _) = attach(lan, Families::Ipv6, 1).await;
+        port.configure6(addressing(7)).await.expect("set");
+        let answering = thread::spawn(move || {
+            let mut errors = [(1, 5), (2, 0), (3, 0), (1, 3)].into_iter();
+            let mut message = [0; 256];
+            while let Ok((length, from)) = raw.recv_from(&mut message) {
+                if message[0] != 128 {
+                    continue;
+                }
+                let Some((kind, code)) = errors.next() else {
+                    return;
+                };
+                let error = error_about(kind, code, &message[..length], global(7));
+                raw.send_to(&error, from).expect("sent");
+                if errors.len() == 0 {
+                    return;
+                }
+            }
+        });
+        for (sequence, cause) in [
+            PingCause::SourceRefused,
+            PingCause::TooBig,
+            PingCause::TtlExceeded,
+            PingCause::Unreachable,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sequence = u16::try_from(sequence).expect("few");
+            assert_eq!(
+                port.ping(echo_request(ROUTERS_GLOBAL, sequence), PATIENCE)
+                    .await,
+                PingOutcome::Lost(cause)
+            );
+        }
+        answering.join().expect("answered");
+    });
+}
+
 const fn beyond(last: u16) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, last)
 }

@@ -16,7 +16,8 @@ pub fn grid(header: Vec<String>) -> Table {
 
 /// The same, of a width, for what will stand in it.
 pub(super) fn grid_of_width(header: Vec<String>, rows: &[Vec<String>], width: u16) -> Table {
-    // What one copies is not broken in the middle, and no word is.
+    // What one copies is not broken in the middle, and no word above a column is; none below it, where there is room.
+    let is_wide_enough = least_width_of_all(&header, rows) <= usize::from(width);
     let constraints: Vec<ColumnConstraint> = header
         .iter()
         .enumerate()
@@ -24,7 +25,8 @@ pub(super) fn grid_of_width(header: Vec<String>, rows: &[Vec<String>], width: u1
             if is_whole(name) {
                 ColumnConstraint::ContentWidth
             } else {
-                let cells = rows.iter().filter_map(|row| row.get(at));
+                let cells = rows.iter().filter(|_| is_wide_enough);
+                let cells = cells.filter_map(|row| row.get(at));
                 let least = cells.map(|cell| least_width(cell)).max();
                 let least = least_width(name).max(least.unwrap_or_default());
                 ColumnConstraint::LowerBoundary(Width::Fixed(least))

@@ -129,3 +129,108 @@ impl TryFrom<String> for PrefixOrNone {
         text.parse().map(|prefix| Self(Some(prefix)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LabConfig;
+
+    fn ipv6(text: &str) -> Ipv6Config {
+        let config = LabConfig::from_toml(text).expect("a lab");
+        config.ipv6.expect("IPv6")
+    }
+
+    #[test]
+    fn every_key_says_what_the_field_of_its_name_is() {
+        let text = r#"
+            [ipv6]
+            prefixes = ["2001:db8:5::/64"]
+            on-link = false
+            autonomous = false
+            preferred = "0s"
+            valid = "1h"
+            router-lifetime = "30m"
+            preference = "high"
+            interval = "5s"
+            managed = true
+            other = true
+            dns = ["2001:db8:5::1"]
+            routes = ["2001:db8::/32"]
+            pref64 = ""
+            dns64 = true
+            aliases = ["2001:db8:9::9"]
+
+            [ipv6.dhcp]
+            range = "::1000-::1fff"
+            delegated = "2001:db8:6::/48"
+            delegated-length = 56
+            t1 = "1m"
+            t2 = "2m"
+            rapid-commit = false
+            reconfigure = false
+            preference = 255
+            sol-max-rt = "2m"
+            inf-max-rt = "3m"
+            refresh = "15m"
+        "#;
+        let prefix = |text: &str| text.parse::<Prefix>().expect("a prefix");
+        let address = |text: &str| text.parse::<Ipv6Addr>().expect("an address");
+        let seconds = Duration::from_secs;
+        let expected = Ipv6Config {
+            prefixes: vec![prefix("2001:db8:5::/64")],
+            on_link: false,
+            autonomous: false,
+            preferred: Duration::ZERO,
+            valid: seconds(3600),
+            router_lifetime: seconds(1800),
+            preference: Preference::High,
+            interval: seconds(5),
+            managed: true,
+            other: true,
+            resolvers: Some(vec![address("2001:db8:5::1")]),
+            routes: vec![prefix("2001:db8::/32")],
+            pref64: None,
+            dns64: true,
+            aliases: vec![address("2001:db8:9::9")],
+            dhcp: Dhcp6Config {
+                range: "::1000-::1fff".parse().expect("a range"),
+                delegated: Some(prefix("2001:db8:6::/48")),
+                delegated_length: 56,
+                t1: Some(seconds(60)),
+                t2: Some(seconds(120)),
+                rapid_commit: false,
+                reconfigure: false,
+                preference: 255,
+                sol_max_rt: Some(seconds(120)),
+                inf_max_rt: Some(seconds(180)),
+                refresh: Some(seconds(900)),
+                ..Dhcp6Config::default()
+            },
+        };
+        assert_eq!(ipv6(text), expected);
+        assert_eq!(ipv6("[ipv6]\n"), Ipv6Config::default());
+        assert_eq!(LabConfig::from_toml("").expect("a lab").ipv6, None);
+    }
+
+    #[test]
+    fn what_cannot_be_is_found_where_it_stands() {
+        for (text, line, word) in [
+            ("[ipv6]\nprefixes = []\n", 2, "needs a prefix"),
+            ("[ipv6]\ninterval = '1s'\n", 2, "3s to 30m"),
+            ("mtu = 1279\n[ipv6]\n", 1, "1280"),
+            ("[ipv6]\npreferred = '2h'\n", 2, "preferred no longer"),
+            ("[ipv6]\npref64 = '64:ff9b::/64'\n", 2, "96 bits"),
+            ("[ipv6]\nprefix = []\n", 2, "did you mean prefixes?"),
+            ("[ipv6.dhcp]\nrange = '::1-::9'\n", 2, "above ::1"),
+            (
+                "[ipv6.dhcp]\ndelegated-length = 65\n",
+                2,
+                "from its own to 64",
+            ),
+        ] {
+            let error = LabConfig::from_toml(text).expect_err(text);
+            assert_eq!(error.line, line, "{text}{error}");
+            assert!(error.message.contains(word), "{text}{error}");
+        }
+    }
+}

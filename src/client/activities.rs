@@ -92,7 +92,6 @@ impl<P: Port> ActivityRunner<P> {
     }
 
     /// What the client has of IPv6 from now on; `None`: it cannot be used. What goes on over IPv4 is left alone.
-    #[allow(dead_code, reason = "no client speaks IPv6 yet")]
     pub(super) fn set_ipv6(&mut self, config: Option<Ipv6Config>) {
         let ipv4 = self.connectivity.borrow().ipv4.clone();
         let ipv6 = config.map(Arc::new);

@@ -120,7 +120,7 @@ function drawCells() {
 const ofHerd = event => event.client === undefined;
 const line = event => element('li', `${time(event.after)}  ${ofHerd(event) ? 'herd' : 'client ' + event.client}: ${event.text}`, event.level + (ofHerd(event) ? ' herd' : ''));
 // What many clients tell at one time stands in one line, so that what the herd tells is not lost among them.
-const likeness = event => ofHerd(event) ? null : [event.event, event.stage, event.cause, event.reason, event.option, event.asked, event.why].join(' ');
+const likeness = event => ofHerd(event) ? null : [event.event, event.kind, event.family, event.stage, event.cause, event.reason, event.option, event.asked, event.why].join(' ');
 let newest = null;
 function addLine(list, event) {
   const kind = likeness(event);

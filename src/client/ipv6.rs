@@ -90,6 +90,28 @@ enum Wish {
     Nothing,
 }
 
+/// When a host begins anew whose link-local address is somebody else's.
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    /// At that time; `None`: it is not so.
+    at: Option<Instant>,
+    /// After this time the next time.
+    wait: Duration,
+}
+
+impl Retry {
+    const LONGEST: Duration = Duration::from_secs(600);
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            at: None,
+            wait: Duration::from_secs(15),
+        }
+    }
+}
+
 /// What becomes of what an earlier process has set on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LeftBehind {
@@ -120,6 +142,7 @@ pub struct Stack6 {
     /// The lease that is written down.
     written: Option<Written>,
     wish: Wish,
+    retry: Retry,
     /// Whether the kernel is silent on the port of DHCPv6 clients.
     is_heard: bool,
     /// What the link was to have last, and when that is to be set again.
@@ -151,6 +174,7 @@ impl Stack6 {
             probing: None,
             written: None,
             wish: Wish::Lease,
+            retry: Retry::default(),
             is_heard: false,
             set: Addressing6 {
                 keeps_found: true,
@@ -241,6 +265,9 @@ impl Stack6 {
         if self.set_again_by.is_some_and(|by| by <= now) {
             self.set_anew();
         }
+        if self.retry.at.take_if(|at| *at <= now).is_some() {
+            self.host.reconnect(now);
+        }
         self.host.handle_timeout(now);
         self.dhcp.handle_timeout(now);
         self.settle(now);
@@ -258,6 +285,7 @@ impl Stack6 {
             self.dhcp.poll_timeout(),
             self.reach.deadline(),
             self.set_again_by,
+            self.retry.at,
             self.told_until(),
         ];
         all.into_iter().flatten().min()

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// For how long an address that is being verified puts the deadline off, until it is looked again.
+const VERIFYING: Duration = Duration::from_secs(1);
+
 /// Where a client stands on its way to IPv6 that can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -51,6 +54,8 @@ pub(super) enum Verdict {
     Usable,
     /// Something is missing, and may come.
     Missing,
+    /// An address is there, and whether somebody else has it is being found out, which takes a second or two.
+    Verifying,
     /// Something is missing, and will not come.
     Hopeless,
 }
@@ -135,18 +140,39 @@ impl Reach {
                 },
                 Input::Judged(Verdict::Missing, _),
             ) if until <= now => (Self::Overdue { began, is_again }, Said::Overdue),
-            // It is lost first, and what is hopeless is said with the next verdict.
-            (Self::Usable, Input::Judged(Verdict::Missing | Verdict::Hopeless, limit)) => {
-                (Self::seeking(now, limit, true), Said::Lost)
+            // What came in time is not given up while the kernel asks: the kernel's time is bounded elsewhere.
+            (
+                Self::Seeking {
+                    began,
+                    until,
+                    is_again,
+                },
+                Input::Judged(Verdict::Verifying, _),
+            ) if until <= now => {
+                let seeking = Self::Seeking {
+                    began,
+                    until: now + VERIFYING,
+                    is_again,
+                };
+                (seeking, Said::None)
             }
+            // It is lost first, and what is hopeless is said with the next verdict.
+            (
+                Self::Usable,
+                Input::Judged(Verdict::Missing | Verdict::Verifying | Verdict::Hopeless, limit),
+            ) => (Self::seeking(now, limit, true), Said::Lost),
 
             // Nothing to do: not sought at all, or sought and not yet there.
             (state @ (Self::Resting | Self::CutOff), Input::Sent | Input::Judged(..))
             | (state @ Self::Usable, Input::Sent | Input::Judged(Verdict::Usable, _))
-            | (state @ Self::Seeking { .. }, Input::Sent | Input::Judged(Verdict::Missing, _))
+            | (
+                state @ Self::Seeking { .. },
+                Input::Sent | Input::Judged(Verdict::Missing | Verdict::Verifying, _),
+            )
             | (
                 state @ Self::Overdue { .. },
-                Input::Sent | Input::Judged(Verdict::Missing | Verdict::Hopeless, _),
+                Input::Sent
+                | Input::Judged(Verdict::Missing | Verdict::Verifying | Verdict::Hopeless, _),
             ) => (state, Said::None),
         }
     }

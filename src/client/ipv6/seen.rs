@@ -42,6 +42,8 @@ pub(super) struct Seen {
     /// The latest message that could not be used, of a router and of a server.
     malformed: Option<String>,
     malformed_of_server: Option<String>,
+    /// Whether the kernel has left an address unverified for too long.
+    is_unverified: bool,
     /// Why the latest router was lost, and the latest address.
     router_loss: Option<String>,
     address_loss: Option<(Cause, String)>,
@@ -84,6 +86,7 @@ impl Seen {
                 self.conflict = Some(event.to_string());
                 self.address_loss = Some((Cause::AddressConflict, event.to_string()));
             }
+            slaac::Event::VerificationUnanswered(_) => self.is_unverified = true,
             slaac::Event::RouterLost { why, .. } => match why {
                 RouterLoss::Expired
                 | RouterLoss::Withdrawn
@@ -153,6 +156,15 @@ impl Seen {
             }
             _ => {}
         }
+    }
+
+    /// Whether an address that is being verified may be usable in a moment: nobody has said otherwise of one so far.
+    pub(super) fn may_be_verified(&self) -> bool {
+        let is_conflict = |(cause, _): &(Cause, String)| *cause == Cause::AddressConflict;
+        !self.is_unverified
+            && self.conflict.is_none()
+            && self.link_local_conflict.is_none()
+            && !self.refusal.as_ref().is_some_and(is_conflict)
     }
 
     fn last_word(&mut self, refusal: Option<(Cause, String)>) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::addressing::dhcp6_frame;
 use super::reach::{Input, Reach, Said, Verdict};
 use super::seen::Missing;
-use super::{Ipv6Event, LeftBehind, Output6, Sent6, Stack6, Wish, Written};
+use super::{AddressState, Ipv6Event, LeftBehind, Output6, Retry, Sent6, Stack6, Wish, Written};
 use crate::dhcp6;
 use crate::ndp::Body;
 use crate::ndp::slaac;
@@ -37,6 +37,7 @@ impl Stack6 {
             self.told = Arc::new(state);
         }
         let up = self.judge(now);
+        self.try_again(now);
         if self.told.is_usable != self.is_usable() {
             let is_usable = self.is_usable();
             Arc::make_mut(&mut self.told).is_usable = is_usable;
@@ -97,6 +98,9 @@ impl Stack6 {
             None => Verdict::Usable,
             // Nothing more is done on the link (RFC 4862, 5.4.5).
             Some(Missing::Disabled) => Verdict::Hopeless,
+            Some(Missing::LinkLocal | Missing::Address) if self.is_verifying() => {
+                Verdict::Verifying
+            }
             Some(Missing::LinkLocal | Missing::Router | Missing::Address) => Verdict::Missing,
         };
         if missing == Some(Missing::Address) && self.wish == Wish::NoLease {
@@ -122,6 +126,28 @@ impl Stack6 {
         match said {
             Said::Up(took) => Some(took),
             Said::None | Said::Lost | Said::Overdue => None,
+        }
+    }
+
+    fn is_verifying(&self) -> bool {
+        let mut all = self.told.addresses.iter();
+        let is_tentative = all.any(|it| it.state == AddressState::Tentative);
+        is_tentative && self.seen.may_be_verified()
+    }
+
+    /// A host whose link-local address is somebody else's tries again, ever less often: whoever has it may go, or may have answered
+    /// for all there are.
+    fn try_again(&mut self, now: Instant) {
+        if *self.host.state() != slaac::State::Disabled {
+            if self.is_usable() {
+                self.retry = Retry::default();
+            }
+            self.retry.at = None;
+            return;
+        }
+        if self.retry.at.is_none() {
+            self.retry.at = Some(now + self.retry.wait);
+            self.retry.wait = (self.retry.wait * 2).min(Retry::LONGEST);
         }
     }
 

@@ -122,8 +122,16 @@ fn a_link_local_address_that_somebody_else_has_ends_it_at_once() {
         addresses, routes, ..
     } = &timeline.set;
     assert!(addresses.is_empty() && routes.is_empty());
-    // Another link may be better.
+    // It is tried again, ever less often, and nothing more is said of it.
+    let before = timeline.settings;
+    timeline.run(3600.0);
+    let tries = (timeline.settings - before) / 2;
+    assert!((8..=14).contains(&tries), "{tries}");
+    assert_eq!(timeline.failures().len(), 1);
     timeline.squatters.clear();
+    timeline.run(700.0);
+    assert!(!timeline.set.addresses.is_empty());
+    // Another link may be better.
     timeline.router = Some(advertised(false, false, &[prefix(PREFIX, 1800, 3600)]));
     timeline.tell(Stack6::carrier_lost);
     timeline.tell(Stack6::reconnect);
@@ -149,4 +157,29 @@ fn what_comes_late_is_used_all_the_same() {
     timeline.tell(Stack6::ask_again);
     timeline.run(3.0);
     assert!(timeline.stack.is_usable());
+}
+
+#[test]
+fn what_came_in_time_and_is_being_verified_is_not_given_up() {
+    let router = advertised(false, false, &[prefix(PREFIX, 1800, 3600)]);
+    let mut timeline = Timeline::new(|_| {});
+    timeline.start();
+    timeline.run(29.5);
+    timeline.router = Some(router.clone());
+    timeline.advertise();
+    timeline.run(5.0);
+    assert_eq!(timeline.failures(), []);
+    assert!(is_about(timeline.ups()[0], 30.51), "{:?}", timeline.ups());
+    // A kernel that does not say is another matter.
+    let mut timeline = Timeline::new(|_| {});
+    timeline.start();
+    timeline.run(29.5);
+    timeline.router = Some(router);
+    timeline.advertise();
+    timeline.run(0.1);
+    timeline.coming.clear();
+    timeline.run(30.0);
+    let (at, _, failure) = timeline.failure();
+    assert!((39.0..43.0).contains(&at), "{at}");
+    assert_eq!(failure.cause, Cause::Kernel);
 }

@@ -152,7 +152,7 @@ impl Dhcp6Server {
             return self.refuse_unicast(message);
         }
         let Some(duid) = message.options.duid(code::CLIENT_ID) else {
-            // RFC 9915, 16.12: only this one may come without.
+            // By RFC 9915 (16.12): only this one may come without.
             if message.message_type != MessageType::InformationRequest {
                 return self.ignore();
             }
@@ -187,7 +187,7 @@ impl Dhcp6Server {
     }
 
     /// Whether a message has a server's identifier where it must have one, and this one's; and none where it may not.
-    // RFC 9915, 16: messages with identifiers that do not belong there are discarded.
+    // By RFC 9915 (16): messages with identifiers that do not belong there are discarded.
     fn is_well_addressed(&self, message: &Message) -> bool {
         let named = message.options.duid(code::SERVER_ID);
         let is_named = named.as_ref() == Some(&self.duid);
@@ -222,7 +222,7 @@ impl Dhcp6Server {
         }
     }
 
-    // RFC 9915, 18.3.1: a SOLICIT with rapid commit may be answered by a REPLY; otherwise what is offered is kept for a while.
+    // By RFC 9915 (18.3.1): a SOLICIT with rapid commit may be answered by a REPLY; otherwise what is offered is kept for a while.
     fn solicited(
         &mut self,
         message: &Message,
@@ -253,7 +253,7 @@ impl Dhcp6Server {
         answer
     }
 
-    // RFC 9915, 18.3.2: what is not of this link is refused by NotOnLink.
+    // By RFC 9915 (18.3.2): what is not of this link is refused by NotOnLink.
     fn requested(
         &mut self,
         message: &Message,
@@ -274,7 +274,7 @@ impl Dhcp6Server {
         answer
     }
 
-    // RFC 9915, 18.3.3: a CONFIRM without an address is not answered.
+    // By RFC 9915 (18.3.3): a CONFIRM without an address is not answered.
     fn confirm(&self, message: &Message, numbers: &LinkNumbers) -> Option<Message> {
         let ias: Vec<Ia> = asked(message)
             .filter(|ia| ia.kind == IaKind::Addresses)
@@ -291,7 +291,7 @@ impl Dhcp6Server {
         Some(answer)
     }
 
-    // RFC 9915, 18.3.4 and 18.3.5: what is held is extended, what is not of the binding any more is ended with lifetimes of 0, and
+    // By RFC 9915 (18.3.4 and 18.3.5): what is held is extended, what is not of the binding any more is ended with lifetimes of 0, and
     // who is not known is told so.
     fn extend(
         &mut self,
@@ -322,7 +322,7 @@ impl Dhcp6Server {
         answer
     }
 
-    // RFC 9915, 18.3.7 and 18.3.8: what is released or declined is answered by Success; what is not the client's, by NoBinding.
+    // By RFC 9915 (18.3.7 and 18.3.8): what is released or declined is answered by Success; what is not the client's, by NoBinding.
     fn end(
         &mut self,
         message: &Message,
@@ -357,7 +357,7 @@ impl Dhcp6Server {
         answer
     }
 
-    // RFC 9915, 18.3.6: parameters, and no lease.
+    // By RFC 9915 (18.3.6): parameters, and no lease.
     fn inform(&self, message: &Message, numbers: &LinkNumbers) -> Message {
         let mut answer = self.answer(MessageType::Reply, message);
         self.add_parameters(&mut answer, message, numbers);
@@ -536,7 +536,7 @@ fn is_on_link(ia: &Ia, numbers: &LinkNumbers) -> bool {
 }
 
 /// Ends what the client names and was not given.
-// RFC 9096, 3.5; RFC 9915, 18.3.4: what is none any more is told with lifetimes of 0, so that it goes at once.
+// By RFC 9096 (3.5; RFC 9915, 18.3.4): what is none any more is told with lifetimes of 0, so that it goes at once.
 fn end_others(given: &mut Ia, asked: &Ia) {
     let kept: Vec<Prefix> = named(given).collect();
     for address in asked.addresses() {

@@ -238,7 +238,7 @@ impl<'a> Hosts<'a> {
 }
 
 /// Makes up AAAA records for a name that has none, where the lab is to.
-// RFC 6147, 5.1: AAAA records are made of A records where there are no others.
+// By RFC 6147 (5.1): AAAA records are made of A records where there are no others.
 fn translate(known: &mut Vec<RData<'static>>, hosts: Hosts<'_>) {
     if known.iter().any(|data| matches!(data, RData::AAAA(_))) {
         return;

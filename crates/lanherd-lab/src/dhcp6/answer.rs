@@ -38,7 +38,7 @@ impl Dhcp6Server {
         granted
     }
 
-    // RFC 9915, 21.4: T1 and T2 are 0.5 and 0.8 of the preferred lifetime where nothing else is said.
+    // By RFC 9915 (21.4): T1 and T2 are 0.5 and 0.8 of the preferred lifetime where nothing else is said.
     fn times(&self) -> (Duration, Duration) {
         let (preferred, _) = self.lifetimes;
         let t1 = self.config.t1.unwrap_or(preferred / 2);

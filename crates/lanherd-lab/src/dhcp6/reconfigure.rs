@@ -28,7 +28,7 @@ pub(super) struct Contacts {
 
 impl Dhcp6Server {
     /// Says that RECONFIGURE is known here where the client accepts it, and gives it a key with its first REPLY.
-    // RFC 9915, 20.4.2: the key is sent in a REPLY, and kept.
+    // By RFC 9915 (20.4.2): the key is sent in a REPLY, and kept.
     pub(super) fn add_reconfiguration(
         &mut self,
         answer: &mut Message,

@@ -180,7 +180,7 @@ fn a_client_is_offered_and_leased_what_it_would_like_and_keeps_it() {
     assert_eq!(given(&gone), ["NoBinding"]);
 }
 
-// RFC 9915, 18.3.1: a SOLICIT with rapid commit may be answered by a REPLY.
+// By RFC 9915 (18.3.1): a SOLICIT with rapid commit may be answered by a REPLY.
 #[test]
 fn rapid_commit_is_granted_where_it_is_asked_for_and_configured() {
     for (configured, asked, kind) in [
@@ -257,7 +257,7 @@ fn what_is_of_another_link_is_refused_confirmed_or_ended_as_the_message_asks() {
     assert_eq!(given(&answer), ["NoBinding"]);
 }
 
-// RFC 9096, 3.5: after a change of the prefix, what was leased is ended with lifetimes of 0 and something new is given beside it.
+// By RFC 9096 (3.5): after a change of the prefix, what was leased is ended with lifetimes of 0 and something new is given beside it.
 #[test]
 fn after_a_change_of_the_prefix_the_new_address_comes_with_the_end_of_the_old_one() {
     let mut tried = Tried::new(|_| {});
@@ -277,7 +277,7 @@ fn after_a_change_of_the_prefix_the_new_address_comes_with_the_end_of_the_old_on
     );
 }
 
-// RFC 9915, 16: messages that are not for this server, or not whole, are discarded.
+// By RFC 9915 (16): messages that are not for this server, or not whole, are discarded.
 #[test]
 fn what_is_not_for_this_server_is_not_answered() {
     let mut tried = Tried::new(|_| {});
@@ -461,7 +461,7 @@ fn a_hundred_clients_of_ours_keep_their_leases_for_a_day_and_none_has_anothers()
     assert_eq!(tried.server.counters().ignored, 0);
 }
 
-// RFC 9915, 20.4: who accepts RECONFIGURE has a key, by which it knows the server.
+// By RFC 9915 (20.4): who accepts RECONFIGURE has a key, by which it knows the server.
 #[test]
 fn a_client_that_accepts_it_asks_again_when_it_is_told_to() {
     let mut tried = Tried::new(|_| {});

@@ -52,7 +52,7 @@ impl Advertisement {
         let current = numbering
             .current()
             .map(|prefix| information(prefix, config.preferred, config.valid));
-        // RFC 9096, 3.5: a prefix that is none any more is told with a preferred lifetime of 0 for as long as hosts may have
+        // By RFC 9096 (3.5): a prefix that is none any more is told with a preferred lifetime of 0 for as long as hosts may have
         // addresses of it.
         let former = numbering
             .former(now)
@@ -84,7 +84,7 @@ impl Advertisement {
             hop_limit: Some(HOP_LIMIT),
             managed: self.managed,
             other: self.other,
-            // RFC 4191, 2.2: of a router that is none, the preference is medium.
+            // By RFC 4191 (2.2): of a router that is none, the preference is medium.
             preference: if router_lifetime == 0 {
                 Preference::Medium
             } else {
@@ -169,7 +169,7 @@ mod tests {
         );
     }
 
-    // RFC 9096, 3.5: a prefix that is none any more is told with a preferred lifetime of 0.
+    // By RFC 9096 (3.5): a prefix that is none any more is told with a preferred lifetime of 0.
     #[test]
     fn a_prefix_that_was_is_withdrawn_until_nobody_can_have_addresses_of_it() {
         let (mut numbering, start) = (numbering(), Instant::now());
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(lifetimes(start + Duration::from_secs(5400)), new);
     }
 
-    // RFC 4191, 2.2: of a router that is none, the preference is medium.
+    // By RFC 4191 (2.2): of a router that is none, the preference is medium.
     #[test]
     fn a_router_that_is_none_has_no_preference() {
         let mut said = said(&numbering(), Instant::now());

@@ -65,7 +65,7 @@ impl Default for Ipv6Config {
             prefixes: vec![site(documentation, 64), site(unique_local, 64)],
             on_link: true,
             autonomous: true,
-            // RFC 9096, 3.4: ND_PREFERRED_LIMIT and ND_VALID_LIMIT.
+            // By RFC 9096 (3.4): ND_PREFERRED_LIMIT and ND_VALID_LIMIT.
             preferred: Duration::from_secs(2700),
             valid: Duration::from_secs(5400),
             router_lifetime: Duration::from_secs(2700),

@@ -32,7 +32,7 @@ impl HostNames {
     /// Keeps the first label of the name in option 39; its first byte is flags.
     fn hear(&mut self, message: &Message, mac: Mac) {
         let value = message.options.get(code::CLIENT_FQDN).unwrap_or_default();
-        // RFC 4704, 4.2: a name that is not whole has no zero at its end.
+        // By RFC 4704 (4.2): a name that is not whole has no zero at its end.
         let written = [value.get(1..).unwrap_or_default(), &[0]].concat();
         let names = NameList::read_uncompressed(&written, true, 1).names;
         let Some(name) = names.first().and_then(|name| name.split('.').next()) else {

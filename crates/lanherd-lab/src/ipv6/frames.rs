@@ -57,7 +57,7 @@ pub(super) fn to_client(
 ) -> Option<Vec<u8>> {
     let builder = PacketBuilder::ethernet2(server_mac.octets(), client_mac.octets())
         .ipv6(server.octets(), client.octets(), HOP_LIMIT)
-        // RFC 9915, 7.2: clients listen on port 546, wherever they speak from.
+        // By RFC 9915 (7.2): clients listen on port 546, wherever they speak from.
         .udp(DHCP6_SERVER_PORT, DHCP6_CLIENT_PORT);
     let mut frame = Vec::with_capacity(builder.size(message.len()));
     builder.write(&mut frame, message).ok()?;

@@ -163,7 +163,7 @@ impl Ipv6Router {
         }
     }
 
-    // RFC 4861, 6.2.6: a solicitation is answered by unicast, or to all where it comes from nobody. It need not be late here: hosts
+    // By RFC 4861 (6.2.6): a solicitation is answered by unicast, or to all where it comes from nobody. It need not be late here: hosts
     // of a herd do not ask together.
     fn answer_solicitation(&mut self, packet: &Packet, faults: &mut Faults, now: Instant) {
         match packet
@@ -205,7 +205,7 @@ impl Ipv6Router {
     }
 
     /// The frame by which a router takes leave: it is none any more.
-    // RFC 4861, 6.2.5: a router that ceases says so, with a lifetime of 0.
+    // By RFC 4861 (6.2.5): a router that ceases says so, with a lifetime of 0.
     pub(crate) fn farewell(&mut self, now: Instant) -> Option<Vec<u8>> {
         if !self.schedule.is_running() {
             return None;

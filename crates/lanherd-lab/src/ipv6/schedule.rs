@@ -45,7 +45,7 @@ impl Schedule {
     }
 
     /// What is advertised has changed, or somebody asks who has no address yet: as soon as may be.
-    // RFC 4861, 6.2.6: advertisements to all are 3 s apart at least.
+    // By RFC 4861 (6.2.6): advertisements to all are 3 s apart at least.
     pub(super) fn hasten(&mut self, now: Instant) {
         let soonest = self.last.map_or(now, |last| (last + LEAST).max(now));
         self.next = self.next.map(|next| next.min(soonest));
@@ -57,7 +57,7 @@ impl Schedule {
     }
 
     /// One is sent now; the next comes within the interval, and in a third of it at least.
-    // RFC 4861, 6.2.4: the time between advertisements is random, so that routers do not speak together.
+    // By RFC 4861 (6.2.4): the time between advertisements is random, so that routers do not speak together.
     pub(super) fn sent(&mut self, interval: Duration, now: Instant, rng: &mut fastrand::Rng) {
         self.sent = self.sent.saturating_add(1);
         self.last = Some(now);
@@ -76,7 +76,7 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(600);
 
-    // RFC 4861, 6.2.4: the time between advertisements is random, so that routers do not speak together.
+    // By RFC 4861 (6.2.4): the time between advertisements is random, so that routers do not speak together.
     #[test]
     fn the_first_three_come_soon_and_the_others_at_random_within_the_interval() {
         let (mut schedule, mut rng) = (Schedule::default(), fastrand::Rng::with_seed(7));
@@ -101,7 +101,7 @@ mod tests {
         assert!(gaps[2..].iter().any(|gap| *gap > INTERVAL / 2));
     }
 
-    // RFC 4861, 6.2.6: advertisements to all are 3 s apart at least.
+    // By RFC 4861 (6.2.6): advertisements to all are 3 s apart at least.
     #[test]
     fn what_is_hastened_keeps_its_distance() {
         let (mut schedule, mut rng) = (Schedule::default(), fastrand::Rng::with_seed(7));

@@ -15,9 +15,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanherd::activity::ping::PingSpec;
+use lanherd::family::Families;
 use lanherd::fault::{Aim, Fault};
 use lanherd::identity::{ClientNumber, Mac, PoolName, Seed};
-use lanherd::lab::{Lab, LabConfig, LeaseTime};
+use lanherd::lab::{Ipv6Config, Lab, LabConfig, LeaseTime};
 use lanherd::lan::linux::{LanConfig, LinuxLan};
 use lanherd::metrics::Metrics;
 use lanherd::phase::Phase;
@@ -29,6 +30,7 @@ use simple_dns::{CLASS, Name, Packet, Question, TYPE};
 
 lanherd_testkit::isolated_tests! {
     Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
+    Caller: a_dual_herd_comes_back_online_after_each_fault_of_ipv6,
     ;
 }
 
@@ -132,6 +134,133 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
         assert_eq!(lab.active(), 0, "a lease was kept");
         assert_eq!(lan.close().await.len(), 0);
     });
+}
+
+/// Asks the lab's resolver for an IPv6 address; what comes of it is the fault's.
+fn look_up_ipv6(lab: &Lab) {
+    let mut query = Packet::new_query(7);
+    let name = Name::new_unchecked("dns.google");
+    let question = Question::new(name, TYPE::AAAA.into(), CLASS::IN.into(), false);
+    query.questions.push(question);
+    let resolver = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let query = query.build_bytes_vec().expect("a query");
+    resolver.send_to(&query, (lab.router(), 53)).expect("asked");
+}
+
+fn a_dual_herd_comes_back_online_after_each_fault_of_ipv6() {
+    const CLIENTS: u32 = 4;
+    sandbox::enter().expect("a sandbox");
+    let mut ipv6 = Ipv6Config {
+        interval: Duration::from_secs(3),
+        managed: true,
+        ..Ipv6Config::default()
+    };
+    ipv6.dhcp.t1 = Some(Duration::from_secs(3));
+    ipv6.dhcp.t2 = Some(Duration::from_secs(5));
+    let lab = Lab::start(LabConfig {
+        ipv6: Some(ipv6),
+        ..LabConfig::default()
+    })
+    .expect("a lab");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let name: PoolName = "six".parse().expect("a name");
+        let neighbour = Some((lab.router(), lab.router_mac()));
+        let config = LanConfig {
+            neighbour,
+            ..LanConfig::new(lab.uplink(), name.clone())
+        };
+        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
+        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
+        let mut config = PoolConfig::new(name);
+        config.families = Families::Dual;
+        config.lease_deadline = Duration::from_secs(15);
+        config.restart.intensity = 1_000;
+        config.restart.backoff_ceiling = Duration::from_secs(1);
+        let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
+            .await
+            .expect("a pool");
+        pool.create(CLIENTS).await.expect("created");
+        join_the_lan();
+        sh("ip address add fe80::9/64 dev lab0 nodad");
+        works_over_ipv6(&pool, CLIENTS, "at the beginning").await;
+        for fault in Fault::ALL.iter().copied() {
+            // A switch forgets who listens after minutes only: the lab's own tests have a clock for that.
+            if fault.family().is_none() || fault == Fault::MldSnooping {
+                continue;
+            }
+            lab.inject(fault, Duration::from_secs(7)).expect("begun");
+            if fault == Fault::RaForgetsPrefix {
+                let reboot = Duration::from_millis(500);
+                lab.inject(Fault::RouterReboot, reboot).expect("begun");
+            }
+            // Somebody comes anew while it is so.
+            pool.remove(Selection::Numbers(vec![newest(&pool).await]))
+                .await
+                .expect("removed");
+            pool.create(1).await.expect("created");
+            look_up_ipv6(&lab);
+            // The test asks where the router is; clients know that already.
+            sh("ip -6 neigh flush dev lab0; ping -n -c 1 -W 1 fe80::1%lab0 || true");
+            while !lab.faults().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            // Who found its link-local address in use does without IPv6 from then on (RFC 4862, 5.4.5).
+            if fault == Fault::NdAnswersAll {
+                let status = pool.status().await.expect("a status");
+                let newcomer = status.clients.iter().map(|it| it.identity.number).max();
+                let newcomer = Selection::Numbers(newcomer.into_iter().collect());
+                pool.remove(newcomer).await.expect("removed");
+                pool.create(1).await.expect("created");
+            }
+            let ended = Instant::now();
+            works_over_ipv6(&pool, CLIENTS, fault.as_str()).await;
+            let (took, effects) = (ended.elapsed(), effects(&lab, fault));
+            println!("{fault}: {effects} effects; the herd works {took:.1?} after its end");
+            assert!(effects > 0, "{fault} changed nothing");
+        }
+        pool.tear_down().await.expect("torn down");
+        assert_eq!(lan.close().await.len(), 0);
+        assert_eq!(lab.leases6().len(), 0, "a lease was kept");
+    });
+}
+
+/// Waits until every client is online over both families, and what is beyond the LAN answers over IPv6.
+async fn works_over_ipv6(pool: &Pool, clients: u32, when: &str) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    let google = Target::Address(Ipv6Config::GOOGLE.into());
+    loop {
+        let status = pool.status().await.expect("a status");
+        let online = status.clients.iter();
+        let online = online.filter(|client| client.phase == Phase::Online);
+        let online: Vec<ClientNumber> = online.map(|client| client.identity.number).collect();
+        let are_all = online.len() == clients as usize;
+        let (online, spec) = (Selection::Numbers(online), PingSpec::once(google.clone()));
+        let answers = async {
+            pool.ping(online, spec)
+                .await
+                .expect("a report")
+                .is_success()
+        };
+        if are_all && answers.await {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{when}: not every client works: {:#?}",
+            status
+                .clients
+                .iter()
+                .map(|client| (
+                    client.identity.number,
+                    client.phase,
+                    &client.failure,
+                    &client.by_family
+                ))
+                .collect::<Vec<_>>()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn newest(pool: &Pool) -> ClientNumber {

@@ -276,19 +276,19 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::tester::TesterFigures;
 
-    fn leased(last: u8) -> Option<LeasedConfig> {
-        Some(LeasedConfig {
+    fn leased(last: u8) -> LeasedConfig {
+        LeasedConfig {
             address: Ipv4Addr::new(10, 77, 0, last),
             router: Some(Ipv4Addr::new(10, 77, 0, 1)),
             resolvers: Vec::new(),
-        })
+        }
     }
 
-    fn ipv6(last: u16) -> Option<Ipv6Config> {
-        Some(Ipv6Config {
+    fn ipv6(last: u16) -> Ipv6Config {
+        Ipv6Config {
             addresses: vec![Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)],
             ..Ipv6Config::default()
-        })
+        }
     }
 
     fn ping(text: &str) -> Activity {
@@ -335,17 +335,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_run_over_one_family_ends_with_that_and_not_with_the_other() {
         let (mut runner, _) = runner(&[]).await;
-        runner.set_ipv4(leased(7));
+        runner.set_ipv4(Some(leased(7)));
         let over_ipv6 = start(&mut runner, ping(&SILENT6.to_string()));
         assert!(over_ipv6.has_ended(), "there is no IPv6 yet");
-        runner.set_ipv6(ipv6(7));
+        runner.set_ipv6(Some(ipv6(7)));
         let over_ipv4 = start(&mut runner, ping(&SILENT.to_string()));
         let over_ipv6 = start(&mut runner, ping(&SILENT6.to_string()));
         a_while().await;
         runner.set_ipv6(None);
         a_while().await;
         assert!(over_ipv6.has_ended() && !over_ipv4.has_ended());
-        runner.set_ipv6(ipv6(8));
+        runner.set_ipv6(Some(ipv6(8)));
         runner.set_ipv4(None);
         a_while().await;
         assert!(over_ipv4.has_ended());
@@ -355,15 +355,15 @@ mod tests {
     async fn what_is_done_again_and_again_begins_anew_with_its_family_alone() {
         let activities = [SILENT.to_string(), SILENT6.to_string()].map(|text| ping(&text));
         let (mut runner, stats) = runner(&activities).await;
-        runner.set_ipv4(leased(7));
-        runner.set_ipv6(ipv6(7));
+        runner.set_ipv4(Some(leased(7)));
+        runner.set_ipv6(Some(ipv6(7)));
         // Of IPv6 all begins anew each time, so that no ping of a minute comes to its end.
         for last in 0..12 {
             a_while().await;
-            runner.set_ipv6(ipv6(100 + last));
+            runner.set_ipv6(Some(ipv6(100 + last)));
             // The same again changes nothing.
-            runner.set_ipv6(ipv6(100 + last));
-            runner.set_ipv4(leased(7));
+            runner.set_ipv6(Some(ipv6(100 + last)));
+            runner.set_ipv4(Some(leased(7)));
         }
         let counted = |activity: &Activity| {
             let figures = stats.activities();

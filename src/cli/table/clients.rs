@@ -88,18 +88,15 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
 
 /// The addresses of a client, one below the other; a dash for one that it is to have and has not.
 pub(in crate::cli) fn addresses(client: &Client) -> String {
-    let of = |family: Family, address: Option<String>| {
-        let is_wanted = client.by_family.is_empty() || client.by_family.contains_key(&family);
-        (is_wanted || address.is_some()).then(|| or_dash(address))
-    };
-    let ipv4 = of(Family::Ipv4, client.held_address().map(|it| it.to_string()));
-    let ipv6 = if client.by_family.is_empty() {
-        None
-    } else {
-        of(Family::Ipv6, client.address6().map(|it| it.to_string()))
-    };
-    let all: Vec<String> = [ipv4, ipv6].into_iter().flatten().collect();
-    all.join("\n")
+    let is_wanted = |family| client.by_family.contains_key(&family);
+    let mut lines = Vec::new();
+    if client.by_family.is_empty() || is_wanted(Family::Ipv4) {
+        lines.push(or_dash(client.held_address()));
+    }
+    if is_wanted(Family::Ipv6) {
+        lines.push(or_dash(client.address6()));
+    }
+    lines.join("\n")
 }
 
 /// What all have, if there are any and they have the same.

@@ -5,9 +5,9 @@
 //!
 //! With the feature `linux`:
 //!
-//! - [`isolated`]: a harness whose every test has a process of its own, which has one thread until the test starts more.
-//! - [`world`]: a small world for one test on the real kernel: a parent, a router at the other end of its cable, a client's port.
-//! - [`pki`]: authorities, certificates and keys, made by openssl.
+//! - `isolated`: a harness whose every test has a process of its own, which has one thread until the test starts more.
+//! - `world`: a small world for one test on the real kernel: a parent, a router at the other end of its cable, a client's port.
+//! - `pki`: authorities, certificates and keys, made by openssl.
 //!
 //! ```
 //! # #[cfg(feature = "linux")]

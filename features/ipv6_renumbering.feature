@@ -24,6 +24,7 @@ Feature: Clients follow the LAN to another prefix
       """
       [ipv6]
       managed = true
+      autonomous = false
 
       [ipv6.dhcp]
       t1 = "5s"

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use std::{panic, thread};
 
 use clap::ValueEnum;
@@ -121,6 +121,14 @@ impl Screen {
     /// Starts the threads that write what stands in the queues, where there are any.
     pub fn start(&self) -> io::Result<()> {
         self.output.get().map_or(Ok(()), Output::start)
+    }
+
+    /// Before somebody draws on the terminal: waits until what was said is on it, for a moment at most.
+    pub fn settle(&self) {
+        const MOMENT: Duration = Duration::from_millis(500);
+        if let Some(output) = self.output.get() {
+            output.settle(MOMENT);
+        }
     }
 
     /// The end of the program: waits until everything is written, for seconds at most.

@@ -95,6 +95,8 @@ impl Tui {
     ) -> anyhow::Result<Self> {
         let (send, news) = mpsc::channel(NEWS);
         let signals = feed::signals(send.clone()).context("signals cannot be listened to")?;
+        // A line that is written after the terminal was cleared would stay wherever nothing is drawn over it.
+        screen.settle();
         let held = TuiTerminal::take().context("the terminal cannot be drawn on")?;
         let buffer = Arc::new(StderrBuffer::new(started));
         screen.buffer_stderr(Arc::clone(&buffer));

@@ -263,7 +263,10 @@ fn a_shell_stops_it_and_lets_it_go_on() {
             text.contains("Stopped")
         });
         assert!(!terminal.is_taken() && !terminal.hides_cursor());
-        assert_eq!(terminal.modes(), modes);
+        // The shell sets its own a moment after it has said so.
+        wait_for("the shell's modes", seconds(5), || {
+            (terminal.modes() == modes).then_some(())
+        });
         terminal.press("fg\r");
         terminal.wait("it goes on", seconds(10), is_well);
         assert!(terminal.is_taken());

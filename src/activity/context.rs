@@ -82,6 +82,24 @@ impl Connectivity {
         }
     }
 
+    /// Whether what was begun when the client had `before` can go on over that family: it has every address yet that it may be sent
+    /// from. Another resolver, router or further address ends nothing.
+    pub fn carries_on(&self, before: &Self, family: Family) -> bool {
+        match family {
+            Family::Ipv4 => {
+                let address = |of: &Self| of.ipv4.as_ref().map(|ipv4| ipv4.address);
+                address(self) == address(before)
+            }
+            Family::Ipv6 => match (&before.ipv6, &self.ipv6) {
+                (Some(before), Some(now)) => {
+                    let mut sources = before.addresses.iter();
+                    sources.all(|address| now.addresses.contains(address))
+                }
+                (before, now) => before.is_some() == now.is_some(),
+            },
+        }
+    }
+
     /// The router that it uses of that family.
     pub fn router(&self, family: Family) -> Option<IpAddr> {
         match family {
@@ -154,8 +172,8 @@ impl<P> ClientContext<P> {
         self.connectivity.borrow().is_own(address)
     }
 
-    /// Does `work`, which goes over that family; `None` where a client that is to have both has that family no more, or other
-    /// things of it, before the work is done. What a client of one family does ends with that family anyway.
+    /// Does `work`, which goes over that family; `None` where a client that is to have both has that family no more, or not the
+    /// addresses that it had of it, before the work is done. What a client of one family does ends with that family anyway.
     pub async fn while_unchanged<T>(
         &self,
         family: Family,
@@ -167,7 +185,7 @@ impl<P> ClientContext<P> {
         let mut connectivity = self.connectivity.clone();
         let before = connectivity.borrow_and_update().clone();
         let changed = async {
-            let other = |now: &Connectivity| !now.agrees(&before, family);
+            let other = |now: &Connectivity| !now.carries_on(&before, family);
             // The client has ended, and the work is about to be dropped.
             if connectivity.wait_for(other).await.is_err() {
                 pending::<()>().await;
@@ -201,5 +219,33 @@ impl Sequence {
             id,
             next: Arc::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_ends_with_an_address_and_with_nothing_else() {
+        let of = |addresses: &[u16], resolvers: &[u16]| Connectivity {
+            ipv4: None,
+            ipv6: Some(Arc::new(Ipv6Config {
+                addresses: addresses.iter().map(|last| own(*last)).collect(),
+                resolvers: resolvers.iter().map(|last| own(*last)).collect(),
+                ..Ipv6Config::default()
+            })),
+        };
+        let before = of(&[1], &[9]);
+        let carries_on = |now: &Connectivity| now.carries_on(&before, Family::Ipv6);
+        assert!(carries_on(&of(&[1], &[])), "another resolver");
+        assert!(carries_on(&of(&[2, 1], &[9])), "a further address");
+        assert!(!carries_on(&of(&[2], &[9])), "the address is gone");
+        assert!(!carries_on(&Connectivity::default()), "all is gone");
+        assert!(before.carries_on(&Connectivity::default(), Family::Ipv4));
+    }
+
+    fn own(last: u16) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)
     }
 }

@@ -129,9 +129,11 @@ impl Output {
         self.err.draw(bars);
     }
 
-    /// Waits until what was put for standard error is written, no longer than this.
-    pub fn settle(&self, limit: Duration) {
-        self.err.drain(Instant::now() + limit, limit);
+    /// Waits until what was put for standard error is written, for a moment at most.
+    #[cfg(feature = "tui")]
+    pub fn settle(&self) {
+        const MOMENT: Duration = Duration::from_millis(500);
+        self.err.drain(Instant::now() + MOMENT, MOMENT);
     }
 
     /// Waits until everything is written, for a bounded time: readers that read nothing for a few seconds lose the rest.

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use std::{panic, thread};
 
 use clap::ValueEnum;
@@ -124,10 +124,10 @@ impl Screen {
     }
 
     /// Before somebody draws on the terminal: waits until what was said is on it, for a moment at most.
+    #[cfg(feature = "tui")]
     pub fn settle(&self) {
-        const MOMENT: Duration = Duration::from_millis(500);
         if let Some(output) = self.output.get() {
-            output.settle(MOMENT);
+            output.settle();
         }
     }
 

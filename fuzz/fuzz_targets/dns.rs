@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../../tests/corpus/bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    bodies::dns(data);
+});

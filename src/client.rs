@@ -14,6 +14,7 @@ pub mod aggregate;
 mod backlog;
 mod families;
 mod flaw_log;
+mod heard_routers;
 pub mod ipv6;
 mod link;
 mod message;
@@ -33,12 +34,14 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use self::acquisition::Acquisition;
 use self::activities::{ActivityRunner, Counts, RunnerContext};
 pub use self::address_book::AddressBook;
+use self::aggregate::RouterListener;
 pub use self::aggregate::{Aggregate, Aggregator, ClientRun, ClientRunResults, FlawSum, RunId};
 use self::backlog::Backlog;
 pub use self::backlog::MOST_WAITING;
 use self::families::FamilyPhase;
 use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
+pub use self::heard_routers::SolicitationAnswer;
 use self::ipv6::Stack6;
 use self::link::Carrier;
 pub use self::message::{ClientEvent, ClientMsg, EventSink, Order};
@@ -142,6 +145,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             families: args.families,
             ipv4: FamilyPhase::first(args.families, Family::Ipv4),
             stack6,
+            listens6: None,
             remembered6: args.remembered6,
             timer6: None,
             remembered: args.remembered,
@@ -190,6 +194,8 @@ pub struct ClientState<L: Lan> {
     machine: dhcp::Client,
     /// Its IPv6, where it is to have that.
     stack6: Option<Box<Stack6>>,
+    /// While it hears of routers.
+    listens6: Option<RouterListener>,
     remembered6: Option<dhcp6::Lease>,
     timer6: Option<Timer>,
     remembered: Option<Ipv4Addr>,

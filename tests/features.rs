@@ -40,13 +40,24 @@ const fn row(
 }
 
 /// Those that run only where they are asked for: they are proved to fail, and too long to see pass here.
-const ON_REQUEST: [(&str, &str); 2] = [
+const ON_REQUEST: [(&str, &str); 3] = [
+    (
+        "ipv6_router_requirements",
+        "The router hears clients that were quiet for five minutes",
+    ),
     ("reboot", "The router reboots, and everybody is back"),
     ("soak", "24-hour soak does not degrade"),
 ];
 
 /// What proves that the scenarios can fail.
 const TWIN: &[Row] = &[
+    // It takes five minutes, and so begins first.
+    row(
+        ON_REQUEST[0].0,
+        ON_REQUEST[0].1,
+        "mld_snooping",
+        "no router answered 3 router solicitations",
+    ),
     row(
         "capacity",
         "The virtual router carries as many clients as it has addresses",
@@ -353,8 +364,8 @@ const TWIN: &[Row] = &[
         "dhcp6_keeps_stale",
         "still used an address of 2001:db8:77::/64",
     ),
-    row(ON_REQUEST[0].0, ON_REQUEST[0].1, "dhcp_mute", "no_offer"),
-    row(ON_REQUEST[1].0, ON_REQUEST[1].1, "dhcp_lost_acks", "no_ack"),
+    row(ON_REQUEST[1].0, ON_REQUEST[1].1, "dhcp_mute", "no_offer"),
+    row(ON_REQUEST[2].0, ON_REQUEST[2].1, "dhcp_lost_acks", "no_ack"),
     row(
         "ipv6_advertisements",
         "The router answers whoever asks",
@@ -504,6 +515,48 @@ const TWIN: &[Row] = &[
         "A connection comes about over IPv6",
         "dns_no_aaaa",
         "no_name",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "A solicitation is answered in time",
+        "ra_mute",
+        "no_router",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "Advertisements to all keep their distance while many join",
+        "ra_flood",
+        "and 3s should lie between them",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "Advertisements keep coming",
+        "ra_silent",
+        "no router advertised to all twice",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "Hosts may form addresses of every prefix, and reach each other in it",
+        "ra_no_autonomous",
+        "no_prefix",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "Nobody has the addresses that clients form",
+        "dad_squatter",
+        "somebody else had an IPv6 address",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "What routers advertise breaks no requirement",
+        "ra_long_lifetimes",
+        "ra-lifetime-limits (RFC 9096, 3.4)",
+    ),
+    row(
+        "ipv6_router_requirements",
+        "What routers advertise breaks no requirement",
+        "ra_flood",
+        "ra-rate (RFC 4861, 6.2.6",
     ),
 ];
 

@@ -8,6 +8,7 @@ mod figures;
 mod herd;
 mod ipv6;
 mod leases;
+mod routers;
 mod soak;
 mod traffic;
 
@@ -20,6 +21,7 @@ pub(super) const ALL: &[&[Definition]] = &[
     leases::STEPS,
     configuration::STEPS,
     ipv6::STEPS,
+    routers::STEPS,
     traffic::STEPS,
     disturbances::STEPS,
     soak::STEPS,

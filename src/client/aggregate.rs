@@ -5,19 +5,25 @@
 //! for their supervisor, and what was counted once is not lost with an actor that is killed.
 
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
+use lanherd_audit::RouterFindings;
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use super::advertisements::Advertisements;
+use super::heard_routers::{HeardRouters, SolicitationAnswer};
 use crate::activity::{Activity, AttemptOutcome, SkipReason, Subject};
+use crate::clock::now;
 use crate::dhcp::Flaw;
+use crate::lan::ipv6::Packet6;
 use crate::metrics::Metrics;
 use crate::stats::{ActivityStats, ClientStats};
 use crate::tester::{self, AttemptDoubt, Doubt};
+
+/// Within this time whatever came was read, by a tester who is not late.
+const READING: Duration = Duration::from_secs(3);
 
 /// One fan-out of an activity over many clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,6 +60,17 @@ pub struct Aggregator {
     tester: tester::TesterFigures,
     aggregate: Mutex<Aggregate>,
     advertisements: Mutex<Advertisements>,
+    routers: Mutex<HeardRouters>,
+}
+
+/// While it lives, a client listens for routers.
+#[derive(Debug)]
+pub struct RouterListener(Arc<Aggregator>);
+
+impl Drop for RouterListener {
+    fn drop(&mut self) {
+        self.0.routers.lock().listens_no_more();
+    }
 }
 
 impl Aggregator {
@@ -64,6 +81,7 @@ impl Aggregator {
             tester,
             aggregate: Mutex::default(),
             advertisements: Mutex::default(),
+            routers: Mutex::new(HeardRouters::new(now())),
         }
     }
 
@@ -114,16 +132,46 @@ impl Aggregator {
     pub fn packet_dropped(&self) {
         self.metrics.packet_dropped();
         self.lock().packets_dropped += 1;
+        self.may_have_missed_routers();
     }
 
     /// Counts a router advertisement that has come to a client, unless it has come to another before.
-    pub fn heard_advertisement(&self, router: Ipv6Addr, received: Instant, to_all: bool) {
+    pub fn heard_advertisement(&self, packet: &Packet6) {
+        let to_all = packet.destination.is_multicast();
         let mut advertisements = self.advertisements.lock();
-        let new = advertisements.heard(router, received, to_all);
+        let new = advertisements.heard(packet.source, packet.received, to_all);
         drop(advertisements);
         if let Some(new) = new {
             self.metrics.router_advertisement(to_all, new.gap);
+            let late = self.tester.worst_of(READING);
+            self.routers.lock().hear(packet, late);
         }
+    }
+
+    /// A client begins to listen for routers, and does so while the result lives.
+    pub fn listen_for_routers(self: &Arc<Self>) -> RouterListener {
+        self.routers.lock().listens();
+        RouterListener(Arc::clone(self))
+    }
+
+    /// Something may have come from routers that was not heard: nothing is said of what did not come until now.
+    pub fn may_have_missed_routers(&self) {
+        self.routers.lock().interrupted();
+    }
+
+    /// A router answered a client's solicitation, so long after the first.
+    pub fn solicitation_answered(&self, after: Duration) {
+        let late = self.tester.worst_of(after);
+        let mut routers = self.routers.lock();
+        routers.answered(SolicitationAnswer { after, late });
+    }
+
+    /// What there is to say of routers now.
+    pub fn routers(&self) -> (RouterFindings, Option<SolicitationAnswer>) {
+        let late = self.tester.worst_of(READING);
+        let routers = self.routers.lock();
+        let findings = routers.findings(now(), late);
+        (findings, routers.slowest_answer())
     }
 
     /// Counts a message with a flaw that is not told.

@@ -25,6 +25,9 @@ impl<L: Lan> ClientState<L> {
         self.deadline = None;
         self.activities.go_offline();
         self.trouble(self.stage(), Cause::NoCarrier, "the parent has no carrier");
+        if self.stack6.is_some() {
+            self.aggregator.may_have_missed_routers();
+        }
         self.with_stack6(Stack6::carrier_lost);
         self.enter(Phase::NoCarrier);
     }

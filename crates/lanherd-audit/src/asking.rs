@@ -14,7 +14,7 @@ const MOST: u8 = 3;
 pub(crate) const BEFORE_SILENCE: u8 = 2;
 
 /// How often a question was asked, and when last.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Asking {
     times: u8,
     latest: Option<Duration>,

@@ -1,29 +1,23 @@
 //! One audit: frames in, with the moment at which the kernel had them; a report out. Pure.
 
-use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use lanherd_ndp::{MessageKind, Packet, Refused};
+use lanherd_ndp::{Body, Packet};
 use lanherd_net::frame::DhcpDatagram;
 use lanherd_net::lan::ipv6::Packet6;
-use lanherd_types::identity::Mac;
 
 use crate::asking::{ANSWER_LIMIT, Asking, BEFORE_SILENCE};
-use crate::breach::{Breach, Breaches};
+use crate::breach::Breach;
 use crate::dhcp;
 use crate::dhcp6;
 use crate::report::{Report, Withheld};
 use crate::requirement as req;
-use crate::router::{RouterLog, advertisement};
+use crate::router::RouterLog;
+use crate::routers::RouterAudit;
 use crate::solicitor::Solicitor;
 
 /// How many routers are kept apart: a hostile host can make up any number.
 pub const MAX_ROUTERS: usize = 32;
-/// For how long it must have been listened before a rate an hour is told.
-const RATE_WINDOW: Duration = Duration::from_secs(600);
-/// More than so many an hour are told (RFC 7772, 4).
-const OFTEN: f64 = 7.0;
 
 /// What an audit knows of the link, and of what it is to do.
 #[derive(Debug, Clone)]
@@ -47,29 +41,25 @@ pub struct Audit {
     routers_asked: Asking,
     /// Of servers of `DHCPv6`, since a router has told that there are some.
     servers6_asked: Asking,
-    /// By link-local address and MAC: two routers may have chosen the same address.
-    routers: BTreeMap<(Ipv6Addr, Mac), RouterLog>,
+    /// The routers, and whatever anybody breaks.
+    routers: RouterAudit,
     servers: dhcp::Servers,
     servers6: dhcp6::Dhcp6Servers,
-    breaches: Breaches,
     frames: u64,
-    untold_routers: u64,
 }
 
 impl Audit {
     /// One that begins now, at 0.
     pub fn new(settings: Settings) -> Self {
         Self {
+            routers: RouterAudit::new(settings.link_mtu),
             settings,
             began: None,
             routers_asked: Asking::default(),
             servers6_asked: Asking::default(),
-            routers: BTreeMap::new(),
             servers: dhcp::Servers::default(),
             servers6: dhcp6::Dhcp6Servers::default(),
-            breaches: Breaches::default(),
             frames: 0,
-            untold_routers: 0,
         }
     }
 
@@ -92,6 +82,7 @@ impl Audit {
         let mut frames = Vec::new();
         let mut mute: Vec<_> = self
             .routers
+            .logs
             .values_mut()
             .filter(|router| !router.has_answered)
             .collect();
@@ -101,6 +92,12 @@ impl Audit {
                 router.asked += 1;
             }
             frames.extend(solicitor.router_solicitation());
+        }
+        for ((address, _), router) in &mut self.routers.logs {
+            if !router.is_neighbour && router.neighbour_asked.is_due(now) {
+                router.neighbour_asked.ask(now);
+                frames.extend(solicitor.neighbour_solicitation(*address));
+            }
         }
         if self.servers6.seen.is_empty()
             && let Some(promise) = self.promise()
@@ -119,7 +116,7 @@ impl Audit {
 
     /// What a router's flags promise of `DHCPv6`.
     fn promise(&self) -> Option<Promise> {
-        let says = |is_set: fn(&RouterLog) -> bool| self.routers.values().any(is_set);
+        let says = |is_set: fn(&RouterLog) -> bool| self.routers.logs.values().any(is_set);
         if says(|router| router.latest.managed) {
             Some(Promise::Addresses)
         } else {
@@ -133,20 +130,22 @@ impl Audit {
         if let Some(datagram) = DhcpDatagram::parse(frame) {
             self.frames += 1;
             self.servers
-                .hear(at, &datagram, solicitor, &mut self.breaches);
+                .hear(at, &datagram, solicitor, &mut self.routers.breaches);
             return None;
         }
         if let Some(packet) = Packet6::of_dhcp6(frame, Instant::now()) {
             self.frames += 1;
             self.servers6
-                .hear(at, &packet, solicitor, &mut self.breaches);
+                .hear(at, &packet, solicitor, &mut self.routers.breaches);
             return None;
         }
         match Packet::from_frame(frame) {
             Ok(packet) => {
-                if advertisement(&packet).is_some() {
+                if self.routers.hear(at, Duration::ZERO, &packet) {
                     self.frames += 1;
-                    self.advertised(at, &packet);
+                    self.may_be_answer(at, &packet);
+                } else if let Body::NeighbourAdvertisement(told) = packet.message.body {
+                    self.routers.tell(at, &packet, told);
                 }
                 if self.settings.solicits {
                     self.settings.solicitor.answer(&packet)
@@ -155,52 +154,26 @@ impl Audit {
                 }
             }
             Err(refused) => {
-                self.refused(at, &refused);
+                self.frames += u64::from(self.routers.refuse(at, &refused));
                 None
             }
         }
     }
 
-    fn advertised(&mut self, at: Duration, packet: &Packet) {
-        let (Some(body), Some(mac)) = (advertisement(packet), packet.source_mac) else {
-            return;
-        };
-        let key = (packet.source, mac);
-        if self.routers.len() >= MAX_ROUTERS && !self.routers.contains_key(&key) {
-            self.untold_routers += 1;
-            return;
+    /// An advertisement may answer the latest question for routers.
+    fn may_be_answer(&mut self, at: Duration, packet: &Packet) {
+        let key = packet.source_mac.map(|mac| (packet.source, mac));
+        let router = key.and_then(|key| self.routers.logs.get_mut(&key));
+        if let Some(router) = router {
+            router.has_answered |= self.routers_asked.may_be_answered(at);
         }
-        let router = self
-            .routers
-            .entry(key)
-            .or_insert_with(|| RouterLog::new(format!("{} ({mac})", packet.source), at));
-        router.has_answered |= self.routers_asked.may_be_answered(at);
-        router.hear(at, packet, body, self.settings.link_mtu, &mut self.breaches);
-    }
-
-    /// A malformed router advertisement; what else is malformed is no router's or server's.
-    fn refused(&mut self, at: Duration, refused: &Refused) {
-        let Some(sender) = refused
-            .sender
-            .filter(|sender| sender.kind == Some(MessageKind::RouterAdvertisement))
-        else {
-            return;
-        };
-        self.frames += 1;
-        let name = match sender.mac {
-            Some(mac) => format!("{} ({mac})", sender.source),
-            None => sender.source.to_string(),
-        };
-        let what = || format!("byte {}: {}", refused.offset, refused.reason);
-        self.breaches
-            .add(at, &req::RA_VALID, &name, refused.reason.as_str(), what);
     }
 
     /// What was found until `now`. Where the kernel had to drop `lost` frames for want of room, nothing is said that rests on a frame
     /// which did not come.
     pub fn report(mut self, now: Duration, lost: u64) -> Report {
         self.conclude(now);
-        let (found, untold) = self.breaches.all();
+        let (found, untold) = self.routers.breaches.all();
         let (breaches, withheld): (Vec<Breach>, Vec<Breach>) = found
             .into_iter()
             .partition(|breach| lost == 0 || !rests_on_silence(breach));
@@ -209,7 +182,7 @@ impl Audit {
             now,
             self.began.is_some(),
             self.frames,
-            self.routers.values(),
+            self.routers.logs.values(),
             self.servers.seen.values(),
             self.servers6.seen.values(),
             breaches,
@@ -217,7 +190,7 @@ impl Audit {
                 frames_lost: lost,
                 breaches: withheld.len(),
                 untold,
-                untold_routers: self.untold_routers,
+                untold_routers: self.routers.untold,
             },
         )
     }
@@ -226,21 +199,9 @@ impl Audit {
     fn conclude(&mut self, now: Duration) {
         self.flags(now);
         let had_time = self.routers_asked.is_over(now);
-        let Self {
-            routers,
-            breaches,
-            servers,
-            servers6,
-            ..
-        } = self;
-        for router in routers.values() {
-            router.lapses(now, breaches);
-            let since = now.saturating_sub(router.first);
-            if since >= RATE_WINDOW && router.an_hour(now) > OFTEN {
-                breaches.add(now, &req::RA_OFTEN, &router.name, "", || {
-                    format!("{:.0} an hour", router.an_hour(now))
-                });
-            }
+        let mut breaches = std::mem::take(&mut self.routers.breaches);
+        self.routers.conclude((now, Duration::ZERO), &mut breaches);
+        for router in self.routers.logs.values() {
             if !router.has_answered && router.asked >= BEFORE_SILENCE && had_time {
                 breaches.add(now, &req::RA_SOLICITED, &router.name, "", || {
                     format!(
@@ -250,25 +211,20 @@ impl Audit {
                     )
                 });
             }
-        }
-        let all: Vec<&RouterLog> = routers.values().collect();
-        for (index, router) in all.iter().enumerate() {
-            for other in all.iter().skip(index + 1) {
-                router.compare(other, now, breaches);
+            let asked = &router.neighbour_asked;
+            if !router.is_neighbour && asked.times() >= BEFORE_SILENCE && asked.is_over(now) {
+                breaches.add(now, &req::ND_ANSWERS, &router.name, "", || {
+                    format!(
+                        "asked {} times for its link-layer address, and it did not answer within {:.1} s",
+                        asked.times(),
+                        ANSWER_LIMIT.as_secs_f64()
+                    )
+                });
             }
         }
         let names = |names: Vec<&str>| names.join(", ");
-        let default: Vec<&str> = all
-            .iter()
-            .filter(|router| router.latest.lifetime > 0)
-            .map(|router| router.name.as_str())
-            .collect();
-        if default.len() > 1 {
-            breaches.add(now, &req::RA_SEVERAL_ROUTERS, "this link", "", || {
-                names(default)
-            });
-        }
-        let leasing: Vec<&str> = servers
+        let leasing: Vec<&str> = self
+            .servers
             .seen
             .values()
             .filter(|server| server.latest.is_some())
@@ -279,7 +235,8 @@ impl Audit {
                 names(leasing)
             });
         }
-        let answering: Vec<&str> = servers6
+        let answering: Vec<&str> = self
+            .servers6
             .seen
             .values()
             .filter(|server| server.duid.is_some())
@@ -290,12 +247,13 @@ impl Audit {
                 names(answering)
             });
         }
+        self.routers.breaches = breaches;
     }
 
     /// Whether flags and service agree (RFC 7084, L-8 and L-9).
     fn flags(&mut self, now: Duration) {
         let promise = self.promise();
-        let mut routers = self.routers.values();
+        let mut routers = self.routers.logs.values();
         let promises = |router: &&RouterLog| router.latest.managed || router.latest.other;
         let was_asked = self.servers6_asked.times() >= BEFORE_SILENCE;
         let servers = &self.servers6.seen;
@@ -309,7 +267,7 @@ impl Audit {
                 _ => ("O", "INFORMATION-REQUEST"),
             };
             let times = self.servers6_asked.times();
-            self.breaches
+            self.routers.breaches
                 .add(now, &req::DHCP6_FLAGS, &router.name, "", || {
                     format!("the {flag} flag is set, and no DHCPv6 server answered {times} times {question}")
                 });
@@ -317,9 +275,10 @@ impl Audit {
         let is_managed = promise == Some(Promise::Addresses);
         if let Some(server) = servers.values().find(|server| server.leases)
             && !is_managed
-            && !self.routers.is_empty()
+            && !self.routers.logs.is_empty()
         {
-            self.breaches
+            self.routers
+                .breaches
                 .add(now, &req::DHCP6_FLAGS, &server.name, "", || {
                     "it leases addresses, and no router sets the M flag: hosts do not ask"
                         .to_owned()
@@ -343,6 +302,7 @@ fn rests_on_silence(breach: &Breach) -> bool {
         req::RA_ROUTER_LIFETIME,
         req::RA_RESOLVER_LIFETIME,
         req::RA_SOLICITED,
+        req::ND_ANSWERS,
         req::RA_STALE_PREFIX,
         req::DHCP6_FLAGS,
     ]

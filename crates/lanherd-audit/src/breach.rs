@@ -33,7 +33,7 @@ pub struct Breach {
 }
 
 /// All breaches so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Breaches {
     /// By requirement, sender, and what makes the kind.
     found: BTreeMap<(Requirement, String, String), Breach>,

@@ -9,13 +9,17 @@ mod dhcp6;
 mod report;
 pub mod requirement;
 mod router;
+mod routers;
 mod solicitor;
 
 pub use asking::ANSWER_LIMIT;
 pub use audit::{Audit, MAX_ROUTERS, Settings};
 pub use breach::{Breach, MAX_BREACHES};
-pub use report::{PrefixFound, Report, RouterFound, SCHEMA, ServerFound, ServerFound6, Withheld};
+pub use report::{
+    PrefixFound, Report, RouteFound, RouterFound, SCHEMA, ServerFound, ServerFound6, Withheld,
+};
 pub use requirement::{Level, Requirement};
+pub use routers::{RouterAudit, RouterFindings};
 pub use solicitor::Solicitor;
 
 #[cfg(test)]

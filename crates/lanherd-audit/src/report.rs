@@ -46,6 +46,24 @@ pub struct PrefixFound {
     pub valid_seconds: Option<u64>,
 }
 
+/// A route through a router.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteFound {
+    /// Where it leads, with its length.
+    pub prefix: String,
+    /// How much it is preferred to others: `low`, `medium`, `high`.
+    pub preference: &'static str,
+    /// In seconds; `null`: for ever.
+    pub seconds: Option<u64>,
+}
+
+impl fmt::Display for RouteFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lasts = seconds(self.seconds);
+        write!(f, "{} ({}, {lasts})", self.prefix, self.preference)
+    }
+}
+
 /// One router, as it last advertised itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RouterFound {
@@ -75,8 +93,12 @@ pub struct RouterFound {
     pub prefixes: Vec<PrefixFound>,
     /// Routes through it.
     pub routes: Vec<String>,
+    /// The same with what is said of each.
+    pub route_information: Vec<RouteFound>,
     /// The resolvers that it names.
     pub resolvers: Vec<Ipv6Addr>,
+    /// How long they are good, in seconds; `null`: for ever, or it names none.
+    pub resolver_seconds: Option<u64>,
     /// Names that are searched.
     pub search: Vec<String>,
     /// The NAT64 prefixes that it names.
@@ -189,7 +211,7 @@ impl Report {
 }
 
 impl RouterFound {
-    fn of(router: &RouterLog) -> Self {
+    pub(crate) fn of(router: &RouterLog) -> Self {
         let RouterAdvertisement {
             hop_limit,
             managed,
@@ -212,7 +234,9 @@ impl RouterFound {
             mtu: None,
             prefixes: Vec::new(),
             routes: Vec::new(),
+            route_information: Vec::new(),
             resolvers: Vec::new(),
+            resolver_seconds: None,
             search: Vec::new(),
             pref64: Vec::new(),
             captive_portal: None,
@@ -228,8 +252,18 @@ impl RouterFound {
                     valid_seconds: prefix.valid.duration().map(|span| span.as_secs()),
                 }),
                 NdOption::Mtu(mtu) => found.mtu = Some(*mtu),
-                NdOption::Route(route) => found.routes.push(route.prefix.to_string()),
-                NdOption::Resolvers(resolvers) => found.resolvers.extend(&resolvers.servers),
+                NdOption::Route(route) => {
+                    found.routes.push(route.prefix.to_string());
+                    found.route_information.push(RouteFound {
+                        prefix: route.prefix.to_string(),
+                        preference: route.preference.as_str(),
+                        seconds: route.lifetime.duration().map(|span| span.as_secs()),
+                    });
+                }
+                NdOption::Resolvers(resolvers) => {
+                    found.resolvers.extend(&resolvers.servers);
+                    found.resolver_seconds = resolvers.lifetime.duration().map(|it| it.as_secs());
+                }
                 NdOption::SearchList(search) => found.search.extend(search.names.clone()),
                 NdOption::Pref64(pref64) => found.pref64.push(pref64.prefix.to_string()),
                 NdOption::CaptivePortal(uri) => found.captive_portal = Some(uri.clone()),
@@ -361,7 +395,7 @@ impl fmt::Display for RouterFound {
             )?;
         }
         for (name, value) in [
-            ("routes", list(&self.routes)),
+            ("routes", list(&self.route_information)),
             ("resolvers", list(&self.resolvers)),
             ("search list", list(&self.search)),
             ("NAT64 prefix", list(&self.pref64)),

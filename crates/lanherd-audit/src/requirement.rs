@@ -71,9 +71,17 @@ requirements! {
     RA_STALE_PREFIX: Should "ra-stale-prefix", "RFC 9096, 3.5",
         "A prefix that is no longer advertised has been deprecated by an advertisement with preferred lifetime 0";
     RA_LIFETIME_LIMITS: Should "ra-lifetime-limits", "RFC 9096, 3.4",
-        "A home router's prefixes are preferred for at most 2,700 s and valid for at most 5,400 s";
+        "A home router's prefixes are preferred for at most 2,700 s and valid for at most 5,400 s, and it is a default router for at most 2,700 s";
+    RA_PREFIX_FLAGS: Should "ra-prefix-flags", "RFC 7084, 4.3 (L-6)",
+        "A home router's prefixes have the flags L and A (A may be missing where addresses are leased: M flag)";
+    RA_ROUTE: Should "ra-route", "RFC 7084, 4.3 (L-3); RFC 4191, 2.3",
+        "A home router says that it leads to its delegated and unique local prefixes (option 24)";
+    RA_UNIQUE_LOCAL: Should "ra-unique-local-only", "RFC 7084, 4.3 (L-4, ULA-5)",
+        "A home router is no default router where none but unique local prefixes are preferred";
     RA_FLAPS: Remark "ra-flaps", "RFC 4861, 6.2.5",
         "A router that withdrew itself (lifetime 0) is a router again within 60 s";
+    RA_DEFAULT_ROUTE: Remark "ra-default-route", "RFC 4191, 3.1",
+        "The route to everything (option 24) contradicts the router lifetime: hosts that know the option go by it, and others do not";
     RA_OFTEN: Remark "ra-often", "RFC 7772, 4",
         "More than seven advertisements an hour to all nodes wake every battery on the link";
     RA_SEVERAL_ROUTERS: Remark "ra-several-routers", "RFC 4861, 6.3.6",
@@ -82,6 +90,11 @@ requirements! {
         "The source link-layer address in an advertisement is another than the frame's";
     RA_NO_RESOLVER: Remark "ra-no-resolver", "RFC 8106, 1.1",
         "A default router advertises neither resolvers nor that DHCPv6 has them (O or M flag)";
+
+    ND_ANSWERS: Must "nd-answers", "RFC 4861, 7.2.4",
+        "A router answers a neighbour solicitation for the address that it advertises from";
+    ND_ROUTER: Must "nd-router", "RFC 4861, 4.4 and 7.2.4",
+        "A router's neighbour advertisements say that it is one (R flag): hosts give up a router that says otherwise";
 
     DHCP_READABLE: Must "dhcp-readable", "RFC 2131, 2 and 3; RFC 2132, 2; RFC 3396, 5",
         "A server's message has its fixed fields, its magic cookie, and options that end where they say";

@@ -1,13 +1,15 @@
 //! What one router advertises, how often, and what of it breaks a requirement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use lanherd_ndp::options::{PrefixInformation, Resolvers, SearchList};
+use lanherd_ndp::options::{PrefixInformation, Resolvers, RouteInformation, SearchList};
 use lanherd_ndp::{
     Body, Lifetime, Message, NdOption, Packet, Prefix, RemarkReason, RouterAdvertisement,
 };
 
+use crate::asking::Asking;
 use crate::breach::Breaches;
 use crate::requirement as req;
 
@@ -20,8 +22,13 @@ const FLAP: Duration = Duration::from_secs(60);
 /// In so many advertisements running a prefix must be missing to be gone: a router may spread its options over several (RFC 4861,
 /// 6.2.3).
 const MISSING: u32 = 3;
-/// How many prefixes of one router are followed. A packet has room for some fifty.
+/// How many prefixes of one router are followed, and how many routes. A packet has room for some fifty.
 const MAX_PREFIXES: usize = 64;
+/// Unique local prefixes (RFC 4193, 3.1).
+const UNIQUE_LOCAL: Prefix = match Prefix::new(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7) {
+    Some(prefix) => prefix,
+    None => Prefix::DEFAULT,
+};
 /// The limits of RFC 9096, 3.4, in seconds.
 const PREFERRED_LIMIT: u32 = 2_700;
 const VALID_LIMIT: u32 = 5_400;
@@ -51,15 +58,15 @@ struct Advertised {
 
 impl Advertised {
     /// How long it had ended when `now` came; `None`: it had not.
-    fn ended_before(self, now: Duration) -> Option<Duration> {
+    fn ended_before(self, now: Duration, late: Duration) -> Option<Duration> {
         let lasts = self.lifetime.duration().filter(|lasts| !lasts.is_zero())?;
         let since = now.saturating_sub(self.at);
-        (since > lasts + JITTER).then_some(since)
+        (since > lasts + JITTER + late).then_some(since)
     }
 }
 
 /// One router: all advertisements from one link-local address and MAC.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RouterLog {
     /// How it is named in breaches.
     pub(crate) name: String,
@@ -76,12 +83,18 @@ pub(crate) struct RouterLog {
     pub(crate) asked: u8,
     /// Whether an advertisement of its own came soon after a question.
     pub(crate) has_answered: bool,
+    /// How often its link-layer address was asked for, as any host does that sends something through it.
+    pub(crate) neighbour_asked: Asking,
+    /// Whether it has told that.
+    pub(crate) is_neighbour: bool,
     latest_at: Duration,
     withdrawn: Option<Duration>,
     router: Option<Advertised>,
     resolvers: Option<Advertised>,
     search: Option<Advertised>,
     prefixes: BTreeMap<Prefix, FollowedPrefix>,
+    /// Where it said that it leads to.
+    routes: BTreeSet<Prefix>,
 }
 
 impl RouterLog {
@@ -98,19 +111,42 @@ impl RouterLog {
             options: Vec::new(),
             asked: 0,
             has_answered: false,
+            neighbour_asked: Asking::default(),
+            is_neighbour: false,
             latest_at: at,
             withdrawn: None,
             router: None,
             resolvers: None,
             search: None,
             prefixes: BTreeMap::new(),
+            routes: BTreeSet::new(),
         }
     }
 
-    /// Takes an advertisement of this router's.
+    /// It tells its link-layer address.
+    pub(crate) fn tell(&mut self, at: Duration, is_router: bool, breaches: &mut Breaches) {
+        self.is_neighbour = true;
+        if !is_router {
+            breaches.add(at, &req::ND_ROUTER, &self.name, "", || {
+                "it answers a neighbour solicitation, and says that it is no router: the R flag is 0"
+                    .to_owned()
+            });
+        }
+    }
+
+    /// Nobody has listened for a while: what did not come meanwhile is no gap.
+    pub(crate) const fn interrupted(&mut self) {
+        self.latest_to_all = None;
+        self.router = None;
+        self.resolvers = None;
+        self.search = None;
+        self.withdrawn = None;
+    }
+
+    /// Takes an advertisement of this router's, which came at that moment, or so much earlier as its reader may be late.
     pub(crate) fn hear(
         &mut self,
-        at: Duration,
+        (at, late): (Duration, Duration),
         packet: &Packet,
         body: RouterAdvertisement,
         link_mtu: u32,
@@ -119,11 +155,17 @@ impl RouterLog {
         let message = &packet.message;
         self.latest_at = at;
         if packet.destination.is_multicast() {
-            self.heard_by_all(at, message, body, breaches);
+            self.heard_by_all((at, late), message, body, breaches);
         } else {
             self.to_one += 1;
         }
         self.options_of(at, message, link_mtu, breaches);
+        self.routes_of(at, message, body, breaches);
+        if u32::from(body.lifetime) > PREFERRED_LIMIT {
+            breaches.add(at, &req::RA_LIFETIME_LIMITS, &self.name, "router", || {
+                format!("the router lifetime is {} s", body.lifetime)
+            });
+        }
         if let (Some(said), Some(real)) = (message.source_link_layer(), packet.source_mac)
             && said != real
         {
@@ -147,7 +189,7 @@ impl RouterLog {
     /// What only an advertisement that reaches every host tells.
     fn heard_by_all(
         &mut self,
-        at: Duration,
+        (at, late): (Duration, Duration),
         message: &Message,
         body: RouterAdvertisement,
         breaches: &mut Breaches,
@@ -158,13 +200,13 @@ impl RouterLog {
             self.shortest_gap = Some(self.shortest_gap.map_or(gap, |known| known.min(gap)));
             self.longest_gap = Some(self.longest_gap.map_or(gap, |known| known.max(gap)));
             // Of a router that ceases, up to three may come at once (RFC 4861, 6.2.5).
-            if gap + JITTER < MIN_DELAY_BETWEEN_RAS && body.lifetime > 0 {
+            if gap + JITTER + late < MIN_DELAY_BETWEEN_RAS && body.lifetime > 0 {
                 breaches.add(at, &req::RA_RATE, &self.name, "", || {
                     format!("two are {:.1} s apart", gap.as_secs_f64())
                 });
             }
         }
-        self.lapses(at, breaches);
+        self.lapses((at, late), breaches);
         self.router = Some(Advertised {
             at,
             lifetime: body.router_lifetime(),
@@ -190,10 +232,10 @@ impl RouterLog {
     }
 
     /// What had ended before it was advertised again, or before now.
-    pub(crate) fn lapses(&self, now: Duration, breaches: &mut Breaches) {
+    pub(crate) fn lapses(&self, (now, late): (Duration, Duration), breaches: &mut Breaches) {
         let lapsed = |what: Option<Advertised>| {
             let what = what?;
-            Some((what.ended_before(now)?, what.lifetime))
+            Some((what.ended_before(now, late)?, what.lifetime))
         };
         if let Some((since, lifetime)) = lapsed(self.router) {
             breaches.add(now, &req::RA_ROUTER_LIFETIME, &self.name, "", || {
@@ -215,6 +257,77 @@ impl RouterLog {
                     )
                 });
             }
+        }
+    }
+
+    /// What it says of the routes through it: those to everything, and those that it leads to.
+    fn routes_of(
+        &mut self,
+        at: Duration,
+        message: &Message,
+        body: RouterAdvertisement,
+        breaches: &mut Breaches,
+    ) {
+        for option in &message.options {
+            let NdOption::Route(route) = option else {
+                continue;
+            };
+            let RouteInformation {
+                prefix, lifetime, ..
+            } = *route;
+            if lifetime.is_zero() {
+                self.routes.remove(&prefix);
+            } else if self.routes.len() < MAX_PREFIXES {
+                self.routes.insert(prefix);
+            }
+            if prefix == Prefix::DEFAULT && lifetime.is_zero() != (body.lifetime == 0) {
+                breaches.add(at, &req::RA_DEFAULT_ROUTE, &self.name, "", || {
+                    format!(
+                        "the router lifetime is {} s, and that of the route to ::/0 {lifetime}",
+                        body.lifetime
+                    )
+                });
+            }
+        }
+    }
+
+    /// What a home router is to say all in all, however its options are spread over advertisements.
+    pub(crate) fn conclude(&self, now: Duration, breaches: &mut Breaches) {
+        let followed = self.prefixes.values().map(|followed| &followed.latest);
+        let all: BTreeMap<Prefix, &PrefixInformation> = followed
+            .chain(self.advertised_prefixes())
+            .filter(|information| !information.prefix.is_link_local())
+            .map(|information| (information.prefix, information))
+            .collect();
+        let current = || {
+            let all = all.values();
+            let current = all.filter(|it| !it.preferred.is_zero() && !it.valid.is_zero());
+            current.map(|it| it.prefix)
+        };
+        let leads_to = |prefix: &Prefix| {
+            let mut routes = self.routes.iter();
+            routes
+                .any(|route| route.length() <= prefix.length() && route.contains(prefix.address()))
+        };
+        let unrouted = current().filter(|prefix| !leads_to(prefix));
+        let unrouted: Vec<String> = unrouted.map(|prefix| prefix.to_string()).collect();
+        if !unrouted.is_empty() {
+            breaches.add(now, &req::RA_ROUTE, &self.name, "", || {
+                format!("no option 24 covers {}", unrouted.join(", "))
+            });
+        }
+        let is_ours_alone = |prefix: Prefix| UNIQUE_LOCAL.contains(prefix.address());
+        if self.latest.lifetime > 0 && !all.is_empty() && current().all(is_ours_alone) {
+            breaches.add(now, &req::RA_UNIQUE_LOCAL, &self.name, "", || {
+                let lifetime = self.latest.lifetime;
+                let current: Vec<String> = current().map(|prefix| prefix.to_string()).collect();
+                if current.is_empty() {
+                    format!("the router lifetime is {lifetime} s, and no prefix is preferred")
+                } else {
+                    let current = current.join(", ");
+                    format!("the router lifetime is {lifetime} s, and only {current} is preferred")
+                }
+            });
         }
     }
 
@@ -286,6 +399,7 @@ impl RouterLog {
 
     fn options_of(&self, at: Duration, message: &Message, link_mtu: u32, breaches: &mut Breaches) {
         let name = &self.name;
+        let is_managed = matches!(message.body, Body::RouterAdvertisement(body) if body.managed);
         for remark in message.notes.remarks() {
             if remark.reason.is_malformed() {
                 let kind = format!("{:?} {:?}", remark.option, remark.reason);
@@ -307,7 +421,9 @@ impl RouterLog {
                         format!("{} says {mtu} bytes", place())
                     });
                 }
-                NdOption::Prefix(prefix) => prefix_of(at, name, prefix, place, breaches),
+                NdOption::Prefix(prefix) => {
+                    prefix_of(at, name, prefix, is_managed, place, breaches);
+                }
                 _ => (),
             }
         }
@@ -416,11 +532,13 @@ fn prefix_of(
     at: Duration,
     name: &str,
     information: &PrefixInformation,
+    is_managed: bool,
     place: impl Fn() -> String,
     breaches: &mut Breaches,
 ) {
     let PrefixInformation {
         prefix,
+        on_link,
         autonomous,
         valid,
         preferred,
@@ -438,6 +556,18 @@ fn prefix_of(
     if prefix.is_link_local() {
         breaches.add(at, &req::RA_LINK_LOCAL_PREFIX, name, &kind, || {
             format!("{}: {prefix}", place())
+        });
+    }
+    // Where addresses are leased, hosts may not be meant to form any.
+    let lacks_autonomous = !autonomous && !is_managed;
+    if (!on_link || lacks_autonomous) && !preferred.is_zero() && !prefix.is_link_local() {
+        breaches.add(at, &req::RA_PREFIX_FLAGS, name, &kind, || {
+            let lacking = match (on_link, lacks_autonomous) {
+                (false, true) => "neither the L nor the A flag",
+                (false, false) => "no L flag",
+                (true, _) => "no A flag, and no router has the M flag",
+            };
+            format!("{}: {prefix} has {lacking}", place())
         });
     }
     if autonomous && prefix.length() != 64 {

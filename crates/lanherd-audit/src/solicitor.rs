@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lanherd_dhcp::{Message, MessageType, code};
 use lanherd_dhcp6::{self as dhcp6, Duid, Ia, IaKind};
+use lanherd_ndp::packet::solicited_node;
 use lanherd_ndp::{Body, Message as NdMessage, NdOption, NeighbourAdvertisement, Packet};
 use lanherd_net::frame::to_server;
 use lanherd_types::identity::Mac;
@@ -85,6 +86,13 @@ impl Solicitor {
     /// The question for routers, as a frame.
     pub(crate) fn router_solicitation(&self) -> Option<Vec<u8>> {
         Packet::router_solicitation(self.mac, self.link_local()).to_frame()
+    }
+
+    /// The question for the link-layer address of a neighbour, as a frame.
+    pub(crate) fn neighbour_solicitation(&self, target: Ipv6Addr) -> Option<Vec<u8>> {
+        let body = Body::NeighbourSolicitation { target };
+        let message = NdMessage::new(body, vec![NdOption::SourceLinkLayer(self.mac)]);
+        Packet::new(self.mac, self.link_local(), solicited_node(target), message).to_frame()
     }
 
     /// The question for DHCP servers, as a frame.

@@ -3,8 +3,8 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use lanherd_ndp::options::{PrefixInformation, Resolvers};
-use lanherd_ndp::{Lifetime, NdOption, Packet, Prefix, RouterAdvertisement};
+use lanherd_ndp::options::{PrefixInformation, Resolvers, RouteInformation};
+use lanherd_ndp::{Lifetime, NdOption, Packet, Preference, Prefix, RouterAdvertisement};
 use lanherd_types::identity::Mac;
 use proptest::prelude::*;
 
@@ -69,10 +69,19 @@ fn resolvers(lifetime: u32) -> NdOption {
     })
 }
 
+fn route(text: &str, length: u8, lifetime: u32) -> NdOption {
+    NdOption::Route(RouteInformation {
+        prefix: Prefix::new(address(text), length).expect("a prefix"),
+        preference: Preference::Medium,
+        lifetime: Lifetime::from_secs(lifetime),
+    })
+}
+
 fn sound_options() -> Vec<NdOption> {
     vec![
         NdOption::SourceLinkLayer(ROUTER),
         prefix("2001:db8:77::", 64, 1800, 3600),
+        route("2001:db8::", 32, 1800),
         resolvers(1800),
     ]
 }

@@ -348,7 +348,7 @@ async fn well_formed(world: &mut World) -> Result<(), Complaint> {
     }
 }
 
-fn no_ipv6() -> Complaint {
+pub(super) fn no_ipv6() -> Complaint {
     Complaint::new("no client is to have IPv6: make IPv6 or dual-stack clients")
 }
 

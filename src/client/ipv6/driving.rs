@@ -24,6 +24,9 @@ impl<L: Lan> ClientState<L> {
     /// Begins with IPv6, where the client is to have it.
     pub(in crate::client) fn start_ipv6(&mut self) {
         let remembered = self.remembered6.take();
+        if self.stack6.is_some() {
+            self.listens6 = Some(self.aggregator.listen_for_routers());
+        }
         self.with_stack6(|stack, now| stack.start(remembered, now));
     }
 
@@ -194,16 +197,14 @@ impl<L: Lan> ClientState<L> {
         written.map_err(|failure| failure.of(Family::Ipv6))
     }
 
-    /// Whether that was possible.
     /// Counts an advertisement, whatever becomes of it: of a herd it is one.
     fn count_advertisement(&self, packet: &Packet6) {
         if packet.content().first() == Some(&ROUTER_ADVERTISEMENT) {
-            let to_all = packet.destination.is_multicast();
-            self.aggregator
-                .heard_advertisement(packet.source, packet.received, to_all);
+            self.aggregator.heard_advertisement(packet);
         }
     }
 
+    /// Whether that was possible.
     fn transmit6(&self, sent: Sent6, frame: &[u8]) -> bool {
         let Some(port) = &self.port else { return false };
         trace!(client = %self.identity.namespace, ?sent, "sending");
@@ -233,6 +234,9 @@ impl<L: Lan> ClientState<L> {
                     None => event.to_string(),
                 };
                 self.trouble6(Stage::Configure, Cause::AddressConflict, detail);
+            }
+            Ipv6Event::Host(slaac::Event::Answered { after, .. }) => {
+                self.aggregator.solicitation_answered(*after);
             }
             _ => {}
         }

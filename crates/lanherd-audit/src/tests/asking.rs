@@ -1,7 +1,7 @@
 //! Who is asked, how often, and of whom it is told that he does not answer.
 
 use lanherd_dhcp6::{Message, MessageType};
-use lanherd_ndp::Body;
+use lanherd_ndp::{Body, Message as NdMessage, NeighbourAdvertisement};
 
 use super::*;
 
@@ -17,9 +17,42 @@ fn follow(frames: &[(f64, Vec<u8>)], end: u32) -> (Vec<(u32, &'static str)>, Rep
             audit.hear(seconds(*at), frame);
         }
         let questions = audit.questions(now);
-        asked.extend(questions.iter().map(|frame| (second, kind(frame))));
+        for question in &questions {
+            match answer(question) {
+                Some(answer) => _ = audit.hear(now, &answer),
+                None => asked.push((second, kind(question))),
+            }
+        }
     }
     (asked, audit.report(seconds(f64::from(end)), 0))
+}
+
+/// How a router answers whoever asks for its link-layer address; `None`: that was not asked.
+fn answer(question: &[u8]) -> Option<Vec<u8>> {
+    let target = target(question)?;
+    told(target, true)
+}
+
+/// Whose link-layer address is asked for.
+fn target(question: &[u8]) -> Option<Ipv6Addr> {
+    let question = Packet::from_frame(question).ok()?;
+    match question.message.body {
+        Body::NeighbourSolicitation { target } => Some(target),
+        _ => None,
+    }
+}
+
+fn told(target: Ipv6Addr, router: bool) -> Option<Vec<u8>> {
+    let body = Body::NeighbourAdvertisement(NeighbourAdvertisement {
+        router,
+        solicited: true,
+        override_: true,
+        target,
+    });
+    let message = NdMessage::new(body, vec![NdOption::TargetLinkLayer(ROUTER)]);
+    let mut packet = Packet::new(ROUTER, target, address("fe80::a"), message);
+    packet.destination_mac = Some(OTHER);
+    packet.to_frame()
 }
 
 fn kind(frame: &[u8]) -> &'static str {
@@ -110,4 +143,40 @@ fn a_flag_that_nobody_keeps_is_told_after_the_right_question_was_asked_twice_mor
         let (_, report) = follow(&[(40.0, promise)], 42);
         assert_eq!(report.breaches, []);
     }
+}
+
+// RFC 4861, 7.2.4.
+#[test]
+fn a_router_that_does_not_tell_its_link_layer_address_or_says_that_it_is_none_is_told() {
+    let follow = |answers: fn(u32) -> Option<bool>| {
+        let mut audit = Audit::new(settings(true));
+        let mut asked = 0;
+        for second in 0..30 {
+            let now = seconds(f64::from(second));
+            if second == 1 {
+                audit.hear(now, &frame());
+            }
+            for question in audit.questions(now) {
+                let Some(target) = target(&question) else {
+                    continue;
+                };
+                assert_eq!(target, address("fe80::1"));
+                asked += 1;
+                if let Some(told) = answers(asked).and_then(|router| told(target, router)) {
+                    audit.hear(now, &told);
+                }
+            }
+        }
+        let report = audit.report(seconds(30.0), 0);
+        let about = |breach: &&Breach| breach.requirement.starts_with("nd-");
+        let told: Vec<Breach> = report.breaches.iter().filter(about).cloned().collect();
+        (asked, told)
+    };
+    let (asked, told) = follow(|_| None);
+    assert_eq!((asked, names(&told)), (3, vec!["nd-answers"]));
+    assert!(told[0].what.starts_with("asked 3 times"), "{told:?}");
+    // The first was lost.
+    assert_eq!(follow(|asked| (asked == 2).then_some(true)), (2, vec![]));
+    let (asked, told) = follow(|_| Some(false));
+    assert_eq!((asked, names(&told)), (1, vec!["nd-router"]));
 }

@@ -69,7 +69,10 @@ fn what_did_not_come_is_not_told_where_frames_were_lost() {
 // The renumbering that strands hosts (RFC 9096, 3.5).
 #[test]
 fn a_prefix_that_vanishes_while_it_is_preferred_is_stale_and_one_that_was_deprecated_is_not() {
-    let with = |option: NdOption| advertisement(body(), vec![resolvers(1800), option]);
+    let with = |option: NdOption| {
+        let route = route("2001:db8::", 32, 1800);
+        advertisement(body(), vec![resolvers(1800), route, option])
+    };
     let old = || with(prefix("2001:db8:1::", 64, 1800, 3600));
     let new = || with(prefix("2001:db8:2::", 64, 1800, 3600));
     let breaches = found(
@@ -101,4 +104,25 @@ fn a_prefix_that_vanishes_while_it_is_preferred_is_stale_and_one_that_was_deprec
     // Options may be spread over several advertisements (RFC 4861, 6.2.3).
     let frames = [(1.0, old()), (10.0, new()), (20.0, old()), (30.0, new())];
     assert_eq!(found(&frames, 50.0), []);
+}
+
+// Whoever was not listening has missed nothing.
+#[test]
+fn a_time_in_which_nobody_listened_is_no_gap() {
+    let packet = |lifetime| {
+        let body = RouterAdvertisement { lifetime, ..body() };
+        Packet::from_frame(&advertisement(body, sound_options())).expect("an advertisement")
+    };
+    let follow = |is_interrupted: bool, late: f64| {
+        let mut routers = RouterAudit::new(1500);
+        assert!(routers.hear(seconds(1.0), Duration::ZERO, &packet(30)));
+        if is_interrupted {
+            routers.interrupted();
+        }
+        assert!(routers.hear(seconds(90.0), seconds(late), &packet(30)));
+        names(&routers.findings(seconds(91.0), Duration::ZERO).breaches)
+    };
+    assert_eq!(follow(false, 0.0), ["ra-router-lifetime"]);
+    assert_eq!(follow(false, 60.0), [""; 0], "it may have come in time");
+    assert_eq!(follow(true, 0.0), [""; 0]);
 }

@@ -237,3 +237,69 @@ fn routers_that_count_the_same_lifetime_down_agree() {
     assert_eq!(of(1_700), ["ra-several-routers"]);
     assert_eq!(of(1_600), ["ra-consistent", "ra-several-routers"]);
 }
+
+// RFC 7084, 4.3 and RFC 9096, 3.4.
+#[test]
+fn what_a_home_router_is_to_advertise_is_told_where_it_does_not() {
+    let flags = |on_link, autonomous, managed| {
+        let NdOption::Prefix(said) = prefix("2001:db8:77::", 64, 1800, 3600) else {
+            unreachable!("a prefix");
+        };
+        let said = PrefixInformation {
+            on_link,
+            autonomous,
+            ..said
+        };
+        let body = RouterAdvertisement { managed, ..body() };
+        let options = vec![
+            NdOption::Prefix(said),
+            route("2001:db8::", 32, 1800),
+            resolvers(1800),
+        ];
+        names(&found(&[(1.0, advertisement(body, options))], 2.0))
+    };
+    assert_eq!(flags(true, true, false), [""; 0]);
+    assert_eq!(flags(false, true, true), ["ra-prefix-flags"]);
+    assert_eq!(flags(true, false, false), ["ra-prefix-flags"]);
+    assert_eq!(flags(true, false, true), [""; 0], "addresses are leased");
+    let with = |body: RouterAdvertisement, options: &[NdOption]| {
+        let options = [&[resolvers(1800)], options].concat();
+        found(&[(1.0, advertisement(body, options))], 2.0)
+    };
+    let global = || prefix("2001:db8:77::", 64, 1800, 3600);
+    let unrouted = with(body(), &[global()]);
+    assert_eq!(names(&unrouted), ["ra-route"]);
+    assert_eq!(unrouted[0].what, "no option 24 covers 2001:db8:77::/64");
+    let longer = with(body(), &[global(), route("2001:db8:77:0:8000::", 65, 1800)]);
+    assert_eq!(names(&longer), ["ra-route"]);
+    let old = prefix("2001:db8:76::", 64, 0, 3600);
+    let routed = route("2001:db8:77::", 48, 1800);
+    assert_eq!(with(body(), &[global(), old.clone(), routed.clone()]), []);
+    let local = [
+        prefix("fd00:77::", 64, 1800, 3600),
+        route("fd00:77::", 48, 1800),
+    ];
+    let alone = with(body(), &[&local[..], std::slice::from_ref(&old)].concat());
+    assert_eq!(names(&alone), ["ra-unique-local-only"]);
+    assert_eq!(
+        alone[0].what,
+        "the router lifetime is 1800 s, and only fd00:77::/64 is preferred"
+    );
+    assert_eq!(names(&with(body(), &[old])), ["ra-unique-local-only"]);
+    let none = RouterAdvertisement {
+        lifetime: 0,
+        ..body()
+    };
+    assert_eq!(with(none, &local), []);
+    let long = RouterAdvertisement {
+        lifetime: 9001,
+        ..body()
+    };
+    let long = with(long, &[global(), routed.clone()]);
+    assert_eq!(names(&long), ["ra-lifetime-limits"]);
+    assert_eq!(long[0].what, "the router lifetime is 9001 s");
+    let default = |lifetime| [global(), routed.clone(), route("::", 0, lifetime)];
+    assert_eq!(with(body(), &default(1800)), []);
+    assert_eq!(names(&with(body(), &default(0))), ["ra-default-route"]);
+    assert_eq!(names(&with(none, &default(1800))), ["ra-default-route"]);
+}

@@ -54,7 +54,7 @@ pub(super) enum PoolMsg {
     Client(ClientNumber, Incarnation, ClientEvent),
     ActorEnded(ActorId, ActorEnd),
     AdmissionOpens,
-    Cleaned(ClientNumber, Vec<CleanupError>, Option<bool>),
+    Cleaned(ClientNumber, Vec<CleanupError>, Vec<bool>),
     BackoffOver(ClientNumber, Incarnation),
     StopDeadline(ClientNumber, Incarnation),
     RunDeadline(RunId),

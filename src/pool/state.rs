@@ -226,7 +226,7 @@ impl<L: Lan> PoolState<L> {
             PoolMsg::ActorEnded(actor, ending) => self.actor_ended(actor, ending),
             PoolMsg::AdmissionOpens => self.admission_timer = None,
             PoolMsg::Cleaned(number, errors, released) => {
-                if let Some(was_sent) = released {
+                for was_sent in released {
                     self.departures.released(number, was_sent);
                 }
                 self.cleaned(number, &errors);

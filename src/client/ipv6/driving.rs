@@ -280,10 +280,15 @@ impl<L: Lan> ClientState<L> {
         while let Some(output) = self.poll_output6() {
             match output {
                 Output6::Transmit(sent, frame) => {
-                    if sent == Sent6::Dhcp6(MessageType::Release) {
+                    let is_release = sent == Sent6::Dhcp6(MessageType::Release);
+                    if is_release {
                         self.releases.turn().await;
                     }
-                    is_given_back &= self.transmit6(sent, &frame);
+                    let was_sent = self.transmit6(sent, &frame);
+                    is_given_back &= was_sent;
+                    if is_release && was_sent {
+                        self.tell(ClientEvent::Released(Ok(())));
+                    }
                 }
                 Output6::Event(event) => self.happened6(event),
                 Output6::State(state) if is_given_back => {

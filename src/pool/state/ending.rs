@@ -183,7 +183,7 @@ impl<L: Lan> PoolState<L> {
                 let _ = task.await;
             }
             let errors = lan.detach(&identity).await;
-            let mut was_sent = None;
+            let mut were_sent = Vec::new();
             if let Some((address, release)) = release {
                 releases.turn().await;
                 // From the next line on the server may give it to a sibling.
@@ -192,7 +192,7 @@ impl<L: Lan> PoolState<L> {
                 if let Err(error) = &sent {
                     warn!(client = %identity.namespace, %error, "its RELEASE could not be sent");
                 }
-                was_sent = Some(sent.is_ok());
+                were_sent.push(sent.is_ok());
             }
             if is_over {
                 addresses.keep6(identity.number, |_| false);
@@ -203,10 +203,10 @@ impl<L: Lan> PoolState<L> {
                 if let Err(error) = &sent {
                     warn!(client = %identity.namespace, %error, "its DHCPv6 RELEASE could not be sent");
                 }
-                was_sent = Some(was_sent.unwrap_or(true) && sent.is_ok());
+                were_sent.push(sent.is_ok());
             }
             // A pool that has ended has detached it itself.
-            drop(pool.cast(PoolMsg::Cleaned(number, errors, was_sent)));
+            drop(pool.cast(PoolMsg::Cleaned(number, errors, were_sent)));
         });
     }
 

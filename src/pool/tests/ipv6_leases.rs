@@ -59,7 +59,12 @@ async fn leases_are_held_by_one_client_each_and_all_are_given_back() {
     assert_eq!(all.len(), 5);
     // One leaves, one vanishes.
     let one = |number| Selection::Numbers(vec![ClientNumber(number)]);
-    herd.pool.remove(one(1)).await.expect("left");
+    let report = herd.pool.remove(one(1)).await.expect("left");
+    assert_eq!(
+        (report.clients, report.releases_sent),
+        (1, 2),
+        "of each family one"
+    );
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(herd.lan.leases6(), 4);
     herd.pool.vanish(one(2)).await.expect("vanished");
@@ -71,7 +76,7 @@ async fn leases_are_held_by_one_client_each_and_all_are_given_back() {
     );
     herd.lan.reset_server(&LabConfig::default());
     let lan = herd.lan.clone();
-    herd.end().await;
+    assert_eq!(herd.end().await.releases_sent, 2 * 3);
     assert_eq!(lan.leases6(), 1, "of the one that vanished");
 }
 
@@ -108,7 +113,12 @@ async fn the_lease_of_one_that_is_dead_for_good_is_given_back_in_its_name() {
     let client = herd.client(1).await;
     assert_eq!((client.phase, herd.lan.leases6()), (Phase::Backoff, 1));
     let lan = herd.lan.clone();
-    herd.end().await;
+    let report = herd.end().await;
+    assert_eq!(
+        (report.releases_sent, report.releases_unsent),
+        (2, 0),
+        "of each family one"
+    );
     assert_eq!(lan.leases6(), 0);
 }
 

@@ -55,6 +55,7 @@ use crate::dhcp::{self, Event, Lease, MessageType, Output, Transmit};
 use crate::dhcp6;
 use crate::family::Family;
 use crate::identity::Identity;
+use crate::lan::ipv6::Packet6;
 use crate::lan::{Inbox, Lan, Port, PortEvent};
 use crate::metrics::{Acquired, Metrics};
 use crate::phase::{Failure, Phase, Stage};
@@ -146,6 +147,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             ipv4: FamilyPhase::first(args.families, Family::Ipv4),
             stack6,
             listens6: None,
+            advertisement: None,
             remembered6: args.remembered6,
             timer6: None,
             remembered: args.remembered,
@@ -196,6 +198,8 @@ pub struct ClientState<L: Lan> {
     stack6: Option<Box<Stack6>>,
     /// While it hears of routers.
     listens6: Option<RouterListener>,
+    /// The router advertisement that is being heeded: what of it is passed over counts once for all clients.
+    advertisement: Option<Arc<Packet6>>,
     remembered6: Option<dhcp6::Lease>,
     timer6: Option<Timer>,
     remembered: Option<Ipv4Addr>,

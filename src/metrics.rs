@@ -3,6 +3,7 @@
 mod activities;
 mod dhcp;
 mod families;
+mod ipv6_messages;
 pub mod labels;
 mod mailbox;
 mod per_client;
@@ -25,6 +26,8 @@ use self::dhcp::Dhcp;
 pub use self::dhcp::{Acquired, Direction, RenewKind};
 use self::families::FamilyMetrics;
 pub use self::families::Ipv6Census;
+use self::ipv6_messages::Ipv6Messages;
+pub use self::ipv6_messages::{CHECKSUM, FRAGMENTED, PassedOver6};
 pub use self::labels::{LabelError, RunLabel, RunLabels};
 pub use self::mailbox::MailboxMetrics;
 use self::per_client::PerClient;
@@ -44,7 +47,7 @@ use crate::stats::ClientStats;
 use crate::stats::Uptime;
 use lanherd_types::ipv6::Ipv6EventKind;
 
-/// The address family label; `DHCPv6` will bring the second.
+/// The address family label of what only IPv4 has.
 const FAMILY: &str = "ipv4";
 
 /// Round trips: 20 buckets, doubling from 50 µs to 26 s.
@@ -70,6 +73,7 @@ pub struct Metrics {
     join: HistogramVec,
     dhcp: Dhcp,
     families: FamilyMetrics,
+    ipv6_messages: Ipv6Messages,
     activities: ActivityFamilies,
     restarts: IntCounterVec,
     give_ups: IntCounterVec,
@@ -153,6 +157,7 @@ impl Metrics {
             )?,
             dhcp: Dhcp::new(r)?,
             families: FamilyMetrics::new(r)?,
+            ipv6_messages: Ipv6Messages::new(r)?,
             activities: ActivityFamilies::new(r)?,
             restarts: counter(
                 r,
@@ -361,18 +366,25 @@ impl Metrics {
     }
 
     /// The address of a client was found to be somebody else's.
-    pub fn address_conflict(&self) {
-        self.dhcp.conflict(&self.group);
+    pub fn address_conflict(&self, family: Family) {
+        match family {
+            Family::Ipv4 => self.dhcp.conflict(&self.group),
+            Family::Ipv6 => self.families.conflict(&self.group),
+        }
     }
 
     /// An attempt of an activity came to its end.
     pub fn did(&self, activity: &Activity, outcome: &AttemptOutcome) {
         self.activities.did(&activity.subject, outcome);
+        self.families
+            .did(activity.subject.kind().about().word, outcome);
     }
 
     /// There will be outcomes of this activity, of clients that are to have these families.
     pub fn expect(&self, activity: &Activity, families: Families) {
         self.activities.expect(&activity.subject, families);
+        let kind = activity.subject.kind().about().word;
+        self.families.expect(kind, families);
     }
 
     /// A client is restarted: after a failure with that cause, or for another reason.
@@ -424,6 +436,7 @@ impl Metrics {
             for family in families.each() {
                 self.families.start_at_zero(&self.group, family);
             }
+            self.ipv6_messages.start_at_zero();
         }
     }
 
@@ -449,12 +462,17 @@ impl Metrics {
 
     /// A router advertised itself, to all nodes or to one client; to all so long after the time before.
     pub fn router_advertisement(&self, to_all: bool, gap: Option<Duration>) {
-        self.families.advertisement(to_all, gap);
+        self.ipv6_messages.advertisement(to_all, gap);
     }
 
     /// A `DHCPv6` message was sent or received; `None`: of a type that is not known.
     pub fn dhcp6_message(&self, direction: Direction, kind: Option<dhcp6::MessageType>) {
-        self.families.dhcp6_message(direction, kind);
+        self.ipv6_messages.dhcp6_message(direction, kind);
+    }
+
+    /// Something of a message of IPv6 was of no use.
+    pub fn passed_over6(&self, what: PassedOver6) {
+        self.ipv6_messages.passed_over(what);
     }
 
     /// What all clients have of addresses now.

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
+use crate::metrics::PassedOver6;
+
 /// So many routers are told apart: there are rarely more than two, and names off the wire have a bound.
 const MOST_ROUTERS: usize = 64;
 /// Of so many packets it is known that they have been counted: they come to all clients within moments.
 const KNOWN: usize = 64;
+/// Of so many advertisements and reasons it is known that what was passed over has been counted.
+const KNOWN_PASSED_OVER: usize = 256;
 
 /// Which advertisements have been counted.
 #[derive(Debug, Default)]
@@ -15,6 +19,7 @@ pub(super) struct Advertisements {
     /// When each router advertised to all the last time.
     latest: BTreeMap<Ipv6Addr, Instant>,
     known: VecDeque<(Ipv6Addr, Instant)>,
+    passed_over: VecDeque<(Ipv6Addr, Instant, PassedOver6)>,
 }
 
 /// An advertisement that had not been counted.
@@ -51,6 +56,27 @@ impl Advertisements {
         }
         Some(NewAdvertisement { gap })
     }
+
+    /// A client passed this over in an advertisement that was read off the wire at that moment; whether no other has before.
+    ///
+    /// What is to one client alone was read at a moment of its own.
+    pub(super) fn passed_over(
+        &mut self,
+        router: Ipv6Addr,
+        received: Instant,
+        what: PassedOver6,
+    ) -> bool {
+        let one = (router, received, what);
+        // The latest stand at the end, and it is one of them where it is known.
+        if self.passed_over.iter().rev().any(|known| *known == one) {
+            return false;
+        }
+        if self.passed_over.len() == KNOWN_PASSED_OVER {
+            self.passed_over.pop_front();
+        }
+        self.passed_over.push_back(one);
+        true
+    }
 }
 
 #[cfg(test)]
@@ -86,12 +112,28 @@ mod tests {
     }
 
     #[test]
+    fn what_many_clients_pass_over_in_one_advertisement_is_counted_once_for_each_reason() {
+        let (mut all, start) = (Advertisements::default(), Instant::now());
+        let mtu = PassedOver6::Advertisement("mtu_out_of_range");
+        let prefix = PassedOver6::Advertisement("prefix_length");
+        let first: Vec<bool> = [mtu, prefix, mtu, prefix]
+            .map(|what| all.passed_over(ROUTER, start, what))
+            .into();
+        assert_eq!(first, [true, true, false, false]);
+        assert!(all.passed_over(ROUTER, start + Duration::from_secs(10), mtu));
+        let another = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
+        assert!(all.passed_over(another, start, mtu));
+    }
+
+    #[test]
     fn whatever_comes_no_more_is_kept_than_the_bounds_say() {
         let (mut all, start) = (Advertisements::default(), Instant::now());
         for number in 0..1_000_u16 {
             let router = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, number);
             assert!(all.heard(router, start, true).is_some());
+            assert!(all.passed_over(router, start, PassedOver6::Advertisement("code")));
         }
         assert_eq!((all.latest.len(), all.known.len()), (MOST_ROUTERS, KNOWN));
+        assert_eq!(all.passed_over.len(), KNOWN_PASSED_OVER);
     }
 }

@@ -18,7 +18,7 @@ use crate::activity::{Activity, AttemptOutcome, SkipReason, Subject};
 use crate::clock::now;
 use crate::dhcp::Flaw;
 use crate::lan::ipv6::Packet6;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, PassedOver6};
 use crate::stats::{ActivityStats, ClientStats};
 use crate::tester::{self, AttemptDoubt, Doubt};
 
@@ -172,6 +172,19 @@ impl Aggregator {
         let routers = self.routers.lock();
         let findings = routers.findings(now(), late);
         (findings, routers.slowest_answer())
+    }
+
+    /// Counts what was of no use of a router advertisement, once for each reason, to however many clients it has come.
+    pub fn passed_over_of_advertisement(&self, advertisement: &Packet6, what: PassedOver6) {
+        let Packet6 {
+            source, received, ..
+        } = advertisement;
+        let mut advertisements = self.advertisements.lock();
+        let is_new = advertisements.passed_over(*source, *received, what);
+        drop(advertisements);
+        if is_new {
+            self.metrics.passed_over6(what);
+        }
     }
 
     /// Counts a message with a flaw that is not told.

@@ -1,24 +1,21 @@
 //! What there is by family, and of IPv6: only where clients are to have it. Labels never carry addresses or prefixes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use prometheus::{
-    Counter, CounterVec, Gauge, Histogram, HistogramVec, IntCounterVec, IntGaugeVec, Registry,
-};
+use prometheus::{Counter, CounterVec, Gauge, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
-use super::LEASE_BUCKETS;
-use super::dhcp::Direction;
-use super::registering::{
-    BucketLayout, alone, counter, float_counter, gauge, histogram, histogram_alone,
-};
-use crate::dhcp6::MessageType;
-use crate::family::Family;
+use super::registering::{alone, counter, float_counter, gauge, histogram};
+use super::{LEASE_BUCKETS, RTT_BUCKETS};
+use crate::activity::AttemptOutcome;
+use crate::family::{Families, Family};
 use crate::stats::Uptime;
 use lanherd_types::ipv6::{AddressState, Ipv6EventKind, Prefix};
 
-/// Gaps between advertisements: 13 buckets, doubling from half a second to 34 minutes; a router may wait for 30 (RFC 4861, 6.2.1).
-const GAP_BUCKETS: BucketLayout = (0.5, 2.0, 13);
+/// What may come of an attempt.
+const OUTCOMES: [&str; 2] = ["succeeded", "failed"];
 
 /// What all clients have of addresses at one moment.
 #[derive(Debug, Clone, Default)]
@@ -45,9 +42,10 @@ pub(super) struct FamilyMetrics {
     events: IntCounterVec,
     outages: IntCounterVec,
     stale: Counter,
-    advertisements: IntCounterVec,
-    gap: Histogram,
-    dhcp6_messages: IntCounterVec,
+    conflicts: IntCounterVec,
+    attempts: IntCounterVec,
+    attempt_time: HistogramVec,
+    is_told: Arc<AtomicBool>,
 }
 
 impl FamilyMetrics {
@@ -108,25 +106,26 @@ impl FamilyMetrics {
                 "Outages in which most of the herd was down in a family; one of both families counts in each.",
                 &["family"],
             )?,
-            advertisements: counter(
+            conflicts: counter(
                 r,
-                "router_advertisements_total",
-                "Router advertisements on the wire, to all nodes (multicast) or to one client (unicast); one that comes to all clients \
-                 is one.",
-                &["kind"],
+                "dad_conflicts_total",
+                "IPv6 addresses that clients were to have and that are somebody else's, as duplicate address detection found.",
+                &["group"],
             )?,
-            gap: histogram_alone(
+            attempts: counter(
                 r,
-                "router_advertisement_gap_seconds",
-                "From one advertisement of a router to all nodes to the next.",
-                GAP_BUCKETS,
+                "attempts_total",
+                "Attempts of activities by the family that they went over; none: they came to no address of a host.",
+                &["kind", "family", "outcome"],
             )?,
-            dhcp6_messages: counter(
+            attempt_time: histogram(
                 r,
-                "dhcp6_messages_total",
-                "DHCPv6 messages of all clients.",
-                &["direction", "type"],
+                "attempt_duration_seconds",
+                "How long attempts of activities took that came to an answer, by the family that they went over.",
+                RTT_BUCKETS,
+                &["kind", "family"],
             )?,
+            is_told: Arc::default(),
             stale: alone(
                 r,
                 "stale_prefix_seconds_total",
@@ -146,9 +145,8 @@ impl FamilyMetrics {
         for kind in Ipv6EventKind::ALL {
             self.events.with_label_values(&[kind.as_str()]);
         }
-        for kind in ["multicast", "unicast"] {
-            self.advertisements.with_label_values(&[kind]);
-        }
+        self.conflicts.with_label_values(&[group]);
+        self.is_told.store(true, Ordering::Relaxed);
         for outcome in ["usable", "failed"] {
             self.acquire.with_label_values(&[outcome]);
         }
@@ -175,18 +173,37 @@ impl FamilyMetrics {
         gauge.set(number(clients));
     }
 
-    pub(super) fn advertisement(&self, to_all: bool, gap: Option<Duration>) {
-        let kind = if to_all { "multicast" } else { "unicast" };
-        self.advertisements.with_label_values(&[kind]).inc();
-        if let Some(gap) = gap {
-            self.gap.observe(gap.as_secs_f64());
+    /// There will be attempts of this kind, by clients that are to have these families.
+    pub(super) fn expect(&self, kind: &str, families: Families) {
+        if families.include(Family::Ipv6) {
+            for family in families.each() {
+                for outcome in OUTCOMES {
+                    let labels = [kind, family.as_str(), outcome];
+                    self.attempts.with_label_values(&labels);
+                }
+                self.attempt_time
+                    .with_label_values(&[kind, family.as_str()]);
+            }
         }
     }
 
-    pub(super) fn dhcp6_message(&self, direction: Direction, kind: Option<MessageType>) {
-        let kind = kind.map_or("malformed", MessageType::as_str);
-        let labels = [direction.as_str(), kind];
-        self.dhcp6_messages.with_label_values(&labels).inc();
+    /// An attempt came to its end.
+    pub(super) fn did(&self, kind: &str, outcome: &AttemptOutcome) {
+        if !self.is_told.load(Ordering::Relaxed) {
+            return;
+        }
+        let family = outcome.family.map_or("none", Family::as_str);
+        let [well, failed] = OUTCOMES;
+        let word = if outcome.is_success() { well } else { failed };
+        self.attempts.with_label_values(&[kind, family, word]).inc();
+        if let Some(took) = outcome.took {
+            let histogram = self.attempt_time.with_label_values(&[kind, family]);
+            histogram.observe(took.as_secs_f64());
+        }
+    }
+
+    pub(super) fn conflict(&self, group: &str) {
+        self.conflicts.with_label_values(&[group]).inc();
     }
 
     pub(super) fn event(&self, kind: Ipv6EventKind) {

@@ -141,6 +141,67 @@ fn lookups_fetches_and_commands_start_at_zero_where_there_are_some_and_are_count
 }
 
 #[test]
+fn of_a_herd_that_is_to_have_only_ipv4_nothing_is_told_by_family() {
+    let words = [
+        "router_advertisement",
+        "dhcp6_",
+        "attempts_total",
+        "dad_",
+        "attempt_duration",
+    ];
+    let told = |metrics: &Metrics| {
+        let text = metrics.render();
+        words.map(|word| text.contains(&format!("lanherd_{word}")))
+    };
+    let metrics = metrics();
+    let ping = PingSpec::once(Target::GoogleDns).into();
+    let answered = |family| AttemptOutcome {
+        family,
+        ..ping::outcome(
+            &Target::GoogleDns,
+            PingOutcome::Reply(Duration::from_micros(80)),
+            PingDetail::default(),
+        )
+    };
+    metrics.expect_families(Families::Ipv4);
+    metrics.expect(&ping, Families::Ipv4);
+    metrics.did(&ping, &answered(Some(Family::Ipv4)));
+    assert_eq!(told(&metrics), [true, false, false, false, false]);
+
+    metrics.expect_families(Families::Dual);
+    metrics.expect(&ping, Families::Dual);
+    assert_eq!(told(&metrics), [true; 5]);
+    metrics.did(&ping, &answered(Some(Family::Ipv6)));
+    metrics.did(&ping, &ping.skipped(SkipReason::Offline));
+    metrics.passed_over6(PassedOver6::Advertisement("hop_limit"));
+    metrics.passed_over6(PassedOver6::AdvertisementOption(
+        5,
+        crate::ndp::RemarkReason::Length,
+    ));
+    metrics.passed_over6(PassedOver6::Dhcp6(CHECKSUM));
+    metrics.passed_over6(PassedOver6::Dhcp6Option(3, dhcp6::RemarkReason::Timers));
+    metrics.address_conflict(Family::Ipv6);
+    let text = metrics.render();
+    for line in [
+        r#"lanherd_attempts_total{family="ipv6",kind="ping",outcome="succeeded"} 1"#,
+        r#"lanherd_attempts_total{family="ipv4",kind="ping",outcome="failed"} 0"#,
+        r#"lanherd_attempt_duration_seconds_bucket{family="ipv6",kind="ping",le="0.0001"} 1"#,
+        r#"lanherd_attempt_duration_seconds_count{family="ipv4",kind="ping"} 0"#,
+        r#"lanherd_router_advertisements_ignored_total{reason="hop_limit"} 1"#,
+        r#"lanherd_router_advertisements_ignored_total{reason="prefix_length"} 0"#,
+        r#"lanherd_router_advertisement_remarks_total{option="5",reason="length"} 1"#,
+        r#"lanherd_dhcp6_messages_ignored_total{reason="checksum"} 1"#,
+        r#"lanherd_dhcp6_messages_ignored_total{reason="leftover"} 0"#,
+        r#"lanherd_dhcp6_option_remarks_total{option="3",reason="timers"} 1"#,
+        r#"lanherd_dhcp6_messages_total{direction="received",type="reconfigure"} 0"#,
+        r#"lanherd_dad_conflicts_total{group="ns"} 1"#,
+        r#"lanherd_dhcp_address_conflicts_total{group="ns"} 0"#,
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
 fn pings_start_at_zero_for_each_target_and_cause() {
     let metrics = metrics();
     let ping = PingSpec::once(Target::Router).into();

@@ -87,6 +87,14 @@ impl Herd {
     fn metric(&self, line: &str) -> bool {
         self.metrics.render().lines().any(|l| l == line)
     }
+
+    /// The value of a series that is there.
+    fn metric_value(&self, series: &str) -> f64 {
+        let text = self.metrics.render();
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(series));
+        let value = values.next().expect("the series is there");
+        value.trim().parse().expect("a number")
+    }
 }
 
 fn mac(client: &ClientStatus) -> crate::identity::Mac {

@@ -227,6 +227,15 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Every word of [`DecodeError::as_str`].
+    pub const WORDS: &[&str] = &[
+        "too_short",
+        "relayed",
+        "unknown_type",
+        "truncated_option",
+        "leftover",
+    ];
+
     /// The kind of error in one word: the label in metrics.
     pub const fn as_str(&self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use crate::dhcp6::{self, MessageType};
 use crate::family::Family;
 use crate::lan::ipv6::{Addressing6, DadOutcome, Packet6};
 use crate::lan::{Lan, Port, PortEvent};
-use crate::metrics::Direction;
+use crate::metrics::{Direction, PassedOver6};
 use crate::ndp::slaac;
 use crate::phase::{Cause, Failure, Phase, Stage};
 
@@ -42,7 +42,7 @@ impl<L: Lan> ClientState<L> {
         match event {
             PortEvent::Icmp6(packet) => {
                 self.backlog.taken();
-                self.count_advertisement(packet);
+                self.heard_advertisement(packet);
                 self.with_packet6(packet, Stack6::handle_discovery);
             }
             PortEvent::Dhcp6(packet) => {
@@ -107,6 +107,7 @@ impl<L: Lan> ClientState<L> {
         }
         let wanted = self.stack6.as_ref().and_then(|stack| stack.poll_timeout());
         Timer::rearm(&mut self.timer6, wanted, &self.myself, ClientMsg::Timer6);
+        self.advertisement = None;
         self.judge_nat64();
         self.show();
         Ok(())
@@ -198,9 +199,26 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Counts an advertisement, whatever becomes of it: of a herd it is one.
-    fn count_advertisement(&self, packet: &Packet6) {
+    fn heard_advertisement(&mut self, packet: &Arc<Packet6>) {
         if packet.content().first() == Some(&ROUTER_ADVERTISEMENT) {
             self.aggregator.heard_advertisement(packet);
+            self.advertisement = Some(Arc::clone(packet));
+        }
+    }
+
+    fn count_passed_over(&self, what: PassedOver6) {
+        match (what, &self.advertisement) {
+            (
+                PassedOver6::Advertisement(_) | PassedOver6::AdvertisementOption(..),
+                Some(advertisement),
+            ) => self
+                .aggregator
+                .passed_over_of_advertisement(advertisement, what),
+            // What was refused is no advertisement.
+            (PassedOver6::Advertisement(_) | PassedOver6::AdvertisementOption(..), None) => {}
+            (PassedOver6::Dhcp6(_) | PassedOver6::Dhcp6Option(..), _) => {
+                self.metrics.passed_over6(what);
+            }
         }
     }
 
@@ -220,6 +238,9 @@ impl<L: Lan> ClientState<L> {
 
     fn happened6(&mut self, event: Ipv6Event) {
         debug!(client = %self.identity.namespace, kind = %event.kind(), "{event}");
+        if let Some(what) = event.passed_over() {
+            self.count_passed_over(what);
+        }
         match &event {
             Ipv6Event::Host(slaac::Event::AddressDuplicate { address, .. })
             | Ipv6Event::Dhcp6(dhcp6::Event::Conflict { address, .. }) => {

@@ -5,6 +5,7 @@ mod words;
 use std::net::Ipv6Addr;
 
 use crate::dhcp6;
+use crate::metrics::{CHECKSUM, FRAGMENTED, PassedOver6};
 use crate::ndp::{self, slaac};
 use lanherd_types::ipv6::Ipv6EventKind;
 
@@ -37,6 +38,37 @@ pub enum Ipv6Event {
 }
 
 impl Ipv6Event {
+    /// What it says was of no use of a message that came, if it does.
+    pub const fn passed_over(&self) -> Option<PassedOver6> {
+        Some(match self {
+            Self::Host(slaac::Event::Ignored { reason, .. }) => {
+                PassedOver6::Advertisement(reason.as_str())
+            }
+            Self::Host(slaac::Event::Remarked { remark, .. }) => {
+                let option = match remark.option {
+                    Some(option) => option,
+                    None => 0,
+                };
+                PassedOver6::AdvertisementOption(option, remark.reason)
+            }
+            Self::Refused(refused) => PassedOver6::Advertisement(refused.reason.as_str()),
+            Self::Dhcp6(dhcp6::Event::Ignored { reason, .. }) => {
+                PassedOver6::Dhcp6(reason.as_str())
+            }
+            Self::Dhcp6(dhcp6::Event::Remarked { remark, .. }) => {
+                PassedOver6::Dhcp6Option(remark.option, remark.reason)
+            }
+            Self::Undecodable { error, .. } => PassedOver6::Dhcp6(error.as_str()),
+            Self::Unsound {
+                is_fragment: true, ..
+            } => PassedOver6::Dhcp6(FRAGMENTED),
+            Self::Unsound {
+                is_fragment: false, ..
+            } => PassedOver6::Dhcp6(CHECKSUM),
+            Self::Host(_) | Self::Dhcp6(_) | Self::NoNat64 => return None,
+        })
+    }
+
     /// What kind of thing it is.
     pub const fn kind(&self) -> Ipv6EventKind {
         match self {

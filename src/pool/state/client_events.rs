@@ -184,7 +184,8 @@ impl<L: Lan> PoolState<L> {
         }
         slot.group.metrics.failed(&failure);
         if failure.cause == Cause::AddressConflict {
-            slot.group.metrics.address_conflict();
+            let family = failure.of_family().unwrap_or(Family::Ipv4);
+            slot.group.metrics.address_conflict(family);
         }
         slot.failure = Some(failure.clone());
         let interrupts = slot.phase != Phase::Online || interrupts(failure.cause);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::client::ipv6::Ipv6EventKind;
 use crate::family::{Families, Family};
+use crate::fault::Fault;
 use crate::lab::Ipv6Config;
 use crate::phase::{Cause, Stage};
 
@@ -27,6 +28,31 @@ fn told(events: &mut broadcast::Receiver<Event>) -> Vec<EventKind> {
     std::iter::from_fn(|| events.try_recv().ok())
         .map(|event| event.what)
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_all_clients_pass_over_in_one_advertisement_counts_once() {
+    let herd = dual(Some(Ipv6Config::default()), |_| {}).await;
+    herd.create(6).await;
+    herd.settle().await;
+    let before = herd.metric_value(r#"lanherd_router_advertisements_total{kind="multicast"}"#);
+    let lasts = Duration::from_secs(1_800);
+    herd.lan.inject6(Fault::RaGarbage, lasts).expect("begun");
+    tokio::time::sleep(lasts).await;
+    let total = herd.metric_value(r#"lanherd_router_advertisements_total{kind="multicast"}"#);
+    let text = herd.metrics.render();
+    let ignored: Vec<(&str, f64)> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("lanherd_router_advertisements_ignored_total"))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(labels, value)| (labels, value.parse().expect("a number")))
+        .filter(|(_, count)| *count > 0.0)
+        .collect();
+    assert!(total > before && !ignored.is_empty(), "{total} {ignored:?}");
+    for (labels, count) in ignored {
+        assert!(count <= total - before, "{labels}: {count} of {total}");
+    }
+    herd.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -180,6 +180,14 @@ async fn an_address_that_two_of_the_herd_were_to_have_is_trouble_told_with_both_
     let (cause, detail) = troubles.first().expect("told");
     assert_eq!(*cause, Cause::AddressConflict);
     assert!(detail.contains("ns1") && detail.contains("ns2"), "{detail}");
+    let conflicts = troubles.len();
+    assert!(herd.metric(&format!(
+        r#"lanherd_dad_conflicts_total{{group="ns"}} {conflicts}"#
+    )));
+    assert!(
+        herd.metric(r#"lanherd_dhcp_address_conflicts_total{group="ns"} 0"#),
+        "that is IPv4's"
+    );
     let (one, other) = (herd.client(1).await, herd.client(2).await);
     assert_ne!(leased(&one), leased(&other));
     herd.end().await;

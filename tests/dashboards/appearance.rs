@@ -5,6 +5,7 @@ use std::fs;
 
 use lanherd::dhcp::{Ignored, RemarkReason};
 use lanherd::phase::Phase;
+use lanherd::{dhcp6, ndp};
 use regex::Regex;
 use serde_json::Value;
 
@@ -176,4 +177,45 @@ fn what_counts_as_malformed_is_what_the_program_calls_so() {
             );
         }
     }
+}
+
+#[test]
+fn what_counts_as_malformed_in_ipv6_is_what_the_program_calls_so() {
+    let text = fs::read_to_string(super::file("lanherd.alerts.yml")).expect("a file");
+    let asked = |family: &str, mut words: Vec<&'static str>| {
+        words.sort_unstable();
+        words.dedup();
+        let there = format!(r#"lanherd_{family}{{reason=~"{}"}}"#, words.join("|"));
+        assert!(text.contains(&there), "no {there}");
+    };
+    let ignored = ndp::slaac::Ignored::ALL
+        .iter()
+        .filter(|it| it.is_malformed());
+    let refused = ndp::Reason::WORDS.iter().copied();
+    let refused = refused.filter(|word| *word != ndp::Reason::NotNeighbourDiscovery.as_str());
+    let advertisements = ignored.map(|it| it.as_str()).chain(refused);
+    asked(
+        "router_advertisements_ignored_total",
+        advertisements.collect(),
+    );
+    let options = ndp::RemarkReason::ALL.iter().filter(|it| it.is_malformed());
+    asked(
+        "router_advertisement_remarks_total",
+        options.map(|it| it.as_str()).collect(),
+    );
+    let ignored = dhcp6::Ignored::ALL.iter().filter(|it| it.is_malformed());
+    let unreadable = dhcp6::DecodeError::WORDS.iter().copied();
+    let messages = ignored.map(|it| it.as_str()).chain(unreadable);
+    let unsound = [lanherd::metrics::CHECKSUM, lanherd::metrics::FRAGMENTED];
+    asked(
+        "dhcp6_messages_ignored_total",
+        messages.chain(unsound).collect(),
+    );
+    let options = dhcp6::RemarkReason::ALL
+        .iter()
+        .filter(|it| it.is_malformed());
+    asked(
+        "dhcp6_option_remarks_total",
+        options.map(|it| it.as_str()).collect(),
+    );
 }

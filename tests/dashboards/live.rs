@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(85);
 const CHAOS: &str = "every 3s: crash, kill-sockets, delete-link; at 5s, lasts 2s: router-reboot; at 9s, lasts 4s: dhcp-nak; \
                      at 14s, lasts 3s: dns-mute; at 18s, lasts 3s: dns-servfail; at 18s, lasts 3s: http-unavailable; \
                      at 22s, lasts 4s: ping-loss, ping-duplicates; at 27s, lasts 6s: dhcp-malformed-option; \
-                     at 34s, lasts 6s: dhcp-own-address";
+                     at 34s, lasts 6s: dhcp-own-address; at 36s, lasts 6s: ra-garbage; at 43s, lasts 6s: ra-flood";
 
 /// A run of the binary in a lab of its own.
 fn run(folder: &TestFolder, pool: &str, firmware: &str, metrics: SocketAddr) -> Program {

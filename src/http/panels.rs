@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 use crate::activity::Kind;
+use crate::family::Family;
 use crate::live::{EventLevel, Herd, Live, Mark, One, Point, Work};
 use crate::page::chart::{Band, BandKind, Series, TimeAxis, lines};
 use crate::page::{self, Markup};
@@ -83,6 +84,14 @@ pub(super) fn panels(herd: &Herd, points: &[Point], marks: &[Mark]) -> Markup {
                 let swatch = format!("swatch {}", phase.condition());
                 entry.leaf("span", &swatch, "").text(phase.as_str());
                 entry.text(" ").leaf("b", "", &count.to_string());
+            });
+        }
+        if Family::ALL
+            .iter()
+            .all(|family| herd.availability.families.contains_key(family))
+        {
+            legend.element("li", &[("class", "note")], |entry| {
+                entry.text("Left half: IPv4; right half: IPv6.");
             });
         }
     });

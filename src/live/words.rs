@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use super::picture::{Herd, One};
 use crate::dhcp::LossReason;
+use crate::family::Family;
 use crate::page::figure::{milliseconds, number, percent, span};
 use crate::phase::Phase;
 use crate::pool::{EventKind, Share};
@@ -58,21 +59,20 @@ impl EventLevel {
 }
 
 impl Herd {
-    /// `379 of 400 clients online, 8 down, availability 99.92 %`.
+    /// `379 of 400 clients online, 8 down, availability 99.92 %`; where there are some, also how many are usable in one of two families.
     pub fn summary(&self) -> String {
         let (online, wanted) = (self.lately.online, self.lately.wanted);
-        let down = [
-            Phase::Failed,
-            Phase::Backoff,
-            Phase::NoCarrier,
-            Phase::Partial,
-        ];
+        let partial = match self.phases.get(&Phase::Partial) {
+            None | Some(0) => String::new(),
+            Some(partial) => format!(", {partial} with one of two families"),
+        };
+        let down = [Phase::Failed, Phase::Backoff, Phase::NoCarrier];
         let down: u32 = down.iter().filter_map(|phase| self.phases.get(phase)).sum();
         let share = self.availability.share;
         let by_family = self.availability.by_family();
         let usable = share.map(|share| format!(", availability {}{by_family}", percent(share)));
         let usable = usable.unwrap_or_default();
-        format!("{online} of {wanted} clients online, {down} down{usable}")
+        format!("{online} of {wanted} clients online{partial}, {down} down{usable}")
     }
 
     /// What went wrong, what was broken on purpose, and what was done, in all.
@@ -119,11 +119,22 @@ impl Herd {
         all
     }
 
-    /// `50/95/100 % back in 3.10/4.25/5.00 s`: at the median of all outages.
+    /// `50/95/100 % back in 3.10/4.25/5.00 s, 2 in IPv6 alone`: at the median of all outages; by family the latest.
     fn outage_recovery(&self) -> String {
+        let alone = |family: &Family| {
+            let latest = self.outages.latest.iter();
+            let count = latest.filter(|one| one.family == Some(*family)).count();
+            (count > 0).then(|| format!("{count} in {} alone", family.name()))
+        };
+        let back = self.shares_back();
+        let told = back.into_iter().chain(Family::ALL.iter().filter_map(alone));
+        told.collect::<Vec<_>>().join(", ")
+    }
+
+    fn shares_back(&self) -> Option<String> {
         let recovery = &self.outage_recovery_ms;
         if recovery.is_empty() {
-            return String::new();
+            return None;
         }
         let percent = |share: &Share| match share {
             Share::Half => "50",
@@ -133,7 +144,8 @@ impl Herd {
         let shares: Vec<&str> = recovery.keys().map(percent).collect();
         let times = recovery.values().map(|took| number(took.p50 / 1_000.0));
         let times: Vec<String> = times.collect();
-        format!("{} % back in {} s", shares.join("/"), times.join("/"))
+        let (shares, times) = (shares.join("/"), times.join("/"));
+        Some(format!("{shares} % back in {times} s"))
     }
 }
 
@@ -198,6 +210,9 @@ impl One {
                 .map_or_else(|| "for ever".to_owned(), |left| format!("{left} s left"));
             let words = format!("{} ({}, {}, {left})", held.address, held.origin, held.state);
             row("IPv6 address", words);
+        }
+        if ipv6.routers.is_empty() {
+            row("IPv6 router", NOTHING.to_owned());
         }
         for router in &ipv6.routers {
             let left = router

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lanherd::identity::ClientNumber;
 use lanherd::live::{Cell, ClientList, Herd};
 use lanherd::phase::Phase;
-use lanherd::pool::{Event, EventKind};
+use lanherd::pool::Event;
 
 /// What is known of each.
 #[derive(Debug, Default)]
@@ -36,13 +36,7 @@ impl Roster {
             self.is_stale = true;
             return;
         };
-        match &event.what {
-            EventKind::Phase { to, .. } => cell.phase = *to,
-            EventKind::Failed { cause, .. } | EventKind::Troubled { cause, .. } => {
-                cell.last_cause = Some(*cause);
-            }
-            _ => {}
-        }
+        self.is_stale |= cell.apply(&event.what);
     }
 
     /// Some events were not heard.
@@ -69,7 +63,9 @@ impl Roster {
 mod tests {
     use std::time::Duration;
 
+    use lanherd::family::Family;
     use lanherd::phase::{Cause, Stage};
+    use lanherd::pool::EventKind;
 
     use super::super::sample;
     use super::*;
@@ -110,6 +106,44 @@ mod tests {
             told,
             [online, (Phase::Backoff, Some(Cause::Crashed)), online]
         );
+    }
+
+    #[test]
+    fn how_a_client_stands_in_each_family_follows_from_events_and_is_asked_where_it_does_not() {
+        let mut roster = Roster::default();
+        let mut clients = sample::clients(10, 1);
+        clients.clients[0].up = [(Family::Ipv4, true), (Family::Ipv6, true)].into();
+        roster.replace(clients);
+        let herd = |phase| sample::herd(&[(phase, 1)]);
+        let down = EventKind::FamilyDown {
+            family: Family::Ipv6,
+            stage: Stage::Router,
+            cause: Cause::RouterLost,
+            detail: String::new(),
+        };
+        roster.apply(&event(11, 1, down));
+        roster.apply(&event(12, 1, to(Phase::Partial)));
+        let cell = &roster.cells()[0];
+        assert_eq!(cell.only_family(), Some(Family::Ipv4));
+        assert_eq!(cell.families().as_deref(), Some(" (IPv4 up, IPv6 down)"));
+        assert_eq!(cell.last_cause, Some(Cause::RouterLost));
+        assert!(!roster.is_stale(&herd(Phase::Partial)));
+        let up = EventKind::FamilyUp {
+            family: Family::Ipv6,
+            took: Duration::from_secs(1),
+        };
+        roster.apply(&event(13, 1, up));
+        roster.apply(&event(14, 1, to(Phase::Online)));
+        assert!(!roster.is_stale(&herd(Phase::Online)));
+        roster.apply(&event(15, 1, to(Phase::NoCarrier)));
+        assert_eq!(
+            roster.cells()[0].families().as_deref(),
+            Some(" (IPv4 down, IPv6 down)")
+        );
+        assert!(!roster.is_stale(&herd(Phase::NoCarrier)));
+        // What it kept meanwhile is usable without a word.
+        roster.apply(&event(16, 1, to(Phase::Online)));
+        assert!(roster.is_stale(&herd(Phase::Online)));
     }
 
     #[test]

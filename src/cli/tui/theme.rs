@@ -1,5 +1,7 @@
 //! Glyphs and colours: what a terminal can show of what the page shows.
 
+use lanherd::family::Family;
+use lanherd::live::Cell;
 use lanherd::phase::{Condition, Phase};
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
@@ -63,7 +65,7 @@ impl Theme {
             Phase::Dhcp6 => ("▅", "D"),
             Phase::Dad => ("▇", "v"),
             Phase::Online => ("■", "#"),
-            Phase::Partial => ("◧", "%"),
+            Phase::Partial => ("◧", "("),
             Phase::Released => ("○", "o"),
             Phase::V6Only => ("6", "6"),
             Phase::NoCarrier => ("≈", "~"),
@@ -73,6 +75,20 @@ impl Theme {
             Phase::Gone => ("_", "_"),
         };
         if self.unicode { glyph } else { ascii }
+    }
+
+    /// What a client looks like: as its phase, but of one that is usable in one of two families the half of that is filled, IPv4 on
+    /// the left and IPv6 on the right.
+    pub fn glyph_of(self, cell: &Cell) -> &'static str {
+        match (cell.phase, cell.only_family()) {
+            (Phase::Partial, Some(Family::Ipv6)) => self.only_ipv6(),
+            (phase, _) => self.glyph(phase),
+        }
+    }
+
+    /// A client that is partial, and usable in IPv6.
+    pub const fn only_ipv6(self) -> &'static str {
+        if self.unicode { "◨" } else { ")" }
     }
 
     /// How it is coloured.

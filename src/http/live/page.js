@@ -17,7 +17,7 @@ const PATIENCE = 10000;
 // Like events within so many seconds of each other stand in one line.
 const TOGETHER = 2;
 const clients = new Map();
-let order = [], sequence = 0, began = null, isWhole = false, chosen = 0, opened = null, pending = [];
+let order = [], began = null, isWhole = false, chosen = 0, opened = null, pending = [];
 let source = null, retryAt = null, isFirst = true, lastHeard = Date.now();
 
 // ---- times, by this browser's clock setting; with the day where a run has several
@@ -97,7 +97,15 @@ function drawCells() {
       context.fillRect(x + half + 1, y, half, side);
     } else context.fillRect(x, y, side, side);
     const mark = MARK[condition];
-    if (mark) {
+    // Of a client with one of two families the half without bears the stroke.
+    if (mark && up && up.ipv4 !== undefined && up.ipv6 !== undefined && up.ipv4 !== up.ipv6) {
+      const left = up.ipv4 ? x + side / 2 : x;
+      context.strokeStyle = palette.card;
+      context.lineWidth = 1.5;
+      context.beginPath();
+      context.moveTo(left + 1, y + side - 2); context.lineTo(left + side / 2 - 1, y + 2);
+      context.stroke();
+    } else if (mark) {
       context.strokeStyle = context.fillStyle = palette.card;
       context.lineWidth = 1.5;
       context.beginPath();
@@ -151,28 +159,39 @@ function drawEvents() {
   for (const { event } of placed) addLine(list, event);
   while (list.childElementCount > KEPT_EVENTS) list.lastChild.remove();
 }
+// The latest event that stands in the list, and the latest that is in the clients as they were asked for: they may be asked for again.
+let listed = 0, taken = 0;
 function apply(event) {
-  sequence = event.sequence;
-  pending.push(event);
+  if (event.sequence > listed) { pending.push(event); listed = event.sequence; }
   if (pending.length > 4 * KEPT_EVENTS) pending = pending.filter(one => one.level !== 'step').slice(-2 * KEPT_EVENTS);
+  draw();
+  if (event.sequence <= taken) return;
   const client = clients.get(event.client);
   if (event.event === 'phase') {
-    if (client) { client.phase = event.to; standing(client); }
+    if (client) { client.phase = event.to; if (!standing(client)) askAgain(); }
     else if (!ofHerd(event)) { clients.set(event.client, { number: event.client, phase: event.to, last_cause: null }); sort(); }
     if (event.to === 'gone') forget();
-  } else if (client && event.event === 'failed') client.last_cause = event.cause;
+  } else if (client && (event.event === 'failed' || event.event === 'troubled')) client.last_cause = event.cause;
   else if (client && client.up && event.event === 'family_up') client.up[event.family] = true;
   else if (client && client.up && event.event === 'family_down') { client.up[event.family] = false; client.last_cause = event.cause; }
   if (event.client === opened) openSoon();
   draw();
 }
-// What a phase says of families: online is up in each, and without a link, or a life, there is none.
+// What a phase says of families: without a link, or a life, there is none. What was kept while the carrier was away is usable again without
+// being told of, and one that does without IPv4 is online all the same: there the herd has to be asked, and false is returned.
 const DOWN = new Set(['queued', 'namespace', 'link', 'no_carrier', 'backoff', 'failed', 'leaving', 'released', 'gone']);
 function standing(client) {
-  for (const family in client.up || {}) {
-    if (client.phase === 'online') client.up[family] = true;
-    else if (DOWN.has(client.phase)) client.up[family] = false;
-  }
+  const up = client.up || {}, all = Object.values(up);
+  if (DOWN.has(client.phase)) for (const family in up) up[family] = false;
+  else if (client.phase === 'online') return all.every(is => is);
+  else if (client.phase === 'partial') return all.some(is => is) && !all.every(is => is);
+  return true;
+}
+let isAskingAgain = false;
+function askAgain() {
+  if (isAskingAgain) return;
+  isAskingAgain = true;
+  setTimeout(() => { isAskingAgain = false; resume(); }, 1000);
 }
 const families = client => client.up ? ' (' + Object.entries(client.up).map(([family, is]) => `${family.replace('ip', 'IP')} ${is ? 'up' : 'down'}`).join(', ') + ')' : '';
 // Of those that have left as many are shown as the pool remembers.
@@ -204,8 +223,8 @@ function state(text, isBad) {
   if (where.textContent !== text) where.textContent = text;
   where.className = isBad ? 'bad' : '';
 }
-// Everything anew: at the beginning, and when something was missed.
-async function resume() {
+// Everything anew: at the beginning, when something was missed, and when events do not say how clients are.
+async function resume(isMissed) {
   if (source) source.close();
   source = null;
   clearTimeout(retryAt);
@@ -214,10 +233,11 @@ async function resume() {
     clients.clear();
     for (const client of all.clients) clients.set(client.number, client);
     sort();
-    sequence = all.sequence;
+    taken = all.sequence;
     began = Date.parse(herd.began);
-    // At first with what has happened lately: it ends where the clients are.
-    follow(Math.max(0, isFirst ? sequence - 2000 : sequence));
+    if (isMissed) listed = taken;
+    // At first with what has happened lately, so that it can be read.
+    follow(Math.max(0, isFirst ? taken - 2000 : Math.min(taken, listed)));
     isFirst = false;
     draw();
   } catch (error) {
@@ -232,7 +252,7 @@ function later() {
 function follow(after) {
   source = new EventSource('/api/v1/events?after=' + after);
   source.addEventListener('event', message => apply(JSON.parse(message.data)));
-  source.addEventListener('missed', resume);
+  source.addEventListener('missed', () => resume(true));
   source.addEventListener('herd', () => {
     lastHeard = Date.now();
     state('live', false);

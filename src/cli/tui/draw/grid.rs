@@ -1,5 +1,7 @@
 //! The clients, a cell each, and how many are in which phase.
 
+use lanherd::family::Family;
+use lanherd::phase::Phase;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -39,6 +41,7 @@ pub fn draw(model: &Model, view: &View, theme: Theme, areas: &Areas, buffer: &mu
     phases(model, theme, areas.phases, buffer);
     if let Some(cell) = place.and_then(|place| model.cells().get(place)) {
         let mut said = format!(" {}: {}", cell.number, cell.phase);
+        said.push_str(&cell.families().unwrap_or_default());
         if let Some(cause) = cell.last_cause {
             said.push_str(", failed last: ");
             said.push_str(cause.as_str());
@@ -96,7 +99,7 @@ fn line(
         }
         if column < area.width {
             let (x, y) = (area.x + column, area.y + row);
-            buffer.set_stringn(x, y, theme.glyph(cell.phase), 1, style);
+            buffer.set_stringn(x, y, theme.glyph_of(cell), 1, style);
         }
     }
 }
@@ -104,17 +107,42 @@ fn line(
 /// `■ online 987  ↻ backoff 3`, in as many rows as there is room for.
 fn phases(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (mut line, mut used, mut row) = (Line::default(), 0, 0);
-    for (phase, count) in model.phases() {
-        let said = format!(" {phase} {count}  ");
+    for (phase, glyph, said) in words(model, theme) {
         let wide = said.len() + 1;
         if used > 0 && used + wide > usize::from(area.width) + 2 {
             put(buffer, area, row, &line);
             (line, used, row) = (Line::default(), 0, row + 1);
         }
         let style = theme.of_condition(phase.condition());
-        line.push_span(Span::styled(theme.glyph(*phase), style));
+        line.push_span(Span::styled(glyph, style));
         line.push_span(Span::styled(said, Style::new()));
         used += wide;
     }
     put(buffer, area, row, &line);
+}
+
+/// Each phase that there is, with its glyph and its count. Of clients that are usable in one of two families it is said in which.
+fn words(model: &Model, theme: Theme) -> Vec<(Phase, &'static str, String)> {
+    let mut all = Vec::new();
+    for (phase, count) in model.phases() {
+        let mut add = |glyph, what: &str, count: usize| {
+            if count > 0 {
+                all.push((*phase, glyph, format!(" {what} {count}  ")));
+            }
+        };
+        let glyph = theme.glyph(*phase);
+        let count = usize::try_from(*count).unwrap_or(usize::MAX);
+        if *phase != Phase::Partial {
+            add(glyph, phase.as_str(), count);
+            continue;
+        }
+        let partial = || model.cells().iter().filter(|cell| cell.phase == *phase);
+        let only = |family| partial().filter(move |cell| cell.only_family() == Some(family));
+        let by_ipv4 = only(Family::Ipv4).count();
+        let by_ipv6 = only(Family::Ipv6).count();
+        add(glyph, "partial, IPv4 only", by_ipv4);
+        add(theme.only_ipv6(), "partial, IPv6 only", by_ipv6);
+        add(glyph, "partial", count.saturating_sub(by_ipv4 + by_ipv6));
+    }
+    all
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lanherd::family::Family;
 use lanherd::identity::ClientNumber;
 use lanherd::live::{ApiVersion, One};
 use lanherd::phase::{Condition, Phase};
@@ -189,6 +190,43 @@ fn without_colours_and_without_unicode_the_same_is_said() {
                 );
             }
             assert!(all.contains("* online 9"), "{all}");
+        }
+    }
+}
+
+#[test]
+fn of_a_client_that_is_usable_in_one_of_two_families_the_half_of_that_is_filled() {
+    for (theme, [ipv4, ipv6]) in [(FULL, ["◧", "◨"]), (PLAIN, ["(", ")"])] {
+        let mut clients = sample::clients(2, 4);
+        for (cell, up) in
+            clients
+                .clients
+                .iter_mut()
+                .zip([(true, false), (false, true), (true, true)])
+        {
+            cell.up = [(Family::Ipv4, up.0), (Family::Ipv6, up.1)].into();
+            if up != (true, true) {
+                cell.phase = Phase::Partial;
+            }
+        }
+        let mut model = sample::mixed(4);
+        model.apply(Update::Cells(clients.clients));
+        let mut view = View {
+            chosen: Some(ClientNumber(2)),
+            ..View::default()
+        };
+        let all = text(&drawn(&model, &mut view, theme, 120, 40));
+        let online = theme.glyph(Phase::Online);
+        assert!(
+            all.contains(&format!("1 {ipv4} {ipv6} {online} {online}")),
+            "{all}"
+        );
+        for words in [
+            &format!("{ipv4} partial, IPv4 only 1 "),
+            &format!("{ipv6} partial, IPv6 only 1 "),
+            " 2: partial (IPv4 down, IPv6 up)",
+        ] {
+            assert!(all.contains(words), "{words:?} is not in\n{all}");
         }
     }
 }

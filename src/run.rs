@@ -70,8 +70,8 @@ use crate::soak::SoakSettings;
 pub enum RunMode {
     /// It is held, doing whatever its scenario says, for the time of the scenario or until the run is ended.
     Hold,
-    /// Each client pings once as specified, and the run is over. Every attempt must succeed.
-    PingOnce(PingSpec),
+    /// Each client pings once as each of these specifies, and the run is over. Every attempt must succeed.
+    PingOnce(Vec<PingSpec>),
     /// As [`RunMode::Hold`], with clients that come and go, and a report that is renewed on the way.
     Soak(SoakSettings),
 }
@@ -159,6 +159,9 @@ impl Run {
     ///
     /// After an error the process may be half inside a sandbox: report the error and exit.
     pub fn prepare(self) -> Result<PreparedRun, RunError> {
+        if self.scenario.has_ipv6() && !lan::speaks_ipv6() {
+            return Err(RunError::NoIpv6);
+        }
         report::check_outputs(&outputs(&self.scenario))?;
         lan::keep_one_heap();
         // Before the sandbox: the host's Prometheus is to reach it.

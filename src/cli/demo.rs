@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use lanherd::activity::OverFamily;
 use lanherd::activity::ping::PingSpec;
-use lanherd::family::Families;
+use lanherd::family::{Families, Family};
 use lanherd::identity::Seed;
 use lanherd::lan::linux::MacvlanMode;
+use lanherd::lan::speaks_ipv6;
 use lanherd::pool::Restart;
 use lanherd::run::RunMode;
 use lanherd::scenario::{ClientCount, Draft, Timespan};
@@ -18,19 +20,22 @@ use super::session::{Presentation, PresentedRun};
 const AFTER_HELP: &str = "\
 Examples:
   lanherd demo
+  lanherd demo --family ipv4
   lanherd demo --clients 500 --mode private
 
-Everything happens in namespaces of the program's own: no root, no router, and nothing leaves the machine; 8.8.8.8 is \
-an address of the virtual router. Succeeds (exit code 0) if every client came online and its ping was answered.";
+Everything happens in namespaces of the program's own: no root, no router, and nothing leaves the machine; 8.8.8.8 and \
+2001:4860:4860::8888 are addresses of the virtual router. Succeeds (exit code 0) if every client came online and its pings were answered. \
+Of the time that it takes, most is what IPv6 prescribes for finding out whether anybody else has an address.";
 
-/// Show it: a virtual router, a herd, a ping of Google DNS each, a table, and everything gone
+/// Show it: a virtual router, a herd, pings of Google DNS over both families, a table, and everything gone
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// How many clients
     #[arg(long, value_name = "N", default_value = "10")]
     clients: ClientCount,
-    /// Which families clients are to have addresses of: ipv4, ipv6 or dual [default: ipv4]
+    /// Which families clients are to have addresses of: ipv4, ipv6 or dual [default: dual, or ipv4 where the kernel does not
+    /// speak IPv6]
     #[arg(long = "family", value_name = "FAMILY", value_parser = lanherd::scenario::families)]
     families: Option<Families>,
     /// How clients see each other: bridge, private, vepa or passthru [default: bridge]
@@ -50,8 +55,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
+    let families = args.families.unwrap_or_else(|| families_of_kernel(screen));
     let draft = Draft {
-        families: args.families,
+        families: Some(families),
         mode: args.mode,
         seed: args.seed,
         lease_timeout: Some(args.lease_timeout),
@@ -60,6 +66,27 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         ..Draft::in_lab(args.clients)
     };
     let scenario = draft.check().map_err(UsageError::because)?;
-    let mode = RunMode::PingOnce(PingSpec::once(Target::GoogleDns));
+    let mode = RunMode::PingOnce(pings(families));
     PresentedRun::new(scenario, mode, args.presentation, screen).run()
+}
+
+/// Both, unless the kernel has only one.
+fn families_of_kernel(screen: &Screen) -> Families {
+    if speaks_ipv6() {
+        return Families::Dual;
+    }
+    screen.say(
+        "This kernel does not speak IPv6 (it was started with ipv6.disable=1, or built without it), so the demo shows IPv4 alone.",
+    );
+    Families::Ipv4
+}
+
+/// What each client pings: Google DNS, over each family that it is to have.
+fn pings(families: Families) -> Vec<PingSpec> {
+    match families {
+        Families::Ipv4 | Families::Ipv6 => vec![PingSpec::once(Target::GoogleDns)],
+        Families::Dual => [Family::Ipv4, Family::Ipv6]
+            .map(|family| PingSpec::once(OverFamily::new(Target::GoogleDns, family)))
+            .into(),
+    }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::observer::{NoObserver, Observer};
 use super::{Outcome, Run, RunError, RunMode};
-use crate::activity::Subject;
 use crate::activity::ping::PingSpec;
+use crate::activity::{OverFamily, Subject};
 use crate::chaos::ChaosPlan;
+use crate::family::Families;
 use crate::identity::{PoolName, Seed};
 use crate::objective::Objective;
 use crate::scenario::{ClientCount, Draft, Mistake, SoakDraft, Timespan};
@@ -24,7 +25,7 @@ use crate::units::Rate;
 pub struct RunBuilder {
     draft: Draft,
     clients: u32,
-    once: Option<PingSpec>,
+    once: Vec<PingSpec>,
     observer: Box<dyn Observer>,
     has_control: bool,
     enters_sandbox: bool,
@@ -40,7 +41,7 @@ impl RunBuilder {
         Self {
             draft,
             clients: 1,
-            once: None,
+            once: Vec::new(),
             observer: Box::new(NoObserver),
             has_control: false,
             enters_sandbox: true,
@@ -62,6 +63,11 @@ impl RunBuilder {
         self.with(|draft| draft.seed = Some(seed))
     }
 
+    /// Which families clients are to have addresses of: IPv4 where nothing else is said.
+    pub fn families(self, families: Families) -> Self {
+        self.with(|draft| draft.families = Some(families))
+    }
+
     /// Each client does something to this whenever it is online, whatever kind of activity that is; may be said again. Each kind
     /// has a word of its own for it, as [`RunBuilder::ping`].
     pub fn activity(self, subject: impl Into<Subject>) -> Self {
@@ -78,12 +84,11 @@ impl RunBuilder {
         self.with(|draft| draft.hold = Some(Timespan(time)))
     }
 
-    /// Each client pings this once, every ping must be answered, and the run is over.
-    pub fn ping_once(self, target: Target) -> Self {
-        Self {
-            once: Some(PingSpec::once(target)),
-            ..self
-        }
+    /// Each client pings this once, every ping must be answered, and the run is over; may be said again. Behind a target may stand
+    /// which family it goes over, as in `OverFamily::new(Target::Router, Some(Family::Ipv6))`.
+    pub fn ping_once(mut self, target: impl Into<OverFamily<Target>>) -> Self {
+        self.once.push(PingSpec::once(target));
+        self
     }
 
     /// Makes the run a soak: the report is renewed on the way, and the end is compared with the beginning.
@@ -188,9 +193,10 @@ impl RunBuilder {
         draft.clients =
             Some(ClientCount::try_from(i64::from(self.clients)).map_err(Mistake::Clients)?);
         let scenario = draft.check()?;
-        let mode = match self.once {
-            Some(spec) => RunMode::PingOnce(spec),
-            None => RunMode::of(&scenario),
+        let mode = if self.once.is_empty() {
+            RunMode::of(&scenario)
+        } else {
+            RunMode::PingOnce(self.once)
         };
         let mut run = Run::new(scenario).with_mode(mode);
         run.observer = self.observer;

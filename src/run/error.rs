@@ -39,6 +39,12 @@ pub enum RunError {
     /// The control socket cannot be listened on.
     #[error("the control socket cannot be served: {0}")]
     ControlServer(#[source] io::Error),
+    /// Clients are to have IPv6, and the kernel does not speak it.
+    #[error(
+        "this kernel does not speak IPv6 (it was started with ipv6.disable=1, or built without it), and clients are to have it: \
+         run with --family ipv4 (family = \"ipv4\" in a scenario file), or start the machine without ipv6.disable=1"
+    )]
+    NoIpv6,
     /// There is no sandbox for the lab.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -77,7 +83,8 @@ impl RunError {
             | Self::Output(_)
             | Self::Guard(_)
             | Self::Http(HttpError::Unguarded(_)) => true,
-            Self::Http(_)
+            Self::NoIpv6
+            | Self::Http(_)
             | Self::ControlSocket(_)
             | Self::ControlServer(_)
             | Self::Sandbox(_)

@@ -57,14 +57,20 @@ impl RunLoop {
             (Some(early), _) => early,
             (None, RunMode::Soak(settings)) => return self.soak(settings, clients).await,
             (None, RunMode::Hold) => self.hold_with_chaos().await?,
-            (None, RunMode::PingOnce(spec)) => {
+            (None, RunMode::PingOnce(specs)) => {
                 let _chaos = self.begin_chaos();
                 let pool = self.pool.clone();
+                let ping_all = async {
+                    for spec in specs {
+                        // The status tells of it, too.
+                        pool.ping(Selection::All, spec).await?;
+                    }
+                    Ok::<_, PoolError>(())
+                };
                 tokio::select! {
                     () = self.signals.interrupt.cancelled() => Ended::Interrupted,
-                    // The status tells of it, too.
-                    pinged = pool.ping(Selection::All, spec) => {
-                        drop(pinged?);
+                    pinged = ping_all => {
+                        pinged?;
                         Ended::TimeOver
                     }
                 }

@@ -5,6 +5,7 @@ pub mod exec;
 pub mod frame;
 pub mod frame6;
 pub mod icmp;
+mod kernel;
 pub mod lan;
 pub mod linux;
 pub mod listener;
@@ -17,4 +18,5 @@ pub mod rundir;
 pub mod sandbox;
 mod sys;
 
+pub use kernel::speaks_ipv6;
 pub use sys::{drive, give_memory_back, keep_one_heap};

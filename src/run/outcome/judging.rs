@@ -164,7 +164,7 @@ mod tests {
     };
 
     fn ping_once() -> RunMode {
-        RunMode::PingOnce(PingSpec::once(Target::GoogleDns))
+        RunMode::PingOnce(vec![PingSpec::once(Target::GoogleDns)])
     }
 
     #[test]

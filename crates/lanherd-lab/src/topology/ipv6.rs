@@ -36,6 +36,10 @@ impl Ipv6Side {
     /// In the calling thread's namespace, which must be the router's.
     pub(crate) fn open() -> io::Result<Self> {
         ignore_advertisements(LAN)?;
+        // Where the kernel was told to begin without IPv6 on interfaces (ipv6.disable_ipv6=1), on new ones, too.
+        for link in [LAN, "lo"] {
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{link}/disable_ipv6"), "0")?;
+        }
         for (name, value) in [
             ("conf/all/forwarding", "1"),
             // By default, one such answer a second to each host (ip-sysctl).

@@ -1,0 +1,17 @@
+//! What the kernel can do at all.
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+/// Whether the kernel speaks IPv6. One that was started with `ipv6.disable=1`, or built without it, has no sockets of that family
+/// (ipv6(7)); that IPv6 is switched off on interfaces (`disable_ipv6`) is another matter, since those of clients are new ones.
+pub fn speaks_ipv6() -> bool {
+    let socket = socket(
+        AddressFamily::Inet6,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    );
+    // Any other error says nothing about the family.
+    !matches!(socket, Err(Errno::EAFNOSUPPORT))
+}

@@ -201,6 +201,8 @@ impl Drop for Progress {
 struct HerdFigures {
     wanted: u32,
     online: u32,
+    /// Usable in one of two families.
+    partial: u32,
     joining: u32,
     failed: u32,
     /// What a census does not know.
@@ -220,6 +222,7 @@ impl HerdFigures {
         Self {
             wanted: census.total(),
             online: census.of(Phase::Online),
+            partial: census.of(Phase::Partial),
             joining: Phase::ALL
                 .iter()
                 .filter(|phase| is_on_the_way(**phase))
@@ -252,8 +255,12 @@ const fn is_on_the_way(phase: Phase) -> bool {
 }
 
 fn line(elapsed: Duration, figures: &HerdFigures) -> String {
+    let partial = match figures.partial {
+        0 => String::new(),
+        partial => format!(", {partial} partial (one of two families)"),
+    };
     let mut line = format!(
-        "{:7.1} s: {} of {} online, {} joining, {} failed",
+        "{:7.1} s: {} of {} online{partial}, {} joining, {} failed",
         elapsed.as_secs_f64(),
         figures.online,
         figures.wanted,
@@ -319,6 +326,7 @@ mod tests {
         let mut figures = HerdFigures {
             wanted: 10,
             online: 7,
+            partial: 0,
             joining: 2,
             failed: 1,
             history: None,
@@ -327,6 +335,15 @@ mod tests {
         assert_eq!(
             line(after, &figures),
             "   12.3 s: 7 of 10 online, 2 joining, 1 failed"
+        );
+        let in_one = HerdFigures {
+            online: 4,
+            partial: 3,
+            ..figures
+        };
+        assert_eq!(
+            line(after, &in_one),
+            "   12.3 s: 4 of 10 online, 3 partial (one of two families), 2 joining, 1 failed"
         );
         figures.history = Some(HerdSums {
             restarts: 3,

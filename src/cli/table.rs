@@ -31,6 +31,10 @@ const MOST_ROWS: usize = 50;
 /// So many of a large herd's failures are shown, and so many different complaints.
 const MOST_FAILURES: usize = 20;
 
+/// What whoever runs a herd of both families beside a router of one has to know.
+const NO_IPV6_ROUTER: &str = "No client has ever had a default router of IPv6: none on this LAN advertises itself as one. If the router is \
+                              meant to have IPv4 alone, run with --family ipv4; what is advertised at all, lanherd audit --parent NAME tells.";
+
 /// The table and what belongs to it, the summary last.
 pub fn render(report: &Report, rows: TableRows, paint: Paint) -> String {
     let all = match rows {
@@ -71,6 +75,9 @@ pub fn render(report: &Report, rows: TableRows, paint: Paint) -> String {
     }
     for complaint in complaints(&report.clients) {
         block(complaint);
+    }
+    if report.had_no_ipv6_router() {
+        block(NO_IPV6_ROUTER.to_owned());
     }
     for flaw in report.flaws.iter().take(MOST_FAILURES) {
         let times = if flaw.count == 1 {

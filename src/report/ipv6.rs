@@ -7,14 +7,14 @@ use std::time::Instant;
 use lanherd_types::ipv6::Prefix;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, LastFailure};
+use super::{Client, LastFailure, Report};
 use crate::client::ipv6::{
     AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6EventKind, Ipv6State,
 };
 use crate::clock::now;
 use crate::family::{Families, Family};
 use crate::identity::Mac;
-use crate::phase::Phase;
+use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, FamilyStatus, Figures};
 use crate::stats::milliseconds;
 
@@ -122,6 +122,22 @@ impl Ipv6Summary {
     }
 }
 
+impl Report {
+    /// Whether clients were to have IPv6, looked for a router of it in vain, and none of them ever had one.
+    pub fn had_no_ipv6_router(&self) -> bool {
+        let found = self
+            .ipv6
+            .as_ref()
+            .and_then(|ipv6| ipv6.events.get(&Ipv6EventKind::RouterFound));
+        let has_failed = |client: &Client| {
+            let entry = client.by_family.get(&Family::Ipv6);
+            let failure = entry.and_then(|entry| entry.last_failure.as_ref());
+            failure.is_some_and(|failure| failure.cause == Cause::NoRouter)
+        };
+        found.is_none_or(|count| *count == 0) && self.clients.iter().any(has_failed)
+    }
+}
+
 impl Client {
     /// In which families it is usable, where it is to have IPv6: `IPv4 up, IPv6 down`.
     pub fn families_told(&self) -> Option<String> {
@@ -130,6 +146,16 @@ impl Client {
             format!("{} {is}", family.name())
         });
         (!self.by_family.is_empty()).then(|| told.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The family that is missing to a client that is to have both and is usable in one.
+    pub fn missing_family(&self) -> Option<Family> {
+        let up = |family| self.by_family.get(&family).map(|entry| entry.up);
+        match (up(Family::Ipv4), up(Family::Ipv6)) {
+            (Some(true), Some(false)) => Some(Family::Ipv6),
+            (Some(false), Some(true)) => Some(Family::Ipv4),
+            _ => None,
+        }
     }
 
     /// The same in a word: both, none, IPv4 or IPv6.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use lanherd::family::Family;
 use lanherd::phase::Phase;
-use lanherd::report::{ActivityEntry, Client};
+use lanherd::report::{ActivityEntry, Client, Ipv6Entry};
 
 use super::grid::{grid_of_width, least_width_of_all, width};
 use super::{millis, or_dash};
@@ -16,6 +16,7 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
         .clone()
         .flat_map(|client| client.activities.iter().map(ActivityEntry::what))
         .collect();
+    let activities = activity_columns(&activities);
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     // What is the same for all is said once.
     let leased = || {
@@ -25,6 +26,11 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
     };
     let shared_router = shared(leased().map(|client| or_dash(client.router)));
     let shared_dns = shared(leased().map(dns));
+    let with_ipv6 = || clients.clone().filter_map(|client| client.ipv6.as_ref());
+    let router_of = |ipv6: &Ipv6Entry| or_dash(ipv6.routers.first().map(|router| router.address));
+    let is_there = |text: &String| text != "-";
+    let ipv6_router = shared(with_ipv6().map(router_of)).filter(is_there);
+    let ipv6_dns = shared(with_ipv6().map(|ipv6| few(&ipv6.dns))).filter(is_there);
     let mut header: Vec<String> = ["client", "MAC", "address"].map(str::to_owned).into();
     if shared_router.is_none() {
         header.push("router".to_owned());
@@ -34,7 +40,7 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
     }
     header.push("time to lease".to_owned());
     let first_activity = header.len();
-    header.extend(activities.iter().map(|what| shortened(what)));
+    header.extend(activities.iter().map(|column| shortened(&column.name)));
     if with_state {
         header.push("state".to_owned());
     }
@@ -51,10 +57,7 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
             row.push(dns(client));
         }
         row.push(or_dash(client.dhcp_ms.map(millis)));
-        row.extend(activities.iter().map(|what| {
-            let mut own = client.activities.iter();
-            or_dash(own.find(|activity| activity.what() == *what).map(answers))
-        }));
+        row.extend(activities.iter().map(|column| column.of(client)));
         if with_state {
             row.push(state(client));
         }
@@ -72,11 +75,17 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
     table.add_rows(rows);
     let mut text = table.trim_fmt();
     if is_numbered {
-        for (number, what) in (1..).zip(&activities) {
-            let _ = write!(text, "\n({number}) {}", bounded(what));
+        for (number, column) in (1..).zip(&activities) {
+            let _ = write!(text, "\n({number}) {}", bounded(&column.name));
         }
     }
-    let said: Vec<String> = [("router", shared_router), ("DNS", shared_dns)]
+    let all = [
+        ("router", shared_router),
+        ("DNS", shared_dns),
+        ("IPv6 router", ipv6_router),
+        ("IPv6 DNS", ipv6_dns),
+    ];
+    let said: Vec<String> = all
         .into_iter()
         .filter_map(|(what, value)| Some(format!("{what} {}", value?)))
         .collect();
@@ -84,6 +93,55 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
         let _ = write!(text, "\n{} for all", said.join(", "));
     }
     text
+}
+
+/// A column of what clients do.
+struct ActivityColumn {
+    name: String,
+    /// What stands in it, one below the other.
+    lines: Vec<String>,
+}
+
+impl ActivityColumn {
+    fn of(&self, client: &Client) -> String {
+        let line = |what: &String| {
+            let mut own = client.activities.iter();
+            or_dash(own.find(|activity| activity.what() == *what).map(answers))
+        };
+        let lines: Vec<String> = self.lines.iter().map(line).collect();
+        lines.join("\n")
+    }
+}
+
+/// A column for each of these; what is done over each family has one column, IPv4 above IPv6 as in that of the addresses.
+fn activity_columns(activities: &BTreeSet<String>) -> Vec<ActivityColumn> {
+    let [over_ipv4, over_ipv6] =
+        [Family::Ipv4, Family::Ipv6].map(|family| format!(" over {}", family.name()));
+    let mut columns = Vec::new();
+    for what in activities {
+        let base = what
+            .strip_suffix(&over_ipv4)
+            .or_else(|| what.strip_suffix(&over_ipv6));
+        let both = base.map(|base| [&over_ipv4, &over_ipv6].map(|over| format!("{base}{over}")));
+        match (base, both) {
+            (Some(base), Some(both))
+                if both.iter().all(|one| activities.contains(one))
+                    && !activities.contains(base) =>
+            {
+                if both.first() == Some(what) {
+                    columns.push(ActivityColumn {
+                        name: base.to_owned(),
+                        lines: both.into(),
+                    });
+                }
+            }
+            _ => columns.push(ActivityColumn {
+                name: what.clone(),
+                lines: vec![what.clone()],
+            }),
+        }
+    }
+    columns
 }
 
 /// The addresses of a client, one below the other; a dash for one that it is to have and has not.
@@ -106,22 +164,31 @@ fn shared(mut all: impl Iterator<Item = String>) -> Option<String> {
 }
 
 fn state(client: &Client) -> String {
+    let phase = phase(client);
     match client.cause {
-        Some(cause) => format!("{}: {cause}", client.phase),
-        None => client.phase.to_string(),
+        Some(cause) => format!("{phase}: {cause}"),
+        None => phase,
+    }
+}
+
+/// What it is doing; where it is usable in one of two families, without which.
+pub(super) fn phase(client: &Client) -> String {
+    match (client.phase, client.missing_family()) {
+        (Phase::Partial, Some(family)) => format!("partial, no {}", family.name()),
+        (phase, _) => phase.to_string(),
     }
 }
 
 fn dns(client: &Client) -> String {
+    few(&client.dns)
+}
+
+/// Up to three resolvers, and how many more there are; a dash for none.
+fn few(all: &[impl ToString]) -> String {
     const MOST: usize = 3;
-    let mut servers: Vec<String> = client
-        .dns
-        .iter()
-        .take(MOST)
-        .map(ToString::to_string)
-        .collect();
-    if client.dns.len() > MOST {
-        servers.push(format!("{} more", client.dns.len() - MOST));
+    let mut servers: Vec<String> = all.iter().take(MOST).map(ToString::to_string).collect();
+    if all.len() > MOST {
+        servers.push(format!("{} more", all.len() - MOST));
     }
     or_dash(Some(servers.join(", ")).filter(|servers| !servers.is_empty()))
 }

@@ -3,6 +3,7 @@
 use lanherd::report::{ActivityEntry, Client, LastFailure};
 
 use super::MOST_FAILURES;
+use super::clients::phase;
 use crate::cli::words::bounded;
 
 /// What exactly went wrong: a line for all clients to which the same happened.
@@ -33,7 +34,8 @@ fn complaints_of(client: &Client) -> Vec<String> {
             detail,
             ..
         } = failure;
-        complaints.push(format!("{}: {stage}: {cause}: {detail}", client.phase));
+        let phase = phase(client);
+        complaints.push(format!("{phase}: {stage}: {cause}: {detail}"));
     }
     let never = client.activities.iter().filter(|one| one.never_succeeded());
     complaints.extend(never.map(ActivityEntry::complaint));

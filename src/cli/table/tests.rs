@@ -175,6 +175,76 @@ fn words_of_the_header_stay_whole() {
     assert!(text.contains(last), "{text}");
 }
 
+/// A dual client that is usable in IPv4 alone, and why.
+fn without_ipv6(report: &mut Report, cause: &str) {
+    let entry = |up: bool| {
+        let failure = serde_json::json!({"stage": "router", "cause": cause, "family": "ipv6", "detail": "nobody advertised"});
+        serde_json::json!({
+            "up": up, "acquire_ms": null, "wanted_ms": 1.0, "usable_ms": 0.0,
+            "last_failure": if up { serde_json::Value::Null } else { failure }
+        })
+    };
+    for client in &mut report.clients {
+        let mut value = serde_json::to_value(&*client).expect("json");
+        value["families"] = "dual".into();
+        value["by_family"] = serde_json::json!({"ipv4": entry(true), "ipv6": entry(false)});
+        value["phase"] = "partial".into();
+        value["cause"] = cause.into();
+        value["last_failure"] = value["by_family"]["ipv6"]["last_failure"].clone();
+        *client = serde_json::from_value(value).expect("a client");
+    }
+}
+
+#[test]
+fn where_no_router_has_ipv6_it_is_said_which_family_is_missing_and_what_to_do() {
+    let mut report = report(2, 0);
+    assert!(!render(&report, TableRows::Auto, Paint::None).contains("--family"));
+    without_ipv6(&mut report, "no_router");
+    let text = render(&report, TableRows::Auto, Paint::None);
+    for words in [
+        "partial, no IPv6:",
+        "ns1, ns2: partial, no IPv6: router: no_router: nobody advertised",
+        "If the router is meant to have IPv4 alone, run with --family ipv4;",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+    // It was there, and is lost.
+    let found = serde_json::json!({
+        "events": {"router_found": 2}, "outages": {}, "stale_prefixes": 0, "stale_prefix_ms": 0.0, "longest_stale_prefix_ms": 0.0
+    });
+    report.ipv6 = Some(serde_json::from_value(found).expect("a summary"));
+    assert!(!render(&report, TableRows::Auto, Paint::None).contains("--family"));
+}
+
+#[test]
+fn what_is_done_over_both_families_has_one_column_with_ipv4_above_ipv6() {
+    let mut report = report(1, 0);
+    let ping = report.clients[0].activities[0].clone();
+    let over = |words: &str, answered: u64| {
+        let mut ping = ping.clone();
+        ping.subject = format!("Google DNS{words}");
+        ping.succeeded = answered;
+        ping
+    };
+    report.clients[0].activities = vec![over(" over IPv4", 1), over(" over IPv6", 0)];
+    let text = render(&report, TableRows::Auto, Paint::None);
+    let table = text.lines().take(4).collect::<Vec<_>>();
+    assert!(table[0].ends_with("ping Google DNS"), "{text}");
+    assert!(
+        table[2].contains("1/1") && table[3].contains("0/1"),
+        "{text}"
+    );
+    // The same without a word is another thing.
+    report.clients[0].activities.push(over("", 1));
+    let text = render(&report, TableRows::Auto, Paint::None);
+    let header = text.lines().take_while(|line| !line.contains('─'));
+    assert_eq!(
+        header.flat_map(|line| line.matches("over")).count(),
+        2,
+        "{text}"
+    );
+}
+
 #[test]
 fn who_has_given_his_address_back_is_shown_without() {
     let mut report = report(2, 0);

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{PoolState, now};
 use crate::client::ClientMsg;
+use crate::client::ipv6::Ipv6EventKind;
 use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
@@ -82,6 +83,7 @@ impl<L: Lan> PoolState<L> {
                     for family in self.families_out() {
                         self.note_family_outage(family);
                     }
+                    self.advise_without_ipv6();
                     self.metrics.outage();
                     for share in Share::ALL {
                         self.metrics.expect_recovery(OUTAGE, share.as_str());
@@ -107,6 +109,7 @@ impl<L: Lan> PoolState<L> {
                 } => {
                     warn!(clients, of, %family, "outage: most of the herd is down in this family as well");
                     self.note_family_outage(family);
+                    self.advise_without_ipv6();
                     let spread = EventKind::OutageSpread {
                         family,
                         clients,
@@ -150,6 +153,18 @@ impl<L: Lan> PoolState<L> {
             self.metrics.family_outage(family);
             let count = self.figures.outages_by_family.entry(family);
             *count.or_default() += 1;
+        }
+    }
+
+    /// Most of the herd is down in IPv6: says what to do where no client has ever had a router of it.
+    fn advise_without_ipv6(&self) {
+        let found = self.figures.ipv6_events.get(&Ipv6EventKind::RouterFound);
+        let is_alone = self.families_out() == [Family::Ipv6];
+        if is_alone && found.is_none_or(|count| *count == 0) {
+            warn!(
+                "no router on this LAN advertises itself as a default router of IPv6; if it is meant to have IPv4 alone, run with \
+                 --family ipv4"
+            );
         }
     }
 

@@ -61,7 +61,7 @@ fn after_help() -> String {
 Examples:
   lanherd demo                      ten clients on a virtual router, without root
   lanherd doctor --parent eth0      can this machine do it?
-  lanherd up --parent eth0 --clients 10 --ping \"Google DNS\" --for 10m --report r.json
+  lanherd up --parent eth0 --clients 10 --family dual --ping \"Google DNS\" --for 10m --report r.json
   lanherd run scenario.toml         the same from a file
   lanherd ps                        how its clients are, from another terminal
   lanherd exec 7 -- curl example.org   any program, as client 7

@@ -10,7 +10,7 @@ use super::session::{Presentation, PresentedRun, Watching};
 const AFTER_HELP: &str = "\
 Examples:
   lanherd up --parent eth0 --clients 10         hold ten leases until Ctrl-C
-  lanherd up --parent eth0 --clients 10 --ping router --for 10m --report r.json
+  lanherd up --parent eth0 --clients 10 --family dual --ping router --ping 'router over ipv6' --for 10m --report r.json
   lanherd up --parent eth0 --clients 2000 --mode private --join-rate 50/s --metrics 127.0.0.1:4373
   lanherd up --parent eth0 --clients 10 --adopt after it was killed: go on with what it left
   lanherd up --lab --lab-lease 2m --clients 200 --ping router --for 1h

@@ -316,7 +316,7 @@ fn a_starter_is_written_once_and_passes_on_the_lab() {
     assert_eq!(host.snapshot(), before);
     let page = fs::read_to_string(page).expect("a page");
     assert!(
-        page.contains("3 passed") && page.contains("Every device reaches the internet"),
+        page.contains("4 passed") && page.contains("Every device reaches the internet"),
         "{page}"
     );
 }

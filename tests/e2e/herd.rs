@@ -288,7 +288,26 @@ fn the_demo_needs_no_router_and_touches_nothing_of_the_machine() {
         .lanherd(&["demo", "--clients", "10"])
         .finish(seconds(60));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("ns10"), "{}", outcome.stdout);
+    for words in [
+        "ns10",
+        "10.77.",
+        "2001:db8:77:",
+        "ping Google DNS",
+        "IPv6 router fe80::1",
+        "20 of 20 pings answered",
+    ] {
+        assert!(
+            outcome.stdout.contains(words),
+            "{words:?} is not in\n{}",
+            outcome.stdout
+        );
+    }
+    assert_eq!(
+        outcome.stdout.matches(" 1/1 ").count(),
+        20,
+        "{}",
+        outcome.stdout
+    );
     assert_eq!(host.snapshot(), before);
 }
 

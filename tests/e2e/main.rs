@@ -41,3 +41,4 @@ mod twin;
 mod usage;
 mod verdicts;
 mod waits;
+mod without_ipv6;

@@ -6,19 +6,24 @@
 #
 #     sudo lanherd bdd THIS_FOLDER --parent eth0
 #
-# `lanherd steps` lists everything that can stand here.
+# `lanherd steps` lists everything that can stand here. If the router has no IPv6, leave out `dual-stack`, and what is said of IPv6.
 
 Feature: Ten devices join the LAN
 
   Background:
-    Given I create 10 virtual clients using macvlan
+    Given I create 10 dual-stack virtual clients using macvlan
 
-  Scenario: Every device gets a lease of its own
+  Scenario: Every device gets addresses of its own
     Then all clients should hold a valid lease within 10s
+    And all clients should hold a valid IPv6 address within 10s
     And no two clients should have the same IP address
 
   Scenario: Every device reaches the internet
     When all clients attempt to ping Google DNS
+    Then all clients should respond successfully
+
+  Scenario: Every device reaches the internet over IPv6
+    When all clients attempt to ping Google DNS over IPv6
     Then all clients should respond successfully
 
   Scenario: Nobody waits long for the router

@@ -33,7 +33,7 @@ pub use self::driver::run;
 pub use self::family_choice::FamilyChoice;
 use self::kind::{About, ActivityKind, KindDetail};
 pub use self::outcome::{AttemptOutcome, Ending, SkipReason};
-pub use self::over_family::{HasFamilies, InFamilies, OverFamily};
+pub use self::over_family::{HasFamilies, InFamilies, OverFamily, SourceChoice};
 use self::registry::kinds;
 pub use self::spec::{Activity, Pace, Spec};
 use crate::host_name::HostName;

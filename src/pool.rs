@@ -59,6 +59,7 @@ pub use crate::stats::Uptime;
 use crate::tester;
 pub use crate::tester::{Doubt, DoubtfulTimes};
 use crate::units::Rate;
+use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
 
 /// How a pool runs its herd.
 #[derive(Debug, Clone)]
@@ -154,6 +155,10 @@ pub struct DhcpSettings {
     /// Whether IPv6 addresses are verified before they are used, formed ones and leased ones (RFC 4862, 5.4). That takes a second
     /// for the link-local address and a second for the others; on by default, as in every host.
     pub verifies_ipv6: bool,
+    /// Which addresses are formed of advertised prefixes; `None`: as the personas say, and else stable ones.
+    pub ipv6_addresses: Option<AddressFormation>,
+    /// The prefix that each wants to have delegated by DHCPv6, as the router of a link of its own; `None`: it is no router.
+    pub delegated_prefix: Option<WantedPrefix>,
     /// What clients say of themselves, applied in this order.
     pub personas: Vec<Persona>,
 }
@@ -167,6 +172,8 @@ impl Default for DhcpSettings {
             client_id: ClientId::Mac,
             conflict_detection: false,
             verifies_ipv6: true,
+            ipv6_addresses: None,
+            delegated_prefix: None,
             personas: Vec::new(),
         }
     }

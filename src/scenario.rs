@@ -39,7 +39,7 @@ pub use self::draft::Draft;
 pub use self::draft::families;
 pub use self::group::{GroupDraft, GroupPlan};
 pub use self::mistake::Mistake;
-pub use self::shared::DeviceProfile;
+pub use self::shared::{DeviceProfile, Ipv6Settings};
 pub use self::soak::SoakDraft;
 pub use self::values::{
     ClientCount, ClientCountError, MetricsAddressError, Timespan, metrics_address,
@@ -74,6 +74,9 @@ pub struct Scenario {
     /// Which families they are to have addresses of.
     #[serde(rename = "family", skip_serializing_if = "is_default")]
     pub families: Families,
+    /// How their IPv6 behaves.
+    #[serde(flatten)]
+    pub ipv6: Ipv6Settings,
     /// How they see each other.
     pub mode: MacvlanMode,
     /// How many may begin to join in a time; `None`: as many as `outstanding` lets in.
@@ -222,13 +225,13 @@ impl Scenario {
 
     /// How its pool runs.
     pub fn pool_config(&self) -> PoolConfig {
-        let dhcp = DhcpSettings {
+        let dhcp = self.ipv6.apply(DhcpSettings {
             start_delay: self.start_delay.0,
             broadcast: self.broadcast,
             conflict_detection: self.profile.conflict_detection,
             personas: self.profile.personas(),
             ..DhcpSettings::default()
-        };
+        });
         let groups = self.groups.iter().map(|group| group.group(&dhcp));
         PoolConfig {
             seed: self.seed.unwrap_or_default(),

@@ -304,6 +304,7 @@ fn a_client_of_both_families_works_over_ipv6_and_over_ipv4_where_nothing_comes_b
             router: Some(ROUTER6),
             resolvers: vec![ROUTER6],
             delegated: Vec::new(),
+            behind: Vec::new(),
         };
         let (connectivity, here) = place_with(
             port,

@@ -298,6 +298,10 @@ impl RunBuilder {
     }
 }
 
+fn first(all: &[impl ToString]) -> String {
+    all.first().map(ToString::to_string).unwrap_or_default()
+}
+
 async fn execute<P: Port>(
     line: &CommandLine,
     timeout: Duration,
@@ -329,6 +333,13 @@ async fn execute<P: Port>(
                     .unwrap_or_default(),
             ),
         ]);
+        // Few clients have them.
+        if let Some(own) = ipv6.as_ref().filter(|own| !own.delegated.is_empty()) {
+            environment.extend([
+                ("LANHERD_DELEGATED_PREFIX", first(&own.delegated)),
+                ("LANHERD_DELEGATED_ADDRESS", first(&own.behind)),
+            ]);
+        }
     }
     let request = CommandRequest {
         line: line.0.clone(),

@@ -49,6 +49,8 @@ pub struct Ipv6Config {
     pub resolvers: Vec<Ipv6Addr>,
     /// The prefixes that were delegated to it.
     pub delegated: Vec<Prefix>,
+    /// Its own addresses of these, on the link behind it; they are among [`Self::addresses`] as well.
+    pub behind: Vec<Ipv6Addr>,
 }
 
 /// What a client has of each family: `None` where it cannot use that family.
@@ -161,6 +163,7 @@ impl<P> ClientContext<P> {
         let nonce = self.rng.lock().u64(..);
         EchoRequest {
             target,
+            source: None,
             id: self.sequence.id,
             sequence: self.sequence.next.fetch_add(1, Ordering::Relaxed),
             nonce,

@@ -37,6 +37,11 @@ pub trait ActivityKind: Debug + Display + Clone + Eq + Ord + Send + Sync + 'stat
         client: &ClientContext<P>,
     ) -> impl Future<Output = AttemptOutcome> + Send;
 
+    /// Whether it is done from the prefix that is delegated to the client.
+    fn is_from_delegated(&self) -> bool {
+        false
+    }
+
     /// Over which family it is done by a client that is to have these.
     fn family_choice(&self, families: Families) -> FamilyChoice {
         FamilyChoice::usual(families)

@@ -5,17 +5,33 @@ use std::fmt;
 use super::FamilyChoice;
 use crate::family::{Families, Family};
 
-/// What something is done to, and over which family: `router over IPv6`.
+/// What something is done to, over which family, and from which of the client's addresses: `router over IPv6`, `Google DNS from the
+/// delegated prefix`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OverFamily<T> {
     /// What it is done to.
     pub to: T,
     /// Over which family; `None`: that is not said.
     pub family: Option<Family>,
+    /// Which of the client's addresses it is done from.
+    pub source: SourceChoice,
+}
+
+/// Which of a client's addresses something is done from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum SourceChoice {
+    /// The one that the kernel chooses (RFC 6724, 5).
+    #[default]
+    Chosen,
+    /// That of the link behind the client, which is of a prefix delegated to it: whoever answers has to know the way to that prefix.
+    Delegated,
 }
 
 /// Something that stands on the network.
 pub trait HasFamilies {
+    /// Whether the address can be chosen that it is done from.
+    const HAS_SOURCE: bool = false;
+
     /// In which families it stands.
     fn standing(&self) -> InFamilies;
 }
@@ -33,6 +49,14 @@ pub enum InFamilies {
 
 /// What stands before the family.
 const OVER: &str = "over";
+/// What stands behind it where it is done from a delegated prefix,
+const FROM_DELEGATED: &str = "from the delegated prefix";
+/// and how people may write that.
+const FROM_DELEGATED_WRITTEN: [&str; 3] = [
+    FROM_DELEGATED,
+    "from its delegated prefix",
+    "from their delegated prefix",
+];
 
 impl<T> OverFamily<T> {
     /// Over this family.
@@ -40,7 +64,15 @@ impl<T> OverFamily<T> {
         Self {
             to,
             family: Some(family),
+            source: SourceChoice::Chosen,
         }
+    }
+
+    /// The same, from the link behind the client.
+    #[must_use]
+    pub fn from_delegated(mut self) -> Self {
+        self.source = SourceChoice::Delegated;
+        self
     }
 
     /// Reads what it is done to by `read`, and the family where one stands behind it.
@@ -54,8 +86,25 @@ impl<T> OverFamily<T> {
     where
         T: HasFamilies + fmt::Display,
     {
-        let (rest, family) = without_family(text);
+        let (rest, source) = without_source(text);
+        let (rest, family) = without_family(rest);
         let to = read(rest)?;
+        if source == SourceChoice::Delegated {
+            if !T::HAS_SOURCE {
+                return Err(format!(
+                    "{to}: only a ping can come from the delegated prefix; of other things run a command, which has $LANHERD_DELEGATED_ADDRESS"
+                ));
+            }
+            let of_ipv4 = match to.standing() {
+                InFamilies::Only(own) => own == Family::Ipv4,
+                InFamilies::Named | InFamilies::Each => family == Some(Family::Ipv4),
+            };
+            if of_ipv4 {
+                return Err(format!(
+                    "{to}: a delegated prefix is one of IPv6, and nothing goes from it over IPv4: leave out one of the two"
+                ));
+            }
+        }
         match (to.standing(), family) {
             (InFamilies::Only(own), Some(said)) if own != said => Err(format!(
                 "{to} is an address of {}, and nothing goes to it over {}: leave out which family",
@@ -63,8 +112,12 @@ impl<T> OverFamily<T> {
                 said.name()
             )),
             // Which one it is nobody has to say.
-            (InFamilies::Only(_), Some(_)) => Ok(Self { to, family: None }),
-            _ => Ok(Self { to, family }),
+            (InFamilies::Only(_), Some(_)) => Ok(Self {
+                to,
+                family: None,
+                source,
+            }),
+            _ => Ok(Self { to, family, source }),
         }
     }
 
@@ -73,6 +126,9 @@ impl<T> OverFamily<T> {
     where
         T: HasFamilies,
     {
+        if self.source == SourceChoice::Delegated {
+            return FamilyChoice::Only(Family::Ipv6);
+        }
         match (self.family, self.to.standing()) {
             (Some(family), _) | (None, InFamilies::Only(family)) => FamilyChoice::Only(family),
             (None, InFamilies::Named) => FamilyChoice::open(families),
@@ -83,16 +139,40 @@ impl<T> OverFamily<T> {
 
 impl<T> From<T> for OverFamily<T> {
     fn from(to: T) -> Self {
-        Self { to, family: None }
+        Self {
+            to,
+            family: None,
+            source: SourceChoice::Chosen,
+        }
     }
 }
 
 impl<T: fmt::Display> fmt::Display for OverFamily<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = match self.source {
+            SourceChoice::Chosen => String::new(),
+            SourceChoice::Delegated => format!(" {FROM_DELEGATED}"),
+        };
         match self.family {
-            None => self.to.fmt(f),
-            Some(family) => f.pad(&format!("{} {}", self.to, OverSuffix(family))),
+            None if from.is_empty() => self.to.fmt(f),
+            None => f.pad(&format!("{}{from}", self.to)),
+            Some(family) => f.pad(&format!("{} {}{from}", self.to, OverSuffix(family))),
         }
+    }
+}
+
+/// A text without the source that it ends with, in whatever case, and the source.
+fn without_source(text: &str) -> (&str, SourceChoice) {
+    let text = text.trim();
+    let found = FROM_DELEGATED_WRITTEN.iter().find_map(|written| {
+        let at = text.len().checked_sub(written.len())?;
+        let (rest, end) = text.split_at_checked(at)?;
+        let is_apart = rest.ends_with(char::is_whitespace);
+        (is_apart && end.eq_ignore_ascii_case(written)).then(|| rest.trim_end())
+    });
+    match found {
+        Some(rest) => (rest, SourceChoice::Delegated),
+        None => (text, SourceChoice::Chosen),
     }
 }
 
@@ -144,6 +224,18 @@ mod tests {
             ("www.lab.test over IPv6", "www.lab.test over IPv6"),
             ("2001:db8::1 over ipv6", "2001:db8::1"),
             ("192.0.2.1", "192.0.2.1"),
+            (
+                "Google DNS From Their Delegated Prefix",
+                "Google DNS from the delegated prefix",
+            ),
+            (
+                "router over ipv6 from the delegated prefix",
+                "the router over IPv6 from the delegated prefix",
+            ),
+            (
+                "2001:db8::1 from the delegated prefix",
+                "2001:db8::1 from the delegated prefix",
+            ),
         ] {
             let target = read(text).expect(text);
             assert_eq!(target.to_string(), told);
@@ -151,7 +243,18 @@ mod tests {
         }
         let error = read("192.0.2.1 over IPv6").expect_err("the other family");
         assert!(error.contains("an address of IPv4"), "{error}");
-        for bad in ["router over", "router over ipv5", "over ipv6", "ipv6"] {
+        for bad in ["192.0.2.1", "router over IPv4"] {
+            let error = read(&format!("{bad} from the delegated prefix")).expect_err(bad);
+            assert!(error.contains("over IPv4"), "{error}");
+        }
+        for bad in [
+            "router over",
+            "router over ipv5",
+            "over ipv6",
+            "ipv6",
+            "from the delegated prefix",
+            "router from the delegated prefix over ipv6",
+        ] {
             read(bad).expect_err(bad);
         }
     }
@@ -181,6 +284,7 @@ mod tests {
             ("www.lab.test over IPv4", only(Family::Ipv4)),
             ("router over IPv6", only(Family::Ipv6)),
             ("2001:db8::1", only(Family::Ipv6)),
+            ("router from the delegated prefix", only(Family::Ipv6)),
             ("192.0.2.1", only(Family::Ipv4)),
         ] {
             let target = read(text).expect(text);

@@ -12,7 +12,7 @@ use super::kind::{
 };
 use super::{
     AttemptOutcome, ClientContext, Detail, Ending, FamilyChoice, HasFamilies, InFamilies,
-    OverFamily, Spec, Subject, dns,
+    OverFamily, SourceChoice, Spec, Subject, dns,
 };
 use crate::blame::Blame;
 use crate::family::{Families, Family};
@@ -65,6 +65,8 @@ impl KindDetail for PingDetail {
 }
 
 impl HasFamilies for Target {
+    const HAS_SOURCE: bool = true;
+
     fn standing(&self) -> InFamilies {
         match self {
             Self::Address(address) => InFamilies::Only(Family::of(*address)),
@@ -146,7 +148,16 @@ impl ActivityKind for OverFamily<Target> {
                 // No series names a client.
                 let target = match (subject.client(), subject) {
                     (Some(_), _) => "a client".to_owned(),
-                    (None, Subject::Ping(target)) => target.to.to_string(),
+                    (None, Subject::Ping(target)) => {
+                        let is_alike = |to: &OverFamily<Target>| to.source == SourceChoice::Chosen;
+                        if is_alike(target) {
+                            target.to.to_string()
+                        } else {
+                            OverFamily::from(target.to.clone())
+                                .from_delegated()
+                                .to_string()
+                        }
+                    }
                     (None, _) => subject.to_string(),
                 };
                 vec![target, family.as_str().to_owned()]
@@ -195,6 +206,10 @@ impl ActivityKind for OverFamily<Target> {
         self.choice(families)
     }
 
+    fn is_from_delegated(&self) -> bool {
+        self.source == SourceChoice::Delegated
+    }
+
     fn patience(&self, timeout: Duration) -> Duration {
         match self.to {
             // Each resolver has as long as the target itself.
@@ -240,7 +255,22 @@ impl ActivityKind for OverFamily<Target> {
                 format!("{self}: {cause}: {address} is the client itself, which would answer");
             return lost(cause, why, detail);
         }
-        let request = client.echo_request(address);
+        let mut request = client.echo_request(address);
+        if self.source == SourceChoice::Delegated {
+            let connectivity = client.connectivity();
+            let own = connectivity
+                .ipv6
+                .as_ref()
+                .and_then(|own| own.behind.first());
+            let Some(own) = own else {
+                let why = format!(
+                    "{self}: {}: no prefix is delegated to the client",
+                    PingCause::NoTarget
+                );
+                return lost(PingCause::NoTarget, why, detail);
+            };
+            request.source = Some(*own);
+        }
         let pinging = client.port.ping(request, timeout);
         let family = Family::of(address);
         let Some(outcome) = client.while_unchanged(family, pinging).await else {

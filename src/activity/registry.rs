@@ -65,6 +65,11 @@ macro_rules! kinds {
                 match self { $(Self::$kind(subject) => subject.client(),)+ }
             }
 
+            /// Whether it is done from the prefix that is delegated to the client.
+            pub fn is_from_delegated(&self) -> bool {
+                match self { $(Self::$kind(subject) => subject.is_from_delegated(),)+ }
+            }
+
             /// What only its kind knows of it before the first attempt.
             pub fn detail(&self) -> Detail {
                 match self { $(Self::$kind(subject) => Detail::$kind(subject.detail()),)+ }

@@ -45,6 +45,7 @@ async fn client(families: Families) -> Standing {
         router: Some(RESOLVER6),
         resolvers: vec![RESOLVER6],
         delegated: Vec::new(),
+        behind: Vec::new(),
     };
     let connectivity = watch::Sender::new(Connectivity {
         ipv4: families.include(Family::Ipv4).then(|| Arc::new(leased)),

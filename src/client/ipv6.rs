@@ -35,6 +35,7 @@ use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome, Held6, Packet6, Rea
 use crate::ndp::slaac::{self, DhcpWanted};
 use crate::phase::{Failure, Phase};
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::WantedPrefix;
 
 /// What the caller is to do or to know, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,17 @@ enum Wish {
     Nothing,
 }
 
+/// What DHCPv6 servers are asked to lease, where they are asked for leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LeaseScope {
+    /// Addresses.
+    Addresses,
+    /// A prefix alone, of a client that is a router: the routers' flags speak of no addresses.
+    Prefix(WantedPrefix),
+    /// Addresses, and a prefix.
+    Both(WantedPrefix),
+}
+
 /// When a host begins anew whose link-local address is somebody else's.
 #[derive(Debug, Clone, Copy)]
 struct Retry {
@@ -135,6 +147,7 @@ pub struct Stack6 {
     seen: Seen,
     /// What DHCPv6 is asked for.
     asked: DhcpWanted,
+    lease_scope: LeaseScope,
     /// The lease of an earlier life, to be confirmed.
     remembered: Option<dhcp6::Lease>,
     /// The lease whose addresses are being probed.
@@ -170,6 +183,10 @@ impl Stack6 {
             reach: Reach::Resting,
             seen: Seen::default(),
             asked: DhcpWanted::Nothing,
+            lease_scope: match config.delegated {
+                None => LeaseScope::Addresses,
+                Some(prefix) => LeaseScope::Prefix(prefix),
+            },
             remembered: None,
             probing: None,
             written: None,
@@ -339,6 +356,7 @@ impl Stack6 {
                 Phase::Dad
             }
             Some(Missing::Address) if self.asks_for_addresses() => Phase::Dhcp6,
+            Some(Missing::Prefix) => Phase::Dhcp6,
             Some(Missing::Address | Missing::Router | Missing::Disabled) | None => Phase::Router,
         }
     }
@@ -380,8 +398,8 @@ impl Stack6 {
     /// When something that was told ends by its time, and no machine says so.
     fn told_until(&self) -> Option<Instant> {
         let leased = self.told.addresses.iter();
-        let leased = leased
-            .filter(|it| it.origin == AddressOrigin::Dhcp6 && it.state == AddressState::Preferred);
+        let leased =
+            leased.filter(|it| it.origin.is_leased() && it.state == AddressState::Preferred);
         leased.filter_map(|it| it.preferred_until).min()
     }
 
@@ -395,6 +413,8 @@ impl Stack6 {
             Some(Missing::Router)
         } else if self.told.global().next().map(|it| it.state) != Some(AddressState::Preferred) {
             Some(Missing::Address)
+        } else if self.is_router() && self.told.delegated().next().is_none() {
+            Some(Missing::Prefix)
         } else {
             None
         }

@@ -127,6 +127,10 @@ impl RunningGroup {
         config.host.start_delay = Duration::ZERO..=longest;
         config.dhcp6.start_delay = Duration::ZERO..=longest;
         config.set_verifies(self.dhcp.verifies_ipv6);
+        if let Some(formation) = self.dhcp.ipv6_addresses {
+            config.set_formation(formation);
+        }
+        config.delegated = self.dhcp.delegated_prefix;
         Some(config)
     }
 

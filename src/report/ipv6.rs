@@ -251,12 +251,16 @@ impl Ipv6Entry {
 
     /// The address that it sends from beyond the link: a preferred one, before a deprecated one.
     pub fn address(&self) -> Option<Ipv6Addr> {
-        let of = |state| {
-            let mut all = self.addresses.iter();
-            all.find(|held| held.origin != AddressOrigin::LinkLocal && held.state == state)
+        // As `Ipv6State::global` has them.
+        let rank = |held: &&AddressEntry| {
+            let is_deprecated = held.state == AddressState::Deprecated;
+            (is_deprecated, held.origin == AddressOrigin::Delegated)
         };
-        let held = of(AddressState::Preferred).or_else(|| of(AddressState::Deprecated))?;
-        Some(held.address)
+        let is_usable = |held: &&AddressEntry| {
+            held.origin != AddressOrigin::LinkLocal && held.state != AddressState::Tentative
+        };
+        let usable = self.addresses.iter().filter(is_usable);
+        usable.min_by_key(rank).map(|held| held.address)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::{
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Mistake;
+use super::{Ipv6Settings, Mistake};
 use crate::activity::{Activity, FamilyChoice, Kind, Subject};
 use crate::family::Families;
 
@@ -41,6 +41,17 @@ impl WantedActivities {
                     subject: subject.to_string(),
                     over,
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// That nothing comes from a delegated prefix that clients are not to have.
+    pub(super) fn check_sources(&self, ipv6: Ipv6Settings) -> Result<(), Mistake> {
+        for subject in self.iter() {
+            if subject.is_from_delegated() && ipv6.delegated_prefix.is_none() {
+                let subject = subject.to_string();
+                return Err(Mistake::NoDelegatedPrefix { subject });
             }
         }
         Ok(())

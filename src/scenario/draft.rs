@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::activities::{self, WantedActivities};
 use super::group::{GroupDraft, GroupPlan};
-use super::shared::{DeviceProfile, Whole, WorkloadDraft, at_least_a_tick};
+use super::shared::{DeviceProfile, Ipv6Settings, Whole, WorkloadDraft, at_least_a_tick};
 use super::{ClientCount, Mistake, Scenario, ScenarioUplink, SoakDraft, Timespan};
 use crate::chaos::ChaosPlan;
 use crate::dhcp::{Device, Persona};
@@ -23,6 +23,7 @@ use crate::metrics::{Metrics, RunLabel, RunLabels};
 use crate::objective::Objective;
 use crate::pool::{GroupName, Restart, RestartPolicy};
 use crate::units::Rate;
+use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
 
 /// A scenario as it is written down: each field is an option of `lanherd up` and, without the dashes in front, a key of
 /// a scenario file. What is left out has a default.
@@ -70,6 +71,26 @@ pub struct Draft {
     #[cfg_attr(feature = "cli", arg(long = "family", value_name = "FAMILY", value_parser = families))]
     #[serde(rename = "family", alias = "families")]
     pub families: Option<Families>,
+    /// Be a router with a link of its own behind it, and ask for a prefix for that, of LENGTH bits if that can be had (prefix delegation of DHCPv6)
+    ///
+    /// With --family ipv6 or dual. IPv6 can be used once the prefix is there. On the link behind the client is its address of the
+    /// first 64 bits, and a ping comes from there by --ping "Google DNS from the delegated prefix".
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = "any")
+    )]
+    #[serde(default, deserialize_with = "super::values::wanted_prefix_in_file")]
+    pub delegated_prefix: Option<WantedPrefix>,
+    /// Which IPv6 addresses are formed of advertised prefixes: stable, eui64 or temporary [default: as the device has it, else stable]
+    ///
+    /// stable: the same in all lives (RFC 7217). eui64: made of the MAC (RFC 4291). temporary: beside a stable one a random one for a
+    /// day or two, from which the client sends (RFC 8981).
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", value_parser = address_formation))]
+    pub ipv6_addresses: Option<AddressFormation>,
+    /// Use IPv6 addresses at once, without finding out whether somebody else has them (RFC 4862, 5.4), which takes a second
+    #[cfg_attr(feature = "cli", arg(long))]
+    #[serde(default)]
+    pub no_dad: bool,
     /// How clients see each other: bridge, private, vepa or passthru [default: bridge]
     ///
     /// bridge: as on a switch; every broadcast is copied to every client. private: not at all; scales to thousands.
@@ -222,6 +243,13 @@ pub fn families(text: &str) -> Result<Families, String> {
 }
 
 #[cfg(feature = "cli")]
+fn address_formation(text: &str) -> Result<AddressFormation, String> {
+    let mut all = AddressFormation::ALL.iter().copied();
+    all.find(|formation| formation.as_str() == text)
+        .ok_or_else(|| "choose stable, eui64 or temporary".to_owned())
+}
+
+#[cfg(feature = "cli")]
 fn seed(text: &str) -> Result<Seed, std::num::ParseIntError> {
     text.parse().map(Seed)
 }
@@ -248,6 +276,9 @@ impl Draft {
             clients: Some(clients),
             pool: None,
             families: None,
+            delegated_prefix: None,
+            ipv6_addresses: None,
+            no_dad: false,
             mode: None,
             join_rate: None,
             outstanding: None,
@@ -292,6 +323,7 @@ impl Draft {
         if self.clients.is_some() {
             let families = self.families.unwrap_or_default();
             self.activities.check_families(families)?;
+            self.activities.check_sources(self.ipv6())?;
         }
         self.check_clients_that_others_need(clients)?;
         let soak = match &self.soak {
@@ -320,6 +352,11 @@ impl Draft {
         if self.broadcast && !has_ipv4 {
             return Err(Mistake::NoIpv4("broadcast"));
         }
+        let has_ipv6 = groups.iter().any(|group| group.families != Families::Ipv4);
+        let ipv6 = self.ipv6();
+        if !has_ipv6 {
+            ipv6.check(families)?;
+        }
         let labels = RunLabels::of(self.label.clone()).map_err(Mistake::Label)?;
         Ok(Scenario {
             uplink,
@@ -327,6 +364,7 @@ impl Draft {
             restart: self.restart_policy(),
             pool: self.pool.unwrap_or_default(),
             families,
+            ipv6,
             mode,
             join_rate: self.join_rate,
             outstanding: self.outstanding.unwrap_or(Scenario::OUTSTANDING),
@@ -416,6 +454,7 @@ impl Draft {
         let whole = Whole {
             restart: self.restart_policy(),
             families: self.families.unwrap_or_default(),
+            ipv6: self.ipv6(),
             conflict_detection: self.conflict_detection,
             work: self.work(),
         };
@@ -423,6 +462,15 @@ impl Draft {
         groups
             .map(|(index, group)| group.check(index, &whole))
             .collect()
+    }
+
+    /// How the IPv6 of clients behaves of which no group says anything else.
+    const fn ipv6(&self) -> Ipv6Settings {
+        Ipv6Settings {
+            delegated_prefix: self.delegated_prefix,
+            ipv6_addresses: self.ipv6_addresses,
+            no_dad: self.no_dad,
+        }
     }
 
     /// What the clients do of which no group says anything else.

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::activities::{self, WantedActivities};
-use super::shared::{DeviceProfile, Whole, WorkloadDraft};
+use super::shared::{DeviceProfile, Ipv6Settings, Whole, WorkloadDraft};
 use super::{ClientCount, Mistake, Timespan, Workload, is_default};
 use crate::dhcp::{Device, Persona};
-use crate::family::Families;
+use crate::family::{Families, Family};
 use crate::pool::{DhcpSettings, Group, GroupName, Restart, RestartPolicy};
+use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
 
 /// One table `[[group]]` of a scenario file. What is left out is as it is for the whole herd.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -20,6 +21,13 @@ pub struct GroupDraft {
     /// Which families they are to have addresses of.
     #[serde(rename = "family", alias = "families")]
     pub families: Option<Families>,
+    /// The prefix that they want to have delegated, as routers of links of their own.
+    #[serde(default, deserialize_with = "super::values::wanted_prefix_in_file")]
+    pub delegated_prefix: Option<WantedPrefix>,
+    /// Which addresses they form of advertised prefixes.
+    pub ipv6_addresses: Option<AddressFormation>,
+    /// Whether they use IPv6 addresses without finding out whether somebody else has them.
+    pub no_dad: Option<bool>,
     /// The well-known device that they look like.
     pub device: Option<Device>,
     /// What they say of themselves, beside or in place of what the device says.
@@ -52,6 +60,9 @@ pub struct GroupPlan {
     /// Which families they are to have addresses of.
     #[serde(rename = "family", skip_serializing_if = "is_default")]
     pub families: Families,
+    /// How their IPv6 behaves.
+    #[serde(flatten)]
+    pub ipv6: Ipv6Settings,
     /// What they look like.
     #[serde(flatten)]
     pub profile: DeviceProfile,
@@ -80,6 +91,9 @@ impl GroupDraft {
             name,
             clients,
             families: None,
+            delegated_prefix: None,
+            ipv6_addresses: None,
+            no_dad: None,
             device: None,
             persona: None,
             conflict_detection: None,
@@ -128,10 +142,27 @@ impl GroupDraft {
         }
         let families = self.families.unwrap_or(whole.families);
         work.activities.check_families(families)?;
+        let own = Ipv6Settings {
+            delegated_prefix: self.delegated_prefix,
+            ipv6_addresses: self.ipv6_addresses,
+            no_dad: self.no_dad.unwrap_or_default(),
+        };
+        own.check(families)?;
+        let ipv6 = if families.include(Family::Ipv6) {
+            Ipv6Settings {
+                delegated_prefix: own.delegated_prefix.or(whole.ipv6.delegated_prefix),
+                ipv6_addresses: own.ipv6_addresses.or(whole.ipv6.ipv6_addresses),
+                no_dad: self.no_dad.unwrap_or(whole.ipv6.no_dad),
+            }
+        } else {
+            own
+        };
+        work.activities.check_sources(ipv6)?;
         Ok(GroupPlan {
             name: self.name.clone(),
             clients: self.clients,
             families,
+            ipv6,
             profile,
             workload: work.check()?,
             restart: RestartPolicy {
@@ -151,11 +182,11 @@ impl GroupPlan {
             name: self.name.clone(),
             restart: self.restart.clone(),
             families: self.families,
-            dhcp: DhcpSettings {
+            dhcp: self.ipv6.apply(DhcpSettings {
                 conflict_detection: self.profile.conflict_detection,
                 personas: self.profile.personas(),
                 ..own.clone()
-            },
+            }),
             activities: self.workload.activities(),
         }
     }

@@ -137,6 +137,19 @@ pub enum Mistake {
         "{0} is for DHCP over IPv4, and no client is to have IPv4: leave it out, or choose ipv4 or dual as family"
     )]
     NoIpv4(&'static str),
+    /// The key is of IPv6, and nobody is to have that.
+    #[error(
+        "{0} is for IPv6, and no client is to have IPv6: leave it out, or choose ipv6 or dual as family"
+    )]
+    WithoutIpv6(&'static str),
+    /// Something is to come from a delegated prefix, and none is asked for.
+    #[error(
+        "ping {subject}: no prefix is delegated to these clients: say delegated-prefix, or leave out where it comes from"
+    )]
+    NoDelegatedPrefix {
+        /// What is pinged.
+        subject: String,
+    },
     /// A passthru macvlan has its parent to itself.
     #[error(
         "{0} clients cannot share a parent in mode passthru: ask for 1 client, or choose bridge, private or vepa"
@@ -200,6 +213,7 @@ impl Mistake {
             Self::Adopt => "adopt",
             Self::LabOnly(key)
             | Self::NoIpv4(key)
+            | Self::WithoutIpv6(key)
             | Self::NothingToDo(key)
             | Self::TooShort(key, _) => key,
             Self::NoClients
@@ -210,6 +224,7 @@ impl Mistake {
             Self::NoSuchClient { kind, .. }
             | Self::NotOver { kind, .. }
             | Self::NotToBeDone { kind, .. } => kind.about().option.name,
+            Self::NoDelegatedPrefix { .. } => "ping",
             Self::NoStorm => "soak.storm-every",
             Self::StormTooLarge { .. } => "soak.storm",
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::activities::WantedActivities;
-use super::{Mistake, Timespan, Workload};
+use super::{Mistake, Timespan, Workload, is_default};
 use crate::activity::Pace;
 use crate::dhcp::{Device, Persona};
-use crate::family::Families;
+use crate::family::{Families, Family};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
-use crate::pool::{MAX_CLIENTS, RestartPolicy};
+use crate::pool::{DhcpSettings, MAX_CLIENTS, RestartPolicy};
+use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
 
 /// The shortest time that a timer can keep apart.
 const TICK: Timespan = Timespan(Duration::from_millis(1));
@@ -19,8 +20,56 @@ const TICK: Timespan = Timespan(Duration::from_millis(1));
 pub(super) struct Whole {
     pub(super) restart: RestartPolicy,
     pub(super) families: Families,
+    pub(super) ipv6: Ipv6Settings,
     pub(super) conflict_detection: bool,
     pub(super) work: WorkloadDraft,
+}
+
+/// How clients' IPv6 behaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ipv6Settings {
+    /// The prefix that they want to have delegated, as routers of links of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegated_prefix: Option<WantedPrefix>,
+    /// Which addresses they form of advertised prefixes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv6_addresses: Option<AddressFormation>,
+    /// Whether they use addresses without finding out whether somebody else has them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub no_dad: bool,
+}
+
+impl Ipv6Settings {
+    /// Checks that clients have the IPv6 of which something is said.
+    pub(super) fn check(self, families: Families) -> Result<(), Mistake> {
+        if families.include(Family::Ipv6) {
+            return Ok(());
+        }
+        let key = match self {
+            Self {
+                delegated_prefix: Some(_),
+                ..
+            } => "delegated-prefix",
+            Self {
+                ipv6_addresses: Some(_),
+                ..
+            } => "ipv6-addresses",
+            Self { no_dad: true, .. } => "no-dad",
+            _ => return Ok(()),
+        };
+        Err(Mistake::WithoutIpv6(key))
+    }
+
+    /// As the pool wants it; all else as in `settings`.
+    pub(super) fn apply(self, settings: DhcpSettings) -> DhcpSettings {
+        DhcpSettings {
+            verifies_ipv6: !self.no_dad,
+            ipv6_addresses: self.ipv6_addresses,
+            delegated_prefix: self.delegated_prefix,
+            ..settings
+        }
+    }
 }
 
 /// What clients look like to servers.

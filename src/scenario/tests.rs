@@ -29,6 +29,9 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         "--clients=7",
         "--pool=phones",
         "--family=dual",
+        "--delegated-prefix=56",
+        "--ipv6-addresses=temporary",
+        "--no-dad",
         "--mode=private",
         "--join-rate=50/s",
         "--outstanding=32",
@@ -66,6 +69,9 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
         clients = 7
         pool = "phones"
         family = "dual"
+        delegated-prefix = 56
+        ipv6-addresses = "temporary"
+        no-dad = true
         mode = "private"
         join-rate = "50/s"
         outstanding = 32

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::pool::MAX_CLIENTS;
 use crate::units::{self, DurationError};
+use lanherd_types::ipv6::WantedPrefix;
 
 /// How many clients: 1 to [`MAX_CLIENTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,6 +94,26 @@ pub(super) fn metrics_address_in_file<'de, D: Deserializer<'de>>(
     let text = Option::<String>::deserialize(deserializer)?;
     let address = text.as_deref().map(metrics_address);
     address.transpose().map_err(de::Error::custom)
+}
+
+/// Reads the length of a prefix that is to be delegated from a file: a number, `"any"`, or `true` for that.
+pub(super) fn wanted_prefix_in_file<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<WantedPrefix>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a length from 1 to 64, \"any\", or true")]
+    enum WrittenLength {
+        IsWanted(bool),
+        Length(i64),
+        Text(String),
+    }
+    let text = match WrittenLength::deserialize(deserializer)? {
+        WrittenLength::IsWanted(false) => return Ok(None),
+        WrittenLength::IsWanted(true) => WantedPrefix::ANY.to_string(),
+        WrittenLength::Length(length) => length.to_string(),
+        WrittenLength::Text(text) => text,
+    };
+    text.parse().map(Some).map_err(de::Error::custom)
 }
 
 /// A duration as people write it: `500ms`, `30s`, `1h 30m` ([`units::duration`]).

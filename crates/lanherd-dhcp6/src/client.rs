@@ -79,6 +79,11 @@ impl Client {
         self.step(Input::Start, now);
     }
 
+    /// What it wants to be leased is this from now on: its next message asks for it, and leaves out what it wanted before.
+    pub fn want(&mut self, ias: Vec<WantedIa>) {
+        self.config.ias = ias;
+    }
+
     /// Begins with a lease of before: asks whether it is still right on this link, after the same delay. Does nothing unless it is
     /// stopped. Nothing of the lease is used until then.
     pub fn restore(&mut self, lease: Lease, now: Instant) {

@@ -48,6 +48,7 @@ async fn one_client() -> Result<(), Box<dyn Error>> {
     port.configure(&address()).await?;
     let request = EchoRequest {
         target: ROUTER.into(),
+        source: None,
         id: 1,
         sequence: 1,
         nonce: 0x5eed,

@@ -13,6 +13,8 @@ use lanherd_types::words;
 pub const LINK: &str = "lan0";
 /// Its number there: beyond those of the devices that the kernel puts into every new namespace by itself.
 pub(crate) const LINK_INDEX: u32 = 68;
+/// The loopback's number in every namespace.
+pub(crate) const LOOPBACK: u32 = 1;
 
 /// The folders that lanherd writes to. Tests put them elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,8 @@ const REQUEST_LEN: usize = HEADER_LEN + PAYLOAD_LEN;
 pub struct EchoRequest {
     /// Whom it goes to.
     pub target: IpAddr,
+    /// The client's address that it comes from, which stands on any of its links; `None`: the kernel chooses (RFC 6724).
+    pub source: Option<Ipv6Addr>,
     /// The identifier, drawn at random for each client.
     pub id: u16,
     /// The sequence number.

@@ -32,6 +32,7 @@ use nix::sys::socket::{MsgFlags, recv};
 pub use request::Request;
 
 use lanherd_dhcp::Route;
+use lanherd_types::ipv6::Prefix;
 
 /// For how long a thread that changes network settings is waited for. The kernel changes them under one lock (RTNL), and no
 /// limit of a socket's ends a call that waits for it. The longest that lanherd does is the closing of a herd, which takes seconds
@@ -263,6 +264,13 @@ impl Netlink {
     pub(crate) fn routes6(&mut self, index: u32) -> io::Result<Vec<request6::RouteKey>> {
         self.collect(request6::get_routes(), NLM_F_DUMP, |message| {
             request6::route_of(&message, index)
+        })
+    }
+
+    /// The delegated prefixes of which lanherd has set that they are unreachable as a whole.
+    pub(crate) fn unreachable6(&mut self) -> io::Result<Vec<Prefix>> {
+        self.collect(request6::get_routes(), NLM_F_DUMP, |message| {
+            request6::unreachable_of(&message)
         })
     }
 

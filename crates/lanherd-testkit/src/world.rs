@@ -118,6 +118,7 @@ pub fn of_lanherd() -> Vec<&'static str> {
 pub fn echo_request(target: impl Into<IpAddr>, sequence: u16) -> EchoRequest {
     EchoRequest {
         target: target.into(),
+        source: None,
         id: 0x5eed,
         sequence,
         nonce: 0x0123_4567_89ab_cdef ^ u64::from(sequence),

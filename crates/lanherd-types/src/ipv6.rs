@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-pub use self::words::{AddressOrigin, AddressState, Ipv6EventKind};
+pub use self::words::{AddressFormation, AddressOrigin, AddressState, Ipv6EventKind};
 
 /// Whether a host can have this address, link-local or not: it is unicast, and no IPv4 address in other words (RFC 4291, 2.5.5.2),
 /// which stands on no wire.
@@ -88,6 +88,62 @@ impl Prefix {
         let shift = u32::from(128 - length);
         let offset = number.checked_shl(shift).unwrap_or(0);
         Self::new(Ipv6Addr::from_bits(self.address.to_bits() | offset), length)
+    }
+}
+
+/// A prefix that a client wants to have delegated: of so many bits, or as the server likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedPrefix(Option<u8>);
+
+impl WantedPrefix {
+    /// Of whatever length.
+    pub const ANY: Self = Self(None);
+
+    /// Of so many bits, 1 to 64: a link has 64 (RFC 4291, 2.5.1); `None` beyond that.
+    pub const fn of_length(length: u8) -> Option<Self> {
+        match length {
+            1..=64 => Some(Self(Some(length))),
+            _ => None,
+        }
+    }
+
+    /// How many bits it should have; `None`: that is not said.
+    pub const fn length(self) -> Option<u8> {
+        self.0
+    }
+}
+
+crate::serde_as_text!(WantedPrefix);
+
+impl fmt::Display for WantedPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(length) => f.pad(&length.to_string()),
+            None => f.pad("any"),
+        }
+    }
+}
+
+/// Why a text is no length of a prefix to be delegated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no length of a delegated prefix: use 1 to 64, such as 56, or any for whatever the server gives"
+)]
+pub struct WantedPrefixError(String);
+
+impl FromStr for WantedPrefix {
+    type Err = WantedPrefixError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || WantedPrefixError(text.to_owned());
+        match text.trim() {
+            "any" => Ok(Self::ANY),
+            length => {
+                let length = length.strip_prefix('/').unwrap_or(length).parse();
+                let length = length.ok().and_then(Self::of_length);
+                length.ok_or_else(refuse)
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::phase::{Cause, Phase};
 use crate::pool::{ClientStatus, GroupName};
 use crate::scenario::{ClientCount, GroupDraft, Timespan};
 use crate::stats::Signal;
+use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
 
 pub(in crate::bdd) const STEPS: &[Definition] = &[
     Definition {
@@ -54,8 +55,54 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "I create the following client groups:",
         example: "I create the following client groups:",
         meaning: "Makes groups of clients, and waits until each holds a lease. Columns: group, count, and where wanted families (IPv4, IPv6, \
-                  dual-stack), device (android, ios, macos, windows, printer, …) and restart (permanent, transient, temporary).",
+                  dual-stack), device (android, ios, macos, windows, printer, …), restart (permanent, transient, temporary), delegated prefix \
+                  (any, or a length as 56: they are routers) and IPv6 addresses (stable, eui64, temporary).",
         act: act!(|world, said| create_groups(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "clients are routers that ask for a delegated prefix",
+        example: "clients are routers that ask for a delegated prefix",
+        meaning: "With IPv6: each asks for a prefix (DHCPv6 IA_PD), of which a link of its own behind it has the first 64 bits, and is online \
+                  once it has one.",
+        act: act!(|world, _| {
+            world.draft()?.delegated_prefix = Some(WantedPrefix::ANY);
+            Ok(())
+        }),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "clients are routers that ask for a delegated prefix of {count} bits",
+        example: "clients are routers that ask for a delegated prefix of 56 bits",
+        meaning: "The same, of so many bits if that can be had.",
+        act: act!(|world, mut said| {
+            let length: CountWord = said.next()?;
+            let wanted = length.0.to_string().parse::<WantedPrefix>();
+            let wanted = wanted.map_err(|error| Complaint::new(error.to_string()))?;
+            world.draft()?.delegated_prefix = Some(wanted);
+            Ok(())
+        }),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "clients form {string} IPv6 addresses",
+        example: "clients form \"temporary\" IPv6 addresses",
+        meaning: "Which addresses of advertised prefixes: stable (RFC 7217), eui64 (of the MAC), or temporary (RFC 8981, beside stable ones).",
+        act: act!(|world, mut said| {
+            let word = said.text()?;
+            world.draft()?.ipv6_addresses = Some(formation(&word)?);
+            Ok(())
+        }),
+    },
+    Definition {
+        keyword: Keyword::Given,
+        pattern: "clients use IPv6 addresses without duplicate address detection",
+        example: "clients use IPv6 addresses without duplicate address detection",
+        meaning: "Nobody is asked whether he has an address (RFC 4862, 5.4), which takes a second of each join.",
+        act: act!(|world, _| {
+            world.draft()?.no_dad = true;
+            Ok(())
+        }),
     },
     Definition {
         keyword: Keyword::Given,
@@ -128,6 +175,12 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
 ];
 
+fn formation(word: &str) -> Result<AddressFormation, Complaint> {
+    let mut all = AddressFormation::ALL.iter().copied();
+    all.find(|known| known.as_str() == word)
+        .ok_or_else(|| Complaint::of_word(word, "choose stable, eui64 or temporary"))
+}
+
 /// What the machinery may add to the time that a lease takes.
 const SLACK: Duration = Duration::from_secs(10);
 
@@ -199,7 +252,16 @@ async fn create_so_many(
 async fn create_groups(world: &mut World, said: StepArguments) -> Result<(), Complaint> {
     let rows = said.rows()?;
     let mut groups: Vec<GroupDraft> = Vec::new();
-    for row in rows.by_column(&["group", "count"], &["families", "device", "restart"])? {
+    for row in rows.by_column(
+        &["group", "count"],
+        &[
+            "families",
+            "device",
+            "restart",
+            "delegated prefix",
+            "IPv6 addresses",
+        ],
+    )? {
         let cell = |name: &str| row.get(name).copied().unwrap_or_default();
         let name: GroupName = cell("group")
             .parse()
@@ -217,6 +279,14 @@ async fn create_groups(world: &mut World, said: StepArguments) -> Result<(), Com
                 .map_err(|error| Complaint::of_word(word, error))
         });
         group.restart = restart.transpose()?;
+        let wanted = row.get("delegated prefix").filter(|word| **word != "none");
+        let wanted = wanted.map(|word| {
+            word.parse::<WantedPrefix>()
+                .map_err(|error| Complaint::of_word(word, error))
+        });
+        group.delegated_prefix = wanted.transpose()?;
+        let formed = row.get("IPv6 addresses").map(|word| formation(word));
+        group.ipv6_addresses = formed.transpose()?;
         groups.push(group);
     }
     world.draft()?.group.clone_from(&groups);

@@ -34,6 +34,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::When,
+        pattern: "{clients} attempt(s) to ping {target} from its/their delegated prefix",
+        example: "all clients attempt to ping Google DNS from their delegated prefix",
+        meaning: "The same over IPv6, from the link behind each: an answer comes back where the router knows the way to what it has delegated.",
+        act: act!(|world, said| ping_from_delegated(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::When,
         pattern: "{clients} ping(s) {target} {count} time(s) every {duration}",
         example: "all clients ping the router 20 times every 100ms",
         meaning: "So many pings each, so far apart, whether or not the one before was answered.",
@@ -170,6 +177,12 @@ async fn ping(
         of = over(&of, said.next()?);
     }
     let ping = read(Kind::Ping, &of)?;
+    once(world, &clients, ping).await
+}
+
+async fn ping_from_delegated(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let (clients, of): (ClientsWord, String) = (said.next()?, said.text()?);
+    let ping = read(Kind::Ping, &format!("{of} from the delegated prefix"))?;
     once(world, &clients, ping).await
 }
 

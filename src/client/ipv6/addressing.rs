@@ -6,10 +6,11 @@ use std::time::Instant;
 use super::state::{HeldAddress, HeldRouter, Ipv6State};
 use super::{AddressOrigin, AddressState};
 use crate::dhcp6::{self, LeasedAddress};
-use crate::lan::ipv6::{Address6, Addressing6, Neighbour6, Route6, RouterPreference};
+use crate::lan::ipv6::{Address6, Addressing6, Delegated6, Neighbour6, Route6, RouterPreference};
 use crate::ndp::Preference;
 use crate::ndp::slaac::{AddressKind, Host, InterfaceAddress};
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 
 /// The length of a formed address' prefix (RFC 4862, 5.5.3 d: prefix and identifier have 128 bits, and identifiers 64).
 const FORMED_LEN: u8 = 64;
@@ -41,6 +42,7 @@ impl Machines<'_> {
             }
         }
         self.routes(&mut addressing);
+        addressing.delegated = self.delegated();
         (addressing.resolvers, addressing.search) = self.resolvers();
         addressing
     }
@@ -86,6 +88,22 @@ impl Machines<'_> {
             valid_until: leased.lifetimes.valid_until,
             detects_duplicates: self.dhcp.config().duplicate_detection,
         }
+    }
+
+    /// What is delegated, and the client's address of each: the first of the first part that may go on a link. There the client is the
+    /// router, and needs ask nobody.
+    // RFC 7084, 4.3: each link behind a router has 64 bits of what is delegated to it.
+    fn delegated(&self) -> Vec<Delegated6> {
+        let lease = self.dhcp.lease().into_iter();
+        let delegated = lease.flat_map(dhcp6::Lease::prefixes);
+        delegated
+            .map(|it| Delegated6 {
+                prefix: it.prefix,
+                address: it.parts(FORMED_LEN).next().map(router_in),
+                preferred_until: it.lifetimes.preferred_until,
+                valid_until: it.lifetimes.valid_until,
+            })
+            .collect()
     }
 
     fn routes(&self, addressing: &mut Addressing6) {
@@ -174,6 +192,16 @@ impl Machines<'_> {
                 held.push(leased);
             }
         }
+        let behind = self.delegated().into_iter().filter_map(|it| {
+            Some(HeldAddress {
+                address: it.address?,
+                origin: AddressOrigin::Delegated,
+                state: address_state(true, it.preferred_until, now),
+                preferred_until: it.preferred_until,
+                valid_until: it.valid_until,
+            })
+        });
+        held.extend(behind);
         held
     }
 
@@ -205,6 +233,11 @@ fn address_state(is_usable: bool, preferred_until: Option<Instant>, now: Instant
     } else {
         AddressState::Preferred
     }
+}
+
+/// The address of a link's router: the first beyond that of all routers (RFC 4291, 2.6.1).
+fn router_in(link: Prefix) -> Ipv6Addr {
+    Ipv6Addr::from_bits(link.address().to_bits() | 1)
 }
 
 const fn neighbour((address, mac): (Ipv6Addr, Option<Mac>)) -> Neighbour6 {

@@ -1,9 +1,11 @@
 //! What DHCPv6 is asked for: as the routers' flags say, and as the client is told.
 
+use std::mem;
 use std::time::Instant;
 
 use super::reach::Input;
-use super::{Stack6, Wish};
+use super::{LeaseScope, Stack6, Wish};
+use crate::dhcp6::{self, WantedIa};
 use crate::ndp::slaac::DhcpWanted;
 
 impl Stack6 {
@@ -18,10 +20,32 @@ impl Stack6 {
         }
         if let Some(lease) = self.remembered.take() {
             self.asked = DhcpWanted::Stateful;
+            let has_addresses = lease.addresses().next().is_some();
+            self.want_leased(has_addresses || self.host.dhcp_wanted() == DhcpWanted::Stateful);
             self.dhcp.restore(lease, now);
             return true;
         }
-        let wanted = self.host.dhcp_wanted();
+        let of_flags = self.host.dhcp_wanted();
+        let wanted = if self.wants_prefix() {
+            DhcpWanted::Stateful
+        } else {
+            of_flags
+        };
+        if wanted == DhcpWanted::Stateful {
+            let is_begun = self.asked == wanted;
+            // What is leased already stays wanted.
+            let is_changed = if is_begun {
+                of_flags == wanted && self.want_leased(true)
+            } else {
+                self.want_leased(of_flags == wanted);
+                false
+            };
+            if is_changed {
+                // There are addresses to be had, too, now.
+                self.dhcp.renew(now);
+                return true;
+            }
+        }
         match (self.asked, wanted) {
             (DhcpWanted::Nothing, DhcpWanted::Nothing)
             | (DhcpWanted::Stateless, DhcpWanted::Stateless)
@@ -47,8 +71,44 @@ impl Stack6 {
         true
     }
 
+    /// Whether a prefix is to be delegated to it.
+    pub(super) const fn is_router(&self) -> bool {
+        !matches!(self.lease_scope, LeaseScope::Addresses)
+    }
+
+    /// Whether a prefix is asked for: as soon as a router has been heard, whatever its flags say.
+    // RFC 7084, 4.2: a router asks for a prefix where the M or the O flag is 1, and where neither is it may.
+    fn wants_prefix(&self) -> bool {
+        self.is_router() && self.host.advertisers().next().is_some()
+    }
+
+    /// Has DHCPv6 ask for a prefix where one is wanted, and for addresses; whether that is something else than before.
+    fn want_leased(&mut self, asks_for_addresses: bool) -> bool {
+        let (LeaseScope::Prefix(prefix) | LeaseScope::Both(prefix)) = self.lease_scope else {
+            return false;
+        };
+        let iaid = dhcp6::Config::iaid(self.mac);
+        let addresses = asks_for_addresses.then(|| WantedIa::addresses(iaid));
+        let prefixes = WantedIa::prefixes(iaid, prefix.length());
+        self.dhcp
+            .want(addresses.into_iter().chain([prefixes]).collect());
+        let scope = if asks_for_addresses {
+            LeaseScope::Both(prefix)
+        } else {
+            LeaseScope::Prefix(prefix)
+        };
+        mem::replace(&mut self.lease_scope, scope) != scope
+    }
+
     /// Whether addresses are to come from DHCPv6.
     pub(super) fn asks_for_addresses(&self) -> bool {
+        self.asked == DhcpWanted::Stateful
+            && !matches!(self.lease_scope, LeaseScope::Prefix(_))
+            && matches!(self.wish, Wish::Lease)
+    }
+
+    /// Whether addresses or a prefix are to come from DHCPv6.
+    pub(super) fn asks_for_leases(&self) -> bool {
         self.asked == DhcpWanted::Stateful && matches!(self.wish, Wish::Lease)
     }
 
@@ -98,7 +158,7 @@ impl Stack6 {
 
     /// Gives the lease back, and stays without. Formed addresses stay.
     pub fn release(&mut self, now: Instant) {
-        if self.dhcp.state().holds_lease() || self.asks_for_addresses() {
+        if self.dhcp.state().holds_lease() || self.asks_for_leases() {
             self.wish = Wish::NoLease;
             self.dhcp.release(now);
             self.settle(now);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::dhcp6;
-use crate::ndp::slaac::{self, Secret};
+use crate::ndp::slaac::{self, Identifiers, Secret, TemporaryPolicy};
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
 
 /// Behaviour of one client's IPv6. [`Config::new`] is what the RFCs say.
 #[derive(Debug, Clone)]
@@ -13,8 +14,13 @@ pub struct Config {
     pub host: slaac::Config,
     /// How it behaves towards DHCPv6 servers. Whether it probes addresses [`Config::set_verifies`] says for both.
     pub dhcp6: dhcp6::Config,
+    /// The prefix that it wants to have delegated, as the router of a link behind it: it asks whatever routers' flags say, and its IPv6
+    /// can be used once it has one.
+    pub delegated: Option<WantedPrefix>,
     /// How long it may take until IPv6 can be used.
     pub deadline: Duration,
+    /// What its identifiers are made from.
+    secret: Secret,
 }
 
 impl Config {
@@ -23,7 +29,9 @@ impl Config {
         Self {
             host: slaac::Config::new(mac, secret),
             dhcp6: dhcp6::Config::new(mac),
+            delegated: None,
             deadline,
+            secret,
         }
     }
 
@@ -31,5 +39,21 @@ impl Config {
     pub const fn set_verifies(&mut self, verifies: bool) {
         self.host.verifies = verifies;
         self.dhcp6.duplicate_detection = verifies;
+    }
+
+    /// Says which addresses it forms of advertised prefixes.
+    pub fn set_formation(&mut self, formation: AddressFormation) {
+        let secret = self.secret;
+        self.host.identifiers = match formation {
+            AddressFormation::Stable | AddressFormation::Temporary => Identifiers::Stable {
+                secret,
+                network: Vec::new(),
+            },
+            AddressFormation::Eui64 => Identifiers::Eui64,
+        };
+        self.host.temporary = match formation {
+            AddressFormation::Stable | AddressFormation::Eui64 => None,
+            AddressFormation::Temporary => Some(TemporaryPolicy::RFC_8981),
+        };
     }
 }

@@ -172,9 +172,26 @@ impl<L: Lan> ClientState<L> {
             held.extend(claim.is_err().then_some(wanted.address));
             claim.is_ok()
         });
+        addressing.delegated.retain(|wanted| {
+            let claim = wanted
+                .address
+                .map(|address| book.claim6(address, number, wanted.valid_until, now()));
+            let Some(Err(holder)) = claim else {
+                return true;
+            };
+            let detail = format!(
+                "{} is delegated to {}, and to {} as well",
+                wanted.prefix,
+                self.identity.sibling(holder),
+                self.identity.namespace
+            );
+            self.trouble6(Stage::Configure, Cause::AddressConflict, detail);
+            false
+        });
         book.keep6(number, |address| {
             let mut kept = addressing.addresses.iter();
-            kept.any(|it| it.address == address)
+            let mut behind = addressing.delegated.iter();
+            kept.any(|it| it.address == address) || behind.any(|it| it.address == Some(address))
         });
         let configured = port.configure6(addressing).await;
         let configured = configured.map_err(|failure| failure.of(Family::Ipv6))?;
@@ -344,6 +361,7 @@ fn config_of(state: &Ipv6State) -> Option<Ipv6Config> {
         router: state.router(),
         resolvers: state.resolvers.clone(),
         delegated: state.delegated().map(|it| it.prefix).collect(),
+        behind: state.behind().map(|it| it.address).collect(),
     })
 }
 

@@ -23,6 +23,8 @@ pub(super) enum Missing {
     Router,
     /// A preferred address beyond the link.
     Address,
+    /// A delegated prefix, where the client is to have one.
+    Prefix,
 }
 
 /// What was seen since it was sought.
@@ -36,6 +38,8 @@ pub(super) struct Seen {
     requests: u32,
     /// What a DHCPv6 server said last that was no lease.
     refusal: Option<(Cause, String)>,
+    /// What it said last of a prefix that it does not delegate.
+    prefix_refusal: Option<String>,
     /// The latest address that somebody else has: of the link, and beyond it.
     link_local_conflict: Option<String>,
     conflict: Option<String>,
@@ -113,10 +117,16 @@ impl Seen {
 
     fn dhcp6_said(&mut self, said: &dhcp6::Event, event: &Ipv6Event) {
         match said {
-            dhcp6::Event::Bound { .. } | dhcp6::Event::Renewed { .. } => {
+            dhcp6::Event::Bound { lease, .. } | dhcp6::Event::Renewed { lease, .. } => {
                 self.refusal = None;
+                if lease.prefixes().next().is_some() {
+                    self.prefix_refusal = None;
+                }
             }
             dhcp6::Event::Refused { refusal, .. } => {
+                if refusal.status.code == StatusCode::NoPrefixAvail {
+                    self.prefix_refusal = Some(event.to_string());
+                }
                 let cause = match refusal.status.code {
                     StatusCode::NoAddrsAvail | StatusCode::NoPrefixAvail => Cause::NoAddresses,
                     StatusCode::NoBinding => Cause::NoBinding,
@@ -196,6 +206,7 @@ impl Seen {
                 None => unverified(state, limit),
             },
             Missing::Router => self.no_router(&within.to_string()),
+            Missing::Prefix => self.no_delegation(state, &within.to_string()),
             Missing::Address => {
                 let is_tentative = state.addresses.iter().any(|it| {
                     it.state == AddressState::Tentative && it.origin != AddressOrigin::LinkLocal
@@ -203,7 +214,7 @@ impl Seen {
                 if is_tentative && self.conflict.is_none() {
                     unverified(state, limit)
                 } else if asks_for_addresses {
-                    self.no_lease(&within.to_string())
+                    self.no_lease("address", &within.to_string())
                 } else if let Some(conflict) = &self.conflict {
                     failure(Stage::Router, Cause::AddressConflict, conflict.clone())
                 } else {
@@ -263,14 +274,29 @@ impl Seen {
         failure(Stage::Router, Cause::NoPrefix, detail)
     }
 
+    /// Why there is no delegated prefix, where there may be leased addresses.
+    fn no_delegation(&self, state: &Ipv6State, within: &str) -> Failure {
+        const WHAT: &str = "delegated prefix";
+        let why = match (&self.prefix_refusal, &state.lease) {
+            (Some(words), Some(_)) => words.clone(),
+            (None, Some(lease)) => format!(
+                "the server {} leases addresses, and says nothing of a prefix",
+                lease.server
+            ),
+            (_, None) => return self.no_lease(WHAT, within),
+        };
+        let detail = format!("no {WHAT} within {within}: {why}");
+        failure(Stage::Dhcp6, Cause::NoAddresses, detail)
+    }
+
     /// How the asking stood at its end. One message after a refusal may still be about to be answered; a second one was sent because
     /// the first was not.
-    fn no_lease(&self, within: &str) -> Failure {
+    fn no_lease(&self, what: &str, within: &str) -> Failure {
         let (solicits, requests) = (self.solicits, self.requests);
         let is_last_word = solicits < 2 && requests < 2;
         let (cause, mut detail) = match (&self.refusal, &self.malformed_of_server) {
             (Some((cause, words)), _) if is_last_word => {
-                (*cause, format!("no address within {within}: {words}"))
+                (*cause, format!("no {what} within {within}: {words}"))
             }
             (_, Some(malformed)) => (
                 Cause::Malformed,
@@ -305,6 +331,13 @@ impl Seen {
             Missing::Address => match self.address_loss.clone() {
                 Some(loss) => loss,
                 None => (Cause::AddressExpired, "no address is preferred".to_owned()),
+            },
+            Missing::Prefix => match self.address_loss.clone() {
+                Some(loss) => loss,
+                None => (
+                    Cause::AddressExpired,
+                    "no prefix is delegated any more".to_owned(),
+                ),
             },
         };
         failure(Stage::Online, cause, detail)

@@ -101,9 +101,12 @@ impl Stack6 {
             Some(Missing::LinkLocal | Missing::Address) if self.is_verifying() => {
                 Verdict::Verifying
             }
-            Some(Missing::LinkLocal | Missing::Router | Missing::Address) => Verdict::Missing,
+            Some(Missing::LinkLocal | Missing::Router | Missing::Address | Missing::Prefix) => {
+                Verdict::Missing
+            }
         };
-        if missing == Some(Missing::Address) && self.wish == Wish::NoLease {
+        if matches!(missing, Some(Missing::Address | Missing::Prefix)) && self.wish == Wish::NoLease
+        {
             self.advance(Input::Rest, now);
         } else if missing.is_none() && self.reach == Reach::Resting && self.wish != Wish::Nothing {
             // It was given back, and something else has come that can be used.
@@ -119,7 +122,7 @@ impl Stack6 {
             said = self.advance(Input::Judged(verdict, self.limit), now);
         }
         if said == Said::Overdue {
-            let asks = self.asks_for_addresses();
+            let asks = self.asks_for_leases();
             let overdue = self.seen.overdue(missing, &self.told, asks, self.limit);
             self.outputs.push_back(Output6::Overdue(overdue));
         }

@@ -74,13 +74,26 @@ impl Ipv6State {
         Some(own.address)
     }
 
-    /// The addresses beyond the link that can be used, those that are preferred first.
+    /// The addresses beyond the link that can be used, those that are preferred first, and of these those on the link itself (RFC
+    /// 6724, 5, rules 3 and 5).
     pub fn global(&self) -> impl Iterator<Item = &HeldAddress> {
-        let of = |state| {
+        let of = |state, is_delegated| {
             let all = self.addresses.iter();
-            all.filter(move |it| !it.is(AddressOrigin::LinkLocal) && it.state == state)
+            all.filter(move |it| {
+                !it.is(AddressOrigin::LinkLocal)
+                    && it.is(AddressOrigin::Delegated) == is_delegated
+                    && it.state == state
+            })
         };
-        of(AddressState::Preferred).chain(of(AddressState::Deprecated))
+        let [preferred, deprecated] = [AddressState::Preferred, AddressState::Deprecated]
+            .map(|state| of(state, false).chain(of(state, true)));
+        preferred.chain(deprecated)
+    }
+
+    /// The client's addresses of the prefixes that are delegated to it, on the link behind it.
+    pub fn behind(&self) -> impl Iterator<Item = &HeldAddress> {
+        let all = self.addresses.iter();
+        all.filter(|it| it.is(AddressOrigin::Delegated))
     }
 
     /// The default router that is used.

@@ -1,5 +1,6 @@
 //! Timelines on a virtual clock: a router and a DHCPv6 server of a few lines each, and a kernel that looks for duplicates.
 
+mod delegated;
 mod leased;
 mod lost;
 mod overdue;
@@ -10,7 +11,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::dhcp6::{
-    Duid, Ia, IaAddress, IaKind, Message, MessageType, Options, Status, StatusCode, code,
+    Duid, Ia, IaAddress, IaKind, IaPrefix, Message, MessageType, Options, Status, StatusCode, code,
 };
 use crate::lan::frame6::Ends6;
 use crate::ndp::options::PrefixInformation;
@@ -82,6 +83,10 @@ struct Timeline {
     now: Instant,
     router: Option<Advertised>,
     server: Serves,
+    /// What the server delegates, preferred and valid for so many seconds; `None`: it has none for anybody.
+    delegates: Option<(Prefix, u32, u32)>,
+    /// Whether the server says so, where it has none.
+    knows_prefixes: bool,
     /// What comes when.
     coming: Vec<(Instant, Coming)>,
     squatters: HashSet<Ipv6Addr>,
@@ -116,6 +121,8 @@ impl Timeline {
             now: start,
             router: None,
             server: Serves::Nothing,
+            delegates: None,
+            knows_prefixes: true,
             coming: Vec::new(),
             squatters: HashSet::new(),
             set: Addressing6::default(),
@@ -269,17 +276,29 @@ impl Timeline {
         answer.options.set(code::SERVER_ID, duid.as_bytes());
         let resolver = [Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 0x53)];
         answer.options.push_addresses(code::DNS_SERVERS, &resolver);
-        if let Some(asked) = question.options.ias().next() {
-            let mut ia = Ia::new(IaKind::Addresses, asked.iaid);
-            if let Some(code) = refusal {
-                push_status(&mut ia.options, code);
-            } else {
-                (ia.t1, ia.t2) = (1800, 2880);
-                let leased = IaAddress::new(LEASED, 3600, 7200);
-                ia.options.push_address(&leased);
+        let asked: Vec<Ia> = question.options.ias().collect();
+        for asked in &asked {
+            let mut ia = Ia::new(asked.kind, asked.iaid);
+            (ia.t1, ia.t2) = (1800, 2880);
+            match (refusal, asked.kind, self.delegates) {
+                (Some(code), ..) => push_status(&mut ia.options, code),
+                (None, IaKind::TemporaryAddresses, _) => {}
+                (None, IaKind::Addresses, _) => {
+                    let leased = IaAddress::new(LEASED, 3600, 7200);
+                    ia.options.push_address(&leased);
+                }
+                (None, IaKind::Prefixes, Some((prefix, preferred, valid))) => {
+                    let leased = IaPrefix::new(prefix, preferred, valid);
+                    ia.options.push_prefix(&leased);
+                }
+                (None, IaKind::Prefixes, None) if !self.knows_prefixes => continue,
+                (None, IaKind::Prefixes, None) => {
+                    push_status(&mut ia.options, StatusCode::NoPrefixAvail);
+                }
             }
             answer.options.push_ia(&ia);
-        } else if question.message_type == Type::Confirm {
+        }
+        if asked.is_empty() && question.message_type == Type::Confirm {
             push_status(&mut answer.options, StatusCode::Success);
         }
         let bytes = answer.encode().expect("short");

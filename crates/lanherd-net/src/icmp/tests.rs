@@ -11,6 +11,7 @@ const TARGET: [u8; 4] = [8, 8, 8, 8];
 const ROUTER: [u8; 4] = [10, 77, 0, 1];
 const ECHO: EchoRequest = EchoRequest {
     target: IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),
+    source: None,
     id: 0xbeef,
     sequence: 0xff01,
     nonce: 0x0123_4567_89ab_cdef,
@@ -130,6 +131,7 @@ fn what_somebody_else_sent_with_the_same_numbers_is_not_ours() {
         },
         EchoRequest {
             target: ROUTER.into(),
+            source: None,
             ..ECHO
         },
     ] {
@@ -202,6 +204,7 @@ const ROUTER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 const ECHO_V6: EchoRequest = EchoRequest {
     target: IpAddr::V6(TARGET_V6),
+    source: None,
     ..ECHO
 };
 

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::frame6::{Frame6, Summing};
 use lanherd_dhcp6::{Duid, Lease};
 use lanherd_types::identity::Mac;
+use lanherd_types::ipv6::Prefix;
 use lanherd_types::words;
 
 /// All that a client's link is to have of IPv6; by default nothing.
@@ -29,6 +30,8 @@ pub struct Addressing6 {
     pub resolvers: Vec<Ipv6Addr>,
     /// The names that are searched, in their order.
     pub search: Vec<String>,
+    /// The prefixes that are the client's own to give out, of which what is behind it has its addresses.
+    pub delegated: Vec<Delegated6>,
     /// Whether addresses and routes that an earlier process has left in the namespace stay as well: until it is known what of them
     /// is still right.
     pub keeps_found: bool,
@@ -64,6 +67,22 @@ impl Address6 {
             detects_duplicates,
         }
     }
+}
+
+/// A prefix that was delegated to a client, which is the router of a link of its own.
+///
+/// That link is the namespace's loopback: every kernel has it, it costs no device, and nobody else is on it. What is sent to an address
+/// of the prefix that stands nowhere is answered as unreachable, and goes neither round in a circle nor back to the router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delegated6 {
+    /// The whole prefix.
+    pub prefix: Prefix,
+    /// The client's address in it, on its own link; `None`: it has none there.
+    pub address: Option<Ipv6Addr>,
+    /// Until when the address is preferred; `None`: for ever.
+    pub preferred_until: Option<Instant>,
+    /// Until when the prefix is the client's; `None`: for ever. Then the kernel removes the address, whatever becomes of the tester.
+    pub valid_until: Option<Instant>,
 }
 
 /// A route through the link.

@@ -4,6 +4,7 @@
 //! and would cost some requests for each client each time; so the kernel is told of a longer lifetime only when less than half of
 //! it is left there, or half a minute.
 
+mod delegated;
 mod planning;
 
 use std::net::Ipv6Addr;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use netlink_packet_route::address::AddressFlags;
 
+use self::delegated::StandingDelegated;
 use self::planning::Planning;
 use super::LINK_INDEX;
 use super::addressing::steps::{Step, StepKind};
@@ -26,6 +28,8 @@ pub(super) struct Standing6 {
     addresses: Vec<StandingAddress>,
     routes: Vec<StandingRoute>,
     neighbours: Vec<Neighbour6>,
+    /// Few clients have any.
+    delegated: Box<[StandingDelegated]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +84,18 @@ pub(super) struct Examined6 {
 impl Standing6 {
     /// Whether nothing stands.
     pub fn is_empty(&self) -> bool {
-        self.addresses.is_empty() && self.routes.is_empty() && self.neighbours.is_empty()
+        self.addresses.is_empty()
+            && self.routes.is_empty()
+            && self.neighbours.is_empty()
+            && self.delegated.is_empty()
     }
 
-    /// The addresses that stand on the interface.
+    /// The addresses that stand on the interface, and on the link behind the client.
     pub fn addresses(&self) -> impl Iterator<Item = Ipv6Addr> {
-        self.addresses
-            .iter()
-            .map(|standing| standing.wanted.address)
+        let own = self.addresses.iter();
+        let own = own.map(|standing| standing.wanted.address);
+        let delegated = self.delegated.iter();
+        own.chain(delegated.filter_map(|standing| standing.wanted.address))
     }
 
     /// Whether a route leads through `gateway`.
@@ -109,7 +117,8 @@ impl Standing6 {
 
     /// What is found in a namespace, set by a process that was killed: addresses that it, or an advertisement, has set, and routes of
     /// the same kind. Whatever of it is wanted is told to the kernel anew.
-    pub fn found(addresses: &[FoundAddress], routes: &[RouteKey], now: Instant) -> Self {
+    #[must_use]
+    pub fn with_found(self, addresses: &[FoundAddress], routes: &[RouteKey], now: Instant) -> Self {
         let end = |seconds| match seconds {
             INFINITE => None,
             seconds => Some(now + Duration::from_secs(u64::from(seconds))),
@@ -144,7 +153,7 @@ impl Standing6 {
         Self {
             addresses,
             routes,
-            neighbours: Vec::new(),
+            ..self
         }
     }
 
@@ -154,6 +163,7 @@ impl Standing6 {
         planning.addresses(&wanted.addresses);
         planning.neighbours(&wanted.neighbours);
         planning.routes(&wanted.routes);
+        planning.delegated(&wanted.delegated);
         planning.finish()
     }
 
@@ -202,6 +212,7 @@ impl Standing6 {
             }
         }
         examined.standing.neighbours.clone_from(&self.neighbours);
+        examined.standing.delegated.clone_from(&self.delegated);
         examined
     }
 }

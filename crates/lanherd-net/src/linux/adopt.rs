@@ -14,8 +14,11 @@ use super::addressing6::Standing6;
 use super::attach::{Link, PendingAttach, number};
 use super::endpoint::Endpoint;
 use super::netlink_monitor::NetlinkMonitor;
+use super::port::carry_out;
 use super::worker::WorkerContext;
 use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
+use crate::config::LOOPBACK;
+use crate::lan::ipv6::Addressing6;
 use crate::netlink::{Netlink, request};
 use crate::netns::NetNs;
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
@@ -181,16 +184,23 @@ fn enter(
         entries.write_resolver("no lease", "")?;
     }
     endpoint.set_addressing(standing);
+    let now = Instant::now();
+    let (behind, unreachable) = (netlink.addresses6(LOOPBACK)?, netlink.unreachable6()?);
+    let behind = Standing6::default().with_delegated_found(&behind, &unreachable, now);
     if endpoint.speaks_ipv6() {
         let (addresses, routes) = (
             netlink.addresses6(LINK_INDEX)?,
             netlink.routes6(LINK_INDEX)?,
         );
-        let standing6 = Standing6::found(&addresses, &routes, Instant::now());
+        let standing6 = behind.with_found(&addresses, &routes, now);
         for address in standing6.addresses() {
             shared.endpoints.speakers.claim(address, mac);
         }
         endpoint.set_standing6(standing6);
+    } else if behind.has_delegated() {
+        // What was on the link went with IPv6 there.
+        let steps = behind.plan(&Addressing6::default(), now).steps;
+        carry_out(&mut netlink, steps).map_err(|failure| misfit(&failure.detail))?;
     }
     // The parent's may have fallen meanwhile.
     endpoint.limit_mtu(shared.parent.mtu());

@@ -18,6 +18,7 @@ use super::sockets::Sockets;
 use super::sysctl::Sysctls;
 use super::worker::WorkerContext;
 use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, no_result, refused, refused_request};
+use crate::config::LOOPBACK;
 use crate::frame::CLIENT_PORT;
 use crate::frame6::DHCP6_CLIENT_PORT;
 use crate::lan::{Inbox, PortEvent};
@@ -31,8 +32,6 @@ use lanherd_types::family::{Families, Family};
 use lanherd_types::identity::{Identity, Mac};
 use lanherd_types::phase::{Cause, Failure, Stage};
 
-/// The loopback's number in every namespace.
-const LOOPBACK: u32 = 1;
 /// How many broadcasts may wait for the herd: the kernel's 1,000 overflow when a herd asks at once.
 const BROADCAST_QUEUE: u32 = 10_000;
 

@@ -18,6 +18,7 @@ use super::resolver::{NameServers, ResolverFile};
 use super::sockets::Sockets;
 use super::watch::socket_lost;
 use super::{LINK_INDEX, Shared, refused};
+use crate::config::LOOPBACK;
 use crate::frame6;
 use crate::lan::PortEvent;
 use crate::lan::ipv6::{Addressing6, Configured6, DadOutcome, Reachability};
@@ -196,13 +197,19 @@ pub(super) fn examine6(
         netlink.addresses6(LINK_INDEX)?,
         netlink.routes6(LINK_INDEX)?,
     );
+    let now = Instant::now();
+    let mut examined = standing.examine(&addresses, &routes, now);
+    if standing.has_delegated() {
+        let (addresses, unreachable) = (netlink.addresses6(LOOPBACK)?, netlink.unreachable6()?);
+        examined.compare_delegated(&addresses, &unreachable, now);
+    }
     let Examined6 {
         standing,
         unique,
         duplicate,
         lost,
         steps,
-    } = standing.examine(&addresses, &routes, Instant::now());
+    } = examined;
     let duplicate: Vec<_> = duplicate
         .into_iter()
         .map(|address| (address, holder(raw_socket, endpoints, endpoint, address)))

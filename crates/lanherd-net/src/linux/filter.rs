@@ -10,7 +10,7 @@ use libc::{
 };
 use socket2::SockFilter;
 
-use crate::config::LINK_INDEX;
+use crate::config::{LINK_INDEX, LOOPBACK};
 use crate::frame::{CLIENT_PORT, SERVER_PORT};
 use crate::frame6::{
     DHCP6_CLIENT_PORT, DHCP6_SERVER_PORT, LISTENER_REPORT, NEIGHBOUR_ADVERTISEMENT,
@@ -156,6 +156,8 @@ pub(super) fn for_losses() -> Vec<SockFilter> {
     const LINK_FLAGS: u32 = 24 + lowest(4);
     const ADDRESS_FAMILY: u32 = 16;
     const ADDRESS_FLAGS: u32 = 18;
+    const ADDRESS_SCOPE: u32 = 19;
+    const EVERYWHERE: u32 = 0;
     const ADDRESS_LINK: u32 = 20 + lowest(4);
     const IPV6: u32 = libc::AF_INET6.cast_unsigned();
     const DAD_FAILED: u32 = 0x08;
@@ -172,26 +174,30 @@ pub(super) fn for_losses() -> Vec<SockFilter> {
         is(u32::from(libc::RTM_NEWLINK), 4, 6),
         load(BPF_B, LINK_FLAGS),
         has(libc::IFF_UP.cast_unsigned(), DROP, PASS),
-        is(u32::from(libc::RTM_DELADDR), 7, 11),
+        is(u32::from(libc::RTM_DELADDR), 7, 14),
         load(BPF_B, ADDRESS_FAMILY),
         is(IPV6, 9, PASS),
         load(BPF_B, ADDRESS_LINK),
-        is(LINK_INDEX, PASS, DROP),
-        is(u32::from(libc::RTM_NEWADDR), 12, 19),
+        is(LINK_INDEX, PASS, 11),
+        // That of a delegated prefix, and not the loopback's own.
+        is(LOOPBACK, 12, DROP),
+        load(BPF_B, ADDRESS_SCOPE),
+        is(EVERYWHERE, PASS, DROP),
+        is(u32::from(libc::RTM_NEWADDR), 15, 22),
         load(BPF_B, ADDRESS_FAMILY),
-        is(IPV6, 14, DROP),
+        is(IPV6, 17, DROP),
         load(BPF_B, ADDRESS_LINK),
-        is(LINK_INDEX, 16, DROP),
+        is(LINK_INDEX, 19, DROP),
         load(BPF_B, ADDRESS_FLAGS),
-        has(DAD_FAILED, PASS, 18),
+        has(DAD_FAILED, PASS, 21),
         has(TENTATIVE_OR_WITHOUT_DAD, DROP, PASS),
-        is(u32::from(libc::RTM_NEWNEIGH), 20, DROP),
+        is(u32::from(libc::RTM_NEWNEIGH), 23, DROP),
         load(BPF_B, ADDRESS_FAMILY),
-        is(IPV6, 22, DROP),
+        is(IPV6, 25, DROP),
         load(BPF_B, ADDRESS_LINK),
-        is(LINK_INDEX, 24, DROP),
+        is(LINK_INDEX, 27, DROP),
         load(BPF_B, NEIGHBOUR_STATE),
-        has(REACHABLE_OR_FAILED, 26, DROP),
+        has(REACHABLE_OR_FAILED, 29, DROP),
         load(BPF_B, NEIGHBOUR_FLAGS),
         has(ROUTER, PASS, DROP),
     ];

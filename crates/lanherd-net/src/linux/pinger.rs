@@ -14,7 +14,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use etherparse::icmpv4::{TYPE_DEST_UNREACH, TYPE_ECHO_REPLY, TYPE_TIME_EXCEEDED};
 use etherparse::icmpv6;
 use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
-use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto, setsockopt};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg, setsockopt};
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
@@ -249,10 +249,23 @@ impl Pinger {
     async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
         let message = request.message();
         let to = SockaddrStorage::from(scoped(SocketAddr::new(request.target, 0)));
+        let source = request.source.map(|source| libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr {
+                s6_addr: source.octets(),
+            },
+            ipi6_ifindex: 0,
+        });
         self.socket
             .async_io(Interest::WRITABLE, |socket| {
+                let control = source.as_ref().map(ControlMessage::Ipv6PacketInfo);
                 let sent = Moment::now();
-                sendto(socket.as_raw_fd(), &message, &to, MsgFlags::MSG_DONTWAIT)?;
+                sendmsg(
+                    socket.as_raw_fd(),
+                    &[IoSlice::new(&message)],
+                    control.as_slice(),
+                    MsgFlags::MSG_DONTWAIT,
+                    Some(&to),
+                )?;
                 Ok(sent)
             })
             .await
@@ -385,6 +398,7 @@ mod tests {
     fn an_answer_that_comes_again_counts_for_its_target_until_it_is_asked_for() {
         let request = |host, sequence| EchoRequest {
             target: IpAddr::from([10, 77, 0, host]),
+            source: None,
             id: 7,
             sequence,
             nonce: u64::from(sequence) + 1,

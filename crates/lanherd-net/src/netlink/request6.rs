@@ -17,9 +17,12 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::request::Request;
 use crate::lan::ipv6::{Neighbour6, RouterPreference};
+use lanherd_types::ipv6::Prefix;
 
 /// Marks an address as set by lanherd (`IFA_PROTO`): what the kernel uses itself is below 4.
 pub(crate) const OURS: u8 = 0x6c;
+/// Who sets what becomes of a delegated prefix: DHCP.
+const DELEGATED: RouteProtocol = RouteProtocol::Dhcp;
 /// A lifetime without end, in seconds (RFC 4861, 4.6.2; the kernel uses the same number).
 pub(crate) const INFINITE: u32 = u32::MAX;
 
@@ -211,6 +214,55 @@ fn route_message(index: u32, key: &RouteKey) -> RouteMessage {
             .push(RouteAttribute::Gateway(RouteAddress::Inet6(gateway)));
     }
     message
+}
+
+/// Has what is sent into a prefix answered as unreachable where no longer prefix has a way. Such a route has no end by itself: the kernel
+/// takes a time for it, and forgets that.
+// RFC 7084, 4.2: what of a delegated prefix is on no link of the router's leads nowhere.
+pub(crate) fn add_unreachable(prefix: Prefix) -> Request {
+    Request::new(
+        RouteNetlinkMessage::NewRoute(unreachable_message(prefix)),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Takes that back.
+pub(crate) fn delete_unreachable(prefix: Prefix) -> Request {
+    let message = unreachable_message(prefix);
+    Request::new(RouteNetlinkMessage::DelRoute(message), 0)
+}
+
+fn unreachable_message(prefix: Prefix) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet6;
+    message.header.destination_prefix_length = prefix.length();
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = DELEGATED;
+    message.header.kind = RouteType::Unreachable;
+    message.header.scope = RouteScope::Universe;
+    message
+        .attributes
+        .push(RouteAttribute::Destination(RouteAddress::Inet6(
+            prefix.address(),
+        )));
+    message
+}
+
+/// The prefix that an answer says is unreachable, if lanherd may have set that.
+pub(super) fn unreachable_of(message: &RouteNetlinkMessage) -> Option<Prefix> {
+    let RouteNetlinkMessage::NewRoute(message) = message else {
+        return None;
+    };
+    let header = &message.header;
+    let is_meant = header.table == RouteHeader::RT_TABLE_MAIN
+        && header.kind == RouteType::Unreachable
+        && header.protocol == DELEGATED;
+    let mut attributes = message.attributes.iter();
+    let destination = attributes.find_map(|attribute| match attribute {
+        RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(*address),
+        _ => None,
+    })?;
+    Prefix::new(destination, header.destination_prefix_length).filter(|_| is_meant)
 }
 
 /// Asks for the IPv6 routes of all tables.

@@ -29,22 +29,22 @@ use lanherd_testkit::world::{
 const ROUTER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 const ROUTERS_GLOBAL: Ipv6Addr = global(1);
 /// Behind the router.
-const BEYOND: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
+pub(super) const BEYOND: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 const ALL_DHCP_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 const fn global(last: u16) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, last)
 }
 
-const fn link_local(last: u16) -> Ipv6Addr {
+pub(super) const fn link_local(last: u16) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last)
 }
 
 /// A router that speaks IPv6, and does not advertise itself unless a test has it do so.
-fn router6() -> Router {
+pub(super) fn router6() -> Router {
     let router = Router::start();
     router.ip(&format!("addr add {ROUTER6}/64 dev far0 nodad"));
     router.ip(&format!("addr add {ROUTERS_GLOBAL}/64 dev far0 nodad"));
@@ -56,7 +56,10 @@ fn router6() -> Router {
 }
 
 /// Runs a test [behind] such a router, on a LAN in this mode.
-fn behind_router6(mode: MacvlanMode, test: impl AsyncFnOnce(&LinuxLan, &Router) + Send + 'static) {
+pub(super) fn behind_router6(
+    mode: MacvlanMode,
+    test: impl AsyncFnOnce(&LinuxLan, &Router) + Send + 'static,
+) {
     behind(router6, LanConfig { mode, ..config() }, test);
 }
 
@@ -92,7 +95,7 @@ fn advertisement() -> Vec<u8> {
     message
 }
 
-async fn attach(lan: &LinuxLan, families: Families, number: u32) -> (LinuxPort, Told) {
+pub(super) async fn attach(lan: &LinuxLan, families: Families, number: u32) -> (LinuxPort, Told) {
     let told = Told::default();
     let port = lan
         .attach_speaking(families, &client(number), told.inbox())
@@ -118,7 +121,7 @@ fn outcomes(told: &Told) -> Vec<(Ipv6Addr, DadOutcome)> {
     detected.collect()
 }
 
-fn unconfigured(told: &Told) -> Vec<String> {
+pub(super) fn unconfigured(told: &Told) -> Vec<String> {
     let events = told.events().into_iter();
     let lost = events.filter_map(|event| match event {
         PortEvent::Unconfigured6(what) => Some(what),
@@ -127,7 +130,7 @@ fn unconfigured(told: &Told) -> Vec<String> {
     lost.collect()
 }
 
-fn until_in(seconds: u64) -> Instant {
+pub(super) fn until_in(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }
 
@@ -143,7 +146,7 @@ fn address(last: u16, detects_duplicates: bool) -> Address6 {
 }
 
 /// What a client has that believed [`advertisement`].
-fn addressing(last: u16) -> Addressing6 {
+pub(super) fn addressing(last: u16) -> Addressing6 {
     Addressing6 {
         addresses: vec![
             Address6::link_local(link_local(last), false),
@@ -175,7 +178,7 @@ fn routes(number: u32) -> String {
     ip(&format!("-n ns{number} -6 route show dev lan0"))
 }
 
-async fn answered(port: &LinuxPort, target: Ipv6Addr, sequence: u16) {
+pub(super) async fn answered(port: &LinuxPort, target: Ipv6Addr, sequence: u16) {
     match port.ping(echo_request(target, sequence), PATIENCE).await {
         PingOutcome::Reply(time) => assert!(!time.is_zero() && time < PATIENCE),
         PingOutcome::Lost(cause) => panic!("{target}: {cause}"),

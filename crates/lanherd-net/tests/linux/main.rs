@@ -8,6 +8,7 @@
 mod adopt;
 mod arp;
 mod commands;
+mod delegated;
 mod dialing;
 mod events;
 mod failing;

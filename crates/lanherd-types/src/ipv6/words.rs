@@ -13,6 +13,22 @@ words! {
         Temporary = "temporary",
         /// Leased by a DHCPv6 server.
         Dhcp6 = "dhcp6",
+        /// Of a prefix that a DHCPv6 server has delegated, on the link behind the client (RFC 7084, 4.3).
+        Delegated = "delegated",
+    }
+}
+
+words! {
+    /// Which addresses a client forms of the prefixes that routers advertise for that.
+    #[derive(Default)]
+    AddressFormation {
+        /// One of each prefix, the same in all its lives, and another of another prefix (RFC 7217, RFC 8064).
+        #[default]
+        Stable = "stable",
+        /// One of each, whose end is made of its MAC (RFC 4291, appendix A).
+        Eui64 = "eui64",
+        /// Beside a stable one of each a random one for a day or two, from which it sends (RFC 8981).
+        Temporary = "temporary",
     }
 }
 
@@ -20,6 +36,11 @@ impl AddressOrigin {
     /// Whether the address was formed from an advertised prefix.
     pub const fn is_formed(self) -> bool {
         matches!(self, Self::Stable | Self::Temporary)
+    }
+
+    /// Whether it is from a DHCPv6 lease.
+    pub const fn is_leased(self) -> bool {
+        matches!(self, Self::Dhcp6 | Self::Delegated)
     }
 }
 

@@ -18,12 +18,12 @@ const FIRST_METRIC: u32 = 1024;
 
 /// A plan in the making.
 pub(super) struct Planning<'a> {
-    old: &'a Standing6,
+    pub(super) old: &'a Standing6,
     /// Whether what an earlier process has set stays.
-    keeps_found: bool,
-    now: Instant,
-    removals: Vec<Step>,
-    plan: Plan6,
+    pub(super) keeps_found: bool,
+    pub(super) now: Instant,
+    pub(super) removals: Vec<Step>,
+    pub(super) plan: Plan6,
 }
 
 impl<'a> Planning<'a> {
@@ -234,7 +234,7 @@ impl<'a> Planning<'a> {
     }
 
     /// Whether the kernel, which knows of one end, is to be told of another one now.
-    fn must_tell(&self, known: Option<Instant>, wanted: Option<Instant>) -> bool {
+    pub(super) fn must_tell(&self, known: Option<Instant>, wanted: Option<Instant>) -> bool {
         match (known, wanted) {
             (None, None) => false,
             (None, Some(_)) | (Some(_), None) => true,
@@ -253,7 +253,7 @@ impl<'a> Planning<'a> {
     }
 
     /// Notes that the kernel knows of an end that is too early.
-    fn note_end(&mut self, known: Option<Instant>, wanted: Option<Instant>) {
+    pub(super) fn note_end(&mut self, known: Option<Instant>, wanted: Option<Instant>) {
         if let (Some(known), Some(wanted)) = (known, wanted)
             && wanted > known + TOLERANCE
         {
@@ -263,7 +263,7 @@ impl<'a> Planning<'a> {
     }
 
     /// The seconds that are left until then, the last of them whole; the kernel ends nothing early.
-    fn left(&self, until: Option<Instant>) -> u32 {
+    pub(super) fn left(&self, until: Option<Instant>) -> u32 {
         let Some(until) = until else {
             return INFINITE;
         };

@@ -1,3 +1,5 @@
+mod delegated;
+
 use super::*;
 use crate::lan::ipv6::Route6;
 
@@ -283,7 +285,7 @@ fn what_is_found_is_what_the_next_addressing_starts_from_and_never_somebody_else
         metric: 1024,
         gateway: Some(ROUTER),
     };
-    let standing = Standing6::found(&[ours, theirs], &[key], now);
+    let standing = Standing6::default().with_found(&[ours, theirs], &[key], now);
     assert_eq!(
         words(&standing.plan(&advertised(now), now)),
         [
@@ -313,7 +315,7 @@ fn what_is_found_stays_until_it_is_known_what_of_it_is_right_and_nobody_is_asked
         gateway: Some(ROUTER),
     };
     let all = [found(LINK_LOCAL, none), found(GLOBAL, none)];
-    let standing = Standing6::found(&all, &[key], now);
+    let standing = Standing6::default().with_found(&all, &[key], now);
     let mut first = Addressing6 {
         addresses: vec![Address6::link_local(LINK_LOCAL, true)],
         keeps_found: true,

@@ -13,6 +13,8 @@ pub mod leftovers;
 pub(crate) mod netns_holder;
 pub(crate) mod parent_settings;
 pub(crate) mod pool_dir;
+pub(crate) mod pool_files;
+pub(crate) mod pool_lock;
 pub(crate) mod pool_manifest;
 pub(crate) mod record;
 pub mod running_pools;
@@ -21,4 +23,4 @@ pub(crate) mod state_file;
 mod text_format;
 
 pub use folder::{Untrusted, check_shared};
-pub use pool_dir::LockError;
+pub use pool_lock::LockError;

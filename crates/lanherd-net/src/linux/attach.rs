@@ -26,7 +26,7 @@ use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};
 use crate::netns::NetNs;
 use crate::rundir::host_entries::ClaimError;
-use crate::rundir::pool_dir;
+use crate::rundir::pool_lock;
 use crate::rundir::record::Record;
 use lanherd_types::family::{Families, Family};
 use lanherd_types::identity::{Identity, Mac};
@@ -202,7 +202,7 @@ fn unclaimed(error: &ClaimError) -> Failure {
         ClaimError::Taken(_) => Failure::new(Stage::Namespace, Cause::NameTaken, error.to_string()),
         // The remedy of a full file system, not that of a namespace that the kernel does not make.
         ClaimError::Io { doing, path, error } if error.kind() == io::ErrorKind::StorageFull => {
-            let (path, remedy) = (path.display(), pool_dir::remedy(error));
+            let (path, remedy) = (path.display(), pool_lock::remedy(error));
             let detail = format!("{doing} {path}: {error}{remedy}");
             Failure::new(Stage::Namespace, Cause::Kernel, detail)
         }

@@ -10,7 +10,7 @@ use super::worker::WorkerError;
 use crate::lan::CleanupError;
 use crate::netlink::NetlinkError;
 use crate::rundir::leftovers::Removed;
-use crate::rundir::pool_dir::LockError;
+use crate::rundir::pool_lock::LockError;
 use lanherd_types::identity::ClientNumber;
 use lanherd_types::phase::{Cause, Failure, Stage};
 

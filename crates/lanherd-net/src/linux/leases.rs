@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use crate::lan::ipv6::Held6;
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
 use crate::rundir::lease6_record::Lease6Record;
-use crate::rundir::pool_dir;
+use crate::rundir::pool_lock;
 use lanherd_dhcp::{Lease, Message, MessageType, Transmit};
 use lanherd_types::identity::Identity;
 
@@ -60,7 +60,7 @@ impl Shared {
             written => written,
         };
         written.map_err(|error| {
-            let remedy = pool_dir::remedy(&error);
+            let remedy = pool_lock::remedy(&error);
             io::Error::new(
                 error.kind(),
                 format!("{}: {error}{remedy}", file.path().display()),
@@ -99,7 +99,7 @@ impl Shared {
             written => written,
         };
         written.map_err(|error| {
-            let remedy = pool_dir::remedy(&error);
+            let remedy = pool_lock::remedy(&error);
             io::Error::new(
                 error.kind(),
                 format!("{}: {error}{remedy}", file.path().display()),

@@ -24,7 +24,8 @@ use super::worker::{WorkerContext, Workers};
 use super::{LanConfig, LinuxLan, MacvlanMode, NOBODY, Shared};
 use crate::rundir::host_entries::PoolFolders;
 use crate::rundir::leftovers::{self, BroughtUp, Cleared};
-use crate::rundir::pool_dir::{self, PoolDir};
+use crate::rundir::pool_dir::PoolDir;
+use crate::rundir::pool_files;
 use crate::rundir::pool_manifest::PoolManifest;
 use crate::rundir::shared_dirs;
 
@@ -139,7 +140,8 @@ fn open_kernel(
 /// Brings the parent up again where a killed run of the pool has left it down, and returns the pool, which is taken then.
 fn mend_parent(config: &LanConfig) -> Result<Option<(PoolDir, BroughtUp)>, OpenError> {
     let doing = "bringing up what an earlier run had taken down";
-    let is_written = pool_dir::taken_down(&config.paths, &config.pool).map_err(refusing(doing))?;
+    let is_written =
+        pool_files::taken_down(&config.paths, &config.pool).map_err(refusing(doing))?;
     if is_written.is_none() {
         return Ok(None);
     }

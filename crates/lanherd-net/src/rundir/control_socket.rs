@@ -21,7 +21,9 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 use super::folder::{Folder, Trust};
 use super::host_entries::cleanup;
-use super::pool_dir::{CONTROL, LAB, LOCK, LockError, PoolDir, PoolPath};
+use super::pool_dir::PoolDir;
+use super::pool_files::{CONTROL, LAB, PoolPath};
+use super::pool_lock::{LOCK, LockError};
 use super::running_pools;
 use super::shared_dirs::remove_note_of_empty;
 use crate::config::Paths;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::folder::{Folder, KeptFolder, Trust, absent_is_none};
-use super::pool_dir::PoolPath;
+use super::pool_files::PoolPath;
 use super::record::Record;
 use super::state_file::{self, Unusable};
 use crate::config::Paths;

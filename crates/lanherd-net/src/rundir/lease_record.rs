@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::folder::Folder;
-use super::pool_dir::PoolPath;
+use super::pool_files::PoolPath;
 use super::state_file::{self, Unusable};
 use lanherd_dhcp::{Config, Lease, Lifetime, Message, Transmit, code};
 use lanherd_types::identity::Mac;

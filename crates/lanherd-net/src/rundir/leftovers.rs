@@ -17,10 +17,9 @@ use super::host_entries::{HostEntries, cleanup};
 use super::lease_record::{Clock, LeaseFile, LeaseRecord};
 use super::lease6_record::Lease6Record;
 use super::netns_holder::{self, AbandonedNamespace, ENDING};
-use super::pool_dir::{
-    LockError, Owner, PoolDir, PoolPath, check_files, leases, leases6, owner, pools, records,
-    taken_down,
-};
+use super::pool_dir::PoolDir;
+use super::pool_files::{PoolPath, check_files, leases, leases6, pools, records, taken_down};
+use super::pool_lock::{LockError, Owner, owner};
 use super::record::Record;
 use crate::config::Paths;
 use crate::lan::CleanupError;

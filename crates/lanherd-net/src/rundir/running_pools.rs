@@ -15,7 +15,8 @@ use nix::unistd::geteuid;
 
 use super::control_socket::{ControlSocketError, address};
 use super::folder::Trust;
-use super::pool_dir::{Owner, PoolPath, owner, pools};
+use super::pool_files::{PoolPath, pools};
+use super::pool_lock::{Owner, owner};
 use crate::config::Paths;
 use lanherd_types::identity::PoolName;
 

@@ -13,7 +13,8 @@ use nix::unistd::geteuid;
 
 use super::folder::{Folder, Trust};
 use super::host_entries::cleanup;
-use super::pool_dir::{LAB, LOCK_TRIES, LockError, pools_in};
+use super::pool_files::{LAB, pools_in};
+use super::pool_lock::{LOCK_TRIES, LockError};
 use crate::config::Paths;
 use crate::lan::CleanupError;
 

@@ -1,10 +1,13 @@
+use std::time::Duration;
+
 use super::*;
-use crate::activity::SkipReason;
 use crate::activity::command::{CommandLine, CommandSpec, Executed};
 use crate::activity::dns::{DnsAnswer, DnsSpec, Lookup, Rcode};
 use crate::activity::http::{Fetch, HttpPhase, HttpSpec};
 use crate::activity::ping::{self, PingDetail, PingSpec};
-use crate::family::Families;
+use crate::activity::{AttemptOutcome, SkipReason};
+use crate::dhcp6;
+use crate::family::{Families, Family};
 use crate::host_name::HostName;
 use crate::lan::{PingCause, PingOutcome};
 use crate::target::Target;

@@ -75,6 +75,15 @@ impl Running {
         }
     }
 
+    /// Waits until a herd has said that all its clients are online.
+    #[track_caller]
+    pub fn wait_online(&self, clients: u32, deadline: Duration) {
+        let words = format!("{clients} of {clients} online");
+        super::wait_for(&words, deadline, || {
+            self.stderr().contains(&words).then_some(())
+        });
+    }
+
     /// Has the program go on that was sent `SIGSTOP`, and `nsenter`, which stops with it.
     pub fn go_on(&self) {
         self.signal(Signal::SIGCONT);

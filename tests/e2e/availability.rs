@@ -108,7 +108,7 @@ fn a_tester_that_is_stopped_for_longer_than_a_lease_does_not_blame_the_router() 
     // The shortest lease that udhcpd gives, as it gives none below ten seconds without asking for more.
     let _router = Router::udhcpd(&host, "10.66.1.0", "10.66.1.250", 20);
     let running = host.up(4, &["--ping", "router", "--every", "500ms", "--for", "60s"]);
-    host.wait_configured(4, seconds(60));
+    running.wait_online(4, seconds(60));
     running.signal(Signal::SIGSTOP);
     std::thread::sleep(seconds(35));
     running.go_on();

@@ -190,14 +190,6 @@ fn written_down(host: &Host) -> Holders {
         .collect()
 }
 
-/// Waits until a run has said that all its clients are online.
-fn wait_online(herd: &Running, clients: u32) {
-    let words = format!("{clients} of {clients} online");
-    wait_for(&words, seconds(60), || {
-        herd.stderr().contains(&words).then_some(())
-    });
-}
-
 fn interrupted(herd: Running) {
     herd.signal(Signal::SIGINT);
     let outcome = herd.finish(seconds(30));
@@ -228,7 +220,7 @@ fn a_killed_herd_is_taken_over_and_what_runs_in_its_namespaces_hardly_notices() 
     );
     for life in 1..=2 {
         let lanherd = host.up(10, &["--adopt"]);
-        wait_online(&lanherd, 10);
+        lanherd.wait_online(10, seconds(60));
         assert!(
             lanherd
                 .stderr()
@@ -254,7 +246,7 @@ fn a_killed_herd_is_taken_over_and_what_runs_in_its_namespaces_hardly_notices() 
     assert!(pinged.contains(" 0% packet loss"), "{pinged}");
 
     let lanherd = host.up(8, &["--adopt"]);
-    wait_online(&lanherd, 8);
+    lanherd.wait_online(8, seconds(60));
     assert!(
         lanherd.stderr().contains("sent RELEASE for 2 leases"),
         "{}",
@@ -274,7 +266,7 @@ fn a_router_that_has_forgotten_its_leases_gives_those_who_were_taken_over_new_on
     let range = "10.66.3.0,10.66.3.250";
     let _other = Router::dnsmasq(&host, range, "1h", &["--dhcp-authoritative"]);
     let herd = host.up(4, &["--adopt"]);
-    wait_online(&herd, 4);
+    herd.wait_online(4, seconds(60));
     for number in 1..=4 {
         let namespace = format!("ns{number}");
         let addresses = host.addresses(&namespace);
@@ -303,7 +295,7 @@ fn a_router_that_has_forgotten_its_leases_gives_those_who_were_taken_over_new_on
 fn a_living_herd_is_not_taken_over_and_the_refusal_names_its_process() {
     let (host, _router) = Host::with_dnsmasq();
     let herd = host.up(2, &[]);
-    wait_online(&herd, 2);
+    herd.wait_online(2, seconds(60));
     let second = host.up(2, &["--adopt"]).finish(seconds(30));
     assert_ne!(second.code, Some(0));
     assert!(
@@ -354,7 +346,7 @@ impl Moment {
                 wait
             }
             Self::Leaving(wait) => {
-                wait_online(&herd, 20);
+                herd.wait_online(20, seconds(60));
                 herd.signal(Signal::SIGINT);
                 wait
             }
@@ -418,7 +410,7 @@ fn killed_at_any_moment_the_herd_is_taken_over_with_the_addresses_that_were_know
         let known = written_down(&host);
         known_at_all += known.len();
         let herd = host.up(20, &["--adopt"]);
-        wait_online(&herd, 20);
+        herd.wait_online(20, seconds(60));
         let kept = written_down(&host);
         // dnsmasq may offer one address to two clients at one time: it remembers no offers. What both have requested by then, and
         // so have written down, one of them can keep.

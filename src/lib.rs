@@ -109,7 +109,8 @@ pub mod lan {
     pub use lanherd_net::rundir::{control_socket, leftovers, running_pools};
     pub use lanherd_net::{drive, give_memory_back, keep_one_heap, speaks_ipv6};
     pub use lanherd_net::{
-        exec, frame, frame6, icmp, linux, listener, neighbour_tables, netlink, netns,
+        exec, frame, frame6, icmp, kernel_module, linux, listener, memory, neighbour_tables,
+        netlink, netns,
     };
 
     #[cfg(test)]

@@ -95,6 +95,7 @@ pub fn refusal(error: LabError) -> anyhow::Error {
         | LabError::Fault(_) => UsageError::because(error),
         LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)
+        | LabError::NoVeth { .. }
         | LabError::Step { .. }
         | LabError::Died
         | LabError::Stuck => error.into(),

@@ -6,6 +6,7 @@ use super::{
     Check, CheckResult, Diagnosis, FILES_BESIDE, FILES_PER_CLIENT, MEMORY_PER_CLIENT,
     NEIGHBOURS_PER_CLIENT, Purpose,
 };
+use crate::lan::kernel_module::{Installed, KernelModule, MACVLAN, VETH};
 use crate::lan::leftovers::{PoolFound, PoolState};
 use crate::lan::neighbour_tables::NeighbourTable;
 use crate::sandbox::Entrance;
@@ -30,16 +31,18 @@ pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
     };
     add("sandbox of the lab", sandbox(facts, purpose));
     let kernel = &facts.kernel;
-    add(
-        "network namespaces",
-        Some(feature(&kernel.namespace, NAMESPACE)),
-    );
+    add("network namespaces", Some(namespace(&kernel.namespace)));
     match purpose {
         // Only the lab's uplink is one.
         Purpose::Parent(_) => {}
-        Purpose::Lab | Purpose::Either => add("veth", Some(feature(&kernel.veth, VETH))),
+        Purpose::Lab | Purpose::Either => {
+            add("veth", Some(links(&kernel.veth, VETH, &facts.modules)));
+        }
     }
-    add("macvlan", Some(feature(&kernel.macvlan, MACVLAN)));
+    add(
+        "macvlan",
+        Some(links(&kernel.macvlan, MACVLAN, &facts.modules)),
+    );
     add("parent", parent(facts, purpose));
     add(
         "open files",
@@ -113,36 +116,29 @@ fn sandbox(facts: &Facts, purpose: &Purpose) -> Option<CheckResult> {
     })
 }
 
-/// What a kernel feature is called, where it is configured.
-#[derive(Clone, Copy)]
-struct Feature {
-    option: &'static str,
-    module: Option<&'static str>,
+/// The option of the kernel that network namespaces need; they are never a module.
+const NAMESPACE_OPTION: &str = "CONFIG_NET_NS";
+
+fn namespace(trial: &TrialResult) -> CheckResult {
+    tried(trial, NAMESPACE_OPTION, || {
+        format!("use a kernel with {NAMESPACE_OPTION}")
+    })
 }
 
-const NAMESPACE: Feature = Feature {
-    option: "CONFIG_NET_NS",
-    module: None,
-};
-const VETH: Feature = Feature {
-    option: "CONFIG_VETH",
-    module: Some("veth"),
-};
-const MACVLAN: Feature = Feature {
-    option: "CONFIG_MACVLAN",
-    module: Some("macvlan"),
-};
+fn links(trial: &TrialResult, module: KernelModule, installed: &Installed) -> CheckResult {
+    tried(trial, module.option, || module.remedy(installed))
+}
 
-fn feature(trial: &TrialResult, feature: Feature) -> CheckResult {
-    let Feature { option, module } = feature;
+fn tried(
+    trial: &TrialResult,
+    option: &'static str,
+    remedy: impl FnOnce() -> String,
+) -> CheckResult {
     match trial {
         TrialResult::Works => CheckResult::Fine("tried, and works".to_owned()),
-        TrialResult::Refused(why) => CheckResult::Problem(match module {
-            Some(module) => format!(
-                "the kernel refuses: {why}; load the module (modprobe {module}), or use a kernel with {option}"
-            ),
-            None => format!("the kernel refuses: {why}; use a kernel with {option}"),
-        }),
+        TrialResult::Refused(why) => {
+            CheckResult::Problem(format!("the kernel refuses: {why}; {}", remedy()))
+        }
         TrialResult::NotTried => CheckResult::Warning(format!(
             "could not be tried, for want of what stands above; mend that, or look for {option} in the kernel's \
              configuration"
@@ -272,7 +268,7 @@ fn namespaces(limit: u64, clients: u32) -> CheckResult {
     }
 }
 
-fn memory(available: u64, clients: u32) -> CheckResult {
+pub(crate) fn memory(available: u64, clients: u32) -> CheckResult {
     let needed = u64::from(clients) * MEMORY_PER_CLIENT;
     let in_mebibytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
     let words = format!(
@@ -280,7 +276,8 @@ fn memory(available: u64, clients: u32) -> CheckResult {
         in_mebibytes(needed),
         in_mebibytes(available)
     );
-    if available < needed {
+    // Some must be left for what runs beside: without any the kernel kills programs, lanherd among the first.
+    if available / 10 * 9 < needed {
         CheckResult::Problem(format!("{words}; ask for fewer clients"))
     } else if available / 2 < needed {
         CheckResult::Warning(format!(

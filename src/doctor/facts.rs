@@ -9,8 +9,10 @@ use nix::unistd::{AccessFlags, eaccess};
 
 use super::Purpose;
 use super::probe::Kernel;
+use crate::lan::kernel_module::Installed;
 use crate::lan::leftovers::{self, PoolFound};
 use crate::lan::linux;
+use crate::lan::memory;
 use crate::lan::neighbour_tables::NeighbourTable;
 use crate::lan::{Paths, check_shared};
 use crate::sandbox::{self, Entrance};
@@ -25,6 +27,8 @@ pub struct Facts {
     pub sandbox: Option<Result<Entrance, String>>,
     /// What the kernel can do.
     pub kernel: Kernel,
+    /// What is installed of the kernel's modules.
+    pub modules: Installed,
     /// The MTU of the parent in bytes, or why it cannot be one; `None`: none was named.
     pub parent: Option<Result<u32, String>>,
     /// The interfaces that could be parents.
@@ -77,6 +81,7 @@ impl Facts {
             missing_capabilities,
             sandbox: None,
             kernel: Kernel::UNKNOWN,
+            modules: Installed::look(),
             parent: match purpose {
                 Purpose::Parent(name) => Some(look_up(name)),
                 Purpose::Lab | Purpose::Either => None,
@@ -88,9 +93,7 @@ impl Facts {
             neighbours: NeighbourTable::read(Family::Ipv4),
             neighbours6: NeighbourTable::read(Family::Ipv6),
             namespaces: sysctl("user/max_net_namespaces"),
-            memory: fs::read_to_string("/proc/meminfo")
-                .ok()
-                .and_then(|meminfo| available(&meminfo)),
+            memory: memory::available(),
             folders: folders.map(|path| FolderFacts::look_at(path)).into(),
             pools: leftovers::find(&paths, None).map_err(text),
         };
@@ -141,15 +144,6 @@ fn sysctl(path: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// `MemAvailable` of `/proc/meminfo` (proc(5)), in bytes.
-fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
-
 #[allow(
     clippy::needless_pass_by_value,
     reason = "it stands where errors are mapped"
@@ -161,13 +155,6 @@ fn text(error: io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_memory_that_is_available_is_read_in_bytes() {
-        let meminfo = "MemTotal:        8000 kB\nMemAvailable:    2048 kB\n";
-        assert_eq!(available(meminfo), Some(2 * 1024 * 1024));
-        assert_eq!(available("MemTotal: 8000 kB\n"), None);
-    }
 
     #[test]
     fn looking_at_this_machine_finds_its_limits_and_refuses_the_loopback() {

@@ -2,8 +2,9 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::doctor::{FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
+use crate::doctor::{self, CheckResult, FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
 use crate::lan::linux::MacvlanMode;
+use crate::lan::memory;
 use crate::lan::neighbour_tables::NeighbourTable;
 use crate::scenario::{Scenario, ScenarioUplink};
 use lanherd_types::family::Family;
@@ -22,6 +23,7 @@ pub(super) fn prepare(scenario: &Scenario) -> Vec<String> {
     [
         crowded_bridge(scenario),
         files,
+        memory::available().and_then(|available| little_memory(scenario, available)),
         neighbours.and_then(|limit| crowded_neighbours(scenario, limit)),
     ]
     .into_iter()
@@ -69,6 +71,13 @@ fn too_few_files(scenario: &Scenario, limit: u64) -> Option<String> {
     })
 }
 
+fn little_memory(scenario: &Scenario, available: u64) -> Option<String> {
+    match doctor::memory(available, scenario.clients.get()) {
+        CheckResult::Fine(_) => None,
+        CheckResult::Warning(text) | CheckResult::Problem(text) => Some(format!("memory: {text}")),
+    }
+}
+
 fn crowded_neighbours(scenario: &Scenario, limit: u64) -> Option<String> {
     let needed = u64::from(scenario.clients.get()) * NEIGHBOURS_PER_CLIENT;
     match scenario.uplink {
@@ -114,6 +123,16 @@ mod tests {
         );
         let lab = Scenario::from_toml("lab = true\nclients = 1000\n").expect("a scenario");
         assert_eq!(crowded_neighbours(&lab, 1024), None);
+    }
+
+    #[test]
+    fn memory_that_would_not_do_is_told_of() {
+        assert_eq!(little_memory(&on_parent(200, "private"), 1 << 30), None);
+        let warning = little_memory(&on_parent(800, "private"), 304 << 20).expect("a warning");
+        assert!(
+            warning.contains("282 MiB of the 304 MiB") && warning.contains("fewer clients"),
+            "{warning}"
+        );
     }
 
     #[test]

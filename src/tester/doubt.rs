@@ -71,7 +71,11 @@ impl Doubt {
     pub fn restarted(&mut self, cause: Cause) {
         self.restarts += u64::from(matches!(
             cause,
-            Cause::NameTaken | Cause::Kernel | Cause::NoPrivilege | Cause::Unresponsive
+            Cause::NameTaken
+                | Cause::Kernel
+                | Cause::NoPrivilege
+                | Cause::NoMemory
+                | Cause::Unresponsive
         ));
     }
 }

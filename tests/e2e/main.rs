@@ -26,6 +26,7 @@ mod ipv4_only;
 mod ipv6_killed;
 mod killed;
 mod leases;
+mod memory;
 mod metrics;
 mod neighbours;
 mod one_identity;

@@ -96,6 +96,7 @@ fn key(error: &LabError) -> &'static str {
         LabError::UplinkName(_)
         | LabError::UplinkTaken(_)
         | LabError::NoPrivilege(_)
+        | LabError::NoVeth { .. }
         | LabError::Step { .. }
         | LabError::Died
         | LabError::Stuck => "",

@@ -89,6 +89,12 @@ pub enum LabError {
         "no privilege to make the lab's namespace and links: run as root, or in a sandbox: {0}"
     )]
     NoPrivilege(#[source] io::Error),
+    /// The kernel makes no veth pairs.
+    #[error("this kernel makes no veth pairs, and the lab's uplink is one; {remedy}")]
+    NoVeth {
+        /// What to do about it.
+        remedy: String,
+    },
     /// Something that should have worked did not.
     #[error("cannot {step}: {source}")]
     Step {

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::range::Subnet;
 use super::{LabConfig, LabError};
+use lanherd_net::kernel_module::{Installed, VETH};
 use lanherd_net::netlink;
 use lanherd_net::netns::NetNs;
 use lanherd_types::identity::Mac;
@@ -112,6 +113,10 @@ impl Uplink {
             }
             Err(error) if error.raw_os_error() == Some(Errno::EPERM as i32) => {
                 return Err(LabError::NoPrivilege(error));
+            }
+            Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {
+                let remedy = VETH.remedy(&Installed::look());
+                return Err(LabError::NoVeth { remedy });
             }
             made => made.map_err(step)?,
         }

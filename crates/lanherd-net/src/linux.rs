@@ -34,6 +34,7 @@ mod namespace_registry;
 mod netlink_monitor;
 mod open;
 mod parent;
+mod parent_trial;
 mod pinger;
 mod port;
 mod raw_socket;
@@ -59,6 +60,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::LINK_INDEX;
 use crate::lan::ipv6::Held6;
 use crate::lan::{CleanupError, Inbox, InjectError, Lan};
+use crate::memory::MemoryWatch;
 use crate::rundir::host_entries::{HostEntries, PoolFolders};
 use crate::rundir::lease_record::{Clock, LeaseRecord};
 use crate::rundir::lease6_record::Lease6Record;
@@ -105,6 +107,7 @@ struct Shared {
     endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
     namespaces: NamespaceRegistry,
+    memory: MemoryWatch,
     /// Whether it is about to be looked what became of namespaces that were left.
     looks_later: AtomicBool,
     /// What has been made and not been removed.

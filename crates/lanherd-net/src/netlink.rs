@@ -79,7 +79,7 @@ impl NetlinkError {
     }
 
     /// The errno as an error of its own.
-    fn into_io(self) -> io::Error {
+    pub fn into_io(self) -> io::Error {
         match self {
             Self::Refused { error, .. } | Self::Conversation(error) => error,
         }

@@ -50,6 +50,7 @@ impl Cause {
             | Self::SocketLost
             | Self::MacInUse
             | Self::NoPrivilege
+            | Self::NoMemory
             | Self::Crashed
             | Self::Unresponsive => Blame::Tester,
         }

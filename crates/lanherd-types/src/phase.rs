@@ -154,6 +154,8 @@ words! {
         MacInUse = "mac_in_use",
         /// The process lacks a privilege.
         NoPrivilege = "no_privilege",
+        /// The host has too little memory for another client.
+        NoMemory = "no_memory",
         /// No server offered a lease before the deadline.
         NoOffer = "no_offer",
         /// A server offered, then did not acknowledge before the deadline.
@@ -245,6 +247,7 @@ impl Cause {
             | Self::SocketLost
             | Self::MacInUse
             | Self::NoPrivilege
+            | Self::NoMemory
             | Self::AddressConflict
             | Self::Crashed
             | Self::Unresponsive => false,
@@ -264,6 +267,7 @@ impl Cause {
                 | Self::SocketLost
                 | Self::MacInUse
                 | Self::NoPrivilege
+                | Self::NoMemory
                 | Self::Crashed
                 | Self::Unresponsive
         )

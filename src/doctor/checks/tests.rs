@@ -18,6 +18,13 @@ fn fit() -> Facts {
             veth: TrialResult::Works,
             macvlan: TrialResult::Works,
         },
+        modules: Installed {
+            release: "6.1.0".to_owned(),
+            modules: Some(
+                "kernel/drivers/net/macvlan.ko:\nkernel/drivers/net/veth.ko:\n".to_owned(),
+            ),
+            has_modprobe: true,
+        },
         parent: Some(Ok(1500)),
         candidates: vec!["eth0".to_owned()],
         files: Some(Files {

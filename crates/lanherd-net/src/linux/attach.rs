@@ -22,6 +22,7 @@ use crate::config::LOOPBACK;
 use crate::frame::CLIENT_PORT;
 use crate::frame6::DHCP6_CLIENT_PORT;
 use crate::lan::{Inbox, PortEvent};
+use crate::memory;
 use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};
 use crate::netns::NetNs;
@@ -146,6 +147,9 @@ fn make_namespace(
     shared: &Shared,
     endpoint: &Endpoint,
 ) -> Result<PendingAttach, Failure> {
+    if let Some(available) = shared.memory.shortage() {
+        return Err(memory_is_short(available));
+    }
     let identity = &endpoint.identity;
     let failed =
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
@@ -186,6 +190,17 @@ fn make_namespace(
         link: Link::Absent,
         monitor: None,
     })
+}
+
+fn memory_is_short(available: u64) -> Failure {
+    const MEBIBYTE: u64 = 1024 * 1024;
+    let detail = format!(
+        "memory is short on this host: {} MiB are available, and {} MiB are left to what else runs here; end other programs, \
+         or ask for fewer clients",
+        available / MEBIBYTE,
+        memory::KEPT / MEBIBYTE
+    );
+    Failure::new(Stage::Namespace, Cause::NoMemory, detail)
 }
 
 /// Numbers a namespace at home: so the kernel tells of it, and can be asked whether it is gone.

@@ -22,6 +22,7 @@ use super::upkeep::look_after_records;
 use super::watch::{self, Watched};
 use super::worker::{WorkerContext, Workers};
 use super::{LanConfig, LinuxLan, MacvlanMode, NOBODY, Shared};
+use crate::memory::MemoryWatch;
 use crate::rundir::host_entries::PoolFolders;
 use crate::rundir::leftovers::{self, BroughtUp, Cleared};
 use crate::rundir::pool_dir::PoolDir;
@@ -70,6 +71,7 @@ impl LinuxLan {
             endpoints,
             monitors,
             namespaces: NamespaceRegistry::default(),
+            memory: MemoryWatch::default(),
             looks_later: AtomicBool::new(false),
             ledger: Ledger::default(),
             has_told_loss: AtomicBool::new(false),
@@ -151,7 +153,7 @@ fn mend_parent(config: &LanConfig) -> Result<Option<(PoolDir, BroughtUp)>, OpenE
 }
 
 fn open_parts(
-    context: &WorkerContext,
+    context: &mut WorkerContext,
     config: &LanConfig,
     folder: &PoolDir,
     parent: Parent,
@@ -159,6 +161,10 @@ fn open_parts(
     shared_dirs::prepare_host(&config.paths)?;
     let cleared =
         adopt::clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
+    // After that, since what was left may have had the parent for itself; before there are clients, each of which would fail.
+    parent
+        .try_macvlan(&mut context.netlink, config.mode)
+        .map_err(refusing("trying whether the parent carries a macvlan"))??;
     // Not before: until then the old manifest says where the old run's leases were won.
     folder
         .write_manifest(&PoolManifest::on(config, parent.index()))

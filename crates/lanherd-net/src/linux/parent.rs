@@ -11,7 +11,10 @@ use netlink_packet_route::link::{
 };
 use parking_lot::Mutex;
 
+use super::MacvlanMode;
+use super::capabilities::missing_capabilities;
 use super::endpoint::{Endpoint, EndpointTable};
+use super::parent_trial::{self, Candidate};
 use crate::lan::PortEvent;
 use crate::netlink::{Netlink, name_of};
 use lanherd_types::phase::Cause;
@@ -88,6 +91,38 @@ pub enum ParentError {
         name: String,
         /// The bridge or bond.
         of: String,
+    },
+    /// The interface is an ipvlan, which carries no links of others.
+    #[error(
+        "interface {name} is an ipvlan, and carries no macvlans; use the interface that it stands on"
+    )]
+    Ipvlan {
+        /// The name of the interface.
+        name: String,
+    },
+    /// The kernel makes no macvlans.
+    #[error("this kernel makes no macvlans; {remedy}")]
+    NoMacvlan {
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The frames of the interface go to something else.
+    #[error(
+        "interface {name} carries no macvlans: something else takes its frames (an ipvlan on it, a bond, a team, MACsec or \
+         Open vSwitch); take that off, or use another interface"
+    )]
+    Held {
+        /// The name of the interface.
+        name: String,
+    },
+    /// The interface belongs to one macvlan alone.
+    #[error(
+        "interface {name} carries no further macvlan: one in passthru mode has it for itself (ip -d link shows it); remove \
+         that, or use another interface"
+    )]
+    Passthru {
+        /// The name of the interface.
+        name: String,
     },
 }
 
@@ -200,6 +235,20 @@ impl Parent {
                 state: Mutex::new(state),
             })
         })
+    }
+
+    /// Whether the kernel makes a macvlan on it.
+    pub fn try_macvlan(
+        &self,
+        netlink: &mut Netlink,
+        mode: MacvlanMode,
+    ) -> io::Result<Result<(), ParentError>> {
+        // Should it have gone just now, its loss is told like that of any parent.
+        let Some(index) = self.index() else {
+            return Ok(Ok(()));
+        };
+        let name = self.name.as_str();
+        parent_trial::try_macvlan(netlink, Candidate { name, index }, mode)
     }
 
     /// Its number; none while there is no parent.
@@ -316,6 +365,8 @@ pub(super) fn fit<'a>(
         Err(ParentError::Wireless { name })
     } else if is_macvlan(link) {
         Err(ParentError::Macvlan { name })
+    } else if kind_of(link) == Some(&InfoKind::IpVlan) {
+        Err(ParentError::Ipvlan { name })
     } else if let Some(of) = controller(link) {
         let of = links
             .iter()
@@ -329,9 +380,22 @@ pub(super) fn fit<'a>(
 }
 
 /// Whether the interface can carry a herd: its MTU in bytes. Looks in the calling thread's namespace; changes nothing.
+///
+/// Where this process may, a macvlan is made on it that is never up, in a namespace of its own with which it goes: some
+/// interfaces look as if they could carry one, and cannot.
 pub fn check(name: &str) -> io::Result<Result<u32, ParentError>> {
-    let checked = Parent::check(&mut Netlink::open()?, name)?;
-    Ok(checked.map(|parent| parent.mtu()))
+    let mut netlink = Netlink::open()?;
+    let parent = match Parent::check(&mut netlink, name)? {
+        Ok(parent) => parent,
+        Err(error) => return Ok(Err(error)),
+    };
+    if missing_capabilities()?.is_empty() {
+        // Any mode that shares the interface does.
+        if let Err(error) = parent.try_macvlan(&mut netlink, MacvlanMode::Private)? {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(parent.mtu()))
 }
 
 /// The interfaces of the calling thread's namespace that could carry a herd.
@@ -357,13 +421,36 @@ fn controller(link: &LinkMessage) -> Option<u32> {
         })
 }
 
-fn is_macvlan(link: &LinkMessage) -> bool {
-    link.attributes.iter().any(|attribute| match attribute {
-        LinkAttribute::LinkInfo(info) => info
-            .iter()
-            .any(|info| matches!(info, LinkInfo::Kind(InfoKind::MacVlan | InfoKind::MacVtap))),
-        _ => false,
+fn kind_of(link: &LinkMessage) -> Option<&InfoKind> {
+    let infos = link
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::LinkInfo(infos) => Some(infos),
+            _ => None,
+        })?;
+    infos.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind),
+        _ => None,
     })
+}
+
+fn is_macvlan(link: &LinkMessage) -> bool {
+    matches!(kind_of(link), Some(InfoKind::MacVlan | InfoKind::MacVtap))
+}
+
+/// Whether an interface has no LAN behind it, or lets no macvlan stand on it.
+fn is_unfit(link: &LinkMessage) -> bool {
+    matches!(
+        kind_of(link),
+        Some(
+            InfoKind::MacVlan
+                | InfoKind::MacVtap
+                | InfoKind::IpVlan
+                | InfoKind::Dummy
+                | InfoKind::Ifb
+        )
+    )
 }
 
 /// Whether an interface is an 802.11 device. `/sys` may show another network namespace than ours: the numbers tell.
@@ -384,7 +471,7 @@ fn suitable(links: &[LinkMessage]) -> Vec<String> {
             link.header.link_layer_type == LinkLayerType::Ether
                 && link.header.flags.contains(LinkFlags::Up)
                 && controller(link).is_none()
-                && !is_macvlan(link)
+                && !is_unfit(link)
         })
         .filter_map(name_of)
         .filter(|name| !name.is_empty())

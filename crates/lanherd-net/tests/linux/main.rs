@@ -423,6 +423,10 @@ fn an_unfit_parent_is_refused_with_the_reason_and_nothing_is_left() {
         ip("link add down0 type veth peer name down1");
         ip("link add alone0 type veth peer name alone1");
         ip("link set alone0 up");
+        ip("link add owned0 type veth peer name owned1");
+        ip("link set owned0 up");
+        ip("link set owned1 up");
+        ip("link add link owned0 name owner0 type macvlan mode passthru");
         let refused = async |parent: &str| {
             let config = lanherd_net::linux::LanConfig {
                 parent: parent.into(),
@@ -448,6 +452,15 @@ fn an_unfit_parent_is_refused_with_the_reason_and_nothing_is_left() {
             refused("alone0").await,
             ParentError::NoCarrier { .. }
         ));
+        assert!(matches!(
+            refused("owned0").await,
+            ParentError::Passthru { .. }
+        ));
+        let checked = lanherd_net::linux::check("owned0").expect("looked up");
+        assert!(
+            matches!(checked, Err(ParentError::Passthru { .. })),
+            "{checked:?}"
+        );
         assert!(!exists("/run/lanherd") && !exists("/run/netns"));
     });
 }

@@ -18,6 +18,7 @@
 mod activities;
 mod draft;
 mod group;
+mod lab_ipv6;
 mod mistake;
 mod shared;
 mod soak;
@@ -38,6 +39,7 @@ pub use self::draft::Draft;
 #[cfg(feature = "cli")]
 pub use self::draft::families;
 pub use self::group::{GroupDraft, GroupPlan};
+pub use self::lab_ipv6::LabIpv6;
 pub use self::mistake::Mistake;
 pub use self::shared::{DeviceProfile, Ipv6Settings};
 pub use self::soak::SoakDraft;
@@ -49,7 +51,7 @@ use crate::chaos::{ChaosPlan, UplinkKind};
 use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::{PoolName, Seed};
-use crate::lab::{AddressRange, Ipv6Config, LabConfig, LeaseTime};
+use crate::lab::{AddressRange, LabConfig, LeaseTime};
 use crate::lan::linux::MacvlanMode;
 use crate::metrics::RunLabels;
 use crate::objective::Objective;
@@ -153,6 +155,9 @@ pub enum ScenarioUplink {
         /// What is broken from the beginning.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         faults: Vec<Fault>,
+        /// What of IPv6 it speaks, where some clients are to have it; `None`: what is usual.
+        #[serde(rename = "lab-ipv6", skip_serializing_if = "Option::is_none")]
+        ipv6: Option<LabIpv6>,
     },
 }
 
@@ -278,12 +283,13 @@ impl Scenario {
                 lease,
                 range,
                 faults,
+                ipv6,
             } => Some(LabConfig {
                 range: *range,
                 lease: *lease,
                 faults: faults.clone(),
                 seed: self.seed.unwrap_or_default(),
-                ipv6: self.has_ipv6().then(Ipv6Config::default),
+                ipv6: self.has_ipv6().then(|| LabIpv6::config(ipv6.as_ref())),
                 ..LabConfig::default()
             }),
         }

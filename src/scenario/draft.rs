@@ -10,11 +10,12 @@ use serde::{Deserialize, Deserializer};
 
 use super::activities::{self, WantedActivities};
 use super::group::{GroupDraft, GroupPlan};
+use super::lab_ipv6::LabIpv6;
 use super::shared::{DeviceProfile, Ipv6Settings, Whole, WorkloadDraft, at_least_a_tick};
 use super::{ClientCount, Mistake, Scenario, ScenarioUplink, SoakDraft, Timespan};
 use crate::chaos::ChaosPlan;
 use crate::dhcp::{Device, Persona};
-use crate::family::Families;
+use crate::family::{Families, Family};
 use crate::fault::{Aim, Fault};
 use crate::identity::{PoolName, Seed};
 use crate::lab::{AddressRange, LabFaultError, LeaseTime};
@@ -59,6 +60,9 @@ pub struct Draft {
     #[cfg_attr(feature = "cli", arg(long, value_name = "FAULT", requires = "lab"))]
     #[serde(default, deserialize_with = "crate::fault::all_as_written")]
     pub lab_fault: Vec<Fault>,
+    /// What of IPv6 the lab speaks, where some clients are to have it.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub lab_ipv6: Option<LabIpv6>,
     /// How many clients
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", required = true))]
     pub clients: Option<ClientCount>,
@@ -273,6 +277,7 @@ impl Draft {
             lab_lease: None,
             lab_range: None,
             lab_fault: Vec::new(),
+            lab_ipv6: None,
             clients: Some(clients),
             pool: None,
             families: None,
@@ -347,6 +352,10 @@ impl Draft {
         }
         let groups = self.groups()?;
         let families = self.families.unwrap_or_default();
+        let mut all = groups.iter().map(|group| group.families).chain([families]);
+        if self.lab_ipv6.is_some() && !all.any(|it| it.include(Family::Ipv6)) {
+            return Err(Mistake::NoIpv6InLab);
+        }
         let has_ipv4 = groups.iter().map(|group| group.families);
         let has_ipv4 = has_ipv4.chain([families]).any(|it| it != Families::Ipv6);
         if self.broadcast && !has_ipv4 {
@@ -490,6 +499,7 @@ impl Draft {
             (Some(_), false) if self.lab_lease.is_some() => Err(Mistake::LabOnly("lab-lease")),
             (Some(_), false) if self.lab_range.is_some() => Err(Mistake::LabOnly("lab-range")),
             (Some(_), false) if !self.lab_fault.is_empty() => Err(Mistake::LabOnly("lab-fault")),
+            (Some(_), false) if self.lab_ipv6.is_some() => Err(Mistake::LabOnly("lab-ipv6")),
             (Some(parent), false) => Ok(ScenarioUplink::Parent(parent.clone())),
             (None, true) if self.adopt => Err(Mistake::Adopt),
             (None, true) => {
@@ -505,6 +515,7 @@ impl Draft {
                     lease: self.lab_lease.unwrap_or_default(),
                     range,
                     faults: self.lab_fault.clone(),
+                    ipv6: self.lab_ipv6.clone(),
                 })
             }
         }

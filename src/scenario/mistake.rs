@@ -72,6 +72,11 @@ pub enum Mistake {
     /// The key is the lab's, and the lab is not asked for.
     #[error("{0} is the lab's: choose the lab, or leave {0} out")]
     LabOnly(&'static str),
+    /// No client would see what the lab says over IPv6.
+    #[error(
+        "lab-ipv6 is for clients that have IPv6, and none has: write family = \"dual\", or leave it out"
+    )]
+    NoIpv6InLab,
     /// The lab cannot be broken in that way.
     #[error("lab-fault: {0}")]
     LabFault(LabFaultError),
@@ -210,6 +215,7 @@ impl Mistake {
             Self::Label(_) => "label",
             Self::MetricsPerClient(_) | Self::NoMetrics => "metrics-per-client",
             Self::LabFault(_) => "lab-fault",
+            Self::NoIpv6InLab => "lab-ipv6",
             Self::Adopt => "adopt",
             Self::LabOnly(key)
             | Self::NoIpv4(key)

@@ -132,6 +132,50 @@ fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
 }
 
 #[test]
+fn the_ipv6_of_a_lab_is_a_table_of_the_file_which_the_report_has_as_it_was_written() {
+    let text = "lab = true\nclients = 3\nfamily = 'dual'\n[lab-ipv6]\nmanaged = true\ninterval = '10s'\n\
+        [lab-ipv6.dhcp]\nt1 = '1m'\n";
+    let scenario = Scenario::from_toml(text).expect("a scenario");
+    let ipv6 = scenario.lab_config().expect("a lab").ipv6.expect("IPv6");
+    assert!(ipv6.managed && !ipv6.other);
+    assert_eq!(ipv6.interval, Duration::from_secs(10));
+    assert_eq!(ipv6.dhcp.t1, Some(Duration::from_secs(60)));
+    let parameters = serde_json::to_value(&scenario).expect("parameters");
+    let written = serde_json::json!({"managed": true, "interval": "10s", "dhcp": {"t1": "1m"}});
+    assert_eq!(parameters["lab"]["lab-ipv6"], written);
+    let plain = Scenario::from_toml("lab = true\nclients = 3\nfamily = 'ipv6'\n");
+    let plain = plain.expect("a scenario").lab_config().expect("a lab");
+    assert_eq!(plain.ipv6, Some(crate::lab::Ipv6Config::default()));
+
+    for (text, line, word) in [
+        (
+            "lab = true\nclients = 3\n[lab-ipv6]\nmanaged = true\n",
+            3,
+            "none has",
+        ),
+        (
+            "parent = 'a'\nclients = 3\nfamily = 'dual'\n[lab-ipv6]\n",
+            4,
+            "is the lab's",
+        ),
+        (
+            "lab = true\nclients = 3\nfamily = 'dual'\n[lab-ipv6]\nmanage = true\n",
+            4,
+            "did you mean managed",
+        ),
+        (
+            "lab = true\nclients = 3\nfamily = 'dual'\n[lab-ipv6]\ninterval = '1s'\n",
+            4,
+            "3s to 30m",
+        ),
+    ] {
+        let error = refused(text);
+        assert_eq!(error.line, line, "{text}{error}");
+        assert!(error.message.contains(word), "{text}{error}");
+    }
+}
+
+#[test]
 fn every_option_of_a_soak_is_a_key_of_its_table() {
     #[derive(Debug, clap::Parser)]
     struct Soak {

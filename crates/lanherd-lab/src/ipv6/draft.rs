@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 use super::Ipv6Config;
 use crate::dhcp6::{Dhcp6Config, HostRange};
@@ -95,6 +96,15 @@ impl Ipv6Draft {
             aliases: self.aliases.unwrap_or(usual.aliases),
             dhcp: self.dhcp.meant(),
         }
+    }
+}
+
+/// Reads it as the table `[ipv6]` of a lab has it.
+impl<'de> Deserialize<'de> for Ipv6Config {
+    fn deserialize<D: Deserializer<'de>>(table: D) -> Result<Self, D::Error> {
+        let config = Ipv6Draft::deserialize(table)?.meant();
+        config.check(None).map_err(D::Error::custom)?;
+        Ok(config)
     }
 }
 

@@ -7,6 +7,9 @@
     reason = "a test prints what it measured, and ends where it cannot go on"
 )]
 
+#[path = "common/decoder/mod.rs"]
+mod decoder;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
@@ -14,7 +17,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::decoder::Recording;
+use self::decoder::ipv6::{
+    any_of, by_kind, exchanges, has_no_flaws, is_counted, is_sent_again_in_time, is_well_formed,
+    messages,
+};
 use lanherd::activity::ping::PingSpec;
+use lanherd::dhcp6::MessageType;
 use lanherd::family::Families;
 use lanherd::fault::{Aim, Fault};
 use lanherd::identity::{ClientNumber, Mac, PoolName, Seed};
@@ -26,11 +35,13 @@ use lanherd::pool::{Pool, PoolConfig, Selection};
 use lanherd::sandbox;
 use lanherd::target::Target;
 use lanherd_testkit::isolated::sh;
+use lanherd_types::test_folder::TestFolder;
 use simple_dns::{CLASS, Name, Packet, Question, TYPE};
 
 lanherd_testkit::isolated_tests! {
     Caller: a_herd_comes_back_online_after_each_fault_of_the_router,
     Caller: a_dual_herd_comes_back_online_after_each_fault_of_ipv6,
+    Caller: tshark_finds_no_fault_with_a_dual_herd_nor_with_the_labs_router,
     ;
 }
 
@@ -223,6 +234,103 @@ fn a_dual_herd_comes_back_online_after_each_fault_of_ipv6() {
         assert_eq!(lan.close().await.len(), 0);
         assert_eq!(lab.leases6().len(), 0, "a lease was kept");
     });
+}
+
+/// A lab that leases addresses for a moment.
+fn lab_of_short_leases() -> Lab {
+    let mut ipv6 = Ipv6Config {
+        interval: Duration::from_secs(5),
+        managed: true,
+        ..Ipv6Config::default()
+    };
+    ipv6.dhcp.t1 = Some(Duration::from_secs(3));
+    ipv6.dhcp.t2 = Some(Duration::from_secs(7));
+    Lab::start(LabConfig {
+        ipv6: Some(ipv6),
+        ..LabConfig::default()
+    })
+    .expect("a lab")
+}
+
+/// Joins, renews, rebinds while the server is mute, loses its carrier, is renumbered, and gives its leases back.
+async fn lives(lab: &Lab, pool: &Pool, clients: u32) {
+    pool.create(clients).await.expect("created");
+    works_over_ipv6(pool, clients, "at the beginning").await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    lab.inject(Fault::Dhcp6Mute, Duration::from_secs(9))
+        .expect("begun");
+    while !lab.faults().is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What was sent in vain is sent again ten seconds later at most (RFC 9915, 7.6).
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let flapped = pool.flap(Duration::from_millis(500)).await;
+    flapped.expect("told").expect("flapped");
+    works_over_ipv6(pool, clients, "after the carrier was away").await;
+    lab.handle().renumber();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    works_over_ipv6(pool, clients, "with another prefix").await;
+    let released = pool.release(Selection::All).await.expect("told");
+    assert_eq!(released, clients);
+    let started = Instant::now();
+    while !lab.leases6().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn tshark_finds_no_fault_with_a_dual_herd_nor_with_the_labs_router() {
+    const CLIENTS: u32 = 4;
+    sandbox::enter().expect("a sandbox");
+    let folder = TestFolder::new("wire");
+    let lab = lab_of_short_leases();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (macs, metrics, wire) = runtime.block_on(async {
+        let name: PoolName = "wire".parse().expect("a name");
+        let neighbour = Some((lab.router(), lab.router_mac()));
+        let config = LanConfig {
+            neighbour,
+            ..LanConfig::new(lab.uplink(), name.clone())
+        };
+        let recording = Recording::start(lab.uplink(), folder.path());
+        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
+        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
+        let mut config = PoolConfig::new(name);
+        config.families = Families::Dual;
+        let pool = Pool::start(Arc::new(lan.clone()), config, metrics.clone());
+        let pool = pool.await.expect("a pool");
+        lives(&lab, &pool, CLIENTS).await;
+        let status = pool.status().await.expect("a status");
+        let macs = status.clients.iter().map(|it| it.identity.mac.to_string());
+        let macs: Vec<String> = macs.collect();
+        pool.tear_down().await.expect("torn down");
+        assert_eq!(lan.close().await.len(), 0);
+        (macs, metrics.render(), recording.end())
+    });
+    is_well_formed(&wire, &macs);
+    is_counted(&wire, &metrics, &macs);
+    // The router's kernel leaves checksums to a card that is not there.
+    let router = format!(
+        "eth.src == {} && !(udp.checksum.status == 0) && !(tcp.checksum.status == 0)",
+        lab.router_mac()
+    );
+    has_no_flaws(&wire, &router);
+    let sent = by_kind(&messages(&wire, &any_of(&macs, "src")));
+    for kind in [
+        MessageType::Solicit,
+        MessageType::Renew,
+        MessageType::Rebind,
+        MessageType::Release,
+    ] {
+        let count = sent.get(&kind).copied().unwrap_or(0);
+        assert!(count >= u64::from(CLIENTS), "{count} of {kind}: {sent:?}");
+    }
+    for mac in &macs {
+        let sent = messages(&wire, &format!("eth.src == {mac}"));
+        for exchange in exchanges(&sent) {
+            is_sent_again_in_time(exchange);
+        }
+    }
 }
 
 /// Waits until every client is online over both families, and what is beyond the LAN answers over IPv6.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -86,6 +87,84 @@ fn online(host: &Host, herd: &Running, clients: u32) -> BTreeSet<Ipv6Addr> {
 fn killed(herd: Running) {
     herd.signal(Signal::SIGKILL);
     herd.finish(seconds(10));
+}
+
+/// How many clients there are of those that are killed while they join.
+const JOINING: u32 = 6;
+
+/// Starts a herd, and kills it at some moment of its join, in which addresses are asked for, leased and verified.
+fn killed_joining(host: &Host, more: &[&str], rng: &mut fastrand::Rng) -> Duration {
+    let herd = host.up(JOINING, &[&["--family", "dual"], more].concat());
+    herd.pid();
+    let wait = Duration::from_millis(rng.u64(0..4_000));
+    std::thread::sleep(wait);
+    killed(herd);
+    wait
+}
+
+/// All addresses of all clients, of both families, link-local ones among them: no two have the same.
+fn no_two_have_one_address(host: &Host, when: &str) {
+    let mut all = BTreeSet::<IpAddr>::new();
+    for number in 1..=JOINING {
+        let namespace = format!("ns{number}");
+        let shown = host.must(&[
+            "ip", "-n", &namespace, "-o", "address", "show", "dev", "lan0",
+        ]);
+        let mut own = Vec::<IpAddr>::new();
+        for line in shown.lines() {
+            let third = line.split_whitespace().nth(3).expect("an address");
+            let (address, _) = third.split_once('/').expect("a length");
+            own.push(address.parse().expect("an address"));
+        }
+        assert!(own.len() >= 3, "{when}: {shown}");
+        for address in own {
+            assert!(all.insert(address), "{when}: two have {address}");
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_moment_of_its_join_a_dual_herd_is_cleaned_or_taken_over_and_no_two_have_one_address()
+ {
+    let (host, _router) = Host::with_dnsmasq();
+    let server = Server::start(&host);
+    let before = host.snapshot();
+    let mut rng = fastrand::Rng::with_seed(23);
+    let (mut known, mut taken_over) = (0, 0);
+    for round in 0..12 {
+        let wait = killed_joining(&host, &[], &mut rng);
+        let mut when = format!("round {round}, killed after {wait:?}");
+        known += server.leased().len();
+        if round % 3 == 2 {
+            // Killed again while it is taken over.
+            let wait = killed_joining(&host, &["--adopt"], &mut rng);
+            when = format!("{when} and again after {wait:?}");
+        }
+        if round % 3 == 0 {
+            let clean = host.lanherd(&["clean"]).finish(seconds(60));
+            assert_eq!(clean.code, Some(0), "{when}: {}", clean.stderr);
+        } else {
+            let held = server.leased();
+            let herd = host.up(JOINING, &["--family", "dual", "--adopt"]);
+            let addresses = online(&host, &herd, JOINING);
+            no_two_have_one_address(&host, &when);
+            wait_for("the server has leased what they have", seconds(60), || {
+                (server.leased() == addresses).then_some(())
+            });
+            taken_over += held.intersection(&addresses).count();
+            herd.signal(Signal::SIGINT);
+            let outcome = herd.finish(seconds(60));
+            assert_eq!(outcome.code, Some(130), "{when}: {}", outcome.stderr);
+        }
+        wait_for(&format!("{when}: all is given back"), seconds(60), || {
+            server.leased().is_empty().then_some(())
+        });
+        assert_eq!(host.snapshot(), before, "{when}");
+    }
+    assert!(
+        known > 12 && taken_over > 6,
+        "too early to tell: {known} leases, {taken_over} taken over"
+    );
 }
 
 #[test]

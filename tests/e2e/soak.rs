@@ -361,15 +361,15 @@ fn the_page_is_renewed_with_the_report_and_can_be_made_of_it_afterwards() {
 
 /// The script that soaks the lab for as long as one likes, in its short form. A debug build will do: what it looks at, leaks and what
 /// lasts, does not depend on optimisation.
-#[test]
-fn two_minutes_in_the_lab_with_all_faults_end_with_what_was_there_after_the_first() {
+fn two_minutes_in_the_lab(family: &str, clients: &str) -> String {
     let id = std::process::id();
     let folder = TestFolder::new("soak");
     let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/soak"))
-        .arg("2")
+        .args(["2", family])
         .env("LANHERD", env!("CARGO_BIN_EXE_lanherd"))
         .env("FOLDER", folder.path())
-        .env("POOL", format!("s{id}x"))
+        .env("POOL", format!("s{id}{}", &family[..1]))
+        .env("CLIENTS", clients)
         .stdin(Stdio::null())
         .output()
         .expect("the script runs");
@@ -377,5 +377,16 @@ fn two_minutes_in_the_lab_with_all_faults_end_with_what_was_there_after_the_firs
     let results = String::from_utf8_lossy(&results);
     let complaints = String::from_utf8_lossy(&complaints);
     assert!(output.status.success(), "{results}\n{complaints}");
-    println!("{results}");
+    results.into_owned()
+}
+
+#[test]
+fn two_minutes_in_the_lab_with_all_faults_end_with_what_was_there_after_the_first() {
+    println!("{}", two_minutes_in_the_lab("ipv4", "200"));
+}
+
+#[test]
+fn two_minutes_in_the_lab_with_all_faults_of_both_families_end_with_what_was_there_after_the_first()
+{
+    println!("{}", two_minutes_in_the_lab("dual", "50"));
 }

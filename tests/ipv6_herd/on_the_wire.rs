@@ -12,8 +12,8 @@ use lanherd_testkit::world::in_a_world;
 use super::PATIENCE;
 use super::daemon::{Daemon, SHORT, prepare};
 use super::decoder::ipv6::{
-    Leased, any_of, by_kind, exchanges, is_counted, is_sent_again_in_time, is_well_formed,
-    messages, solicits_in_time,
+    Leased, advertisements_are_counted, any_of, by_kind, exchanges, is_counted,
+    is_sent_again_in_time, is_well_formed, messages, solicits_in_time,
 };
 use super::decoder::{Decoded, Recording};
 use super::herd::{Herd, ONLINE, global, seconds_until};
@@ -162,6 +162,7 @@ fn tshark_finds_no_fault_with_a_whole_life_of_a_herd_and_reads_what_lanherd_says
 
         is_well_formed(&wire, &life.macs);
         is_counted(&wire, &life.metrics, &life.macs);
+        advertisements_are_counted(&wire, &life.metrics);
         let sent = by_kind(&messages(&wire, &any_of(&life.macs, "src")));
         for kind in [
             MessageType::Solicit,

@@ -56,3 +56,30 @@ Feature: A home router keeps to RFC 7084 and RFC 9096 on its LAN
   Scenario: Routes to the site's own prefixes are advertised
     Given I create 2 IPv6 virtual clients using macvlan
     Then no router should have broken "ra-route"
+
+  # RFC 7084, G-4 and G-5. On a real router: --wan-down, --wan-up.
+  @destructive
+  Scenario: A router whose line is down is no default router
+    Given I create 3 dual-stack virtual clients using macvlan
+    When the WAN goes down
+    Then all clients should have no default router within 10s
+    And all clients should hold a valid IPv4 address within 1s
+    When the WAN comes back
+    Then all clients should have a default router within 30s
+
+  # RFC 7084, L-13; RFC 9096, 3.5. On a real router: --renumber.
+  @destructive
+  Scenario: The old prefix is withdrawn when the line gets another
+    Given I create 3 dual-stack virtual clients using macvlan
+    When the router advertises another prefix
+    And 20s pass
+    Then no client should have used a stale prefix for longer than 10s
+
+  # RFC 7084, ULA-2. On a real router: --reboot.
+  @destructive
+  Scenario: Unique local prefixes survive a reboot
+    Given I create 3 dual-stack virtual clients using macvlan
+    When the router reboots
+    Then all clients should recover within 5m
+    When 5s pass
+    Then all clients should have kept their unique local prefixes

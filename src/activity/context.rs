@@ -76,14 +76,6 @@ impl Connectivity {
         self.ipv4.is_some() || self.ipv6.is_some()
     }
 
-    /// Whether it has the same of that family as `other`.
-    pub fn agrees(&self, other: &Self, family: Family) -> bool {
-        match family {
-            Family::Ipv4 => self.ipv4 == other.ipv4,
-            Family::Ipv6 => self.ipv6 == other.ipv6,
-        }
-    }
-
     /// Whether what was begun when the client had `before` can go on over that family: it has every address yet that it may be sent
     /// from. Another resolver, router or further address ends nothing.
     pub fn carries_on(&self, before: &Self, family: Family) -> bool {

@@ -38,10 +38,11 @@ impl FamilyChoice {
         }
     }
 
-    /// Whether what goes on begins anew where the client has had `before` and has `now`.
+    /// Whether what goes on begins anew where the client has had `before` and has `now`: not with another router or resolver, which the
+    /// next attempt finds by itself.
     pub fn begins_anew(self, before: &Connectivity, now: &Connectivity) -> bool {
         match self {
-            Self::Only(family) => !before.agrees(now, family),
+            Self::Only(family) => !now.carries_on(before, family),
             Self::Either => before.is_online() != now.is_online(),
         }
     }

@@ -13,6 +13,7 @@ mod soak;
 mod traffic;
 
 use super::definition::Definition;
+pub(super) use ipv6::unique_local;
 
 /// All of them, in the order in which they are listed.
 pub(super) const ALL: &[&[Definition]] = &[

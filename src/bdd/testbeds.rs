@@ -37,6 +37,12 @@ pub struct SuiteSettings {
     pub mode: Option<MacvlanMode>,
     /// What reboots the router, where it is not the lab's: a line for `sh`.
     pub reboot: Option<String>,
+    /// What takes the line of a router down that is not the lab's: a line for `sh`.
+    pub wan_down: Option<String>,
+    /// What brings it up again, likewise.
+    pub wan_up: Option<String>,
+    /// What gives the LAN another prefix, where the router is not the lab's: a line for `sh`.
+    pub renumber: Option<String>,
     /// How the pool is called.
     pub pool: PoolName,
     /// What the metrics say of the run.

@@ -1,6 +1,6 @@
 //! What one scenario knows: what was said before there were clients, its pool, and what the last step came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -11,6 +11,7 @@ use super::complaint::ClientComplaint;
 use super::expected::Expecting;
 use super::parameters::ClientsWord;
 use super::results::{Lateness, Notes, ScenarioFinding, ScenarioSums};
+use super::steps::unique_local;
 use super::testbeds::{ScenarioTestbed, SuiteUplink};
 use super::waiting::Waiting;
 use super::{Complaint, Testbeds};
@@ -23,6 +24,7 @@ use crate::pool::{ClientStatus, HerdStatus, Pool, Selection};
 use crate::scenario::{ClientCount, Draft};
 use crate::soak::{Comparison, Turnover};
 use crate::testbed::CloseReport;
+use lanherd_types::ipv6::Prefix;
 
 /// The state of one scenario.
 #[derive(Debug, Default)]
@@ -41,6 +43,8 @@ pub struct World {
     pub(super) answers: Option<ClientResults>,
     /// What clients held when they were last seen holding something, before this step.
     pub(super) held: BTreeMap<ClientNumber, Ipv4Addr>,
+    /// The unique local prefixes that they had on their link then.
+    pub(super) unique_local: BTreeMap<ClientNumber, BTreeSet<Prefix>>,
     /// When the last disturbance began.
     pub(super) disturbed: Option<Instant>,
     /// The beginning of the soak against its end, where there was one that was long enough.
@@ -320,6 +324,10 @@ impl World {
         for client in &herd {
             if let (Phase::Online, Some(lease)) = (client.phase, &client.lease) {
                 self.held.insert(client.identity.number, lease.address);
+            }
+            if let Some(state) = &client.ipv6 {
+                self.unique_local
+                    .insert(client.identity.number, unique_local(state));
             }
         }
         Ok(())

@@ -154,6 +154,15 @@ pub struct Args {
     /// The command that reboots the router, for 'When the router reboots' on a real one
     #[arg(long, value_name = "COMMAND", conflicts_with = "lab")]
     reboot: Option<String>,
+    /// The command that takes the router's line down, for 'When the WAN goes down' on a real router
+    #[arg(long, value_name = "COMMAND", conflicts_with = "lab")]
+    wan_down: Option<String>,
+    /// The command that brings the router's line up again, for 'When the WAN comes back' on a real router
+    #[arg(long, value_name = "COMMAND", conflicts_with = "lab")]
+    wan_up: Option<String>,
+    /// The command that gives the LAN another prefix, for 'When the router advertises another prefix' on a real router
+    #[arg(long, value_name = "COMMAND", conflicts_with = "lab")]
+    renumber: Option<String>,
     /// Break the lab's router in this way for the whole run: features that pass then prove nothing; may be given again
     #[arg(long, value_name = "FAULT", requires = "lab", value_parser = router_fault)]
     lab_fault: Vec<Fault>,
@@ -393,6 +402,9 @@ impl SuiteRun {
                 families: args.families,
                 mode: args.mode,
                 reboot: args.reboot.clone(),
+                wan_down: args.wan_down.clone(),
+                wan_up: args.wan_up.clone(),
+                renumber: args.renumber.clone(),
                 pool: args.pool.clone(),
                 labels: self.labels.clone(),
                 metrics,

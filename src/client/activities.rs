@@ -371,5 +371,14 @@ mod tests {
             own.map_or(0, |own| own.attempts())
         };
         assert_eq!(activities.each_ref().map(counted), [1, 0]);
+        // Another resolver or router is none of a ping's business.
+        for last in 0..12 {
+            a_while().await;
+            runner.set_ipv6(Some(Ipv6Config {
+                resolvers: vec![Ipv6Addr::from(last)],
+                ..ipv6(111)
+            }));
+        }
+        assert_eq!(counted(&activities[1]), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use lanherd_dhcp::code::V6_ONLY;
 use lanherd_ndp::{Body, Packet};
 use lanherd_net::frame::DhcpDatagram;
 use lanherd_net::lan::ipv6::Packet6;
@@ -223,6 +224,17 @@ impl Audit {
             }
         }
         let names = |names: Vec<&str>| names.join(", ");
+        let has_nat64 = self.routers.logs.values().any(RouterLog::names_nat64);
+        for server in self.servers.seen.values().filter(|_| !has_nat64) {
+            let offers = |message: &lanherd_dhcp::Message| message.options.get(V6_ONLY).is_some();
+            if server.latest.as_ref().is_some_and(offers) {
+                breaches.add(now, &req::DHCP_IPV6_ONLY, &server.name, "", || {
+                    "option 108 is offered, and no router advertises the prefix of a NAT64 (option 38): hosts that know the option reach \
+                     nothing that has only IPv4"
+                        .to_owned()
+                });
+            }
+        }
         let leasing: Vec<&str> = self
             .servers
             .seen
@@ -305,6 +317,7 @@ fn rests_on_silence(breach: &Breach) -> bool {
         req::ND_ANSWERS,
         req::RA_STALE_PREFIX,
         req::DHCP6_FLAGS,
+        req::DHCP_IPV6_ONLY,
     ]
     .iter()
     .any(|requirement| requirement.name == breach.requirement)

@@ -116,6 +116,8 @@ requirements! {
         "T1 (option 58) is earlier than T2 (option 59), and T2 earlier than the end of the lease";
     DHCP_CLIENT_ID: Must "dhcp-client-id", "RFC 6842, 3",
         "A server sends the client identifier (option 61) of a request back";
+    DHCP_IPV6_ONLY: Should "dhcp-ipv6-only", "RFC 8925, 3.3; RFC 8781, 3",
+        "Where hosts are told to do without IPv4 (option 108), a router advertises the prefix of a NAT64";
     DHCP_BROADCAST: Should "dhcp-broadcast", "RFC 2131, 4.1",
         "A message to a client that set the broadcast flag is broadcast";
     DHCP_MASK: Remark "dhcp-mask", "RFC 2132, 3.3; RFC 950, 2.1",

@@ -517,6 +517,12 @@ impl RouterLog {
         }
     }
 
+    /// Whether it names the prefix of a NAT64 (RFC 8781).
+    pub(crate) fn names_nat64(&self) -> bool {
+        let mut options = self.options.iter();
+        options.any(|option| matches!(option, NdOption::Pref64(it) if !it.lifetime.is_zero()))
+    }
+
     /// How many advertisements to all an hour, from when its first came until `now`.
     pub(crate) fn an_hour(&self, now: Duration) -> f64 {
         let hours = now.saturating_sub(self.first).as_secs_f64() / 3_600.0;

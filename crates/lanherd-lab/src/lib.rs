@@ -181,6 +181,17 @@ impl LabHandle {
         self.shared.change(State::renumber);
     }
 
+    /// The router's line goes down: of IPv6 nothing beyond the LAN is within reach any more, and it says that it is no default router
+    /// (RFC 7084, G-5), until [`Self::wan_up`]. Without IPv6 nothing happens.
+    pub fn wan_down(&self) {
+        self.shared.change(|state, now| state.set_wan(true, now));
+    }
+
+    /// The router's line is up again.
+    pub fn wan_up(&self) {
+        self.shared.change(|state, now| state.set_wan(false, now));
+    }
+
     /// Tells every `DHCPv6` client that accepts it (RECONFIGURE) to send a message of that kind.
     pub fn reconfigure(&self, kind: ReconfigureKind) {
         self.shared

@@ -102,6 +102,16 @@ words! {
         RaLongLifetimes = "ra_long_lifetimes",
         /// The lab's router sends advertisements that have to be ignored.
         RaGarbage = "ra_garbage",
+        /// The lab's router advertises a prefix with one bit less than hosts can form addresses of.
+        RaWrongPrefix = "ra_wrong_prefix",
+        /// The lab's router does not say that hosts of its prefixes are on the link.
+        RaNoOnLink = "ra_no_on_link",
+        /// The lab's router does not say where it leads to.
+        RaNoRoute = "ra_no_route",
+        /// The lab's LAN gets another unique local prefix whenever its router reboots.
+        RaNewUla = "ra_new_ula",
+        /// The lab's router says that it is a default router, also where its line is down.
+        RaDefaultWithoutWan = "ra_default_without_wan",
         /// The lab's router does not answer whoever asks for its link-layer address.
         NdMute = "nd_mute",
         /// The lab's router says that it has every address that somebody asks for.
@@ -201,6 +211,11 @@ impl Fault {
             | Self::RaShortDns
             | Self::RaLongLifetimes
             | Self::RaGarbage
+            | Self::RaWrongPrefix
+            | Self::RaNoOnLink
+            | Self::RaNoRoute
+            | Self::RaNewUla
+            | Self::RaDefaultWithoutWan
             | Self::NdMute
             | Self::NdAnswersAll
             | Self::DadSquatter

@@ -177,7 +177,7 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
     let probe = herd.iter().find(|client| client.phase == Phase::Online);
     let probe =
         probe.ok_or_else(|| Complaint::new("no client is online to see the router go down"))?;
-    run(&line).await?;
+    run_command(&line).await?;
     // One that has gone offline meanwhile has seen it, too: it is answered by nobody.
     let waiting = world.waiting(
         Instant::now(),
@@ -199,7 +199,7 @@ async fn reboot(world: &mut World) -> Result<(), Complaint> {
 }
 
 /// Runs a command of the tester's own, outside of all clients.
-async fn run(line: &str) -> Result<(), Complaint> {
+pub(super) async fn run_command(line: &str) -> Result<(), Complaint> {
     let because = |why: &dyn std::fmt::Display| Complaint::new(format!("{line:?} {why}"));
     let mut command = Command::new("/bin/sh");
     command

@@ -1,9 +1,10 @@
 //! IPv6: what clients hold of it, what they are told to do about it, and what routers advertise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::disturbances::run_command;
 use super::leases::holds_in;
 use crate::bdd::complaint::ClientComplaint;
 use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
@@ -40,9 +41,46 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::When,
         pattern: "the router advertises another prefix",
         example: "the router advertises another prefix",
-        meaning: "The lab's router gets another prefix and withdraws the old one (RFC 9096, 3.5). Fails on a real router: tag such a \
-                  scenario @lab, or use 'the router reboots'.",
-        act: act!(|world, _| renumber(world).await),
+        meaning: "The lab's router gets another prefix and withdraws the old one (RFC 9096, 3.5). On a real router the command of \
+                  --renumber is run.",
+        act: act!(|world, _| of_the_line(world, LineEvent::Renumbered).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the WAN goes down",
+        example: "the WAN goes down",
+        meaning: "The line of the lab's router is down, over IPv6, and the router says that it is no default router any more (RFC 7084, G-5). \
+                  On a real router the command of --wan-down is run. It is down until the step that brings it back.",
+        act: act!(|world, _| of_the_line(world, LineEvent::Down).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "the WAN comes back",
+        example: "the WAN comes back",
+        meaning: "It is up again. On a real router the command of --wan-up is run.",
+        act: act!(|world, _| of_the_line(world, LineEvent::Up).await),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should have no default router within {duration}",
+        example: "all clients should have no default router within 10s",
+        meaning: "Of IPv6: they have, or come to have, none within this time from now (RFC 7084, G-4 and G-5).",
+        act: act!(|world, said| default_router(world, said, false).await),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should have a default router within {duration}",
+        example: "all clients should have a default router within 10s",
+        meaning: "Of IPv6: they have, or come to have, one within this time from now.",
+        act: act!(|world, said| default_router(world, said, true).await),
+    },
+    Definition {
+        keyword: Keyword::Then,
+        pattern: "{clients} should have kept its/their unique local prefix(es)",
+        example: "all clients should have kept their unique local prefixes",
+        meaning: "Every unique local prefix (fc00::/7) that was on their link before the latest disturbance, as a reboot, still is, and none is \
+                  new (RFC 7084, ULA-2). Fails where there was none.",
+        act: act!(|world, said| kept_unique_local(world, said).await),
     },
     Definition {
         keyword: Keyword::Then,
@@ -183,17 +221,105 @@ pub(super) fn came_to(order: Order, what: &EventKind) -> Option<ClientResult> {
     }
 }
 
-async fn renumber(world: &mut World) -> Result<(), Complaint> {
+/// What happens to the line of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEvent {
+    Down,
+    Up,
+    Renumbered,
+}
+
+async fn of_the_line(world: &mut World, event: LineEvent) -> Result<(), Complaint> {
     world.disturb().await?;
-    let testbed = world.open_testbed()?;
-    let lab = testbed.lab.as_ref().ok_or_else(|| {
-        Complaint::new(
-            "this router is not the lab's and gets no other prefix on purpose: run with --lab, or leave the scenario out with \
-             --tags 'not @lab'",
-        )
-    })?;
-    lab.renumber();
-    Ok(())
+    if let Some(lab) = &world.open_testbed()?.lab {
+        match event {
+            LineEvent::Down => lab.wan_down(),
+            LineEvent::Up => lab.wan_up(),
+            LineEvent::Renumbered => lab.renumber(),
+        }
+        return Ok(());
+    }
+    let settings = &world.testbeds.settings;
+    let (line, option, what, example) = match event {
+        LineEvent::Down => (
+            &settings.wan_down,
+            "--wan-down",
+            "its line is taken down",
+            "ssh root@192.168.1.1 ifdown wan6",
+        ),
+        LineEvent::Up => (
+            &settings.wan_up,
+            "--wan-up",
+            "its line is brought up again",
+            "ssh root@192.168.1.1 ifup wan6",
+        ),
+        LineEvent::Renumbered => (
+            &settings.renumber,
+            "--renumber",
+            "it is given another prefix",
+            "ssh root@192.168.1.1 ifup wan6",
+        ),
+    };
+    let Some(line) = line.clone() else {
+        return Err(Complaint::new(format!(
+            "this router is not the lab's, and nobody has said how {what}: run with {option} '{example}', or the like"
+        )));
+    };
+    run_command(&line).await
+}
+
+async fn default_router(
+    world: &mut World,
+    mut said: StepArguments,
+    wanted: bool,
+) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
+    let within: DurationWord = said.next()?;
+    let what = if wanted {
+        "had no default router"
+    } else {
+        "still had a default router"
+    };
+    judge_within(world, &clients, what, within, |client| {
+        let state = client.ipv6.as_deref();
+        state.is_some_and(|state| state.routers.is_empty() != wanted)
+    })
+    .await
+}
+
+/// The unique local prefixes that are on a client's link.
+pub(in crate::bdd) fn unique_local(state: &Ipv6State) -> BTreeSet<Prefix> {
+    let all = state.on_link.iter().copied();
+    all.filter(|prefix| prefix.address().is_unique_local())
+        .collect()
+}
+
+async fn kept_unique_local(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let clients: ClientsWord = said.next()?;
+    let chosen = world.choose(&clients).await?;
+    let herd = world.herd().await?;
+    let by_number = by_number(&herd);
+    let list = |all: &BTreeSet<Prefix>| {
+        let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+        if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(", ")
+        }
+    };
+    chosen.judge("did not keep their unique local prefixes", |number| {
+        let before = world.unique_local.get(&number);
+        let before = before.filter(|before| !before.is_empty());
+        let before = before.ok_or_else(|| "it had none before anything was done".to_owned())?;
+        let client = by_number.get(&number);
+        let client = client.ok_or_else(|| "it has left".to_owned())?;
+        let now = client.ipv6.as_deref().map(unique_local);
+        let now = now.unwrap_or_default();
+        if now == *before {
+            return Ok(());
+        }
+        Err(format!("{} before, and now {}", list(before), list(&now)))
+    })
 }
 
 async fn hold_within(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use etherparse::PacketBuilder;
 use lanherd_dhcp::{Message, MessageType, Op, code};
+use lanherd_ndp::options::Pref64;
 
 use super::*;
 
@@ -182,4 +183,29 @@ fn two_servers_that_offer_are_told() {
     let report = audit.report(seconds(1.0), 0);
     assert_eq!(report.dhcp_servers.len(), 2);
     assert_eq!(names(&report.breaches), ["dhcp-several-servers"]);
+}
+
+// RFC 8925 and RFC 8781.
+#[test]
+fn hosts_are_not_to_do_without_ipv4_where_no_nat64_is_advertised() {
+    let with = |more: Vec<NdOption>| {
+        let settings = settings(true);
+        let mut message = offer(&settings.solicitor);
+        message.options.push(code::V6_ONLY, 1800_u32.to_be_bytes());
+        let mut audit = Audit::new(settings);
+        audit.questions(Duration::ZERO);
+        audit.hear(seconds(0.1), &dhcp_frame(&message, Mac::BROADCAST));
+        let options = [sound_options(), more].concat();
+        audit.hear(seconds(0.2), &advertisement(body(), options));
+        names(&audit.report(seconds(1.0), 0).breaches)
+    };
+    assert_eq!(with(vec![]), ["dhcp-ipv6-only"]);
+    let nat64 = |lifetime| {
+        NdOption::Pref64(Pref64 {
+            prefix: Prefix::new(address("64:ff9b::"), 96).expect("a prefix"),
+            lifetime: Lifetime::from_secs(lifetime),
+        })
+    };
+    assert_eq!(with(vec![nat64(1800)]), [""; 0]);
+    assert_eq!(with(vec![nat64(0)]), ["dhcp-ipv6-only"]);
 }

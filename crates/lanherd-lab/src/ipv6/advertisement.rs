@@ -21,6 +21,8 @@ pub(super) struct Advertisement {
     pub(super) other: bool,
     pub(super) prefixes: Vec<PrefixInformation>,
     pub(super) routes: Vec<Prefix>,
+    /// How long these are good: also where the router leads nowhere else (RFC 7084, L-3).
+    pub(super) route_lifetime: Duration,
     pub(super) resolvers: Vec<Ipv6Addr>,
     pub(super) search: Option<String>,
     /// How long resolvers and search list are good.
@@ -68,6 +70,7 @@ impl Advertisement {
                 .iter()
                 .map(|route| numbering.now(*route))
                 .collect(),
+            route_lifetime: config.router_lifetime,
             resolvers: resolvers(config, numbering),
             search: domain.map(str::to_owned),
             dns_lifetime: config.router_lifetime.max(3 * config.interval),
@@ -100,7 +103,7 @@ impl Advertisement {
             NdOption::Route(RouteInformation {
                 prefix: *route,
                 preference: Preference::Medium,
-                lifetime: lifetime(self.router_lifetime),
+                lifetime: lifetime(self.route_lifetime),
             })
         }));
         if !self.resolvers.is_empty() {

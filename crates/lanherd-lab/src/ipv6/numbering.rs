@@ -22,8 +22,9 @@ pub(super) fn is_unique_local(prefix: Prefix) -> bool {
 #[derive(Debug)]
 pub(crate) struct Numbering {
     configured: Vec<Prefix>,
-    /// How often the number has changed.
+    /// How often the provider's number has changed, and that of the site's own prefixes.
     changes: u16,
+    own_changes: u16,
     /// Those that it had, and until when addresses of them are valid.
     former: Vec<(Prefix, Instant)>,
 }
@@ -33,23 +34,26 @@ impl Numbering {
         Self {
             configured,
             changes: 0,
+            own_changes: 0,
             former: Vec::new(),
         }
     }
 
-    /// A prefix as it is numbered now: each change makes the third group of the provider's greater by one.
+    /// A prefix as it is numbered now: each change makes its third group greater by one.
     pub(super) fn now(&self, prefix: Prefix) -> Prefix {
-        if is_unique_local(prefix) {
-            return prefix;
-        }
+        let changes = if is_unique_local(prefix) {
+            self.own_changes
+        } else {
+            self.changes
+        };
         let mut groups = prefix.address().segments();
-        groups[2] = groups[2].wrapping_add(self.changes);
+        groups[2] = groups[2].wrapping_add(changes);
         Prefix::new(groups.into(), prefix.length()).unwrap_or(prefix)
     }
 
     /// How often the number has changed.
     pub(super) const fn changes(&self) -> u16 {
-        self.changes
+        self.changes.wrapping_add(self.own_changes)
     }
 
     /// The prefixes that the LAN has.
@@ -68,17 +72,31 @@ impl Numbering {
 
     /// The provider gives another number. Addresses formed until now are `valid` for so long.
     pub(super) fn change(&mut self, valid: Duration, now: Instant) {
-        let gone: Vec<_> = self
-            .current()
-            .filter(|prefix| !is_unique_local(*prefix))
-            .collect();
+        self.leave(|prefix| !is_unique_local(prefix), valid, now);
+        self.changes = self.changes.wrapping_add(1);
+        self.settle();
+    }
+
+    /// The site gives itself another number, as no router should. Addresses formed until now are `valid` for so long.
+    pub(super) fn change_unique_local(&mut self, valid: Duration, now: Instant) {
+        self.leave(is_unique_local, valid, now);
+        self.own_changes = self.own_changes.wrapping_add(1);
+        self.settle();
+    }
+
+    /// Those of the current prefixes of which this is so are former ones from now on.
+    fn leave(&mut self, goes: impl Fn(Prefix) -> bool, valid: Duration, now: Instant) {
+        let gone: Vec<_> = self.current().filter(|prefix| goes(*prefix)).collect();
         let until = now.checked_add(valid).unwrap_or(now);
         self.former.retain(|(_, until)| *until > now);
         self.former
             .extend(gone.into_iter().map(|prefix| (prefix, until)));
         let beyond = self.former.len().saturating_sub(MOST_FORMER);
         self.former.drain(..beyond);
-        self.changes = self.changes.wrapping_add(1);
+    }
+
+    /// What is current is no former prefix.
+    fn settle(&mut self) {
         let current: Vec<_> = self.current().collect();
         self.former.retain(|(prefix, _)| !current.contains(prefix));
     }

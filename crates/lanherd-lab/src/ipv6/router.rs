@@ -54,6 +54,8 @@ pub(crate) struct Ipv6Router {
     pub(super) names: HostNames,
     pub(super) waiting: Queue<Vec<u8>>,
     pub(super) trouble: TroubleState,
+    /// Whether its line is down: it has no default router of its own.
+    pub(super) is_wan_down: bool,
     /// Whether it is not for the first time that the link comes up.
     pub(super) has_been_up: bool,
     pub(super) rng: fastrand::Rng,
@@ -96,6 +98,7 @@ impl Ipv6Router {
             names: HostNames::default(),
             waiting: Queue::default(),
             trouble: TroubleState::default(),
+            is_wan_down: false,
             has_been_up: false,
             rng,
             config: ipv6,
@@ -106,6 +109,9 @@ impl Ipv6Router {
     pub(crate) fn link_is_up(&mut self, faults: &mut Faults, now: Instant) {
         if self.has_been_up && faults.is_on(Fault::RaForgetsPrefix, now) {
             self.renumber_unreported(now);
+        }
+        if self.has_been_up && faults.is_on(Fault::RaNewUla, now) {
+            self.numbering.change_unique_local(self.config.valid, now);
         }
         self.has_been_up = true;
         self.schedule.start(now);
@@ -197,11 +203,24 @@ impl Ipv6Router {
         }
     }
 
+    /// The line goes down, or comes up again: hosts are told at once.
+    pub(crate) fn set_wan(&mut self, is_down: bool, now: Instant) {
+        if self.is_wan_down != is_down {
+            self.is_wan_down = is_down;
+            self.schedule.hasten(now);
+        }
+    }
+
     /// What it would say now if it were right.
+    // By RFC 7084 (G-4 and G-5): who has no default router of its own is none on its LAN, and says so at once.
     pub(super) fn said(&self, now: Instant) -> Advertisement {
         let link = (ROUTER_MAC, self.mtu);
         let domain = self.domain.as_deref();
-        Advertisement::of(&self.config, &self.numbering, link, domain, now)
+        let mut said = Advertisement::of(&self.config, &self.numbering, link, domain, now);
+        if self.is_wan_down {
+            said.router_lifetime = Duration::ZERO;
+        }
+        said
     }
 
     /// The frame by which a router takes leave: it is none any more.
@@ -213,6 +232,7 @@ impl Ipv6Router {
         self.schedule.stop();
         let mut last = self.said(now);
         last.router_lifetime = Duration::ZERO;
+        last.route_lifetime = Duration::ZERO;
         let (body, options) = last.written();
         Packet::router_advertisement(ROUTER_MAC, LINK_LOCAL, body, options).to_frame()
     }
@@ -260,7 +280,7 @@ impl Ipv6Router {
             has.lan
                 .extend(prefixes.map(|prefix| (router_in(prefix), 64)));
         }
-        let is_lost = faults.is_on(Fault::V6Blackhole, now);
+        let is_lost = self.is_wan_down || faults.is_on(Fault::V6Blackhole, now);
         if is_lost {
             has.black_holes.push(Prefix::DEFAULT);
         } else {

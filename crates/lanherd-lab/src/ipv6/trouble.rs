@@ -92,6 +92,10 @@ impl Ipv6Router {
             | Fault::RaWrongDns
             | Fault::RaShortDns
             | Fault::RaLongLifetimes
+            | Fault::RaWrongPrefix
+            | Fault::RaNoOnLink
+            | Fault::RaNoRoute
+            | Fault::RaDefaultWithoutWan
             | Fault::RaGarbage => self.schedule.hasten(now),
             _ => {}
         }
@@ -144,6 +148,17 @@ impl Ipv6Router {
                 .iter_mut()
                 .for_each(|it| it.autonomous = false);
         }
+        if is_on(Fault::RaNoOnLink) {
+            said.prefixes.iter_mut().for_each(|it| it.on_link = false);
+        }
+        if is_on(Fault::RaWrongPrefix) {
+            for it in &mut said.prefixes {
+                it.prefix = Prefix::new(it.prefix.address(), 63).unwrap_or(it.prefix);
+            }
+        }
+        if is_on(Fault::RaNoRoute) {
+            said.routes.clear();
+        }
         if is_on(Fault::RaNoDns) {
             said.resolvers.clear();
             said.search = None;
@@ -158,6 +173,7 @@ impl Ipv6Router {
         }
         if is_on(Fault::RaLongLifetimes) {
             said.router_lifetime = Duration::from_secs(9000);
+            said.route_lifetime = said.router_lifetime;
             for prefix in said
                 .prefixes
                 .iter_mut()
@@ -167,9 +183,17 @@ impl Ipv6Router {
                 prefix.valid = Lifetime::from_secs(30 * 86_400);
             }
         }
-        let is_silent = [Fault::RaStalePrefix, Fault::RaForgetsPrefix]
-            .into_iter()
-            .find(|fault| faults.is_on(*fault, now));
+        if self.is_wan_down && faults.is_on(Fault::RaDefaultWithoutWan, now) {
+            said.router_lifetime = self.config.router_lifetime;
+            faults.count(Fault::RaDefaultWithoutWan, 1);
+        }
+        let is_silent = [
+            Fault::RaStalePrefix,
+            Fault::RaForgetsPrefix,
+            Fault::RaNewUla,
+        ]
+        .into_iter()
+        .find(|fault| faults.is_on(*fault, now));
         if let Some(fault) = is_silent {
             let before = said.prefixes.len();
             let current: Vec<Prefix> = self.numbering.current().collect();

@@ -52,6 +52,13 @@ impl State {
         }
     }
 
+    /// The line goes down, or comes up again.
+    pub(crate) fn set_wan(&mut self, is_down: bool, now: Instant) {
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.set_wan(is_down, now);
+        }
+    }
+
     /// Clients of DHCPv6 are to ask again.
     pub(crate) fn reconfigure(&mut self, kind: ReconfigureKind, now: Instant) {
         if let Some(ipv6) = &mut self.ipv6 {

@@ -76,6 +76,11 @@ pub(super) async fn inject_fault(
         | Fault::RaShortDns
         | Fault::RaLongLifetimes
         | Fault::RaGarbage
+        | Fault::RaWrongPrefix
+        | Fault::RaNoOnLink
+        | Fault::RaNoRoute
+        | Fault::RaNewUla
+        | Fault::RaDefaultWithoutWan
         | Fault::NdMute
         | Fault::NdAnswersAll
         | Fault::DadSquatter

@@ -413,13 +413,13 @@ def soak():
                 series("Time until IPv6 was usable", "From the first message, whether by advertisements or by DHCPv6.", "s",
                        quantiles("slaac_acquire_duration_seconds")),
                 series("Router advertisements", "On the wire: to all nodes (multicast), or to one client that asked (unicast).", "ops",
-                       [("{{kind}}", some("kind", "router_advertisements_total"))], stack=True, style="bars"),
-                series("Advertisements ignored, and options not used", "As a whole or in a part, by why; an option by its type, 0 is a field. "
+                       [("{{kind}}", some("kind", "router_advertisements_total"))], stack=True, style="bars", width=12),
+                series("Advertisements ignored, and options not used", "As a whole or in a part, by why. "
                        "two_hour_rule, over_limit, not_for_us and not_started are no fault of the router's; the others break the protocol.",
                        "ops",
                        [("{{reason}}", some("reason", "router_advertisements_ignored_total")),
-                        ("option {{option}}: {{reason}}", some("option, reason", "router_advertisement_remarks_total"))],
-                       stack=True, style="bars", many=True),
+                        ("options not used as they stand", by("", rate(sel("router_advertisement_remarks_total"))))],
+                       stack=True, style="bars", many=True, width=12),
                 series("Addresses", "Of all clients, by family and state.", "none",
                        [("{{family}}, {{state}}", f"sum by (family, state) ({sel('addresses')}) > 0")], stack=True),
                 series("Default router, least left", "For how long the default router that ends first is still one, with any client.", "s",
@@ -428,20 +428,20 @@ def soak():
                        "address detection found; and prefixes that routers replaced by others, once for each client.", "ops",
                        [("address in use", by("", rate(sel("dad_conflicts_total")))),
                         ("renumbered", by("", rate(sel("ipv6_events_total", 'kind="renumbered"'))))], soft_max=1),
-                series("DHCPv6 messages", "Of all clients, where advertisements tell them to ask. More solicits than advertises: the server is silent. "
-                       "passed over: whatever came and was of no use; lanherd events say why.", "pps",
-                       [("{{direction}} {{type}}", by("direction, type", rate(sel("dhcp6_messages_total")))),
-                        ("passed over", by("", rate(sel("dhcp6_messages_ignored_total"))))], many=True),
                 series("Attempts that failed, by family", "Of what clients do, by the family that it went over; none: no address of a host was "
                        "found.", "percentunit",
                        [("{{kind}}, {{family}}", f"{by('kind, family', rate(sel('attempts_total', FAILED)))} / "
-                                                 f"{by('kind, family', rate(sel('attempts_total')))}")], steps=LOSS, many=True),
+                                                 f"{by('kind, family', rate(sel('attempts_total')))}")], steps=LOSS, many=True, width=12),
                 series("Time of attempts by family, 95 %", "95 % of those that came to an answer take less.", "s",
-                       quantiles("attempt_duration_seconds", labels="kind, family", qs=(0.95,)), many=True),
-                series("What happened in IPv6", "By kind, of each client.", "ops",
-                       [("{{kind}}", some("kind", "ipv6_events_total"))], width=16, stack=True, style="bars", many=True),
+                       quantiles("attempt_duration_seconds", labels="kind, family", qs=(0.95,)), many=True, width=12),
+                series("DHCPv6 messages", "Of all clients, where advertisements tell them to ask. More solicits than advertises: the server "
+                       "is silent. passed over: whatever came and was of no use; lanherd events say why.", "pps",
+                       [("{{direction}} {{type}}", by("direction, type", rate(sel("dhcp6_messages_total")))),
+                        ("passed over", by("", rate(sel("dhcp6_messages_ignored_total"))))], many=True, width=12),
                 series("Stale prefixes", "How many clients used a prefix that their router had replaced by another (RFC 9096).", "none",
-                       [("{{instance}}", by("instance", rate(sel("stale_prefix_seconds_total"))))], steps=ANY_IS_TO_BE_SEEN, soft_max=1),
+                       [("{{instance}}", by("instance", rate(sel("stale_prefix_seconds_total"))))], steps=ANY_IS_TO_BE_SEEN, soft_max=1, width=12),
+                series("What happened in IPv6", "By kind, of each client.", "ops",
+                       [("{{kind}}", some("kind", "ipv6_events_total"))], stack=True, style="bars", many=True, width=24),
             ]),
             ("Phases", [
                 series("Clients by phase", "What clients are doing. A herd in good health is online as a whole.",

@@ -16,7 +16,8 @@ import './page.css';
 // The titles of the rows that begin a picture, and what it is called.
 const PICTURES: Record<string, Record<string, string>> = {
   soak: {
-    Verdict: 'soak-verdict', Pings: 'soak-pings', 'Lookups, fetches and commands': 'soak-workloads', Phases: 'soak-failures',
+    Verdict: 'soak-verdict', Pings: 'soak-pings', 'Lookups, fetches and commands': 'soak-workloads', IPv6: 'soak-ipv6',
+    Phases: 'soak-failures',
     Supervision: 'soak-supervision',
   },
   compare: { Runs: 'compare' },

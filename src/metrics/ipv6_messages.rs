@@ -19,6 +19,11 @@ const RECEIVED: [MessageType; 3] = [
     MessageType::Reconfigure,
 ];
 
+/// The type of a prefix in an advertisement (RFC 4861, 4.6.2).
+const PREFIX_INFORMATION: &str = "3";
+/// The code of a lease of addresses (RFC 9915, 21.4).
+const IA_NA: &str = "3";
+
 /// The word for a DHCPv6 message of which only a fragment came.
 pub const FRAGMENTED: &str = "fragmented";
 /// The word for a DHCPv6 message with a wrong checksum.
@@ -98,7 +103,7 @@ impl Ipv6Messages {
         })
     }
 
-    /// Makes the series appear before their first event, but for those of options.
+    /// Makes the series appear before their first event; of options those that stand in almost every message.
     pub(super) fn start_at_zero(&self) {
         for kind in ["multicast", "unicast"] {
             self.advertisements.with_label_values(&[kind]);
@@ -106,6 +111,14 @@ impl Ipv6Messages {
         let reasons = slaac::Ignored::ALL.iter().map(|reason| reason.as_str());
         for reason in reasons.chain(Reason::WORDS.iter().copied()) {
             self.advertisements_ignored.with_label_values(&[reason]);
+        }
+        for reason in ndp::RemarkReason::ALL {
+            self.advertisement_remarks
+                .with_label_values(&[PREFIX_INFORMATION, reason.as_str()]);
+        }
+        for reason in dhcp6::RemarkReason::ALL {
+            self.dhcp6_remarks
+                .with_label_values(&[IA_NA, reason.as_str()]);
         }
         for kind in MessageType::ALL {
             let is_servers = RECEIVED.contains(kind);

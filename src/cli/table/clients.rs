@@ -1,6 +1,6 @@
 //! Clients, one to a row.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lanherd::family::Family;
@@ -12,11 +12,16 @@ use super::{millis, or_dash};
 use crate::cli::words::bounded;
 
 pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) -> String {
-    let activities: BTreeSet<String> = clients
-        .clone()
-        .flat_map(|client| client.activities.iter().map(ActivityEntry::what))
-        .collect();
+    let all = clients.clone().flat_map(|client| &client.activities);
+    let mut activities = BTreeMap::new();
+    for activity in all {
+        // Where nothing is said it went over IPv4 alone.
+        *activities.entry(activity.what()).or_insert(true) &= activity.families.is_empty();
+    }
     let activities = activity_columns(&activities);
+    let with_ipv4 = clients
+        .clone()
+        .any(|client| is_wanted(client, Family::Ipv4));
     let with_state = clients.clone().any(|client| client.phase != Phase::Online);
     // What is the same for all is said once.
     let leased = || {
@@ -32,13 +37,22 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
     let ipv6_router = shared(with_ipv6().map(router_of)).filter(is_there);
     let ipv6_dns = shared(with_ipv6().map(|ipv6| few(&ipv6.dns))).filter(is_there);
     let mut header: Vec<String> = ["client", "MAC", "address"].map(str::to_owned).into();
-    if shared_router.is_none() {
+    let (with_router, with_dns) = (
+        with_ipv4 && shared_router.is_none(),
+        with_ipv4 && shared_dns.is_none(),
+    );
+    if with_router {
         header.push("router".to_owned());
     }
-    if shared_dns.is_none() {
+    if with_dns {
         header.push("DNS".to_owned());
     }
-    header.push("time to lease".to_owned());
+    let time = if with_ipv4 {
+        "time to lease"
+    } else {
+        "time to IPv6"
+    };
+    header.push(time.to_owned());
     let first_activity = header.len();
     header.extend(activities.iter().map(|column| shortened(&column.name)));
     if with_state {
@@ -50,13 +64,19 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
             client.mac.to_string(),
             addresses(client),
         ];
-        if shared_router.is_none() {
+        if with_router {
             row.push(or_dash(client.router));
         }
-        if shared_dns.is_none() {
+        if with_dns {
             row.push(dns(client));
         }
-        row.push(or_dash(client.dhcp_ms.map(millis)));
+        let took = if with_ipv4 {
+            client.dhcp_ms
+        } else {
+            let entry = client.by_family.get(&Family::Ipv6);
+            entry.and_then(|entry| entry.acquire_ms)
+        };
+        row.push(whole(&or_dash(took.map(millis))));
         row.extend(activities.iter().map(|column| column.of(client)));
         if with_state {
             row.push(state(client));
@@ -73,7 +93,7 @@ pub(super) fn table<'a>(clients: &(impl Iterator<Item = &'a Client> + Clone)) ->
     }
     let mut table = grid_of_width(header, &rows, width);
     table.add_rows(rows);
-    let mut text = table.trim_fmt();
+    let mut text = table.trim_fmt().replace(NO_BREAK, " ");
     if is_numbered {
         for (number, column) in (1..).zip(&activities) {
             let _ = write!(text, "\n({number}) {}", bounded(&column.name));
@@ -113,26 +133,37 @@ impl ActivityColumn {
     }
 }
 
-/// A column for each of these; what is done over each family has one column, IPv4 above IPv6 as in that of the addresses.
-fn activity_columns(activities: &BTreeSet<String>) -> Vec<ActivityColumn> {
+/// A column for each of these, of which is known whether they all went over IPv4. What is done over each family has one column, IPv4 above
+/// IPv6 as in that of the addresses.
+fn activity_columns(activities: &BTreeMap<String, bool>) -> Vec<ActivityColumn> {
     let [over_ipv4, over_ipv6] =
         [Family::Ipv4, Family::Ipv6].map(|family| format!(" over {}", family.name()));
-    let mut columns = Vec::new();
-    for what in activities {
-        let base = what
+    // What goes over IPv4 though it is not said.
+    let above = |base: &str| {
+        let said = format!("{base}{over_ipv4}");
+        match (activities.get(base), activities.contains_key(&said)) {
+            (Some(true), false) => Some(base.to_owned()),
+            (None, true) => Some(said),
+            _ => None,
+        }
+    };
+    let pair = |what: &str| {
+        let said = what
             .strip_suffix(&over_ipv4)
             .or_else(|| what.strip_suffix(&over_ipv6));
-        let both = base.map(|base| [&over_ipv4, &over_ipv6].map(|over| format!("{base}{over}")));
-        match (base, both) {
-            (Some(base), Some(both))
-                if both.iter().all(|one| activities.contains(one))
-                    && !activities.contains(base) =>
-            {
-                if both.first() == Some(what) {
-                    columns.push(ActivityColumn {
-                        name: base.to_owned(),
-                        lines: both.into(),
-                    });
+        let base = said.unwrap_or(what);
+        let below = format!("{base}{over_ipv6}");
+        let lines = [above(base)?, below];
+        let is_there = activities.contains_key(&lines[1]);
+        is_there.then(|| (base.to_owned(), lines))
+    };
+    let mut columns = Vec::new();
+    for what in activities.keys() {
+        match pair(what) {
+            Some((name, lines)) if lines.contains(what) => {
+                if lines[0] == *what {
+                    let lines = lines.into();
+                    columns.push(ActivityColumn { name, lines });
                 }
             }
             _ => columns.push(ActivityColumn {
@@ -144,17 +175,33 @@ fn activity_columns(activities: &BTreeSet<String>) -> Vec<ActivityColumn> {
     columns
 }
 
+/// Stands in cells for a space at which no line is to end.
+const NO_BREAK: &str = "\u{a0}";
+
+/// A time that is not broken before its unit.
+fn whole(text: &str) -> String {
+    text.replacen(' ', NO_BREAK, 1)
+}
+
 /// The addresses of a client, one below the other; a dash for one that it is to have and has not.
 pub(in crate::cli) fn addresses(client: &Client) -> String {
-    let is_wanted = |family| client.by_family.contains_key(&family);
     let mut lines = Vec::new();
-    if client.by_family.is_empty() || is_wanted(Family::Ipv4) {
+    if is_wanted(client, Family::Ipv4) {
         lines.push(or_dash(client.held_address()));
     }
-    if is_wanted(Family::Ipv6) {
+    if is_wanted(client, Family::Ipv6) {
         lines.push(or_dash(client.address6()));
     }
     lines.join("\n")
+}
+
+/// Whether a client is to have that family; of one that is to have only IPv4 nothing is said by family.
+fn is_wanted(client: &Client, family: Family) -> bool {
+    if client.by_family.is_empty() {
+        family == Family::Ipv4
+    } else {
+        client.by_family.contains_key(&family)
+    }
 }
 
 /// What all have, if there are any and they have the same.
@@ -205,7 +252,7 @@ fn shortened(what: &str) -> String {
 fn answers(activity: &ActivityEntry) -> String {
     let mut text = format!("{}/{}", activity.succeeded, activity.attempts);
     if let Some(median) = activity.time_ms.median {
-        let _ = write!(text, "  {}", millis(median));
+        let _ = write!(text, "  {}", whole(&millis(median)));
     }
     text
 }

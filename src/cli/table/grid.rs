@@ -70,8 +70,9 @@ pub(super) fn least_width_of_all(header: &[String], rows: &[Vec<String>]) -> usi
 
 /// The columns of the terminal that the longest word takes, with a space on each side.
 fn least_width(name: &str) -> u16 {
+    // Not at every white space: some stands where no line is to end.
     let longest = name
-        .split_whitespace()
+        .split([' ', '\n'])
         .map(|word| word.chars().count())
         .max();
     u16::try_from(longest.unwrap_or_default() + 2).unwrap_or(u16::MAX)

@@ -229,11 +229,35 @@ fn what_is_done_over_both_families_has_one_column_with_ipv4_above_ipv6() {
     report.clients[0].activities = vec![over(" over IPv4", 1), over(" over IPv6", 0)];
     let text = render(&report, TableRows::Auto, Paint::None);
     let table = text.lines().take(4).collect::<Vec<_>>();
+    // No line ends before a unit.
+    assert!(text.contains("1/1  0.08 ms"), "{text}");
     assert!(table[0].ends_with("ping Google DNS"), "{text}");
     assert!(
         table[2].contains("1/1") && table[3].contains("0/1"),
         "{text}"
     );
+    // Where nothing is said it went over IPv4, too.
+    report.clients[0].activities = vec![over("", 1), over(" over IPv6", 0)];
+    assert_eq!(
+        render(&report, TableRows::Auto, Paint::None)
+            .lines()
+            .take(4)
+            .collect::<Vec<_>>(),
+        table
+    );
+    let mut either = over("", 1);
+    let over_ipv6 = serde_json::json!({"ipv6": {"attempts": 1, "succeeded": 1}});
+    either.families = serde_json::from_value(over_ipv6).expect("by family");
+    report.clients[0].activities = vec![either, over(" over IPv6", 0)];
+    let text_of_both = render(&report, TableRows::Auto, Paint::None);
+    assert!(
+        text_of_both
+            .lines()
+            .take(2)
+            .any(|line| line.contains("over")),
+        "{text_of_both}"
+    );
+    report.clients[0].activities = vec![over(" over IPv4", 1), over(" over IPv6", 0)];
     // The same without a word is another thing.
     report.clients[0].activities.push(over("", 1));
     let text = render(&report, TableRows::Auto, Paint::None);

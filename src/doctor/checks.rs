@@ -43,6 +43,7 @@ pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
         "macvlan",
         Some(links(&kernel.macvlan, MACVLAN, &facts.modules)),
     );
+    add("families", Some(families(facts)));
     add("parent", parent(facts, purpose));
     add(
         "open files",
@@ -225,8 +226,20 @@ fn neighbours(facts: &Facts, purpose: &Purpose, clients: u32) -> Option<CheckRes
     })
 }
 
+fn families(facts: &Facts) -> CheckResult {
+    if facts.speaks_ipv6 {
+        CheckResult::Fine("this kernel speaks IPv4 and IPv6".to_owned())
+    } else {
+        CheckResult::Warning(
+            "this kernel does not speak IPv6 (it was started with ipv6.disable=1, or built without it): run with --family ipv4".to_owned(),
+        )
+    }
+}
+
 fn neighbours6(facts: &Facts, purpose: &Purpose) -> Option<CheckResult> {
     match purpose {
+        // There is no such table.
+        _ if !facts.speaks_ipv6 => return None,
         Purpose::Lab => return None,
         Purpose::Parent(_) | Purpose::Either => {}
     }

@@ -14,7 +14,7 @@ use crate::lan::leftovers::{self, PoolFound};
 use crate::lan::linux;
 use crate::lan::memory;
 use crate::lan::neighbour_tables::NeighbourTable;
-use crate::lan::{Paths, check_shared};
+use crate::lan::{Paths, check_shared, speaks_ipv6};
 use crate::sandbox::{self, Entrance};
 use lanherd_types::family::Family;
 
@@ -39,6 +39,8 @@ pub struct Facts {
     pub neighbours: NeighbourTable,
     /// The same of IPv6.
     pub neighbours6: NeighbourTable,
+    /// Whether the kernel speaks IPv6.
+    pub speaks_ipv6: bool,
     /// `user.max_net_namespaces`: how many network namespaces this user may make.
     pub namespaces: Option<u64>,
     /// The memory that is available, in bytes.
@@ -92,6 +94,7 @@ impl Facts {
                 .map(|(soft, hard)| Files { soft, hard }),
             neighbours: NeighbourTable::read(Family::Ipv4),
             neighbours6: NeighbourTable::read(Family::Ipv6),
+            speaks_ipv6: speaks_ipv6(),
             namespaces: sysctl("user/max_net_namespaces"),
             memory: memory::available(),
             folders: folders.map(|path| FolderFacts::look_at(path)).into(),

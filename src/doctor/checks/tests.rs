@@ -33,6 +33,7 @@ fn fit() -> Facts {
         }),
         neighbours: TABLE,
         neighbours6: TABLE,
+        speaks_ipv6: true,
         namespaces: Some(10_000),
         memory: Some(4 << 30),
         folders: vec![FolderFacts {
@@ -80,7 +81,7 @@ fn a_fit_machine_has_nothing_to_mend() {
 #[allow(clippy::too_many_lines, reason = "a table: one entry a defect")]
 fn each_defect_is_found_judged_and_told_with_its_remedy() {
     type Defect = fn(&mut Facts);
-    let cases: [(Defect, u32, &str, &str, &str); 20] = [
+    let cases: [(Defect, u32, &str, &str, &str); 22] = [
         (
             |f| f.missing_capabilities = Ok(vec!["CAP_NET_RAW"]),
             1,
@@ -168,6 +169,14 @@ fn each_defect_is_found_judged_and_told_with_its_remedy() {
             "net.ipv6.neigh.default.gc_thresh3=2048",
         ),
         (|_| {}, 10, "neighbour table of IPv6", "ok", "never full"),
+        (|_| {}, 10, "families", "ok", "speaks IPv4 and IPv6"),
+        (
+            |f| f.speaks_ipv6 = false,
+            10,
+            "families",
+            "warning",
+            "run with --family ipv4",
+        ),
         (
             |f| f.namespaces = Some(100),
             100,

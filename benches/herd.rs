@@ -11,8 +11,11 @@
     clippy::cast_sign_loss,
     reason = "field widths of packets that are made here"
 )]
+#![allow(clippy::cast_precision_loss, reason = "counts that are small")]
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
+#[path = "herd/advertising.rs"]
+mod advertising;
 #[path = "herd/bare.rs"]
 mod bare;
 #[path = "herd/kernel.rs"]
@@ -34,7 +37,8 @@ use std::io;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use measure::{Family, PARENT, TARGET};
+use advertising::Cost;
+use measure::{Family, PARENT, Sample, TARGET};
 
 /// Compares lanherd with the bare kernel calls and with the shell.
 #[derive(Parser)]
@@ -55,6 +59,9 @@ struct Arguments {
     /// Which families the clients have; the shell ways have IPv4 only.
     #[arg(long, default_value = "ipv4")]
     family: Family,
+    /// Measures what multicast router advertisements cost clients of both families, instead.
+    #[arg(long)]
+    advertisements: bool,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -77,7 +84,18 @@ enum Role {
 #[derive(Clone, Copy, ValueEnum)]
 enum Part {
     House,
+    Advertised,
     Subject,
+}
+
+impl Part {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::House => "house",
+            Self::Advertised => "advertised",
+            Self::Subject => "subject",
+        }
+    }
 }
 
 /// A way to bring a herd up.
@@ -85,6 +103,8 @@ enum Part {
 enum Way {
     /// The bare kernel calls.
     Bare,
+    /// The bare kernel calls, and then the kernel follows advertisements by itself; not part of a comparison by default.
+    AcceptRa,
     /// lanherd's library: a supervised pool.
     Lanherd,
     /// `ip` and dhclient, all clients in parallel.
@@ -97,6 +117,7 @@ impl Way {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::AcceptRa => "accept-ra",
             Self::Lanherd => "lanherd",
             Self::Dhclient => "dhclient",
             Self::Udhcpc => "udhcpc",
@@ -106,7 +127,7 @@ impl Way {
     /// The largest herd it is asked to bring up: the shell takes a minute for 500.
     const fn limit(self) -> u32 {
         match self {
-            Self::Bare | Self::Lanherd => u32::MAX,
+            Self::Bare | Self::AcceptRa | Self::Lanherd => u32::MAX,
             Self::Dhclient | Self::Udhcpc => 100,
         }
     }
@@ -114,14 +135,14 @@ impl Way {
     /// Whether its clients live on when their starter is killed, so that there is nothing to time.
     const fn survives_sigkill(self) -> bool {
         match self {
-            Self::Bare | Self::Lanherd => false,
+            Self::Bare | Self::AcceptRa | Self::Lanherd => false,
             Self::Dhclient | Self::Udhcpc => true,
         }
     }
 
     fn is_installed(self) -> bool {
         match self {
-            Self::Bare | Self::Lanherd => true,
+            Self::Bare | Self::AcceptRa | Self::Lanherd => true,
             Self::Dhclient | Self::Udhcpc => shell::is_installed(self.as_str()),
         }
     }
@@ -130,7 +151,20 @@ impl Way {
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     match arguments.child {
+        None if arguments.advertisements => compare_advertisements(&arguments),
         None => compare(&arguments),
+        Some(Role::Child {
+            part: Part::Advertised,
+            way,
+            clients,
+            family,
+        }) => {
+            println!(
+                "{}",
+                serde_json::to_string(&measure::advertised(way, clients, family)?)?
+            );
+            Ok(())
+        }
         Some(Role::Child {
             part: Part::House,
             way,
@@ -150,12 +184,38 @@ fn main() -> io::Result<()> {
             family,
         }) => match way {
             Way::Bare => measure::subject(clients, || bare::bring_up(PARENT, clients, family)),
+            Way::AcceptRa => measure::subject(clients, || {
+                let herd = bare::bring_up(PARENT, clients, family)?;
+                herd.let_the_kernel_follow()?;
+                Ok(herd)
+            }),
             Way::Lanherd => measure::subject(clients, || pool::bring_up(PARENT, clients, family)),
             Way::Dhclient | Way::Udhcpc => {
                 measure::subject(clients, || shell::bring_up(way, PARENT, clients, TARGET))
             }
         },
     }
+}
+
+/// What an advertisement to all nodes costs, in the ways in turn.
+fn compare_advertisements(arguments: &Arguments) -> io::Result<()> {
+    let ways = [Way::Bare, Way::AcceptRa, Way::Lanherd];
+    let mut costs: Vec<(u32, Way, Cost)> = Vec::new();
+    for &clients in &arguments.clients {
+        for run in 1..=arguments.runs {
+            for way in ways {
+                let cost: Cost = measure::run(Part::Advertised, way, clients, Family::Dual)?;
+                measure::note(&format!(
+                    "{clients} clients, run {run} of {}: {} {cost}",
+                    arguments.runs,
+                    way.as_str()
+                ));
+                costs.push((clients, way, cost));
+            }
+        }
+    }
+    println!("{}", advertising::table(&arguments.clients, &ways, &costs));
+    Ok(())
 }
 
 fn compare(arguments: &Arguments) -> io::Result<()> {
@@ -175,14 +235,14 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         Family::Ipv4 => ways,
         Family::Dual => ways
             .into_iter()
-            .filter(|way| matches!(way, Way::Bare | Way::Lanherd))
+            .filter(|way| matches!(way, Way::Bare | Way::AcceptRa | Way::Lanherd))
             .collect(),
     };
     let mut table = table::Table::default();
     for &clients in &arguments.clients {
         for run in 1..=arguments.runs {
             for &way in ways.iter().filter(|way| clients <= way.limit()) {
-                let sample = measure::run(way, clients, arguments.family)?;
+                let sample: Sample = measure::run(Part::House, way, clients, arguments.family)?;
                 measure::note(&format!(
                     "{clients} clients, run {run} of {}: {} {:.1} ms",
                     arguments.runs,

@@ -3,9 +3,10 @@
 //! Two workers make namespaces and links, one thread reads the herd's only raw socket. No actor, no restart, no name,
 //! no resolver file, no report: what lanherd takes beyond this is the price of what it adds. It is written to be fast,
 //! for a slow floor would flatter whoever stands on it: a namespace's sockets are opened while the thread is in it, so
-//! nobody ever enters twice; a macvlan is one message; address, routes and loopback are one send.
+//! nobody enters twice on the way; a macvlan is one message; address, routes and loopback are one send.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::{SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rtnetlink::LinkMacVlan;
 use rtnetlink::packet_route::link::MacVlanMode;
@@ -42,6 +43,7 @@ struct Sockets {
     _netlink: kernel::Netlink,
     _icmp: Socket,
     icmp6: Option<Socket>,
+    namespace: File,
 }
 
 /// Brings `clients` clients up on `parent` until each had its first ping over each family answered.
@@ -78,6 +80,23 @@ pub fn bring_up(parent: &str, clients: u32, family: Family) -> io::Result<Bare> 
     Ok(Bare { sockets })
 }
 
+impl Bare {
+    /// Has the kernel follow advertisements by itself, in every client from now on (`accept_ra`).
+    pub fn let_the_kernel_follow(&self) -> io::Result<()> {
+        std::thread::scope(|scope| {
+            let entering = scope.spawn(|| {
+                for client in &self.sockets {
+                    setns(&client.namespace, CloneFlags::CLONE_NEWNET)?;
+                    kernel::follow_advertisements()?;
+                }
+                Ok(())
+            });
+            let entered = entering.join();
+            entered.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+        })
+    }
+}
+
 impl Herd for Bare {
     fn tear_down(self) -> io::Result<()> {
         drop(self.sockets);
@@ -90,6 +109,7 @@ struct Asking {
     netlink: kernel::Netlink,
     icmp: Socket,
     icmp6: Option<Socket>,
+    namespace: File,
     grant: Option<Grant>,
     acknowledged: Option<Grant>,
     advertised: Option<Advertised>,
@@ -184,7 +204,7 @@ impl Shared {
     /// A namespace, its two sockets, and a macvlan made inside it.
     fn make(&self, home: &kernel::Netlink, index: usize) -> io::Result<Asking> {
         unshare(CloneFlags::CLONE_NEWNET)?;
-        let namespace = std::fs::File::open("/proc/thread-self/ns/net")?;
+        let namespace = File::open("/proc/thread-self/ns/net")?;
         let netlink = kernel::Netlink::open()?;
         let icmp = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
         icmp.set_read_timeout(Some(RETRANSMIT))?;
@@ -193,7 +213,6 @@ impl Shared {
             Family::Dual => {
                 kernel::keep_ipv6_still()?;
                 let icmp6 = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
-                icmp6.set_read_timeout(Some(RETRANSMIT))?;
                 Some(icmp6)
             }
         };
@@ -208,6 +227,7 @@ impl Shared {
             netlink,
             icmp,
             icmp6,
+            namespace,
             grant: None,
             acknowledged: None,
             advertised: None,
@@ -242,6 +262,7 @@ impl Shared {
             _netlink: asking.netlink,
             _icmp: asking.icmp,
             icmp6: asking.icmp6,
+            namespace: asking.namespace,
         });
         work.done += 1;
         if work.done == self.identities.len() {
@@ -365,20 +386,39 @@ impl Shared {
 }
 
 /// Pings over IPv6, in all clients at once as lanherd does: not before all are there, for the kernel begins to receive for an address
-/// some time after it was set.
+/// some time after it was set. Those that are not answered within a tenth of a second are asked again.
 fn ping_over_ipv6(standing: &[Sockets]) -> io::Result<()> {
-    let target = SocketAddrV6::new(TARGET6, 0, 0, 0).into();
+    let target: SockAddr = SocketAddrV6::new(TARGET6, 0, 0, 0).into();
     let sockets = standing.iter().filter_map(|it| it.icmp6.as_ref());
-    for (index, socket) in sockets.clone().enumerate() {
-        socket.send_to(&wire::echo6_request(index), &target)?;
+    let mut waiting: Vec<(usize, &Socket)> = sockets.enumerate().collect();
+    for (_, socket) in &waiting {
+        socket.set_nonblocking(true)?;
     }
-    for (index, socket) in sockets.enumerate() {
-        answered(
-            socket,
-            &wire::echo6_request(index),
-            &target,
-            wire::is_echo6_reply,
-        )?;
+    let began = Instant::now();
+    while !waiting.is_empty() {
+        if began.elapsed() > Duration::from_secs(60) {
+            return Err(io::Error::other(format!(
+                "{} clients were not answered over IPv6",
+                waiting.len()
+            )));
+        }
+        for (index, socket) in &waiting {
+            socket.send_to(&wire::echo6_request(*index), &target)?;
+        }
+        let asked = Instant::now();
+        while !waiting.is_empty() && asked.elapsed() < Duration::from_millis(100) {
+            let mut answer = [0; 128];
+            waiting.retain(|(_, socket)| {
+                let mut socket: &Socket = socket;
+                while let Ok(length) = socket.read(&mut answer) {
+                    if wire::is_echo6_reply(&answer[..length]) {
+                        return false;
+                    }
+                }
+                true
+            });
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
     Ok(())
 }

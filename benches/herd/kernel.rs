@@ -204,6 +204,11 @@ pub fn keep_ipv6_still() -> io::Result<()> {
     Ok(())
 }
 
+/// Has the kernel follow what routers advertise on the client's link, in this thread's namespace.
+pub fn follow_advertisements() -> io::Result<()> {
+    std::fs::write("/proc/sys/net/ipv6/conf/lan0/accept_ra", "1")
+}
+
 /// The index of the link called `name` in the main thread's namespace.
 pub fn index_of(name: &str) -> io::Result<u32> {
     Ok(nix::net::if_::if_nametoindex(name)?)

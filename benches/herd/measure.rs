@@ -10,9 +10,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Way, kernel, router};
+use lanherd::lab::Lab;
+
+use super::advertising::{self, Cost};
+use super::{Part, Way, kernel, router};
 
 /// The lab's router end, which the clients' macvlans sit on.
 pub const PARENT: &str = "lab0";
@@ -55,6 +61,8 @@ pub trait Herd {
 pub struct Sample {
     /// From nothing to the last client's first answered ping.
     pub up_ms: f64,
+    /// Processor time of the subject on the way, its system calls included.
+    pub cpu_ms: f64,
     /// Growth of the process's proportional set size.
     pub memory_bytes: f64,
     /// From the order until the kernel had removed the last macvlan.
@@ -67,11 +75,17 @@ pub struct Sample {
 #[derive(Serialize, Deserialize)]
 struct Standing {
     up_ms: f64,
+    cpu_ms: f64,
     memory_bytes: f64,
 }
 
 /// Runs `way` once in a sandbox of its own.
-pub fn run(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
+pub fn run<T: DeserializeOwned>(
+    part: Part,
+    way: Way,
+    clients: u32,
+    family: Family,
+) -> io::Result<T> {
     let flags: &[&str] = if nix::unistd::geteuid().is_root() {
         &["-nm"]
     } else {
@@ -85,7 +99,7 @@ pub fn run(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
         .arg(std::env::current_exe()?)
         .args([
             "child",
-            "house",
+            part.as_str(),
             way.as_str(),
             &clients.to_string(),
             family.as_str(),
@@ -101,13 +115,29 @@ pub fn run(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// The house: the router, then the subject twice, once to be ended and once to be killed.
-pub fn house(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
-    // A private place for what is bound to names, so that nothing reaches the machine's own.
+/// A house with its router, and nothing that reaches the machine's own names.
+fn open_house(family: Family) -> io::Result<Lab> {
+    // A private place for what is bound to names.
     for folder in ["/run", "/etc"] {
         cover(folder)?;
     }
-    let lab = router::start(PARENT, family)?;
+    router::start(PARENT, family)
+}
+
+/// The house of advertisements: the router, then the subject, which hears them for a while.
+pub fn advertised(way: Way, clients: u32, family: Family) -> io::Result<Cost> {
+    let lab = open_house(family)?;
+    let mut subject = Subject::start(way, clients, family, &router::describe(&lab))?;
+    subject.line()?;
+    let cost = advertising::cost(&lab, subject.child.id(), clients);
+    subject.child.kill()?;
+    subject.child.wait()?;
+    cost
+}
+
+/// The house: the router, then the subject twice, once to be ended and once to be killed.
+pub fn house(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
+    let lab = open_house(family)?;
     let router = router::describe(&lab);
     let netlink = kernel::Netlink::open()?;
     let parent = kernel::index_of(PARENT)?;
@@ -150,6 +180,7 @@ pub fn house(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
     };
     Ok(Sample {
         up_ms: standing.up_ms,
+        cpu_ms: standing.cpu_ms,
         memory_bytes: standing.memory_bytes,
         down_ms: milliseconds(down),
         killed_ms: milliseconds(killed),
@@ -173,12 +204,15 @@ pub fn subject<H: Herd>(clients: u32, bring_up: impl FnOnce() -> io::Result<H>) 
     // Names bound to namespaces go with this process then, as they do in lanherd's own sandbox.
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?;
     let before = memory()?;
+    let busy = processor_ms()?;
     let start = Instant::now();
     let herd = bring_up()?;
     let up_ms = milliseconds(start.elapsed());
+    let cpu_ms = processor_ms()? - busy;
     let memory_bytes = (memory()? - before) / f64::from(clients);
     say(&serde_json::to_string(&Standing {
         up_ms,
+        cpu_ms,
         memory_bytes,
     })?)?;
     io::stdin().read_exact(&mut [0; 5])?;
@@ -249,6 +283,13 @@ fn memory() -> io::Result<f64> {
         })
         .map(|kib: f64| kib * 1024.0)
         .ok_or_else(|| io::Error::other("no Pss in /proc/self/smaps_rollup"))
+}
+
+/// The processor time of this process so far.
+fn processor_ms() -> io::Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let milliseconds = |time: TimeVal| time.num_microseconds() as f64 / 1000.0;
+    Ok(milliseconds(usage.user_time()) + milliseconds(usage.system_time()))
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -15,10 +15,21 @@ pub const ENVIRONMENT: &str = "HERD_ROUTER";
 pub fn start(uplink: &str, family: Family) -> io::Result<Lab> {
     Lab::start(LabConfig {
         uplink: uplink.to_owned(),
-        ipv6: (family == Family::Dual).then(Ipv6Config::default),
+        ipv6: (family == Family::Dual).then(ipv6),
         ..LabConfig::default()
     })
     .map_err(io::Error::other)
+}
+
+/// One prefix and a default route: what every way sets of IPv6.
+fn ipv6() -> Ipv6Config {
+    let defaults = Ipv6Config::default();
+    Ipv6Config {
+        prefixes: defaults.prefixes.into_iter().take(1).collect(),
+        routes: Vec::new(),
+        pref64: None,
+        ..defaults
+    }
 }
 
 /// The value of [`ENVIRONMENT`].

@@ -44,7 +44,7 @@ pub fn bring_up(way: Way, parent: &str, clients: u32, target: Ipv4Addr) -> io::R
         Way::Dhclient => format!(
             "dhclient -4 -1 -q -cf /dev/null -sf {hook} -lf {folder}/$1.leases -pf {folder}/$1.pid lan0"
         ),
-        Way::Udhcpc | Way::Bare | Way::Lanherd => {
+        Way::Udhcpc | Way::Bare | Way::AcceptRa | Way::Lanherd => {
             format!("udhcpc -q -n -t 20 -T 1 -s {hook} -i lan0")
         }
     };

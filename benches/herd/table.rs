@@ -45,9 +45,9 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| clients | way | up | to bare | down | after SIGKILL | memory per client |"
+            "| clients | way | up | to bare | processor | to bare | down | after SIGKILL | memory per client |"
         )?;
-        writeln!(f, "|--:|---|--:|--:|--:|--:|--:|")?;
+        writeln!(f, "|--:|---|--:|--:|--:|--:|--:|--:|--:|")?;
         let mut rows: Vec<(u32, Way)> = Vec::new();
         for &(clients, way, _) in &self.0 {
             if !rows.contains(&(clients, way)) {
@@ -57,9 +57,18 @@ impl fmt::Display for Table {
         for (clients, way) in rows {
             let cell = |field: fn(&Sample) -> f64| self.median(clients, way, field).unwrap_or(0.0);
             let up = cell(|s| s.up_ms);
-            let ratio = self
-                .median(clients, Way::Bare, |s| s.up_ms)
-                .map_or_else(|| "–".to_owned(), |bare| format!("{:.2}", up / bare));
+            let to_bare = |own: f64, field: fn(&Sample) -> f64| {
+                let bare = self.median(clients, Way::Bare, field);
+                bare.map_or_else(|| "–".to_owned(), |bare| format!("{:.2}", own / bare))
+            };
+            let ratio = to_bare(up, |s| s.up_ms);
+            let cpu = cell(|s| s.cpu_ms);
+            // What the shell starts are processes of their own.
+            let processor = if way.survives_sigkill() {
+                "– | –".to_owned()
+            } else {
+                format!("{cpu:.0} ms | {}", to_bare(cpu, |s| s.cpu_ms))
+            };
             let killed = if way.survives_sigkill() {
                 "never".to_owned()
             } else {
@@ -72,7 +81,7 @@ impl fmt::Display for Table {
             };
             writeln!(
                 f,
-                "| {clients} | {} | {up:.1} ms | {ratio} | {:.0} ms | {killed} | {memory} |",
+                "| {clients} | {} | {up:.1} ms | {ratio} | {processor} | {:.0} ms | {killed} | {memory} |",
                 way.as_str(),
                 cell(|s| s.down_ms),
             )?;

@@ -200,7 +200,8 @@ pub struct ClientRun {
     pub id: RunId,
     /// What the client does in it.
     pub activity: Arc<Activity>,
-    results: Mutex<ClientRunResults>,
+    /// Apart, so that it goes when the pool has done with the run: the client knows of it until its next one.
+    results: Mutex<Box<ClientRunResults>>,
 }
 
 /// What a client's part of a run has come to.
@@ -224,7 +225,7 @@ impl ClientRun {
         Self {
             id,
             activity,
-            results: Mutex::new(results),
+            results: Mutex::new(Box::new(results)),
         }
     }
 
@@ -255,10 +256,10 @@ impl ClientRun {
 
     /// What it has come to so far.
     pub fn results(&self) -> ClientRunResults {
-        self.lock().clone()
+        ClientRunResults::clone(&self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, ClientRunResults> {
+    fn lock(&self) -> MutexGuard<'_, Box<ClientRunResults>> {
         self.results.lock()
     }
 }

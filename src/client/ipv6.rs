@@ -149,11 +149,11 @@ pub struct Stack6 {
     asked: DhcpWanted,
     lease_scope: LeaseScope,
     /// The lease of an earlier life, to be confirmed.
-    remembered: Option<dhcp6::Lease>,
+    remembered: Option<Box<dhcp6::Lease>>,
     /// The lease whose addresses are being probed.
-    probing: Option<dhcp6::Lease>,
+    probing: Option<Box<dhcp6::Lease>>,
     /// The lease that is written down.
-    written: Option<Written>,
+    written: Option<Box<Written>>,
     wish: Wish,
     retry: Retry,
     /// Whether the kernel is silent on the port of DHCPv6 clients.
@@ -209,7 +209,7 @@ impl Stack6 {
 
     /// Begins; with a lease of before, which is confirmed as soon as there is an address to ask from.
     pub fn start(&mut self, remembered: Option<dhcp6::Lease>, now: Instant) {
-        self.remembered = remembered;
+        self.remembered = remembered.map(Box::new);
         self.seek(now);
         self.host.start(now);
         self.settle(now);
@@ -292,7 +292,12 @@ impl Stack6 {
 
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output6> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        // A client that has nothing to say keeps no room for it: there are thousands of them.
+        if self.outputs.is_empty() {
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// When [`Stack6::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.
@@ -384,7 +389,7 @@ impl Stack6 {
         Machines {
             host: &self.host,
             dhcp: &self.dhcp,
-            probing: self.probing.as_ref(),
+            probing: self.probing.as_deref(),
         }
     }
 

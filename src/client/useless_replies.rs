@@ -14,7 +14,11 @@ const MAX_REMARKS: usize = 4;
 
 /// The useless answers of one exchange: of an acquisition, or of an extension. Bounded: by the closed lists that it counts by.
 #[derive(Debug, Default)]
-pub(super) struct UselessReplies {
+pub(super) struct UselessReplies(Option<Box<Replies>>);
+
+/// What there was of them. Most clients have none, and keep no room for it.
+#[derive(Debug, Default)]
+struct Replies {
     ignored: BTreeMap<(Option<MessageType>, Ignored), u32>,
     /// The latest message with an address that no client can use.
     bad_address: Option<(Option<Ipv4Addr>, Ipv4Addr)>,
@@ -26,28 +30,38 @@ pub(super) struct UselessReplies {
 }
 
 impl UselessReplies {
+    fn seen(&mut self) -> &mut Replies {
+        self.0.get_or_insert_default()
+    }
+
     pub(super) fn ignored(&mut self, reason: Ignored, message: Option<ServerMessage>) {
         let kind = message.and_then(|message| message.kind);
-        *self.ignored.entry((kind, reason)).or_default() += 1;
+        let seen = self.seen();
+        *seen.ignored.entry((kind, reason)).or_default() += 1;
         if let Some(message) = message.filter(|_| reason.is_bad_address()) {
-            self.bad_address = Some((message.server_id, message.address));
+            seen.bad_address = Some((message.server_id, message.address));
         }
     }
 
     pub(super) fn unreadable(&mut self, error: DecodeError) {
-        self.unreadable += 1;
-        self.last_unreadable = Some(error);
+        let seen = self.seen();
+        seen.unreadable += 1;
+        seen.last_unreadable = Some(error);
     }
 
     pub(super) fn remarked(&mut self, remark: Remark) {
-        let is_known = self.remarks.iter().any(|seen| seen.option == remark.option);
-        if !is_known && self.remarks.len() < MAX_REMARKS && remark.reason.is_malformed() {
-            self.remarks.push(remark);
+        if !remark.reason.is_malformed() {
+            return;
+        }
+        let remarks = &mut self.seen().remarks;
+        let is_known = remarks.iter().any(|seen| seen.option == remark.option);
+        if !is_known && remarks.len() < MAX_REMARKS {
+            remarks.push(remark);
         }
     }
 
     pub(super) fn not_sent(&mut self, error: &io::Error) {
-        self.not_sent = Some(error.to_string());
+        self.seen().not_sent = Some(error.to_string());
     }
 
     /// How many messages came with an address that no client can use.
@@ -57,14 +71,13 @@ impl UselessReplies {
 
     /// How many messages came that break the protocol.
     pub(super) fn malformed(&self) -> u32 {
-        self.unreadable + self.count(|reason| reason.is_malformed() && !reason.is_bad_address())
+        let unreadable = self.0.as_ref().map_or(0, |seen| seen.unreadable);
+        unreadable + self.count(|reason| reason.is_malformed() && !reason.is_bad_address())
     }
 
     fn count(&self, which: impl Fn(Ignored) -> bool) -> u32 {
-        let of_them = self
-            .ignored
-            .iter()
-            .filter(|((_, reason), _)| which(*reason));
+        let ignored = self.0.iter().flat_map(|seen| &seen.ignored);
+        let of_them = ignored.filter(|((_, reason), _)| which(*reason));
         of_them.map(|(_, count)| count).sum()
     }
 }
@@ -72,27 +85,30 @@ impl UselessReplies {
 /// Each part begins with "; ": it follows what was asked in vain. Empty where nothing useless came.
 impl fmt::Display for UselessReplies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for ((kind, reason), count) in &self.ignored {
+        let Some(seen) = &self.0 else {
+            return Ok(());
+        };
+        for ((kind, reason), count) in &seen.ignored {
             let (what, came) = named(*kind, *count);
             write!(f, "; {count} {what} {came} ignored: {}", reason.explain())?;
         }
-        if let Some((server_id, address)) = self.bad_address {
+        if let Some((server_id, address)) = seen.bad_address {
             write!(f, "; last {address}")?;
             if let Some(server_id) = server_id {
                 write!(f, " by {server_id}")?;
             }
         }
-        for remark in &self.remarks {
+        for remark in &seen.remarks {
             write!(f, "; {remark}")?;
         }
-        if let Some(error) = &self.last_unreadable {
-            let (what, came) = match self.unreadable {
+        if let Some(error) = &seen.last_unreadable {
+            let (what, came) = match seen.unreadable {
                 1 => ("message", "came and was malformed"),
                 _ => ("messages", "came and were malformed"),
             };
-            write!(f, "; {} {what} {came}, last: {error}", self.unreadable)?;
+            write!(f, "; {} {what} {came}, last: {error}", seen.unreadable)?;
         }
-        if let Some(error) = &self.not_sent {
+        if let Some(error) = &seen.not_sent {
             write!(f, "; could not send: {error}")?;
         }
         Ok(())

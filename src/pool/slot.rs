@@ -38,7 +38,7 @@ pub(super) struct Slot {
     /// All that it told last of what it has of IPv6.
     pub(super) ipv6: Option<Arc<Ipv6State>>,
     /// The DHCPv6 lease of a client that was taken over, until it has said what it has itself.
-    pub(super) remembered6: Option<Held6>,
+    pub(super) remembered6: Option<Box<Held6>>,
     pub(super) failure: Option<Failure>,
     pub(super) history: RestartHistory,
     pub(super) restarts: u32,
@@ -217,7 +217,7 @@ impl Slot {
                 is_requested: false,
             })
         };
-        let held = self.remembered6.clone().or_else(own)?;
+        let held = self.remembered6.as_deref().cloned().or_else(own)?;
         let ends = held.lease.expires_at();
         ends.is_none_or(|end| end > now).then_some(held)
     }

@@ -37,7 +37,7 @@ use crate::client::{AddressBook, Aggregator, ClientMsg, Order, ReleasePace};
 use crate::clock::now;
 use crate::family::{ByFamily, Family};
 use crate::identity::ClientNumber;
-use crate::lan::Lan;
+use crate::lan::{self, Lan};
 use crate::metrics::Metrics;
 use crate::phase::Phase;
 use crate::stats::Uptime;
@@ -55,6 +55,9 @@ enum Intake {
 
 /// Of clients that have left, the status keeps so many: a herd with churn would grow for ever.
 const KEPT: usize = 20;
+
+/// So many lives that began before the herd came to rest are a storm.
+const STORM: u32 = 100;
 
 /// The pool's state.
 pub(super) struct PoolState<L> {
@@ -75,7 +78,8 @@ pub(super) struct PoolState<L> {
     groups: Vec<Arc<RunningGroup>>,
     addresses: Arc<AddressBook>,
     releases: Arc<ReleasePace>,
-    slots: BTreeMap<ClientNumber, Slot>,
+    /// Boxed: a tree whose keys come in order leaves half of each node's room empty.
+    slots: BTreeMap<ClientNumber, Box<Slot>>,
     /// Those that have left, oldest first.
     gone: VecDeque<ClientNumber>,
     /// Living actors only.
@@ -100,6 +104,8 @@ pub(super) struct PoolState<L> {
     /// What every client does beside the activities of its group.
     extra_activities: Vec<Arc<Activity>>,
     next_number: u32,
+    /// Lives that have begun since memory was last given back.
+    begun: u32,
     settling: Vec<RpcReplyPort<Census>>,
     intake: Intake,
 }
@@ -153,6 +159,7 @@ impl<L: Lan> PoolState<L> {
             stalls: Stalls::default(),
             extra_activities: Vec::new(),
             next_number: 1,
+            begun: 0,
             departures: Departures::default(),
             settling: Vec::new(),
             admission_timer: None,
@@ -252,6 +259,10 @@ impl<L: Lan> PoolState<L> {
         self.departures.answer_complete();
         self.runs.answer_complete();
         if self.census.is_settled() {
+            if std::mem::take(&mut self.begun) >= STORM {
+                // What many took at once on their way, the C library would keep for the next storm.
+                tokio::task::spawn_blocking(lan::give_memory_back);
+            }
             for reply in self.settling.drain(..) {
                 let _ = reply.send(self.census.clone());
             }
@@ -264,7 +275,7 @@ impl<L: Lan> PoolState<L> {
     ) -> impl Iterator<Item = (ClientNumber, &'a Slot)> {
         self.slots
             .iter()
-            .map(|(number, slot)| (*number, slot))
+            .map(|(number, slot)| (*number, &**slot))
             .filter(move |(number, slot)| match which {
                 Selection::All => true,
                 Selection::Numbers(numbers) => numbers.contains(number),

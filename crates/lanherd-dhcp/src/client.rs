@@ -147,7 +147,12 @@ impl Client {
 
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        // A client that has nothing to say keeps no room for it: there are thousands of them.
+        if self.outputs.is_empty() {
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// When [`Client::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.

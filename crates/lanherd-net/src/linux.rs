@@ -115,9 +115,9 @@ struct Shared {
     /// Whether it was told that records have gone.
     has_told_loss: AtomicBool,
     /// The leases that are written down, by the client's namespace, so that they can be written down again.
-    written: Mutex<BTreeMap<String, LeaseRecord>>,
+    written: Mutex<BTreeMap<String, Box<LeaseRecord>>>,
     /// The DHCPv6 leases that are written down, likewise.
-    written6: Mutex<BTreeMap<String, Lease6Record>>,
+    written6: Mutex<BTreeMap<String, Box<Lease6Record>>>,
     commands: Commands,
     /// What was taken over and no client of this run has had yet.
     adopted: Mutex<Adopted>,

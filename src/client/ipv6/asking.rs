@@ -22,7 +22,7 @@ impl Stack6 {
             self.asked = DhcpWanted::Stateful;
             let has_addresses = lease.addresses().next().is_some();
             self.want_leased(has_addresses || self.host.dhcp_wanted() == DhcpWanted::Stateful);
-            self.dhcp.restore(lease, now);
+            self.dhcp.restore(*lease, now);
             return true;
         }
         let of_flags = self.host.dhcp_wanted();

@@ -70,23 +70,25 @@ impl Stack6 {
 
     /// Has a lease written down that is to be used; whether one that was has gone.
     fn remember(&mut self) -> bool {
-        let granted = self.probing.as_ref().or_else(|| self.dhcp.lease());
+        let granted = self.probing.as_deref().or_else(|| self.dhcp.lease());
         let requested = self.dhcp.state().requested();
         let lease = granted.or(requested);
         let is_requested = granted.is_none();
-        let written = self.written.as_ref();
+        let written = self.written.as_deref();
         if lease == written.map(|it| &it.lease)
             && written.is_none_or(|it| it.is_requested == is_requested)
         {
             return false;
         }
-        self.written = lease.cloned().map(|lease| Written {
-            lease,
-            is_requested,
+        self.written = lease.cloned().map(|lease| {
+            Box::new(Written {
+                lease,
+                is_requested,
+            })
         });
         if let Some(written) = &self.written {
             self.outputs
-                .push_back(Output6::Remember(Some(written.clone())));
+                .push_back(Output6::Remember(Some(Written::clone(written))));
         }
         self.written.is_none()
     }
@@ -179,7 +181,7 @@ impl Stack6 {
                 dhcp6::Output::Transmit(message) => self.send(&message, frames, now),
                 dhcp6::Output::Event(event) => {
                     if let dhcp6::Event::Probe { lease, .. } = &event {
-                        self.probing = Some(lease.clone());
+                        self.probing = Some(Box::new(lease.clone()));
                     }
                     self.happened(Ipv6Event::Dhcp6(event), events);
                 }

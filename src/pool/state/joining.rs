@@ -87,7 +87,7 @@ impl<L: Lan> PoolState<L> {
         group.metrics.client_is_up(&identity.namespace, false);
         let mut slot = Slot::new(identity, group, rng);
         if slot.group.families.include(Family::Ipv6) {
-            slot.remembered6 = self.lan.remembered6(&slot.identity);
+            slot.remembered6 = self.lan.remembered6(&slot.identity).map(Box::new);
         }
         let metrics = &slot.group.metrics;
         metrics.client_stats(&slot.identity.namespace, &slot.stats);
@@ -106,7 +106,7 @@ impl<L: Lan> PoolState<L> {
         for family in slot.group.families.each() {
             self.outages.add(number, family);
         }
-        self.slots.insert(number, slot);
+        self.slots.insert(number, Box::new(slot));
         self.census.enter(Phase::Queued);
         self.admission.enqueue(number);
     }
@@ -117,7 +117,7 @@ impl<L: Lan> PoolState<L> {
         }
         loop {
             match self.admission.admit(now()) {
-                Admit::Now(number) => match self.slots.get(&number).and_then(Slot::actor) {
+                Admit::Now(number) => match self.slots.get(&number).and_then(|slot| slot.actor()) {
                     // It lives, and has waited for its turn after the carrier came back. One that has just ended is
                     // about to be reported.
                     Some(actor) => drop(actor.cast(ClientMsg::Resume)),
@@ -138,9 +138,10 @@ impl<L: Lan> PoolState<L> {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
+        self.begun = self.begun.saturating_add(1);
         slot.incarnation.0 += 1;
         // What it says first of IPv6 has no lease yet.
-        slot.remembered6 = slot.lease6(now());
+        slot.remembered6 = slot.lease6(now()).map(Box::new);
         slot.admitted.get_or_insert_with(now);
         let incarnation = slot.incarnation;
         let events = {

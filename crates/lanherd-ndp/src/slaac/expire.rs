@@ -111,6 +111,21 @@ impl Host {
         self.finish(now);
     }
 
+    /// Lists that rarely grow keep no room to grow: there are thousands of hosts, each with a router or two.
+    fn give_room_back(&mut self) {
+        for prefix in &mut self.prefixes {
+            prefix.own.shrink_to_fit();
+        }
+        self.prefixes.shrink_to_fit();
+        self.on_link.shrink_to_fit();
+        self.routers.give_room_back();
+        self.standing.give_room_back();
+        self.servers.give_room_back();
+        self.search.give_room_back();
+        self.pref64.give_room_back();
+        self.encrypted.give_room_back();
+    }
+
     /// Tells what is new, sends what is to be sent, and sets the clock.
     pub(super) fn finish(&mut self, now: Instant) {
         self.tell_lists();
@@ -134,8 +149,11 @@ impl Host {
         self.routers.standing(self.config.host_type, &mut routes);
         self.standing
             .tell(&addresses, &routes, now, &mut self.outputs);
-        let to_send = self.to_send.drain(..).map(Output::Transmit);
+        let to_send = mem::take(&mut self.to_send)
+            .into_iter()
+            .map(Output::Transmit);
         self.outputs.extend(to_send);
+        self.give_room_back();
         let refresh = self.standing.deadline(&addresses, &routes, now);
         let all = [
             self.state.deadline(),

@@ -23,6 +23,10 @@ impl<T: Clone + PartialEq> Expiring<T> {
         }
     }
 
+    pub(super) fn give_room_back(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// What is in it, best first.
     pub(super) fn values(&self) -> Vec<T> {
         self.entries

@@ -85,6 +85,11 @@ impl Routers {
         self.all.iter_mut().find(|router| router.address == address)
     }
 
+    pub(super) fn give_room_back(&mut self) {
+        self.all.shrink_to_fit();
+        self.routes.shrink_to_fit();
+    }
+
     pub(super) fn has_default(&self) -> bool {
         self.all.iter().any(|router| router.default.is_some())
     }

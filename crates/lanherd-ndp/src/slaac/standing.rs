@@ -60,6 +60,11 @@ impl Standing {
         self.addresses.iter().map(|(address, _)| address)
     }
 
+    pub(super) fn give_room_back(&mut self) {
+        self.addresses.shrink_to_fit();
+        self.routes.shrink_to_fit();
+    }
+
     pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter().map(|(route, _)| route)
     }

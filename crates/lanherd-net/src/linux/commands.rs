@@ -26,7 +26,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::dialing::open_own;
@@ -80,7 +80,9 @@ impl Commands {
 /// The gate that the commands of one incarnation of a client pass, so that they can be counted and ended.
 #[derive(Default)]
 pub(super) struct Gate {
-    state: watch::Sender<GateState>,
+    state: Mutex<GateState>,
+    /// Notified whenever the state has changed in a way that somebody waits for.
+    changed: Notify,
     has_complained: AtomicBool,
 }
 
@@ -92,28 +94,33 @@ struct GateState {
 
 impl Gate {
     fn enter(self: &Arc<Self>) -> Option<Inside> {
-        let was_open = self.state.send_if_modified(|state| {
-            if !state.is_closed {
-                state.running += 1;
-            }
-            !state.is_closed
-        });
-        was_open.then(|| Inside(Arc::clone(self)))
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return None;
+        }
+        state.running += 1;
+        Some(Inside(Arc::clone(self)))
     }
 
     async fn closed(&self) {
-        // It is not dropped while somebody waits for it.
-        let _ = self
-            .state
-            .subscribe()
-            .wait_for(|state| state.is_closed)
-            .await;
+        self.until(|state| state.is_closed).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&GateState) -> bool) {
+        loop {
+            // It hears of changes from here on.
+            let changed = self.changed.notified();
+            if holds(&self.state.lock()) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     async fn close(&self) -> bool {
-        self.state.send_modify(|state| state.is_closed = true);
-        let mut state = self.state.subscribe();
-        let empty = state.wait_for(|state| state.running == 0);
+        self.state.lock().is_closed = true;
+        self.changed.notify_waiters();
+        let empty = self.until(|state| state.running == 0);
         tokio::time::timeout(DYING, empty).await.is_ok()
     }
 }
@@ -123,7 +130,8 @@ struct Inside(Arc<Gate>);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.0.state.send_modify(|state| state.running -= 1);
+        self.0.state.lock().running -= 1;
+        self.0.changed.notify_waiters();
     }
 }
 

@@ -50,7 +50,7 @@ impl Shared {
         let file = self.lease_file(&endpoint.identity);
         self.written
             .lock()
-            .insert(endpoint.identity.namespace.clone(), held.clone());
+            .insert(endpoint.identity.namespace.clone(), Box::new(held.clone()));
         let written = match file.write(held, Clock::now()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.tell_loss(&error);
@@ -90,7 +90,7 @@ impl Shared {
         let file = self.lease_file6(identity);
         self.written6
             .lock()
-            .insert(identity.namespace.clone(), record.clone());
+            .insert(identity.namespace.clone(), Box::new(record.clone()));
         let written = match file.write6(&record) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.tell_loss(&error);

@@ -366,6 +366,10 @@ impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         if let Some(all) = self.pinger.waiting.lock().as_mut() {
             all.remove(&self.sequence);
+            // A client that waits for nothing keeps no room for it: there are thousands of them.
+            if all.is_empty() {
+                *all = HashMap::new();
+            }
         }
     }
 }

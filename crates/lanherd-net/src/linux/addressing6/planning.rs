@@ -45,6 +45,10 @@ impl<'a> Planning<'a> {
         } = self;
         removals.append(&mut plan.steps);
         plan.steps = removals;
+        // What stands stays for long, in each of thousands of clients.
+        plan.standing.addresses.shrink_to_fit();
+        plan.standing.routes.shrink_to_fit();
+        plan.standing.neighbours.shrink_to_fit();
         plan
     }
 

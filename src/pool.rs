@@ -8,6 +8,7 @@
 mod actor;
 mod admission;
 mod availability;
+mod budgets;
 mod departure;
 pub mod event;
 mod figures;

@@ -70,6 +70,15 @@ impl Default for RestartPolicy {
 }
 
 impl RestartPolicy {
+    /// The share of a client's budget that so many restarts within the period use, 0 to 1.
+    pub fn used_ratio(&self, restarts: usize) -> f64 {
+        if self.intensity == 0 {
+            1.0
+        } else {
+            restarts as f64 / f64::from(self.intensity)
+        }
+    }
+
     /// The wait before a restart that has `before` others before it.
     ///
     /// `backoff × 2^before`, at most the ceiling, and of that a random share between half and all, so that clients that
@@ -170,11 +179,12 @@ impl RestartHistory {
             .iter()
             .filter(|restart| now.saturating_duration_since(**restart) < policy.period)
             .count();
-        if policy.intensity == 0 {
-            1.0
-        } else {
-            counting as f64 / f64::from(policy.intensity)
-        }
+        policy.used_ratio(counting)
+    }
+
+    /// The restarts that are remembered, oldest first.
+    pub fn restarts(&self) -> impl Iterator<Item = Instant> {
+        self.restarts.iter().copied()
     }
 }
 

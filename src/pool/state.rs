@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::actor::PoolMsg;
 use super::admission::Admission;
 use super::availability::AvailabilityTracker;
+use super::budgets::GroupCounts;
 use super::departure::{Departures, ExitQueue};
 use super::event::Event;
 use super::figures::Figures;
@@ -39,6 +40,7 @@ use crate::family::{ByFamily, Family};
 use crate::identity::ClientNumber;
 use crate::lan::{self, Lan};
 use crate::metrics::Metrics;
+#[cfg(test)]
 use crate::phase::Phase;
 use crate::stats::Uptime;
 
@@ -83,6 +85,8 @@ pub(super) struct PoolState<L> {
     /// Those that have left, oldest first.
     gone: VecDeque<ClientNumber>,
     /// Living actors only.
+    /// What is counted of the slots, by group.
+    counts: BTreeMap<GroupName, GroupCounts>,
     by_actor: HashMap<ActorId, ClientNumber>,
     census: Census,
     admission: Admission,
@@ -145,6 +149,7 @@ impl<L: Lan> PoolState<L> {
             exit: ExitQueue::new(width),
             slots: BTreeMap::new(),
             gone: VecDeque::new(),
+            counts: BTreeMap::new(),
             by_actor: HashMap::new(),
             census: Census::default(),
             runs: FanOuts::default(),
@@ -258,6 +263,8 @@ impl<L: Lan> PoolState<L> {
         }
         self.departures.answer_complete();
         self.runs.answer_complete();
+        #[cfg(test)]
+        self.check_counts();
         if self.census.is_settled() {
             if std::mem::take(&mut self.begun) >= STORM {
                 // What many took at once on their way, the C library would keep for the next storm.
@@ -283,31 +290,64 @@ impl<L: Lan> PoolState<L> {
             })
     }
 
+    /// What is counted of a group.
+    fn counts_of(&mut self, group: &GroupName) -> &mut GroupCounts {
+        self.counts.entry(group.clone()).or_default()
+    }
+
     fn count_wanted(&self) {
         for group in &self.groups {
             let wanted = match self.intake {
                 Intake::Closing => 0,
-                Intake::Open => self
-                    .slots
-                    .values()
-                    .filter(|slot| Arc::ptr_eq(&slot.group, group) && slot.phase != Phase::Gone)
-                    .count(),
+                Intake::Open => self.counts.get(&group.name).map_or(0, |it| it.wanted),
             };
-            group
-                .metrics
-                .wanted(u32::try_from(wanted).unwrap_or(u32::MAX));
+            group.metrics.wanted(wanted);
         }
     }
 
-    fn count_budgets(&self) {
+    fn count_budgets(&mut self) {
         let now = now();
         for group in &self.groups {
-            let used = self
-                .slots
-                .values()
-                .filter(|slot| Arc::ptr_eq(&slot.group, group))
-                .map(|slot| slot.history.used_ratio(&group.restart, now));
-            group.metrics.budget_used(used.fold(0.0, f64::max));
+            let used = match self.counts.get_mut(&group.name) {
+                Some(counts) if counts.clients > 0 => {
+                    let most = counts.budgets.most(group.restart.period, now);
+                    group.restart.used_ratio(most)
+                }
+                Some(_) | None => 0.0,
+            };
+            group.metrics.budget_used(used);
+        }
+    }
+
+    /// The restarts of a client that count are others.
+    fn note_restarts(&mut self, number: ClientNumber) {
+        if let Some(slot) = self.slots.get(&number) {
+            let counts = self.counts.entry(slot.group.name.clone()).or_default();
+            counts.budgets.set(number, slot.history.restarts());
+        }
+    }
+
+    /// What is counted is what a look at all slots says. The tests of whole herds look after every message.
+    #[cfg(test)]
+    fn check_counts(&mut self) {
+        let now = now();
+        for group in &self.groups {
+            let slots = || {
+                let all = self.slots.values();
+                all.filter(|slot| slot.group.name == group.name)
+            };
+            let wanted = slots().filter(|slot| slot.phase != Phase::Gone).count();
+            let ratios = slots().map(|slot| slot.history.used_ratio(&group.restart, now));
+            let used = ratios.fold(0.0, f64::max);
+            let clients = slots().count();
+            let counts = self.counts.entry(group.name.clone()).or_default();
+            let counted = (counts.clients as usize, counts.wanted as usize);
+            assert_eq!(counted, (clients, wanted), "{}", group.name);
+            if clients > 0 {
+                let most = counts.budgets.most(group.restart.period, now);
+                let kept = group.restart.used_ratio(most);
+                assert!((kept - used).abs() < f64::EPSILON, "{kept} {used}");
+            }
         }
     }
 

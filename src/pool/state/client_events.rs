@@ -212,6 +212,13 @@ impl<L: Lan> PoolState<L> {
             return;
         }
         debug!(client = %slot.identity.namespace, %from, to = %phase, "phase");
+        if let Some(counts) = self.counts.get_mut(&slot.group.name) {
+            match (from, phase) {
+                (_, Phase::Gone) => counts.wanted -= 1,
+                (Phase::Gone, _) => counts.wanted += 1,
+                _ => {}
+            }
+        }
         self.census.leave(from);
         self.census.enter(phase);
         slot.group.metrics.transition(from, phase);

@@ -94,6 +94,8 @@ impl<L: Lan> PoolState<L> {
                 slot.history.decide(policy, end, now(), &mut slot.rng)
             }
         };
+        let counts = self.counts.entry(slot.group.name.clone()).or_default();
+        counts.budgets.set(number, slot.history.restarts());
         let after = match decision {
             Decision::Restart(wait) => {
                 let cause = reason.cause();
@@ -291,6 +293,9 @@ impl<L: Lan> PoolState<L> {
             slot.group
                 .metrics
                 .client_forgotten(&slot.identity.namespace);
+            let counts = self.counts_of(&slot.group.name);
+            counts.clients -= 1;
+            counts.budgets.forget(oldest);
             self.census.leave(Phase::Gone);
             self.forget_time_of(oldest);
         }

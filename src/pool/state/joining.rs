@@ -106,6 +106,9 @@ impl<L: Lan> PoolState<L> {
         for family in slot.group.families.each() {
             self.outages.add(number, family);
         }
+        let counts = self.counts_of(&slot.group.name);
+        counts.clients += 1;
+        counts.wanted += 1;
         self.slots.insert(number, Box::new(slot));
         self.census.enter(Phase::Queued);
         self.admission.enqueue(number);

@@ -123,6 +123,9 @@ impl<L: Lan> PoolState<L> {
             }
             ChildState::Ended if slot.phase == Phase::Failed => {
                 slot.history = RestartHistory::default();
+                if let Some(counts) = self.counts.get_mut(&slot.group.name) {
+                    counts.budgets.forget(number);
+                }
                 slot.child = ChildState::Backoff(RestartReason::Ordered);
                 let incarnation = slot.incarnation;
                 for family in slot.group.families.each() {

@@ -93,6 +93,7 @@ impl<L: Lan> PoolState<L> {
                         if let Some(slot) = self.slots.get_mut(&number) {
                             slot.history.forgive(since);
                         }
+                        self.note_restarts(number);
                     }
                     self.count_budgets();
                     let began = EventKind::OutageBegan {

@@ -1,4 +1,5 @@
-//! What the kernel's one table of neighbours counts of clients that hear many routers, on a real kernel. Needs root.
+//! What clients and their kernel make of routers' advertisements, one by one, on a real kernel: neighbours, and the link's MTU. Needs
+//! root.
 //!
 //! The table of IPv6 has 1,024 places for all namespaces together (arp(7)), and the kernel takes whoever advertises into it, also where
 //! it does not follow advertisements. Places that lanherd has set (`extern_learn`) are not counted.
@@ -55,8 +56,14 @@ impl Routers {
 
     /// An advertisement of the router with that number to all nodes (RFC 4861, 4.2), without options but for its hardware address.
     fn advertise(&self, number: u16, lifetime: u16, mac: Option<Mac>) {
+        let option = mac.map(|mac| [&[1, 1], &mac.octets()[..]].concat());
+        self.advertise_with(number, lifetime, &option.unwrap_or_default());
+    }
+
+    /// The same with these options.
+    fn advertise_with(&self, number: u16, lifetime: u16, options: &[u8]) {
         let source = link_local(number);
-        ip(&format!("address add {source}/64 dev far0 nodad"));
+        ip(&format!("address replace {source}/64 dev far0 nodad"));
         let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6));
         let socket = socket.expect("this test needs root: it sends as routers do");
         let source = SocketAddrV6::new(source, 0, 0, self.index);
@@ -67,10 +74,7 @@ impl Routers {
         let mut message = vec![134, 0, 0, 0, 64, 0];
         message.extend(lifetime.to_be_bytes());
         message.extend([0; 8]);
-        if let Some(mac) = mac {
-            message.extend([1, 1]);
-            message.extend(mac.octets());
-        }
+        message.extend(options);
         let to = SocketAddrV6::new(ALL_NODES, 0, 0, self.index);
         socket
             .send_to(&message, &SocketAddr::from(to).into())
@@ -105,7 +109,15 @@ async fn until(what: &str, holds: impl Fn(&BTreeMap<Ipv6Addr, String>) -> bool) 
 
 /// Runs a test with one client of IPv6 that waits for a router.
 fn with_a_client(test: impl AsyncFnOnce(&Routers, &Pool) + Send + 'static) {
-    in_a_world(|| async {
+    with_a_client_on(1500, test);
+}
+
+/// The same on a parent of that MTU.
+fn with_a_client_on(mtu: u32, test: impl AsyncFnOnce(&Routers, &Pool) + Send + 'static) {
+    in_a_world(move || async move {
+        for end in ["far0", PARENT] {
+            ip(&format!("link set {end} mtu {mtu}"));
+        }
         let routers = Routers::new();
         let name = PoolName::default();
         let lan = LinuxLan::open(LanConfig::new(PARENT, name.clone())).await;
@@ -203,5 +215,45 @@ fn made_up_senders_that_are_no_default_routers_do_not_displace_the_one_that_is()
         let status = pool.status().await.expect("a status");
         let state = status.clients[0].ipv6.as_ref().expect("a state");
         assert_eq!(state.router(), Some(link_local(1)));
+    });
+}
+
+#[test]
+fn an_advertised_mtu_counts_up_to_what_the_link_carries() {
+    with_a_client_on(9000, async |routers, _pool| {
+        let advertise = |mtu: u32| {
+            let option = [&[5, 1, 0, 0], &mtu.to_be_bytes()[..]].concat();
+            routers.advertise_with(1, LIFETIME, &option);
+        };
+        let becomes = async |what: &str, holds: fn(&str) -> bool| {
+            let began = Instant::now();
+            loop {
+                let routes = ip("-n ns1 -6 route show default");
+                if routes.contains("via fe80::1 ") && holds(&routes) {
+                    return;
+                }
+                assert!(began.elapsed() < PATIENCE, "not so that {what}: {routes}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        advertise(4000);
+        becomes("4,000 bytes count", |routes| routes.contains("mtu 4000")).await;
+        // Whoever says more than the link carries is not believed, and then something else that is heard.
+        advertise(9001);
+        advertise(3000);
+        becomes("3,000 bytes count", |routes| routes.contains("mtu 3000")).await;
+        advertise(9001);
+        // Of this one the client's route tells that it was looked at.
+        routers.advertise(2, LIFETIME, None);
+        until("the second router is known", |known| known.len() == 2).await;
+        becomes("9,001 bytes are ignored", |routes| {
+            routes.contains("mtu 3000")
+        })
+        .await;
+        ip(&format!("link set {PARENT} mtu 1500"));
+        becomes("what is above the link's counts no more", |routes| {
+            !routes.contains("mtu")
+        })
+        .await;
     });
 }

@@ -252,6 +252,12 @@ impl Stack6 {
         self.settle(now);
     }
 
+    /// The link carries so many bytes from now on.
+    pub fn set_link_mtu(&mut self, mtu: u32, now: Instant) {
+        self.host.set_link_mtu(mtu, now);
+        self.settle(now);
+    }
+
     /// The link carries nothing any more.
     pub fn carrier_lost(&mut self, now: Instant) {
         self.advance(Input::CutOff, now);

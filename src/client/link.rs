@@ -60,10 +60,13 @@ impl<L: Lan> ClientState<L> {
 
     /// Sets what the lease says once more, as the link can carry more, or less, than before.
     pub(super) async fn fit_to_link(&mut self) -> Result<(), Failure> {
-        match self.machine.lease().cloned() {
-            Some(lease) if self.uses_ipv4() => self.configure(&lease).await,
-            _ => Ok(()),
+        if let Some(lease) = self.machine.lease().cloned()
+            && self.uses_ipv4()
+        {
+            self.configure(&lease).await?;
         }
+        self.follow_link_mtu();
+        Ok(())
     }
 
     /// Somebody removed what was set.

@@ -216,6 +216,14 @@ impl Host {
         self.settle(now);
     }
 
+    /// The link carries so many bytes from now on. An MTU above it that a router has advertised counts no more (RFC 4861, 6.3.4).
+    pub fn set_link_mtu(&mut self, mtu: u32, now: Instant) {
+        self.expire(now);
+        self.config.link_mtu = mtu;
+        self.link.mtu = self.link.mtu.filter(|advertised| *advertised <= mtu);
+        self.settle(now);
+    }
+
     /// All that stood on the interface has gone, as after its removal: it is told again.
     pub fn repeat(&mut self, now: Instant) {
         self.expire(now);

@@ -162,6 +162,10 @@ pub trait Port: Send + Sync + 'static {
     /// A socket of the client's that speaks to one peer.
     type Udp: Datagrams;
 
+    /// The MTU of the client's link, in bytes: the parent's at the beginning. It is another after [`PortEvent::MtuChanged`], and after
+    /// [`Port::configure`] with a lease that names one.
+    fn link_mtu(&self) -> u32;
+
     /// Puts a DHCP message on the wire; does not block.
     fn transmit(&self, transmit: &Transmit) -> io::Result<()>;
 

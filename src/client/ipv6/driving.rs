@@ -23,11 +23,19 @@ const ROUTER_ADVERTISEMENT: u8 = 134;
 impl<L: Lan> ClientState<L> {
     /// Begins with IPv6, where the client is to have it.
     pub(in crate::client) fn start_ipv6(&mut self) {
+        self.follow_link_mtu();
         let remembered = self.remembered6.take();
         if self.stack6.is_some() {
             self.listens6 = Some(self.aggregator.listen_for_routers());
         }
         self.with_stack6(|stack, now| stack.start(remembered, now));
+    }
+
+    /// Tells the machine what the link carries.
+    pub(in crate::client) fn follow_link_mtu(&mut self) {
+        if let Some(mtu) = self.port.as_ref().map(|port| port.link_mtu()) {
+            self.with_stack6(|stack, now| stack.set_link_mtu(mtu, now));
+        }
     }
 
     /// Tells the machine something, where there is one.

@@ -94,6 +94,10 @@ impl Port for FakePort {
         Ok(())
     }
 
+    fn link_mtu(&self) -> u32 {
+        1500
+    }
+
     fn listen_arp(&self, address: Option<Ipv4Addr>) {
         let mut inner = self.lan.inner();
         match address {

@@ -358,6 +358,10 @@ impl Port for LinuxPort {
         sent
     }
 
+    fn link_mtu(&self) -> u32 {
+        self.endpoint().mtu()
+    }
+
     fn listen_arp(&self, address: Option<Ipv4Addr>) {
         self.registration.listen_arp(address);
     }

@@ -353,6 +353,22 @@ fn s21_an_mtu_counts_within_its_range_and_is_named_beyond() {
     }
 }
 
+#[test]
+fn an_mtu_counts_up_to_that_of_a_link_which_carries_more_or_less() {
+    let mut harness = Harness::soliciting();
+    let now = harness.now;
+    harness.host.set_link_mtu(9000, now);
+    harness.receive(&ra(1800, vec![NdOption::Mtu(9000)]));
+    assert_eq!(harness.host.link().mtu, Some(9000));
+    harness.receive(&ra(1800, vec![NdOption::Mtu(9001)]));
+    assert_eq!(harness.host.link().mtu, Some(9000));
+    let now = harness.now;
+    harness.host.set_link_mtu(1500, now);
+    assert_eq!(harness.host.link().mtu, None, "the link's own");
+    harness.receive(&ra(1800, vec![NdOption::Mtu(9000)]));
+    assert_eq!(harness.host.link().mtu, None);
+}
+
 fn flags(managed: bool, other: bool, lifetime: u16) -> RouterAdvertisement {
     RouterAdvertisement {
         managed,

@@ -23,6 +23,7 @@ fn refused(text: &str) -> TextError {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of all options")]
 fn every_option_is_a_key_of_the_same_name_and_both_give_the_same_scenario() {
     let options = from_options(&[
         "--parent=eth0",

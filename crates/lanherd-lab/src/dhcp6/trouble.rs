@@ -1,6 +1,7 @@
 //! What the server does under faults: all else stays right.
 
-use super::{Dhcp6Server, IaKey, LinkNumbers, asked, named, refused, status};
+use super::exchanges::{asked, named, refused, status};
+use super::{Dhcp6Server, IaKey, LinkNumbers};
 use lanherd_dhcp6::{Ia, IaAddress, IaKind, Message, MessageType, StatusCode, code};
 
 impl Dhcp6Server {

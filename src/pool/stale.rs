@@ -4,7 +4,7 @@
 //! clients go on sending from addresses that nobody routes to. That is counted from the advertisement that names another prefix until
 //! no address of the old one is preferred.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::client::ipv6::{AddressState, Ipv6State};
@@ -16,6 +16,8 @@ use lanherd_types::ipv6::Prefix;
 pub(super) struct StalePrefixes {
     /// Those that do, since when.
     now: BTreeMap<(ClientNumber, Prefix), Instant>,
+    /// Those that will, once it is known that nobody else has their address.
+    verifying: BTreeSet<(ClientNumber, Prefix)>,
     /// For how long each did before, in all.
     before: BTreeMap<ClientNumber, Duration>,
     ended: StaleTime,
@@ -51,8 +53,12 @@ impl StalePrefixes {
         now: Instant,
     ) {
         self.end(now, |stale| *stale == (number, new));
-        if state.is_some_and(|state| prefers(state, old)) {
+        self.verifying.remove(&(number, new));
+        let Some(state) = state else { return };
+        if prefers(state, old) {
             self.now.entry((number, old)).or_insert(now);
+        } else if has(state, old, AddressState::Tentative) {
+            self.verifying.insert((number, old));
         }
     }
 
@@ -61,11 +67,27 @@ impl StalePrefixes {
         self.end(now, |(client, prefix)| {
             *client == number && !prefers(state, *prefix)
         });
+        if self.verifying.is_empty() {
+            return;
+        }
+        let running = &mut self.now;
+        self.verifying.retain(|stale| {
+            let (client, prefix) = *stale;
+            if client != number {
+                return true;
+            }
+            if prefers(state, prefix) {
+                running.entry(*stale).or_insert(now);
+                return false;
+            }
+            has(state, prefix, AddressState::Tentative)
+        });
     }
 
     /// The life of a client has ended, and with it its addresses.
     pub(super) fn ended(&mut self, number: ClientNumber, now: Instant) {
         self.end(now, |(client, _)| *client == number);
+        self.verifying.retain(|(client, _)| *client != number);
     }
 
     /// A client that is no more; the sums keep its time.
@@ -111,8 +133,13 @@ impl StalePrefixes {
 
 /// Whether an address of the prefix is chosen for what is new.
 fn prefers(state: &Ipv6State, prefix: Prefix) -> bool {
+    has(state, prefix, AddressState::Preferred)
+}
+
+/// Whether an address of the prefix is in that state.
+fn has(state: &Ipv6State, prefix: Prefix, wanted: AddressState) -> bool {
     let mut all = state.addresses.iter();
-    all.any(|held| held.state == AddressState::Preferred && prefix.contains(held.address))
+    all.any(|held| held.state == wanted && prefix.contains(held.address))
 }
 
 #[cfg(test)]
@@ -189,5 +216,33 @@ mod tests {
         stale.renumbered(ONE, old, new, Some(&preferred), start + seconds(9));
         stale.ended(ONE, start + seconds(10));
         assert_eq!(stale.of(ONE, start + seconds(99)), seconds(5));
+    }
+
+    // A prefix may be replaced while the kernel still asks who else has its address, which is used afterwards.
+    #[test]
+    fn an_address_that_is_verified_after_its_prefix_was_replaced_is_used_from_then_on() {
+        let (old, new) = (prefix("2001:db8:1::/64"), prefix("2001:db8:2::/64"));
+        let (mut stale, begun) = (StalePrefixes::default(), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let with = |is| state(&[("2001:db8:1::7", is)]);
+        stale.renumbered(ONE, old, new, Some(&with(AddressState::Tentative)), at(0));
+        stale.told(ONE, &with(AddressState::Tentative), at(1));
+        assert_eq!(stale.of(ONE, at(1)), Duration::ZERO, "it is not used yet");
+        stale.told(ONE, &with(AddressState::Preferred), at(2));
+        assert_eq!(stale.of(ONE, at(9)), Duration::from_secs(7));
+        stale.told(ONE, &with(AddressState::Deprecated), at(10));
+        assert_eq!(stale.all(at(20)).longest, Duration::from_secs(8));
+        // Somebody else had it, or the old prefix is back: nothing is counted.
+        for back in [false, true] {
+            let two = ClientNumber(2);
+            stale.renumbered(two, old, new, Some(&with(AddressState::Tentative)), at(20));
+            if back {
+                stale.renumbered(two, new, old, Some(&with(AddressState::Tentative)), at(21));
+            } else {
+                stale.told(two, &state(&[]), at(21));
+            }
+            stale.told(two, &with(AddressState::Preferred), at(22));
+            assert_eq!(stale.of(two, at(30)), Duration::ZERO, "{back}");
+        }
     }
 }

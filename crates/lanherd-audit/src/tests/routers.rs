@@ -303,3 +303,65 @@ fn what_a_home_router_is_to_advertise_is_told_where_it_does_not() {
     assert_eq!(names(&with(body(), &default(0))), ["ra-default-route"]);
     assert_eq!(names(&with(none, &default(1800))), ["ra-default-route"]);
 }
+
+// Whatever a hostile host says, each is blamed for what it said itself, and no more is kept than the bounds say.
+#[test]
+fn a_stranger_that_withdraws_the_prefix_of_another_is_the_one_who_is_told() {
+    let right = || advertisement(body(), sound_options());
+    let withdrawal = vec![
+        NdOption::SourceLinkLayer(OTHER),
+        prefix("2001:db8:77::", 64, 0, 0),
+    ];
+    let none = RouterAdvertisement {
+        lifetime: 0,
+        ..body()
+    };
+    let stranger = Packet::router_advertisement(OTHER, address("fe80::bad"), none, withdrawal);
+    let stranger = stranger.to_frame().expect("a frame");
+    let frames = [(1.0, right()), (5.0, stranger), (9.0, right())];
+    let breaches = found(&frames, 10.0);
+    assert_eq!(names(&breaches), ["ra-consistent"]);
+    let told = format!("{} {}", breaches[0].sender, breaches[0].what);
+    assert!(
+        told.contains("fe80::bad") && told.contains("0 s preferred, 0 s valid"),
+        "{told}"
+    );
+}
+
+#[test]
+fn hundreds_of_options_and_values_at_their_bounds_are_told_by_kind_and_kept_within_bounds() {
+    let mut options = sound_options();
+    options.push(prefix("2001:db8:80::", 63, u32::MAX, u32::MAX));
+    options.push(prefix("2001:db8:80::", 64, 0, u32::MAX));
+    for number in 0..40_u16 {
+        let bits = (0x2001_0db8_u128 << 96) | (u128::from(number) << 80) | (0x99 << 64);
+        let address = Ipv6Addr::from_bits(bits).to_string();
+        options.push(prefix(&address, 64, 1, 1));
+        options.push(route(&address, 64, u32::MAX));
+    }
+    let longest = RouterAdvertisement {
+        lifetime: u16::MAX,
+        ..body()
+    };
+    let mut audit = audit();
+    for at in 1..20 {
+        let frame = advertisement(longest, options.clone());
+        audit.hear(seconds(f64::from(at) * 4.0), &frame);
+    }
+    let report = audit.report(seconds(90.0), 0);
+    let mut told = names(&report.breaches);
+    told.dedup();
+    assert_eq!(told, ["ra-autonomous-length", "ra-lifetime-limits"]);
+    let [router] = &report.routers[..] else {
+        panic!("one router")
+    };
+    assert_eq!(
+        (router.lifetime_seconds, router.prefixes.len()),
+        (u16::MAX, 43)
+    );
+    let endless = router
+        .prefixes
+        .iter()
+        .find(|it| it.prefix == "2001:db8:80::/63");
+    assert_eq!(endless.and_then(|it| it.valid_seconds), None);
+}

@@ -58,6 +58,8 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let families = args.families.unwrap_or_else(|| families_of_kernel(screen));
     let draft = Draft {
         families: Some(families),
+        // Nobody else is on this LAN, whose MACs and addresses are all its own.
+        no_dad: families.include(Family::Ipv6),
         mode: args.mode,
         seed: args.seed,
         lease_timeout: Some(args.lease_timeout),

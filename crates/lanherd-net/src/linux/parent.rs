@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::MacvlanMode;
 use super::capabilities::missing_capabilities;
 use super::endpoint::{Endpoint, EndpointTable};
-use super::parent_trial::{self, Candidate};
+use super::parent_trial;
 use crate::lan::PortEvent;
 use crate::netlink::{Netlink, name_of};
 use lanherd_types::phase::Cause;
@@ -247,8 +247,7 @@ impl Parent {
         let Some(index) = self.index() else {
             return Ok(Ok(()));
         };
-        let name = self.name.as_str();
-        parent_trial::try_macvlan(netlink, Candidate { name, index }, mode)
+        parent_trial::try_macvlan(netlink, (&self.name, index), mode)
     }
 
     /// Its number; none while there is no parent.

@@ -18,26 +18,19 @@ const MAC: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 /// What the kernel has by default.
 const BROADCAST_QUEUE: u32 = 1_000;
 
-/// The interface that is tried.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Candidate<'a> {
-    pub name: &'a str,
-    pub index: u32,
-}
-
 /// Makes a macvlan on the interface, down and in a namespace of its own, with which it goes.
 ///
-/// `netlink` is a socket in the namespace of the interface.
+/// The interface is known by its name, for messages, and its number. `netlink` is a socket in its namespace.
 pub(super) fn try_macvlan(
     netlink: &mut Netlink,
-    candidate: Candidate<'_>,
+    (name, index): (&str, u32),
     mode: MacvlanMode,
 ) -> io::Result<Result<(), ParentError>> {
     let namespace = NetNs::create()?;
     let macvlan = Macvlan {
         name: LINK,
         index: LINK_INDEX,
-        parent: candidate.index,
+        parent: index,
         mode: mode.into(),
         mac: MAC,
         namespace: namespace.as_raw_fd(),
@@ -50,9 +43,7 @@ pub(super) fn try_macvlan(
     match error.raw_os_error().map(Errno::from_raw) {
         // One in passthru mode has it: the client waits for that to go, since it may be its own of an earlier life.
         Some(Errno::EINVAL) if mode == MacvlanMode::Passthru => Ok(Ok(())),
-        Some(errno) => {
-            refusal(errno, candidate.name).map_or(Err(error), |refusal| Ok(Err(refusal)))
-        }
+        Some(errno) => refusal(errno, name).map_or(Err(error), |refusal| Ok(Err(refusal))),
         None => Err(error),
     }
 }

@@ -1,7 +1,8 @@
 //! What the client does about what befalls its link and what is set on it.
 
-use super::{ClientState, FamilyPhase, Stack6, now};
+use super::{ClientEvent, ClientState, FamilyPhase, Stack6, now};
 use crate::dhcp::State as DhcpState;
+use crate::family::Family;
 use crate::lan::Lan;
 use crate::phase::{Cause, Failure, Phase, Stage};
 
@@ -74,7 +75,15 @@ impl<L: Lan> ClientState<L> {
         let Some(lease) = self.machine.lease().cloned() else {
             return Ok(());
         };
-        self.trouble(Stage::Online, Cause::AddressLost, what);
+        let failure = Failure::new(Stage::Online, Cause::AddressLost, what);
+        if self.stack6.is_some() {
+            // Of two families it is one that is lost for a moment, and its coming back is told.
+            self.tell(ClientEvent::Troubled(failure.of(Family::Ipv4)));
+            self.ipv4 = self.ipv4.seeking(Phase::Configure);
+            self.show();
+        } else {
+            self.tell(ClientEvent::Troubled(failure));
+        }
         self.put_to_use(&lease).await
     }
 

@@ -251,3 +251,59 @@ fn networkd_advertises_and_another_prefix_of_it_takes_the_place_of_the_first() {
         herd.end().await;
     });
 }
+
+/// Whether a client is usable in both families, and goes on being so.
+async fn counts_as_usable(herd: &Herd, number: usize) {
+    let started = Instant::now();
+    loop {
+        let before = herd.client(number).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let after = herd.client(number).await;
+        let families = [
+            (&before.by_family.ipv4, &after.by_family.ipv4),
+            (&before.by_family.ipv6, &after.by_family.ipv6),
+        ];
+        let grows = families.into_iter().all(|(before, after)| {
+            let (before, after) = (before.as_ref().expect("one"), after.as_ref().expect("one"));
+            after.is_up && after.usable > before.usable
+        });
+        if grows && after.phase == Phase::Online && after.usable > before.usable {
+            return;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{before:#?}\n{after:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_somebody_removes_of_either_family_is_set_again_and_the_client_counts_as_usable_from_then_on()
+ {
+    in_a_world(|| async {
+        prepare();
+        let dnsmasq = Daemon::dnsmasq(&[]);
+        let _radvd = Daemon::radvd("prefix fd00:77::/64 { };");
+        let herd = Herd::start().await;
+        herd.until(ONLINE, || dnsmasq.log()).await;
+        counts_as_usable(&herd, 5).await;
+        for removes in [
+            "-4 address flush dev lan0",
+            "-6 address flush dev lan0 scope global",
+        ] {
+            let shows = format!(
+                "-n ns5 {} address show dev lan0 scope global",
+                &removes[..2]
+            );
+            ip(&format!("-n ns5 {removes}"));
+            let started = Instant::now();
+            while !ip(&shows).contains("inet") {
+                assert!(started.elapsed() < PATIENCE, "{removes}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            counts_as_usable(&herd, 5).await;
+        }
+        assert_eq!(herd.client(5).await.restarts, 0);
+        herd.end().await;
+    });
+}

@@ -188,7 +188,11 @@ impl<L: Lan> PoolState<L> {
             slot.group.metrics.address_conflict(family);
         }
         slot.failure = Some(failure.clone());
-        let interrupts = slot.phase != Phase::Online || interrupts(failure.cause);
+        // What somebody removed of IPv6 is set again at once, and nothing more is told of it.
+        let is_set_again =
+            failure.cause == Cause::AddressLost && failure.of_family() == Some(Family::Ipv6);
+        let interrupts =
+            !is_set_again && (slot.phase != Phase::Online || interrupts(failure.cause));
         self.figures.failed(failure.cause);
         if interrupts {
             self.is_down(number, failure.cause, failure.of_family());

@@ -110,14 +110,14 @@ fn no_two_have_one_address(host: &Host, when: &str) {
         let shown = host.must(&[
             "ip", "-n", &namespace, "-o", "address", "show", "dev", "lan0",
         ]);
-        let mut own = Vec::<IpAddr>::new();
+        let mut held = Vec::<IpAddr>::new();
         for line in shown.lines() {
             let third = line.split_whitespace().nth(3).expect("an address");
             let (address, _) = third.split_once('/').expect("a length");
-            own.push(address.parse().expect("an address"));
+            held.push(address.parse().expect("an address"));
         }
-        assert!(own.len() >= 3, "{when}: {shown}");
-        for address in own {
+        assert!(held.len() >= 3, "{when}: {shown}");
+        for address in held {
             assert!(all.insert(address), "{when}: two have {address}");
         }
     }
@@ -144,14 +144,14 @@ fn killed_at_any_moment_of_its_join_a_dual_herd_is_cleaned_or_taken_over_and_no_
             let clean = host.lanherd(&["clean"]).finish(seconds(60));
             assert_eq!(clean.code, Some(0), "{when}: {}", clean.stderr);
         } else {
-            let held = server.leased();
+            let leased = server.leased();
             let herd = host.up(JOINING, &["--family", "dual", "--adopt"]);
             let addresses = online(&host, &herd, JOINING);
             no_two_have_one_address(&host, &when);
             wait_for("the server has leased what they have", seconds(60), || {
                 (server.leased() == addresses).then_some(())
             });
-            taken_over += held.intersection(&addresses).count();
+            taken_over += leased.intersection(&addresses).count();
             herd.signal(Signal::SIGINT);
             let outcome = herd.finish(seconds(60));
             assert_eq!(outcome.code, Some(130), "{when}: {}", outcome.stderr);

@@ -224,12 +224,18 @@ pub fn drive(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Owne
 }
 
 /// Has the C library keep one heap for all threads, where it keeps several otherwise. What one thread takes others give
-/// back, so each of several heaps grows into holes that none of the others can use. Heaps that are there stay.
+/// back, so each of several heaps grows into holes that none of the others can use. Heaps that are there stay. What is large and
+/// soon given back, such as a report's text, stays out of it: the small things that come next would settle in the hole that it
+/// leaves, each on a page of its own.
 pub fn keep_one_heap() {
+    /// What is so large has a mapping of its own; by default that bound rises to 32 MiB, with the first large thing that is given back.
+    #[cfg(target_env = "gnu")]
+    const LARGE: c_int = 64 << 10;
     // SAFETY: it takes no pointer, and changes nothing that is in use.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 

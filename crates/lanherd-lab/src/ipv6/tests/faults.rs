@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Whether an option is the one that is looked for.
+type IsIt = fn(&NdOption) -> bool;
+
 #[test]
 fn faults_of_when_it_advertises() {
     let mut lan = Ipv6Lan::new();
@@ -258,4 +261,68 @@ fn a_fault_of_ipv6_is_refused_where_the_lab_does_not_speak_it() {
         error.contains("ra_mute is of ipv6") && error.contains("[ipv6]"),
         "{error}"
     );
+}
+
+#[test]
+fn faults_of_flags_lengths_routes_and_the_sites_own_prefix() {
+    let mut lan = Ipv6Lan::new();
+    let has = |lan: &mut Ipv6Lan, is_so: fn(&NdOption) -> bool| {
+        let said = lan.solicited().1;
+        said.message.options.iter().any(is_so)
+    };
+    let is_on_link = |option: &NdOption| matches!(option, NdOption::Prefix(it) if it.on_link);
+    let is_short =
+        |option: &NdOption| matches!(option, NdOption::Prefix(it) if it.prefix.length() == 63);
+    let is_route = |option: &NdOption| matches!(option, NdOption::Route(_));
+    let faults: [(Fault, IsIt, bool); 3] = [
+        (Fault::RaNoOnLink, is_on_link, false),
+        (Fault::RaWrongPrefix, is_short, true),
+        (Fault::RaNoRoute, is_route, false),
+    ];
+    for (fault, is_so, under_it) in faults {
+        assert_eq!(has(&mut lan, is_so), !under_it, "{fault}");
+        lan.inject(fault);
+        assert_eq!(has(&mut lan, is_so), under_it, "{fault}");
+        assert!(lan.effects(fault) > 0, "{fault}");
+        lan.heal();
+    }
+    lan.inject(Fault::RaNewUla);
+    assert_eq!(prefixes(&lan.solicited().1), USUAL);
+    let reboot = Some(SECOND);
+    lan.state
+        .inject(Fault::RouterReboot, reboot, lan.now)
+        .expect("begun");
+    lan.run(2 * SECOND);
+    lan.state.begin_ipv6(lan.now);
+    let changed = [USUAL[0], "fd00:77:1::/64 2700/5400"];
+    assert_eq!(prefixes(&lan.solicited().1), changed);
+    assert!(lan.effects(Fault::RaNewUla) > 0);
+}
+
+// By RFC 7084 (G-4, G-5 and L-3): no default router without a line, and routes to the site's own prefixes all the same.
+#[test]
+fn a_router_whose_line_is_down_says_at_once_that_it_is_no_default_router() {
+    let mut lan = Ipv6Lan::new();
+    let usual = lan.addressing();
+    lan.run(60 * SECOND);
+    lan.state.set_wan(true, lan.now);
+    let (after, said) = lan.advertisements(SECOND).remove(0);
+    assert_eq!((after, body(&said).lifetime), (Duration::ZERO, 0));
+    let routes = |packet: &Packet| {
+        let options = packet.message.options.iter();
+        let lifetimes = options.filter_map(|option| match option {
+            NdOption::Route(route) => Some(route.lifetime.as_secs()),
+            _ => None,
+        });
+        lifetimes.collect::<Vec<_>>()
+    };
+    assert_eq!(routes(&said), [2700, 2700]);
+    assert_eq!(lan.addressing().black_holes, [lanherd_ndp::Prefix::DEFAULT]);
+    lan.inject(Fault::RaDefaultWithoutWan);
+    assert_eq!(body(&lan.solicited().1).lifetime, 2700);
+    assert!(lan.effects(Fault::RaDefaultWithoutWan) > 0);
+    lan.heal();
+    lan.state.set_wan(false, lan.now);
+    assert_eq!(body(&lan.solicited().1).lifetime, 2700);
+    assert_eq!(lan.addressing(), usual);
 }

@@ -48,7 +48,7 @@ pub use self::status::{
 };
 use crate::activity::Activity;
 pub use crate::client::FlawSum;
-use crate::client::Order;
+use crate::client::{Order, ipv6};
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
 use crate::family::Families;
@@ -278,6 +278,10 @@ impl Pool {
                 persona
                     .config(&first)
                     .map_err(|error| PoolError::NotStarted(error.to_string()))?;
+                if let Some(ipv6) = &persona.ipv6 {
+                    ipv6::Config::check(ipv6, first.mac)
+                        .map_err(|error| PoolError::NotStarted(error.to_string()))?;
+                }
             }
         }
         let (leave_deadline, outstanding) = (config.leave_deadline, config.outstanding);

@@ -353,6 +353,30 @@ const TWIN: &[Row] = &[
         "dns6 2001:db8:77::dead",
     ),
     row(
+        "ipv6_delegation",
+        "Each router behind the router is delegated a prefix of its own",
+        "dhcp6_no_prefix",
+        "no delegated prefix within",
+    ),
+    row(
+        "ipv6_delegation",
+        "A prefix is delegated beside a leased address",
+        "dhcp6_no_prefix",
+        "NoPrefixAvail",
+    ),
+    row(
+        "ipv6_delegation",
+        "The router knows the way to what it has delegated",
+        "dhcp6_no_route",
+        "from the delegated prefix (2001:4860:4860::8888): timeout",
+    ),
+    row(
+        "ipv6_delegation",
+        "A delegated prefix is renewed with its lease",
+        "dhcp6_no_binding",
+        "NoBinding",
+    ),
+    row(
         "ipv6_leases",
         "A DHCPv6 lease is there soon",
         "dhcp6_slow",

@@ -11,6 +11,7 @@ mod driving;
 mod event;
 mod hearing;
 mod noted;
+mod persona;
 mod reach;
 mod seen;
 mod settling;

@@ -127,6 +127,12 @@ impl RunningGroup {
         config.host.start_delay = Duration::ZERO..=longest;
         config.dhcp6.start_delay = Duration::ZERO..=longest;
         config.set_verifies(self.dhcp.verifies_ipv6);
+        for persona in self.dhcp.personas.iter().filter_map(|it| it.ipv6.as_ref()) {
+            if let Err(error) = config.apply(persona) {
+                // It was looked at when the pool began.
+                tracing::warn!(client = %identity.namespace, %error, "a persona is left out");
+            }
+        }
         if let Some(formation) = self.dhcp.ipv6_addresses {
             config.set_formation(formation);
         }

@@ -254,10 +254,10 @@ impl Ipv6Entry {
         // As `Ipv6State::global` has them.
         let rank = |held: &&AddressEntry| {
             let is_deprecated = held.state == AddressState::Deprecated;
-            (is_deprecated, held.origin == AddressOrigin::Delegated)
+            (is_deprecated, held.origin.rank())
         };
         let is_usable = |held: &&AddressEntry| {
-            held.origin != AddressOrigin::LinkLocal && held.state != AddressState::Tentative
+            held.origin.rank().is_some() && held.state != AddressState::Tentative
         };
         let usable = self.addresses.iter().filter(is_usable);
         usable.min_by_key(rank).map(|held| held.address)

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::activities::WantedActivities;
 use super::{Mistake, Timespan, Workload, is_default};
 use crate::activity::Pace;
+use crate::client::ipv6;
 use crate::dhcp::{Device, Persona};
 use crate::family::{Families, Family};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
@@ -93,6 +94,9 @@ impl DeviceProfile {
             let identity = Identity::derive(&pool, ClientNumber(number), Seed::default());
             for persona in self.personas() {
                 persona.config(&identity).map_err(Mistake::Persona)?;
+                if let Some(ipv6) = &persona.ipv6 {
+                    ipv6::Config::check(ipv6, identity.mac).map_err(Mistake::Persona)?;
+                }
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What makes a client look like a certain device to a server, as people write it down.
 
 mod device;
+mod ipv6;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use device::Device;
+pub use ipv6::{Ipv6Persona, Ipv6VendorClass};
 
 use super::client::{ClientId, Config, OfferPolicy, VendorOptions};
 use super::options::code;
@@ -85,6 +87,9 @@ pub struct Persona {
         skip_serializing_if = "Option::is_none"
     )]
     pub start_delay: Option<Duration>,
+    /// What it says and does over IPv6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Persona>,
 }
 
 /// What a device has to say in the terms of one vendor.
@@ -126,7 +131,8 @@ pub struct PersonaError {
 }
 
 impl PersonaError {
-    fn new(key: &'static str, problem: impl Into<String>) -> Self {
+    /// A problem with that key, and its remedy.
+    pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
         Self {
             key,
             problem: problem.into(),

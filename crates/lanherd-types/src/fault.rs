@@ -140,6 +140,10 @@ words! {
         Dhcp6KeepsStale = "dhcp6_keeps_stale",
         /// The lab's `DHCPv6` server forgets its leases over and over.
         Dhcp6Forgets = "dhcp6_forgets",
+        /// The lab's `DHCPv6` server delegates no prefix, and leases addresses as ever.
+        Dhcp6NoPrefix = "dhcp6_no_prefix",
+        /// The lab's router does not know the way to what its `DHCPv6` server has delegated.
+        Dhcp6NoRoute = "dhcp6_no_route",
         /// The lab's resolver knows no IPv6 address.
         DnsNoAaaa = "dns_no_aaaa",
         /// What is sent over IPv6 beyond the lab's LAN is lost.
@@ -230,6 +234,8 @@ impl Fault {
             | Self::Dhcp6Garbage
             | Self::Dhcp6KeepsStale
             | Self::Dhcp6Forgets
+            | Self::Dhcp6NoPrefix
+            | Self::Dhcp6NoRoute
             | Self::DnsNoAaaa
             | Self::V6Blackhole
             | Self::Pref64Dead => Aim::Router,

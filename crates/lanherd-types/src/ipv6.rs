@@ -6,7 +6,10 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-pub use self::words::{AddressFormation, AddressOrigin, AddressState, Ipv6EventKind};
+pub use self::words::{
+    AddressFormation, AddressOrigin, AddressState, DhcpUse, IdentifierKind, Ipv6EventKind,
+    SolicitationPolicy,
+};
 
 /// Whether a host can have this address, link-local or not: it is unicast, and no IPv4 address in other words (RFC 4291, 2.5.5.2),
 /// which stands on no wire.

@@ -134,6 +134,13 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
+        pattern: "{clients} should have a delegated prefix of {count} bits",
+        example: "all clients should have a delegated prefix of 60 bits",
+        meaning: "Each has one of that length, and no two have the same or one within another's.",
+        act: act!(|world, said| delegated_of_length(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::Then,
         pattern: "preferred lifetimes should be at most {duration} and valid lifetimes at most {duration}",
         example: "preferred lifetimes should be at most 45m and valid lifetimes at most 90m",
         meaning: "Of what is left of them now, of all addresses that were formed from advertisements (RFC 9096, 3.4).",
@@ -521,6 +528,48 @@ async fn all_of_length(world: &mut World, mut said: StepArguments) -> Result<(),
     let lines: Vec<_> = others.into_iter().collect();
     let what = "were advertised a prefix of another length";
     Err(Complaint::of_clients(what, &lines, states.len(), ""))
+}
+
+async fn delegated_of_length(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let (clients, CountWord(length)): (ClientsWord, CountWord) = (said.next()?, said.next()?);
+    let chosen = world.choose(&clients).await?;
+    let states: BTreeMap<_, _> = states(world).await?.into_iter().collect();
+    let mut taken: Vec<(ClientNumber, Prefix)> = Vec::new();
+    let mut wrong = Vec::new();
+    for number in &chosen.numbers {
+        let all = states.get(number).into_iter();
+        let delegated: Vec<Prefix> = all
+            .flat_map(|state| state.delegated().map(|it| it.prefix).collect::<Vec<_>>())
+            .collect();
+        let is_right = delegated.iter().any(|it| u32::from(it.length()) == length);
+        let overlaps = |one: &Prefix, other: &Prefix| {
+            one.contains(other.address()) || other.contains(one.address())
+        };
+        let mut of_others = delegated.iter().flat_map(|own| {
+            let others = taken.iter().filter(|(_, other)| overlaps(own, other));
+            others.map(move |(holder, other)| (own, holder, other))
+        });
+        if let Some((own, holder, other)) = of_others.next() {
+            let line = format!("{own} is its own, and {other} is client {holder}'s");
+            wrong.push((*number, line));
+        } else if delegated.is_empty() {
+            wrong.push((*number, "no prefix is delegated to it".to_owned()));
+        } else if !is_right {
+            let all: Vec<_> = delegated.iter().map(ToString::to_string).collect();
+            wrong.push((*number, format!("it has {}", all.join(", "))));
+        }
+        taken.extend(delegated.into_iter().map(|prefix| (*number, prefix)));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let what = format!("had no delegated prefix of {length} bits of their own");
+    Err(Complaint::of_clients(
+        &what,
+        &wrong,
+        chosen.numbers.len(),
+        "",
+    ))
 }
 
 async fn lifetimes(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {

@@ -1,5 +1,6 @@
 //! What a client's link is to have of IPv6, and what the client has of it, from what its machines say.
 
+use std::cmp::Reverse;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
@@ -43,6 +44,7 @@ impl Machines<'_> {
         }
         self.routes(&mut addressing);
         addressing.delegated = self.delegated();
+        addressing.sources = self.temporary();
         (addressing.resolvers, addressing.search) = self.resolvers();
         addressing
     }
@@ -88,6 +90,16 @@ impl Machines<'_> {
             valid_until: leased.lifetimes.valid_until,
             detects_duplicates: self.dhcp.config().duplicate_detection,
         }
+    }
+
+    /// The temporary addresses that new things are sent from, the latest first.
+    fn temporary(&self) -> Vec<Ipv6Addr> {
+        let all = self.host.addresses();
+        let mut usable: Vec<_> = all
+            .filter(|own| own.kind == AddressKind::Temporary && self.host.is_usable(own.address))
+            .collect();
+        usable.sort_by_key(|own| Reverse(own.preferred));
+        usable.iter().map(|own| own.address).collect()
     }
 
     /// What is delegated, and the client's address of each: the first of the first part that may go on a link. There the client is the

@@ -18,7 +18,11 @@ impl Stack6 {
         if self.host.link_local().is_none() || self.wish != Wish::Lease {
             return false;
         }
-        if let Some(lease) = self.remembered.take() {
+        let remembered = self.remembered.take();
+        // A router whose lease has no prefix asks for all of it again: it would be confirmed, and no prefix asked for before T1.
+        let remembered =
+            remembered.filter(|lease| !self.is_router() || lease.prefixes().next().is_some());
+        if let Some(lease) = remembered {
             self.asked = DhcpWanted::Stateful;
             let has_addresses = lease.addresses().next().is_some();
             self.want_leased(has_addresses || self.host.dhcp_wanted() == DhcpWanted::Stateful);

@@ -20,7 +20,7 @@ pub struct Config {
     /// How long it may take until IPv6 can be used.
     pub deadline: Duration,
     /// What its identifiers are made from.
-    secret: Secret,
+    pub(super) secret: Secret,
 }
 
 impl Config {

@@ -74,19 +74,15 @@ impl Ipv6State {
         Some(own.address)
     }
 
-    /// The addresses beyond the link that can be used, those that are preferred first, and of these those on the link itself (RFC
-    /// 6724, 5, rules 3 and 5).
+    /// The addresses beyond the link that can be used, as they are chosen (RFC 6724, 5): those that are preferred first (rule 3), of
+    /// these those on the link itself (rule 5), and of these temporary ones (rule 7).
     pub fn global(&self) -> impl Iterator<Item = &HeldAddress> {
-        let of = |state, is_delegated| {
+        let of = |state, rank| {
             let all = self.addresses.iter();
-            all.filter(move |it| {
-                !it.is(AddressOrigin::LinkLocal)
-                    && it.is(AddressOrigin::Delegated) == is_delegated
-                    && it.state == state
-            })
+            all.filter(move |it| it.state == state && it.origin.rank() == Some(rank))
         };
         let [preferred, deprecated] = [AddressState::Preferred, AddressState::Deprecated]
-            .map(|state| of(state, false).chain(of(state, true)));
+            .map(|state| of(state, 0).chain(of(state, 1)).chain(of(state, 2)));
         preferred.chain(deprecated)
     }
 

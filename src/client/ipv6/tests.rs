@@ -5,6 +5,7 @@ mod leased;
 mod lost;
 mod overdue;
 mod storm;
+mod temporary;
 mod usable;
 
 use std::collections::HashSet;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use lanherd_dhcp6::{Message, MessageType, ReconfigureKind, StatusCode, code};
+use lanherd_dhcp6::{IaKind, Message, MessageType, ReconfigureKind, StatusCode, code};
 use lanherd_types::domain_name::NameList;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Mac;
@@ -114,7 +114,12 @@ impl Ipv6Router {
             return refusal;
         }
         let stale = self.trouble.stale.clone();
-        let numbers = stale.clone().unwrap_or_else(|| self.numbers());
+        let mut numbers = stale.clone().unwrap_or_else(|| self.numbers());
+        let wants_prefix = message.options.ias().any(|ia| ia.kind == IaKind::Prefixes);
+        if wants_prefix && faults.is_on(Fault::Dhcp6NoPrefix, now) {
+            numbers.delegated = None;
+            faults.count(Fault::Dhcp6NoPrefix, 1);
+        }
         let server = &mut self.dhcp;
         let mut answer = server.handle(message, origin, &numbers, &mut self.rng, now)?;
         if stale.is_some() && answer.options.ias().next().is_some() {

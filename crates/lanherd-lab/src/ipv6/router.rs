@@ -280,6 +280,9 @@ impl Ipv6Router {
             has.lan
                 .extend(prefixes.map(|prefix| (router_in(prefix), 64)));
         }
+        if faults.is_on(Fault::Dhcp6NoRoute, now) {
+            has.delegated.clear();
+        }
         let is_lost = self.is_wan_down || faults.is_on(Fault::V6Blackhole, now);
         if is_lost {
             has.black_holes.push(Prefix::DEFAULT);

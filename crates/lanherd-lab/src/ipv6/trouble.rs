@@ -84,7 +84,9 @@ impl Ipv6Router {
                 self.take_leave((ROUTER_MAC, LINK_LOCAL), now);
                 self.schedule.hasten(now);
             }
-            Fault::V6Blackhole | Fault::Pref64Dead => faults.count(fault, 1),
+            Fault::V6Blackhole | Fault::Pref64Dead | Fault::Dhcp6NoRoute => {
+                faults.count(fault, 1);
+            }
             Fault::RaRogue
             | Fault::RaZeroLifetime
             | Fault::RaNoAutonomous

@@ -35,6 +35,9 @@ pub(super) enum Input<'a> {
     RoutersLost,
 }
 
+/// After so many solicitations a host concludes that there is no router (RFC 4861, 10: `MAX_RTR_SOLICITATIONS`).
+const MAX_SOLICITATIONS: u32 = 3;
+
 impl Host {
     /// Where the state changes: every pair of state and input stands here.
     #[allow(
@@ -220,6 +223,10 @@ impl Host {
     fn solicit_again(&mut self, mut sent: Sent, now: Instant) -> State {
         // RFC 4861, 6.3.7: three solicitations at most are sent, 4 s apart.
         if sent.has_another(self.config.solicitations) {
+            // Who asks on and on says once that there is none, too.
+            if sent.count == MAX_SOLICITATIONS {
+                self.tell_unanswered(sent);
+            }
             sent.again(self.config.solicitations, now, &mut self.rng);
             self.send_solicitation();
             return State::Soliciting(sent);

@@ -30,6 +30,10 @@ pub struct Addressing6 {
     pub resolvers: Vec<Ipv6Addr>,
     /// The names that are searched, in their order.
     pub search: Vec<String>,
+    /// The addresses that what is sent through routes comes from, where one of them fits: temporary ones, those that are best first. Of
+    /// others, and of what fits none of these, the kernel chooses (RFC 6724, 5); that an address is temporary it knows only of those that
+    /// it has made itself.
+    pub sources: Vec<Ipv6Addr>,
     /// The prefixes that are the client's own to give out, of which what is behind it has its addresses.
     pub delegated: Vec<Delegated6>,
     /// Whether addresses and routes that an earlier process has left in the namespace stay as well: until it is known what of them

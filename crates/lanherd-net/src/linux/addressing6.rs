@@ -47,6 +47,7 @@ struct StandingRoute {
     preference: RouterPreference,
     mtu: Option<u32>,
     hop_limit: Option<u8>,
+    source: Option<Ipv6Addr>,
     until: Option<Instant>,
     /// Whether an earlier process has set it, and this one has not wanted it yet.
     is_found: bool,
@@ -146,6 +147,7 @@ impl Standing6 {
                 preference: RouterPreference::default(),
                 mtu: None,
                 hop_limit: None,
+                source: None,
                 until: Some(now),
                 is_found: true,
             })
@@ -162,7 +164,7 @@ impl Standing6 {
         let mut planning = Planning::new(self, wanted.keeps_found, now);
         planning.addresses(&wanted.addresses);
         planning.neighbours(&wanted.neighbours);
-        planning.routes(&wanted.routes);
+        planning.routes(&wanted.routes, &wanted.sources);
         planning.delegated(&wanted.delegated);
         planning.finish()
     }

@@ -95,6 +95,8 @@ pub(super) async fn inject_fault(
         | Fault::Dhcp6Garbage
         | Fault::Dhcp6KeepsStale
         | Fault::Dhcp6Forgets
+        | Fault::Dhcp6NoPrefix
+        | Fault::Dhcp6NoRoute
         | Fault::DnsNoAaaa
         | Fault::V6Blackhole
         | Fault::Pref64Dead => {

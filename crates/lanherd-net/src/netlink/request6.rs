@@ -137,6 +137,8 @@ pub(crate) struct RouteRequest {
     pub expires: Option<u32>,
     pub mtu: Option<u32>,
     pub hop_limit: Option<u8>,
+    /// The address that what goes this way comes from, where its sender says nothing else.
+    pub source: Option<Ipv6Addr>,
 }
 
 /// What tells a route from others.
@@ -171,6 +173,10 @@ pub(crate) fn add_route(index: u32, wanted: &RouteRequest) -> Request {
     message
         .attributes
         .extend(wanted.expires.map(RouteAttribute::Expires));
+    let source = wanted.source.map(RouteAddress::Inet6);
+    message
+        .attributes
+        .extend(source.map(RouteAttribute::PrefSource));
     let mtu = wanted.mtu.map(RouteMetric::Mtu);
     let hop_limit = wanted
         .hop_limit

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::process::Command;
 
 use lanherd_net::icmp::EchoRequest;
-use lanherd_net::lan::ipv6::{Addressing6, Delegated6};
+use lanherd_net::lan::ipv6::{Address6, Addressing6, Delegated6};
 use lanherd_net::lan::{PingCause, PingOutcome, Port};
 use lanherd_net::linux::{LanConfig, LinuxLan, MacvlanMode};
 use lanherd_types::family::Families;
@@ -114,6 +114,36 @@ fn a_delegated_prefix_has_an_address_on_a_link_of_its_own_and_the_rest_of_it_is_
         port.configure6(addressing(7)).await.expect("set");
         assert_eq!((behind(1), unreachable(1)), (String::new(), String::new()));
         answered(&port, BEYOND, 4).await;
+    });
+}
+
+#[test]
+fn what_goes_through_a_route_comes_from_the_temporary_address_until_there_is_another() {
+    behind_router6(MacvlanMode::Bridge, async |lan, _| {
+        let (port, _) = attach(lan, Families::Ipv6, 1).await;
+        let chosen = || ip(&format!("-n ns1 -6 route get {BEYOND}"));
+        let mut wanted = addressing(7);
+        port.configure6(wanted.clone()).await.expect("set");
+        assert!(chosen().contains("src 2001:db8:9::7"), "{}", chosen());
+        for last in [0x100, 0x101] {
+            let temporary = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, last);
+            wanted.addresses.truncate(2);
+            wanted.addresses.push(Address6 {
+                address: temporary,
+                ..wanted.addresses[1]
+            });
+            wanted.sources = vec![temporary];
+            port.configure6(wanted.clone()).await.expect("set");
+            assert!(
+                chosen().contains(&format!("src {temporary}")),
+                "{}",
+                chosen()
+            );
+            answered(&port, BEYOND, last).await;
+        }
+        port.configure6(addressing(7)).await.expect("set");
+        assert!(chosen().contains("src 2001:db8:9::7"), "{}", chosen());
+        answered(&port, BEYOND, 9).await;
     });
 }
 

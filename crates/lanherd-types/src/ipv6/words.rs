@@ -32,10 +32,55 @@ words! {
     }
 }
 
+words! {
+    /// How the ends of a device's lasting IPv6 addresses are made.
+    IdentifierKind {
+        /// The same in all its lives, and another of another prefix (RFC 7217).
+        Stable = "stable",
+        /// Made of its MAC (RFC 4291, appendix A).
+        Eui64 = "eui64",
+        /// By chance, and the same for all prefixes.
+        Random = "random",
+    }
+}
+
+words! {
+    /// How often a device asks for routers as long as none answers.
+    SolicitationPolicy {
+        /// Three times, 4 s apart (RFC 4861, 6.3.7).
+        Three = "three",
+        /// On and on, ever less often (RFC 7559).
+        Backoff = "backoff",
+    }
+}
+
+words! {
+    /// When a device asks `DHCPv6` servers.
+    DhcpUse {
+        /// As routers' flags say.
+        Flags = "flags",
+        /// For addresses, whatever routers say.
+        Always = "always",
+        /// It does not.
+        Never = "never",
+    }
+}
+
 impl AddressOrigin {
     /// Whether the address was formed from an advertised prefix.
     pub const fn is_formed(self) -> bool {
         matches!(self, Self::Stable | Self::Temporary)
+    }
+
+    /// In which order addresses that are preferred alike are chosen for what is sent beyond the link, from 0; `None`: not at all (RFC
+    /// 6724, 5, rules 5 and 7).
+    pub const fn rank(self) -> Option<u8> {
+        match self {
+            Self::LinkLocal => None,
+            Self::Temporary => Some(0),
+            Self::Stable | Self::Dhcp6 => Some(1),
+            Self::Delegated => Some(2),
+        }
     }
 
     /// Whether it is from a DHCPv6 lease.

@@ -68,6 +68,19 @@ fn s1_with_backoff_a_mute_router_is_asked_for_days_ever_less_often() {
     );
     assert!((50..70).contains(&times.len()), "{}", times.len());
     assert_eq!(harness.state(), "soliciting");
+    // That there is none is told once.
+    let told: Vec<_> = harness
+        .events
+        .iter()
+        .filter_map(|(at, event)| match event {
+            Event::Unanswered { solicitations } => Some((*at, *solicitations)),
+            _ => None,
+        })
+        .collect();
+    let [(at, 3)] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert!((25.0..31.0).contains(&at), "{at}");
 }
 
 // RFC 4861, 4.1: a solicitation from :: has no source link-layer address, and any other has.

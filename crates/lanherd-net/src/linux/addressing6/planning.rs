@@ -1,5 +1,6 @@
 //! The requests that lead from what stands of IPv6 to what is to stand. Pure.
 
+use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use super::super::LINK_INDEX;
@@ -155,7 +156,7 @@ impl<'a> Planning<'a> {
         }
     }
 
-    pub(super) fn routes(&mut self, wanted: &[Route6]) {
+    pub(super) fn routes(&mut self, wanted: &[Route6], sources: &[Ipv6Addr]) {
         let mut standing: Vec<StandingRoute> = Vec::new();
         for new in wanted.iter().filter(|new| !is_over(new.until, self.now)) {
             let destination = network(new.destination, new.prefix_len);
@@ -180,6 +181,7 @@ impl<'a> Planning<'a> {
                 preference: new.preference,
                 mtu: new.mtu,
                 hop_limit: new.hop_limit,
+                source: source(sources, destination, new.prefix_len),
                 until: new.until,
                 is_found: false,
             });
@@ -206,6 +208,7 @@ impl<'a> Planning<'a> {
                 expires: new.until.map(|_| self.left(new.until)),
                 mtu: new.mtu,
                 hop_limit: new.hop_limit,
+                source: new.source,
             };
             self.plan.steps.push(set(
                 route_words(&new.key),
@@ -233,7 +236,8 @@ impl<'a> Planning<'a> {
     }
 
     fn is_route_changed(&self, old: &StandingRoute, new: &StandingRoute) -> bool {
-        (old.preference, old.mtu, old.hop_limit) != (new.preference, new.mtu, new.hop_limit)
+        (old.preference, old.mtu, old.hop_limit, old.source)
+            != (new.preference, new.mtu, new.hop_limit, new.source)
             || self.must_tell(old.until, new.until)
     }
 
@@ -275,4 +279,18 @@ impl<'a> Planning<'a> {
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         u32::try_from(seconds).unwrap_or(INFINITE).min(INFINITE - 1)
     }
+}
+
+/// The first of `sources` for what goes to a destination: one of its own prefix, or else one that is as wide as it is: of a site's own
+/// addresses (RFC 4193) to the site's own, and of all others to the rest.
+// By RFC 6724 (5, rules 6 and 7): the source has the destination's label, and of those the temporary one is taken.
+fn source(sources: &[Ipv6Addr], destination: Ipv6Addr, prefix_len: u8) -> Option<Ipv6Addr> {
+    let mut all = sources.iter();
+    let is_near = |it: &&Ipv6Addr| prefix_len > 0 && network(**it, prefix_len) == destination;
+    if destination.is_unicast_link_local() {
+        return None;
+    }
+    let near = all.find(is_near).copied();
+    let is_alike = |it: &&Ipv6Addr| it.is_unique_local() == destination.is_unique_local();
+    near.or_else(|| sources.iter().find(is_alike).copied())
 }

@@ -352,3 +352,41 @@ fn what_is_found_stays_until_it_is_known_what_of_it_is_right_and_nobody_is_asked
     assert_eq!(plan.standing.addresses().collect::<Vec<_>>(), [LINK_LOCAL]);
     assert!(!plan.standing.leads_through(ROUTER));
 }
+
+// By RFC 6724 (5, rules 6 and 7).
+#[test]
+fn a_route_has_the_temporary_address_that_fits_where_it_leads() {
+    let now = Instant::now();
+    let (global, own) = (GLOBAL, Ipv6Addr::new(0xfd00, 0x77, 0, 0, 0, 0, 0, 7));
+    let to = |destination, prefix_len| Route6 {
+        destination,
+        prefix_len,
+        ..default_through(ROUTER, now + secs(100))
+    };
+    let mut wanted = Addressing6 {
+        routes: vec![
+            default_through(ROUTER, now + secs(100)),
+            to(own, 64),
+            to(GLOBAL, 64),
+            to(Ipv6Addr::new(0xfd00, 0x99, 0, 0, 0, 0, 0, 0), 48),
+        ],
+        ..Addressing6::default()
+    };
+    let sources = |standing: &Standing6| -> Vec<_> {
+        let routes = standing.routes.iter();
+        routes.map(|it| it.source).collect()
+    };
+    let none = Standing6::default().plan(&wanted, now);
+    assert_eq!(sources(&none.standing), [None; 4]);
+    wanted.sources = vec![own, global];
+    let both = none.standing.plan(&wanted, now);
+    assert_eq!(
+        sources(&both.standing),
+        [Some(global), Some(own), Some(global), Some(own)]
+    );
+    assert_eq!(both.steps.len(), 4, "all are told anew");
+    assert_eq!(both.standing.plan(&wanted, now).steps, []);
+    wanted.sources = vec![own];
+    let plan = both.standing.plan(&wanted, now);
+    assert_eq!(sources(&plan.standing), [None, Some(own), None, Some(own)]);
+}

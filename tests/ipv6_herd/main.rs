@@ -11,6 +11,7 @@ mod advertisers;
 mod daemon;
 #[path = "../common/decoder/mod.rs"]
 mod decoder;
+mod delegation;
 mod herd;
 mod leases;
 mod on_the_wire;

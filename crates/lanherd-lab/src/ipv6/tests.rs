@@ -294,7 +294,10 @@ fn after_any_mixture_of_faults_of_ipv6_it_is_a_correct_router_again() {
                 }
                 2 => lan.solicit(),
                 3 => drop(lan.probe(mac, if rng.bool() { address } else { LINK_LOCAL })),
-                4 => lan.hear(&said_by(client, MessageType::Solicit, None)),
+                4 => {
+                    lan.hear(&said_by(client, MessageType::Solicit, None));
+                    lan.hear(&leases::delegation::solicited_by(client));
+                }
                 5 => lan.hear(&said_by(client, MessageType::Request, None)),
                 6 => lan.hear(&said_by(client, MessageType::Renew, Some(address))),
                 7 => lan.hear(&said_by(client, MessageType::Confirm, Some(any))),

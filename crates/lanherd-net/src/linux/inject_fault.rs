@@ -16,6 +16,10 @@ use crate::netns::NetNs;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Identity;
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "each fault is named, so that of a new one it has to be said what is done"
+)]
 pub(super) async fn inject_fault(
     shared: &Arc<Shared>,
     identity: &Identity,

@@ -1,5 +1,7 @@
 //! A host of DHCPv6, and the faults that keep a lease from it.
 
+pub(super) mod delegation;
+
 use super::*;
 
 /// A client of DHCPv6 on that LAN.

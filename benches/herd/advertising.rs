@@ -5,7 +5,7 @@
 //! own threads (which hand a multicast frame to each macvlan, and take it up the stack there), and of the whole machine. The last two
 //! have in them whatever else the machine does meanwhile.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -33,23 +33,23 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// The subject's: lanherd, or the process that holds the bare herd.
-    subject_us: f64,
+    subject: f64,
     /// The kernel's threads.
-    kernel_us: f64,
+    kernel: f64,
     /// The whole machine.
-    machine_us: f64,
+    machine: f64,
 }
 
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            subject_us,
-            kernel_us,
-            machine_us,
+            subject,
+            kernel,
+            machine,
         } = self;
         write!(
             f,
-            "{subject_us:.2} µs in its process, {kernel_us:.2} µs in the kernel's threads, {machine_us:.2} µs on the machine"
+            "{subject:.2} µs in its process, {kernel:.2} µs in the kernel's threads, {machine:.2} µs on the machine"
         )
     }
 }
@@ -65,12 +65,14 @@ pub fn table(sizes: &[u32], ways: &[Way], costs: &[(u32, Way, Cost)]) -> String 
                 values.sort_by(f64::total_cmp);
                 values.get(values.len() / 2).copied().unwrap_or_default()
             };
-            text += &format!(
-                "| {size} | {} | {:.1} µs | {:.1} µs | {:.1} µs |\n",
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "| {size} | {} | {:.1} µs | {:.1} µs | {:.1} µs |",
                 way.as_str(),
-                median(|cost| cost.subject_us),
-                median(|cost| cost.kernel_us),
-                median(|cost| cost.machine_us)
+                median(|cost| cost.subject),
+                median(|cost| cost.kernel),
+                median(|cost| cost.machine)
             );
         }
     }
@@ -98,9 +100,9 @@ pub fn cost(lab: &Lab, subject: u32, clients: u32) -> io::Result<Cost> {
         microseconds / f64::from(MEASURED) / f64::from(clients)
     };
     Ok(Cost {
-        subject_us: each(before.subject, after.subject),
-        kernel_us: each(before.kernel, after.kernel),
-        machine_us: each(before.machine, after.machine),
+        subject: each(before.subject, after.subject),
+        kernel: each(before.kernel, after.kernel),
+        machine: each(before.machine, after.machine),
     })
 }
 

@@ -70,7 +70,7 @@ fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_kno
   "subnet6": [ { "subnet": "fd00:77::/64", "interface": "far0",
     "pools": [ { "pool": "fd00:77::1000 - fd00:77::1fff" } ],
     "pd-pools": [ { "prefix": "2001:db8:99::", "prefix-len": 48, "delegated-len": 60 } ] } ],
-  "loggers": [ { "name": "kea-dhcp6", "severity": "INFO", "output_options": [ { "output": "stdout" } ] } ]
+  "loggers": [ { "name": "kea-dhcp6", "severity": "DEBUG", "debuglevel": 50, "output_options": [ { "output": "stdout" } ] } ]
 } }"#,
         )
         .expect("written");

@@ -95,7 +95,7 @@ enum Wish {
 /// What DHCPv6 servers are asked to lease, where they are asked for leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LeaseScope {
-    /// Addresses alone.
+    /// They are asked for addresses, and no prefix.
     Addresses,
     /// A prefix alone, of a client that is a router: the routers' flags speak of no addresses.
     Prefix(WantedPrefix),

@@ -94,7 +94,7 @@ fn the_pictures_are_of_the_grafana_that_the_stack_starts_and_each_is_shown() {
         );
     }
     let page = read("../docs/dashboards.md");
-    let shown = Regex::new(r"!\[[^\]]+\]\(dashboards/([a-z-]+\.png)\)").expect("a pattern");
+    let shown = Regex::new(r"!\[[^\]]+\]\(dashboards/([a-z0-9-]+\.png)\)").expect("a pattern");
     let mut shown: Vec<_> = shown
         .captures_iter(&page)
         .map(|found| found[1].to_owned())

@@ -248,10 +248,11 @@ pub struct ChaosArgs {
     /// dhcp-nak-known, dhcp-malformed-option, dhcp-own-address, dns-mute, dns-servfail, dns-limit, ping-loss,
     /// ping-duplicates, router-leak, http-unavailable; in a lab that speaks IPv6 also ra-mute, ra-slow, ra-silent,
     /// ra-flood, ra-zero-lifetime, ra-flap, ra-wrong-router, ra-rogue, ra-stale-prefix, ra-forgets-prefix, ra-renumber,
-    /// ra-no-autonomous, ra-no-dns, ra-wrong-dns, ra-short-dns, ra-long-lifetimes, ra-garbage, nd-mute, nd-answers-all,
-    /// dad-squatter, mld-snooping, dhcp6-mute, dhcp6-slow, dhcp6-exhausted, dhcp6-no-binding, dhcp6-not-on-link,
-    /// dhcp6-duplicates, dhcp6-lost-replies, dhcp6-garbage, dhcp6-keeps-stale, dhcp6-forgets, dns-no-aaaa,
-    /// v6-blackhole, pref64-dead
+    /// ra-no-autonomous, ra-no-dns, ra-wrong-dns, ra-short-dns, ra-long-lifetimes, ra-garbage, ra-wrong-prefix,
+    /// ra-no-on-link, ra-no-route, ra-new-ula, ra-default-without-wan, nd-mute, nd-answers-all, dad-squatter,
+    /// mld-snooping, dhcp6-mute, dhcp6-slow, dhcp6-exhausted, dhcp6-no-binding, dhcp6-not-on-link, dhcp6-duplicates,
+    /// dhcp6-lost-replies, dhcp6-garbage, dhcp6-keeps-stale, dhcp6-forgets, dhcp6-no-prefix, dhcp6-no-route,
+    /// dns-no-aaaa, v6-blackhole, pref64-dead
     #[arg(value_name = "FAULT")]
     fault: Fault,
     /// Whose, for faults of clients: 7, 3-9, 1,4,7, all, or the name of a group [default: all]

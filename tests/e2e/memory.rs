@@ -29,8 +29,8 @@ impl Available {
 fn clients_for_which_there_is_no_memory_are_not_made_and_the_host_is_named_for_it_and_not_the_router()
  {
     let (host, _router) = Host::with_dnsmasq();
-    let before = host.snapshot();
     let _available = Available::mebibytes(&host, 40);
+    let before = host.snapshot();
     let outcome = host.up(3, &["--for", "2s"]).finish(seconds(60));
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let said = &outcome.stderr;

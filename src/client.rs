@@ -41,7 +41,7 @@ pub use self::backlog::MOST_WAITING;
 use self::families::FamilyPhase;
 use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
-pub use self::heard_routers::SolicitationAnswer;
+pub use self::heard_routers::{RouterReport, SolicitationAnswer};
 use self::ipv6::Stack6;
 use self::link::Carrier;
 pub use self::message::{ClientEvent, ClientMsg, EventSink, Order};

@@ -48,7 +48,7 @@ pub use self::status::{
 };
 use crate::activity::Activity;
 pub use crate::client::FlawSum;
-use crate::client::{Order, ipv6};
+use crate::client::{Order, RouterReport, ipv6};
 use crate::dhcp::client::{ClientId, OfferPolicy};
 use crate::dhcp::{self, Persona};
 use crate::family::Families;
@@ -436,6 +436,11 @@ impl Pool {
     /// What was counted since the pool began.
     pub async fn figures(&self) -> Result<Figures, PoolError> {
         self.ask(PROMPT, PoolMsg::Figures).await
+    }
+
+    /// What there is to say of the routers that clients have heard. It is put together when it is asked for.
+    pub async fn routers(&self) -> Result<RouterReport, PoolError> {
+        self.ask(PROMPT, PoolMsg::Routers).await
     }
 
     /// How many clients are in each phase.

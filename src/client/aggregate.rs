@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lanherd_audit::RouterFindings;
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use super::advertisements::Advertisements;
-use super::heard_routers::{HeardRouters, SolicitationAnswer};
+use super::heard_routers::{HeardRouters, RouterReport, SolicitationAnswer};
 use crate::activity::{Activity, AttemptOutcome, SkipReason, Subject};
 use crate::clock::now;
 use crate::dhcp::Flaw;
@@ -166,12 +165,15 @@ impl Aggregator {
         routers.answered(SolicitationAnswer { after, late });
     }
 
+    /// A client's link carries so many bytes.
+    pub fn link_carries(&self, mtu: u32) {
+        self.routers.lock().link_carries(mtu);
+    }
+
     /// What there is to say of routers now.
-    pub fn routers(&self) -> (RouterFindings, Option<SolicitationAnswer>) {
+    pub fn routers(&self) -> RouterReport {
         let late = self.tester.worst_of(READING);
-        let routers = self.routers.lock();
-        let findings = routers.findings(now(), late);
-        (findings, routers.slowest_answer())
+        self.routers.lock().report(now(), late)
     }
 
     /// Counts what was of no use of a router advertisement, once for each reason, to however many clients it has come.

@@ -17,7 +17,7 @@ use super::state::PoolState;
 use super::status::{Census, HerdStatus, InjectionResult, TearDownReport};
 use super::{PoolConfig, PoolError, Selection};
 use crate::activity::Activity;
-use crate::client::{ClientEvent, Order, RunId};
+use crate::client::{ClientEvent, Order, RouterReport, RunId};
 use crate::fault::Fault;
 use crate::identity::ClientNumber;
 use crate::lan::{CleanupError, InjectError, Lan};
@@ -46,6 +46,8 @@ pub(super) enum PoolMsg {
     Flap(Duration, RpcReplyPort<Result<(), InjectError>>),
     FaultInjected(Fault, Duration, RpcReplyPort<()>),
     Figures(RpcReplyPort<Figures>),
+    /// What there is to say of the routers that clients have heard.
+    Routers(RpcReplyPort<RouterReport>),
     Census(RpcReplyPort<Census>),
     Status(RpcReplyPort<HerdStatus>),
     Settled(RpcReplyPort<Census>),

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use lanherd_audit::RouterFindings;
-
 use super::outage::{Outage, Share};
 use super::recovery::InjectedFault;
 use super::stale::StaleTime;
 use crate::activity::{Kind, Subject};
+use crate::client::FlawSum;
 use crate::client::ipv6::Ipv6EventKind;
-use crate::client::{FlawSum, SolicitationAnswer};
 use crate::dhcp::Flaw;
 use crate::family::Family;
 use crate::fault::Fault;
@@ -61,10 +59,6 @@ pub struct Figures {
     pub ipv6_events: BTreeMap<Ipv6EventKind, u64>,
     /// What broke the protocol in router advertisements, by reason.
     pub advertisement_flaws: BTreeMap<&'static str, FlawSum>,
-    /// The routers of the link, and what they break of the RFCs.
-    pub routers: RouterFindings,
-    /// The slowest answer to a solicitation for routers.
-    pub slowest_router_answer: Option<SolicitationAnswer>,
     /// For how long clients used prefixes that their router had replaced.
     pub stale_prefix: StaleTime,
     /// What of all this may be the tester's own doing.

@@ -225,6 +225,9 @@ impl<L: Lan> PoolState<L> {
             PoolMsg::Figures(reply) => {
                 let _ = reply.send(self.told_figures());
             }
+            PoolMsg::Routers(reply) => {
+                let _ = reply.send(self.aggregator.routers());
+            }
             PoolMsg::Settled(reply) => self.settling.push(reply),
             PoolMsg::Client(number, incarnation, event) => {
                 if self

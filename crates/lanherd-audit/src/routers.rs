@@ -47,6 +47,11 @@ impl RouterAudit {
         }
     }
 
+    /// The link carries so many bytes from now on.
+    pub const fn set_link_mtu(&mut self, link_mtu: u32) {
+        self.link_mtu = link_mtu;
+    }
+
     /// Takes a packet that came `at` this moment, or so much earlier as its reader may be `late`; whether it is a router advertisement.
     pub fn hear(&mut self, at: Duration, late: Duration, packet: &Packet) -> bool {
         let (Some(body), Some(mac)) = (advertisement(packet), packet.source_mac) else {

@@ -79,12 +79,13 @@ pub(super) async fn heard(world: &World) -> Result<RouterFindings, Complaint> {
     if figures.uptime_by_family.is_empty() {
         return Err(no_ipv6());
     }
-    if figures.routers.routers.is_empty() && figures.routers.breaches.is_empty() {
+    let heard = world.pool()?.routers().await?.findings;
+    if heard.routers.is_empty() && heard.breaches.is_empty() {
         return Err(Complaint::new(
             "no client heard a router, so nothing can be said of advertisements",
         ));
     }
-    Ok(figures.routers)
+    Ok(heard)
 }
 
 async fn answered_within(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
@@ -100,7 +101,7 @@ async fn answered_within(world: &mut World, mut said: StepArguments) -> Result<(
             "no_router: {unanswered} times no router answered a client's solicitations, or none that is a default router"
         )));
     }
-    let Some(slowest) = figures.slowest_router_answer else {
+    let Some(slowest) = world.pool()?.routers().await?.slowest_answer else {
         return Err(Complaint::new(
             "no_router: no client's solicitation was answered",
         ));

@@ -33,7 +33,11 @@ impl<L: Lan> ClientState<L> {
 
     /// Tells the machine what the link carries.
     pub(in crate::client) fn follow_link_mtu(&mut self) {
+        if self.stack6.is_none() {
+            return;
+        }
         if let Some(mtu) = self.port.as_ref().map(|port| port.link_mtu()) {
+            self.aggregator.link_carries(mtu);
             self.with_stack6(|stack, now| stack.set_link_mtu(mtu, now));
         }
     }

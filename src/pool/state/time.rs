@@ -165,11 +165,8 @@ impl<L: Lan> PoolState<L> {
             doubt,
             ..
         } = self.aggregator.lock().clone();
-        let (routers, slowest_router_answer) = self.aggregator.routers();
         let mut figures = Figures {
             began: Some(self.began_at),
-            routers,
-            slowest_router_answer,
             activities,
             flaws,
             doubt,

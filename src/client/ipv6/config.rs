@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dhcp6;
 use crate::ndp::slaac::{self, Identifiers, Secret, TemporaryPolicy};
 use lanherd_types::identity::Mac;
-use lanherd_types::ipv6::{AddressFormation, WantedPrefix};
+use lanherd_types::ipv6::{AddressFormation, IdentifierKind, WantedPrefix};
 
 /// Behaviour of one client's IPv6. [`Config::new`] is what the RFCs say.
 #[derive(Debug, Clone)]
@@ -41,16 +41,25 @@ impl Config {
         self.dhcp6.duplicate_detection = verifies;
     }
 
-    /// Says which addresses it forms of advertised prefixes.
-    pub fn set_formation(&mut self, formation: AddressFormation) {
+    /// Says what the identifiers of its addresses are made of.
+    pub(super) fn set_identifiers(&mut self, kind: IdentifierKind) {
         let secret = self.secret;
-        self.host.identifiers = match formation {
-            AddressFormation::Stable | AddressFormation::Temporary => Identifiers::Stable {
+        self.host.identifiers = match kind {
+            IdentifierKind::Stable => Identifiers::Stable {
                 secret,
                 network: Vec::new(),
             },
-            AddressFormation::Eui64 => Identifiers::Eui64,
+            IdentifierKind::Eui64 => Identifiers::Eui64,
+            IdentifierKind::Random => Identifiers::Random { secret },
         };
+    }
+
+    /// Says which addresses it forms of advertised prefixes.
+    pub fn set_formation(&mut self, formation: AddressFormation) {
+        self.set_identifiers(match formation {
+            AddressFormation::Stable | AddressFormation::Temporary => IdentifierKind::Stable,
+            AddressFormation::Eui64 => IdentifierKind::Eui64,
+        });
         self.host.temporary = match formation {
             AddressFormation::Stable | AddressFormation::Eui64 => None,
             AddressFormation::Temporary => Some(TemporaryPolicy::RFC_8981),

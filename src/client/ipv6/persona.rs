@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::Config;
 use crate::dhcp::persona::{Ipv6Persona, OptionValue, PersonaError, parse_hex};
 use crate::dhcp6::{self, Duid, VendorClass};
-use crate::ndp::slaac::{DhcpPolicy, Identifiers, Secret, Solicitations, TemporaryPolicy};
+use crate::ndp::slaac::{DhcpPolicy, Secret, Solicitations, TemporaryPolicy};
 use lanherd_types::identity::Mac;
-use lanherd_types::ipv6::{DhcpUse, IdentifierKind, SolicitationPolicy};
+use lanherd_types::ipv6::{DhcpUse, SolicitationPolicy};
 
 /// The longest value of an option that is written down, in bytes: a message has to fit into a packet (RFC 8200, 5: 1,280 bytes).
 const LONGEST: usize = 1024;
@@ -67,15 +67,7 @@ impl Config {
             };
         }
         if let Some(kind) = persona.identifiers {
-            let secret = self.secret;
-            self.host.identifiers = match kind {
-                IdentifierKind::Stable => Identifiers::Stable {
-                    secret,
-                    network: Vec::new(),
-                },
-                IdentifierKind::Eui64 => Identifiers::Eui64,
-                IdentifierKind::Random => Identifiers::Random { secret },
-            };
+            self.set_identifiers(kind);
         }
         if let Some(has_temporary) = persona.temporary_addresses {
             self.host.temporary = has_temporary.then_some(TemporaryPolicy::RFC_8981);
@@ -176,6 +168,7 @@ fn option(number: &str, value: &OptionValue) -> Result<(u16, Vec<u8>), PersonaEr
 mod tests {
     use super::*;
     use crate::dhcp::Device;
+    use crate::ndp::slaac::Identifiers;
 
     const MAC: Mac = Mac([2, 0, 0x5e, 0x10, 0, 1]);
 

@@ -37,6 +37,7 @@ use crate::ndp::slaac::{self, DhcpWanted};
 use crate::phase::{Failure, Phase};
 use lanherd_types::identity::Mac;
 use lanherd_types::ipv6::WantedPrefix;
+use lanherd_types::queue;
 
 /// What the caller is to do or to know, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,12 +300,7 @@ impl Stack6 {
 
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output6> {
-        let next = self.outputs.pop_front();
-        // A client that has nothing to say keeps no room for it: there are thousands of them.
-        if self.outputs.is_empty() {
-            self.outputs = VecDeque::new();
-        }
-        next
+        queue::take_next(&mut self.outputs)
     }
 
     /// When [`Stack6::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.

@@ -35,6 +35,7 @@ use self::held::Held;
 use self::step::Input;
 use super::options::code;
 use super::{Arp, Ignored, Lease, Message, Remark};
+use lanherd_types::queue;
 
 /// One `DHCPv4` client.
 #[derive(Debug, Clone)]
@@ -147,12 +148,7 @@ impl Client {
 
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let next = self.outputs.pop_front();
-        // A client that has nothing to say keeps no room for it: there are thousands of them.
-        if self.outputs.is_empty() {
-            self.outputs = VecDeque::new();
-        }
-        next
+        queue::take_next(&mut self.outputs)
     }
 
     /// When [`Client::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.

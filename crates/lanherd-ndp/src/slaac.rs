@@ -50,6 +50,7 @@ use self::step::Input;
 use crate::message::Body;
 use crate::options::EncryptedDns;
 use crate::packet::Packet;
+use lanherd_types::queue;
 
 /// The smallest MTU of a link in bytes (RFC 8200, 5).
 pub(crate) const MIN_MTU: u32 = 1280;
@@ -234,12 +235,7 @@ impl Host {
 
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let next = self.outputs.pop_front();
-        // A client that has nothing to say keeps no room for it: there are thousands of them.
-        if self.outputs.is_empty() {
-            self.outputs = VecDeque::new();
-        }
-        next
+        queue::take_next(&mut self.outputs)
     }
 
     /// When [`Host::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.

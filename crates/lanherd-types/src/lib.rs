@@ -13,6 +13,7 @@ pub mod host_name;
 pub mod identity;
 pub mod ipv6;
 pub mod phase;
+pub mod queue;
 #[doc(hidden)]
 pub mod test_folder;
 #[cfg(feature = "toml")]

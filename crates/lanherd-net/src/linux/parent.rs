@@ -108,8 +108,8 @@ pub enum ParentError {
     },
     /// The frames of the interface go to something else.
     #[error(
-        "interface {name} carries no macvlans: something else takes its frames (an ipvlan on it, a bond, a team, MACsec or \
-         Open vSwitch); take that off, or use another interface"
+        "the kernel makes no macvlan on interface {name} (EBUSY): something else takes its frames, as an ipvlan on it, a bond, a team, \
+         MACsec or Open vSwitch do; take that off, or use another interface"
     )]
     Held {
         /// The name of the interface.
@@ -117,8 +117,8 @@ pub enum ParentError {
     },
     /// The interface belongs to one macvlan alone.
     #[error(
-        "interface {name} carries no further macvlan: one in passthru mode has it for itself (ip -d link shows it); remove \
-         that, or use another interface"
+        "the kernel makes no macvlan on interface {name} (EINVAL), as where one in passthru mode has it for itself (ip -d link shows \
+         it); remove that, or use another interface"
     )]
     Passthru {
         /// The name of the interface.

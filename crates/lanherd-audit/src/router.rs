@@ -1,13 +1,14 @@
 //! What one router advertises, how often, and what of it breaks a requirement.
 
+mod comparison;
+mod options;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use lanherd_ndp::options::{PrefixInformation, Resolvers, RouteInformation, SearchList};
-use lanherd_ndp::{
-    Body, Lifetime, Message, NdOption, Packet, Prefix, RemarkReason, RouterAdvertisement,
-};
+use lanherd_ndp::{Body, Lifetime, Message, NdOption, Packet, Prefix, RouterAdvertisement};
 
 use crate::asking::Asking;
 use crate::breach::Breaches;
@@ -397,124 +398,12 @@ impl RouterLog {
         }
     }
 
-    fn options_of(&self, at: Duration, message: &Message, link_mtu: u32, breaches: &mut Breaches) {
-        let name = &self.name;
-        let is_managed = matches!(message.body, Body::RouterAdvertisement(body) if body.managed);
-        for remark in message.notes.remarks() {
-            if remark.reason.is_malformed() {
-                let kind = format!("{:?} {:?}", remark.option, remark.reason);
-                let what = match remark.reason {
-                    RemarkReason::HostBits => format!("{remark} by receivers"),
-                    _ => remark.to_string(),
-                };
-                breaches.add(at, &req::RA_OPTION, name, kind, || what);
-            }
-        }
-        for (index, option) in message.options.iter().enumerate() {
-            let place = || match message.notes.offset(index) {
-                Some(offset) => format!("option {} at byte {offset}", option.code()),
-                None => format!("option {}", option.code()),
-            };
-            match option {
-                NdOption::Mtu(mtu) if *mtu < MIN_MTU || *mtu > link_mtu.max(ETHERNET_MTU) => {
-                    breaches.add(at, &req::RA_MTU, name, mtu.to_string(), || {
-                        format!("{} says {mtu} bytes", place())
-                    });
-                }
-                NdOption::Prefix(prefix) => {
-                    prefix_of(at, name, prefix, is_managed, place, breaches);
-                }
-                _ => (),
-            }
-        }
-    }
-
-    /// The part of its word that routers of one link are to agree on (RFC 4861, 6.2.7).
-    fn common(&self) -> Vec<(&'static str, String)> {
-        let RouterAdvertisement {
-            hop_limit,
-            managed,
-            other,
-            reachable,
-            retransmit,
-            ..
-        } = self.latest;
-        let mut said = vec![
-            ("the M flag", u8::from(managed).to_string()),
-            ("the O flag", u8::from(other).to_string()),
-        ];
-        // What is unspecified agrees with everything.
-        if let Some(hop_limit) = hop_limit {
-            said.push(("the hop limit", hop_limit.to_string()));
-        }
-        for (name, time) in [
-            ("the reachable time", reachable),
-            ("the retransmission timer", retransmit),
-        ] {
-            if let Some(time) = time {
-                said.push((name, format!("{} ms", time.as_millis())));
-            }
-        }
-        for option in &self.options {
-            if let NdOption::Mtu(mtu) = option {
-                said.push(("the MTU", format!("{mtu} bytes")));
-            }
-        }
-        said
-    }
-
     /// The prefixes that it advertises.
     fn advertised_prefixes(&self) -> impl Iterator<Item = &PrefixInformation> {
         self.options.iter().filter_map(|option| match option {
             NdOption::Prefix(information) => Some(information),
             _ => None,
         })
-    }
-
-    /// Whether a lifetime that this router told last is that which `other` told last: the same number, or one that ends at the same
-    /// moment, since routers may count lifetimes down (RFC 4861, 6.2.7).
-    fn agrees(&self, other: &Self, own: Lifetime, others: Lifetime) -> bool {
-        let ends =
-            |router: &Self, lifetime: Lifetime| Some(router.latest_at + lifetime.duration()?);
-        own == others
-            || ends(self, own)
-                .zip(ends(other, others))
-                .is_some_and(|(own, others)| own.abs_diff(others) <= COUNTDOWN)
-    }
-
-    /// Enters where this router and `other` say different things.
-    pub(crate) fn compare(&self, other: &Self, at: Duration, breaches: &mut Breaches) {
-        let mut differ = |subject: &str, own: &str, others: &str| {
-            let kind = format!("{} {subject}", other.name);
-            breaches.add(at, &req::RA_CONSISTENT, &self.name, kind, || {
-                format!("{subject}: {own}; {} says {others}", other.name)
-            });
-        };
-        let others = other.common();
-        for (subject, own) in self.common() {
-            for (_, said) in others
-                .iter()
-                .filter(|(name, said)| *name == subject && *said != own)
-            {
-                differ(subject, &own, said);
-            }
-        }
-        for own in self.advertised_prefixes() {
-            let same = other
-                .advertised_prefixes()
-                .filter(|others| others.prefix == own.prefix);
-            for others in same {
-                if !self.agrees(other, own.preferred, others.preferred)
-                    || !self.agrees(other, own.valid, others.valid)
-                {
-                    let say = |said: &PrefixInformation| {
-                        format!("{} preferred, {} valid", said.preferred, said.valid)
-                    };
-                    let subject = format!("the lifetimes of {}", own.prefix);
-                    differ(&subject, &say(own), &say(others));
-                }
-            }
-        }
     }
 
     /// Whether it names the prefix of a NAT64 (RFC 8781).
@@ -531,63 +420,6 @@ impl RouterLog {
         } else {
             0.0
         }
-    }
-}
-
-fn prefix_of(
-    at: Duration,
-    name: &str,
-    information: &PrefixInformation,
-    is_managed: bool,
-    place: impl Fn() -> String,
-    breaches: &mut Breaches,
-) {
-    let PrefixInformation {
-        prefix,
-        on_link,
-        autonomous,
-        valid,
-        preferred,
-        ..
-    } = *information;
-    let kind = prefix.to_string();
-    if preferred > valid {
-        breaches.add(at, &req::RA_PREFERRED, name, &kind, || {
-            format!(
-                "{}: {prefix} is preferred for {preferred} and valid for {valid}",
-                place()
-            )
-        });
-    }
-    if prefix.is_link_local() {
-        breaches.add(at, &req::RA_LINK_LOCAL_PREFIX, name, &kind, || {
-            format!("{}: {prefix}", place())
-        });
-    }
-    // Where addresses are leased, hosts may not be meant to form any.
-    let lacks_autonomous = !autonomous && !is_managed;
-    if (!on_link || lacks_autonomous) && !preferred.is_zero() && !prefix.is_link_local() {
-        breaches.add(at, &req::RA_PREFIX_FLAGS, name, &kind, || {
-            let lacking = match (on_link, lacks_autonomous) {
-                (false, true) => "neither the L nor the A flag",
-                (false, false) => "no L flag",
-                (true, _) => "no A flag, and no router has the M flag",
-            };
-            format!("{}: {prefix} has {lacking}", place())
-        });
-    }
-    if autonomous && prefix.length() != 64 {
-        breaches.add(at, &req::RA_AUTONOMOUS, name, &kind, || {
-            format!("{}: {prefix} has the A flag", place())
-        });
-    }
-    if preferred.as_secs() > PREFERRED_LIMIT || valid.as_secs() > VALID_LIMIT {
-        breaches.add(at, &req::RA_LIFETIME_LIMITS, name, &kind, || {
-            format!(
-                "{}: {prefix} is preferred for {preferred} and valid for {valid}",
-                place()
-            )
-        });
     }
 }
 

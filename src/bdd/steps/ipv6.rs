@@ -1,19 +1,25 @@
 //! IPv6: what clients hold of it, what they are told to do about it, and what routers advertise.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+mod advertised;
+mod line;
+mod options;
+
 use std::time::{Duration, Instant};
 
-use super::disturbances::run_command;
+pub(in crate::bdd) use self::line::unique_local;
+pub(super) use self::options::{OPTIONS, says};
+
+use self::advertised::{all_of_length, delegated_of_length, lifetimes};
+use self::line::{LineEvent, default_router, kept_unique_local, of_the_line};
 use super::leases::holds_in;
 use crate::bdd::complaint::ClientComplaint;
 use crate::bdd::definition::{Definition, Keyword, StepArguments, act};
-use crate::bdd::parameters::{ClientsWord, CountWord, DurationWord, FamilyWord};
+use crate::bdd::parameters::{ClientsWord, DurationWord, FamilyWord};
 use crate::bdd::waiting::hear;
 use crate::bdd::world::{ClientResult, ClientResults, by_number, standing};
 use crate::bdd::{Complaint, World};
 use crate::client::Order;
-use crate::client::ipv6::{AddressState, HeldAddress, Ipv6EventKind, Ipv6State};
+use crate::client::ipv6::{AddressState, Ipv6EventKind};
 use crate::family::{Families, Family};
 use crate::identity::ClientNumber;
 use crate::objective::wait::Wait;
@@ -228,107 +234,6 @@ pub(super) fn came_to(order: Order, what: &EventKind) -> Option<ClientResult> {
     }
 }
 
-/// What happens to the line of a router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LineEvent {
-    Down,
-    Up,
-    Renumbered,
-}
-
-async fn of_the_line(world: &mut World, event: LineEvent) -> Result<(), Complaint> {
-    world.disturb().await?;
-    if let Some(lab) = &world.open_testbed()?.lab {
-        match event {
-            LineEvent::Down => lab.wan_down(),
-            LineEvent::Up => lab.wan_up(),
-            LineEvent::Renumbered => lab.renumber(),
-        }
-        return Ok(());
-    }
-    let settings = &world.testbeds.settings;
-    let (line, option, what, example) = match event {
-        LineEvent::Down => (
-            &settings.wan_down,
-            "--wan-down",
-            "its line is taken down",
-            "ssh root@192.168.1.1 ifdown wan6",
-        ),
-        LineEvent::Up => (
-            &settings.wan_up,
-            "--wan-up",
-            "its line is brought up again",
-            "ssh root@192.168.1.1 ifup wan6",
-        ),
-        LineEvent::Renumbered => (
-            &settings.renumber,
-            "--renumber",
-            "it is given another prefix",
-            "ssh root@192.168.1.1 ifup wan6",
-        ),
-    };
-    let Some(line) = line.clone() else {
-        return Err(Complaint::new(format!(
-            "this router is not the lab's, and nobody has said how {what}: run with {option} '{example}', or the like"
-        )));
-    };
-    run_command(&line).await
-}
-
-async fn default_router(
-    world: &mut World,
-    mut said: StepArguments,
-    wanted: bool,
-) -> Result<(), Complaint> {
-    let clients: ClientsWord = said.next()?;
-    let within: DurationWord = said.next()?;
-    let what = if wanted {
-        "had no default router"
-    } else {
-        "still had a default router"
-    };
-    judge_within(world, &clients, what, within, |client| {
-        let state = client.ipv6.as_deref();
-        state.is_some_and(|state| state.routers.is_empty() != wanted)
-    })
-    .await
-}
-
-/// The unique local prefixes that are on a client's link.
-pub(in crate::bdd) fn unique_local(state: &Ipv6State) -> BTreeSet<Prefix> {
-    let all = state.on_link.iter().copied();
-    all.filter(|prefix| prefix.address().is_unique_local())
-        .collect()
-}
-
-async fn kept_unique_local(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
-    let clients: ClientsWord = said.next()?;
-    let chosen = world.choose(&clients).await?;
-    let herd = world.herd().await?;
-    let by_number = by_number(&herd);
-    let list = |all: &BTreeSet<Prefix>| {
-        let all: Vec<_> = all.iter().map(ToString::to_string).collect();
-        if all.is_empty() {
-            "none".to_owned()
-        } else {
-            all.join(", ")
-        }
-    };
-    chosen.judge("did not keep their unique local prefixes", |number| {
-        let before = world.unique_local.get(&number);
-        let before = before.filter(|before| !before.is_empty());
-        let before = before.ok_or_else(|| "it had none before anything was done".to_owned())?;
-        let client = by_number.get(&number);
-        let client = client.ok_or_else(|| "it has left".to_owned())?;
-        let now = client.ipv6.as_deref().map(unique_local);
-        let now = now.unwrap_or_default();
-        if now == *before {
-            return Ok(());
-        }
-        Err(format!("{} before, and now {}", list(before), list(&now)))
-    })
-}
-
 async fn hold_within(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
     let clients: ClientsWord = said.next()?;
     let FamilyWord(family) = said.next()?;
@@ -483,190 +388,4 @@ async fn well_formed(world: &mut World) -> Result<(), Complaint> {
 
 pub(super) fn no_ipv6() -> Complaint {
     Complaint::new("no client is to have IPv6: make IPv6 or dual-stack clients")
-}
-
-/// All that clients have of IPv6; a complaint where nobody has any.
-async fn states(
-    world: &World,
-) -> Result<Vec<(ClientNumber, std::sync::Arc<Ipv6State>)>, Complaint> {
-    let herd = world.herd().await?;
-    let all = herd.iter().filter(|client| client.phase.has_address());
-    let states: Vec<_> = all
-        .filter_map(|client| Some((client.identity.number, client.ipv6.clone()?)))
-        .collect();
-    if states.is_empty() {
-        return Err(no_ipv6());
-    }
-    Ok(states)
-}
-
-async fn all_of_length(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
-    let CountWord(length) = said.next()?;
-    let states = states(world).await?;
-    let mut seen = 0_usize;
-    let mut others: BTreeMap<ClientNumber, String> = BTreeMap::new();
-    for (number, state) in &states {
-        for prefix in state
-            .on_link
-            .iter()
-            .filter(|prefix| !prefix.is_link_local())
-        {
-            seen += 1;
-            if u32::from(prefix.length()) != length {
-                others.insert(*number, format!("{prefix} is advertised as on the link"));
-            }
-        }
-    }
-    if seen == 0 {
-        return Err(Complaint::new(
-            "no prefix was advertised, so nothing can be said of their length",
-        ));
-    }
-    if others.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<_> = others.into_iter().collect();
-    let what = "were advertised a prefix of another length";
-    Err(Complaint::of_clients(what, &lines, states.len(), ""))
-}
-
-async fn delegated_of_length(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
-    let (clients, CountWord(length)): (ClientsWord, CountWord) = (said.next()?, said.next()?);
-    let chosen = world.choose(&clients).await?;
-    let states: BTreeMap<_, _> = states(world).await?.into_iter().collect();
-    let mut taken: Vec<(ClientNumber, Prefix)> = Vec::new();
-    let mut wrong = Vec::new();
-    for number in &chosen.numbers {
-        let all = states.get(number).into_iter();
-        let delegated: Vec<Prefix> = all
-            .flat_map(|state| state.delegated().map(|it| it.prefix).collect::<Vec<_>>())
-            .collect();
-        let is_right = delegated.iter().any(|it| u32::from(it.length()) == length);
-        let overlaps = |one: &Prefix, other: &Prefix| {
-            one.contains(other.address()) || other.contains(one.address())
-        };
-        let mut of_others = delegated.iter().flat_map(|own| {
-            let others = taken.iter().filter(|(_, other)| overlaps(own, other));
-            others.map(move |(holder, other)| (own, holder, other))
-        });
-        if let Some((own, holder, other)) = of_others.next() {
-            let line = format!("{own} is its own, and {other} is client {holder}'s");
-            wrong.push((*number, line));
-        } else if delegated.is_empty() {
-            wrong.push((*number, "no prefix is delegated to it".to_owned()));
-        } else if !is_right {
-            let all: Vec<_> = delegated.iter().map(ToString::to_string).collect();
-            wrong.push((*number, format!("it has {}", all.join(", "))));
-        }
-        taken.extend(delegated.into_iter().map(|prefix| (*number, prefix)));
-    }
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let what = format!("had no delegated prefix of {length} bits of their own");
-    Err(Complaint::of_clients(
-        &what,
-        &wrong,
-        chosen.numbers.len(),
-        "",
-    ))
-}
-
-async fn lifetimes(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
-    let (preferred, valid): (DurationWord, DurationWord) = (said.next()?, said.next()?);
-    let states = states(world).await?;
-    let now = Instant::now();
-    let is_longer = |until: Option<Instant>, most: Duration| {
-        until.is_none_or(|until| until.saturating_duration_since(now) > most)
-    };
-    let mut longer = Vec::new();
-    for (number, state) in &states {
-        let formed = state.global().filter(|held| held.origin.is_formed());
-        let mut too_long = formed.filter(|held: &&HeldAddress| {
-            is_longer(held.preferred_until, preferred.0) || is_longer(held.valid_until, valid.0)
-        });
-        if let Some(held) = too_long.next() {
-            let left = |until: Option<Instant>| {
-                until.map_or_else(
-                    || "for ever".to_owned(),
-                    |until| {
-                        let left = until.saturating_duration_since(now).as_secs();
-                        humantime::format_duration(Duration::from_secs(left)).to_string()
-                    },
-                )
-            };
-            longer.push((
-                *number,
-                format!(
-                    "{} is preferred for {} and valid for {}",
-                    held.address,
-                    left(held.preferred_until),
-                    left(held.valid_until)
-                ),
-            ));
-        }
-    }
-    if longer.is_empty() {
-        return Ok(());
-    }
-    let what = "were advertised longer lifetimes";
-    Err(Complaint::of_clients(what, &longer, states.len(), ""))
-}
-
-/// What the table of `configured with` says of a client's IPv6, as it is written there; `None`: it is no option of IPv6.
-pub(super) fn says(state: &Ipv6State, option: &str) -> Option<String> {
-    fn list(all: impl Iterator<Item = impl ToString>) -> String {
-        let all: Vec<_> = all.map(|one| one.to_string()).collect();
-        if all.is_empty() {
-            "none".to_owned()
-        } else {
-            all.join(", ")
-        }
-    }
-    let none = || "none".to_owned();
-    Some(match option {
-        "prefix6" => {
-            let on_link = state.on_link.iter();
-            list(on_link.filter(|prefix| !prefix.is_link_local()))
-        }
-        "router6" => list(state.routers.iter().map(|router| router.address)),
-        "dns6" => list(state.resolvers.iter().map(|address| IpAddr::from(*address))),
-        "search" => list(state.search.iter()),
-        "mtu6" => state.mtu.map_or_else(none, |mtu| mtu.to_string()),
-        "pref64" => list(state.pref64.iter()),
-        "delegated" => list(state.delegated().map(|leased| leased.prefix)),
-        "flags" => match (state.managed, state.other) {
-            (true, true) => "managed, other".to_owned(),
-            (true, false) => "managed".to_owned(),
-            (false, true) => "other".to_owned(),
-            (false, false) => none(),
-        },
-        _ => return None,
-    })
-}
-
-/// The options of IPv6 in that table.
-pub(super) const OPTIONS: [&str; 8] = [
-    "prefix6",
-    "router6",
-    "dns6",
-    "search",
-    "mtu6",
-    "pref64",
-    "delegated",
-    "flags",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_option_of_the_table_says_something_and_others_are_none_of_ipv6() {
-        let state = Ipv6State::default();
-        for option in OPTIONS {
-            assert_eq!(says(&state, option).as_deref(), Some("none"), "{option}");
-        }
-        assert_eq!(says(&state, "dns"), None);
-    }
 }

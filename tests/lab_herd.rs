@@ -78,6 +78,33 @@ fn use_all(lab: &Lab) {
     pings.expect("ping");
 }
 
+/// A herd in the lab, of which whoever fails is back before the test loses patience.
+async fn herd_on(
+    lab: &Lab,
+    name: &str,
+    clients: u32,
+    adjust: impl FnOnce(&mut PoolConfig),
+) -> (LinuxLan, Pool) {
+    let name: PoolName = name.parse().expect("a name");
+    let neighbour = Some((lab.router(), lab.router_mac()));
+    let config = LanConfig {
+        neighbour,
+        ..LanConfig::new(lab.uplink(), name.clone())
+    };
+    let (lan, _) = LinuxLan::open(config).await.expect("a lan");
+    let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
+    let mut config = PoolConfig::new(name);
+    config.restart.intensity = 1_000;
+    config.restart.backoff_ceiling = Duration::from_secs(1);
+    adjust(&mut config);
+    let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
+        .await
+        .expect("a pool");
+    pool.create(clients).await.expect("created");
+    join_the_lan();
+    (lan, pool)
+}
+
 fn a_herd_comes_back_online_after_each_fault_of_the_router() {
     const CLIENTS: u32 = 6;
     sandbox::enter().expect("a sandbox");
@@ -88,23 +115,7 @@ fn a_herd_comes_back_online_after_each_fault_of_the_router() {
     .expect("a lab");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let name: PoolName = "fa".parse().expect("a name");
-        let neighbour = Some((lab.router(), lab.router_mac()));
-        let config = LanConfig {
-            neighbour,
-            ..LanConfig::new(lab.uplink(), name.clone())
-        };
-        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
-        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
-        let mut config = PoolConfig::new(name);
-        // Whoever fails shall be back before the test loses patience.
-        config.restart.intensity = 1_000;
-        config.restart.backoff_ceiling = Duration::from_secs(1);
-        let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
-            .await
-            .expect("a pool");
-        pool.create(CLIENTS).await.expect("created");
-        join_the_lan();
+        let (lan, pool) = herd_on(&lab, "fa", CLIENTS, |_| ()).await;
         works_as_a_herd(&lab, &pool, CLIENTS, "at the beginning").await;
         for fault in Fault::ALL.iter().copied() {
             // This herd, and its lab, speak IPv4 only.
@@ -175,24 +186,11 @@ fn a_dual_herd_comes_back_online_after_each_fault_of_ipv6() {
     .expect("a lab");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let name: PoolName = "six".parse().expect("a name");
-        let neighbour = Some((lab.router(), lab.router_mac()));
-        let config = LanConfig {
-            neighbour,
-            ..LanConfig::new(lab.uplink(), name.clone())
-        };
-        let (lan, _) = LinuxLan::open(config).await.expect("a lan");
-        let metrics = Metrics::new(&name, Seed(7)).expect("metrics");
-        let mut config = PoolConfig::new(name);
-        config.families = Families::Dual;
-        config.lease_deadline = Duration::from_secs(15);
-        config.restart.intensity = 1_000;
-        config.restart.backoff_ceiling = Duration::from_secs(1);
-        let pool = Pool::start(Arc::new(lan.clone()), config, metrics)
-            .await
-            .expect("a pool");
-        pool.create(CLIENTS).await.expect("created");
-        join_the_lan();
+        let (lan, pool) = herd_on(&lab, "six", CLIENTS, |config| {
+            config.families = Families::Dual;
+            config.lease_deadline = Duration::from_secs(15);
+        })
+        .await;
         sh("ip address add fe80::9/64 dev lab0 nodad");
         works_over_ipv6(&pool, CLIENTS, "at the beginning").await;
         for fault in Fault::ALL.iter().copied() {

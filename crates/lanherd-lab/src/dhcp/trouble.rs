@@ -22,7 +22,7 @@ pub(crate) struct Troubled {
     server: Server,
     /// Clients that were given an address that is another's.
     doubles: HashMap<ClientKey, Double>,
-    /// What was forgotten last, and whose it was, oldest first.
+    /// What was forgotten and has not been given back or out again, and whose it was, oldest first.
     forgotten: Vec<(Ipv4Addr, ClientKey)>,
     /// It has lost leases: that it has no record of a client no longer means that another server has.
     has_lost_leases: bool,
@@ -108,6 +108,7 @@ impl Troubled {
         {
             return Some(self.refuse(message, "your lease is not known here any more"));
         }
+        self.note_release(message);
         self.server.handle(message, now)
     }
 
@@ -292,9 +293,28 @@ impl Troubled {
         for (address, _) in &leases {
             self.server.bindings.forget(*address);
         }
+        let count = leases.len();
         self.has_lost_leases = true;
-        self.forgotten = leases;
-        self.forgotten.len()
+        // Who has not asked since an earlier time still uses what was forgotten then.
+        self.keep_free_forgotten(|address| leases.iter().all(|(lost, _)| *lost != address));
+        self.forgotten.extend(leases);
+        count
+    }
+
+    /// Keeps what was forgotten as long as nobody has it by a lease or an offer, and `also` holds for it.
+    fn keep_free_forgotten(&mut self, also: impl Fn(Ipv4Addr) -> bool) {
+        let bindings = &self.server.bindings;
+        self.forgotten
+            .retain(|(address, _)| also(*address) && bindings.is_free(*address));
+    }
+
+    /// Who gives back what was forgotten does not use it any more: given to another it would be no conflict.
+    fn note_release(&mut self, message: &Message) {
+        if message.message_type() == Some(MessageType::Release) {
+            let client = ClientKey::of(message);
+            self.forgotten
+                .retain(|(address, former)| *address != message.ciaddr || *former != client);
+        }
     }
 
     /// Forgets every client and every address.
@@ -315,9 +335,7 @@ impl Troubled {
             return None;
         }
         let client = ClientKey::of(message);
-        let bindings = &self.server.bindings;
-        self.forgotten
-            .retain(|(address, _)| bindings.is_free(*address));
+        self.keep_free_forgotten(|_| true);
         let (address, _) = self
             .forgotten
             .iter()

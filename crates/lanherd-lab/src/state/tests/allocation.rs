@@ -153,6 +153,25 @@ fn leases_that_end_early_are_refused_and_given_to_others() {
 }
 
 #[test]
+fn of_forgotten_leases_those_are_given_to_others_whose_holders_still_use_them() {
+    let mut lan = StateLan::new();
+    let [first, second, third] = [1, 2, 3].map(|client| lan.join(client));
+    lan.inject(Fault::DhcpExpireEarly, 60);
+    lan.wait(0);
+    lan.send(&holding(MessageType::Release, 1, first));
+    // Clients 2 and 3 never asked since, so they use theirs after the next time as well.
+    lan.wait(2_000);
+    assert_eq!(lan.join(1), second, "not its own, nor what is nobody's");
+    assert_eq!(lan.join(4), third);
+    lan.send(&holding(MessageType::Release, 2, second));
+    let fifth = lan.join(5);
+    assert!(
+        ![second, third].contains(&fifth),
+        "{fifth} is leased to another"
+    );
+}
+
+#[test]
 fn a_short_pool_has_addresses_for_five_clients_at_a_time() {
     let mut lan = StateLan::new();
     lan.inject(Fault::DhcpShortPool, 100_000);

@@ -60,6 +60,11 @@ use crate::soak::SoakSettings;
 pub use crate::text_error::TextError;
 use crate::units::Rate;
 
+/// The JSON schema (draft 7, which editors of TOML read) of a scenario file.
+///
+/// What depends on several keys at once, [`Draft::check`] alone can tell.
+pub const SCHEMA: &str = include_str!("../schemas/lanherd.scenario-1.schema.json");
+
 /// A run that makes sense: made by [`Draft::check`] or [`Scenario::from_toml`].
 ///
 /// It is serialised, under the names of the options, into the `parameters` of a report.

@@ -8,7 +8,7 @@ use lanherd::identity::{PoolName, Seed};
 use lanherd::metrics::RunLabel;
 use lanherd::report::check_apart;
 use lanherd::run::RunMode;
-use lanherd::scenario::{Draft, Scenario, Timespan, metrics_address};
+use lanherd::scenario::{Draft, SCHEMA, Scenario, Timespan, metrics_address};
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
@@ -21,6 +21,7 @@ const AFTER_HELP: &str = "\
 Examples:
   lanherd run scenario.toml
   lanherd run scenario.toml --label firmware=2.1 --report nightly.json --for 10m
+  lanherd run --schema > lanherd.scenario-1.schema.json   then, as the first line of a scenario: #:schema ./lanherd.scenario-1.schema.json
 
 A scenario is a TOML file; its keys are the options of `lanherd up`, without the dashes in front:
   parent = \"eth0\"
@@ -38,8 +39,11 @@ Paths in it are relative to the current folder. Succeeds as `lanherd up` does.";
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The scenario
-    #[arg(value_name = "SCENARIO.toml")]
-    file: PathBuf,
+    #[arg(value_name = "SCENARIO.toml", required_unless_present = "schema")]
+    file: Option<PathBuf>,
+    /// Print the JSON schema of scenario files, which editors read
+    #[arg(long, exclusive = true)]
+    schema: bool,
     #[command(flatten)]
     instead: Overrides,
     #[command(flatten)]
@@ -96,14 +100,18 @@ impl Overrides {
 }
 
 pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
-    let file = args.file.display();
-    let text = bounded::read_to_string(&args.file, MOST).map_err(|error| {
+    let Some(path) = &args.file else {
+        screen.data(SCHEMA.trim_end());
+        return Ok(Exit::Well);
+    };
+    let file = path.display();
+    let text = bounded::read_to_string(path, MOST).map_err(|error| {
         UsageError::because(format!("the scenario {file} cannot be read: {error}"))
     })?;
     let scenario = Scenario::from_toml_with(&text, |draft| args.instead.apply(draft))
         .map_err(|error| UsageError::because(format!("the scenario {file}, {error}")))?;
     let files = [
-        ("the scenario", Some(&args.file)),
+        ("the scenario", Some(path)),
         ("report", scenario.report.as_ref()),
         ("html", scenario.html.as_ref()),
     ];
@@ -167,6 +175,19 @@ mod tests {
             wanted[key] = expected;
             assert_ne!(wanted, from_file, "{option}");
             assert_eq!(parameters(&[option, value]), wanted, "{option}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_needed_unless_only_the_schema_is_asked_for() {
+        for (line, is_one) in [
+            (&["run"][..], false),
+            (&["run", "scenario.toml"], true),
+            (&["run", "--schema"], true),
+            (&["run", "--schema", "scenario.toml"], false),
+            (&["run", "--for", "1m"], false),
+        ] {
+            assert_eq!(Line::try_parse_from(line).is_ok(), is_one, "{line:?}");
         }
     }
 

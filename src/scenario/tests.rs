@@ -1,4 +1,5 @@
 mod groups;
+mod schema;
 
 use clap::Parser as _;
 

@@ -13,6 +13,7 @@ mod complaint;
 mod definition;
 mod event;
 mod expected;
+pub mod glue;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -312,6 +312,7 @@ fn a_client_of_both_families_works_over_ipv6_and_over_ipv4_where_nothing_comes_b
             Connectivity {
                 ipv4: Some(Arc::new(leased)),
                 ipv6: Some(Arc::new(config)),
+                is_joining: false,
             },
         );
         let here = Arc::new(here);
@@ -378,7 +379,7 @@ fn place_with(
 fn place(port: LinuxPort) -> ClientContext<LinuxPort> {
     let connectivity = Connectivity {
         ipv4: Some(Arc::new(LeasedConfig::from(&lease(7)))),
-        ipv6: None,
+        ..Connectivity::default()
     };
     place_with(port, Families::Ipv4, connectivity).1
 }

@@ -117,6 +117,7 @@ mod tests {
         Connectivity {
             ipv4: ipv4.then(|| Arc::new(leased)),
             ipv6: (!ipv6.is_empty()).then(|| Arc::new(config)),
+            is_joining: false,
         }
     }
 

@@ -173,7 +173,7 @@ impl ActivityKind for CommandLine {
     }
 
     fn family_choice(&self, families: Families) -> FamilyChoice {
-        FamilyChoice::open(families)
+        FamilyChoice::whole(families)
     }
 
     fn quoted(&self) -> String {
@@ -307,7 +307,7 @@ async fn execute<P: Port>(
     timeout: Duration,
     client: &ClientContext<P>,
 ) -> Executed {
-    let Connectivity { ipv4, ipv6 } = client.connectivity();
+    let Connectivity { ipv4, ipv6, .. } = client.connectivity();
     let address = ipv4.as_ref().map(|ipv4| ipv4.address.to_string());
     let router = ipv4.as_ref().and_then(|ipv4| ipv4.router);
     let router = router.map(|router| router.to_string());

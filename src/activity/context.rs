@@ -60,6 +60,8 @@ pub struct Connectivity {
     pub ipv4: Option<Arc<LeasedConfig>>,
     /// What it has of IPv6.
     pub ipv6: Option<Arc<Ipv6Config>>,
+    /// Whether the client has come to neither since it had nothing, and one of the two may yet become usable in its time.
+    pub is_joining: bool,
 }
 
 impl Connectivity {
@@ -224,12 +226,12 @@ mod tests {
     #[test]
     fn what_goes_on_ends_with_an_address_and_with_nothing_else() {
         let of = |addresses: &[u16], resolvers: &[u16]| Connectivity {
-            ipv4: None,
             ipv6: Some(Arc::new(Ipv6Config {
                 addresses: addresses.iter().map(|last| own(*last)).collect(),
                 resolvers: resolvers.iter().map(|last| own(*last)).collect(),
                 ..Ipv6Config::default()
             })),
+            ..Connectivity::default()
         };
         let before = of(&[1], &[9]);
         let carries_on = |now: &Connectivity| now.carries_on(&before, Family::Ipv6);

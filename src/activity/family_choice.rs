@@ -10,6 +10,8 @@ pub enum FamilyChoice {
     Only(Family),
     /// Over whichever each attempt finds.
     Either,
+    /// Over all that the client is to have: it begins once they are usable, or are known not to be in their time.
+    All,
 }
 
 impl FamilyChoice {
@@ -22,10 +24,18 @@ impl FamilyChoice {
         }
     }
 
-    /// That of something which finds its family only when it is done, as a command.
+    /// That of something which finds its family only when it is done, as a lookup.
     pub const fn open(families: Families) -> Self {
         match families {
             Families::Dual => Self::Either,
+            Families::Ipv4 | Families::Ipv6 => Self::usual(families),
+        }
+    }
+
+    /// That of something which may use every family at once, as a command.
+    pub const fn whole(families: Families) -> Self {
+        match families {
+            Families::Dual => Self::All,
             Families::Ipv4 | Families::Ipv6 => Self::usual(families),
         }
     }
@@ -34,7 +44,15 @@ impl FamilyChoice {
     pub const fn is_served(self, connectivity: &Connectivity) -> bool {
         match self {
             Self::Only(family) => connectivity.has(family),
-            Self::Either => connectivity.is_online(),
+            Self::Either | Self::All => connectivity.is_online(),
+        }
+    }
+
+    /// Whether it can be begun by a client that has so much: not while something that it is to have is still on its way.
+    pub const fn may_begin(self, connectivity: &Connectivity) -> bool {
+        match self {
+            Self::Only(_) | Self::Either => self.is_served(connectivity),
+            Self::All => connectivity.is_online() && !connectivity.is_joining,
         }
     }
 
@@ -43,7 +61,7 @@ impl FamilyChoice {
     pub fn begins_anew(self, before: &Connectivity, now: &Connectivity) -> bool {
         match self {
             Self::Only(family) => !now.carries_on(before, family),
-            Self::Either => before.is_online() != now.is_online(),
+            Self::Either | Self::All => self.may_begin(before) != self.may_begin(now),
         }
     }
 }

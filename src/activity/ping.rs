@@ -337,7 +337,7 @@ pub(super) async fn address_at<P: Port>(
         }
         (_, FamilyChoice::Only(family)) => family,
         // Only a name may have either.
-        (_, FamilyChoice::Either) => Family::Ipv4,
+        (_, FamilyChoice::Either | FamilyChoice::All) => Family::Ipv4,
     };
     match target {
         Target::Router => client

@@ -116,7 +116,7 @@ impl Activity {
         };
         outcome.family = match choice {
             FamilyChoice::Only(family) => Some(family),
-            FamilyChoice::Either => outcome.detail.family(),
+            FamilyChoice::Either | FamilyChoice::All => outcome.detail.family(),
         };
         outcome
     }

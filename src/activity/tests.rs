@@ -50,6 +50,7 @@ async fn client(families: Families) -> Standing {
     let connectivity = watch::Sender::new(Connectivity {
         ipv4: families.include(Family::Ipv4).then(|| Arc::new(leased)),
         ipv6: families.include(Family::Ipv6).then(|| Arc::new(config)),
+        is_joining: false,
     });
     let siblings = |_, family| match family {
         Family::Ipv4 => Some(IpAddr::from([10, 77, 0, 8])),

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lanherd::control::{Answer, Request};
 use lanherd::identity::{ClientNumber, PoolName};
 use lanherd::lan::exec;
+use lanherd::phase::Phase;
 
 use super::control::{Which, ask, strange};
 use super::exit::{Exit, UsageError};
@@ -16,15 +17,20 @@ use super::screen::Screen;
 
 /// How long a pool may take to say where a client is.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a client that is joining is waited for: as long as its leases may take, and then as long again.
+const JOINING: Duration = Duration::from_secs(60);
+/// It is looked again after this time.
+const LOOK: Duration = Duration::from_millis(50);
 
 const AFTER_HELP: &str = "\
 Examples:
   lanherd exec 7 -- curl http://10.0.0.1/
   lanherd exec 7 -- ping -c 3 8.8.8.8
   lanherd exec --pool phones 3 -- bash
+  lanherd exec --now 7 -- ip address
 
-The program has the client's network, its resolver, and this terminal; its exit code is lanherd's. 127: there is no \
-such program; 126: it cannot be run. A program that still runs when the client leaves is not ended: end it before.";
+The program has the client's network, its resolver, and this terminal; its exit code is lanherd's. It starts when the \
+client is online, in all families that it is to have, or known not to be. 127: there is no such program; 126: it cannot be run. A program that still runs when the client leaves is not ended: end it before.";
 
 /// Run any program as a client of a running pool
 #[derive(Debug, clap::Args)]
@@ -33,6 +39,9 @@ pub struct Args {
     /// The client's number, or the name of its namespace, such as ns3
     #[arg(value_name = "CLIENT", value_parser = NamedClient::read)]
     client: NamedClient,
+    /// Start it at once, also while the client still joins
+    #[arg(long)]
+    now: bool,
     /// The program, and its arguments
     #[arg(
         value_name = "COMMAND",
@@ -90,9 +99,31 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     // Before the question: whoever answers it is then known to be this process, alive.
     let process = caller.process()?;
     let client = *number;
-    let namespace = match ask(&mut caller, &Request::Place { client }, PATIENCE)? {
-        Answer::Place { namespace, .. } => namespace,
-        other => return Err(strange(&other)),
+    let began = Instant::now();
+    let mut was_told = false;
+    let namespace = loop {
+        let (namespace, phase) = match ask(&mut caller, &Request::Place { client }, PATIENCE)? {
+            Answer::Place { namespace, phase } => (namespace, phase),
+            other => return Err(strange(&other)),
+        };
+        if args.now || !is_joining(phase) {
+            break namespace;
+        }
+        if began.elapsed() >= JOINING {
+            let waited = humantime::format_duration(JOINING);
+            screen.complain(&format!(
+                "warning: {namespace} is not online after {waited} (phase {phase}); the program starts all the same"
+            ));
+            break namespace;
+        }
+        // What lasts a moment is not worth a line.
+        if !was_told && began.elapsed() > Duration::from_secs(1) {
+            was_told = true;
+            screen.complain(&format!(
+                "{namespace} is not online yet (phase {phase}): waiting for it; --now starts the program at once"
+            ));
+        }
+        std::thread::sleep(LOOK);
     };
     for complaint in exec::enter(&process, &namespace)? {
         screen.complain(&format!("warning: {complaint}"));
@@ -110,6 +141,29 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         ErrorKind::NotFound => Exit::NoSuchProgram,
         _ => Exit::NotExecutable,
     })
+}
+
+/// Whether the client may be online in a moment.
+const fn is_joining(phase: Phase) -> bool {
+    match phase {
+        Phase::Link
+        | Phase::Dhcp
+        | Phase::Configure
+        | Phase::Router
+        | Phase::Dhcp6
+        | Phase::Dad => true,
+        Phase::Online
+        | Phase::Partial
+        | Phase::Released
+        | Phase::V6Only
+        | Phase::NoCarrier
+        | Phase::Queued
+        | Phase::Namespace
+        | Phase::Leaving
+        | Phase::Backoff
+        | Phase::Failed
+        | Phase::Gone => false,
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,13 @@ use crate::identity::Identity;
 use crate::lan::Port;
 use crate::stats::ClientStats;
 
+/// What a client has at its beginning, and whenever it has lost all.
+const NOTHING: Connectivity = Connectivity {
+    ipv4: None,
+    ipv6: None,
+    is_joining: true,
+};
+
 /// What activities need of the client that carries them out.
 pub(super) struct RunnerContext {
     pub(super) events: EventSink,
@@ -65,7 +72,7 @@ impl<P: Port> ActivityRunner<P> {
         Self {
             with,
             sequence,
-            connectivity: watch::Sender::new(Connectivity::default()),
+            connectivity: watch::Sender::new(NOTHING),
             client: None,
             standing_tasks: Vec::new(),
             runs: Vec::new(),
@@ -86,29 +93,41 @@ impl<P: Port> ActivityRunner<P> {
 
     /// What the client has of IPv4 from now on; `None`: it cannot be used. What goes on over IPv6 is left alone.
     pub(super) fn set_ipv4(&mut self, leased: Option<LeasedConfig>) {
-        let ipv6 = self.connectivity.borrow().ipv6.clone();
-        let ipv4 = leased.map(Arc::new);
-        self.set(&Connectivity { ipv4, ipv6 });
+        let mut now = self.connectivity.borrow().clone();
+        now.ipv4 = leased.map(Arc::new);
+        self.set(now);
     }
 
     /// What the client has of IPv6 from now on; `None`: it cannot be used. What goes on over IPv4 is left alone.
     pub(super) fn set_ipv6(&mut self, config: Option<Ipv6Config>) {
-        let ipv4 = self.connectivity.borrow().ipv4.clone();
-        let ipv6 = config.map(Arc::new);
-        self.set(&Connectivity { ipv4, ipv6 });
+        let mut now = self.connectivity.borrow().clone();
+        now.ipv6 = config.map(Arc::new);
+        self.set(now);
+    }
+
+    /// All that the client is to have is usable, or was not in its time: what goes over all of it may begin, if anything is there.
+    pub(super) fn has_joined(&mut self) {
+        let now = self.connectivity.borrow().clone();
+        if now.is_joining {
+            self.set(Connectivity {
+                is_joining: false,
+                ..now
+            });
+        }
     }
 
     /// The client has nothing that it could use.
     pub(super) fn go_offline(&mut self) {
-        self.set(&Connectivity::default());
+        self.set(NOTHING);
     }
 
     /// Starts the standing activities when there is something to use for the first time, has those begin anew that work with what
     /// is new, and tells of each run that has not enough any more that it cannot go on.
-    fn set(&mut self, now: &Connectivity) {
+    fn set(&mut self, mut now: Connectivity) {
+        now.is_joining |= !now.is_online();
         let is_new = self.connectivity.send_if_modified(|before| {
-            let is_new = before != now;
-            before.clone_from(now);
+            let is_new = *before != now;
+            before.clone_from(&now);
             is_new
         });
         if !is_new {
@@ -119,7 +138,7 @@ impl<P: Port> ActivityRunner<P> {
             let Some(run) = run.upgrade() else {
                 return false;
             };
-            let is_served = choice_of(&run.activity, families).is_served(now);
+            let is_served = choice_of(&run.activity, families).is_served(&now);
             if !is_served {
                 refuse(&self.with, &run);
             }
@@ -170,7 +189,7 @@ impl<P: Port> ActivityRunner<P> {
                 loop {
                     let now = connectivity.borrow_and_update().clone();
                     let working = async {
-                        if choice.is_served(&now) {
+                        if choice.may_begin(&now) {
                             // A share of the interval at random, so that the herd does not act in one burst; none for
                             // counted ones.
                             let cadence = activity.pace();
@@ -216,7 +235,15 @@ impl<P: Port> ActivityRunner<P> {
         let mut connectivity = self.connectivity.subscribe();
         tokio::spawn(async move {
             let report = |outcome| counts.record(Some(&run), &run.activity, &outcome);
-            let working = activity::run(Arc::clone(&run.activity), client, Duration::ZERO, report);
+            let mut joined = connectivity.clone();
+            let working = async {
+                // The client has ended, where that fails: its part of the run does so below.
+                if joined.wait_for(|now| choice.may_begin(now)).await.is_err() {
+                    pending::<()>().await;
+                }
+                let activity = Arc::clone(&run.activity);
+                activity::run(activity, client, Duration::ZERO, report).await;
+            };
             tokio::select! {
                 biased;
                 // It cannot go on, which ends it elsewhere; or the client is no more, which the pool sees.
@@ -349,6 +376,50 @@ mod tests {
         runner.set_ipv4(None);
         a_while().await;
         assert!(over_ipv4.has_ended());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_waits_for_all_that_the_client_is_to_have_and_for_no_more_than_that() {
+        let command = Activity {
+            count: None,
+            interval: Duration::from_secs(60),
+            ..Activity::new(Kind::Command.read("true").expect("a command"))
+        };
+        let (mut runner, stats) = runner(std::slice::from_ref(&command)).await;
+        let attempts = || {
+            let figures = stats.activities();
+            let mut of_all = figures.iter().map(|own| own.attempts());
+            of_all.next().unwrap_or(0)
+        };
+        let a_minute = || tokio::time::sleep(Duration::from_secs(61));
+        // One family is not all: neither what is done again and again begins, nor a run.
+        runner.set_ipv4(Some(leased(7)));
+        let once = Activity {
+            count: Some(1),
+            ..command.clone()
+        };
+        let run = start(&mut runner, once.clone());
+        a_minute().await;
+        assert_eq!((attempts(), run.has_ended()), (0, false));
+        runner.set_ipv6(Some(ipv6(7)));
+        runner.has_joined();
+        a_minute().await;
+        assert!(run.has_ended() && attempts() >= 2, "{}", attempts());
+        // A family that goes away later stops nothing; and where all went, all is waited for again.
+        runner.set_ipv6(None);
+        let (before, run) = (attempts(), start(&mut runner, once.clone()));
+        a_minute().await;
+        assert!(run.has_ended(), "{before} {}", attempts());
+        assert!(attempts() >= before + 2, "{before} {}", attempts());
+        runner.go_offline();
+        runner.has_joined();
+        runner.set_ipv6(Some(ipv6(8)));
+        let (before, run) = (attempts(), start(&mut runner, once));
+        a_minute().await;
+        assert_eq!((attempts(), run.has_ended()), (before, false));
+        // It ends with the client's last family, and is told.
+        runner.go_offline();
+        assert!(run.has_ended());
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,6 +48,14 @@ impl FamilyPhase {
         }
     }
 
+    /// Whether it may become usable before its deadline.
+    const fn is_awaited(self) -> bool {
+        match self {
+            Self::Joining(_) | Self::Gone(_) => true,
+            Self::Unwanted | Self::Usable | Self::Overdue | Self::Resting(_) => false,
+        }
+    }
+
     /// The phase of a client that is to have nothing else.
     const fn alone(self) -> Phase {
         match self {
@@ -83,6 +91,14 @@ impl<L: Lan> ClientState<L> {
         let ipv6 = self.stack6.as_ref();
         let ipv6 = ipv6.map_or(FamilyPhase::Unwanted, |stack| stack.family_phase());
         overall(self.ipv4, ipv6)
+    }
+
+    /// Tells activities, once nothing is left that may become usable in its time.
+    pub(super) fn settle_activities(&mut self) {
+        let ipv6 = self.stack6.as_ref().map(|stack| stack.family_phase());
+        if !self.ipv4.is_awaited() && !ipv6.is_some_and(FamilyPhase::is_awaited) {
+            self.activities.has_joined();
+        }
     }
 
     /// Tells the phase that follows from both families.

@@ -39,7 +39,7 @@ impl ActivityFamilies {
         if let Some(of_kind) = self.of(subject) {
             match subject.family_choice(families) {
                 FamilyChoice::Only(family) => of_kind.expect(subject, family),
-                FamilyChoice::Either => {
+                FamilyChoice::Either | FamilyChoice::All => {
                     for family in Family::ALL {
                         of_kind.expect(subject, *family);
                     }
@@ -164,7 +164,7 @@ impl KindFamilies {
 fn usual_family(subject: &Subject) -> Family {
     match subject.family_choice(Families::Ipv4) {
         FamilyChoice::Only(family) => family,
-        FamilyChoice::Either => Family::Ipv4,
+        FamilyChoice::Either | FamilyChoice::All => Family::Ipv4,
     }
 }
 

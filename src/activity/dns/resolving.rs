@@ -51,7 +51,7 @@ pub(in crate::activity) async fn addresses_of<P: Port>(
     let connectivity = client.connectivity();
     let usable = match choice {
         FamilyChoice::Only(family) => Some(family),
-        FamilyChoice::Either => match (
+        FamilyChoice::Either | FamilyChoice::All => match (
             connectivity.has(Family::Ipv4),
             connectivity.has(Family::Ipv6),
         ) {

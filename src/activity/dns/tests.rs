@@ -29,7 +29,7 @@ async fn client(lan: &FakeLan, resolvers: &[Ipv4Addr]) -> ClientContext<FakePort
     };
     let connectivity = Connectivity {
         ipv4: Some(Arc::new(leased)),
-        ipv6: None,
+        ..Connectivity::default()
     };
     ClientContext {
         port: Arc::new(port.expect("attached")),

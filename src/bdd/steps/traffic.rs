@@ -89,8 +89,8 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         pattern: "{clients} run(s) the command {string}",
         example: "all clients run the command \"curl -sf https://example.org\"",
         meaning: "A line for sh in each client's namespace, with its resolver; $LANHERD_CLIENT, $LANHERD_ADDRESS and $LANHERD_ROUTER \
-                  say whose it is, and $LANHERD_ADDRESS6 and $LANHERD_ROUTER6 where it has IPv6. A success is exit code 0; it is killed \
-                  after 30 s.",
+                  say whose it is, and $LANHERD_ADDRESS6 and $LANHERD_ROUTER6 where it has IPv6. It begins when the \
+                  client's families are usable, or known not to be. A success is exit code 0; it is killed after 30 s.",
         act: act!(|world, said| command(world, said, false).await),
     },
     Definition {

@@ -122,6 +122,7 @@ impl<L: Lan> ClientState<L> {
         self.advertisement = None;
         self.judge_nat64();
         self.show();
+        self.settle_activities();
         Ok(())
     }
 

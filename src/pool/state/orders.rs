@@ -7,7 +7,7 @@ use std::time::Duration;
 use ractor::RpcReplyPort;
 
 use super::PoolState;
-use crate::activity::Activity;
+use crate::activity::{Activity, FamilyChoice};
 use crate::client::{ClientMsg, ClientRun, Order};
 use crate::fault::{Aim, Fault};
 use crate::identity::ClientNumber;
@@ -28,7 +28,15 @@ impl<L: Lan> PoolState<L> {
         reply: RpcReplyPort<Collected>,
     ) {
         let id = self.runs.next_id();
-        let deadline = run::deadline(activity);
+        let mut deadline = run::deadline(activity);
+        // What goes over all families waits until none may come any more.
+        let mut choices = self
+            .groups
+            .iter()
+            .map(|group| activity.subject.family_choice(group.families));
+        if choices.any(|choice| choice == FamilyChoice::All) {
+            deadline = deadline.saturating_add(self.config.lease_deadline);
+        }
         for group in &self.groups {
             self.metrics.expect(activity, group.families);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::activity::command::{CommandDetail, CommandSpec};
 use crate::client::ipv6::Ipv6EventKind;
 use crate::family::{Families, Family};
 use crate::fault::Fault;
@@ -128,6 +129,46 @@ async fn a_herd_that_is_to_have_only_ipv4_says_nothing_by_family() {
     let status = client.by_family.ipv4.expect("it is to have it");
     assert!(status.is_up && client.by_family.ipv6.is_none());
     herd.end().await;
+}
+
+/// What a herd's first client has told of its commands: how many there were, and the latest output.
+async fn commands(herd: &Herd) -> (u64, String) {
+    let client = herd.client(1).await;
+    let own = client.activities.iter().find_map(|own| {
+        let detail = CommandDetail::of(&own.detail)?;
+        Some((own.attempts(), detail.output.clone()))
+    });
+    own.unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_of_a_dual_client_wait_for_ipv6_until_it_is_known_not_to_come() {
+    for ipv6 in [Some(Ipv6Config::default()), None] {
+        let is_there = ipv6.is_some();
+        let began = tokio::time::Instant::now();
+        let herd = dual(ipv6, |config| {
+            let every_second = CommandSpec {
+                count: None,
+                interval: Duration::from_millis(100),
+                ..CommandSpec::once("true")
+            };
+            config.activities = vec![every_second.into()];
+        })
+        .await;
+        herd.create(1).await;
+        let (mut attempts, mut output) = (0, String::new());
+        while attempts == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            (attempts, output) = commands(&herd).await;
+            assert!(began.elapsed() < Duration::from_secs(60), "no command");
+        }
+        assert!(!output.contains("LANHERD_ADDRESS=\n"), "{output}");
+        let is_empty = output.contains("LANHERD_ADDRESS6=\n");
+        assert_eq!(is_empty, !is_there, "{output}");
+        // Half a minute is the deadline of this herd.
+        assert_eq!(began.elapsed() >= Duration::from_secs(30), !is_there);
+        herd.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -361,8 +361,11 @@ async fn whoever_does_not_read_is_dropped_and_nobody_waits_for_him() {
         .expect("written");
     let prompt = timeout(Duration::from_secs(2), served.ask(&Request::Ps {})).await;
     assert!(matches!(prompt, Ok(Answer::Herd(_))), "{prompt:?}");
-    // After its ten seconds the server hangs up: what it had said can be read, and then comes the end.
+    // After its ten seconds the server hangs up: what it had said can be read, and then comes the end. Nothing else is at work, so
+    // that a paused clock goes on to what is waited for next.
+    tokio::time::pause();
     tokio::time::sleep(Duration::from_secs(11)).await;
+    tokio::time::resume();
     let mut said = Vec::new();
     let ended = timeout(Duration::from_secs(5), deaf.read_to_end(&mut said)).await;
     assert!(ended.is_ok(), "the connection is still open");

@@ -174,12 +174,14 @@ impl RestartHistory {
 
     /// The share of the budget that is used at `now`, 0 to 1.
     pub fn used_ratio(&self, policy: &RestartPolicy, now: Instant) -> f64 {
-        let counting = self
-            .restarts
-            .iter()
-            .filter(|restart| now.saturating_duration_since(**restart) < policy.period)
-            .count();
-        policy.used_ratio(counting)
+        policy.used_ratio(self.counting(policy.period, now))
+    }
+
+    /// How many restarts within `period` before `now` there were.
+    pub(super) fn counting(&self, period: Duration, now: Instant) -> usize {
+        let all = self.restarts.iter();
+        all.filter(|restart| now.saturating_duration_since(**restart) < period)
+            .count()
     }
 
     /// The restarts that are remembered, oldest first.

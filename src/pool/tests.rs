@@ -1,7 +1,5 @@
 //! The pool on a paused clock, against an in-memory LAN with a real DHCP server machine.
 
-mod day;
-mod dual_day;
 mod failing;
 mod families;
 mod faults;

@@ -143,14 +143,21 @@ pub fn write(path: &Path, report: &Report) -> Result<(), ReportFileError> {
 
 /// The same with anything that is to be read as a whole.
 pub fn write_bytes(path: &Path, text: &[u8]) -> Result<(), ReportFileError> {
+    write_to_readers(path, text, STANDSTILL)
+}
+
+/// The same, to a reader of a pipe who may read nothing for so long.
+fn write_to_readers(path: &Path, text: &[u8], standstill: Duration) -> Result<(), ReportFileError> {
     match place(path)? {
         Destination::File(file) => replace(&file, text).map_err(|error| refused(path, error)),
-        Destination::Standard(descriptor) => stream(path, text, move || Ok(File::from(descriptor))),
+        Destination::Standard(descriptor) => {
+            let open = move || Ok(File::from(descriptor));
+            stream(path, text, standstill, open)
+        }
         Destination::Stream => {
             let opened = path.to_owned();
-            stream(path, text, move || {
-                OpenOptions::new().write(true).open(opened)
-            })
+            let open = move || OpenOptions::new().write(true).open(opened);
+            stream(path, text, standstill, open)
         }
     }
 }
@@ -247,6 +254,7 @@ fn folder_of(path: &Path) -> &Path {
 fn stream(
     path: &Path,
     text: &[u8],
+    standstill: Duration,
     open: impl FnOnce() -> io::Result<File> + Send + 'static,
 ) -> Result<(), ReportFileError> {
     let (written, text) = (Arc::<AtomicU64>::default(), text.to_vec());
@@ -278,7 +286,7 @@ fn stream(
         let now = written.load(Ordering::Relaxed);
         if now != seen.0 {
             seen = (now, Instant::now());
-        } else if seen.1.elapsed() >= STANDSTILL {
+        } else if seen.1.elapsed() >= standstill {
             return Err(ReportFileError::NoReader(path.to_owned()));
         }
     }
@@ -478,7 +486,9 @@ mod tests {
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
         check_writable(&path).expect("it could be written");
         assert!(!is_replaced(&path));
-        let error = write_bytes(&path, b"text").expect_err("nobody reads");
+        // How long a program waits, tests/e2e/output.rs shows.
+        let error = write_to_readers(&path, b"text", Duration::from_secs(1));
+        let error = error.expect_err("nobody reads");
         assert!(matches!(error, ReportFileError::NoReader(_)), "{error}");
         // One that is read takes more than a pipe holds. Another one: whoever was given up still waits at the first.
         let path = folder.file("read");

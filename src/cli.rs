@@ -13,6 +13,7 @@ mod exec;
 mod exit;
 mod generate;
 mod interrupt;
+mod journal;
 mod lab;
 mod logging;
 mod objectives;

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,8 +18,10 @@ use clap::ValueEnum;
 use parking_lot::Mutex;
 
 use lanherd::report::is_standard_output;
+use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::journal::{self, Priority};
 use super::output::{Bar, Output, OutputStream, Weight};
 use super::stderr_buffer::StderrBuffer;
 
@@ -28,6 +31,8 @@ pub struct Screen {
     output: Arc<OnceLock<Output>>,
     audience: Audience,
     format: Format,
+    /// Whether standard error is the journal's, which is told how much each line matters.
+    is_journal: bool,
     stderr_buffer: Arc<Mutex<Option<Arc<StderrBuffer>>>>,
     /// Whether a report goes to standard output.
     is_out_taken: Arc<AtomicBool>,
@@ -67,6 +72,7 @@ impl Screen {
             output: Arc::default(),
             audience,
             format,
+            is_journal: journal::takes(io::stderr().as_fd()),
             stderr_buffer: Arc::default(),
             is_out_taken: Arc::default(),
         }
@@ -104,13 +110,18 @@ impl Screen {
 
     /// From now on nobody waits for a reader: what is said stands in queues, bounded ones, until there are threads that write it.
     pub fn queue(&self) -> io::Result<()> {
-        let format = self.format;
+        let (format, is_journal) = (self.format, self.is_journal);
         let output = Output::new(Box::new(move |lost| {
             let text = format!(
                 "{lost} line{} not shown: the terminal or program that reads them did not keep up",
                 if lost == 1 { " was" } else { "s were" }
             );
-            line(format, "WARN", &text)
+            let line = line(format, "WARN", &text);
+            if is_journal {
+                journal::with_priority(Priority::Warning, &line)
+            } else {
+                line
+            }
         }))?;
         if self.output.set(output).is_ok() {
             self.tell_panics();
@@ -209,12 +220,22 @@ impl Screen {
             "ERROR" => Weight::Complaint,
             _ => Weight::News,
         };
-        self.to_stderr(weight, line(self.format, level, text));
+        let priority = match level {
+            // Whoever complains says which it is.
+            "ERROR" if text.starts_with("warning") => Priority::Warning,
+            "ERROR" => Priority::Error,
+            _ => Priority::Information,
+        };
+        self.to_stderr(weight, priority, line(self.format, level, text));
     }
 
-    fn to_stderr(&self, weight: Weight, bytes: Vec<u8>) {
+    fn to_stderr(&self, weight: Weight, priority: Priority, bytes: Vec<u8>) {
         match self.stderr_buffer() {
             Some(buffer) => buffer.put(&bytes),
+            None if self.is_journal => {
+                let bytes = journal::with_priority(priority, &bytes);
+                drop(self.write(OutputStream::Err, weight, bytes));
+            }
             None => drop(self.write(OutputStream::Err, weight, bytes)),
         }
     }
@@ -295,14 +316,22 @@ impl<'a> MakeWriter<'a> for Screen {
     fn make_writer(&'a self) -> LogLine<'a> {
         LogLine {
             screen: self,
+            priority: Priority::Information,
             buffer: Vec::new(),
         }
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> LogLine<'a> {
+        let mut line = self.make_writer();
+        line.priority = Priority::of(*metadata.level());
+        line
     }
 }
 
 /// One event of the log; printed as a whole when it is complete.
 pub struct LogLine<'a> {
     screen: &'a Screen,
+    priority: Priority,
     buffer: Vec<u8>,
 }
 
@@ -320,7 +349,7 @@ impl Drop for LogLine<'_> {
     fn drop(&mut self) {
         if !self.buffer.is_empty() {
             let line = std::mem::take(&mut self.buffer);
-            self.screen.to_stderr(Weight::News, line);
+            self.screen.to_stderr(Weight::News, self.priority, line);
         }
     }
 }

@@ -395,3 +395,30 @@ fn names_with_control_characters_are_shown_as_text() {
         assert!(outcome.stderr.contains("no\\u{7}"), "{:?}", outcome.stderr);
     }
 }
+
+/// Runs lanherd as a unit whose standard error is the stream that `JOURNAL_STREAM` names, or another one.
+fn as_a_unit(host: &Host, stream: &str, arguments: &str) -> String {
+    let script = format!("JOURNAL_STREAM={stream} exec /run/bin/lanherd {arguments}");
+    host.start("unit", &["sh", "-c", &script])
+        .finish(seconds(60))
+        .stderr
+}
+
+#[test]
+fn the_journal_is_told_how_much_each_line_matters_and_nobody_else_is() {
+    let (host, _router) = Host::with_dnsmasq();
+    let own = "$(stat -L -c %d:%i /dev/fd/2)";
+    let begins = |said: &str, priority: &str, word: &str| {
+        let mut lines = said.lines();
+        lines.any(|line| line.starts_with(priority) && line.contains(word))
+    };
+    let said = as_a_unit(&host, own, "up --parent none0 --clients 1");
+    assert!(begins(&said, "<3>error: ", "none0"), "{said}");
+    let herd = "up --parent lan0 --clients 201 --mode bridge --for 1ms -v";
+    let said = as_a_unit(&host, own, herd);
+    assert!(begins(&said, "<4>", "WARN in bridge mode"), "{said}");
+    assert!(begins(&said, "<6>", "INFO"), "{said}");
+    assert!(said.lines().all(|line| line.starts_with('<')), "{said}");
+    let said = as_a_unit(&host, "8:1", "up --parent none0 --clients 1");
+    assert!(begins(&said, "error: ", "none0"), "{said}");
+}

@@ -190,7 +190,7 @@ impl<R: RunControl> Dispatcher<R> {
             | Phase::Backoff
             | Phase::Failed
             | Phase::Gone => Err(Refusal::Other(format!(
-                "client {number} has no namespace now: it is {phase}"
+                "client {number} has no namespace now: its phase is {phase}"
             ))),
         }
     }

@@ -11,19 +11,21 @@ mod probe;
 use std::fmt;
 
 pub use self::checks::diagnose;
-pub(crate) use self::checks::memory;
+pub(crate) use self::checks::{hidden_namespaces, memory, no_resolver_files};
 pub use self::facts::{Facts, Files, FolderFacts};
 pub use self::probe::{Kernel, TrialResult};
 
 /// Files that a client keeps open, at most: four sockets, and its namespace while it joins.
 pub const FILES_PER_CLIENT: u64 = 5;
+/// Files that a client keeps open at the least, once it is online.
+pub const LEAST_FILES_PER_CLIENT: u64 = 3;
 /// Files that lanherd keeps open beside those of its clients, at most.
 pub const FILES_BESIDE: u64 = 64;
 /// Entries that a client may take in the kernel's ARP table where the router is on this host too: the router's of the client. Its own
 /// of the router is not counted.
 pub const NEIGHBOURS_PER_CLIENT: u64 = 1;
 /// Memory that a client takes, in bytes: nearly all of it is the kernel's, for its network namespace. Measured: 250 to 300 KiB on x86-64,
-/// 330 to 340 KiB on arm64 with pages of 4 and 16 KiB.
+/// 330 to 340 KiB on arm64 with pages of 4 and 16 KiB; of both families no more than of one.
 pub const MEMORY_PER_CLIENT: u64 = 360 * 1024;
 
 /// What the machine is to be used for.

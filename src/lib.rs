@@ -105,12 +105,12 @@ pub use run::Run;
 pub mod lan {
     pub use lanherd_net::config::Paths;
     pub use lanherd_net::lan::*;
-    pub use lanherd_net::rundir::{LockError, Untrusted, check_shared};
+    pub use lanherd_net::rundir::{LockError, Untrusted, check_shared, resolvers_are_read_only};
     pub use lanherd_net::rundir::{control_socket, leftovers, running_pools};
     pub use lanherd_net::{drive, give_memory_back, keep_one_heap, speaks_ipv6};
     pub use lanherd_net::{
-        exec, frame, frame6, icmp, kernel_module, linux, listener, memory, neighbour_tables,
-        netlink, netns,
+        exec, frame, frame6, icmp, kernel_module, linux, listener, memory, mount_view,
+        neighbour_tables, netlink, netns,
     };
 
     #[cfg(test)]

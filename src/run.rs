@@ -44,7 +44,7 @@ pub use tokio_util::sync::CancellationToken;
 pub use self::builder::RunBuilder;
 pub use self::error::RunError;
 use self::info::RunInfo;
-pub use self::limits::raise_open_files;
+pub use self::limits::{folder_warnings, raise_open_files};
 pub(crate) use self::observer::Announcer;
 pub use self::observer::{NoObserver, Observer, OpenedRun, RunEvent};
 pub use self::outcome::{NotPassed, Outcome, Reason};

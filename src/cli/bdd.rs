@@ -23,7 +23,7 @@ use lanherd::http::{self, BoundServer, Guard, HttpError, Readiness, Ready};
 use lanherd::identity::{PoolName, Seed};
 use lanherd::lan::linux::MacvlanMode;
 use lanherd::metrics::{Metrics, RunLabel, RunLabels};
-use lanherd::run::{machine_seed, raise_open_files};
+use lanherd::run::{folder_warnings, machine_seed, raise_open_files};
 use lanherd::sandbox;
 use lanherd::scenario::Timespan;
 use regex::Regex;
@@ -254,10 +254,14 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     }
     // Before the sandbox: the host's Prometheus is to reach it.
     let metrics = plan.bind_metrics()?;
-    if let SuiteUplink::Lab(_) = plan.uplink {
-        sandbox::enter()?;
-    }
-    if let Some(warning) = raise_open_files() {
+    let of_folders = match plan.uplink {
+        SuiteUplink::Lab(_) => {
+            sandbox::enter()?;
+            Vec::new()
+        }
+        SuiteUplink::Parent(_) => folder_warnings(),
+    };
+    for warning in raise_open_files().into_iter().chain(of_folders) {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;

@@ -3,8 +3,8 @@
 use super::facts::{Facts, Files};
 use super::probe::TrialResult;
 use super::{
-    Check, CheckResult, Diagnosis, FILES_BESIDE, FILES_PER_CLIENT, MEMORY_PER_CLIENT,
-    NEIGHBOURS_PER_CLIENT, Purpose,
+    Check, CheckResult, Diagnosis, FILES_BESIDE, FILES_PER_CLIENT, LEAST_FILES_PER_CLIENT,
+    MEMORY_PER_CLIENT, NEIGHBOURS_PER_CLIENT, Purpose,
 };
 use crate::lan::kernel_module::{Installed, KernelModule, MACVLAN, VETH};
 use crate::lan::leftovers::{PoolFound, PoolState};
@@ -59,6 +59,10 @@ pub fn diagnose(facts: &Facts, purpose: &Purpose, clients: u32) -> Diagnosis {
         Purpose::Lab => {}
         Purpose::Parent(_) | Purpose::Either => {
             add("folders", Some(folders(facts, purpose)));
+            let missing = no_resolver_files(facts.has_resolver_files);
+            add("resolver files", missing.map(CheckResult::Warning));
+            let hidden = hidden_namespaces(facts.is_seen_by_host);
+            add("mounts", hidden.map(CheckResult::Warning));
             add("pools", Some(pools(&facts.pools)));
         }
     }
@@ -181,11 +185,17 @@ fn mtu_of(name: &str, mtu: u32) -> CheckResult {
 fn open_files(limit: Files, clients: u32) -> CheckResult {
     let Files { soft, hard } = limit;
     let needed = u64::from(clients) * FILES_PER_CLIENT + FILES_BESIDE;
+    let least = u64::from(clients) * LEAST_FILES_PER_CLIENT + FILES_BESIDE;
     if hard < needed {
-        CheckResult::Problem(format!(
+        let words = format!(
             "{clients} clients open up to {needed} files, and this process may open {hard}; raise the hard limit \
              (ulimit -Hn {needed}), or ask for fewer clients"
-        ))
+        );
+        if hard < least {
+            CheckResult::Problem(words)
+        } else {
+            CheckResult::Warning(words)
+        }
     } else if soft < needed {
         CheckResult::Fine(format!(
             "{clients} clients open up to {needed}; the limit of {soft} is raised by lanherd itself, to {hard} at most"
@@ -318,6 +328,28 @@ fn folders(facts: &Facts, purpose: &Purpose) -> CheckResult {
             refused.join(", ")
         ),
     )
+}
+
+pub(crate) fn no_resolver_files(has_resolver_files: bool) -> Option<String> {
+    (!has_resolver_files).then(|| {
+        "/etc is read-only here, so clients have no resolver file: what is run as one of them (--run-command, lanherd exec, ip netns \
+         exec) asks the host's resolver; what lanherd asks itself (--resolve, --fetch) is not concerned. If that matters: mkdir \
+         /etc/netns where it can be written to, and mount -t tmpfs none /etc/netns"
+            .to_owned()
+    })
+}
+
+pub(crate) fn hidden_namespaces(is_seen_by_host: Option<bool>) -> Option<String> {
+    match is_seen_by_host {
+        Some(false) => Some(
+            "this process has mounts of its own, so nobody else on this host sees the clients' namespaces, and ip netns does not \
+             find them. A systemd unit must have none of PrivateTmp=, PrivateDevices=, ProtectSystem=, \
+             ProtectHome=, ProtectKernelTunables= and their like (packaging/systemd has one that works); elsewhere run lanherd \
+             by nsenter --target 1 --mount"
+                .to_owned(),
+        ),
+        Some(true) | None => None,
+    }
 }
 
 fn pools(pools: &Result<Vec<PoolFound>, String>) -> CheckResult {

@@ -13,8 +13,9 @@ use crate::lan::kernel_module::Installed;
 use crate::lan::leftovers::{self, PoolFound};
 use crate::lan::linux;
 use crate::lan::memory;
+use crate::lan::mount_view;
 use crate::lan::neighbour_tables::NeighbourTable;
-use crate::lan::{Paths, check_shared, speaks_ipv6};
+use crate::lan::{Paths, check_shared, resolvers_are_read_only, speaks_ipv6};
 use crate::sandbox::{self, Entrance};
 use lanherd_types::family::Family;
 
@@ -47,6 +48,10 @@ pub struct Facts {
     pub memory: Option<u64>,
     /// The folders that a herd on an interface writes to.
     pub folders: Vec<FolderFacts>,
+    /// Whether clients have resolver files: they have none where `/etc` is read-only.
+    pub has_resolver_files: bool,
+    /// Whether the rest of the host sees the namespaces that this process binds; `None`: that cannot be known.
+    pub is_seen_by_host: Option<bool>,
     /// The pools that are, or were, on this host.
     pub pools: Result<Vec<PoolFound>, String>,
 }
@@ -76,7 +81,10 @@ impl Facts {
     /// afterwards, and on its only thread. For [`Purpose::Parent`] it is not.
     pub fn gather(purpose: &Purpose) -> Self {
         let paths = Paths::default();
-        let folders = [&paths.netns, &paths.resolv, &paths.state];
+        let has_resolver_files = !resolvers_are_read_only(&paths);
+        let mut folders = vec![&paths.netns, &paths.state];
+        folders.extend(has_resolver_files.then_some(&paths.resolv));
+        let folders = folders.into_iter().map(|path| FolderFacts::look_at(path));
         let missing_capabilities = linux::missing_capabilities().map_err(text);
         let has_capabilities = missing_capabilities.as_ref().is_ok_and(Vec::is_empty);
         let mut facts = Self {
@@ -89,15 +97,15 @@ impl Facts {
                 Purpose::Lab | Purpose::Either => None,
             },
             candidates: linux::candidates().unwrap_or_default(),
-            files: getrlimit(Resource::RLIMIT_NOFILE)
-                .ok()
-                .map(|(soft, hard)| Files { soft, hard }),
+            files: Files::limit().ok(),
             neighbours: NeighbourTable::read(Family::Ipv4),
             neighbours6: NeighbourTable::read(Family::Ipv6),
             speaks_ipv6: speaks_ipv6(),
             namespaces: sysctl("user/max_net_namespaces"),
             memory: memory::available(),
-            folders: folders.map(|path| FolderFacts::look_at(path)).into(),
+            folders: folders.collect(),
+            has_resolver_files,
+            is_seen_by_host: mount_view::is_seen_by_host(&paths.netns),
             pools: leftovers::find(&paths, None).map_err(text),
         };
         // Last, because it changes what this process sees, and before there is a second thread.
@@ -109,6 +117,21 @@ impl Facts {
             facts.kernel = Kernel::probe();
         }
         facts
+    }
+}
+
+impl Files {
+    /// The limit of this process.
+    pub(crate) fn limit() -> nix::Result<Self> {
+        getrlimit(Resource::RLIMIT_NOFILE).map(Self::of)
+    }
+
+    /// Of numbers as wide as the machine has them: 32 bits on some.
+    fn of<N: Into<u64>>((soft, hard): (N, N)) -> Self {
+        Self {
+            soft: soft.into(),
+            hard: hard.into(),
+        }
     }
 }
 
@@ -158,6 +181,15 @@ fn text(error: io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_of_32_bits_are_read_as_well() {
+        let files = Files {
+            soft: 1024,
+            hard: u64::from(u32::MAX),
+        };
+        assert_eq!(Files::of((1024_u32, u32::MAX)), files);
+    }
 
     #[test]
     fn looking_at_this_machine_finds_its_limits_and_refuses_the_loopback() {

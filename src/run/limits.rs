@@ -2,10 +2,12 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::doctor::{self, CheckResult, FILES_BESIDE, FILES_PER_CLIENT, NEIGHBOURS_PER_CLIENT};
+use crate::doctor::{
+    self, CheckResult, FILES_BESIDE, FILES_PER_CLIENT, Files, NEIGHBOURS_PER_CLIENT,
+};
 use crate::lan::linux::MacvlanMode;
-use crate::lan::memory;
 use crate::lan::neighbour_tables::NeighbourTable;
+use crate::lan::{Paths, memory, mount_view, resolvers_are_read_only};
 use crate::scenario::{Scenario, ScenarioUplink};
 use lanherd_types::family::Family;
 
@@ -28,12 +30,26 @@ pub(super) fn prepare(scenario: &Scenario) -> Vec<String> {
     ]
     .into_iter()
     .flatten()
+    .chain(match scenario.uplink {
+        // It has folders of its own, and hides them on purpose.
+        ScenarioUplink::Lab { .. } => Vec::new(),
+        ScenarioUplink::Parent(_) => folder_warnings(),
+    })
     .collect()
 }
 
 /// Raises the number of files that this process may open as far as its hard limit allows; returns a warning where it cannot.
 pub fn raise_open_files() -> Option<String> {
     open_files().err().map(not_raised)
+}
+
+/// What a herd on an interface lacks of the host's folders, as warnings: whether others see its namespaces, and whether its clients have
+/// resolver files.
+pub fn folder_warnings() -> Vec<String> {
+    let paths = Paths::default();
+    let hidden = doctor::hidden_namespaces(mount_view::is_seen_by_host(&paths.netns));
+    let missing = doctor::no_resolver_files(!resolvers_are_read_only(&paths));
+    hidden.into_iter().chain(missing).collect()
 }
 
 fn not_raised(errno: nix::Error) -> String {
@@ -45,7 +61,7 @@ fn open_files() -> nix::Result<u64> {
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
-    Ok(hard)
+    Files::limit().map(|files| files.hard)
 }
 
 fn crowded_bridge(scenario: &Scenario) -> Option<String> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use super::common::host::Host;
 use super::common::process::{Outcome, Running};
 use super::common::{seconds, wait_for};
+use nix::sys::signal::Signal;
 
 /// The folders that all pools share.
 const SHARED: [&str; 3] = ["/run/netns", "/run/lanherd", "/etc/netns"];
@@ -255,10 +256,133 @@ fn in_shared_folders_root_and_a_user_work_side_by_side_and_neither_touches_what_
         "{}",
         clean.stdout
     );
-    roots.signal(nix::sys::signal::Signal::SIGINT);
+    roots.signal(Signal::SIGINT);
     let outcome = roots.finish(seconds(30));
     assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
     let after = host.snapshot();
     assert_eq!((after.links, after.files), (before.links, before.files));
     assert_eq!(after.mounts, before.mounts);
+}
+
+/// A machine with mounts of its own for what is run behind these words, as a service manager makes them for a unit.
+const AS_UNIT: [&str; 4] = ["unshare", "--mount", "--propagation", "slave"];
+
+/// What the doctor says of a herd on the parent, which it finds fit.
+fn doctor(host: &Host) -> String {
+    let diagnosis = host
+        .lanherd(&["doctor", "--parent", "lan0"])
+        .finish(seconds(20));
+    assert_eq!(diagnosis.code, Some(0), "{}", diagnosis.stdout);
+    diagnosis.stdout
+}
+
+#[test]
+fn a_herd_that_nobody_sees_says_so_and_how_to_be_seen() {
+    let (host, _router) = Host::with_dnsmasq();
+    // As systemd has it on every machine.
+    host.must(&["mount", "--make-rshared", "/"]);
+    // Another user's, with the capabilities, as lanherd@.service runs it.
+    share_folders(&host);
+    install_setcap(&host);
+    let up = host.up_arguments(1, &[]);
+    let up: Vec<&str> = AS_UNIT
+        .into_iter()
+        .chain(AS_USER)
+        .chain([SETCAP])
+        .chain(up.iter().map(String::as_str))
+        .collect();
+    let herd = host.start("lanherd", &up);
+    herd.wait_online(1, seconds(60));
+    let said = herd.stderr();
+    assert_eq!(said.matches("PrivateTmp=").count(), 1, "{said}");
+    assert!(said.contains("ip netns does not find them"), "{said}");
+    assert!(host.run(&["ip", "netns", "exec", "ns1", "true"]).code != Some(0));
+
+    let exec = host
+        .lanherd(&["exec", "1", "--", "true"])
+        .finish(seconds(20));
+    assert_ne!(exec.code, Some(0));
+    assert!(!exec.stderr.contains("sandbox"), "{}", exec.stderr);
+    let way = exec
+        .stderr
+        .find("nsenter --target ")
+        .map(|at| &exec.stderr[at..]);
+    let way: Vec<&str> = way
+        .expect(&exec.stderr)
+        .split_whitespace()
+        .take(4)
+        .collect();
+    let inside = [
+        &way[..],
+        &[
+            "/run/bin/lanherd",
+            "exec",
+            "1",
+            "--",
+            "ip",
+            "-br",
+            "link",
+            "show",
+            "lan0",
+        ],
+    ]
+    .concat();
+    assert!(host.must(&inside).contains("lan0"), "{way:?}");
+
+    let of_unit = [
+        &AS_UNIT[..],
+        &["/run/bin/lanherd", "doctor", "--parent", "lan0"],
+    ]
+    .concat();
+    assert!(host.must(&of_unit).contains("warning  mounts: "));
+    assert!(!doctor(&host).contains("mounts: "));
+    herd.signal(Signal::SIGINT);
+    assert_eq!(herd.finish(seconds(60)).code, Some(130));
+}
+
+#[test]
+fn a_herd_does_without_resolver_files_where_etc_is_read_only_and_says_so_once() {
+    let (host, _router) = Host::with_dnsmasq();
+    let remount = |how: &str| host.must(&["mount", "-o", &format!("remount,bind,{how}"), "/etc"]);
+    host.must(&["mount", "--bind", "/etc", "/etc"]);
+    remount("ro");
+    let doctor = doctor(&host);
+    assert!(doctor.contains("warning  resolver files: "), "{doctor}");
+    assert!(!doctor.contains("problem"), "{doctor}");
+
+    let mut more = vec!["--run-command", "cat /etc/resolv.conf", "--for", "4s"];
+    let herd = host.up(3, &more);
+    let outcome = herd.finish(seconds(90));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let said = &outcome.stderr;
+    assert_eq!(said.matches("/etc is read-only").count(), 1, "{said}");
+    for wrong in [
+        "could not be removed",
+        "clean-up failed",
+        "surroundings",
+        "os error",
+    ] {
+        assert!(!said.contains(wrong), "{wrong}: {said}");
+    }
+    assert_eq!(host.report().total("restarts"), 0);
+
+    // What a killed run had made before is not to be removed there, and nothing goes on with it.
+    remount("rw");
+    more.clear();
+    let herd = host.up(1, &more);
+    herd.wait_online(1, seconds(60));
+    herd.kill();
+    drop(herd.finish(seconds(10)));
+    remount("ro");
+    let refused = host.up(1, &more).finish(seconds(60));
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("/etc/netns/ns1") && refused.stderr.contains("run lanherd clean"),
+        "{}",
+        refused.stderr
+    );
+    remount("rw");
+    let clean = host.lanherd(&["clean"]).finish(seconds(20));
+    assert_eq!(clean.code, Some(0), "{}", clean.stderr);
+    assert_eq!(host.resolver("ns1"), None);
 }

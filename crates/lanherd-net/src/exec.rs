@@ -35,6 +35,18 @@ pub enum ExecError {
     /// Entering what another user arranged would be running that user's programs.
     #[error("the pool is user {0}'s, in a sandbox of their making: run this as that user")]
     Foreign(u32),
+    /// The same where it is the mounts alone that are not the caller's: whoever means to go there can do so before.
+    #[error(
+        "the pool of user {user} has mounts of its own, as systemd gives them to a unit with PrivateTmp=, ProtectSystem= and \
+         their like, and as the lab has: go there first, nsenter --target {pid} --mount lanherd exec …; or leave those settings \
+         out of the unit"
+    )]
+    OwnMounts {
+        /// The user whose pool it is.
+        user: u32,
+        /// The number of the pool's process.
+        pid: i32,
+    },
     /// The kernel refused.
     #[error("{doing}: {error}{}", remedy(.error))]
     Io {
@@ -63,6 +75,7 @@ fn failed(doing: impl Into<String>) -> impl FnOnce(io::Error) -> ExecError {
 pub struct Process {
     folder: Folder,
     user: u32,
+    pid: i32,
 }
 
 impl Process {
@@ -81,6 +94,7 @@ impl Process {
         Ok(Self {
             folder,
             user: credentials.uid(),
+            pid: credentials.pid(),
         })
     }
 }
@@ -90,10 +104,15 @@ impl Process {
 ///
 /// The file system is that of the pool, but `/etc/resolv.conf` is the client's, and `/sys` shows its interfaces.
 pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
-    let elsewhere = netns::is_elsewhere(pool.folder.descriptor())
+    let elsewhere = netns::elsewhere(pool.folder.descriptor())
         .map_err(failed("looking at the pool's namespaces"))?;
-    if elsewhere && pool.user != geteuid().as_raw() {
-        return Err(ExecError::Foreign(pool.user));
+    if !elsewhere.is_empty() && pool.user != geteuid().as_raw() {
+        let Process { user, pid, .. } = *pool;
+        return Err(if elsewhere.contains(CloneFlags::CLONE_NEWUSER) {
+            ExecError::Foreign(user)
+        } else {
+            ExecError::OwnMounts { user, pid }
+        });
     }
     let paths = Paths::default();
     // Entering a mount namespace leads to its root.
@@ -104,7 +123,7 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
         .and_then(|folder| folder.open_any(name))
         .and_then(|file| NetNs::of(file.ok_or(io::ErrorKind::NotFound)?))
         .map_err(failed(opening))?;
-    let mut complaints = settle(&namespace, &paths.resolv, name, Trust::Anybody)?;
+    let mut complaints = settle(&namespace, Some(&paths.resolv), name, Trust::Anybody)?;
     if let Ok(working) = working
         && std::env::set_current_dir(&working).is_err()
     {
@@ -118,10 +137,11 @@ pub fn enter(pool: &Process, name: &str) -> Result<Vec<String>, ExecError> {
 
 /// Moves the calling thread into a client's namespace, and into a mount namespace of its own in which the client's
 /// resolver file lies over that of `/etc`; for good. Unless it is root's, neither it nor what it starts will have more
-/// rights than it has. `trust` says whose the client's folder may be. Returns what is not as it should be there.
+/// rights than it has. `trust` says whose the client's folder may be; `resolv` is `None` where clients have no such file. Returns what is
+/// not as it should be there.
 pub(super) fn settle(
     namespace: &NetNs,
-    resolv: &Path,
+    resolv: Option<&Path>,
     name: &str,
     trust: Trust,
 ) -> Result<Vec<String>, ExecError> {
@@ -141,7 +161,9 @@ pub(super) fn settle(
             "/sys shows the host's interfaces, not the client's: {errno}"
         ));
     }
-    if let Err(error) = lay_over(resolv, name, trust) {
+    if let Some(resolv) = resolv
+        && let Err(error) = lay_over(resolv, name, trust)
+    {
         complaints.push(format!(
             "{RESOLVER} is the host's, not the client's: {error}"
         ));

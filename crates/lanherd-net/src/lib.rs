@@ -11,6 +11,7 @@ pub mod lan;
 pub mod linux;
 pub mod listener;
 pub mod memory;
+pub mod mount_view;
 pub mod neighbour_tables;
 pub mod netlink;
 pub mod netns;

@@ -124,9 +124,10 @@ pub fn join(process: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a process, an open `/proc/PID`, is in another user or mount namespace than the caller.
-pub fn is_elsewhere(process: &impl AsFd) -> io::Result<bool> {
-    Ok(!foreign(process)?.is_empty())
+/// Which of a process's user and mount namespaces are others than the caller's; `process` is an open `/proc/PID`.
+pub fn elsewhere(process: &impl AsFd) -> io::Result<CloneFlags> {
+    let foreign = foreign(process)?.into_iter();
+    Ok(foreign.map(|(flag, _)| flag).collect())
 }
 
 /// The user namespace first: it is what gives the right to enter the other.

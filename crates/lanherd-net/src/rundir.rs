@@ -24,3 +24,4 @@ mod text_format;
 
 pub use folder::{Untrusted, check_shared};
 pub use pool_lock::LockError;
+pub use shared_dirs::resolvers_are_read_only;

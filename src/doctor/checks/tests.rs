@@ -40,6 +40,8 @@ fn fit() -> Facts {
             path: "/run/netns".into(),
             writable: Ok(()),
         }],
+        has_resolver_files: true,
+        is_seen_by_host: Some(true),
         pools: Ok(vec![]),
     }
 }
@@ -81,7 +83,21 @@ fn a_fit_machine_has_nothing_to_mend() {
 #[allow(clippy::too_many_lines, reason = "a table: one entry a defect")]
 fn each_defect_is_found_judged_and_told_with_its_remedy() {
     type Defect = fn(&mut Facts);
-    let cases: [(Defect, u32, &str, &str, &str); 22] = [
+    let cases: [(Defect, u32, &str, &str, &str); 25] = [
+        (
+            |f| f.has_resolver_files = false,
+            1,
+            "resolver files",
+            "warning",
+            "tmpfs",
+        ),
+        (
+            |f| f.is_seen_by_host = Some(false),
+            1,
+            "mounts",
+            "warning",
+            "PrivateTmp=",
+        ),
         (
             |f| f.missing_capabilities = Ok(vec!["CAP_NET_RAW"]),
             1,
@@ -138,7 +154,8 @@ fn each_defect_is_found_judged_and_told_with_its_remedy() {
             "warning",
             "mtu 1500",
         ),
-        (|_| {}, 5_000, "open files", "problem", "ulimit -Hn 25064"),
+        (|_| {}, 5_000, "open files", "warning", "ulimit -Hn 25064"),
+        (|_| {}, 7_000, "open files", "problem", "ulimit -Hn 35064"),
         (|_| {}, 1_025, "ARP table", "warning", "gc_thresh3=2049"),
         (
             |f| f.neighbours = NeighbourTable::default(),

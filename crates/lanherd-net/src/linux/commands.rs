@@ -139,7 +139,7 @@ impl Drop for Inside {
 struct NamespaceTarget {
     binding: PathBuf,
     inode: u64,
-    resolv: PathBuf,
+    resolv: Option<PathBuf>,
     name: String,
 }
 
@@ -206,8 +206,13 @@ fn start(
     let failed = |doing: &'static str| move |error: io::Error| format!("{doing}: {error}");
     let namespace =
         open_own(&target.binding, target.inode).map_err(failed("opening the namespace"))?;
-    let complaints = exec::settle(&namespace, &target.resolv, &target.name, Trust::Own)
-        .map_err(|error| error.to_string())?;
+    let complaints = exec::settle(
+        &namespace,
+        target.resolv.as_deref(),
+        &target.name,
+        Trust::Own,
+    )
+    .map_err(|error| error.to_string())?;
     // Once is enough: it is so for each command.
     if !complaints.is_empty() && !gate.has_complained.swap(true, Ordering::Relaxed) {
         tracing::warn!(client = %target.name, ?complaints, "commands run in the host's surroundings in part");

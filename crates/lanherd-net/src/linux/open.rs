@@ -1,6 +1,7 @@
 //! Opens a LAN: takes the pool, clears away or takes over what a killed run has left, and opens what all clients share.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -161,6 +162,7 @@ fn open_parts(
     shared_dirs::prepare_host(&config.paths)?;
     let cleared =
         adopt::clear(config, folder).map_err(refusing("clearing away what an earlier run left"))?;
+    refuse_stuck_folders(config, &cleared)?;
     // After that, since what was left may have had the parent for itself; before there are clients, each of which would fail.
     parent
         .try_macvlan(&mut context.netlink, config.mode)
@@ -206,4 +208,30 @@ fn open_parts(
         monitors,
         stop: stop.drop_guard(),
     })
+}
+
+/// Refuses to go on where an earlier run's resolver folders cannot be removed since all of them are read-only now: each client of
+/// such a name would find it taken.
+fn refuse_stuck_folders(config: &LanConfig, cleared: &Cleared) -> Result<(), OpenError> {
+    let folders = &config.paths.resolv;
+    if !shared_dirs::resolvers_are_read_only(&config.paths) {
+        return Ok(());
+    }
+    let stuck = cleared
+        .removed
+        .iter()
+        .filter_map(|removed| removed.outcome.as_ref().err())
+        .find(|error| Path::new(&error.what).starts_with(folders));
+    match stuck {
+        Some(error) => {
+            let words = format!(
+                "{error}; run lanherd clean where {} can be written to",
+                folders.display()
+            );
+            Err(refusing("clearing away what an earlier run left")(
+                io::Error::other(words),
+            ))
+        }
+        None => Ok(()),
+    }
 }

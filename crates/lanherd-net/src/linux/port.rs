@@ -97,9 +97,10 @@ impl LinuxPort {
         &self.gate
     }
 
-    /// The folder with a folder for each client, whose files lie over those of `/etc` for its commands.
-    pub(super) fn resolver_folder(&self) -> PathBuf {
-        self.shared.config.paths.resolv.clone()
+    /// The folder with a folder for each client, whose files lie over those of `/etc` for its commands, where there is one.
+    pub(super) fn resolver_folder(&self) -> Option<PathBuf> {
+        let folder = self.shared.folders.resolver_folders();
+        folder.map(ToOwned::to_owned)
     }
 
     /// The name of the client's namespace.

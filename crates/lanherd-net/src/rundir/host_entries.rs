@@ -19,6 +19,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use super::folder::{Folder, KeptFolder, Trust, absent_is_none};
 use super::pool_files::PoolPath;
 use super::record::Record;
+use super::shared_dirs;
 use super::state_file::{self, Unusable};
 use crate::config::Paths;
 use crate::lan::CleanupError;
@@ -84,6 +85,8 @@ pub(crate) struct PoolFolders {
     netns: PathBuf,
     /// The folder with the resolver folders.
     resolv: KeptFolder,
+    /// Whether nothing can be written there: clients go without resolver files then.
+    is_resolv_read_only: bool,
     /// The folder with records and leases.
     pub pool: PoolPath,
 }
@@ -93,8 +96,14 @@ impl PoolFolders {
         Arc::new(Self {
             netns: paths.netns.clone(),
             resolv: KeptFolder::new(paths.resolv.clone(), Trust::Shared),
+            is_resolv_read_only: shared_dirs::resolvers_are_read_only(paths),
             pool: PoolPath::new(paths, pool),
         })
+    }
+
+    /// The path of the folder with the resolver folders, where there are any.
+    pub fn resolver_folders(&self) -> Option<&Path> {
+        (!self.is_resolv_read_only).then(|| self.resolv.path())
     }
 
     fn resolv(&self) -> io::Result<Arc<Folder>> {
@@ -194,8 +203,12 @@ impl HostEntries {
             .map_err(failed("writing", &self.record_path()))
     }
 
-    /// Makes the resolver folder, with a file in it that a process started before the lease finds, and sees filled.
+    /// Makes the resolver folder, with a file in it that a process started before the lease finds, and sees filled. Does nothing where
+    /// that is read-only.
     pub fn make_folder(&self) -> Result<(), ClaimError> {
+        if self.folders.is_resolv_read_only {
+            return Ok(());
+        }
         let path = self.folder();
         let resolv = self
             .folders
@@ -241,8 +254,11 @@ impl HostEntries {
     }
 
     /// Writes the resolver file in place: a running process has the file itself bound over its `/etc/resolv.conf`, and
-    /// would not see another put in its place.
+    /// would not see another put in its place. Does nothing where that is read-only.
     pub fn write_resolver(&self, comment: &str, lines: &str) -> io::Result<()> {
+        if self.folders.is_resolv_read_only {
+            return Ok(());
+        }
         let resolv = self.folders.resolv()?;
         let folder = resolv.child(&self.namespace, Trust::Own)?;
         let mut file = folder.open_in_place(RESOLVER)?;

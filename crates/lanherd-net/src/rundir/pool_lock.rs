@@ -68,8 +68,11 @@ impl LockError {
 /// What to do about an error of a file in one of lanherd's folders; begins with a semicolon, or is empty.
 pub(crate) fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM | libc::EROFS) => {
+        Some(libc::EACCES | libc::EPERM) => {
             "; run as root, or have root share the folder once, as \"Privileges\" in docs/packaging.md says"
+        }
+        Some(libc::EROFS) => {
+            "; mount something there that can be written to (mount -t tmpfs none FOLDER)"
         }
         Some(libc::ENOSPC | libc::EDQUOT) => {
             "; its file system is full: df and df -i show of what, space or inodes"

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::geteuid;
+use nix::unistd::{AccessFlags, eaccess, geteuid};
 
 use super::folder::{Folder, Trust};
 use super::host_entries::cleanup;
@@ -177,7 +177,9 @@ fn remove_made(folder: &Path) -> io::Result<()> {
 pub(crate) fn prepare_host(paths: &Paths) -> Result<(), LockError> {
     let shared = lock_state(paths)?;
     make_folder(paths, shared.folder(), Change::NetnsFolder)?;
-    make_folder(paths, shared.folder(), Change::ResolvFolder)?;
+    if !resolvers_are_read_only(paths) {
+        make_folder(paths, shared.folder(), Change::ResolvFolder)?;
+    }
     let netns = paths.netns.as_path();
     let failed = LockError::about(netns);
     let share = || {
@@ -207,6 +209,14 @@ pub(crate) fn prepare_host(paths: &Paths) -> Result<(), LockError> {
     )
     .and_then(|()| share())
     .map_err(|error| failed(error.into()))
+}
+
+/// Whether nothing can be written where resolver files stand: `/etc` of a systemd unit with `ProtectSystem=full`, or of an image whose
+/// root is read-only. A herd does without these files; nobody but the programs that are run as a client reads them.
+pub fn resolvers_are_read_only(paths: &Paths) -> bool {
+    let existing = paths.resolv.ancestors().find(|folder| folder.exists());
+    // The kernel says this before it says anything of rights (access(2)).
+    existing.is_some_and(|folder| eaccess(folder, AccessFlags::W_OK) == Err(nix::Error::EROFS))
 }
 
 fn make_folder(paths: &Paths, state: &Folder, change: Change) -> Result<(), LockError> {

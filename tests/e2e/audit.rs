@@ -250,3 +250,57 @@ fn the_page_about_audits_lists_every_requirement_as_the_program_has_it() {
         assert!(page.contains(&row), "docs/audit.md lacks:\n{row}");
     }
 }
+
+/// A fault that shows within seconds, and the requirement that is named; `None`: the lab is right.
+const AT_ONCE: [(Option<&str>, &str); 10] = [
+    // Who leases without saying so is not wrong.
+    (None, "dhcp6-unannounced"),
+    (Some("ra_flood"), "ra-rate"),
+    (Some("ra_wrong_router"), "nd-answers"),
+    (Some("ra_rogue"), "ra-several-routers"),
+    (Some("ra_no_autonomous"), "ra-prefix-flags"),
+    (Some("ra_long_lifetimes"), "ra-lifetime-limits"),
+    (Some("ra_garbage"), "ra-valid"),
+    (Some("ra_wrong_prefix"), "ra-autonomous-length"),
+    (Some("nd_mute"), "nd-answers"),
+    (Some("dhcp6_garbage"), "dhcp6-readable"),
+];
+
+#[test]
+fn beside_the_lab_each_fault_that_shows_at_once_is_named_and_nothing_of_one_that_is_right() {
+    let host = Host::new();
+    let uplinks = AT_ONCE.iter().enumerate();
+    let labs: Vec<_> = uplinks
+        .map(|(number, (fault, _))| {
+            let uplink = format!("lab{number}");
+            let mut lab = vec!["lab", "--ipv6", "--uplink", &uplink];
+            lab.extend(fault.iter().flat_map(|fault| ["--fault", fault]));
+            (host.lanherd(&lab), uplink)
+        })
+        .collect();
+    let audits: Vec<_> = labs
+        .iter()
+        .map(|(lab, uplink)| {
+            wait_for("the lab is there", seconds(60), || {
+                lab.stdout().contains("the lab is on").then_some(())
+            });
+            host.lanherd(&["audit", "--parent", uplink, "--for", "16s", "--json"])
+        })
+        .collect();
+    for ((fault, requirement), audit) in AT_ONCE.iter().zip(audits) {
+        let found = report(&audit.finish(seconds(120)));
+        let mut named = names(&found, "must");
+        named.extend(
+            ["should", "remark"]
+                .into_iter()
+                .flat_map(|level| names(&found, level)),
+        );
+        match fault {
+            None => assert_eq!(named, [*requirement], "{found:#}"),
+            Some(fault) => {
+                let is_named = named.iter().any(|name| name == requirement);
+                assert!(is_named, "{fault}: {requirement} is not in {named:?}");
+            }
+        }
+    }
+}

@@ -291,8 +291,8 @@ impl Audit {
         {
             self.routers
                 .breaches
-                .add(now, &req::DHCP6_FLAGS, &server.name, "", || {
-                    "it leases addresses, and no router sets the M flag: hosts do not ask"
+                .add(now, &req::DHCP6_UNANNOUNCED, &server.name, "", || {
+                    "it leases addresses, and no router sets the M flag: most hosts do not ask"
                         .to_owned()
                 });
         }
@@ -317,6 +317,7 @@ fn rests_on_silence(breach: &Breach) -> bool {
         req::ND_ANSWERS,
         req::RA_STALE_PREFIX,
         req::DHCP6_FLAGS,
+        req::DHCP6_UNANNOUNCED,
         req::DHCP_IPV6_ONLY,
     ]
     .iter()

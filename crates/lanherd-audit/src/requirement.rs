@@ -138,7 +138,9 @@ requirements! {
     DHCP6_LIFETIMES: Must "dhcp6-lifetimes", "RFC 9915, 21.6 and 21.22",
         "The preferred lifetime of an address or prefix is not longer than its valid lifetime";
     DHCP6_FLAGS: Should "dhcp6-flags", "RFC 7084, 4.3 (L-8, L-9); RFC 4861, 4.2",
-        "Where the M or O flag is advertised a DHCPv6 server answers, and where one leases addresses the M flag is advertised";
+        "Where the M or O flag is advertised a DHCPv6 server answers";
+    DHCP6_UNANNOUNCED: Remark "dhcp6-unannounced", "RFC 4861, 4.2",
+        "Where a DHCPv6 server leases addresses a router sets the M flag: most hosts do not ask otherwise";
     DHCP6_SEVERAL_SERVERS: Remark "dhcp6-several-servers", "RFC 9915, 18.2.9",
         "More than one DHCPv6 server answers: wanted for redundancy, or a rogue";
 }

@@ -158,6 +158,26 @@ impl FakeLan {
         inner.ipv6.changed.notify_one();
     }
 
+    /// The router's line goes down, or comes up again.
+    pub fn set_wan6(&self, is_down: bool) {
+        let mut inner = self.inner();
+        if let Some(router) = &mut inner.ipv6.router {
+            router.set_wan(is_down, now());
+        }
+        inner.ipv6.changed.notify_one();
+    }
+
+    /// The router goes without a word, and is there again at once.
+    pub fn reboot6(&self) {
+        let mut inner = self.inner();
+        let ipv6 = &mut inner.ipv6;
+        if let Some(router) = &mut ipv6.router {
+            router.link_is_down();
+            router.link_is_up(&mut ipv6.faults, now());
+        }
+        ipv6.changed.notify_one();
+    }
+
     /// Breaks the router's IPv6 in that way from now on, for so long.
     pub fn inject6(&self, fault: Fault, lasts: Duration) -> Result<(), LabFaultError> {
         let mut inner = self.inner();

@@ -20,6 +20,7 @@ mod objectives;
 mod output;
 mod progress;
 mod ps;
+mod push;
 mod report;
 mod run;
 mod screen;
@@ -89,7 +90,7 @@ pub struct Cli {
 enum Command {
     Demo(demo::Args),
     Up(Box<up::Args>),
-    Run(run::Args),
+    Run(Box<run::Args>),
     Ps(ps::Args),
     Events(events::Args),
     Exec(exec::Args),
@@ -138,6 +139,8 @@ enum Command {
     Audit(audit::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
+    #[command(name = push::SENDER, hide = true)]
+    PushSender(push::SenderArgs),
 }
 
 /// The whole program.
@@ -203,6 +206,7 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Audit(args) => audit::run(&args, screen),
         Command::Completions(args) => Ok(generate::completions(&args, Cli::command(), screen)),
         Command::Man(args) => generate::man(&args, Cli::command(), screen),
+        Command::PushSender(push::SenderArgs {}) => push::send(screen),
     }
 }
 

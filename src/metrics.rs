@@ -6,6 +6,7 @@ mod families;
 mod ipv6_messages;
 pub mod labels;
 mod mailbox;
+mod otlp;
 mod per_client;
 mod process;
 mod recording;

@@ -258,6 +258,7 @@ impl PreparedRun {
         announcer.tell(&RunEvent::Opened(OpenedRun {
             started,
             pool: session.pool(),
+            metrics: session.metrics(),
             name: &scenario.pool,
             clients: scenario.clients.get(),
             parent: session.parent(&scenario),

@@ -11,6 +11,7 @@ use lanherd::run::RunMode;
 use lanherd::scenario::{Draft, SCHEMA, Scenario, Timespan, metrics_address};
 
 use super::exit::{Exit, UsageError};
+use super::push::PushOptions;
 use super::screen::Screen;
 use super::session::{Presentation, PresentedRun, Watching};
 
@@ -50,6 +51,8 @@ pub struct Args {
     presentation: Presentation,
     #[command(flatten)]
     watching: Watching,
+    #[command(flatten)]
+    push: PushOptions,
 }
 
 /// What may be said otherwise than in the file, without a new file: that which differs from one night to the next.
@@ -122,7 +125,9 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
     check_apart(&files).map_err(UsageError::because)?;
     let mode = RunMode::of(&scenario);
     let presentation = args.presentation.watched(args.watching);
-    PresentedRun::new(scenario, mode, presentation, screen).run()
+    PresentedRun::new(scenario, mode, presentation, screen)
+        .pushing(args.push.clone())
+        .run()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use lanherd::testbed::TestbedError;
 
 use self::presenter::Presenter;
 use super::exit::{Exit, UsageError};
+use super::push::{PushOptions, Pusher};
 use super::screen::Screen;
 use super::table::{self, Paint, TableRows};
 #[cfg(feature = "tui")]
@@ -76,6 +77,7 @@ pub struct PresentedRun {
     scenario: Scenario,
     mode: RunMode,
     presentation: Presentation,
+    push: Option<PushOptions>,
     screen: Screen,
 }
 
@@ -93,7 +95,17 @@ impl PresentedRun {
             scenario,
             mode,
             presentation,
+            push: None,
             screen: screen.clone(),
+        }
+    }
+
+    /// Pushes metrics, and tells of failures, where that is asked for.
+    #[must_use]
+    pub fn pushing(self, options: PushOptions) -> Self {
+        Self {
+            push: Some(options),
+            ..self
         }
     }
 
@@ -104,7 +116,12 @@ impl PresentedRun {
             tui::check(&self.screen)?;
         }
         self.screen.keep_clear(&outputs(&self.scenario));
-        let presenter = Presenter::new(&self.scenario, &self.mode, self.presentation, &self.screen);
+        let mut pusher = match &self.push {
+            Some(options) => options.clone().start(&self.scenario.pool)?,
+            None => None,
+        };
+        let presenter = Presenter::new(&self.scenario, &self.mode, self.presentation, &self.screen)
+            .pushing(pusher.as_ref().map(Pusher::handle));
         let run = Run::new(self.scenario.clone())
             .with_mode(self.mode.clone())
             .with_observer(presenter);
@@ -118,7 +135,14 @@ impl PresentedRun {
         let runtime = runtime()?;
         let outcome = runtime.block_on(async {
             let interrupted = interrupt::listen(&self.screen)?;
-            prepared.run(interrupted).await.map_err(refusal)
+            if let Some(pusher) = &mut pusher {
+                pusher.begin(&self.screen)?;
+            }
+            let outcome = prepared.run(interrupted).await.map_err(refusal)?;
+            if let Some(pusher) = pusher {
+                pusher.finish(&outcome, &self.screen).await;
+            }
+            anyhow::Ok(outcome)
         });
         runtime.shutdown_background();
         Ok(self.conclude(&outcome?))

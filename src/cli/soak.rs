@@ -4,6 +4,7 @@ use lanherd::run::RunMode;
 use lanherd::scenario::{Draft, SoakDraft};
 
 use super::exit::{Exit, UsageError};
+use super::push::PushOptions;
 use super::screen::Screen;
 use super::session::{Presentation, PresentedRun, Watching};
 use super::table::TableRows;
@@ -33,6 +34,8 @@ pub struct Args {
     table: TableRows,
     #[command(flatten)]
     watching: Watching,
+    #[command(flatten)]
+    push: PushOptions,
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
@@ -43,5 +46,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = draft.check().map_err(UsageError::because)?;
     let mode = RunMode::of(&scenario);
     let presentation = Presentation::with(args.table).watched(args.watching);
-    PresentedRun::new(scenario, mode, presentation, screen).run()
+    PresentedRun::new(scenario, mode, presentation, screen)
+        .pushing(args.push)
+        .run()
 }

@@ -4,6 +4,7 @@ use lanherd::run::RunMode;
 use lanherd::scenario::Draft;
 
 use super::exit::{Exit, UsageError};
+use super::push::PushOptions;
 use super::screen::Screen;
 use super::session::{Presentation, PresentedRun, Watching};
 
@@ -31,10 +32,14 @@ pub struct Args {
     presentation: Presentation,
     #[command(flatten)]
     watching: Watching,
+    #[command(flatten)]
+    push: PushOptions,
 }
 
 pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     let scenario = args.draft.check().map_err(UsageError::because)?;
     let presentation = args.presentation.watched(args.watching);
-    PresentedRun::new(scenario, RunMode::Hold, presentation, screen).run()
+    PresentedRun::new(scenario, RunMode::Hold, presentation, screen)
+        .pushing(args.push)
+        .run()
 }

@@ -11,6 +11,7 @@ use crate::identity::PoolName;
 use crate::lab::LabHandle;
 use crate::lan::leftovers::Cleared;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::phase::Phase;
 use crate::pool::{Census, Figures};
 use crate::soak::TimelineEntry;
@@ -119,6 +120,8 @@ pub struct OpenedRun<'a> {
     pub started: Instant,
     /// The pool, for whoever wants more of it than the run does.
     pub pool: &'a Pool,
+    /// The metrics of the run.
+    pub metrics: &'a Metrics,
     /// The name of the pool, with which the clients' names begin.
     pub name: &'a PoolName,
     /// How many clients join.

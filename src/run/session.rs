@@ -15,6 +15,7 @@ use crate::lab::{Lab, LabHandle};
 use crate::lan::control_socket::ControlSocket;
 use crate::lan::linux::LanConfig;
 use crate::live::{Live, Watch};
+use crate::metrics::Metrics;
 use crate::run::RunEvent;
 use crate::scenario::Scenario;
 use crate::testbed::{CloseReport, Testbed};
@@ -87,6 +88,11 @@ impl Session {
     /// The pool of the open testbed.
     pub(super) fn pool(&self) -> &Pool {
         self.testbed.pool()
+    }
+
+    /// The metrics of the run.
+    pub(super) fn metrics(&self) -> &Metrics {
+        self.testbed.metrics()
     }
 
     /// The interface that the clients are on.

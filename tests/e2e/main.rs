@@ -34,6 +34,7 @@ mod output;
 mod over_tls;
 mod packaging;
 mod privileges;
+mod push;
 mod remains;
 mod soak;
 mod tear_down;

@@ -13,6 +13,7 @@ use crate::cli::clean;
 #[cfg(feature = "tui")]
 use crate::cli::exit::causes;
 use crate::cli::progress::Progress;
+use crate::cli::push::PushHandle;
 use crate::cli::screen::Screen;
 #[cfg(feature = "tui")]
 use crate::cli::tui::{HerdInfo, Tui};
@@ -27,6 +28,8 @@ pub struct Presenter {
     /// Whether the herd is shown on the whole terminal.
     #[cfg(feature = "tui")]
     wants_tui: bool,
+    /// To whom the run is told, where it is pushed.
+    push: Option<PushHandle>,
     /// Once the testbed is open.
     progress: Option<Progress>,
     /// Until everything is closed.
@@ -56,10 +59,16 @@ impl Presenter {
             interval: presentation.interval.0,
             #[cfg(feature = "tui")]
             wants_tui: presentation.tui,
+            push: None,
             progress: None,
             #[cfg(feature = "tui")]
             tui: None,
         }
+    }
+
+    /// Tells this of the run's metrics and events.
+    pub fn pushing(self, push: Option<PushHandle>) -> Self {
+        Self { push, ..self }
     }
 
     fn opened(&mut self, opened: &OpenedRun<'_>) {
@@ -70,6 +79,9 @@ impl Presenter {
             parent,
             ..
         } = opened;
+        if let Some(push) = &self.push {
+            push.follow(opened.metrics.clone(), opened.pool.events().ok());
+        }
         if let Some(url) = &opened.url {
             self.screen.say(&format!(
                 "the herd is at {url}/, its metrics at {url}/metrics"

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod http;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io;

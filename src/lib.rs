@@ -31,7 +31,7 @@
 //!
 //! | to | see |
 //! |---|---|
-//! | run a whole test and judge it: join, hold, soak, churn, storms, faults, objectives, reports | [`run`], `examples/soak.rs`, `examples/chaos.rs`, `examples/objectives.rs` |
+//! | run a whole test and judge it: join, hold, soak, churn, storms, faults, objectives, reports | [`run`], `examples/soak.rs`, `examples/chaos.rs`, `examples/objectives.rs`, `examples/acceptance.rs` |
 //! | say what a run is to be like in a file or in the words of the command line | [`scenario`] |
 //! | drive the clients yourself, step by step | [`testbed::Testbed`], which opens lab, LAN and pool, and [`Pool`], `examples/ten_clients.rs` |
 //! | follow what happens as it happens | [`run::Observer`], [`Pool::events`], [`live`] |

@@ -85,7 +85,7 @@ impl RunBuilder {
     }
 
     /// Each client pings this once, every ping must be answered, and the run is over; may be said again. Behind a target may stand
-    /// which family it goes over, as in `OverFamily::new(Target::Router, Some(Family::Ipv6))`.
+    /// which family it goes over, as in `OverFamily::new(Target::Router, Family::Ipv6)`.
     pub fn ping_once(mut self, target: impl Into<OverFamily<Target>>) -> Self {
         self.once.push(PingSpec::once(target));
         self

@@ -1,4 +1,4 @@
-//! The examples do what they say they do, each in a process of its own, on the lab.
+//! The examples do what they say they do, each in a process of its own: those of lanherd on the lab, and those of its crates.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,13 +10,70 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Each example, with the test that runs it below.
-const TESTED: [&str; 5] = ["chaos", "hello", "objectives", "soak", "ten_clients"];
+const TESTED: [&str; 6] = [
+    "acceptance",
+    "chaos",
+    "hello",
+    "objectives",
+    "soak",
+    "ten_clients",
+];
 
+/// The example of each crate, its arguments, and something that it says.
+const OF_CRATES: [(&str, &str, &[&str], &str); 9] = [
+    ("lanherd-audit", "capture", &[], "broken: 0 must, 6 should"),
+    (
+        "lanherd-connections",
+        "limits",
+        &[],
+        "told of the end: GOODBYE",
+    ),
+    ("lanherd-dhcp", "virtual_day", &[], "152 messages, 2 leases"),
+    ("lanherd-dhcp6", "dhcpv6_day", &[], "75 messages, 2 leases"),
+    ("lanherd-lab", "in_a_test", &[], "both hold"),
+    ("lanherd-ndp", "virtual_week", &[], "606 changes"),
+    (
+        "lanherd-net",
+        "one_client",
+        &[],
+        "a ping of 10.9.0.1: Reply",
+    ),
+    (
+        "lanherd-types",
+        "expected_clients",
+        &["phones", "7", "3"],
+        "dhcp-host=c6:78:58:62:4e:aa,phones3,192.168.1.103",
+    ),
+    (
+        "prometheus-web-config",
+        "judge",
+        &["tests/e2e/web.yml"],
+        "asks for: name and password",
+    ),
+];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The source of an example: of lanherd, or of a crate.
 fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let of_crate = OF_CRATES.iter().find(|of_crate| of_crate.1 == name);
+    of_crate
+        .map_or_else(folder, |(name, ..)| folder().join("crates").join(name))
         .join("examples")
         .join(name)
         .with_extension("rs")
+}
+
+/// The names of the examples in a folder.
+fn examples(folder: &Path) -> BTreeSet<String> {
+    let files = fs::read_dir(folder).expect("the examples are there");
+    let names = files.filter_map(|file| {
+        let name = file.expect("an entry").file_name();
+        Some(name.to_str()?.strip_suffix(".rs")?.to_owned())
+    });
+    names.collect()
 }
 
 /// The compiled example. `cargo test` builds all examples unless it is told to build one test program alone.
@@ -32,7 +89,7 @@ fn program(name: &str) -> PathBuf {
     let written = modified(&source(name)).expect("the example is there");
     assert!(
         built.is_ok_and(|built| built >= written),
-        "{} is not there or older than its source: run `cargo build --examples` first",
+        "{} is not there or older than its source: run `cargo build --workspace --examples` first",
         program.display()
     );
     program
@@ -42,6 +99,7 @@ fn program(name: &str) -> PathBuf {
 fn run(name: &str, arguments: &[&str]) -> Output {
     let output = Command::new(program(name))
         .args(arguments)
+        .current_dir(folder())
         .stdin(Stdio::null())
         .output()
         .expect("the example starts");
@@ -61,21 +119,54 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn each_example_has_a_test_and_is_listed_in_the_readme() {
-    let folder = source("hello");
-    let files = fs::read_dir(folder.parent().expect("a folder")).expect("the examples are there");
-    let names: BTreeSet<String> = files
-        .filter_map(|file| {
-            let name = file.expect("an entry").file_name();
-            Some(name.to_str()?.strip_suffix(".rs")?.to_owned())
-        })
-        .collect();
+    let names = examples(&folder().join("examples"));
     assert_eq!(names, TESTED.map(ToOwned::to_owned).into());
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).expect("README.md");
+    let readme = fs::read_to_string(folder().join("README.md")).expect("README.md");
     for name in names {
         let link = format!("(examples/{name}.rs)");
         assert!(readme.contains(&link), "README.md does not list {name}");
     }
+}
+
+/// The page of each crate names its example, and the test below runs it.
+#[test]
+fn each_crate_that_is_published_has_an_example_that_its_page_names() {
+    let mut tested = BTreeSet::from(["lanherd-testkit".to_owned()]);
+    for (name, example, ..) in OF_CRATES {
+        let folder = folder().join("crates").join(name);
+        let readme = fs::read_to_string(folder.join("README.md")).expect("README.md");
+        assert!(readme.contains(example), "{name}: {example}");
+        let there = examples(&folder.join("examples"));
+        assert_eq!(there, [example.to_owned()].into(), "{name}");
+        tested.insert(name.to_owned());
+    }
+    let crates = fs::read_dir(folder().join("crates")).expect("crates");
+    let crates = crates.map(|entry| entry.expect("an entry").file_name());
+    let crates: BTreeSet<_> = crates.filter_map(|name| name.into_string().ok()).collect();
+    assert_eq!(crates, tested);
+}
+
+#[test]
+fn the_example_of_each_crate_says_what_it_shows() {
+    for (_, example, arguments, words) in OF_CRATES {
+        let told = said(&run(example, arguments));
+        assert!(told.contains(words), "{example}: {told}");
+    }
+}
+
+#[test]
+fn a_router_is_accepted_and_progress_drawn_on_the_way() {
+    let output = run("acceptance", &[]);
+    let told = said(&output);
+    for words in [
+        "passed: there were 0 restarts",
+        "passed: packet loss is",
+        "20 of 20 clients were online at the end",
+    ] {
+        assert!(told.contains(words), "{words:?} is not in\n{told}");
+    }
+    let drawn = String::from_utf8_lossy(&output.stderr);
+    assert!(drawn.contains("] 20 of 20 online"), "{drawn}");
 }
 
 #[test]

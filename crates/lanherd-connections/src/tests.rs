@@ -28,7 +28,7 @@ impl Listener for Incoming {
     }
 }
 
-/// Whoever connects.
+/// The other end of the listener: it makes connections.
 struct Callers(mpsc::UnboundedSender<io::Result<DuplexStream>>);
 
 impl Callers {

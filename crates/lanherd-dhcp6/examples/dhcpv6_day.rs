@@ -1,4 +1,4 @@
-//! A day of one DHCPv6 client on a virtual clock: `cargo run -p lanherd-dhcp6 --example virtual_day`.
+//! A day of one DHCPv6 client on a virtual clock: `cargo run -p lanherd-dhcp6 --example dhcpv6_day`.
 //!
 //! The server leases an address and a prefix for two hours and is away from the sixth hour to the tenth, so the client renews,
 //! rebinds, loses what it has, and looks for it again. Nothing is sent, and nobody waits.

@@ -38,7 +38,7 @@ impl Uptime {
 }
 
 /// Whose doing it is that a client is down, as far as the pool can say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Blame {
     /// The router's, the wire's, the client's own: its cause says it.
     Itself,
@@ -49,7 +49,7 @@ pub(super) enum Blame {
 }
 
 /// How a client stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ClientStanding {
     /// It is not wanted to be usable.
     Resting,
@@ -64,9 +64,54 @@ enum ClientStanding {
 struct Member {
     group: GroupName,
     standing: ClientStanding,
-    /// Until then it has been charged; of a client on its way, when that began.
+    /// Until then its own time is counted; of a client on its way, when that began.
     since: Instant,
     own: Own,
+}
+
+/// The time of all clients of a group.
+#[derive(Debug)]
+struct GroupTime {
+    uptime: Uptime,
+    /// How many stand in which way. All of them together are charged, as often as somebody looks: one by one it would be work for
+    /// a whole herd each time.
+    standings: BTreeMap<ClientStanding, u32>,
+    /// Until then they have been charged.
+    charged: Instant,
+}
+
+impl GroupTime {
+    fn new(now: Instant) -> Self {
+        Self {
+            uptime: Uptime::default(),
+            standings: BTreeMap::new(),
+            charged: now,
+        }
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let lasted = now.saturating_duration_since(self.charged);
+        if lasted.is_zero() {
+            return;
+        }
+        for (standing, clients) in &self.standings {
+            self.uptime.charge(*standing, lasted * *clients);
+        }
+        self.charged = now;
+    }
+
+    fn enter(&mut self, standing: ClientStanding) {
+        *self.standings.entry(standing).or_default() += 1;
+    }
+
+    fn leave(&mut self, standing: ClientStanding) {
+        if let Some(clients) = self.standings.get_mut(&standing) {
+            *clients -= 1;
+            if *clients == 0 {
+                self.standings.remove(&standing);
+            }
+        }
+    }
 }
 
 /// What of a client is kept: less than an [`Uptime`], as there may be thousands.
@@ -80,12 +125,17 @@ struct Own {
 #[derive(Debug, Default)]
 pub(super) struct AvailabilityTracker {
     clients: BTreeMap<ClientNumber, Member>,
-    groups: BTreeMap<GroupName, Uptime>,
+    groups: BTreeMap<GroupName, GroupTime>,
 }
 
 impl AvailabilityTracker {
     /// A client that waits for admission.
     pub(super) fn add(&mut self, number: ClientNumber, group: GroupName, now: Instant) {
+        self.forget(number, now);
+        let all = self.groups.entry(group.clone());
+        let all = all.or_insert_with(|| GroupTime::new(now));
+        all.settle(now);
+        all.enter(ClientStanding::Resting);
         let member = Member {
             group,
             standing: ClientStanding::Resting,
@@ -96,8 +146,15 @@ impl AvailabilityTracker {
     }
 
     /// A client that is forgotten; the sums keep its time.
-    pub(super) fn forget(&mut self, number: ClientNumber) {
-        self.clients.remove(&number);
+    pub(super) fn forget(&mut self, number: ClientNumber, now: Instant) {
+        let member = self.clients.remove(&number);
+        let group = member
+            .as_ref()
+            .and_then(|it| self.groups.get_mut(&it.group));
+        if let (Some(member), Some(group)) = (&member, group) {
+            group.settle(now);
+            group.leave(member.standing);
+        }
     }
 
     /// A client has come to that phase.
@@ -140,55 +197,63 @@ impl AvailabilityTracker {
         self.settle(from);
         let lasted = to.saturating_duration_since(from);
         for member in self.clients.values_mut() {
+            member.settle(from);
             member.since += lasted;
-            match member.standing {
-                ClientStanding::Resting | ClientStanding::OnItsWay => {}
-                ClientStanding::Usable | ClientStanding::Down(..) => {
-                    let group = self.groups.entry(member.group.clone()).or_default();
-                    group.tester += lasted;
-                }
-            }
+        }
+        for group in self.groups.values_mut() {
+            let wanted = group.standings.iter().filter_map(|(standing, clients)| {
+                let is_wanted = match standing {
+                    ClientStanding::Resting | ClientStanding::OnItsWay => false,
+                    ClientStanding::Usable | ClientStanding::Down(..) => true,
+                };
+                is_wanted.then_some(*clients)
+            });
+            group.uptime.tester += lasted * wanted.sum::<u32>();
+            group.charged += lasted;
         }
     }
 
     /// The tester has been running for long enough: whoever is still down is down for its own cause from now on. Tells
     /// who that is.
     pub(super) fn excused_no_longer(&mut self, now: Instant) -> Vec<(ClientNumber, Cause)> {
-        self.settle(now);
-        let mut still_down = Vec::new();
-        for (number, member) in &mut self.clients {
-            if let ClientStanding::Down(cause, blame @ Blame::Tester) = &mut member.standing {
-                *blame = Blame::Itself;
-                still_down.push((*number, *cause));
-            }
+        let excused = self.clients.iter().filter_map(|(number, member)| {
+            let ClientStanding::Down(cause, Blame::Tester) = member.standing else {
+                return None;
+            };
+            Some((*number, cause))
+        });
+        let still_down: Vec<_> = excused.collect();
+        for (number, cause) in &still_down {
+            let own = ClientStanding::Down(*cause, Blame::Itself);
+            self.change(*number, now, |_| own);
         }
         still_down
     }
 
-    /// Charges every client with its time until now.
+    /// Charges all clients with their time until now.
     pub(super) fn settle(&mut self, now: Instant) {
-        for member in self.clients.values_mut() {
-            member.settle(now, &mut self.groups);
+        for group in self.groups.values_mut() {
+            group.settle(now);
         }
     }
 
-    /// What was charged to the clients of each group since the pool began, those that were forgotten included.
-    pub(super) const fn groups(&self) -> &BTreeMap<GroupName, Uptime> {
-        &self.groups
+    /// What was charged to the clients of a group since the pool began, those that were forgotten included.
+    pub(super) fn group(&self, name: &GroupName) -> Option<&Uptime> {
+        self.groups.get(name).map(|group| &group.uptime)
     }
 
     /// The sum over all groups.
     pub(super) fn all(&self) -> Uptime {
         let mut all = Uptime::default();
         for group in self.groups.values() {
-            all.add(group);
+            all.add(&group.uptime);
         }
         all
     }
 
-    /// For how long a client was wanted, and usable, as far as it was charged.
-    pub(super) fn of(&self, number: ClientNumber) -> (Duration, Duration) {
-        let own = self.clients.get(&number).map(|member| member.own);
+    /// For how long a client was wanted, and usable, until now.
+    pub(super) fn of(&self, number: ClientNumber, now: Instant) -> (Duration, Duration) {
+        let own = self.clients.get(&number).map(|member| member.own(now));
         let own = own.unwrap_or_default();
         (own.usable + own.unavailable, own.usable)
     }
@@ -202,37 +267,49 @@ impl AvailabilityTracker {
         let Some(member) = self.clients.get_mut(&number) else {
             return;
         };
+        let Some(group) = self.groups.get_mut(&member.group) else {
+            return;
+        };
         let (from, to) = (member.standing, next(member.standing));
+        if from == to {
+            return;
+        }
+        group.settle(now);
+        group.leave(from);
+        group.enter(to);
         // All of the way of a client that fails on it counts.
         if let (ClientStanding::OnItsWay, ClientStanding::Down(..)) = (from, to) {
+            let lasted = now.saturating_duration_since(member.since);
+            group.uptime.charge(to, lasted);
             member.standing = to;
         }
-        member.settle(now, &mut self.groups);
-        if from != to {
-            member.since = now;
-        }
+        member.settle(now);
+        member.since = now;
         member.standing = to;
     }
 }
 
 impl Member {
-    fn settle(&mut self, now: Instant, groups: &mut BTreeMap<GroupName, Uptime>) {
+    /// Its own time until that moment.
+    fn own(&self, now: Instant) -> Own {
         let lasted = now.saturating_duration_since(self.since);
+        let mut own = self.own;
         match self.standing {
-            // When its way began is needed until it is known how the way ends.
-            ClientStanding::OnItsWay => return,
-            ClientStanding::Resting | ClientStanding::Down(_, Blame::Tester) => {}
-            ClientStanding::Usable => self.own.usable += lasted,
-            ClientStanding::Down(..) => self.own.unavailable += lasted,
+            ClientStanding::Resting
+            | ClientStanding::OnItsWay
+            | ClientStanding::Down(_, Blame::Tester) => {}
+            ClientStanding::Usable => own.usable += lasted,
+            ClientStanding::Down(..) => own.unavailable += lasted,
         }
-        self.since = self.since.max(now);
-        if let Some(group) = groups.get_mut(&self.group) {
-            group.charge(self.standing, lasted);
-        } else {
-            groups
-                .entry(self.group.clone())
-                .or_default()
-                .charge(self.standing, lasted);
+        own
+    }
+
+    /// Counts its own time until that moment.
+    fn settle(&mut self, now: Instant) {
+        self.own = self.own(now);
+        // When its way began is needed until it is known how the way ends.
+        if self.standing != ClientStanding::OnItsWay {
+            self.since = self.since.max(now);
         }
     }
 }

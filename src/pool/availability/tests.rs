@@ -28,25 +28,29 @@ enum Step {
 }
 use Step::{Enters, Fails, IsExcused, IsStruck, StandsStill, Waits};
 
+fn befalls(all: &mut AvailabilityTracker, client: ClientNumber, step: Step, now: &mut Instant) {
+    match step {
+        Enters(phase) => all.entered(client, phase, *now),
+        Fails(cause) => all.failed(client, cause, Blame::Itself, *now),
+        IsStruck(cause) => all.failed(client, cause, Blame::Fault(Fault::Crash), *now),
+        IsExcused(cause) => all.failed(client, cause, Blame::Tester, *now),
+        StandsStill => {
+            all.stood_still(*now, *now + seconds(60));
+            *now += seconds(60);
+        }
+        Waits => {}
+    }
+}
+
 fn after(steps: &[Step]) -> Uptime {
     let (mut all, mut now) = (AvailabilityTracker::default(), Instant::now());
     all.add(ONE, group(), now);
     for step in steps {
-        match *step {
-            Enters(phase) => all.entered(ONE, phase, now),
-            Fails(cause) => all.failed(ONE, cause, Blame::Itself, now),
-            IsStruck(cause) => all.failed(ONE, cause, Blame::Fault(Fault::Crash), now),
-            IsExcused(cause) => all.failed(ONE, cause, Blame::Tester, now),
-            StandsStill => {
-                all.stood_still(now, now + seconds(60));
-                now += seconds(60);
-            }
-            Waits => {}
-        }
+        befalls(&mut all, ONE, *step, &mut now);
         now += seconds(1);
     }
     all.settle(now);
-    let (wanted, usable) = all.of(ONE);
+    let (wanted, usable) = all.of(ONE, now);
     assert_eq!((wanted, usable), (all.all().wanted(), all.all().usable));
     all.all()
 }
@@ -244,10 +248,10 @@ fn the_sums_keep_the_time_of_those_that_were_forgotten_and_tell_groups_apart() {
         all.entered(number, Phase::Online, start);
     }
     all.entered(ONE, Phase::Gone, start + seconds(5));
-    all.forget(ONE);
+    all.forget(ONE, start + seconds(20));
     all.settle(start + seconds(20));
-    assert_eq!(all.groups()[&group()].usable, seconds(5));
-    assert_eq!(all.groups()[&phones].usable, seconds(20));
+    assert_eq!(all.groups[&group()].uptime.usable, seconds(5));
+    assert_eq!(all.groups[&phones].uptime.usable, seconds(20));
     assert_eq!(all.all().usable, seconds(25));
 }
 
@@ -264,6 +268,30 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    /// Whatever befalls which client: what all are charged together, however often somebody looks, is what each was by itself.
+    #[test]
+    fn the_sums_are_those_of_the_clients(
+        steps in proptest::collection::vec((1..4_u32, any_step()), 0..60),
+        looks in proptest::bool::ANY,
+    ) {
+        let (mut all, mut now) = (AvailabilityTracker::default(), Instant::now());
+        let numbers = (1..4).map(ClientNumber);
+        for number in numbers.clone() {
+            all.add(number, group(), now);
+        }
+        for (number, step) in steps {
+            befalls(&mut all, ClientNumber(number), step, &mut now);
+            now += seconds(1);
+            if looks {
+                all.settle(now);
+            }
+        }
+        all.settle(now);
+        let own = numbers.map(|number| all.of(number, now));
+        let (wanted, usable) = own.fold((seconds(0), seconds(0)), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+        prop_assert_eq!((wanted, usable), (all.all().wanted(), all.all().usable));
+    }
+
     /// Whatever befalls a client: no second is counted twice, the sums only grow, and they are the same however often
     /// they are looked at.
     #[test]

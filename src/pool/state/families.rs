@@ -37,9 +37,10 @@ impl<L: Lan> PoolState<L> {
 
     /// A client that is forgotten.
     pub(super) fn forget_time_of(&mut self, number: ClientNumber) {
-        self.availability.forget(number);
+        self.availability.forget(number, now());
         for family in Families::Dual.each() {
-            self.availability_by_family.get_mut(family).forget(number);
+            let tracker = self.availability_by_family.get_mut(family);
+            tracker.forget(number, now());
         }
         self.stale.forget(number);
     }
@@ -261,7 +262,7 @@ impl<L: Lan> PoolState<L> {
         for group in &self.groups {
             for family in group.families.each() {
                 let tracker = self.time_in(group.families, family);
-                if let Some(uptime) = tracker.groups().get(&group.name) {
+                if let Some(uptime) = tracker.group(&group.name) {
                     all.entry(family)
                         .or_insert_with(Uptime::default)
                         .add(uptime);
@@ -300,7 +301,7 @@ impl<L: Lan> PoolState<L> {
     pub(super) fn time_by_family(&self, number: ClientNumber) -> ByFamily<(Duration, Duration)> {
         let slot = self.slots.get(&number);
         let families = slot.map_or(Families::Ipv4, |slot| slot.group.families);
-        ByFamily::of(|family| self.time_in(families, family).of(number))
+        ByFamily::of(|family| self.time_in(families, family).of(number, now()))
     }
 
     /// Brings the metrics by family up to date.
@@ -312,7 +313,7 @@ impl<L: Lan> PoolState<L> {
         for group in &self.groups {
             for family in group.families.each() {
                 let tracker = self.time_in(group.families, family);
-                let Some(uptime) = tracker.groups().get(&group.name).cloned() else {
+                let Some(uptime) = tracker.group(&group.name).cloned() else {
                     continue;
                 };
                 let told = self.told_by_family.entry((group.name.clone(), family));

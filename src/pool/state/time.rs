@@ -80,7 +80,7 @@ impl<L: Lan> PoolState<L> {
     pub(in crate::pool) fn tell_uptime(&mut self) {
         self.availability.settle(now());
         for group in &self.groups {
-            if let Some(uptime) = self.availability.groups().get(&group.name) {
+            if let Some(uptime) = self.availability.group(&group.name) {
                 let told = self.told_uptime.entry(group.name.clone()).or_default();
                 group.metrics.uptime(&uptime.since(told));
                 told.clone_from(uptime);
@@ -144,7 +144,7 @@ impl<L: Lan> PoolState<L> {
         };
         let clients = self.slots.iter().zip(activities);
         let clients = clients.map(|((number, slot), activities)| {
-            let time = self.availability.of(*number);
+            let time = self.availability.of(*number, now());
             let by_family = self.time_by_family(*number);
             let stale = self.stale.of(*number, now());
             slot.status(activities, time, &by_family, stale)

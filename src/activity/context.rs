@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -171,10 +172,11 @@ impl<P> ClientContext<P> {
 
     /// Does `work`, which goes over that family; `None` where a client that is to have both has that family no more, or not the
     /// addresses that it had of it, before the work is done. What a client of one family does ends with that family anyway.
+    // The work stays where it was pinned: an asynchronous function has room for what it is handed beside what it makes of it.
     pub async fn while_unchanged<T>(
         &self,
         family: Family,
-        work: impl Future<Output = T>,
+        work: Pin<&mut impl Future<Output = T>>,
     ) -> Option<T> {
         if self.families != Families::Dual {
             return Some(work.await);

@@ -87,7 +87,7 @@ async fn try_one<P: Port>(
     timeout: Duration,
 ) -> Result<Connected<P::Stream>, Undialed> {
     let family = Family::of(server.ip());
-    let connecting = client.port.connect(server, timeout);
+    let connecting = pin!(client.port.connect(server, timeout));
     match client.while_unchanged(family, connecting).await {
         Some(Ok(connected)) => Ok(connected),
         Some(Err(error)) => Err(Undialed::Failed((&error).into(), error.to_string())),

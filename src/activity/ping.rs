@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -271,7 +272,7 @@ impl ActivityKind for OverFamily<Target> {
             };
             request.source = Some(*own);
         }
-        let pinging = client.port.ping(request, timeout);
+        let pinging = pin!(client.port.ping(request, timeout));
         let family = Family::of(address);
         let Some(outcome) = client.while_unchanged(family, pinging).await else {
             let cause = PingCause::Offline;

@@ -89,7 +89,9 @@ macro_rules! kinds {
                 timeout: ::std::time::Duration,
                 client: &ClientContext<P>,
             ) -> AttemptOutcome {
-                match self { $(Self::$kind(subject) => subject.attempt(timeout, client).await,)+ }
+                // On the heap: where they stand in one, an attempt of any kind takes as much room as one of the largest, and a whole
+                // herd may be at it at once.
+                match self { $(Self::$kind(subject) => Box::pin(subject.attempt(timeout, client)).await,)+ }
             }
         }
 

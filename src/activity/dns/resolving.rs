@@ -42,7 +42,18 @@ pub(in crate::activity) struct Resolved {
 }
 
 /// The addresses of a name that is needed for something else.
+///
+/// Looking names up takes kilobytes, and most targets are no names: whoever may do it keeps no room for it.
 pub(in crate::activity) async fn addresses_of<P: Port>(
+    client: &ClientContext<P>,
+    name: &HostName,
+    choice: FamilyChoice,
+    timeout: Duration,
+) -> Result<Resolved, Unresolved> {
+    Box::pin(look_up(client, name, choice, timeout)).await
+}
+
+async fn look_up<P: Port>(
     client: &ClientContext<P>,
     name: &HostName,
     choice: FamilyChoice,

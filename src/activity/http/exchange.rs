@@ -99,7 +99,7 @@ pub(super) async fn fetch<P: Port>(
             let left = timeout.saturating_sub(took);
             let talked = {
                 let until = Instant::now() + left;
-                let talking = talk(url, stream, &times, &mut fetch);
+                let talking = pin!(talk(url, stream, &times, &mut fetch));
                 let mut talking = pin!(client.while_unchanged(family, talking));
                 match timeout_at(until, talking.as_mut()).await {
                     Ok(talked) => Some(talked),

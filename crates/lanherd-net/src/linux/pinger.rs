@@ -17,6 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -187,11 +188,13 @@ impl Pinger {
             return Ok(PingOutcome::Lost(PingCause::Tester));
         };
         let mut sent = None;
-        let received = tokio::time::timeout(timeout, async {
-            sent = Some(self.send(request).await?);
-            Ok::<_, io::Error>((&mut answer).await.ok())
-        })
-        .await;
+        let received = {
+            let exchange = pin!(async {
+                sent = Some(self.send(request).await?);
+                Ok::<_, io::Error>((&mut answer).await.ok())
+            });
+            tokio::time::timeout(timeout, exchange).await
+        };
         let received = match received {
             Ok(received) => received?,
             Err(_) => {

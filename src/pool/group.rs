@@ -18,7 +18,7 @@ const IPV6_SECRET: u64 = u64::MAX - 1;
 
 /// The name of a group: the label `group` in metrics. Letters, digits, `-` and `_`; 1 to 32 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupName(String);
+pub struct GroupName(Arc<str>);
 
 impl GroupName {
     /// The longest name, in bytes.
@@ -46,7 +46,7 @@ impl FromStr for GroupName {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if well_formed {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(GroupNameError(text.to_owned()))
         }
@@ -56,7 +56,7 @@ impl FromStr for GroupName {
 /// A pool's own group bears its name.
 impl From<&PoolName> for GroupName {
     fn from(pool: &PoolName) -> Self {
-        Self(pool.as_str().to_owned())
+        Self(pool.as_str().into())
     }
 }
 

@@ -13,6 +13,7 @@ mod event;
 mod exchange;
 mod hold;
 mod inform;
+mod kept;
 mod leave;
 mod limit;
 mod obtain;
@@ -34,6 +35,7 @@ pub use state::State;
 
 use self::accept::Accepted;
 use self::exchange::{Exchange, LongestWaits};
+use self::kept::KeptState;
 use self::limit::Limiter;
 use self::state::Held;
 use self::step::Input;
@@ -47,7 +49,7 @@ use lanherd_types::queue;
 pub struct Client {
     config: Config,
     rng: fastrand::Rng,
-    state: State,
+    state: KeptState,
     /// How often in a row it had to begin anew, through refusals or addresses that others have: since the last lease.
     setbacks: u32,
     limiter: Limiter,
@@ -65,7 +67,7 @@ impl Client {
         Self {
             config,
             rng,
-            state: State::Stopped,
+            state: KeptState::STOPPED,
             setbacks: 0,
             limiter,
             waits: LongestWaits::DEFAULT,
@@ -95,7 +97,10 @@ impl Client {
     pub fn handle_message(&mut self, message: &Message, arrival: Arrival, now: Instant) {
         self.expire(now);
         self.hearing = Some(ServerMessage::of(message, arrival));
-        match accept::accept(message, arrival, &self.config, &mut self.state) {
+        let mut state = self.state.take();
+        let accepted = accept::accept(message, arrival, &self.config, &mut state);
+        self.state.set(state);
+        match accepted {
             Ok(accepted) => {
                 self.remark(message.notes.malformed());
                 if self
@@ -131,7 +136,7 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire(now);
         self.tend(now);
-        if has_come(self.state.deadline(), now) {
+        if has_come(self.state.get().deadline(), now) {
             self.step(Input::Timeout, now);
         }
     }
@@ -183,18 +188,19 @@ impl Client {
 
     /// When [`Client::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let beside = self.state.held().and_then(Held::deadline);
-        self.state.deadline().into_iter().chain(beside).min()
+        let state = self.state.get();
+        let beside = state.held().and_then(Held::deadline);
+        state.deadline().into_iter().chain(beside).min()
     }
 
     /// The state that it is in.
-    pub const fn state(&self) -> &State {
-        &self.state
+    pub fn state(&self) -> &State {
+        self.state.get()
     }
 
     /// The lease that is in use. One whose addresses are still being probed, or that is from before and not confirmed, is not.
     pub fn lease(&self) -> Option<&Lease> {
-        self.state.lease()
+        self.state.get().lease()
     }
 
     /// How it behaves.

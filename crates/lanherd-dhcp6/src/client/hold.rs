@@ -1,6 +1,5 @@
 //! A lease from its first use to its end: extended, confirmed, run out (RFC 9915, 18.2.3 to 18.2.5, 18.2.12).
 
-use std::mem;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
@@ -291,7 +290,7 @@ impl Client {
     /// Ends what has run out, and asks for it again where all has.
     pub(super) fn expire(&mut self, now: Instant) {
         // Before every message, order and timeout: as long as nothing ends nothing is copied.
-        let Some(held) = self.state.held_mut() else {
+        let Some(held) = self.state.get_mut().and_then(State::held_mut) else {
             return;
         };
         if !has_come(held.lease.next_end(), now) {
@@ -303,7 +302,7 @@ impl Client {
         if is_in_use {
             self.tell_gone(is_all, what, LossReason::Expired);
         }
-        self.state = match mem::take(&mut self.state) {
+        let state = match self.state.take() {
             State::Probing(mut probing) if !is_all => {
                 let held = &probing.held;
                 probing.waiting.retain(|address| held.has(*address));
@@ -337,5 +336,6 @@ impl Client {
             }),
             state => state,
         };
+        self.state.set(state);
     }
 }

@@ -1,6 +1,5 @@
 //! What is not leased: INFORMATION-REQUEST, alone or beside a lease (RFC 9915, 18.2.6, 21.23).
 
-use std::mem;
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Information};
@@ -125,7 +124,7 @@ impl Client {
 
     /// The answer to it: the lease's other contents are as the server now says.
     pub(super) fn informed_beside(&mut self, message: &Message, server: Duid) {
-        let mut state = mem::take(&mut self.state);
+        let mut state = self.state.take();
         if let Some(held) = state.held_mut() {
             self.waits.take(message, &mut SeenWaits::default());
             let status = message.options.status();
@@ -144,12 +143,12 @@ impl Client {
                 self.refused(Refusal { ia: None, status }, &server);
             }
         }
-        self.state = state;
+        self.state.set(state);
     }
 
     /// What is due beside the state.
     pub(super) fn tend(&mut self, now: Instant) {
-        let mut state = mem::take(&mut self.state);
+        let mut state = self.state.take();
         if let Some(held) = state.held_mut()
             && let Some(mut beside) = held.informing.take()
         {
@@ -158,7 +157,7 @@ impl Client {
             }
             held.informing = Some(beside);
         }
-        self.state = state;
+        self.state.set(state);
     }
 }
 

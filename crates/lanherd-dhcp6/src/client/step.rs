@@ -1,6 +1,5 @@
 //! The table: what each state makes of each input.
 
-use std::mem;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
@@ -43,7 +42,7 @@ impl Client {
     pub(super) fn step(&mut self, input: Input<'_>, now: Instant) {
         // First of all, or an answer that comes after the end would extend what no longer exists.
         self.expire(now);
-        self.state = match (mem::take(&mut self.state), input) {
+        let state = match (self.state.take(), input) {
             // What needs no lease is what a server told before; with the M flag set it is leased addresses that are wanted.
             (
                 State::Stopped
@@ -318,5 +317,6 @@ impl Client {
             | (state @ State::Stopped, Input::Timeout | Input::Reconnect)
             | (state @ State::Releasing(_), Input::Release | Input::Reconnect) => state,
         };
+        self.state.set(state);
     }
 }

@@ -24,14 +24,21 @@ impl Timer {
         Self { at, task }
     }
 
-    /// Sets the timer for `wanted`, unless it is set for that already.
+    /// Sets the timer for `wanted`, unless it is set for that already, or for an earlier moment.
+    ///
+    /// A timer that comes early is set anew when it comes, and nothing is due: what is prolonged again and again, as by each
+    /// advertisement, costs no timer each time.
     pub(super) fn rearm(
         timer: &mut Option<Self>,
         wanted: Option<Instant>,
         myself: &ActorRef<ClientMsg>,
         message: fn(Instant) -> ClientMsg,
     ) {
-        if timer.as_ref().map(|timer| timer.at) != wanted {
+        let is_in_time = match (timer.as_ref(), wanted) {
+            (Some(timer), Some(wanted)) => timer.at <= wanted,
+            (set, wanted) => set.is_none() && wanted.is_none(),
+        };
+        if !is_in_time {
             *timer = wanted.map(|at| Self::set(myself, at, message(at)));
         }
     }

@@ -12,6 +12,7 @@ mod address_book;
 mod advertisements;
 pub mod aggregate;
 mod backlog;
+mod decoded;
 mod families;
 mod flaw_log;
 mod heard_routers;
@@ -148,7 +149,7 @@ impl<L: Lan> Actor for ClientActor<L> {
             stack6,
             listens6: None,
             advertisement: None,
-            remembered6: args.remembered6,
+            remembered6: args.remembered6.map(Box::new),
             timer6: None,
             remembered: args.remembered,
             lease_deadline: args.lease_deadline,
@@ -200,7 +201,7 @@ pub struct ClientState<L: Lan> {
     listens6: Option<RouterListener>,
     /// The router advertisement that is being heeded: what of it is passed over counts once for all clients.
     advertisement: Option<Arc<Packet6>>,
-    remembered6: Option<dhcp6::Lease>,
+    remembered6: Option<Box<dhcp6::Lease>>,
     timer6: Option<Timer>,
     remembered: Option<Ipv4Addr>,
     lease_deadline: Duration,

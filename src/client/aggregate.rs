@@ -12,12 +12,14 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use super::advertisements::Advertisements;
+use super::decoded::{Decoded, DecodedPackets};
 use super::heard_routers::{HeardRouters, RouterReport, SolicitationAnswer};
 use crate::activity::{Activity, AttemptOutcome, SkipReason, Subject};
 use crate::clock::now;
 use crate::dhcp::Flaw;
 use crate::lan::ipv6::Packet6;
 use crate::metrics::{Metrics, PassedOver6};
+use crate::ndp::Packet;
 use crate::stats::{ActivityStats, ClientStats};
 use crate::tester::{self, AttemptDoubt, Doubt};
 
@@ -59,6 +61,7 @@ pub struct Aggregator {
     tester: tester::TesterFigures,
     aggregate: Mutex<Aggregate>,
     advertisements: Mutex<Advertisements>,
+    decoded: Mutex<DecodedPackets>,
     routers: Mutex<HeardRouters>,
 }
 
@@ -80,6 +83,7 @@ impl Aggregator {
             tester,
             aggregate: Mutex::default(),
             advertisements: Mutex::default(),
+            decoded: Mutex::default(),
             routers: Mutex::new(HeardRouters::new(now())),
         }
     }
@@ -134,8 +138,18 @@ impl Aggregator {
         self.may_have_missed_routers();
     }
 
+    /// What stands in a message of neighbour discovery that has come to a client.
+    pub(super) fn decode(&self, packet: &Arc<Packet6>) -> Arc<Decoded> {
+        if packet.destination.is_multicast() {
+            self.decoded.lock().decode(packet)
+        } else {
+            // No other client has it.
+            Arc::new(Packet::from_frame(&packet.frame))
+        }
+    }
+
     /// Counts a router advertisement that has come to a client, unless it has come to another before.
-    pub fn heard_advertisement(&self, packet: &Packet6) {
+    pub(super) fn heard_advertisement(&self, packet: &Packet6, decoded: &Decoded) {
         let to_all = packet.destination.is_multicast();
         let mut advertisements = self.advertisements.lock();
         let new = advertisements.heard(packet.source, packet.received, to_all);
@@ -143,7 +157,7 @@ impl Aggregator {
         if let Some(new) = new {
             self.metrics.router_advertisement(to_all, new.gap);
             let late = self.tester.worst_of(READING);
-            self.routers.lock().hear(packet, late);
+            self.routers.lock().hear(packet.received, decoded, late);
         }
     }
 

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use lanherd_audit::{RouterAudit, RouterFindings};
 
-use crate::lan::ipv6::Packet6;
-use crate::ndp::Packet;
+use super::decoded::Decoded;
 
 /// The routers of the link that clients stand on, beside what is demanded of them.
 #[derive(Debug)]
@@ -60,11 +59,11 @@ impl HeardRouters {
     }
 
     /// Takes an advertisement that no other client had before, by a tester who is so late.
-    pub(super) fn hear(&mut self, packet: &Packet6, late: Duration) {
-        let at = self.since_began(packet.received);
-        match Packet::from_frame(&packet.frame) {
-            Ok(packet) => _ = self.audit.hear(at, late, &packet),
-            Err(refused) => _ = self.audit.refuse(at, &refused),
+    pub(super) fn hear(&mut self, received: Instant, decoded: &Decoded, late: Duration) {
+        let at = self.since_began(received);
+        match decoded {
+            Ok(packet) => _ = self.audit.hear(at, late, packet),
+            Err(refused) => _ = self.audit.refuse(at, refused),
         }
     }
 
@@ -119,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Mac;
-    use crate::ndp::{NdOption, RouterAdvertisement};
+    use crate::ndp::{NdOption, Packet, RouterAdvertisement};
 
     const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
     const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
@@ -137,12 +136,12 @@ mod tests {
         let packet = Packet::router_advertisement(ROUTER_MAC, ROUTER, body, options);
         let now = Instant::now();
         let frame = packet.to_frame().expect("a frame");
-        let packet = Packet6::from_frame(&frame, now).expect("a packet");
+        let decoded = Packet::from_frame(&frame);
         let mut routers = HeardRouters::new(now);
         for mtu in link_mtu {
             routers.link_carries(*mtu);
         }
-        routers.hear(&packet, Duration::ZERO);
+        routers.hear(now, &decoded, Duration::ZERO);
         let breaches = routers.report(now, Duration::ZERO).findings.breaches;
         let names = breaches.iter().map(|breach| breach.requirement);
         names.filter(|name| *name == "ra-mtu").collect()

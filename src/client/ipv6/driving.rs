@@ -7,6 +7,7 @@ use tracing::{debug, trace};
 
 use super::{Ipv6Event, Ipv6EventKind, Ipv6State, Output6, Sent6, Stack6, Written};
 use crate::activity::Ipv6Config;
+use crate::client::decoded::Decoded;
 use crate::client::families::FamilyPhase;
 use crate::client::{ClientEvent, ClientMsg, ClientState, Order, Timer, now};
 use crate::dhcp6::{self, MessageType};
@@ -28,7 +29,7 @@ impl<L: Lan> ClientState<L> {
         if self.stack6.is_some() {
             self.listens6 = Some(self.aggregator.listen_for_routers());
         }
-        self.with_stack6(|stack, now| stack.start(remembered, now));
+        self.with_stack6(|stack, now| stack.start(remembered.map(|lease| *lease), now));
     }
 
     /// Tells the machine what the link carries.
@@ -54,15 +55,16 @@ impl<L: Lan> ClientState<L> {
         match event {
             PortEvent::Icmp6(packet) => {
                 self.backlog.taken();
-                self.heard_advertisement(packet);
-                self.with_packet6(packet, Stack6::handle_discovery);
+                let decoded = self.aggregator.decode(packet);
+                self.heard_advertisement(packet, &decoded);
+                self.with_stack6(|stack, now| stack.handle_discovery(&decoded, now));
             }
             PortEvent::Dhcp6(packet) => {
                 self.backlog.taken();
                 let kind = packet.content().first().copied();
                 let kind = kind.and_then(MessageType::from_number);
                 self.metrics.dhcp6_message(Direction::Received, kind);
-                self.with_packet6(packet, Stack6::handle_dhcp6);
+                self.with_stack6(|stack, now| stack.handle_dhcp6(packet, now));
             }
             PortEvent::Address6(address, outcome) => {
                 self.with_stack6(|stack, now| stack.handle_dad(*address, *outcome, now));
@@ -82,16 +84,6 @@ impl<L: Lan> ClientState<L> {
             | PortEvent::MtuChanged
             | PortEvent::Unconfigured(_)
             | PortEvent::Gone(..) => {}
-        }
-    }
-
-    fn with_packet6(
-        &mut self,
-        packet: &Arc<Packet6>,
-        handle: impl FnOnce(&mut Stack6, &Packet6, Instant),
-    ) {
-        if let Some(stack) = &mut self.stack6 {
-            handle(stack, packet, now());
         }
     }
 
@@ -229,9 +221,9 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Counts an advertisement, whatever becomes of it: of a herd it is one.
-    fn heard_advertisement(&mut self, packet: &Arc<Packet6>) {
+    fn heard_advertisement(&mut self, packet: &Arc<Packet6>, decoded: &Decoded) {
         if packet.content().first() == Some(&ROUTER_ADVERTISEMENT) {
-            self.aggregator.heard_advertisement(packet);
+            self.aggregator.heard_advertisement(packet, decoded);
             self.advertisement = Some(Arc::clone(packet));
         }
     }

@@ -4,21 +4,21 @@ use std::time::Instant;
 
 use super::{Ipv6Event, Output6, Packet6, Stack6};
 use crate::dhcp6::{Arrival, Message};
-use crate::ndp::{Body, Packet};
+use crate::ndp::{Body, Packet, Refused};
 
 impl Stack6 {
-    /// A message of neighbour discovery came.
-    pub fn handle_discovery(&mut self, packet: &Packet6, now: Instant) {
-        match Packet::from_frame(&packet.frame) {
+    /// A message of neighbour discovery came, or what is none.
+    pub fn handle_discovery(&mut self, decoded: &Result<Packet, Refused>, now: Instant) {
+        match decoded {
             Ok(packet) => {
                 if let Body::RouterAdvertisement(body) = &packet.message.body {
                     let is_default = body.lifetime != 0;
                     self.seen.advertised(packet.source, is_default);
                 }
-                self.host.handle_packet(&packet, now);
+                self.host.handle_packet(packet, now);
                 self.settle(now);
             }
-            Err(refused) => self.unusable(Ipv6Event::Refused(refused)),
+            Err(refused) => self.unusable(Ipv6Event::Refused(*refused)),
         }
     }
 

@@ -180,7 +180,9 @@ impl Timeline {
     fn arrive(&mut self, coming: Coming) {
         let read = |frame: &[u8]| Packet6::from_frame(frame, self.now).expect("a packet");
         match coming {
-            Coming::Discovery(frame) => self.stack.handle_discovery(&read(&frame), self.now),
+            Coming::Discovery(frame) => self
+                .stack
+                .handle_discovery(&Packet::from_frame(&frame), self.now),
             Coming::Dhcp6(frame) => self.stack.handle_dhcp6(&read(&frame), self.now),
             Coming::Detected(address) => {
                 let outcome = if self.squatters.contains(&address) {

@@ -76,8 +76,9 @@ fn act(timeline: &mut Timeline, rng: &mut fastrand::Rng) {
             let mut frame = advertisement(&any(rng));
             let at = rng.usize(14..frame.len());
             frame[at] = rng.u8(..);
-            if let Some(packet) = Packet6::from_frame(&frame, timeline.now) {
-                timeline.tell(|stack, now| stack.handle_discovery(&packet, now));
+            if Packet6::from_frame(&frame, timeline.now).is_some() {
+                let decoded = Packet::from_frame(&frame);
+                timeline.tell(|stack, now| stack.handle_discovery(&decoded, now));
             }
         }
         19 => {

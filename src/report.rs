@@ -31,7 +31,7 @@ pub use self::file::{
     ReportFileError, check_apart, check_outputs, check_writable, is_replaced, is_standard_output,
     write, write_bytes,
 };
-pub use self::ipv6::{AddressEntry, FamilyEntry, Ipv6Entry, Ipv6Summary, RouterEntry};
+pub use self::ipv6::{AddressEntry, BreachEntry, FamilyEntry, Ipv6Entry, Ipv6Summary, RouterEntry};
 pub use self::objectives::{ObjectiveEntry, Unit};
 pub use self::percentiles::{AllPercentiles, Percentiles};
 pub(crate) use self::percentiles::{OrEmpty, empty_object};

@@ -302,6 +302,7 @@ impl PreparedRun {
         let Ran {
             status,
             figures,
+            routers,
             ended,
             soak,
             rolling,
@@ -316,7 +317,7 @@ impl PreparedRun {
             ended
         };
         let summary = info.summary(Some(ended), closed.leaked, soak, &figures);
-        let mut report = Report::new(&status, &figures, summary);
+        let mut report = Report::new(&status, &figures, summary).with_routers(&routers);
         report.totals.leases_unreleased = closed.unreleased;
         let outcome = Outcome {
             reasons: outcome::reasons(&report, &mode, &closed, late),

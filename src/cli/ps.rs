@@ -14,6 +14,7 @@ const AFTER_HELP: &str = "\
 Examples:
   lanherd ps
   lanherd ps --pool phones
+  lanherd ps --routers
   lanherd ps --json | jq '.clients[] | select(.phase != \"online\")'";
 
 /// Show the clients of a running pool
@@ -23,6 +24,9 @@ pub struct Args {
     /// Show also the clients that have left (the latest thousand)
     #[arg(long)]
     all: bool,
+    /// Show also the routers of IPv6 that clients have heard: flags, prefixes, routes, and what of it breaks an RFC
+    #[arg(long)]
+    routers: bool,
     /// Print it as JSON, every client with all that a report has of it
     #[arg(long)]
     json: bool,
@@ -39,6 +43,9 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         screen.data(&serde_json::to_string_pretty(&herd)?);
     } else {
         screen.result(&render(&herd, args.all));
+        if args.routers {
+            screen.result(&routers(&herd));
+        }
     }
     Ok(Exit::Well)
 }
@@ -85,6 +92,33 @@ fn render(herd: &HerdListing, all: bool) -> String {
         table.add_row(cells);
     }
     format!("{}\n{}", table.trim_fmt(), summary(herd))
+}
+
+/// What clients have heard of routers.
+fn routers(herd: &HerdListing) -> String {
+    if herd.routers.is_empty() && herd.breaches.is_empty() {
+        return "no client has heard a router of IPv6".to_owned();
+    }
+    let routers = herd
+        .routers
+        .iter()
+        .map(|router| router.to_string().trim_end().to_owned());
+    let breaches = herd.breaches.iter().map(|breach| {
+        format!(
+            "{:<7} {} ({}): {}: {}{}",
+            breach.level,
+            breach.requirement,
+            breach.source,
+            breach.sender,
+            breach.what,
+            if breach.times > 1 {
+                format!(" ({} times)", breach.times)
+            } else {
+                String::new()
+            }
+        )
+    });
+    routers.chain(breaches).collect::<Vec<_>>().join("\n")
 }
 
 fn lease(row: &Row) -> String {
@@ -184,6 +218,21 @@ mod tests {
             "{text}"
         );
         assert!(render(&herd, true).contains("ns2"));
+    }
+
+    #[test]
+    fn routers_are_shown_as_an_audit_shows_them_with_what_they_break() {
+        let mut herd = herd(&[row(1, "online")]);
+        assert_eq!(routers(&herd), "no client has heard a router of IPv6");
+        let breach = serde_json::json!({
+            "level": "should", "requirement": "ra-prefix-flags", "source": "RFC 7084, 4.3 (L-6)", "sender": "fe80::1 (02:00:00:00:00:01)",
+            "what": "2001:db8::/64 has no L flag", "times": 3, "first_seconds": 1.0, "last_seconds": 9.0,
+        });
+        herd.breaches = vec![serde_json::from_value(breach).expect("a breach")];
+        assert_eq!(
+            routers(&herd),
+            "should  ra-prefix-flags (RFC 7084, 4.3 (L-6)): fe80::1 (02:00:00:00:00:01): 2001:db8::/64 has no L flag (3 times)"
+        );
     }
 
     #[test]

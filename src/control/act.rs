@@ -8,6 +8,8 @@ use crate::fault::{Aim, Fault};
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::Phase;
 use crate::pool::{HerdStatus, Pool, PoolError, Selection};
+use crate::report::BreachEntry;
+use lanherd_audit::RouterFindings;
 
 /// How long a fault lasts where nobody has said.
 const LASTS: Duration = Duration::from_secs(20);
@@ -56,7 +58,7 @@ impl<R: RunControl> Dispatcher<R> {
     async fn attempt(&self, request: Request) -> Result<Answer, Refusal> {
         let pool = &self.pool;
         Ok(match request {
-            Request::Ps {} => self.herd(&pool.status().await?),
+            Request::Ps {} => self.herd(&pool.status().await?, pool.routers().await?.findings),
             Request::Restart { clients } => {
                 let which = self.select(&clients).await?;
                 Answer::Told(pool.restart(which).await?)
@@ -97,11 +99,13 @@ impl<R: RunControl> Dispatcher<R> {
         })
     }
 
-    fn herd(&self, status: &HerdStatus) -> Answer {
+    fn herd(&self, status: &HerdStatus, heard: RouterFindings) -> Answer {
         Answer::Herd(HerdListing {
             pool: self.name.clone(),
             pid: std::process::id(),
             clients: status.clients.iter().map(Row::from).collect(),
+            breaches: heard.breaches.iter().map(BreachEntry::from).collect(),
+            routers: heard.routers,
         })
     }
 

@@ -12,7 +12,8 @@ use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName};
 use crate::phase::Phase;
 use crate::pool::{ClientStatus, Event, GroupName};
-use crate::report::Client;
+use crate::report::{BreachEntry, Client};
+use lanherd_audit::RouterFound;
 
 /// The version that this program speaks. A change that breaks a reader gets a new one.
 pub const VERSION: u64 = 1;
@@ -120,6 +121,12 @@ pub struct HerdListing {
     pub pid: u32,
     /// Every client, by number.
     pub clients: Vec<Row>,
+    /// The routers that clients have heard, each as it last advertised itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routers: Vec<RouterFound>,
+    /// What of it breaks a requirement of an RFC, what binds most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<BreachEntry>,
 }
 
 /// One client of the listing.

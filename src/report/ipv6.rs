@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
+use lanherd_audit::{Breach, RouterFindings, RouterFound};
 use lanherd_types::ipv6::Prefix;
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,48 @@ pub struct Ipv6Summary {
     pub stale_prefix_ms: f64,
     /// For how long at most, one client at a stretch.
     pub longest_stale_prefix_ms: f64,
+    /// The routers that clients have heard, each as it last advertised itself: flags, prefixes, routes, preference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routers: Vec<RouterFound>,
+    /// What of it breaks a requirement of an RFC, what binds most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<BreachEntry>,
+}
+
+/// A requirement that a router breaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreachEntry {
+    /// How much the requirement binds: must, should or remark.
+    pub level: String,
+    /// The requirement's name, as audits have it.
+    pub requirement: String,
+    /// The RFC and its section.
+    pub source: String,
+    /// Who: an address and a MAC, or what is known of them.
+    pub sender: String,
+    /// What was seen the first time, with values and the byte.
+    pub what: String,
+    /// How often it was seen.
+    pub times: u64,
+    /// When it was first seen, in seconds since the pool began.
+    pub first_seconds: f64,
+    /// When it was last seen, likewise.
+    pub last_seconds: f64,
+}
+
+impl From<&Breach> for BreachEntry {
+    fn from(breach: &Breach) -> Self {
+        Self {
+            level: breach.level.to_string(),
+            requirement: breach.requirement.to_owned(),
+            source: breach.source.to_owned(),
+            sender: breach.sender.clone(),
+            what: breach.what.clone(),
+            times: breach.times,
+            first_seconds: breach.first_seconds,
+            last_seconds: breach.last_seconds,
+        }
+    }
 }
 
 impl Ipv6Summary {
@@ -118,11 +161,23 @@ impl Ipv6Summary {
             stale_prefixes: stale.count,
             stale_prefix_ms: milliseconds(stale.total),
             longest_stale_prefix_ms: milliseconds(stale.longest),
+            routers: Vec::new(),
+            breaches: Vec::new(),
         })
     }
 }
 
 impl Report {
+    /// Tells of the routers that clients have heard, where clients are to have IPv6.
+    #[must_use]
+    pub fn with_routers(mut self, heard: &RouterFindings) -> Self {
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.routers.clone_from(&heard.routers);
+            ipv6.breaches = heard.breaches.iter().map(BreachEntry::from).collect();
+        }
+        self
+    }
+
     /// Whether clients were to have IPv6, looked for a router of it in vain, and none of them ever had one.
     pub fn had_no_ipv6_router(&self) -> bool {
         let found = self

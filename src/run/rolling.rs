@@ -6,6 +6,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::info::RunInfo;
 use super::observer::{Announcer, RunEvent};
+use lanherd_audit::RouterFindings;
+
 use crate::pool::{Figures, HerdStatus};
 use crate::report::{self, Report, ReportFileError};
 
@@ -41,7 +43,13 @@ impl RollingReport {
     }
 
     /// Begins to write how the run stands, unless the report before is not written yet.
-    pub(super) fn renew(&mut self, herd: &HerdStatus, figures: &Figures, soak: report::Soak) {
+    pub(super) fn renew(
+        &mut self,
+        herd: &HerdStatus,
+        figures: &Figures,
+        routers: &RouterFindings,
+        soak: report::Soak,
+    ) {
         let (json, html) = (self.report.clone(), self.html.clone());
         if json.is_none() && html.is_none() {
             return;
@@ -51,7 +59,7 @@ impl RollingReport {
             return;
         }
         let summary = self.info.summary(None, 0, Some(soak), figures);
-        let report = Report::new(herd, figures, summary);
+        let report = Report::new(herd, figures, summary).with_routers(routers);
         self.writing = Some(spawn_blocking(move || {
             if let Some(path) = json {
                 report::write(&path, &report)?;

@@ -11,6 +11,8 @@ use super::observer::{Announcer, RunEvent};
 use super::rolling::RollingReport;
 use super::soak_loop::{self, Rest, SoakLoop, SoakPlan};
 use super::wait::{GLANCE, LOOK, SLACK, Signals, is_lost, until};
+use lanherd_audit::RouterFindings;
+
 use crate::Pool;
 use crate::chaos::{Engine, RunningEngine};
 use crate::identity::ClientNumber;
@@ -41,6 +43,8 @@ pub(super) struct Ran {
     pub(super) status: HerdStatus,
     /// What it had done by then.
     pub(super) figures: Figures,
+    /// The routers that it had heard.
+    pub(super) routers: RouterFindings,
     /// How the run ended.
     pub(super) ended: Ended,
     /// What more there is to say of a soak that has begun.
@@ -80,6 +84,7 @@ impl RunLoop {
             status: self.pool.status().await?,
             figures: self.pool.figures().await?,
             ended,
+            routers: self.pool.routers().await?.findings,
             soak: None,
             rolling: None,
         })
@@ -173,6 +178,7 @@ impl RunLoop {
             // The same that the soak's own part of the report is made of.
             figures: soaked.record.figures,
             ended: soaked.ended,
+            routers: self.pool.routers().await?.findings,
             soak: Some(soaked.soak),
             rolling: soaked.rolling,
         })

@@ -10,6 +10,8 @@ use tokio::time::{MissedTickBehavior, interval, interval_at};
 use super::observer::{Announcer, RunEvent};
 use super::rolling::RollingReport;
 use super::wait::{GLANCE, LOOK, SLACK, Signals, is_lost, until};
+use lanherd_audit::RouterFindings;
+
 use crate::Pool;
 use crate::chaos::RunningEngine;
 use crate::identity::{ClientNumber, Seed};
@@ -188,7 +190,8 @@ impl SoakLoop {
                 () = written(&mut self.rolling) => {}
                 _ = record.tick() => {
                     if let Some(herd) = self.look().await? {
-                        self.renew_report(&herd);
+                        let routers = in_time(self.pool.routers().await)?;
+                        self.renew_report(&herd, &routers.map(|routers| routers.findings).unwrap_or_default());
                     }
                 }
                 () = until(next_look) => {
@@ -308,10 +311,10 @@ impl SoakLoop {
         Ok(Some(herd))
     }
 
-    fn renew_report(&mut self, herd: &HerdStatus) {
+    fn renew_report(&mut self, herd: &HerdStatus, routers: &RouterFindings) {
         let soak = self.report();
         if let Some(rolling) = &mut self.rolling {
-            rolling.renew(herd, self.recorder.figures(), soak);
+            rolling.renew(herd, self.recorder.figures(), routers, soak);
         }
     }
 

@@ -245,6 +245,18 @@ fn a_program_starts_when_the_client_is_online_in_all_its_families_or_at_once_if_
     // One address is enough to be online: that of another prefix may be verified yet.
     let is_verified = |line: &str| line.contains("inet6") && !line.contains("tentative");
     assert!(seen.stdout.lines().any(is_verified), "{seen:?}");
+    let told_of = told(&host, &["ps", "--routers"]);
+    for words in [
+        "router fe80::1 (",
+        "2001:db8:77::/64: preferred 2700 s, valid 5400 s; LA",
+        "for 2700 s, preference medium; flags none",
+        "fd00:77::/48 (medium, 2700 s)",
+    ] {
+        assert!(told_of.contains(words), "{words:?} is not in {told_of}");
+    }
+    let listed = herd(&host, "ns").expect("a herd");
+    assert_eq!(listed["routers"][0]["managed"], false, "{listed:#}");
+    assert_eq!(listed["routers"][0]["prefixes"][0]["on_link"], true);
     drop(dual);
 
     // Where nobody answers, the client is not online before it is given up, half a minute later.

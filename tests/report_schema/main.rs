@@ -27,7 +27,7 @@ use lanherd::dhcp::{Flaw, Ignored, Lease, Lifetime, RemarkReason, Route};
 use lanherd::family::{ByFamily, Families, Family};
 use lanherd::fault::Fault;
 use lanherd::host_name::HostName;
-use lanherd::identity::{ClientNumber, Identity, PoolName, Seed};
+use lanherd::identity::{ClientNumber, Identity, Mac, PoolName, Seed};
 use lanherd::lan::{PingCause, PingOutcome};
 use lanherd::objective::{Judgement, Objective};
 use lanherd::phase::{Cause, Failure, Phase, Stage};
@@ -41,6 +41,9 @@ use lanherd::stats::{ActivityStats, Signal};
 use lanherd::target::Target;
 use lanherd::tester::Lag;
 use lanherd::url::Url;
+use lanherd_audit::{RouterAudit, RouterFindings};
+use lanherd_ndp::options::{PrefixInformation, RouteInformation};
+use lanherd_ndp::{Lifetime as Lifetime6, NdOption, Packet, RouterAdvertisement};
 use serde_json::{Value, json};
 
 use self::herd::*;
@@ -68,6 +71,61 @@ impl Schema {
             .err()
             .map(|error| format!("{error:#}"))
     }
+}
+
+/// Every field at that place is demanded, and no other is taken.
+fn assert_whole(schema: &Schema, report: &mut Value, place: &str) {
+    let object = report.pointer(place).and_then(Value::as_object);
+    let object = object.expect(place).clone();
+    for key in object.keys() {
+        let mut less = object.clone();
+        less.remove(key);
+        *report.pointer_mut(place).expect(place) = less.into();
+        assert!(
+            schema.refusal(report).is_some(),
+            "{place} did without {key}"
+        );
+    }
+    let mut more = object.clone();
+    more.insert("surprise".to_owned(), json!(1));
+    *report.pointer_mut(place).expect(place) = more.into();
+    assert!(schema.refusal(report).is_some(), "{place} took more");
+    *report.pointer_mut(place).expect(place) = object.into();
+}
+
+/// One router, which advertises a prefix, a route and too large an MTU.
+fn heard_routers() -> RouterFindings {
+    let (mac, source) = (
+        Mac([2, 0, 0, 0, 0, 1]),
+        "fe80::1".parse().expect("an address"),
+    );
+    let lifetime = Lifetime6::from_secs(1_800);
+    let prefix: lanherd_types::ipv6::Prefix = "2001:db8::/64".parse().expect("a prefix");
+    let options = vec![
+        NdOption::Prefix(PrefixInformation {
+            prefix,
+            on_link: true,
+            autonomous: true,
+            router_address: false,
+            delegation_preferred: false,
+            preferred: lifetime,
+            valid: lifetime,
+        }),
+        NdOption::Route(RouteInformation {
+            prefix,
+            preference: lanherd_ndp::Preference::Medium,
+            lifetime,
+        }),
+        NdOption::Mtu(9_000),
+    ];
+    let body = RouterAdvertisement {
+        lifetime: 1_800,
+        ..RouterAdvertisement::default()
+    };
+    let mut audit = RouterAudit::new(1_500);
+    let packet = Packet::router_advertisement(mac, source, body, options);
+    assert!(audit.hear(Duration::ZERO, Duration::ZERO, &packet));
+    audit.findings(Duration::from_secs(1), Duration::ZERO)
 }
 
 #[test]
@@ -308,22 +366,22 @@ fn what_is_said_of_families_is_as_the_schema_says_and_is_left_out_where_there_is
         "/clients/0/ipv6/addresses/1",
         "/clients/0/ipv6/routers/0",
     ] {
-        let object = report.pointer(place).and_then(Value::as_object);
-        let object = object.expect(place).clone();
-        for key in object.keys() {
-            let mut less = object.clone();
-            less.remove(key);
-            *report.pointer_mut(place).expect(place) = less.into();
-            assert!(
-                schema.refusal(&report).is_some(),
-                "{place} did without {key}"
-            );
-        }
-        let mut more = object.clone();
-        more.insert("surprise".to_owned(), json!(1));
-        *report.pointer_mut(place).expect(place) = more.into();
-        assert!(schema.refusal(&report).is_some(), "{place} took more");
-        *report.pointer_mut(place).expect(place) = object.into();
+        assert_whole(&schema, &mut report, place);
+    }
+    let heard = heard_routers();
+    let made = made.with_routers(&heard);
+    let mut report = serde_json::to_value(&made).expect("json");
+    assert_eq!(schema.refusal(&report), None);
+    let back: Report = serde_json::from_value(report.clone()).expect("a report");
+    assert_eq!(back, made);
+    assert_eq!(report["ipv6"]["breaches"][0]["requirement"], "ra-mtu");
+    for place in [
+        "/ipv6/routers/0",
+        "/ipv6/routers/0/prefixes/0",
+        "/ipv6/routers/0/route_information/0",
+        "/ipv6/breaches/0",
+    ] {
+        assert_whole(&schema, &mut report, place);
     }
     let source: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let words = |place: &str| source.pointer(place).expect(place).clone();

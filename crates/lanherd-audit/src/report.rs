@@ -2,13 +2,14 @@
 
 mod text;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use lanherd_dhcp::code;
 use lanherd_ndp::{NdOption, RouterAdvertisement};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::Settings;
 use crate::breach::Breach;
@@ -33,7 +34,7 @@ pub struct Withheld {
 }
 
 /// A prefix of the link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrefixFound {
     /// The prefix with its length: `2001:db8::/64`.
     pub prefix: String,
@@ -48,18 +49,18 @@ pub struct PrefixFound {
 }
 
 /// A route through a router.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteFound {
     /// Where it leads, with its length.
     pub prefix: String,
     /// How much it is preferred to others: `low`, `medium`, `high`.
-    pub preference: &'static str,
+    pub preference: Cow<'static, str>,
     /// In seconds; `null`: for ever.
     pub seconds: Option<u64>,
 }
 
 /// One router, as it last advertised itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RouterFound {
     /// Link-local address and MAC.
     pub name: String,
@@ -74,7 +75,7 @@ pub struct RouterFound {
     /// The router lifetime in seconds; 0: it is no default router.
     pub lifetime_seconds: u16,
     /// How much it is preferred to others: `low`, `medium`, `high`.
-    pub preference: &'static str,
+    pub preference: Cow<'static, str>,
     /// The M flag.
     pub managed: bool,
     /// The O flag.
@@ -221,7 +222,7 @@ impl RouterFound {
             shortest_gap_seconds: router.shortest_gap.map(|gap| gap.as_secs_f64()),
             longest_gap_seconds: router.longest_gap.map(|gap| gap.as_secs_f64()),
             lifetime_seconds: lifetime,
-            preference: preference.as_str(),
+            preference: preference.as_str().into(),
             managed,
             other,
             hop_limit,
@@ -250,7 +251,7 @@ impl RouterFound {
                     found.routes.push(route.prefix.to_string());
                     found.route_information.push(RouteFound {
                         prefix: route.prefix.to_string(),
-                        preference: route.preference.as_str(),
+                        preference: route.preference.as_str().into(),
                         seconds: route.lifetime.duration().map(|span| span.as_secs()),
                     });
                 }

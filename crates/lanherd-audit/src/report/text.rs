@@ -59,7 +59,7 @@ impl fmt::Display for RouterFound {
         if self.lifetime_seconds == 0 {
             write!(f, "  default router   no (lifetime 0)")?;
         } else {
-            let (lifetime, preference) = (self.lifetime_seconds, self.preference);
+            let (lifetime, preference) = (self.lifetime_seconds, &self.preference);
             write!(
                 f,
                 "  default router   for {lifetime} s, preference {preference}"

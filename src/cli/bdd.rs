@@ -31,8 +31,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::reporter::ScenarioReporter;
 use super::exit::{Exit, UsageError, causes};
+use super::push::{PushOptions, Pusher};
 use super::screen::Screen;
 use super::{interrupt, runtime};
+
+/// So many scenarios that did not pass are told of at most where the end of a run is.
+const MOST_REASONS: usize = 100;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -166,6 +170,8 @@ pub struct Args {
     /// Break the lab's router in this way for the whole run: features that pass then prove nothing; may be given again
     #[arg(long, value_name = "FAULT", requires = "lab", value_parser = router_fault)]
     lab_fault: Vec<Fault>,
+    #[command(flatten)]
+    push: PushOptions,
 }
 
 fn router_fault(text: &str) -> Result<Fault, String> {
@@ -254,6 +260,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
     }
     // Before the sandbox: the host's Prometheus is to reach it.
     let metrics = plan.bind_metrics()?;
+    let pusher = plan.args.push.clone().start(&plan.args.pool)?;
     let of_folders = match plan.uplink {
         SuiteUplink::Lab(_) => {
             sandbox::enter()?;
@@ -265,7 +272,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;
-    let exit = runtime.block_on(plan.live(metrics, screen));
+    let exit = runtime.block_on(plan.live(metrics, pusher, screen));
     runtime.shutdown_background();
     exit
 }
@@ -359,7 +366,12 @@ impl SuiteRun {
         results
     }
 
-    async fn live(self, bound: Option<BoundServer>, screen: &Screen) -> anyhow::Result<Exit> {
+    async fn live(
+        self,
+        bound: Option<BoundServer>,
+        mut pusher: Option<Pusher>,
+        screen: &Screen,
+    ) -> anyhow::Result<Exit> {
         let interrupt = interrupt::listen(screen)?;
         let counted = Metrics::of_run(&self.args.pool, self.seed, &self.labels)
             .map_err(|error| anyhow!("the metrics are not valid: {error}"))?;
@@ -374,28 +386,38 @@ impl SuiteRun {
             }
             None => None,
         };
+        if let Some(pusher) = &mut pusher {
+            pusher.begin(screen)?;
+            pusher.handle().follow(counted.clone(), None);
+        }
+        let is_wanted = server.is_some() || pusher.is_some();
         let ended = self
-            .run(server.is_some().then_some(counted), &interrupt, screen)
+            .run(is_wanted.then_some(counted), &interrupt, screen)
             .await;
+        if let (Some(pusher), Ok((exit, reasons))) = (pusher, &ended) {
+            pusher.finish(*exit, reasons, screen).await;
+        }
         if let Some(server) = server {
             server.shut_down().await;
         }
-        ended
+        ended.map(|(exit, _)| exit)
     }
 
+    /// Runs the features; how that ended, and what did not pass.
     async fn run(
         &self,
         metrics: Option<Metrics>,
         interrupt: &CancellationToken,
         screen: &Screen,
-    ) -> anyhow::Result<Exit> {
+    ) -> anyhow::Result<(Exit, Vec<String>)> {
         if let SuiteUplink::Parent(Some(parent)) = &self.uplink
             && let Some(silence) = probing::try_parent(self, parent, interrupt, screen).await?
         {
             let mut results = self.results_without_a_run();
             results.add_silence(parent, &silence, self.suite.scenarios());
             screen.result(&format!("✘ {silence}"));
-            return Ok(self.conclude(&results, interrupt.is_cancelled(), screen));
+            let exit = self.conclude(&results, interrupt.is_cancelled(), screen);
+            return Ok((exit, vec![silence.clone()]));
         }
         let args = &self.args;
         let options = Options {
@@ -431,7 +453,9 @@ impl SuiteRun {
             async move { interrupted.cancelled().await },
         )
         .await;
-        Ok(self.conclude(&results, interrupt.is_cancelled(), screen))
+        let exit = self.conclude(&results, interrupt.is_cancelled(), screen);
+        let reasons = reporter::not_passed(&results).take(MOST_REASONS);
+        Ok((exit, reasons.collect()))
     }
 
     /// Tells the results, and writes them.

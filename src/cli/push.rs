@@ -17,7 +17,6 @@ use anyhow::Context as _;
 use lanherd::identity::PoolName;
 use lanherd::metrics::Metrics;
 use lanherd::pool::Event;
-use lanherd::run::Outcome;
 use lanherd::scenario::Timespan;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -189,11 +188,9 @@ impl Pusher {
         Ok(())
     }
 
-    /// Tells the sender how the run ended, and waits until it has sent what is left.
-    pub async fn finish(mut self, outcome: &Outcome, screen: &Screen) {
-        let exit = Exit::of_outcome(outcome);
-        let reasons: Vec<_> = outcome.reasons.iter().map(ToString::to_string).collect();
-        self.end(failure_of(exit, &reasons), screen).await;
+    /// Tells the sender how the run ended, and why it did not pass, and waits until it has sent what is left.
+    pub async fn finish(mut self, exit: Exit, reasons: &[String], screen: &Screen) {
+        self.end(failure_of(exit, reasons), screen).await;
     }
 
     async fn end(&mut self, failure: Option<Value>, screen: &Screen) {

@@ -140,7 +140,9 @@ impl PresentedRun {
             }
             let outcome = prepared.run(interrupted).await.map_err(refusal)?;
             if let Some(pusher) = pusher {
-                pusher.finish(&outcome, &self.screen).await;
+                let exit = Exit::of_outcome(&outcome);
+                let reasons: Vec<_> = outcome.reasons.iter().map(ToString::to_string).collect();
+                pusher.finish(exit, &reasons, &self.screen).await;
             }
             anyhow::Ok(outcome)
         });

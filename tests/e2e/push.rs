@@ -168,6 +168,45 @@ fn failures_are_told_once_each_and_how_the_run_ended_last() {
 }
 
 #[test]
+fn feature_files_push_as_well_and_tell_which_scenarios_did_not_pass() {
+    let (host, _server, taken) = with_taker();
+    let feature = host.folder().join("two.feature");
+    let steps = "    Given I create 2 virtual clients using macvlan\n";
+    let text = format!(
+        "Feature: Two\n  Scenario: Well\n{steps}  Scenario: Ill\n{steps}    When all clients attempt to ping \"10.77.9.9\"\n    \
+         Then all clients should respond successfully\n"
+    );
+    fs::write(&feature, text).expect("the folder is ours");
+    let url = "http://127.0.0.1:4318";
+    let path = feature.to_string_lossy();
+    let run = host.lanherd(&[
+        "bdd",
+        &path,
+        "--lab",
+        "--push-otlp",
+        url,
+        "--on-failure",
+        &format!("{url}/alert"),
+    ]);
+    let outcome = run.finish(seconds(90));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let taken = lines(&taken);
+    assert!(taken.iter().any(|taken| taken["path"] == "/v1/metrics"));
+    let last = taken.iter().rfind(|taken| taken["path"] == "/alert");
+    let ended = &last.expect("the end is told of")["body"];
+    assert_eq!(
+        (&ended["event"], &ended["exit_code"]),
+        (&"ended".into(), &1.into())
+    );
+    let reasons = ended["reasons"].as_array().expect("reasons");
+    assert_eq!(reasons.len(), 1, "{ended}");
+    assert!(
+        reasons[0].to_string().contains("two.feature:4  Ill"),
+        "{ended}"
+    );
+}
+
+#[test]
 fn nobody_who_listens_and_a_command_that_hangs_cost_a_line_and_no_verdict() {
     let host = Host::new();
     let run = host.lanherd(&[

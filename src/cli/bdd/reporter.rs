@@ -137,14 +137,8 @@ fn indented(message: &str, by: usize) -> String {
 pub fn summary(results: &Results) -> String {
     let counts = results.counts();
     let mut text = String::new();
-    for feature in &results.features {
-        for scenario in &feature.scenarios {
-            let is_well = matches!(scenario.outcome, Outcome::Passed | Outcome::Skipped);
-            if !is_well {
-                let place = format!("{}:{}", feature.path, scenario.line);
-                let _ = writeln!(text, "{}: {place}  {}", scenario.outcome, scenario.name);
-            }
-        }
+    for line in not_passed(results) {
+        let _ = writeln!(text, "{line}");
     }
     for trouble in &results.troubles {
         let _ = writeln!(text, "error: {trouble}");
@@ -168,6 +162,20 @@ pub fn summary(results: &Results) -> String {
         seconds(results.duration),
     );
     text
+}
+
+/// The scenarios that did not pass, a line each: what became of it, where it stands, and what it is called.
+pub fn not_passed(results: &Results) -> impl Iterator<Item = String> {
+    results.features.iter().flat_map(|feature| {
+        let is_well = |outcome| matches!(outcome, Outcome::Passed | Outcome::Skipped);
+        let scenarios = feature.scenarios.iter();
+        scenarios
+            .filter(move |scenario| !is_well(scenario.outcome))
+            .map(|scenario| {
+                let place = format!("{}:{}", feature.path, scenario.line);
+                format!("{}: {place}  {}", scenario.outcome, scenario.name)
+            })
+    })
 }
 
 const fn mark(outcome: Outcome) -> &'static str {

@@ -16,9 +16,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::panic::catch_unwind;
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 
 use self::browser::Browser;
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+    ONE_AT_A_TIME.lock()
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! One at a time, the latest first: whoever comes late into a crowd is not kept out by it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// So many wait at most; the one that has waited longest goes.
@@ -48,8 +49,7 @@ impl Turns {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is one of a moment.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

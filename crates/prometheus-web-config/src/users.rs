@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::HeaderValue;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::turns::Turns;
 
@@ -98,8 +99,8 @@ impl Users {
         is_right
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<u64>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.known.lock()
     }
 }
 

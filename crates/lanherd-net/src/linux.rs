@@ -24,6 +24,7 @@ mod commands;
 mod configure6;
 mod dialing;
 mod endpoint;
+mod endpoint_table;
 mod error;
 pub(crate) mod filter;
 mod flap;
@@ -79,7 +80,7 @@ pub use port::LinuxPort;
 
 use adopt::Adopted;
 use commands::Commands;
-use endpoint::EndpointTable;
+use endpoint_table::EndpointTable;
 use error::{no_result, refused, refused_request};
 use ledger::Ledger;
 use namespace_registry::{GRACE, NamespaceRegistry};

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use netlink_packet_route::neighbour::NeighbourState;
 
 use super::addressing6::{Examined6, Standing6};
-use super::endpoint::{Endpoint, EndpointTable};
+use super::endpoint::Endpoint;
+use super::endpoint_table::EndpointTable;
 use super::port::{carry_out, write_resolver};
 use super::raw_socket::RawSocket;
 use super::resolver::{NameServers, ResolverFile};

@@ -1,28 +1,21 @@
-//! The clients' endpoints on the LAN: one for each client that is attached, found by its MAC.
+//! A client's endpoint on the LAN: whom to tell of what concerns it.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::addressing::Addressing;
 use super::addressing6::Standing6;
-use super::arp::Listeners;
-use super::raw_socket::RawSocket;
 use super::resolver::ResolverFile;
 use super::sockets::Sockets;
-use super::speakers6::Speakers6;
-use crate::frame::DhcpDatagram;
 use crate::lan::ipv6::Reachability;
 use crate::lan::{Inbox, PortEvent};
 use lanherd_types::family::{Families, Family};
 use lanherd_types::identity::{Identity, Mac};
 use lanherd_types::phase::Cause;
-
-/// How long a frame may circle in a network that has a loop.
-const LOOP: Duration = Duration::from_millis(500);
 
 /// One client's endpoint: whom to tell of what concerns it, and what is known of its namespace.
 pub(super) struct Endpoint {
@@ -239,135 +232,13 @@ impl Endpoint {
         self.state().client_id = client_id;
     }
 
+    /// Whether it has sent a DHCP message within so long.
+    pub fn has_sent_within(&self, time: Duration) -> bool {
+        let last = self.state().last_sent;
+        last.is_some_and(|last| last.elapsed() < time)
+    }
+
     fn state(&self) -> MutexGuard<'_, EndpointState> {
         self.state.lock()
-    }
-}
-
-/// The endpoints of all attached clients.
-pub(super) struct EndpointTable {
-    by_mac: RwLock<HashMap<Mac, Arc<Endpoint>>>,
-    /// Where each client's last DHCP message came from on the link. It outlives the endpoint: a client that waits to be
-    /// restarted still holds its lease, and it may have to be released for it. Forgotten with the client.
-    servers: Mutex<HashMap<Mac, Mac>>,
-    /// The endpoints that listen for ARP packets.
-    pub listeners: Listeners,
-    /// Those that speak IPv6.
-    pub speakers: Speakers6,
-}
-
-impl EndpointTable {
-    pub fn new(raw_socket: Arc<RawSocket>) -> Self {
-        Self {
-            by_mac: RwLock::default(),
-            servers: Mutex::default(),
-            listeners: Listeners::new(Arc::clone(&raw_socket)),
-            speakers: Speakers6::new(raw_socket),
-        }
-    }
-
-    /// Registers an endpoint until the guard is dropped; an earlier endpoint of the same client receives nothing more.
-    pub fn register(self: &Arc<Self>, endpoint: Endpoint) -> Registration {
-        let endpoint = Arc::new(endpoint);
-        if endpoint.speaks_ipv6() {
-            self.speakers.join();
-        }
-        let earlier = self
-            .by_mac
-            .write()
-            .insert(endpoint.identity.mac, Arc::clone(&endpoint));
-        if let Some(earlier) = earlier {
-            self.listeners.listen(&earlier, None);
-        }
-        Registration {
-            endpoint,
-            endpoints: Arc::clone(self),
-        }
-    }
-
-    /// Hands a datagram to the client it is for, if that is one of ours.
-    pub fn deliver(&self, datagram: &DhcpDatagram<'_>) {
-        let Some(endpoint) = datagram.recipient().and_then(|mac| self.find(mac)) else {
-            return;
-        };
-        self.note_server(endpoint.identity.mac, datagram.source);
-        endpoint.tell(PortEvent::Dhcp(datagram.payload.to_vec()));
-    }
-
-    /// A DHCP message came in under this MAC, which nobody on this host has sent: what the herd sends does not come back.
-    ///
-    /// If it is a client's of ours, somebody else on the LAN is the same client. Only a switch that is in a loop could have
-    /// sent the client's own message back, and does so at once.
-    pub fn heard_from_outside(&self, mac: Mac) {
-        let Some(endpoint) = self.find(mac) else {
-            return;
-        };
-        let last = endpoint.state().last_sent;
-        if last.is_some_and(|last| last.elapsed() < LOOP) {
-            return;
-        }
-        let why = format!(
-            "{mac} also sends DHCP messages from elsewhere on the LAN: another lanherd there has the same pool name and \
-             seed, as machines with the same /etc/machine-id have; give one of them another --seed, or another --pool name"
-        );
-        endpoint.gone(Cause::MacInUse, why);
-    }
-
-    /// Notes from which link address a client's last DHCP message came.
-    pub fn note_server(&self, client: Mac, server: Mac) {
-        self.servers.lock().insert(client, server);
-    }
-
-    /// The link address from which a client's last DHCP message came.
-    pub fn server(&self, client: Mac) -> Option<Mac> {
-        self.servers.lock().get(&client).copied()
-    }
-
-    /// Forgets where a client's messages came from.
-    pub fn forget_server(&self, client: Mac) {
-        self.servers.lock().remove(&client);
-    }
-
-    /// The endpoints that are registered.
-    pub fn all(&self) -> Vec<Arc<Endpoint>> {
-        self.by_mac.read().values().map(Arc::clone).collect()
-    }
-
-    /// The endpoint of the client with this MAC.
-    pub fn find(&self, mac: Mac) -> Option<Arc<Endpoint>> {
-        self.by_mac.read().get(&mac).map(Arc::clone)
-    }
-}
-
-/// An endpoint's entry in the table; dropping this removes it.
-pub(super) struct Registration {
-    pub endpoint: Arc<Endpoint>,
-    endpoints: Arc<EndpointTable>,
-}
-
-impl Registration {
-    /// Delivers ARP packets about this address to the client from now on, or none.
-    pub fn listen_arp(&self, address: Option<Ipv4Addr>) {
-        self.endpoints.listeners.listen(&self.endpoint, address);
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.listen_arp(None);
-        if self.endpoint.speaks_ipv6() {
-            self.endpoints.speakers.leave();
-        }
-        let mut by_mac = self.endpoints.by_mac.write();
-        // A later endpoint of the same client stays.
-        if by_mac
-            .get(&self.endpoint.identity.mac)
-            .is_some_and(|there| Arc::ptr_eq(there, &self.endpoint))
-        {
-            by_mac.remove(&self.endpoint.identity.mac);
-            self.endpoints
-                .speakers
-                .keep(self.endpoint.identity.mac, |_| false);
-        }
     }
 }

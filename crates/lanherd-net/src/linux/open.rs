@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::adopt::{self, Adopted};
 use super::capabilities::missing_capabilities;
 use super::commands::Commands;
-use super::endpoint::EndpointTable;
+use super::endpoint_table::EndpointTable;
 use super::error::{OpenError, refusing};
 use super::ledger::Ledger;
 use super::namespace_registry::NamespaceRegistry;

@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 
 use super::MacvlanMode;
 use super::capabilities::missing_capabilities;
-use super::endpoint::{Endpoint, EndpointTable};
+use super::endpoint::Endpoint;
+use super::endpoint_table::EndpointTable;
 use super::parent_trial;
 use crate::lan::PortEvent;
 use crate::netlink::{Netlink, name_of};

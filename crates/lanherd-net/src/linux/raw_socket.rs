@@ -17,7 +17,6 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::endpoint::EndpointTable;
 use super::filter::{self, Passed};
 use crate::frame::{self, DhcpDatagram, dhcp_frame};
 use crate::frame6::{Frame6, Summing};
@@ -59,6 +58,18 @@ pub(super) fn open(index: u32) -> io::Result<OwnedFd> {
 fn bind(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     let index = index.try_into().map_err(io::Error::other)?;
     sys::bind_packet(socket, index, EVERY_PROTOCOL)
+}
+
+/// Who takes what comes over the raw socket.
+pub(super) trait Receiver: Send + Sync + 'static {
+    /// A datagram of a DHCP server's, for whichever client.
+    fn dhcp(&self, datagram: &DhcpDatagram<'_>);
+    /// An ARP packet.
+    fn arp(&self, packet: &Arp);
+    /// Neighbour discovery, or a message of a `DHCPv6` server's.
+    fn ipv6(&self, frame: Frame6);
+    /// A DHCP message came in under this MAC, which nobody on this host has sent: what the herd sends does not come back.
+    fn sent_by_another(&self, mac: Mac);
 }
 
 /// The raw socket on the parent, driven by the runtime.
@@ -136,10 +147,10 @@ impl RawSocket {
     }
 
     /// Reads for ever, and delivers what is for a client of ours.
-    pub async fn deliver(self: Arc<Self>, endpoints: Arc<EndpointTable>) {
+    pub async fn deliver(self: Arc<Self>, receiver: Arc<impl Receiver>) {
         let mut buffer = vec![0; LARGEST_FRAME];
         loop {
-            if let Err(error) = self.read_burst(&mut buffer, &endpoints).await {
+            if let Err(error) = self.read_burst(&mut buffer, &*receiver).await {
                 // The parent is down, or gone; the watch on the parent knows which.
                 tracing::debug!(%error, "reading from the parent");
                 tokio::time::sleep(ERROR_PAUSE).await;
@@ -148,7 +159,7 @@ impl RawSocket {
         }
     }
 
-    async fn read_burst(&self, buffer: &mut [u8], endpoints: &EndpointTable) -> io::Result<()> {
+    async fn read_burst(&self, buffer: &mut [u8], receiver: &impl Receiver) -> io::Result<()> {
         let mut ready = self.socket.readable().await?;
         let tells_checksums = self.passed().ipv6;
         for _ in 0..BURST {
@@ -157,13 +168,13 @@ impl RawSocket {
             let Ok(read) = read else { break };
             let (length, summing) = read?;
             let frame = buffer.get(..length).unwrap_or_default();
-            self.dispatch(frame, summing, endpoints);
+            self.dispatch(frame, summing, receiver);
         }
         Ok(())
     }
 
     /// Delivers what has come and has not been read yet, a burst at most; from any thread.
-    pub fn catch_up(&self, endpoints: &EndpointTable) {
+    pub fn catch_up(&self, receiver: &impl Receiver) {
         let mut buffer = vec![0; LARGEST_FRAME];
         let tells_checksums = self.passed().ipv6;
         for _ in 0..BURST {
@@ -172,21 +183,21 @@ impl RawSocket {
                 return;
             };
             let frame = buffer.get(..length).unwrap_or_default();
-            self.dispatch(frame, summing, endpoints);
+            self.dispatch(frame, summing, receiver);
         }
     }
 
-    fn dispatch(&self, frame: &[u8], summing: Summing, endpoints: &EndpointTable) {
+    fn dispatch(&self, frame: &[u8], summing: Summing, receiver: &impl Receiver) {
         if let Some(datagram) = DhcpDatagram::parse(frame) {
-            endpoints.deliver(&datagram);
+            receiver.dhcp(&datagram);
         } else if let Some(arp) = frame::arp(frame) {
-            endpoints.listeners.deliver(&arp);
+            receiver.arp(&arp);
         } else if let Some(frame) = Frame6::parse(frame, summing, Instant::now()) {
-            endpoints.deliver6(frame);
+            receiver.ipv6(frame);
         } else if !self.is_reflected
             && let Some(mac) = frame::dhcp_client(frame)
         {
-            endpoints.heard_from_outside(mac);
+            receiver.sent_by_another(mac);
         }
     }
 }

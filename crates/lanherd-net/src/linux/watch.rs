@@ -21,7 +21,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::configure6::examine6;
-use super::endpoint::{Endpoint, EndpointTable};
+use super::endpoint::Endpoint;
+use super::endpoint_table::EndpointTable;
 use super::netlink_monitor::{NetlinkMonitors, Notification};
 use super::parent::{self, Parent};
 use super::raw_socket::RawSocket;

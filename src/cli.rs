@@ -266,4 +266,42 @@ mod tests {
             );
         }
     }
+
+    /// The commands of this program in a file for a build server, each as it stands in a line: behind a key, in quotes, behind sudo.
+    #[cfg(feature = "bdd")]
+    fn commands(file: &str) -> Vec<String> {
+        let strip = |line: &str| {
+            let mut rest = line.trim();
+            for before in ["- ", "run: ", "sh '"] {
+                rest = rest.strip_prefix(before).unwrap_or(rest);
+            }
+            if let Some(options) = rest.strip_prefix("sudo --") {
+                rest = options.split_once(' ').map_or("", |(_, rest)| rest);
+            }
+            rest.trim_end_matches('\'').to_owned()
+        };
+        let lines = file.lines().map(strip);
+        lines.filter(|line| line.starts_with("lanherd ")).collect()
+    }
+
+    #[cfg(feature = "bdd")]
+    #[test]
+    fn every_command_of_the_files_for_build_servers_can_be_read() {
+        for (file, count) in [
+            (include_str!("../examples/ci/github-actions.yml"), 5),
+            (include_str!("../examples/ci/gitlab-ci.yml"), 5),
+            (include_str!("../examples/ci/Jenkinsfile"), 5),
+        ] {
+            let commands = commands(file);
+            assert_eq!(commands.len(), count, "{commands:?}");
+            for command in commands {
+                // What the server puts in has spaces around its name on GitHub.
+                let plain = command.replace("${{ github.sha }}", "abc");
+                let read = Cli::try_parse_from(plain.split(' '));
+                assert!(read.is_ok(), "{command}: {}", read.expect_err("refused"));
+            }
+        }
+        let wrong = Cli::try_parse_from("lanherd bdd features --lab --junitt x".split(' '));
+        assert!(wrong.is_err());
+    }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -30,6 +31,17 @@ def folders(pool: str) -> List[Path]:
     return [Path("/run/lanherd") / pool, own / pool]
 
 
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that somebody else could have put there, as below /tmp: ours or root's it is to be, and no link.
+
+    :raises HerdError: if it is another's.
+    """
+    for one in (folder.parent, folder):
+        status = os.lstat(one)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (0, os.getuid()):
+            raise HerdError(f"{one} is somebody else's, or no folder: nothing is asked there; remove it, or set XDG_RUNTIME_DIR")
+
+
 class Control:
     """A connection to the herd of a pool. One can ask as often as one likes; for events a connection of its own is opened."""
 
@@ -44,7 +56,11 @@ class Control:
             link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             link.settimeout(ANSWER_WITHIN)
             try:
+                check_folder(folder)
                 link.connect(str(folder / "control"))
+            except HerdError:
+                link.close()
+                raise
             except OSError as error:
                 link.close()
                 if not isinstance(error, (FileNotFoundError, ConnectionRefusedError)):

@@ -54,6 +54,24 @@ def test_a_herd_is_started_asked_disturbed_and_stopped():
         herd.ps()
 
 
+def test_a_folder_that_somebody_else_has_put_there_is_not_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    name = pool("h")
+    real, link = tmp_path / "real", tmp_path / "lanherd"
+    (real / name).mkdir(parents=True)
+    link.symlink_to(real)
+    with pytest.raises(HerdError, match="lanherd is somebody else's, or no folder"):
+        Herd.attach(name)
+    link.unlink()
+    (link / name).mkdir(parents=True)
+    os.chown(link / name, 65534, 65534)
+    with pytest.raises(HerdError, match=f"{name} is somebody else's"):
+        Herd.attach(name)
+    os.chown(link / name, 0, 0)
+    with pytest.raises(HerdGone, match="no running herd"):
+        Herd.attach(name)
+
+
 def test_events_are_told_as_they_happen_and_end_with_the_herd():
     with Herd.start(pool("b"), lab=True, clients=1) as herd:
         herd.wait_online()

@@ -135,3 +135,68 @@ fn where_user_namespaces_are_forbidden_the_demo_says_which_setting_forbids_them(
     );
     assert_eq!(host.snapshot(), before);
 }
+
+#[test]
+fn feature_files_in_a_container_without_privileges_say_which_it_lacks_and_what_to_do() {
+    let host = Host::new();
+    let features = host.path("/run/features");
+    fs::create_dir_all(&features).expect("root may");
+    let feature = "Feature: F\n  Scenario: S\n    Given I create 1 virtual client using macvlan\n";
+    fs::write(features.join("f.feature"), feature).expect("root may");
+    let before = host.snapshot();
+    let bdd = "exec setpriv --inh-caps=-all --bounding-set=-all /run/bin/lanherd bdd /run/features";
+    let limit = "echo 0 >/proc/sys/user/max_user_namespaces &&";
+    let nobody = "exec setpriv --reuid 65534 --regid 65534 --clear-groups /run/bin/lanherd bdd /run/features --parent lo";
+    for (script, in_namespace, words) in [
+        // Root of a container, which may make no user namespace either: one of root's needs a capability, too.
+        (
+            format!("{bdd} --lab"),
+            false,
+            [
+                "root lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN",
+                "--cap-add SYS_ADMIN",
+            ],
+        ),
+        (
+            format!("{limit} {bdd} --lab"),
+            true,
+            [
+                "user.max_user_namespaces",
+                "sysctl user.max_user_namespaces=",
+            ],
+        ),
+        (
+            format!("{bdd} --parent lo"),
+            false,
+            [
+                "lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN",
+                "setcap cap_sys_admin",
+            ],
+        ),
+        (
+            nobody.to_owned(),
+            false,
+            [
+                "lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN",
+                "run it as root",
+            ],
+        ),
+    ] {
+        let own = ["unshare", "--user", "--map-root-user"];
+        let command: Vec<&str> = own
+            .into_iter()
+            .filter(|_| in_namespace)
+            .chain(["sh", "-c", &script])
+            .collect();
+        let outcome = host.start("lanherd", &command).finish(seconds(60));
+        assert_eq!(outcome.code, Some(3), "{script}: {}", outcome.stderr);
+        for word in words {
+            assert!(
+                outcome.stderr.contains(word),
+                "{script}: {}",
+                outcome.stderr
+            );
+        }
+    }
+    assert_eq!(host.snapshot(), before);
+}

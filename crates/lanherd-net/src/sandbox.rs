@@ -21,6 +21,7 @@ use nix::unistd::{getegid, geteuid};
 
 pub use barrier::Barrier;
 
+use crate::linux::missing_capabilities;
 use crate::netlink::{Netlink, request};
 use crate::netns;
 
@@ -42,7 +43,7 @@ pub enum SandboxError {
     #[error("the sandbox must be entered before threads are started, and {0} are running")]
     Threads(usize),
     /// This system does not let the user make namespaces.
-    #[error("no sandbox can be made without root here: {0}")]
+    #[error("no sandbox can be made here: {0}")]
     Forbidden(#[source] Barrier),
     /// Only root can give a single thread a sandbox of its own.
     #[error(
@@ -140,6 +141,16 @@ fn unshare(flags: CloneFlags) -> Result<(), SandboxError> {
 
 /// Maps the user to root: files made inside belong, outside, to the user.
 fn become_root_of_own_namespace() -> Result<(), SandboxError> {
+    let lacking =
+        missing_capabilities().map_err(SandboxError::step("read /proc/thread-self/status"))?;
+    let root = Barrier::of_root(geteuid(), &lacking);
+    map_to_root().map_err(|error| match error {
+        SandboxError::Forbidden(barrier) => SandboxError::Forbidden(barrier.or_of_root(root)),
+        other => other,
+    })
+}
+
+fn map_to_root() -> Result<(), SandboxError> {
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
     // Without giving up setgroups(2), an unprivileged process may not map its group (user_namespaces(7)).

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::unistd::Uid;
 
 /// What forbids unprivileged namespaces on this system; displays the remedy with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,11 @@ pub enum Barrier {
     },
     /// Ubuntu's, from 23.10: `kernel.apparmor_restrict_unprivileged_userns = 1`.
     AppArmor,
+    /// Root without root's capabilities, as in a container, which does not get them in a user namespace either.
+    Capabilities {
+        /// Those that are needed and lack, as `CAP_SYS_ADMIN, CAP_NET_ADMIN`.
+        lacking: String,
+    },
     /// A seccomp filter, as containers have.
     Seccomp,
     /// None of the above, but the kernel says no: a chroot, a security module, or namespaces nested too deeply.
@@ -38,6 +44,11 @@ impl fmt::Display for Barrier {
             ),
             Self::AppArmor => f.write_str(
                 "AppArmor restricts user namespaces; run as root, or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`",
+            ),
+            Self::Capabilities { lacking } => write!(
+                f,
+                "root lacks {lacking}, as in a container, and may make no user namespace either; give the container \
+                 what lacks (`docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW`), or run outside of it"
             ),
             Self::Seccomp => f.write_str(
                 "a seccomp filter, probably a container's, forbids it; give the container the capabilities SYS_ADMIN, NET_ADMIN and NET_RAW, or a seccomp profile that allows unshare",
@@ -71,6 +82,21 @@ impl Barrier {
                 .any(|line| line.starts_with("Seccomp:") && line.ends_with('2'))
         });
         Self::explain(errno, Self::known(), in_seccomp)
+    }
+
+    /// What root lacks, where it is asked before anything is tried: inside of a namespace of its own a process has all capabilities.
+    pub(super) fn of_root(user: Uid, lacking: &[&str]) -> Option<Self> {
+        (user.is_root() && !lacking.is_empty()).then(|| Self::Capabilities {
+            lacking: lacking.join(", "),
+        })
+    }
+
+    /// This one, or what root lacks where the kernel has not said more than no.
+    pub(super) fn or_of_root(self, root: Option<Self>) -> Self {
+        match (self, root) {
+            (Self::Seccomp | Self::Unknown(_), Some(root)) => root,
+            (barrier, _) => barrier,
+        }
     }
 
     fn explain(errno: Errno, known: Option<Self>, in_seccomp: bool) -> Option<Self> {
@@ -168,6 +194,24 @@ mod tests {
             ("kernel.apparmor_restrict_unprivileged_userns", "0"),
         ];
         assert_eq!(knobs(&open), None);
+    }
+
+    #[test]
+    fn what_root_lacks_is_named_where_no_setting_forbids_it() {
+        let root = Barrier::of_root(Uid::from_raw(0), &["CAP_NET_RAW", "CAP_SYS_ADMIN"]);
+        let said = root.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert!(
+            said.contains("root lacks CAP_NET_RAW, CAP_SYS_ADMIN") && said.contains("--cap-add"),
+            "{said}"
+        );
+        assert_eq!(Barrier::of_root(Uid::from_raw(0), &[]), None);
+        assert_eq!(Barrier::of_root(Uid::from_raw(7), &["CAP_NET_RAW"]), None);
+        for barrier in [Barrier::Seccomp, Barrier::Unknown(Errno::EPERM)] {
+            assert_eq!(Some(barrier.clone().or_of_root(root.clone())), root);
+            assert_eq!(barrier.clone().or_of_root(None), barrier);
+        }
+        let setting = Barrier::UsernsClone;
+        assert_eq!(setting.clone().or_of_root(root), setting);
     }
 
     #[test]

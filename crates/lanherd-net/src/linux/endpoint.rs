@@ -184,6 +184,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether the client was told of a router that it does not answer.
+    pub fn misses_router(&self) -> bool {
+        !self.state().unreachable6.is_empty()
+    }
+
     /// Who says that it has an address of the client's.
     pub fn claimed_by(&self, address: Ipv6Addr) -> Option<Mac> {
         self.state().claims6.get(&address).copied()

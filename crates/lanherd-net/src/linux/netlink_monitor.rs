@@ -3,7 +3,8 @@
 //! One netlink socket is subscribed to all namespaces where the kernel allows that (`CAP_NET_BROADCAST`); else there is one
 //! socket in each. What either costs is in `docs/benchmarks.md`. One `epoll` instance waits for all of them, so that a client
 //! costs neither a task nor a registration with the runtime. A message is only a notification that something changed: its
-//! content is thrown away, and the kernel is asked for the present state.
+//! content is thrown away, and the kernel is asked for the present state; but for one that only says that a neighbour answers, which
+//! each client's router does twice a minute, and the kernel looks through the neighbours of all namespaces when it is asked.
 
 mod shared;
 
@@ -20,7 +21,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use parking_lot::Mutex;
 use socket2::SockRef;
 
-use self::shared::{Changed, SharedMonitor, Subscription};
+use self::shared::{Changed, Said, SharedMonitor, Subscription};
 use super::filter;
 use super::sockets::Sockets;
 use crate::sys;
@@ -94,6 +95,8 @@ impl NetlinkMonitor {
 pub(super) enum Notification {
     /// Something was removed in this client's namespace.
     Namespace(Mac),
+    /// A neighbour of this client's answers, and nothing was removed.
+    Neighbour(Mac),
     /// Something was removed in some client's namespace, and it is not known in whose.
     Anywhere,
     /// This client's socket on port 68 was shut down or destroyed.
@@ -221,7 +224,10 @@ impl NetlinkMonitors {
                 }
                 Source::Shared => match self.shared.as_ref().map(|shared| shared.changed()) {
                     Some(Ok(Changed::In(macs))) => {
-                        notifications.extend(macs.into_iter().map(Notification::Namespace));
+                        notifications.extend(macs.into_iter().map(|(mac, said)| match said {
+                            Said::Reachable => Notification::Neighbour(mac),
+                            Said::Change => Notification::Namespace(mac),
+                        }));
                     }
                     Some(Ok(Changed::Anywhere)) => notifications.push(Notification::Anywhere),
                     Some(Err(error)) => return Err(error),

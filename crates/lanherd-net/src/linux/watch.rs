@@ -218,6 +218,14 @@ fn handle(watched: &Watched, notification: Notification) {
                 examine(watched, &endpoint, &sockets);
             }
         }
+        // It is news to those alone who were told that a router does not.
+        Notification::Neighbour(mac) => {
+            if let Some((endpoint, sockets)) = attached(mac)
+                && endpoint.misses_router()
+            {
+                examine(watched, &endpoint, &sockets);
+            }
+        }
         Notification::Anywhere => {
             for endpoint in watched.endpoints.all() {
                 handle(watched, Notification::Namespace(endpoint.identity.mac));

@@ -5,7 +5,7 @@
 //! none. A number is free again when its namespace has ended, and may be another client's at once.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -45,23 +45,50 @@ struct Client {
 
 impl Clients {
     /// Notes that something was removed in the namespace of that number; returns the client to notify, if any.
-    fn notify(&mut self, nsid: i32) -> Option<Mac> {
-        self.by_nsid.get_mut(&nsid).and_then(Client::notify)
+    fn notify(&mut self, nsid: i32, said: Said) -> Option<Mac> {
+        let client = self.by_nsid.get_mut(&nsid)?;
+        client.notify(said)
     }
 }
 
 impl Client {
-    fn notify(&mut self) -> Option<Mac> {
-        self.has_pending |= !self.is_active;
+    fn notify(&mut self, said: Said) -> Option<Mac> {
+        // Whoever is not active has missed no router yet.
+        self.has_pending |= !self.is_active && said == Said::Change;
         self.is_active.then_some(self.mac)
+    }
+}
+
+/// What a message says, as far as it matters whether the namespace has to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Said {
+    /// A neighbour of IPv6 answers, as it does again and again: that matters to those alone who miss a router.
+    Reachable,
+    /// Anything else.
+    Change,
+}
+
+impl Said {
+    /// The header of a message, and what follows of a neighbour up to its state (rtnetlink(7)).
+    const READ: usize = 26;
+
+    fn of(message: [u8; Self::READ]) -> Self {
+        const REACHABLE: u16 = 0x02;
+        let number = |at: usize| u16::from_ne_bytes([message[at], message[at + 1]]);
+        let (kind, state) = (number(4), number(24));
+        if kind == libc::RTM_NEWNEIGH && state == REACHABLE {
+            Self::Reachable
+        } else {
+            Self::Change
+        }
     }
 }
 
 /// Where something was removed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// Something was removed in the namespaces of these clients.
-    In(BTreeSet<Mac>),
+    /// Something was removed in the namespaces of these clients, or a neighbour there answers.
+    In(BTreeMap<Mac, Said>),
     /// The receive buffer overran (`ENOBUFS`), so any client's namespace may be meant.
     Anywhere,
 }
@@ -97,18 +124,21 @@ impl SharedMonitor {
 
     /// Returns where something was removed since the last call, some of it at a time; does not wait.
     pub fn changed(&self) -> io::Result<Changed> {
-        let mut changed = BTreeSet::new();
+        let mut changed: BTreeMap<Mac, Said> = BTreeMap::new();
         let mut clients = self.clients.lock();
         for _ in 0..MOST_AT_ONCE {
             match self.receive() {
-                Ok(nsid) => {
-                    changed.extend(nsid.and_then(|nsid| clients.notify(nsid)));
+                Ok((nsid, said)) => {
+                    if let Some(mac) = nsid.and_then(|nsid| clients.notify(nsid, said)) {
+                        let known = changed.entry(mac).or_insert(said);
+                        *known = said.max(*known);
+                    }
                 }
                 Err(Errno::EAGAIN) => break,
                 Err(Errno::EINTR) => {}
                 Err(Errno::ENOBUFS) => {
                     for client in clients.by_nsid.values_mut() {
-                        client.notify();
+                        client.notify(Said::Change);
                     }
                     return Ok(Changed::Anywhere);
                 }
@@ -118,11 +148,11 @@ impl SharedMonitor {
         Ok(Changed::In(changed))
     }
 
-    /// Reads one message, and returns the number of the namespace that it came from; `None`: it came from this one, or from
-    /// one without a number.
-    fn receive(&self) -> nix::Result<Option<i32>> {
-        let mut byte = [0];
-        let mut parts = [IoSliceMut::new(&mut byte)];
+    /// Reads one message, and returns the number of the namespace that it came from, with what it says; `None`: it came from this
+    /// namespace, or from one without a number.
+    fn receive(&self) -> nix::Result<(Option<i32>, Said)> {
+        let mut head = [0; Said::READ];
+        let mut parts = [IoSliceMut::new(&mut head)];
         let mut control = nix::cmsg_space!(i32);
         let message = recvmsg::<()>(
             self.socket.as_raw_fd(),
@@ -130,7 +160,7 @@ impl SharedMonitor {
             Some(&mut control),
             MsgFlags::MSG_DONTWAIT,
         )?;
-        Ok(message.cmsgs()?.find_map(|said| match said {
+        let nsid = message.cmsgs()?.find_map(|said| match said {
             ControlMessageOwned::Unknown(said)
                 if (said.cmsg_header.cmsg_level, said.cmsg_header.cmsg_type)
                     == (libc::SOL_NETLINK, libc::NETLINK_LISTEN_ALL_NSID) =>
@@ -139,7 +169,8 @@ impl SharedMonitor {
                 Some(i32::from_ne_bytes(*number))
             }
             _ => None,
-        }))
+        });
+        Ok((nsid, Said::of(head)))
     }
 }
 
@@ -205,11 +236,11 @@ mod tests {
     fn a_notification_that_comes_before_its_client_is_active_is_kept_until_then() {
         let monitor = monitor();
         let (one, other) = (monitor.subscribe(1, ONE), monitor.subscribe(2, OTHER));
-        assert_eq!(monitor.clients.lock().notify(1), None);
+        assert_eq!(monitor.clients.lock().notify(1, Said::Change), None);
         assert!(one.activate() && !other.activate());
-        assert_eq!(monitor.clients.lock().notify(1), Some(ONE));
-        assert_eq!(monitor.clients.lock().notify(2), Some(OTHER));
-        assert_eq!(monitor.clients.lock().notify(3), None);
+        assert_eq!(monitor.clients.lock().notify(1, Said::Change), Some(ONE));
+        assert_eq!(monitor.clients.lock().notify(2, Said::Change), Some(OTHER));
+        assert_eq!(monitor.clients.lock().notify(3, Said::Change), None);
     }
 
     #[test]
@@ -219,8 +250,32 @@ mod tests {
         let later = monitor.subscribe(7, OTHER);
         assert!(!earlier.activate() && !later.activate());
         drop(earlier);
-        assert_eq!(monitor.clients.lock().notify(7), Some(OTHER));
+        assert_eq!(monitor.clients.lock().notify(7, Said::Change), Some(OTHER));
         drop(later);
-        assert_eq!(monitor.clients.lock().notify(7), None);
+        assert_eq!(monitor.clients.lock().notify(7, Said::Change), None);
+    }
+
+    #[test]
+    fn that_a_neighbour_answers_is_told_apart_from_all_that_changes_something() {
+        let message = |kind: u16, state: u16| {
+            let mut bytes = [0; Said::READ];
+            bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
+            bytes[24..26].copy_from_slice(&state.to_ne_bytes());
+            Said::of(bytes)
+        };
+        assert_eq!(message(libc::RTM_NEWNEIGH, 0x02), Said::Reachable);
+        // It has failed; and an address with a number of the interface that could be taken for a state.
+        assert_eq!(message(libc::RTM_NEWNEIGH, 0x20), Said::Change);
+        assert_eq!(message(libc::RTM_NEWADDR, 0x02), Said::Change);
+        assert_eq!(message(libc::RTM_DELROUTE, 0x02), Said::Change);
+    }
+
+    #[test]
+    fn a_neighbour_that_answers_is_no_reason_to_look_at_whoever_comes() {
+        let monitor = monitor();
+        let one = monitor.subscribe(1, ONE);
+        assert_eq!(monitor.clients.lock().notify(1, Said::Reachable), None);
+        assert!(!one.activate());
+        assert_eq!(monitor.clients.lock().notify(1, Said::Reachable), Some(ONE));
     }
 }

@@ -250,28 +250,16 @@ impl Pinger {
 
     /// Sends a request; returns the moment before it was handed to the kernel, at the last try.
     async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
-        let message = request.message();
-        let to = SockaddrStorage::from(scoped(SocketAddr::new(request.target, 0)));
-        let source = request.source.map(|source| libc::in6_pktinfo {
-            ipi6_addr: libc::in6_addr {
-                s6_addr: source.octets(),
-            },
-            ipi6_ifindex: 0,
-        });
-        self.socket
-            .async_io(Interest::WRITABLE, |socket| {
-                let control = source.as_ref().map(ControlMessage::Ipv6PacketInfo);
-                let sent = Moment::now();
-                sendmsg(
-                    socket.as_raw_fd(),
-                    &[IoSlice::new(&message)],
-                    control.as_slice(),
-                    MsgFlags::MSG_DONTWAIT,
-                    Some(&to),
-                )?;
-                Ok(sent)
-            })
-            .await
+        match send(self.socket.get_ref(), request) {
+            // The socket has rarely no room, and to wait for it takes some of the ping's own.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let sending = self
+                    .socket
+                    .async_io(Interest::WRITABLE, |socket| send(socket, request));
+                Box::pin(sending).await
+            }
+            sent => sent,
+        }
     }
 
     /// Reads the socket for ever.
@@ -348,6 +336,28 @@ impl Pinger {
             (Family::Ipv6, ..) => None,
         }
     }
+}
+
+/// Hands a request to the kernel, which does not wait; returns the moment before.
+fn send(socket: &OwnedFd, request: EchoRequest) -> io::Result<Moment> {
+    let message = request.message();
+    let to = SockaddrStorage::from(scoped(SocketAddr::new(request.target, 0)));
+    let source = request.source.map(|source| libc::in6_pktinfo {
+        ipi6_addr: libc::in6_addr {
+            s6_addr: source.octets(),
+        },
+        ipi6_ifindex: 0,
+    });
+    let control = source.as_ref().map(ControlMessage::Ipv6PacketInfo);
+    let sent = Moment::now();
+    sendmsg(
+        socket.as_raw_fd(),
+        &[IoSlice::new(&message)],
+        control.as_slice(),
+        MsgFlags::MSG_DONTWAIT,
+        Some(&to),
+    )?;
+    Ok(sent)
 }
 
 /// Keeps a ping registered as waiting until it is dropped.

@@ -368,8 +368,8 @@ fn what_is_said_of_families_is_as_the_schema_says_and_is_left_out_where_there_is
     ] {
         assert_whole(&schema, &mut report, place);
     }
-    let heard = heard_routers();
-    let made = made.with_routers(&heard);
+    let routers = heard_routers();
+    let made = made.with_routers(&routers);
     let mut report = serde_json::to_value(&made).expect("json");
     assert_eq!(schema.refusal(&report), None);
     let back: Report = serde_json::from_value(report.clone()).expect("a report");

@@ -64,7 +64,7 @@ impl Client {
 pub(super) enum Said {
     /// A neighbour of IPv6 answers, as it does again and again: that matters to those alone who miss a router.
     Reachable,
-    /// Anything else.
+    /// Anything else: something may have changed that the client has to know.
     Change,
 }
 

@@ -1,6 +1,7 @@
 //! Timelines on a virtual clock: a router and a DHCPv6 server of a few lines each, and a kernel that looks for duplicates.
 
 mod delegated;
+mod hostile;
 mod leased;
 mod lost;
 mod overdue;

@@ -117,6 +117,12 @@ pub fn run<T: DeserializeOwned>(
 
 /// A house with its router, and nothing that reaches the machine's own names.
 fn open_house(family: Family) -> io::Result<Lab> {
+    if covers_the_machines_own() {
+        return Err(io::Error::other(
+            "this would lay empty folders over the machine's own /run and /etc: the benchmark starts this part by itself, in a mount \
+             namespace of its own",
+        ));
+    }
     // A private place for what is bound to names.
     for folder in ["/run", "/etc"] {
         cover(folder)?;
@@ -185,6 +191,13 @@ pub fn house(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
         down_ms: milliseconds(down),
         killed_ms: milliseconds(killed),
     })
+}
+
+/// Whether what is mounted here is seen by the machine's first process. Without root that one is not looked into, and nothing can be
+/// mounted in its namespace either.
+fn covers_the_machines_own() -> bool {
+    let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt"));
+    matches!((namespace("self"), namespace("1")), (Ok(own), Ok(first)) if own == first)
 }
 
 /// Lays an empty folder over `folder`, seen by this house only.

@@ -64,7 +64,7 @@ pub async fn follow(
         tokio::select! {
             changed = opened.changed() => if changed.is_err() { return },
             // What was said last is heard, too.
-            rung = news => is_last = rung.is_err(),
+            moved = news => is_last = moved.is_err(),
         }
     }
 }

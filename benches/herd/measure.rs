@@ -49,6 +49,8 @@ impl Family {
 
 /// A way that has not brought its herd up, or down, by then has failed.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// The mount namespace from which a house was started, which it must not be in.
+const OUTSIDE: &str = "LANHERD_HERD_OUTSIDE";
 
 /// A herd that stands.
 pub trait Herd {
@@ -92,6 +94,7 @@ pub fn run<T: DeserializeOwned>(
         &["-Urnm"]
     };
     let output = Command::new("setpriv")
+        .env(OUTSIDE, mount_namespace()?)
         .args(["--pdeathsig", "KILL", "unshare"])
         .args(flags)
         .args(["--propagation", "private", "--kill-child"])
@@ -117,7 +120,7 @@ pub fn run<T: DeserializeOwned>(
 
 /// A house with its router, and nothing that reaches the machine's own names.
 fn open_house(family: Family) -> io::Result<Lab> {
-    if covers_the_machines_own() {
+    if is_seen_outside() {
         return Err(io::Error::other(
             "this would lay empty folders over the machine's own /run and /etc: the benchmark starts this part by itself, in a mount \
              namespace of its own",
@@ -193,11 +196,15 @@ pub fn house(way: Way, clients: u32, family: Family) -> io::Result<Sample> {
     })
 }
 
-/// Whether what is mounted here is seen by the machine's first process. Without root that one is not looked into, and nothing can be
-/// mounted in its namespace either.
-fn covers_the_machines_own() -> bool {
-    let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt"));
-    matches!((namespace("self"), namespace("1")), (Ok(own), Ok(first)) if own == first)
+/// Whether what is mounted here is seen outside of this house: it was started by hand, or no mount namespace was made for it.
+fn is_seen_outside() -> bool {
+    let own = mount_namespace().ok();
+    std::env::var_os(OUTSIDE).is_none_or(|outside| own.is_none_or(|own| own.as_os_str() == outside))
+}
+
+/// The mount namespace of this process, as the kernel names it.
+fn mount_namespace() -> io::Result<std::path::PathBuf> {
+    std::fs::read_link("/proc/self/ns/mnt")
 }
 
 /// Lays an empty folder over `folder`, seen by this house only.

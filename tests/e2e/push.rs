@@ -249,24 +249,39 @@ fn nobody_who_listens_and_a_command_that_hangs_cost_a_line_and_no_verdict() {
 }
 
 #[test]
-fn the_sender_of_a_killed_run_sends_what_it_was_told_and_ends() {
+fn the_sender_of_a_killed_run_tells_the_failure_that_it_was_told_last_and_ends() {
     let (host, _server, taken) = with_taker();
     let url = "http://127.0.0.1:4318";
+    // The first failure holds the sender up until the run is dead; the second waits behind it.
+    let slow = format!(
+        "cat > /dev/null; touch {0}/told; sleep 6",
+        host.folder().display()
+    );
     let run = host.lanherd(&[
         "up",
         "--lab",
+        "--lab-fault",
+        "dhcp_mute",
         "--clients",
-        "2",
-        "--push-otlp",
+        "8",
+        "--lease-timeout",
+        "2s",
+        "--on-failure",
+        &slow,
+        "--on-failure",
         url,
-        "--push-every",
-        "1s",
     ]);
-    run.wait_online(2, seconds(30));
-    wait_for("metrics are pushed", seconds(30), || {
-        (!lines(&taken).is_empty()).then_some(())
+    wait_for("a failure is told", seconds(60), || {
+        host.folder().join("told").exists().then_some(())
     });
     run.signal(Signal::SIGKILL);
     run.finish(seconds(10));
+    assert!(
+        lines(&taken).is_empty(),
+        "the sender is still at the command"
+    );
     no_sender_is_left(&host);
+    let told = lines(&taken);
+    assert_eq!(told[0]["body"]["event"], "failed", "{told:?}");
+    assert!(told.iter().all(|told| told["body"]["event"] != "ended"));
 }

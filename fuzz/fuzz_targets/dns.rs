@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../../tests/corpus/bodies.rs"]
+#[path = "../../tests/dns_corpus/bodies.rs"]
 mod bodies;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -7,7 +7,7 @@
     reason = "this is how a test fails"
 )]
 
-#[path = "corpus/bodies.rs"]
+#[path = "dns_corpus/bodies.rs"]
 mod bodies;
 
 use lanherd_testkit::corpus::Corpus;

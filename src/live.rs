@@ -23,7 +23,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use self::memory::Memory;
 pub use self::memory::Replay;
 pub use self::picture::{
-    ActivitySum, ApiVersion, Cell, ClientList, Herd, KindWords, LiveHistory, Mark, One, Point, Work,
+    ActivitySum, ApiVersion, Cell, ClientList, Herd, KindWords, LiveHistory, Mark, One, Point,
+    RouterList, Work,
 };
 pub use self::ready::Ready;
 pub use self::words::{EventLevel, Occurrence};
@@ -192,6 +193,12 @@ impl Live {
         let (_, herd) = self.status().await?;
         let status = herd.clients.iter().find(|c| c.identity.number == number);
         Ok(status.map(|status| One::new(status, self.state().memory.of(number))))
+    }
+
+    /// The routers of IPv6 that clients have heard, and what of it breaks an RFC. It is put together when it is asked for.
+    pub async fn routers(&self) -> Result<RouterList, PoolError> {
+        let heard = self.pool.routers().await?;
+        Ok(RouterList::new(&self.name, heard.findings))
     }
 
     /// What every client is doing, and the number of the latest event before the pool was asked. Those who ask at one

@@ -1,5 +1,5 @@
 //! The documents of the JSON API, under `/api/v1/`, for programs and for the live page: `herd` is a [`Herd`], `history` a
-//! [`LiveHistory`], `clients` the [`ClientList`], `clients/7` a [`One`].
+//! [`LiveHistory`], `clients` the [`ClientList`], `clients/7` a [`One`], `routers` the [`RouterList`].
 //!
 //! Their fields are an interface, described by the JSON schema [`SCHEMA`], which refers to that of reports
 //! ([`report::SCHEMA`](crate::report::SCHEMA)) for what both say.
@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::live::{
-    ActivitySum, ApiVersion, Cell, ClientList, Herd, KindWords, LiveHistory, Mark, One, Point, Work,
+    ActivitySum, ApiVersion, Cell, ClientList, Herd, KindWords, LiveHistory, Mark, One, Point,
+    RouterList, Work,
 };
 
 /// The JSON schema (draft 2020-12) of all documents.

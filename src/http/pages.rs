@@ -73,12 +73,13 @@ enum Resource {
     History,
     Clients,
     Client(ClientNumber),
+    Routers,
     Events,
 }
 
 impl Resource {
     const CHOICE: &str = "choose /, /metrics, /healthz, /readyz, /api/v1/herd, /api/v1/history, /api/v1/clients, \
-                          /api/v1/clients/7 or /api/v1/events\n";
+                          /api/v1/clients/7, /api/v1/routers or /api/v1/events\n";
 
     /// Whether it is for browsers and programs that follow the herd, unlike what monitoring asks for.
     const fn is_of_the_herd(&self) -> bool {
@@ -95,6 +96,7 @@ impl Resource {
             "/api/v1/herd" => Self::Herd,
             "/api/v1/history" => Self::History,
             "/api/v1/clients" => Self::Clients,
+            "/api/v1/routers" => Self::Routers,
             "/api/v1/events" => Self::Events,
             _ => match path.strip_prefix("/panels/clients/") {
                 Some(number) => Self::ClientPanel(client_number(number)?),
@@ -193,6 +195,7 @@ impl<R: Readiness> Pages<R> {
                 ),
                 Err(error) => document::<One>(Err(error)),
             },
+            (Resource::Routers, Some(of)) => document(of.live().routers().await),
             (Resource::Events, Some(streams)) => events(streams, request).await,
             (_, None) => text(
                 StatusCode::NOT_FOUND,

@@ -18,10 +18,10 @@ use super::*;
 use crate::activity::ping::PingSpec;
 use crate::client::ipv6::Ipv6EventKind;
 use crate::dhcp::LossReason;
-use crate::family::Family;
+use crate::family::{Families, Family};
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName};
-use crate::lab::LabConfig;
+use crate::lab::{Ipv6Config, LabConfig};
 use crate::lan::fake::FakeLan;
 use crate::live::Watch;
 use crate::phase::{Cause, Phase, Stage};
@@ -44,6 +44,10 @@ impl ServedRun {
     }
 
     async fn behind(guard: Guard, clients: u32) -> Self {
+        Self::beside(&LabConfig::default(), Families::Ipv4, guard, clients).await
+    }
+
+    async fn beside(lab: &LabConfig, families: Families, guard: Guard, clients: u32) -> Self {
         let mut config = PoolConfig::new(PoolName::default());
         let ping = PingSpec {
             count: None,
@@ -51,7 +55,8 @@ impl ServedRun {
             ..PingSpec::once(crate::target::Target::Router)
         };
         config.activities = vec![ping.into()];
-        let lan = FakeLan::new(&LabConfig::default());
+        config.families = families;
+        let lan = FakeLan::new(lab);
         let metrics = Metrics::new(&config.name, config.seed).expect("metrics");
         let pool = Pool::start(Arc::new(lan), config, metrics.clone())
             .await
@@ -251,6 +256,49 @@ async fn every_document_is_as_the_schema_says_and_tells_of_the_herd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn routers_are_told_with_flags_and_routes_and_with_what_they_break() {
+    let mut schema = Schema::new();
+    // One that advertises lifetimes that are too long for a line that may get another prefix (RFC 9096, 3.4).
+    let mut lab = LabConfig {
+        ipv6: Some(Ipv6Config {
+            valid: Duration::from_secs(86_400),
+            ..Ipv6Config::default()
+        }),
+        ..LabConfig::default()
+    };
+    let served = ServedRun::beside(&lab, Families::Dual, Guard::open(), 2).await;
+    let found = served.document("/api/v1/routers").await;
+    schema.accept("routers", &found);
+    let router = &found["routers"][0];
+    assert_eq!(
+        found["routers"].as_array().map(Vec::len),
+        Some(1),
+        "{found}"
+    );
+    assert_eq!(
+        (&router["managed"], &router["prefixes"][0]["autonomous"]),
+        (&json!(false), &json!(true)),
+        "{found}"
+    );
+    assert!(router["route_information"].is_array(), "{found}");
+    let breaches = found["breaches"].as_array().expect("a list");
+    let is_told = |breach: &Value| breach["requirement"] == "ra-lifetime-limits";
+    assert!(breaches.iter().any(is_told), "{found}");
+    served.end().await;
+
+    // Nothing of a herd that is to have only IPv4.
+    lab.ipv6 = None;
+    let served = ServedRun::beside(&lab, Families::Ipv4, Guard::open(), 1).await;
+    let found = served.document("/api/v1/routers").await;
+    schema.accept("routers", &found);
+    assert_eq!(
+        (&found["routers"], &found["breaches"]),
+        (&json!([]), &json!([]))
+    );
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_said_in_the_form_of_the_schema() {
     let (served, mut schema) = (ServedRun::with(1).await, Schema::new());
     let (head, body) = served.ask("GET", "/api/v1/clients/2").await;
@@ -311,6 +359,7 @@ async fn where_somebody_must_say_who_he_is_only_health_and_readiness_are_open() 
         "/metrics",
         "/api/v1/herd",
         "/api/v1/clients/1",
+        "/api/v1/routers",
         "/api/v1/events",
     ] {
         let (head, body) = served.ask("GET", path).await;

@@ -7,6 +7,7 @@ mod cell;
 
 use std::collections::BTreeMap;
 
+use lanherd_audit::{RouterFindings, RouterFound};
 use serde::{Deserialize, Serialize};
 
 pub use self::cell::Cell;
@@ -15,7 +16,7 @@ use crate::control::Row;
 use crate::identity::PoolName;
 use crate::phase::Phase;
 use crate::pool::{Census, ClientStatus, Event, Figures, HerdStatus, Share};
-use crate::report::{AvailabilityEntry, Client, Outages, Percentiles, Sums};
+use crate::report::{AvailabilityEntry, BreachEntry, Client, Outages, Percentiles, Sums};
 use crate::stats::{ActivityStats, Distribution, Tally};
 
 /// The versions of the pictures as JSON: one, so far.
@@ -199,6 +200,19 @@ pub struct ClientList {
     pub sequence: u64,
     /// Every client, by number.
     pub clients: Vec<Cell>,
+}
+
+/// The routers of IPv6 that clients have heard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouterList {
+    /// Which format this is.
+    pub schema: ApiVersion,
+    /// The name of the pool.
+    pub pool: PoolName,
+    /// Each as it last advertised itself: flags, prefixes, routes, preference.
+    pub routers: Vec<RouterFound>,
+    /// What of it breaks a requirement of an RFC, what binds most first.
+    pub breaches: Vec<BreachEntry>,
 }
 
 /// All about one client.
@@ -387,6 +401,17 @@ impl ClientList {
             pool: pool.clone(),
             sequence,
             clients: herd.clients.iter().map(Cell::from).collect(),
+        }
+    }
+}
+
+impl RouterList {
+    pub(super) fn new(pool: &PoolName, heard: RouterFindings) -> Self {
+        Self {
+            schema: ApiVersion::One,
+            pool: pool.clone(),
+            breaches: heard.breaches.iter().map(BreachEntry::from).collect(),
+            routers: heard.routers,
         }
     }
 }

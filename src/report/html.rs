@@ -7,6 +7,7 @@ mod faults;
 mod ipv6;
 mod marks;
 mod over_time;
+mod routers;
 mod totals;
 mod verdict;
 
@@ -79,6 +80,7 @@ impl Report {
         self.outages(&mut page);
         self.faults(&mut page);
         self.families(&mut page);
+        self.routers(&mut page);
         page.heading("Totals, since the pool began, of all clients it ever had")
             .pairs(&self.sums());
         let percentiles = self

@@ -6,7 +6,7 @@ use crate::identity::Seed;
 use crate::page::PageVerdict;
 use crate::phase::Cause;
 use crate::pool::{Figures, HerdStatus, InjectedFault, Outage, Uptime};
-use crate::report::{Ended, Report, RunSummary, Soak};
+use crate::report::{Ended, Ipv6Summary, Report, RunSummary, Soak};
 use crate::soak::{Footprint, SoakRecorder};
 use crate::tester::Lag;
 
@@ -131,4 +131,59 @@ fn a_report_with_times_that_are_none_is_shown_all_the_same() {
         let page = report.page(PageVerdict::Well);
         assert!(page.contains("<h2>Over time</h2>"), "{page}");
     }
+}
+
+#[test]
+fn routers_stand_there_with_flags_and_routes_and_with_what_they_break() {
+    let mut report = soak(&Figures::default());
+    let page = report.page(PageVerdict::Well);
+    assert!(!page.contains("Routers of IPv6"), "a herd of IPv4: {page}");
+
+    let mut ipv6 = serde_json::json!({
+        "events": {}, "outages": {}, "stale_prefixes": 0, "stale_prefix_ms": 0.0, "longest_stale_prefix_ms": 0.0,
+    });
+    let summary = |value: &serde_json::Value| -> Option<Ipv6Summary> {
+        Some(serde_json::from_value(value.clone()).expect("a summary"))
+    };
+    report.ipv6 = summary(&ipv6);
+    let page = report.page(PageVerdict::Well);
+    assert!(page.contains("No client has heard one."), "{page}");
+
+    ipv6["routers"] = serde_json::json!([{
+        "name": "fe80::1 (02:00:00:00:00:01)", "to_all": 7, "to_one": 2, "shortest_gap_seconds": 3.0, "longest_gap_seconds": 9.5,
+        "lifetime_seconds": 1800, "preference": "high", "managed": true, "other": true, "hop_limit": 64, "mtu": 1480,
+        "prefixes": [{ "prefix": "2001:db8::/64", "on_link": true, "autonomous": false, "preferred_seconds": 2700, "valid_seconds": null }],
+        "routes": ["fd00:99::/48"], "route_information": [{ "prefix": "fd00:99::/48", "preference": "low", "seconds": 1800 }],
+        "resolvers": ["2001:db8::53"], "resolver_seconds": 1800, "search": ["lan.test"], "pref64": ["64:ff9b::/96"],
+        "captive_portal": null, "unknown_options": [],
+    }]);
+    report.ipv6 = summary(&ipv6);
+    let page = report.page(PageVerdict::Well);
+    for told in [
+        "fe80::1 (02:00:00:00:00:01)",
+        "1800 s, preference high",
+        "M and O",
+        "2001:db8::/64 (L; preferred 2700 s, valid for ever)",
+        "fd00:99::/48 (preference low, 1800 s)",
+        "2001:db8::53",
+        "MTU 1480, search lan.test, NAT64 64:ff9b::/96",
+        "7 to all, 2 to one host",
+        "Nothing that they said breaks a requirement of an RFC.",
+    ] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+
+    ipv6["breaches"] = serde_json::json!([{
+        "level": "should", "requirement": "ra-prefix-flags", "source": "RFC 7084, 4.3 (L-6)", "sender": "fe80::1 (02:00:00:00:00:01)",
+        "what": "<b> has no L flag", "times": 3, "first_seconds": 1.0, "last_seconds": 9.0,
+    }]);
+    report.ipv6 = summary(&ipv6);
+    let page = report.page(PageVerdict::Well);
+    for told in [
+        "ra-prefix-flags (RFC 7084, 4.3 (L-6))",
+        "&lt;b&gt; has no L flag",
+    ] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+    assert!(!page.contains("Nothing that they said"), "{page}");
 }

@@ -14,6 +14,7 @@ Examples:
   lanherd lab --uplink lan9 --lease 2m --range 10.9.0.10-10.9.0.250
   lanherd lab --fault ping-loss --fault dhcp-short-pool    a bad one
   lanherd lab --ipv6                                       one that advertises IPv6, too
+  lanherd lab --ipv6 --managed                             and leases addresses of it by DHCPv6
 
 The uplink is an ordinary interface of this host (one end of a veth pair, whose other end is the router), so any DHCP \
 client can be tried on it, or on a macvlan of it. It is gone when this ends.";
@@ -34,6 +35,9 @@ pub struct Args {
     /// Speak IPv6, too: advertise, and answer over both
     #[arg(long)]
     ipv6: bool,
+    /// Lease addresses by DHCPv6, too, and say so (the flags M and O)
+    #[arg(long, requires = "ipv6")]
+    managed: bool,
     /// Break the router from the beginning, for its whole life, as ping-loss; may be given again
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
@@ -45,7 +49,11 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         lease: args.lease,
         range: args.range,
         faults: args.fault,
-        ipv6: args.ipv6.then(Ipv6Config::default),
+        ipv6: args.ipv6.then(|| Ipv6Config {
+            managed: args.managed,
+            other: args.managed,
+            ..Ipv6Config::default()
+        }),
         ..LabConfig::default()
     };
     runtime()?.block_on(serve(config, screen))
@@ -132,8 +140,13 @@ fn advertised(ipv6: &Ipv6Config) -> String {
         .pref64
         .map_or_else(String::new, |prefix| format!("; NAT64 under {prefix}"));
     format!(
-        "IPv6: {router} advertises {prefixes} each {interval}; {aliases} answer pings, DNS and HTTP{pref64}\n",
+        "IPv6: {router} advertises {prefixes} each {interval}; {aliases} answer pings, DNS and HTTP{pref64}; DHCPv6 {leases}\n",
         router = ipv6.router(),
+        leases = if ipv6.managed {
+            "leases addresses, and delegates prefixes"
+        } else {
+            "delegates prefixes, and leases no addresses"
+        },
         interval = humantime::format_duration(ipv6.interval),
     )
 }

@@ -251,10 +251,9 @@ fn the_page_about_audits_lists_every_requirement_as_the_program_has_it() {
     }
 }
 
-/// A fault that shows within seconds, and the requirement that is named; `None`: the lab is right.
+/// A fault that shows within seconds, and the requirement that is named; without one the lab is right.
 const AT_ONCE: [(Option<&str>, &str); 10] = [
-    // Who leases without saying so is not wrong.
-    (None, "dhcp6-unannounced"),
+    (None, ""),
     (Some("ra_flood"), "ra-rate"),
     (Some("ra_wrong_router"), "nd-answers"),
     (Some("ra_rogue"), "ra-several-routers"),
@@ -296,7 +295,7 @@ fn beside_the_lab_each_fault_that_shows_at_once_is_named_and_nothing_of_one_that
                 .flat_map(|level| names(&found, level)),
         );
         match fault {
-            None => assert_eq!(named, [*requirement], "{found:#}"),
+            None => assert_eq!(named, [""; 0], "{found:#}"),
             Some(fault) => {
                 let is_named = named.iter().any(|name| name == requirement);
                 assert!(is_named, "{fault}: {requirement} is not in {named:?}");

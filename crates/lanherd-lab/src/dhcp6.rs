@@ -26,6 +26,8 @@ use reconfigure::Contacts;
 pub(crate) struct LinkNumbers {
     /// The LAN's prefixes; addresses are of the first.
     pub(crate) prefixes: Vec<Prefix>,
+    /// Whether addresses are leased at all: where the router says so.
+    pub(crate) has_addresses: bool,
     /// Of what parts are delegated.
     pub(crate) delegated: Option<Prefix>,
     /// The resolvers to name.

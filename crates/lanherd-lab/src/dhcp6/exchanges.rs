@@ -159,6 +159,10 @@ impl Dhcp6Server {
         now: Instant,
     ) -> Ia {
         let (none, words) = match ia.kind {
+            IaKind::Addresses if !numbers.has_addresses => {
+                let words = "addresses are not leased here: the M flag is 0";
+                return refused(ia, StatusCode::NoAddrsAvail, words);
+            }
             IaKind::Addresses => (StatusCode::NoAddrsAvail, "no address is free"),
             IaKind::Prefixes => (StatusCode::NoPrefixAvail, "no prefix is free"),
             // RFC 9915 has done away with them.

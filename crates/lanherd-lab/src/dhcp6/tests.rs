@@ -26,6 +26,7 @@ fn prefix(text: &str) -> Prefix {
 fn numbers() -> LinkNumbers {
     LinkNumbers {
         prefixes: vec![prefix("2001:db8:77::/64"), prefix("fd00:77::/64")],
+        has_addresses: true,
         delegated: Some(prefix("2001:db8:77:8000::/49")),
         resolvers: vec!["fd00:77::1".parse().expect("an address")],
     }
@@ -204,6 +205,21 @@ fn rapid_commit_is_granted_where_it_is_asked_for_and_configured() {
             usize::from(is_rapid)
         );
     }
+}
+
+#[test]
+fn addresses_are_leased_only_where_the_router_says_so_and_prefixes_always() {
+    let mut tried = Tried::new(|_| ());
+    tried.numbers.has_addresses = false;
+    let solicit = about(MessageType::Solicit, 1, &[hint(), "2001:db8:77:8010::/60"]);
+    let offered = given(&tried.expects(&solicit, 1));
+    assert!(
+        offered.len() == 2 && offered[0].contains("NoAddrsAvail") && offered[1].contains("/60 "),
+        "{offered:?}"
+    );
+    tried.numbers.has_addresses = true;
+    let offered = given(&tried.expects(&solicit, 1));
+    assert!(offered[0].starts_with("2001:db8:77::1:"), "{offered:?}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub struct Ipv6Config {
     pub preference: Preference,
     /// From one unsolicited advertisement to the next, at most; a third of it at least (RFC 4861, 6.2.1).
     pub interval: Duration,
-    /// Whether addresses are said to be had by `DHCPv6` (M).
+    /// Whether addresses are leased by `DHCPv6`, and said to be (M). Prefixes are delegated to whoever asks, with it and without.
     pub managed: bool,
     /// Whether other parameters are (O).
     pub other: bool,
@@ -53,7 +53,7 @@ pub struct Ipv6Config {
     pub dns64: bool,
     /// Addresses on the router's far side that answer pings, DNS and HTTP.
     pub aliases: Vec<Ipv6Addr>,
-    /// What is leased by `DHCPv6`, to whoever asks.
+    /// What is leased by `DHCPv6`: addresses, where `managed` says so, and prefixes; and what parameters are told, to whoever asks.
     pub dhcp: Dhcp6Config,
 }
 

@@ -198,6 +198,8 @@ impl Ipv6Router {
         let delegated = self.config.dhcp.delegated;
         LinkNumbers {
             prefixes: self.numbering.current().collect(),
+            // By RFC 4861 (4.2): the M flag says that there are addresses.
+            has_addresses: self.config.managed,
             delegated: delegated.map(|prefix| self.numbering.now(prefix)),
             resolvers: resolvers(&self.config, &self.numbering),
         }

@@ -37,7 +37,10 @@ impl Ipv6Lan {
     }
 
     fn with(change: impl FnOnce(&mut Ipv6Config)) -> Self {
-        let mut ipv6 = Ipv6Config::default();
+        let mut ipv6 = Ipv6Config {
+            managed: true,
+            ..Ipv6Config::default()
+        };
         change(&mut ipv6);
         let config = LabConfig {
             ipv6: Some(ipv6),

@@ -39,6 +39,7 @@ mod tui;
 mod up;
 mod words;
 
+use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -49,7 +50,7 @@ use tokio::runtime::Runtime;
 
 use self::exit::{Exit, causes};
 use self::logging::Logging;
-use self::screen::Screen;
+use self::screen::{Format, Screen};
 
 /// What stands below the list of commands; of feature files where this build has them.
 fn after_help() -> String {
@@ -139,19 +140,27 @@ enum Command {
     Audit(audit::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
-    #[command(name = push::SENDER, hide = true)]
-    PushSender(push::SenderArgs),
 }
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // It is no command of users', so nothing that is made of the command line knows it: help, manual pages, completions.
+    if push::is_sender(env::args_os()) {
+        let screen = Screen::new(false, Format::Text);
+        return end(push::send(&screen), &screen);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(refusal) => return refuse(&refusal).into(),
     };
     let screen = Screen::new(cli.logging.is_quiet(), cli.logging.format());
     logging::start(cli.logging, &screen);
-    let exit = run(cli.command, &screen).unwrap_or_else(|error| {
+    end(run(cli.command, &screen), &screen)
+}
+
+/// What the program ends with, once everything is said.
+fn end(result: anyhow::Result<Exit>, screen: &Screen) -> ExitCode {
+    let exit = result.unwrap_or_else(|error| {
         screen.complain(&format!("error: {}", causes(&error)));
         Exit::of_error(&error)
     });
@@ -206,7 +215,6 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Audit(args) => audit::run(&args, screen),
         Command::Completions(args) => Ok(generate::completions(&args, Cli::command(), screen)),
         Command::Man(args) => generate::man(&args, Cli::command(), screen),
-        Command::PushSender(push::SenderArgs {}) => push::send(screen),
     }
 }
 
@@ -239,6 +247,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_is_hidden_since_manual_pages_and_completions_are_made_of_all() {
+        let cli = Cli::command();
+        let mut hidden = cli
+            .get_subcommands()
+            .filter(|command| command.is_hide_set());
+        assert!(hidden.next().is_none());
+        assert!(cli.find_subcommand(push::SENDER).is_none());
     }
 
     #[test]

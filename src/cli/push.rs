@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::failures::FailureFilter;
-pub use self::sender::{Args as SenderArgs, run as send};
+pub use self::sender::{is_sender, run as send};
 use self::target::{Hook, PushTarget};
 use super::exit::Exit;
 use super::screen::Screen;
@@ -36,7 +36,7 @@ use super::screen::Screen;
 /// How long the sender may take to send what is left when the run is over: longer than it gives itself.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// How the sender is called on the command line. It is not for users.
+/// What the sender is started with, as its only argument. It is not for users.
 pub const SENDER: &str = "push-sender";
 
 /// What leaves a run by itself.

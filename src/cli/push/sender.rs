@@ -2,6 +2,7 @@
 //! not be sent.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::stdin;
 use std::process::Stdio;
 use std::time::Duration;
@@ -30,12 +31,10 @@ const LAST: Duration = Duration::from_secs(30);
 /// So many failures wait at most for those who are told of them; of more only the number is told.
 const WAITING: usize = 32;
 
-/// Send what a run pushes: the run starts this by itself
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  lanherd push-sender < parcels     is what a run does with --push-gateway, --push-otlp or --on-failure"
-)]
-pub struct Args {}
+/// Whether the program was started as a sender.
+pub fn is_sender(arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.skip(1).eq([SENDER])
+}
 
 /// Sends until standard input ends and everything is sent.
 pub fn run(screen: &Screen) -> anyhow::Result<Exit> {

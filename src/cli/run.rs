@@ -62,6 +62,9 @@ struct Overrides {
     /// The pool's name
     #[arg(long, value_name = "NAME")]
     pool: Option<PoolName>,
+    /// Go on with what the pool's last run left on a parent, if that was killed; in the lab nothing is left
+    #[arg(long)]
+    adopt: bool,
     /// How long to go on once each client has come online or failed
     #[arg(long = "for", value_name = "TIME")]
     hold: Option<Timespan>,
@@ -90,6 +93,7 @@ impl Overrides {
             }
         }
         set(&mut draft.pool, self.pool.as_ref());
+        draft.adopt |= self.adopt && draft.parent.is_some();
         set(&mut draft.hold, self.hold.as_ref());
         set(&mut draft.seed, self.seed.as_ref());
         set(&mut draft.report, self.report.as_ref());
@@ -180,6 +184,25 @@ mod tests {
             wanted[key] = expected;
             assert_ne!(wanted, from_file, "{option}");
             assert_eq!(parameters(&[option, value]), wanted, "{option}");
+        }
+    }
+
+    #[test]
+    fn a_herd_on_a_parent_is_taken_over_if_that_is_said_and_in_the_lab_nothing_is_left_to_take() {
+        for (options, uplink, is_adopted) in [
+            (&["run", "scenario.toml"][..], "parent = 'eth0'", false),
+            (
+                &["run", "scenario.toml", "--adopt"],
+                "parent = 'eth0'",
+                true,
+            ),
+            (&["run", "scenario.toml", "--adopt"], "lab = true", false),
+        ] {
+            let args = Line::try_parse_from(options).expect("options").args;
+            let file = format!("{uplink}\nclients = 3\nfor = '1m'\n");
+            let scenario = Scenario::from_toml_with(&file, |draft| args.instead.apply(draft));
+            let adopt = scenario.map(|scenario| scenario.adopt);
+            assert_eq!(adopt.ok(), Some(is_adopted), "{options:?} of {file}");
         }
     }
 

@@ -36,6 +36,7 @@ mod netlink_monitor;
 mod open;
 mod parent;
 mod parent_trial;
+mod ping_reader;
 mod pinger;
 mod port;
 mod raw_socket;
@@ -86,6 +87,7 @@ use ledger::Ledger;
 use namespace_registry::{GRACE, NamespaceRegistry};
 use netlink_monitor::NetlinkMonitors;
 use parent::Parent;
+use ping_reader::PingReader;
 use raw_socket::RawSocket;
 use worker::{WorkerContext, Workers};
 
@@ -107,6 +109,7 @@ struct Shared {
     raw_socket: Arc<RawSocket>,
     endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
+    ping_reader: Arc<PingReader>,
     namespaces: NamespaceRegistry,
     memory: MemoryWatch,
     /// Whether it is about to be looked what became of namespaces that were left.
@@ -126,7 +129,7 @@ struct Shared {
     folder: Mutex<Option<PoolDir>>,
     /// The clients for whose leases no RELEASE could be sent.
     unreleased: Mutex<BTreeSet<String>>,
-    /// Ends the reading of the raw socket, and the watch on the parent.
+    /// Ends the reading of the raw socket and of ping sockets, and the watch on the parent.
     stop: CancellationToken,
     /// Held while the parent is down on purpose.
     flapping: tokio::sync::Mutex<()>,

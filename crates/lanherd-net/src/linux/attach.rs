@@ -257,16 +257,18 @@ fn plug(
     } = pending;
     // Subscribed before the sockets are opened, so that no later removal goes unnoticed: without the link the socket that is bound to it cannot be opened.
     let monitor = monitor.or_else(|| shared.monitors.subscribe(number, mac));
-    let WorkerContext {
-        home,
-        sysctls,
-        runtime,
-        ..
-    } = context;
-    let _context = runtime.enter();
+    let WorkerContext { home, sysctls, .. } = context;
     home.visit(&namespace, || {
         let monitor = monitor.map_or_else(NetlinkMonitor::open, Ok)?;
-        open_sockets(sysctls, netlink, monitor, namespace.inode())
+        let icmp = PingSocket::open(Family::Ipv4, &shared.ping_reader)?;
+        let dhcp = dhcp_socket(sysctls)?;
+        Ok(Sockets::new(
+            dhcp,
+            icmp,
+            netlink,
+            monitor,
+            namespace.inode(),
+        ))
     })
     .and_then(|opened| opened)
     .map(AttachProgress::Ready)
@@ -351,18 +353,6 @@ fn bring_up(shared: &Shared, pending: &mut PendingAttach) -> Result<Outcome, Fai
         }
     }
     Ok(Outcome::Done)
-}
-
-/// Opens the client's sockets in the calling thread's namespace; the runtime drives them from wherever it runs.
-fn open_sockets(
-    sysctls: &mut Sysctls,
-    netlink: Netlink,
-    monitor: NetlinkMonitor,
-    namespace: u64,
-) -> io::Result<Sockets> {
-    let icmp = PingSocket::open(Family::Ipv4)?;
-    let dhcp = dhcp_socket(sysctls)?;
-    Ok(Sockets::new(dhcp, icmp, netlink, monitor, namespace))
 }
 
 /// A socket on the client's port that drops all that it receives.

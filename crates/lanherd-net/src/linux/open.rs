@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::namespace_registry::NamespaceRegistry;
 use super::netlink_monitor::NetlinkMonitors;
 use super::parent::Parent;
+use super::ping_reader::PingReader;
 use super::raw_socket::{self, RawSocket};
 use super::upkeep::look_after_records;
 use super::watch::{self, Watched};
@@ -58,11 +59,14 @@ impl LinuxLan {
             raw_socket,
             endpoints,
             monitors,
+            ping_reader,
             stop,
         } = parts;
         let stop = stop.disarm();
         let deliver = Arc::clone(&raw_socket).deliver(Arc::clone(&endpoints));
         tokio::spawn(stop.clone().run_until_cancelled_owned(deliver));
+        let read = Arc::clone(&ping_reader).read();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(read));
         let shared = Shared {
             folders: PoolFolders::new(&config.paths, &config.pool),
             config,
@@ -71,6 +75,7 @@ impl LinuxLan {
             raw_socket,
             endpoints,
             monitors,
+            ping_reader,
             namespaces: NamespaceRegistry::default(),
             memory: MemoryWatch::default(),
             looks_later: AtomicBool::new(false),
@@ -100,6 +105,7 @@ struct OpenParts {
     raw_socket: Arc<RawSocket>,
     endpoints: Arc<EndpointTable>,
     monitors: Arc<NetlinkMonitors>,
+    ping_reader: Arc<PingReader>,
     /// Ends the watch on the parent when it is dropped.
     stop: DropGuard,
 }
@@ -190,6 +196,7 @@ fn open_parts(
     }
     let monitors = NetlinkMonitors::open().map_err(refusing("listening to the namespaces"))?;
     let monitors = Arc::new(monitors);
+    let ping_reader = PingReader::new().map_err(refusing("making room for ping sockets"))?;
     let watched = Watched {
         parent: Arc::clone(&parent),
         endpoints: Arc::clone(&endpoints),
@@ -206,6 +213,7 @@ fn open_parts(
         raw_socket,
         endpoints,
         monitors,
+        ping_reader: Arc::new(ping_reader),
         stop: stop.drop_guard(),
     })
 }

@@ -9,14 +9,14 @@
 //! answer, an answer that comes again, or an error counts only if it carries what only that request carried
 //! ([`EchoRequest`]); everything else is ignored.
 //!
-//! Who owns what: [`PingSocket`] owns the task that reads; when it is dropped, every ping that still waits ends at once. The
-//! [`Pinger`] is shared by the pings.
+//! Who owns what: [`PingSocket`] is what is open; when it is dropped, it is read no more, and every ping that still waits ends at
+//! once. The [`Pinger`] is shared by the pings, and by the [`PingReader`], which reads the sockets of all clients.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,12 +27,10 @@ use nix::sys::socket::sockopt::{Ipv6RecvPacketInfo, ReceiveTimestampns};
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg, setsockopt};
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::dialing::scoped;
+use super::ping_reader::{PingReader, ReadingGuard};
 use super::stamp::{Moment, Received, receive};
 use crate::icmp::{self, Belonging, IcmpEvent, Verdict};
 use crate::lan::{EchoRequest, PingCause, PingOutcome};
@@ -54,8 +52,8 @@ const LONGEST: usize = 2_048;
 const BURST: usize = 64;
 /// How many requests of a client are remembered after they were answered.
 const REMEMBERED: usize = 32;
-/// How long reading rests after an error, so that one that stays does not spin.
-const ERROR_PAUSE: Duration = Duration::from_millis(100);
+/// After how long a request is handed to the kernel again that it had no room for.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(2);
 
 /// The answer to a request, or the error about it.
 #[derive(Debug, Clone, Copy)]
@@ -92,15 +90,15 @@ struct Waiting {
     was_altered: bool,
 }
 
-/// A client's ICMP socket, open, and the task that reads it.
+/// A client's ICMP socket, open and read.
 pub(super) struct PingSocket {
     pinger: Arc<Pinger>,
-    reader: JoinHandle<()>,
+    _reading: ReadingGuard,
 }
 
 impl PingSocket {
-    /// Opens the socket in the calling thread's namespace, for the runtime in whose context this is called.
-    pub fn open(family: Family) -> io::Result<Self> {
+    /// Opens the socket in the calling thread's namespace, to be read by this reader.
+    pub fn open(family: Family, reader: &Arc<PingReader>) -> io::Result<Self> {
         let kind = Type::RAW.nonblocking();
         let socket = match family {
             Family::Ipv4 => {
@@ -118,12 +116,14 @@ impl PingSocket {
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         let pinger = Arc::new(Pinger {
             family,
-            socket: sys::drive(socket.into(), Interest::READABLE | Interest::WRITABLE)?,
+            socket: socket.into(),
             waiting: Mutex::new(Some(HashMap::new())),
             answered: Mutex::default(),
         });
-        let reader = tokio::spawn(Arc::clone(&pinger).read());
-        Ok(Self { pinger, reader })
+        Ok(Self {
+            _reading: reader.register(Arc::clone(&pinger))?,
+            pinger,
+        })
     }
 
     /// Returns what sends pings over the socket.
@@ -135,14 +135,13 @@ impl PingSocket {
 impl Drop for PingSocket {
     fn drop(&mut self) {
         self.pinger.waiting.lock().take();
-        self.reader.abort();
     }
 }
 
 /// Sends pings over a client's ICMP socket, and hands each its answer.
 pub(super) struct Pinger {
     family: Family,
-    socket: AsyncFd<OwnedFd>,
+    socket: OwnedFd,
     /// The pings that wait, by sequence number; `None` once the socket is closed.
     waiting: Mutex<Option<HashMap<u16, Waiting>>>,
     answered: Mutex<Answered>,
@@ -158,6 +157,8 @@ impl Answered {
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
+        // Most clients ping once in a while, and there are thousands of them.
+        self.0.reserve_exact(1);
         self.0.push_back((request, 0));
     }
 
@@ -250,48 +251,37 @@ impl Pinger {
 
     /// Sends a request; returns the moment before it was handed to the kernel, at the last try.
     async fn send(&self, request: EchoRequest) -> io::Result<Moment> {
-        match send(self.socket.get_ref(), request) {
-            // The socket has rarely no room, and to wait for it takes some of the ping's own.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let sending = self
-                    .socket
-                    .async_io(Interest::WRITABLE, |socket| send(socket, request));
-                Box::pin(sending).await
+        loop {
+            match send(&self.socket, request) {
+                // The socket has rarely no room: as long as much that was sent waits for the link addresses of its targets.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::time::sleep(NO_ROOM_PAUSE).await;
+                }
+                sent => return sent,
             }
-            sent => sent,
         }
     }
 
-    /// Reads the socket for ever.
-    async fn read(self: Arc<Self>) {
-        loop {
-            let read = match self.socket.readable().await {
-                Ok(mut ready) => match ready.try_io(|_| self.read_burst()) {
-                    Ok(read) => read,
-                    // Nothing more there.
-                    Err(_) => Ok(()),
-                },
-                Err(error) => Err(error),
-            };
-            if let Err(error) = read {
-                tracing::debug!(%error, "reading answers to pings");
-                tokio::time::sleep(ERROR_PAUSE).await;
-            }
-            tokio::task::yield_now().await;
-        }
+    /// The socket itself, to be watched.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Reads packets, at most [`BURST`] of them; ends with `WouldBlock` where there are no more.
     ///
     /// The list of waiting pings is locked meanwhile: whatever was read has been handed on when this returns.
-    fn read_burst(&self) -> io::Result<()> {
+    pub fn read_burst(&self) -> io::Result<()> {
         let mut waiting = self.waiting.lock();
         let Some(all) = waiting.as_mut() else {
             return Ok(());
         };
         let mut packet = [0; LONGEST];
         for _ in 0..BURST {
-            let received = receive(self.socket.get_ref(), &mut packet)?;
+            let received = receive(&self.socket, &mut packet)?;
+            // No message is empty: somebody has shut the socket down, and it would be said again and again.
+            if received.length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             let read = Moment::now();
             let stamp = received.stamp;
             let bytes = packet.get(..received.length).unwrap_or_default();

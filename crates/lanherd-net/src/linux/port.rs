@@ -157,8 +157,11 @@ impl LinuxPort {
         if let Some(pinger) = self.sockets.icmp6()? {
             return Ok(pinger);
         }
-        self.inside(|_, sockets| sockets.keep_icmp6(|| PingSocket::open(Family::Ipv6)))
-            .await
+        let reader = Arc::clone(&self.shared.ping_reader);
+        self.inside(move |_, sockets| {
+            sockets.keep_icmp6(|| PingSocket::open(Family::Ipv6, &reader))
+        })
+        .await
     }
 
     /// Runs a job about the client's addressing on the client's thread.

@@ -213,7 +213,7 @@ impl Slot {
             Some(Held6 {
                 link_local: state.link_local()?,
                 duid: dhcp6::Config::new(self.identity.mac).duid,
-                lease: state.lease.clone()?,
+                lease: state.lease.as_deref().cloned()?,
                 is_requested: false,
             })
         };

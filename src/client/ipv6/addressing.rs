@@ -158,10 +158,11 @@ impl Machines<'_> {
             managed,
             other,
             mtu: self.host.link().mtu,
-            lease: self.dhcp.lease().cloned(),
+            lease: self.dhcp.lease().cloned().map(Box::new),
             ..Ipv6State::default()
         };
         (state.resolvers, state.search) = self.resolvers();
+        state.give_room_back();
         state
     }
 

@@ -36,6 +36,15 @@ pub(super) struct Seen {
     /// SOLICITs and REQUESTs since a server's latest word.
     solicits: u32,
     requests: u32,
+    /// Whether the kernel has left an address unverified for too long.
+    is_unverified: bool,
+    /// What went wrong; most clients keep no room for it, as nothing does.
+    wrong: Option<Box<Wrong>>,
+}
+
+/// What went wrong while it was sought.
+#[derive(Debug, Clone, Default)]
+struct Wrong {
     /// What a DHCPv6 server said last that was no lease.
     refusal: Option<(Cause, String)>,
     /// What it said last of a prefix that it does not delegate.
@@ -46,12 +55,22 @@ pub(super) struct Seen {
     /// The latest message that could not be used, of a router and of a server.
     malformed: Option<String>,
     malformed_of_server: Option<String>,
-    /// Whether the kernel has left an address unverified for too long.
-    is_unverified: bool,
     /// Why the latest router was lost, and the latest address.
     router_loss: Option<String>,
     address_loss: Option<(Cause, String)>,
 }
+
+/// That of which nothing went wrong.
+static NOTHING: Wrong = Wrong {
+    refusal: None,
+    prefix_refusal: None,
+    link_local_conflict: None,
+    conflict: None,
+    malformed: None,
+    malformed_of_server: None,
+    router_loss: None,
+    address_loss: None,
+};
 
 impl Seen {
     pub(super) fn sent(&mut self, message: Sent6) {
@@ -71,9 +90,9 @@ impl Seen {
     /// Takes note of what happened.
     pub(super) fn happened(&mut self, event: &Ipv6Event) {
         match event {
-            Ipv6Event::Refused(_) => self.malformed = Some(event.to_string()),
+            Ipv6Event::Refused(_) => self.wrong_mut().malformed = Some(event.to_string()),
             Ipv6Event::Undecodable { .. } | Ipv6Event::Unsound { .. } => {
-                self.malformed_of_server = Some(event.to_string());
+                self.wrong_mut().malformed_of_server = Some(event.to_string());
             }
             Ipv6Event::NoNat64 => {}
             Ipv6Event::Host(said) => self.host_said(said, event),
@@ -84,11 +103,11 @@ impl Seen {
     fn host_said(&mut self, said: &slaac::Event, event: &Ipv6Event) {
         match said {
             slaac::Event::AddressDuplicate { address, .. } if address.is_unicast_link_local() => {
-                self.link_local_conflict = Some(event.to_string());
+                self.wrong_mut().link_local_conflict = Some(event.to_string());
             }
             slaac::Event::AddressDuplicate { .. } => {
-                self.conflict = Some(event.to_string());
-                self.address_loss = Some((Cause::AddressConflict, event.to_string()));
+                self.wrong_mut().conflict = Some(event.to_string());
+                self.wrong_mut().address_loss = Some((Cause::AddressConflict, event.to_string()));
             }
             slaac::Event::VerificationUnanswered(_) => self.is_unverified = true,
             slaac::Event::RouterLost { why, .. } => match why {
@@ -96,20 +115,21 @@ impl Seen {
                 | RouterLoss::Withdrawn
                 | RouterLoss::NotRouter
                 | RouterLoss::Moved
-                | RouterLoss::Displaced => self.router_loss = Some(event.to_string()),
+                | RouterLoss::Displaced => self.wrong_mut().router_loss = Some(event.to_string()),
                 RouterLoss::Stopped => {}
             },
             slaac::Event::AddressLost { why, .. } => match why {
                 AddressLoss::Expired | AddressLoss::Moved => {
-                    self.address_loss = Some((Cause::AddressExpired, event.to_string()));
+                    self.wrong_mut().address_loss =
+                        Some((Cause::AddressExpired, event.to_string()));
                 }
                 AddressLoss::Stopped => {}
             },
             slaac::Event::AddressDeprecated { .. } => {
-                self.address_loss = Some((Cause::AddressExpired, event.to_string()));
+                self.wrong_mut().address_loss = Some((Cause::AddressExpired, event.to_string()));
             }
             slaac::Event::Ignored { reason, .. } if reason.is_malformed() => {
-                self.malformed = Some(event.to_string());
+                self.wrong_mut().malformed = Some(event.to_string());
             }
             _ => {}
         }
@@ -118,14 +138,16 @@ impl Seen {
     fn dhcp6_said(&mut self, said: &dhcp6::Event, event: &Ipv6Event) {
         match said {
             dhcp6::Event::Bound { lease, .. } | dhcp6::Event::Renewed { lease, .. } => {
-                self.refusal = None;
-                if lease.prefixes().next().is_some() {
-                    self.prefix_refusal = None;
+                if let Some(wrong) = &mut self.wrong {
+                    wrong.refusal = None;
+                    if lease.prefixes().next().is_some() {
+                        wrong.prefix_refusal = None;
+                    }
                 }
             }
             dhcp6::Event::Refused { refusal, .. } => {
                 if refusal.status.code == StatusCode::NoPrefixAvail {
-                    self.prefix_refusal = Some(event.to_string());
+                    self.wrong_mut().prefix_refusal = Some(event.to_string());
                 }
                 let cause = match refusal.status.code {
                     StatusCode::NoAddrsAvail | StatusCode::NoPrefixAvail => Cause::NoAddresses,
@@ -141,7 +163,7 @@ impl Seen {
             }
             dhcp6::Event::Conflict { .. } => {
                 self.last_word(Some((Cause::AddressConflict, event.to_string())));
-                self.address_loss = Some((Cause::AddressConflict, event.to_string()));
+                self.wrong_mut().address_loss = Some((Cause::AddressConflict, event.to_string()));
             }
             dhcp6::Event::Lost(reason) | dhcp6::Event::Gone { reason, .. } => {
                 let cause = match reason {
@@ -152,17 +174,17 @@ impl Seen {
                         Cause::AddressExpired
                     }
                 };
-                self.address_loss = Some((cause, event.to_string()));
+                self.wrong_mut().address_loss = Some((cause, event.to_string()));
             }
             // What it refuses stands in a status, which was told before.
             dhcp6::Event::Ignored {
                 reason: Ignored::NothingOffered,
                 ..
-            } if self.refusal.is_none() || self.solicits > 0 => {
+            } if self.wrong().refusal.is_none() || self.solicits > 0 => {
                 self.last_word(Some((Cause::NoAddresses, event.to_string())));
             }
             dhcp6::Event::Ignored { reason, .. } if reason.is_malformed() => {
-                self.malformed_of_server = Some(event.to_string());
+                self.wrong_mut().malformed_of_server = Some(event.to_string());
             }
             _ => {}
         }
@@ -172,23 +194,37 @@ impl Seen {
     pub(super) fn may_be_verified(&self) -> bool {
         let is_conflict = |(cause, _): &(Cause, String)| *cause == Cause::AddressConflict;
         !self.is_unverified
-            && self.conflict.is_none()
-            && self.link_local_conflict.is_none()
-            && !self.refusal.as_ref().is_some_and(is_conflict)
+            && self.wrong().conflict.is_none()
+            && self.wrong().link_local_conflict.is_none()
+            && !self.wrong().refusal.as_ref().is_some_and(is_conflict)
     }
 
     fn last_word(&mut self, refusal: Option<(Cause, String)>) {
-        self.refusal = refusal;
+        self.wrong_mut().refusal = refusal;
         self.solicits = 0;
         self.requests = 0;
     }
 
     /// Begins afresh: it is sought anew.
     pub(super) fn forget(&mut self) {
-        let kept = std::mem::take(self);
+        let kept = std::mem::take(self).wrong;
         // What was lost stays the reason until something else is.
-        self.router_loss = kept.router_loss;
-        self.address_loss = kept.address_loss;
+        let lost = kept.filter(|it| it.router_loss.is_some() || it.address_loss.is_some());
+        self.wrong = lost.map(|kept| {
+            Box::new(Wrong {
+                router_loss: kept.router_loss,
+                address_loss: kept.address_loss,
+                ..Wrong::default()
+            })
+        });
+    }
+
+    fn wrong(&self) -> &Wrong {
+        self.wrong.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn wrong_mut(&mut self) -> &mut Wrong {
+        self.wrong.get_or_insert_default()
     }
 
     /// Why it could not be used in time.
@@ -201,7 +237,7 @@ impl Seen {
     ) -> Failure {
         let within = humantime::format_duration(limit);
         match missing {
-            Missing::Disabled | Missing::LinkLocal => match &self.link_local_conflict {
+            Missing::Disabled | Missing::LinkLocal => match &self.wrong().link_local_conflict {
                 Some(conflict) => failure(Stage::Router, Cause::AddressConflict, conflict.clone()),
                 None => unverified(state, limit),
             },
@@ -211,11 +247,11 @@ impl Seen {
                 let is_tentative = state.addresses.iter().any(|it| {
                     it.state == AddressState::Tentative && it.origin != AddressOrigin::LinkLocal
                 });
-                if is_tentative && self.conflict.is_none() {
+                if is_tentative && self.wrong().conflict.is_none() {
                     unverified(state, limit)
                 } else if asks_for_addresses {
                     self.no_lease("address", &within.to_string())
-                } else if let Some(conflict) = &self.conflict {
+                } else if let Some(conflict) = &self.wrong().conflict {
                     failure(Stage::Router, Cause::AddressConflict, conflict.clone())
                 } else {
                     self.no_prefix(state, &within.to_string())
@@ -226,7 +262,7 @@ impl Seen {
 
     fn no_router(&self, within: &str) -> Failure {
         let solicitations = self.solicitations;
-        match (self.advertiser, &self.malformed) {
+        match (self.advertiser, &self.wrong().malformed) {
             (Some((router, false)), _) => {
                 let detail = format!(
                     "{router} advertises, and is no default router: its router lifetime is 0"
@@ -240,7 +276,7 @@ impl Seen {
                 failure(Stage::Router, Cause::Malformed, detail)
             }
             (Some((router, true)), _) => {
-                let loss = self.router_loss.clone();
+                let loss = self.wrong().router_loss.clone();
                 let detail = loss.unwrap_or_else(|| format!("{router} is no default router"));
                 failure(Stage::Router, Cause::NoRouter, detail)
             }
@@ -248,7 +284,7 @@ impl Seen {
                 let mut detail = format!(
                     "no router advertisement for {solicitations} router solicitations within {within}"
                 );
-                if let Some(loss) = &self.router_loss {
+                if let Some(loss) = &self.wrong().router_loss {
                     // Writing to a String cannot fail.
                     let _ = write!(detail, "; {loss}");
                 }
@@ -268,7 +304,7 @@ impl Seen {
             ),
             (None, None) => format!("no prefix to form an address with within {within}"),
         };
-        if let Some(malformed) = &self.malformed {
+        if let Some(malformed) = &self.wrong().malformed {
             let _ = write!(detail, "; {malformed}");
         }
         failure(Stage::Router, Cause::NoPrefix, detail)
@@ -277,7 +313,7 @@ impl Seen {
     /// Why there is no delegated prefix, where there may be leased addresses.
     fn no_delegation(&self, state: &Ipv6State, within: &str) -> Failure {
         const WHAT: &str = "delegated prefix";
-        let why = match (&self.prefix_refusal, &state.lease) {
+        let why = match (&self.wrong().prefix_refusal, &state.lease) {
             (Some(words), Some(_)) => words.clone(),
             (None, Some(lease)) => format!(
                 "the server {} leases addresses, and says nothing of a prefix",
@@ -294,7 +330,7 @@ impl Seen {
     fn no_lease(&self, what: &str, within: &str) -> Failure {
         let (solicits, requests) = (self.solicits, self.requests);
         let is_last_word = solicits < 2 && requests < 2;
-        let (cause, mut detail) = match (&self.refusal, &self.malformed_of_server) {
+        let (cause, mut detail) = match (&self.wrong().refusal, &self.wrong().malformed_of_server) {
             (Some((cause, words)), _) if is_last_word => {
                 (*cause, format!("no {what} within {within}: {words}"))
             }
@@ -311,7 +347,7 @@ impl Seen {
                 format!("no ADVERTISE for {solicits} SOLICITs within {within}"),
             ),
         };
-        if let (Some((_, words)), false) = (&self.refusal, is_last_word) {
+        if let (Some((_, words)), false) = (&self.wrong().refusal, is_last_word) {
             let _ = write!(detail, ", last: {words}");
         }
         failure(Stage::Dhcp6, cause, detail)
@@ -321,18 +357,18 @@ impl Seen {
     pub(super) fn lost(&self, missing: Missing) -> Failure {
         let (cause, detail) = match missing {
             Missing::Disabled | Missing::LinkLocal => {
-                let conflict = self.link_local_conflict.clone();
+                let conflict = self.wrong().link_local_conflict.clone();
                 (Cause::AddressConflict, conflict.unwrap_or_default())
             }
             Missing::Router => {
-                let loss = self.router_loss.clone();
+                let loss = self.wrong().router_loss.clone();
                 (Cause::RouterLost, loss.unwrap_or_default())
             }
-            Missing::Address => match self.address_loss.clone() {
+            Missing::Address => match self.wrong().address_loss.clone() {
                 Some(loss) => loss,
                 None => (Cause::AddressExpired, "no address is preferred".to_owned()),
             },
-            Missing::Prefix => match self.address_loss.clone() {
+            Missing::Prefix => match self.wrong().address_loss.clone() {
                 Some(loss) => loss,
                 None => (
                     Cause::AddressExpired,

@@ -33,7 +33,7 @@ pub struct Ipv6State {
     /// The MTU in bytes that a router has advertised.
     pub mtu: Option<u32>,
     /// The DHCPv6 lease in use, with the prefixes that were delegated.
-    pub lease: Option<dhcp6::Lease>,
+    pub lease: Option<Box<dhcp6::Lease>>,
 }
 
 /// An address of a client's.
@@ -97,9 +97,19 @@ impl Ipv6State {
         self.routers.first().map(|router| router.address)
     }
 
+    /// Keeps no more room than what it says takes: it stays for long, in each of thousands of clients.
+    pub(super) fn give_room_back(&mut self) {
+        self.addresses.shrink_to_fit();
+        self.routers.shrink_to_fit();
+        self.resolvers.shrink_to_fit();
+        self.search.shrink_to_fit();
+        self.on_link.shrink_to_fit();
+        self.pref64.shrink_to_fit();
+    }
+
     /// The prefixes that are delegated to it.
     pub fn delegated(&self) -> impl Iterator<Item = &dhcp6::LeasedPrefix> {
-        self.lease.iter().flat_map(dhcp6::Lease::prefixes)
+        self.lease.iter().flat_map(|lease| lease.prefixes())
     }
 }
 

@@ -137,7 +137,7 @@ async fn a_client_that_was_taken_over_has_its_lease_confirmed() {
     };
     assert_eq!(
         Some(&held.lease),
-        before.ipv6.as_ref().expect("a state").lease.as_ref()
+        before.ipv6.as_ref().expect("a state").lease.as_deref()
     );
     let lan = first.lan.clone();
     // The process is killed: nothing is given back. Another begins beside what it left.

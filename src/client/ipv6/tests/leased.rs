@@ -26,7 +26,7 @@ fn the_m_flag_has_an_address_leased_and_looked_for() {
     assert_eq!(timeline.ups().len(), 1);
     let state = timeline.stack.state();
     let written = timeline.written.as_ref().map(|it| &it.lease);
-    assert_eq!(written, state.lease.as_ref());
+    assert_eq!(written, state.lease.as_deref());
     let global: Vec<_> = state
         .global()
         .map(|it| (it.address, it.origin, it.state))
@@ -164,7 +164,7 @@ fn a_lease_of_before_is_confirmed_before_any_router_has_spoken() {
     let mut timeline = Timeline::new(|_| {});
     timeline.router = Some(advertised(true, false, &[]));
     timeline.server = Serves::Leases;
-    timeline.stack.start(Some(lease), timeline.now);
+    timeline.stack.start(Some(*lease), timeline.now);
     timeline.drain();
     timeline.run(5.0);
     assert_eq!(timeline.sent(dhcp6(MessageType::Confirm)).len(), 1);

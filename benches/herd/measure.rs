@@ -49,6 +49,8 @@ impl Family {
 
 /// A way that has not brought its herd up, or down, by then has failed.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// So long after its last ping a herd has come to rest: what it took on its way up has been given back.
+const AT_REST: Duration = Duration::from_secs(3);
 /// The mount namespace from which a house was started, which it must not be in.
 const OUTSIDE: &str = "LANHERD_HERD_OUTSIDE";
 
@@ -65,7 +67,7 @@ pub struct Sample {
     pub up_ms: f64,
     /// Processor time of the subject on the way, its system calls included.
     pub cpu_ms: f64,
-    /// Growth of the process's proportional set size.
+    /// Growth of the process's proportional set size, once it has come to rest.
     pub memory_bytes: f64,
     /// From the order until the kernel had removed the last macvlan.
     pub down_ms: f64,
@@ -221,6 +223,8 @@ fn cover(folder: &str) -> io::Result<()> {
 
 /// The subject: the herd itself.
 pub fn subject<H: Herd>(clients: u32, bring_up: impl FnOnce() -> io::Result<H>) -> io::Result<()> {
+    // As every run of the program does.
+    lanherd::lan::keep_one_heap();
     // Names bound to namespaces go with this process then, as they do in lanherd's own sandbox.
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?;
     let before = memory()?;
@@ -229,6 +233,7 @@ pub fn subject<H: Herd>(clients: u32, bring_up: impl FnOnce() -> io::Result<H>) 
     let herd = bring_up()?;
     let up_ms = milliseconds(start.elapsed());
     let cpu_ms = processor_ms()? - busy;
+    std::thread::sleep(AT_REST);
     let memory_bytes = (memory()? - before) / f64::from(clients);
     say(&serde_json::to_string(&Standing {
         up_ms,

@@ -61,24 +61,25 @@ impl FanOuts {
         }
     }
 
-    /// Answers those that are complete.
-    pub(super) fn answer_complete(&mut self) {
+    /// Answers those that are complete; returns how many parts they had.
+    pub(super) fn answer_complete(&mut self) -> usize {
         let complete: Vec<RunId> = self
             .running
             .iter()
             .filter(|(_, run)| run.pending.is_empty())
             .map(|(id, _)| *id)
             .collect();
-        for id in complete {
-            self.answer(id);
-        }
+        complete.into_iter().map(|id| self.answer(id)).sum()
     }
 
-    /// Answers one, complete or not.
-    pub(super) fn answer(&mut self, id: RunId) {
-        if let Some(run) = self.running.remove(&id) {
-            run.finish();
-        }
+    /// Answers one, complete or not; returns how many parts it had.
+    pub(super) fn answer(&mut self, id: RunId) -> usize {
+        let Some(run) = self.running.remove(&id) else {
+            return 0;
+        };
+        let parts = run.parts.len();
+        run.finish();
+        parts
     }
 }
 

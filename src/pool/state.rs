@@ -58,8 +58,10 @@ enum Intake {
 /// Of clients that have left, the status keeps so many: a herd with churn would grow for ever.
 const KEPT: usize = 20;
 
-/// So many lives that began before the herd came to rest are a storm.
-const STORM: u32 = 100;
+/// So many lives that began before the herd came to rest are a storm, and so many clients' parts of a run.
+const STORM: usize = 100;
+/// Until then whoever asked for a run has done with what came of it.
+const RESULTS_ARE_READ: Duration = Duration::from_secs(1);
 
 /// The pool's state.
 pub(super) struct PoolState<L> {
@@ -112,7 +114,7 @@ pub(super) struct PoolState<L> {
     extra_activities: Vec<Arc<Activity>>,
     next_number: u32,
     /// Lives that have begun since memory was last given back.
-    begun: u32,
+    begun: usize,
     settling: Vec<RpcReplyPort<Census>>,
     intake: Intake,
 }
@@ -253,7 +255,7 @@ impl<L: Lan> PoolState<L> {
             }
             PoolMsg::BackoffOver(number, incarnation) => self.backoff_over(number, incarnation),
             PoolMsg::StopDeadline(number, incarnation) => self.stop_deadline(number, incarnation),
-            PoolMsg::RunDeadline(run) => self.runs.answer(run),
+            PoolMsg::RunDeadline(run) => _ = self.runs.answer(run),
             PoolMsg::BudgetsAged => self.count_budgets(),
             PoolMsg::LookAtRecoveries => {
                 self.look_at_recoveries();
@@ -270,7 +272,9 @@ impl<L: Lan> PoolState<L> {
             self.let_go(number);
         }
         self.departures.answer_complete();
-        self.runs.answer_complete();
+        if self.runs.answer_complete() >= STORM {
+            tokio::spawn(give_back_what_a_run_took());
+        }
         #[cfg(debug_assertions)]
         self.check_counts();
         if self.census.is_settled() {
@@ -370,4 +374,10 @@ impl<L: Lan> PoolState<L> {
             drop(myself.cast(message));
         })
     }
+}
+
+/// The tasks of a run, and what came of it, are gone once it was read: what many took at once, the C library would keep.
+async fn give_back_what_a_run_took() {
+    tokio::time::sleep(RESULTS_ARE_READ).await;
+    tokio::task::spawn_blocking(lan::give_memory_back);
 }

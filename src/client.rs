@@ -43,7 +43,7 @@ use self::families::FamilyPhase;
 use self::flaw_log::FlawLog;
 pub use self::flaw_log::MOST_FLAWS;
 pub use self::heard_routers::{RouterReport, SolicitationAnswer};
-use self::ipv6::Stack6;
+use self::ipv6::{SharedStack6, Stack6};
 use self::link::Carrier;
 pub use self::message::{ClientEvent, ClientMsg, EventSink, Order};
 use self::packets::is_release;
@@ -127,7 +127,7 @@ impl<L: Lan> Actor for ClientActor<L> {
         // Of a clone, so that IPv4 goes as it does without IPv6.
         let stack6 = args
             .ipv6
-            .map(|config| Box::new(Stack6::new(config, &mut args.rng.clone())));
+            .map(|config| SharedStack6::new(Stack6::new(config, &mut args.rng.clone())));
         Ok(ClientState {
             machine: dhcp::Client::new(args.dhcp, args.rng.clone()),
             activities: ActivityRunner::new(RunnerContext {
@@ -150,7 +150,6 @@ impl<L: Lan> Actor for ClientActor<L> {
             listens6: None,
             advertisement: None,
             remembered6: args.remembered6.map(Box::new),
-            timer6: None,
             remembered: args.remembered,
             lease_deadline: args.lease_deadline,
             addresses: args.addresses,
@@ -196,13 +195,12 @@ pub struct ClientState<L: Lan> {
     ipv4: FamilyPhase,
     machine: dhcp::Client,
     /// Its IPv6, where it is to have that.
-    stack6: Option<Box<Stack6>>,
+    stack6: Option<Arc<SharedStack6>>,
     /// While it hears of routers.
     listens6: Option<RouterListener>,
     /// The router advertisement that is being heeded: what of it is passed over counts once for all clients.
     advertisement: Option<Arc<Packet6>>,
     remembered6: Option<Box<dhcp6::Lease>>,
-    timer6: Option<Timer>,
     remembered: Option<Ipv4Addr>,
     lease_deadline: Duration,
     addresses: Arc<AddressBook>,
@@ -227,7 +225,7 @@ pub struct ClientState<L: Lan> {
     listens_for: Option<Ipv4Addr>,
     /// When the first request of the running RENEWING or REBINDING was sent.
     extension_began: Option<Instant>,
-    /// The one timer of the state machine.
+    /// The one timer of the state machines of both families.
     timer: Option<Timer>,
     /// Runs while a lease is being acquired.
     deadline: Option<Timer>,
@@ -236,6 +234,9 @@ pub struct ClientState<L: Lan> {
 
 impl<L: Lan> ClientState<L> {
     async fn handle(&mut self, message: ClientMsg) -> Result<(), Failure> {
+        if let Some(stack) = &self.stack6 {
+            stack.engage();
+        }
         match message {
             ClientMsg::Begin => self.begin().await?,
             ClientMsg::Port(PortEvent::Dhcp(bytes)) => {
@@ -247,11 +248,8 @@ impl<L: Lan> ClientState<L> {
             }
             ClientMsg::Timer(at) => {
                 if self.timer.take_if(|timer| timer.at == at).is_some() {
+                    // Neither does anything before its own time.
                     self.machine.handle_timeout(now());
-                }
-            }
-            ClientMsg::Timer6(at) => {
-                if self.timer6.take_if(|timer| timer.at == at).is_some() {
                     self.with_stack6(Stack6::handle_timeout);
                 }
             }
@@ -288,10 +286,32 @@ impl<L: Lan> ClientState<L> {
                 self.backlog.taken();
                 self.machine.handle_arp(&arp, now());
             }
+            ClientMsg::Advertised(packet) => {
+                self.advertisement = Some(packet);
+                if let Some(stack) = &self.stack6 {
+                    stack.disengage();
+                }
+            }
             ClientMsg::Leave => self.shut_down().await,
         }
         self.drive().await?;
-        self.drive6().await
+        self.drive6().await?;
+        self.arm();
+        if let Some(stack) = &self.stack6 {
+            stack.disengage();
+        }
+        Ok(())
+    }
+
+    /// Sets the timer for what is due first, of either family.
+    fn arm(&mut self) {
+        let ipv6 = self.stack6.as_ref();
+        let of_ipv6 = ipv6.and_then(|stack| stack.lock().poll_timeout());
+        let wanted = self.machine.poll_timeout().into_iter().chain(of_ipv6).min();
+        Timer::rearm(&mut self.timer, wanted, &self.myself, ClientMsg::Timer);
+        if let Some(stack) = ipv6 {
+            stack.wakes_at(self.timer.as_ref().map(|timer| timer.at));
+        }
     }
 
     fn obey(&mut self, order: Order) {
@@ -370,7 +390,10 @@ impl<L: Lan> ClientState<L> {
     fn inbox(&self) -> Inbox {
         let (myself, events) = (self.myself.clone(), Arc::clone(&self.events));
         let (backlog, aggregator) = (self.backlog.clone(), Arc::clone(&self.aggregator));
+        let stack6 = self.stack6.clone();
         Box::new(move |event| match event {
+            PortEvent::Icmp6(ref packet)
+                if ipv6::is_taken(packet, stack6.as_ref(), &backlog, &aggregator, &myself) => {}
             PortEvent::NamespaceReady => events(ClientEvent::Entered(Phase::Link)),
             PortEvent::Dhcp(_) | PortEvent::Arp(_) | PortEvent::Icmp6(_) | PortEvent::Dhcp6(_)
                 if !backlog.admit() =>
@@ -400,7 +423,7 @@ impl<L: Lan> ClientState<L> {
         self.deadline = Some(Timer::set(&self.myself, at, ClientMsg::LeaseDeadline));
     }
 
-    /// Does what the state machine wants done, and arms its timer.
+    /// Does what the state machine wants done.
     async fn drive(&mut self) -> Result<(), Failure> {
         while let Some(output) = self.machine.poll_output() {
             match output {
@@ -415,8 +438,6 @@ impl<L: Lan> ClientState<L> {
             }
         }
         self.listen();
-        let wanted = self.machine.poll_timeout();
-        Timer::rearm(&mut self.timer, wanted, &self.myself, ClientMsg::Timer);
         Ok(())
     }
 
@@ -449,7 +470,10 @@ impl<L: Lan> ClientState<L> {
     }
 
     fn stage(&self) -> Stage {
-        let has_ipv6 = self.stack6.as_ref().is_some_and(|stack| stack.is_usable());
+        let has_ipv6 = self
+            .stack6
+            .as_ref()
+            .is_some_and(|stack| stack.lock().is_usable());
         match (&self.port, self.machine.lease()) {
             (None, _) => Stage::Link,
             (Some(_), Some(_)) => Stage::Online,

@@ -42,7 +42,8 @@ impl Advertisements {
             return Some(NewAdvertisement { gap: None });
         }
         let one = (router, received);
-        if self.known.contains(&one) {
+        // The latest stand at the end, and it is one of them where it is known.
+        if self.known.iter().rev().any(|known| *known == one) {
             return None;
         }
         if self.known.len() == KNOWN {

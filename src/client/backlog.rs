@@ -21,6 +21,11 @@ impl Backlog {
         admitted.is_ok()
     }
 
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
     /// A packet that was admitted has been taken out.
     pub(super) fn taken(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -35,8 +40,9 @@ mod tests {
     fn there_is_room_for_so_many_and_again_when_one_is_taken_out() {
         let backlog = Backlog::default();
         let other_end = backlog.clone();
+        assert!(backlog.is_empty());
         assert!((0..MOST_WAITING).all(|_| backlog.admit()));
-        assert!(!backlog.admit() && !backlog.admit());
+        assert!(!backlog.admit() && !backlog.admit() && !backlog.is_empty());
         other_end.taken();
         assert!(backlog.admit() && !backlog.admit());
     }

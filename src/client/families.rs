@@ -89,13 +89,14 @@ pub(super) const fn overall(ipv4: FamilyPhase, ipv6: FamilyPhase) -> Phase {
 impl<L: Lan> ClientState<L> {
     fn overall(&self) -> Phase {
         let ipv6 = self.stack6.as_ref();
-        let ipv6 = ipv6.map_or(FamilyPhase::Unwanted, |stack| stack.family_phase());
+        let ipv6 = ipv6.map_or(FamilyPhase::Unwanted, |stack| stack.lock().family_phase());
         overall(self.ipv4, ipv6)
     }
 
     /// Tells activities, once nothing is left that may become usable in its time.
     pub(super) fn settle_activities(&mut self) {
-        let ipv6 = self.stack6.as_ref().map(|stack| stack.family_phase());
+        let ipv6 = self.stack6.as_ref();
+        let ipv6 = ipv6.map(|stack| stack.lock().family_phase());
         if !self.ipv4.is_awaited() && !ipv6.is_some_and(FamilyPhase::is_awaited) {
             self.activities.has_joined();
         }
@@ -152,7 +153,7 @@ impl<L: Lan> ClientState<L> {
             return Err(failure);
         };
         let failure = failure.of(Family::Ipv4);
-        if !stack.family_phase().is_hopeful() {
+        if !stack.lock().family_phase().is_hopeful() {
             return Err(failure);
         }
         let before = std::mem::replace(&mut self.ipv4, FamilyPhase::Overdue);

@@ -15,6 +15,7 @@ mod persona;
 mod reach;
 mod seen;
 mod settling;
+mod shared;
 mod state;
 
 use std::collections::VecDeque;
@@ -23,8 +24,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::Config;
+pub(in crate::client) use driving::is_taken;
 pub use event::Ipv6Event;
 pub use lanherd_types::ipv6::{AddressOrigin, AddressState, Ipv6EventKind};
+pub(in crate::client) use shared::{Offered, SharedStack6};
 pub use state::{HeldAddress, HeldRouter, Ipv6State};
 
 use self::addressing::Machines;
@@ -301,6 +304,11 @@ impl Stack6 {
     /// What is to be done next, oldest first.
     pub fn poll_output(&mut self) -> Option<Output6> {
         queue::take_next(&mut self.outputs)
+    }
+
+    /// Whether something is to be done next.
+    pub(super) fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
     }
 
     /// When [`Stack6::handle_timeout`] is due, which may be in the past; `None`: not before something else happens.

@@ -9,6 +9,7 @@ use super::{ClientRun, RunId};
 use crate::activity::Activity;
 use crate::dhcp::{Flaw, Lease, LossReason, Options, Unanswered};
 use crate::lan::PortEvent;
+use crate::lan::ipv6::Packet6;
 use crate::phase::{Failure, Phase};
 use lanherd_types::family::Family;
 use lanherd_types::words;
@@ -20,10 +21,10 @@ pub enum ClientMsg {
     Begin,
     /// The port has something.
     Port(PortEvent),
+    /// A router advertisement to all nodes was handed to the machine of IPv6 already, and something follows from it.
+    Advertised(Arc<Packet6>),
     /// The timer armed for this instant fired.
     Timer(Instant),
-    /// The timer that IPv6 armed for this instant fired.
-    Timer6(Instant),
     /// The lease should be there by now.
     LeaseDeadline,
     /// Do your part of a run, record each outcome in it, and tell its end.

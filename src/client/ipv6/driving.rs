@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ractor::ActorRef;
 use tracing::{debug, trace};
 
-use super::{Ipv6Event, Ipv6EventKind, Ipv6State, Output6, Sent6, Stack6, Written};
+use super::{
+    Ipv6Event, Ipv6EventKind, Ipv6State, Offered, Output6, Sent6, SharedStack6, Stack6, Written,
+};
 use crate::activity::Ipv6Config;
 use crate::client::decoded::Decoded;
 use crate::client::families::FamilyPhase;
-use crate::client::{ClientEvent, ClientMsg, ClientState, Order, Timer, now};
+use crate::client::{Aggregator, Backlog, ClientEvent, ClientMsg, ClientState, Order, now};
 use crate::dhcp6::{self, MessageType};
 use crate::family::Family;
 use crate::lan::ipv6::{Addressing6, DadOutcome, Packet6};
@@ -44,9 +47,9 @@ impl<L: Lan> ClientState<L> {
     }
 
     /// Tells the machine something, where there is one.
-    pub(in crate::client) fn with_stack6(&mut self, tell: impl FnOnce(&mut Stack6, Instant)) {
-        if let Some(stack) = &mut self.stack6 {
-            tell(stack, now());
+    pub(in crate::client) fn with_stack6(&self, tell: impl FnOnce(&mut Stack6, Instant)) {
+        if let Some(stack) = &self.stack6 {
+            tell(&mut stack.lock(), now());
         }
     }
 
@@ -101,7 +104,7 @@ impl<L: Lan> ClientState<L> {
         self.with_stack6(act);
     }
 
-    /// Does what the machine wants done, and arms its timer.
+    /// Does what the machine wants done.
     pub(in crate::client) async fn drive6(&mut self) -> Result<(), Failure> {
         if self.stack6.is_none() {
             return Ok(());
@@ -109,8 +112,6 @@ impl<L: Lan> ClientState<L> {
         while let Some(output) = self.poll_output6() {
             self.act6(output).await?;
         }
-        let wanted = self.stack6.as_ref().and_then(|stack| stack.poll_timeout());
-        Timer::rearm(&mut self.timer6, wanted, &self.myself, ClientMsg::Timer6);
         self.advertisement = None;
         self.judge_nat64();
         self.show();
@@ -121,19 +122,20 @@ impl<L: Lan> ClientState<L> {
     /// Who does without IPv4 reaches hosts that have nothing else by a NAT64 alone: tells once that there is none.
     fn judge_nat64(&mut self) {
         let is_without = self.ipv4 == FamilyPhase::Resting(Phase::V6Only);
-        let Some(stack) = &mut self.stack6 else {
+        let Some(stack) = &self.stack6 else {
             return;
         };
+        let mut stack = stack.lock();
         let has_none = is_without && stack.is_usable() && stack.state().pref64.is_empty();
-        if has_none && !std::mem::replace(&mut stack.is_without_nat64, true) {
+        let was_told = std::mem::replace(&mut stack.is_without_nat64, has_none);
+        drop(stack);
+        if has_none && !was_told {
             self.happened6(Ipv6Event::NoNat64);
-        } else if !has_none {
-            stack.is_without_nat64 = false;
         }
     }
 
-    fn poll_output6(&mut self) -> Option<Output6> {
-        self.stack6.as_mut()?.poll_output()
+    fn poll_output6(&self) -> Option<Output6> {
+        self.stack6.as_ref()?.lock().poll_output()
     }
 
     async fn act6(&mut self, output: Output6) -> Result<(), Failure> {
@@ -143,7 +145,7 @@ impl<L: Lan> ClientState<L> {
                 self.tell(ClientEvent::FamilyDown(failure));
             }
             Output6::Overdue(failure) => {
-                let gone = self.stack6.as_ref().map(|stack| stack.was_usable());
+                let gone = self.stack6.as_ref().map(|stack| stack.lock().was_usable());
                 self.ipv6_is_overdue(failure, gone.unwrap_or_default())?;
             }
             Output6::Configure(addressing) => self.configure6(addressing).await?,
@@ -215,14 +217,14 @@ impl<L: Lan> ClientState<L> {
         let (Some(port), Some(stack)) = (&self.port, &self.stack6) else {
             return Ok(());
         };
-        let held = lease.and_then(|written| stack.held(written));
+        let held = lease.and_then(|written| stack.lock().held(written));
         let written = port.remember6(held).await;
         written.map_err(|failure| failure.of(Family::Ipv6))
     }
 
     /// Counts an advertisement, whatever becomes of it: of a herd it is one.
     fn heard_advertisement(&mut self, packet: &Arc<Packet6>, decoded: &Decoded) {
-        if packet.content().first() == Some(&ROUTER_ADVERTISEMENT) {
+        if is_advertisement(packet) {
             self.aggregator.heard_advertisement(packet, decoded);
             self.advertisement = Some(Arc::clone(packet));
         }
@@ -297,8 +299,8 @@ impl<L: Lan> ClientState<L> {
             | Ipv6EventKind::Remarked
             | Ipv6EventKind::FromAfar
             | Ipv6EventKind::RateLimited => {
-                let stack = self.stack6.as_mut();
-                stack.is_some_and(|stack| stack.noted.note(event))
+                let stack = self.stack6.as_ref();
+                stack.is_some_and(|stack| stack.lock().noted.note(event))
             }
             _ => true,
         }
@@ -352,6 +354,40 @@ impl<L: Lan> ClientState<L> {
                 | Output6::Up(_) => {}
             }
         }
+    }
+}
+
+fn is_advertisement(packet: &Packet6) -> bool {
+    packet.content().first() == Some(&ROUTER_ADVERTISEMENT)
+}
+
+/// Hands an advertisement to all nodes to the client's machine past its actor, where that has nothing to do about it; whether nothing
+/// is left of it for the actor's mailbox.
+pub(in crate::client) fn is_taken(
+    packet: &Arc<Packet6>,
+    stack: Option<&Arc<SharedStack6>>,
+    backlog: &Backlog,
+    aggregator: &Aggregator,
+    actor: &ActorRef<ClientMsg>,
+) -> bool {
+    let is_to_all = packet.destination.is_multicast() && is_advertisement(packet);
+    // What came before it is not overtaken.
+    let Some(stack) = stack.filter(|_| is_to_all && backlog.is_empty()) else {
+        return false;
+    };
+    let decode = || {
+        let decoded = aggregator.decode(packet);
+        aggregator.heard_advertisement(packet, &decoded);
+        decoded
+    };
+    match stack.offer(decode, now()) {
+        Offered::Taken => true,
+        Offered::Follows => {
+            // An actor that has ended needs no mail.
+            drop(actor.cast(ClientMsg::Advertised(Arc::clone(packet))));
+            true
+        }
+        Offered::Refused => false,
     }
 }
 

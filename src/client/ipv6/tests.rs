@@ -5,6 +5,7 @@ mod hostile;
 mod leased;
 mod lost;
 mod overdue;
+mod past_the_actor;
 mod storm;
 mod temporary;
 mod usable;

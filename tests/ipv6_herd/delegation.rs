@@ -1,4 +1,4 @@
-//! Clients that are routers, beside Kea, which delegates prefixes, and a kernel that routes them.
+//! Clients that are routers, beside Kea and ISC's dhcpd, which delegate prefixes, and a kernel that routes them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ use lanherd_testkit::world::{PARENT, in_a_world, ip, nothing_is_left};
 use lanherd_types::ipv6::WantedPrefix;
 
 use super::PATIENCE;
-use super::daemon::{Daemon, prepare};
+use super::daemon::{Daemon, ISC_LEASES, prepare};
 
 /// Behind the router.
 const BEYOND: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
@@ -32,7 +32,7 @@ async fn states(pool: &Pool) -> Vec<Arc<Ipv6State>> {
     clients.filter_map(|client| client.ipv6).collect()
 }
 
-async fn all_online(pool: &Pool, kea: &Daemon) {
+async fn all_online(pool: &Pool, server: &Daemon) {
     let started = Instant::now();
     loop {
         let status = pool.status().await.expect("a status");
@@ -41,7 +41,11 @@ async fn all_online(pool: &Pool, kea: &Daemon) {
             return;
         }
         let failures: Vec<_> = clients.iter().map(|it| &it.failure).collect();
-        assert!(started.elapsed() < PATIENCE, "{failures:#?}\n{}", kea.log());
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{failures:#?}\n{}",
+            server.log()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -55,14 +59,30 @@ async fn answered(pool: &Pool) -> usize {
     stats.filter(|stats| stats.is_success()).count()
 }
 
-#[test]
-fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_knows_the_way() {
-    in_a_world(|| async {
-        prepare();
-        ip(&format!("address add {BEYOND}/128 dev lo"));
-        fs::write(
-            "/run/kea.json",
-            r#"{ "Dhcp6": {
+/// A server that delegates parts of 60 bits, and leases addresses beside them.
+struct Delegating {
+    start: fn() -> Daemon,
+    /// How its log tells of a REBIND, and of a RELEASE.
+    rebind: &'static str,
+    release: &'static str,
+}
+
+const KEA: Delegating = Delegating {
+    start: kea,
+    rebind: " REBIND (type ",
+    release: " RELEASE (type ",
+};
+
+const ISC: Delegating = Delegating {
+    start: isc,
+    rebind: "Rebind message from ",
+    release: "Release message from ",
+};
+
+fn kea() -> Daemon {
+    fs::write(
+        "/run/kea.json",
+        r#"{ "Dhcp6": {
   "interfaces-config": { "interfaces": [ "far0" ] },
   "server-id": { "type": "LL", "htype": 1, "identifier": "026c61000001", "persist": false },
   "lease-database": { "type": "memfile", "persist": true, "name": "/run/kea.leases", "lfc-interval": 0 },
@@ -72,9 +92,49 @@ fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_kno
     "pd-pools": [ { "prefix": "2001:db8:99::", "prefix-len": 48, "delegated-len": 60 } ] } ],
   "loggers": [ { "name": "kea-dhcp6", "severity": "DEBUG", "debuglevel": 50, "output_options": [ { "output": "stdout" } ] } ]
 } }"#,
-        )
-        .expect("written");
-        let kea = Daemon::start("kea-dhcp6", &["-c", "/run/kea.json"]);
+    )
+    .expect("written");
+    Daemon::start("kea-dhcp6", &["-c", "/run/kea.json"])
+}
+
+fn isc() -> Daemon {
+    fs::write(
+        "/run/dhcpd.conf",
+        "default-lease-time 600; preferred-lifetime 300; option dhcp-renewal-time 150; option dhcp-rebinding-time 240;\n\
+         subnet6 fd00:77::/64 {\n  range6 fd00:77::1000 fd00:77::1fff;\n\
+         \x20 prefix6 2001:db8:99:: 2001:db8:99:fff0:: /60;\n}\n",
+    )
+    .expect("written");
+    fs::write(ISC_LEASES, "").expect("written");
+    let arguments = [
+        "-6",
+        "-f",
+        "-d",
+        "--no-pid",
+        "-cf",
+        "/run/dhcpd.conf",
+        "-lf",
+        ISC_LEASES,
+        "far0",
+    ];
+    Daemon::start("dhcpd", &arguments)
+}
+
+#[test]
+fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_knows_the_way() {
+    delegated_by(&KEA);
+}
+
+#[test]
+fn prefixes_are_delegated_by_isc_dhcpd_and_pings_come_back_to_them_once_the_router_knows_the_way() {
+    delegated_by(&ISC);
+}
+
+fn delegated_by(server: &'static Delegating) {
+    in_a_world(move || async move {
+        prepare();
+        ip(&format!("address add {BEYOND}/128 dev lo"));
+        let daemon = (server.start)();
         let _radvd =
             Daemon::radvd("AdvManagedFlag on; prefix fd00:77::/64 { AdvAutonomous off; };");
         let name = PoolName::default();
@@ -92,13 +152,13 @@ fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_kno
         let pool = Pool::start(Arc::new(lan.clone()), config, metrics).await;
         let pool = pool.expect("a pool");
         pool.create(CLIENTS).await.expect("created");
-        all_online(&pool, &kea).await;
+        all_online(&pool, &daemon).await;
 
         let mut prefixes = BTreeSet::new();
         for (state, number) in states(&pool).await.iter().zip(1..) {
             let delegated: Vec<_> = state.delegated().map(|it| it.prefix).collect();
             let [prefix] = delegated[..] else {
-                panic!("{delegated:?}\n{}", kea.log())
+                panic!("{delegated:?}\n{}", daemon.log())
             };
             assert_eq!(prefix.length(), 60);
             assert!(prefixes.insert(prefix));
@@ -111,7 +171,7 @@ fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_kno
             let origins: Vec<_> = state.global().map(|it| it.origin).collect();
             assert_eq!(origins, [AddressOrigin::Dhcp6, AddressOrigin::Delegated]);
         }
-        // Kea delegates, and routes nothing: that is for whoever runs it.
+        // It delegates, and routes nothing: that is for whoever runs it.
         assert_eq!(answered(&pool).await, 0);
         for state in states(&pool).await {
             let prefix = state.delegated().next().expect("a prefix").prefix;
@@ -124,11 +184,11 @@ fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_kno
         let flapped = pool.flap(Duration::from_millis(500)).await;
         flapped.expect("told").expect("flapped");
         let started = Instant::now();
-        while kea.log().matches(" REBIND (type ").count() < CLIENTS as usize {
-            assert!(started.elapsed() < PATIENCE, "{}", kea.log());
+        while daemon.log().matches(server.rebind).count() < CLIENTS as usize {
+            assert!(started.elapsed() < PATIENCE, "{}", daemon.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        all_online(&pool, &kea).await;
+        all_online(&pool, &daemon).await;
         let mut kept = BTreeSet::new();
         for state in states(&pool).await {
             kept.extend(state.delegated().map(|it| it.prefix));
@@ -139,8 +199,8 @@ fn prefixes_are_delegated_by_kea_and_pings_come_back_to_them_once_the_router_kno
         pool.tear_down().await.expect("torn down");
         assert_eq!(lan.close().await, []);
         let started = Instant::now();
-        while kea.log().matches(" RELEASE (type ").count() < CLIENTS as usize {
-            assert!(started.elapsed() < PATIENCE, "{}", kea.log());
+        while daemon.log().matches(server.release).count() < CLIENTS as usize {
+            assert!(started.elapsed() < PATIENCE, "{}", daemon.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         nothing_is_left();

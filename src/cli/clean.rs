@@ -139,7 +139,7 @@ fn tell(cleared: &Cleared, tally: &mut CleanCounts, screen: &Screen) {
     for lease in cleared.leases.iter().filter(|lease| lease.outcome.is_ok()) {
         screen.result(&format!(
             "sent RELEASE for {} of {} to {}",
-            lease.address, lease.client, lease.server
+            lease.leased, lease.client, lease.server
         ));
     }
     // The host is clean all the same: no failure.

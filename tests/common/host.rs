@@ -175,6 +175,13 @@ impl Host {
         self.start_in(self.router, name, command)
     }
 
+    /// What a program prints that is run in the router's network, and ends at once.
+    pub fn router_shows(&self, command: &[&str]) -> String {
+        self.start_on_router("shown", command)
+            .finish(seconds(10))
+            .stdout
+    }
+
     /// Starts a program on the machine that has a terminal to itself.
     pub fn start_on(&self, terminal: &Terminal, name: &str, command: &[&str]) -> Running {
         let alone = [&["setsid", "--ctty", "--wait"], command].concat();

@@ -15,6 +15,7 @@ mod audit;
 mod availability;
 mod bad_servers;
 mod control;
+mod delegated_killed;
 mod evidence;
 mod examples;
 mod features;

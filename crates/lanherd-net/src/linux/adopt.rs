@@ -112,9 +112,8 @@ impl Adopted {
             }
         };
         for lease in leases {
-            let (client, address) = (lease.client, lease.address);
             if let Err(error) = lease.outcome {
-                tracing::warn!(%client, %address, %error, "could not release a lease");
+                tracing::warn!(client = %lease.client, leased = %lease.leased, %error, "could not release a lease");
             }
         }
         errors.into_iter().map(Leak::from).collect()

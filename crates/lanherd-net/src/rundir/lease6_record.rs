@@ -2,7 +2,7 @@
 //! the process was killed. Its file stands beside that of the IPv4 lease, and lives as long.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,12 +61,11 @@ impl Lease6Record {
         })
     }
 
-    /// What was leased, for a person to read: the first address, or the first prefix' first one.
-    pub fn address(&self) -> IpAddr {
-        let addresses = self.dhcp6.addresses().map(|it| it.address);
-        let prefixes = self.dhcp6.prefixes().map(|it| it.prefix.address());
-        let first = addresses.chain(prefixes).next();
-        first.unwrap_or(Ipv6Addr::UNSPECIFIED).into()
+    /// What was leased, for a person to read: `fd00:77::1616 and 2001:db8:99:ffe0::/60`.
+    pub fn leased(&self) -> String {
+        let addresses = self.dhcp6.addresses().map(|it| it.address.to_string());
+        let prefixes = self.dhcp6.prefixes().map(|it| it.prefix.to_string());
+        addresses.chain(prefixes).collect::<Vec<_>>().join(" and ")
     }
 
     /// The frame with the RELEASE, in the name of the client (RFC 9915, 18.2.7); `None`: it fits into none.
@@ -162,7 +161,7 @@ mod tests {
         let text = state_file::to_text(&record).expect("written");
         let read: Lease6Record = state_file::parse(&text).expect("read");
         assert_eq!(read, record);
-        assert_eq!(read.address(), IpAddr::from(ADDRESS));
+        assert_eq!(read.leased(), ADDRESS.to_string());
         // In another process, whose clock began elsewhere.
         let (there, minutes) = (now + Duration::from_secs(7), Duration::from_secs(120));
         let restored = read.held(clock(there, wall + minutes)).expect("valid");

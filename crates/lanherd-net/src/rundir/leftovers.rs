@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -82,8 +81,8 @@ pub struct Removed {
 pub struct Released {
     /// The client's namespace.
     pub client: String,
-    /// The address that the client had leased; of a DHCPv6 lease the first.
-    pub address: IpAddr,
+    /// What the client had leased: an address, or the addresses and prefixes of a DHCPv6 lease.
+    pub leased: String,
     /// The server to which the RELEASE is addressed: its address, or its DUID.
     pub server: String,
     /// Why no RELEASE was sent, if none was: the server keeps the lease until that expires. That one was sent does not say that it
@@ -165,7 +164,7 @@ fn look_at(paths: &Paths, pool: &PoolName) -> io::Result<PoolState> {
             .chain(
                 held6(&leases6(paths, pool)?, Clock::now())?
                     .iter()
-                    .map(|(file, held)| format!("{} of {}", held.address(), file.namespace)),
+                    .map(|(file, held)| format!("{} of {}", held.leased(), file.namespace)),
             )
             .collect(),
         taken_down: taken_down(paths, pool)?.map(|settings| settings.name),
@@ -323,7 +322,7 @@ pub(crate) fn end_leases(
             }
             released.push(Released {
                 client: file.namespace.clone(),
-                address: held.lease.address.into(),
+                leased: held.lease.address.to_string(),
                 server: held.lease.server_id.to_string(),
                 outcome: release(&sender, held),
             });
@@ -350,7 +349,7 @@ pub(crate) fn end_leases6(
             }
             released.push(Released {
                 client: file.namespace.clone(),
-                address: held.address(),
+                leased: held.leased(),
                 server: held.dhcp6.server.to_string(),
                 outcome: release6(&sender, held, clock),
             });

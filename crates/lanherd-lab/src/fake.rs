@@ -11,6 +11,7 @@ mod ipv6;
 mod port;
 mod server;
 mod services;
+mod stream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -24,6 +25,7 @@ use self::ipv6::Ipv6State;
 pub use self::port::FakePort;
 pub use self::server::Behaviour;
 use self::services::Services;
+pub use self::stream::FakeStream;
 use crate::dhcp::Server;
 use crate::{LabConfig, Zone};
 use lanherd_dhcp::options::MessageType;

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::bulk::Bulk;
 use lanherd_dhcp::{Arp, Lease, Transmit};
 use lanherd_types::blame::Blame;
 use lanherd_types::family::Families;
@@ -158,7 +158,7 @@ pub struct InjectError(pub String);
 /// One client's place on the LAN. Shared by the client's actor and its activity tasks.
 pub trait Port: Send + Sync + 'static {
     /// A connection of the client's.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Stream: Bulk;
     /// A socket of the client's that speaks to one peer.
     type Udp: Datagrams;
 

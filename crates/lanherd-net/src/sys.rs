@@ -163,6 +163,13 @@ pub(super) fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
 /// How long the handshake of a TCP connection took that stands and has sent nothing yet, by the kernel's clock
 /// (`TCP_INFO`, tcp(7)); `None` where it had to be begun again, so that the kernel has not timed all of it.
 pub(super) fn tcp_handshake(socket: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
+    let told = tcp_info(socket)?;
+    let was_timed = told.tcpi_total_retrans == 0 && told.tcpi_rtt > 0;
+    Ok(was_timed.then(|| Duration::from_micros(told.tcpi_rtt.into())))
+}
+
+/// What the kernel tells of a TCP connection (`TCP_INFO`, tcp(7)); what an older kernel does not tell is 0.
+pub(super) fn tcp_info(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     // SAFETY: of all its fields, which are integers, zero is a value.
     let mut told: libc::tcp_info = unsafe { std::mem::zeroed() };
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
@@ -176,8 +183,19 @@ pub(super) fn tcp_handshake(socket: BorrowedFd<'_>) -> io::Result<Option<Duratio
             &raw mut length,
         )
     })?;
-    let was_timed = told.tcpi_total_retrans == 0 && told.tcpi_rtt > 0;
-    Ok(was_timed.then(|| Duration::from_micros(told.tcpi_rtt.into())))
+    Ok(told)
+}
+
+/// The most that the kernel sends over a TCP connection, in bytes a second, spread evenly (`SO_MAX_PACING_RATE`, socket(7)).
+pub(super) fn pace(socket: BorrowedFd<'_>, bytes_per_second: u64) -> io::Result<()> {
+    // The kernel takes 32 bits as well as 64, and only the latest all of the 64; the highest number stands for no limit.
+    let rate = u32::try_from(bytes_per_second).unwrap_or(u32::MAX);
+    set_option(
+        socket.as_raw_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_MAX_PACING_RATE,
+        rate.cast_signed(),
+    )
 }
 
 /// Makes a procfs that is mounted nowhere, and returns its root: it ends with the descriptor (Linux 5.2). Takes

@@ -5,9 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
-
 use super::services::{self, FakeUdp};
+use super::stream::FakeStream;
 use super::{DOUBLE, FakeLan, Parent, RTT, Trouble, is_silent};
 use lanherd_dhcp::{Arp, ArpOp, Lease, Transmit};
 use lanherd_net::lan::ipv6::{Addressing6, Configured6, Held6};
@@ -25,7 +24,7 @@ pub struct FakePort {
 }
 
 impl Port for FakePort {
-    type Stream = DuplexStream;
+    type Stream = FakeStream;
     type Udp = FakeUdp;
 
     fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
@@ -127,7 +126,7 @@ impl Port for FakePort {
         &self,
         to: SocketAddr,
         timeout: Duration,
-    ) -> io::Result<Connected<DuplexStream>> {
+    ) -> io::Result<Connected<FakeStream>> {
         services::connect(&self.lan, to, timeout).await
     }
 

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
+use super::stream::FakeStream;
 use super::{FakeLan, LATENCY, is_silent};
 use lanherd_net::lan::{
     CommandEnd, CommandRan, CommandRequest, Connected, Datagram, Datagrams, StreamTimes,
@@ -19,7 +19,7 @@ use lanherd_net::lan::{
 /// Answers a datagram with any number of them.
 type Answers = Arc<dyn Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync>;
 /// Takes the server's end of a connection.
-type Accepts = Arc<dyn Fn(DuplexStream) + Send + Sync>;
+type Accepts = Arc<dyn Fn(FakeStream) + Send + Sync>;
 
 /// What tests have scripted.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl FakeLan {
     pub fn serve_tcp(
         &self,
         at: impl Into<SocketAddr>,
-        accepts: impl Fn(DuplexStream) + Send + Sync + 'static,
+        accepts: impl Fn(FakeStream) + Send + Sync + 'static,
     ) {
         self.inner()
             .services
@@ -78,7 +78,7 @@ pub(super) async fn connect(
     lan: &FakeLan,
     to: SocketAddr,
     timeout: Duration,
-) -> io::Result<Connected<DuplexStream>> {
+) -> io::Result<Connected<FakeStream>> {
     if is_silent(to.ip()) {
         tokio::time::sleep(timeout).await;
         return Err(io::ErrorKind::TimedOut.into());
@@ -86,7 +86,7 @@ pub(super) async fn connect(
     tokio::time::sleep(2 * LATENCY).await;
     let accepts = lan.inner().services.tcp.get(&to).cloned();
     let accepts = accepts.ok_or(io::ErrorKind::ConnectionRefused)?;
-    let (stream, server) = tokio::io::duplex(65_536);
+    let (stream, server) = FakeStream::pair();
     accepts(server);
     Ok(Connected {
         stream,

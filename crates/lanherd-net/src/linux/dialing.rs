@@ -22,6 +22,7 @@ use super::LINK_INDEX;
 use super::port::LinuxPort;
 use super::stamp::{Moment, receive};
 use super::worker::WorkerContext;
+use crate::bulk::{Bulk, Shape, TcpFigures};
 use crate::lan::{Connected, Datagram, Datagrams, StreamTimes};
 use crate::netns::NetNs;
 use crate::sys;
@@ -114,6 +115,24 @@ impl AsyncWrite for ClientStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Bulk for ClientStream {
+    async fn send_filler(&self, most: usize) -> io::Result<usize> {
+        self.stream.send_filler(most).await
+    }
+
+    async fn discard(&self, most: usize) -> io::Result<usize> {
+        self.stream.discard(most).await
+    }
+
+    fn shape(&self, shape: &Shape) -> io::Result<String> {
+        self.stream.shape(shape)
+    }
+
+    fn tcp_figures(&self) -> io::Result<TcpFigures> {
+        self.stream.tcp_figures()
     }
 }
 

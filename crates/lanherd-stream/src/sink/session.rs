@@ -1,0 +1,111 @@
+//! One stream at the sink: what has become of each of its directions.
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::protocol::{Counted, Direction, DirectionEnd, Open, StreamResult};
+
+/// Where a direction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Its data connection has yet to come.
+    Awaited,
+    UnderWay,
+    Ended(Counted),
+}
+
+/// One stream, each direction of which has a data connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) open: Open,
+    /// Of those that it has.
+    progress: Mutex<Vec<(Direction, Progress)>>,
+    /// How many have ended.
+    ended: watch::Sender<usize>,
+    given_up: CancellationToken,
+}
+
+impl Session {
+    pub(super) fn new(open: Open) -> Self {
+        let all = Direction::ALL.iter().copied();
+        let own = all.filter(|direction| open.directions.include(*direction));
+        Self {
+            progress: Mutex::new(own.map(|one| (one, Progress::Awaited)).collect()),
+            open,
+            ended: watch::Sender::new(0),
+            given_up: CancellationToken::new(),
+        }
+    }
+
+    /// Its data connection has come; `None`, where none is awaited.
+    pub(super) fn begin(&self, direction: Direction) -> Option<Begun<'_>> {
+        let mut progress = self.progress.lock();
+        let (_, own) = progress.iter_mut().find(|(one, _)| *one == direction)?;
+        if *own != Progress::Awaited {
+            return None;
+        }
+        *own = Progress::UnderWay;
+        Some(Begun {
+            session: self,
+            direction,
+            counted: Counted::nothing(DirectionEnd::Broken),
+        })
+    }
+
+    fn end(&self, direction: Direction, counted: Counted) {
+        let mut progress = self.progress.lock();
+        if let Some((_, own)) = progress.iter_mut().find(|(one, _)| *one == direction) {
+            *own = Progress::Ended(counted);
+        }
+        drop(progress);
+        self.ended.send_modify(|ended| *ended += 1);
+    }
+
+    /// Waits until all directions have ended.
+    pub(super) async fn all_ended(&self) {
+        let all = self.progress.lock().len();
+        // The sender is in what is waited for.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended >= all).await;
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn give_up(&self) {
+        self.given_up.cancel();
+    }
+
+    /// Waits for that.
+    pub(super) async fn given_up(&self) {
+        self.given_up.cancelled().await;
+    }
+
+    /// What has become of each direction.
+    pub(super) fn result(&self) -> StreamResult {
+        let progress = self.progress.lock();
+        let of = |direction| {
+            let (_, own) = progress.iter().find(|(one, _)| *one == direction)?;
+            Some(match own {
+                Progress::Awaited => Counted::nothing(DirectionEnd::Missing),
+                Progress::UnderWay => Counted::nothing(DirectionEnd::Late),
+                Progress::Ended(counted) => *counted,
+            })
+        };
+        StreamResult {
+            up: of(Direction::Up),
+            down: of(Direction::Down),
+        }
+    }
+}
+
+/// A direction that is under way, and ends with this: as broken, unless something else was counted.
+pub(super) struct Begun<'a> {
+    session: &'a Session,
+    direction: Direction,
+    pub(super) counted: Counted,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.session.end(self.direction, self.counted);
+    }
+}

@@ -80,6 +80,10 @@ fn the_page_about_faults_has_a_row_for_each_with_its_figures() {
         (Fault::DnsLimit, format!("takes {:?}", lab::DNS_UPSTREAM)),
         (Fault::DnsLimit, format!("{} questions", lab::DNS_UNDER_WAY)),
         (Fault::PingLoss, format!("{} %", lab::PING_LOSS_PERCENT)),
+        (
+            Fault::SlowLink,
+            format!("{} Mbit/s", lab::SLOW_LINK_RATE / 1_000_000),
+        ),
         (Fault::RouterLeak, format!("{:?} later", lab::LEAK_STEP)),
         (Fault::RouterLeak, format!("up to {:?}", lab::LEAK_CEILING)),
     ] {

@@ -118,7 +118,7 @@ fn offer(lab: &Lab, config: &LabConfig) -> String {
     };
     format!(
         "the lab is on {uplink}: addresses {range}, router and DNS {router}/{prefix}, leases of {lease}; 8.8.8.8, \
-         1.1.1.1 and www.lab.test (203.0.113.80) answer pings, DNS and HTTP\n\
+         1.1.1.1 and www.lab.test (203.0.113.80) answer pings, DNS and HTTP; streams of traffic go to sink.lab.test (203.0.113.81)\n\
          {ipv6}{faults}\
          use it:  lanherd up --parent {uplink} --clients 10 --ping \"Google DNS\"\n\
          end it:  Ctrl-C",

@@ -15,7 +15,7 @@ use lanherd_types::fault::{Aim, Fault};
 use lanherd_types::identity::Seed;
 
 /// What a lab is to be like. `Default`: uplink `lab0`, 10.77.0.10-10.77.255.250 behind 10.77.0.1/16, leases of an hour,
-/// names under `lab.test`, and 8.8.8.8, 1.1.1.1 and [`LabConfig::WEB`] within reach.
+/// names under `lab.test`, and 8.8.8.8, 1.1.1.1, [`LabConfig::WEB`] and [`LabConfig::SINK`] within reach.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
     /// The name of the near end of the veth pair: the parent that clients are plugged into. Must be free.
@@ -68,6 +68,7 @@ impl Default for LabConfig {
                 Ipv4Addr::new(8, 8, 8, 8),
                 Ipv4Addr::new(1, 1, 1, 1),
                 Self::WEB,
+                Self::SINK,
             ],
             ipv6: None,
             options: Vec::new(),
@@ -81,6 +82,9 @@ impl LabConfig {
     /// The address that web sites have (TEST-NET-3, RFC 5737): `www` of the lab's domain, `www.example.com` and
     /// `www.example.org`.
     pub const WEB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+
+    /// The address that the sink for streams of traffic has (TEST-NET-3, RFC 5737): `sink` of the lab's domain.
+    pub const SINK: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 81);
 
     /// The name of the near end where nothing else is said.
     pub const UPLINK: &str = "lab0";

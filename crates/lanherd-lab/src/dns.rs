@@ -70,6 +70,8 @@ impl Zone {
             (here("router"), IpAddr::V4(config.subnet().router())),
             (here("www"), IpAddr::V4(LabConfig::WEB)),
             (here("www"), IpAddr::V6(Ipv6Config::WEB)),
+            (here("sink"), IpAddr::V4(LabConfig::SINK)),
+            (here("sink"), IpAddr::V6(Ipv6Config::SINK)),
         ];
         let known = WELL_KNOWN.map(|(name, address)| (name.to_owned(), address));
         let is_there = |(_, address): &(String, IpAddr)| match address {

@@ -51,6 +51,7 @@ use lanherd_net::netns::NetNs;
 use lanherd_types::fault::Fault;
 use lanherd_types::identity::Mac;
 use router::Router;
+pub use router::SLOW_LINK_RATE;
 use state::State;
 use topology::Uplink;
 
@@ -434,7 +435,8 @@ fn live(
             namespace
                 .enter()
                 .map_err(failed_to("enter the lab's namespace"))?;
-            let router = Router::open(config, shared).await?;
+            let end = uplink.take_end().ok_or(LabError::Died)?;
+            let router = Router::open(config, shared, end).await?;
             uplink
                 .wait_until_sending()
                 .await

@@ -1,6 +1,8 @@
 //! The router at work: its sockets, and the loops that serve them, on the lab's own thread inside the router's namespace.
 
 mod ipv6;
+mod link_rate;
+mod sink;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -13,6 +15,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::ipv6::Ipv6Service;
+pub(super) use self::link_rate::LinkEnd;
+use self::link_rate::LinkRate;
+pub use self::link_rate::SLOW_LINK_RATE;
 use super::dhcp::ReplyTo;
 use super::neighbours::Neighbours;
 use super::pings::Pings;
@@ -39,20 +44,38 @@ pub(super) struct Router {
     dhcp: DhcpService,
     dns: Sockets,
     pings: Pings,
-    web: WebSockets,
+    web: Listeners,
+    sink: Listeners,
+    link: LinkRate,
     ipv6: Option<Ipv6Service>,
     shared: Arc<Shared>,
 }
 
-/// The web server's sockets.
-struct WebSockets {
+/// The sockets of a server over TCP.
+struct Listeners {
     ipv4: TcpListener,
     ipv6: Option<TcpListener>,
 }
 
+impl Listeners {
+    fn open(
+        has_ipv6: bool,
+        listen: impl Fn(Family) -> io::Result<TcpListener>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            ipv4: listen(Family::Ipv4)?,
+            ipv6: has_ipv6.then(|| listen(Family::Ipv6)).transpose()?,
+        })
+    }
+}
+
 impl Router {
     /// Sets addresses and opens sockets in the calling thread's namespace, which must be the router's.
-    pub(super) async fn open(config: &LabConfig, shared: Arc<Shared>) -> Result<Self, LabError> {
+    pub(super) async fn open(
+        config: &LabConfig,
+        shared: Arc<Shared>,
+        near: LinkEnd,
+    ) -> Result<Self, LabError> {
         let subnet = config.subnet();
         let side = LanSide::open(subnet, &config.aliases).await?;
         let step = |step: &'static str| {
@@ -76,11 +99,12 @@ impl Router {
         let pings = Pings::open(side.index(), &shared).map_err(step(
             "answer pings in the kernel's place, for which /proc/sys must be writable",
         ))?;
-        let listen = |family| http::listen(family).map_err(step("open the web server's socket"));
-        let web = WebSockets {
-            ipv4: listen(Family::Ipv4)?,
-            ipv6: has_ipv6.then(|| listen(Family::Ipv6)).transpose()?,
-        };
+        let web = Listeners::open(has_ipv6, http::listen)
+            .map_err(step("open the web server's socket"))?;
+        let sink =
+            Listeners::open(has_ipv6, sink::listen).map_err(step("open the sink's socket"))?;
+        let far = LinkEnd::open(side.index()).map_err(step("open a netlink socket"))?;
+        let link = LinkRate::new([near, far], config.mtu, Arc::clone(&shared));
         let dhcp = DhcpService {
             socket,
             shared: Arc::clone(&shared),
@@ -94,6 +118,8 @@ impl Router {
             dns,
             pings,
             web,
+            sink,
+            link,
             ipv6,
             shared,
         })
@@ -106,11 +132,14 @@ impl Router {
             mut dns,
             pings,
             web,
+            sink: sockets,
+            link,
             mut ipv6,
             shared,
         } = self;
         let mut changes = shared.changes();
         let http = http::site(&shared);
+        let sink = sink::start();
         tokio::select! {
             () = stop.cancelled() => {}
             () = dhcp.serve() => {}
@@ -118,6 +147,9 @@ impl Router {
             () = pings.serve(Arc::clone(&shared), shared.changes()) => {}
             () = http::serve(web.ipv4, Arc::clone(&http)) => {}
             () = serve_if(web.ipv6, |web| http::serve(web, http)) => {}
+            () = serve_if(sink.clone(), |sink| sink::serve(sockets.ipv4, sink)) => {}
+            () = serve_if(sink.zip(sockets.ipv6), |(sink, listener)| sink::serve(listener, sink)) => {}
+            () = link.serve() => {}
             () = serve_if(ipv6.as_mut(), Ipv6Service::serve) => {}
         }
         if let Some(ipv6) = &ipv6 {

@@ -140,6 +140,7 @@ impl State {
                 }
             }
             Fault::DhcpExpireEarly if is_new => self.forget_at = Some(now),
+            Fault::SlowLink if is_new => self.faults.count(fault, 1),
             _ => {}
         }
         if let Some(ipv6) = self.ipv6.as_mut().filter(|_| is_new) {
@@ -178,6 +179,11 @@ impl State {
         [Fault::RouterReboot, Fault::RouterReset]
             .into_iter()
             .any(|fault| self.faults.is_on(fault, now))
+    }
+
+    /// Whether the link is slow.
+    pub(super) fn is_slow(&self, now: Instant) -> bool {
+        self.faults.is_on(Fault::SlowLink, now)
     }
 
     /// Does what is due: ends offers, leases and faults.

@@ -18,6 +18,7 @@ use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, new_connection
 use tokio::task::JoinHandle;
 
 use super::range::Subnet;
+use super::router::LinkEnd;
 use super::{LabConfig, LabError};
 use lanherd_net::kernel_module::{Installed, VETH};
 use lanherd_net::netlink;
@@ -75,6 +76,8 @@ impl Drop for Rtnetlink {
 pub(super) struct Uplink {
     home: Rtnetlink,
     observer: netlink::Netlink,
+    /// For whoever sets how fast it sends.
+    end: Option<LinkEnd>,
     name: String,
     index: u32,
 }
@@ -121,9 +124,11 @@ impl Uplink {
             made => made.map_err(step)?,
         }
         let index = if_nametoindex(name).map_err(|errno| step(errno.into()))?;
+        let end = LinkEnd::open(index).map_err(step)?;
         let uplink = Self {
             home,
             observer,
+            end: Some(end),
             name: name.to_owned(),
             index,
         };
@@ -157,6 +162,11 @@ impl Uplink {
             tokio::time::sleep(READY_PAUSE).await;
         }
         Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// What its rate is set by; `None`, where that was taken already.
+    pub(super) fn take_end(&mut self) -> Option<LinkEnd> {
+        self.end.take()
     }
 
     /// Removes the pair; it is gone when this returns.

@@ -21,6 +21,8 @@ mod lifetime;
 mod names;
 #[path = "router/services.rs"]
 mod services;
+#[path = "router/streams.rs"]
+mod streams;
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -82,6 +84,10 @@ use services::{
     the_lab_has_web_pages_on_each_of_its_addresses,
     what_is_broken_from_the_beginning_is_so_until_it_is_ended,
 };
+use streams::{
+    a_slow_link_carries_little_in_both_directions_until_the_fault_is_over,
+    streams_to_the_labs_sink_go_both_ways_over_both_families,
+};
 
 lanherd_testkit::isolated_tests! {
     Nobody: a_lab_needs_no_privilege_in_a_sandbox,
@@ -117,6 +123,8 @@ lanherd_testkit::isolated_tests! {
     Caller: a_resolver_in_trouble_is_mute_fails_or_answers_only_so_many_at_once,
     Caller: the_lab_has_web_pages_on_each_of_its_addresses,
     Caller: what_is_broken_from_the_beginning_is_so_until_it_is_ended,
+    Caller: streams_to_the_labs_sink_go_both_ways_over_both_families,
+    Caller: a_slow_link_carries_little_in_both_directions_until_the_fault_is_over,
     Caller: hosts_configure_themselves_reach_everything_and_hear_the_router_leave,
     Caller: rdisc6_is_answered_by_unicast_with_all_that_is_configured,
     Caller: names_pages_and_pings_are_served_over_ipv6_on_each_address,

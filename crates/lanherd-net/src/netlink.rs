@@ -10,6 +10,7 @@
 
 pub mod request;
 pub mod request6;
+pub mod shaping;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};

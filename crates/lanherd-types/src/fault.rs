@@ -68,6 +68,8 @@ words! {
         RouterLeak = "router_leak",
         /// The lab's web server is unavailable.
         HttpUnavailable = "http_unavailable",
+        /// The lab's link carries little, in both directions.
+        SlowLink = "slow_link",
         /// The lab's router sends no advertisement.
         RaMute = "ra_mute",
         /// The lab's router answers solicitations seconds late.
@@ -198,6 +200,7 @@ impl Fault {
             | Self::PingDuplicates
             | Self::RouterLeak
             | Self::HttpUnavailable
+            | Self::SlowLink
             | Self::RaMute
             | Self::RaSlow
             | Self::RaSilent

@@ -15,7 +15,7 @@ const MOST_SECONDS: u64 = u32::MAX as u64 - 1;
 
 /// What of IPv6 a lab speaks. `Default`: hosts form addresses of `2001:db8:77::/64` and `fd00:77::/64`, with the lifetimes of RFC 9096; the
 /// router advertises each ten minutes, names itself as resolver and `64:ff9b::/96` as NAT64, and has the IPv6 addresses of Google's and
-/// Cloudflare's resolvers and [`Ipv6Config::WEB`] within reach.
+/// Cloudflare's resolvers, [`Ipv6Config::WEB`] and [`Ipv6Config::SINK`] within reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
@@ -77,7 +77,7 @@ impl Default for Ipv6Config {
             routes: vec![site(documentation, 48), site(unique_local, 48)],
             pref64: Some(Self::PREF64),
             dns64: false,
-            aliases: vec![Self::GOOGLE, Self::CLOUDFLARE, Self::WEB],
+            aliases: vec![Self::GOOGLE, Self::CLOUDFLARE, Self::WEB, Self::SINK],
             dhcp: Dhcp6Config::default(),
         }
     }
@@ -148,6 +148,8 @@ impl Ipv6Config {
     pub const CLOUDFLARE: Ipv6Addr = Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111);
     /// The IPv6 address that web sites have (RFC 3849): `www` of the lab's domain, `www.example.com` and `www.example.org`.
     pub const WEB: Ipv6Addr = Ipv6Addr::new(0x2001, 0x0db8, 0x0203, 0, 0, 0, 0, 0x80);
+    /// The IPv6 address that the sink for streams of traffic has (RFC 3849): `sink` of the lab's domain.
+    pub const SINK: Ipv6Addr = Ipv6Addr::new(0x2001, 0x0db8, 0x0203, 0, 0, 0, 0, 0x81);
     /// The well-known prefix for IPv4 addresses (RFC 6052, 2.1).
     pub const PREF64: Prefix = match Prefix::new(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96)
     {

@@ -63,6 +63,7 @@ pub(super) async fn inject_fault(
         | Fault::PingDuplicates
         | Fault::RouterLeak
         | Fault::HttpUnavailable
+        | Fault::SlowLink
         | Fault::RaMute
         | Fault::RaSlow
         | Fault::RaSilent

@@ -25,6 +25,7 @@ mod report;
 mod run;
 mod screen;
 mod session;
+mod sink;
 mod soak;
 #[cfg_attr(
     not(feature = "tui"),
@@ -135,6 +136,7 @@ enum Command {
     Steps(steps::Args),
     Report(report::Args),
     Lab(lab::Args),
+    Sink(sink::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
     Audit(audit::Args),
@@ -210,6 +212,7 @@ fn run(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Steps(args) => steps::run(&args, screen),
         Command::Report(args) => report::run(&args, screen),
         Command::Lab(args) => lab::run(args, screen),
+        Command::Sink(args) => sink::run(&args, screen),
         Command::Clean(args) => clean::run(&args, screen),
         Command::Doctor(args) => Ok(doctor::run(&args, screen)),
         Command::Audit(args) => audit::run(&args, screen),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod as_text;
+pub mod bit_rate;
 pub mod blame;
 #[cfg(any(feature = "fault", feature = "toml"))]
 mod closest;

@@ -14,6 +14,7 @@ mod links;
 mod names;
 mod package;
 mod sentences;
+mod widths;
 
 use std::env;
 use std::fs;

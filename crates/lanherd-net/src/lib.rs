@@ -22,5 +22,5 @@ pub mod rundir;
 pub mod sandbox;
 mod sys;
 
-pub use kernel::speaks_ipv6;
+pub use kernel::{NO_IPV6, speaks_ipv6};
 pub use sys::{drive, give_memory_back, keep_one_heap};

@@ -18,7 +18,7 @@ use lanherd_ndp::Prefix;
 pub(super) fn ignore_advertisements(link: &str) -> io::Result<()> {
     let file = format!("/proc/sys/net/ipv6/conf/{link}/accept_ra");
     std::fs::write(file, "0").map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::new(error.kind(), "this kernel does not speak IPv6"),
+        io::ErrorKind::NotFound => io::Error::new(error.kind(), lanherd_net::NO_IPV6),
         _ => error,
     })
 }

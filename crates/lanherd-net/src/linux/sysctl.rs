@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
+use crate::kernel::NO_IPV6;
 use crate::sys;
 use lanherd_types::family::{Families, Family};
 
@@ -67,9 +68,7 @@ impl Sysctls {
     fn ignore_advertisements(&mut self, links: &str) -> io::Result<()> {
         let written = self.write(&format!("ipv6/conf/{links}/accept_ra"), "0");
         written.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                io::Error::new(error.kind(), "this kernel does not speak IPv6")
-            }
+            io::ErrorKind::NotFound => io::Error::new(error.kind(), NO_IPV6),
             _ => error,
         })
     }

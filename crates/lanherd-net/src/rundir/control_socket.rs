@@ -19,7 +19,7 @@ use nix::mount::{MntFlags, umount2};
 use nix::sys::prctl;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
-use super::folder::{Folder, Trust};
+use super::folder::{Folder, Trust, inode};
 use super::host_entries::cleanup;
 use super::pool_dir::PoolDir;
 use super::pool_files::{CONTROL, LAB, PoolPath};
@@ -111,7 +111,7 @@ impl ControlSocket {
         Ok(Self {
             listener,
             path: folder.join(CONTROL),
-            inode: found.map(|found| found.st_ino).unwrap_or_default(),
+            inode: found.as_ref().map(inode).unwrap_or_default(),
             folder,
             is_bound: true,
             outside: None,
@@ -126,7 +126,7 @@ impl ControlSocket {
     /// Whether the socket's file is still there: somebody may have removed it, or the folder.
     pub fn is_there(&self) -> io::Result<bool> {
         let found = self.folder.look_at(CONTROL)?;
-        Ok(found.is_some_and(|found| found.st_ino == self.inode))
+        Ok(found.is_some_and(|found| inode(&found) == self.inode))
     }
 
     /// A handle on the listening socket itself; it does not block.

@@ -380,6 +380,15 @@ fn component(name: &str) -> io::Result<&str> {
     Ok(name)
 }
 
+/// The number of what was found, as wide as [`MetadataExt::ino`] has it: stat(2) has one of 32 bits on some machines.
+pub(crate) fn inode(found: &FileStat) -> u64 {
+    widened(found.st_ino)
+}
+
+fn widened(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
 pub(crate) fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),

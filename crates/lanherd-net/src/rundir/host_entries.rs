@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::folder::{Folder, KeptFolder, Trust, absent_is_none};
+use super::folder::{Folder, KeptFolder, Trust, absent_is_none, inode};
 use super::pool_files::PoolPath;
 use super::record::Record;
 use super::shared_dirs;
@@ -437,7 +437,7 @@ impl HostEntries {
         let is_namespace = found.st_dev == fs::metadata("/proc/thread-self/ns/net")?.dev();
         if is_namespace {
             // The number first: it costs nothing, and tells most strangers apart.
-            if found.st_ino != record.inode {
+            if inode(&found) != record.inode {
                 return Ok(Binding::Foreign);
             }
             let Some(file) = netns.open_any(&self.namespace)? else {

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::fcntl::Flock;
 
-use super::folder::{Folder, Trust};
+use super::folder::{Folder, Trust, inode};
 use super::host_entries::{HostEntries, cleanup};
 use super::lease_record::LeaseFile;
 use super::parent_settings::ParentSettings;
@@ -70,7 +70,7 @@ impl PoolDir {
         let held = self.lock.metadata()?.ino();
         Ok(folder
             .look_at(LOCK)?
-            .is_some_and(|found| found.st_ino == held))
+            .is_some_and(|found| inode(&found) == held))
     }
 
     fn path(&self) -> PoolPath {

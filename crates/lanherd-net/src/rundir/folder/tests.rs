@@ -170,3 +170,14 @@ fn a_kept_folder_is_opened_again_only_when_its_path_leads_elsewhere_or_others_ma
     symlink(scratch.path("elsewhere"), &path).expect("a link");
     get().expect_err("a link is not followed");
 }
+
+#[test]
+fn a_files_number_is_of_64_bits_also_where_the_kernel_has_it_in_32() {
+    assert_eq!(widened(u32::MAX), u64::from(u32::MAX));
+    let scratch = Scratch::new("number");
+    let file = scratch.path("in").join("file");
+    fs::write(&file, "").expect("written");
+    let found = scratch.open().look_at("file").expect("looked at");
+    let told = fs::metadata(&file).expect("there").ino();
+    assert_eq!(found.as_ref().map(inode), Some(told));
+}

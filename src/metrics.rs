@@ -97,7 +97,7 @@ impl Metrics {
     pub fn of_run(pool: &PoolName, seed: Seed, labels: &RunLabels) -> prometheus::Result<Self> {
         // The process' own figures keep their standard names, so they stand in front of the prefix.
         let registry = Registry::new();
-        registry.register(Box::new(Process::of_this()))?;
+        registry.register(Box::new(Process::of_this()?))?;
         let r = &registry;
 
         info(

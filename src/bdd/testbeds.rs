@@ -14,10 +14,12 @@ use crate::family::Families;
 use crate::fault::Fault;
 use crate::identity::{ClientNumber, PoolName, Seed};
 use crate::lab::{Lab, LabConfig, LabHandle};
+use crate::lan;
 use crate::lan::linux::{LanConfig, MacvlanMode};
 use crate::metrics::{Metrics, RunLabels};
 use crate::phase::Phase;
 use crate::pool::{Event, EventKind, Pool, PoolConfig};
+use crate::run::RunError;
 use crate::scenario::{Draft, Scenario, Timespan};
 use crate::testbed::{CloseReport, Testbed};
 use crate::tester;
@@ -206,6 +208,9 @@ impl Testbeds {
             .unwrap_or_default();
         draft.pool = Some(pool_name(&self.settings.pool, number));
         let scenario = draft.check().map_err(|error| because(&error))?;
+        if scenario.has_ipv6() && !lan::speaks_ipv6() {
+            return Err(Complaint::inconclusive(RunError::NoIpv6.to_string()));
+        }
         let config = LanConfig {
             mode: scenario.mode,
             seed: scenario.seed,

@@ -258,6 +258,7 @@ pub fn run(args: Args, screen: &Screen) -> anyhow::Result<Exit> {
         let results = plan.results_without_a_run();
         return Ok(plan.conclude(&results, false, screen));
     }
+    probing::try_families(&plan)?;
     // Before the sandbox: the host's Prometheus is to reach it.
     let metrics = plan.bind_metrics()?;
     let pusher = plan.args.push.clone().start(&plan.args.pool)?;
@@ -410,6 +411,9 @@ impl SuiteRun {
         interrupt: &CancellationToken,
         screen: &Screen,
     ) -> anyhow::Result<(Exit, Vec<String>)> {
+        if let SuiteUplink::Lab(_) = &self.uplink {
+            probing::try_lab(self).await?;
+        }
         if let SuiteUplink::Parent(Some(parent)) = &self.uplink
             && let Some(silence) = probing::try_parent(self, parent, interrupt, screen).await?
         {

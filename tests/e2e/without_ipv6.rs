@@ -30,7 +30,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 const SAYS: &str =
     "his kernel does not speak IPv6 (it was started with ipv6.disable=1, or built without it)";
 
-fn without(command: &[&'static str]) -> Vec<&'static str> {
+fn without<'a>(command: &[&'a str]) -> Vec<&'a str> {
     let runner = ["python3", "-c", NO_IPV6, "/run/bin/lanherd"];
     [&runner, command].concat()
 }
@@ -80,6 +80,28 @@ fn who_asks_for_ipv6_of_a_kernel_without_it_is_told_the_remedy() {
             outcome.stderr.contains("run with --family ipv4"),
             "{}",
             outcome.stderr
+        );
+    }
+    assert_eq!(host.snapshot(), before);
+}
+
+#[test]
+fn scenarios_of_ipv6_are_inconclusive_where_the_kernel_has_none() {
+    let host = Host::new();
+    let before = host.snapshot();
+    let feature = host.folder().join("ipv6.feature");
+    let steps = "Given I create 2 dual-stack virtual clients using macvlan\nWhen all clients attempt to ping the router\nThen all clients should respond successfully\n";
+    std::fs::write(&feature, format!("Feature: F\nScenario: S\n{steps}")).expect("written");
+    for (options, code) in [(&["--lab"][..], 125), (&["--lab", "--family", "dual"], 3)] {
+        let command = [&["bdd", feature.to_str().expect("a name")], options].concat();
+        let outcome = host
+            .start("lanherd", &without(&command))
+            .finish(seconds(60));
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.code, Some(code), "{said}");
+        assert!(
+            said.contains(SAYS) && said.contains("run with --family ipv4"),
+            "{said}"
         );
     }
     assert_eq!(host.snapshot(), before);

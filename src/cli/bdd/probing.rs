@@ -1,17 +1,22 @@
-//! Before the first scenario: whether there can be clients on the parent at all, and whether a DHCP server answers there. If
-//! not, no scenario is to blame, and none is to wait for it.
+//! Before the first scenario: whether there can be clients in the lab or on the parent at all, and whether a DHCP server answers
+//! there. If not, no scenario is to blame, and none is to wait for it.
 
 use std::time::Duration;
 
 use anyhow::bail;
 use lanherd::bdd::probe::{self, ProbeAnswer};
+use lanherd::family::Family;
 use lanherd::lan::linux::{Fate, LanConfig, LinuxLan};
+use lanherd::lan::speaks_ipv6;
 use lanherd::objective::wait::lateness;
-use lanherd::testbed::TestbedError;
+use lanherd::pool::PoolConfig;
+use lanherd::run::RunError;
+use lanherd::testbed::{Testbed, TestbedError};
 use lanherd::tester::Tester;
 use tokio_util::sync::CancellationToken;
 
 use super::SuiteRun;
+use crate::cli::lab;
 use crate::cli::screen::Screen;
 
 /// Asks for an address once.
@@ -37,6 +42,28 @@ async fn ask(
 fn seconds(waited: Duration) -> impl std::fmt::Display {
     let tenths = u64::try_from(waited.as_millis() / 100).unwrap_or(u64::MAX);
     humantime::format_duration(Duration::from_millis(tenths.saturating_mul(100)))
+}
+
+/// Tries whether the kernel has what IPv6, where all clients are to have it, needs.
+pub fn try_families(plan: &SuiteRun) -> anyhow::Result<()> {
+    let wanted = plan.args.families.unwrap_or_default();
+    if wanted.include(Family::Ipv6) && !speaks_ipv6() {
+        return Err(RunError::NoIpv6.into());
+    }
+    Ok(())
+}
+
+/// Tries whether there can be a lab here, and clients in it.
+pub async fn try_lab(plan: &SuiteRun) -> anyhow::Result<()> {
+    match Testbed::in_lab(PoolConfig::new(plan.args.pool.clone())).await {
+        Ok(testbed) => {
+            // What is left of it stands in the way of the first scenario, which tells of it.
+            testbed.shutdown().await;
+            Ok(())
+        }
+        Err(TestbedError::Lab(error)) => Err(lab::refusal(error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Tries the parent; returns what is to be said where no server answers.

@@ -83,8 +83,11 @@ well lanherd up --parent lan0 --clients "$clients" --mode private --family dual 
 wait_returned
 nothing_left
 [ "$(grep -c DHCPRELEASE /run/dnsmasq.log)" -ge "$clients" ] || fail "$(grep -c DHCPRELEASE /run/dnsmasq.log) leases only were given back"
-step "a feature file"
+step "feature files"
 well lanherd bdd --lab features/first_ping.feature
+# Advertisements that are right and answered, addresses of both kinds, leases by DHCPv6 that are held and extended.
+well lanherd bdd --lab features/ipv6_advertisements.feature
+well lanherd bdd --lab features/ipv6_leases.feature
 step "killed, and cleaned"
 start_herd
 kill -9 $herd

@@ -200,7 +200,7 @@ mod tests {
         let value = |name: &str| {
             let family = families.iter().find(|family| family.name() == name);
             let metric = &family.expect(name).get_metric()[0];
-            metric.get_gauge().value()
+            metric.get_gauge().get_value()
         };
         assert_eq!(families.len(), 7);
         assert_eq!(process.desc().len(), 7);

@@ -7,6 +7,7 @@
 )]
 
 mod book;
+mod circles;
 mod conformance;
 mod dependencies;
 mod layers;

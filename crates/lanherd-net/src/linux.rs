@@ -16,12 +16,16 @@
 mod addressing;
 mod addressing6;
 mod adopt;
+mod adopted;
 mod arp;
 mod attach;
 mod capabilities;
+mod carry_out;
 mod close;
+mod command_gate;
 mod commands;
 mod configure6;
+mod dhcp_sockets;
 mod dialing;
 mod endpoint;
 mod endpoint_table;
@@ -31,16 +35,24 @@ mod flap;
 mod inject_fault;
 mod leases;
 mod ledger;
+mod losses;
 mod namespace_registry;
 mod netlink_monitor;
+mod netlink_monitors;
 mod open;
 mod parent;
+mod parent_error;
 mod parent_trial;
+mod pending_attach;
 mod ping_reader;
 mod pinger;
 mod port;
+mod port_calls;
 mod raw_socket;
 mod resolver;
+mod resolver_writing;
+mod scope;
+mod shared;
 mod sockets;
 mod speakers6;
 pub(crate) mod stamp;
@@ -49,152 +61,30 @@ mod upkeep;
 mod watch;
 mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 
-use crate::config::LINK_INDEX;
 use crate::lan::ipv6::Held6;
 use crate::lan::{CleanupError, Inbox, InjectError, Lan};
-use crate::memory::MemoryWatch;
-use crate::rundir::host_entries::{HostEntries, PoolFolders};
-use crate::rundir::lease_record::{Clock, LeaseRecord};
-use crate::rundir::lease6_record::Lease6Record;
-use crate::rundir::pool_dir::PoolDir;
+use crate::rundir::lease_record::Clock;
 use lanherd_dhcp::{Lease, Transmit};
 use lanherd_types::family::Families;
 use lanherd_types::fault::Fault;
-use lanherd_types::identity::{ClientNumber, Identity, Mac};
+use lanherd_types::identity::Identity;
 use lanherd_types::phase::Failure;
 
 pub use crate::config::{LINK, LanConfig, MacvlanMode, MacvlanModeError};
 pub use capabilities::missing_capabilities;
 pub use error::{Fate, Foreign, Leak, OpenError};
-pub use parent::{ParentError, candidates, check};
+pub use parent::{candidates, check};
+pub use parent_error::ParentError;
 pub use port::LinuxPort;
+pub use shared::LinuxLan;
 
-use adopt::Adopted;
-use commands::Commands;
-use endpoint_table::EndpointTable;
-use error::{no_result, refused, refused_request};
-use ledger::Ledger;
-use namespace_registry::{GRACE, NamespaceRegistry};
-use netlink_monitor::NetlinkMonitors;
-use parent::Parent;
-use ping_reader::PingReader;
-use raw_socket::RawSocket;
-use worker::{WorkerContext, Workers};
-
-/// The client whose thread does what concerns no client.
-const NOBODY: ClientNumber = ClientNumber(0);
-
-/// A LAN on a parent interface of this host. Cheap to clone; all clones are the same LAN.
-#[derive(Clone)]
-pub struct LinuxLan {
-    shared: Arc<Shared>,
-}
-
-/// What the LAN, its ports and their jobs share.
-struct Shared {
-    config: LanConfig,
-    folders: Arc<PoolFolders>,
-    parent: Arc<Parent>,
-    workers: Workers,
-    raw_socket: Arc<RawSocket>,
-    endpoints: Arc<EndpointTable>,
-    monitors: Arc<NetlinkMonitors>,
-    ping_reader: Arc<PingReader>,
-    namespaces: NamespaceRegistry,
-    memory: MemoryWatch,
-    /// Whether it is about to be looked what became of namespaces that were left.
-    looks_later: AtomicBool,
-    /// What has been made and not been removed.
-    ledger: Ledger,
-    /// Whether it was told that records have gone.
-    has_told_loss: AtomicBool,
-    /// The leases that are written down, by the client's namespace, so that they can be written down again.
-    written: Mutex<BTreeMap<String, Box<LeaseRecord>>>,
-    /// The DHCPv6 leases that are written down, likewise.
-    written6: Mutex<BTreeMap<String, Box<Lease6Record>>>,
-    commands: Commands,
-    /// What was taken over and no client of this run has had yet.
-    adopted: Mutex<Adopted>,
-    /// The pool, until it is given up.
-    folder: Mutex<Option<PoolDir>>,
-    /// The clients for whose leases no RELEASE could be sent.
-    unreleased: Mutex<BTreeSet<String>>,
-    /// Ends the reading of the raw socket and of ping sockets, and the watch on the parent.
-    stop: CancellationToken,
-    /// Held while the parent is down on purpose.
-    flapping: tokio::sync::Mutex<()>,
-    /// Cuts that short, and lets nobody begin.
-    closing: CancellationToken,
-}
-
-impl Shared {
-    fn host_entries(&self, identity: &Identity) -> HostEntries {
-        HostEntries::new(&self.folders, &identity.namespace)
-    }
-
-    /// Looks after a while what became of the namespaces that clients have left, and again as long as clients have left
-    /// since.
-    fn look_later(self: &Arc<Self>, runtime: &Handle) {
-        if self.looks_later.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let shared = Arc::downgrade(self);
-        runtime.spawn(async move {
-            tokio::time::sleep(GRACE + GRACE / 4).await;
-            let Some(shared) = shared.upgrade() else {
-                return;
-            };
-            shared.looks_later.store(false, Ordering::Relaxed);
-            let looking = Arc::clone(&shared);
-            shared.workers.post(NOBODY, move |context| {
-                for Leak { what, fate } in looking.namespaces.look(&mut context.netlink) {
-                    if let Fate::Remains(why) = fate {
-                        tracing::warn!("{what} is left behind: {why}");
-                    }
-                }
-                if looking.namespaces.is_too_early_for_some() {
-                    looking.look_later(&context.runtime);
-                }
-            });
-        });
-    }
-
-    fn knows_server(&self, client: Mac) -> bool {
-        self.endpoints.server(client).is_some()
-    }
-
-    /// Puts a message on the wire past the client's own stack: to everybody, or to where the server was last heard.
-    fn send_raw(&self, identity: &Identity, transmit: &Transmit) -> io::Result<()> {
-        if let Some(endpoint) = self.endpoints.find(identity.mac) {
-            endpoint.sends();
-        }
-        let next = if transmit.destination.is_broadcast() {
-            Mac::BROADCAST
-        } else {
-            self.endpoints.server(identity.mac).ok_or_else(|| {
-                let words = format!("the MAC of server {} is not known", transmit.destination);
-                io::Error::new(io::ErrorKind::HostUnreachable, words)
-            })?
-        };
-        self.raw_socket.send(identity.mac, next, transmit)
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
+use worker::WorkerContext;
 
 impl LinuxLan {
     /// Which of these clients' names are borne by something that is not ours. Looks at a few files for each.
@@ -246,7 +136,7 @@ impl Lan for LinuxLan {
         }
         let (shared, entries) = (Arc::clone(&self.shared), self.shared.host_entries(identity));
         let remove = move |_: &mut WorkerContext| {
-            let errors = close::remove_client(&shared, &entries);
+            let errors = shared.remove_client(&entries);
             shared.namespaces.leave(entries.namespace());
             shared.namespaces.tidy(&shared.config.paths.netns);
             errors

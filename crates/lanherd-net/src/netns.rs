@@ -75,6 +75,16 @@ impl NetNs {
         Self::of(file)
     }
 
+    /// The namespace bound at `binding`, if it is still the one with this inode.
+    pub fn open_own(binding: &Path, inode: u64) -> io::Result<Self> {
+        let namespace = Self::open(binding)?;
+        if namespace.inode() == inode {
+            return Ok(namespace);
+        }
+        let words = format!("{} is gone: somebody else removed it", binding.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, words))
+    }
+
     /// The namespace that an open file refers to.
     pub fn of(file: File) -> io::Result<Self> {
         let inode = file.metadata()?.ino();

@@ -1,7 +1,6 @@
 //! Taking a client's namespace over from a process that was killed: it lives on, with what runs in it, and only gets new
 //! sockets.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::time::Instant;
 
@@ -11,33 +10,21 @@ use netlink_packet_route::link::{
 
 use super::addressing::Addressing;
 use super::addressing6::Standing6;
-use super::attach::{Link, PendingAttach, number};
+use super::carry_out::carry_out;
 use super::endpoint::Endpoint;
 use super::netlink_monitor::NetlinkMonitor;
-use super::port::carry_out;
+use super::pending_attach::{Link, PendingAttach, number};
+use super::shared::Shared;
 use super::worker::WorkerContext;
-use super::{Fate, LINK, LINK_INDEX, LanConfig, Leak, Shared};
-use crate::config::LOOPBACK;
+use crate::config::{LINK, LINK_INDEX, LOOPBACK, LanConfig};
 use crate::lan::ipv6::Addressing6;
 use crate::netlink::{Netlink, request};
 use crate::netns::NetNs;
-use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
-use crate::rundir::lease6_record::Lease6Record;
+use crate::rundir::lease_record::Clock;
 use crate::rundir::leftovers::{self, Cleared};
 use crate::rundir::pool_dir::PoolDir;
 use crate::rundir::pool_manifest::PoolManifest;
 use lanherd_types::identity::{ClientNumber, Mac};
-
-/// What a killed run left that was taken over, and no client of this run has had yet.
-#[derive(Debug, Default)]
-pub(super) struct Adopted {
-    /// The namespaces, by name.
-    pub namespaces: HashSet<String>,
-    /// The leases, by MAC.
-    pub leases: HashMap<Mac, LeaseRecord>,
-    /// The DHCPv6 leases, by MAC.
-    pub leases6: HashMap<Mac, Lease6Record>,
-}
 
 /// Clears away what an earlier run of the pool left, except what is to be taken over.
 pub(super) fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared> {
@@ -54,70 +41,6 @@ pub(super) fn clear(config: &LanConfig, folder: &PoolDir) -> io::Result<Cleared>
         misfit.is_none() && number.is_some_and(|ClientNumber(number)| number <= most)
     })?;
     Ok(Cleared { misfit, ..cleared })
-}
-
-impl Adopted {
-    /// What is left in a pool's folder once it has been cleared.
-    pub fn read(folder: &PoolDir) -> io::Result<Self> {
-        let clock = Clock::now();
-        let mut adopted = Self::default();
-        for client in folder.clients()? {
-            adopted.namespaces.insert(client.namespace().to_owned());
-        }
-        for file in folder.leases()? {
-            match file.read(clock)? {
-                Some(held) => drop(adopted.leases.insert(held.mac, held)),
-                None => file.remove()?,
-            }
-        }
-        for file in folder.leases6()? {
-            match file.read6()? {
-                Some(held) => drop(adopted.leases6.insert(held.mac, held)),
-                None => file.remove()?,
-            }
-        }
-        Ok(adopted)
-    }
-
-    /// Whether there is a lease of the client with that MAC which it has not asked for yet.
-    pub fn has_lease_of(&self, mac: Mac) -> bool {
-        self.leases.contains_key(&mac) || self.leases6.contains_key(&mac)
-    }
-
-    /// Releases the leases that were never asked for again, and forgets those that are left of this run: their clients
-    /// vanished on purpose, or could not say goodbye.
-    ///
-    /// Those of the clients in `kept` stay written down.
-    pub fn end_leases(&self, folder: &PoolDir, kept: &BTreeSet<String>) -> Vec<Leak> {
-        let is_unused = |held: &LeaseRecord| self.leases.contains_key(&held.mac);
-        let is_unused6 = |held: &Lease6Record| self.leases6.contains_key(&held.mac);
-        let is_ended = |file: &LeaseFile| !kept.contains(&file.namespace);
-        let end = || {
-            let (mut files, mut files6) = (folder.leases()?, folder.leases6()?);
-            files.retain(is_ended);
-            files6.retain(is_ended);
-            let (mut leases, mut errors) = leftovers::end_leases(folder, &files, is_unused)?;
-            let (more, more_errors) = leftovers::end_leases6(folder, &files6, is_unused6)?;
-            leases.extend(more);
-            errors.extend(more_errors);
-            io::Result::Ok((leases, errors))
-        };
-        let (leases, errors) = match end() {
-            Ok(ended) => ended,
-            Err(error) => {
-                return vec![Leak {
-                    what: "the files of leases".to_owned(),
-                    fate: Fate::Remains(error.to_string()),
-                }];
-            }
-        };
-        for lease in leases {
-            if let Err(error) = lease.outcome {
-                tracing::warn!(client = %lease.client, leased = %lease.leased, %error, "could not release a lease");
-            }
-        }
-        errors.into_iter().map(Leak::from).collect()
-    }
 }
 
 /// The client's namespace, if a killed run left one that is as this run would have made it; the client's own job.

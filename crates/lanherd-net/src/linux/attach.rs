@@ -1,31 +1,28 @@
 //! Plugging a client in: namespace, name, macvlan, sockets, in one job of the client's thread.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
 
+use super::adopt;
+use super::dhcp_sockets::dhcp_socket;
 use super::endpoint::Endpoint;
-use super::filter;
+use super::error::{no_result, refused, refused_request};
 use super::netlink_monitor::NetlinkMonitor;
+use super::pending_attach::{Link, PendingAttach, number};
 use super::pinger::PingSocket;
 use super::port::LinuxPort;
+use super::shared::Shared;
 use super::sockets::Sockets;
-use super::sysctl::Sysctls;
 use super::worker::WorkerContext;
-use super::{LINK, LINK_INDEX, MacvlanMode, Shared, adopt, no_result, refused, refused_request};
-use crate::config::LOOPBACK;
-use crate::frame::CLIENT_PORT;
-use crate::frame6::DHCP6_CLIENT_PORT;
+use crate::config::{LINK, LINK_INDEX, LOOPBACK, MacvlanMode};
 use crate::lan::{Inbox, PortEvent};
 use crate::memory;
 use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};
-use crate::netns::NetNs;
 use crate::rundir::host_entries::ClaimError;
 use crate::rundir::pool_lock;
 use crate::rundir::record::Record;
@@ -41,26 +38,6 @@ const BROADCAST_QUEUE: u32 = 10_000;
 const PAUSES: [u64; 12] = [10, 20, 40, 80, 160, 320, 370, 500, 750, 750, 1000, 1000];
 /// Before this try, a second after the first one, it is looked once who keeps the MAC.
 const SUSPICIOUS_TRY: usize = 7;
-
-/// An attachment that is not finished yet: the namespace has its name, but its link or its sockets are missing.
-pub(super) struct PendingAttach {
-    pub namespace: NetNs,
-    pub netlink: Netlink,
-    /// The namespace's number in the home namespace (nsid).
-    pub number: Option<i32>,
-    pub mac: Mac,
-    pub link: Link,
-    /// The monitor, where it was opened already since the namespace holds something that may be removed.
-    pub monitor: Option<NetlinkMonitor>,
-}
-
-/// The state of the link of a pending attachment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
-    Absent,
-    Down,
-    Up,
-}
 
 /// How far the job of an attachment got.
 enum AttachProgress {
@@ -155,10 +132,7 @@ fn make_namespace(
         |doing: &'static str| move |error: io::Error| refused(Stage::Namespace, doing, &error);
     let entries = shared.host_entries(identity);
     // What an earlier life of this client left, if nobody detached it.
-    if let Some(error) = super::close::remove_client(shared, &entries)
-        .into_iter()
-        .next()
-    {
+    if let Some(error) = shared.remove_client(&entries).into_iter().next() {
         return Err(Failure::new(
             Stage::Namespace,
             Cause::Kernel,
@@ -201,15 +175,6 @@ fn memory_is_short(available: u64) -> Failure {
         memory::KEPT / MEBIBYTE
     );
     Failure::new(Stage::Namespace, Cause::NoMemory, detail)
-}
-
-/// Numbers a namespace at home: so the kernel tells of it, and can be asked whether it is gone.
-pub(super) fn number(context: &mut WorkerContext, namespace: &NetNs) -> Option<i32> {
-    context
-        .netlink
-        .number(namespace)
-        .inspect_err(|error| tracing::warn!(%error, "a namespace cannot be numbered"))
-        .ok()
 }
 
 fn unclaimed(error: &ClaimError) -> Failure {
@@ -353,40 +318,4 @@ fn bring_up(shared: &Shared, pending: &mut PendingAttach) -> Result<Outcome, Fai
         }
     }
     Ok(Outcome::Done)
-}
-
-/// A socket on the client's port that drops all that it receives.
-fn dhcp_socket(sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    socket.set_broadcast(true)?;
-    bind_deaf(socket, (Ipv4Addr::UNSPECIFIED, CLIENT_PORT).into(), sysctls)
-}
-
-/// The same for DHCPv6.
-pub(super) fn dhcp6_socket(sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV6, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    socket.set_only_v6(true)?;
-    bind_deaf(
-        socket,
-        (Ipv6Addr::UNSPECIFIED, DHCP6_CLIENT_PORT).into(),
-        sysctls,
-    )
-}
-
-/// Binds a socket so that it drops all that it receives.
-fn bind_deaf(socket: Socket, to: SocketAddr, sysctls: &mut Sysctls) -> io::Result<UdpSocket> {
-    socket.attach_filter(&filter::nothing())?;
-    socket.set_reuse_address(true)?;
-    socket.bind_device(Some(LINK.as_bytes()))?;
-    let port = to.into();
-    socket.bind(&port).or_else(|error| match error.kind() {
-        // Without CAP_NET_BIND_SERVICE: this namespace is ours, and so is the say over which of its ports need it.
-        io::ErrorKind::PermissionDenied => {
-            let first = CLIENT_PORT.to_string();
-            sysctls.write("ipv4/ip_unprivileged_port_start", &first)?;
-            socket.bind(&port)
-        }
-        _ => Err(error),
-    })?;
-    Ok(socket.into())
 }

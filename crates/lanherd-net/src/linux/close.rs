@@ -1,14 +1,12 @@
 //! Closes a LAN: removes what is still there of its clients, and gives the pool up.
 
 use std::collections::HashSet;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Fate, Leak};
+use super::shared::{LinuxLan, NOBODY, Shared};
 use super::worker::WorkerError;
-use super::{LinuxLan, NOBODY, Shared};
-use crate::lan::CleanupError;
 use crate::rundir::host_entries::HostEntries;
 use crate::rundir::{leftovers, netns_holder};
 
@@ -119,20 +117,4 @@ fn close_kernel(shared: &Shared) -> Vec<Leak> {
     };
     leaks.extend(errors.into_iter().map(Leak::from));
     leaks
-}
-
-/// Removes what there is of a client, whether or not its record is still there.
-pub(super) fn remove_client(shared: &Shared, entries: &HostEntries) -> Vec<CleanupError> {
-    let known = shared.ledger.find(entries.namespace());
-    if known.is_some()
-        && let Ok(None) = entries.record()
-    {
-        let error = io::Error::from(io::ErrorKind::NotFound);
-        shared.tell_loss(&error);
-    }
-    let errors = entries.remove_knowing(known);
-    if errors.is_empty() {
-        shared.ledger.remove(entries.namespace());
-    }
-    errors
 }

@@ -6,14 +6,11 @@
 //! the thread ends, as it does with a process that is killed, the kernel kills the shell. So there is nothing that can be
 //! left behind, neither by a command that goes into the background nor by a pool that dies.
 
-use std::collections::HashMap;
 use std::io::{self, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -21,25 +18,23 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use parking_lot::Mutex;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::dialing::open_own;
+use super::command_gate::{DYING, Gate};
 use super::port::LinuxPort;
 use crate::lan::{CommandEnd, CommandRan, CommandRequest};
+use crate::netns::NetNs;
 use crate::rundir::folder::Trust;
 use crate::{exec, sys};
-use lanherd_types::identity::ClientNumber;
 
 /// How much of a command's output is kept, in bytes.
 const KEPT: usize = 2_048;
-/// How long the kernel may take to end what it was told to kill.
-const DYING: Duration = Duration::from_secs(5);
+
 /// How long reading the rest of the pipe may take.
 const DRAINING: Duration = Duration::from_millis(500);
 /// What a command's thread needs.
@@ -52,88 +47,6 @@ const STACK: usize = 512 * 1024;
 /// kernel knows that the process is to die with the thread; of a thread that died before that, the process reads the end
 /// of the pipe, since nobody else has its other end for longer than until it becomes a program, and ends.
 const FIRST_PROCESS: &str = r#"read -r _ || exit 125; /bin/sh -c "$1" </dev/null; exit $?"#;
-
-/// Who may run commands: each client from when it is plugged in until it is detached.
-#[derive(Default)]
-pub(super) struct Commands {
-    gates: Mutex<HashMap<ClientNumber, Arc<Gate>>>,
-}
-
-impl Commands {
-    /// Lets a new incarnation of that client run commands.
-    pub fn open(&self, number: ClientNumber) -> Arc<Gate> {
-        let gate = Arc::new(Gate::default());
-        self.gates.lock().insert(number, Arc::clone(&gate));
-        gate
-    }
-
-    /// Ends all commands of that client, and lets it begin no more; returns whether they have ended.
-    pub async fn close(&self, number: ClientNumber) -> bool {
-        let gate = self.gates.lock().remove(&number);
-        match gate {
-            Some(gate) => gate.close().await,
-            None => true,
-        }
-    }
-}
-
-/// The gate that the commands of one incarnation of a client pass, so that they can be counted and ended.
-#[derive(Default)]
-pub(super) struct Gate {
-    state: Mutex<GateState>,
-    /// Notified whenever the state has changed in a way that somebody waits for.
-    changed: Notify,
-    has_complained: AtomicBool,
-}
-
-#[derive(Default)]
-struct GateState {
-    is_closed: bool,
-    running: usize,
-}
-
-impl Gate {
-    fn enter(self: &Arc<Self>) -> Option<Inside> {
-        let mut state = self.state.lock();
-        if state.is_closed {
-            return None;
-        }
-        state.running += 1;
-        Some(Inside(Arc::clone(self)))
-    }
-
-    async fn closed(&self) {
-        self.until(|state| state.is_closed).await;
-    }
-
-    async fn until(&self, holds: impl Fn(&GateState) -> bool) {
-        loop {
-            // It hears of changes from here on.
-            let changed = self.changed.notified();
-            if holds(&self.state.lock()) {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    async fn close(&self) -> bool {
-        self.state.lock().is_closed = true;
-        self.changed.notify_waiters();
-        let empty = self.until(|state| state.running == 0);
-        tokio::time::timeout(DYING, empty).await.is_ok()
-    }
-}
-
-/// Counts a command as running in the client's namespace until it is dropped.
-struct Inside(Arc<Gate>);
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        self.0.state.lock().running -= 1;
-        self.0.changed.notify_waiters();
-    }
-}
 
 /// The namespace in which a command is to run.
 struct NamespaceTarget {
@@ -169,7 +82,7 @@ pub(super) async fn run(port: &LinuxPort, request: CommandRequest) -> CommandRan
         .stack_size(STACK)
         .spawn(move || {
             let context = runtime.enter();
-            let started = start(&target, request, &inside.0);
+            let started = start(&target, request, inside.gate());
             let pid = started.as_ref().ok().and_then(|started| started.child.id());
             // Who does not wait for it any more lets go of it here, and that kills it.
             drop(tell.send(started));
@@ -205,7 +118,7 @@ fn start(
 ) -> Result<Started, String> {
     let failed = |doing: &'static str| move |error: io::Error| format!("{doing}: {error}");
     let namespace =
-        open_own(&target.binding, target.inode).map_err(failed("opening the namespace"))?;
+        NetNs::open_own(&target.binding, target.inode).map_err(failed("opening the namespace"))?;
     let complaints = exec::settle(
         &namespace,
         target.resolv.as_deref(),
@@ -214,7 +127,7 @@ fn start(
     )
     .map_err(|error| error.to_string())?;
     // Once is enough: it is so for each command.
-    if !complaints.is_empty() && !gate.has_complained.swap(true, Ordering::Relaxed) {
+    if !complaints.is_empty() && gate.complains_first() {
         tracing::warn!(client = %target.name, ?complaints, "commands run in the host's surroundings in part");
     }
     unshare(CloneFlags::CLONE_NEWPID)
@@ -331,6 +244,8 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[tokio::test]

@@ -5,7 +5,6 @@
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -18,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::coop::poll_proceed;
 
-use super::LINK_INDEX;
 use super::port::LinuxPort;
+use super::scope::scoped;
 use super::stamp::{Moment, receive};
 use super::worker::WorkerContext;
 use crate::bulk::{Bulk, Shape, TcpFigures};
@@ -278,17 +277,6 @@ fn of_the_network(error: io::Error) -> io::Error {
     }
 }
 
-/// The address with the link that it is on, where it is a link-local one: a client has one link.
-pub(super) fn scoped(to: SocketAddr) -> SocketAddr {
-    match to {
-        SocketAddr::V6(mut to) if to.ip().is_unicast_link_local() && to.scope_id() == 0 => {
-            to.set_scope_id(LINK_INDEX);
-            SocketAddr::V6(to)
-        }
-        to => to,
-    }
-}
-
 /// The sender's address, with a link only where whom was asked had been named with one.
 fn as_asked(from: SocketAddr, asked: SocketAddr) -> SocketAddr {
     match (from, asked) {
@@ -305,7 +293,7 @@ async fn open(port: &LinuxPort, domain: Domain, kind: Type) -> io::Result<Socket
     let binding = port.binding();
     let inode = port.namespace();
     let job = move |context: &mut WorkerContext| {
-        let namespace = open_own(&binding, inode)?;
+        let namespace = NetNs::open_own(&binding, inode)?;
         context
             .home
             .visit(&namespace, || Socket::new(domain, kind.nonblocking(), None))?
@@ -313,14 +301,4 @@ async fn open(port: &LinuxPort, domain: Domain, kind: Type) -> io::Result<Socket
     let socket = port.run(job).await.map_err(io::Error::other)??;
     setsockopt(&socket, ReceiveTimestampns, &true)?;
     Ok(socket)
-}
-
-/// The namespace bound at `binding`, if it is still the one with this inode.
-pub(super) fn open_own(binding: &Path, inode: u64) -> io::Result<NetNs> {
-    let namespace = NetNs::open(binding)?;
-    if namespace.inode() == inode {
-        return Ok(namespace);
-    }
-    let words = format!("{} is gone: somebody else removed it", binding.display());
-    Err(io::Error::new(io::ErrorKind::NotFound, words))
 }

@@ -4,8 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
-use super::parent::ParentError;
-use super::sockets::is_lost;
+use super::parent_error::ParentError;
 use super::worker::WorkerError;
 use crate::lan::CleanupError;
 use crate::netlink::NetlinkError;
@@ -139,4 +138,13 @@ fn failure(stage: Stage, doing: &dyn Display, errno: Option<i32>, words: &dyn Di
 
 pub(super) fn no_result(stage: Stage, error: WorkerError) -> Failure {
     Failure::new(stage, Cause::Kernel, error.to_string())
+}
+
+/// Whether an error says that the socket itself is of no use any more, and not only what was asked of it.
+pub(super) fn is_lost(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotConnected
+        || matches!(
+            error.raw_os_error(),
+            Some(libc::EBADF | libc::ENOTSOCK | libc::ECONNABORTED | libc::EPIPE | libc::ESHUTDOWN)
+        )
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use netlink_packet_route::link::LinkFlags;
 use tokio::time::sleep;
 
+use super::shared::{NOBODY, Shared};
 use super::worker::WorkerError;
-use super::{NOBODY, Shared};
 use crate::lan::InjectError;
 use crate::netlink::{Netlink, request};
 use crate::rundir::parent_settings::{ParentSettings, Refused, SETTLING, SETTLING_PAUSE};

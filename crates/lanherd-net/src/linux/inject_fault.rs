@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use nix::mount::{MntFlags, umount2};
 
+use super::shared::Shared;
 use super::worker::WorkerContext;
-use super::{LINK, LINK_INDEX, Shared};
+use crate::config::{LINK, LINK_INDEX};
 use crate::lan::InjectError;
 use crate::netlink::{Netlink, NetlinkError, request};
 use crate::netns::NetNs;

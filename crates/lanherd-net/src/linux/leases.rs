@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Shared;
 use super::endpoint::Endpoint;
+use super::shared::Shared;
 use crate::lan::ipv6::Held6;
 use crate::rundir::lease_record::{Clock, LeaseFile, LeaseRecord};
 use crate::rundir::lease6_record::Lease6Record;

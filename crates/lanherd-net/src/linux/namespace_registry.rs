@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::{Fate, Leak};
+use super::error::{Fate, Leak};
 use crate::netlink::Netlink;
 use crate::rundir::netns_holder::{self, AbandonedNamespace};
 use crate::rundir::record::Record;

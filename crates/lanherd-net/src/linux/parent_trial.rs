@@ -5,8 +5,8 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 
-use super::parent::ParentError;
-use super::{LINK, LINK_INDEX, MacvlanMode};
+use super::parent_error::ParentError;
+use crate::config::{LINK, LINK_INDEX, MacvlanMode};
 use crate::kernel_module::{Installed, MACVLAN};
 use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};

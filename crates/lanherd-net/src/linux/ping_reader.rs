@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +15,21 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use parking_lot::Mutex;
 use tokio::io::Interest;
 
-use super::pinger::Pinger;
 use crate::sys;
 
 /// Sockets that are read before other tasks get their turn.
 const SOCKETS_AT_ONCE: usize = 64;
 /// How long a socket rests after an error, so that one that stays does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// A socket that is read when something has come for it.
+pub(super) trait Readable: Send + Sync {
+    /// The socket, which does not block.
+    fn socket(&self) -> BorrowedFd<'_>;
+
+    /// Reads what has come, some of it at a time.
+    fn read_burst(&self) -> io::Result<()>;
+}
 
 /// Reads the ping sockets that are registered with it.
 pub(super) struct PingReader {
@@ -31,7 +39,7 @@ pub(super) struct PingReader {
 
 #[derive(Default)]
 struct Registered {
-    by_number: HashMap<u64, Arc<Pinger>>,
+    by_number: HashMap<u64, Arc<dyn Readable>>,
     /// The number that was given last; none is given twice.
     latest: u64,
 }
@@ -46,11 +54,11 @@ impl PingReader {
     }
 
     /// Has a socket read from now on, until the result is dropped.
-    pub fn register(self: &Arc<Self>, pinger: Arc<Pinger>) -> io::Result<ReadingGuard> {
+    pub fn register(self: &Arc<Self>, pinger: Arc<dyn Readable>) -> io::Result<ReadingGuard> {
         let mut registered = self.registered.lock();
         registered.latest += 1;
         let number = registered.latest;
-        self.watch(number, &pinger)?;
+        self.watch(number, &*pinger)?;
         registered.by_number.insert(number, pinger);
         Ok(ReadingGuard {
             reader: Arc::clone(self),
@@ -58,7 +66,7 @@ impl PingReader {
         })
     }
 
-    fn watch(&self, number: u64, pinger: &Pinger) -> io::Result<()> {
+    fn watch(&self, number: u64, pinger: &dyn Readable) -> io::Result<()> {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, number);
         Ok(self.epoll.add(pinger.socket(), event)?)
     }
@@ -100,7 +108,7 @@ impl PingReader {
             match pinger.read_burst() {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     tracing::debug!(%error, "reading answers to pings");
-                    self.rest(number, &pinger);
+                    self.rest(number, &*pinger);
                 }
                 _ => {}
             }
@@ -109,7 +117,7 @@ impl PingReader {
     }
 
     /// Leaves a socket alone for a while.
-    fn rest(self: &Arc<Self>, number: u64, pinger: &Pinger) {
+    fn rest(self: &Arc<Self>, number: u64, pinger: &dyn Readable) {
         // It fails where the socket was taken out meanwhile.
         if self.epoll.delete(pinger.socket()).is_err() {
             return;
@@ -119,7 +127,7 @@ impl PingReader {
             tokio::time::sleep(ERROR_PAUSE).await;
             let registered = reader.registered.lock();
             if let Some(pinger) = registered.by_number.get(&number)
-                && let Err(error) = reader.watch(number, pinger)
+                && let Err(error) = reader.watch(number, &**pinger)
             {
                 tracing::warn!(%error, "answers to a client's pings are read no more");
             }

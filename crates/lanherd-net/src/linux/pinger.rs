@@ -29,8 +29,8 @@ use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::oneshot;
 
-use super::dialing::scoped;
-use super::ping_reader::{PingReader, ReadingGuard};
+use super::ping_reader::{PingReader, Readable, ReadingGuard};
+use super::scope::scoped;
 use super::stamp::{Moment, Received, receive};
 use crate::icmp::{self, Belonging, IcmpEvent, Verdict};
 use crate::lan::{EchoRequest, PingCause, PingOutcome};
@@ -121,7 +121,7 @@ impl PingSocket {
             answered: Mutex::default(),
         });
         Ok(Self {
-            _reading: reader.register(Arc::clone(&pinger))?,
+            _reading: reader.register(Arc::<Pinger>::clone(&pinger))?,
             pinger,
         })
     }
@@ -262,15 +262,27 @@ impl Pinger {
         }
     }
 
-    /// The socket itself, to be watched.
-    pub fn socket(&self) -> BorrowedFd<'_> {
+    /// What was received, as an event about a request.
+    fn event<'a>(&self, bytes: &'a [u8], received: &Received) -> Option<IcmpEvent<'a>> {
+        match (self.family, received.from, received.own) {
+            (Family::Ipv4, ..) => icmp::read(bytes),
+            (Family::Ipv6, Some(SocketAddr::V6(from)), Some(own)) => {
+                icmp::read_v6(bytes, *from.ip(), own)
+            }
+            (Family::Ipv6, ..) => None,
+        }
+    }
+}
+
+impl Readable for Pinger {
+    fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
     /// Reads packets, at most [`BURST`] of them; ends with `WouldBlock` where there are no more.
     ///
     /// The list of waiting pings is locked meanwhile: whatever was read has been handed on when this returns.
-    pub fn read_burst(&self) -> io::Result<()> {
+    fn read_burst(&self) -> io::Result<()> {
         let mut waiting = self.waiting.lock();
         let Some(all) = waiting.as_mut() else {
             return Ok(());
@@ -314,17 +326,6 @@ impl Pinger {
             }
         }
         Ok(())
-    }
-
-    /// What was received, as an event about a request.
-    fn event<'a>(&self, bytes: &'a [u8], received: &Received) -> Option<IcmpEvent<'a>> {
-        match (self.family, received.from, received.own) {
-            (Family::Ipv4, ..) => icmp::read(bytes),
-            (Family::Ipv6, Some(SocketAddr::V6(from)), Some(own)) => {
-                icmp::read_v6(bytes, *from.ip(), own)
-            }
-            (Family::Ipv6, ..) => None,
-        }
     }
 }
 

@@ -166,12 +166,3 @@ fn closed() -> io::Error {
         "the client's sockets are closed",
     )
 }
-
-/// Whether an error says that the socket itself is of no use any more, and not only what was asked of it.
-pub(super) fn is_lost(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotConnected
-        || matches!(
-            error.raw_os_error(),
-            Some(libc::EBADF | libc::ENOTSOCK | libc::ECONNABORTED | libc::EPIPE | libc::ESHUTDOWN)
-        )
-}

@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::rundir::host_entries::HostEntries;
 use crate::rundir::lease_record::{Clock, LeaseFile};
 use crate::rundir::pool_dir::PoolDir;

@@ -1,12 +1,11 @@
 //! The thread that watches: the parent, and what somebody else takes away from the clients. No polling: the kernel
 //! notifies of everything here. The thread may wait for the kernel's RTNL lock, since it does nothing else.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -23,11 +22,13 @@ use tokio_util::sync::CancellationToken;
 use super::configure6::examine6;
 use super::endpoint::Endpoint;
 use super::endpoint_table::EndpointTable;
-use super::netlink_monitor::{NetlinkMonitors, Notification};
+use super::error::is_lost;
+use super::losses::{examine_name, socket_lost};
+use super::netlink_monitors::{NetlinkMonitors, Notification};
 use super::parent::{self, Parent};
 use super::raw_socket::RawSocket;
-use super::sockets::{Sockets, is_lost};
-use super::{LINK, LINK_INDEX};
+use super::sockets::Sockets;
+use crate::config::{LINK, LINK_INDEX};
 use crate::lan::PortEvent;
 use crate::netlink::{Netlink, name_of};
 use crate::sys;
@@ -243,23 +244,6 @@ fn handle(watched: &Watched, notification: Notification) {
             }
         }
     }
-}
-
-/// Closes what is left of the sockets and says so.
-pub(super) fn socket_lost(endpoint: &Endpoint, sockets: &Sockets, why: &str) {
-    sockets.close();
-    endpoint.gone(Cause::SocketLost, why.to_owned());
-}
-
-/// Whether the namespace still has its name; says so if not.
-pub(super) fn examine_name(netns: &Path, endpoint: &Endpoint, sockets: &Sockets) -> bool {
-    let name = netns.join(&endpoint.identity.namespace);
-    let is_bound = fs::metadata(&name).is_ok_and(|bound| bound.ino() == sockets.namespace);
-    if !is_bound {
-        let why = format!("{} was removed by somebody else", name.display());
-        endpoint.gone(Cause::NamespaceGone, why);
-    }
-    is_bound
 }
 
 /// Compares what stands in a namespace with what should, and says what somebody else took away.

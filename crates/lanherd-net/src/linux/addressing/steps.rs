@@ -1,7 +1,7 @@
 //! The requests that lead from one addressing to the next. Pure.
 
-use super::super::LINK_INDEX;
 use super::{Addressing, address_words, route_words};
+use crate::config::LINK_INDEX;
 use crate::netlink::Request;
 use crate::netlink::request;
 

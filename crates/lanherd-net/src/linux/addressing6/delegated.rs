@@ -4,7 +4,9 @@ use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use super::planning::Planning;
-use super::{Examined6, Standing6, TOLERANCE, address_words, is_over, remove, set};
+use super::standing::{
+    Examined6, Standing6, StandingDelegated, TOLERANCE, address_words, is_over, remove, set,
+};
 use crate::config::LOOPBACK;
 use crate::lan::ipv6::Delegated6;
 use crate::linux::addressing::steps::Step;
@@ -13,16 +15,6 @@ use lanherd_types::ipv6::Prefix;
 
 /// Nobody else is on the loopback.
 const OWN_LEN: u8 = 128;
-
-/// A delegated prefix of which something was set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::linux) struct StandingDelegated {
-    pub(super) wanted: Delegated6,
-    /// Whether an earlier process has set it, and this one has not wanted it yet.
-    is_found: bool,
-    /// Whether a part of it has gone, and it is to be set again where it is still wanted.
-    is_lost: bool,
-}
 
 impl StandingDelegated {
     fn is_of(&self, new: &Delegated6) -> bool {

@@ -3,12 +3,12 @@
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use super::super::LINK_INDEX;
-use super::{
+use super::standing::{
     Plan6, Standing6, StandingAddress, StandingRoute, TOLERANCE, address_words, is_over, network,
     remove, route_words, set,
 };
-use crate::lan::ipv6::{Address6, Neighbour6, Route6};
+use crate::config::LINK_INDEX;
+use crate::lan::ipv6::{Address6, Addressing6, Neighbour6, Route6};
 use crate::linux::addressing::steps::Step;
 use crate::netlink::request6::{self, AddressRequest, INFINITE, RouteKey, RouteRequest};
 
@@ -16,6 +16,18 @@ use crate::netlink::request6::{self, AddressRequest, INFINITE, RouteKey, RouteRe
 const MARGIN: Duration = Duration::from_secs(30);
 /// The metric of the first route to a destination, as the kernel gives it to what is advertised (`IP6_RT_PRIO_USER`).
 const FIRST_METRIC: u32 = 1024;
+
+impl Standing6 {
+    /// What leads from here to `wanted`. What is over already is not wanted.
+    pub fn plan(&self, wanted: &Addressing6, now: Instant) -> Plan6 {
+        let mut planning = Planning::new(self, wanted.keeps_found, now);
+        planning.addresses(&wanted.addresses);
+        planning.neighbours(&wanted.neighbours);
+        planning.routes(&wanted.routes, &wanted.sources);
+        planning.delegated(&wanted.delegated);
+        planning.finish()
+    }
+}
 
 /// A plan in the making.
 pub(super) struct Planning<'a> {

@@ -1,7 +1,15 @@
 mod delegated;
 
-use super::*;
+use std::net::Ipv6Addr;
+use std::time::{Duration, Instant};
+
+use netlink_packet_route::address::AddressFlags;
+
+use super::standing::*;
 use crate::lan::ipv6::Route6;
+use crate::lan::ipv6::{Address6, Addressing6, Neighbour6, RouterPreference};
+use crate::linux::addressing::steps::StepKind;
+use crate::netlink::request6::{FoundAddress, INFINITE, RouteKey};
 
 const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7);
 const GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);

@@ -15,14 +15,14 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use parking_lot::Mutex;
 
-use super::subscribe;
+use super::socket::subscribe;
 use lanherd_types::identity::Mac;
 
 /// How many messages are read at one time; what is left then notifies again.
 const MOST_AT_ONCE: usize = 256;
 
 /// The socket that is subscribed to all namespaces, and the clients whose namespaces it tells of.
-pub(super) struct SharedMonitor {
+pub(in crate::linux) struct SharedMonitor {
     socket: Socket,
     clients: Mutex<Clients>,
 }
@@ -61,7 +61,7 @@ impl Client {
 
 /// What a message says, as far as it matters whether the namespace has to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Said {
+pub(in crate::linux) enum Said {
     /// A neighbour of IPv6 answers, as it does again and again: that matters to those alone who miss a router.
     Reachable,
     /// Anything else: something may have changed that the client has to know.
@@ -86,7 +86,7 @@ impl Said {
 
 /// Where something was removed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Changed {
+pub(in crate::linux) enum Changed {
     /// Something was removed in the namespaces of these clients, or a neighbour there answers.
     In(BTreeMap<Mac, Said>),
     /// The receive buffer overran (`ENOBUFS`), so any client's namespace may be meant.

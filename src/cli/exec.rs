@@ -106,7 +106,7 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
             Answer::Place { namespace, phase } => (namespace, phase),
             other => return Err(strange(&other)),
         };
-        if args.now || !is_joining(phase) {
+        if args.now || !phase.is_joining() {
             break namespace;
         }
         if began.elapsed() >= JOINING {
@@ -141,29 +141,6 @@ pub fn run(args: &Args, screen: &Screen) -> anyhow::Result<Exit> {
         ErrorKind::NotFound => Exit::NoSuchProgram,
         _ => Exit::NotExecutable,
     })
-}
-
-/// Whether the client may be online in a moment.
-const fn is_joining(phase: Phase) -> bool {
-    match phase {
-        Phase::Link
-        | Phase::Dhcp
-        | Phase::Configure
-        | Phase::Router
-        | Phase::Dhcp6
-        | Phase::Dad => true,
-        Phase::Online
-        | Phase::Partial
-        | Phase::Released
-        | Phase::V6Only
-        | Phase::NoCarrier
-        | Phase::Queued
-        | Phase::Namespace
-        | Phase::Leaving
-        | Phase::Backoff
-        | Phase::Failed
-        | Phase::Gone => false,
-    }
 }
 
 #[cfg(test)]

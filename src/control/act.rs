@@ -173,29 +173,14 @@ impl<R: RunControl> Dispatcher<R> {
             .iter()
             .find(|client| client.identity.number == number)
             .map_or(Phase::Gone, |client| client.phase);
-        match phase {
-            Phase::Link
-            | Phase::Dhcp
-            | Phase::Configure
-            | Phase::Router
-            | Phase::Dhcp6
-            | Phase::Dad
-            | Phase::Online
-            | Phase::Partial
-            | Phase::Released
-            | Phase::V6Only
-            | Phase::NoCarrier => Ok(Answer::Place {
-                namespace: self.name.namespace(number),
-                phase,
-            }),
-            Phase::Queued
-            | Phase::Namespace
-            | Phase::Leaving
-            | Phase::Backoff
-            | Phase::Failed
-            | Phase::Gone => Err(Refusal::Other(format!(
+        if !phase.takes_commands() {
+            return Err(Refusal::Other(format!(
                 "client {number} has no namespace now: its phase is {phase}"
-            ))),
+            )));
         }
+        Ok(Answer::Place {
+            namespace: self.name.namespace(number),
+            phase,
+        })
     }
 }

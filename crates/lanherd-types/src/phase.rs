@@ -89,6 +89,29 @@ impl Phase {
         matches!(self.condition(), Condition::Joining)
     }
 
+    /// Whether commands can be run in the client's namespace: it is there, and the client is not about to leave it.
+    pub const fn takes_commands(self) -> bool {
+        match self {
+            Self::Link
+            | Self::Dhcp
+            | Self::Configure
+            | Self::Router
+            | Self::Dhcp6
+            | Self::Dad
+            | Self::Online
+            | Self::Partial
+            | Self::Released
+            | Self::V6Only
+            | Self::NoCarrier => true,
+            Self::Queued
+            | Self::Namespace
+            | Self::Leaving
+            | Self::Backoff
+            | Self::Failed
+            | Self::Gone => false,
+        }
+    }
+
     /// Whether the client has the addresses that are known of it, or is just setting them; in all others they are those that it
     /// had.
     pub const fn has_address(self) -> bool {

@@ -20,7 +20,7 @@ async fn a_dead_router_is_one_outage_costs_no_budget_and_everybody_comes_back() 
         config.lease_deadline = Duration::from_secs(30);
     })
     .await;
-    herd.create(100).await;
+    herd.create(40).await;
     herd.settle().await;
     let mut events = herd.pool.events().expect("events");
     herd.lan.behave(Behaviour::Mute);
@@ -30,7 +30,7 @@ async fn a_dead_router_is_one_outage_costs_no_budget_and_everybody_comes_back() 
     assert!(herd.metric(r#"lanherd_supervisor_give_ups_total{supervisor="ns"} 0"#));
     herd.lan.behave(Behaviour::Answers);
     let back = tokio::time::Instant::now();
-    assert_eq!(herd.settle().await.of(Phase::Online), 100);
+    assert_eq!(herd.settle().await.of(Phase::Online), 40);
     assert!(
         back.elapsed() < Duration::from_secs(90),
         "{:?}",
@@ -66,7 +66,7 @@ async fn a_dead_router_is_one_outage_costs_no_budget_and_everybody_comes_back() 
     );
     assert!(
         told.iter()
-            .any(|what| matches!(what, EventKind::OutageEnded { clients: 100, .. }))
+            .any(|what| matches!(what, EventKind::OutageEnded { clients: 40, .. }))
     );
     herd.end().await;
 }
@@ -81,7 +81,7 @@ async fn a_herd_that_comes_back_keeps_to_its_rate_and_to_what_may_be_outstanding
     herd.create(50).await;
     herd.settle().await;
     herd.lan.remove_parent();
-    tokio::time::sleep(Duration::from_secs(3600)).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
     herd.lan.restore();
     let back = tokio::time::Instant::now();
     assert_eq!(herd.settle().await.of(Phase::Online), 50);

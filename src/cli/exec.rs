@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use lanherd::control::{Answer, Request};
 use lanherd::identity::{ClientNumber, PoolName};
 use lanherd::lan::exec;
-use lanherd::phase::Phase;
 
 use super::control::{Which, ask, strange};
 use super::exit::{Exit, UsageError};

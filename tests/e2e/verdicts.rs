@@ -259,8 +259,8 @@ const ORDINARY: [&str; 11] = [
     "p95 join > 500 ms",
 ];
 
-/// On an idle machine at most 1 objective of time in 1,000 is inconclusive, be the router well or slow. It is for an idle
-/// machine, so it runs on request: `LANHERD_VERDICTS=1000 cargo test --test e2e idle -- --ignored --nocapture`.
+/// On an idle machine at most 1 objective of time in 1,000 is inconclusive, be the router well or slow. It measures that, on request
+/// (docs/verdicts.md): among other tests no machine is idle, and a bound that holds there all the same would show nothing.
 #[test]
 #[ignore = "wants a machine that does nothing else"]
 fn an_idle_tester_knows_whose_fault_it_was() {

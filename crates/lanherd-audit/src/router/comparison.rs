@@ -55,11 +55,12 @@ impl RouterLog {
                 .is_some_and(|(own, others)| own.abs_diff(others) <= COUNTDOWN)
     }
 
-    /// Enters where this router and `other` say different things.
+    /// Enters where this router and `other` say different things. Which of them is right nobody can tell: it may be a stranger who
+    /// contradicts a router.
     pub(crate) fn compare(&self, other: &Self, at: Duration, breaches: &mut Breaches) {
+        let both = format!("{} and {}", self.name, other.name);
         let mut differ = |subject: &str, own: &str, others: &str| {
-            let kind = format!("{} {subject}", other.name);
-            breaches.add(at, &req::RA_CONSISTENT, &self.name, kind, || {
+            breaches.add(at, &req::RA_CONSISTENT, &both, subject, || {
                 format!("{subject}: {own}; {} says {others}", other.name)
             });
         };

@@ -58,7 +58,8 @@ async fn live() -> Life {
     let dnsmasq = Daemon::dnsmasq(&[]);
     let log = || dnsmasq.log();
     let herd = Herd::start().await;
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    // Three solicitations: within 1 s, and at most 4.4 s and 9.3 s later each.
+    tokio::time::sleep(Duration::from_secs(18)).await;
     let first_router = SystemTime::now().duration_since(UNIX_EPOCH).expect("now");
     let radvd = Daemon::radvd("AdvManagedFlag on; prefix fd00:77::/64 { AdvAutonomous off; };");
     tokio::time::sleep(Duration::from_secs(11)).await;

@@ -22,7 +22,7 @@ pub struct Config {
     /// Before it does anything it waits a random time in this range, so that machines switched on together do not speak
     /// together. 0 to 1 s (RFC 4861, 6.3.7; RFC 4862, 5.4.2).
     pub start_delay: RangeInclusive<Duration>,
-    /// How often it asks for routers.
+    /// How often it asks for routers: on and on, ever less often, by RFC 7559, which updates RFC 4861.
     pub solicitations: Solicitations,
     /// Whether it asks from `::` while its link-local address is being verified, rather than wait for that.
     pub solicits_early: bool,
@@ -51,7 +51,7 @@ impl Config {
             mac,
             link_mtu: 1500,
             start_delay: Duration::ZERO..=Duration::from_secs(1),
-            solicitations: Solicitations::RFC_4861,
+            solicitations: Solicitations::RFC_7559,
             solicits_early: false,
             identifiers: Identifiers::Stable {
                 secret,

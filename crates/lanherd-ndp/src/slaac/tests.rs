@@ -43,6 +43,7 @@ fn other() -> Prefix {
 fn config() -> Config {
     Config {
         start_delay: Duration::ZERO..=Duration::ZERO,
+        solicitations: Solicitations::RFC_4861,
         verifies: false,
         gratuitous_advertisements: false,
         ..Config::new(MAC, SECRET)

@@ -31,9 +31,11 @@ impl Rig {
         if choice & 1 != 0 {
             config.start_delay = Duration::ZERO..=Duration::ZERO;
         }
-        if choice & 2 != 0 {
-            config.solicitations = Solicitations::RFC_7559;
-        }
+        config.solicitations = if choice & 2 != 0 {
+            Solicitations::RFC_7559
+        } else {
+            Solicitations::RFC_4861
+        };
         config.solicits_early = choice & 4 != 0;
         config.verifies = choice & 8 != 0;
         config.two_hour_rule = choice & 16 != 0;

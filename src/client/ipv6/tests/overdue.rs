@@ -22,7 +22,7 @@ fn no_router() {
     let (stage, cause, detail) = overdue(timeline);
     assert_eq!((stage, cause), (Stage::Router, Cause::NoRouter));
     assert!(
-        detail.contains("for 3 router solicitations within 30s"),
+        detail.contains("for 4 router solicitations within 30s"),
         "{detail}"
     );
 }

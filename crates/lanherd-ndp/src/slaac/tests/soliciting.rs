@@ -4,8 +4,10 @@ use super::*;
 use crate::packet::ALL_ROUTERS;
 
 fn backoff() -> Config {
+    let usual = Config::new(MAC, SECRET).solicitations;
+    assert_eq!(usual, Solicitations::RFC_7559);
     Config {
-        solicitations: Solicitations::RFC_7559,
+        solicitations: usual,
         ..config()
     }
 }

@@ -14,19 +14,10 @@ impl Report {
             page.note("No client has heard one.");
         }
         let rows: Vec<_> = ipv6.routers.iter().map(row).collect();
-        page.table(
-            &[
-                "router",
-                "default router",
-                "flags",
-                "prefixes",
-                "routes",
-                "resolvers",
-                "else",
-                "advertisements",
-            ],
-            &rows,
-        );
+        let header = ["router", "default router", "flags", "advertisements"];
+        page.table(&header, &rows);
+        let rows: Vec<_> = ipv6.routers.iter().flat_map(advertised).collect();
+        page.table(&["router", "advertises", "which is"], &rows);
         breaches(ipv6, page);
     }
 }
@@ -50,30 +41,17 @@ fn breaches(ipv6: &Ipv6Summary, page: &mut Page) {
     page.table(&header, &rows);
 }
 
-fn seconds(seconds: Option<u64>) -> String {
-    seconds.map_or_else(|| "for ever".to_owned(), |seconds| format!("{seconds} s"))
-}
-
-fn prefix(found: &PrefixFound) -> String {
-    let flags = match (found.on_link, found.autonomous) {
-        (true, true) => "L and A",
-        (true, false) => "L",
-        (false, true) => "A",
-        (false, false) => "no flag",
-    };
-    let (preferred, valid) = (found.preferred_seconds, found.valid_seconds);
-    format!(
-        "{} ({flags}; preferred {}, valid {})",
-        found.prefix,
-        seconds(preferred),
-        seconds(valid)
+fn lasting(seconds: Option<u64>) -> String {
+    seconds.map_or_else(
+        || "for ever".to_owned(),
+        |seconds| format!("for {seconds} s"),
     )
 }
 
 fn row(router: &RouterFound) -> Vec<String> {
     let default = match router.lifetime_seconds {
         0 => "no".to_owned(),
-        lifetime => format!("{lifetime} s, preference {}", router.preference),
+        lifetime => format!("for {lifetime} s, preference {}", router.preference),
     };
     let flags = match (router.managed, router.other) {
         (true, true) => "M and O",
@@ -81,38 +59,54 @@ fn row(router: &RouterFound) -> Vec<String> {
         (false, true) => "O",
         (false, false) => "none",
     };
-    let destinations: Vec<_> = router
-        .route_information
-        .iter()
-        .map(|route| {
-            let lasts = seconds(route.seconds);
-            format!(
-                "{} (preference {}, {lasts})",
-                route.prefix, route.preference
-            )
-        })
-        .collect();
-    let mtu = router.mtu.map(|mtu| format!("MTU {mtu}"));
-    let search = router.search.iter().map(|name| format!("search {name}"));
-    let pref64 = router.pref64.iter().map(|found| format!("NAT64 {found}"));
-    let portal = router.captive_portal.iter();
-    let portal = portal.map(|uri| format!("captive portal {uri}"));
-    let more: Vec<_> = mtu
-        .into_iter()
-        .chain(search)
-        .chain(pref64)
-        .chain(portal)
-        .collect();
-    let resolvers: Vec<_> = router.resolvers.iter().map(ToString::to_string).collect();
-    let prefixes: Vec<_> = router.prefixes.iter().map(prefix).collect();
     vec![
         router.name.clone(),
         default,
         flags.to_owned(),
-        prefixes.join(", "),
-        destinations.join(", "),
-        resolvers.join(", "),
-        more.join(", "),
         format!("{} to all, {} to one host", router.to_all, router.to_one),
     ]
+}
+
+fn lifetimes(prefix: &PrefixFound) -> String {
+    let flags = match (prefix.on_link, prefix.autonomous) {
+        (true, true) => "with the flags L and A",
+        (true, false) => "with the flag L",
+        (false, true) => "with the flag A",
+        (false, false) => "without a flag",
+    };
+    let (preferred, valid) = (prefix.preferred_seconds, prefix.valid_seconds);
+    format!(
+        "{flags}, preferred {}, valid {}",
+        lasting(preferred),
+        lasting(valid)
+    )
+}
+
+/// What stands in a router's advertisement, a row for each thing.
+fn advertised(router: &RouterFound) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for prefix in &router.prefixes {
+        all.push((format!("prefix {}", prefix.prefix), lifetimes(prefix)));
+    }
+    for route in &router.route_information {
+        let lasts = lasting(route.seconds);
+        let is = format!("good {lasts}, preference {}", route.preference);
+        all.push((format!("route to {}", route.prefix), is));
+    }
+    for resolver in &router.resolvers {
+        let is = format!("good {}", lasting(router.resolver_seconds));
+        all.push((format!("resolver {resolver}"), is));
+    }
+    let names = router
+        .search
+        .iter()
+        .map(|name| format!("search list {name}"));
+    let nat64 = router.pref64.iter().map(|found| format!("NAT64 {found}"));
+    let mtu = router.mtu.iter().map(|mtu| format!("MTU {mtu}"));
+    let portal = router.captive_portal.iter();
+    let portal = portal.map(|uri| format!("captive portal {uri}"));
+    let others = names.chain(nat64).chain(mtu).chain(portal);
+    all.extend(others.map(|what| (what, String::new())));
+    let row = |(what, is)| vec![router.name.clone(), what, is];
+    all.into_iter().map(row).collect()
 }

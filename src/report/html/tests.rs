@@ -161,12 +161,16 @@ fn routers_stand_there_with_flags_and_routes_and_with_what_they_break() {
     let page = report.page(PageVerdict::Well);
     for told in [
         "fe80::1 (02:00:00:00:00:01)",
-        "1800 s, preference high",
+        "for 1800 s, preference high",
         "M and O",
-        "2001:db8::/64 (L; preferred 2700 s, valid for ever)",
-        "fd00:99::/48 (preference low, 1800 s)",
-        "2001:db8::53",
-        "MTU 1480, search lan.test, NAT64 64:ff9b::/96",
+        "<td>prefix 2001:db8::/64</td>",
+        "with the flag L, preferred for 2700 s, valid for ever",
+        "<td>route to fd00:99::/48</td>",
+        "good for 1800 s, preference low",
+        "<td>resolver 2001:db8::53</td>",
+        "<td>MTU 1480</td>",
+        "<td>search list lan.test</td>",
+        "<td>NAT64 64:ff9b::/96</td>",
         "7 to all, 2 to one host",
         "Nothing that they said breaks a requirement of an RFC.",
     ] {

@@ -12,13 +12,13 @@ use super::common::process::Running;
 use super::common::{seconds, wait_for};
 
 /// ISC's dhcpd, which leases addresses and delegates prefixes of 60 bits, beside radvd, which says that it leases.
-struct Server {
+struct DelegatingServer {
     radvd: Running,
     dhcpd: Running,
     leases: PathBuf,
 }
 
-impl Server {
+impl DelegatingServer {
     fn start(host: &Host) -> Self {
         let file = |name: &str, text: &str| {
             let path = host.folder().join(name);
@@ -151,7 +151,7 @@ fn end(herd: Running, signal: Signal) {
 #[test]
 fn a_killed_herd_of_routers_is_taken_over_with_its_prefixes_and_the_links_behind_them() {
     let (host, _router) = Host::with_dnsmasq();
-    let server = Server::start(&host);
+    let server = DelegatingServer::start(&host);
     let before = host.snapshot();
     let herd = up(&host, CLIENTS, &[]);
     let delegated = prefixes(&host, CLIENTS);
@@ -203,7 +203,7 @@ fn a_killed_herd_of_routers_is_taken_over_with_its_prefixes_and_the_links_behind
 #[test]
 fn clean_gives_the_prefixes_of_a_killed_herd_back_in_its_clients_names() {
     let (host, _router) = Host::with_dnsmasq();
-    let server = Server::start(&host);
+    let server = DelegatingServer::start(&host);
     let before = host.snapshot();
     let herd = up(&host, CLIENTS, &[]);
     let numbers = 1..=CLIENTS;

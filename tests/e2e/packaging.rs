@@ -1,7 +1,7 @@
 //! What is shipped for service managers.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,9 +17,11 @@ fn shipped(path: &str) -> PathBuf {
 fn systemd_has_nothing_to_say_against_the_unit() {
     let folder = TestFolder::new("unit");
     let unit = fs::read_to_string(shipped("systemd/lanherd@.service")).expect("it is shipped");
-    let installed = "/usr/local/bin/lanherd";
+    // Wherever programs are installed: systemd.service(5) says in which folders it looks.
+    let installed = "\nExecStart=lanherd run ";
     assert!(unit.contains(installed));
-    let unit = unit.replace(installed, env!("CARGO_BIN_EXE_lanherd"));
+    let here = format!("\nExecStart={} run ", env!("CARGO_BIN_EXE_lanherd"));
+    let unit = unit.replace(installed, &here);
     let path = folder.file("lanherd@weekend.service");
     fs::write(&path, unit).expect("written");
     let verified = Command::new("systemd-analyze")
@@ -51,6 +53,46 @@ fn an_end_that_is_a_result_is_followed_by_no_other_start() {
         ["1", "2", "125"]
     );
     assert_eq!(setting(&unit, "SuccessExitStatus="), ["130"]);
+}
+
+#[test]
+fn what_has_crashed_is_left_for_the_next_start_and_what_has_ended_is_cleaned_up() {
+    let unit = fs::read_to_string(shipped("systemd/lanherd@.service")).expect("it is shipped");
+    assert!(unit.contains(" --pool %i --adopt\n"), "{unit}");
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStopPost=/bin/sh -c '"));
+    let script = line
+        .expect("ExecStopPost=")
+        .trim_end_matches('\'')
+        .replace("%i", "weekend");
+    let folder = TestFolder::new("stop");
+    let program = folder.file("lanherd");
+    fs::write(&program, "#!/bin/sh\necho \"$@\"\n").expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+    // What systemd.exec(5) says of how a service ends.
+    for (result, is_cleaned) in [
+        ("success", true),
+        ("exit-code", true),
+        ("timeout", true),
+        ("signal", false),
+        ("core-dump", false),
+        ("oom-kill", false),
+    ] {
+        let said = Command::new("/bin/sh")
+            .args(["-c", &script])
+            .env("SERVICE_RESULT", result)
+            .env("PATH", folder.path())
+            .output()
+            .expect("a shell");
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        let wanted = if is_cleaned {
+            "--quiet clean --pool weekend\n"
+        } else {
+            ""
+        };
+        assert_eq!(said, wanted, "{result}");
+    }
 }
 
 #[test]

@@ -17,10 +17,20 @@ use lanherd_ndp::Prefix;
 /// among them. Must come before it is up.
 pub(super) fn ignore_advertisements(link: &str) -> io::Result<()> {
     let file = format!("/proc/sys/net/ipv6/conf/{link}/accept_ra");
-    std::fs::write(file, "0").map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::new(error.kind(), lanherd_net::NO_IPV6),
-        _ => error,
-    })
+    std::fs::write(file, "0").map_err(with_remedy)
+}
+
+/// Why a setting of IPv6 could not be written, and what to do.
+fn with_remedy(error: io::Error) -> io::Error {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => lanherd_net::NO_IPV6,
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "/proc/sys is read-only, as in a container, and IPv6 cannot be set; give the container a writable one (podman: --security-opt \
+             unmask=/proc/sys, docker: --security-opt systempaths=unconfined), or have the lab without IPv6 (--family ipv4)"
+        }
+        _ => return error,
+    };
+    io::Error::new(error.kind(), why)
 }
 
 /// The router's side of IPv6, in its namespace.
@@ -38,7 +48,8 @@ impl Ipv6Side {
         ignore_advertisements(LAN)?;
         // Where the kernel was told to begin without IPv6 on interfaces (ipv6.disable_ipv6=1), on new ones, too.
         for link in [LAN, "lo"] {
-            std::fs::write(format!("/proc/sys/net/ipv6/conf/{link}/disable_ipv6"), "0")?;
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{link}/disable_ipv6"), "0")
+                .map_err(with_remedy)?;
         }
         for (name, value) in [
             ("conf/all/forwarding", "1"),
@@ -193,5 +204,21 @@ fn except(expected: Errno, done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.raw_os_error() == Some(expected as i32) => Ok(()),
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_whose_settings_are_read_only_is_named_with_the_options_that_open_them() {
+        let said = with_remedy(io::Error::from_raw_os_error(Errno::EROFS as i32)).to_string();
+        assert!(
+            said.contains("unmask=/proc/sys") && said.contains("--family ipv4"),
+            "{said}"
+        );
+        let other = with_remedy(io::Error::from_raw_os_error(Errno::EIO as i32));
+        assert_eq!(other.raw_os_error(), Some(Errno::EIO as i32));
     }
 }

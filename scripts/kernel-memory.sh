@@ -32,7 +32,7 @@ lanherd up --lab --clients "$clients" --family "$family" --mode private --ping r
     >/run/herd.log 2>&1 </dev/null &
 herd=$!
 online=0 same=0
-while [ $same -lt 20 ]; do
+while [ $same -lt 60 ]; do
     sleep 3
     kill -0 $herd 2>/dev/null || break
     now=$(lanherd ps 2>/dev/null | sed -n 's/.*: \([0-9]*\) of [0-9]* clients online.*/\1/p' | head -1)

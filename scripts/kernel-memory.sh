@@ -48,7 +48,7 @@ echo "$online online, $after MiB free"
 status=0
 kill -INT $herd 2>/dev/null || true
 wait $herd || status=$?
-grep -vE '^ns[0-9]' /run/herd.log | cut -c1-400 | awk '!seen[$0]++' | head -30
+grep -vE '^ns[0-9]|^ *[0-9hms. ]+: [0-9]+ of ' /run/herd.log | cut -c1-400 | head -30
 echo '...'
 tail -n 5 /run/herd.log | cut -c1-400
 echo "up: exit $status"

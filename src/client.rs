@@ -27,6 +27,7 @@ mod useless_replies;
 
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -292,6 +293,7 @@ impl<L: Lan> ClientState<L> {
                     stack.disengage();
                 }
             }
+            ClientMsg::Panicked(panic) => resume_unwind(panic),
             ClientMsg::Leave => self.shut_down().await,
         }
         self.drive().await?;

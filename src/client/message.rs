@@ -1,5 +1,6 @@
 //! What a client is told, and what it tells.
 
+use std::any::Any;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub enum ClientMsg {
     Port(PortEvent),
     /// A router advertisement to all nodes was handed to the machine of IPv6 already, and something follows from it.
     Advertised(Arc<Packet6>),
+    /// The machine of IPv6 panicked where it stands, with this: end by it, as if it had happened here.
+    Panicked(Box<dyn Any + Send>),
     /// The timer armed for this instant fired.
     Timer(Instant),
     /// The lease should be there by now.

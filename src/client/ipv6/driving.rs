@@ -381,13 +381,18 @@ pub(in crate::client) fn is_taken(
         decoded
     };
     match stack.offer(decode, now()) {
-        Offered::Taken => true,
-        Offered::Follows => {
-            // An actor that has ended needs no mail.
+        Ok(Offered::Taken) => true,
+        // An actor that has ended needs no mail.
+        Ok(Offered::Follows) => {
             drop(actor.cast(ClientMsg::Advertised(Arc::clone(packet))));
             true
         }
-        Offered::Refused => false,
+        Ok(Offered::Refused) => false,
+        // Whoever reads for all clients goes on.
+        Err(panic) => {
+            drop(actor.cast(ClientMsg::Panicked(panic)));
+            true
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 //! where it stands, as long as the actor is at rest and has nothing to do about it, and wakes the actor only where something
 //! follows.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
@@ -69,11 +71,24 @@ impl SharedStack6 {
     }
 
     /// Hands a packet to the machine, where its actor is at rest and IPv6 can be used: whoever seeks it is told of each in turn.
+    ///
+    /// # Errors
+    /// What the machine panicked with, which is to end its actor and nobody else: it is to be told by
+    /// [`ClientMsg::Panicked`](crate::client::ClientMsg::Panicked).
     pub(in crate::client) fn offer(
         &self,
         decode: impl FnOnce() -> Arc<Decoded>,
         now: Instant,
-    ) -> Offered {
+    ) -> thread::Result<Offered> {
+        let offered = catch_unwind(AssertUnwindSafe(|| self.take(decode, now)));
+        if offered.is_err() {
+            // What comes until the actor has ended waits in its mailbox.
+            self.engage();
+        }
+        offered
+    }
+
+    fn take(&self, decode: impl FnOnce() -> Arc<Decoded>, now: Instant) -> Offered {
         let mut shared = self.0.lock();
         if shared.engagements > 0 || !shared.stack.is_usable() {
             return Offered::Refused;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,7 +106,7 @@ impl PingReader {
             let number = event.data();
             let pinger = self.registered.lock().by_number.get(&number).cloned();
             let Some(pinger) = pinger else { continue };
-            match pinger.read_burst() {
+            match without_panic(|| pinger.read_burst()) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     tracing::debug!(%error, "reading answers to pings");
                     self.rest(number, &*pinger);
@@ -135,6 +136,12 @@ impl PingReader {
     }
 }
 
+/// What a client's answers make panic ends that client's reading for a while, and nobody else's.
+fn without_panic(read: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_| Err(io::Error::other("what came made the reading panic")))
+}
+
 /// While it lives, a ping socket is read.
 pub(super) struct ReadingGuard {
     reader: Arc<PingReader>,
@@ -148,5 +155,22 @@ impl Drop for ReadingGuard {
             // It is not in there while it rests.
             let _ = self.reader.epoll.delete(pinger.socket());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_of_the_one_socket() {
+        assert!(without_panic(|| Ok(())).is_ok());
+        let again = without_panic(|| Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(
+            again.expect_err("as it was").kind(),
+            io::ErrorKind::WouldBlock
+        );
+        let panicked = without_panic(|| panic!("scripted")).expect_err("told");
+        assert_ne!(panicked.kind(), io::ErrorKind::WouldBlock);
     }
 }

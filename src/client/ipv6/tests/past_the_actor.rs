@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::client::decoded::Decoded;
+use crate::client::{Aggregator, ClientActor, ClientArgs, ClientMsg};
+use crate::identity::Identity;
 
 fn decoded(advertised: &Advertised) -> Arc<Decoded> {
     Arc::new(Packet::from_frame(&advertisement(advertised)))
@@ -10,6 +12,7 @@ fn decoded(advertised: &Advertised) -> Arc<Decoded> {
 /// What becomes of an advertisement, with what its client has to do then.
 fn offer(shared: &SharedStack6, advertised: &Advertised, now: Instant) -> (Offered, Vec<Output6>) {
     let offered = shared.offer(|| decoded(advertised), now);
+    let offered = offered.expect("no panic");
     let mut stack = shared.lock();
     let outputs = std::iter::from_fn(|| stack.poll_output()).collect();
     (offered, outputs)
@@ -41,9 +44,13 @@ fn one_that_says_what_the_one_before_said_leaves_the_actor_at_rest_and_prolongs_
         assert_eq!(offer(&shared, &router, now), (Offered::Taken, Vec::new()));
     }
     assert_eq!(shared.lock().host.poll_timeout(), due);
-    let router = shared.lock().host.default_routers();
-    let ends = router[0].until.moment().expect("an end");
-    assert_eq!(ends, now + Duration::from_secs(1800));
+    // It counts from the latest of them.
+    for (after, is_usable) in [(1799, true), (1801, false)] {
+        shared
+            .lock()
+            .handle_timeout(now + Duration::from_secs(after));
+        assert_eq!(shared.lock().is_usable(), is_usable, "{after}");
+    }
 }
 
 #[test]
@@ -91,4 +98,54 @@ fn none_is_taken_while_the_actor_works_or_ipv6_cannot_be_used() {
     shared.lock().carrier_lost(now);
     while shared.lock().poll_output().is_some() {}
     assert_eq!(offer(&shared, &router, now).0, Offered::Refused);
+}
+
+#[test]
+fn a_machine_that_panics_ends_nobody_who_reads_for_all_and_waits_for_its_actor() {
+    let router = advertised(false, false, &[prefix(PREFIX, 1800, 3600)]);
+    let (shared, now) = usable(&router);
+    let panic = shared
+        .offer(|| panic!("scripted"), now)
+        .expect_err("it did");
+    assert_eq!(panic.downcast_ref(), Some(&"scripted"));
+    assert_eq!(offer(&shared, &router, now).0, Offered::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_ends_by_the_panic_of_its_machine() {
+    use crate::identity::{ClientNumber, PoolName, Seed};
+    use crate::lab::LabConfig;
+    use crate::lan::fake::FakeLan;
+    use crate::metrics::Metrics;
+    use crate::tester::TesterFigures;
+
+    let identity = Identity::derive(&PoolName::default(), ClientNumber(1), Seed(7));
+    let metrics = Metrics::new(&PoolName::default(), Seed(7)).expect("families");
+    let aggregator = Aggregator::new(metrics.clone(), TesterFigures::default());
+    let args = ClientArgs {
+        dhcp: crate::dhcp::Config::new(identity.mac),
+        ipv6: Some(Config::new(identity.mac, Secret([7; 16]), LIMIT)),
+        identity: Arc::new(identity),
+        lan: Arc::new(FakeLan::new(&LabConfig::default())),
+        families: lanherd_types::family::Families::Dual,
+        remembered6: None,
+        rng: fastrand::Rng::with_seed(7),
+        remembered: None,
+        lease_deadline: LIMIT,
+        activities: Arc::new([]),
+        addresses: Arc::default(),
+        releases: Arc::default(),
+        metrics: Arc::new(metrics),
+        aggregator: Arc::new(aggregator),
+        stats: Arc::default(),
+        events: Arc::new(|_| {}),
+    };
+    let spawned = ractor::Actor::spawn(None, ClientActor::default(), args).await;
+    let (actor, task) = spawned.expect("spawned");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(actor.get_status(), ractor::ActorStatus::Running);
+    let panicked = ClientMsg::Panicked(Box::new("scripted"));
+    actor.cast(panicked).expect("it lives");
+    let ended = tokio::time::timeout(Duration::from_secs(10), task).await;
+    ended.expect("it ends").expect("ractor has caught it");
 }

@@ -331,7 +331,8 @@ pub(super) async fn address_at<P: Port>(
 ) -> Result<IpAddr, String> {
     let family = match (target, choice) {
         (Target::Name(name), _) => {
-            let resolved = dns::addresses_of(client, name, choice, timeout).await;
+            // On the heap: most targets are no names, and a whole herd may ping at once.
+            let resolved = Box::pin(dns::addresses_of(client, name, choice, timeout)).await;
             return resolved
                 .map(|resolved| resolved.address)
                 .map_err(|unresolved| unresolved.why);

@@ -137,10 +137,11 @@ impl LinuxPort {
             return Ok(pinger);
         }
         let reader = Arc::clone(&self.shared.ping_reader);
-        self.inside(move |_, sockets| {
+        let opened = self.inside(move |_, sockets| {
             sockets.keep_icmp6(|| PingSocket::open(Family::Ipv6, &reader))
-        })
-        .await
+        });
+        // On the heap: once in a client's life.
+        Box::pin(opened).await
     }
 
     /// Runs a job about the client's addressing on the client's thread.

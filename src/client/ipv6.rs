@@ -10,6 +10,7 @@ mod config;
 mod driving;
 mod event;
 mod hearing;
+mod late_dhcp6;
 mod noted;
 mod persona;
 mod reach;
@@ -31,6 +32,7 @@ pub(in crate::client) use shared::{Offered, SharedStack6};
 pub use state::{HeldAddress, HeldRouter, Ipv6State};
 
 use self::addressing::Machines;
+use self::late_dhcp6::LateDhcp6;
 use self::noted::Noted;
 use self::reach::{Input, Reach, Said};
 use self::seen::{Missing, Seen};
@@ -147,7 +149,7 @@ pub struct Stack6 {
     mac: Mac,
     limit: Duration,
     host: slaac::Host,
-    dhcp: dhcp6::Client,
+    dhcp: LateDhcp6,
     reach: Reach,
     seen: Seen,
     /// What DHCPv6 is asked for.
@@ -180,11 +182,12 @@ pub struct Stack6 {
 impl Stack6 {
     /// One that has not started. All its chance comes from `rng`.
     pub fn new(config: Config, rng: &mut fastrand::Rng) -> Self {
+        let host = slaac::Host::new(config.host, rng.fork());
         Self {
-            mac: config.host.mac,
+            mac: host.config().mac,
             limit: config.deadline,
-            host: slaac::Host::new(config.host, rng.fork()),
-            dhcp: dhcp6::Client::new(config.dhcp6, rng.fork()),
+            dhcp: LateDhcp6::new(config.dhcp6, host.config(), rng.fork()),
+            host,
             reach: Reach::Resting,
             seen: Seen::default(),
             asked: DhcpWanted::Nothing,
@@ -244,7 +247,9 @@ impl Stack6 {
             ),
         };
         self.host.handle_verification(address, verification, now);
-        self.dhcp.handle_dad(address, dad, now);
+        if let Some(dhcp) = self.dhcp.made() {
+            dhcp.handle_dad(address, dad, now);
+        }
         self.settle(now);
     }
 
@@ -273,7 +278,9 @@ impl Stack6 {
     pub fn reconnect(&mut self, now: Instant) {
         self.seek(now);
         self.host.reconnect(now);
-        self.dhcp.reconnect(now);
+        if let Some(dhcp) = self.dhcp.made() {
+            dhcp.reconnect(now);
+        }
         self.settle(now);
     }
 
@@ -281,8 +288,10 @@ impl Stack6 {
     pub fn ask_again(&mut self, now: Instant) {
         if self.reach != Reach::Usable {
             self.host.solicit(now);
-            if self.dhcp.lease().is_none() {
-                self.dhcp.reconnect(now);
+            if let Some(dhcp) = self.dhcp.made()
+                && dhcp.lease().is_none()
+            {
+                dhcp.reconnect(now);
             }
             self.settle(now);
         }
@@ -297,7 +306,9 @@ impl Stack6 {
             self.host.reconnect(now);
         }
         self.host.handle_timeout(now);
-        self.dhcp.handle_timeout(now);
+        if let Some(dhcp) = self.dhcp.made() {
+            dhcp.handle_timeout(now);
+        }
         self.settle(now);
     }
 
@@ -315,7 +326,7 @@ impl Stack6 {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let all = [
             self.host.poll_timeout(),
-            self.dhcp.poll_timeout(),
+            self.dhcp.get().poll_timeout(),
             self.reach.deadline(),
             self.set_again_by,
             self.retry.at,
@@ -328,7 +339,7 @@ impl Stack6 {
     pub fn held(&self, written: Written) -> Option<Held6> {
         Some(Held6 {
             link_local: self.host.link_local()?,
-            duid: self.dhcp.config().duid.clone(),
+            duid: self.dhcp.get().config().duid.clone(),
             lease: written.lease,
             is_requested: written.is_requested,
         })
@@ -399,7 +410,7 @@ impl Stack6 {
     fn machines(&self) -> Machines<'_> {
         Machines {
             host: &self.host,
-            dhcp: &self.dhcp,
+            dhcp: self.dhcp.get(),
             probing: self.probing.as_deref(),
         }
     }

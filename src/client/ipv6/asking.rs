@@ -26,7 +26,7 @@ impl Stack6 {
             self.asked = DhcpWanted::Stateful;
             let has_addresses = lease.addresses().next().is_some();
             self.want_leased(has_addresses || self.host.dhcp_wanted() == DhcpWanted::Stateful);
-            self.dhcp.restore(*lease, now);
+            self.dhcp_client().restore(*lease, now);
             return true;
         }
         let of_flags = self.host.dhcp_wanted();
@@ -46,7 +46,7 @@ impl Stack6 {
             };
             if is_changed {
                 // There are addresses to be had, too, now.
-                self.dhcp.renew(now);
+                self.with_lease(dhcp6::Client::renew, now);
                 return true;
             }
         }
@@ -55,24 +55,36 @@ impl Stack6 {
             | (DhcpWanted::Stateless, DhcpWanted::Stateless)
             | (DhcpWanted::Stateful, DhcpWanted::Stateful) => return false,
             (DhcpWanted::Nothing | DhcpWanted::Stateless, DhcpWanted::Stateful) => {
-                self.dhcp.start(now);
+                self.dhcp_client().start(now);
             }
-            (DhcpWanted::Nothing, DhcpWanted::Stateless) => self.dhcp.inform(now),
+            (DhcpWanted::Nothing, DhcpWanted::Stateless) => self.dhcp_client().inform(now),
             (DhcpWanted::Stateful, DhcpWanted::Nothing | DhcpWanted::Stateless)
-                if self.dhcp.state().holds_lease() =>
+                if self.dhcp.get().state().holds_lease() =>
             {
                 return false;
             }
             (DhcpWanted::Stateful | DhcpWanted::Stateless, DhcpWanted::Nothing) => {
-                self.dhcp.release(now);
+                self.with_lease(dhcp6::Client::release, now);
             }
             (DhcpWanted::Stateful, DhcpWanted::Stateless) => {
-                self.dhcp.release(now);
-                self.dhcp.inform(now);
+                self.with_lease(dhcp6::Client::release, now);
+                self.dhcp_client().inform(now);
             }
         }
         self.asked = wanted;
         true
+    }
+
+    /// The DHCPv6 client, which is needed now.
+    fn dhcp_client(&mut self) -> &mut dhcp6::Client {
+        self.dhcp.make(self.host.config())
+    }
+
+    /// Has the DHCPv6 client do what it does with a lease alone, or with one that it asks for.
+    fn with_lease(&mut self, act: fn(&mut dhcp6::Client, Instant), now: Instant) {
+        if let Some(dhcp) = self.dhcp.made() {
+            act(dhcp, now);
+        }
     }
 
     /// Whether a prefix is to be delegated to it.
@@ -94,7 +106,7 @@ impl Stack6 {
         let iaid = dhcp6::Config::iaid(self.mac);
         let addresses = asks_for_addresses.then(|| WantedIa::addresses(iaid));
         let prefixes = WantedIa::prefixes(iaid, prefix.length());
-        self.dhcp
+        self.dhcp_client()
             .want(addresses.into_iter().chain([prefixes]).collect());
         let scope = if asks_for_addresses {
             LeaseScope::Both(prefix)
@@ -125,32 +137,32 @@ impl Stack6 {
                 self.seek(now);
             }
         } else {
-            self.dhcp.renew(now);
+            self.with_lease(dhcp6::Client::renew, now);
         }
         self.settle(now);
     }
 
     /// Extends the lease by asking any server.
     pub fn rebind(&mut self, now: Instant) {
-        self.dhcp.rebind(now);
+        self.with_lease(dhcp6::Client::rebind, now);
         self.settle(now);
     }
 
     /// Asks any server whether the lease is right on this link.
     pub fn confirm(&mut self, now: Instant) {
-        self.dhcp.confirm(now);
+        self.with_lease(dhcp6::Client::confirm, now);
         self.settle(now);
     }
 
     /// Refuses the leased addresses as if somebody else had them.
     pub fn decline(&mut self, now: Instant) {
-        self.dhcp.decline(now);
+        self.with_lease(dhcp6::Client::decline, now);
         self.settle(now);
     }
 
     /// Asks for parameters only.
     pub fn inform(&mut self, now: Instant) {
-        self.dhcp.inform(now);
+        self.dhcp_client().inform(now);
         self.settle(now);
     }
 
@@ -162,9 +174,9 @@ impl Stack6 {
 
     /// Gives the lease back, and stays without. Formed addresses stay.
     pub fn release(&mut self, now: Instant) {
-        if self.dhcp.state().holds_lease() || self.asks_for_leases() {
+        if self.dhcp.get().state().holds_lease() || self.asks_for_leases() {
             self.wish = Wish::NoLease;
-            self.dhcp.release(now);
+            self.with_lease(dhcp6::Client::release, now);
             self.settle(now);
         }
     }
@@ -173,7 +185,7 @@ impl Stack6 {
     pub fn leave(&mut self, now: Instant) {
         self.wish = Wish::Nothing;
         self.advance(Input::Rest, now);
-        self.dhcp.release(now);
+        self.with_lease(dhcp6::Client::release, now);
         self.settle(now);
     }
 }

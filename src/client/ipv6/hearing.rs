@@ -39,7 +39,8 @@ impl Stack6 {
                     source,
                     destination,
                 };
-                self.dhcp.handle_message(&message, arrival, now);
+                let dhcp = self.dhcp.make(self.host.config());
+                dhcp.handle_message(&message, arrival, now);
                 self.settle(now);
             }
             Err(error) => self.unusable(Ipv6Event::Undecodable { source, error }),

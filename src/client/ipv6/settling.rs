@@ -27,7 +27,7 @@ impl Stack6 {
         if !is_dirty && events.is_empty() && frames.is_empty() && !self.is_due(now) {
             return;
         }
-        if !matches!(self.dhcp.state(), dhcp6::State::Probing(_)) {
+        if !matches!(self.dhcp.get().state(), dhcp6::State::Probing(_)) {
             self.probing = None;
         }
         let before = Arc::clone(&self.told);
@@ -70,8 +70,8 @@ impl Stack6 {
 
     /// Has a lease written down that is to be used; whether one that was has gone.
     fn remember(&mut self) -> bool {
-        let granted = self.probing.as_deref().or_else(|| self.dhcp.lease());
-        let requested = self.dhcp.state().requested();
+        let granted = self.probing.as_deref().or_else(|| self.dhcp.get().lease());
+        let requested = self.dhcp.get().state().requested();
         let lease = granted.or(requested);
         let is_requested = granted.is_none();
         let written = self.written.as_deref();
@@ -176,7 +176,7 @@ impl Stack6 {
                 slaac::Output::Event(event) => self.happened(Ipv6Event::Host(event), events),
             }
         }
-        while let Some(output) = self.dhcp.poll_output() {
+        while let Some(output) = self.dhcp.made().and_then(dhcp6::Client::poll_output) {
             match output {
                 dhcp6::Output::Transmit(message) => self.send(&message, frames, now),
                 dhcp6::Output::Event(event) => {

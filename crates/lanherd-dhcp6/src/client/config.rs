@@ -9,7 +9,7 @@ use crate::options::code;
 use crate::{Duid, IaKind};
 
 /// Behaviour of one client. [`Config::new`] is what RFC 9915 says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "independent of each other: each is something that a device does or does not do"

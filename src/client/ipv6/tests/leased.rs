@@ -171,7 +171,7 @@ fn a_lease_of_before_is_confirmed_before_any_router_has_spoken() {
     assert_eq!(timeline.sent(dhcp6(MessageType::Solicit)).len(), 0);
     assert!(timeline.stack.is_usable() && timeline.global() == [LEASED]);
     // It says the same of itself in every life (RFC 9915, 11 and 12).
-    let own = |timeline: &Timeline| timeline.stack.dhcp.config().duid.clone();
+    let own = |timeline: &Timeline| timeline.stack.dhcp.get().config().duid.clone();
     assert_eq!(own(&first), own(&timeline));
 }
 

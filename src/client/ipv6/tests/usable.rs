@@ -41,6 +41,28 @@ fn a_prefix_and_a_router_are_enough_after_two_looks_for_duplicates() {
 }
 
 #[test]
+fn a_dhcpv6_client_is_made_when_routers_say_that_something_is_to_be_had_and_behaves_as_it_was_told()
+{
+    let neither = advertised(false, false, &[prefix(PREFIX, 1800, 3600)]);
+    let mut timeline = Timeline::new(|config| config.dhcp6.rapid_commit = true);
+    timeline.router = Some(neither);
+    timeline.server = Serves::Leases;
+    timeline.start();
+    timeline.run(5.0);
+    timeline.tell(Stack6::renew);
+    timeline.tell(Stack6::release);
+    timeline.tell(Stack6::reconnect);
+    timeline.run(5.0);
+    assert!(timeline.stack.dhcp.made().is_none());
+    timeline.router = Some(advertised(true, false, &[prefix(PREFIX, 1800, 3600)]));
+    timeline.advertise();
+    timeline.run(5.0);
+    let made = timeline.stack.dhcp.made().expect("it asks");
+    assert!(made.config().rapid_commit && made.lease().is_some());
+    assert_eq!(made.config().duid, Duid::link_layer(MAC));
+}
+
+#[test]
 fn without_the_look_for_duplicates_it_is_usable_as_soon_as_the_router_answers() {
     let mut timeline = Timeline::new(|config| config.set_verifies(false));
     timeline.router = Some(advertised(false, false, &[prefix(PREFIX, 1800, 3600)]));

@@ -1,5 +1,8 @@
 //! Feature files with the whole program on a machine with a real router: what passes, what fails, and what is left.
 
+mod dead_router;
+mod limits;
+
 use std::fs;
 use std::path::Path;
 
@@ -43,6 +46,17 @@ Feature: The first three lines
     Given I create 10 virtual clients using macvlan
     When all clients attempt to ping Google DNS
     Then all clients should respond successfully
+";
+
+/// Two scenarios that a router which is there passes.
+const TWO: &str = "\
+Feature: Two
+  Scenario: the first
+    Given I create 2 virtual clients using macvlan
+    Then all clients should hold a valid lease within 5s
+  Scenario: the second
+    Given I create 1 virtual client using macvlan
+    Then all clients should hold a valid lease within 5s
 ";
 
 #[test]
@@ -321,81 +335,6 @@ fn a_starter_is_written_once_and_passes_on_the_lab() {
     );
 }
 
-/// One line for each address, so that a second client of a pool of one is refused.
-const ONE_ADDRESS: &str = "10.66.1.1,10.66.1.1";
-
-/// Two scenarios that a router which is there passes.
-const TWO: &str = "\
-Feature: Two
-  Scenario: the first
-    Given I create 2 virtual clients using macvlan
-    Then all clients should hold a valid lease within 5s
-  Scenario: the second
-    Given I create 1 virtual client using macvlan
-    Then all clients should hold a valid lease within 5s
-";
-
-#[test]
-fn a_dead_router_costs_one_timeout_and_one_sentence_and_all_results_say_so() {
-    let host = Host::new();
-    let before = host.snapshot();
-    let file = |name: &str| host.folder().join(name).to_string_lossy().into_owned();
-    let (xml, report, again) = (file("r.xml"), file("r.json"), file("again.txt"));
-    let written = ["--junit", &xml, "--report", &report, "--rerun", &again];
-    let began = std::time::Instant::now();
-    let outcome = start(
-        &host,
-        TWO,
-        &[&["--lease-timeout", "6s"][..], &written].concat(),
-    );
-    let outcome = outcome.finish(seconds(60));
-    assert_code(&outcome, 1);
-    // Two scenarios that wait for themselves take the timeout and ten seconds each.
-    assert!(began.elapsed() < seconds(25), "{:?}", began.elapsed());
-    let sentence = "no DHCP server answers on lan0";
-    assert!(outcome.stdout.contains(sentence), "{}", outcome.stdout);
-    assert!(
-        !outcome.stdout.contains("did not get online"),
-        "{}",
-        outcome.stdout
-    );
-    let xml = fs::read_to_string(xml).expect("results");
-    assert!(
-        xml.contains(sentence) && xml.contains("skipped=\"2\""),
-        "{xml}"
-    );
-    let report = fs::read_to_string(report).expect("a report");
-    assert!(
-        report.contains(sentence) && report.contains("not come to"),
-        "{report}"
-    );
-    // All that was to run is to be run again.
-    let again = fs::read_to_string(again).expect("a list");
-    assert!(again.ends_with("test.feature:2:5\n"), "{again}");
-    assert_eq!(host.snapshot(), before);
-}
-
-#[test]
-fn the_question_before_the_first_scenario_takes_no_address() {
-    let host = Host::new();
-    let router = Router::dnsmasq(&host, ONE_ADDRESS, "1h", &[]);
-    let before = host.snapshot();
-    let text = TWO.replace("2 virtual clients", "1 virtual client");
-    assert_code(&start(&host, &text, &[]).finish(seconds(60)), 0);
-    let log = router.log();
-    let count = |what: &str| log.matches(what).count();
-    assert!(
-        count("DHCPDISCOVER(") >= 3,
-        "one question, and one of each scenario\n{log}"
-    );
-    assert_eq!(
-        count("DHCPREQUEST("),
-        2,
-        "only the scenarios take an address\n{log}"
-    );
-    assert_eq!(host.snapshot(), before);
-}
-
 #[test]
 fn one_file_that_is_no_gherkin_keeps_no_other_from_running_and_the_exit_code_says_so() {
     let host = Host::new();
@@ -466,78 +405,6 @@ fn one_file_that_is_no_gherkin_keeps_no_other_from_running_and_the_exit_code_say
     );
     let again = fs::read_to_string(again).expect("a list");
     assert!(again.ends_with("bad.feature\n"), "{again}");
-}
-
-/// A search for the limit of a router.
-const CAPACITY: &str = "\
-Feature: Capacity
-  @destructive
-  Scenario: as many as there are addresses
-    Given a client may take 4s to get a lease
-    When I add 4 clients every 1s until one fails, 30 at most
-    Then at least 5 clients should have been served
-";
-
-#[test]
-fn a_search_that_finds_no_limit_ends_at_its_bound_and_says_so() {
-    let host = Host::new();
-    let _router = Router::dnsmasq(&host, "10.66.1.1,10.66.1.200", "1h", &[]);
-    let bounded = CAPACITY.replace("30 at most", "6 at most");
-    let outcome = start(&host, &bounded, &["--tags", "@destructive"]).finish(seconds(90));
-    assert_code(&outcome, 0);
-    let finding = "at least 6 clients were served, and none failed: this is where the step ends";
-    assert!(outcome.stdout.contains(finding), "{}", outcome.stdout);
-}
-
-#[test]
-fn the_limit_of_a_router_is_in_all_results_and_what_the_tester_did_is_never_it() {
-    let host = Host::new();
-    let _router = Router::dnsmasq(&host, "10.66.1.1,10.66.1.10", "1h", &[]);
-    let file = |name: &str| host.folder().join(name).to_string_lossy().into_owned();
-    let (xml, json, html) = (file("r.xml"), file("r.json"), file("r.html"));
-    let asked = ["--tags", "@destructive", "--interval", "1s"];
-    let written = ["--junit", &xml, "--json", &json, "--html", &html];
-    let outcome = start(&host, CAPACITY, &[&asked[..], &written].concat()).finish(seconds(90));
-    assert_code(&outcome, 0);
-    let finding = "at least 10 clients were served; the 11th failed: no_offer";
-    assert!(outcome.stdout.contains(finding), "{}", outcome.stdout);
-    for path in [&xml, &json, &html] {
-        let text = fs::read_to_string(path).expect("results");
-        assert!(text.contains(finding), "{path}: {text}");
-    }
-    let xml = fs::read_to_string(&xml).expect("results");
-    assert!(
-        xml.contains(r#"<property name="capacity (as many as there are addresses)" value="10"/>"#),
-        "{xml}"
-    );
-    // It says what it does on the way, and the failure that it looks for is no warning.
-    let goes = "still running after";
-    assert!(
-        outcome.stderr.contains(goes) && outcome.stderr.contains("clients online"),
-        "{}",
-        outcome.stderr
-    );
-    assert!(
-        !outcome.stderr.contains("WARN client failed"),
-        "{}",
-        outcome.stderr
-    );
-    // A namespace of somebody else's has the name of client 6: that is no limit of the router's.
-    host.must(&["ip", "netns", "add", "ns6"]);
-    let outcome = start(&host, CAPACITY, &asked).finish(seconds(90));
-    assert_code(&outcome, 125);
-    assert!(
-        outcome.stdout.contains("the tester itself failed"),
-        "{}",
-        outcome.stdout
-    );
-    assert!(outcome.stdout.contains("name_taken"), "{}", outcome.stdout);
-    assert!(
-        !outcome.stdout.contains("clients were served; the"),
-        "{}",
-        outcome.stdout
-    );
-    host.must(&["ip", "netns", "del", "ns6"]);
 }
 
 #[test]

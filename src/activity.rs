@@ -18,6 +18,7 @@ pub mod ping;
 mod registry;
 mod socket_error;
 mod spec;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub use self::outcome::{AttemptOutcome, Ending, SkipReason};
 pub use self::over_family::{HasFamilies, InFamilies, OverFamily, SourceChoice};
 use self::registry::kinds;
 pub use self::spec::{Activity, Pace, Spec};
+use self::stream::StreamPlan;
 use crate::host_name::HostName;
 use crate::target::Target;
 use crate::url::Url;
@@ -51,6 +53,8 @@ kinds! {
     Command(CommandLine),
     /// TCP connections to a port.
     Connect(OverFamily<Endpoint>),
+    /// Streams of traffic to and from a sink.
+    Stream(OverFamily<StreamPlan>),
 }
 
 /// What is done to something of which no family is said.
@@ -69,4 +73,5 @@ over_no_family! {
     HostName => Dns,
     Url => Http,
     Endpoint => Connect,
+    StreamPlan => Stream,
 }

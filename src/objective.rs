@@ -25,9 +25,10 @@ use std::time::Duration;
 
 pub use self::judge::{Judgement, Value};
 use crate::activity::Kind;
-use crate::activity::kind::CountObjective;
+use crate::activity::kind::{CountObjective, RateFigure};
 use crate::family::Family;
 use crate::stats::Signal;
+use lanherd_types::bit_rate::BitRate;
 use lanherd_types::words;
 
 words! {
@@ -68,6 +69,8 @@ enum Figure {
     StalePrefix,
     /// Attempts of a kind without success, by share, or where it says so by number.
     Failed(Kind),
+    /// A rate of a kind: its mean, or this value of many.
+    Rate(Option<Quantile>, Kind, &'static RateFigure),
     /// What a kind counts beside.
     Counted(Kind, &'static CountObjective),
     Restarts,
@@ -103,6 +106,8 @@ enum Bound {
     /// 0 to 1.
     Share(f64),
     Number(u64),
+    /// In bits a second.
+    Rate(BitRate),
 }
 
 impl Objective {
@@ -134,6 +139,7 @@ impl Objective {
             Bound::Time(bound) => (bound.is_zero(), false),
             Bound::Share(share) => (share <= 0.0, share >= 1.0),
             Bound::Number(number) => (number == 0, false),
+            Bound::Rate(_) => (false, false),
         };
         let why = match self.should {
             Should::BeBelow if nothing => "never",
@@ -200,6 +206,8 @@ impl fmt::Display for Figure {
             Self::FamilyAvailability(Family::Ipv6) => f.write_str("ipv6 availability"),
             Self::StalePrefix => f.write_str("stale prefix time"),
             Self::Failed(kind) => f.write_str(kind.about().failures.objective),
+            Self::Rate(None, _, rate) => f.write_str(rate.name),
+            Self::Rate(Some(quantile), _, rate) => write!(f, "{} {}", quantile.name, rate.name),
             Self::Counted(_, count) => f.write_str(count.name),
             Self::Restarts => f.write_str("restarts"),
             Self::MalformedMessages => f.write_str("malformed messages"),
@@ -214,6 +222,7 @@ impl fmt::Display for Bound {
             Self::Time(time) => f.write_str(&words::time(*time)),
             Self::Share(share) => f.write_str(&words::share(*share)),
             Self::Number(number) => number.fmt(f),
+            Self::Rate(rate) => rate.fmt(f),
         }
     }
 }

@@ -125,6 +125,7 @@ impl ActivityKind for CommandLine {
         causes: causes!(CommandCause, late: Timeout),
         bad_answers: &[],
         counts: &[],
+        rates: &[],
         metrics: MetricFamilies {
             labels: &[],
             values: |_, _| Vec::new(),

@@ -193,6 +193,7 @@ impl ActivityKind for OverFamily<Endpoint> {
         causes: causes!(ConnectCause, late: Timeout, NoName),
         bad_answers: &[],
         counts: &[],
+        rates: &[],
         metrics: MetricFamilies {
             labels: &[],
             values: |_, _| Vec::new(),
@@ -277,7 +278,7 @@ impl ActivityKind for OverFamily<Endpoint> {
 }
 
 impl Endpoint {
-    fn read(text: &str) -> Result<Self, String> {
+    pub(super) fn read(text: &str) -> Result<Self, String> {
         let refuse = || {
             format!(
                 "{text:?} is nothing to connect to: write a target and a port, as router:80, 8.8.8.8:53, [2001:db8::1]:53 or \
@@ -313,44 +314,55 @@ impl OverFamily<Endpoint> {
         detail: &mut ConnectDetail,
     ) -> Result<Duration, (ConnectCause, String)> {
         let choice = self.choice(client.families);
-        let (address, other) = match &self.to.target {
-            Target::Name(name) => dns::addresses_of(client, name, choice, timeout)
-                .await
-                .map(|resolved| (resolved.address, resolved.other))
-                .map_err(|unresolved| {
-                    let cause = if unresolved.is_the_testers {
-                        ConnectCause::Tester
-                    } else {
-                        ConnectCause::NoName
-                    };
-                    (cause, unresolved.why)
-                })?,
-            target => ping::address_at(target, choice, timeout, client)
-                .await
-                .map(|address| (address, None))
-                .map_err(|why| (ConnectCause::NoTarget, why))?,
-        };
-        let server = SocketAddr::new(address, self.to.port);
-        detail.server = Some(server);
-        // A client that connects to itself by its number was told to. By any other name it is another that was meant.
-        let is_meant = self.to.target == Target::Client(client.identity.number);
-        if client.is_own(address) && !is_meant {
-            let why = format!("{address} is the client itself, which would answer");
-            return Err((ConnectCause::OwnAddress, why));
-        }
-        let other = other.filter(|other| !client.is_own(*other));
-        let other = other.map(|other| SocketAddr::new(other, self.to.port));
-        let dialed = dial(client, server, other, timeout).await;
-        detail.server = Some(dialed.server);
-        match dialed.result {
-            Ok(Connected { took, .. }) => Ok(took),
-            Err(Undialed::Failed(error, why)) => Err((error.into(), why)),
-            Err(Undialed::Lost(family)) => {
-                let why = format!("the client lost {}", family.name());
-                Err((ConnectCause::Offline, why))
-            }
-        }
+        let connected = reach(&self.to, choice, timeout, client, &mut detail.server).await?;
+        Ok(connected.took)
     }
+}
+
+/// Connects to a port; notes its address as soon as there is one. Fails with why it did not come about, and the particulars.
+pub(super) async fn reach<P: Port>(
+    to: &Endpoint,
+    choice: FamilyChoice,
+    timeout: Duration,
+    client: &ClientContext<P>,
+    noted: &mut Option<SocketAddr>,
+) -> Result<Connected<P::Stream>, (ConnectCause, String)> {
+    let (address, other) = match &to.target {
+        Target::Name(name) => dns::addresses_of(client, name, choice, timeout)
+            .await
+            .map(|resolved| (resolved.address, resolved.other))
+            .map_err(|unresolved| {
+                let cause = if unresolved.is_the_testers {
+                    ConnectCause::Tester
+                } else {
+                    ConnectCause::NoName
+                };
+                (cause, unresolved.why)
+            })?,
+        target => ping::address_at(target, choice, timeout, client)
+            .await
+            .map(|address| (address, None))
+            .map_err(|why| (ConnectCause::NoTarget, why))?,
+    };
+    let server = SocketAddr::new(address, to.port);
+    *noted = Some(server);
+    // A client that connects to itself by its number was told to. By any other name it is another that was meant.
+    let is_meant = to.target == Target::Client(client.identity.number);
+    if client.is_own(address) && !is_meant {
+        let why = format!("{address} is the client itself, which would answer");
+        return Err((ConnectCause::OwnAddress, why));
+    }
+    let other = other.filter(|other| !client.is_own(*other));
+    let other = other.map(|other| SocketAddr::new(other, to.port));
+    let dialed = dial(client, server, other, timeout).await;
+    *noted = Some(dialed.server);
+    dialed.result.map_err(|undialed| match undialed {
+        Undialed::Failed(error, why) => (error.into(), why),
+        Undialed::Lost(family) => {
+            let why = format!("the client lost {}", family.name());
+            (ConnectCause::Offline, why)
+        }
+    })
 }
 
 impl Pool {

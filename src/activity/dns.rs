@@ -121,6 +121,7 @@ impl ActivityKind for Question {
         causes: causes!(DnsCause, late: Timeout),
         bad_answers: BAD_ANSWERS,
         counts: &[],
+        rates: &[],
         metrics: MetricFamilies {
             labels: &[],
             values: |_, _| Vec::new(),

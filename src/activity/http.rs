@@ -129,6 +129,7 @@ impl ActivityKind for OverFamily<Url> {
         causes: causes!(HttpCause, late: Timeout, NoName),
         bad_answers: &[],
         counts: &[],
+        rates: &[],
         metrics: MetricFamilies {
             labels: &[],
             values: |_, _| Vec::new(),

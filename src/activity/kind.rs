@@ -9,6 +9,7 @@ use crate::blame::Blame;
 use crate::family::{Families, Family};
 use crate::identity::ClientNumber;
 use crate::lan::Port;
+use lanherd_stream::rates::Rates;
 
 /// A kind of activity, by the type of what it is done to: a name for lookups, a URL for fetches.
 pub trait ActivityKind: Debug + Display + Clone + Eq + Ord + Send + Sync + 'static {
@@ -121,6 +122,8 @@ pub struct About {
     pub bad_answers: &'static [&'static str],
     /// What is counted beside attempts and successes.
     pub counts: &'static [Count],
+    /// Rates that are measured, in bits a second.
+    pub rates: &'static [RateFigure],
     /// The families of metrics.
     pub metrics: MetricFamilies,
     /// How an entry of a report is laid out.
@@ -200,6 +203,21 @@ pub struct Count {
     pub objective: Option<CountObjective>,
     /// How many there are.
     pub of: fn(&Detail) -> u64,
+}
+
+/// A rate that is measured, in bits a second, and can be an objective.
+#[derive(Debug)]
+pub struct RateFigure {
+    /// Its name in objectives: `goodput`.
+    pub name: &'static str,
+    /// Adds those of a detail.
+    pub of: fn(&Detail, &mut Rates),
+}
+
+impl PartialEq for RateFigure {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 /// An objective about a number that is best low.

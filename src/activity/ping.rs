@@ -143,6 +143,7 @@ impl ActivityKind for OverFamily<Target> {
                 of: |detail| PingDetail::of(detail).map_or(0, |detail| detail.duplicates),
             },
         ],
+        rates: &[],
         metrics: MetricFamilies {
             labels: &["target", "family"],
             values: |subject, family| {

@@ -4,13 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lanherd_connections::{CancellationToken, Protocol as _};
+use lanherd_stream::sink::{Sink, SinkLimits};
 use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect::ConnectDetail;
 use super::dns::DnsDetail;
 use super::http::HttpDetail;
+use super::stream::{StreamDetail, StreamLimit};
 use super::*;
 use crate::family::{Families, Family};
 use crate::identity::{ClientNumber, Identity, PoolName, Seed};
@@ -398,4 +402,89 @@ async fn a_command_is_told_what_the_client_has_of_ipv6() {
         output.ends_with("LANHERD_ADDRESS6=\nLANHERD_ROUTER6=\n"),
         "{output}"
     );
+}
+
+/// A sink at these addresses, in memory.
+fn serve_sink(here: &Standing, addresses: &[IpAddr]) -> Arc<Sink> {
+    let sink = Arc::new(Sink::new(SinkLimits::default()).expect("random numbers"));
+    for address in addresses {
+        let sink = Arc::clone(&sink);
+        let at = SocketAddr::new(*address, lanherd_stream::PORT);
+        here.lan.serve_tcp(at, move |stream| {
+            let leaving = CancellationToken::new();
+            tokio::spawn(Arc::clone(&sink).converse(stream, leaving));
+        });
+    }
+    sink
+}
+
+fn streamed(outcome: &AttemptOutcome) -> &StreamDetail {
+    StreamDetail::of(&outcome.detail).expect("of streams")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_keeps_its_rate_in_each_direction_over_the_family_that_is_named() {
+    let here = client(Families::Dual).await;
+    here.know(Some(&[WEB]), Some(&[WEB6]));
+    let sink = serve_sink(&here, &[WEB.into(), WEB6.into()]);
+    for (text, family) in [
+        ("both 1 Mbit/s to sink.lab.test over IPv4", Family::Ipv4),
+        ("both 1 Mbit/s to sink.lab.test", Family::Ipv6),
+    ] {
+        let outcome = here.attempt(Kind::Stream, text).await;
+        assert!(outcome.is_success(), "{outcome:?}");
+        assert_eq!(outcome.family, Some(family));
+        let StreamDetail { up, down, .. } = streamed(&outcome);
+        for direction in [up, down] {
+            let figures = direction.as_ref().expect("both ways");
+            // Ten seconds at a megabit a second.
+            assert!(
+                (1_240_000..=1_250_000).contains(&figures.bytes),
+                "{figures:?}"
+            );
+            let mean = figures.goodput.mean().expect("one");
+            assert!((0.99e6..=1.01e6).contains(&mean), "{mean}");
+            assert_eq!(figures.limited_by, [(StreamLimit::Rate, 1)].into());
+            assert_eq!(figures.congestion_control, "cubic");
+        }
+    }
+    assert_eq!((sink.counters().accepted, sink.streams()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_a_sink_fails_for_a_cause_that_says_whose_fault_it_is() {
+    let here = client(Families::Ipv4).await;
+    here.know(Some(&[]), None);
+    let at = |port| SocketAddr::new(WEB.into(), port);
+    // One that says something else, one that says nothing, and one that goes at once.
+    here.lan.serve_tcp(at(81), |mut stream| {
+        tokio::spawn(async move { stream.write_all(b"HTTP/1.1 400 Bad Request").await });
+    });
+    here.lan.serve_tcp(at(82), std::mem::forget);
+    here.lan.serve_tcp(at(83), drop);
+    for (text, cause) in [
+        ("down to 198.51.100.80", "refused"),
+        ("down to 198.51.100.80:81", "malformed"),
+        ("down to 198.51.100.80:82", "timeout"),
+        ("down to 198.51.100.80:83", "reset"),
+        ("down to nowhere.lab.test", "no_name"),
+        ("down to 10.77.0.7", "own_address"),
+    ] {
+        let outcome = here.attempt(Kind::Stream, text).await;
+        assert_eq!(outcome.ending, Ending::Failed(cause), "{outcome:?}");
+        assert!(outcome.why.expect("why").starts_with(text), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_where_the_client_loses_the_family_that_it_goes_over() {
+    let here = client(Families::Dual).await;
+    serve_sink(&here, &[WEB6.into()]);
+    let streaming = here.attempt(Kind::Stream, "down 1 Mbit/s to 2001:db8:203::80");
+    let losing = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        here.connectivity.send_modify(|now| now.ipv6 = None);
+    };
+    let (outcome, ()) = tokio::join!(streaming, losing);
+    assert_eq!(outcome.ending, Ending::Failed("offline"), "{outcome:?}");
 }

@@ -142,6 +142,16 @@ const FIXED: &[Parameter] = &[
         "median, p95, p99, maximum (and minimum, p50)",
     ),
     Parameter::new(
+        "goodput",
+        r"(?:(?:median|p\d+|95th percentile|99th percentile|maximum|minimum) )?(?:(?:upload|download) )?goodput",
+        "goodput (the mean of all), upload goodput, download goodput; before it, of one stream: median, p95, maximum, minimum",
+    ),
+    Parameter::new(
+        "bitrate",
+        r#""?\d+(?:\.\d+)? ?[kMG]?bit/s"?"#,
+        "5 Mbit/s, 500 kbit/s, 1 Gbit/s",
+    ),
+    Parameter::new(
         "cause",
         "[a-z][a-z0-9_]*",
         "a cause as metrics and reports have it: no_offer, no_ack, nak, malformed, bad_lease, address_conflict, lease_expired, crashed, …, \

@@ -20,6 +20,7 @@ Examples:
   lanherd sink                                    on this machine alone, to try it
   lanherd sink --listen 192.0.2.10                behind the router, on that address of this machine
   lanherd sink --listen 0.0.0.0 --listen [::] --streams 200 --longest 5m
+  lanherd up --parent eth0 --clients 10 --stream \"down to 192.0.2.10 for 10s\"
 
 It says nothing to anybody who does not speak its protocol, and sends nothing but over a TCP connection that was made to it. Whoever \
 reaches it may load the network between: listen where only the clients can. Needs no privilege. Ctrl-C ends it.";

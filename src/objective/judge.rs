@@ -9,6 +9,8 @@ use crate::family::Family;
 use crate::pool::{Figures, Uptime};
 use crate::stats::{ActivityStats, Attempts, Distribution, Signal};
 use crate::units::percent;
+use lanherd_stream::rates::Rates;
+use lanherd_types::bit_rate::told;
 
 /// What became of an objective, and why.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub enum Value {
     Share(f64),
     /// The figure is a number.
     Number(u64),
+    /// The figure is a rate, in bits a second.
+    Rate(f64),
 }
 
 impl From<Bound> for Value {
@@ -44,6 +48,7 @@ impl From<Bound> for Value {
             Bound::Time(time) => Self::Time(time),
             Bound::Share(share) => Self::Share(share),
             Bound::Number(number) => Self::Number(number),
+            Bound::Rate(rate) => Self::Rate(rate.bits_per_second() as f64),
         }
     }
 }
@@ -118,6 +123,9 @@ impl Objective {
             (Value::Time(value), Bound::Time(bound)) => value.cmp(&bound),
             (Value::Share(value), Bound::Share(bound)) => value.total_cmp(&bound),
             (Value::Number(value), Bound::Number(bound)) => value.cmp(&bound),
+            (Value::Rate(value), Bound::Rate(bound)) => {
+                value.total_cmp(&(bound.bits_per_second() as f64))
+            }
             // A bound is of its figure's kind.
             _ => return false,
         };
@@ -135,6 +143,7 @@ impl Objective {
         let remedy = match figure {
             Figure::Time(_, Signal::Activity(kind))
             | Figure::Failed(kind)
+            | Figure::Rate(_, kind, _)
             | Figure::Counted(kind, _) => kind.about().none,
             Figure::Time(_, Signal::Join) => "nobody came online",
             Figure::Time(_, Signal::Dhcp) => "nobody got a lease",
@@ -180,8 +189,17 @@ impl Objective {
                 let all: Attempts = figures.of(kind).sum();
                 match self.bound {
                     Bound::Share(_) => share(all, figures, kind),
-                    Bound::Time(_) | Bound::Number(_) => number(all, figures, kind),
+                    Bound::Time(_) | Bound::Number(_) | Bound::Rate(_) => {
+                        number(all, figures, kind)
+                    }
                 }
+            }
+            Figure::Rate(quantile, kind, rate) => {
+                let mut rates = Rates::default();
+                for stats in figures.of(kind) {
+                    (rate.of)(&stats.detail, &mut rates);
+                }
+                self.find_rate(quantile, rate.name, &rates)
             }
             Figure::Restarts => {
                 let (all, testers) = (figures.restarts, figures.doubt.restarts);
@@ -218,6 +236,42 @@ impl Objective {
                 Some(Evaluation::plain(Value::Number(outages), said))
             }
         }
+    }
+
+    /// A rate may be low since the tester, or the sink, was slow: of one that should be high those are looked at without.
+    fn find_rate(
+        &self,
+        quantile: Option<Quantile>,
+        name: &str,
+        rates: &Rates,
+    ) -> Option<Evaluation> {
+        let (value, without, what) = match quantile {
+            Some(quantile) => (
+                rates.quantile(quantile.share)?,
+                rates.quantile_without_own(quantile.share),
+                format!("the {} {name}", quantile.name),
+            ),
+            None => (
+                rates.mean()?,
+                rates.mean_without_own(),
+                format!("the {name}"),
+            ),
+        };
+        let (count, own) = (rates.count(), rates.own());
+        let said = format!("{what} is {}, of {count} streams", told(value));
+        let is_high = matches!(self.should, Should::BeAtLeast | Should::BeAbove);
+        if !is_high || own == 0 {
+            return Some(Evaluation::plain(Value::Rate(value), said));
+        }
+        Some(Evaluation {
+            value: Value::Rate(value),
+            without_tester: Value::Rate(without),
+            said,
+            tester: format!(
+                "by what TCP itself says, the tester or the sink was the limit of {own} of them"
+            ),
+            details: Vec::new(),
+        })
     }
 
     fn find_time(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Bound, Figure, ObjectiveError, Quantile, Should};
 use crate::activity::Kind;
+use crate::activity::kind::RateFigure;
 use crate::family::Family;
 use crate::stats::Signal;
 use crate::units;
@@ -73,6 +74,7 @@ fn figures() -> impl Iterator<Item = (&'static str, Figure)> {
             ("outages", Figure::Outages),
             ("stale prefix time", Figure::StalePrefix),
         ])
+        .chain(rates().map(|(kind, rate)| (rate.name, Figure::Rate(None, kind, rate))))
 }
 
 /// What stands between a figure and a bound where a run is to fail; longer before what they begin with.
@@ -116,7 +118,17 @@ pub(super) fn figure(text: &str) -> Result<Figure, ObjectiveError> {
         };
         Some(Figure::Time(quantile, signal))
     });
-    of_time.ok_or_else(|| {
+    let of_rate = || {
+        QUANTILES.iter().find_map(|(name, share, told)| {
+            let (kind, figure) = rate(plain.strip_prefix(name)?.strip_prefix(' ')?)?;
+            let quantile = Quantile {
+                share: *share,
+                name: told,
+            };
+            Some(Figure::Rate(Some(quantile), kind, figure))
+        })
+    };
+    of_time.or_else(of_rate).ok_or_else(|| {
         if signal(&plain).is_some() {
             return ObjectiveError(format!(
                 "{plain:?} says of no value of many: write 'median {plain}', 'p95 {plain}', 'p99 {plain}' or 'maximum {plain}'"
@@ -124,6 +136,16 @@ pub(super) fn figure(text: &str) -> Result<Figure, ObjectiveError> {
         }
         ObjectiveError(format!("there is no figure {plain:?}: {}", remedy(&plain)))
     })
+}
+
+/// All rates, each with its kind.
+fn rates() -> impl Iterator<Item = (Kind, &'static RateFigure)> {
+    let kinds = Kind::ALL.iter().copied();
+    kinds.flat_map(|kind| kind.about().rates.iter().map(move |rate| (kind, rate)))
+}
+
+fn rate(name: &str) -> Option<(Kind, &'static RateFigure)> {
+    rates().find(|(_, rate)| rate.name == name)
 }
 
 fn signal(name: &str) -> Option<Signal> {
@@ -190,6 +212,10 @@ pub(super) fn bound(figure: Figure, text: &str) -> Result<Bound, ObjectiveError>
             .map(Bound::Share)
             .or_else(|| text.parse().ok().map(Bound::Number))
             .ok_or_else(|| refuse("write a whole number, as 3, or a share, as 0.1 %")),
+        Figure::Rate(..) => text
+            .parse()
+            .map(Bound::Rate)
+            .map_err(|_| refuse("write a rate with its unit, as 5 Mbit/s or 500 kbit/s")),
         Figure::Restarts | Figure::Counted(..) | Figure::MalformedMessages | Figure::Outages => {
             text.parse()
                 .map(Bound::Number)

@@ -16,6 +16,8 @@ words! {
         Share = "share",
         /// A number without a unit.
         Number = "number",
+        /// The figure is a rate, in bits a second.
+        BitsPerSecond = "bit/s",
     }
 }
 
@@ -45,6 +47,7 @@ impl From<&Judgement> for ObjectiveEntry {
             Value::Time(time) => milliseconds(*time),
             Value::Share(share) => *share,
             Value::Number(number) => *number as f64,
+            Value::Rate(rate) => *rate,
         };
         Self {
             text: judgement.text.clone(),
@@ -55,6 +58,7 @@ impl From<&Judgement> for ObjectiveEntry {
                 Value::Time(_) => Unit::Milliseconds,
                 Value::Share(_) => Unit::Share,
                 Value::Number(_) => Unit::Number,
+                Value::Rate(_) => Unit::BitsPerSecond,
             },
             tester_late_ms: Percentiles::of_distribution(&judgement.tester),
             words: judgement.words.clone(),

@@ -53,6 +53,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         &["--ping", "client 1", "--run-command", WHOSE],
         &["--fetch", "http://www.lab.test/"],
         &["--connect", "router:80", "--connect", "www.lab.test:80"],
+        &["--stream", "both 1 Mbit/s to sink.lab.test for 500ms"],
     ]
     .concat();
     let outcome = host.start("lanherd", &command).finish(seconds(60));
@@ -69,6 +70,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         ("lookups", "lookups_succeeded"),
         ("commands", "commands_succeeded"),
         ("connections", "connections_succeeded"),
+        ("streams", "streams_succeeded"),
     ] {
         assert!(report.total(wanted) >= 3, "{wanted}");
         assert_eq!(report.total(wanted), report.total(succeeded), "{wanted}");
@@ -93,6 +95,12 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         assert_eq!(connections["server"], "10.77.0.1:80");
         let median = &connections["time_ms"]["median"];
         assert!(median.as_f64() > Some(0.0), "{connections:#}");
+        let streams = &client["streams"][0];
+        assert_eq!(streams["server"], "203.0.113.81:4374");
+        for direction in ["up", "down"] {
+            let bytes = &streams[direction]["bytes"];
+            assert!(bytes.as_u64() > Some(40_000), "{streams:#}");
+        }
         let fetches = &client["fetches"][0];
         assert!(fetches["bytes"].as_u64() > Some(0), "{fetches:#}");
         assert!(
@@ -108,6 +116,7 @@ fn a_person_without_privileges_sees_lookups_fetches_and_commands_of_a_herd_in_th
         "commands succeeded",
         "connect router:80",
         "connections succeeded",
+        "streams succeeded",
     ] {
         assert!(words.contains(word), "{word:?} is not in\n{words}");
     }

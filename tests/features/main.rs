@@ -243,6 +243,7 @@ features! {
     renewal,
     resolver,
     soak,
+    streams,
     traffic_mix,
     vanish,
 }

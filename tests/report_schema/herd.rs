@@ -60,8 +60,8 @@ pub(super) fn pinged(target: &Target) -> ActivityStats {
     stats
 }
 
-/// All that can come of lookups, fetches and commands.
-pub(super) fn others() -> [ActivityStats; 4] {
+/// All that can come of lookups, fetches, commands, connections and streams.
+pub(super) fn others() -> [ActivityStats; 5] {
     let took = Duration::from_micros(730);
     let server = IpAddr::from([10, 0, 0, 1]);
     let name: HostName = "www.lab.test".parse().expect("a name");
@@ -130,7 +130,63 @@ pub(super) fn others() -> [ActivityStats; 4] {
             detail,
         ));
     }
-    [dns, http, commands, connections]
+    [dns, http, commands, connections, streams(server)]
+}
+
+/// All that can come of streams.
+fn streams(server: IpAddr) -> ActivityStats {
+    let plan = Kind::Stream.read("both to sink.lab.test").expect("a plan");
+    let mut streams = ActivityStats::new(plan);
+    let server = Some(SocketAddr::new(server, 4374));
+    for cause in StreamCause::ALL {
+        let detail = StreamDetail {
+            server,
+            ..StreamDetail::default()
+        };
+        streams.record(&AttemptOutcome::failed(
+            cause.as_str(),
+            "seen".to_owned(),
+            Detail::Stream(detail),
+        ));
+    }
+    let limiters = [
+        Limiter::Rate,
+        Limiter::Network,
+        Limiter::Sender,
+        Limiter::Receiver,
+    ];
+    for limiter in limiters {
+        let direction = Some(DirectionStreamed {
+            measured: 1_000_000,
+            took: Duration::from_secs(10),
+            bytes: 1_000_001,
+            longest_gap: Duration::from_millis(7),
+            tcp: TcpFigures {
+                segments: 700,
+                retransmitted: 3,
+                busy: Duration::from_millis(9_999),
+                ..TcpFigures::default()
+            },
+            congestion_control: "cubic".to_owned(),
+            limiter,
+        });
+        let streamed = Streamed {
+            up: direction.clone(),
+            down: direction,
+        };
+        streams.record(&AttemptOutcome {
+            ending: Ending::Answered {
+                answer: None,
+                is_success: true,
+            },
+            took: Some(Duration::from_micros(83)),
+            phases: Vec::new(),
+            family: None,
+            detail: Detail::Stream(StreamDetail::streamed(server, streamed)),
+            why: None,
+        });
+    }
+    streams
 }
 
 /// An outage of everybody, which is over, and one by a fault that was made on purpose, which is not; and two faults, of one of

@@ -19,7 +19,8 @@ use lanherd::activity::connect::{ConnectCause, ConnectDetail};
 use lanherd::activity::dns::{DnsAnswer, DnsCause, Lookup, Rcode, Unanswered};
 use lanherd::activity::http::{Fetch, HttpCause, HttpPhase};
 use lanherd::activity::ping::{self, PingDetail};
-use lanherd::activity::{AttemptOutcome, Detail, Kind};
+use lanherd::activity::stream::{StreamCause, StreamDetail};
+use lanherd::activity::{AttemptOutcome, Detail, Ending, Kind};
 use lanherd::client::ipv6::{
     AddressOrigin, AddressState, HeldAddress, HeldRouter, Ipv6EventKind, Ipv6State,
 };
@@ -44,6 +45,9 @@ use lanherd::url::Url;
 use lanherd_audit::{RouterAudit, RouterFindings};
 use lanherd_ndp::options::{PrefixInformation, RouteInformation};
 use lanherd_ndp::{Lifetime as Lifetime6, NdOption, Packet, RouterAdvertisement};
+use lanherd_net::bulk::TcpFigures;
+use lanherd_stream::client::{DirectionStreamed, Streamed};
+use lanherd_stream::limiter::Limiter;
 use serde_json::{Value, json};
 
 use self::herd::*;

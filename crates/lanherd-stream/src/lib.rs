@@ -4,6 +4,7 @@
 pub mod client;
 pub mod limiter;
 pub mod protocol;
+pub mod rates;
 pub mod sink;
 pub mod transfer;
 

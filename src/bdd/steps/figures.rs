@@ -49,6 +49,18 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::Then,
+        pattern: "the {goodput} should be at least {bitrate}",
+        example: "the minimum download goodput should be at least 5 Mbit/s",
+        meaning: "Of all streams of the scenario: what had arrived when their time was over, by that time; without median, minimum or the \
+                  like the mean of all, weighed by their time. Inconclusive, where by what TCP itself says the tester or the sink was \
+                  the limit of those that were too slow.",
+        act: act!(|world, said| {
+            let [figure, bound] = said.texts()?;
+            one(world, &figure, Should::BeAtLeast, &bound).await
+        }),
+    },
+    Definition {
+        keyword: Keyword::Then,
         pattern: "no message should have been malformed",
         example: "no message should have been malformed",
         meaning: "Of all DHCP messages that servers sent to clients in the scenario: each could be read, every option in it is as its \
@@ -65,7 +77,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         meaning: "A table of objective and, of below, at most, at least and above, those columns that are needed, one cell in each \
                   row: 'p99 ping round trip', 'median DHCP time', … with a duration; 'availability' and 'packet loss' with a percentage; \
                   'failed lookups' and their like with a percentage or a number; 'duplicate pings', \
-                  'malformed messages', 'restarts' and 'outages' with a number. All that do not hold are named.",
+                  'malformed messages', 'restarts' and 'outages' with a number; 'goodput', 'minimum download goodput', … with a rate of bits. All that do not hold are named.",
         act: act!(|world, said| objectives(world, said).await),
     },
 ];

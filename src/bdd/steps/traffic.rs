@@ -138,10 +138,27 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
     Definition {
         keyword: Keyword::When,
+        pattern: "{clients} stream(s) {string}",
+        example: "all clients stream \"down 2 Mbit/s to sink.lab.test for 5s\"",
+        meaning: "One stream of TCP each, all at the same time: up, down or both, at a rate or as fast as it goes, to a sink (`lanherd \
+                  sink`, or the lab's, sink.lab.test), for a time (10s if none is said), and behind that the congestion control, as \
+                  with bbr. A success is a stream that came to its end, of which both ends counted the same; how fast it was is \
+                  for a Then about goodput.",
+        act: act!(|world, said| stream(world, said).await),
+    },
+    Definition {
+        keyword: Keyword::When,
+        pattern: "{clients} stream(s) {string} over {family}",
+        example: "all clients stream \"up to sink.lab.test for 5s\" over IPv6",
+        meaning: "The same, over this family alone.",
+        act: act!(|world, said| once_over(world, said, Kind::Stream).await),
+    },
+    Definition {
+        keyword: Keyword::When,
         pattern: "{clients} run(s) this traffic mix for {duration}:",
         example: "all clients run this traffic mix for 60s:",
-        meaning: "All of a table at the same time, by each client. Columns: activity (ping, resolve, fetch, run or connect), of (the \
-                  target, name, URL, command line, or target and port), every (the time from one to the next).",
+        meaning: "All of a table at the same time, by each client. Columns: activity (ping, resolve, fetch, run, connect or stream), of (the \
+                  target, name, URL, command line, target and port, or plan), every (the time from one to the next).",
         act: act!(|world, said| mix(world, said).await),
     },
 ];
@@ -277,6 +294,11 @@ async fn connect(
         connection.timeout = said.next::<DurationWord>()?.0;
     }
     once(world, &clients, connection).await
+}
+
+async fn stream(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {
+    let (clients, stream) = (said.next()?, read(Kind::Stream, &said.text()?)?);
+    once(world, &clients, stream).await
 }
 
 async fn mix(world: &mut World, mut said: StepArguments) -> Result<(), Complaint> {

@@ -203,7 +203,7 @@ const VALUES: &str = "true ; false ; 0 ; 1 ; -1 ; 2 ; 64 ; 65 ; 254 ; 255 ; 256 
 const LAXER: [(&str, &str); 8] = [
     (
         "languages of their own",
-        "ping resolve fetch run-command connect fail-if",
+        "ping resolve fetch run-command connect stream fail-if",
     ),
     ("a rate of 0 is none", "join-rate churn vanish"),
     (

@@ -204,6 +204,21 @@ pub const TABLE: &[Rows] = &[
         ],
     ),
     (
+        "streams",
+        &[
+            row(
+                "Everybody streams at once in both directions",
+                "slow_link",
+                "goodput is",
+            ),
+            row(
+                "Everybody streams over IPv6",
+                "slow_link",
+                "the download goodput is",
+            ),
+        ],
+    ),
+    (
         "soak",
         &[
             row(

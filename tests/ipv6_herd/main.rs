@@ -15,6 +15,7 @@ mod delegation;
 mod herd;
 mod leases;
 mod on_the_wire;
+mod sources;
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
         keyword: Keyword::When,
         pattern: "{clients} solicit(s) a router",
         example: "all clients solicit a router",
-        meaning: "They ask for router advertisements now (RFC 4861, 6.3.7); waits until each has one, 15 s at most.",
+        meaning: "They ask for router advertisements now (RFC 4861, 6.3.7); waits until each has one, 20 s at most.",
         act: act!(|world, said| order(world, said, Order::Solicit).await),
     },
     Definition {
@@ -154,8 +154,10 @@ pub(in crate::bdd) const STEPS: &[Definition] = &[
     },
 ];
 
-/// How long routers and DHCPv6 servers may take: three solicitations, 4 s apart (RFC 4861, 10), and ten seconds for an answer to Confirm (RFC 9915, 18.2.3).
-const ANSWERS_IPV6: Duration = Duration::from_secs(15);
+/// How long DHCPv6 servers may take: ten seconds for an answer to Confirm (RFC 9915, 18.2.3), and some more.
+const ANSWERS_OF_SERVERS: Duration = Duration::from_secs(15);
+/// How long routers may take: that none answers is told a second after the third solicitation, 14.7 s after the first at most (RFC 7559, 2).
+const ANSWERS_OF_ROUTERS: Duration = Duration::from_secs(20);
 
 async fn order(world: &mut World, mut said: StepArguments, order: Order) -> Result<(), Complaint> {
     let clients: ClientsWord = said.next()?;
@@ -175,7 +177,11 @@ async fn order(world: &mut World, mut said: StepArguments, order: Order) -> Resu
     let pool = world.pool()?;
     let (events, begun) = (pool.events()?, Instant::now());
     pool.order(chosen.selection(), order).await?;
-    let waiting = world.waiting(begun, Wait::new(ANSWERS_IPV6, Signal::Dhcp))?;
+    let patience = match order {
+        Order::Solicit => ANSWERS_OF_ROUTERS,
+        _ => ANSWERS_OF_SERVERS,
+    };
+    let waiting = world.waiting(begun, Wait::new(patience, Signal::Dhcp))?;
     let mut heard = hear(events, &chosen.numbers, &waiting, |what| {
         came_to(order, what)
     })
@@ -186,7 +192,7 @@ async fn order(world: &mut World, mut said: StepArguments, order: Order) -> Resu
             outcome: Err(ClientComplaint {
                 text: format!(
                     "nothing came of it within {}",
-                    humantime::format_duration(ANSWERS_IPV6)
+                    humantime::format_duration(patience)
                 ),
                 tester: excuse,
             }),

@@ -283,6 +283,9 @@ mod tests {
         assert_eq!(android.host.dhcp, DhcpPolicy::Never);
         assert_eq!(android.host.solicitations, Solicitations::RFC_7559);
         assert_eq!(of(Device::Ios).dhcp6.requests, [23, 24, 103]);
+        for device in [Device::Ios, Device::Windows, Device::NetworkManager] {
+            assert_eq!(of(device).host.solicitations, Solicitations::RFC_4861);
+        }
         assert!(matches!(
             of(Device::Dhclient).host.identifiers,
             Identifiers::Eui64

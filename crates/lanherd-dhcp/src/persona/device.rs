@@ -165,6 +165,7 @@ fn addresses(identifiers: IdentifierKind, has_temporary: bool) -> Ipv6Persona {
     Ipv6Persona {
         identifiers: Some(identifiers),
         temporary_addresses: Some(has_temporary),
+        solicitations: Some(SolicitationPolicy::Three),
         ..Ipv6Persona::default()
     }
 }

@@ -94,7 +94,7 @@ pub enum Solicitations {
 
 impl Solicitations {
     /// Three, 4 s apart (RFC 4861, 10).
-    // RFC 4861, 6.3.7: three solicitations at most are sent, 4 s apart.
+    // RFC 4861, 6.3.7: three solicitations at most are sent, 4 s apart, where a persona says so.
     pub const RFC_4861: Self = Self::Fixed {
         count: 3,
         interval: Duration::from_secs(4),

@@ -72,7 +72,12 @@ pub struct Sent {
     pub(super) is_answered: bool,
     /// Whether it is sent no more, as a router was known before, or is now.
     pub(super) is_last: bool,
+    /// Whether what is due next is to conclude that there is no router, before it is sent again.
+    concludes: bool,
 }
+
+/// After so many solicitations a host concludes that there is no router (RFC 4861, 10: `MAX_RTR_SOLICITATIONS`).
+const MAX_SOLICITATIONS: u32 = 3;
 
 /// How long after the last solicitation a host concludes that there is no router (RFC 4861, 6.3.7:
 /// `MAX_RTR_SOLICITATION_DELAY`).
@@ -91,6 +96,7 @@ impl Sent {
             again_at: now + wait,
             is_answered: false,
             is_last: false,
+            concludes: false,
         }
     }
 
@@ -121,7 +127,19 @@ impl Sent {
                 }
             }
         };
-        self.again_at = now + self.wait;
+        self.concludes =
+            matches!(policy, Solicitations::Backoff { .. }) && self.count == MAX_SOLICITATIONS;
+        self.again_at = now + if self.concludes { LAST_WAIT } else { self.wait };
+    }
+
+    /// Whether it is only to be concluded now that there is no router; it is sent again in its time.
+    // RFC 4861, 6.3.7: a host that is not answered concludes that there is no router, and goes on listening.
+    pub(super) fn conclude(&mut self) -> bool {
+        let concludes = std::mem::take(&mut self.concludes) && !self.is_last;
+        if concludes {
+            self.again_at += self.wait.saturating_sub(LAST_WAIT);
+        }
+        concludes
     }
 }
 

@@ -35,9 +35,6 @@ pub(super) enum Input<'a> {
     RoutersLost,
 }
 
-/// After so many solicitations a host concludes that there is no router (RFC 4861, 10: `MAX_RTR_SOLICITATIONS`).
-const MAX_SOLICITATIONS: u32 = 3;
-
 impl Host {
     /// Where the state changes: every pair of state and input stands here.
     #[allow(
@@ -221,12 +218,13 @@ impl Host {
     }
 
     fn solicit_again(&mut self, mut sent: Sent, now: Instant) -> State {
-        // RFC 4861, 6.3.7: three solicitations at most are sent, 4 s apart.
+        // Who asks on and on says once that there is none, too.
+        if sent.conclude() {
+            self.tell_unanswered(sent);
+            return State::Soliciting(sent);
+        }
+        // RFC 4861, 6.3.7: three solicitations at most are sent, 4 s apart, where a persona says so.
         if sent.has_another(self.config.solicitations) {
-            // Who asks on and on says once that there is none, too.
-            if sent.count == MAX_SOLICITATIONS {
-                self.tell_unanswered(sent);
-            }
             sent.again(self.config.solicitations, now, &mut self.rng);
             self.send_solicitation();
             return State::Soliciting(sent);
@@ -252,7 +250,9 @@ impl Host {
     }
 
     fn solicit_early_again(&mut self, mut sent: Sent, now: Instant) -> State {
-        if sent.has_another(self.config.solicitations) {
+        if sent.conclude() {
+            self.tell_unanswered(sent);
+        } else if sent.has_another(self.config.solicitations) {
             sent.again(self.config.solicitations, now, &mut self.rng);
             self.send_solicitation();
         } else {

@@ -225,7 +225,7 @@ impl ActivityKind for OverFamily<StreamPlan> {
                 of: |detail| {
                     let again =
                         |direction| of(detail, direction, |figures| figures.retransmitted_segments);
-                    again(Direction::Up) + again(Direction::Down)
+                    again(Direction::Up).saturating_add(again(Direction::Down))
                 },
             },
         ],

@@ -246,7 +246,7 @@ pub struct ChaosArgs {
     /// lab router-reboot, router-reset, dhcp-mute, dhcp-slow, dhcp-nak, dhcp-exhausted, dhcp-duplicates,
     /// dhcp-expire-early, dhcp-garbage, dhcp-short-pool, dhcp-lost-acks, dhcp-wrong-router, dhcp-wrong-dns,
     /// dhcp-nak-known, dhcp-malformed-option, dhcp-own-address, dns-mute, dns-servfail, dns-limit, ping-loss,
-    /// ping-duplicates, router-leak, http-unavailable; in a lab that speaks IPv6 also ra-mute, ra-slow, ra-silent,
+    /// ping-duplicates, router-leak, http-unavailable, slow-link; in a lab that speaks IPv6 also ra-mute, ra-slow, ra-silent,
     /// ra-flood, ra-zero-lifetime, ra-flap, ra-wrong-router, ra-rogue, ra-stale-prefix, ra-forgets-prefix, ra-renumber,
     /// ra-no-autonomous, ra-no-dns, ra-wrong-dns, ra-short-dns, ra-long-lifetimes, ra-garbage, ra-wrong-prefix,
     /// ra-no-on-link, ra-no-route, ra-new-ula, ra-default-without-wan, nd-mute, nd-answers-all, dad-squatter,

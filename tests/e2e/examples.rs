@@ -20,7 +20,7 @@ const TESTED: [&str; 6] = [
 ];
 
 /// The example of each crate, its arguments, and something that it says.
-const OF_CRATES: [(&str, &str, &[&str], &str); 9] = [
+const OF_CRATES: [(&str, &str, &[&str], &str); 10] = [
     ("lanherd-audit", "capture", &[], "broken: 0 must, 5 should"),
     (
         "lanherd-connections",
@@ -37,6 +37,12 @@ const OF_CRATES: [(&str, &str, &[&str], &str); 9] = [
         "one_client",
         &[],
         "a ping of 10.9.0.1: Reply",
+    ),
+    (
+        "lanherd-stream",
+        "to_a_sink",
+        &[],
+        "the second is refused: there are 1 streams here already",
     ),
     (
         "lanherd-types",

@@ -86,8 +86,10 @@ impl Bulk for TcpStream {
     async fn send_filler(&self, most: usize) -> io::Result<usize> {
         let filler = filler()?;
         let send = || {
-            let mut from = 0;
-            let sent = sendfile(self, filler, Some(&mut from), most.min(CHUNK))?;
+            // From anywhere, so that what is sent in small pieces is not the same piece again and again.
+            let start = fastrand::usize(..CHUNK / 2);
+            let mut from = i64::try_from(start).unwrap_or(0);
+            let sent = sendfile(self, filler, Some(&mut from), most.min(CHUNK - start))?;
             Ok(sent)
         };
         self.async_io(Interest::WRITABLE, send).await
@@ -132,14 +134,20 @@ fn choose_congestion_control(socket: &SockRef<'_>, wanted: Option<&str>) -> io::
     match socket.set_tcp_congestion(name.as_bytes()) {
         // Without a wish the kernel's own stands, and is told.
         Err(_) if wanted.is_none() => {}
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EPERM)) => {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            let why = format!(
+                "only root may have the congestion control {name:?} here: add it to net.ipv4.tcp_allowed_congestion_control, or choose another"
+            );
+            return Err(io::Error::new(io::ErrorKind::NotFound, why));
+        }
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
             let available = std::fs::read_to_string(AVAILABLE);
             let available: Cow<'_, str> = match &available {
                 Ok(names) => names.trim().into(),
                 Err(_) => "not known".into(),
             };
             let why = format!(
-                "this kernel lets nobody here have the congestion control {name:?} (it has: {available}): load its module, as \
+                "this kernel has no congestion control {name:?} (it has: {available}): load its module, as \
                  `modprobe tcp_{name}`, or choose another"
             );
             return Err(io::Error::new(io::ErrorKind::NotFound, why));

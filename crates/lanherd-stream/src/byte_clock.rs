@@ -6,6 +6,8 @@ use std::time::Duration;
 const QUANTUM: Duration = Duration::from_millis(5);
 /// The least that is worth a call, in bytes: a segment of Ethernet.
 const LEAST: u64 = 1448;
+/// Of what is slower than that in such a time, less is sent in one go, so that it is slow and does not look as if it stood still.
+const SLOW: Duration = Duration::from_millis(20);
 
 /// A clock that counts bytes: so many bits a second from the beginning on, however late whoever asks it comes.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +38,7 @@ impl ByteClock {
 
     /// How many are sent in one go.
     pub(crate) fn quantum(self) -> u64 {
-        self.due(QUANTUM).max(LEAST)
+        self.due(QUANTUM).max(LEAST.min(self.due(SLOW))).max(1)
     }
 }
 
@@ -53,6 +55,9 @@ mod tests {
         assert_eq!(clock.when(125_000), Duration::from_secs(1));
         assert_eq!(clock.quantum(), LEAST);
         assert_eq!(ByteClock::new(1_000_000_000).quantum(), 625_000);
+        // Fifty times a second.
+        assert_eq!(ByteClock::new(8_000).quantum(), 20);
+        assert_eq!(ByteClock::new(1).quantum(), 1);
     }
 
     proptest! {

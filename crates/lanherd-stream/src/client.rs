@@ -150,13 +150,14 @@ pub async fn stream<S: Bulk, E, C: Future<Output = Result<S, E>>>(
         );
     }
     let sending = async {
-        match up {
+        // Kept until the sink has told what it counted: what is dropped sends its end no second time, if that was lost.
+        match up.as_mut() {
             Some(stream) => send(stream, open, patience).await.map(Some),
             None => Ok(None),
         }
     };
     let receiving = async {
-        match down {
+        match down.as_mut() {
             Some(stream) => receive(stream, open, patience).await.map(Some),
             None => Ok(None),
         }
@@ -174,6 +175,7 @@ pub async fn stream<S: Bulk, E, C: Future<Output = Result<S, E>>>(
     };
     let (sent, received) = match ended {
         Ok(ended) => ended,
+        Err(failure @ StreamFailure::Stalled { .. }) => return Err(failure),
         Err(failure) => {
             let said = match result {
                 Some(said) => Some(said),
@@ -329,7 +331,7 @@ fn own(measured: u64, took: Duration, bytes: u64) -> DirectionStreamed {
 }
 
 async fn send<S: Bulk, E>(
-    mut stream: S,
+    stream: &mut S,
     open: &Open,
     patience: Duration,
 ) -> Result<DirectionStreamed, StreamFailure<E>> {
@@ -341,8 +343,8 @@ async fn send<S: Bulk, E>(
     };
     let sent = tokio::select! {
         biased;
-        sent = transfer::send(&stream, sending) => sent,
-        looked = until_stalled(&stream, patience) => {
+        sent = transfer::send(&*stream, sending) => sent,
+        looked = until_stalled(&*stream, patience) => {
             looked.map_err(broken)?;
             return Err(StreamFailure::stalled(Direction::Up, patience));
         }
@@ -358,7 +360,7 @@ async fn send<S: Bulk, E>(
     let drained = tokio::select! {
         biased;
         drained = stream.discard(1) => drained,
-        looked = until_stalled(&stream, patience) => {
+        looked = until_stalled(&*stream, patience) => {
             looked.map_err(broken)?;
             return Err(StreamFailure::stalled(Direction::Up, patience));
         }
@@ -385,7 +387,7 @@ async fn until_stalled<S: Bulk>(stream: &S, patience: Duration) -> io::Result<()
 }
 
 async fn receive<S: Bulk, E>(
-    mut stream: S,
+    stream: &mut S,
     open: &Open,
     patience: Duration,
 ) -> Result<DirectionStreamed, StreamFailure<E>> {
@@ -394,7 +396,7 @@ async fn receive<S: Bulk, E>(
         patience,
         most: u64::MAX,
     };
-    let received = transfer::receive(&stream, receiving).await;
+    let received = transfer::receive(&*stream, receiving).await;
     let broken = |error| StreamFailure::Broken(error, "down");
     match received.end {
         TransferEnd::Stalled(time) => return Err(StreamFailure::stalled(Direction::Down, time)),

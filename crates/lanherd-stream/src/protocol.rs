@@ -10,12 +10,12 @@
 //! | 2 accepted | the sink, on the control connection | cookie (16), most bytes in each direction (8), congestion control that the sink sends with (as above) |
 //! | 3 refused | the sink, on the control connection, which it closes then | reason (1), words for people (1 byte of length, then UTF-8) |
 //! | 4 data | the client, first on a connection of its own for each direction | cookie (16), direction (1 up, 2 down) |
-//! | 5 result | the sink, on the control connection, when all data connections have ended | directions (1), then for each, up first, ten numbers of 8 bytes and one of 1: [`Counted`] |
+//! | 5 result | the sink, on the control connection, when all data connections have ended | directions (1), then for each, up first, eleven numbers of 8 bytes and one of 1: [`Counted`] |
 //!
 //! After "data" come bytes of no meaning, in that direction, until whoever sends ends the connection on its side (FIN). Whoever receives
 //! then does the same, so that the sender knows that all has been read.
 //!
-//! A sink says nothing to anybody who has not said "open" in a version that it speaks, and sends nothing in bulk but over a
+//! A sink says nothing to anybody who has not said "open", but that it speaks another version, and sends nothing in bulk but over a
 //! connection on which its cookie, which nobody can guess, came back.
 
 mod codec;

@@ -36,8 +36,10 @@ const HELLO: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(60);
 /// How long an end may take that both sides know of.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Of so many clients so many are the connections: a control connection, and one for each direction.
-const CONNECTIONS_OF_A_STREAM: usize = 3;
+/// A stream has a control connection and one for each direction; a fourth is for those that are refused in words.
+const CONNECTIONS_OF_A_STREAM: usize = 4;
+/// Some more, for as long as they have said nothing yet.
+const STRANGERS: usize = 64;
 
 /// What a sink lets clients do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +66,9 @@ impl Default for SinkLimits {
 impl SinkLimits {
     /// How many connections may be open at a time.
     pub const fn connections(&self) -> usize {
-        self.streams.saturating_mul(CONNECTIONS_OF_A_STREAM)
+        self.streams
+            .saturating_mul(CONNECTIONS_OF_A_STREAM)
+            .saturating_add(STRANGERS)
     }
 }
 
@@ -153,7 +157,14 @@ impl Sink {
         say(stream, &Message::Refused(Refused { reason, words })).await;
         // What the client has yet to say would have the kernel break the connection off, and the words be lost.
         let _ = stream.shutdown().await;
-        let _ = timeout(FAREWELL, stream.discard(1)).await;
+        let rest = async {
+            while stream
+                .discard(usize::MAX)
+                .await
+                .is_ok_and(|count| count > 0)
+            {}
+        };
+        let _ = timeout(FAREWELL, rest).await;
     }
 
     /// Why that stream is not served.
@@ -210,6 +221,7 @@ impl Sink {
                 return self.refuse(&mut stream, RefusalReason::Failed, words).await;
             }
         };
+        let _telling = registered.session.telling();
         self.count(|counters| counters.accepted += 1);
         let sends = open.directions.include(Direction::Down);
         let accepted = Message::Accepted(Accepted {
@@ -256,22 +268,33 @@ impl Sink {
     }
 
     /// A data connection, to its end.
-    async fn data<S: Bulk>(&self, stream: S, data: Data, leaving: &CancellationToken) {
+    async fn data<S: Bulk>(&self, mut stream: S, data: Data, leaving: &CancellationToken) {
         let session = self.sessions.lock().get(&data.cookie).cloned();
         let begun = session.as_deref().and_then(|all| all.begin(data.direction));
         let (Some(session), Some(mut begun)) = (session.clone(), begun) else {
             // Nobody's, or the second of its direction.
             return self.count(|counters| counters.ignored += 1);
         };
-        let transfer = pin!(self.transfer(stream, &session.open, data.direction));
+        let transfer = pin!(self.transfer(&mut stream, &session.open, data.direction));
         begun.counted = tokio::select! {
             counted = transfer => counted,
             () = session.given_up() => Counted::nothing(DirectionEnd::Late),
             () = leaving.cancelled() => Counted::nothing(DirectionEnd::Broken),
         };
+        let is_whole = begun.counted.end == DirectionEnd::Whole;
+        drop(begun);
+        if is_whole {
+            // What is dropped sends its end no second time, if that was lost: it is kept until the client has heard what was counted.
+            let _ = timeout(FAREWELL, session.told()).await;
+        }
     }
 
-    async fn transfer<S: Bulk>(&self, mut stream: S, open: &Open, direction: Direction) -> Counted {
+    async fn transfer<S: Bulk>(
+        &self,
+        stream: &mut S,
+        open: &Open,
+        direction: Direction,
+    ) -> Counted {
         let shape = Shape {
             congestion_control: open.congestion_control.clone(),
             rate: open.rate,
@@ -287,7 +310,7 @@ impl Sink {
                     patience: open.lasts + DRAIN,
                     most: self.limits.bytes,
                 };
-                let received = transfer::receive(&stream, receiving).await;
+                let received = transfer::receive(&*stream, receiving).await;
                 let _ = stream.shutdown().await;
                 Counted {
                     bytes: received.bytes,
@@ -302,7 +325,7 @@ impl Sink {
                     lasts: open.lasts,
                     most: self.limits.bytes,
                 };
-                let sent = transfer::send(&stream, sending).await;
+                let sent = transfer::send(&*stream, sending).await;
                 // As they stand when the time is over: what comes then is no part of it.
                 let tcp = stream.tcp_figures().unwrap_or_default();
                 let mut end = end_of(&sent.end);

@@ -121,14 +121,16 @@ impl DirectionFigures {
     }
 
     fn add(&mut self, other: &Self) {
-        self.bytes += other.bytes;
+        self.bytes = self.bytes.saturating_add(other.bytes);
         self.goodput.add(&other.goodput);
         self.longest_gap = self.longest_gap.max(other.longest_gap);
-        self.segments += other.segments;
-        self.retransmitted_segments += other.retransmitted_segments;
-        self.busy += other.busy;
-        self.receiver_limited += other.receiver_limited;
-        self.sender_limited += other.sender_limited;
+        self.segments = self.segments.saturating_add(other.segments);
+        self.retransmitted_segments = self
+            .retransmitted_segments
+            .saturating_add(other.retransmitted_segments);
+        self.busy = self.busy.saturating_add(other.busy);
+        self.receiver_limited = self.receiver_limited.saturating_add(other.receiver_limited);
+        self.sender_limited = self.sender_limited.saturating_add(other.sender_limited);
         self.congestion_control
             .clone_from(&other.congestion_control);
         for (limit, count) in &other.limited_by {

@@ -12,6 +12,8 @@ use lanherd_stream::PORT;
 use lanherd_stream::protocol::{Directions, LONGEST_NAME, Open};
 use lanherd_types::bit_rate::BitRate;
 
+/// The least rate, in bits a second: a slower one sends less than once in the time in which a stream must go on.
+const SLOWEST: u64 = 8_000;
 /// How long a stream lasts where nothing is said.
 const LASTS: Duration = Duration::from_secs(10);
 /// A shorter one says nothing of a speed, and a longer one is none of a test's.
@@ -79,6 +81,11 @@ impl StreamPlan {
             "" => None,
             rate => Some(rate.parse::<BitRate>().map_err(|error| error.to_string())?),
         };
+        if let Some(rate) = rate.filter(|rate| rate.bits_per_second() < SLOWEST) {
+            return Err(format!(
+                "{rate} is too slow to be told from a stream that stands still: write 8 kbit/s or more"
+            ));
+        }
         let (whither, congestion_control) = match whither.rsplit_once(" with ") {
             Some((rest, name)) => (rest, Some(congestion_control(name)?)),
             None => (whither, None),
@@ -202,6 +209,7 @@ mod tests {
             ("down sink.lab.test", "is no stream"),
             ("down 5 to sink.lab.test", "no rate of bits"),
             ("down 5 MB/s to sink.lab.test", "as 500 kbit/s"),
+            ("down 7 kbit/s to sink.lab.test", "8 kbit/s or more"),
             ("down to nobody", "is no sink"),
             ("down to client 3", "lanherd sink"),
             ("down to sink.lab.test for 5ms", "from 100ms to 24h"),

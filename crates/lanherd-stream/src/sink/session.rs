@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::protocol::{Counted, Direction, DirectionEnd, Open, StreamResult};
 
@@ -24,6 +24,7 @@ pub(super) struct Session {
     /// How many have ended.
     ended: watch::Sender<usize>,
     given_up: CancellationToken,
+    told: CancellationToken,
 }
 
 impl Session {
@@ -35,6 +36,7 @@ impl Session {
             open,
             ended: watch::Sender::new(0),
             given_up: CancellationToken::new(),
+            told: CancellationToken::new(),
         }
     }
 
@@ -77,6 +79,16 @@ impl Session {
     /// Waits for that.
     pub(super) async fn given_up(&self) {
         self.given_up.cancelled().await;
+    }
+
+    /// Dropped when the client has been told what was counted, or never will be.
+    pub(super) fn telling(&self) -> DropGuard {
+        self.told.clone().drop_guard()
+    }
+
+    /// Waits for that.
+    pub(super) async fn told(&self) {
+        self.told.cancelled().await;
     }
 
     /// What has become of each direction.

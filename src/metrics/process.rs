@@ -154,7 +154,8 @@ struct Stat {
 
 impl Stat {
     fn of_this() -> Option<Self> {
-        Self::read(&fs::read_to_string("/proc/self/stat").ok()?)
+        // A program's name may be cut within a character.
+        Self::read(&String::from_utf8_lossy(&fs::read("/proc/self/stat").ok()?))
     }
 
     fn read(text: &str) -> Option<Self> {

@@ -255,7 +255,7 @@ impl<L: Lan> PoolState<L> {
             }
             PoolMsg::BackoffOver(number, incarnation) => self.backoff_over(number, incarnation),
             PoolMsg::StopDeadline(number, incarnation) => self.stop_deadline(number, incarnation),
-            PoolMsg::RunDeadline(run) => _ = self.runs.answer(run),
+            PoolMsg::RunDeadline(run) => give_back_after(self.runs.answer(run)),
             PoolMsg::BudgetsAged => self.count_budgets(),
             PoolMsg::LookAtRecoveries => {
                 self.look_at_recoveries();
@@ -272,9 +272,7 @@ impl<L: Lan> PoolState<L> {
             self.let_go(number);
         }
         self.departures.answer_complete();
-        if self.runs.answer_complete() >= STORM {
-            tokio::spawn(give_back_what_a_run_took());
-        }
+        give_back_after(self.runs.answer_complete());
         #[cfg(debug_assertions)]
         self.check_counts();
         if self.census.is_settled() {
@@ -379,7 +377,12 @@ impl<L: Lan> PoolState<L> {
 }
 
 /// The tasks of a run, and what came of it, are gone once it was read: what many took at once, the C library would keep.
-async fn give_back_what_a_run_took() {
-    tokio::time::sleep(RESULTS_ARE_READ).await;
-    tokio::task::spawn_blocking(lan::give_memory_back);
+fn give_back_after(parts: usize) {
+    if parts < STORM {
+        return;
+    }
+    tokio::spawn(async {
+        tokio::time::sleep(RESULTS_ARE_READ).await;
+        tokio::task::spawn_blocking(lan::give_memory_back);
+    });
 }

@@ -134,12 +134,12 @@ fn sources(wire: &Decoded, client: &ClientStatus, filter: &str) -> Vec<IpAddr> {
 struct Done {
     activity: Activity,
     filter: &'static str,
-    expected: Expected,
+    expected: ExpectedSource,
 }
 
 /// From where something goes.
 #[derive(Debug, Clone, Copy)]
-enum Expected {
+enum ExpectedSource {
     /// From the leased address.
     Leased,
     /// From the link-local address.
@@ -178,47 +178,47 @@ fn done() -> Vec<Done> {
         all(
             PingSpec::once(Target::Router).into(),
             "icmp.type == 8",
-            Expected::Leased,
+            ExpectedSource::Leased,
         ),
         all(
             PingSpec::once(OverFamily::new(Target::Router, over6)).into(),
             "icmpv6.type == 128 && ipv6.dst == fe80::1",
-            Expected::LinkLocal,
+            ExpectedSource::LinkLocal,
         ),
         all(
             PingSpec::once(six("fd00:77::1")).into(),
             "icmpv6.type == 128 && ipv6.dst == fd00:77::1",
-            Expected::Temporary(site),
+            ExpectedSource::Temporary(site),
         ),
         all(
             PingSpec::once(six("2001:db8:ffff::1")).into(),
             "icmpv6.type == 128 && ipv6.dst == 2001:db8:ffff::1",
-            Expected::Temporary(FORMER),
+            ExpectedSource::Temporary(FORMER),
         ),
         all(
             question("lookup.lab.test", None).into(),
             "dns.qry.name == \"lookup.lab.test\"",
-            Expected::Leased,
+            ExpectedSource::Leased,
         ),
         all(
             question("other.lab.test", Some(over6)).into(),
             "dns.qry.name == \"other.lab.test\"",
-            Expected::Temporary(site),
+            ExpectedSource::Temporary(site),
         ),
         all(
             ConnectSpec::once(endpoint).into(),
             "tcp.flags.syn == 1 && tcp.dstport == 81",
-            Expected::BothFrom(FORMER),
+            ExpectedSource::BothFrom(FORMER),
         ),
         all(
             url("http://www.lab.test:82/", over6).into(),
             "tcp.flags.syn == 1 && tcp.dstport == 82",
-            Expected::Temporary(FORMER),
+            ExpectedSource::Temporary(FORMER),
         ),
         all(
             url("http://www.lab.test:83/", over4).into(),
             "tcp.flags.syn == 1 && tcp.dstport == 83",
-            Expected::Leased,
+            ExpectedSource::Leased,
         ),
         all(
             CommandSpec::once(CommandLine::from(
@@ -226,7 +226,7 @@ fn done() -> Vec<Done> {
             ))
             .into(),
             "icmpv6.type == 128 && ipv6.dst == 2001:db8:ffff::2",
-            Expected::Temporary(FORMER),
+            ExpectedSource::Temporary(FORMER),
         ),
     ]
 }
@@ -240,12 +240,12 @@ fn is_as_expected(found: &[IpAddr], client: &ClientStatus, done: &Done) {
         panic!("nothing was sent: {}", done.filter)
     };
     let is_right = match done.expected {
-        Expected::Leased => found.iter().all(|it| *it == leased),
-        Expected::LinkLocal => found
+        ExpectedSource::Leased => found.iter().all(|it| *it == leased),
+        ExpectedSource::LinkLocal => found
             .iter()
             .all(|it| Some(*it) == state.link_local().map(IpAddr::V6)),
-        Expected::Temporary(prefix) => found.iter().all(|it| is_temporary(*it, prefix)),
-        Expected::BothFrom(prefix) => is_temporary(first, prefix) && found.contains(&leased),
+        ExpectedSource::Temporary(prefix) => found.iter().all(|it| is_temporary(*it, prefix)),
+        ExpectedSource::BothFrom(prefix) => is_temporary(first, prefix) && found.contains(&leased),
     };
     assert!(
         is_right,
@@ -324,7 +324,7 @@ fn clients_speak_from_the_address_and_over_the_family_that_the_docs_say() {
             ))
             .into(),
             filter: "icmpv6.type == 128 && ipv6.dst == 2001:db8:ffff::3",
-            expected: Expected::Temporary(LATTER),
+            expected: ExpectedSource::Temporary(LATTER),
         };
         told.run(late.activity.clone()).await;
         let later = told.clients().await;

@@ -181,10 +181,6 @@ fn fails(file: &str, row: &Row, results: &Path) -> Result<(), String> {
         if is_verdict {
             break;
         }
-        eprintln!(
-            "{file}: {} under {} is tried again",
-            row.scenario, row.fault
-        );
         output = run();
     }
     let told = String::from_utf8_lossy(&output.stdout);

@@ -31,7 +31,7 @@ const OF_CRATES: [(&str, &str, &[&str], &str); 10] = [
     ("lanherd-dhcp", "virtual_day", &[], "152 messages, 2 leases"),
     ("lanherd-dhcp6", "dhcpv6_day", &[], "75 messages, 2 leases"),
     ("lanherd-lab", "in_a_test", &[], "both hold"),
-    ("lanherd-ndp", "virtual_week", &[], "606 changes"),
+    ("lanherd-ndp", "virtual_week", &[], "604 changes"),
     (
         "lanherd-net",
         "one_client",

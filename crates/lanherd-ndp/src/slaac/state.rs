@@ -134,10 +134,10 @@ impl Sent {
 
     /// Whether it is only to be concluded now that there is no router; it is sent again in its time.
     // RFC 4861, 6.3.7: a host that is not answered concludes that there is no router, and goes on listening.
-    pub(super) fn conclude(&mut self) -> bool {
+    pub(super) fn conclude(&mut self, now: Instant) -> bool {
         let concludes = std::mem::take(&mut self.concludes) && !self.is_last;
         if concludes {
-            self.again_at += self.wait.saturating_sub(LAST_WAIT);
+            self.again_at = now + self.wait.saturating_sub(LAST_WAIT);
         }
         concludes
     }

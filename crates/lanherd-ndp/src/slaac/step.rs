@@ -219,7 +219,7 @@ impl Host {
 
     fn solicit_again(&mut self, mut sent: Sent, now: Instant) -> State {
         // Who asks on and on says once that there is none, too.
-        if sent.conclude() {
+        if sent.conclude(now) {
             self.tell_unanswered(sent);
             return State::Soliciting(sent);
         }
@@ -250,7 +250,7 @@ impl Host {
     }
 
     fn solicit_early_again(&mut self, mut sent: Sent, now: Instant) -> State {
-        if sent.conclude() {
+        if sent.conclude(now) {
             self.tell_unanswered(sent);
         } else if sent.has_another(self.config.solicitations) {
             sent.again(self.config.solicitations, now, &mut self.rng);

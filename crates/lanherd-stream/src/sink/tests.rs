@@ -152,7 +152,7 @@ async fn another_version_a_longer_time_and_an_unknown_congestion_control_are_ref
         (
             unknown,
             RefusalReason::CongestionControl,
-            "at the sink: this kernel lets nobody here have",
+            "at the sink: this kernel has no congestion control",
         ),
     ] {
         match running.stream(&open).await {

@@ -41,6 +41,14 @@ impl Advertisements {
         if !to_all {
             return Some(NewAdvertisement { gap: None });
         }
+        // A client that is behind comes to those that others have had, in a flood to more than are known: each client has them in their order.
+        if self
+            .latest
+            .get(&router)
+            .is_some_and(|latest| received <= *latest)
+        {
+            return None;
+        }
         let one = (router, received);
         // The latest stand at the end, and it is one of them where it is known.
         if self.known.iter().rev().any(|known| *known == one) {
@@ -110,6 +118,18 @@ mod tests {
             Some(NewAdvertisement { gap })
         );
         assert_eq!(all.heard(ROUTER, at(10), true), None);
+    }
+
+    #[test]
+    fn a_client_that_is_behind_in_a_flood_counts_none_again() {
+        let (mut all, start) = (Advertisements::default(), Instant::now());
+        assert!(all.heard(ROUTER, start, true).is_some());
+        for number in 0..1_000_u16 {
+            let stranger = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, number);
+            let at = start + Duration::from_millis(number.into());
+            assert!(all.heard(stranger, at, true).is_some());
+        }
+        assert_eq!(all.heard(ROUTER, start, true), None);
     }
 
     #[test]

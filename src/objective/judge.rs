@@ -9,6 +9,7 @@ use crate::family::Family;
 use crate::pool::{Figures, Uptime};
 use crate::stats::{ActivityStats, Attempts, Distribution, Signal};
 use crate::units::percent;
+use lanherd_net::bulk::UNSENT;
 use lanherd_stream::rates::Rates;
 use lanherd_types::bit_rate::told;
 
@@ -199,7 +200,7 @@ impl Objective {
                 for stats in figures.of(kind) {
                     (rate.of)(&stats.detail, &mut rates);
                 }
-                self.find_rate(quantile, rate.name, &rates)
+                self.find_rate(quantile, kind, rate.name, &rates, figures)
             }
             Figure::Restarts => {
                 let (all, testers) = (figures.restarts, figures.doubt.restarts);
@@ -242,8 +243,10 @@ impl Objective {
     fn find_rate(
         &self,
         quantile: Option<Quantile>,
+        kind: Kind,
         name: &str,
         rates: &Rates,
+        figures: &Figures,
     ) -> Option<Evaluation> {
         let (value, without, what) = match quantile {
             Some(quantile) => (
@@ -260,7 +263,24 @@ impl Objective {
         let (count, own) = (rates.count(), rates.own());
         let said = format!("{what} is {}, of {count} streams", told(value));
         let is_high = matches!(self.should, Should::BeAtLeast | Should::BeAbove);
-        if !is_high || own == 0 {
+        if !is_high {
+            return Some(Evaluation::plain(Value::Rate(value), said));
+        }
+        // Who comes so late to send sends as much at least, each time, as may wait to be sent: what is slower has other reasons.
+        let late = in_all(&figures.doubt.wakings, 0.99, Signal::Activity(kind));
+        if value / 8.0 * late.as_secs_f64() >= f64::from(UNSENT) {
+            return Some(Evaluation {
+                value: Value::Rate(value),
+                without_tester: Value::Rate(f64::INFINITY),
+                said,
+                tester: format!(
+                    "the tester itself woke up to {} late (p99), in which more could be sent than waits to be",
+                    words::time(late)
+                ),
+                details: Vec::new(),
+            });
+        }
+        if own == 0 {
             return Some(Evaluation::plain(Value::Rate(value), said));
         }
         Some(Evaluation {

@@ -21,7 +21,7 @@ use crate::sys;
 pub const CHUNK: usize = 1 << 20;
 /// As much as may wait in a connection's buffer that has not been sent yet, where it goes as fast as it can, in bytes: enough for a
 /// task that comes back every millisecond at a gigabit a second, and little enough to be gone soon when the time is over.
-const UNSENT: u32 = 128 << 10;
+pub const UNSENT: u32 = 128 << 10;
 /// For so long at its rate may as much wait, where there is a rate.
 const UNSENT_TIME: Duration = Duration::from_millis(5);
 /// The least that may, in bytes: a few segments.

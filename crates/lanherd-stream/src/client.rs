@@ -7,20 +7,18 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, Work};
 use crate::protocol::{
-    Accepted, Counted, Data, DecodeError, Direction, DirectionEnd, HEAD, Message, MessageReader,
-    Open, ReadError, Refused, StreamResult,
+    Accepted, Counted, Data, DecodeError, Direction, DirectionEnd, Message, MessageReader, Open,
+    ReadError, Refused, StreamResult,
 };
-use crate::transfer::{self, Receiving, Sending, TransferEnd};
+use crate::transfer::{self, Receiving, Sending, Sent, TransferEnd};
 use lanherd_net::bulk::{Bulk, Shape, TcpFigures};
 
 /// How often it is looked whether what was sent arrives.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long the sink's account of a connection that broke is waited for.
 const ACCOUNT: Duration = Duration::from_secs(1);
-/// "Data" as it goes over the wire, in bytes.
-const DATA: u64 = HEAD as u64 + 17;
 
 /// What came of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +32,7 @@ pub struct Streamed {
 /// What came of one direction of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirectionStreamed {
-    /// Bytes that had arrived when the time was over: acknowledged by the sink's host, or read by the client.
+    /// Bytes that had arrived when the time was over, by the count of whoever received.
     pub measured: u64,
     /// How long that time was.
     pub took: Duration,
@@ -216,7 +214,7 @@ fn blamed<E>(
 fn compared<E>(
     open: &Open,
     accepted: Accepted,
-    (sent, received): (Option<DirectionStreamed>, Option<DirectionStreamed>),
+    (sent, received): (Option<(Sent, TcpFigures)>, Option<DirectionStreamed>),
     used: String,
     result: Message,
 ) -> Result<Streamed, StreamFailure<E>> {
@@ -226,24 +224,36 @@ fn compared<E>(
     let StreamResult { up, down } = *result;
     let most = accepted.most_bytes;
     let up = match sent {
-        Some(sent) => {
+        Some((sent, tcp)) => {
             let counted = checked(Direction::Up, up, sent.bytes, most)?;
+            let (measured, time) = counted.measured;
+            // A sink that says more than it can have is not believed.
+            let own = own(measured.min(sent.bytes), time.max(open.lasts), sent.bytes);
+            let work = Work {
+                tcp,
+                took: sent.took,
+                late: sent.late,
+            };
             Some(DirectionStreamed {
                 longest_gap: counted.longest_gap,
-                limiter: Limiter::of(&sent.tcp, sent.took, sent.goodput(), open.rate),
+                limiter: Limiter::of(&work, own.goodput(), open.rate),
                 congestion_control: used,
-                ..sent
+                tcp,
+                ..own
             })
         }
         None => None,
     };
     let down = match received {
         Some(received) => {
-            let Counted { tcp, took, .. } = checked(Direction::Down, down, received.bytes, most)?;
+            let Counted {
+                tcp, took, late, ..
+            } = checked(Direction::Down, down, received.bytes, most)?;
+            let work = Work { tcp, took, late };
             Some(DirectionStreamed {
                 tcp,
                 congestion_control: accepted.congestion_control,
-                limiter: Limiter::of(&tcp, took, received.goodput(), open.rate),
+                limiter: Limiter::of(&work, received.goodput(), open.rate),
                 ..received
             })
         }
@@ -334,7 +344,7 @@ async fn send<S: Bulk, E>(
     stream: &mut S,
     open: &Open,
     patience: Duration,
-) -> Result<DirectionStreamed, StreamFailure<E>> {
+) -> Result<(Sent, TcpFigures), StreamFailure<E>> {
     let broken = |error| StreamFailure::Broken(error, "up");
     let sending = Sending {
         rate: open.rate,
@@ -352,9 +362,8 @@ async fn send<S: Bulk, E>(
     if let TransferEnd::Broken(error) = sent.end {
         return Err(broken(error));
     }
+    // As they stand when the time is over: what comes then is no part of it.
     let tcp = stream.tcp_figures().map_err(broken)?;
-    // The kernel counts one for the beginning of the connection, and what opened it was no part of the stream.
-    let measured = tcp.acknowledged.saturating_sub(1 + DATA).min(sent.bytes);
     stream.shutdown().await.map_err(broken)?;
     // The sink ends its side when it has read all; what is in the queues between both has that time.
     let drained = tokio::select! {
@@ -366,10 +375,7 @@ async fn send<S: Bulk, E>(
         }
     };
     drained.map_err(broken)?;
-    Ok(DirectionStreamed {
-        tcp,
-        ..own(measured, sent.took, sent.bytes)
-    })
+    Ok((sent, tcp))
 }
 
 /// Waits until nothing of what was sent has been acknowledged for so long.

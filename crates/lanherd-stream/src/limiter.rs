@@ -19,6 +19,17 @@ words! {
     }
 }
 
+/// What whoever sent had to do with a speed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// What its kernel says.
+    pub tcp: TcpFigures,
+    /// For how long it sent.
+    pub took: Duration,
+    /// For how long, all in all, it came late to what was due at a rate.
+    pub late: Duration,
+}
+
 /// A stream that comes to this share of its rate was not to be faster.
 const REACHED: f64 = 0.95;
 /// More than this share of the time is enough to be the limit.
@@ -28,18 +39,26 @@ impl Limiter {
     /// Of a stream that came to `goodput` bits a second, and had so much to do in so long a time.
     ///
     /// The kernel counts for how long there was something under way ([`TcpFigures::busy`]), and for how much of that the receiver's
-    /// window or the sender's buffer was the limit; the rest was the window of congestion's, and so the network's.
-    pub fn of(figures: &TcpFigures, took: Duration, goodput: f64, rate: Option<u64>) -> Self {
+    /// window or the sender's buffer was the limit; the rest was the window of congestion's, and so the network's. Without a rate whoever
+    /// sends has always something to send; with one it rests between what is due, and what is missing is its own where it came late
+    /// for at least half of that.
+    pub fn of(work: &Work, goodput: f64, rate: Option<u64>) -> Self {
         if rate.is_some_and(|rate| goodput >= rate as f64 * REACHED) {
             return Self::Rate;
         }
-        let took = took.as_secs_f64().max(1e-6);
-        let busy = figures.busy.as_secs_f64();
+        let took = work.took.as_secs_f64().max(1e-6);
+        let busy = work.tcp.busy.as_secs_f64();
         let share = |part: Duration| part.as_secs_f64() / busy.max(1e-6);
-        let idle = (took - busy).max(0.0) / took;
-        if idle > SHARE || share(figures.buffer_limited) > SHARE {
+        let was_idle = match rate {
+            Some(rate) => {
+                let missing = 1.0 - goodput / rate as f64;
+                work.late.as_secs_f64() / took >= missing / 2.0
+            }
+            None => (took - busy) / took > SHARE,
+        };
+        if was_idle || share(work.tcp.buffer_limited) > SHARE {
             Self::Sender
-        } else if share(figures.receiver_limited) > SHARE {
+        } else if share(work.tcp.receiver_limited) > SHARE {
             Self::Receiver
         } else {
             Self::Network
@@ -60,12 +79,24 @@ mod tests {
             buffer_limited: ms(buffer),
             ..TcpFigures::default()
         };
+        let limiter = |tcp, late, goodput, rate| {
+            let work = Work {
+                tcp,
+                took: ms(10_000),
+                late: ms(late),
+            };
+            Limiter::of(&work, goodput, rate)
+        };
         let all = of(10_000, 0, 0);
-        let took = ms(10_000);
         let rate = Some(1_000_000);
-        assert_eq!(Limiter::of(&all, took, 951_000.0, rate), Limiter::Rate);
-        assert_eq!(Limiter::of(&all, took, 949_000.0, rate), Limiter::Network);
-        assert_eq!(Limiter::of(&all, took, 1e9, None), Limiter::Network);
+        assert_eq!(limiter(all, 0, 951_000.0, rate), Limiter::Rate);
+        assert_eq!(limiter(all, 0, 949_000.0, rate), Limiter::Network);
+        assert_eq!(limiter(all, 0, 1e9, None), Limiter::Network);
+        // It rests between what is due, and the network was dead for a second; or it was late for that second itself.
+        let rests = of(3_500, 0, 0);
+        assert_eq!(limiter(rests, 0, 900_000.0, rate), Limiter::Network);
+        assert_eq!(limiter(rests, 400, 900_000.0, rate), Limiter::Network);
+        assert_eq!(limiter(rests, 600, 900_000.0, rate), Limiter::Sender);
         for (figures, is) in [
             (of(7_900, 0, 0), Limiter::Sender),
             (of(8_100, 0, 0), Limiter::Network),
@@ -74,7 +105,7 @@ mod tests {
             (of(10_000, 1_900, 1_900), Limiter::Network),
             (of(0, 0, 0), Limiter::Sender),
         ] {
-            assert_eq!(Limiter::of(&figures, took, 1e6, None), is, "{figures:?}");
+            assert_eq!(limiter(figures, 0, 1e6, None), is, "{figures:?}");
         }
     }
 }

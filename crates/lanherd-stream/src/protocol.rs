@@ -10,7 +10,7 @@
 //! | 2 accepted | the sink, on the control connection | cookie (16), most bytes in each direction (8), congestion control that the sink sends with (as above) |
 //! | 3 refused | the sink, on the control connection, which it closes then | reason (1), words for people (1 byte of length, then UTF-8) |
 //! | 4 data | the client, first on a connection of its own for each direction | cookie (16), direction (1 up, 2 down) |
-//! | 5 result | the sink, on the control connection, when all data connections have ended | directions (1), then for each, up first, eleven numbers of 8 bytes and one of 1: [`Counted`] |
+//! | 5 result | the sink, on the control connection, when all data connections have ended | directions (1), then for each, up first, fourteen numbers of 8 bytes and one of 1: [`Counted`] |
 //!
 //! After "data" come bytes of no meaning, in that direction, until whoever sends ends the connection on its side (FIN). Whoever receives
 //! then does the same, so that the sender knows that all has been read.
@@ -170,6 +170,10 @@ pub struct Counted {
     pub took: Duration,
     /// The longest time between two arrivals; of bytes that it sent, zero.
     pub longest_gap: Duration,
+    /// Bytes that had come when the time was over, and how long that was; of bytes that it sent, zero.
+    pub measured: (u64, Duration),
+    /// For how long, all in all, it came late to send what was due at a rate; of bytes that it received, zero.
+    pub late: Duration,
     /// What its kernel says, where it sent; else zeros. Round trips and times in whole microseconds.
     pub tcp: TcpFigures,
 }
@@ -182,6 +186,8 @@ impl Counted {
             bytes: 0,
             took: Duration::ZERO,
             longest_gap: Duration::ZERO,
+            measured: (0, Duration::ZERO),
+            late: Duration::ZERO,
             tcp: TcpFigures::default(),
         }
     }

@@ -316,6 +316,7 @@ impl Sink {
                     bytes: received.bytes,
                     took: received.took,
                     longest_gap: received.longest_gap,
+                    measured: received.measured,
                     ..Counted::nothing(end_of(&received.end))
                 }
             }
@@ -340,6 +341,7 @@ impl Sink {
                 Counted {
                     bytes: sent.bytes,
                     took: sent.took,
+                    late: sent.late,
                     tcp,
                     ..Counted::nothing(end)
                 }

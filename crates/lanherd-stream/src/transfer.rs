@@ -28,9 +28,14 @@ pub struct Sent {
     pub bytes: u64,
     /// From the beginning to the end.
     pub took: Duration,
+    /// For how long, all in all, this came late to what was due at the rate.
+    pub late: Duration,
     /// Why it came to an end.
     pub end: TransferEnd,
 }
+
+/// Timers are as coarse as this: who comes no later is not late.
+const COARSE: Duration = Duration::from_millis(5);
 
 /// Why a transfer came to an end.
 #[derive(Debug)]
@@ -50,25 +55,31 @@ pub async fn send<S: Bulk>(stream: &S, sending: Sending) -> Sent {
     let began = Instant::now();
     let clock = sending.rate.map(ByteClock::new);
     let mut over = pin!(sleep_until(began + sending.lasts));
-    let mut bytes = 0;
+    let (mut bytes, mut late) = (0, Duration::ZERO);
     let end = loop {
         let elapsed = began.elapsed();
-        if elapsed >= sending.lasts {
-            break TransferEnd::Whole;
-        }
+        let is_over = elapsed >= sending.lasts;
         let left = sending.most - bytes;
         if left == 0 {
             break TransferEnd::Limit;
         }
         let mut may = left;
         if let Some(clock) = clock {
-            let due = clock.due(elapsed).saturating_sub(bytes);
-            if due < clock.quantum() {
-                let next = clock.when(bytes + clock.quantum());
-                sleep_until(began + next.min(sending.lasts)).await;
+            // What was due by the end is sent behind it, as far as there is room: it does not depend on when this is woken.
+            let due = clock.due(elapsed.min(sending.lasts)).saturating_sub(bytes);
+            if due < clock.quantum() && !is_over {
+                let next = began + clock.when(bytes + clock.quantum()).min(sending.lasts);
+                sleep_until(next).await;
+                let since = Instant::now().saturating_duration_since(next);
+                if since > COARSE {
+                    late += since;
+                }
                 continue;
             }
             may = may.min(due);
+        }
+        if is_over && (clock.is_none() || may == 0) {
+            break TransferEnd::Whole;
         }
         let may = usize::try_from(may).unwrap_or(CHUNK);
         let sent = tokio::select! {
@@ -86,6 +97,7 @@ pub async fn send<S: Bulk>(stream: &S, sending: Sending) -> Sent {
     Sent {
         bytes,
         took: began.elapsed(),
+        late,
         end,
     }
 }
@@ -131,11 +143,12 @@ pub async fn receive<S: Bulk>(stream: &S, receiving: Receiving) -> Received {
         let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         let arrived = tokio::select! {
             biased;
+            // Before the end of the time: what had arrived by then counts, also where this comes late to read it.
+            arrived = stream.discard(most) => arrived,
             () = over.as_mut(), if meter.is_measuring() => {
                 meter.time_is_over(Instant::now());
                 continue;
             }
-            arrived = stream.discard(most) => arrived,
             () = quiet.as_mut() => {
                 let until = meter.last() + receiving.patience;
                 if until <= Instant::now() {
@@ -148,8 +161,11 @@ pub async fn receive<S: Bulk>(stream: &S, receiving: Receiving) -> Received {
         match arrived {
             Ok(0) => break TransferEnd::Whole,
             Ok(bytes) => {
-                if let Some(until) = meter.arrived(bytes as u64, Instant::now()) {
+                let now = Instant::now();
+                if let Some(until) = meter.arrived(bytes as u64, now) {
                     over.as_mut().reset(until);
+                } else if meter.is_measuring() && over.deadline() <= now {
+                    meter.time_is_over(now);
                 }
             }
             Err(error) => break TransferEnd::Broken(error),

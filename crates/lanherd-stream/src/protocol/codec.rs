@@ -227,6 +227,11 @@ impl<'a> Body<'a> {
             bytes: self.number("bytes")?,
             took: self.micros("time")?,
             longest_gap: self.micros("longest gap")?,
+            measured: (
+                self.number("measured bytes")?,
+                self.micros("measured time")?,
+            ),
+            late: self.micros("lateness")?,
             tcp: TcpFigures {
                 acknowledged: self.number("acknowledged bytes")?,
                 segments: self.number("segments")?,
@@ -323,6 +328,9 @@ fn put_counted(body: &mut Vec<u8>, counted: &Counted) {
         counted.bytes,
         micros(counted.took),
         micros(counted.longest_gap),
+        counted.measured.0,
+        micros(counted.measured.1),
+        micros(counted.late),
         tcp.acknowledged,
         tcp.segments,
         tcp.retransmitted,

@@ -8,6 +8,8 @@ fn counted(end: DirectionEnd) -> Counted {
         bytes: 1 << 40,
         took: Duration::from_micros(10_000_001),
         longest_gap: Duration::from_micros(2),
+        measured: (1 << 39, Duration::from_micros(11)),
+        late: Duration::from_micros(12),
         tcp: TcpFigures {
             acknowledged: 3,
             segments: 4,

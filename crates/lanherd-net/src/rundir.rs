@@ -5,6 +5,7 @@
 //! which pools run. Files are reached through descriptors of folders whose owner was checked.
 
 pub mod control_socket;
+pub(crate) mod entry_error;
 pub(crate) mod folder;
 pub(crate) mod host_entries;
 pub(crate) mod lease6_record;

@@ -23,7 +23,7 @@ use crate::lan::{Inbox, PortEvent};
 use crate::memory;
 use crate::netlink::Netlink;
 use crate::netlink::request::{self, Macvlan};
-use crate::rundir::host_entries::ClaimError;
+use crate::rundir::entry_error::ClaimError;
 use crate::rundir::pool_lock;
 use crate::rundir::record::Record;
 use lanherd_types::family::{Families, Family};

@@ -19,8 +19,8 @@ use nix::mount::{MntFlags, umount2};
 use nix::sys::prctl;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
+use super::entry_error::cleanup;
 use super::folder::{Folder, Trust, inode};
-use super::host_entries::cleanup;
 use super::pool_dir::PoolDir;
 use super::pool_files::{CONTROL, LAB, PoolPath};
 use super::pool_lock::{LOCK, LockError};

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use super::entry_error::{ClaimError, cleanup, failed, taken_or_failed};
 use super::folder::{Folder, KeptFolder, Trust, absent_is_none, inode};
 use super::pool_files::PoolPath;
 use super::record::Record;
@@ -25,21 +26,6 @@ use crate::config::Paths;
 use crate::lan::CleanupError;
 use crate::netns::NetNs;
 use lanherd_types::identity::PoolName;
-
-/// Why a client's name could not be taken.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClaimError {
-    #[error(
-        "{0} exists already and was not made by lanherd; remove it, or choose another --pool name"
-    )]
-    Taken(PathBuf),
-    #[error("{doing} {path}: {error}")]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        error: io::Error,
-    },
-}
 
 /// The state of a client's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -478,30 +464,4 @@ pub(crate) fn own_resolver(folder: &Folder) -> io::Result<Option<File>> {
         .as_bytes()
         .starts_with(&start)
         .then_some(file))
-}
-
-pub(crate) fn cleanup(what: impl fmt::Display) -> impl FnOnce(io::Error) -> CleanupError {
-    move |error| CleanupError {
-        what: what.to_string(),
-        why: error.to_string(),
-    }
-}
-
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClaimError {
-    move |error| ClaimError::Io {
-        doing,
-        path: path.to_owned(),
-        error,
-    }
-}
-
-fn taken_or_failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClaimError {
-    move |error| match error.kind() {
-        ErrorKind::AlreadyExists => ClaimError::Taken(path.to_owned()),
-        _ => ClaimError::Io {
-            doing,
-            path: path.to_owned(),
-            error,
-        },
-    }
 }

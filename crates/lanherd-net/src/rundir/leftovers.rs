@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use nix::unistd::geteuid;
 
+use super::entry_error::cleanup;
 use super::folder::{Folder, Trust};
-use super::host_entries::{HostEntries, cleanup};
+use super::host_entries::HostEntries;
 use super::lease_record::{Clock, LeaseFile, LeaseRecord};
 use super::lease6_record::Lease6Record;
 use super::netns_holder::{self, AbandonedNamespace, ENDING};

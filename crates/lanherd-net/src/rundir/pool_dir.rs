@@ -9,8 +9,9 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::fcntl::Flock;
 
+use super::entry_error::cleanup;
 use super::folder::{Folder, Trust, inode};
-use super::host_entries::{HostEntries, cleanup};
+use super::host_entries::HostEntries;
 use super::lease_record::LeaseFile;
 use super::parent_settings::ParentSettings;
 use super::pool_files::{

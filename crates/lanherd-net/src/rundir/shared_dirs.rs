@@ -11,8 +11,8 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{AccessFlags, eaccess, geteuid};
 
+use super::entry_error::cleanup;
 use super::folder::{Folder, Trust};
-use super::host_entries::cleanup;
 use super::pool_files::{LAB, pools_in};
 use super::pool_lock::{LOCK_TRIES, LockError};
 use crate::config::Paths;

@@ -135,7 +135,8 @@ impl Rates {
         if rank > others as f64 {
             return f64::INFINITY;
         }
-        let share = rank / others as f64;
+        // In the middle of its rank: a quotient that comes out a little too large would be the next.
+        let share = (rank - 0.5) / others as f64;
         self.others.quantile(share).unwrap_or(f64::INFINITY)
     }
 }
@@ -199,6 +200,12 @@ mod tests {
         assert_eq!(Some(rates.quantile_without_own(0.75)), Some(4e6));
         assert_eq!(Some(rates.quantile_without_own(1.0)), Some(f64::INFINITY));
         assert_eq!(Some(rates.mean_without_own()), Some(3e6));
+        // The seventh of 25 others: 7 / 25 * 25 is a little more than 7.
+        let mut many = Rates::default();
+        (1..=25).for_each(|mega| many.record(f64::from(mega) * 1e6, SECOND, true));
+        let seventh = many.quantile(0.26);
+        many.record(30e6, SECOND, false);
+        assert_eq!(Some(many.quantile_without_own(0.26)), seventh);
         let mut sum = Rates::default();
         sum.add(&rates);
         assert_eq!(sum, rates);

@@ -32,7 +32,8 @@ use lanherd_net::bulk::{Bulk, Shape};
 const BACKLOG: i32 = 4096;
 /// How long a connection may take to say what it is.
 const HELLO: Duration = Duration::from_secs(5);
-/// How long after its time a stream may yet be under way: what is in the queues between both ends then has to arrive.
+/// How long after its time a stream may yet be under way: what is in the queues between both ends then has to arrive. So long may one
+/// also keep its place while nothing comes of it.
 const DRAIN: Duration = Duration::from_secs(60);
 /// How long an end may take that both sides know of.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -237,6 +238,7 @@ impl Sink {
         let is_over = tokio::select! {
             () = session.all_ended() => true,
             () = sleep(time) => true,
+            () = session.is_missed(DRAIN) => true,
             // The client says nothing more: it has gone, or is none.
             _ = reader.next(&mut stream) => false,
             () = leaving.cancelled() => false,
@@ -307,7 +309,7 @@ impl Sink {
             Direction::Up => {
                 let receiving = Receiving {
                     measured: open.lasts,
-                    patience: open.lasts + DRAIN,
+                    patience: DRAIN,
                     most: self.limits.bytes,
                 };
                 let received = transfer::receive(&*stream, receiving).await;

@@ -63,7 +63,8 @@ pub(super) struct LinkRate {
     mtu: u32,
     shared: Arc<Shared>,
     changes: watch::Receiver<()>,
-    is_slow: bool,
+    /// What both ends were set to last; `None` where one may have been set and the other not.
+    is_slow: Option<bool>,
 }
 
 impl LinkRate {
@@ -73,7 +74,7 @@ impl LinkRate {
             mtu: mtu.unwrap_or(MTU).into(),
             changes: shared.changes(),
             shared,
-            is_slow: false,
+            is_slow: Some(false),
         }
     }
 
@@ -86,12 +87,13 @@ impl LinkRate {
                 (state.is_slow(now), state.next_end())
             };
             let mut retry = None;
-            if is_slow != self.is_slow {
+            if self.is_slow != Some(is_slow) {
                 let mut ends = self.ends.iter_mut();
                 let set = ends.try_for_each(|end| end.set(is_slow, self.mtu));
                 match set {
-                    Ok(()) => self.is_slow = is_slow,
+                    Ok(()) => self.is_slow = Some(is_slow),
                     Err(error) => {
+                        self.is_slow = None;
                         tracing::warn!(%error, is_slow, "the lab's link has not changed its rate, for which the kernel needs the module sch_tbf");
                         retry = Some(Instant::now() + RETRY);
                     }

@@ -1,7 +1,11 @@
 //! One stream at the sink: what has become of each of its directions.
 
+use std::future::pending;
+use std::time::Duration;
+
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::protocol::{Counted, Direction, DirectionEnd, Open, StreamResult};
@@ -71,6 +75,15 @@ impl Session {
         let _ = self.ended.subscribe().wait_for(|ended| *ended >= all).await;
     }
 
+    /// Waits until a data connection has not come in so long a time; for ever, where all have.
+    pub(super) async fn is_missed(&self, patience: Duration) {
+        sleep(patience).await;
+        let is_awaited = |(_, progress): &(Direction, Progress)| *progress == Progress::Awaited;
+        if !self.progress.lock().iter().any(is_awaited) {
+            pending::<()>().await;
+        }
+    }
+
     /// Nobody waits for it any more.
     pub(super) fn give_up(&self) {
         self.given_up.cancel();
@@ -119,5 +132,33 @@ pub(super) struct Begun<'a> {
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
         self.session.end(self.direction, self.counted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::protocol::Directions;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_missed_where_one_of_its_data_connections_has_not_come_in_time() {
+        let session = Session::new(Open {
+            directions: Directions::Both,
+            rate: None,
+            lasts: 60 * MINUTE,
+            congestion_control: None,
+        });
+        let started = Instant::now();
+        let up = session.begin(Direction::Up).expect("awaited");
+        session.is_missed(MINUTE).await;
+        assert_eq!(started.elapsed(), MINUTE);
+        let down = session.begin(Direction::Down).expect("awaited");
+        let missed = timeout(60 * MINUTE, session.is_missed(MINUTE)).await;
+        assert!(missed.is_err(), "both are there");
+        drop((up, down));
     }
 }
